@@ -1,0 +1,40 @@
+"""The pytest fixture `gitlab_simulator`; loaded into every run, so it imports only pytest.
+
+The simulator is imported when a test first asks for it: the one import inside a function.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def gitlab_simulator_settings() -> Any:
+    """Override to return the `SimulatorSettings` of `gitlab_simulator`; None: the defaults."""
+    return None
+
+
+@pytest.fixture
+def gitlab_simulator_world() -> Any:
+    """Override to return the `World` of `gitlab_simulator`; None: a small one."""
+    return None
+
+
+@pytest.fixture
+def gitlab_simulator_clock() -> Any:
+    """Override to return the clock of `gitlab_simulator`; None: real time."""
+    return None
+
+
+@pytest.fixture
+def gitlab_simulator(
+    gitlab_simulator_settings: Any, gitlab_simulator_world: Any, gitlab_simulator_clock: Any
+) -> Iterator[Any]:
+    """A running `gitlab_jobs_async.simulator.Simulator`, one per test, on a thread of its own."""
+    simulator = import_module("gitlab_jobs_async.simulator.server").Simulator
+    with simulator(
+        gitlab_simulator_world, gitlab_simulator_settings, gitlab_simulator_clock
+    ) as gitlab:
+        yield gitlab

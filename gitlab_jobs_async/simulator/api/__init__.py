@@ -1,0 +1,1 @@
+"""GitLab's REST API over a World, pure: a Request in, an Answer out. Never imports the network."""

@@ -1,0 +1,173 @@
+"""The API as one function: finds route and caller, calls the handler, finishes the answer."""
+
+import gzip
+import hashlib
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from attrs import define, evolve, field
+
+from gitlab_jobs_async.simulator.api import artifacts, jobs, pipelines, projects
+from gitlab_jobs_async.simulator.api.answers import (
+    Answer,
+    ApiError,
+    Plain,
+    error,
+    unauthorized,
+)
+from gitlab_jobs_async.simulator.api.authentication import identify
+from gitlab_jobs_async.simulator.api.calls import Call, Request, Route
+from gitlab_jobs_async.simulator.api.limits import Limits
+from gitlab_jobs_async.simulator.api.parameters import Parameters, integer, nested, parsed_body
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+from gitlab_jobs_async.simulator.world import World
+
+_PREFIX: Final = "/api/v4/"
+_COMPRESSIBLE: Final = ("application/json", "text/plain")
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = [
+        f"(?P<{part[1:]}>.+)"
+        if part.startswith("*")
+        else f"(?P<{part[1:]}>[^/]+)"
+        if part.startswith(":")
+        else re.escape(part)
+        for part in pattern.split("/")
+    ]
+    return re.compile("/".join(parts) + r"/?\Z")
+
+
+_ROUTES: Final = tuple(
+    (_compiled(route.pattern), route)
+    for route in (*projects.ROUTES, *artifacts.ROUTES, *pipelines.ROUTES, *jobs.ROUTES)
+)
+ENDPOINTS: Final = tuple((route.method, route.pattern) for _, route in _ROUTES)
+
+
+@define
+class Application:
+    """A GitLab's API over `world`, under `origin`; archives lie at `storage`."""
+
+    world: World
+    settings: SimulatorSettings
+    origin: str
+    storage: str
+    limits: Limits = field(factory=Limits)
+
+    def answer(self, request: Request, now: float) -> Answer:
+        """What GitLab answers to a request at `now`; the world has been settled up to then."""
+        try:
+            extra, answer = self._routed(request, now)
+        except ApiError as failure:
+            extra, answer = (), failure.answer
+        return self._finished(request, evolve(answer, headers=answer.headers + extra))
+
+    def _routed(self, request: Request, now: float) -> tuple[tuple[tuple[str, str], ...], Answer]:
+        route, found = _route(request)
+        call = Call(
+            request,
+            self.world,
+            self.settings,
+            now,
+            self.settings.external_url or self.origin,
+            self.storage,
+            route,
+            {},
+        )
+        caller = _caller_key(request)
+        extra, refusal = self.limits.throttle(self.settings, caller, now)
+        if refusal is not None:
+            return extra, refusal
+        try:
+            return extra, self._handled(call, found, caller)
+        except ApiError as failure:
+            return extra, failure.answer
+
+    def _handled(self, call: Call, found: Parameters, caller: str) -> Answer:
+        call.params = nested(call.request.query)
+        content_type = call.request.headers.get("content-type", "application/x-www-form-urlencoded")
+        if call.request.method not in {"GET", "HEAD"}:
+            call.params.update(parsed_body(content_type, call.request.body))
+        call.params.update(found)
+        for name in ("job_id", "pipeline_id"):
+            integer(call.params, name)
+        call.identity = identify(call)
+        if call.identity is None and not call.route.anonymous:
+            raise unauthorized()
+        if call.route.handler is jobs.list_jobs:
+            refusal = self.limits.jobs_index(self.settings, caller, call.now)
+            if refusal is not None:
+                return refusal
+        return call.route.handler(call)
+
+    def _finished(self, request: Request, answer: Answer) -> Answer:
+        etag = answer.etag
+        if etag is None and answer.status in {200, 201} and isinstance(answer.body, Plain):
+            content = answer.body.content
+            etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"' if content else None
+        headers = list(answer.headers)
+        if etag is not None and self.settings.etags:
+            headers.append(("ETag", etag))
+            if answer.status == 200 and _matches(request, etag):
+                return _not_modified(headers)
+        cached = "max-age=0, private, must-revalidate" if answer.status < 300 else "no-cache"
+        headers += [("Cache-Control", cached), *_COMMON]
+        finished = evolve(answer, headers=tuple(headers))
+        return _compressed(request, finished) if self.settings.gzip else finished
+
+
+_COMMON: Final = (
+    ("Vary", "Origin"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+def _route(request: Request) -> tuple[Route, Parameters]:
+    rest = request.path.removeprefix(_PREFIX)
+    method = "GET" if request.method == "HEAD" else request.method
+    allowed = set()
+    if rest != request.path:
+        for pattern, route in _ROUTES:
+            if match := pattern.match(rest):
+                if route.method == method:
+                    found = {key: unquote(value) for key, value in match.groupdict().items()}
+                    return route, dict(found)
+                allowed.add(route.method)
+    if allowed:
+        raise error(405, "405 Not Allowed")
+    raise error(404, "404 Not Found")
+
+
+def _caller_key(request: Request) -> str:
+    query = dict(request.query)
+    named = (query.get("private_token"), query.get("job_token"), query.get("access_token"))
+    headers = request.headers
+    given = (headers.get("private-token"), headers.get("authorization"), headers.get("job-token"))
+    return next((value for value in (*named, *given) if value), "")
+
+
+def _matches(request: Request, etag: str) -> bool:
+    asked = request.headers.get("if-none-match", "")
+    known = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
+    return request.method in {"GET", "HEAD"} and (
+        etag.removeprefix("W/") in known or asked.strip() == "*"
+    )
+
+
+def _not_modified(headers: list[tuple[str, str]]) -> Answer:
+    kept = [h for h in headers if h[0].lower() not in {"content-type", "content-disposition"}]
+    return Answer(304, (*kept, ("Cache-Control", "max-age=0, private, must-revalidate"), *_COMMON))
+
+
+def _compressed(request: Request, answer: Answer) -> Answer:
+    accepted = "gzip" in request.headers.get("accept-encoding", "")
+    kind = answer.header("content-type") or ""
+    if not accepted or answer.status != 200 or not answer.body.size or kind not in _COMPRESSIBLE:
+        return answer
+    content = gzip.compress(b"".join(answer.body.pieces()), compresslevel=1, mtime=0)
+    headers = tuple(h for h in answer.headers if h[0] != "ETag")
+    encoded = (*headers, ("Content-Encoding", "gzip"))
+    return evolve(answer, headers=encoded, body=Plain(content))

@@ -1,0 +1,66 @@
+"""One call of the API: the request as it came, who makes it, and where it goes."""
+
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async.simulator.api.answers import Answer
+from gitlab_jobs_async.simulator.api.parameters import Parameters
+from gitlab_jobs_async.simulator.records import Job, Token, User
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+from gitlab_jobs_async.simulator.world import World
+
+
+@frozen
+class Request:
+    """A request as on the wire: `path` raw and without its query, header names in lower case."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: dict[str, str] = field(factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@frozen
+class Identity:
+    """Who calls: a user, by a token of his own or by the token of a running job."""
+
+    user: User
+    token: Token | None = None
+    job: Job | None = None
+
+
+@define
+class Call:
+    """A request on its way through the API, at `now` on the server `origin`."""
+
+    request: Request
+    world: World
+    settings: SimulatorSettings
+    now: float
+    origin: str
+    storage: str
+    route: "Route"
+    params: Parameters
+    identity: Identity | None = None
+
+    @property
+    def user(self) -> User | None:
+        """The user who calls, None for nobody."""
+        return self.identity.user if self.identity else None
+
+
+@frozen
+class Route:
+    """A method and a path pattern (`:name` is one segment, `*name` any number) with its handler.
+
+    `permission`: what a job token must be allowed to come here; None keeps job tokens out.
+    `anonymous`: may be called without a token.
+    """
+
+    method: str
+    pattern: str
+    handler: Callable[[Call], Answer]
+    permission: str | None = None
+    anonymous: bool = False

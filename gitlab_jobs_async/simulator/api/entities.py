@@ -1,0 +1,292 @@
+"""Rows as GitLab's JSON, written from lib/api/entities, never from what the SDK expects."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from gitlab_jobs_async.simulator.plans import NEVER
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, User
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+from gitlab_jobs_async.simulator.statuses import COMPLETED
+
+Json = dict[str, object]
+
+
+def iso(at: float | None) -> str | None:
+    """Unix seconds as GitLab writes times."""
+    if at is None or at == NEVER:
+        return None
+    written = datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds")
+    return written.replace("+00:00", "Z")
+
+
+@frozen
+class View:
+    """What an entity depends on besides its row: the server's origin and the time."""
+
+    origin: str
+    now: float
+    settings: SimulatorSettings
+
+    def user_basic(self, user: User) -> Json:
+        """API::Entities::UserBasic."""
+        digest = hashlib.md5(user.username.encode(), usedforsecurity=False).hexdigest()
+        return {
+            "id": user.id,
+            "username": user.username,
+            "public_email": "",
+            "name": user.name,
+            "state": user.state,
+            "locked": False,
+            "avatar_url": f"https://www.gravatar.com/avatar/{digest}?s=80&d=identicon",
+            "web_url": f"{self.origin}/{user.username}",
+        }
+
+    def user(self, user: User | None) -> Json | None:
+        """API::Entities::User."""
+        if user is None:
+            return None
+        return self.user_basic(user) | {
+            "created_at": iso(user.created_at),
+            "bio": "",
+            "location": "",
+            "linkedin": "",
+            "twitter": "",
+            "discord": "",
+            "website_url": "",
+            "github": "",
+            "job_title": "",
+            "pronouns": None,
+            "organization": "",
+            "bot": False,
+            "work_information": None,
+            "followers": 0,
+            "following": 0,
+            "local_time": None,
+        }
+
+    def commit(self, pipeline: Pipeline) -> Json:
+        """API::Entities::Commit."""
+        author = pipeline.user.name if pipeline.user else "Ghost User"
+        email = f"{pipeline.user.username if pipeline.user else 'ghost'}@example.com"
+        at = iso(pipeline.created_at - 5)
+        return {
+            "id": pipeline.sha,
+            "short_id": pipeline.sha[:8],
+            "created_at": at,
+            "parent_ids": [hashlib.sha1(pipeline.sha.encode(), usedforsecurity=False).hexdigest()],
+            "title": pipeline.title,
+            "message": f"{pipeline.title}\n",
+            "author_name": author,
+            "author_email": email,
+            "authored_date": at,
+            "committer_name": author,
+            "committer_email": email,
+            "committed_date": at,
+            "trailers": {},
+            "extended_trailers": {},
+            "web_url": f"{self._project_url(pipeline.project)}/-/commit/{pipeline.sha}",
+        }
+
+    def pipeline_basic(self, pipeline: Pipeline) -> Json:
+        """API::Entities::Ci::PipelineBasic."""
+        return {
+            "id": pipeline.id,
+            "iid": pipeline.iid,
+            "project_id": pipeline.project.id,
+            "sha": pipeline.sha,
+            "ref": pipeline.ref,
+            "status": pipeline.status,
+            "source": pipeline.source,
+            "created_at": iso(pipeline.created_at),
+            "updated_at": iso(pipeline.updated_at),
+            "web_url": f"{self._project_url(pipeline.project)}/-/pipelines/{pipeline.id}",
+        }
+
+    def pipeline(self, pipeline: Pipeline) -> Json:
+        """API::Entities::Ci::Pipeline."""
+        started, finished = pipeline.started_at, pipeline.finished_at
+        return self.pipeline_basic(pipeline) | {
+            "name": pipeline.name,
+            "before_sha": "0" * 40,
+            "tag": pipeline.tag,
+            "yaml_errors": pipeline.yaml_errors,
+            "user": self.user_basic(pipeline.user) if pipeline.user else None,
+            "started_at": iso(started),
+            "finished_at": iso(finished),
+            "committed_at": None,
+            "duration": None if started is None or finished is None else int(finished - started),
+            "queued_duration": None if started is None else int(started - pipeline.created_at),
+            "coverage": _pipeline_coverage(pipeline),
+            "detailed_status": self._detailed_status(pipeline),
+        }
+
+    def _detailed_status(self, pipeline: Pipeline) -> Json:
+        status = pipeline.status
+        label = "passed" if status == "success" else status.replace("_", " ")
+        url = f"{self._project_url(pipeline.project)}/-/pipelines/{pipeline.id}"
+        return {
+            "icon": f"status_{status}",
+            "text": label.capitalize(),
+            "label": label,
+            "group": status.replace("_", "-"),
+            "tooltip": label,
+            "has_details": True,
+            "details_path": url.removeprefix(self.origin),
+            "illustration": None,
+            "favicon": f"/assets/ci_favicons/favicon_status_{status}.png",
+        }
+
+    def _job_basic(self, job: Job) -> Json:
+        entity: Json = {
+            "id": job.id,
+            "status": job.status,
+            "stage": job.stage,
+            "name": job.name,
+            "ref": job.pipeline.ref,
+            "tag": job.pipeline.tag,
+            "coverage": job.plan.coverage if job.status in COMPLETED else None,
+            "allow_failure": job.allow_failure,
+            "created_at": iso(job.created_at),
+            "started_at": iso(job.started_at),
+            "finished_at": iso(job.finished_at),
+            "erased_at": iso(job.erased_at),
+            "duration": _seconds(job.started_at, job.finished_at, self.now),
+            "queued_duration": _seconds(job.queued_at, job.started_at, self.now),
+            "user": self.user(job.user),
+            "commit": self.commit(job.pipeline),
+            "pipeline": self.pipeline_basic(job.pipeline),
+        }
+        if job.status == "failed":
+            entity["failure_reason"] = job.failure_reason
+        entity["web_url"] = f"{self._project_url(job.project)}/-/jobs/{job.id}"
+        entity["project"] = {"ci_job_token_scope_enabled": False}
+        entity["source"] = job.pipeline.source
+        return entity
+
+    def job(self, job: Job) -> Json:
+        """API::Entities::Ci::Job."""
+        entity = self._job_basic(job)
+        artifacts = self._artifacts(job)
+        archive = next((a for a in artifacts if a["file_type"] == "archive"), None)
+        expires_at = job.artifacts_expire_at
+        if archive is not None and (expires_at is None or expires_at > self.now):
+            entity["artifacts_file"] = {"filename": archive["filename"], "size": archive["size"]}
+        return entity | {
+            "artifacts": artifacts,
+            "runner": self.runner(job.runner),
+            "runner_manager": self._runner_manager(job),
+            "artifacts_expire_at": iso(expires_at),
+            "archived": job.plan.archived,
+            "tag_list": sorted(job.plan.tags),
+        }
+
+    def bridge(self, job: Job) -> Json:
+        """API::Entities::Ci::Bridge."""
+        downstream = job.downstream_pipeline
+        return self._job_basic(job) | {
+            "downstream_pipeline": self.pipeline_basic(downstream) if downstream else None
+        }
+
+    def _artifacts(self, job: Job) -> list[Json]:
+        files: list[tuple[str, int, str, str]] = []
+        if job.artifacts is not None:
+            size = archive_size(job)
+            files.append(("archive", size, "artifacts.zip", "zip"))
+            files.append(("metadata", 100 + size // 50, "metadata.gz", "gzip"))
+        ended = job.finished_at
+        archived = ended is not None and self.now >= ended + self.settings.archive_after
+        if archived and job.complete and (size := job.log_at(self.now)):
+            files.append(("trace", size, "job.log", "raw"))
+        keys = ("file_type", "size", "filename", "file_format")
+        return [dict(zip(keys, file, strict=True)) for file in files]
+
+    def runner(self, runner: Runner | None) -> Json | None:
+        """API::Entities::Ci::Runner."""
+        if runner is None:
+            return None
+        return {
+            "id": runner.id,
+            "description": runner.description,
+            "ip_address": None,
+            "active": not runner.paused,
+            "paused": runner.paused,
+            "is_shared": runner.runner_type == "instance_type",
+            "runner_type": runner.runner_type,
+            "name": "gitlab-runner",
+            "online": runner.online,
+            "created_at": iso(runner.created_at),
+            "status": "online" if runner.online else "offline",
+            "job_execution_status": "active" if runner.online else "idle",
+        }
+
+    def _runner_manager(self, job: Job) -> Json | None:
+        runner = job.runner
+        if runner is None:
+            return None
+        return {
+            "id": runner.id,
+            "system_id": f"s_{runner.id:012x}",
+            "version": runner.version,
+            "revision": "f3a1c2d9",
+            "platform": "linux",
+            "architecture": "amd64",
+            "created_at": iso(runner.created_at),
+            "contacted_at": iso(job.finished_at or self.now),
+            "ip_address": None,
+            "status": "online" if runner.online else "offline",
+        }
+
+    def project_identity(self, project: Project) -> Json:
+        """API::Entities::ProjectIdentity."""
+        return {
+            "id": project.id,
+            "description": None,
+            "name": project.name,
+            "name_with_namespace": project.path.replace("/", " / "),
+            "path": project.name,
+            "path_with_namespace": project.path,
+            "created_at": iso(project.created_at),
+        }
+
+    def project(self, project: Project) -> Json:
+        """API::Entities::Project, the parts a client of jobs may want."""
+        return self.project_identity(project) | {
+            "default_branch": "main",
+            "visibility": project.visibility,
+            "web_url": self._project_url(project),
+            "http_url_to_repo": f"{self._project_url(project)}.git",
+            "archived": False,
+            "jobs_enabled": True,
+            "public_jobs": project.public_jobs,
+            "namespace": {
+                "name": project.path.rpartition("/")[0],
+                "kind": "group",
+                "full_path": project.path.rpartition("/")[0],
+            },
+        }
+
+    def _project_url(self, project: Project) -> str:
+        return f"{self.origin}/{project.path}"
+
+
+def archive_size(job: Job) -> int:
+    """About the size of the archive, without packing it."""
+    files = job.artifacts or {}
+    return 22 + sum(len(content) + 2 * len(path) + 98 for path, content in files.items())
+
+
+def _seconds(start: float | None, stop: float | None, now: float) -> float | None:
+    if start is None:
+        return None
+    return round(max((now if stop is None else stop) - start, 0.0), 6)
+
+
+def _pipeline_coverage(pipeline: Pipeline) -> str | None:
+    known = [
+        job.plan.coverage
+        for job in pipeline.jobs
+        if job.plan.coverage is not None and not job.retried and job.complete
+    ]
+    return f"{sum(known) / len(known):.2f}" if known else None

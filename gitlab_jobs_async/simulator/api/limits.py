@@ -1,0 +1,86 @@
+"""Both rate limits of a server, as fixed windows.
+
+Follows lib/gitlab/rack_attack.rb and lib/gitlab/application_rate_limiter.rb.
+"""
+
+from email.utils import formatdate
+
+from attrs import define, field
+
+from gitlab_jobs_async.simulator.api.answers import TEXT, Answer, Plain, json_answer
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+
+_TOO_MANY = "This endpoint has been requested too many times. Try again later."
+Headers = tuple[tuple[str, str], ...]
+
+
+@define
+class Window:
+    """Counts of one fixed window by key."""
+
+    number: int = -1
+    counts: dict[str, int] = field(factory=dict[str, int])
+
+    def count(self, key: str, now: float, seconds: float) -> int:
+        """Count one more and tell how many there are in this window."""
+        number = int(now // seconds)
+        if number != self.number:
+            self.number = number
+            self.counts.clear()
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]
+
+
+@define
+class Limits:
+    """What has been asked in the present windows, and what that means for the next request."""
+
+    _api: Window = field(factory=Window)
+    _jobs_index: Window = field(factory=Window)
+
+    def throttle(
+        self, settings: SimulatorSettings, caller: str, now: float
+    ) -> tuple[Headers, Answer | None]:
+        """Rack::Attack: headers for any answer, and the 429 if the limit is passed."""
+        limit, seconds = settings.api_limit, settings.api_window
+        if limit is None:
+            return (), None
+        observed = self._api.count(caller, now, seconds)
+        reset = (now // seconds + 1) * seconds
+        headers: Headers = (
+            ("RateLimit-Limit", str(max(1, round(limit * 60 / seconds)))),
+            ("RateLimit-Name", "throttle_authenticated_api"),
+            ("RateLimit-Observed", str(observed)),
+            ("RateLimit-Remaining", str(max(0, limit - observed))),
+            ("RateLimit-Reset", str(int(reset))),
+        )
+        if observed > limit:
+            wait = max(1, int(seconds - now % seconds))
+            refusal: Headers = (
+                TEXT,
+                ("RateLimit-ResetTime", formatdate(reset, usegmt=True)),
+                ("Retry-After", str(wait)),
+            )
+            return headers, Answer(429, refusal, Plain(b"Retry later\n"))
+        return headers if settings.rate_limit_headers == "always" else (), None
+
+    def jobs_index(self, settings: SimulatorSettings, caller: str, now: float) -> Answer | None:
+        """The application limiter of GET /projects/:id/jobs: the 429 if it is passed."""
+        limit = settings.jobs_index_limit
+        if limit is None or self._jobs_index.count(caller, now, 60.0) <= limit:
+            return None
+        return too_many_requests(retry_after=60 if settings.jobs_index_retry_after else None)
+
+
+def too_many_requests(*, retry_after: int | None = 60) -> Answer:
+    """The JSON 429 of the application limiter."""
+    headers: Headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
+    return json_answer({"message": {"error": _TOO_MANY}}, 429, headers)
+
+
+def retry_later(*, retry_after: int | str | None = 60) -> Answer:
+    """The text 429 of Rack::Attack."""
+    headers: Headers = (TEXT,)
+    if retry_after is not None:
+        headers += (("Retry-After", str(retry_after)),)
+    return Answer(429, headers, Plain(b"Retry later\n"))

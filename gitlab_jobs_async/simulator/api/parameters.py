@@ -1,0 +1,169 @@
+"""Parameters as Rack and Grape understand them: nested keys, bodies, checks and their texts."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import parse_qsl, quote_plus
+
+import orjson
+
+from gitlab_jobs_async.simulator.api.answers import error
+from gitlab_jobs_async.simulator.statuses import STATUSES
+
+Parameters = dict[str, object]
+_PART: Final = re.compile(r"\[([^\[\]]*)\]")
+_TRUE: Final = {True, "1", "true", "t", "yes", "on"}
+_FALSE: Final = {False, "0", "false", "f", "no", "off", ""}
+
+
+def nested(pairs: Iterable[tuple[str, str]]) -> Parameters:
+    """Pairs of a query or form as Rack nests them: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`."""
+    found: Parameters = {}
+    for key, value in pairs:
+        name = key.split("[", 1)[0] if not key.startswith("[") else key
+        _put(found, name, _PART.findall(key[len(name) :]), value)
+    return found
+
+
+def _put(target: Parameters, name: str, parts: list[str], value: object) -> None:
+    if not parts:
+        target[name] = value
+    elif parts[0] == "":
+        existing = target.setdefault(name, [])
+        if isinstance(existing, list):
+            _put_in_list(existing, parts[1:], value)
+    else:
+        child = target.setdefault(name, {})
+        if isinstance(child, dict):
+            _put(child, parts[0], parts[1:], value)
+
+
+def _put_in_list(target: list[object], parts: list[str], value: object) -> None:
+    if not parts:
+        target.append(value)
+        return
+    last = target[-1] if target else None
+    if not isinstance(last, dict) or parts[0] in last:
+        last = {}
+        target.append(last)
+    _put(last, parts[0], parts[1:], value)
+
+
+def parsed_body(content_type: str, body: bytes) -> Parameters:
+    """Parameters in a body; broken JSON is Grape's 400."""
+    if not body:
+        return {}
+    if content_type.startswith("application/json"):
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise error(400, "Problem while parsing request body") from None
+        return value if isinstance(value, dict) else {}
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return nested(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    raise error(415, f"The provided content-type '{content_type}' is not supported.")
+
+
+def to_query(params: Mapping[str, object]) -> str:
+    """Parameters as Rails' Hash#to_query writes them: keys sorted, lists as `key[]`."""
+    return "&".join(sorted(_query_of(params)))
+
+
+def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
+    written: list[str] = []
+    for key, value in params.items():
+        name = f"{prefix}[{key}]" if prefix else key
+        if isinstance(value, dict):
+            written += _query_of(value, name)
+        elif isinstance(value, list):
+            written += [f"{quote_plus(name + '[]')}={quote_plus(str(item))}" for item in value]
+        else:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            written.append(f"{quote_plus(name)}={quote_plus(text)}")
+    return written
+
+
+def integer(params: Parameters, name: str) -> int | None:
+    """An Integer parameter."""
+    value = params.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise error(400, f"{name} is invalid")
+    try:
+        return int(value)
+    except ValueError:
+        raise error(400, f"{name} is invalid") from None
+
+
+def boolean(params: Parameters, name: str, *, default: bool = False) -> bool:
+    """A Boolean parameter."""
+    value = params.get(name)
+    if value is None:
+        return default
+    text = value.lower() if isinstance(value, str) else value
+    if isinstance(text, (str, int)):
+        if text in _TRUE:
+            return True
+        if text in _FALSE:
+            return False
+    raise error(400, f"{name} is invalid")
+
+
+def text(params: Parameters, name: str) -> str | None:
+    """A String parameter."""
+    value = params.get(name)
+    return None if value is None else str(value)
+
+
+def choice(params: Parameters, name: str, allowed: Iterable[str]) -> str | None:
+    """A parameter with a list of values."""
+    value = text(params, name)
+    if value is not None and value not in set(allowed):
+        raise error(400, f"{name} does not have a valid value")
+    return value
+
+
+def scope(params: Parameters) -> frozenset[str] | None:
+    """The statuses of `scope`, coerced as lib/api/ci/jobs.rb does; None for all of them."""
+    value = params.get("scope")
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = [value]
+    elif isinstance(value, dict):
+        value = list(value.values())
+    elif not isinstance(value, list):
+        value = ["unknown"]
+    if any(item not in STATUSES for item in value):
+        raise error(400, "scope does not have a valid value")
+    params["scope"] = value
+    return frozenset(str(item) for item in value) or None
+
+
+def mapping(params: Parameters, name: str) -> dict[str, object] | None:
+    """A Hash parameter."""
+    value = params.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise error(400, f"{name} is invalid")
+    return value
+
+
+def variables(params: Parameters) -> dict[str, str]:
+    """`job_variables_attributes`: items with a key and a value each."""
+    value = params.get("job_variables_attributes") or []
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        raise error(400, "job_variables_attributes is invalid")
+    missing = [
+        f"job_variables_attributes[{index}][{key}] is missing"
+        for index, item in enumerate(value)
+        for key in ("key", "value")
+        if not isinstance(item, dict) or key not in item
+    ]
+    if missing:
+        raise error(400, ", ".join(missing))
+    return {str(item["key"]): str(item["value"]) for item in value}

@@ -1,0 +1,146 @@
+"""Who may do what.
+
+Follows app/policies/project_policy.rb, app/policies/ci/build_policy.rb and lib/api/helpers.rb.
+"""
+
+from gitlab_jobs_async.simulator.api.answers import (
+    TEXT,
+    Answer,
+    ApiError,
+    Plain,
+    forbidden,
+    message,
+    not_found,
+    record_not_found,
+    unauthorized,
+)
+from gitlab_jobs_async.simulator.api.calls import Call
+from gitlab_jobs_async.simulator.api.parameters import integer, to_query
+from gitlab_jobs_async.simulator.records import ACCESS, Job, Pipeline, Project, User
+
+
+def access_level(project: Project, user: User | None) -> int:
+    """The caller's role in a project as GitLab's number; 0 for none."""
+    if user is None:
+        return 0
+    return 60 if user.admin else project.members.get(user.id, 0)
+
+
+def may_see(project: Project, user: User | None) -> bool:
+    """Whether the project exists for the caller."""
+    if project.visibility == "public" or access_level(project, user):
+        return True
+    return project.visibility == "internal" and user is not None
+
+
+def user_project(call: Call) -> Project:
+    """The project `:id` names, or the error GitLab answers: a secret project is not found."""
+    wanted = str(call.params["id"])
+    registry = call.world.registry
+    redirected = False
+    if wanted.isdigit():
+        project = registry.projects.get(int(wanted))
+    else:
+        project = registry.paths.get(wanted)
+        if project is None and wanted in registry.redirects:
+            project, redirected = registry.redirects[wanted], True
+    if project is None or not may_see(project, call.user):
+        raise not_found("Project")
+    _admit_job_token(call, project)
+    if redirected:
+        raise _moved(call, project)
+    return project
+
+
+def _admit_job_token(call: Call, project: Project) -> None:
+    job = call.identity.job if call.identity else None
+    if job is None:
+        return
+    allowed = project.job_token_allowlist
+    if allowed is not None and job.project is not project and job.project.id not in allowed:
+        raise forbidden(
+            f"Authentication by CI/CD job token not allowed from {job.project.path} "
+            f"to project #{project.id}."
+        )
+    granted, needed = project.job_token_permissions, call.route.permission
+    if granted is not None and needed and job.project is not project and needed not in granted:
+        raise forbidden(
+            f"Insufficient permissions to access this resource in project #{project.id}. "
+            f"The following token permission is required: {needed}."
+        )
+
+
+def _moved(call: Call, project: Project) -> ApiError:
+    if call.request.method != "GET":
+        return message(405, "Non GET methods are not allowed for moved projects")
+    rest = call.request.path.split("/", 5)[5:]
+    location = "/".join([f"{call.origin}/api/v4/projects/{project.id}", *rest])
+    query = to_query(dict(call.request.query))
+    location += f"?{query}" if query else ""
+    text = f"This resource has been moved permanently to {location}".encode()
+    return ApiError(Answer(301, (TEXT, ("Location", location)), Plain(text)))
+
+
+def may_read_builds(call: Call, project: Project) -> bool:
+    """Read jobs and pipelines: reporters, and everybody who sees a project with public jobs."""
+    needed = 0 if project.public_jobs else ACCESS["reporter"]
+    return access_level(project, call.user) >= needed
+
+
+def require_read_builds(call: Call, project: Project) -> None:
+    """403, or 401 for nobody in particular, unless the caller may read jobs."""
+    if not may_read_builds(call, project):
+        raise forbidden() if call.user else unauthorized()
+
+
+def require_level(call: Call, project: Project, role: str) -> None:
+    """403 unless the caller has at least this role."""
+    if access_level(project, call.user) < ACCESS[role]:
+        raise forbidden()
+
+
+def require_update(call: Call, job: Job) -> None:
+    """403 unless the caller may change the job: developers; on protected refs maintainers."""
+    protected = job.pipeline.ref in job.project.protected_refs
+    require_level(call, job.project, "maintainer" if protected else "developer")
+    limit = call.settings.jobs_archived_after
+    if job.plan.archived or (limit is not None and call.now - job.created_at > limit):
+        raise forbidden()
+
+
+def require_erase(call: Call, job: Job) -> None:
+    """403 unless the caller is a maintainer or owns the job on an unprotected ref."""
+    owned = job.user is call.user and job.pipeline.ref not in job.project.protected_refs
+    require_level(call, job.project, "developer" if owned else "maintainer")
+
+
+def require_trace(call: Call, job: Job) -> None:
+    """403 unless the caller may read the log; debug logs are for developers."""
+    require_read_builds(call, job.project)
+    if job.plan.debug_trace:
+        require_level(call, job.project, "developer")
+
+
+def require_variables(call: Call, project: Project) -> None:
+    """403 unless the caller may set variables."""
+    if project.variables_role == "no_one_allowed":
+        raise forbidden()
+    require_level(call, project, project.variables_role)
+
+
+def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:
+    """The job `:job_id` names in the project."""
+    job_id = integer(call.params, "job_id")
+    job = call.world.jobs.get(job_id) if job_id is not None else None
+    if job is None or job.project is not project or (job.is_bridge and not bridges):
+        raise record_not_found()
+    return job
+
+
+def find_pipeline(call: Call, project: Project) -> Pipeline:
+    """The pipeline `:pipeline_id` names in the project."""
+    pipeline_id = integer(call.params, "pipeline_id")
+    pipeline = call.world.pipelines.get(pipeline_id) if pipeline_id is not None else None
+    if pipeline is None or pipeline.project is not project:
+        raise record_not_found()
+    return pipeline

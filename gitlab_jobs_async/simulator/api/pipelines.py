@@ -1,0 +1,227 @@
+"""The parts of the Pipelines API a client of jobs needs: lib/api/ci/pipelines.rb."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Final
+
+from gitlab_jobs_async.simulator import actions
+from gitlab_jobs_async.simulator.api import parameters, permissions
+from gitlab_jobs_async.simulator.api.answers import Answer, error, forbidden, json_answer
+from gitlab_jobs_async.simulator.api.calls import Call, Route
+from gitlab_jobs_async.simulator.api.entities import Json
+from gitlab_jobs_async.simulator.api.jobs import view_of
+from gitlab_jobs_async.simulator.api.pagination import paginated
+from gitlab_jobs_async.simulator.api.parameters import Parameters
+from gitlab_jobs_async.simulator.records import Job, Pipeline
+from gitlab_jobs_async.simulator.statuses import STATUSES
+
+_SCOPES: Final = ("running", "pending", "finished", "branches", "tags")
+_ORDERS: Final = ("id", "status", "ref", "updated_at", "user_id")
+_SOURCES: Final = (
+    "unknown",
+    "push",
+    "web",
+    "trigger",
+    "schedule",
+    "api",
+    "external",
+    "pipeline",
+    "chat",
+    "webide",
+    "merge_request_event",
+    "external_pull_request_event",
+    "parent_pipeline",
+    "ondemand_dast_scan",
+    "ondemand_dast_validation",
+    "security_orchestration_policy",
+    "container_registry_push",
+    "duo_workflow",
+    "pipeline_execution_policy_schedule",
+)
+Fits = Callable[[Pipeline], bool]
+
+
+def list_pipelines(call: Call) -> Answer:
+    """GET /projects/:id/pipelines."""
+    project = permissions.user_project(call)
+    permissions.require_read_builds(call, project)
+    params = call.params
+    order = parameters.choice(params, "order_by", _ORDERS) or "id"
+    sort = parameters.choice(params, "sort", ("asc", "desc")) or "desc"
+    fits = _filters(params)
+    params.update(order_by=order, sort=sort)
+    rows = [p for p in project.pipelines if all(fit(p) for fit in fits)]
+    rows.sort(key=lambda p: (_order_value(p, order), p.id), reverse=sort == "desc")
+    view = view_of(call)
+
+    def present(page: Sequence[Pipeline]) -> list[Json]:
+        return [view.pipeline_basic(p) | {"name": p.name} for p in page]
+
+    return paginated(call, rows, present)
+
+
+def _order_value(pipeline: Pipeline, order: str) -> object:
+    if order == "user_id":
+        return pipeline.user.id if pipeline.user else 0
+    return attrgetter(order)(pipeline)
+
+
+def _filters(params: Parameters) -> list[Fits]:
+    source = parameters.choice(params, "source", _SOURCES)
+    status = parameters.choice(params, "status", STATUSES)
+    fits = [
+        _by_source(source),
+        *_by_scope(parameters.choice(params, "scope", _SCOPES)),
+        *_by_time(params, "updated"),
+        *_by_time(params, "created"),
+    ]
+    if status is not None:
+        fits.append(lambda p: p.status == status)
+    fits += [
+        _equal(name, wanted)
+        for name in ("ref", "sha", "name")
+        if (wanted := parameters.text(params, name)) is not None
+    ]
+    if (username := parameters.text(params, "username")) is not None:
+        fits.append(lambda p: p.user is not None and p.user.username == username)
+    if "yaml_errors" in params:
+        broken = parameters.boolean(params, "yaml_errors")
+        fits.append(lambda p: (p.yaml_errors is not None) == broken)
+    return fits
+
+
+def _equal(name: str, wanted: str) -> Fits:
+    value = attrgetter(name)
+    return lambda pipeline: value(pipeline) == wanted
+
+
+def _by_source(source: str | None) -> Fits:
+    if source is None:
+        return lambda p: p.source != "parent_pipeline"
+    return lambda p: p.source == source
+
+
+def _by_scope(scope: str | None) -> list[Fits]:
+    finished = {"success", "failed", "canceled"}
+    if scope is None:
+        return []
+    scopes: dict[str, Fits] = {
+        "running": lambda p: p.status == "running",
+        "pending": lambda p: p.status == "pending",
+        "finished": lambda p: p.status in finished,
+        "branches": lambda p: not p.tag,
+        "tags": lambda p: p.tag,
+    }
+    return [scopes[scope]]
+
+
+def _by_time(params: Parameters, what: str) -> list[Fits]:
+    value = attrgetter(f"{what}_at")
+    fits: list[Fits] = []
+    before, after = _time(params, f"{what}_before"), _time(params, f"{what}_after")
+    if before is not None:
+        fits.append(lambda p: value(p) < before)
+    if after is not None:
+        fits.append(lambda p: value(p) > after)
+    return fits
+
+
+def _time(params: Parameters, name: str) -> float | None:
+    written = parameters.text(params, name)
+    if written is None:
+        return None
+    try:
+        at = datetime.fromisoformat(written.replace(" ", "+"))
+    except ValueError:
+        raise error(400, f"{name} is invalid") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def get_pipeline(call: Call) -> Answer:
+    """GET /projects/:id/pipelines/:pipeline_id."""
+    return json_answer(view_of(call).pipeline(_readable_pipeline(call)))
+
+
+def get_latest_pipeline(call: Call) -> Answer:
+    """GET /projects/:id/pipelines/latest: of the default branch's, or `ref`'s, last commit."""
+    project = permissions.user_project(call)
+    permissions.require_read_builds(call, project)
+    ref = parameters.text(call.params, "ref") or "main"
+    found = [p for p in project.pipelines if p.ref == ref and p.source != "parent_pipeline"]
+    if not found:
+        raise forbidden()
+    return json_answer(view_of(call).pipeline(max(found, key=attrgetter("id"))))
+
+
+def list_pipeline_jobs(call: Call) -> Answer:
+    """GET /projects/:id/pipelines/:pipeline_id/jobs."""
+    pipeline = _readable_pipeline(call)
+    retried = parameters.boolean(call.params, "include_retried")
+    call.params["include_retried"] = retried
+    rows = [job for job in pipeline.builds if retried or not job.retried]
+    return _listed(call, rows, view_of(call).job)
+
+
+def list_bridges(call: Call) -> Answer:
+    """GET /projects/:id/pipelines/:pipeline_id/bridges."""
+    pipeline = _readable_pipeline(call)
+    rows = [bridge for bridge in pipeline.bridges if not bridge.retried]
+    return _listed(call, rows, view_of(call).bridge)
+
+
+def _listed(call: Call, rows: list[Job], present: Callable[[Job], Json]) -> Answer:
+    statuses = parameters.scope(call.params)
+    kept = [job for job in rows if statuses is None or job.status in statuses]
+    kept.sort(key=attrgetter("id"), reverse=True)
+
+    def present_all(page: Sequence[Job]) -> list[Json]:
+        return [present(job) for job in page]
+
+    return paginated(call, kept, present_all)
+
+
+def _readable_pipeline(call: Call) -> Pipeline:
+    project = permissions.user_project(call)
+    permissions.require_read_builds(call, project)
+    return permissions.find_pipeline(call, project)
+
+
+def retry_pipeline(call: Call) -> Answer:
+    """POST /projects/:id/pipelines/:pipeline_id/retry."""
+    pipeline = _changeable_pipeline(call)
+    actions.retry_pipeline(call.world.registry, pipeline, call.now, call.user)
+    return json_answer(view_of(call).pipeline(pipeline), 201)
+
+
+def cancel_pipeline(call: Call) -> Answer:
+    """POST /projects/:id/pipelines/:pipeline_id/cancel: a 200, unlike its neighbours."""
+    pipeline = _changeable_pipeline(call)
+    actions.cancel_pipeline(call.world.registry, pipeline, call.now)
+    return json_answer(view_of(call).pipeline(pipeline))
+
+
+def _changeable_pipeline(call: Call) -> Pipeline:
+    project = permissions.user_project(call)
+    pipeline = permissions.find_pipeline(call, project)
+    protected = pipeline.ref in project.protected_refs
+    permissions.require_level(call, project, "maintainer" if protected else "developer")
+    return pipeline
+
+
+_ONE: Final = "projects/:id/pipelines/:pipeline_id"
+ROUTES: Final = (
+    Route(
+        "GET",
+        "projects/:id/pipelines",
+        list_pipelines,
+        permission="read_pipelines",
+        anonymous=True,
+    ),
+    Route("GET", "projects/:id/pipelines/latest", get_latest_pipeline, anonymous=True),
+    Route("GET", _ONE, get_pipeline, permission="read_pipelines", anonymous=True),
+    Route("GET", f"{_ONE}/jobs", list_pipeline_jobs, permission="read_pipelines", anonymous=True),
+    Route("GET", f"{_ONE}/bridges", list_bridges, permission="read_pipelines", anonymous=True),
+    Route("POST", f"{_ONE}/retry", retry_pipeline),
+    Route("POST", f"{_ONE}/cancel", cancel_pipeline),
+)

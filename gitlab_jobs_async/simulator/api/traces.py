@@ -1,0 +1,102 @@
+"""Traces as the server shows them: in uploads, whole or by ranges.
+
+Follows lib/api/ci/jobs.rb and lib/gitlab/ci/trace.rb.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import frozen
+
+from gitlab_jobs_async.simulator.api.answers import TEXT, Answer, error
+from gitlab_jobs_async.simulator.api.calls import Call
+from gitlab_jobs_async.simulator.api.parameters import integer
+from gitlab_jobs_async.simulator.records import Job
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+
+MAX_BYTE_LIMIT: Final = 512_000
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)$")
+
+
+@frozen
+class TraceBody:
+    """A part of a log, read when it is sent."""
+
+    job: Job
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """The length in bytes."""
+        return self.stop - self.start
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes, in order."""
+        return self.job.log.read(self.start, self.stop)
+
+
+def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
+    """How much of a log has been uploaded: all of an ended one, else as of the last upload."""
+    if job.started_at is None or job.erased_at is not None:
+        return 0
+    if job.finished_at is not None:
+        return job.log_at(now)
+    first = settings.first_upload if job.plan.first_upload is None else job.plan.first_upload
+    interval = job.plan.upload_interval or settings.upload_interval
+    since = now - job.started_at - first
+    if since < 0:
+        return 0
+    uploads = math.floor(since / interval + 1e-9)
+    return job.log_at(job.started_at + first + uploads * interval)
+
+
+def trace(call: Call, job: Job) -> Answer:
+    """The answer to GET .../trace."""
+    size = visible_size(job, call.now, call.settings)
+    ranged = _byte_range(call, size) if call.settings.byte_ranges else None
+    start, stop = ranged or (0, size)
+    headers = [TEXT, ("Content-Disposition", f'infile; filename="{job.id}.log"')]
+    ended = job.finished_at
+    archived = ended is not None and call.now >= ended + call.settings.archive_after
+    if call.settings.archived_ranges and archived and size and ranged is None:
+        return _archived(call, job, size, headers)
+    etag = f'W/"{_fingerprint(job, start, stop)}"' if stop > start else None
+    return Answer(200, tuple(headers), TraceBody(job, start, stop), etag)
+
+
+def _fingerprint(job: Job, start: int, stop: int) -> str:
+    key = f"{job.id}/{job.log_revision}/{start}-{stop}"
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _byte_range(call: Call, size: int) -> tuple[int, int] | None:
+    if "byte_offset" not in call.params and "byte_limit" not in call.params:
+        return None
+    offset = integer(call.params, "byte_offset")
+    limit = integer(call.params, "byte_limit")
+    if offset is not None and offset < 0:
+        raise error(400, "byte_offset does not have a valid value")
+    if limit is not None and not 1 <= limit <= MAX_BYTE_LIMIT:
+        raise error(400, "byte_limit does not have a valid value")
+    start = min(offset or 0, size)
+    return start, size if limit is None else min(start + limit, size)
+
+
+def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -> Answer:
+    headers.append(("Accept-Ranges", "bytes"))
+    etag = f'"{_fingerprint(job, 0, size)}"'
+    match = _RANGE.match(call.request.headers.get("range", ""))
+    if match is None or match.group(0) == "bytes=-":
+        return Answer(200, tuple(headers), TraceBody(job, 0, size), etag)
+    first, last = match.groups()
+    start = int(first) if first else max(0, size - int(last))
+    stop = min(int(last) + 1, size) if first and last else size
+    if start >= stop:
+        headers.append(("Content-Range", f"bytes */{size}"))
+        return Answer(416, tuple(headers))
+    headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
+    return Answer(206, tuple(headers), TraceBody(job, start, stop), etag)

@@ -1,0 +1,178 @@
+"""Scripted trouble: which requests get which. Decides only; server.py plays what is decided."""
+
+import random
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+from attrs import define, field, frozen
+from attrs.validators import ge, in_, optional
+
+SIGN_IN_PAGE: Final = (
+    b"<!DOCTYPE html>\n<html><head><title>Sign in \xc2\xb7 GitLab</title></head>"
+    b"<body>You need to sign in or sign up before continuing.</body></html>\n"
+)
+BAD_GATEWAY_PAGE: Final = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
+    b"<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+RESETS: Final = ("before", "unanswered", "within", "truncated", "after")
+
+
+def _as_bytes(body: bytes | str) -> bytes:
+    return body.encode() if isinstance(body, str) else body
+
+
+@frozen(kw_only=True)
+class Fault:
+    """One rule of trouble, for the requests it matches.
+
+    Attributes:
+        method: only this verb; None: any.
+        path: glob over the raw path, such as "*/trace" (which begins with /api/v4).
+        skip: let so many matching requests pass first.
+        times: then strike so many; None: for ever.
+        every: of those that match, strike only every nth.
+        probability: and of those, at random, this share (drawn from the seed of `Faults`).
+        status: answer this instead of asking the API.
+        body: the body of that answer.
+        content_type: its type.
+        headers: its other headers.
+        latency: seconds of the simulator's clock before anything else happens.
+        jitter: up to so many seconds more, at random.
+        reset: lose the connection: "before" the request is handled; "unanswered", when it has been
+            handled and nothing is sent; "within" the body, by a reset; "truncated", the same by an
+            orderly close; "after" the body.
+        cut_at: how many bytes of the body are sent before it breaks; None: half of them.
+        drip: send the body in pieces of so many bytes, one per second of the simulator's clock.
+        effect: called when the fault strikes, for instance to insert a job.
+    """
+
+    method: str | None = None
+    path: str = "*"
+    skip: int = field(default=0, validator=ge(0))
+    times: int | None = 1
+    every: int = field(default=1, validator=ge(1))
+    probability: float = 1.0
+    status: int | None = None
+    body: bytes = field(default=b"", converter=_as_bytes)
+    content_type: str = "text/html"
+    headers: Mapping[str, str] = field(factory=dict[str, str])
+    latency: float = field(default=0.0, validator=ge(0))
+    jitter: float = field(default=0.0, validator=ge(0))
+    reset: str | None = field(default=None, validator=optional(in_(RESETS)))
+    cut_at: int | None = field(default=None, validator=optional(ge(0)))
+    drip: int | None = field(default=None, validator=optional(ge(1)))
+    effect: Callable[[], object] | None = None
+
+    @classmethod
+    def sign_in_page(cls, *, path: str = "*", times: int | None = 1) -> "Fault":
+        """A 200 with an HTML page where JSON is due, as proxies and lost sessions give."""
+        return cls(path=path, times=times, status=200, body=SIGN_IN_PAGE)
+
+    @classmethod
+    def bad_gateway(cls, *, path: str = "*", times: int | None = 1) -> "Fault":
+        """Nginx's 502 page."""
+        return cls(path=path, times=times, status=502, body=BAD_GATEWAY_PAGE)
+
+    @classmethod
+    def throttled(
+        cls, *, path: str = "*", times: int | None = 1, retry_after: str | int | None = 60
+    ) -> "Fault":
+        """The text 429 of Rack::Attack; `retry_after` may be seconds, an HTTP date or None."""
+        return cls(
+            path=path,
+            times=times,
+            status=429,
+            body=b"Retry later\n",
+            content_type="text/plain",
+            headers=_retry_after(retry_after),
+        )
+
+    @classmethod
+    def too_many_requests(
+        cls, *, path: str = "*", times: int | None = 1, retry_after: str | int | None = None
+    ) -> "Fault":
+        """The JSON 429 of the application limiter, by default without any header."""
+        return cls(
+            path=path,
+            times=times,
+            status=429,
+            body=b'{"message":{"error":"This endpoint has been requested too many times. '
+            b'Try again later."}}',
+            content_type="application/json",
+            headers=_retry_after(retry_after),
+        )
+
+    @property
+    def only_delays(self) -> bool:
+        """Whether the request is answered as usual in the end."""
+        return self.status is None and self.reset is None and self.drip is None
+
+
+def _retry_after(value: str | int | None) -> dict[str, str]:
+    return {} if value is None else {"Retry-After": str(value)}
+
+
+@frozen
+class Trouble:
+    """What befalls one request: a delay, and perhaps one fault that does more than delay."""
+
+    delay: float = 0.0
+    fault: Fault | None = None
+
+
+@define
+class _Rule:
+    fault: Fault
+    matched: int = 0
+    struck: int = 0
+
+
+class Faults:
+    """The script: faults in the order in which they were added; the delays of all add up."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._rules: list[_Rule] = []
+        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+
+    def add(self, *faults: Fault) -> None:
+        """Add faults to the script."""
+        self._rules += [_Rule(fault) for fault in faults]
+
+    def clear(self) -> None:
+        """No more trouble."""
+        self._rules.clear()
+
+    def count(self, fault: Fault) -> int:
+        """How often a fault has struck."""
+        return sum(rule.struck for rule in self._rules if rule.fault is fault)
+
+    def decide(self, method: str, path: str) -> Trouble:
+        """What befalls the next request."""
+        delay, chosen = 0.0, None
+        for rule in self._rules:
+            fault = rule.fault
+            if chosen is not None and not fault.only_delays:
+                continue
+            if not self._strikes(rule, method, path):
+                continue
+            delay += fault.latency + fault.jitter * self._random.random()
+            if fault.effect is not None:
+                fault.effect()
+            if not fault.only_delays:
+                chosen = fault
+        return Trouble(delay, chosen)
+
+    def _strikes(self, rule: _Rule, method: str, path: str) -> bool:
+        fault = rule.fault
+        if fault.method not in {None, method} or not fnmatchcase(path, fault.path):
+            return False
+        rule.matched += 1
+        number = rule.matched - fault.skip
+        if number < 1 or (number - 1) % fault.every or rule.struck == fault.times:
+            return False
+        if fault.probability < 1.0 and self._random.random() >= fault.probability:
+            return False
+        rule.struck += 1
+        return True

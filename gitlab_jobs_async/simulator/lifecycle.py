@@ -1,0 +1,229 @@
+"""How jobs move: each step is one row of the table in statuses.py, its time the event's own.
+
+Follows app/models/ci/build.rb, app/services/ci/process_build_service.rb, retry_job_service.rb.
+"""
+
+from typing import Final
+
+from gitlab_jobs_async.simulator.plans import PipelinePlan
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
+from gitlab_jobs_async.simulator.registry import Due, Registry
+from gitlab_jobs_async.simulator.statuses import COMPLETED, FINISHED, TRANSITIONS, composite
+
+_VALID: Final[dict[str, frozenset[str]]] = {
+    "on_success": frozenset({"success", "skipped"}),
+    "manual": frozenset({"success", "skipped"}),
+    "delayed": frozenset({"success", "skipped"}),
+    "on_failure": frozenset({"failed"}),
+    "always": frozenset({"success", "failed", "skipped"}),
+}
+_OUTCOMES: Final = {"success": "succeed", "failed": "drop", "canceled": "cancel"}
+_UPSTREAM: Final = {"success": "succeed", "failed": "drop", "canceled": "cancel", "skipped": "drop"}
+
+
+def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
+    """Take the step `event` if it is legal from where the job stands; tell whether it was."""
+    target = TRANSITIONS[event].get(job.status)
+    if target is None:
+        return False
+    job.status = target
+    job.timeline += 1
+    if target == "pending":
+        job.queued_at = at
+    elif target == "running":
+        job.started_at = at
+    elif target in FINISHED:
+        job.finished_at = at
+    if target in COMPLETED:
+        registry.job_tokens.pop(job.token, None)
+    job.failure_reason = job.plan.failure_reason if target == "failed" else None
+    return True
+
+
+def enqueue(registry: Registry, job: Job, at: float) -> None:
+    """Send a job on its way: by way of its resource group and its preparation, to `pending`."""
+    plan = job.plan
+    if job.status == "waiting_for_resource":
+        after_wait = "prepare" if plan.preparing else "enqueue_waiting_for_resource"
+        fire(registry, job, after_wait, at)
+    elif plan.waiting_for_resource:
+        fire(registry, job, "wait_for_resource", at)
+    elif plan.preparing:
+        fire(registry, job, "prepare", at)
+    else:
+        fire(registry, job, "enqueue", at)
+    _plan_next(registry, job, at)
+
+
+def _plan_next(registry: Registry, job: Job, at: float) -> None:
+    plan = job.plan
+    steps = {
+        "waiting_for_resource": ("resource", plan.waiting_for_resource),
+        "preparing": ("prepared", plan.preparing),
+        "pending": ("picked", plan.queued),
+        "running": ("done", plan.duration),
+        "canceling": ("done", plan.after_script),
+        "scheduled": ("delayed", plan.start_in),
+    }
+    if job.status in steps:
+        event, seconds = steps[job.status]
+        registry.plan(at + seconds, Due(event, job, job.timeline))
+
+
+def settle_job(registry: Registry, job: Job, event: str, at: float) -> None:
+    """Do what was planned for a job."""
+    if event in {"resource", "delayed"}:
+        enqueue(registry, job, at)
+    elif event == "prepared":
+        fire(registry, job, "enqueue_preparing", at)
+        _plan_next(registry, job, at)
+    elif event == "picked":
+        _run(registry, job, at)
+    elif event == "done":
+        _finish(registry, job, at)
+    advance(registry, job.pipeline, at)
+
+
+def _run(registry: Registry, job: Job, at: float) -> None:
+    fire(registry, job, "run", at)
+    if job.downstream is not None:
+        registry.plan(at, Due("trigger", job, job.timeline, job.downstream, job.user))
+        return
+    job.runner = registry.runner_for(job)
+    registry.issue_token(job)
+    _plan_next(registry, job, at)
+
+
+def _finish(registry: Registry, job: Job, at: float) -> None:
+    fire(registry, job, _OUTCOMES[job.plan.outcome], at)
+    kept = {"success": "on_success", "failed": "on_failure"}.get(job.status)
+    if job.plan.artifacts and kept and job.plan.artifacts_when in {kept, "always"}:
+        job.artifacts = job.plan.artifacts
+        expires_in = job.plan.artifacts_expire_in
+        job.artifacts_expire_at = None if expires_in is None else at + expires_in
+    if job.status == "failed" and job.attempt < job.plan.auto_retry:
+        try_again(registry, job, at, job.user)
+
+
+def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
+    """Cancel a job, by way of `canceling` when its runner still has an after_script to run."""
+    gracefully = job.status == "running" and job.plan.after_script > 0
+    moved = fire(registry, job, "cancel_gracefully" if gracefully else "cancel", at)
+    if moved:
+        _plan_next(registry, job, at)
+    return moved
+
+
+def try_again(registry: Registry, job: Job, at: float, user: User | None) -> Job:
+    """A new attempt with a new id; the old one becomes `retried`, skipped later jobs come back."""
+    job.retried = True
+    again = registry.new_job(
+        job.pipeline,
+        name=job.name,
+        stage=job.stage,
+        plan=job.plan.following,
+        at=at,
+        user=user,
+        downstream=job.downstream,
+    )
+    again.attempt = job.attempt + 1
+    again.variables, again.inputs = dict(job.variables), dict(job.inputs)
+    revive_later(registry, again, at)
+    enqueue(registry, again, at)
+    return again
+
+
+def revive_later(registry: Registry, job: Job, at: float) -> None:
+    """Bring skipped jobs of later stages back to `created`."""
+    stages = job.pipeline.stages
+    later = set(stages[stages.index(job.stage) + 1 :])
+    for other in job.pipeline.jobs:
+        if other.stage in later and other.status == "skipped" and not other.retried:
+            fire(registry, other, "process", at)
+
+
+def advance(registry: Registry, pipeline: Pipeline, at: float) -> None:
+    """Start what may start now, and have the pipeline's status follow."""
+    latest = [job for job in pipeline.jobs if not job.retried]
+    earlier: list[tuple[str, bool]] = []
+    for stage in pipeline.stages:
+        jobs = [job for job in latest if job.stage == stage]
+        so_far = composite(earlier) or "success"
+        if so_far not in COMPLETED:
+            break
+        for job in jobs:
+            if job.status == "created":
+                _begin(registry, job, so_far, at)
+        earlier += [(job.status, job.allow_failure) for job in jobs]
+    if registry.status_delay > 0:
+        registry.plan(at + registry.status_delay, Due("status", pipeline))
+    else:
+        update_status(registry, pipeline, at)
+
+
+def _begin(registry: Registry, job: Job, so_far: str, at: float) -> None:
+    plan = job.plan
+    if so_far not in _VALID[plan.when] or plan.outcome == "skipped":
+        fire(registry, job, "skip", at)
+    elif plan.when == "manual":
+        fire(registry, job, "actionize", at)
+    elif plan.when == "delayed":
+        fire(registry, job, "schedule", at)
+        _plan_next(registry, job, at)
+    else:
+        enqueue(registry, job, at)
+
+
+def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
+    """Recompute a pipeline's status from its latest jobs, and tell a bridge that waits for it."""
+    latest = [(job.status, job.allow_failure) for job in pipeline.jobs if not job.retried]
+    status = composite(latest) or pipeline.status
+    if status == pipeline.status:
+        return
+    pipeline.status, pipeline.updated_at = status, at
+    if status == "running" and pipeline.started_at is None:
+        pipeline.started_at = at
+    pipeline.finished_at = at if status in COMPLETED else None
+    bridge = pipeline.upstream
+    if bridge and bridge.downstream and bridge.downstream.depend and status in COMPLETED:
+        fire(registry, bridge, _UPSTREAM[status], at)
+        advance(registry, bridge.pipeline, at)
+
+
+def create_pipeline(
+    registry: Registry, project: Project, plan: PipelinePlan, *, at: float, user: User | None
+) -> Pipeline:
+    """Make a planned pipeline with its jobs real, and start its first stage."""
+    pipeline = registry.new_pipeline(project, at=at, ref=plan.ref or "main", user=user)
+    pipeline.stages = list(plan.stage_names)
+    pipeline.name = plan.name
+    for job in plan.jobs:
+        registry.new_job(
+            pipeline,
+            name=job.name,
+            stage=job.stage,
+            plan=job.plan,
+            at=at,
+            user=user,
+            downstream=job.downstream,
+        )
+    return pipeline
+
+
+def trigger(registry: Registry, bridge: Job, plan: PipelinePlan, at: float) -> None:
+    """Create the downstream pipeline of a running bridge."""
+    project = bridge.project if plan.project is None else registry.paths.get(plan.project)
+    if project is None:
+        fire(registry, bridge, "drop", at)
+        bridge.failure_reason = "downstream_bridge_project_not_found"
+        advance(registry, bridge.pipeline, at)
+        return
+    pipeline = create_pipeline(registry, project, plan, at=at, user=bridge.user)
+    pipeline.source = "parent_pipeline" if project is bridge.project else "pipeline"
+    if plan.ref is None and project is bridge.project:
+        pipeline.ref, pipeline.sha = bridge.pipeline.ref, bridge.pipeline.sha
+    pipeline.upstream, bridge.downstream_pipeline = bridge, pipeline
+    advance(registry, pipeline, at)
+    if not plan.depend:
+        fire(registry, bridge, "succeed", at)
+        advance(registry, bridge.pipeline, at)

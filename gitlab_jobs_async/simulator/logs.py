@@ -1,0 +1,187 @@
+"""Logs that jobs write: as bytes, as a few bytes repeated to any size, or as a runner would.
+
+A log is read by ranges and never copied whole, so that one of 64 MiB costs its pieces.
+Formats follow gitlab-runner: common/buildlogger, helpers/build_section.go, shells/bash.go.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, Protocol, runtime_checkable
+
+from attrs import field, frozen
+
+PIECE: Final = 64 * 1024
+_CLEAR: Final = b"\x1b[0K"
+_RESET: Final = b"\x1b[0;m"
+_GREEN: Final = b"\x1b[32;1m"
+
+
+@runtime_checkable
+class Log(Protocol):
+    """Bytes that can be read by ranges."""
+
+    @property
+    def size(self) -> int:
+        """The length in bytes."""
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`, in pieces."""
+
+
+class LogScript(Protocol):
+    """Something that writes a log once it is known when its job ran."""
+
+    def record(self, name: str, started_at: float, duration: float) -> Log:
+        """The log of the job `name` that ran `duration` seconds from `started_at`."""
+
+
+@frozen
+class BytesLog:
+    """A log that is just these bytes."""
+
+    content: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """The length in bytes."""
+        return len(self.content)
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`, in pieces."""
+        view = memoryview(self.content)
+        for at in range(start, min(stop, len(view)), PIECE):
+            yield bytes(view[at : min(at + PIECE, stop)])
+
+
+@frozen
+class RepeatedLog:
+    """`pattern` over and over up to `size` bytes; holds no more than one piece of it."""
+
+    pattern: bytes
+    size: int
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`, in pieces."""
+        stop = min(stop, self.size)
+        while start < stop:
+            wanted = min(PIECE, stop - start)
+            phase = start % len(self.pattern)
+            repeats = (phase + wanted) // len(self.pattern) + 1
+            yield (self.pattern * repeats)[phase : phase + wanted]
+            start += wanted
+
+
+@frozen(kw_only=True)
+class RunnerScript:
+    """A log as a runner writes it: sections, colours, commands and their output.
+
+    Attributes:
+        lines: how many lines of output the script makes.
+        timestamps: the 32-byte header before each line (default in current runners).
+        progress: how many progress bars (lines rewritten by carriage returns) are among them.
+        words: what the output is made of; a mapping of command to lines it may print.
+        seed: the same seed writes the same log.
+    """
+
+    lines: int = 24
+    timestamps: bool = True
+    progress: int = 1
+    words: Mapping[str, tuple[str, ...]] = field(factory=lambda: dict(_COMMANDS))
+    seed: int = 0
+
+    def record(self, name: str, started_at: float, duration: float) -> Log:
+        """The log of the job `name` that ran `duration` seconds from `started_at`."""
+        writer = _Writer(self, name, started_at, duration)
+        return BytesLog(writer.written())
+
+
+_COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "pip install --quiet -e '.[dev]'": ("Collecting attrs", "Building editable for app"),
+    "ruff check .": ("All checks passed!",),
+    "pytest -q": (
+        "........................................................................ [ 34%]",
+        "\x1b[32mtests/test_orders.py\x1b[0m ............... \x1b[32mPASSED\x1b[0m",
+        "\x1b[33mWARNING\x1b[0m slow test: test_checkout_with_großem_Warenkorb (2.31s)",
+        "tests/test_api.py::test_naïve_user ✓",
+    ),
+}
+_OPENING: Final = ("prepare_executor", "prepare_script", "get_sources")
+_TITLES: Final = {
+    "prepare_executor": 'Preparing the "docker" executor',
+    "prepare_script": "Preparing environment",
+    "get_sources": "Getting source from Git repository",
+    "step_script": 'Executing "step_script" stage of the job script',
+    "cleanup_file_variables": "Cleaning up project directory and file based variables",
+}
+
+
+class _Writer:
+    """Writes one log: what is said, when, and with which header."""
+
+    def __init__(self, script: RunnerScript, name: str, started_at: float, duration: float) -> None:
+        self._script = script
+        self._started_at = started_at
+        self._duration = duration
+        self._random = random.Random(f"{script.seed}/{name}")  # noqa: S311 - no secret
+        self._done = 0.0
+        self._out: list[bytes] = []
+
+    def written(self) -> bytes:
+        self._line(b"Running with gitlab-runner 19.4.0 (f3a1c2d9)", stream="00O")
+        for section in _OPENING:
+            self._section(section, share=0.01)
+        self._open("step_script")
+        self._commands()
+        self._close("step_script")
+        self._section("cleanup_file_variables", share=0.0)
+        self._line(_GREEN + b"Job succeeded" + _RESET, stream="00O")
+        return b"".join(self._out)
+
+    def _commands(self) -> None:
+        lines = max(1, self._script.lines)
+        share = 0.95 / lines
+        bars = set(self._random.sample(range(lines), min(self._script.progress, lines)))
+        commands = list(self._script.words)
+        for index in range(lines):
+            command = commands[min(index * len(commands) // lines, len(commands) - 1)]
+            if index == 0 or index * len(commands) % lines < len(commands):
+                self._line(_GREEN + f"$ {command}".encode() + _RESET)
+            self._done += share
+            said = self._random.choice(self._script.words[command] or ("",))
+            self._bar() if index in bars else self._line(said.encode())
+
+    def _bar(self) -> None:
+        for percent in (25, 50, 75):
+            self._raw(f"Downloading layers {percent:3d}%\r".encode(), glued=percent != 25)
+        self._raw(b"Downloading layers 100%", glued=True)
+
+    def _section(self, name: str, *, share: float) -> None:
+        self._open(name)
+        self._done += share
+        self._line(f"{_TITLES[name].split()[0]} done".encode(), stream="00O")
+        self._close(name)
+
+    def _open(self, name: str) -> None:
+        at = int(self._now())
+        self._raw(f"section_start:{at}:{name}\r".encode() + _CLEAR, stream="00O")
+        title = b"\x1b[36;1m" + _TITLES[name].encode() + b"\x1b[0;m" + _RESET
+        self._raw(_CLEAR + title, stream="00O", glued=True)
+
+    def _close(self, name: str) -> None:
+        self._raw(f"section_end:{int(self._now())}:{name}\r".encode() + _CLEAR, stream="00O")
+
+    def _now(self) -> float:
+        return self._started_at + self._duration * min(self._done, 1.0)
+
+    def _line(self, text: bytes, *, stream: str = "01O") -> None:
+        self._raw(text, stream=stream)
+
+    def _raw(self, text: bytes, *, stream: str = "01O", glued: bool = False) -> None:
+        if self._script.timestamps:
+            at = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            self._out.append(f"{at} {stream}{'+' if glued else ' '}".encode() + text + b"\n")
+        elif text.endswith((b"\r", _CLEAR)):
+            self._out.append(text)
+        else:
+            self._out.append(text + b"\n")

@@ -1,0 +1,227 @@
+"""What the simulated GitLab has in its database: rows, linked as they are there."""
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Final
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async.simulator.logs import Log
+from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
+from gitlab_jobs_async.simulator.statuses import COMPLETED
+
+ACCESS: Final[dict[str, int]] = {
+    "guest": 10,
+    "planner": 15,
+    "reporter": 20,
+    "developer": 30,
+    "maintainer": 40,
+    "owner": 50,
+}
+_by_id = attrgetter("id")
+
+
+@define(eq=False)
+class User:
+    """A person or a bot. `state` is "active", "blocked", "deactivated" ..."""
+
+    id: int
+    username: str
+    name: str
+    token: str = field(repr=False)
+    state: str = "active"
+    admin: bool = False
+    created_at: float = 0.0
+
+
+@define(eq=False)
+class Token:
+    """A personal, project or group access token, or an OAuth one (`kind`)."""
+
+    value: str = field(repr=False)
+    user: User
+    scopes: tuple[str, ...] = ("api",)
+    expires_at: float | None = None
+    revoked: bool = False
+    kind: str = "personal"
+
+
+@define(eq=False)
+class Runner:
+    """A runner, with the one manager (machine) that runs it."""
+
+    id: int
+    description: str
+    tags: tuple[str, ...] = ()
+    runner_type: str = "instance_type"
+    version: str = "19.4.0"
+    paused: bool = False
+    online: bool = True
+    created_at: float = 0.0
+
+
+@frozen
+class Agent:
+    """A GitLab agent for Kubernetes, configured in a project."""
+
+    id: int
+    config_project: "Project"
+
+
+@define(eq=False)
+class Project:
+    """A project and, sorted by id, its builds and pipelines.
+
+    `public_jobs`: those who may see the project may see its jobs. `job_token_allowlist`: ids of the
+    projects whose job tokens may come in, None for all. `job_token_permissions`: what they may do,
+    None for all. `variables_role`: the least role that may pass variables.
+    """
+
+    id: int
+    path: str
+    visibility: str = "private"
+    members: dict[int, int] = field(factory=dict[int, int])
+    public_jobs: bool = True
+    job_token_allowlist: frozenset[int] | None = None
+    job_token_permissions: frozenset[str] | None = None
+    variables_role: str = "developer"
+    protected_refs: frozenset[str] = frozenset()
+    refreshing_artifacts: bool = False
+    created_at: float = 0.0
+    agents: list[Agent] = field(factory=list[Agent])
+    builds: list["Job"] = field(factory=list["Job"], repr=False)
+    pipelines: list["Pipeline"] = field(factory=list["Pipeline"], repr=False)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+    def builds_below(self, job_id: int) -> int:
+        """How many builds have a smaller id: where a keyset page begins."""
+        return bisect_left(self.builds, job_id, key=_by_id)
+
+    def file(self, job: "Job") -> None:
+        """Keep a build where its id belongs."""
+        if self.builds and self.builds[-1].id > job.id:
+            insort(self.builds, job, key=_by_id)
+        else:
+            self.builds.append(job)
+
+
+@define(eq=False)
+class Pipeline:
+    """A pipeline; `jobs` holds builds and bridges of all attempts, in the order of their ids."""
+
+    id: int
+    iid: int
+    project: Project
+    ref: str
+    sha: str
+    source: str
+    user: User | None
+    created_at: float
+    updated_at: float
+    tag: bool = False
+    name: str | None = None
+    title: str = "Update"
+    stages: list[str] = field(factory=list[str])
+    jobs: list["Job"] = field(factory=list["Job"], repr=False)
+    status: str = "created"
+    started_at: float | None = None
+    finished_at: float | None = None
+    yaml_errors: str | None = None
+    upstream: "Job | None" = field(default=None, repr=False)
+
+    @property
+    def builds(self) -> list["Job"]:
+        """The jobs that are no bridges."""
+        return [job for job in self.jobs if not job.is_bridge]
+
+    @property
+    def bridges(self) -> list["Job"]:
+        """The trigger jobs."""
+        return [job for job in self.jobs if job.is_bridge]
+
+
+@define(eq=False)
+class Job:
+    """A job or, with `downstream`, a bridge. Times are unix seconds.
+
+    `timeline` counts the plans made for it: what was planned under an older number is void.
+    """
+
+    id: int
+    pipeline: Pipeline = field(repr=False)
+    name: str
+    stage: str
+    plan: JobPlan = field(repr=False)
+    user: User | None = field(repr=False)
+    created_at: float
+    status: str = "created"
+    attempt: int = 0
+    retried: bool = False
+    allow_failure: bool = False
+    queued_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    erased_at: float | None = None
+    failure_reason: str | None = None
+    runner: Runner | None = None
+    timeline: int = 0
+    written: Log | None = field(default=None, repr=False)
+    log_revision: int = 0
+    artifacts: Mapping[str, bytes] | None = field(default=None, repr=False)
+    artifacts_expire_at: float | None = None
+    variables: dict[str, str] = field(factory=dict[str, str])
+    inputs: dict[str, object] = field(factory=dict[str, object])
+    downstream: PipelinePlan | None = field(default=None, repr=False)
+    downstream_pipeline: Pipeline | None = field(default=None, repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def project(self) -> Project:
+        """The project of its pipeline."""
+        return self.pipeline.project
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether it triggers another pipeline instead of running on a runner."""
+        return self.downstream is not None
+
+    @property
+    def complete(self) -> bool:
+        """Whether its status is one of the final four."""
+        return self.status in COMPLETED
+
+    @property
+    def log(self) -> Log:
+        """The whole log this job writes, if it runs to its end; written on first use."""
+        if self.written is None:
+            script = self.plan.log
+            if isinstance(script, Log):
+                self.written = script
+            else:
+                begun = self.created_at if self.started_at is None else self.started_at
+                self.written = script.record(self.name, begun, self._log_seconds())
+        return self.written
+
+    def replace_log(self, log: Log) -> None:
+        """Let the server show `log` from now on."""
+        self.written = log
+        self.log_revision += 1
+
+    def log_at(self, at: float) -> int:
+        """How many bytes of its log the job has written by then."""
+        if self.started_at is None or self.erased_at is not None:
+            return 0
+        if self.finished_at is not None and (self.status != "canceled" or not self.plan.duration):
+            return self.log.size
+        until = at if self.finished_at is None else min(at, self.finished_at)
+        seconds = self._log_seconds()
+        share = (until - self.started_at) / seconds if seconds > 0 else 1.0
+        return int(self.log.size * min(max(share, 0.0), 1.0))
+
+    def _log_seconds(self) -> float:
+        return self.plan.duration if self.plan.duration < 1e9 else 3600.0

@@ -1,0 +1,150 @@
+"""The simulated GitLab's database: who and what there is, by id, and the agenda of what comes."""
+
+import hashlib
+import heapq
+import itertools
+
+from attrs import frozen
+
+from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, Token, User
+
+
+@frozen
+class Due:
+    """One entry of the agenda: an event of a job (under its timeline) or of a pipeline."""
+
+    event: str
+    target: Job | Pipeline | Project
+    timeline: int = 0
+    plan: PipelinePlan | None = None
+    user: User | None = None
+
+
+class Registry:
+    """All rows, and the events planned for them in the order of their times."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.status_delay = 0.0
+        self.users: dict[int, User] = {}
+        self.tokens: dict[str, Token] = {}
+        self.projects: dict[int, Project] = {}
+        self.paths: dict[str, Project] = {}
+        self.redirects: dict[str, Project] = {}
+        self.runners: list[Runner] = []
+        self.pipelines: dict[int, Pipeline] = {}
+        self.jobs: dict[int, Job] = {}
+        self.job_tokens: dict[str, Job] = {}
+        self._next_job_id = 1
+        self._next_pipeline_id = 1
+        self._agenda: list[tuple[float, int, Due]] = []
+        self._order = itertools.count()
+
+    def plan(self, at: float, due: Due) -> None:
+        """Put an event on the agenda; one at infinity never comes."""
+        if at != float("inf"):
+            heapq.heappush(self._agenda, (at, next(self._order), due))
+
+    def next_due(self) -> float | None:
+        """When the next event is due, None when nothing is planned."""
+        return self._agenda[0][0] if self._agenda else None
+
+    def pop_due(self, now: float) -> tuple[float, Due] | None:
+        """Take the earliest event that is due by `now`."""
+        if self._agenda and self._agenda[0][0] <= now:
+            at, _, due = heapq.heappop(self._agenda)
+            return at, due
+        return None
+
+    def job_id(self, wanted: int | None = None) -> int:
+        """The next free id of a job, or the wanted one if it is free."""
+        if wanted is None:
+            wanted = self._next_job_id
+        elif wanted in self.jobs:
+            raise ValueError(f"there is a job {wanted} already")
+        self._next_job_id = max(self._next_job_id, wanted + 1)
+        return wanted
+
+    def add_pipeline(self, pipeline: Pipeline) -> Pipeline:
+        """Keep a pipeline."""
+        self.pipelines[pipeline.id] = pipeline
+        pipeline.project.pipelines.append(pipeline)
+        return pipeline
+
+    def new_pipeline(
+        self,
+        project: Project,
+        *,
+        at: float,
+        ref: str = "main",
+        source: str = "push",
+        user: User | None = None,
+        pipeline_id: int | None = None,
+    ) -> Pipeline:
+        """A new row for a pipeline, with a sha of its own."""
+        number = pipeline_id or self._next_pipeline_id
+        if number in self.pipelines:
+            raise ValueError(f"there is a pipeline {number} already")
+        self._next_pipeline_id = max(self._next_pipeline_id, number + 1)
+        digest = hashlib.sha1(f"{project.path}/{number}".encode(), usedforsecurity=False)
+        pipeline = Pipeline(
+            id=number,
+            iid=len(project.pipelines) + 1,
+            project=project,
+            ref=ref,
+            sha=digest.hexdigest(),
+            source=source,
+            user=user,
+            created_at=at,
+            updated_at=at,
+        )
+        return self.add_pipeline(pipeline)
+
+    def new_job(
+        self,
+        pipeline: Pipeline,
+        *,
+        name: str,
+        stage: str,
+        plan: JobPlan,
+        at: float,
+        user: User | None,
+        downstream: PipelinePlan | None = None,
+        job_id: int | None = None,
+    ) -> Job:
+        """A new row for a job or a bridge, in the status `created`."""
+        job = Job(
+            id=self.job_id(job_id),
+            pipeline=pipeline,
+            name=name,
+            stage=stage,
+            plan=plan,
+            user=user,
+            created_at=at,
+            allow_failure=plan.may_fail,
+            downstream=downstream,
+            inputs=dict(plan.inputs),
+        )
+        return self.add_job(job)
+
+    def add_job(self, job: Job) -> Job:
+        """Keep a job."""
+        self.jobs[job.id] = job
+        if job.stage not in job.pipeline.stages:
+            job.pipeline.stages.append(job.stage)
+        job.pipeline.jobs.append(job)
+        if not job.is_bridge:
+            job.project.file(job)
+        return job
+
+    def runner_for(self, job: Job) -> Runner | None:
+        """A runner that has all of the job's tags."""
+        fitting = [r for r in self.runners if set(job.plan.tags) <= set(r.tags) and not r.paused]
+        return fitting[job.id % len(fitting)] if fitting else None
+
+    def issue_token(self, job: Job) -> None:
+        """Give a job its token: valid while the job runs."""
+        secret = hashlib.sha256(f"{job.project.path}/{job.id}".encode()).hexdigest()
+        job.token = f"glcbt-64_{secret[:20]}"
+        self.job_tokens[job.token] = job

@@ -1,0 +1,300 @@
+"""The world behind a real HTTP server: the one module of the simulator that does I/O.
+
+It reads a request, settles the world, asks the pure API, plays scripted faults, and keeps a record.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from attrs import field, frozen
+
+from gitlab_jobs_async.simulator.api.answers import Answer, Plain
+from gitlab_jobs_async.simulator.api.application import Application
+from gitlab_jobs_async.simulator.api.artifacts import stored_object
+from gitlab_jobs_async.simulator.api.calls import Request
+from gitlab_jobs_async.simulator.clocks import Clock, RealClock
+from gitlab_jobs_async.simulator.faults import Fault, Faults
+from gitlab_jobs_async.simulator.scenarios import default_world
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+from gitlab_jobs_async.simulator.world import World
+
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+@frozen
+class ServedRequest:
+    """One request as it was served. `sent`: bytes of the body that left; `at`: clock seconds."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    status: int
+    sent: int
+    at: float
+
+
+class Simulator:
+    """A GitLab on a port of the loopback, for as long as the block lasts.
+
+    `async with` serves it from the running loop, plain `with` from a thread of its own. Without
+    a `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4), `token` of an
+    administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
+    `storage_requests` of the object storage beside it.
+    """
+
+    def __init__(
+        self,
+        world: World | None = None,
+        settings: SimulatorSettings | None = None,
+        clock: Clock | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.clock: Clock = clock or RealClock()
+        self.settings = settings or SimulatorSettings()
+        self.faults = Faults()
+        self.requests: list[ServedRequest] = []
+        self.storage_requests: list[ServedRequest] = []
+        self.url = ""
+        self.storage_url = ""
+        self._world = world or default_world(self.clock.now())
+        self._world.registry.status_delay = self.settings.pipeline_status_delay
+        self._address = (host, port)
+        self._lock = threading.RLock()
+        self._stack = contextlib.AsyncExitStack()
+        self._thread: _Background | None = None
+        self._application: Application | None = None
+
+    @property
+    def token(self) -> str:
+        """A private token of the world's administrator."""
+        return self._world.token
+
+    @property
+    def world(self) -> World:
+        """The world as it is now, by the clock."""
+        with self._lock:
+            self._world.settle(self.clock.now())
+            return self._world
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            host, port = self._address
+            self.url = await stack.enter_async_context(_listening(self._serve, host, port))
+            self.storage_url = await stack.enter_async_context(
+                _listening(self._serve_storage, host, 0)
+            )
+            self._application = Application(self._world, self.settings, self.url, self.storage_url)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def __enter__(self) -> Self:
+        self._thread = _Background(self)
+        self._thread.begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._thread is not None:
+            self._thread.finish()
+
+    async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        request = await _read(incoming)
+        trouble = self.faults.decide(request.method, request.path)
+        if trouble.delay:
+            await self.clock.sleep(trouble.delay)
+        fault = trouble.fault
+        if fault is not None and fault.reset == "before":
+            return self._lost(incoming, request, 0)
+        answer = self._answer(request) if fault is None else self._faulty(request, fault)
+        if fault is not None and fault.reset == "unanswered":
+            return self._lost(incoming, request, answer.status)
+        return await self._send(incoming, request, answer, fault)
+
+    def _answer(self, request: Request) -> Answer:
+        if self._application is None:
+            raise RuntimeError("the simulator is not running")
+        with self._lock:
+            now = self.clock.now()
+            self._world.settle(now)
+            return self._application.answer(request, now)
+
+    def _faulty(self, request: Request, fault: Fault) -> Answer:
+        if fault.status is None:
+            return self._answer(request)
+        headers = (("Content-Type", fault.content_type), *fault.headers.items())
+        return Answer(fault.status, headers, Plain(fault.body))
+
+    def _lost(self, incoming: web.BaseRequest, request: Request, status: int) -> web.StreamResponse:
+        self.requests.append(self._record(request, status, 0))
+        _abort(incoming)
+        return web.Response()
+
+    def _record(self, request: Request, status: int, sent: int) -> ServedRequest:
+        return ServedRequest(
+            request.method,
+            request.path,
+            list(request.query),
+            request.headers,
+            request.body,
+            status,
+            sent,
+            self.clock.now(),
+        )
+
+    async def _send(
+        self, incoming: web.BaseRequest, request: Request, answer: Answer, fault: Fault | None
+    ) -> web.StreamResponse:
+        number = len(self.requests) + 1
+        headers = [("X-Request-Id", f"01SIM{number:021d}"), ("X-Runtime", "0.023456")]
+        bodiless = request.method == "HEAD" or answer.status in {204, 304}
+        size = 0 if bodiless else answer.body.size
+        if fault is None and isinstance(answer.body, Plain):
+            self.requests.append(self._record(request, answer.status, size))
+            content = b"" if bodiless else answer.body.content
+            return web.Response(
+                status=answer.status, headers=[*answer.headers, *headers], body=content
+            )
+        response = web.StreamResponse(status=answer.status, headers=[*answer.headers, *headers])
+        if answer.status not in {204, 304}:
+            response.content_length = answer.body.size
+        await response.prepare(incoming)
+        limit = _cut(fault, size)
+        pieces = iter(()) if bodiless else answer.body.pieces()
+        await self._pour(response, pieces, limit, fault)
+        self.requests.append(self._record(request, answer.status, limit))
+        if fault is not None and fault.reset in {"within", "after"}:
+            _abort(incoming)
+        elif fault is not None and fault.reset == "truncated" and incoming.transport:
+            incoming.transport.close()
+        else:
+            await response.write_eof()
+        return response
+
+    async def _pour(
+        self, response: web.StreamResponse, pieces: Iterator[bytes], limit: int, fault: Fault | None
+    ) -> None:
+        drip = fault.drip if fault else None
+        left = limit
+        for piece in pieces:
+            if left <= 0:
+                return
+            for at in range(0, len(piece), drip or len(piece)):
+                part = piece[at : at + (drip or len(piece))][:left]
+                if part:
+                    await response.write(part)
+                left -= len(part)
+                if drip:
+                    await self.clock.sleep(1.0)
+
+    async def _serve_storage(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        request = await _read(incoming)
+        answer = stored_object(self._world, request)
+        content = b"".join(answer.body.pieces())
+        record = self._record(request, answer.status, len(content))
+        self.storage_requests.append(record)
+        return web.Response(status=answer.status, headers=list(answer.headers), body=content)
+
+
+def _cut(fault: Fault | None, size: int) -> int:
+    if fault is None or fault.reset not in {"within", "truncated"}:
+        return size
+    return min(size, size // 2 if fault.cut_at is None else fault.cut_at)
+
+
+async def _read(incoming: web.BaseRequest) -> Request:
+    path, _, query = incoming.raw_path.partition("?")
+    return Request(
+        incoming.method,
+        path,
+        tuple(parse_qsl(query, keep_blank_values=True)),
+        {name.lower(): value for name, value in incoming.headers.items()},
+        await incoming.read(),
+    )
+
+
+def _abort(incoming: web.BaseRequest) -> None:
+    transport = incoming.transport
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str, port: int
+) -> AsyncIterator[str]:
+    listener = socket.create_server((host, port), backlog=1024)
+    runner = web.ServerRunner(web.Server(handler), access_log=None, shutdown_timeout=0.1)
+    try:
+        await runner.setup()
+        await web.SockSite(runner, listener, backlog=1024).start()
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        await runner.cleanup()
+        listener.close()
+
+
+class _Background:
+    """Serves a simulator from a thread with a loop of its own, until told to finish."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="gitlab-simulator", daemon=True)
+
+    def begin(self) -> None:
+        """Return when it serves, or raise what kept it from that."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def finish(self) -> None:
+        """Stop serving and wait for the thread's end."""
+        if self._loop is not None and self._end is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except OSError as failure:
+            self._failure = failure
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with self._simulator:
+            self._ready.set()
+            await self._end.wait()

@@ -1,0 +1,103 @@
+"""The thirteen statuses of a job and the legal steps between them, as one table.
+
+Follows app/models/concerns/ci/has_status.rb and has_commit_build_status.rb, and
+lib/gitlab/ci/status/composite.rb.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+STATUSES: Final = (
+    "created",
+    "waiting_for_resource",
+    "preparing",
+    "waiting_for_callback",
+    "pending",
+    "running",
+    "success",
+    "failed",
+    "canceling",
+    "canceled",
+    "skipped",
+    "manual",
+    "scheduled",
+)
+COMPLETED: Final = frozenset({"success", "failed", "canceled", "skipped"})
+FINISHED: Final = frozenset({"success", "failed", "canceled"})
+ACTIVE: Final = frozenset(
+    {"waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running"}
+)
+RETRYABLE: Final = frozenset({"success", "failed", "canceled", "canceling"})
+_UNFINISHED: Final = ACTIVE | {"created"}
+
+
+def _steps(sources: Iterable[str], target: str) -> dict[str, str]:
+    return dict.fromkeys(sources, target)
+
+
+TRANSITIONS: Final[dict[str, dict[str, str]]] = {
+    "process": _steps(("skipped", "manual"), "created"),
+    "enqueue": _steps(("created", "skipped", "manual", "scheduled"), "pending"),
+    "prepare": _steps(
+        ("created", "skipped", "manual", "scheduled", "waiting_for_resource"), "preparing"
+    ),
+    "enqueue_waiting_for_resource": _steps(
+        ("waiting_for_resource", "created", "skipped", "manual", "scheduled"), "pending"
+    ),
+    "wait_for_resource": _steps(
+        ("created", "skipped", "manual", "scheduled"), "waiting_for_resource"
+    ),
+    "enqueue_preparing": _steps(("preparing",), "pending"),
+    "actionize": _steps(("created",), "manual"),
+    "schedule": _steps(("created",), "scheduled"),
+    "unschedule": _steps(("scheduled",), "manual"),
+    "enqueue_scheduled": _steps(("scheduled",), "pending"),
+    "run": _steps(("pending",), "running"),
+    "skip": _steps(("created", "waiting_for_resource", "preparing", "pending"), "skipped"),
+    "succeed": {**_steps(_UNFINISHED, "success"), "canceling": "canceled"},
+    "drop": {**_steps(_UNFINISHED | {"manual", "scheduled"}, "failed"), "canceling": "canceled"},
+    "cancel": _steps(_UNFINISHED | {"manual", "scheduled"}, "canceled"),
+    "cancel_gracefully": _steps(("running",), "canceling"),
+    "force_cancel": _steps(("canceling",), "canceled"),
+}
+
+_QUIET: Final = frozenset({"success", "warning", "ignored"})
+
+
+def composite(jobs: Iterable[tuple[str, bool]]) -> str | None:
+    """The one status of many jobs, each given as (status, allow_failure); None for no jobs."""
+    seen = {_seen_as(status, allow_failure) for status, allow_failure in jobs}
+    if not seen:
+        return None
+    return _of_settled(seen) or _of_unsettled(seen)
+
+
+def _seen_as(status: str, allow_failure: bool) -> str:  # noqa: FBT001 - a field of the job
+    if not allow_failure:
+        return status
+    if status == "manual":
+        return "ignored"
+    return "warning" if status in {"failed", "canceled"} else status
+
+
+def _of_settled(seen: set[str]) -> str | None:
+    if seen <= {"skipped", "ignored"}:
+        return "success" if "ignored" in seen and "skipped" not in seen else "skipped"
+    if seen <= _QUIET | {"skipped"}:
+        return "success"
+    if seen <= {"created", "warning", "ignored"}:
+        return "created"
+    if seen <= _QUIET | {"skipped", "canceled"}:
+        return "canceled"
+    if seen <= _QUIET | {"skipped", "created", "pending"}:
+        return "pending"
+    return None
+
+
+def _of_unsettled(seen: set[str]) -> str:
+    if seen & {"running", "pending"}:
+        return "running"
+    for status in ("canceling", "waiting_for_resource", "manual", "scheduled", "preparing"):
+        if status in seen:
+            return status
+    return "running" if "created" in seen else "failed"

@@ -1,0 +1,320 @@
+"""The simulated GitLab's world: build it up, then let `settle` bring it forward in time. No I/O.
+
+Nothing happens by itself: planned events wait on an agenda until someone settles the world, so a
+simulated day costs only its events. Settling often or once gives the same world.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from gitlab_jobs_async.simulator import actions, bulk, lifecycle
+from gitlab_jobs_async.simulator.logs import BytesLog, Log
+from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
+from gitlab_jobs_async.simulator.records import (
+    ACCESS,
+    Agent,
+    Job,
+    Pipeline,
+    Project,
+    Runner,
+    Token,
+    User,
+)
+from gitlab_jobs_async.simulator.registry import Due, Registry
+
+
+class World:
+    """Users, projects, pipelines and jobs of a GitLab, at `now` (unix seconds).
+
+    Starts with the administrator `root`, whose token is `token`, and one shared runner. Methods
+    that take `at` default to the present. Change it between requests, not while one is answered.
+    """
+
+    def __init__(self, now: float = 1_750_000_000.0, *, seed: int = 0) -> None:
+        self.registry = Registry(now)
+        self.random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self.root = self.add_user("root", token="glpat-root", admin=True)  # noqa: S106
+        self.add_runner("shared-1")
+
+    @property
+    def now(self) -> float:
+        """The time up to which everything planned has happened."""
+        return self.registry.now
+
+    @property
+    def token(self) -> str:
+        """The administrator's private token."""
+        return self.root.token
+
+    @property
+    def projects(self) -> list[Project]:
+        """All projects by id."""
+        return [project for _, project in sorted(self.registry.projects.items())]
+
+    @property
+    def pipelines(self) -> Mapping[int, Pipeline]:
+        """All pipelines by id."""
+        return self.registry.pipelines
+
+    @property
+    def jobs(self) -> Mapping[int, Job]:
+        """All jobs and bridges by id."""
+        return self.registry.jobs
+
+    def project(self, path: str) -> Project:
+        """The project at `path`; KeyError if there is none."""
+        return self.registry.paths[path]
+
+    def settle(self, now: float) -> None:
+        """Let everything planned up to `now` happen, in the order of its time."""
+        registry = self.registry
+        while (entry := registry.pop_due(now)) is not None:
+            at, due = entry
+            registry.now = max(registry.now, at)
+            _happen(registry, due, at)
+        registry.now = max(registry.now, now)
+
+    def next_event(self) -> float | None:
+        """When the next planned event is due (unix seconds), None if nothing is planned."""
+        return self.registry.next_due()
+
+    def add_user(
+        self,
+        username: str,
+        *,
+        token: str | None = None,
+        scopes: Sequence[str] = ("api",),
+        admin: bool = False,
+        state: str = "active",
+    ) -> User:
+        """A user with a token (default `glpat-<username>`)."""
+        value = f"glpat-{username}" if token is None else token
+        number = len(self.registry.users) + 1
+        user = User(
+            number, username, username.replace(".", " ").title(), value, state, admin, self.now
+        )
+        self.registry.users[number] = user
+        self.add_token(user, value, scopes)
+        return user
+
+    def add_token(
+        self,
+        user: User,
+        token: str,
+        scopes: Sequence[str] = ("api",),
+        *,
+        expires_at: float | None = None,
+        revoked: bool = False,
+        kind: str = "personal",
+    ) -> Token:
+        """Another token of a user; `kind` "oauth" is good as a bearer only."""
+        added = Token(token, user, tuple(scopes), expires_at, revoked, kind)
+        self.registry.tokens[token] = added
+        return added
+
+    def add_project(
+        self,
+        path: str,
+        *,
+        project_id: int | None = None,
+        visibility: str = "private",
+        members: Mapping[User, str] | None = None,
+        public_jobs: bool = True,
+        protected_refs: Sequence[str] = (),
+        variables_role: str = "developer",
+    ) -> Project:
+        """A project; `members` maps a user to "guest" ... "owner"."""
+        number = project_id or max(self.registry.projects, default=0) + 1
+        if number in self.registry.projects or path in self.registry.paths:
+            raise ValueError(f"there is a project {number} or {path!r} already")
+        project = Project(
+            number,
+            path,
+            visibility,
+            {user.id: ACCESS[role] for user, role in (members or {}).items()},
+            public_jobs=public_jobs,
+            protected_refs=frozenset(protected_refs),
+            variables_role=variables_role,
+            created_at=self.now,
+        )
+        self.registry.projects[number] = self.registry.paths[path] = project
+        return project
+
+    def move_project(self, project: Project, path: str) -> None:
+        """Give a project a new path; the old one redirects."""
+        self.registry.redirects[project.path] = project
+        del self.registry.paths[project.path]
+        self.registry.redirects.pop(path, None)
+        project.path = path
+        self.registry.paths[path] = project
+
+    def add_runner(
+        self, description: str, *, tags: Sequence[str] = (), runner_type: str = "instance_type"
+    ) -> Runner:
+        """A runner that takes jobs whose tags it all has."""
+        runner = Runner(
+            len(self.registry.runners) + 1,
+            description,
+            tuple(tags),
+            runner_type,
+            created_at=self.now,
+        )
+        self.registry.runners.append(runner)
+        return runner
+
+    def add_agent(self, project: Project, *, config_project: Project | None = None) -> Agent:
+        """An agent for Kubernetes that the project's jobs may use."""
+        number = 1 + sum(len(other.agents) for other in self.registry.projects.values())
+        agent = Agent(number, config_project or project)
+        project.agents.append(agent)
+        return agent
+
+    def add_pipeline(
+        self,
+        project: Project,
+        *,
+        ref: str = "main",
+        stages: Sequence[str] = ("build", "test", "deploy"),
+        source: str = "push",
+        user: User | None = None,
+        at: float | None = None,
+        pipeline_id: int | None = None,
+    ) -> Pipeline:
+        """A pipeline without jobs yet; stages follow one another as listed."""
+        pipeline = self.registry.new_pipeline(
+            project,
+            at=self.now if at is None else at,
+            ref=ref,
+            source=source,
+            user=user or self.root,
+            pipeline_id=pipeline_id,
+        )
+        pipeline.stages = list(stages)
+        return pipeline
+
+    def add_job(
+        self,
+        pipeline: Pipeline,
+        name: str,
+        *,
+        stage: str = "test",
+        plan: JobPlan | None = None,
+        job_id: int | None = None,
+        user: User | None = None,
+    ) -> Job:
+        """A job of the pipeline, created with it; it starts when its stage does."""
+        return self._add(pipeline, name, stage, plan or JobPlan(), None, job_id, user)
+
+    def add_bridge(
+        self,
+        pipeline: Pipeline,
+        name: str,
+        *,
+        stage: str = "test",
+        downstream: PipelinePlan,
+        plan: JobPlan | None = None,
+        job_id: int | None = None,
+    ) -> Job:
+        """A trigger job; when it runs, the downstream pipeline is created."""
+        return self._add(pipeline, name, stage, plan or JobPlan(), downstream, job_id, None)
+
+    def _add(
+        self,
+        pipeline: Pipeline,
+        name: str,
+        stage: str,
+        plan: JobPlan,
+        downstream: PipelinePlan | None,
+        job_id: int | None,
+        user: User | None,
+    ) -> Job:
+        at = pipeline.created_at
+        job = self.registry.new_job(
+            pipeline,
+            name=name,
+            stage=stage,
+            plan=plan,
+            at=at,
+            user=user or pipeline.user,
+            downstream=downstream,
+            job_id=job_id,
+        )
+        self.registry.plan(at, Due("advance", pipeline))
+        return job
+
+    def plan_pipeline(
+        self, project: Project, plan: PipelinePlan, *, at: float, user: User | None = None
+    ) -> None:
+        """Have a whole pipeline created at a time to come."""
+        self.registry.plan(at, Due("pipeline", project, plan=plan, user=user or self.root))
+
+    def add_finished_jobs(
+        self,
+        project: Project,
+        count: int,
+        *,
+        gaps: str = "uniform",
+        first_id: int | None = None,
+        per_pipeline: int = 20,
+        mean_gap: int = 10,
+    ) -> list[Job]:
+        """Many finished jobs, cheaply; `gaps` between ids: dense, uniform, bursty, heavy_tailed."""
+        first = self.registry.job_id(first_id)
+        steps = bulk.gaps(gaps, count - 1, self.random, mean=mean_gap)
+        ids = accumulate(steps, initial=first)
+        return bulk.add_finished_jobs(
+            self.registry,
+            project,
+            iter(ids) if count else iter(()),
+            per_pipeline=per_pipeline,
+            user=self.root,
+            rng=self.random,
+        )
+
+    def cancel(self, job: Job, *, force: bool = False) -> None:
+        """Cancel a job now."""
+        actions.cancel_job(self.registry, job, self.now, force=force)
+
+    def retry(self, job: Job, *, user: User | None = None) -> Job:
+        """Retry a job now; the new job comes back."""
+        return actions.retry_job(self.registry, job, self.now, user=user or self.root)
+
+    def erase(self, job: Job) -> None:
+        """Erase a job's log and artifacts now."""
+        actions.erase_job(job, self.now)
+
+    def play(self, job: Job, *, user: User | None = None) -> Job:
+        """Start a manual job now."""
+        return actions.play_job(self.registry, job, self.now, user=user or self.root)
+
+    def replace_log(self, job: Job, log: bytes | Log) -> None:
+        """Have the server show another log for a job, as after a loss of chunks."""
+        job.replace_log(BytesLog(log) if isinstance(log, bytes) else log)
+
+    def delete_job(self, job: Job) -> None:
+        """Remove a job without a trace, as the deletion of its pipeline does."""
+        job.timeline += 1
+        del self.registry.jobs[job.id]
+        job.pipeline.jobs.remove(job)
+        if not job.is_bridge:
+            job.project.builds.remove(job)
+
+
+def _happen(registry: Registry, due: Due, at: float) -> None:
+    target = due.target
+    if isinstance(target, Job):
+        if due.timeline != target.timeline:
+            return
+        if due.plan is None:
+            lifecycle.settle_job(registry, target, due.event, at)
+        else:
+            lifecycle.trigger(registry, target, due.plan, at)
+    elif isinstance(target, Project):
+        plan = due.plan or PipelinePlan()
+        pipeline = lifecycle.create_pipeline(registry, target, plan, at=at, user=due.user)
+        lifecycle.advance(registry, pipeline, at)
+    elif due.event == "status":
+        lifecycle.update_status(registry, target, at)
+    else:
+        lifecycle.advance(registry, target, at)
