@@ -1,0 +1,74 @@
+"""An asyncio SDK for GitLab's CI Jobs API: public names and `__all__`, nothing else.
+
+A name is loaded when it is first used, so that what imports the package for less (the pytest
+plugin, the command's help) does not pay for it. Type checkers read `__init__.pyi`.
+"""
+
+from importlib import import_module
+
+_MODULES = {
+    "AgentConfigProject": "models",
+    "AgentEnvironment": "models",
+    "AgentProject": "models",
+    "AllowedAgent": "models",
+    "AllowedAgents": "models",
+    "Artifact": "models",
+    "ArtifactEntry": "models",
+    "ArtifactsFile": "models",
+    "AuthenticationError": "errors",
+    "BadRequestError": "errors",
+    "BearerToken": "sansio.credentials",
+    "Bridge": "models",
+    "Clock": "aio.clock",
+    "Commit": "models",
+    "ConflictError": "errors",
+    "ConnectionFailedError": "errors",
+    "Credentials": "sansio.credentials",
+    "DecodeError": "errors",
+    "DetailedStatus": "models",
+    "FailureReason": "statuses",
+    "GitLab": "client",
+    "GitLabError": "errors",
+    "Job": "models",
+    "JobBasic": "models",
+    "JobProject": "models",
+    "JobStatus": "statuses",
+    "JobToken": "sansio.credentials",
+    "LogLine": "models",
+    "MethodNotAllowedError": "errors",
+    "NotFoundError": "errors",
+    "PermissionDeniedError": "errors",
+    "Pipeline": "models",
+    "PipelineFilters": "sansio.endpoints",
+    "PrivateToken": "sansio.credentials",
+    "Project": "project",
+    "ProjectId": "sansio.arguments",
+    "RateLimitedError": "errors",
+    "Reference": "models",
+    "Request": "sansio.requests",
+    "Response": "sansio.responses",
+    "ResponseError": "errors",
+    "RetryPolicy": "sansio.retrying",
+    "Runner": "models",
+    "RunnerManager": "models",
+    "ServerError": "errors",
+    "SystemClock": "aio.clock",
+    "TimedOutError": "errors",
+    "TraceChunk": "models",
+    "User": "models",
+}
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

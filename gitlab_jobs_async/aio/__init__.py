@@ -1,0 +1,1 @@
+"""The pure core put on the network; the only tasks and connections are made in here."""

@@ -1,0 +1,30 @@
+"""The only door to time, so that a test can simulate a day in a second."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time and lets it pass; all of the SDK's waiting goes through one."""
+
+    def now(self) -> float:
+        """Unix seconds; never runs backwards."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after *seconds*."""
+
+
+class SystemClock:
+    """The machine's clock, immune to its being set while the program runs."""
+
+    def __init__(self) -> None:
+        self._epoch = time.time() - time.monotonic()
+
+    def now(self) -> float:
+        """Unix seconds; never runs backwards."""
+        return self._epoch + time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after *seconds*."""
+        await asyncio.sleep(seconds)

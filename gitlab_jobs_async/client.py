@@ -1,0 +1,150 @@
+"""One GitLab server: one connection pool for all that is done with it."""
+
+import os
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self, TypedDict, Unpack
+
+import aiohttp
+
+from gitlab_jobs_async.aio.clock import Clock, SystemClock
+from gitlab_jobs_async.aio.concurrency import gathered
+from gitlab_jobs_async.aio.transport import Transport, TransportSettings
+from gitlab_jobs_async.models import AllowedAgents, Job
+from gitlab_jobs_async.project import Project
+from gitlab_jobs_async.sansio import endpoints
+from gitlab_jobs_async.sansio.arguments import ProjectId, Scope, positive_id, project_path, seconds
+from gitlab_jobs_async.sansio.credentials import (
+    GITLAB_COM,
+    Credentials,
+    credentials_from,
+    from_environment,
+)
+from gitlab_jobs_async.sansio.decoding import decode
+from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.urls import ServerUrl
+
+
+class Overrides(TypedDict, total=False):
+    """What `GitLab.from_env` takes beside the environment: everything that `GitLab` does."""
+
+    url: str
+    auth: Credentials | str | None
+    session: aiohttp.ClientSession | None
+    concurrency: int
+    timeout: float
+    retry: RetryPolicy
+    clock: Clock
+
+
+class GitLab:
+    """A GitLab server, to be used as `async with GitLab(url, auth=token) as gitlab:`.
+
+    *auth* is a private token as a string, a `PrivateToken`, `BearerToken` or `JobToken`, or `None`.
+    At most *concurrency* requests, and as many open streams, are in flight at once. *timeout* is
+    seconds for one try of a request, or between two pieces of a stream. A *session* of the
+    caller's own is used as it is, never closed and never changed. Waiting goes through *clock*.
+
+    Raises:
+        ValueError, TypeError: an argument cannot be right; the message says what is allowed.
+    """
+
+    def __init__(
+        self,
+        url: str = GITLAB_COM,
+        *,
+        auth: Credentials | str | None = None,
+        session: aiohttp.ClientSession | None = None,
+        concurrency: int = 16,
+        timeout: float = 30.0,
+        retry: RetryPolicy = RetryPolicy(),
+        clock: Clock | None = None,
+    ) -> None:
+        settings = TransportSettings(
+            server=ServerUrl.parse(url),
+            credentials=credentials_from(auth),
+            concurrency=positive_id("concurrency", concurrency),
+            timeout=seconds("timeout", timeout),
+            retry=retry,
+            clock=clock or SystemClock(),
+        )
+        self._transport = Transport(settings, session)
+
+    @classmethod
+    def from_env(cls, **overrides: Unpack[Overrides]) -> Self:
+        """A client for the server and token that environment variables name.
+
+        The URL is `GITLAB_URL`, else `CI_SERVER_URL`, else https://gitlab.com. The token is
+        `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`
+        (only for the server that the job runs on). *overrides* are arguments of `GitLab`.
+
+        Raises:
+            ValueError: there is no token, neither in the environment nor as *auth*.
+        """
+        given = {"GITLAB_URL": overrides["url"]} if "url" in overrides else {}
+        url, credentials = from_environment({**os.environ, **given})
+        if credentials is None and "auth" not in overrides:
+            raise ValueError(
+                f"no token for {url} in the environment; set GITLAB_TOKEN, GITLAB_PRIVATE_TOKEN "
+                "or GITLAB_OAUTH_TOKEN, or give auth="
+            )
+        arguments: Overrides = {"url": url, "auth": credentials, **overrides}
+        return cls(**arguments)
+
+    async def __aenter__(self) -> Self:
+        await self._transport.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._transport.close()
+
+    def __repr__(self) -> str:
+        server = self._transport.settings.server
+        return f"{type(self).__name__}({server.origin + server.prefix!r})"
+
+    def project(self, project: ProjectId) -> Project:
+        """The project with this numeric id or full path, such as 17 or "group/app"; no request."""
+        project_path(project)
+        return Project(project, self._transport)
+
+    async def get_token_job(self) -> Job:
+        """The job that the client's `JobToken` belongs to.
+
+        See https://docs.gitlab.com/api/jobs/#get-job-tokens-job.
+        """
+        return decode(await self.send(endpoints.get_token_job()), Job)
+
+    async def get_allowed_agents(self) -> AllowedAgents:
+        """The agents for Kubernetes that the `JobToken`'s job may use.
+
+        See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
+        """
+        return decode(await self.send(endpoints.get_allowed_agents()), AllowedAgents)
+
+    async def list_jobs(
+        self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
+    ) -> dict[ProjectId, list[Job]]:
+        """All jobs of several projects, fetched side by side; keys are as given, in that order.
+
+        The first project that fails ends the call with its error.
+        """
+        if isinstance(projects, str | int):
+            raise TypeError(f"projects must be several ids or paths, not {projects!r}")
+        handles = [self.project(project) for project in dict.fromkeys(projects)]
+        listed = await gathered([handle.list_jobs(scope=scope, ref=ref) for handle in handles])
+        return {handle.id: jobs for handle, jobs in zip(handles, listed, strict=True)}
+
+    async def send(self, request: Request) -> Response:
+        """The whole answer to any request of GitLab's REST API: the way to what has no method.
+
+        `Request("GET", "/version")` stands below `/api/v4`; credentials, retries and redirects are
+        as everywhere. An error status is raised as `ResponseError`.
+        """
+        return await self._transport.send(request)

@@ -1,0 +1,127 @@
+"""What can go wrong, as one tree; an error names its request and never holds a credential.
+
+GitLabError
+├── ConnectionFailedError         no whole answer came
+│   └── TimedOutError             … within the timeout
+├── ResponseError                 the server answered, and the answer is an error
+│   ├── BadRequestError           400, 422
+│   ├── AuthenticationError       401
+│   ├── PermissionDeniedError     403
+│   ├── NotFoundError             404
+│   ├── MethodNotAllowedError     405
+│   ├── ConflictError             409
+│   ├── RateLimitedError          429
+│   └── ServerError               5xx
+└── DecodeError                   the answer is not what the API documents
+
+Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
+"""
+
+
+class GitLabError(Exception):
+    """Whatever GitLab, or the way to it, did wrong: the one to catch for everything."""
+
+
+class ConnectionFailedError(GitLabError):
+    """No whole answer came: no connection, a connection lost, or a body cut short.
+
+    `reason` says what happened, `method` and `url` which request it was; the cause is chained.
+    `was_sent` is false only if the request surely never left, so that a POST may be sent again.
+    """
+
+    def __init__(self, reason: str, method: str, url: str, was_sent: bool = True) -> None:  # noqa: FBT001, FBT002 - positional, so that the error survives pickling
+        super().__init__(reason, method, url, was_sent)
+        self.reason = reason
+        self.method = method
+        self.url = url
+        self.was_sent = was_sent
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}: {self.reason}"
+
+
+class TimedOutError(ConnectionFailedError):
+    """No whole answer came within the client's `timeout`."""
+
+
+class ResponseError(GitLabError):
+    """The server answered with an error.
+
+    `status` is the HTTP status, `message` the server's own words, `retry_after` the seconds it
+    asks to wait (`None` if it does not say), `request_id` what its administrator can look up.
+    Raised as itself for a status that has no class of its own, such as a redirect that must not
+    be followed.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        method: str,
+        url: str,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(status, message, method, url, retry_after, request_id)
+        self.status = status
+        self.message = message
+        self.method = method
+        self.url = url
+        self.retry_after = retry_after
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        said = f"{self.method} {self.url}: HTTP {self.status}: {self.message}"
+        if self.retry_after is not None:
+            said += f" (retry after {self.retry_after:g} s)"
+        if self.request_id is not None:
+            said += f" (request {self.request_id})"
+        return said
+
+
+class BadRequestError(ResponseError):
+    """400 or 422: the server refuses a parameter."""
+
+
+class AuthenticationError(ResponseError):
+    """401: no credentials, or ones that are unknown, expired or revoked."""
+
+
+class PermissionDeniedError(ResponseError):
+    """403: the credentials are known but may not do this, or the job does not allow it."""
+
+
+class NotFoundError(ResponseError):
+    """404: not there, or hidden from these credentials."""
+
+
+class MethodNotAllowedError(ResponseError):
+    """405: not this way, such as an offset past the server's limit."""
+
+
+class ConflictError(ResponseError):
+    """409: the job or project is being changed by somebody else."""
+
+
+class RateLimitedError(ResponseError):
+    """429: too many requests; `retry_after` says when the next one may come."""
+
+
+class ServerError(ResponseError):
+    """5xx: the server, or a proxy before it, failed."""
+
+
+class DecodeError(GitLabError):
+    """The answer is not what the API documents: an HTML page, cut JSON, a field of another type.
+
+    `reason` says what is wrong and where, as `reason @ $.path`.
+    """
+
+    def __init__(self, reason: str, method: str, url: str) -> None:
+        super().__init__(reason, method, url)
+        self.reason = reason
+        self.method = method
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}: {self.reason}"

@@ -1,0 +1,197 @@
+"""Everything about one project: an id and the way to its server, and no state beside."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Unpack
+
+from attrs import field, frozen
+
+from gitlab_jobs_async.aio.listing import iter_any_order, iter_rows
+from gitlab_jobs_async.aio.tailing import JobTrace
+from gitlab_jobs_async.aio.transport import Transport
+from gitlab_jobs_async.models import (
+    ArtifactEntry,
+    Bridge,
+    Job,
+    LogLine,
+    Pipeline,
+    TraceChunk,
+)
+from gitlab_jobs_async.sansio import endpoints
+from gitlab_jobs_async.sansio.arguments import Inputs, ProjectId, Scope, whole_number
+from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
+from gitlab_jobs_async.sansio.endpoints import PipelineFilters
+from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.trace import check_trace
+
+
+@frozen
+class Project:
+    """One project of a `GitLab`, made by `GitLab.project`; `id` is as it was given.
+
+    Ids come first, everything after them is named. `scope` is one status or several, as
+    `JobStatus` or string; without one, all jobs. Every method raises `ValueError` or `TypeError`
+    for input that cannot be right, before any request, and `GitLabError` for what goes wrong then.
+    """
+
+    id: ProjectId
+    _transport: Transport = field(repr=False)
+
+    # Jobs: https://docs.gitlab.com/api/jobs/
+
+    async def list_jobs(self, *, scope: Scope = (), ref: str | None = None) -> list[Job]:
+        """All jobs, newest id first; trigger jobs are not among them, see `list_bridges`."""
+        return [job async for job in self.iter_jobs(scope=scope, ref=ref)]
+
+    def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncIterator[Job]:
+        """The same one after another by keyset, with one page in memory."""
+        request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
+        return iter_rows(self._transport, request, Job)
+
+    async def list_pipeline_jobs(
+        self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
+    ) -> list[Job]:
+        """All jobs of a pipeline, newest id first; retried ones only if asked for."""
+        rows = self.iter_pipeline_jobs(pipeline_id, scope=scope, include_retried=include_retried)
+        return [job async for job in rows]
+
+    def iter_pipeline_jobs(
+        self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
+    ) -> AsyncIterator[Job]:
+        """The same one after another, with one page in memory."""
+        request = endpoints.list_pipeline_jobs(
+            self.id, pipeline_id, scope=scope, include_retried=include_retried
+        )
+        return iter_rows(self._transport, request, Job)
+
+    async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
+        """All trigger jobs of a pipeline, each with its downstream pipeline once it has one."""
+        request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
+        return [bridge async for bridge in iter_rows(self._transport, request, Bridge)]
+
+    async def get_job(self, job_id: int) -> Job:
+        """One job."""
+        return await self._job(endpoints.get_job(self.id, job_id))
+
+    async def cancel_job(self, job_id: int, *, force: bool = False) -> Job:
+        """Cancel a job; what comes back may still be `canceling`, or finished and unchanged.
+
+        *force* ends a job that hangs in `canceling`; it needs a maintainer and a server of 18.x.
+        """
+        return await self._job(endpoints.cancel_job(self.id, job_id, force=force))
+
+    async def retry_job(self, job_id: int, *, inputs: Inputs | None = None) -> Job:
+        """Run a job, or a trigger job, again: what comes back is a new job with a new id."""
+        return await self._job(endpoints.retry_job(self.id, job_id, inputs=inputs))
+
+    async def erase_job(self, job_id: int) -> Job:
+        """Remove a finished job's log and artifacts."""
+        return await self._job(endpoints.erase_job(self.id, job_id))
+
+    async def play_job(
+        self,
+        job_id: int,
+        *,
+        variables: Mapping[str, str] | None = None,
+        inputs: Inputs | None = None,
+    ) -> Job | Bridge:
+        """Start a manual or delayed job, with *variables* or *inputs* of its own.
+
+        A trigger job comes back as a `Bridge`; a job that had run before, as a new one.
+        """
+        request = endpoints.play_job(self.id, job_id, variables=variables, inputs=inputs)
+        return decode_job_or_bridge(await self._transport.send(request))
+
+    # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
+
+    async def get_trace(self, job_id: int) -> bytes:
+        """All bytes of a job's trace that are there now; empty if there are none."""
+        request = endpoints.get_trace(self.id, job_id)
+        return check_trace(await self._transport.send(request)).body
+
+    def stream_trace(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The same in constant memory: `async with … as chunks: async for chunk in chunks`."""
+        return self._trace_chunks(endpoints.get_trace(self.id, job_id))
+
+    def follow_trace(self, job_id: int, *, offset: int = 0) -> AsyncIterator[TraceChunk]:
+        """The bytes from *offset* on as the runner uploads them, until the job has ended.
+
+        A chunk that begins at 0 after others means that the trace was erased or replaced.
+        """
+        trace = JobTrace(self._transport, self.id, job_id)
+        endpoints.get_trace(self.id, job_id)
+        return trace.follow(whole_number("offset", offset))
+
+    def tail(
+        self, job_id: int, *, lines: int | None = None, follow: bool = True
+    ) -> AsyncIterator[LogLine]:
+        """The lines of a job's log until the job has ended, or those there now if not *follow*.
+
+        With *lines*, of those that are there at first only the last so many.
+        """
+        trace = JobTrace(self._transport, self.id, job_id)
+        endpoints.get_trace(self.id, job_id)
+        last = None if lines is None else whole_number("lines", lines)
+        return trace.lines(last=last, follow=follow)
+
+    # Pipelines: https://docs.gitlab.com/api/pipelines/
+
+    async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
+        """All pipelines that the filters let through, newest first unless they say otherwise."""
+        return [pipeline async for pipeline in self.iter_pipelines(**filters)]
+
+    def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncIterator[Pipeline]:
+        """The same one after another, with one page in memory."""
+        request = endpoints.list_pipelines(self.id, filters)
+        if "order_by" in filters or "sort" in filters:
+            return iter_any_order(self._transport, request, Pipeline)
+        return iter_rows(self._transport, request, Pipeline)
+
+    async def get_pipeline(self, pipeline_id: int) -> Pipeline:
+        """One pipeline."""
+        request = endpoints.get_pipeline(self.id, pipeline_id)
+        return decode(await self._transport.send(request), Pipeline)
+
+    # Artifacts: https://docs.gitlab.com/api/job_artifacts/
+
+    def stream_artifacts(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The archive's bytes: `async with … as chunks: async for chunk in chunks`.
+
+        Where they are stored elsewhere, they are fetched from there without the credentials.
+        """
+        return self._chunks(endpoints.get_artifacts(self.id, job_id))
+
+    async def get_artifact_file(self, job_id: int, path: str) -> bytes:
+        """One file out of the archive, such as "coverage/index.html"."""
+        request = endpoints.get_artifact_file(self.id, job_id, path)
+        return (await self._transport.send(request)).body
+
+    async def list_artifacts(
+        self, job_id: int, *, path: str = "", recursive: bool = False
+    ) -> list[ArtifactEntry]:
+        """What the archive holds below *path*, with a server of 19.x."""
+        request = endpoints.list_artifacts(self.id, job_id, path=path, recursive=recursive)
+        rows = iter_any_order(self._transport, request, ArtifactEntry)
+        return [entry async for entry in rows]
+
+    async def keep_artifacts(self, job_id: int) -> Job:
+        """Keep the artifacts from expiring."""
+        return await self._job(endpoints.keep_artifacts(self.id, job_id))
+
+    async def delete_artifacts(self, job_id: int) -> None:
+        """Delete the artifacts; the log stays."""
+        await self._transport.send(endpoints.delete_artifacts(self.id, job_id))
+
+    async def _job(self, request: Request) -> Job:
+        return decode(await self._transport.send(request), Job)
+
+    @asynccontextmanager
+    async def _chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self._transport.stream(request) as (_, chunks):
+            yield chunks
+
+    @asynccontextmanager
+    async def _trace_chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self._transport.stream(request) as (head, chunks):
+            check_trace(head)
+            yield chunks

@@ -1,0 +1,151 @@
+"""What a caller may pass: checked here before any request, then written as GitLab reads it.
+
+Every refusal names the value and what is allowed.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from gitlab_jobs_async.statuses import JobStatus
+
+ProjectId = int | str
+Scope = str | Iterable[str]
+Inputs = Mapping[str, object]
+
+_KNOWN_SCOPES = ", ".join(JobStatus)
+
+
+def positive_id(name: str, value: int) -> int:
+    """*value* if it can be an id of GitLab's: a whole number above 0, and no bool."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number above 0, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be a whole number above 0, not {value}")
+    return value
+
+
+def whole_number(name: str, value: int) -> int:
+    """*value* if it counts something: a whole number from 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number from 0, not {value!r}")
+    if value < 0:
+        raise ValueError(f"{name} must be a whole number from 0, not {value}")
+    return value
+
+
+def seconds(name: str, value: object) -> float:
+    """*value* if it is a length of time above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds above 0, not {value!r}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a number of seconds above 0, not {value}")
+    return float(value)
+
+
+def project_path(project: ProjectId) -> str:
+    """`/projects/:id` for a numeric id or a full path; the one place where a path is quoted."""
+    if isinstance(project, str):
+        name = project.strip("/")
+        if not name or not project.isprintable() or project != project.strip():
+            raise ValueError(
+                f"project {project!r} is no project; allowed are an id such as 17 and a full "
+                "path such as 'group/app'"
+            )
+        return f"/projects/{quote(name, safe='')}"
+    return f"/projects/{positive_id('project', project)}"
+
+
+def job_path(project: ProjectId, job_id: int) -> str:
+    """`/projects/:id/jobs/:job_id`."""
+    return f"{project_path(project)}/jobs/{positive_id('job_id', job_id)}"
+
+
+def pipeline_path(project: ProjectId, pipeline_id: int) -> str:
+    """`/projects/:id/pipelines/:pipeline_id`."""
+    return f"{project_path(project)}/pipelines/{positive_id('pipeline_id', pipeline_id)}"
+
+
+def scope_params(scope: Scope) -> list[tuple[str, str]]:
+    """`scope[]=…` for one status or several; a plain string must be a status known here."""
+    statuses = (scope,) if isinstance(scope, str) else tuple(scope)
+    for status in statuses:
+        if isinstance(status, JobStatus):
+            continue
+        if not isinstance(status, str):
+            raise TypeError(f"scope holds {status!r}; allowed are {_KNOWN_SCOPES}")
+        if status not in JobStatus.__members__.values():
+            raise ValueError(
+                f"unknown scope {status!r}; allowed are {_KNOWN_SCOPES} "
+                f"(for a newer one pass JobStatus({status!r}))"
+            )
+    return [("scope[]", status) for status in dict.fromkeys(map(str, statuses))]
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """*value* if it is one of *allowed*."""
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is unknown; allowed are {', '.join(allowed)}")
+    return value
+
+
+def not_empty(name: str, value: object) -> str:
+    """*value* if it is a string that says something."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {value!r}")
+    if not value:
+        raise ValueError(f"{name} is empty; leave it out, or give a text that is not")
+    return value
+
+
+def flag(name: str, value: object) -> str:
+    """*value* as GitLab writes booleans."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return "true" if value else "false"
+
+
+def moment(name: str, value: object) -> str:
+    """*value* in UTC; a naive datetime is refused, since nobody knows which hour it means."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError(f"{name} must be a datetime with a time zone, not {value!r}")
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def job_variables(variables: Mapping[str, str]) -> list[dict[str, str]]:
+    """`job_variables_attributes`: GitLab's list of key and value for a mapping."""
+    if not isinstance(variables, Mapping):
+        raise TypeError(f"variables must be a mapping of names to strings, not {variables!r}")
+    for name, value in variables.items():
+        not_empty("the name of a variable", name)
+        if not isinstance(value, str):
+            raise TypeError(
+                f"variable {name!r} has the value {value!r}; a variable's value must be a string"
+            )
+    return [{"key": name, "value": value} for name, value in variables.items()]
+
+
+def job_inputs(inputs: Inputs) -> dict[str, object]:
+    """Inputs of a job: names to strings, numbers, booleans or lists of them."""
+    if not isinstance(inputs, Mapping):
+        raise TypeError(f"inputs must be a mapping of names to values, not {inputs!r}")
+    for name, value in inputs.items():
+        not_empty("the name of an input", name)
+        items = value if isinstance(value, list | tuple) else [value]
+        if not all(isinstance(item, str | int | float) for item in items):
+            raise TypeError(
+                f"input {name!r} has the value {value!r}; allowed are strings, numbers, "
+                "booleans and lists of them"
+            )
+    return dict(inputs)
+
+
+def artifact_path(path: str) -> str:
+    """*path* of a file inside an archive, quoted with its slashes kept."""
+    parts = not_empty("path", path).split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(
+            f"path {path!r} does not name a file inside the archive; allowed is a relative path "
+            "such as 'coverage/index.html'"
+        )
+    return "/".join(quote(part, safe="") for part in parts)

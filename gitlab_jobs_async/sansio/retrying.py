@@ -1,0 +1,59 @@
+"""How long to wait before the next try, or to give up; the shell sleeps, chance is passed in.
+
+A GET may be sent again whenever its answer did not come whole. Anything else may have been carried
+out already, so it is sent again only where it surely was not.
+"""
+
+from attrs import field, frozen
+from attrs.validators import ge, gt
+
+from gitlab_jobs_async.errors import (
+    ConflictError,
+    ConnectionFailedError,
+    GitLabError,
+    RateLimitedError,
+    ResponseError,
+)
+
+_PASSING = frozenset({500, 502, 503, 504, *range(520, 528), 530})
+"""Failures that may pass; 52x and 530 are those of proxies in front of GitLab."""
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """When a failed request is sent again.
+
+    It is tried *attempts* times in all. Waits are random between 0 and *base* x 2 ^ tries seconds,
+    at most *cap*; where the server says `Retry-After`, that long, but a wait above
+    *longest_retry_after* seconds is the caller's decision: the error is raised at once.
+    """
+
+    attempts: int = field(default=5, validator=ge(1))
+    base: float = field(default=0.5, validator=ge(0))
+    cap: float = field(default=30.0, validator=gt(0))
+    longest_retry_after: float = field(default=120.0, validator=ge(0))
+
+    def wait_before_retry(
+        self, tried: int, error: GitLabError, *, is_safe: bool, jitter: float
+    ) -> float | None:
+        """Seconds to wait after *tried* failed tries, or `None` to give up with *error*.
+
+        *is_safe* is whether sending the request twice does no harm, *jitter* a random number from
+        0 to 1.
+        """
+        if tried >= self.attempts or not _may_be_sent_again(error, is_safe=is_safe):
+            return None
+        asked = error.retry_after if isinstance(error, ResponseError) else None
+        if asked is None:
+            return min(self.cap, self.base * 2.0 ** min(tried, 60)) * jitter
+        return asked + self.base * jitter if asked <= self.longest_retry_after else None
+
+
+def _may_be_sent_again(error: GitLabError, *, is_safe: bool) -> bool:
+    if isinstance(error, ConnectionFailedError):
+        return is_safe or not error.was_sent
+    if isinstance(error, RateLimitedError):
+        return True
+    if isinstance(error, ConflictError):
+        return "resource lock" in error.message.lower()
+    return is_safe and isinstance(error, ResponseError) and error.status in _PASSING

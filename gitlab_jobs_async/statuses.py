@@ -1,0 +1,108 @@
+"""What state a job is in and why it failed: GitLab's words, open to ones it has yet to invent.
+
+A value that is not listed here survives: it equals, hashes and prints as its string.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class _OpenStrEnum(StrEnum):
+    """A `StrEnum` that takes values it does not list; compare those with `==`, not `is`."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        unlisted = str.__new__(cls, value)
+        unlisted._name_ = value.upper()
+        unlisted._value_ = value
+        return unlisted
+
+
+class JobStatus(_OpenStrEnum):
+    """The status of a job, bridge or pipeline: app/models/concerns/ci/has_status.rb."""
+
+    CREATED = "created"
+    WAITING_FOR_RESOURCE = "waiting_for_resource"
+    PREPARING = "preparing"
+    WAITING_FOR_CALLBACK = "waiting_for_callback"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELING = "canceling"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
+    MANUAL = "manual"
+    SCHEDULED = "scheduled"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen by itself; false for a status not listed here."""
+        return self in _FINISHED
+
+    @property
+    def is_active(self) -> bool:
+        """Whether GitLab counts it as active: on its way to a runner, or running."""
+        return self in _ACTIVE
+
+
+_FINISHED = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.SKIPPED})
+_ACTIVE = frozenset(
+    {
+        JobStatus.WAITING_FOR_RESOURCE,
+        JobStatus.PREPARING,
+        JobStatus.WAITING_FOR_CALLBACK,
+        JobStatus.PENDING,
+        JobStatus.RUNNING,
+    }
+)
+
+
+class FailureReason(_OpenStrEnum):
+    """Why a job failed: app/models/concerns/enums/ci/commit_status.rb."""
+
+    UNKNOWN_FAILURE = "unknown_failure"
+    SCRIPT_FAILURE = "script_failure"
+    API_FAILURE = "api_failure"
+    STUCK_OR_TIMEOUT_FAILURE = "stuck_or_timeout_failure"
+    RUNNER_SYSTEM_FAILURE = "runner_system_failure"
+    MISSING_DEPENDENCY_FAILURE = "missing_dependency_failure"
+    RUNNER_UNSUPPORTED = "runner_unsupported"
+    STALE_SCHEDULE = "stale_schedule"
+    JOB_EXECUTION_TIMEOUT = "job_execution_timeout"
+    ARCHIVED_FAILURE = "archived_failure"
+    UNMET_PREREQUISITES = "unmet_prerequisites"
+    SCHEDULER_FAILURE = "scheduler_failure"
+    DATA_INTEGRITY_FAILURE = "data_integrity_failure"
+    FORWARD_DEPLOYMENT_FAILURE = "forward_deployment_failure"
+    USER_BLOCKED = "user_blocked"
+    PROJECT_DELETED = "project_deleted"
+    CI_QUOTA_EXCEEDED = "ci_quota_exceeded"
+    PIPELINE_LOOP_DETECTED = "pipeline_loop_detected"
+    NO_MATCHING_RUNNER = "no_matching_runner"
+    TRACE_SIZE_EXCEEDED = "trace_size_exceeded"
+    BUILDS_DISABLED = "builds_disabled"
+    ENVIRONMENT_CREATION_FAILURE = "environment_creation_failure"
+    DEPLOYMENT_REJECTED = "deployment_rejected"
+    FAILED_OUTDATED_DEPLOYMENT_JOB = "failed_outdated_deployment_job"
+    JOB_EXECUTION_SERVER_TIMEOUT = "job_execution_server_timeout"
+    PROTECTED_ENVIRONMENT_FAILURE = "protected_environment_failure"
+    INSUFFICIENT_BRIDGE_PERMISSIONS = "insufficient_bridge_permissions"
+    DOWNSTREAM_BRIDGE_PROJECT_NOT_FOUND = "downstream_bridge_project_not_found"
+    INVALID_BRIDGE_TRIGGER = "invalid_bridge_trigger"
+    UPSTREAM_BRIDGE_PROJECT_NOT_FOUND = "upstream_bridge_project_not_found"
+    INSUFFICIENT_UPSTREAM_PERMISSIONS = "insufficient_upstream_permissions"
+    BRIDGE_PIPELINE_IS_CHILD_PIPELINE = "bridge_pipeline_is_child_pipeline"
+    DOWNSTREAM_PIPELINE_CREATION_FAILED = "downstream_pipeline_creation_failed"
+    SECRETS_PROVIDER_NOT_FOUND = "secrets_provider_not_found"
+    REACHED_MAX_DESCENDANT_PIPELINES_DEPTH = "reached_max_descendant_pipelines_depth"
+    IP_RESTRICTION_FAILURE = "ip_restriction_failure"
+    REACHED_MAX_PIPELINE_HIERARCHY_SIZE = "reached_max_pipeline_hierarchy_size"
+    REACHED_DOWNSTREAM_PIPELINE_TRIGGER_RATE_LIMIT = (
+        "reached_downstream_pipeline_trigger_rate_limit"
+    )
+    DUO_WORKFLOW_NOT_ALLOWED = "duo_workflow_not_allowed"
+    JOB_ROUTER_FAILURE = "job_router_failure"
+    JOB_TOKEN_EXPIRED = "job_token_expired"  # noqa: S105 - a reason, not a token
