@@ -75,8 +75,8 @@ def demo_world(now: float) -> World:
     """A company's GitLab in the middle of a working day, at `now`.
 
     Ten projects, some two hundred jobs in all statuses, and more to come during the next minutes.
-    Worth finding: in `shop/checkout` the job `end-to-end` runs for about 220 s more and uploads its long,
-    coloured log every 4 s; in `shop/payments` the job `contract` has failed and succeeds on
+    Worth finding: in `shop/checkout` the job `end-to-end` runs for about 220 s more and uploads
+    its long, coloured log every 4 s; in `shop/payments` the job `contract` has failed and succeeds on
     retry; in `infra/deploy` the job `deploy production` waits to be played, and `trigger images`
     has made a child pipeline. `world.token` may do everything.
     """

@@ -3,7 +3,6 @@
 It reads a request, settles the world, asks the pure API, plays scripted faults, and keeps a record.
 """
 
-import asyncio
 import contextlib
 import socket
 import struct
@@ -20,6 +19,7 @@ from gitlab_jobs_async.simulator.api.answers import Answer, Plain
 from gitlab_jobs_async.simulator.api.application import Application
 from gitlab_jobs_async.simulator.api.artifacts import stored_object
 from gitlab_jobs_async.simulator.api.calls import Request
+from gitlab_jobs_async.simulator.background import Background
 from gitlab_jobs_async.simulator.clocks import Clock, RealClock
 from gitlab_jobs_async.simulator.faults import Fault, Faults
 from gitlab_jobs_async.simulator.scenarios import default_world
@@ -27,6 +27,7 @@ from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.world import World
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_AT_ONCE: Final = 256 * 1024
 
 
 @frozen
@@ -47,8 +48,8 @@ class Simulator:
     """A GitLab on a port of the loopback, for as long as the block lasts.
 
     `async with` serves it from the running loop, plain `with` from a thread of its own. Without
-    a `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4), `token` of an
-    administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
+    a `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4),
+    `token` of an administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
     `storage_requests` of the object storage beside it.
     """
 
@@ -72,7 +73,7 @@ class Simulator:
         self._address = (host, port)
         self._lock = threading.RLock()
         self._stack = contextlib.AsyncExitStack()
-        self._thread: _Background | None = None
+        self._thread: Background | None = None
         self._application: Application | None = None
 
     @property
@@ -107,7 +108,7 @@ class Simulator:
         await self._stack.aclose()
 
     def __enter__(self) -> Self:
-        self._thread = _Background(self)
+        self._thread = Background(self)
         self._thread.begin()
         return self
 
@@ -171,9 +172,9 @@ class Simulator:
         headers = [("X-Request-Id", f"01SIM{number:021d}"), ("X-Runtime", "0.023456")]
         bodiless = request.method == "HEAD" or answer.status in {204, 304}
         size = 0 if bodiless else answer.body.size
-        if fault is None and isinstance(answer.body, Plain):
+        if fault is None and size <= _AT_ONCE:
             self.requests.append(self._record(request, answer.status, size))
-            content = b"" if bodiless else answer.body.content
+            content = b"" if bodiless else b"".join(answer.body.pieces())
             return web.Response(
                 status=answer.status, headers=[*answer.headers, *headers], body=content
             )
@@ -182,32 +183,17 @@ class Simulator:
             response.content_length = answer.body.size
         await response.prepare(incoming)
         limit = _cut(fault, size)
-        pieces = iter(()) if bodiless else answer.body.pieces()
-        await self._pour(response, pieces, limit, fault)
-        self.requests.append(self._record(request, answer.status, limit))
-        if fault is not None and fault.reset in {"within", "after"}:
-            _abort(incoming)
-        elif fault is not None and fault.reset == "truncated" and incoming.transport:
-            incoming.transport.close()
-        else:
-            await response.write_eof()
+        pieces = _pieces(answer.body.pieces(), limit, fault.drip if fault else None)
+        for sent, piece in pieces:
+            if sent + len(piece) == limit:
+                self.requests.append(self._record(request, answer.status, limit))
+            await response.write(piece)
+            if fault is not None and fault.drip:
+                await self.clock.sleep(1.0)
+        if not limit:
+            self.requests.append(self._record(request, answer.status, 0))
+        await _end(incoming, response, fault.reset if fault else None)
         return response
-
-    async def _pour(
-        self, response: web.StreamResponse, pieces: Iterator[bytes], limit: int, fault: Fault | None
-    ) -> None:
-        drip = fault.drip if fault else None
-        left = limit
-        for piece in pieces:
-            if left <= 0:
-                return
-            for at in range(0, len(piece), drip or len(piece)):
-                part = piece[at : at + (drip or len(piece))][:left]
-                if part:
-                    await response.write(part)
-                left -= len(part)
-                if drip:
-                    await self.clock.sleep(1.0)
 
     async def _serve_storage(self, incoming: web.BaseRequest) -> web.StreamResponse:
         request = await _read(incoming)
@@ -222,6 +208,27 @@ def _cut(fault: Fault | None, size: int) -> int:
     if fault is None or fault.reset not in {"within", "truncated"}:
         return size
     return min(size, size // 2 if fault.cut_at is None else fault.cut_at)
+
+
+def _pieces(pieces: Iterator[bytes], limit: int, drip: int | None) -> Iterator[tuple[int, bytes]]:
+    sent = 0
+    for piece in pieces:
+        step = drip or len(piece)
+        for at in range(0, len(piece), step):
+            part = piece[at : at + step][: limit - sent]
+            if not part:
+                return
+            yield sent, part
+            sent += len(part)
+
+
+async def _end(incoming: web.BaseRequest, response: web.StreamResponse, reset: str | None) -> None:
+    if reset in {"within", "after"}:
+        _abort(incoming)
+    elif reset == "truncated" and incoming.transport is not None:
+        incoming.transport.close()
+    else:
+        await response.write_eof()
 
 
 async def _read(incoming: web.BaseRequest) -> Request:
@@ -258,43 +265,3 @@ async def _listening(
     finally:
         await runner.cleanup()
         listener.close()
-
-
-class _Background:
-    """Serves a simulator from a thread with a loop of its own, until told to finish."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
-        self._ready = threading.Event()
-        self._failure: BaseException | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._end: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._run, name="gitlab-simulator", daemon=True)
-
-    def begin(self) -> None:
-        """Return when it serves, or raise what kept it from that."""
-        self._thread.start()
-        self._ready.wait()
-        if self._failure is not None:
-            self._thread.join()
-            raise self._failure
-
-    def finish(self) -> None:
-        """Stop serving and wait for the thread's end."""
-        if self._loop is not None and self._end is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except OSError as failure:
-            self._failure = failure
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with self._simulator:
-            self._ready.set()
-            await self._end.wait()

@@ -61,7 +61,26 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
     "force_cancel": _steps(("canceling",), "canceled"),
 }
 
-_QUIET: Final = frozenset({"success", "warning", "ignored"})
+_QUIET: Final = frozenset({"warning", "ignored"})
+_ONLY: Final = (
+    ("skipped", frozenset({"skipped", "ignored"})),
+    ("success", _QUIET | {"success", "skipped"}),
+    ("created", _QUIET | {"created"}),
+    ("preparing", _QUIET | {"preparing"}),
+    ("canceled", _QUIET | {"canceled", "success", "skipped"}),
+    ("pending", _QUIET | {"pending", "created", "skipped"}),
+)
+_ANY: Final = (
+    ("running", "running"),
+    ("pending", "running"),
+    ("waiting_for_resource", "waiting_for_resource"),
+    ("waiting_for_callback", "waiting_for_callback"),
+    ("manual", "manual"),
+    ("scheduled", "scheduled"),
+    ("preparing", "preparing"),
+    ("created", "running"),
+    ("canceling", "canceling"),
+)
 
 
 def composite(jobs: Iterable[tuple[str, bool]]) -> str | None:
@@ -81,23 +100,14 @@ def _seen_as(status: str, allow_failure: bool) -> str:  # noqa: FBT001 - a field
 
 
 def _of_settled(seen: set[str]) -> str | None:
-    if seen <= {"skipped", "ignored"}:
-        return "success" if "ignored" in seen and "skipped" not in seen else "skipped"
-    if seen <= _QUIET | {"skipped"}:
-        return "success"
-    if seen <= {"created", "warning", "ignored"}:
-        return "created"
-    if seen <= _QUIET | {"skipped", "canceled"}:
-        return "canceled"
-    if seen <= _QUIET | {"skipped", "created", "pending"}:
-        return "pending"
+    for status, company in _ONLY:
+        if seen <= company:
+            return status
     return None
 
 
 def _of_unsettled(seen: set[str]) -> str:
-    if seen & {"running", "pending"}:
-        return "running"
-    for status in ("canceling", "waiting_for_resource", "manual", "scheduled", "preparing"):
-        if status in seen:
+    for any_of, status in _ANY:
+        if any_of in seen:
             return status
-    return "running" if "created" in seen else "failed"
+    return "failed"

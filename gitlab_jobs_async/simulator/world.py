@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from gitlab_jobs_async.simulator import actions, bulk, lifecycle
+from gitlab_jobs_async.simulator import actions, bulk
 from gitlab_jobs_async.simulator.logs import BytesLog, Log
 from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
 from gitlab_jobs_async.simulator.records import (
@@ -22,6 +22,7 @@ from gitlab_jobs_async.simulator.records import (
     User,
 )
 from gitlab_jobs_async.simulator.registry import Due, Registry
+from gitlab_jobs_async.simulator.settling import settle
 
 
 class World:
@@ -68,12 +69,7 @@ class World:
 
     def settle(self, now: float) -> None:
         """Let everything planned up to `now` happen, in the order of its time."""
-        registry = self.registry
-        while (entry := registry.pop_due(now)) is not None:
-            at, due = entry
-            registry.now = max(registry.now, at)
-            _happen(registry, due, at)
-        registry.now = max(registry.now, now)
+        settle(self.registry, now)
 
     def next_event(self) -> float | None:
         """When the next planned event is due (unix seconds), None if nothing is planned."""
@@ -299,22 +295,3 @@ class World:
         job.pipeline.jobs.remove(job)
         if not job.is_bridge:
             job.project.builds.remove(job)
-
-
-def _happen(registry: Registry, due: Due, at: float) -> None:
-    target = due.target
-    if isinstance(target, Job):
-        if due.timeline != target.timeline:
-            return
-        if due.plan is None:
-            lifecycle.settle_job(registry, target, due.event, at)
-        else:
-            lifecycle.trigger(registry, target, due.plan, at)
-    elif isinstance(target, Project):
-        plan = due.plan or PipelinePlan()
-        pipeline = lifecycle.create_pipeline(registry, target, plan, at=at, user=due.user)
-        lifecycle.advance(registry, pipeline, at)
-    elif due.event == "status":
-        lifecycle.update_status(registry, target, at)
-    else:
-        lifecycle.advance(registry, target, at)

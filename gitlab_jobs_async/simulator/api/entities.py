@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from gitlab_jobs_async.simulator.plans import NEVER
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, User
@@ -28,6 +28,7 @@ class View:
     origin: str
     now: float
     settings: SimulatorSettings
+    _known: dict[int, Json] = field(factory=dict[int, Json], init=False, eq=False, repr=False)
 
     def user_basic(self, user: User) -> Json:
         """API::Entities::UserBasic."""
@@ -138,6 +139,14 @@ class View:
             "favicon": f"/assets/ci_favicons/favicon_status_{status}.png",
         }
 
+    def _shared(self, pipeline: Pipeline) -> Json:
+        if pipeline.id not in self._known:
+            self._known[pipeline.id] = {
+                "commit": self.commit(pipeline),
+                "pipeline": self.pipeline_basic(pipeline),
+            }
+        return self._known[pipeline.id]
+
     def _job_basic(self, job: Job) -> Json:
         entity: Json = {
             "id": job.id,
@@ -154,9 +163,8 @@ class View:
             "erased_at": iso(job.erased_at),
             "duration": _seconds(job.started_at, job.finished_at, self.now),
             "queued_duration": _seconds(job.queued_at, job.started_at, self.now),
+            **self._shared(job.pipeline),
             "user": self.user(job.user),
-            "commit": self.commit(job.pipeline),
-            "pipeline": self.pipeline_basic(job.pipeline),
         }
         if job.status == "failed":
             entity["failure_reason"] = job.failure_reason

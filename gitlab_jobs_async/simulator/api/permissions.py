@@ -3,6 +3,8 @@
 Follows app/policies/project_policy.rb, app/policies/ci/build_policy.rb and lib/api/helpers.rb.
 """
 
+from urllib.parse import urlencode
+
 from gitlab_jobs_async.simulator.api.answers import (
     TEXT,
     Answer,
@@ -15,7 +17,7 @@ from gitlab_jobs_async.simulator.api.answers import (
     unauthorized,
 )
 from gitlab_jobs_async.simulator.api.calls import Call
-from gitlab_jobs_async.simulator.api.parameters import integer, to_query
+from gitlab_jobs_async.simulator.api.parameters import integer
 from gitlab_jobs_async.simulator.records import ACCESS, Job, Pipeline, Project, User
 
 
@@ -75,7 +77,7 @@ def _moved(call: Call, project: Project) -> ApiError:
         return message(405, "Non GET methods are not allowed for moved projects")
     rest = call.request.path.split("/", 5)[5:]
     location = "/".join([f"{call.origin}/api/v4/projects/{project.id}", *rest])
-    query = to_query(dict(call.request.query))
+    query = urlencode(call.request.query)
     location += f"?{query}" if query else ""
     text = f"This resource has been moved permanently to {location}".encode()
     return ApiError(Answer(301, (TEXT, ("Location", location)), Plain(text)))
