@@ -60,7 +60,7 @@ class TraceCursor:
         asked, body = self._asked, answer.body
         if asked.limit is not None:
             self._learn_kind(asked.limit, len(body))
-            self.has_more = bool(self.honours_ranges) and len(body) == asked.limit
+            self.has_more = self.honours_ranges is not False and len(body) == asked.limit
         start = 0 if self.honours_ranges is False else asked.offset
         told = self.offset - start
         overlap = self._overlap[-told:] if told else b""

@@ -84,8 +84,8 @@ class ServerUrl:
         Raises:
             RedirectRefusedError: following it would be unsafe or would not end.
         """
-        target = urljoin(url, location)
         try:
+            target = urljoin(url, location)
             here, there = urlsplit(url), urlsplit(target)
             leaves_origin = _origin(there) != _origin(urlsplit(self.origin))
         except ValueError:

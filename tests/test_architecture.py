@@ -1,0 +1,143 @@
+"""The map of the package: every module has a floor and imports only from the floors below it."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "gitlab_jobs_async"
+NAME = "gitlab_jobs_async"
+
+FLOORS = [
+    {"errors", "statuses"},
+    {"models", "events"},
+    {"sansio"},
+    {"aio.clock", "aio.concurrency"},
+    {"aio.transport"},
+    {"aio.listing", "aio.tailing", "aio.checkpoints"},
+    {"aio.monitoring"},
+    {"project"},
+    {"client"},
+    {"cli"},
+]
+TOWER = "simulator"
+"""Imports nothing of the SDK, so that a misreading of GitLab cannot hide on both sides."""
+
+KNOWS_AIOHTTP = {"aio.transport", "client", "simulator.server"}
+KNOWS_CATTRS = {"sansio.decoding"}
+MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
+IMPURE_MODULES = {"aiohttp", "asyncio", "os", "random", "secrets", "socket", "time", "uuid"}
+IMPURE_CALLS = {"now", "utcnow", "today", "sleep", "open", "print", "input"}
+
+
+def module_name(path: Path) -> str:
+    return (
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        .removesuffix("__init__")
+        .strip(".")
+    )
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Every module a tree imports, wherever in it, with names resolved to modules of ours."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the floor"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own_imports(name: str) -> set[str]:
+    """The modules of ours that *name* imports."""
+    ours = {
+        i.removeprefix(NAME).strip(".") for i in imported(TREES[name]) if i.split(".")[0] == NAME
+    }
+    exact = {module for module in ours if module in MODULES}
+    return {m for m in exact if not any(other.startswith(f"{m}.") for other in exact)} - {name}
+
+
+def foreign_imports(name: str) -> set[str]:
+    return {module.split(".")[0] for module in imported(TREES[name])} - {NAME}
+
+
+def floor_of(name: str) -> int:
+    for height, rooms in enumerate(FLOORS):
+        if name in rooms or name.split(".", maxsplit=1)[0] in rooms:
+            return height
+    raise AssertionError(f"{name} stands on no floor: give it one in FLOORS")
+
+
+def in_tower(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] == TOWER
+
+
+SDK = [name for name in MODULES if name not in {"", "aio"} and not in_tower(name)]
+
+
+@pytest.mark.parametrize("name", SDK)
+def test_a_module_imports_only_from_floors_below_it(name):
+    height, room = floor_of(name), name.split(".")[0]
+    for other in own_imports(name):
+        if in_tower(other):
+            assert room == "cli", f"{name} knows the simulator"
+        elif room in {"sansio", "cli"} and other.split(".")[0] == room:
+            continue
+        else:
+            assert floor_of(other) < height, f"{name} imports {other}, which is not below it"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if in_tower(name)])
+def test_the_simulator_imports_nothing_of_the_sdk(name):
+    assert all(in_tower(other) for other in own_imports(name))
+
+
+def test_no_import_is_part_of_a_cycle():
+    graph = {name: own_imports(name) for name in MODULES}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_stand_at_the_top_and_for_real(name):
+    tree = TREES[name]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert "TYPE_CHECKING" not in names
+    if name in MAY_LOAD_LATE or name.split(".")[0] == "cli":
+        return
+    late = imported(tree) - imported(
+        ast.Module([n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)], [])
+    )
+    assert not late, f"{name} imports {late} below the top"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[0] == "sansio"])
+def test_the_core_neither_waits_nor_reads_a_clock_nor_draws_lots(name):
+    assert not foreign_imports(name) & IMPURE_MODULES
+    for node in ast.walk(TREES[name]):
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
+        if isinstance(node, ast.Call):
+            called = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", "")
+            )
+            assert called not in IMPURE_CALLS, f"{name}:{node.lineno} calls {called}()"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_the_edges_know_aiohttp_and_cattrs(name):
+    assert name in KNOWS_AIOHTTP or "aiohttp" not in foreign_imports(name)
+    assert name in KNOWS_CATTRS or "cattrs" not in foreign_imports(name)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_says_first_what_it_is_for(name):
+    assert ast.get_docstring(TREES[name])
