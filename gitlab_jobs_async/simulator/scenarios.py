@@ -4,7 +4,7 @@ import random
 from typing import Final
 
 from gitlab_jobs_async.simulator.logs import RunnerScript
-from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan, PlannedJob
+from gitlab_jobs_async.simulator.plans import NEVER, JobPlan, PipelinePlan, PlannedJob
 from gitlab_jobs_async.simulator.records import Pipeline, Project, User
 from gitlab_jobs_async.simulator.world import World
 
@@ -75,8 +75,9 @@ def demo_world(now: float) -> World:
     """A company's GitLab in the middle of a working day, at `now`.
 
     Ten projects, some two hundred jobs in all statuses, and more to come during the next minutes.
-    Worth finding: in `shop/checkout` the job `end-to-end` runs for about 220 s more and uploads
-    its long, coloured log every 4 s; in `shop/payments` the job `contract` has failed and succeeds on
+
+    Worth finding: in `shop/checkout` the job `end-to-end` runs for about 220 s more and uploads its
+    long, coloured log every 4 s; in `shop/payments` the job `contract` has failed and succeeds on
     retry; in `infra/deploy` the job `deploy production` waits to be played, and `trigger images`
     has made a child pipeline. `world.token` may do everything.
     """
@@ -93,6 +94,7 @@ def demo_world(now: float) -> World:
     _payments(world, now)
     _checkout(world, now)
     _infra(world, now)
+    _data(world, now)
     _yet_to_come(world, projects, people, now, rng)
     world.settle(now)
     return world
@@ -178,6 +180,19 @@ def _infra(world: World, now: float) -> None:
     world.add_bridge(pipeline, "trigger images", stage="images", downstream=child)
     manual = JobPlan(when="manual", allow_failure=False, queued=3.0, duration=45.0)
     world.add_job(pipeline, "deploy production", stage="deploy", plan=manual)
+
+
+def _data(world: World, now: float) -> None:
+    world.settle(now - 30.0)
+    warehouse = world.project("data/warehouse")
+    pipeline = world.add_pipeline(warehouse, stages=("load", "report"), source="schedule")
+    pipeline.title = "Nightly load, started again by hand"
+    huge = world.add_job(pipeline, "full reload", stage="load", plan=JobPlan(duration=3000.0))
+    world.add_job(pipeline, "vacuum", stage="load", plan=JobPlan(when="delayed", start_in=600.0))
+    gpu = JobPlan(queued=NEVER, tags=("gpu",))
+    world.add_job(pipeline, "train model", stage="load", plan=gpu)
+    world.settle(now - 10.0)
+    world.cancel(huge)
 
 
 def _yet_to_come(

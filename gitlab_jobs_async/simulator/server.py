@@ -47,9 +47,9 @@ class ServedRequest:
 class Simulator:
     """A GitLab on a port of the loopback, for as long as the block lasts.
 
-    `async with` serves it from the running loop, plain `with` from a thread of its own. Without
-    a `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4),
-    `token` of an administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
+    `async with` serves it from the running loop, plain `with` from a thread of its own. Without a
+    `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4), `token`
+    of an administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
     `storage_requests` of the object storage beside it.
     """
 

@@ -79,7 +79,7 @@ def world() -> World:
     """Two projects with people of all roles; see the names for what each job is about."""
     world = World(START - 100)
     names = ("gus", "rita", "bob", "maria", "eve")
-    gus, rita, bob, maria, eve = (world.add_user(name) for name in names)
+    gus, rita, bob, maria, _eve = (world.add_user(name) for name in names)
     world.add_user("bill", state="blocked")
     members = {gus: "guest", rita: "reporter", bob: "developer", maria: "maintainer"}
     app = world.add_project("group/app", members=members)
@@ -94,7 +94,7 @@ def world() -> World:
     add(push, "graceful", plan=JobPlan(duration=600, after_script=20))
     add(push, "deploy", stage="build", plan=JobPlan(when="manual", inputs={"target": "staging"}))
     add(push, "stuck", plan=JobPlan(queued=1e9, tags=("gpu", "arm")))
-    child = PipelinePlan(jobs=(PlannedJob("child job"),))
+    child = PipelinePlan(jobs=(PlannedJob("child job", plan=JobPlan(duration=600)),))
     world.add_bridge(push, "trigger", stage="build", downstream=child)
     add(push, "debug", stage="build", plan=JobPlan(duration=5, debug_trace=True))
     add(push, "ship", stage="deploy")

@@ -192,9 +192,7 @@ async def test_retry_of_a_retried_job(api, job):
 
 
 async def test_retry_with_an_unknown_input(api, job):
-    reply = await api(
-        f"POST /projects/1/jobs/{job('flaky').id}/retry", json={"inputs": {"foo": 1}}
-    )
+    reply = await api(f"POST /projects/1/jobs/{job('flaky').id}/retry", json={"inputs": {"foo": 1}})
     body = {"message": "400 Bad request - Unknown input: foo"}
     assert (reply.status, reply.json) == (400, body)
 
@@ -315,7 +313,7 @@ async def test_broken_json_body(api, job):
     assert "error" in reply.json
 
 
-async def test_archived_jobs_cannot_be_changed(serve, world, job, clock):
+async def test_archived_jobs_cannot_be_changed(serve, world, job):
     api = await serve(world, jobs_archived_after=50)
     for action in ("retry", "play", "cancel"):
         assert (await api(f"POST /projects/1/jobs/{job('flaky').id}/{action}")).status == 403
@@ -342,7 +340,7 @@ async def test_token_job_is_for_job_tokens(api, path):
     assert (await api(f"GET {path}", token=None)).status == 401
 
 
-async def test_etag_answers_304_while_nothing_changes(api, job, clock):
+async def test_etag_answers_304_while_nothing_changes(api, job):
     path = f"GET /projects/1/jobs/{job('compile').id}"
     first = await api(path)
     assert first.headers["ETag"].startswith('W/"')

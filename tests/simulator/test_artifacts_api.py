@@ -1,0 +1,113 @@
+"""Artifacts: archive, one file, tree, keep, delete; and object storage on another origin (1.3)."""
+
+import io
+import zipfile
+
+import pytest
+from yarl import URL
+
+PATH = "/projects/1/jobs/1/artifacts"
+
+
+def names(archive: bytes) -> list[str]:
+    return sorted(zipfile.ZipFile(io.BytesIO(archive)).namelist())
+
+
+@pytest.mark.parametrize("path", [PATH, "/projects/1/jobs/artifacts/main/download?job=compile"])
+async def test_archive(api, path):
+    reply = await api(f"GET {path}")
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/zip"
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="artifacts.zip"'
+    assert names(reply.body) == ["app.txt", "reports/junit.xml"]
+
+
+async def test_archive_in_object_storage_is_a_redirect_to_another_origin(serve, world):
+    api = await serve(world, object_storage=True)
+    reply = await api(f"GET {PATH}")
+    assert reply.status == 302
+    location = reply.headers["Location"]
+    assert URL(location).origin() != URL(api.gitlab.url).origin()
+    async with api.session.get(location) as stored:
+        assert names(await stored.read()) == ["app.txt", "reports/junit.xml"]
+    async with api.session.get(location, headers={"PRIVATE-TOKEN": "x"}) as refused:
+        assert refused.status == 400
+    async with api.session.get(location.replace("Signature=", "Signature=0")) as forged:
+        assert forged.status == 403
+    assert [record.status for record in api.gitlab.storage_requests] == [200, 400, 403]
+    assert api.gitlab.storage_requests[1].headers["private-token"] == "x"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PATH}/reports/junit.xml",
+        f"{PATH}/reports%2Fjunit.xml",
+        "/projects/1/jobs/artifacts/main/raw/reports/junit.xml?job=compile",
+    ],
+)
+async def test_one_file(api, path):
+    reply = await api(f"GET {path}")
+    assert (reply.status, reply.body) == (200, b"<testsuite/>")
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="junit.xml"'
+
+
+async def test_by_a_ref_with_slashes(api, world):
+    world.pipelines[1].ref = "feature/x"
+    assert (
+        await api("GET /projects/1/jobs/artifacts/feature/x/download?job=compile")
+    ).status == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "text"),
+    [
+        (f"GET {PATH}/no.txt", 404, "404 Not Found"),
+        (f"GET {PATH}/a/../../etc/passwd", 400, "400 Bad request"),
+        ("GET /projects/1/jobs/2/artifacts", 404, "404 Not Found"),
+        ("GET /projects/1/jobs/2/artifacts/tree", 404, "404 Artifacts Not Found"),
+        (f"GET {PATH}/tree?path=nowhere", 404, "404 Path Not Found"),
+        ("POST /projects/1/jobs/2/artifacts/keep", 404, "404 Not Found"),
+        ("GET /projects/1/jobs/artifacts/main/download?job=none", 404, "404 Not Found"),
+    ],
+)
+async def test_what_is_not_there(api, call, status, text):
+    reply = await api(call)
+    assert (reply.status, reply.json) == (status, {"message": text})
+
+
+async def test_tree(api):
+    reply = await api(f"GET {PATH}/tree")
+    assert [(row["path"], row["type"]) for row in reply.json] == [
+        ("app.txt", "file"),
+        ("reports/", "directory"),
+    ]
+    assert reply.headers["X-Total"] == "2"
+    inner = (await api(f"GET {PATH}/tree?path=reports")).json
+    assert inner == [{"name": "junit.xml", "path": "reports/junit.xml", "type": "file", "size": 12}]
+    everything = (await api(f"GET {PATH}/tree?recursive=true&per_page=2&page=2")).json
+    assert [row["path"] for row in everything] == ["reports/junit.xml"]
+
+
+async def test_keep_is_a_200_and_lifts_the_date(api):
+    assert (await api("GET /projects/1/jobs/1")).json["artifacts_expire_at"]
+    reply = await api(f"POST {PATH}/keep")
+    assert (reply.status, reply.json["artifacts_expire_at"]) == (200, None)
+
+
+async def test_expired_artifacts_are_gone(api, clock):
+    clock.advance(31 * 86_400)
+    assert (await api(f"GET {PATH}")).status == 404
+    assert "artifacts_file" not in (await api("GET /projects/1/jobs/1")).json
+
+
+async def test_delete(api):
+    reply = await api(f"DELETE {PATH}")
+    assert (reply.status, reply.body) == (204, b"")
+    assert (await api(f"GET {PATH}")).status == 404
+
+
+async def test_delete_all(api):
+    reply = await api("DELETE /projects/1/artifacts")
+    assert (reply.status, reply.json) == (202, {"message": "202 Accepted"})
+    assert (await api(f"GET {PATH}")).status == 404

@@ -1,0 +1,67 @@
+"""Both rate limits and their two kinds of 429 (gitlab.md, 6)."""
+
+JOBS = "GET /projects/1/jobs"
+TOO_MANY = {
+    "message": {"error": "This endpoint has been requested too many times. Try again later."}
+}
+
+
+async def test_no_limits_by_default(api):
+    assert not [name for name in (await api(JOBS)).headers if name.startswith("RateLimit")]
+
+
+async def test_throttle_counts_down_and_then_says_retry_later(serve, world, clock):
+    api = await serve(world, api_limit=2)
+    first = await api("GET /version")
+    assert first.headers["RateLimit-Limit"] == "2"
+    assert first.headers["RateLimit-Name"] == "throttle_authenticated_api"
+    assert first.headers["RateLimit-Observed"] == "1"
+    assert first.headers["RateLimit-Remaining"] == "1"
+    assert first.headers["RateLimit-Reset"] == "1750000020"
+    await api("GET /nothing")
+    assert (await api("GET /version")).status == 200
+    refused = await api("GET /version")
+    assert (refused.status, refused.body) == (429, b"Retry later\n")
+    assert refused.headers["Content-Type"] == "text/plain"
+    assert refused.headers["Retry-After"] == "20"
+    assert refused.headers["RateLimit-Remaining"] == "0"
+    assert refused.headers["RateLimit-ResetTime"] == "Sun, 15 Jun 2025 15:07:00 GMT"
+    assert (await api("GET /version", token="glpat-bob")).status == 200
+    clock.advance(20)
+    assert (await api("GET /version")).status == 200
+
+
+async def test_errors_carry_the_headers_too(serve, world):
+    api = await serve(world, api_limit=9)
+    assert (await api("GET /projects/99/jobs")).headers["RateLimit-Observed"] == "1"
+
+
+async def test_older_servers_tell_only_the_throttled(serve, world):
+    api = await serve(world, api_limit=1, rate_limit_headers="throttled")
+    assert "RateLimit-Limit" not in (await api("GET /version")).headers
+    assert (await api("GET /version")).headers["RateLimit-Limit"] == "1"
+
+
+async def test_limit_is_told_per_minute_whatever_the_window(serve, world):
+    api = await serve(world, api_limit=100, api_window=3600)
+    assert (await api("GET /version")).headers["RateLimit-Limit"] == "2"
+
+
+async def test_jobs_index_is_limited_across_projects_and_never_in_headers(serve, world, clock):
+    api = await serve(world, jobs_index_limit=2)
+    assert (await api(JOBS)).status == 200
+    assert (await api("GET /projects/2/jobs")).status == 200
+    refused = await api(JOBS)
+    assert (refused.status, refused.json) == (429, TOO_MANY)
+    assert refused.headers["Retry-After"] == "60"
+    assert not [name for name in refused.headers if name.startswith("RateLimit")]
+    assert (await api("GET /projects/1/jobs/1")).status == 200
+    assert (await api("GET /projects/1/pipelines/1/jobs")).status == 200
+    clock.advance(60)
+    assert (await api(JOBS)).status == 200
+
+
+async def test_jobs_index_of_older_servers_gives_no_retry_after(serve, world):
+    api = await serve(world, jobs_index_limit=1, jobs_index_retry_after=False)
+    await api(JOBS)
+    assert "Retry-After" not in (await api(JOBS)).headers

@@ -1,0 +1,122 @@
+"""The server itself: its two forms, its records, what it leaves behind and costs to load."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import aiohttp
+import pytest
+
+from gitlab_jobs_async import simulator
+from gitlab_jobs_async.simulator import Simulator, SimulatorSettings
+
+
+def ask(gitlab, path):
+    request = urllib.request.Request(
+        f"{gitlab.url}/api/v4{path}", headers={"PRIVATE-TOKEN": gitlab.token}
+    )
+    with urllib.request.urlopen(request) as response:
+        return response.status, response.read()
+
+
+def test_from_a_thread_without_asyncio():
+    with Simulator() as gitlab:
+        assert ask(gitlab, "/version")[0] == 200
+        url = gitlab.url
+    assert "gitlab-simulator" not in {thread.name for thread in threading.enumerate()}
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url)
+
+
+async def test_records_each_request(api):
+    await api("POST /projects/group%2Fapp/jobs/999/retry?a=1&a=%2F", json={"inputs": {}})
+    (record,) = api.gitlab.requests
+    assert (record.method, record.path) == ("POST", "/api/v4/projects/group%2Fapp/jobs/999/retry")
+    assert record.query == [("a", "1"), ("a", "/")]
+    assert record.headers["private-token"] == "glpat-root"
+    assert record.body == b'{"inputs": {}}'
+    assert (record.status, record.at) == (404, api.gitlab.clock.now())
+    assert record.sent == len(b'{"message":"404 Not found"}')
+    assert "glpat" not in repr(record)
+
+
+async def test_a_taken_port_is_an_error():
+    async with Simulator() as gitlab:
+        port = int(gitlab.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"):
+            async with Simulator(port=port):
+                pass
+        with pytest.raises(OSError, match="in use"), Simulator(port=port):
+            pass
+
+
+async def test_nothing_is_left_behind():
+    before = asyncio.all_tasks()
+    async with (
+        Simulator() as gitlab,
+        aiohttp.ClientSession() as session,
+        session.get(gitlab.url) as response,
+    ):
+        assert response.status == 404
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_it_stops_though_someone_waits(clock):
+    gitlab = Simulator(clock=clock)
+    async with gitlab, aiohttp.ClientSession() as session:
+        gitlab.faults.add(simulator.Fault(latency=1e6))
+        waiting = asyncio.create_task(session.get(gitlab.url))
+        while clock.next_wake is None:  # noqa: ASYNC110 - the clock tells nobody
+            await asyncio.sleep(0)
+    with pytest.raises(aiohttp.ClientError):
+        await waiting
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="upload_interval"):
+        SimulatorSettings(upload_interval=0)
+    with pytest.raises(ValueError, match="cursor_form"):
+        SimulatorSettings(cursor_form="xml")
+
+
+def test_every_setting_is_documented():
+    for name in SimulatorSettings.__attrs_attrs__:
+        assert f"{name.name}: " in SimulatorSettings.__doc__
+
+
+def test_names_are_all_there():
+    for name in simulator.__all__:
+        assert getattr(simulator, name)
+    assert set(dir(simulator)) == set(simulator.__all__)
+    with pytest.raises(AttributeError, match="Nothing"):
+        simulator.Nothing  # noqa: B018
+
+
+def loaded(statement):
+    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import gitlab_jobs_async.simulator", "import gitlab_jobs_async.simulator.plugin"],
+)
+def test_costs_nothing_when_unused(statement):
+    modules = loaded(statement)
+    assert not {"aiohttp", "asyncio", "attr", "attrs", "orjson", "yarl"} & modules - (
+        loaded("import pytest") if "plugin" in statement else set()
+    )
+    ours = {name for name in modules if name.startswith("gitlab_jobs_async.simulator.")}
+    assert ours <= {"gitlab_jobs_async.simulator.plugin"}
+
+
+def test_only_the_server_knows_aiohttp_and_nothing_knows_the_sdk():
+    statement = "import gitlab_jobs_async.simulator as s; [s.World, s.demo_world, s.Fault]"
+    modules = loaded(f"{statement}; import gitlab_jobs_async.simulator.api.application")
+    assert "aiohttp" not in modules
+    ours = {name for name in loaded(f"{statement}; s.Simulator") if "gitlab_jobs_async." in name}
+    assert all(name.startswith("gitlab_jobs_async.simulator") for name in ours)
