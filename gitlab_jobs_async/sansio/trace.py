@@ -45,9 +45,11 @@ class TraceCursor:
         """What to ask next."""
         if self.honours_ranges is False:
             self._asked = TraceRange(etag=self._etag)
+        elif self.honours_ranges is None and self.offset < 2:
+            self._asked = TraceRange(0, LONGEST_RANGE)
         else:
             limit = LONGEST_RANGE
-            if self.honours_ranges is None and self.offset > 1:
+            if self.honours_ranges is None:
                 limit = min(limit, self.offset - 1)
             self._asked = TraceRange(self.offset - min(len(self._overlap), limit), limit)
         return self._asked
