@@ -28,6 +28,7 @@ from gitlab_jobs_async.simulator.world import World
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _AT_ONCE: Final = 256 * 1024
+_NO_FAULT: Final = Fault()
 
 
 @frozen
@@ -122,17 +123,30 @@ class Simulator:
             self._thread.finish()
 
     async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        return await self._play(incoming, self._answer, self.requests)
+
+    async def _serve_storage(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        return await self._play(incoming, self._stored, self.storage_requests)
+
+    async def _play(
+        self,
+        incoming: web.BaseRequest,
+        handle: Callable[[Request], Answer],
+        records: list[ServedRequest],
+    ) -> web.StreamResponse:
         request = await _read(incoming)
         trouble = self.faults.decide(request.method, request.path)
         if trouble.delay:
             await self.clock.sleep(trouble.delay)
-        fault = trouble.fault
-        if fault is not None and fault.reset == "before":
-            return self._lost(incoming, request, 0)
-        answer = self._answer(request) if fault is None else self._faulty(request, fault)
-        if fault is not None and fault.reset == "unanswered":
-            return self._lost(incoming, request, answer.status)
-        return await self._send(incoming, request, answer, fault)
+        fault = trouble.fault or _NO_FAULT
+        answer = Answer(0)
+        if fault.reset != "before":
+            answer = handle(request) if fault.status is None else _scripted(fault, fault.status)
+        if fault.reset in {"before", "unanswered"}:
+            records.append(self._record(request, answer.status, 0))
+            _abort(incoming)
+            return web.Response()
+        return await self._send(incoming, request, answer, fault, records)
 
     def _answer(self, request: Request) -> Answer:
         if self._application is None:
@@ -142,16 +156,8 @@ class Simulator:
             self._world.settle(now)
             return self._application.answer(request, now)
 
-    def _faulty(self, request: Request, fault: Fault) -> Answer:
-        if fault.status is None:
-            return self._answer(request)
-        headers = (("Content-Type", fault.content_type), *fault.headers.items())
-        return Answer(fault.status, headers, Plain(fault.body))
-
-    def _lost(self, incoming: web.BaseRequest, request: Request, status: int) -> web.StreamResponse:
-        self.requests.append(self._record(request, status, 0))
-        _abort(incoming)
-        return web.Response()
+    def _stored(self, request: Request) -> Answer:
+        return stored_object(self.world, request)
 
     def _record(self, request: Request, status: int, sent: int) -> ServedRequest:
         return ServedRequest(
@@ -166,46 +172,44 @@ class Simulator:
         )
 
     async def _send(
-        self, incoming: web.BaseRequest, request: Request, answer: Answer, fault: Fault | None
+        self,
+        incoming: web.BaseRequest,
+        request: Request,
+        answer: Answer,
+        fault: Fault,
+        records: list[ServedRequest],
     ) -> web.StreamResponse:
-        number = len(self.requests) + 1
-        headers = [("X-Request-Id", f"01SIM{number:021d}"), ("X-Runtime", "0.023456")]
-        bodiless = request.method == "HEAD" or answer.status in {204, 304}
-        size = 0 if bodiless else answer.body.size
-        if fault is None and size <= _AT_ONCE:
-            self.requests.append(self._record(request, answer.status, size))
-            content = b"" if bodiless else b"".join(answer.body.pieces())
-            return web.Response(
-                status=answer.status, headers=[*answer.headers, *headers], body=content
-            )
-        response = web.StreamResponse(status=answer.status, headers=[*answer.headers, *headers])
+        size = 0 if request.method == "HEAD" or answer.status in {204, 304} else answer.body.size
+        headers = [*answer.headers, ("X-Request-Id", f"01SIM{len(records) + 1:021d}")]
+        headers.append(("X-Runtime", "0.023456"))
+        if fault is _NO_FAULT and size <= _AT_ONCE and request.method != "HEAD":
+            records.append(self._record(request, answer.status, size))
+            content = b"".join(answer.body.pieces()) if size else b""
+            return web.Response(status=answer.status, headers=headers, body=content)
+        response = web.StreamResponse(status=answer.status, headers=headers)
         if answer.status not in {204, 304}:
             response.content_length = answer.body.size
         await response.prepare(incoming)
         limit = _cut(fault, size)
-        pieces = _pieces(answer.body.pieces(), limit, fault.drip if fault else None)
-        for sent, piece in pieces:
+        for sent, piece in _pieces(answer.body.pieces(), limit, fault.drip):
             if sent + len(piece) == limit:
-                self.requests.append(self._record(request, answer.status, limit))
+                records.append(self._record(request, answer.status, limit))
             await response.write(piece)
-            if fault is not None and fault.drip:
+            if fault.drip:
                 await self.clock.sleep(1.0)
         if not limit:
-            self.requests.append(self._record(request, answer.status, 0))
-        await _end(incoming, response, fault.reset if fault else None)
+            records.append(self._record(request, answer.status, 0))
+        await _end(incoming, response, fault.reset)
         return response
 
-    async def _serve_storage(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        request = await _read(incoming)
-        answer = stored_object(self._world, request)
-        content = b"".join(answer.body.pieces())
-        record = self._record(request, answer.status, len(content))
-        self.storage_requests.append(record)
-        return web.Response(status=answer.status, headers=list(answer.headers), body=content)
+
+def _scripted(fault: Fault, status: int) -> Answer:
+    headers = (("Content-Type", fault.content_type), *fault.headers.items())
+    return Answer(status, headers, Plain(fault.body))
 
 
-def _cut(fault: Fault | None, size: int) -> int:
-    if fault is None or fault.reset not in {"within", "truncated"}:
+def _cut(fault: Fault, size: int) -> int:
+    if fault.reset not in {"within", "truncated"}:
         return size
     return min(size, size // 2 if fault.cut_at is None else fault.cut_at)
 

@@ -144,6 +144,17 @@ async def test_effects_change_the_world(api, world):
     assert counts == [10, 10, 11, 11]
 
 
+async def test_object_storage_has_its_troubles_too(serve, world):
+    api = await serve(world, object_storage=True)
+    api.gitlab.faults.add(Fault(path="/artifacts/*", reset="truncated"))
+    location = (await api("GET /projects/1/jobs/1/artifacts")).headers["Location"]
+    with pytest.raises(aiohttp.ClientPayloadError):
+        async with api.session.get(location) as response:
+            await response.read()
+    async with api.session.get(location) as response:
+        assert response.status == 200
+
+
 def test_bad_faults_are_refused():
     with pytest.raises(ValueError, match="reset"):
         Fault(reset="never")

@@ -369,3 +369,5 @@ async def test_head_is_a_get_without_a_body(api):
     reply = await api("HEAD /projects/1/jobs")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["X-Per-Page"] == "20"
+    whole = await api("GET /projects/1/jobs")
+    assert reply.headers["Content-Length"] == str(len(whole.body))

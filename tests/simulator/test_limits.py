@@ -27,6 +27,8 @@ async def test_throttle_counts_down_and_then_says_retry_later(serve, world, cloc
     assert refused.headers["RateLimit-Remaining"] == "0"
     assert refused.headers["RateLimit-ResetTime"] == "Sun, 15 Jun 2025 15:07:00 GMT"
     assert (await api("GET /version", token="glpat-bob")).status == 200
+    world.add_token(world.root, "another")
+    assert (await api("GET /version", token="another")).status == 429
     clock.advance(20)
     assert (await api("GET /version")).status == 200
 

@@ -76,7 +76,7 @@ class Application:
             route,
             {},
         )
-        caller = _caller_key(request)
+        caller = self._caller(request)
         extra, refusal = self.limits.throttle(self.settings, caller, now)
         if refusal is not None:
             return extra, refusal
@@ -101,6 +101,15 @@ class Application:
             if refusal is not None:
                 return refusal
         return call.route.handler(call)
+
+    def _caller(self, request: Request) -> str:
+        value = _token_of(request)
+        token, job = (
+            self.world.registry.tokens.get(value),
+            self.world.registry.job_tokens.get(value),
+        )
+        user = token.user if token else job.user if job else None
+        return f"user {user.id}" if user else value
 
     def _finished(self, request: Request, answer: Answer) -> Answer:
         etag = answer.etag
@@ -141,11 +150,11 @@ def _route(request: Request) -> tuple[Route, Parameters]:
     raise error(404, "404 Not Found")
 
 
-def _caller_key(request: Request) -> str:
-    query = dict(request.query)
-    named = (query.get("private_token"), query.get("job_token"), query.get("access_token"))
-    headers = request.headers
-    given = (headers.get("private-token"), headers.get("authorization"), headers.get("job-token"))
+def _token_of(request: Request) -> str:
+    query, headers = dict(request.query), request.headers
+    named = [query.get(name) for name in ("private_token", "access_token", "job_token", "token")]
+    bearer = headers.get("authorization", "").rpartition(" ")[2]
+    given = [headers.get("private-token"), bearer, headers.get("job-token")]
     return next((value for value in (*named, *given) if value), "")
 
 

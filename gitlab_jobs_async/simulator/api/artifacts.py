@@ -19,9 +19,9 @@ from gitlab_jobs_async.simulator.api.answers import (
     not_found,
 )
 from gitlab_jobs_async.simulator.api.calls import Call, Request, Route
-from gitlab_jobs_async.simulator.api.entities import Json
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
+from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Job
 from gitlab_jobs_async.simulator.world import World
 

@@ -1,24 +1,18 @@
 """Rows as GitLab's JSON, written from lib/api/entities, never from what the SDK expects."""
 
 import hashlib
-from datetime import UTC, datetime
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.simulator.plans import NEVER
-from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, User
+from gitlab_jobs_async.simulator.api.runner_entities import (
+    Json,
+    iso,
+    manager_entity,
+    runner_entity,
+)
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.statuses import COMPLETED
-
-Json = dict[str, object]
-
-
-def iso(at: float | None) -> str | None:
-    """Unix seconds as GitLab writes times."""
-    if at is None or at == NEVER:
-        return None
-    written = datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds")
-    return written.replace("+00:00", "Z")
 
 
 @frozen
@@ -28,7 +22,8 @@ class View:
     origin: str
     now: float
     settings: SimulatorSettings
-    _known: dict[int, Json] = field(factory=dict[int, Json], init=False, eq=False, repr=False)
+    _pipelines: dict[int, Json] = field(factory=dict[int, Json], init=False, repr=False)
+    _users: dict[int, Json] = field(factory=dict[int, Json], init=False, repr=False)
 
     def user_basic(self, user: User) -> Json:
         """API::Entities::UserBasic."""
@@ -48,6 +43,11 @@ class View:
         """API::Entities::User."""
         if user is None:
             return None
+        if user.id not in self._users:
+            self._users[user.id] = self._user(user)
+        return self._users[user.id]
+
+    def _user(self, user: User) -> Json:
         return self.user_basic(user) | {
             "created_at": iso(user.created_at),
             "bio": "",
@@ -140,12 +140,12 @@ class View:
         }
 
     def _shared(self, pipeline: Pipeline) -> Json:
-        if pipeline.id not in self._known:
-            self._known[pipeline.id] = {
+        if pipeline.id not in self._pipelines:
+            self._pipelines[pipeline.id] = {
                 "commit": self.commit(pipeline),
                 "pipeline": self.pipeline_basic(pipeline),
             }
-        return self._known[pipeline.id]
+        return self._pipelines[pipeline.id]
 
     def _job_basic(self, job: Job) -> Json:
         entity: Json = {
@@ -183,8 +183,8 @@ class View:
             entity["artifacts_file"] = {"filename": archive["filename"], "size": archive["size"]}
         return entity | {
             "artifacts": artifacts,
-            "runner": self.runner(job.runner),
-            "runner_manager": self._runner_manager(job),
+            "runner": runner_entity(job.runner) if job.runner else None,
+            "runner_manager": manager_entity(job, self.now) if job.runner else None,
             "artifacts_expire_at": iso(expires_at),
             "archived": job.plan.archived,
             "tag_list": sorted(job.plan.tags),
@@ -209,42 +209,6 @@ class View:
             files.append(("trace", size, "job.log", "raw"))
         keys = ("file_type", "size", "filename", "file_format")
         return [dict(zip(keys, file, strict=True)) for file in files]
-
-    def runner(self, runner: Runner | None) -> Json | None:
-        """API::Entities::Ci::Runner."""
-        if runner is None:
-            return None
-        return {
-            "id": runner.id,
-            "description": runner.description,
-            "ip_address": None,
-            "active": not runner.paused,
-            "paused": runner.paused,
-            "is_shared": runner.runner_type == "instance_type",
-            "runner_type": runner.runner_type,
-            "name": "gitlab-runner",
-            "online": runner.online,
-            "created_at": iso(runner.created_at),
-            "status": "online" if runner.online else "offline",
-            "job_execution_status": "active" if runner.online else "idle",
-        }
-
-    def _runner_manager(self, job: Job) -> Json | None:
-        runner = job.runner
-        if runner is None:
-            return None
-        return {
-            "id": runner.id,
-            "system_id": f"s_{runner.id:012x}",
-            "version": runner.version,
-            "revision": "f3a1c2d9",
-            "platform": "linux",
-            "architecture": "amd64",
-            "created_at": iso(runner.created_at),
-            "contacted_at": iso(job.finished_at or self.now),
-            "ip_address": None,
-            "status": "online" if runner.online else "offline",
-        }
 
     def project_identity(self, project: Project) -> Json:
         """API::Entities::ProjectIdentity."""

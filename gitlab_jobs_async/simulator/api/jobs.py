@@ -14,7 +14,8 @@ from gitlab_jobs_async.simulator.api.answers import (
     not_found,
 )
 from gitlab_jobs_async.simulator.api.calls import Call, Route
-from gitlab_jobs_async.simulator.api.entities import Json, View
+from gitlab_jobs_async.simulator.api.entities import View
+from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Job
 
 

@@ -108,8 +108,12 @@ def project_jobs(
     limit = call.settings.offset_limit
     if limit and asked.page * asked.per_page > limit:
         raise error(405, _LIMIT_TEXT.format(limit))
-    stop = asked.start + asked.per_page + 1
-    rows = _newest(project, len(project.builds), stop, fits)[asked.start :]
+    if fits is None:
+        stop = max(0, len(project.builds) - asked.start)
+        rows = _newest(project, stop, asked.per_page + 1, None)
+    else:
+        end = asked.start + asked.per_page + 1
+        rows = _newest(project, len(project.builds), end, fits)[asked.start :]
     more = len(rows) > asked.per_page
     headers = offset_headers(call, asked, more=more, total=None)
     return json_answer(present(rows[: asked.per_page]), 200, headers)

@@ -9,10 +9,10 @@ from gitlab_jobs_async.simulator import actions
 from gitlab_jobs_async.simulator.api import parameters, permissions
 from gitlab_jobs_async.simulator.api.answers import Answer, error, forbidden, json_answer
 from gitlab_jobs_async.simulator.api.calls import Call, Route
-from gitlab_jobs_async.simulator.api.entities import Json
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
 from gitlab_jobs_async.simulator.api.parameters import Parameters
+from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Job, Pipeline
 from gitlab_jobs_async.simulator.statuses import STATUSES
 

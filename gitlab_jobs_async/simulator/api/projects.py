@@ -6,9 +6,9 @@ from typing import Final
 from gitlab_jobs_async.simulator.api import parameters, permissions
 from gitlab_jobs_async.simulator.api.answers import Answer, json_answer, unauthorized
 from gitlab_jobs_async.simulator.api.calls import Call, Route
-from gitlab_jobs_async.simulator.api.entities import Json
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
+from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Project
 
 _REVISION: Final = "0b1c2d3e4f5"

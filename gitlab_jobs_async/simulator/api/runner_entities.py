@@ -1,0 +1,55 @@
+"""Runners as GitLab's JSON (lib/api/entities/ci/runner.rb), and how GitLab writes times."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from gitlab_jobs_async.simulator.plans import NEVER
+from gitlab_jobs_async.simulator.records import Job, Runner
+
+Json = dict[str, object]
+
+
+@lru_cache(maxsize=65_536)
+def iso(at: float | None) -> str | None:
+    """Unix seconds as GitLab writes times."""
+    if at is None or at == NEVER:
+        return None
+    written = datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds")
+    return written.replace("+00:00", "Z")
+
+
+def runner_entity(runner: Runner) -> Json:
+    """API::Entities::Ci::Runner."""
+    return {
+        "id": runner.id,
+        "description": runner.description,
+        "ip_address": None,
+        "active": not runner.paused,
+        "paused": runner.paused,
+        "is_shared": runner.runner_type == "instance_type",
+        "runner_type": runner.runner_type,
+        "name": "gitlab-runner",
+        "online": runner.online,
+        "created_at": iso(runner.created_at),
+        "status": "online" if runner.online else "offline",
+        "job_execution_status": "active" if runner.online else "idle",
+    }
+
+
+def manager_entity(job: Job, now: float) -> Json | None:
+    """API::Entities::Ci::RunnerManager: the machine that ran the job."""
+    runner = job.runner
+    if runner is None:
+        return None
+    return {
+        "id": runner.id,
+        "system_id": f"s_{runner.id:012x}",
+        "version": runner.version,
+        "revision": "f3a1c2d9",
+        "platform": "linux",
+        "architecture": "amd64",
+        "created_at": iso(runner.created_at),
+        "contacted_at": iso(job.finished_at or now),
+        "ip_address": None,
+        "status": "online" if runner.online else "offline",
+    }
