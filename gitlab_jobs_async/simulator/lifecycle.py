@@ -144,6 +144,7 @@ def revive_later(registry: Registry, job: Job, at: float) -> None:
 
 def advance(registry: Registry, pipeline: Pipeline, at: float) -> None:
     """Start what may start now, and have the pipeline's status follow."""
+    pipeline.begun = True
     latest = [job for job in pipeline.jobs if not job.retried]
     earlier: list[tuple[str, bool]] = []
     for stage in pipeline.stages:

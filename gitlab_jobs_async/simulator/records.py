@@ -112,7 +112,7 @@ class Project:
 
 @define(eq=False)
 class Pipeline:
-    """A pipeline; `jobs` holds builds and bridges of all attempts, in the order of their ids."""
+    """A pipeline; `jobs` holds builds and bridges of all attempts; `begun`: jobs have started."""
 
     id: int
     iid: int
@@ -133,6 +133,7 @@ class Pipeline:
     finished_at: float | None = None
     yaml_errors: str | None = None
     upstream: "Job | None" = field(default=None, repr=False)
+    begun: bool = False
 
     @property
     def builds(self) -> list["Job"]:

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from email.utils import formatdate
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import parse_qsl
@@ -180,8 +181,13 @@ class Simulator:
         records: list[ServedRequest],
     ) -> web.StreamResponse:
         size = 0 if request.method == "HEAD" or answer.status in {204, 304} else answer.body.size
-        headers = [*answer.headers, ("X-Request-Id", f"01SIM{len(records) + 1:021d}")]
-        headers.append(("X-Runtime", "0.023456"))
+        headers = [
+            *answer.headers,
+            ("Date", formatdate(self.clock.now(), usegmt=True)),
+            ("Server", "nginx"),
+            ("X-Request-Id", f"01SIM{len(records) + 1:021d}"),
+            ("X-Runtime", "0.023456"),
+        ]
         if fault is _NO_FAULT and size <= _AT_ONCE and request.method != "HEAD":
             records.append(self._record(request, answer.status, size))
             content = b"".join(answer.body.pieces()) if size else b""

@@ -199,7 +199,10 @@ class World:
         job_id: int | None = None,
         user: User | None = None,
     ) -> Job:
-        """A job of the pipeline, created with it; it starts when its stage does."""
+        """A job of the pipeline, created with it, or now if that runs already.
+
+        It starts when its stage does. A `job_id` below others lets an id appear out of order.
+        """
         return self._add(pipeline, name, stage, plan or JobPlan(), None, job_id, user)
 
     def add_bridge(
@@ -225,7 +228,7 @@ class World:
         job_id: int | None,
         user: User | None,
     ) -> Job:
-        at = pipeline.created_at
+        at = self.now if pipeline.begun else pipeline.created_at
         job = self.registry.new_job(
             pipeline,
             name=name,

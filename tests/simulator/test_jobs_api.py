@@ -31,6 +31,7 @@ async def test_list_has_no_totals_but_common_headers(api):
     assert headers["X-Request-Id"]
     assert headers["X-Runtime"]
     assert headers["Vary"] == "Origin"
+    assert headers["Date"] == "Sun, 15 Jun 2025 15:06:40 GMT"
 
 
 @pytest.mark.parametrize(

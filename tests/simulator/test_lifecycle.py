@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.simulator import NEVER, JobPlan, PipelinePlan, PlannedJob, World
@@ -181,6 +181,24 @@ def test_runner_has_the_jobs_tags():
     assert job.runner is gpu
 
 
+def test_a_job_added_to_a_running_pipeline_begins_now():
+    world, made, _ = one_job(JobPlan(duration=1000))
+    world.settle(500.0)
+    late = world.add_job(made, "late")
+    assert late.created_at == 500.0
+    world.settle(501.0)
+    assert (late.status, late.queued_at) == ("pending", 500.0)
+
+
+def test_ids_may_appear_out_of_order():
+    world, made, _ = one_job(JobPlan())
+    world.add_job(made, "high", job_id=100)
+    world.add_job(made, "low", job_id=50)
+    assert [job.id for job in made.project.builds] == [1, 50, 100]
+    with pytest.raises(ValueError, match="a job 50 already"):
+        world.add_job(made, "again", job_id=50)
+
+
 def test_deleted_jobs_are_gone():
     world, made, job = one_job(JobPlan())
     world.delete_job(job)
@@ -248,12 +266,14 @@ def played(jobs, times, delay):
     ], [(p.id, p.status, p.updated_at, p.finished_at) for p in world.pipelines.values()]
 
 
+@settings(deadline=None)
 @given(pipelines, st.lists(st.floats(0, 300)), st.sampled_from([0.0, 4.0]))
 def test_settling_at_once_equals_settling_in_steps(jobs, times, delay):
     steps = [*sorted(times), 400.0]
     assert played(jobs, steps, delay) == played(jobs, [400.0], delay)
 
 
+@settings(deadline=None)
 @given(pipelines)
 def test_every_job_comes_to_rest(jobs):
     rows, _ = played(jobs, [10_000.0], 0.0)

@@ -33,6 +33,14 @@ async def test_throttle_counts_down_and_then_says_retry_later(serve, world, cloc
     assert (await api("GET /version")).status == 200
 
 
+async def test_wait_reaches_beyond_the_window(serve, world, clock):
+    api = await serve(world, api_limit=1)
+    clock.advance(0.7)
+    await api("GET /version")
+    clock.advance(float((await api("GET /version")).headers["Retry-After"]))
+    assert (await api("GET /version")).status == 200
+
+
 async def test_errors_carry_the_headers_too(serve, world):
     api = await serve(world, api_limit=9)
     assert (await api("GET /projects/99/jobs")).headers["RateLimit-Observed"] == "1"

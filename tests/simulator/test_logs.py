@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.simulator import BytesLog, RepeatedLog, RunnerScript
@@ -15,6 +15,7 @@ def whole(log):
     return b"".join(log.read(0, log.size))
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=9), st.integers(0, 300_000), st.data())
 def test_repeated_log_is_its_pattern(pattern, size, data):
     log = RepeatedLog(pattern, size)
@@ -24,6 +25,7 @@ def test_repeated_log_is_its_pattern(pattern, size, data):
     assert b"".join(log.read(start, stop)) == everything[start:stop]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200_000), st.data())
 def test_bytes_log_by_ranges(content, data):
     log = BytesLog(content)

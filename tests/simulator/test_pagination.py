@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.simulator import JobPlan, SimulatorSettings, World
@@ -65,6 +65,7 @@ ids = st.lists(st.integers(1, 10**12), unique=True, max_size=40)
 sizes = st.integers(1, 12)
 
 
+@settings(deadline=None)
 @given(ids, sizes, st.booleans())
 def test_keyset_walk_gives_every_row_once(rows, per_page, opaque):
     pages = Pages(world_of(rows), cursor_form="opaque" if opaque else "json")
@@ -74,6 +75,7 @@ def test_keyset_walk_gives_every_row_once(rows, per_page, opaque):
     assert len(walked) == max(1, -(-len(rows) // per_page))
 
 
+@settings(deadline=None)
 @given(ids, sizes)
 def test_offset_walk_gives_every_row_once(rows, per_page):
     walked = Pages(world_of(rows)).follow(per_page=per_page)
@@ -81,6 +83,7 @@ def test_offset_walk_gives_every_row_once(rows, per_page):
     assert len(walked) == max(1, -(-len(rows) // per_page))
 
 
+@settings(deadline=None)
 @given(ids, sizes, st.lists(st.sampled_from(["success", "failed"]), min_size=1, max_size=5))
 def test_scoped_keyset_walk(rows, per_page, statuses):
     world = world_of(rows, statuses)
@@ -89,6 +92,7 @@ def test_scoped_keyset_walk(rows, per_page, statuses):
     assert list(chain(*walked)) == wanted
 
 
+@settings(deadline=None)
 @given(ids, st.integers(0, 10**12), sizes)
 def test_any_cursor_begins_below_its_id(rows, start, per_page):
     pages = Pages(world_of(rows))
@@ -97,6 +101,7 @@ def test_any_cursor_begins_below_its_id(rows, start, per_page):
     assert [row["id"] for row in found] == below[:per_page]
 
 
+@settings(deadline=None)
 @given(ids, st.integers(0, 10**12), sizes)
 def test_a_previous_cursor_ends_above_its_id(rows, start, per_page):
     pages = Pages(world_of(rows))
@@ -105,6 +110,7 @@ def test_a_previous_cursor_ends_above_its_id(rows, start, per_page):
     assert [row["id"] for row in found] == above[:per_page][::-1]
 
 
+@settings(deadline=None)
 @given(ids, sizes, st.integers(1, 8))
 def test_offset_page_is_a_slice(rows, per_page, page):
     _, found = Pages(world_of(rows)).get(per_page=per_page, page=page)
@@ -112,6 +118,7 @@ def test_offset_page_is_a_slice(rows, per_page, page):
     assert [row["id"] for row in found] == expected
 
 
+@settings(deadline=None)
 @given(ids, sizes)
 def test_insertions_disturb_offset_but_not_keyset(rows, per_page):
     pages = Pages(world_of(rows))

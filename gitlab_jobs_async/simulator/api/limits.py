@@ -55,7 +55,7 @@ class Limits:
             ("RateLimit-Reset", str(int(reset))),
         )
         if observed > limit:
-            wait = max(1, int(seconds - now % seconds))
+            wait = int(seconds - int(now) % seconds)
             refusal: Headers = (
                 TEXT,
                 ("RateLimit-ResetTime", formatdate(reset, usegmt=True)),

@@ -14,7 +14,6 @@ from gitlab_jobs_async.simulator.api.answers import (
     message,
     not_found,
     record_not_found,
-    unauthorized,
 )
 from gitlab_jobs_async.simulator.api.calls import Call
 from gitlab_jobs_async.simulator.api.parameters import integer
@@ -90,9 +89,9 @@ def may_read_builds(call: Call, project: Project) -> bool:
 
 
 def require_read_builds(call: Call, project: Project) -> None:
-    """403, or 401 for nobody in particular, unless the caller may read jobs."""
+    """403 unless the caller may read jobs."""
     if not may_read_builds(call, project):
-        raise forbidden() if call.user else unauthorized()
+        raise forbidden()
 
 
 def require_level(call: Call, project: Project, role: str) -> None:
