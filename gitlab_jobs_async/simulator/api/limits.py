@@ -76,11 +76,3 @@ def too_many_requests(*, retry_after: int | None = 60) -> Answer:
     """The JSON 429 of the application limiter."""
     headers: Headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
     return json_answer({"message": {"error": _TOO_MANY}}, 429, headers)
-
-
-def retry_later(*, retry_after: int | str | None = 60) -> Answer:
-    """The text 429 of Rack::Attack."""
-    headers: Headers = (TEXT,)
-    if retry_after is not None:
-        headers += (("Retry-After", str(retry_after)),)
-    return Answer(429, headers, Plain(b"Retry later\n"))

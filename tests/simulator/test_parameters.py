@@ -1,0 +1,82 @@
+"""Parameters as Rack nests them and Rails writes them back."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_jobs_async.simulator.api.answers import ApiError
+from gitlab_jobs_async.simulator.api.parameters import (
+    boolean,
+    nested,
+    parsed_body,
+    to_query,
+    variables,
+)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([("a", "1"), ("a", "2")], {"a": "2"}),
+        ([("a[]", "1"), ("a[]", "2")], {"a": ["1", "2"]}),
+        ([("a[x]", "1"), ("a[y]", "2")], {"a": {"x": "1", "y": "2"}}),
+        ([("a[0][k]", "1"), ("a[0][v]", "2")], {"a": {"0": {"k": "1", "v": "2"}}}),
+        (
+            [("a[][k]", "1"), ("a[][v]", "2"), ("a[][k]", "3")],
+            {"a": [{"k": "1", "v": "2"}, {"k": "3"}]},
+        ),
+        ([("a", "1"), ("a[]", "2")], {"a": "1"}),
+        ([("[x]", "1")], {"[x]": "1"}),
+    ],
+)
+def test_nested(pairs, expected):
+    assert nested(pairs) == expected
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=3)), max_size=9))
+@settings(deadline=None)
+def test_any_pairs_can_be_nested(pairs):
+    assert isinstance(nested(pairs), dict)
+
+
+@pytest.mark.parametrize(
+    ("params", "query"),
+    [
+        ({"b": 1, "a": True}, "a=true&b=1"),
+        ({"scope": ["x y", "z"]}, "scope%5B%5D=x+y&scope%5B%5D=z"),
+        ({"id": "group/app", "v": {"k": "1"}}, "id=group%2Fapp&v%5Bk%5D=1"),
+    ],
+)
+def test_to_query(params, query):
+    assert to_query(params) == query
+
+
+@pytest.mark.parametrize(("value", "meant"), [("True", True), (False, False), ("0", False)])
+def test_booleans(value, meant):
+    assert boolean({"force": value}, "force") is meant
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "text"),
+    [
+        (lambda: boolean({"force": "maybe"}, "force"), 400, b"force is invalid"),
+        (lambda: boolean({"force": []}, "force"), 400, b"force is invalid"),
+        (lambda: parsed_body("text/csv", b"x"), 415, b"'text/csv' is not supported"),
+        (lambda: variables({"job_variables_attributes": "x"}), 400, b"is invalid"),
+        (lambda: variables({"job_variables_attributes": ["x"]}), 400, b"[0][key] is missing"),
+    ],
+)
+def test_what_is_refused(call, status, text):
+    with pytest.raises(ApiError) as caught:
+        call()
+    assert caught.value.answer.status == status
+    assert text in caught.value.answer.body.content
+
+
+def test_bodies():
+    assert parsed_body("application/json; charset=utf-8", b'{"a": [1]}') == {"a": [1]}
+    assert parsed_body("application/json", b"[1]") == {}
+    assert parsed_body("application/x-www-form-urlencoded", b"a[]=1&b=") == {"a": ["1"], "b": ""}
+    assert parsed_body("", b"") == {}
+    indexed = {"job_variables_attributes": {"0": {"key": "a", "value": 1}}}
+    assert variables(indexed) == {"a": "1"}
