@@ -1,0 +1,94 @@
+"""The command line's map: which command is where. A command is loaded when it is called for."""
+
+from importlib.metadata import version
+from typing import Final
+
+from cyclopts import App, Group, Parameter
+
+_HELP: Final = """List, follow and act on GitLab's CI jobs, across many projects at once.
+
+Server and token come from --url and --token, else from the environment (GITLAB_URL, GITLAB_TOKEN;
+in a CI job CI_SERVER_URL, CI_JOB_TOKEN), else from the configuration of python-gitlab or glab. A
+token found for one server is never sent to another.
+
+People get colours and tables; in a pipe the same comes as plain lines, and with --json as one JSON
+object a line with GitLab's own field names.
+
+Exit codes: 0 done; 1 it failed, or the job that was followed did; 2 bad usage, input or
+configuration; 130 interrupted.
+"""
+_LIST: Final = """The jobs of one or many projects, or of a pipeline; the newest first.
+
+Projects are read side by side. A terminal shows a table; a pipe gets one line a job, without a
+header and separated by tabs: id, project, pipeline, stage, name, status, seconds it ran, time of
+creation, ref.
+"""
+_SHOW: Final = """One job, with all that matters about it.
+
+A pipe gets a name, a tab and a value a line.
+"""
+_TRACE: Final = """A job's log as it is now.
+
+A pipe or file gets the bytes that GitLab stores; a terminal the lines, with their colours and
+without anything else that could drive it.
+"""
+_TAIL: Final = """Follow a job's log line by line until the job has ended.
+
+Exit code 1 if the job failed or was canceled. With --no-follow it ends after what is there now,
+with exit code 0.
+"""
+_ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
+
+Without --list, --path, --keep or --delete the whole archive, a zip, goes to --output or the pipe.
+"""
+_CANCEL: Final = """Cancel a job.
+
+It may still be canceling for a while; a finished job stays as it is.
+"""
+_RETRY: Final = """Run a job again: the new run is a job of its own, with a new id."""
+_ERASE: Final = """Remove a finished job's log and artifacts, for ever.
+
+It asks before; where nobody can be asked, --yes must be said.
+"""
+_PLAY: Final = """Start a manual or delayed job, with variables or inputs of its own."""
+_DEMO: Final = """See it all on a simulated GitLab: list, follow, retry, play. Ends by itself.
+
+Nothing is needed for it, nothing leaves this machine, nothing stays behind.
+"""
+_SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C.
+
+Its first lines say where it is and which token opens it, as commands for a shell. Ctrl-C and
+SIGTERM end it with exit code 0.
+"""
+_READ: Final = Group("Look", sort_key=1)
+_ACT: Final = Group("Act", sort_key=2)
+_TRY: Final = Group("Try it without a GitLab", sort_key=3)
+_COMMANDS: Final = (
+    ("list", "listing:list_jobs", _READ, _LIST),
+    ("show", "listing:show", _READ, _SHOW),
+    ("trace", "logs:trace", _READ, _TRACE),
+    ("tail", "logs:tail", _READ, _TAIL),
+    ("artifacts", "artifacts:artifacts", _READ, _ARTIFACTS),
+    ("cancel", "actions:cancel", _ACT, _CANCEL),
+    ("retry", "actions:retry", _ACT, _RETRY),
+    ("erase", "actions:erase", _ACT, _ERASE),
+    ("play", "actions:play", _ACT, _PLAY),
+    ("demo", "demo:demo", _TRY, _DEMO),
+    ("simulate", "simulate:simulate", _TRY, _SIMULATE),
+)
+
+
+def build() -> App:
+    """The whole command line, ready to be called with arguments."""
+    app = App(
+        name="gitlab-jobs",
+        help=_HELP,
+        version=version("gitlab_jobs_async"),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(negative=(), show_default=False),
+        group_commands=Group("Other", sort_key=9),
+    )
+    for name, home, group, words in _COMMANDS:
+        app.command(f"gitlab_jobs_async.cli.{home}", name=name, group=group, help=words)
+    return app

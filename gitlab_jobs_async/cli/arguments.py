@@ -1,0 +1,51 @@
+"""What people type -> what the SDK takes; a refusal says what was meant to be there."""
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from gitlab_jobs_async.cli.failures import bad_input
+from gitlab_jobs_async.sansio.arguments import ProjectId
+from gitlab_jobs_async.statuses import JobStatus
+
+_STATUSES = tuple(str(status) for status in JobStatus)
+
+
+def project_id(text: str) -> ProjectId:
+    """A number is an id, everything else a path."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def split_scopes(scopes: Iterable[str]) -> list[str]:
+    """Statuses, also where several stand in one with commas."""
+    found = [part.strip() for scope in scopes for part in scope.split(",") if part.strip()]
+    for status in found:
+        if status not in _STATUSES:
+            raise bad_input(f"unknown --scope {status!r}; allowed are {', '.join(_STATUSES)}")
+    return found
+
+
+def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """`K=V` texts as a mapping; a value may hold further equals signs."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise bad_input(f"{option} must be K=V")
+        if name in found:
+            raise bad_input(f"{option} names {name!r} twice")
+        found[name] = value
+    return found
+
+
+def typed_pairs(option: str, texts: Sequence[str]) -> dict[str, object]:
+    """The same with values that read as a JSON number, boolean, list or string taken as such."""
+    return {name: _typed(value) for name, value in pairs(option, texts).items()}
+
+
+def _typed(text: str) -> object:
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return value if isinstance(value, str | int | float | bool | list) else text

@@ -1,0 +1,145 @@
+"""The configuration of python-gitlab and of glab -> the servers they know. Pure.
+
+Their formats: https://python-gitlab.readthedocs.io/en/stable/cli-usage.html#configuration-files
+and https://docs.gitlab.com/cli/configuration/. No message quotes a file: a line may hold a token.
+"""
+
+import configparser
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from attrs import field, frozen
+
+from gitlab_jobs_async.cli.failures import CommandError, bad_input
+from gitlab_jobs_async.sansio.credentials import BearerToken, Credentials, JobToken, PrivateToken
+
+_KINDS: Final = ("private_token", "oauth_token", "job_token")
+_HELPER: Final = "helper:"
+_NULL_TAG: Final = re.compile(r"!!null[ \t]+(?=\S)")
+"""glab writes `token: !!null glpat-…`, and reads it back as the token."""
+
+
+@frozen
+class Helper:
+    """A program that prints the token; python-gitlab's `helper:` values."""
+
+    kind: str
+    command: tuple[str, ...] = field(repr=False)
+
+
+@frozen
+class Account:
+    """One server and the token for it."""
+
+    url: str
+    credentials: Credentials | Helper | None = None
+
+
+@frozen
+class Known:
+    """What one tool's configuration knows: accounts by name, and the URL it takes by default."""
+
+    accounts: Mapping[str, Account] = field(factory=dict[str, Account])
+    default: str | None = None
+    default_name: str | None = None
+
+    def by_rank(self) -> list[Account]:
+        """The default account first, the others as the file has them."""
+        first = self.default_name
+        return [self.accounts[name] for name in sorted(self.accounts, key=lambda n: n != first)]
+
+
+def credentials_of(kind: str, token: str) -> Credentials:
+    """*token* as the *kind* that python-gitlab's configuration calls it."""
+    if kind == "oauth_token":
+        return BearerToken(token)
+    return JobToken(token) if kind == "job_token" else PrivateToken(token)
+
+
+def read_python_gitlab(texts: Mapping[Path, str]) -> Known:
+    """The sections of the files, each later one winning."""
+    parser = configparser.ConfigParser()
+    for path, text in texts.items():
+        try:
+            parser.read_string(text)
+        except configparser.Error as error:
+            raise _unreadable(path, error) from None
+    try:
+        default = parser.get("global", "default", fallback=None)
+        accounts = {
+            name: _account(parser[name]) for name in parser.sections() if "url" in parser[name]
+        }
+    except configparser.Error as error:
+        raise _unreadable(list(texts)[-1], error) from None
+    url = accounts[default].url if default in accounts else None
+    return Known(accounts, url, default)
+
+
+def _unreadable(path: Path, error: Exception) -> CommandError:
+    return bad_input(f"{path}: cannot be read as a configuration file ({type(error).__name__})")
+
+
+def _account(section: configparser.SectionProxy) -> Account:
+    for kind in _KINDS:
+        if value := section.get(kind, "").strip():
+            return Account(section["url"], _token_or_helper(section.name, kind, value))
+    return Account(section["url"])
+
+
+def _token_or_helper(section: str, kind: str, value: str) -> Credentials | Helper:
+    if not value.lower().startswith(_HELPER):
+        return credentials_of(kind, value)
+    try:
+        command = tuple(shlex.split(value[len(_HELPER) :]))
+    except ValueError:
+        command = ()
+    if not command:
+        raise bad_input(f"the helper for {kind} in section {section!r} cannot be read")
+    return Helper(kind, command)
+
+
+def read_glab(texts: Mapping[Path, str]) -> Known:
+    """The hosts of the file."""
+    for path, text in texts.items():
+        try:
+            content = yaml.safe_load(_NULL_TAG.sub("", text))
+        except yaml.YAMLError as error:
+            raise bad_input(f"{path}: cannot be read as YAML{_line(error)}") from None
+        return _glab_accounts(content)
+    return Known()
+
+
+def _line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f" (line {mark.line + 1})"
+
+
+def _glab_accounts(content: Any) -> Known:
+    found = content.get("hosts") if isinstance(content, dict) else None
+    hosts = found if isinstance(found, dict) else {}
+    accounts = {str(name): _glab_account(str(name), entry or {}) for name, entry in hosts.items()}
+    named = str(content.get("host") or "") if isinstance(content, dict) else ""
+    if not named:
+        return Known(accounts)
+    account = accounts.get(named) or _glab_account(named, {})
+    return Known(accounts, account.url, named)
+
+
+def _glab_account(name: str, entry: Any) -> Account:
+    values = entry if isinstance(entry, dict) else {}
+    host = str(values.get("api_host") or name)
+    protocol = str(values.get("api_protocol") or "https")
+    folder = str(values.get("subfolder") or "").strip("/")
+    url = f"{protocol}://{host}" + (f"/{folder}" if folder else "")
+    if token := values.get("token"):
+        is_oauth = str(values.get("is_oauth2", "")).lower() == "true"
+        return Account(
+            url, credentials_of("oauth_token" if is_oauth else "private_token", str(token))
+        )
+    if token := values.get("job_token"):
+        return Account(url, JobToken(str(token)))
+    return Account(url)

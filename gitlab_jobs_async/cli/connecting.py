@@ -1,0 +1,76 @@
+"""The client that flags, environment and configuration files name: the one reader of them.
+
+What the files say is looked at only where it matters, so another tool's broken file stops nobody.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+from gitlab_jobs_async.cli.config_files import Helper, credentials_of
+from gitlab_jobs_async.cli.failures import CommandError, bad_input
+from gitlab_jobs_async.cli.options import ServerOptions
+from gitlab_jobs_async.cli.settings import (
+    ConfigFiles,
+    Texts,
+    glab_paths,
+    python_gitlab_paths,
+    resolve,
+)
+from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.sansio.credentials import Credentials
+
+_HELPER_SECONDS = 60
+
+
+def connect(options: ServerOptions) -> GitLab:
+    """The client to use; not yet open."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
+    files = ConfigFiles(
+        _python_gitlab(home),
+        _first(glab_paths(os.environ, home)),
+    )
+    address = resolve(options, os.environ, files)
+    credentials = address.credentials
+    auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
+    return GitLab(address.url, auth=auth)
+
+
+def _python_gitlab(home: Path) -> Texts:
+    paths = python_gitlab_paths(os.environ, home)
+    found = {path: text for path in paths if (text := _text(path)) is not None}
+    if os.environ.get("PYTHON_GITLAB_CFG") and not found:
+        raise bad_input(f"{paths[0]}: named by PYTHON_GITLAB_CFG, but cannot be read")
+    return found
+
+
+def _first(paths: list[Path]) -> Texts:
+    for path in paths:
+        if (text := _text(path)) is not None:
+            return {path: text}
+    return {}
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def _from_helper(helper: Helper) -> Credentials:
+    command = [os.path.expanduser(os.path.expandvars(part)) for part in helper.command]  # noqa: PTH111 - any argument may hold one
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own configuration names it
+            command, capture_output=True, check=True, timeout=_HELPER_SECONDS, text=True
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        what = (
+            f"exit code {error.returncode}"
+            if isinstance(error, subprocess.CalledProcessError)
+            else type(error).__name__
+        )
+        raise CommandError(
+            f"the helper {command[0]!r} of python-gitlab's configuration failed ({what})"
+        ) from None
+    return credentials_of(helper.kind, done.stdout.strip())

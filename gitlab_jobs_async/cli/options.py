@@ -1,0 +1,45 @@
+"""The options that several commands share; values only, so that help is there at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+from attrs import frozen
+from cyclopts import Group, Parameter
+
+_SERVER = Group("Server", sort_key=10)
+
+
+@Parameter(name="*", group=_SERVER)
+@frozen(kw_only=True)
+class ServerOptions:
+    """Which GitLab to ask, and as whom."""
+
+    url: Annotated[
+        str | None, Parameter(help="The server. Default: GITLAB_URL, or a configuration file.")
+    ] = None
+    token: Annotated[
+        str | None,
+        Parameter(
+            help="A token. Better set GITLAB_TOKEN: other users of this machine can see arguments."
+        ),
+    ] = None
+    profile: Annotated[
+        str | None, Parameter(help="A section of python-gitlab's configuration file.")
+    ] = None
+
+
+ANY_SERVER = ServerOptions()
+
+Json = Annotated[
+    bool,
+    Parameter(name="--json", help="One JSON object a line, with GitLab's own field names."),
+]
+Switch = bool
+NoColor = Annotated[bool, Parameter(help="No colours; NO_COLOR=1 does the same.")]
+Output = Annotated[
+    Path | None,
+    Parameter(alias="-o", help="Write the bytes to this file, which is there once it is whole."),
+]
+Yes = Annotated[bool, Parameter(alias="-y", help="Do not ask.")]
+ProjectName = Annotated[str, Parameter(name="PROJECT", help="Id or full path: 17, group/app.")]
+JobNumber = Annotated[int, Parameter(name="JOB", help="Id of the job.")]

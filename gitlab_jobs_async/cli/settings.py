@@ -1,0 +1,111 @@
+"""Which server to ask and as whom: flags, then environment, then configuration files. Pure.
+
+A token belongs to the server it was found for and is never used for another. No message quotes a
+file's text, which may hold one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import field, frozen
+
+from gitlab_jobs_async.cli.config_files import Account, Helper, Known, read_glab, read_python_gitlab
+from gitlab_jobs_async.cli.failures import bad_input
+from gitlab_jobs_async.cli.options import ServerOptions
+from gitlab_jobs_async.sansio.credentials import (
+    GITLAB_COM,
+    Credentials,
+    PrivateToken,
+    from_environment,
+)
+from gitlab_jobs_async.sansio.urls import ServerUrl
+
+Texts = Mapping[Path, str]
+
+
+@frozen
+class Address:
+    """A server, and how to sign requests to it."""
+
+    url: str
+    credentials: Credentials | Helper | None = None
+
+
+@frozen
+class ConfigFiles:
+    """The files' texts: python-gitlab's, each later one winning, and the glab file that counts."""
+
+    python_gitlab: Texts = field(factory=dict[Path, str])
+    glab: Texts = field(factory=dict[Path, str])
+
+    def python_gitlab_accounts(self) -> Known:
+        """What python-gitlab would know."""
+        return read_python_gitlab(self.python_gitlab)
+
+    def accounts(self) -> list[Known]:
+        """All that is known, in the order in which it counts."""
+        return [self.python_gitlab_accounts(), read_glab(self.glab)]
+
+
+def python_gitlab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
+    """Where python-gitlab looks; a file named by the environment is the only one."""
+    if named := environ.get("PYTHON_GITLAB_CFG"):
+        return [Path(named)]
+    return [Path("/etc/python-gitlab.cfg"), home / ".python-gitlab.cfg"]
+
+
+def glab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
+    """Where glab looks; the first file there is counts."""
+    if named := environ.get("GLAB_CONFIG_DIR"):
+        return [Path(named) / "config.yml"]
+    user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    system = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    return [folder / "glab-cli" / "config.yml" for folder in (user, *map(Path, system))]
+
+
+def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFiles) -> Address:
+    """The server and token to use.
+
+    Raises:
+        CommandError: a file that is needed cannot be read, or the flags contradict one another.
+    """
+    given = None if options.token is None else PrivateToken(options.token)
+    if options.profile is not None:
+        account = _profile(options.profile, files)
+        if options.url is not None and not _same_server(options.url, account.url):
+            raise bad_input(
+                f"--url {options.url} is not the server of the profile {options.profile!r}"
+            )
+        return Address(account.url, given or account.credentials)
+    found_url, found = from_environment(environ)
+    said = environ.get("GITLAB_URL") or environ.get("CI_SERVER_URL")
+    url = options.url or (found_url if said or found else None)
+    if url is not None and given is not None:
+        return Address(url, given)
+    if url is not None and (said is None or _same_server(said, url)) and found is not None:
+        return Address(url, found)
+    known = files.accounts()
+    url = url or next((k.default for k in known if k.default), GITLAB_COM)
+    return Address(url, given or _token_for(url, known))
+
+
+def _profile(name: str, files: ConfigFiles) -> Account:
+    known = files.python_gitlab_accounts()
+    account = known.accounts.get(name)
+    if account is None:
+        names = ", ".join(sorted(known.accounts)) or "none"
+        raise bad_input(f"there is no profile {name!r} in python-gitlab's configuration: {names}")
+    return account
+
+
+def _token_for(url: str, known: list[Known]) -> Credentials | Helper | None:
+    accounts = [account for one in known for account in one.by_rank()]
+    fitting = (a.credentials for a in accounts if a.credentials and _same_server(a.url, url))
+    return next(fitting, None)
+
+
+def _same_server(one: str, other: str) -> bool:
+    try:
+        return ServerUrl.parse(one) == ServerUrl.parse(other)
+    except ValueError:
+        return False

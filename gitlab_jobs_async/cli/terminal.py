@@ -1,0 +1,52 @@
+"""Where output goes: text and tables to people, plain lines to programs.
+
+Whether stdout is a terminal decides, and `NO_COLOR`; nothing here reads a server's answer.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from rich.console import Console
+
+
+def is_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def may_colour() -> bool:
+    """Whether that person's terminal wants colours."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal() and wanted
+
+
+def console(*, color: bool = True) -> Console:
+    """A console on stdout that takes every text as it is; plain where stdout is no terminal."""
+    person = is_terminal()
+    return Console(
+        file=sys.stdout,
+        force_terminal=person,
+        force_interactive=person,
+        no_color=None if color else True,
+        color_system="auto" if person and color else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def write(text: str) -> None:
+    """*text* to stdout at once, so that the next command of a pipe sees it."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+@contextmanager
+def stdout_bytes() -> Iterator[BinaryIO]:
+    """Stdout for bytes as they are."""
+    sys.stdout.flush()
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
