@@ -247,9 +247,8 @@ class Transport:
             return answer
         async with answer:
             body = await _beginning(answer.content)
-        error = error_of(_response(answer, body, request.method, shown), self.settings.clock.now())
-        error.message = redact(error.message, self.settings.credentials)
-        raise error
+        said = redact(body, self.settings.credentials)
+        raise error_of(_response(answer, said, request.method, shown), self.settings.clock.now())
 
     def _next_hop(
         self, request: Request, hop: Request | str, status: int, location: str
@@ -275,8 +274,11 @@ class Transport:
         raise self._refusal(request, status, reason)
 
     def _refusal(self, request: Request, status: int, reason: str) -> ResponseError:
-        words = redact(reason, self.settings.credentials)
-        return ResponseError(status, words, request.method, self.settings.server.shown(request))
+        shown = self.settings.server.shown(request)
+        return ResponseError(status, self._redacted(reason), request.method, shown)
+
+    def _redacted(self, text: str) -> str:
+        return redact(text.encode(), self.settings.credentials).decode()
 
     def _failure(self, request: Request, error: Exception) -> ConnectionFailedError:
         """Our error for one of aiohttp's; chained only where that holds no request with a token."""
@@ -289,11 +291,10 @@ class Transport:
             reason = f"no whole answer within {self.settings.timeout:g} s"
             failure = TimedOutError(reason, request.method, shown, was_sent)
         elif isinstance(error, aiohttp.ClientResponseError):
-            return ConnectionFailedError(
-                f"the answer is no HTTP: {error.message}", request.method, shown, was_sent
-            )
+            reason = f"the answer is no HTTP: {self._redacted(error.message)}"
+            return ConnectionFailedError(reason, request.method, shown, was_sent)
         else:
-            reason = redact(str(error) or type(error).__name__, self.settings.credentials)
+            reason = self._redacted(str(error) or type(error).__name__)
             failure = ConnectionFailedError(reason, request.method, shown, was_sent)
         failure.__cause__ = error
         return failure

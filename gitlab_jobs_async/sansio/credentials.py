@@ -93,9 +93,9 @@ def credentials_from(auth: Credentials | str | None) -> Credentials | None:
     )
 
 
-def redact(text: str, credentials: Credentials | None) -> str:
-    """*text* of a server or proxy, without the token it may have echoed."""
-    return text if credentials is None else text.replace(credentials.token, "[token]")
+def redact(said: bytes, credentials: Credentials | None) -> bytes:
+    """What a server or proxy said, without the token it may have echoed."""
+    return said if credentials is None else said.replace(credentials.token.encode(), b"[token]")
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[str, Credentials | None]:

@@ -40,7 +40,7 @@ def test_each_kind_signs_in_its_own_place(credentials, headers, params):
 def test_nothing_that_prints_shows_a_token(credentials):
     shown = f"{credentials!r} {credentials} {credentials.sign(JOB)!r}"
     assert SECRET not in shown
-    assert redact(f"bad {SECRET}!", credentials) == "bad [token]!"
+    assert redact(f"bad {SECRET}!".encode(), credentials) == b"bad [token]!"
 
 
 def test_a_string_is_a_private_token_and_none_is_nobody():

@@ -1,0 +1,167 @@
+"""All pages of a listing, with every kind of server; a page that cannot be read is no end."""
+
+import asyncio
+
+import pytest
+
+from gitlab_jobs_async import (
+    DecodeError,
+    GitLab,
+    JobToken,
+    MethodNotAllowedError,
+    RetryPolicy,
+    ServerError,
+)
+from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
+from tests.conftest import open_connections, others, until
+
+JOBS = "*/projects/*/jobs"
+
+
+async def simulated(clock, count, **settings):
+    """A project `big` with so many finished jobs, on a server of that kind."""
+    simulator = Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped)
+    project = simulator.world.add_project("big")
+    simulator.world.add_finished_jobs(project, count)
+    return simulator
+
+
+def ids(simulator):
+    jobs = simulator.world.project("big").builds
+    return sorted((job.id for job in jobs), reverse=True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200, 350])
+@pytest.mark.parametrize(
+    "settings", [{}, {"cursor_form": "opaque"}, {"keyset": False}, {"external_url": "https://x"}]
+)
+async def test_every_job_is_listed_once_newest_first(clock, count, settings):
+    async with await simulated(clock, count, **settings) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            listed = [job.id for job in await gitlab.project("big").list_jobs()]
+        assert listed == ids(simulator)
+        assert len(simulator.requests) == max(1, -(-count // 100))
+
+
+async def test_a_server_that_refuses_keyset_is_asked_by_offset(clock):
+    refusal = '{"error":"Keyset pagination is not yet available for this type of request"}'
+    async with await simulated(clock, 250, keyset=False) as simulator:
+        simulator.faults.add(Fault(path=JOBS, status=405, body=refusal))
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            listed = [job.id for job in await gitlab.project("big").list_jobs()]
+    assert listed == ids(simulator)
+    assert ("pagination", "keyset") not in simulator.requests[1].query
+
+
+async def test_another_405_is_an_error(clock):
+    async with await simulated(clock, 250, keyset=False) as simulator:
+        simulator.faults.add(Fault(path=JOBS, status=405, skip=1, times=None))
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            with pytest.raises(MethodNotAllowedError):
+                await gitlab.project("big").list_jobs()
+
+
+async def test_jobs_created_meanwhile_are_not_told_twice(clock):
+    async with await simulated(clock, 250, keyset=False) as simulator:
+        before = ids(simulator)
+
+        def create():
+            simulator.world.add_finished_jobs(simulator.world.project("big"), 7)
+
+        simulator.faults.add(Fault(path=JOBS, skip=1, effect=create))
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            listed = [job.id for job in await gitlab.project("big").list_jobs()]
+    assert listed == before
+
+
+async def test_a_page_that_cannot_be_read_is_an_error_and_no_end(clock):
+    async with await simulated(clock, 350) as simulator:
+        simulator.faults.add(Fault(path=JOBS, status=502, skip=2, times=None))
+        retry = RetryPolicy(attempts=2)
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=retry) as gitlab:
+            with pytest.raises(ServerError):
+                await gitlab.project("big").list_jobs()
+
+
+async def test_a_page_is_retried_where_it_failed(clock):
+    async with await simulated(clock, 350) as simulator:
+        simulator.faults.add(Fault(path=JOBS, status=502, skip=2, times=2))
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            listed = [job.id for job in await gitlab.project("big").list_jobs()]
+    assert listed == ids(simulator)
+    assert len(simulator.requests) == 6
+
+
+async def test_a_next_page_that_is_the_same_page_is_an_error(clock):
+    async with await simulated(clock, 5) as simulator:
+        link = f'<{simulator.url}/explore>; rel="next"'
+        fault = Fault(
+            path=JOBS,
+            status=200,
+            body="[]",
+            content_type="application/json",
+            headers={"Link": link},
+        )
+        simulator.faults.add(fault)
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            with pytest.raises(DecodeError, match="the Link to the next page"):
+                await gitlab.project("big").list_jobs()
+
+
+async def test_a_job_token_in_the_query_is_on_every_page_once(simulator):
+    simulator.world.add_finished_jobs(simulator.world.project("group/app"), 250)
+    token = JobToken(simulator.world.jobs[2].token, via="query")
+    async with GitLab(simulator.url, auth=token) as gitlab:
+        assert len([job async for job in gitlab.project("group/app").iter_jobs()]) == 254
+    assert len(simulator.requests) == 3
+    for request in simulator.requests:
+        assert [value for name, value in request.query if name == "job_token"] == [token.token]
+
+
+async def test_a_listing_keeps_one_page_and_asks_for_the_next_when_it_is_due(clock):
+    async with await simulated(clock, 350) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            rows = gitlab.project("big").iter_jobs()
+            for _ in range(100):
+                await anext(rows)
+            assert len(simulator.requests) == 1
+            await anext(rows)
+            assert len(simulator.requests) == 2
+            await rows.aclose()
+
+
+async def test_1500_pages_are_no_problem(gitlab, simulator):
+    pages = iter(range(2, 1501))
+    headers = {}
+    fault = Fault(
+        path="*/bridges",
+        status=200,
+        body="[]",
+        content_type="application/json",
+        headers=headers,
+        times=None,
+        effect=lambda: headers.update({"X-Next-Page": str(next(pages, ""))}),
+    )
+    simulator.faults.add(fault)
+    assert await gitlab.project(1).list_bridges(1) == []
+    assert len(simulator.requests) == 1500
+
+
+@pytest.mark.parametrize("way", ["cancel", "break"])
+async def test_a_listing_left_early_leaves_nothing(clock, way):
+    async with await simulated(clock, 350) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            before = await others()
+            if way == "break":
+                async for _ in gitlab.project("big").iter_jobs():
+                    break
+            else:
+                simulator.faults.add(Fault(path=JOBS, skip=1, latency=1.0))
+                task = asyncio.create_task(gitlab.list_jobs(["big", 1]))
+                await until(lambda: clock.stepped.next_wake)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert await others() == before
+            assert open_connections(gitlab) == 0
+            clock.stepped.advance(5)

@@ -1,0 +1,571 @@
+"""Sessions, credentials, retries, redirects and timeouts, over real connections."""
+
+import asyncio
+import logging
+import traceback
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gitlab_jobs_async import (
+    BearerToken,
+    ConflictError,
+    ConnectionFailedError,
+    DecodeError,
+    GitLab,
+    GitLabError,
+    JobToken,
+    MethodNotAllowedError,
+    NotFoundError,
+    PrivateToken,
+    RateLimitedError,
+    Request,
+    ResponseError,
+    RetryPolicy,
+    ServerError,
+    TimedOutError,
+)
+from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
+from tests.conftest import JumpClock, open_connections, others, serving, serving_bytes, until
+
+SECRET = "glpat-s3cret"
+CREDENTIALS = [
+    PrivateToken(SECRET),
+    BearerToken(SECRET),
+    JobToken(SECRET),
+    JobToken(SECRET, via="bearer"),
+    JobToken(SECRET, via="query"),
+]
+VERSION = Request("GET", "/version")
+ERASE = Request("POST", "/projects/1/jobs/1/erase")
+ONCE = RetryPolicy(attempts=1)
+
+
+async def ok(_request):
+    return web.json_response({"ok": True})
+
+
+async def read_trace(project, read=None):
+    async with project.stream_trace(1) as chunks:
+        async for chunk in chunks:
+            (read if read is not None else []).append(chunk)
+
+
+# Opening and closing
+
+
+async def test_using_the_client_before_it_is_open_says_so():
+    with pytest.raises(RuntimeError, match="use it inside 'async with GitLab"):
+        await GitLab("http://127.0.0.1:1").send(VERSION)
+    with pytest.raises(RuntimeError, match="use it inside 'async with GitLab"):
+        async with GitLab("http://127.0.0.1:1").project(1).stream_trace(1):
+            pass
+
+
+async def test_a_client_is_opened_once_and_may_be_opened_again_after(simulator):
+    client = GitLab(simulator.url, auth=simulator.token)
+    for _ in range(2):
+        async with client:
+            assert (await client.send(VERSION)).status == 200
+            with pytest.raises(RuntimeError, match="open already"):
+                await client.__aenter__()
+    with pytest.raises(RuntimeError, match="not open"):
+        await client.send(VERSION)
+
+
+async def test_a_session_of_the_callers_is_used_as_it_is(simulator):
+    async with aiohttp.ClientSession(headers={"X-Gateway": "let me in"}) as session:
+        async with GitLab(simulator.url, auth=simulator.token, session=session) as gitlab:
+            await gitlab.send(VERSION)
+        assert not session.closed
+        assert dict(session.headers) == {"X-Gateway": "let me in"}
+    assert simulator.requests[0].headers["x-gateway"] == "let me in"
+    assert simulator.requests[0].headers["private-token"] == simulator.token
+
+
+async def test_a_session_that_raises_for_status_by_itself_changes_nothing(simulator):
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        async with GitLab(simulator.url, auth=simulator.token, session=session) as gitlab:
+            with pytest.raises(NotFoundError, match="404 Project Not Found"):
+                await gitlab.project(99).get_job(1)
+
+
+async def test_our_own_session_keeps_no_cookies():
+    async def handler(request):
+        response = web.json_response(dict(request.cookies))
+        response.set_cookie("session", "x")
+        return response
+
+    async with serving(handler) as server, GitLab(server.url) as gitlab:
+        for _ in range(2):
+            assert (await gitlab.send(VERSION)).json() == {}
+
+
+async def test_every_request_names_us_and_the_version(gitlab, simulator):
+    await gitlab.send(VERSION)
+    assert simulator.requests[0].headers["user-agent"].startswith("gitlab_jobs_async/0.")
+
+
+async def test_a_project_path_reaches_the_server_quoted_once(gitlab, simulator):
+    await gitlab.project("group/app").get_job(1)
+    assert simulator.requests[0].path == "/api/v4/projects/group%2Fapp/jobs/1"
+
+
+# Requests in flight
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_requests_in_flight_are_bounded(concurrency):
+    now, most = 0, 0
+
+    async def handler(_request):
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.002)
+        now -= 1
+        return web.json_response({})
+
+    async with serving(handler) as server:
+        async with GitLab(server.url, concurrency=concurrency) as gitlab:
+            await asyncio.gather(*(gitlab.send(VERSION) for _ in range(20)))
+    assert most == concurrency
+
+
+async def test_a_wait_for_the_next_try_holds_no_place():
+    is_asleep, may_wake = asyncio.Event(), asyncio.Event()
+
+    class Waiting(JumpClock):
+        async def sleep(self, _seconds):
+            is_asleep.set()
+            await may_wake.wait()
+
+    async def handler(request):
+        limited = request.path.endswith("/limited") and not may_wake.is_set()
+        return web.Response(status=429) if limited else web.json_response({})
+
+    async with serving(handler) as server:
+        async with GitLab(server.url, concurrency=1, clock=Waiting()) as gitlab:
+            limited = asyncio.create_task(gitlab.send(Request("GET", "/limited")))
+            await is_asleep.wait()
+            assert (await gitlab.send(VERSION)).status == 200
+            assert open_connections(gitlab) == 0
+            may_wake.set()
+            assert (await limited).status == 200
+
+
+async def test_a_request_inside_an_open_stream_waits_for_no_place(simulator, clock):
+    async with GitLab(simulator.url, auth=simulator.token, concurrency=1, clock=clock) as gitlab:
+        project = gitlab.project(1)
+        async with project.stream_trace(1) as chunks:
+            assert (await project.get_job(1)).id == 1
+            assert b"".join([chunk async for chunk in chunks])
+
+
+# Retries
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.bad_gateway(times=3),
+        Fault(reset="before", times=3),
+        Fault(reset="unanswered", times=3),
+        Fault(reset="within", times=3),
+        Fault(reset="truncated", times=3),
+        Fault(status=500, times=3),
+        Fault.throttled(times=3),
+        Fault.throttled(times=3, retry_after="Fri, 01 Jan 2016 00:00:30 GMT"),
+        Fault.too_many_requests(times=3),
+    ],
+    ids=lambda fault: f"{fault.status or fault.reset}",
+)
+async def test_a_get_rides_out_what_may_pass(gitlab, simulator, clock, fault):
+    simulator.faults.add(fault)
+    assert (await gitlab.project(1).get_job(1)).id == 1
+    assert len(simulator.requests) == 4
+    # An idle connection found closed is replaced by aiohttp itself, without a wait of ours.
+    assert 1 <= len(clock.slept) <= 3
+
+
+async def test_a_get_gives_up_with_the_last_error(gitlab, simulator):
+    simulator.faults.add(Fault.bad_gateway(times=None))
+    with pytest.raises(ServerError, match="an HTML page titled '502 Bad Gateway'"):
+        await gitlab.project(1).get_job(1)
+    assert len(simulator.requests) == RetryPolicy().attempts
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.bad_gateway(times=None), ServerError),
+        (Fault(reset="before", times=None), ConnectionFailedError),
+        (Fault(reset="unanswered", times=None), ConnectionFailedError),
+        (Fault(reset="truncated", times=None), ConnectionFailedError),
+    ],
+)
+async def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
+    gitlab, simulator, fault, kind
+):
+    simulator.faults.add(fault)
+    with pytest.raises(kind) as failed:
+        await gitlab.project(1).retry_job(3)
+    assert len(simulator.requests) == 1
+    assert getattr(failed.value, "was_sent", True)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.throttled(),
+        Fault(status=409, body='{"message":"409 Conflict: Resource lock"}'),
+    ],
+)
+async def test_a_post_that_was_turned_away_is_sent_again(gitlab, simulator, fault):
+    simulator.faults.add(fault)
+    assert (await gitlab.project(1).retry_job(3)).id > 4
+    assert len(simulator.requests) == 2
+
+
+async def test_another_conflict_is_not_sent_again(gitlab, simulator):
+    simulator.faults.add(Fault(status=409, body='{"message":"409 Conflict"}'))
+    with pytest.raises(ConflictError, match="409 Conflict"):
+        await gitlab.project(1).erase_job(1)
+    assert len(simulator.requests) == 1
+
+
+async def test_a_post_is_sent_again_when_no_connection_was_made(unused_tcp_port, clock):
+    async with GitLab(f"http://127.0.0.1:{unused_tcp_port}", clock=clock) as gitlab:
+        with pytest.raises(ConnectionFailedError, match="Cannot connect to host") as failed:
+            await gitlab.send(ERASE)
+    assert not failed.value.was_sent
+    assert len(clock.slept) == RetryPolicy().attempts - 1
+
+
+async def test_the_server_says_how_long_to_wait(gitlab, simulator, clock):
+    simulator.faults.add(Fault.throttled(retry_after=60))
+    await gitlab.project(1).get_job(1)
+    assert 60 <= clock.slept[0] <= 60.5
+
+
+async def test_a_wait_of_an_hour_is_the_callers_decision(gitlab, simulator, clock):
+    simulator.faults.add(Fault.throttled(retry_after=3600))
+    with pytest.raises(RateLimitedError, match="retry after 3600 s") as limited:
+        await gitlab.project(1).get_job(1)
+    assert limited.value.retry_after == 3600
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_server_that_says_nothing_times_out(stream):
+    async def silent(_request):
+        await asyncio.sleep(60)
+
+    async with serving(silent) as server:
+        async with GitLab(server.url, timeout=0.05, retry=ONCE) as gitlab:
+            project = gitlab.project(1)
+            ask = read_trace(project) if stream else project.get_job(1)
+            with pytest.raises(TimedOutError, match=r"within 0\.05 s"):
+                await ask
+            assert open_connections(gitlab) == 0
+
+
+async def test_a_web_page_where_json_was_due_is_told_as_such(gitlab, simulator):
+    simulator.faults.add(Fault.sign_in_page())
+    with pytest.raises(DecodeError, match="an HTML page titled 'Sign in") as refused:
+        await gitlab.project(1).get_job(1)
+    assert refused.value.url.endswith("/api/v4/projects/1/jobs/1")
+
+
+async def test_an_error_counts_even_if_its_words_are_cut(gitlab, simulator):
+    simulator.faults.add(Fault(status=404, body=b"x" * 1000, reset="truncated", cut_at=5))
+    with pytest.raises(NotFoundError):
+        await gitlab.project(1).get_job(1)
+
+
+async def test_an_answer_that_is_no_http_is_a_failed_connection():
+    async with serving_bytes(b"SSH-2.0-OpenSSH_9.6\r\n\r\n") as url:
+        async with GitLab(url, auth=SECRET, retry=ONCE) as gitlab:
+            with pytest.raises(ConnectionFailedError, match="the answer is no HTTP"):
+                await gitlab.send(VERSION)
+
+
+# Streams
+
+
+async def test_a_stream_is_tried_again_until_its_head_has_come(gitlab, simulator):
+    simulator.faults.add(Fault.bad_gateway(times=2))
+    async with gitlab.project(1).stream_trace(1) as chunks:
+        read = b"".join([chunk async for chunk in chunks])
+    assert read == await gitlab.project(1).get_trace(1)
+
+
+@pytest.mark.parametrize("reset", ["within", "truncated"])
+async def test_a_stream_cut_short_is_an_error_and_no_end(gitlab, simulator, reset):
+    simulator.faults.add(Fault(reset=reset, cut_at=100))
+    read = []
+    with pytest.raises(ConnectionFailedError):
+        await read_trace(gitlab.project(1), read)
+    assert len(b"".join(read)) <= 100
+    assert open_connections(gitlab) == 0
+
+
+async def test_a_web_page_is_no_trace(gitlab, simulator):
+    simulator.faults.add(Fault.sign_in_page(times=2))
+    with pytest.raises(DecodeError, match="where a trace was due"):
+        await gitlab.project(1).get_trace(1)
+    with pytest.raises(DecodeError, match="where a trace was due"):
+        async with gitlab.project(1).stream_trace(1):
+            pass
+    assert open_connections(gitlab) == 0
+
+
+# Redirects
+
+
+@pytest.mark.parametrize("auth", CREDENTIALS, ids=lambda c: f"{c}")
+@pytest.mark.parametrize("own_session", [True, False])
+async def test_another_host_gets_no_credential(auth, own_session):
+    async def store(_request):
+        return web.Response(body=b"PK archive")
+
+    async with serving(store) as storage:
+
+        async def redirect(_request):
+            raise web.HTTPFound(f"{storage.url}/bucket/a.zip?X-Amz-Signature=abc")
+
+        headers = {"Private-Token": SECRET, "Cookie": "session=1"}
+        async with serving(redirect) as server, aiohttp.ClientSession(headers=headers) as session:
+            given = None if own_session else session
+            async with GitLab(server.url, auth=auth, session=given) as gitlab:
+                async with gitlab.project(1).stream_artifacts(1) as chunks:
+                    assert [chunk async for chunk in chunks] == [b"PK archive"]
+    (asked,) = storage.requests
+    assert asked.path_qs == "/bucket/a.zip?X-Amz-Signature=abc"
+    assert SECRET not in f"{asked.path_qs} {dict(asked.headers)}"
+    assert set(asked.headers) <= {"Host", "Accept", "Accept-Encoding", "User-Agent"}
+
+
+async def test_the_simulators_own_object_storage_gets_no_credential(clock):
+    settings = SimulatorSettings(object_storage=True)
+    async with Simulator(settings=settings, clock=clock.stepped) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            async with gitlab.project(1).stream_artifacts(1) as chunks:
+                archive = b"".join([chunk async for chunk in chunks])
+        assert archive.startswith(b"PK")
+        assert simulator.token not in f"{simulator.storage_requests[0].headers}"
+
+
+async def test_a_moved_project_is_followed_with_the_credential(gitlab, simulator, caplog):
+    simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
+    with caplog.at_level(logging.INFO, "gitlab_jobs_async"):
+        assert (await gitlab.project("group/app").get_job(1)).id == 1
+    assert "/projects/group%2Fapp/jobs/1 has moved to" in caplog.text
+    with pytest.raises(MethodNotAllowedError, match="Non GET methods are not allowed for moved"):
+        await gitlab.project("group/app").erase_job(1)
+
+
+async def test_a_moved_project_behind_a_port_forward_is_asked_for_here(clock):
+    settings = SimulatorSettings(external_url="https://gitlab.internal")
+    async with Simulator(settings=settings, clock=clock.stepped) as simulator:
+        simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            assert (await gitlab.project("group/app").get_job(1)).id == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "location", "said"),
+    [
+        (VERSION, "https://127.0.0.1/api/v4/version", "from http to https on the same host"),
+        (VERSION, "/api/v4/version", "redirected to itself"),
+        (VERSION, "file:///etc/passwd", "not http"),
+        (ERASE, "/api/v4/projects/2/jobs/1/erase", "only a GET is redirected"),
+    ],
+)
+async def test_a_redirect_that_must_not_be_followed_is_an_error(request_, location, said):
+    async def redirect(_request):
+        return web.Response(status=301, headers={"Location": location})
+
+    async with serving(redirect) as server, GitLab(server.url, auth=SECRET) as gitlab:
+        with pytest.raises(ResponseError, match=said) as refused:
+            await gitlab.send(request_)
+    assert refused.value.status == 301
+    assert len(server.requests) == 1
+
+
+async def test_redirects_end_after_five():
+    async def redirect(request):
+        number = int(request.path.rpartition("/")[2])
+        return web.Response(status=302, headers={"Location": f"/api/v4/hop/{number + 1}"})
+
+    async with serving(redirect) as server, GitLab(server.url) as gitlab:
+        with pytest.raises(ResponseError, match="redirected more than 5 times"):
+            await gitlab.send(Request("GET", "/hop/0"))
+    assert len(server.requests) == 6
+
+
+async def test_another_host_cannot_send_us_back_with_the_credential():
+    async def handler(request):
+        if request.headers.get("Private-Token"):
+            raise web.HTTPFound(request.query["via"])
+        raise web.HTTPFound(f"{gitlab_url}/api/v4/projects/1/jobs")
+
+    async with serving(handler) as elsewhere, serving(handler) as server:
+        gitlab_url = server.url
+        async with GitLab(server.url, auth=SECRET) as gitlab:
+            with pytest.raises(ResponseError, match="redirected back from"):
+                await gitlab.send(Request("GET", "/x", {"via": elsewhere.url}))
+    assert len(server.requests) == 1
+
+
+# Secrets
+
+
+def all_that_a_person_may_see(error):
+    """The error, its causes and contexts: how each prints, and what a traceback says."""
+    seen = "".join(traceback.format_exception(error))
+    links = [error]
+    while links:
+        link = links.pop()
+        seen += f"{link} {link!r} {link.args} {vars(link)}"
+        links += [other for other in (link.__cause__, link.__context__) if other is not None]
+    return seen
+
+
+async def echo(request):
+    """An error that repeats all it was sent, as debug pages of proxies do."""
+    return web.Response(status=404, text=f"{request.path_qs} {dict(request.headers)}")
+
+
+async def redirect_with_all(request):
+    return web.Response(status=301, headers={"Location": f"https://127.0.0.1{request.path_qs}"})
+
+
+@pytest.mark.parametrize("auth", CREDENTIALS, ids=lambda c: f"{c}")
+@pytest.mark.parametrize("trouble", ["echo", "redirect", "garbage", "cut", "refused", "silence"])
+async def test_no_error_and_no_log_shows_a_token(auth, trouble, caplog, unused_tcp_port):
+    caplog.set_level(logging.DEBUG)
+    handlers = {"echo": echo, "redirect": redirect_with_all, "silence": hold}
+    raw = {
+        "garbage": b"HTTP/1.1 abc " + SECRET.encode() + b"\r\n\r\n",
+        "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[",
+    }
+
+    async def provoke(url):
+        async with GitLab(url, auth=auth, retry=ONCE, timeout=0.2) as gitlab:
+            with pytest.raises(GitLabError) as failed:
+                await gitlab.send(Request("GET", "/job", {"page": "1"}))
+        return failed.value
+
+    if trouble in handlers:
+        async with serving(handlers[trouble]) as server:
+            error = await provoke(server.url)
+    elif trouble in raw:
+        async with serving_bytes(raw[trouble]) as url:
+            error = await provoke(url)
+    else:
+        error = await provoke(f"http://127.0.0.1:{unused_tcp_port}")
+    assert SECRET not in all_that_a_person_may_see(error)
+    assert SECRET not in caplog.text
+    assert "/api/v4/job" in str(error)
+
+
+async def test_a_client_prints_its_server_and_nothing_else():
+    client = GitLab("https://gitlab.example.com/", auth=SECRET)
+    assert repr(client) == "GitLab('https://gitlab.example.com')"
+    assert repr(client.project("g/a")) == "Project(id='g/a')"
+
+
+# Nothing left behind
+
+
+async def hold(_request):
+    await asyncio.sleep(60)
+
+
+async def drip(request):
+    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    await response.prepare(request)
+    await response.write(b"first")
+    await asyncio.sleep(60)
+    return response
+
+
+async def test_a_request_cancelled_half_way_leaves_nothing():
+    async with serving(hold) as server, GitLab(server.url, concurrency=2) as gitlab:
+        before = await others()
+        tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(5)]
+        await until(lambda: len(server.requests) == 2)
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(end, asyncio.CancelledError) for end in ended)
+        assert open_connections(gitlab) == 0
+        assert gitlab._transport._places._value == 2
+        assert await others() == before
+
+
+@pytest.mark.parametrize("way", ["break", "error", "cancel"])
+async def test_a_stream_left_early_leaves_nothing(way):
+    async with serving(drip) as server, GitLab(server.url, concurrency=1) as gitlab:
+        has_begun = []
+
+        async def read():
+            async with gitlab.project(1).stream_trace(1) as chunks:
+                async for chunk in chunks:
+                    has_begun.append(chunk)
+                    if way == "break":
+                        break
+                    if way == "error":
+                        raise KeyError("the caller's own")
+
+        task = asyncio.create_task(read())
+        if way == "cancel":
+            await until(lambda: has_begun)
+            task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        kinds = {"break": type(None), "error": KeyError, "cancel": asyncio.CancelledError}
+        assert isinstance(ended, kinds[way])
+        assert open_connections(gitlab) == 0
+        assert gitlab._transport._stream_places._value == 1
+
+
+async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
+    async with serving(hold) as server, GitLab(server.url, concurrency=1) as gitlab:
+        stream = gitlab.project(1).stream_trace(1)
+        task = asyncio.create_task(stream.__aenter__())
+        await until(lambda: server.requests)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert open_connections(gitlab) == 0
+        assert gitlab._transport._stream_places._value == 1
+
+
+async def test_a_wait_for_the_next_try_is_cancelled_at_once(simulator):
+    simulator.faults.add(Fault.throttled(times=None))
+    async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+        task = asyncio.create_task(gitlab.project(1).get_job(1))
+        await until(lambda: simulator.requests)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+# Proxies
+
+
+async def test_the_environments_proxy_is_used_and_netrc_is_not(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine gitlab.invalid login ada password hunter2\n")
+    netrc.chmod(0o600)
+    async with serving(ok) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("NETRC", str(netrc))
+        async with GitLab("http://gitlab.invalid", auth=SECRET) as gitlab:
+            assert (await gitlab.send(VERSION)).json() == {"ok": True}
+    assert proxy.requests[0].headers["Host"] == "gitlab.invalid"
+    assert "Authorization" not in proxy.requests[0].headers

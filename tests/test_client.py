@@ -1,0 +1,154 @@
+"""One server: its settings, its job-token endpoints, and many projects side by side."""
+
+import asyncio
+
+import pytest
+
+from gitlab_jobs_async import (
+    BearerToken,
+    GitLab,
+    JobToken,
+    NotFoundError,
+    PrivateToken,
+    Request,
+    RetryPolicy,
+)
+from gitlab_jobs_async.simulator import Fault
+from tests.conftest import open_connections, others, until
+
+UNIT = 2
+
+
+@pytest.mark.parametrize("via", ["header", "bearer", "query"])
+async def test_a_job_token_reads_its_own_job_in_three_ways(simulator, via):
+    simulator.world.add_agent(simulator.world.project("group/app"))
+    auth = JobToken(simulator.world.jobs[UNIT].token, via=via)
+    async with GitLab(simulator.url, auth=auth) as gitlab:
+        assert (await gitlab.get_token_job()).id == UNIT
+        agents = await gitlab.get_allowed_agents()
+    assert agents.job.id == UNIT
+    assert agents.allowed_agents[0].config_project.path_with_namespace == "group/app"
+
+
+@pytest.mark.parametrize("kind", [PrivateToken, BearerToken, str])
+async def test_a_private_token_works_in_three_ways_but_has_no_job(simulator, kind):
+    async with GitLab(simulator.url, auth=kind(simulator.token)) as gitlab:
+        assert (await gitlab.send(Request("GET", "/user"))).json()["username"] == "root"
+        with pytest.raises(NotFoundError, match="404 Job Not Found"):
+            await gitlab.get_token_job()
+
+
+async def test_jobs_of_several_projects_come_side_by_side(gitlab, simulator):
+    for number in range(20):
+        project = simulator.world.add_project(f"p{number}")
+        simulator.world.add_finished_jobs(project, number)
+    names = [f"p{number}" for number in range(20)]
+    listed = await gitlab.list_jobs([*names, 1, "p3"], scope=["success", "failed", "manual"])
+    assert list(listed) == [*names, 1]
+    assert [len(listed[name]) for name in names] == list(range(20))
+    assert await gitlab.list_jobs([]) == {}
+
+
+async def test_one_project_that_fails_ends_the_call_with_its_own_error(gitlab):
+    with pytest.raises(NotFoundError, match="404 Project Not Found") as failed:
+        await gitlab.list_jobs(["group/app", "group/secret"])
+    assert "group%2Fsecret" in str(failed.value)
+    assert not [task for task in await others() if "list_jobs" in repr(task)]
+
+
+@pytest.mark.parametrize("projects", ["group/app", 17])
+async def test_one_project_is_not_several(gitlab, simulator, projects):
+    with pytest.raises(TypeError, match="projects must be several ids or paths, not"):
+        await gitlab.list_jobs(projects)
+    assert simulator.requests == []
+
+
+async def test_a_bad_project_is_refused_before_any_request(gitlab, simulator):
+    with pytest.raises(ValueError, match="project '' is no project"):
+        await gitlab.list_jobs(["group/app", ""])
+    with pytest.raises(ValueError, match="unknown scope 'faild'"):
+        await gitlab.list_jobs(["group/app"], scope="faild")
+    with pytest.raises(ValueError, match="project '' is no project"):
+        gitlab.project("")
+    assert simulator.requests == []
+
+
+async def test_several_projects_cancelled_half_way_leave_nothing(gitlab, simulator, clock):
+    simulator.faults.add(Fault(latency=1.0, times=None))
+    before = await others()
+    task = asyncio.create_task(gitlab.list_jobs([1, "group/app"]))
+    await until(lambda: clock.stepped.next_wake)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    clock.stepped.advance(5)
+
+
+@pytest.mark.parametrize("name", ["get_token_job", "get_allowed_agents"])
+async def test_a_call_cancelled_half_way_leaves_nothing(gitlab, simulator, clock, name):
+    simulator.faults.add(Fault(latency=1.0))
+    before = await others()
+    task = asyncio.create_task(getattr(gitlab, name)())
+    await until(lambda: clock.stepped.next_wake)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    clock.stepped.advance(5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"url": "gitlab.com"}, "url 'gitlab.com' has no http://"),
+        ({"auth": ""}, "the token is empty"),
+        ({"auth": 7}, "auth is a int"),
+        ({"concurrency": 0}, "concurrency must be a whole number above 0, not 0"),
+        ({"concurrency": True}, "not True"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0, not 0"),
+        ({"timeout": "30"}, "not '30'"),
+        ({"timeout": None}, "not None"),
+    ],
+)
+def test_a_setting_that_cannot_be_right_is_refused_at_once(wrong, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        GitLab(**wrong)
+
+
+ENVIRONMENT = (
+    "GITLAB_URL", "GITLAB_TOKEN", "GITLAB_PRIVATE_TOKEN", "GITLAB_OAUTH_TOKEN", "CI_SERVER_URL",
+    "CI_JOB_TOKEN",
+)  # fmt: skip
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+async def test_the_environment_names_server_and_token(simulator, environ):
+    environ.setenv("GITLAB_URL", simulator.url)
+    environ.setenv("GITLAB_TOKEN", simulator.token)
+    async with GitLab.from_env(retry=RetryPolicy(attempts=1)) as gitlab:
+        assert (await gitlab.send(Request("GET", "/user"))).json()["username"] == "root"
+
+
+async def test_a_job_finds_its_own_server_and_token(simulator, environ):
+    environ.setenv("CI_SERVER_URL", simulator.url)
+    environ.setenv("CI_JOB_TOKEN", simulator.world.jobs[UNIT].token)
+    async with GitLab.from_env() as gitlab:
+        assert (await gitlab.get_token_job()).id == UNIT
+    with pytest.raises(ValueError, match=r"no token for https://gitlab\.com in the environment"):
+        GitLab.from_env(url="https://gitlab.com")
+
+
+@pytest.mark.usefixtures("environ")
+def test_an_environment_without_a_token_says_which_are_looked_for():
+    with pytest.raises(ValueError, match="set GITLAB_TOKEN, GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH"):
+        GitLab.from_env()
+    assert repr(GitLab.from_env(auth=None)) == "GitLab('https://gitlab.com')"
