@@ -93,7 +93,8 @@ async def _carry_out(
             write(json_line(kept) if json else f"the artifacts of job {job} are kept {until}\n")
         elif wish.delete:
             await project.delete_artifacts(job)
-            write(f"the artifacts of job {job} are deleted\n")
+            gone = {"id": job, "artifacts": []}
+            write(json_line(gone) if json else f"the artifacts of job {job} are deleted\n")
         else:
             await _fetch(project, job, wish.path, output)
     return OK

@@ -19,6 +19,7 @@ from gitlab_jobs_async.cli.settings import (
 )
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.sansio.credentials import Credentials
+from gitlab_jobs_async.sansio.retrying import RetryPolicy
 
 _HELPER_SECONDS = 60
 
@@ -33,7 +34,7 @@ def connect(options: ServerOptions) -> GitLab:
     address = resolve(options, os.environ, files)
     credentials = address.credentials
     auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
-    return GitLab(address.url, auth=auth)
+    return GitLab(address.url, auth=auth, retry=RetryPolicy(attempts=options.attempts))
 
 
 def _python_gitlab(home: Path) -> Texts:

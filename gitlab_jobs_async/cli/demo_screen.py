@@ -19,14 +19,7 @@ from gitlab_jobs_async.statuses import JobStatus
 
 _PANE_LINES = 14
 _PER_SECOND = 15
-_COUNTED = (
-    JobStatus.SUCCESS,
-    JobStatus.FAILED,
-    JobStatus.RUNNING,
-    JobStatus.PENDING,
-    JobStatus.CREATED,
-    JobStatus.MANUAL,
-)
+_COUNTED = (JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.RUNNING, JobStatus.MANUAL)
 
 
 @frozen(kw_only=True)
@@ -87,16 +80,14 @@ class DemoScreen:
         add_column(table, "project")
         for title in ("jobs", "pipelines"):
             add_column(table, title, justify="right", whole=True)
-        for status in _COUNTED:
-            add_column(table, str(status), justify="right", whole=True)
+        for title in (*_COUNTED, "other"):
+            add_column(table, str(title), justify="right", whole=True)
         for project, jobs in found.items():
             states = Counter(job.status for job in jobs)
             pipelines = len({pipeline_of(job) for job in jobs})
-            counts = [
-                cell(states[status] or "·", status_symbol(status)[1] if states[status] else "dim")
-                for status in _COUNTED
-            ]
-            table.add_row(cell(project, "bold"), cell(len(jobs)), cell(pipelines), *counts)
+            counts = [_count(states[status], status_symbol(status)[1]) for status in _COUNTED]
+            other = _count(len(jobs) - sum(states[status] for status in _COUNTED), "yellow")
+            table.add_row(cell(project, "bold"), cell(len(jobs)), cell(pipelines), *counts, other)
         self._console.print(table)
 
     @contextmanager
@@ -144,6 +135,10 @@ class DemoScreen:
         self._console.print(table)
 
 
+def _count(count: int, colour: str) -> Text:
+    return cell(count, colour) if count else cell("·", "dim")
+
+
 class LogPane:
     """The last lines of a log in a frame; drawn anew as often as the terminal can bear."""
 
@@ -155,9 +150,9 @@ class LogPane:
 
     def add(self, line: LogLine) -> None:
         """One more line."""
-        if line.section != self._section:
-            self._section = line.section
-            self._shown.append(Text(f"▾ {' / '.join(line.section) or 'end'}", style="bold cyan"))
+        if line.section and line.section != self._section:
+            self._shown.append(Text(f"▾ {' / '.join(line.section)}", style="bold cyan"))
+        self._section = line.section
         self._count = line.number
         shown = Text.from_ansi(line.raw, no_wrap=True, overflow="ellipsis")
         self._shown.append(Text.assemble((f"{line.number:4d}  ", "bright_black"), shown))

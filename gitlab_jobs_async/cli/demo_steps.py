@@ -57,13 +57,13 @@ async def follow_log(scene: Scene) -> str:
     """The log of a running job as it grows, until the job has ended."""
     project = scene.gitlab.project("shop/checkout")
     job = _named(await project.list_jobs(scope="running"), "end-to-end")
-    lines = size = 0
+    lines = 0
     with scene.screen.log(f"{project.id} · {job.name} · job {job.id}") as show:
         async for line in project.tail(job.id):
             show(line)
-            lines, size = line.number, size + len(line.raw)
+            lines = line.number
     ended = await project.get_job(job.id)
-    return f"{lines} lines, until job {job.id} was {ended.status} after {length(ended.duration)}"
+    return f"{lines} lines, job {job.id} {ended.status} after {length(ended.duration)}"
 
 
 async def retry_failed(scene: Scene) -> str:
@@ -73,7 +73,7 @@ async def retry_failed(scene: Scene) -> str:
     again = await project.retry_job(failed.id)
     scene.screen.note(f"job {failed.id} {failed.name} had failed; its retry is job {again.id}")
     ended = await _until_ended(scene, project, again)
-    return f"job {failed.id} became job {again.id}: {ended.status} after {length(ended.duration)}"
+    return f"job {failed.id} is now {again.id}: {ended.status} after {length(ended.duration)}"
 
 
 async def play_manual(scene: Scene) -> str:
@@ -83,7 +83,7 @@ async def play_manual(scene: Scene) -> str:
     await project.play_job(manual.id, variables={"RELEASE": "2025.24"})
     scene.screen.note(f"job {manual.id} {manual.name} is played with RELEASE=2025.24")
     ended = await _until_ended(scene, project, manual)
-    return f"job {manual.id} {manual.name}: {ended.status} after {length(ended.duration)}"
+    return f"job {manual.id}: {ended.status} after {length(ended.duration)}"
 
 
 async def show_child(scene: Scene) -> str:

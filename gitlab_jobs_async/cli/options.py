@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from attrs import frozen
+from attrs import field, frozen
 from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
 _SERVER = Group("Server", sort_key=10)
 
@@ -22,10 +23,18 @@ class ServerOptions:
         Parameter(
             help="A token. Better set GITLAB_TOKEN: other users of this machine can see arguments."
         ),
-    ] = None
+    ] = field(default=None, repr=False)
     profile: Annotated[
         str | None, Parameter(help="A section of python-gitlab's configuration file.")
     ] = None
+    attempts: Annotated[
+        int,
+        Parameter(
+            validator=Number(gte=1),
+            show_default=True,
+            help="How often a request is tried where trying again does no harm.",
+        ),
+    ] = 3
 
 
 ANY_SERVER = ServerOptions()

@@ -10,6 +10,7 @@ from types import TracebackType
 from cyclopts import CycloptsError
 
 from gitlab_jobs_async.cli.app import build
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.failures import (
     BAD_INPUT,
     FAILED,
@@ -60,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _say(line: str, code: int) -> int:
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"gitlab-jobs: {' '.join(line.split())}\n")
+        sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
     return code
 
 

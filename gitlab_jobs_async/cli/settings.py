@@ -35,8 +35,8 @@ class Address:
 class ConfigFiles:
     """The files' texts: python-gitlab's, each later one winning, and the glab file that counts."""
 
-    python_gitlab: Texts = field(factory=dict[Path, str])
-    glab: Texts = field(factory=dict[Path, str])
+    python_gitlab: Texts = field(factory=dict[Path, str], repr=False)
+    glab: Texts = field(factory=dict[Path, str], repr=False)
 
     def python_gitlab_accounts(self) -> Known:
         """What python-gitlab would know."""

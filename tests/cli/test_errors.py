@@ -1,0 +1,139 @@
+"""Whatever goes wrong: one line on stderr, the documented exit code, no traceback, no token."""
+
+import socket
+import subprocess
+
+import pytest
+
+from gitlab_jobs_async.simulator import Fault
+
+SECRET = "glpat-very-secret"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list"], "PROJECT"),
+        (["lst"], 'Did you mean "list"'),
+        (["list", "group/app", "--limit", "many"], "--limit"),
+        (["list", "group/app", "--limit", "0"], "--limit"),
+        (["list", "group/app", "--bogus", "1"], "--bogus"),
+        (["list", "group/app", "--scope", "fialed"], "unknown --scope 'fialed'; allowed are"),
+        (["list", "group/app", "--include-retried"], "--include-retried needs --pipeline"),
+        (["list", "group/app", "group/evil", "--pipeline", "1"], "one project"),
+        (["list", "group/app", "--pipeline", "1", "--ref", "main"], "--ref"),
+        (["list", " "], "project"),
+        (["list", "0"], "project"),
+        (["show", "group/app", "first"], "JOB"),
+        (["show", "group/app", "0"], "job_id"),
+        (["show", "group/app", "-3"], ""),
+        (["play", "group/app", "4", "--variable", "RELEASE"], "--variable must be K=V"),
+        (["play", "group/app", "4", "--variable", "=x"], "--variable must be K=V"),
+        (["play", "group/app", "4", "--input", "x=1", "--input", "x=2"], "twice"),
+        (["erase", "group/app", "1"], "--yes"),
+        (["artifacts", "group/app", "1", "--list", "--keep"], "one of"),
+        (["artifacts", "group/app", "1", "--list", "--output", "x"], "--output"),
+        (["artifacts", "group/app", "1", "--delete"], "--yes"),
+        (["list", "group/app", "--url", "gitlab.example.com"], "http"),
+        (["list", "group/app", "--url", "https://user:pass@example.com"], "password"),
+        (["list", "group/app", "--token", ""], "token"),
+        (["list", "group/app", "--token", "glpat with spaces"], "token"),
+        (["list", "group/app", "--profile", "nowhere"], "no profile 'nowhere'"),
+        (["simulate", "--port", "70000"], "--port"),
+        (["demo", "--speed", "0"], "--speed"),
+    ],
+)
+def test_bad_usage_and_input_are_refused_before_any_request(
+    signed_in, run, assert_one_line, arguments, words
+):
+    assert_one_line(run(*arguments), 2, words)
+    assert signed_in.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list", "group/missing"], "404"),
+        (["list", "group/app", "group/missing"], "group%2Fmissing"),
+        (["show", "group/app", "999"], "404"),
+        (["trace", "group/app", "999"], "404"),
+        (["tail", "group/app", "999"], "404"),
+        (["retry", "group/app", "4"], "403"),
+        (["erase", "group/app", "2", "--yes"], "403"),
+        (["play", "group/app", "1"], "400"),
+        (["artifacts", "group/app", "4"], "404"),
+        (["artifacts", "group/app", "1", "--path", "no/such/file"], "404"),
+    ],
+)
+@pytest.mark.usefixtures("signed_in")
+def test_what_the_server_refuses_is_said_in_its_words(run, assert_one_line, arguments, words):
+    assert_one_line(run(*arguments), 1, words)
+
+
+def test_a_token_nobody_knows(gitlab, run, assert_one_line):
+    result = run("list", "group/app", "--url", gitlab.url, "--token", SECRET)
+    assert_one_line(result, 1, "401", "is there a token for this server?")
+    assert SECRET not in result.err
+
+
+def test_a_token_is_not_shown_where_it_cannot_be_one(gitlab, run):
+    result = run("list", "group/app", "--url", gitlab.url, "--token", f"{SECRET} \n")
+    assert SECRET not in result.out + result.err
+
+
+def test_an_html_page_is_no_answer(signed_in, run, assert_one_line):
+    page = b"<html><title>Sign in</title></html>"
+    signed_in.faults.add(Fault(status=200, content_type="text/html", body=page))
+    assert_one_line(run("show", "group/app", 1), 1, "HTML page")
+
+
+def test_words_of_a_server_cannot_drive_the_terminal(signed_in, run, assert_one_line):
+    body = b'{"message":"\\u001b]0;owned\\u0007no\\n\\u009b2Jway"}'
+    signed_in.faults.add(Fault(status=400, content_type="application/json", body=body))
+    result = run("show", "group/app", 1)
+    assert_one_line(result, 1, "HTTP 400")
+    assert result.err.rstrip("\n").isprintable()
+
+
+def test_a_refused_connection(run, assert_one_line):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    result = run("list", "group/app", "--url", f"http://127.0.0.1:{port}", "--attempts", 1)
+    assert_one_line(result, 1, str(port), "127.0.0.1")
+
+
+def test_an_unknown_host(run, assert_one_line):
+    result = run("list", "group/app", "--url", "http://gitlab.invalid", "--attempts", 1)
+    assert_one_line(result, 1, "gitlab.invalid")
+
+
+def test_a_lost_connection(signed_in, run, assert_one_line):
+    signed_in.faults.add(Fault(reset="within", times=None))
+    assert_one_line(run("show", "group/app", 1, "--attempts", 2), 1, "/jobs/1")
+    assert len(signed_in.requests) == 2
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_an_output_that_cannot_be_written(run, assert_one_line, tmp_path):
+    missing = tmp_path / "no" / "such" / "folder" / "log.txt"
+    assert_one_line(run("trace", "group/app", 1, "--output", missing), 1, "No such file")
+    assert_one_line(run("trace", "group/app", 1, "--output", tmp_path), 2, "is a directory")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_failed_download_leaves_the_old_file_alone(run, tmp_path):
+    kept = tmp_path / "log.txt"
+    kept.write_text("before")
+    assert run("trace", "group/app", 999, "--output", kept).code == 1
+    assert kept.read_text() == "before"
+    assert list(tmp_path.glob(".log*")) == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_reader_that_has_seen_enough_is_no_failure(world, spawn):
+    world.add_finished_jobs(world.project("group/empty"), 3000)
+    process = spawn("list", "group/empty", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline().startswith(b"{")
+    process.stdout.close()
+    assert process.wait(20) == 0
+    assert process.stderr.read() == b""

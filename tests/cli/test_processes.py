@@ -1,0 +1,127 @@
+"""The command as a process of its own: the demo, the simulator, pipes and interrupts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = "list show trace tail cancel retry erase play artifacts simulate demo"
+STEPS = ["list", "follow", "retry", "play", "child"]
+
+
+def output_of(*arguments, code=0, **options):
+    done = subprocess.run(
+        [sys.executable, "-m", "gitlab_jobs_async.cli", *arguments],
+        capture_output=True,
+        timeout=30,
+        check=False,
+        **options,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
+    shown = output_of("demo", "--speed", "100")
+    assert "\x1b" not in shown
+    assert "\r" not in shown
+    lines = shown.splitlines()
+    assert [line for line in lines if line.startswith("== ")][-1] == "== Summary"
+    assert "  Job succeeded" in lines
+    assert "-- step_script" in lines
+    assert lines[-1].split()[:3] == ["total", "✓", "5"]
+    assert not any("✗ " in line for line in lines if line.startswith("✗"))
+
+
+def test_the_demo_in_numbers():
+    shown = output_of("demo", "--json", "--speed", "200")
+    reports = [json.loads(line) for line in shown.splitlines()]
+    assert [report["step"] for report in reports] == [*STEPS, "total"]
+    assert all(report["ok"] for report in reports)
+    assert int(reports[0]["detail"].split()[0]) >= 150
+    assert reports[-1]["requests"] == sum(report["requests"] for report in reports[:-1])
+    assert all(report["bytes"] > 0 for report in reports)
+
+
+def test_the_demo_needs_no_utf8():
+    shown = output_of("demo", "--speed", "200", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert "total" in shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_simulator_serves_until_it_is_told_to_end(spawn, run, number):
+    process = spawn(
+        "simulate", "--world", "small", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    told = json.loads(process.stdout.readline())
+    listed = run("list", "group/app", "--url", told["url"], "--token", told["token"])
+    assert len(listed.lines) == 4
+    process.send_signal(number)
+    assert process.wait(10) == 0
+    assert process.stderr.read() == b""
+
+
+def test_the_simulator_says_how_to_reach_it(spawn):
+    process = spawn("simulate", "--world", "empty", stdout=subprocess.PIPE)
+    first, second = process.stdout.readline(), process.stdout.readline()
+    assert first.startswith(b"export GITLAB_URL=http://127.0.0.1:")
+    assert second == b"export GITLAB_TOKEN=glpat-root\n"
+
+
+def test_a_port_that_is_taken(gitlab, run, assert_one_line):
+    assert_one_line(run("simulate", "--port", gitlab.url.rpartition(":")[2]), 1, "in use")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_an_interrupt_ends_what_is_under_way(spawn):
+    process = spawn("tail", "group/app", 2, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert err == b""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo", "--help"], []])
+def test_help(run, arguments):
+    result = run(*arguments)
+    assert result.code == 0
+    assert "Usage: gitlab-jobs" in result.out
+    assert "\x1b" not in result.out
+
+
+def test_help_says_the_exit_codes_and_every_command(run):
+    shown = run("--help").out
+    assert "Exit codes: 0 done" in shown
+    for name in [
+        "list",
+        "show",
+        "trace",
+        "tail",
+        "cancel",
+        "retry",
+        "erase",
+        "play",
+        "artifacts",
+        "simulate",
+        "demo",
+    ]:
+        assert f" {name} " in shown
+
+
+def test_help_loads_no_client():
+    script = (
+        "import sys\n"
+        "from gitlab_jobs_async.cli.running import run\n"
+        "run(['--help'])\n"
+        "sys.exit(','.join({'aiohttp', 'cattrs', 'yaml', 'orjson'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.stderr.strip() == b""
+
+
+def test_version(run):
+    assert run("--version").out.strip().count(".") == 2
