@@ -1,0 +1,78 @@
+"""Never run, only type-checked: what a caller's type checker sees of the public names."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import assert_type
+
+from gitlab_jobs_async import (
+    AllowedAgents,
+    ArtifactEntry,
+    BearerToken,
+    Bridge,
+    GitLab,
+    Job,
+    JobStatus,
+    JobToken,
+    LogLine,
+    Pipeline,
+    PrivateToken,
+    Project,
+    ProjectId,
+    Request,
+    Response,
+    RetryPolicy,
+    TraceChunk,
+)
+
+
+async def a_client(gitlab: GitLab) -> None:
+    GitLab("https://gitlab.example.com", auth="token", retry=RetryPolicy(attempts=3))
+    GitLab(auth=PrivateToken("t"), timeout=10, concurrency=4)
+    GitLab.from_env(auth=BearerToken("t"), timeout=5.0)
+    GitLab(auth=JobToken("t", via="query"))
+    GitLab(auth=JobToken("t", via="cookie"))  # type: ignore[arg-type]  # not one of the three
+    GitLab.from_env(colour="red")  # type: ignore[call-arg]  # no such setting
+    assert_type(gitlab.project(17), Project)
+    assert_type(await gitlab.get_token_job(), Job)
+    assert_type(await gitlab.get_allowed_agents(), AllowedAgents)
+    assert_type(await gitlab.list_jobs(["g/a", 17], scope="failed"), dict[ProjectId, list[Job]])
+    assert_type(await gitlab.send(Request("GET", "/version", {"a": "b"})), Response)
+    async with gitlab as opened:
+        assert_type(opened, GitLab)
+
+
+async def a_project(project: Project, after: datetime) -> None:
+    assert_type(await project.list_jobs(scope=["failed", JobStatus.RUNNING]), list[Job])
+    assert_type(project.iter_jobs(ref="main"), AsyncIterator[Job])
+    assert_type(await project.list_pipeline_jobs(1, include_retried=True), list[Job])
+    assert_type(await project.list_bridges(1), list[Bridge])
+    assert_type(await project.list_pipelines(updated_after=after, sort="asc"), list[Pipeline])
+    await project.list_pipelines(updated_after="today")  # type: ignore[arg-type]  # a datetime
+    await project.list_pipelines(colour="red")  # type: ignore[call-arg]  # no such filter
+    assert_type(await project.get_pipeline(1), Pipeline)
+    assert_type(await project.get_job(1), Job)
+    assert_type(await project.cancel_job(1, force=True), Job)
+    assert_type(await project.retry_job(1, inputs={"n": 1}), Job)
+    assert_type(await project.play_job(1, variables={"K": "V"}), Job | Bridge)
+    await project.play_job(1, variables={"K": 1})  # type: ignore[dict-item]  # a string
+    assert_type(await project.erase_job(1), Job)
+    assert_type(await project.get_trace(1), bytes)
+    assert_type(project.follow_trace(1), AsyncIterator[TraceChunk])
+    assert_type(project.tail(1, lines=10), AsyncIterator[LogLine])
+    async with project.stream_trace(1) as chunks:
+        assert_type(chunks, AsyncIterator[bytes])
+    async with project.stream_artifacts(1) as archive:
+        assert_type(archive, AsyncIterator[bytes])
+    assert_type(await project.list_artifacts(1), list[ArtifactEntry])
+    assert_type(await project.get_artifact_file(1, "a"), bytes)
+    await project.delete_artifacts(1)
+
+
+def a_job(job: Job) -> None:
+    assert_type(job.status, JobStatus)
+    assert_type(job.status.is_finished, bool)
+    assert_type(job.coverage, float | str | None)
+    assert_type(job.created_at, datetime | None)
+    assert_type(job.tag_list, tuple[str, ...])
+    assert_type(job.project_id, int | None)
+    job.id = 7  # type: ignore[misc]  # frozen
