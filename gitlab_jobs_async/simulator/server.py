@@ -23,6 +23,7 @@ from gitlab_jobs_async.simulator.api.calls import Request
 from gitlab_jobs_async.simulator.background import Background
 from gitlab_jobs_async.simulator.clocks import Clock, RealClock
 from gitlab_jobs_async.simulator.faults import Fault, Faults
+from gitlab_jobs_async.simulator.handling import Handling
 from gitlab_jobs_async.simulator.scenarios import default_world
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.world import World
@@ -135,7 +136,10 @@ class Simulator:
         handle: Callable[[Request], Answer],
         records: list[ServedRequest],
     ) -> web.StreamResponse:
-        request = await _read(incoming)
+        try:
+            request = await _read(incoming)
+        except ConnectionResetError:  # the client has gone in the middle of its request
+            return web.Response()
         trouble = self.faults.decide(request.method, request.path)
         if trouble.delay:
             await self.clock.sleep(trouble.delay)
@@ -267,11 +271,13 @@ async def _listening(
     handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str, port: int
 ) -> AsyncIterator[str]:
     listener = socket.create_server((host, port), backlog=1024)
-    runner = web.ServerRunner(web.Server(handler), access_log=None, shutdown_timeout=0.1)
+    handling = Handling(handler)
+    runner = web.ServerRunner(web.Server(handling), access_log=None, shutdown_timeout=0.1)
     try:
         await runner.setup()
         await web.SockSite(runner, listener, backlog=1024).start()
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
+        await handling.end()
         await runner.cleanup()
         listener.close()

@@ -76,6 +76,33 @@ async def test_it_stops_though_someone_waits(clock):
         await waiting
 
 
+async def test_requests_of_clients_long_gone_end_too(clock):
+    before = asyncio.all_tasks()
+    gitlab = Simulator(clock=clock)
+    gitlab.faults.add(simulator.Fault(latency=1e6))
+    async with gitlab:
+        _, writer = await asyncio.open_connection(*gitlab.url.removeprefix("http://").split(":"))
+        writer.write(b"GET /api/v4/version HTTP/1.1\r\nHost: gitlab\r\n\r\n")
+        while clock.next_wake is None:  # noqa: ASYNC110 - the clock tells nobody
+            await asyncio.sleep(0)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_client_that_leaves_within_its_request_is_no_error(caplog):
+    async with Simulator() as gitlab:
+        _, writer = await asyncio.open_connection(*gitlab.url.removeprefix("http://").split(":"))
+        writer.write(b"POST /api/v4/job HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+        await asyncio.sleep(0.01)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.01)
+    assert not caplog.records
+    assert not gitlab.requests
+
+
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="upload_interval"):
         SimulatorSettings(upload_interval=0)
