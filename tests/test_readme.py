@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_jobs_async import GitLab
-from gitlab_jobs_async.simulator import Simulator, demo_world
+from gitlab_jobs_async.simulator import RealClock, Simulator, demo_world
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -58,7 +58,7 @@ async def test_a_snippet_runs_inside_the_block_that_it_names(code):
 
 
 def test_the_script_runs_as_it_stands():
-    with Simulator(demo_world(NOW)) as simulator:
+    with Simulator(demo_world(RealClock().now())) as simulator:
         environ = {**os.environ, "GITLAB_URL": simulator.url, "GITLAB_TOKEN": simulator.token}
         ran = subprocess.run(
             [sys.executable, "-c", SCRIPTS[0]],
@@ -83,7 +83,7 @@ def test_the_test_runs_as_it_stands(tmp_path):
 def test_the_commands_run_in_their_order():
     commands = [line.removeprefix("$ ") for code in blocks("console") for line in code.splitlines()]
     assert len(commands) >= 10
-    with Simulator(demo_world(NOW)) as simulator:
+    with Simulator(demo_world(RealClock().now())) as simulator:
         environ = {**os.environ, "GITLAB_URL": simulator.url, "GITLAB_TOKEN": simulator.token}
         for command in commands:
             program, *arguments = shlex.split(command)
