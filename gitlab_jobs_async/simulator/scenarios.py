@@ -135,6 +135,7 @@ def _ordinary_plan(stage: str, name: str, rng: random.Random) -> JobPlan:
         coverage=round(rng.uniform(70, 95), 2) if name.startswith("unit") else None,
         tags=("docker",) if stage == "build" else (),
         artifacts=_REPORT if name.startswith("unit") else {},
+        artifacts_expire_in=None,
         log=RunnerScript(lines=rng.randint(20, 60), seed=rng.randint(0, 999)),
     )
 
