@@ -11,11 +11,25 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line of this process and exit with its code."""
     try:
-        running = import_module("gitlab_jobs_async.cli.running")
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
+        code: int = import_module("gitlab_jobs_async.cli.running").run_process(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to interrupt
+        code = 130
+    except ImportError as error:
+        missing = _missing(error)
+        if missing is None:
             raise
         sys.exit(
-            f"gitlab-jobs: {error.name} is not installed; run: pip install 'gitlab_jobs_async[cli]'"
+            f"gitlab-jobs: {missing} is not installed; run: pip install 'gitlab_jobs_async[cli]'"
         )
-    sys.exit(running.run_process(sys.argv[1:]))
+    sys.exit(code)
+
+
+def _missing(error: BaseException | None) -> str | None:
+    """The package of the extra whose absence is behind *error*; late loading chains it."""
+    while error is not None:
+        if isinstance(error, ImportError) and error.name:
+            name = error.name.partition(".")[0]
+            if name in _EXTRA:
+                return name
+        error = error.__cause__ or error.__context__
+    return None

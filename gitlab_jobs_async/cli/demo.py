@@ -71,7 +71,10 @@ async def demo(
         projects = [project.path for project in server.world.projects]
         scene = Scene(gitlab, clock, screen, projects)
         screen.opening(server.url, len(projects), speed)
-        reports = [await _carried_out(step, scene, server) for step in _STEPS]
+        reports = [
+            await _carried_out(step, scene, server, number)
+            for number, step in enumerate(_STEPS, start=1)
+        ]
     reports.append(_total(reports))
     screen.summary(reports)
     if json:
@@ -82,8 +85,7 @@ async def demo(
     return OK
 
 
-async def _carried_out(step: Step, scene: Scene, server: Simulator) -> StepReport:
-    number = _STEPS.index(step) + 1
+async def _carried_out(step: Step, scene: Scene, server: Simulator, number: int) -> StepReport:
     scene.screen.heading(f"{number}/{len(_STEPS)}  {step.title}")
     begun, first = monotonic(), len(server.requests)
     is_done = False

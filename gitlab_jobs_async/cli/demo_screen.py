@@ -146,13 +146,16 @@ class LogPane:
         self._title = clean(title)
         self._shown: deque[Text] = deque(maxlen=_PANE_LINES)
         self._section: tuple[str, ...] = ()
+        self._header = Text()
         self._count = 0
 
     def add(self, line: LogLine) -> None:
         """One more line."""
-        if line.section and line.section != self._section:
-            self._shown.append(Text(f"▾ {' / '.join(line.section)}", style="bold cyan"))
-        self._section = line.section
+        if line.section != self._section:
+            self._section = line.section
+            self._header = Text(f"▾ {' / '.join(line.section)}" * bool(line.section), "bold cyan")
+            if line.section:
+                self._shown.append(self._header)
         self._count = line.number
         shown = Text.from_ansi(line.raw, no_wrap=True, overflow="ellipsis")
         self._shown.append(Text.assemble((f"{line.number:4d}  ", "bright_black"), shown))
@@ -160,13 +163,14 @@ class LogPane:
     def __rich__(self) -> Panel:
         """The pane as it is now."""
         rows = [*self._shown, *[Text()] * (_PANE_LINES - len(self._shown))]
+        if self._section and self._header not in rows:
+            rows[0] = self._header
         body = Text("\n", no_wrap=True, overflow="ellipsis").join(rows)
-        where = " / ".join(self._section)
         return Panel(
             body,
             title=Text(self._title, style="bold"),
             title_align="left",
-            subtitle=Text(f"{self._count} lines  {where}", style="bright_black"),
+            subtitle=Text(f"{self._count} lines", style="bright_black"),
             subtitle_align="right",
             border_style="bright_black",
         )

@@ -1,0 +1,77 @@
+"""Exit codes beyond the ordinary: a demo that fails, a bug, an extra that is not installed."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from gitlab_jobs_async import GitLab, NotFoundError
+from gitlab_jobs_async.cli import demo, running
+from gitlab_jobs_async.cli.demo_screen import DemoScreen
+from gitlab_jobs_async.cli.demo_steps import Scene, follow_log, list_everything
+from gitlab_jobs_async.cli.failures import CommandError, code_of, line_of
+from gitlab_jobs_async.simulator import Simulator, World
+
+
+@pytest.fixture
+async def scene(clock):
+    out = io.StringIO()
+    screen = DemoScreen(Console(file=out, width=100), quiet=False)
+    async with Simulator(World(clock.now()), clock=clock) as server:
+        async with GitLab(server.url, auth=server.token, clock=clock) as gitlab:
+            yield Scene(gitlab, clock, screen, ["no/such"]), server, out
+
+
+async def test_a_step_of_the_demo_that_fails_says_so(scene):
+    scene, server, out = scene
+    report = await demo._carried_out(demo._STEPS[0], scene, server, 1)
+    assert not report.ok
+    assert "404" in report.detail
+    assert report.requests == 1
+    assert "✗ GET http://127.0.0.1" in out.getvalue()
+    assert demo._total([report]).detail == "0 of 1 steps done"
+
+
+async def test_a_step_that_misses_its_job_says_which(scene):
+    scene, server, _ = scene
+    server.world.add_project("shop/checkout")
+    step = demo.Step("follow", "Follow", follow_log)
+    report = await demo._carried_out(step, scene, server, 2)
+    assert "end-to-end" in report.detail
+
+
+async def test_steps_raise_what_the_sdk_raises(scene):
+    with pytest.raises(NotFoundError):
+        await list_everything(scene[0])
+
+
+def test_a_bug_is_one_line_too(capsys):
+    error = TypeError("a\n\x1b[31mb")
+    running._one_line(TypeError, error, None)
+    said = capsys.readouterr().err
+    assert said == "gitlab-jobs: TypeError: a b (a bug; GITLAB_JOBS_DEBUG=1 shows where)\n"
+
+
+def test_codes():
+    assert code_of(CommandError("x")) == 1
+    assert code_of(ValueError("x")) == 2
+    assert code_of(OSError("x")) == 1
+    assert line_of(OSError()) == "OSError"
+    assert line_of(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
+
+
+@pytest.mark.parametrize("missing", ["cyclopts", "rich", "yaml"])
+def test_without_the_extra_it_says_what_to_install(missing):
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['gitlab-jobs', 'list', 'a']\n"
+        "from gitlab_jobs_async.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("gitlab-jobs: ")
+    assert "pip install 'gitlab_jobs_async[cli]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,159 @@
+"""What a person at a terminal sees: tables that fit, colours, questions, and nothing hostile."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+HEADER = "job project pipeline stage name status time age ref"
+COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)", re.DOTALL)
+
+
+class Terminal:
+    """A process on a terminal of its own."""
+
+    def __init__(self, arguments, width, environ):
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gitlab_jobs_async.cli", *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm-256color", **environ},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def type(self, keys):
+        os.write(self._ours, keys.encode())
+
+    def end(self):
+        """The exit code and all that was shown."""
+        shown = b""
+        while True:
+            try:
+                piece = os.read(self._ours, 65536)
+            except OSError:  # how Linux says that the other side is gone
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(self._ours)
+        return self._process.wait(30), shown.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def on_terminal():
+    def start(*arguments, width=80, keys="", **environ):
+        terminal = Terminal(arguments, width, environ)
+        if keys:
+            terminal.type(keys)
+        return terminal.end()
+
+    return start
+
+
+def text_of(shown):
+    return ESCAPE.sub("", shown)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_table_fits_the_terminal(on_terminal, width):
+    code, shown = on_terminal("list", "group/app", "group/evil", width=width)
+    lines = text_of(shown).splitlines()
+    assert code == 0
+    assert all(len(line) <= width for line in lines)
+    assert " ".join(lines[0].split()) == HEADER
+    assert len(lines) == 2 + 7
+    assert any("✓ success" in line and "compile" in line for line in lines)
+    assert any("✗ failed" in line and "flaky" in line for line in lines)
+
+
+def test_one_project_needs_no_column_of_its_own(on_terminal):
+    _, shown = on_terminal("list", "group/app")
+    assert "project" not in shown.splitlines()[0]
+
+
+def test_nothing_to_list_is_said(on_terminal):
+    assert on_terminal("list", "group/empty") == (0, "no jobs\n")
+
+
+def test_hostile_names_bring_no_escape_of_their_own(on_terminal):
+    _, shown = on_terminal("list", "group/evil", width=200)
+    assert "\x1b]" not in shown
+    assert "\x9b" not in shown
+    assert "[bold]x[/] red tab line" in text_of(shown)
+    assert all(line.isprintable() for line in text_of(shown).splitlines())
+
+
+def test_no_color(on_terminal):
+    _, shown = on_terminal("list", "group/app", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown)
+    _, shown = on_terminal("trace", "group/evil", 5, NO_COLOR="1")
+    assert "\x1b" not in shown
+    _, shown = on_terminal("trace", "group/evil", 5, "--no-color")
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", ["trace", "tail"])
+def test_of_a_log_only_colours_reach_the_terminal(on_terminal, command):
+    code, shown = on_terminal(command, "group/evil", 5)
+    assert code == 0
+    assert "\x1b[32mgreen\x1b[0m plain" in shown
+    assert COLOUR.sub("", shown) == "green plain\ntitle moved 31m c1\nred, not closed\n"
+    assert shown.rstrip("\n").endswith("\x1b[0m")
+
+
+def test_show_is_a_table(on_terminal):
+    code, shown = on_terminal("show", "group/app", 1)
+    assert code == 0
+    assert "✓ success" in shown
+    assert re.search(r"created_at +\S+ \(\d+\w ago\)", text_of(shown))
+
+
+@pytest.mark.parametrize(("keys", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_erase_asks(on_terminal, job_of, keys, code):
+    result, shown = on_terminal("erase", "group/app", 1, keys=keys)
+    assert result == code
+    assert "Erase the log and artifacts of job 1 in group/app? [y/N]" in shown
+    assert (job_of("compile").erased_at is not None) == (code == 0)
+
+
+def test_an_archive_is_not_for_a_terminal(on_terminal):
+    code, shown = on_terminal("artifacts", "group/app", 1)
+    assert code == 2
+    assert shown.startswith("gitlab-jobs: a terminal cannot show this")
+
+
+def test_the_demo_is_a_show(on_terminal):
+    code, shown = on_terminal("demo", "--speed", 150)
+    assert code == 0
+    text = text_of(shown)
+    assert "╭─ shop/checkout · end-to-end" in text
+    assert "▾ step_script" in text
+    assert "Summary ─" in text
+    assert text.rstrip().splitlines()[-1].split()[:2] == ["total", "✓"]
+    assert shown.count("\x1b[?25h") >= shown.count("\x1b[?25l")
+
+
+def test_an_interrupted_demo_leaves_the_terminal_in_order():
+    terminal = Terminal(["demo"], 80, {})
+    terminal.type("")
+    shown = b""
+    while b"end-to-end" not in shown:
+        shown += os.read(terminal._ours, 65536)
+    os.killpg(terminal._process.pid, 2)
+    code, rest = terminal.end()
+    assert code == 130
+    assert "Traceback" not in rest
+    assert rest.rfind("\x1b[?25h") > rest.rfind("\x1b[?25l")
