@@ -7,11 +7,11 @@ plugin, the command's help) does not pay for it. Type checkers read `__init__.py
 from importlib import import_module
 
 _MODULES = {
-    "AgentConfigProject": "models",
-    "AgentEnvironment": "models",
-    "AgentProject": "models",
-    "AllowedAgent": "models",
-    "AllowedAgents": "models",
+    "AgentConfigProject": "agents",
+    "AgentEnvironment": "agents",
+    "AgentProject": "agents",
+    "AllowedAgent": "agents",
+    "AllowedAgents": "agents",
     "Artifact": "models",
     "ArtifactEntry": "models",
     "ArtifactsFile": "models",
@@ -44,7 +44,7 @@ _MODULES = {
     "Project": "project",
     "ProjectId": "sansio.arguments",
     "RateLimitedError": "errors",
-    "Reference": "models",
+    "Reference": "agents",
     "Request": "sansio.requests",
     "Response": "sansio.responses",
     "ResponseError": "errors",

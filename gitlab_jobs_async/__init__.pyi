@@ -1,3 +1,11 @@
+from gitlab_jobs_async.agents import (
+    AgentConfigProject,
+    AgentEnvironment,
+    AgentProject,
+    AllowedAgent,
+    AllowedAgents,
+    Reference,
+)
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import (
@@ -16,11 +24,6 @@ from gitlab_jobs_async.errors import (
     TimedOutError,
 )
 from gitlab_jobs_async.models import (
-    AgentConfigProject,
-    AgentEnvironment,
-    AgentProject,
-    AllowedAgent,
-    AllowedAgents,
     Artifact,
     ArtifactEntry,
     ArtifactsFile,
@@ -32,7 +35,6 @@ from gitlab_jobs_async.models import (
     JobProject,
     LogLine,
     Pipeline,
-    Reference,
     Runner,
     RunnerManager,
     TraceChunk,

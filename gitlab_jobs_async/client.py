@@ -7,10 +7,12 @@ from typing import Self, TypedDict, Unpack
 
 import aiohttp
 
+from gitlab_jobs_async.agents import AllowedAgents
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.concurrency import gathered
-from gitlab_jobs_async.aio.transport import Transport, TransportSettings
-from gitlab_jobs_async.models import AllowedAgents, Job
+from gitlab_jobs_async.aio.retrying import Sending
+from gitlab_jobs_async.aio.transport import Transport
+from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId, Scope, positive_id, project_path, seconds
@@ -62,7 +64,7 @@ class GitLab:
         retry: RetryPolicy = RetryPolicy(),
         clock: Clock | None = None,
     ) -> None:
-        settings = TransportSettings(
+        settings = Sending(
             server=ServerUrl.parse(url),
             credentials=credentials_from(auth),
             concurrency=positive_id("concurrency", concurrency),

@@ -11,9 +11,11 @@ NAME = "gitlab_jobs_async"
 
 FLOORS = [
     {"errors", "statuses"},
-    {"models", "events"},
+    {"models"},
+    {"agents", "events"},
     {"sansio"},
     {"aio.clock", "aio.concurrency"},
+    {"aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
     {"aio.monitoring"},

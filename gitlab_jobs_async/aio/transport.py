@@ -1,37 +1,31 @@
-"""Request -> Response: session, credentials, retries, redirects and timeouts.
+"""Request -> Response: session, credentials, redirects and timeouts.
 
-Credentials are put on each request, for the server's own origin only. A wait between two tries
-holds neither a connection nor a place among the requests in flight.
+Credentials are put on each request, for the server's own origin only.
 """
 
 import asyncio
 import logging
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from attrs import define, frozen
+from attrs import define
 from yarl import URL
 
-from gitlab_jobs_async.aio.clock import Clock
+from gitlab_jobs_async.aio.retrying import Sending, retried
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     GitLabError,
     ResponseError,
     TimedOutError,
 )
-from gitlab_jobs_async.sansio.credentials import Credentials, redact
+from gitlab_jobs_async.sansio.credentials import redact
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of
-from gitlab_jobs_async.sansio.retrying import RetryPolicy
-from gitlab_jobs_async.sansio.urls import RedirectRefusedError, ServerUrl
-
-T = TypeVar("T")
+from gitlab_jobs_async.sansio.urls import RedirectRefusedError
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -40,18 +34,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _LONGEST_ERROR = 64 * 1024
 """Bytes of an error's body that are read: enough for its words."""
-
-
-@frozen(kw_only=True)
-class TransportSettings:
-    """How requests are sent: how many at once, and for how many seconds each."""
-
-    server: ServerUrl
-    credentials: Credentials | None
-    concurrency: int
-    timeout: float
-    retry: RetryPolicy
-    clock: Clock
 
 
 @define(eq=False)
@@ -83,7 +65,7 @@ class Transport:
     So a request made while streams are open waits for none of them.
     """
 
-    def __init__(self, settings: TransportSettings, session: aiohttp.ClientSession | None) -> None:
+    def __init__(self, settings: Sending, session: aiohttp.ClientSession | None) -> None:
         self.settings = settings
         self._given = session
         self._session: aiohttp.ClientSession | None = None
@@ -124,7 +106,7 @@ class Transport:
             ResponseError: the answer is an error.
             ConnectionFailedError: no whole answer came.
         """
-        return await self._retried(request, lambda: self._whole(request))
+        return await retried(self.settings, request, lambda: self._whole(request))
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[tuple[Response, ChunkStream]]:
@@ -133,32 +115,13 @@ class Transport:
         It is tried again only until the head has come. While the block lasts it holds a connection;
         the timeout counts from one piece of the body to the next.
         """
-        answer = await self._retried(request, lambda: self._head(request))
+        answer = await retried(self.settings, request, lambda: self._head(request))
         try:
             head = _response(answer, b"", request.method, self.settings.server.shown(request))
             yield head, ChunkStream(answer.content, request, self._failure)
         finally:
             answer.close()
             self._stream_places.release()
-
-    async def _retried(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
-        settings, tried = self.settings, 0
-        while True:
-            tried += 1
-            try:
-                return await attempt()
-            except GitLabError as error:
-                failure = error
-            wait = settings.retry.wait_before_retry(
-                tried,
-                failure,
-                is_safe=request.is_safe,
-                jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
-            )
-            if wait is None:
-                raise failure
-            _log.debug("try %d failed, next in %.1f s: %s", tried, wait, failure)
-            await settings.clock.sleep(wait)
 
     async def _whole(self, request: Request) -> Response:
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
