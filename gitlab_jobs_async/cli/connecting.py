@@ -5,12 +5,15 @@ What the files say is looked at only where it matters, so another tool's broken 
 
 import os
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gitlab_jobs_async.cli.config_files import Helper, credentials_of
 from gitlab_jobs_async.cli.failures import CommandError, bad_input
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.cli.settings import (
+    Address,
     ConfigFiles,
     Texts,
     glab_paths,
@@ -18,23 +21,40 @@ from gitlab_jobs_async.cli.settings import (
     resolve,
 )
 from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
 from gitlab_jobs_async.sansio.credentials import Credentials
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 
 _HELPER_SECONDS = 60
 
 
-def connect(options: ServerOptions) -> GitLab:
-    """The client to use; not yet open."""
+@asynccontextmanager
+async def connect(options: ServerOptions) -> AsyncIterator[GitLab]:
+    """The client to use, open while the block lasts.
+
+    Where nothing was found to sign with, what the server hides or refuses is said to be due to it.
+    """
+    address = _address(options)
+    credentials = address.credentials
+    auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
+    retry = RetryPolicy(attempts=options.attempts)
+    try:
+        async with GitLab(address.url, auth=auth, retry=retry) as gitlab:
+            yield gitlab
+    except (AuthenticationError, NotFoundError) as error:
+        if auth is not None:
+            raise
+        hint = f"no token was found for {address.url}; see gitlab-jobs --help"
+        raise CommandError(f"{error}; {hint}") from error
+
+
+def _address(options: ServerOptions) -> Address:
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
     files = ConfigFiles(
         _python_gitlab(home),
         _first(glab_paths(os.environ, home)),
     )
-    address = resolve(options, os.environ, files)
-    credentials = address.credentials
-    auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
-    return GitLab(address.url, auth=auth, retry=RetryPolicy(attempts=options.attempts))
+    return resolve(options, os.environ, files)
 
 
 def _python_gitlab(home: Path) -> Texts:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import ellipsis
-from gitlab_jobs_async.errors import AuthenticationError, GitLabError
+from gitlab_jobs_async.errors import GitLabError
 
 OK: Final = 0
 FAILED: Final = 1
@@ -30,8 +30,6 @@ def line_of(error: BaseException) -> str:
     words: object = error
     if isinstance(error, OSError) and error.filename:
         words = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, AuthenticationError):
-        words = f"{error}; is there a token for this server? See gitlab-jobs --help"
     return ellipsis(words, _LONGEST_LINE) or type(error).__name__
 
 

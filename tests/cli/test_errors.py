@@ -72,8 +72,14 @@ def test_what_the_server_refuses_is_said_in_its_words(run, assert_one_line, argu
 
 def test_a_token_nobody_knows(gitlab, run, assert_one_line):
     result = run("list", "group/app", "--url", gitlab.url, "--token", SECRET)
-    assert_one_line(result, 1, "401", "is there a token for this server?")
+    assert_one_line(result, 1, "401")
     assert SECRET not in result.err
+
+
+@pytest.mark.parametrize("command", [["list", "group/app"], ["cancel", "group/app", "2"]])
+def test_without_a_token_it_says_so(gitlab, run, assert_one_line, command):
+    result = run(*command, "--url", gitlab.url)
+    assert_one_line(result, 1, f"no token was found for {gitlab.url}")
 
 
 def test_a_token_is_not_shown_where_it_cannot_be_one(gitlab, run):

@@ -37,7 +37,7 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
 
 
 def test_the_demo_in_numbers():
-    shown = output_of("demo", "--json", "--speed", "200")
+    shown = output_of("demo", "--json", "--speed", "300")
     reports = [json.loads(line) for line in shown.splitlines()]
     assert [report["step"] for report in reports] == [*STEPS, "total"]
     assert all(report["ok"] for report in reports)
@@ -47,7 +47,7 @@ def test_the_demo_in_numbers():
 
 
 def test_the_demo_needs_no_utf8():
-    shown = output_of("demo", "--speed", "200", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    shown = output_of("demo", "--speed", "400", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert "total" in shown
 
 

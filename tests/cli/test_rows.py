@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -113,6 +113,7 @@ def test_a_plain_line_always_has_the_same_columns(name, ref, stage):
     assert len(line.splitlines()) == 1
 
 
+@settings(max_examples=40)
 @given(NASTY, NASTY, st.integers(60, 200))
 def test_a_table_row_is_one_line_that_fits(name, ref, width):
     console = Console(width=width, force_terminal=False, file=None, color_system=None)
