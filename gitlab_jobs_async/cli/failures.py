@@ -3,7 +3,7 @@
 from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import ellipsis
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import ConnectionFailedError, DecodeError, GitLabError, ResponseError
 
 OK: Final = 0
 FAILED: Final = 1
@@ -30,6 +30,8 @@ def line_of(error: BaseException) -> str:
     words: object = error
     if isinstance(error, OSError) and error.filename:
         words = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, ConnectionFailedError | ResponseError | DecodeError):
+        words = str(error).replace(error.url, error.url.partition("?")[0])
     return ellipsis(words, _LONGEST_LINE) or type(error).__name__
 
 

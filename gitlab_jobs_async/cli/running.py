@@ -20,6 +20,7 @@ from gitlab_jobs_async.cli.failures import (
     code_of,
     line_of,
 )
+from gitlab_jobs_async.cli.terminal import Screen
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
@@ -33,10 +34,10 @@ def run_process(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     code = run(arguments)
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()
-        return code
-    _forget_stdout()
+    except OSError:  # `run` has said so
+        _forget_stdout()
     return code
 
 
@@ -46,7 +47,8 @@ def run(arguments: Sequence[str]) -> int:
     A reader that has seen enough (`gitlab-jobs list … | head`) is no failure.
     """
     try:
-        code = build()(arguments, exit_on_error=False, print_error=False)
+        code = build()(arguments, console=Screen(), exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
         return _say(f"{error} Try --help.", BAD_INPUT)
     except KeyboardInterrupt:

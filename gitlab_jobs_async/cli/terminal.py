@@ -23,10 +23,18 @@ def may_colour() -> bool:
     return is_terminal() and wanted
 
 
-def console(*, color: bool = True) -> Console:
+class Screen(Console):
+    """A console that leaves it to its caller what a reader's going means; rich's own would exit."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what rich has just caught."""
+        raise BrokenPipeError
+
+
+def console(*, color: bool = True) -> Screen:
     """A console on stdout that takes every text as it is; plain where stdout is no terminal."""
     person = is_terminal()
-    return Console(
+    return Screen(
         file=sys.stdout,
         force_terminal=person,
         force_interactive=person,

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,29 @@ def test_help_loads_no_client():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert done.stderr.strip() == b""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--speed", "300"]])
+def test_a_reader_may_go_at_any_time(spawn, arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = spawn(*arguments, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert process.wait(20) == 0
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_a_failure():
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "gitlab_jobs_async.cli", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert process.returncode == 1
+    assert process.stderr == b"gitlab-jobs: [Errno 28] No space left on device\n"
 
 
 def test_version(run):
