@@ -16,7 +16,6 @@ from cattrs.gen import make_dict_structure_fn
 
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models import (
-    Artifact,
     Bridge,
     Commit,
     Job,
@@ -29,6 +28,8 @@ from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 
 T = TypeVar("T")
+
+Hook = Callable[[Any, Any], Any]
 
 _MOST_SHARED = 1024
 """Values remembered for sharing at most: about a megabyte."""
@@ -68,22 +69,18 @@ def _due(expected: str, given: object) -> TypeError:
     return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
 
 
-def _string(given: Any, _: Any) -> str:
-    if type(given) is str:
-        return given
-    raise _due("a string", given)
+def _same(kind: type, words: str, *, or_null: bool = False) -> Hook:
+    """Take a value of this very type as it is; a bool is no int."""
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is kind or (or_null and given is None):
+            return given
+        raise _due(words, given)
+
+    return hook
 
 
-def _integer(given: Any, _: Any) -> int:
-    if type(given) is int:
-        return given
-    raise _due("a whole number", given)
-
-
-def _boolean(given: Any, _: Any) -> bool:
-    if type(given) is bool:
-        return given
-    raise _due("true or false", given)
+_WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
 def _number(given: Any, _: Any) -> float:
@@ -111,36 +108,26 @@ _REASONS = {reason.value: reason for reason in FailureReason}
 
 
 def _status(given: Any, _: Any) -> JobStatus:
-    known = _STATUSES.get(given) if type(given) is str else None
-    return JobStatus(_string(given, _)) if known is None else known
+    if type(given) is not str:
+        raise _due("a string", given)
+    return _STATUSES.get(given) or JobStatus(given)
 
 
 def _failure_reason(given: Any, _: Any) -> FailureReason:
-    known = _REASONS.get(given) if type(given) is str else None
-    return FailureReason(_string(given, _)) if known is None else known
+    if type(given) is not str:
+        raise _due("a string", given)
+    return _REASONS.get(given) or FailureReason(given)
 
 
-Hook = Callable[[Any, Any], Any]
-
-
-def _by_id(given: dict[str, Any]) -> Any:
-    return given.get("id")
-
-
-def _by_values(given: dict[str, Any]) -> Any:
-    return tuple(given.values())
-
-
-def _sharing(structure: Hook, key_of: Callable[[dict[str, Any]], Any]) -> Hook:
-    """Structure equal values once: a page repeats its users, commits, pipelines and artifacts."""
+def _sharing(structure: Hook) -> Hook:
+    """Structure equal values once; they are known by their id and compared whole."""
     known: dict[Any, tuple[dict[str, Any], Any]] = {}
 
     def hook(given: Any, kind: Any) -> Any:
-        try:
-            key = key_of(given)
-            found = known.get(key)
-        except (AttributeError, TypeError):
+        key = given.get("id") if type(given) is dict else None
+        if type(key) is not int and type(key) is not str:
             return structure(given, kind)
+        found = known.get(key)
         if found is not None and found[0] == given:
             return found[1]
         value = structure(given, kind)
@@ -168,62 +155,59 @@ def _is_tuple(kind: Any) -> bool:
 
 
 _EXACT: dict[Any, Hook] = {
-    str: _string,
-    int: _integer,
-    bool: _boolean,
+    **{kind: _same(kind, words) for kind, words in _WORDS.items()},
     float: _number,
     float | str | None: _number_or_string,
     datetime: _datetime,
     JobStatus: _status,
     FailureReason: _failure_reason,
 }
-_SHARED: dict[Any, Callable[[dict[str, Any]], Any]] = {
-    Artifact: _by_values,
-    Commit: _by_id,
-    Pipeline: _by_id,
-    Runner: _by_id,
-    RunnerManager: _by_id,
-    User: _by_id,
-}
+_SHARED = frozenset({Commit, Pipeline, Runner, RunnerManager, User})
+"""What the jobs of a page mostly have in common."""
+
+
+def _object_of(kind: Any, converter: Converter) -> Hook:
+    structure = make_dict_structure_fn(kind, converter)
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not dict:
+            raise _due("an object", given)
+        return structure(given, kind)
+
+    return _sharing(hook) if kind in _SHARED else hook
+
+
+def _optional_of(kind: Any, converter: Converter) -> Hook:
+    inner = next(arg for arg in get_args(kind) if arg is not type(None))
+    if inner in _WORDS:
+        return _same(inner, _WORDS[inner], or_null=True)
+    structure = converter.get_structure_hook(inner)
+    return lambda given, _: None if given is None else structure(given, inner)
+
+
+def _list_of(kind: Any, converter: Converter) -> Hook:
+    structure = list_structure_factory(kind, converter)
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not list:
+            raise _due("a list", given)
+        return structure(given, kind)
+
+    return hook
+
+
+def _tuple_of(kind: Any, converter: Converter) -> Hook:
+    as_list = list.__class_getitem__(get_args(kind)[:1])
+    structure = converter.get_structure_hook(as_list)
+    return lambda given, _: () if given is None else tuple(structure(given, as_list))
 
 
 def _make_converter() -> Converter:
     converter = Converter()
-
-    def object_of(kind: Any) -> Hook:
-        structure = make_dict_structure_fn(kind, converter)
-
-        def hook(given: Any, _: Any) -> Any:
-            if type(given) is not dict:
-                raise _due("an object", given)
-            return structure(given, kind)
-
-        return _sharing(hook, _SHARED[kind]) if kind in _SHARED else hook
-
-    def optional(kind: Any) -> Hook:
-        inner = next(arg for arg in get_args(kind) if arg is not type(None))
-        structure = converter.get_structure_hook(inner)
-        return lambda given, _: None if given is None else structure(given, inner)
-
-    def list_of(kind: Any) -> Hook:
-        structure = list_structure_factory(kind, converter)
-
-        def hook(given: Any, _: Any) -> Any:
-            if type(given) is not list:
-                raise _due("a list", given)
-            return structure(given, kind)
-
-        return hook
-
-    def tuple_of(kind: Any) -> Hook:
-        as_list = list.__class_getitem__(get_args(kind)[:1])
-        structure = converter.get_structure_hook(as_list)
-        return lambda given, _: () if given is None else tuple(structure(given, as_list))
-
-    converter.register_structure_hook_factory(has, object_of)
-    converter.register_structure_hook_factory(_is_optional, optional)
-    converter.register_structure_hook_factory(_is_list, list_of)
-    converter.register_structure_hook_factory(_is_tuple, tuple_of)
+    converter.register_structure_hook_factory(has, _object_of)
+    converter.register_structure_hook_factory(_is_optional, _optional_of)
+    converter.register_structure_hook_factory(_is_list, _list_of)
+    converter.register_structure_hook_factory(_is_tuple, _tuple_of)
     for kind, hook in _EXACT.items():
         converter.register_structure_hook(kind, hook)
     return converter

@@ -4,7 +4,7 @@ import aiohttp
 import gidgetlab
 import gitlab as python_gitlab
 import pytest
-from gidgetlab.abc import GitLabAPI as AbstractGitLabAPI
+from gidgetlab.aiohttp import GitLabAPI
 
 from gitlab_jobs_async.simulator import (
     Fault,
@@ -15,21 +15,6 @@ from gitlab_jobs_async.simulator import (
 )
 
 NOW = 1_750_000_000.0
-
-
-class GitLabAPI(AbstractGitLabAPI):
-    """As gidgetlab.aiohttp has it; that module needs a package more, for web hooks."""
-
-    def __init__(self, session, *args, **options):
-        self._session = session
-        super().__init__(*args, **options)
-
-    async def _request(self, method, url, headers, body=b""):
-        async with self._session.request(method, url, headers=headers, data=body) as response:
-            return response.status, response.headers, await response.read()
-
-    async def sleep(self, seconds):
-        raise NotImplementedError
 
 
 @pytest.fixture
