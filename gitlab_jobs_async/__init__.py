@@ -7,6 +7,7 @@ plugin, the command's help) does not pay for it. Type checkers read `__init__.py
 from importlib import import_module
 
 _MODULES = {
+    "__version__": "version",
     "AgentConfigProject": "agents",
     "AgentEnvironment": "agents",
     "AgentProject": "agents",

@@ -48,6 +48,7 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.version import __version__
 
 __all__ = [
     "AgentConfigProject",
@@ -99,4 +100,5 @@ __all__ = [
     "TimedOutError",
     "TraceChunk",
     "User",
+    "__version__",
 ]

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlab_jobs_async"
 NAME = "gitlab_jobs_async"
 
 FLOORS = [
-    {"errors", "statuses"},
+    {"errors", "statuses", "version"},
     {"models"},
     {"agents", "events"},
     {"sansio"},

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -26,10 +25,11 @@ from gitlab_jobs_async.sansio.credentials import redact
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of
 from gitlab_jobs_async.sansio.urls import RedirectRefusedError
+from gitlab_jobs_async.version import __version__
 
 _log = logging.getLogger("gitlab_jobs_async")
 
-_USER_AGENT = f"gitlab_jobs_async/{version('gitlab_jobs_async')}"
+_USER_AGENT = f"gitlab_jobs_async/{__version__}"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _LONGEST_ERROR = 64 * 1024

@@ -32,7 +32,7 @@ class Log(Protocol):
 class LogScript(Protocol):
     """Something that writes a log once it is known when its job ran."""
 
-    def record(self, name: str, started_at: float, duration: float) -> Log:
+    def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
         """The log of the job `name` that ran `duration` seconds from `started_at`."""
 
 
@@ -80,7 +80,9 @@ class RunnerScript:
         lines: how many lines of output the script makes.
         timestamps: the 32-byte header before each line (default in current runners).
         progress: how many progress bars (lines rewritten by carriage returns) are among them.
-        words: what the output is made of; a mapping of command to lines it may print.
+        words: what the output is made of: each command and its lines, printed once each; the last
+            command prints some of its own, at random, for as long as the log goes on. `<subject>`,
+            `<case>`, `<number>` and `<percent>` in them are filled in.
         seed: the same seed writes the same log.
     """
 
@@ -90,21 +92,45 @@ class RunnerScript:
     words: Mapping[str, tuple[str, ...]] = field(factory=lambda: dict(_COMMANDS))
     seed: int = 0
 
-    def record(self, name: str, started_at: float, duration: float) -> Log:
+    def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
         """The log of the job `name` that ran `duration` seconds from `started_at`."""
         writer = _Writer(self, name, started_at, duration)
-        return BytesLog(writer.written())
+        return BytesLog(writer.written(outcome))
 
 
 _COMMANDS: Final[dict[str, tuple[str, ...]]] = {
-    "pip install --quiet -e '.[dev]'": ("Collecting attrs", "Building editable for app"),
-    "ruff check .": ("All checks passed!",),
-    "pytest -q": (
-        "........................................................................ [ 34%]",
-        "\x1b[32mtests/test_orders.py\x1b[0m ............... \x1b[32mPASSED\x1b[0m",
-        "\x1b[33mWARNING\x1b[0m slow test: test_checkout_with_großem_Warenkorb (2.31s)",
-        "tests/test_api.py::test_naïve_user ✓",
+    "pip install -e '.[dev]'": (
+        "Obtaining file:///builds/shop/app",
+        "Collecting aiohttp>=3.14",
+        "Collecting attrs>=24.2",
+        "Collecting orjson>=3.10",
+        "Installing collected packages: orjson, attrs, aiohttp, app",
+        "Successfully installed aiohttp-3.14.5 app-2.4.0 attrs-26.1.0 orjson-3.13.0",
     ),
+    "ruff check .": ("\x1b[1;32mAll checks passed!\x1b[0m",),
+    "pytest -v": (
+        *("tests/test_<subject>.py::test_<case> \x1b[32mPASSED\x1b[0m [<percent>%]",) * 12,
+        "tests/test_<subject>.py::test_<case> \x1b[33mSKIPPED\x1b[0m (no browser) [<percent>%]",
+        "tests/test_<subject>.py::test_naïve_<case> \x1b[32mPASSED\x1b[0m [<percent>%]",
+        "\x1b[33mWARNING\x1b[0m <subject>: attempt <number> took 2.31 s",
+        "INFO  <subject>: großer Warenkorb mit <number> Artikeln ✓",
+    ),
+}
+_SUBJECTS: Final = ("orders", "cart", "payment", "shipping", "search", "accounts", "refunds", "api")
+_CASES: Final = (
+    "accepts_a_valid_request",
+    "refuses_an_empty_one",
+    "keeps_its_order",
+    "survives_a_restart",
+    "rounds_to_the_cent",
+    "is_idempotent",
+    "respects_the_limit",
+    "tells_who_did_it",
+)
+_ENDINGS: Final = {
+    "success": _GREEN + b"Job succeeded" + _RESET,
+    "failed": b"\x1b[31;1mERROR: Job failed: exit code 1" + _RESET,
+    "canceled": b"\x1b[31;1mERROR: Job failed: canceled" + _RESET,
 }
 _OPENING: Final = ("prepare_executor", "prepare_script", "get_sources")
 _TITLES: Final = {
@@ -127,7 +153,7 @@ class _Writer:
         self._done = 0.0
         self._out: list[bytes] = []
 
-    def written(self) -> bytes:
+    def written(self, outcome: str) -> bytes:
         self._line(b"Running with gitlab-runner 19.4.0 (f3a1c2d9)", stream="00O")
         for section in _OPENING:
             self._section(section, share=0.01)
@@ -135,21 +161,38 @@ class _Writer:
         self._commands()
         self._close("step_script")
         self._section("cleanup_file_variables", share=0.0)
-        self._line(_GREEN + b"Job succeeded" + _RESET, stream="00O")
+        self._line(_ENDINGS.get(outcome, _ENDINGS["success"]), stream="00O")
         return b"".join(self._out)
 
     def _commands(self) -> None:
         lines = max(1, self._script.lines)
-        share = 0.95 / lines
         bars = set(self._random.sample(range(lines), min(self._script.progress, lines)))
-        commands = list(self._script.words)
-        for index in range(lines):
-            command = commands[min(index * len(commands) // lines, len(commands) - 1)]
-            if index == 0 or index * len(commands) % lines < len(commands):
+        for index, (command, said) in enumerate(self._said(lines)):
+            if command:
                 self._line(_GREEN + f"$ {command}".encode() + _RESET)
-            self._done += share
-            said = self._random.choice(self._script.words[command] or ("",))
-            self._bar() if index in bars else self._line(said.encode())
+            self._done += 0.95 / lines
+            self._bar() if index in bars else self._line(self._filled(said, index, lines))
+
+    def _said(self, lines: int) -> Iterator[tuple[str, str]]:
+        """So many lines of output, each with the command that begins at it, if one does."""
+        *first, (last, choice) = self._script.words.items()
+        for command, output in first:
+            for number, said in enumerate(output[:lines]):
+                yield ("" if number else command), said
+            lines -= len(output[:lines])
+        for number in range(lines):
+            yield ("" if number else last), self._random.choice(choice or ("",))
+
+    def _filled(self, said: str, index: int, lines: int) -> bytes:
+        blanks = {
+            "<subject>": self._random.choice(_SUBJECTS),
+            "<case>": self._random.choice(_CASES),
+            "<number>": str(index),
+            "<percent>": f"{100 * (index + 1) // lines:3d}",
+        }
+        for blank, filling in blanks.items():
+            said = said.replace(blank, filling)
+        return said.encode()
 
     def _bar(self) -> None:
         for percent in (25, 50, 75):

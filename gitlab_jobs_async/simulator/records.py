@@ -205,7 +205,9 @@ class Job:
                 self.written = script
             else:
                 begun = self.created_at if self.started_at is None else self.started_at
-                self.written = script.record(self.name, begun, self._log_seconds())
+                self.written = script.record(
+                    self.name, begun, self._log_seconds(), self.plan.outcome
+                )
         return self.written
 
     def replace_log(self, log: Log) -> None:

@@ -160,7 +160,7 @@ def _checkout(world: World, now: float) -> None:
         duration=260.0,
         first_upload=2.0,
         upload_interval=4.0,
-        log=RunnerScript(lines=900, progress=12, seed=4),
+        log=RunnerScript(lines=240, progress=4, seed=4),
     )
     world.add_job(pipeline, "end-to-end", plan=plan)
     world.add_job(pipeline, "lint", plan=JobPlan(duration=15.0))

@@ -35,7 +35,7 @@ def test_bytes_log_by_ranges(content, data):
 
 
 def test_timestamped_log():
-    log = whole(RunnerScript(lines=50, progress=2).record("job", 1_750_000_000.0, 60.0))
+    log = whole(RunnerScript(lines=50, progress=2).record("job", 1_750_000_000.0, 60.0, "success"))
     lines = log.split(b"\n")
     assert lines.pop() == b""
     assert all(HEADER.match(line) for line in lines)
@@ -44,12 +44,12 @@ def test_timestamped_log():
     assert stamps[0].startswith(b"2025-06-15T15:06:40")
     log.decode("utf-8")
     assert b"Z 01O+Downloading" in log
-    assert b"\x1b[32;1m$ pytest -q\x1b[0;m\n" in log
+    assert b"\x1b[32;1m$ pytest -v\x1b[0;m\n" in log
 
 
 @pytest.mark.parametrize("timestamps", [True, False])
 def test_sections_open_and_close(timestamps):
-    log = whole(RunnerScript(timestamps=timestamps).record("job", 1_750_000_000.0, 60.0))
+    log = whole(RunnerScript(timestamps=timestamps).record("job", 1_750_000_000.0, 60.0, "success"))
     marks = re.findall(rb"section_(start|end):(\d+):([a-zA-Z0-9_.-]+)\r\x1b\[0K", log)
     opened = []
     for kind, at, name in marks:
@@ -63,14 +63,35 @@ def test_sections_open_and_close(timestamps):
 
 
 def test_plain_log_has_no_headers():
-    log = whole(RunnerScript(timestamps=False).record("job", 1_750_000_000.0, 60.0))
+    log = whole(RunnerScript(timestamps=False).record("job", 1_750_000_000.0, 60.0, "success"))
     assert not HEADER.search(log)
     assert b"Downloading layers  25%\rDownloading layers  50%\r" in log
 
 
 def test_same_seed_same_log():
     def written(seed, name="job"):
-        return whole(RunnerScript(seed=seed).record(name, 0.0, 9.0))
+        return whole(RunnerScript(seed=seed).record(name, 0.0, 9.0, "success"))
 
     assert written(1) == written(1)
     assert len({written(1), written(2), written(1, "other")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ending"),
+    [
+        ("success", b"Job succeeded"),
+        ("failed", b"ERROR: Job failed: exit code 1"),
+        ("canceled", b"ERROR: Job failed: canceled"),
+    ],
+)
+def test_the_last_line_tells_the_outcome(outcome, ending):
+    log = whole(RunnerScript().record("job", 0.0, 9.0, outcome))
+    assert ending in log.splitlines()[-1]
+
+
+def test_every_command_but_the_last_prints_its_lines_once():
+    words = {"make": ("one", "two"), "run": ("<number>: <percent>%",)}
+    script = RunnerScript(lines=5, progress=0, timestamps=False, words=words)
+    log = whole(script.record("job", 0.0, 9.0, "success")).decode()
+    assert "$ make\x1b[0;m\none\ntwo\n" in log
+    assert "$ run\x1b[0;m\n2:  60%\n3:  80%\n4: 100%\n" in log

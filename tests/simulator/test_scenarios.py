@@ -37,7 +37,7 @@ def test_a_long_log_grows_for_minutes():
     assert 200 <= left <= 240
     assert job.plan.upload_interval <= 5
     log = b"".join(job.log.read(0, job.log.size))
-    assert len(log) > 50_000
+    assert log.count(b"\n") > 240
     assert b"section_start" in log
     assert b"\x1b[3" in log
     world.settle(NOW + 241)
