@@ -9,7 +9,7 @@ from aiohttp import web
 from attrs import define, field
 
 from gitlab_jobs_async import GitLab
-from gitlab_jobs_async.simulator import Simulator, SteppedClock
+from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -96,6 +96,20 @@ async def others() -> set[asyncio.Task]:
         await asyncio.sleep(0)
     running = asyncio.all_tasks() - {asyncio.current_task()}
     return {task for task in running if "RequestHandler" not in task.get_coro().__qualname__}
+
+
+async def cancel_half_way(simulator: Simulator, gitlab: GitLab, call: Awaitable) -> None:
+    """Cancel *call* while its request is with the server, and find nothing of it left."""
+    simulator.faults.add(Fault(latency=1.0, times=None))
+    before = await others()
+    task = asyncio.ensure_future(call)
+    await until(lambda: simulator.clock.next_wake)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    simulator.clock.advance(5)
 
 
 @pytest.fixture

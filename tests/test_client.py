@@ -1,6 +1,5 @@
 """One server: its settings, its job-token endpoints, and many projects side by side."""
 
-import asyncio
 
 import pytest
 
@@ -13,8 +12,7 @@ from gitlab_jobs_async import (
     Request,
     RetryPolicy,
 )
-from gitlab_jobs_async.simulator import Fault
-from tests.conftest import open_connections, others, until
+from tests.conftest import cancel_half_way, others
 
 UNIT = 2
 
@@ -73,31 +71,13 @@ async def test_a_bad_project_is_refused_before_any_request(gitlab, simulator):
     assert simulator.requests == []
 
 
-async def test_several_projects_cancelled_half_way_leave_nothing(gitlab, simulator, clock):
-    simulator.faults.add(Fault(latency=1.0, times=None))
-    before = await others()
-    task = asyncio.create_task(gitlab.list_jobs([1, "group/app"]))
-    await until(lambda: clock.stepped.next_wake)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await others() == before
-    assert open_connections(gitlab) == 0
-    clock.stepped.advance(5)
+async def test_several_projects_cancelled_half_way_leave_nothing(gitlab, simulator):
+    await cancel_half_way(simulator, gitlab, gitlab.list_jobs([1, "group/app"]))
 
 
 @pytest.mark.parametrize("name", ["get_token_job", "get_allowed_agents"])
-async def test_a_call_cancelled_half_way_leaves_nothing(gitlab, simulator, clock, name):
-    simulator.faults.add(Fault(latency=1.0))
-    before = await others()
-    task = asyncio.create_task(getattr(gitlab, name)())
-    await until(lambda: clock.stepped.next_wake)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await others() == before
-    assert open_connections(gitlab) == 0
-    clock.stepped.advance(5)
+async def test_a_call_cancelled_half_way_leaves_nothing(gitlab, simulator, name):
+    await cancel_half_way(simulator, gitlab, getattr(gitlab, name)())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Every endpoint of one project, against the simulated GitLab over real HTTP."""
 
-import asyncio
 import io
 import json
 import zipfile
@@ -19,14 +18,13 @@ from gitlab_jobs_async import (
     PermissionDeniedError,
 )
 from gitlab_jobs_async.simulator import (
-    Fault,
     JobPlan,
     PipelinePlan,
     PlannedJob,
     Simulator,
     SimulatorSettings,
 )
-from tests.conftest import open_connections, others, until
+from tests.conftest import cancel_half_way
 
 COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 
@@ -333,14 +331,5 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("name", "args"), CALLS)
-async def test_any_call_cancelled_half_way_leaves_nothing(simulator, gitlab, clock, name, args):
-    simulator.faults.add(Fault(latency=1.0))
-    before = await others()
-    task = asyncio.create_task(getattr(gitlab.project(1), name)(*args))
-    await until(lambda: clock.stepped.next_wake)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await others() == before
-    assert open_connections(gitlab) == 0
-    clock.stepped.advance(5)
+async def test_any_call_cancelled_half_way_leaves_nothing(simulator, gitlab, name, args):
+    await cancel_half_way(simulator, gitlab, getattr(gitlab.project(1), name)(*args))

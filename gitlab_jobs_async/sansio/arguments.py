@@ -18,19 +18,19 @@ _KNOWN_SCOPES = ", ".join(JobStatus)
 
 def positive_id(name: str, value: int) -> int:
     """*value* if it can be an id of GitLab's: a whole number above 0, and no bool."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number above 0, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be a whole number above 0, not {value}")
-    return value
+    return _whole(name, value, 1, "a whole number above 0")
 
 
 def whole_number(name: str, value: int) -> int:
     """*value* if it counts something: a whole number from 0."""
+    return _whole(name, value, 0, "a whole number from 0")
+
+
+def _whole(name: str, value: int, least: int, allowed: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number from 0, not {value!r}")
-    if value < 0:
-        raise ValueError(f"{name} must be a whole number from 0, not {value}")
+        raise TypeError(f"{name} must be {allowed}, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be {allowed}, not {value}")
     return value
 
 
