@@ -38,7 +38,7 @@ class Overrides(TypedDict, total=False):
     concurrency: int
     timeout: float
     retry: RetryPolicy
-    clock: Clock
+    clock: Clock | None
 
 
 class GitLab:
@@ -64,6 +64,10 @@ class GitLab:
         retry: RetryPolicy = RetryPolicy(),
         clock: Clock | None = None,
     ) -> None:
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
+        if not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy, not {retry!r}")
         settings = Sending(
             server=ServerUrl.parse(url),
             credentials=credentials_from(auth),
@@ -85,8 +89,7 @@ class GitLab:
         Raises:
             ValueError: there is no token, neither in the environment nor as *auth*.
         """
-        given = {"GITLAB_URL": overrides["url"]} if "url" in overrides else {}
-        url, credentials = from_environment({**os.environ, **given})
+        url, credentials = from_environment(os.environ, overrides.get("url"))
         if credentials is None and "auth" not in overrides:
             raise ValueError(
                 f"no token for {url} in the environment; set GITLAB_TOKEN, GITLAB_PRIVATE_TOKEN "
@@ -137,11 +140,13 @@ class GitLab:
 
         The first project that fails ends the call with its error.
         """
-        if isinstance(projects, str | int):
+        if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")
-        handles = [self.project(project) for project in dict.fromkeys(projects)]
-        listed = await gathered([handle.list_jobs(scope=scope, ref=ref) for handle in handles])
-        return {handle.id: jobs for handle, jobs in zip(handles, listed, strict=True)}
+        handles = {project: self.project(project) for project in projects}
+        listed = await gathered(
+            [handle.list_jobs(scope=scope, ref=ref) for handle in handles.values()]
+        )
+        return dict(zip(handles, listed, strict=True))
 
     async def send(self, request: Request) -> Response:
         """The whole answer to any request of GitLab's REST API: the way to what has no method.

@@ -1,12 +1,12 @@
 """Everything about one project: an id and the way to its server, and no state beside."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Unpack
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.aio.listing import iter_any_order, iter_rows
+from gitlab_jobs_async.aio.listing import iter_any_order, iter_newest_first, only_ref
 from gitlab_jobs_async.aio.tailing import JobTrace
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import (
@@ -22,6 +22,7 @@ from gitlab_jobs_async.sansio.arguments import Inputs, ProjectId, Scope, whole_n
 from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.responses import check_archive, check_deletion
 from gitlab_jobs_async.sansio.trace import check_trace
 
 
@@ -43,10 +44,11 @@ class Project:
         """All jobs, newest id first; trigger jobs are not among them, see `list_bridges`."""
         return [job async for job in self.iter_jobs(scope=scope, ref=ref)]
 
-    def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncIterator[Job]:
+    def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
         """The same one after another by keyset, with one page in memory."""
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
-        return iter_rows(self._transport, request, Job)
+        rows = iter_newest_first(self._transport, request, Job)
+        return rows if ref is None else only_ref(rows, ref)
 
     async def list_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
@@ -57,17 +59,18 @@ class Project:
 
     def iter_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
-    ) -> AsyncIterator[Job]:
+    ) -> AsyncGenerator[Job, None]:
         """The same one after another, with one page in memory."""
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
-        return iter_rows(self._transport, request, Job)
+        return iter_newest_first(self._transport, request, Job)
 
     async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
         """All trigger jobs of a pipeline, each with its downstream pipeline once it has one."""
         request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
-        return [bridge async for bridge in iter_rows(self._transport, request, Bridge)]
+        rows = iter_any_order(self._transport, request, Bridge)
+        return list({bridge.id: bridge async for bridge in rows}.values())
 
     async def get_job(self, job_id: int) -> Job:
         """One job."""
@@ -113,7 +116,7 @@ class Project:
         """The same in constant memory: `async with … as chunks: async for chunk in chunks`."""
         return self._trace_chunks(endpoints.get_trace(self.id, job_id))
 
-    def follow_trace(self, job_id: int, *, offset: int = 0) -> AsyncIterator[TraceChunk]:
+    def follow_trace(self, job_id: int, *, offset: int = 0) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as the runner uploads them, until the job has ended.
 
         A chunk that begins at 0 after others means that the trace was erased or replaced.
@@ -124,7 +127,7 @@ class Project:
 
     def tail(
         self, job_id: int, *, lines: int | None = None, follow: bool = True
-    ) -> AsyncIterator[LogLine]:
+    ) -> AsyncGenerator[LogLine, None]:
         """The lines of a job's log until the job has ended, or those there now if not *follow*.
 
         With *lines*, of those that are there at first only the last so many.
@@ -140,12 +143,12 @@ class Project:
         """All pipelines that the filters let through, newest first unless they say otherwise."""
         return [pipeline async for pipeline in self.iter_pipelines(**filters)]
 
-    def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncIterator[Pipeline]:
+    def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
         """The same one after another, with one page in memory."""
         request = endpoints.list_pipelines(self.id, filters)
         if "order_by" in filters or "sort" in filters:
             return iter_any_order(self._transport, request, Pipeline)
-        return iter_rows(self._transport, request, Pipeline)
+        return iter_newest_first(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
         """One pipeline."""
@@ -159,7 +162,7 @@ class Project:
 
         Where they are stored elsewhere, they are fetched from there without the credentials.
         """
-        return self._chunks(endpoints.get_artifacts(self.id, job_id))
+        return self._archive_chunks(endpoints.get_artifacts(self.id, job_id))
 
     async def get_artifact_file(self, job_id: int, path: str) -> bytes:
         """One file out of the archive, such as "coverage/index.html"."""
@@ -180,14 +183,15 @@ class Project:
 
     async def delete_artifacts(self, job_id: int) -> None:
         """Delete the artifacts; the log stays."""
-        await self._transport.send(endpoints.delete_artifacts(self.id, job_id))
+        check_deletion(await self._transport.send(endpoints.delete_artifacts(self.id, job_id)))
 
     async def _job(self, request: Request) -> Job:
         return decode(await self._transport.send(request), Job)
 
     @asynccontextmanager
-    async def _chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._transport.stream(request) as (_, chunks):
+    async def _archive_chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self._transport.stream(request) as (head, chunks):
+            check_archive(head)
             yield chunks
 
     @asynccontextmanager

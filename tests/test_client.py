@@ -1,6 +1,5 @@
 """One server: its settings, its job-token endpoints, and many projects side by side."""
 
-
 import pytest
 
 from gitlab_jobs_async import (

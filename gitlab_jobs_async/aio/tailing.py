@@ -5,7 +5,7 @@ Between two polls nothing is held.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from attrs import evolve, frozen
 
@@ -21,6 +21,8 @@ from gitlab_jobs_async.sansio.trace import TraceCursor, TraceRange, check_trace
 _SHORTEST_WAIT = 3.0
 _LONGEST_WAIT = 30.0
 _SLOWER = 1.5
+_MOST_RESTARTS = 3
+"""Times a trace may begin anew in one look; more is a server that cannot make up its mind."""
 
 
 @frozen
@@ -31,19 +33,19 @@ class JobTrace:
     project: ProjectId
     job_id: int
 
-    async def follow(self, offset: int) -> AsyncIterator[TraceChunk]:
+    async def follow(self, offset: int) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as they come, until the job has ended."""
         cursor = TraceCursor(offset)
-        async for _ in self._polls(cursor, follow=True):
-            async for chunk in self._read(cursor):
+        async for is_last in self._polls(cursor, follow=True):
+            async for chunk in self._read(cursor, to_the_end=is_last):
                 yield chunk
 
-    async def lines(self, *, last: int | None, follow: bool) -> AsyncIterator[LogLine]:
+    async def lines(self, *, last: int | None, follow: bool) -> AsyncGenerator[LogLine, None]:
         """The lines; with *last*, of those that are there at first only so many."""
         cursor, parser = TraceCursor(), LogParser()
         backlog = None if last is None else deque[LogLine](maxlen=last)
         async for is_last in self._polls(cursor, follow=follow):
-            async for chunk in self._read(cursor):
+            async for chunk in self._read(cursor, to_the_end=is_last):
                 if chunk.offset == 0:
                     parser = LogParser()
                 lines = parser.feed(chunk.data)
@@ -59,7 +61,7 @@ class JobTrace:
             for line in ending:
                 yield line
 
-    async def _polls(self, cursor: TraceCursor, *, follow: bool) -> AsyncIterator[bool]:
+    async def _polls(self, cursor: TraceCursor, *, follow: bool) -> AsyncGenerator[bool, None]:
         """One turn for each look at the trace, true for the last; quick again after it grew."""
         wait = _SHORTEST_WAIT
         while True:
@@ -76,13 +78,23 @@ class JobTrace:
         request = endpoints.get_job(self.project, self.job_id)
         return decode(await self.transport.send(request), Job)
 
-    async def _read(self, cursor: TraceCursor) -> AsyncIterator[TraceChunk]:
-        """What is there now and was not told yet."""
+    async def _read(
+        self, cursor: TraceCursor, *, to_the_end: bool
+    ) -> AsyncGenerator[TraceChunk, None]:
+        """What is there now and was not told yet; *to_the_end*, until an answer adds nothing.
+
+        The last look cannot trust an answer's length: a server may give less than it was asked.
+        """
+        restarts = 0
         is_behind = True
         while is_behind:
+            before = cursor.offset
             request = self._request(cursor.ask())
-            chunk = cursor.take(check_trace(await self.transport.send(request)))
-            is_behind = cursor.has_more
+            answer = await self.transport.send(request)
+            chunk = cursor.take(check_trace(answer, conditional=bool(request.headers)))
+            restarts += cursor.offset < before
+            grew = to_the_end and chunk is not None and cursor.honours_ranges is not False
+            is_behind = (cursor.has_more or grew) and restarts < _MOST_RESTARTS
             if chunk is not None:
                 yield chunk
 

@@ -1,60 +1,71 @@
-"""Request -> Response: session, credentials, redirects and timeouts.
+"""Request -> Response: sessions, credentials, redirects, timeouts, and aiohttp's errors as ours.
 
 Credentials are put on each request, for the server's own origin only.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from attrs import define
 from yarl import URL
 
+from gitlab_jobs_async.aio.bodies import Body
 from gitlab_jobs_async.aio.retrying import Sending, retried
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
+    DecodeError,
     GitLabError,
     ResponseError,
     TimedOutError,
 )
-from gitlab_jobs_async.sansio.credentials import redact
+from gitlab_jobs_async.sansio.compression import (
+    ACCEPTED,
+    CutShortError,
+    UnknownEncodingError,
+)
+from gitlab_jobs_async.sansio.credentials import hiding
+from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of
-from gitlab_jobs_async.sansio.urls import RedirectRefusedError
 from gitlab_jobs_async.version import __version__
+
+T = TypeVar("T")
 
 _log = logging.getLogger("gitlab_jobs_async")
 
+_FAILURES = (aiohttp.ClientError, OSError, ValueError, CutShortError, UnknownEncodingError)
+"""What an exchange may raise besides our own errors; a TimeoutError is an OSError."""
+
 _USER_AGENT = f"gitlab_jobs_async/{__version__}"
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _LONGEST_ERROR = 64 * 1024
 """Bytes of an error's body that are read: enough for its words."""
 
 
-@define(eq=False)
 class ChunkStream:
-    """The body of an answer as it arrives; ends only when the body has come whole."""
+    """The pieces of a body, each failure on the way as an error of ours."""
 
-    _body: aiohttp.StreamReader
-    _request: Request
-    _fail: Callable[[Request, Exception], GitLabError]
+    def __init__(self, transport: "Transport", request: Request, body: Body) -> None:
+        self._transport = transport
+        self._request = request
+        self._body = body
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._body.readany()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            failure = self._fail(self._request, error)
+            piece = await self._body.read()
+        except _FAILURES as error:
+            failure = self._transport.failure(self._request, error)
         else:
-            if chunk:
-                return chunk
+            if piece:
+                return piece
             raise StopAsyncIteration
         raise failure
 
@@ -70,9 +81,11 @@ class Transport:
         self._given = session
         self._session: aiohttp.ClientSession | None = None
         self._elsewhere: aiohttp.ClientSession | None = None
+        self._was_open = False
         self._proxies: Mapping[str, str] = {}
         self._places = asyncio.Semaphore(settings.concurrency)
         self._stream_places = asyncio.Semaphore(settings.concurrency)
+        self._hide = hiding(settings.credentials)
 
     async def open(self) -> None:
         """Take the session given, or make one."""
@@ -81,7 +94,6 @@ class Transport:
         self._session = self._given or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         )
-        self._proxies = {} if self._given else getproxies()
         # The same connections, but none of the headers, cookies and logins of the session.
         self._elsewhere = aiohttp.ClientSession(
             connector=self._session.connector,
@@ -89,6 +101,11 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=self._session.trust_env,
         )
+        self._was_open = True
+        self._proxies = {} if self._given else getproxies()
+        # A semaphore stays with the loop that it first waited on.
+        self._places = asyncio.Semaphore(self.settings.concurrency)
+        self._stream_places = asyncio.Semaphore(self.settings.concurrency)
 
     async def close(self) -> None:
         """Close what `open` made, and only that."""
@@ -115,81 +132,87 @@ class Transport:
         It is tried again only until the head has come. While the block lasts it holds a connection;
         the timeout counts from one piece of the body to the next.
         """
-        answer = await retried(self.settings, request, lambda: self._head(request))
+        answer, body = await retried(self.settings, request, lambda: self._head(request))
         try:
-            head = _response(answer, b"", request.method, self.settings.server.shown(request))
-            yield head, ChunkStream(answer.content, request, self._failure)
+            yield self._response(request, answer, b""), ChunkStream(self, request, body)
         finally:
             answer.close()
             self._stream_places.release()
 
     async def _whole(self, request: Request) -> Response:
-        timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         async with self._places:
-            try:
-                answer = await self._follow(request, timeout)
-                async with answer:
-                    shown = self.settings.server.shown(request)
-                    return _response(answer, await answer.read(), request.method, shown)
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                failure = self._failure(request, error)
-        raise failure
+            return await self._within_time(request, self._exchange(request))
 
-    async def _head(self, request: Request) -> aiohttp.ClientResponse:
-        seconds = self.settings.timeout
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
+    async def _exchange(self, request: Request) -> Response:
+        async with await self._follow(request, sock_read=None) as answer:
+            return self._response(request, answer, await _body(answer).read_all())
+
+    async def _head(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
         await self._stream_places.acquire()
         try:
-            return await self._follow(request, timeout)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            failure: GitLabError = self._failure(request, error)
-        except GitLabError as error:
-            failure = error
+            opening = self._follow(request, sock_read=self.settings.timeout)
+            answer = await self._within_time(request, opening)
+            return answer, _body(answer)
+        except UnknownEncodingError as error:
+            answer.close()
+            self._stream_places.release()
+            failure = self.failure(request, error)
         except BaseException:
             self._stream_places.release()
             raise
-        self._stream_places.release()
         raise failure
 
-    async def _follow(
-        self, request: Request, timeout: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def _within_time(self, request: Request, exchange: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                return await exchange
+        except _FAILURES as error:
+            failure = self.failure(request, error)
+        raise failure
+
+    async def _follow(self, request: Request, sock_read: float | None) -> aiohttp.ClientResponse:
         """The answer that is no redirect, still open; an error's body is read and raised."""
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self.settings.timeout / 2, sock_read=sock_read
+        )
         hop: Request | str = request
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = await self._ask(hop, timeout)
+            answer = await self._ask(request, hop, timeout)
             location = answer.headers.get("Location")
-            if answer.status not in _REDIRECTS or location is None:
+            if answer.status not in STATUSES or location is None:
                 return await self._checked(request, answer)
             answer.close()
             hop = self._next_hop(request, hop, answer.status, location)
-        raise self._refusal(request, answer.status, f"redirected more than {_MOST_REDIRECTS} times")
+        refusal = f"redirected more than {_MOST_REDIRECTS} times"
+        raise self._refused(request, answer.status, refusal)
 
     async def _ask(
-        self, hop: Request | str, timeout: aiohttp.ClientTimeout
+        self, request: Request, hop: Request | str, timeout: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
         if self._session is None or self._elsewhere is None:
+            was_closed = "was closed meanwhile" if self._was_open else "is not open"
             raise RuntimeError(
-                "this GitLab is not open: use it inside 'async with GitLab(...) as gitlab:'"
+                f"this GitLab {was_closed}: use it inside 'async with GitLab(...) as gitlab:'"
             )
-        if isinstance(hop, str):
-            session, method, url, body, headers = self._elsewhere, "GET", hop, None, {}
-        else:
+        headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
+        session, url, body = self._elsewhere, hop, None
+        if not isinstance(hop, str):
             credentials = self.settings.credentials
             signed = hop if credentials is None else credentials.sign(hop)
-            session, method, body = self._session, hop.method, hop.body
-            url, headers = self.settings.server.url_for(signed), dict(signed.headers)
+            session, url, body = self._session, self.settings.server.url_for(signed), hop.body
+            headers |= dict(signed.headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
         return await session.request(
-            method,
-            URL(url, encoded=True),
+            request.method,
+            URL(str(url), encoded=True),
             data=body,
-            headers={"User-Agent": _USER_AGENT, "Accept": "*/*", **headers},
+            headers=headers,
             allow_redirects=False,
+            auto_decompress=False,
             raise_for_status=False,
             timeout=timeout,
-            proxy=self._proxy_for(url),
+            proxy=self._proxy_for(str(url)),
         )
 
     def _proxy_for(self, url: str) -> str | None:
@@ -199,84 +222,112 @@ class Transport:
         """
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme)
-        return None if proxy is None or proxy_bypass(parts.netloc) else proxy
+        if proxy is None or proxy_bypass(parts.netloc):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
 
     async def _checked(
         self, request: Request, answer: aiohttp.ClientResponse
     ) -> aiohttp.ClientResponse:
-        shown = self.settings.server.shown(request)
-        if answer.status < 300 or answer.status == 304:
+        is_conditional = any(name == "If-None-Match" for name, _ in request.headers)
+        if 200 <= answer.status < 300 or (answer.status == 304 and is_conditional):
+            shown = self.settings.server.shown(request)
             _log.debug("%s %s: %d", request.method, shown, answer.status)
             return answer
         async with answer:
-            body = await _beginning(answer.content)
-        said = redact(body, self.settings.credentials)
-        raise error_of(_response(answer, said, request.method, shown), self.settings.clock.now())
+            body = await _beginning(answer)
+        said = self._response(request, answer, body)
+        raise error_of(said, self.settings.clock.now(), self._hide)
 
     def _next_hop(
         self, request: Request, hop: Request | str, status: int, location: str
     ) -> Request | str:
-        if not request.is_safe:
-            refusal = f"redirected to {location}; only a GET is redirected"
-            raise self._refusal(request, status, refusal)
         server = self.settings.server
         try:
-            here = hop if isinstance(hop, str) else server.url_for(hop)
-            following = server.follow(here, status, location)
+            following = next_hop(server, hop, status, location)
         except RedirectRefusedError as error:
             reason = str(error)
         else:
-            if isinstance(following, str):
+            if not isinstance(following, str):
+                _log.info("%s has moved to %s", server.shown(request), server.shown(following))
                 return following
-            if isinstance(hop, str):
-                refusal = f"redirected back from {urlsplit(hop).netloc}, which is not followed"
-                raise self._refusal(request, status, refusal)
-            if status == 301:
-                _log.info("%s has moved to %s", server.shown(hop), server.shown(following))
-            return following
-        raise self._refusal(request, status, reason)
+            if self._hide(following) == following:
+                return following
+            reason = "redirected to another place with the token in its URL"
+        raise self._refused(request, status, reason)
 
-    def _refusal(self, request: Request, status: int, reason: str) -> ResponseError:
+    def _refused(self, request: Request, status: int, reason: str) -> ResponseError:
         shown = self.settings.server.shown(request)
-        return ResponseError(status, self._redacted(reason), request.method, shown)
+        return ResponseError(status, self._hide(_printable(reason)), request.method, shown)
 
-    def _redacted(self, text: str) -> str:
-        return redact(text.encode(), self.settings.credentials).decode()
-
-    def _failure(self, request: Request, error: Exception) -> ConnectionFailedError:
-        """Our error for one of aiohttp's; chained only where that holds no request with a token."""
+    def _response(self, request: Request, answer: aiohttp.ClientResponse, body: bytes) -> Response:
+        headers: dict[str, str] = {}
+        for name, value in answer.headers.items():
+            known, said = headers.get(name.lower()), self._hide(value)
+            headers[name.lower()] = said if known is None else f"{known}, {said}"
         shown = self.settings.server.shown(request)
+        return Response(answer.status, headers, body, request.method, shown)
+
+    def failure(self, request: Request, error: Exception) -> GitLabError:
+        """Our error for one of aiohttp's; of those only what the system said is chained.
+
+        aiohttp's own errors may hold the request, with its credential, or a proxy's password.
+        """
+        method, shown = request.method, self.settings.server.shown(request)
+        reason = self._hide(_printable(_reason(error)))
+        if isinstance(error, UnknownEncodingError):
+            return DecodeError(reason, method, shown)
         was_sent = not isinstance(
-            error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+            error,
+            aiohttp.ClientConnectorError
+            | aiohttp.ConnectionTimeoutError
+            | aiohttp.ClientHttpProxyError,
         )
         failure: ConnectionFailedError
         if isinstance(error, TimeoutError):
             reason = f"no whole answer within {self.settings.timeout:g} s"
-            failure = TimedOutError(reason, request.method, shown, was_sent)
-        elif isinstance(error, aiohttp.ClientResponseError):
-            reason = f"the answer is no HTTP: {self._redacted(error.message)}"
-            return ConnectionFailedError(reason, request.method, shown, was_sent)
+            failure = TimedOutError(reason, method, shown, was_sent)
         else:
-            reason = self._redacted(str(error) or type(error).__name__)
-            failure = ConnectionFailedError(reason, request.method, shown, was_sent)
-        failure.__cause__ = error
+            failure = ConnectionFailedError(reason, method, shown, was_sent)
+        if isinstance(error, aiohttp.ClientConnectorError):
+            failure.__cause__ = getattr(error, "os_error", None)
+        elif not isinstance(error, aiohttp.ClientError) and isinstance(error, OSError):
+            failure.__cause__ = error
         return failure
 
 
-def _response(answer: aiohttp.ClientResponse, body: bytes, method: str, shown: str) -> Response:
-    headers: dict[str, str] = {}
-    for name, value in answer.headers.items():
-        known = headers.get(name.lower())
-        headers[name.lower()] = value if known is None else f"{known}, {value}"
-    return Response(answer.status, headers, body, method, shown)
+def _body(answer: aiohttp.ClientResponse) -> Body:
+    return Body(answer.content.readany, answer.headers.get("Content-Encoding", ""))
 
 
-async def _beginning(body: aiohttp.StreamReader) -> bytes:
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
     """What an error says; if the rest is lost, the status still counts."""
     read = b""
     try:
-        while len(read) < _LONGEST_ERROR and (chunk := await body.readany()):
-            read += chunk
-    except (aiohttp.ClientError, OSError):
-        _log.debug("the body of an error was cut short")
+        body = _body(answer)
+        while len(read) < _LONGEST_ERROR and (piece := await body.read()):
+            read += piece
+    except (aiohttp.ClientError, CutShortError, UnknownEncodingError):
+        _log.debug("the body of an error cannot be read whole")
     return read
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in words that name no request."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return f"no connection to {error.host}:{error.port}: {error.strerror or error.os_error}"
+        case aiohttp.ServerDisconnectedError():
+            return "the server closed the connection before it had answered"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy refused: HTTP {error.status}"
+        case aiohttp.ClientResponseError():
+            return f"the answer is no HTTP: {error.message}"
+        case aiohttp.InvalidURL():
+            return "an address that cannot be used"
+        case _:
+            return str(error) or type(error).__name__
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

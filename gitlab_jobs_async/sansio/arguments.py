@@ -5,6 +5,7 @@ Every refusal names the value and what is allowed.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from urllib.parse import quote
 
 from gitlab_jobs_async.statuses import JobStatus
@@ -13,7 +14,7 @@ ProjectId = int | str
 Scope = str | Iterable[str]
 Inputs = Mapping[str, object]
 
-_KNOWN_SCOPES = ", ".join(JobStatus)
+_KNOWN_STATUSES = ", ".join(JobStatus)
 
 
 def positive_id(name: str, value: int) -> int:
@@ -45,15 +46,16 @@ def seconds(name: str, value: object) -> float:
 
 def project_path(project: ProjectId) -> str:
     """`/projects/:id` for a numeric id or a full path; the one place where a path is quoted."""
-    if isinstance(project, str):
-        name = project.strip("/")
-        if not name or not project.isprintable() or project != project.strip():
-            raise ValueError(
-                f"project {project!r} is no project; allowed are an id such as 17 and a full "
-                "path such as 'group/app'"
-            )
-        return f"/projects/{quote(name, safe='')}"
-    return f"/projects/{positive_id('project', project)}"
+    if not isinstance(project, str):
+        return f"/projects/{positive_id('project', project)}"
+    name = project.strip("/")
+    odd = not project.isprintable() or any(c.isspace() or c in "%\\" for c in project)
+    if odd or any(part in {"", ".", ".."} for part in name.split("/")):
+        raise ValueError(
+            f"project {project!r} is no project; allowed are an id such as 17 and a full path "
+            "such as 'group/app'"
+        )
+    return f"/projects/{quote(name, safe='')}"
 
 
 def job_path(project: ProjectId, job_id: int) -> str:
@@ -68,18 +70,24 @@ def pipeline_path(project: ProjectId, pipeline_id: int) -> str:
 
 def scope_params(scope: Scope) -> list[tuple[str, str]]:
     """`scope[]=…` for one status or several; a plain string must be a status known here."""
+    given: object = scope
+    if not isinstance(given, Iterable):
+        raise TypeError(f"scope is {given!r}; allowed are one or several of {_KNOWN_STATUSES}")
     statuses = (scope,) if isinstance(scope, str) else tuple(scope)
-    for status in statuses:
-        if isinstance(status, JobStatus):
-            continue
-        if not isinstance(status, str):
-            raise TypeError(f"scope holds {status!r}; allowed are {_KNOWN_SCOPES}")
-        if status not in JobStatus.__members__.values():
-            raise ValueError(
-                f"unknown scope {status!r}; allowed are {_KNOWN_SCOPES} "
-                f"(for a newer one pass JobStatus({status!r}))"
-            )
-    return [("scope[]", status) for status in dict.fromkeys(map(str, statuses))]
+    checked = [known_status("scope", status) for status in statuses]
+    return [("scope[]", status) for status in dict.fromkeys(checked)]
+
+
+def known_status(name: str, status: object) -> str:
+    """*status* if it is known here, or a `JobStatus`, which a newer server may know."""
+    if not isinstance(status, str):
+        raise TypeError(f"{name} holds {status!r}; allowed are {_KNOWN_STATUSES}")
+    if not isinstance(status, JobStatus) and status not in JobStatus.__members__.values():
+        raise ValueError(
+            f"unknown {name} {status!r}; allowed are {_KNOWN_STATUSES} "
+            f"(for a newer one pass JobStatus({status!r}))"
+        )
+    return str(status)
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
@@ -93,8 +101,8 @@ def not_empty(name: str, value: object) -> str:
     """*value* if it is a string that says something."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {value!r}")
-    if not value:
-        raise ValueError(f"{name} is empty; leave it out, or give a text that is not")
+    if not value or not value.isprintable():
+        raise ValueError(f"{name} is {value!r}; allowed is a text that is printable and not empty")
     return value
 
 
@@ -118,7 +126,7 @@ def job_variables(variables: Mapping[str, str]) -> list[dict[str, str]]:
         raise TypeError(f"variables must be a mapping of names to strings, not {variables!r}")
     for name, value in variables.items():
         not_empty("the name of a variable", name)
-        if not isinstance(value, str):
+        if not _is_text(value):
             raise TypeError(
                 f"variable {name!r} has the value {value!r}; a variable's value must be a string"
             )
@@ -132,12 +140,24 @@ def job_inputs(inputs: Inputs) -> dict[str, object]:
     for name, value in inputs.items():
         not_empty("the name of an input", name)
         items = value if isinstance(value, list | tuple) else [value]
-        if not all(isinstance(item, str | int | float) for item in items):
+        if not all(_is_plain(item) for item in items):
             raise TypeError(
-                f"input {name!r} has the value {value!r}; allowed are strings, numbers, "
-                "booleans and lists of them"
+                f"input {name!r} has the value {value!r}; allowed are strings, finite numbers of "
+                "64 bits, booleans and lists of them"
             )
     return dict(inputs)
+
+
+def _is_plain(item: object) -> bool:
+    if isinstance(item, float):
+        return isfinite(item)
+    if isinstance(item, int):
+        return -(2**63) <= item < 2**63
+    return _is_text(item)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def artifact_path(path: str) -> str:

@@ -4,13 +4,17 @@ Follows https://docs.gitlab.com/api/rest/authentication/ and, for job tokens,
 https://docs.gitlab.com/api/jobs/#get-job-tokens-job
 """
 
-from collections.abc import Mapping
+import html
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from typing import Literal
+from urllib.parse import quote, quote_plus
 
+import orjson
 from attrs import evolve, field, frozen
-from attrs.validators import in_
 
 from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.urls import ServerUrl
 
 GITLAB_COM = "https://gitlab.com"
 
@@ -56,9 +60,12 @@ class JobToken:
     """
 
     token: str = field(converter=_token, repr=False)
-    via: Literal["header", "bearer", "query"] = field(
-        default="header", kw_only=True, validator=in_(("header", "bearer", "query"))
-    )
+    via: Literal["header", "bearer", "query"] = field(default="header", kw_only=True)
+
+    @via.validator
+    def _known(self, _: object, via: str) -> None:
+        if via not in {"header", "bearer", "query"}:
+            raise ValueError(f"via {via!r} is unknown; allowed are header, bearer and query")
 
     def sign(self, request: Request) -> Request:
         """*request* with the credential on it, for the wire only."""
@@ -93,24 +100,50 @@ def credentials_from(auth: Credentials | str | None) -> Credentials | None:
     )
 
 
-def redact(said: bytes, credentials: Credentials | None) -> bytes:
-    """What a server or proxy said, without the token it may have echoed."""
-    return said if credentials is None else said.replace(credentials.token.encode(), b"[token]")
+def hiding(credentials: Credentials | None) -> Callable[[str], str]:
+    """What takes the token out of a text that a server or proxy said, however it wrote it."""
+    if credentials is None:
+        return str
+    token = credentials.token
+    written = {
+        token,
+        quote(token, safe=""),
+        quote_plus(token),
+        html.escape(token),
+        orjson.dumps(token).decode()[1:-1],
+        b64encode(token.encode()).decode(),
+    }
+    forms = sorted(written, key=len, reverse=True)
+
+    def hide(said: str) -> str:
+        for form in forms:
+            said = said.replace(form, "[token]")
+        return said
+
+    return hide
 
 
-def from_environment(environ: Mapping[str, str]) -> tuple[str, Credentials | None]:
-    """The server and token that environment variables name.
+def from_environment(
+    environ: Mapping[str, str], url: str | None = None
+) -> tuple[str, Credentials | None]:
+    """The server and token that environment variables name; *url* is a caller's own choice.
 
     The URL is `GITLAB_URL`, else `CI_SERVER_URL`, else https://gitlab.com. The token is
-    `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`; the
-    last only for the server of that job, since it is no other server's business.
+    `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. The
+    first three are for the server of `GITLAB_URL` where that is set, the last for that of
+    `CI_SERVER_URL`: no token is another server's business.
     """
     named, ci = environ.get("GITLAB_URL"), environ.get("CI_SERVER_URL")
-    url = named or ci or GITLAB_COM
-    if token := environ.get("GITLAB_TOKEN") or environ.get("GITLAB_PRIVATE_TOKEN"):
-        return url, PrivateToken(token)
-    if token := environ.get("GITLAB_OAUTH_TOKEN"):
-        return url, BearerToken(token)
-    if (token := environ.get("CI_JOB_TOKEN")) and ci and url.rstrip("/") == ci.rstrip("/"):
-        return url, JobToken(token)
-    return url, None
+    server = url or named or ci or GITLAB_COM
+    if not named or _same_server(server, named):
+        if token := environ.get("GITLAB_TOKEN") or environ.get("GITLAB_PRIVATE_TOKEN"):
+            return server, PrivateToken(token)
+        if token := environ.get("GITLAB_OAUTH_TOKEN"):
+            return server, BearerToken(token)
+    if (token := environ.get("CI_JOB_TOKEN")) and ci and _same_server(server, ci):
+        return server, JobToken(token)
+    return server, None
+
+
+def _same_server(one: str, other: str) -> bool:
+    return ServerUrl.parse(one) == ServerUrl.parse(other)

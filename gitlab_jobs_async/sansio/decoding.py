@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 Hook = Callable[[Any, Any], Any]
 
-_MOST_SHARED = 1024
-"""Values remembered for sharing at most: about a megabyte."""
+_shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
+"""What the answer being decoded has shown so far, for each kind of value it may repeat."""
 
 
 def decode(response: Response, kind: type[T]) -> T:
@@ -49,6 +49,9 @@ def decode(response: Response, kind: type[T]) -> T:
         more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
         said = "; ".join(reasons[:3]) + more
         raise DecodeError(said, response.method, response.url) from error
+    finally:
+        for known in _shared:
+            known.clear()
 
 
 def decode_job_or_bridge(response: Response) -> Job | Bridge:
@@ -99,7 +102,7 @@ def _datetime(given: Any, _: Any) -> datetime:
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
-        raise TypeError(f"{given[:40]!r} where a time was due") from None
+        raise TypeError("a string that is no time where one was due") from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
@@ -122,6 +125,7 @@ def _failure_reason(given: Any, _: Any) -> FailureReason:
 def _sharing(structure: Hook) -> Hook:
     """Structure equal values once; they are known by their id and compared whole."""
     known: dict[Any, tuple[dict[str, Any], Any]] = {}
+    _shared.append(known)
 
     def hook(given: Any, kind: Any) -> Any:
         key = given.get("id") if type(given) is dict else None
@@ -131,8 +135,6 @@ def _sharing(structure: Hook) -> Hook:
         if found is not None and found[0] == given:
             return found[1]
         value = structure(given, kind)
-        if len(known) >= _MOST_SHARED:
-            known.clear()
         known[key] = (given, value)
         return value
 

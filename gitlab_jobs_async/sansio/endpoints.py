@@ -16,6 +16,7 @@ from gitlab_jobs_async.sansio.arguments import (
     job_inputs,
     job_path,
     job_variables,
+    known_status,
     moment,
     not_empty,
     one_of,
@@ -171,7 +172,7 @@ def _pipeline_filter(name: str, value: object) -> str:
         return flag(name, value)
     text = not_empty(name, value)
     if name == "status":
-        return scope_params(text)[0][1]
+        return known_status(name, text)
     return one_of(name, text, _PIPELINE_CHOICES[name]) if name in _PIPELINE_CHOICES else text
 
 
@@ -195,8 +196,9 @@ def list_artifacts(
 ) -> Request:
     """GET …/artifacts/tree: what is in the archive (19.x), the first page."""
     params = [("recursive", flag("recursive", recursive)), _PAGE]
-    if path:
-        params.insert(0, ("path", not_empty("path", path)))
+    if path != "":
+        artifact_path(path)
+        params.insert(0, ("path", path))
     return Request("GET", f"{job_path(project, job_id)}/artifacts/tree", params)
 
 

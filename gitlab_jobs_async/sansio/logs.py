@@ -20,7 +20,12 @@ _STREAMS = {b"O": "stdout", b"E": "stderr"}
 _RUNNER_BUFFER = 8192
 """Bytes after which the runner cuts a line and continues it with a `+` line."""
 
-_SECTION = re.compile(r"section_(start|end):\d+:([a-zA-Z0-9_.-]+)(?:\[[^\]\r\n]*\])?\r\x1b\[0K")
+_SECTION = re.compile(
+    r"section_(start|end):\d{1,20}:([a-zA-Z0-9_.-]{1,255})(?:\[[^\[\]\r\n]{0,1024}\])?\r\x1b\[0K"
+)
+_MOST_OPEN = 64
+"""Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
+
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, erasing
@@ -46,8 +51,9 @@ class LogParser:
 
     _unread: bytearray = field(factory=bytearray)
     _is_timestamped: bool | None = None
-    _open: dict[bytes, _Piece] = field(factory=dict)
-    _sections: list[str] = field(factory=list)
+    _open: dict[bytes, list[_Piece]] = field(factory=dict)
+    _sections: tuple[str, ...] = ()
+    _too_deep: int = 0
     _number: int = 0
 
     def feed(self, data: bytes) -> list[LogLine]:
@@ -66,71 +72,85 @@ class LogParser:
         """The lines that the end of the trace completes."""
         lines = self._take(bytes(self._unread)) if self._unread else []
         self._unread.clear()
-        lines += [self._finish(piece) for piece in self._open.values()]
+        lines += [self._finish(pieces) for pieces in self._open.values()]
         self._open.clear()
         return [line for line in lines if line is not None]
 
     def _take(self, physical: bytes) -> list[LogLine | None]:
-        header = None if self._is_timestamped is False else _HEADER.match(physical)
+        piece, continues = self._read_header(physical)
         if self._is_timestamped is None:
-            self._is_timestamped = header is not None
+            self._is_timestamped = piece is not None
+        if piece is None:
+            return [self._finish([_Piece(physical)])]
+        return self._glue(piece, continues=continues)
+
+    def _read_header(self, physical: bytes) -> tuple[_Piece | None, bool]:
+        header = None if self._is_timestamped is False else _HEADER.match(physical)
         if header is None:
-            return [self._finish(_Piece(physical))]
+            return None, False
+        try:
+            at = datetime.fromisoformat(physical[:_TIMESTAMP_SIZE].decode())
+        except ValueError:
+            return None, False
         stream, kind, flag = header.groups()
-        at = datetime.fromisoformat(physical[:_TIMESTAMP_SIZE].decode())
-        piece = _Piece(physical[_HEADER_SIZE:], at, stream + kind)
-        return self._glue(piece, continues=flag == b"+")
+        return _Piece(physical[_HEADER_SIZE:], at, stream + kind), flag == b"+"
 
     def _glue(self, piece: _Piece, *, continues: bool) -> list[LogLine | None]:
         """Hold back a line that the runner may continue; only a cut or a CR makes it do so."""
-        before = self._open.pop(piece.stream, None)
+        pieces = self._open.pop(piece.stream, [])
         finished: list[LogLine | None] = []
-        can_continue = b"\r" in piece.data or len(piece.data) >= _RUNNER_BUFFER
-        if before is not None and continues:
-            piece = _Piece(before.data + piece.data, before.at, piece.stream)
-        elif before is not None:
-            finished.append(self._finish(before))
-        if can_continue:
-            self._open[piece.stream] = piece
+        if pieces and not continues:
+            finished.append(self._finish(pieces))
+            pieces = []
+        pieces.append(piece)
+        if b"\r" in piece.data or len(piece.data) >= _RUNNER_BUFFER:
+            self._open[piece.stream] = pieces
         else:
-            finished.append(self._finish(piece))
+            finished.append(self._finish(pieces))
         return finished
 
-    def _finish(self, piece: _Piece) -> LogLine | None:
-        text = piece.data.decode(errors="replace")
-        kept, section = self._read_sections(text)
-        if kept != text and not _ESCAPE.sub("", kept):
+    def _finish(self, pieces: list[_Piece]) -> LogLine | None:
+        text = b"".join(piece.data for piece in pieces).decode(errors="replace")
+        parts, section = self._read_sections(text)
+        kept = "".join(parts)
+        if len(parts) > 1 and not _ESCAPE.sub("", kept):
             return None
-        shown = kept.rstrip("\r").rpartition("\r")[2]
-        raw = _ESCAPE.sub(_only_colour, shown)
+        raw = _ESCAPE.sub(_only_colour, kept.rstrip("\r").rpartition("\r")[2])
         self._number += 1
         return LogLine(
             number=self._number,
             text=_COLOUR.sub("", raw),
             raw=raw,
-            at=piece.at,
-            stream=_STREAMS.get(piece.stream[2:]),
+            at=pieces[0].at,
+            stream=_STREAMS.get(pieces[0].stream[2:]),
             section=section,
         )
 
-    def _read_sections(self, text: str) -> tuple[str, tuple[str, ...]]:
-        """*text* without its section markers, and the sections open where it first says a thing."""
-        kept, path, end = "", None, 0
+    def _read_sections(self, text: str) -> tuple[list[str], tuple[str, ...]]:
+        """What stands between the markers, and the sections open where it first says a thing."""
+        parts: list[str] = []
+        path: tuple[str, ...] | None = None
+        end = 0
         for marker in _SECTION.finditer(text):
-            kept += text[end : marker.start()]
-            if path is None and _ESCAPE.sub("", kept).strip():
-                path = tuple(self._sections)
+            parts.append(text[end : marker.start()])
+            if path is None and _ESCAPE.sub("", parts[-1]).strip():
+                path = self._sections
             self._mark(marker[1], marker[2])
             end = marker.end()
-        kept += text[end:]
-        return kept, tuple(self._sections) if path is None else path
+        parts.append(text[end:])
+        return parts, self._sections if path is None else path
 
     def _mark(self, which: str, name: str) -> None:
         if which == "start":
-            self._sections.append(name)
+            if len(self._sections) < _MOST_OPEN:
+                self._sections = (*self._sections, name)
+            else:
+                self._too_deep += 1
+        elif self._too_deep:
+            self._too_deep -= 1
         elif name in self._sections:
             last = len(self._sections) - 1 - self._sections[::-1].index(name)
-            del self._sections[last:]
+            self._sections = self._sections[:last]
 
 
 def _only_colour(escape: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ Follows https://docs.gitlab.com/api/rest/#pagination: `Link` with rel="next" for
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from attrs import evolve
@@ -15,8 +16,9 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:\"[^\"]*\"|[^\s;,]+))*)")
-_REL_NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next\b)")
+_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]*)"
+_LINK = re.compile(rf"<([^>]*)>((?:\s*;\s*(?:[\w*-]+(?:\s*=\s*{_VALUE})?)?)*)")
+_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s;,\"']+))", re.IGNORECASE)
 _KEYSET = frozenset({"pagination", "order_by", "sort"})
 
 
@@ -37,10 +39,13 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
     Raises:
         DecodeError: the answer names a next page that cannot be one.
     """
-    link = next_link(response.headers.get("link", ""))
+    header = response.headers.get("link", "")
+    link = next_link(header)
     following: Request | None
     if link is not None:
-        following = server.request_at(link)
+        following = server.request_at(link, request)
+    elif header and not _LINK.search(header):
+        raise DecodeError("the Link header cannot be read", request.method, response.url)
     elif number := response.headers.get("x-next-page", ""):
         params = [pair for pair in request.params if pair[0] != "page"]
         following = evolve(request, params=[*params, ("page", number)])
@@ -55,14 +60,22 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
 def next_link(header: str) -> str | None:
     """The URL that a `Link` header calls next."""
     for url, attributes in _LINK.findall(header):
-        if _REL_NEXT.search(attributes):
-            return str(url)
+        for rels in _REL.findall(attributes):
+            if "next" in "".join(rels).lower().split():
+                return str(url)
     return None
 
 
-def by_offset(request: Request) -> Request:
-    """The same listing for a server that refuses keyset pagination (before 15.9)."""
+def by_offset(request: Request) -> Request | None:
+    """The same listing for a server that refuses keyset pagination; `None` if it was no such."""
+    if ("pagination", "keyset") not in request.params:
+        return None
     return evolve(request, params=[pair for pair in request.params if pair[0] not in _KEYSET])
+
+
+def is_newest_first(rows: Sequence[Row]) -> bool:
+    """Whether the ids of a page fall from row to row, as GitLab promises of jobs."""
+    return all(before.id > after.id for before, after in pairwise(rows))
 
 
 def rows_below(rows: Sequence[R], last_id: int | None) -> Sequence[R]:

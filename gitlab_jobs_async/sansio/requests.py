@@ -17,11 +17,18 @@ def _pairs(given: Mapping[str, str] | Iterable[tuple[str, str]]) -> Pairs:
 
 
 def _method(method: str) -> str:
+    if not method.isascii() or not method.isalpha():
+        raise ValueError(f"{method!r} is no HTTP method; allowed are words such as 'GET'")
     return method.upper()
 
 
 def _path(path: str) -> str:
-    if not path.startswith("/") or not path.isascii() or set(path) & set("?# \t\r\n"):
+    if (
+        not path.startswith("/")
+        or not path.isascii()
+        or not path.isprintable()
+        or set(path) & set("?# ")
+    ):
         raise ValueError(
             f"{path!r} is no path below /api/v4: it begins with '/', is percent-encoded "
             "and has no query, such as '/projects/group%2Fapp/jobs'"

@@ -7,7 +7,7 @@ plain text or HTML from what stands before it.
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -38,6 +38,10 @@ _ERRORS: dict[int, type[ResponseError]] = {
     429: RateLimitedError,
 }
 _LONGEST_MESSAGE = 500
+_DEEPEST_MESSAGE = 5
+_LONGEST_HEAD = 4096
+_LONGEST_WAIT = 1e9
+_SECONDS = re.compile(r"\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*", re.ASCII)
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HTML = re.compile(rb"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
 
@@ -61,24 +65,52 @@ class Response:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            if _HTML.match(self.body):
-                reason = f"an HTML page{_title(self.body)} where JSON was due @ $"
-            else:
-                reason = f"no JSON, {error} @ $"
-            raise DecodeError(reason, self.method, self.url) from error
+            what = (
+                "an HTML page where JSON was due" if _HTML.match(self.body) else f"no JSON, {error}"
+            )
+        # Neither the page's words nor orjson's error, which holds them: they may echo a token.
+        raise DecodeError(f"{what} @ $", self.method, self.url)
 
 
-def error_of(response: Response, now: float) -> ResponseError:
-    """The error that an answer other than 2xx stands for; *now* is in unix seconds."""
+def check_archive(answer: Response) -> Response:
+    """*answer* if it can be an archive.
+
+    Raises:
+        DecodeError: it is a web page, as sign-in pages send with status 200, or a part.
+    """
+    if answer.headers.get("content-type", "").lower().startswith("text/html"):
+        raise DecodeError("an HTML page where an archive was due", answer.method, answer.url)
+    if answer.status != 200:
+        said = f"HTTP {answer.status} where an archive was due"
+        raise DecodeError(said, answer.method, answer.url)
+    return answer
+
+
+def check_deletion(answer: Response) -> None:
+    """Return if *answer* says that something was, or will be, deleted.
+
+    Raises:
+        DecodeError: it says something else, as a web page with status 200 does.
+    """
+    if answer.status not in {202, 204}:
+        said = f"HTTP {answer.status} where a deletion should be confirmed with 204"
+        raise DecodeError(said, answer.method, answer.url)
+
+
+def error_of(response: Response, now: float, hide: Callable[[str], str] = str) -> ResponseError:
+    """The error that an answer other than 2xx stands for; *now* is in unix seconds.
+
+    *hide* takes secrets out of the server's words.
+    """
     status = response.status
     kind = _ERRORS.get(status, ServerError if status >= 500 else ResponseError)
     return kind(
         status,
-        _message(response),
+        hide(_message(response)),
         response.method,
         response.url,
         retry_after(response.headers, now),
-        response.headers.get("x-request-id"),
+        _request_id(response, hide),
     )
 
 
@@ -88,13 +120,18 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     An HTTP date counts from the answer's own `Date`, so that a wrong clock here does no harm.
     """
     given = headers.get("retry-after", "").strip()
-    if given.isascii() and given.isdigit():
-        return float(given)
+    if _SECONDS.fullmatch(given):
+        return max(min(float(part), _LONGEST_WAIT) for part in given.split(","))
     at = _http_date(given)
     if at is None:
         return None
     answered = _http_date(headers.get("date", ""))
     return max(0.0, at - (now if answered is None else answered))
+
+
+def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
+    given = response.headers.get("x-request-id")
+    return None if given is None else hide(_printable(given))
 
 
 def _http_date(text: str) -> float | None:
@@ -114,24 +151,32 @@ def _message(response: Response) -> str:
     return _printable(_words(said)) or "(no message)"
 
 
-def _words(said: object) -> str:
-    match said:
-        case {"message": message}:
-            return _words(message)
-        case {"error": error, "error_description": description}:
-            return f"{error}: {description}"
-        case {"error": error}:
-            return _words(error)
-        case dict():
-            return "; ".join(f"{field} {_words(problem)}" for field, problem in said.items())
-        case list():
-            return ", ".join(_words(problem) for problem in said)
+def _words(said: object, depth: int = _DEEPEST_MESSAGE) -> str:
+    if depth == 0:
+        return "…"
+    if isinstance(said, dict):
+        return _words_of(said, depth - 1)
+    if isinstance(said, list):
+        return ", ".join(_words(what, depth - 1) for what in said)
+    return "" if said is None else str(said)
+
+
+def _words_of(envelope: dict[str, object], depth: int) -> str:
+    match envelope:
+        case {"error": str() as error, "error_description": str() as description}:
+            scope = envelope.get("scope")
+            return f"{error}: {description}" + (f" (scope: {scope})" if scope else "")
+        case {"message": message} if message:
+            return _words(message, depth)
+        case {"error": error} if error:
+            return _words(error, depth)
         case _:
-            return str(said)
+            told = (f"{field} {_words(what, depth)}" for field, what in envelope.items() if what)
+            return "; ".join(told)
 
 
 def _title(page: bytes) -> str:
-    found = _TITLE.search(page)
+    found = _TITLE.search(page[:_LONGEST_HEAD])
     if found is None:
         return ""
     return f" titled {_printable(html.unescape(found[1].decode(errors='replace')))!r}"

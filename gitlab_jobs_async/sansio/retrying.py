@@ -5,7 +5,7 @@ out already, so it is sent again only where it surely was not.
 """
 
 from attrs import field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, instance_of, not_
 
 from gitlab_jobs_async.errors import (
     ConflictError,
@@ -28,7 +28,7 @@ class RetryPolicy:
     *longest_retry_after* seconds is the caller's decision: the error is raised at once.
     """
 
-    attempts: int = field(default=5, validator=ge(1))
+    attempts: int = field(default=5, validator=[instance_of(int), not_(instance_of(bool)), ge(1)])
     base: float = field(default=0.5, validator=ge(0))
     cap: float = field(default=30.0, validator=gt(0))
     longest_retry_after: float = field(default=120.0, validator=ge(0))

@@ -1,9 +1,9 @@
 """How much of one trace we have, what to ask next, and what an answer adds.
 
 A server of 19.x honours `byte_offset` and `byte_limit` with a plain 200, an older one ignores them
-and sends the whole trace. While it is unknown which one this is, the limit asked for is below what
-is known to be there, so that only the older one exceeds it. Each range overlaps the bytes before
-it, which proves that the trace is still the same one.
+and sends the whole trace. Which one this is, is found out by asking for the one byte before the
+next: only the older one sends more. Each range overlaps the bytes before it, which proves that the
+trace is still the same one.
 """
 
 from attrs import define, field, frozen
@@ -45,13 +45,12 @@ class TraceCursor:
         """What to ask next."""
         if self.honours_ranges is False:
             self._asked = TraceRange(etag=self._etag)
-        elif self.honours_ranges is None and self.offset < 2:
+        elif self.offset == 0:
             self._asked = TraceRange(0, LONGEST_RANGE)
+        elif self.honours_ranges is None or not self._overlap:
+            self._asked = TraceRange(self.offset - 1, 1)
         else:
-            limit = LONGEST_RANGE
-            if self.honours_ranges is None:
-                limit = min(limit, self.offset - 1)
-            self._asked = TraceRange(self.offset - min(len(self._overlap), limit), limit)
+            self._asked = TraceRange(self.offset - len(self._overlap), LONGEST_RANGE)
         return self._asked
 
     def take(self, answer: Response) -> TraceChunk | None:
@@ -60,23 +59,21 @@ class TraceCursor:
         if answer.status == 304:
             return None
         asked, body = self._asked, answer.body
-        if asked.limit is not None:
-            self._learn_kind(asked.limit, len(body))
-            self.has_more = self.honours_ranges is not False and len(body) == asked.limit
-        start = 0 if self.honours_ranges is False else asked.offset
+        is_whole = asked.limit is None or len(body) > asked.limit
+        if is_whole:
+            self.honours_ranges = False
+        start = 0 if is_whole else asked.offset
         told = self.offset - start
         overlap = self._overlap[-told:] if told else b""
         if len(body) < told or not body.endswith(overlap, 0, told):
             self._begin_anew()
             return None
+        if not is_whole and self.offset:
+            self.honours_ranges = True
+            self._overlap = self._overlap or body[:told]
+        self.has_more = len(body) == asked.limit
         self._etag = answer.headers.get("etag")
         return self._add(body[told:])
-
-    def _learn_kind(self, limit: int, length: int) -> None:
-        if length > limit:
-            self.honours_ranges = False
-        elif limit < self.offset:
-            self.honours_ranges = True
 
     def _begin_anew(self) -> None:
         self.has_more = self.offset > 0
@@ -92,12 +89,15 @@ class TraceCursor:
         return chunk
 
 
-def check_trace(answer: Response) -> Response:
-    """*answer* if it is a trace.
+def check_trace(answer: Response, *, conditional: bool = False) -> Response:
+    """*answer* if it is a whole trace or the range asked for; a 304 only if it was *conditional*.
 
     Raises:
-        DecodeError: it is a web page, as proxies and sign-in pages send with status 200.
+        DecodeError: it is a web page, as sign-in pages send with status 200, or a part.
     """
     if answer.headers.get("content-type", "").lower().startswith("text/html"):
         raise DecodeError("an HTML page where a trace was due", answer.method, answer.url)
+    if answer.status != 200 and not (conditional and answer.status == 304):
+        said = f"HTTP {answer.status} where a trace was due"
+        raise DecodeError(said, answer.method, answer.url)
     return answer

@@ -1,5 +1,8 @@
 """All pages of a listing, with every kind of server; a page that cannot be read is no end."""
 
+import json
+from itertools import count
+
 import pytest
 
 from gitlab_jobs_async import (
@@ -116,6 +119,56 @@ async def test_a_job_token_in_the_query_is_on_every_page_once(simulator):
         assert [value for name, value in request.query if name == "job_token"] == [token.token]
 
 
+LOST = [
+    ("[]", lambda n: f"cursor=fresh{n}"),
+    ('[{"id": 1, "status": "success", "stage": "a", "name": "b"}]', lambda n: f"cursor={n % 2}"),
+]
+
+
+@pytest.mark.parametrize(("body", "query"), LOST)
+@pytest.mark.parametrize("name", ["list_jobs", "list_pipelines"])
+async def test_pages_that_lead_nowhere_are_an_error_and_no_endless_walk(
+    gitlab, simulator, body, query, name
+):
+    headers, numbers = {}, count()
+
+    def turn():
+        url = f"http://x/api/v4/projects/1/jobs?{query(next(numbers))}"
+        headers["Link"] = f'<{url}>; rel="next"'
+
+    fault = Fault(
+        status=200, body=body, content_type="application/json", headers=headers, times=None,
+        effect=turn,
+    )  # fmt: skip
+    simulator.faults.add(fault)
+    with pytest.raises(DecodeError, match="pages that lead nowhere"):
+        await getattr(gitlab.project(1), name)()
+    assert len(simulator.requests) < 30
+
+
+async def test_jobs_in_another_order_are_an_error_and_no_short_answer(gitlab, simulator):
+    rows = [{"id": n, "status": "success", "stage": "a", "name": "b"} for n in (1, 2)]
+    fault = Fault(status=200, body=json.dumps(rows), content_type="application/json")
+    simulator.faults.add(fault)
+    with pytest.raises(DecodeError, match="not newest first"):
+        await gitlab.project(1).list_jobs()
+
+
+async def test_a_ref_is_chosen_here_where_the_server_knows_no_such_filter(clock):
+    settings = SimulatorSettings(job_ref_filter=False)
+    async with Simulator(settings=settings, clock=clock.stepped) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token) as gitlab:
+            assert len(await gitlab.project(1).list_jobs(ref="main")) == 4
+            assert await gitlab.project(1).list_jobs(ref="other") == []
+
+
+async def test_a_refused_sorting_is_not_dropped(gitlab, simulator):
+    simulator.faults.add(Fault(status=405, times=None))
+    with pytest.raises(MethodNotAllowedError):
+        await gitlab.project(1).list_pipelines(sort="asc")
+    assert len(simulator.requests) == 1
+
+
 async def test_a_listing_keeps_one_page_and_asks_for_the_next_when_it_is_due(clock):
     async with await simulated(clock, 350) as simulator:
         async with GitLab(simulator.url, auth=simulator.token) as gitlab:
@@ -134,14 +187,14 @@ async def test_1500_pages_are_no_problem(gitlab, simulator):
     fault = Fault(
         path="*/bridges",
         status=200,
-        body="[]",
+        body='[{"id": 1, "status": "success", "stage": "test", "name": "same"}]',
         content_type="application/json",
         headers=headers,
         times=None,
         effect=lambda: headers.update({"X-Next-Page": str(next(pages, ""))}),
     )
     simulator.faults.add(fault)
-    assert await gitlab.project(1).list_bridges(1) == []
+    assert len(await gitlab.project(1).list_bridges(1)) == 1
     assert len(simulator.requests) == 1500
 
 

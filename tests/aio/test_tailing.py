@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from gitlab_jobs_async import AuthenticationError, GitLab, JobToken, NotFoundError, ServerError
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, open_connections, others
+from tests.conftest import JumpClock, open_connections, others, serving
 
 KINDS = [{}, {"byte_ranges": False}, {"byte_ranges": False, "etags": False}, {"gzip": True}]
 
@@ -61,8 +62,9 @@ async def test_a_job_that_waits_is_waited_for(clock, simulator, gitlab):
     assert sum(clock.slept) > 7000
 
 
-async def test_a_trace_is_followed_from_an_offset(simulator, gitlab):
+async def test_a_trace_is_followed_from_an_offset(clock, simulator, gitlab):
     job = add_job(simulator, log_of(500), duration=60.0)
+    clock.stepped.advance(30)
     chunks = [chunk async for chunk in gitlab.project(1).follow_trace(job.id, offset=100)]
     assert b"".join(chunk.data for chunk in chunks) == log_of(500)[100:]
     assert chunks[0].offset == 100
@@ -107,6 +109,34 @@ async def test_a_replaced_trace_begins_anew(clock, settings):
                     simulator.world.replace_log(job, b"another log\n")
         again = [chunk.offset for chunk in chunks].index(0, 1)
     assert b"".join(chunk.data for chunk in chunks[again:]) == b"another log\n"
+
+
+async def test_a_server_that_gives_less_than_asked_is_read_to_the_end():
+    log = log_of(20_000)
+
+    async def stingy(request):
+        if not request.path.endswith("/trace"):
+            job = {"id": 1, "status": "success", "stage": "a", "name": "b"}
+            return web.json_response(job)
+        offset, limit = int(request.query["byte_offset"]), int(request.query["byte_limit"])
+        return web.Response(text=log[offset : offset + min(limit, 10_000)].decode())
+
+    async with serving(stingy) as server, GitLab(server.url) as gitlab:
+        chunks = [chunk.data async for chunk in gitlab.project(1).follow_trace(1)]
+    assert b"".join(chunks) == log
+
+
+async def test_a_server_that_ignores_the_offset_alone_does_not_keep_us_busy(clock):
+    async def odd(request):
+        if not request.path.endswith("/trace"):
+            job = {"id": 1, "status": "success", "stage": "a", "name": "b"}
+            return web.json_response(job)
+        return web.Response(text=log_of(60_000).decode()[: int(request.query["byte_limit"])])
+
+    async with serving(odd) as server, GitLab(server.url, clock=clock) as gitlab:
+        async for _ in gitlab.project(1).follow_trace(1):
+            pass
+    assert len(server.requests) < 20
 
 
 async def test_a_lost_connection_is_ridden_out(simulator, gitlab):

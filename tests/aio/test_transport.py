@@ -1,12 +1,15 @@
 """Sessions, credentials, retries, redirects and timeouts, over real connections."""
 
 import asyncio
+import gzip
 import logging
+import random
 import traceback
 
 import aiohttp
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 from gitlab_jobs_async import (
     BearerToken,
@@ -26,6 +29,7 @@ from gitlab_jobs_async import (
     ServerError,
     TimedOutError,
 )
+from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
 from tests.conftest import JumpClock, open_connections, others, serving, serving_bytes, until
 
@@ -70,8 +74,21 @@ async def test_a_client_is_opened_once_and_may_be_opened_again_after(simulator):
             assert (await client.send(VERSION)).status == 200
             with pytest.raises(RuntimeError, match="open already"):
                 await client.__aenter__()
-    with pytest.raises(RuntimeError, match="not open"):
+    with pytest.raises(RuntimeError, match="was closed meanwhile"):
         await client.send(VERSION)
+
+
+def test_a_client_may_be_used_in_one_loop_after_another():
+    async def crowd():
+        async with serving(ok) as server:
+            transport.settings = evolve(transport.settings, server=ServerUrl.parse(server.url))
+            async with client:
+                await asyncio.gather(*(client.send(VERSION) for _ in range(9)))
+
+    client = GitLab("http://127.0.0.1", concurrency=2)
+    transport = client._transport
+    for _ in range(2):
+        asyncio.run(crowd())
 
 
 async def test_a_session_of_the_callers_is_used_as_it_is(simulator):
@@ -237,7 +254,7 @@ async def test_another_conflict_is_not_sent_again(gitlab, simulator):
 
 async def test_a_post_is_sent_again_when_no_connection_was_made(unused_tcp_port, clock):
     async with GitLab(f"http://127.0.0.1:{unused_tcp_port}", clock=clock) as gitlab:
-        with pytest.raises(ConnectionFailedError, match="Cannot connect to host") as failed:
+        with pytest.raises(ConnectionFailedError, match="no connection to 127") as failed:
             await gitlab.send(ERASE)
     assert not failed.value.was_sent
     assert len(clock.slept) == RetryPolicy().attempts - 1
@@ -273,7 +290,7 @@ async def test_a_server_that_says_nothing_times_out(stream):
 
 async def test_a_web_page_where_json_was_due_is_told_as_such(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page())
-    with pytest.raises(DecodeError, match="an HTML page titled 'Sign in") as refused:
+    with pytest.raises(DecodeError, match="an HTML page where JSON was due") as refused:
         await gitlab.project(1).get_job(1)
     assert refused.value.url.endswith("/api/v4/projects/1/jobs/1")
 
@@ -289,6 +306,107 @@ async def test_an_answer_that_is_no_http_is_a_failed_connection():
         async with GitLab(url, auth=SECRET, retry=ONCE) as gitlab:
             with pytest.raises(ConnectionFailedError, match="the answer is no HTTP"):
                 await gitlab.send(VERSION)
+
+
+def answering(status, body=b"", **headers):
+    async def handler(_request):
+        return web.Response(status=status, body=body, headers=headers)
+
+    return handler
+
+
+@pytest.mark.parametrize("cut", [1, 20, 300])
+async def test_a_compressed_body_cut_short_is_an_error_and_no_end(cut):
+    body = gzip.compress(random.Random(1).randbytes(5000))[:-cut]
+    handler = answering(200, body, **{"Content-Encoding": "gzip"})
+    async with serving(handler) as server:
+        async with GitLab(server.url, retry=ONCE) as gitlab:
+            with pytest.raises(ConnectionFailedError, match="cut short"):
+                await gitlab.project(1).get_trace(1)
+            with pytest.raises(ConnectionFailedError, match="cut short"):
+                await read_trace(gitlab.project(1))
+            assert open_connections(gitlab) == 0
+
+
+async def test_a_body_in_an_encoding_not_asked_for_is_an_error():
+    handler = answering(200, b"x", **{"Content-Encoding": "br"})
+    async with serving(handler) as server, GitLab(server.url, concurrency=1) as gitlab:
+        with pytest.raises(DecodeError, match="a body encoded as 'br', not asked for"):
+            await gitlab.project(1).get_trace(1)
+        for _ in range(2):
+            with pytest.raises(DecodeError, match="a body encoded as 'br', not asked for"):
+                await read_trace(gitlab.project(1))
+        assert open_connections(gitlab) == 0
+
+
+async def test_a_callers_session_reads_compressed_bodies_too(clock):
+    settings = SimulatorSettings(gzip=True)
+    async with Simulator(settings=settings, clock=clock.stepped) as simulator:
+        async with aiohttp.ClientSession() as session:
+            async with GitLab(simulator.url, auth=simulator.token, session=session) as gitlab:
+                assert b"gitlab-runner" in await gitlab.project(1).get_trace(1)
+                assert len(await gitlab.project(1).list_jobs()) == 4
+
+
+@pytest.mark.parametrize("status", [202, 206, 304])
+async def test_a_part_or_nothing_is_no_trace(status):
+    async with serving(answering(status, b"x" if status != 304 else b"")) as server:
+        async with GitLab(server.url) as gitlab:
+            with pytest.raises(GitLabError):
+                await gitlab.project(1).get_trace(1)
+            with pytest.raises(GitLabError):
+                await read_trace(gitlab.project(1))
+
+
+async def test_a_web_page_is_neither_an_archive_nor_a_deletion(gitlab, simulator):
+    simulator.faults.add(Fault.sign_in_page(times=2))
+    with pytest.raises(DecodeError, match="an HTML page where an archive was due"):
+        async with gitlab.project(1).stream_artifacts(1):
+            pass
+    with pytest.raises(DecodeError, match="HTTP 200 where a deletion"):
+        await gitlab.project(1).delete_artifacts(1)
+
+
+async def test_the_sign_in_page_is_no_answer():
+    handler = answering(302, Location="/users/sign_in")
+    async with serving(handler) as server, GitLab(server.url) as gitlab:
+        with pytest.raises(ResponseError, match="redirected to the sign-in page"):
+            await gitlab.project(1).get_artifact_file(1, "report.html")
+
+
+async def test_a_redirect_keeps_method_and_headers(gitlab, simulator):
+    simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
+    headers = {"If-None-Match": "never"}
+    request = Request("GET", "/projects/group%2Fapp/jobs/1", headers=headers)
+    await gitlab.send(request)
+    assert [r.headers.get("if-none-match") for r in simulator.requests] == ["never", "never"]
+
+
+@pytest.mark.parametrize("location", ["http://a..b/x", "http://[::1/x", "/api/v4/é x", "\\\\x"])
+async def test_an_odd_redirect_ends_in_an_error_of_ours(location):
+    async def redirect(_request):
+        return web.Response(status=302, headers={"Location": location})
+
+    async with serving(redirect) as server, GitLab(server.url, retry=ONCE) as gitlab:
+        with pytest.raises(GitLabError):
+            await gitlab.send(VERSION)
+
+
+async def test_an_open_stream_may_last_but_its_head_may_not():
+    async def dripping(request):
+        response = web.StreamResponse(status=500)
+        await response.prepare(request)
+        for _ in range(50):
+            await response.write(b"x")
+            await asyncio.sleep(0.02)
+        return response
+
+    async with serving(dripping) as server:
+        async with GitLab(server.url, timeout=0.1, retry=ONCE) as gitlab:
+            with pytest.raises(TimedOutError):
+                await read_trace(gitlab.project(1))
+            assert gitlab._transport._stream_places._value == 16
+            assert open_connections(gitlab) == 0
 
 
 # Streams
@@ -379,7 +497,7 @@ async def test_a_moved_project_behind_a_port_forward_is_asked_for_here(clock):
     [
         (VERSION, "https://127.0.0.1/api/v4/version", "from http to https on the same host"),
         (VERSION, "/api/v4/version", "redirected to itself"),
-        (VERSION, "file:///etc/passwd", "not http"),
+        (VERSION, "file:///etc/passwd", "no plain http"),
         (ERASE, "/api/v4/projects/2/jobs/1/erase", "only a GET is redirected"),
     ],
 )
@@ -443,32 +561,94 @@ async def redirect_with_all(request):
 
 
 @pytest.mark.parametrize("auth", CREDENTIALS, ids=lambda c: f"{c}")
-@pytest.mark.parametrize("trouble", ["echo", "redirect", "garbage", "cut", "refused", "silence"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "echo",
+        "redirect",
+        "garbage",
+        "cut",
+        "refused",
+        "silence",
+        "title",
+        "id",
+        "heads",
+        "time",
+        "tls",
+    ],
+)
 async def test_no_error_and_no_log_shows_a_token(auth, trouble, caplog, unused_tcp_port):
     caplog.set_level(logging.DEBUG)
     handlers = {"echo": echo, "redirect": redirect_with_all, "silence": hold}
     raw = {
+        "title": b"HTTP/1.1 200 OK\r\n\r\n<!DOCTYPE html><title>" + SECRET.encode(),
+        "id": b"HTTP/1.1 404 Not\r\nX-Request-Id: " + SECRET.encode() + b"\r\n\r\n",
+        "heads": b"HTTP/1.1 200 OK\r\nSet-Cookie: " + SECRET.encode() + b"\r\n",
+        "time": b'HTTP/1.1 200 OK\r\n\r\n{"created_at": "%b"}' % SECRET.encode(),
         "garbage": b"HTTP/1.1 abc " + SECRET.encode() + b"\r\n\r\n",
         "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[",
     }
 
+    async def ask(gitlab, name):
+        if name == "stream":
+            async with gitlab._transport.stream(Request("GET", "/job", {"page": "1"})):
+                pass
+        await gitlab.get_token_job()
+
     async def provoke(url):
-        async with GitLab(url, auth=auth, retry=ONCE, timeout=0.2) as gitlab:
-            with pytest.raises(GitLabError) as failed:
-                await gitlab.send(Request("GET", "/job", {"page": "1"}))
-        return failed.value
+        seen = ""
+        for name in ("stream", "send"):
+            async with GitLab(url, auth=auth, retry=ONCE, timeout=0.2) as gitlab:
+                with pytest.raises(GitLabError) as failed:
+                    await ask(gitlab, name)
+            seen += all_that_a_person_may_see(failed.value)
+            assert "/api/v4/job" in str(failed.value)
+        return seen
 
     if trouble in handlers:
         async with serving(handlers[trouble]) as server:
-            error = await provoke(server.url)
+            seen = await provoke(server.url)
     elif trouble in raw:
         async with serving_bytes(raw[trouble]) as url:
-            error = await provoke(url)
+            seen = await provoke(url)
+    elif trouble == "tls":
+        async with serving(hold) as server:
+            seen = await provoke(server.url.replace("http", "https"))
     else:
-        error = await provoke(f"http://127.0.0.1:{unused_tcp_port}")
-    assert SECRET not in all_that_a_person_may_see(error)
+        seen = await provoke(f"http://127.0.0.1:{unused_tcp_port}")
+    assert SECRET not in seen
     assert SECRET not in caplog.text
-    assert "/api/v4/job" in str(error)
+
+
+async def test_a_token_in_the_query_goes_to_no_other_host_and_stays_in_no_answer():
+    async def elsewhere(_request):
+        return web.json_response([])
+
+    async def handler(request):
+        if request.path.endswith("/jobs"):
+            link = f'<http://other{request.path_qs}&page=2>; rel="next"'
+            return web.json_response([], headers={"Link": link})
+        raise web.HTTPFound(f"{other.url}{request.path_qs}")
+
+    async with serving(elsewhere) as other, serving(handler) as server:
+        async with GitLab(server.url, auth=JobToken(SECRET, via="query")) as gitlab:
+            with pytest.raises(ResponseError, match="with the token in its URL"):
+                await gitlab.send(Request("GET", "/job"))
+            answer = await gitlab.send(Request("GET", "/projects/1/jobs"))
+    assert other.requests == []
+    assert SECRET not in f"{answer.headers}"
+
+
+async def test_a_proxys_password_is_in_no_error(monkeypatch):
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://user:hunter2@127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for url in ("http://gitlab.invalid", "https://gitlab.invalid"):
+        async with GitLab(url, retry=ONCE) as gitlab:
+            with pytest.raises(ConnectionFailedError) as failed:
+                await gitlab.send(VERSION)
+        assert "hunter2" not in all_that_a_person_may_see(failed.value)
 
 
 async def test_a_client_prints_its_server_and_nothing_else():

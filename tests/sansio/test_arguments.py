@@ -20,7 +20,13 @@ def test_an_id_is_a_whole_number_above_0(value):
     assert str(refused.value).endswith(repr(value))
 
 
-@pytest.mark.parametrize("value", ["", " ", "/", "a\nb", " a", True, 0, -3, 1.5, None])
+NO_PROJECTS = [
+    "", " ", "/", "a\nb", " a", "..", "a/../b", "a//b", "a%2Fb", "https://gitlab.com/a",
+    True, 0, -3, 1.5, None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_PROJECTS)
 def test_a_project_is_an_id_or_a_path(value):
     with pytest.raises((TypeError, ValueError), match="project") as refused:
         arguments.project_path(value)
@@ -36,14 +42,17 @@ def test_a_project_is_an_id_or_a_path(value):
         ("/group/app/", "/projects/group%2Fapp"),
         ("a/b/c.d-e_f", "/projects/a%2Fb%2Fc.d-e_f"),
         ("grüße/app", "/projects/gr%C3%BC%C3%9Fe%2Fapp"),
-        ("100%/a?b#c", "/projects/100%25%2Fa%3Fb%23c"),
+        ("a?b/c#d", "/projects/a%3Fb%2Fc%23d"),
     ],
 )
 def test_a_project_path_is_quoted_once(project, path):
     assert arguments.project_path(project) == path
 
 
-@given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/"), min_size=1))
+LETTERS = st.characters(exclude_categories=["C", "Z"], exclude_characters="/.\\%")
+
+
+@given(st.text(LETTERS, min_size=1))
 def test_no_project_path_escapes_its_segment(name):
     path = arguments.project_path(name)
     assert path.count("/") == 2
@@ -76,9 +85,12 @@ def test_a_mistyped_scope_is_refused_with_all_that_is_known(scope):
     assert repr(scope if isinstance(scope, str) else scope[-1]) in str(refused.value)
 
 
-def test_a_scope_of_another_type_is_refused():
-    with pytest.raises(TypeError, match="scope holds 7"):
-        arguments.scope_params([7])
+@pytest.mark.parametrize(
+    ("scope", "said"), [([7], "scope holds 7"), (None, "scope is None"), (5, "scope is 5")]
+)
+def test_a_scope_of_another_type_is_refused(scope, said):
+    with pytest.raises(TypeError, match=said):
+        arguments.scope_params(scope)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +106,20 @@ def test_a_refused_variable_is_named():
         arguments.job_variables({"OK": "1", "COUNT": 3})
 
 
-@pytest.mark.parametrize("inputs", [{"k": None}, {"k": {"a": 1}}, {"k": [None]}, {1: 2}, ["k"]])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"k": None},
+        {"k": {"a": 1}},
+        {"k": [None]},
+        {1: 2},
+        ["k"],
+        {"k": float("nan")},
+        {"k": float("inf")},
+        {"k": 10**30},
+        {"k": "\ud800"},
+    ],
+)
 def test_an_input_is_a_plain_value(inputs):
     with pytest.raises(TypeError, match="input"):
         arguments.job_inputs(inputs)

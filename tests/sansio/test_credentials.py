@@ -7,7 +7,7 @@ import pytest
 from attrs import asdict
 
 from gitlab_jobs_async import BearerToken, JobToken, PrivateToken, Request
-from gitlab_jobs_async.sansio.credentials import credentials_from, from_environment, redact
+from gitlab_jobs_async.sansio.credentials import credentials_from, from_environment, hiding
 
 SECRET = "glpat-s3cret"
 JOB = Request("GET", "/job", [("x", "1")])
@@ -40,7 +40,13 @@ def test_each_kind_signs_in_its_own_place(credentials, headers, params):
 def test_nothing_that_prints_shows_a_token(credentials):
     shown = f"{credentials!r} {credentials} {credentials.sign(JOB)!r}"
     assert SECRET not in shown
-    assert redact(f"bad {SECRET}!".encode(), credentials) == b"bad [token]!"
+    assert hiding(credentials)(f"bad {SECRET}!") == "bad [token]!"
+    assert hiding(None)("said") == "said"
+
+
+@pytest.mark.parametrize("written", ["a/b+c=", "a%2Fb%2Bc%3D", "YS9iK2M9"])
+def test_a_token_is_hidden_however_it_is_written(written):
+    assert hiding(PrivateToken("a/b+c="))(f"<{written}>") == "<[token]>"
 
 
 def test_a_string_is_a_private_token_and_none_is_nobody():
@@ -92,9 +98,26 @@ CI = {"CI_SERVER_URL": "https://gitlab.example.com", "CI_JOB_TOKEN": "job"}
          ("https://gitlab.example.com/", JobToken("job"))),
         ({**CI, "GITLAB_URL": "https://other"}, ("https://other", None)),
         ({"CI_JOB_TOKEN": "job"}, ("https://gitlab.com", None)),
+        ({**CI, "GITLAB_URL": "https://GITLAB.example.com/api/v4"},
+         ("https://GITLAB.example.com/api/v4", JobToken("job"))),
         ({"GITLAB_URL": "", "GITLAB_TOKEN": "", **CI},
          ("https://gitlab.example.com", JobToken("job"))),
     ],
 )  # fmt: skip
 def test_the_environment_names_server_and_token(environ, found):
     assert from_environment(environ) == found
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        ({"GITLAB_TOKEN": "t"}, PrivateToken("t")),
+        ({"GITLAB_TOKEN": "t", "GITLAB_URL": "https://mine/"}, PrivateToken("t")),
+        ({"GITLAB_TOKEN": "t", "GITLAB_URL": "https://other"}, None),
+        ({"GITLAB_OAUTH_TOKEN": "t", "GITLAB_URL": "https://other"}, None),
+        (CI, None),
+        ({**CI, "CI_SERVER_URL": "https://mine"}, JobToken("job")),
+    ],
+)
+def test_a_token_of_another_server_is_none_of_this_ones_business(environ, found):
+    assert from_environment(environ, "https://mine") == ("https://mine", found)

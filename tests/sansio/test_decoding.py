@@ -125,7 +125,7 @@ def test_coverage_is_a_number_or_a_string(coverage):
         ("duration", "1", "a string where a number was due @ $.duration"),
         ("duration", True, "True where a number was due @ $.duration"),
         ("coverage", [1], "a list where a number was due @ $.coverage"),
-        ("created_at", "soon", "'soon' where a time was due @ $.created_at"),
+        ("created_at", "soon", "a string that is no time where one was due @ $.created_at"),
         ("created_at", 5, "5 where a time was due @ $.created_at"),
         ("user", [], "a list where an object was due @ $.user"),
         ("pipeline", {"id": 1}, "required field missing @ $.pipeline.status"),

@@ -112,6 +112,28 @@ def test_raw_keeps_colours_only():
     assert line.text == "green plainred"
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"section_start:1:s%d\r\x1b[0Kx\n",
+        b"section_start:1:a[",
+        b"section_start:1:a\r\x1b[0K\x1b[0m",
+        b"section_start:1:a\r\x1b[0Kx\nsection_end:1:b\r\x1b[0K",
+        AT + b"01O+50%%\r\n",
+    ],
+)
+def test_what_a_job_prints_costs_no_more_than_its_size(piece):
+    """Twice the log takes about twice the steps; a quadratic reading would not end here."""
+    log = b"".join(piece % n if b"%d" in piece else piece for n in range(40_000))
+    for line in parse(log + b"\n"):
+        assert len(line.section) <= 64
+
+
+@pytest.mark.parametrize("at", [b"2024-13-01T00:00:00.000000Z", b"0000-01-01T00:00:00.000000Z"])
+def test_a_header_that_is_no_time_is_text(at):
+    assert texts(at + b" 00O x\n") == [(at + b" 00O x").decode()]
+
+
 PARTS = st.one_of(
     st.binary(max_size=20),
     st.sampled_from([

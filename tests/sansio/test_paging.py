@@ -6,11 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import DecodeError, Request, Response
-from gitlab_jobs_async.sansio.paging import by_offset, next_link, next_page, rows_below
+from gitlab_jobs_async.sansio.paging import (
+    by_offset,
+    is_newest_first,
+    next_link,
+    next_page,
+    rows_below,
+)
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
 HERE = ServerUrl("https://gitlab.example.com")
 FIRST = Request("GET", "/projects/7/jobs", [("pagination", "keyset"), ("per_page", "100")])
+
+
+@frozen
+class Row:
+    id: int
 
 
 def page(**headers):
@@ -29,6 +40,11 @@ def page(**headers):
         ('<https://h/n?scope[]=a,b&y=>; title="a, b"; rel="next"', "https://h/n?scope[]=a,b&y="),
         ('<https://h/n>; rel="last next"', "https://h/n"),
         ('<https://h/n>; rel="nextish"', None),
+        ("<https://h/n>; REL=Next", "https://h/n"),
+        ("<https://h/n>; rel='next'", "https://h/n"),
+        ('<https://h/n>; crossorigin; rel="next"', "https://h/n"),
+        ('<https://h/n>;;rel="next"', "https://h/n"),
+        (r'<https://h/n>; title="x\"y"; rel="next"', "https://h/n"),
         ('<https://h/f>; rel="first", <https://h/l>; rel="last"', None),
         ("garbage; rel=next", None),
     ],
@@ -62,6 +78,7 @@ def test_a_page_that_names_no_next_is_the_last(headers):
     [
         ("https://gitlab.example.com/explore", "nothing of this API"),
         (f"https://gitlab.example.com/api/v4{FIRST.target}", "the page it stands on"),
+        ("http://[::1/api/v4/x", "nothing of this API"),
     ],
 )
 def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
@@ -69,13 +86,20 @@ def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
         next_page(HERE, FIRST, page(link=f'<{link}>; rel="next"'))
 
 
+def test_a_link_header_that_cannot_be_read_is_an_error_not_an_end():
+    with pytest.raises(DecodeError, match="the Link header cannot be read"):
+        next_page(HERE, FIRST, page(link="garbage"))
+
+
+def test_rows_are_newest_first_or_they_are_not():
+    assert is_newest_first([Row(3), Row(1)])
+    assert not is_newest_first([Row(1), Row(3)])
+    assert not is_newest_first([Row(3), Row(3)])
+
+
 def test_a_listing_by_offset_asks_for_the_same_rows():
+    assert by_offset(evolve(FIRST, params=[("sort", "asc")])) is None
     assert by_offset(FIRST) == evolve(FIRST, params=[("per_page", "100")])
-
-
-@frozen
-class Row:
-    id: int
 
 
 @given(

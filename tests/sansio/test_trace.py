@@ -61,9 +61,18 @@ def test_every_byte_is_told_once_by_every_kind_of_server(uploads, ranged, etags,
 def test_a_trace_is_resumed_where_it_was_left(uploads, left_at, ranged):
     log = b"".join(uploads)
     offset = min(left_at, len(log))
-    cursor = TraceCursor(offset)
-    told, _ = read(cursor, log, ranged=ranged, etags=False)
+    told, _ = read(TraceCursor(offset), log, ranged=ranged, etags=False)
     assert told == log[offset:]
+
+
+@pytest.mark.parametrize("ranged", [True, False])
+@pytest.mark.parametrize("beyond", [1, 2, 100, 5000])
+def test_an_offset_beyond_the_trace_begins_anew(ranged, beyond):
+    log = b"a line of a shorter log\n" * 100
+    cursor = TraceCursor(len(log) + beyond)
+    told, _ = read(cursor, log, ranged=ranged, etags=False)
+    assert told == log
+    assert cursor.offset == len(log)
 
 
 def test_a_ranged_server_sends_little_more_than_what_is_new():
@@ -78,7 +87,7 @@ def test_a_ranged_server_sends_little_more_than_what_is_new():
             more = cursor.has_more
     assert cursor.honours_ranges
     assert cursor.offset == len(log)
-    assert received <= len(log) + 201 * 64
+    assert received <= len(log) + 201 * 65
 
 
 def test_a_log_of_one_repeated_line_does_not_hide_an_old_server():
@@ -104,6 +113,11 @@ def test_a_trace_that_was_replaced_begins_anew(ranged, second):
 
 def test_a_web_page_is_no_trace():
     plain = answer(b"<html>", **{"content-type": "text/plain"})
+    with pytest.raises(DecodeError, match="HTTP 206 where a trace was due"):
+        check_trace(answer(b"part", 206))
+    with pytest.raises(DecodeError, match="HTTP 304 where a trace was due"):
+        check_trace(answer(b"", 304))
+    assert check_trace(answer(b"", 304), conditional=True)
     assert check_trace(plain) is plain
     with pytest.raises(DecodeError, match="an HTML page where a trace was due"):
         check_trace(answer(b"<html>", **{"content-type": "text/html; charset=utf-8"}))

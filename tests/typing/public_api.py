@@ -1,6 +1,6 @@
 """Never run, only type-checked: what a caller's type checker sees of the public names."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import assert_type
 
@@ -43,7 +43,7 @@ async def a_client(gitlab: GitLab) -> None:
 
 async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.list_jobs(scope=["failed", JobStatus.RUNNING]), list[Job])
-    assert_type(project.iter_jobs(ref="main"), AsyncIterator[Job])
+    assert_type(project.iter_jobs(ref="main"), AsyncGenerator[Job, None])
     assert_type(await project.list_pipeline_jobs(1, include_retried=True), list[Job])
     assert_type(await project.list_bridges(1), list[Bridge])
     assert_type(await project.list_pipelines(updated_after=after, sort="asc"), list[Pipeline])
@@ -57,8 +57,8 @@ async def a_project(project: Project, after: datetime) -> None:
     await project.play_job(1, variables={"K": 1})  # type: ignore[dict-item]  # a string
     assert_type(await project.erase_job(1), Job)
     assert_type(await project.get_trace(1), bytes)
-    assert_type(project.follow_trace(1), AsyncIterator[TraceChunk])
-    assert_type(project.tail(1, lines=10), AsyncIterator[LogLine])
+    assert_type(project.follow_trace(1), AsyncGenerator[TraceChunk, None])
+    assert_type(project.tail(1, lines=10), AsyncGenerator[LogLine, None])
     async with project.stream_trace(1) as chunks:
         assert_type(chunks, AsyncIterator[bytes])
     async with project.stream_artifacts(1) as archive:

@@ -1,0 +1,65 @@
+"""Compressed bodies: the bytes themselves, or an error where some are missing."""
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async.sansio.compression import CutShortError, UnknownEncodingError, decoder_for
+
+
+def decode(encoding, *chunks):
+    decoder = decoder_for(encoding)
+    pieces = [piece for chunk in chunks for piece in decoder.feed(chunk)]
+    decoder.finish()
+    return b"".join(pieces)
+
+
+@given(st.binary(max_size=500), st.lists(st.integers(1, 50), max_size=9))
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [
+        ("", bytes),
+        ("identity", bytes),
+        ("gzip", gzip.compress),
+        (" X-Gzip ", gzip.compress),
+        ("gzip", lambda data: gzip.compress(data[:7]) + gzip.compress(data[7:])),
+        ("deflate", zlib.compress),
+    ],
+)
+def test_a_body_is_read_however_it_is_cut_into_chunks(encoding, compress, data, cuts):
+    body, chunks = compress(data), []
+    for size in cuts:
+        chunks.append(body[:size])
+        body = body[size:]
+    assert decode(encoding, *chunks, body) == data
+
+
+@given(st.binary(max_size=500), st.data())
+def test_a_compressed_body_cut_anywhere_is_an_error(content, data):
+    body = gzip.compress(content)
+    end = data.draw(st.integers(1, len(body) - 1))
+    with pytest.raises(CutShortError, match="cut short"):
+        decode("gzip", body[:end])
+
+
+def test_an_empty_body_is_empty_in_any_encoding():
+    assert decode("gzip") == b""
+
+
+def test_a_body_that_is_not_compressed_at_all_is_an_error():
+    with pytest.raises(CutShortError, match="broken"):
+        decode("gzip", b"<html>")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x"])
+def test_an_encoding_not_asked_for_is_an_error(encoding):
+    with pytest.raises(UnknownEncodingError, match="not asked for"):
+        decoder_for(encoding)
+
+
+def test_a_bomb_comes_in_pieces_of_a_megabyte_at_most():
+    pieces = decoder_for("gzip").feed(gzip.compress(bytes(20_000_000)))
+    assert max(len(piece) for piece in pieces) <= 1024 * 1024
