@@ -45,9 +45,10 @@ class GitLab:
     """A GitLab server, to be used as `async with GitLab(url, auth=token) as gitlab:`.
 
     *auth* is a private token as a string, a `PrivateToken`, `BearerToken` or `JobToken`, or `None`.
-    At most *concurrency* requests, and as many open streams, are in flight at once. *timeout* is
-    seconds for one try of a request, or between two pieces of a stream. A *session* of the
-    caller's own is used as it is, never closed and never changed. Waiting goes through *clock*.
+    At most *concurrency* requests are in flight at once, and as many streams open beside them: the
+    next one waits until a block ends. *timeout* is seconds for one try of a request (half of it for
+    making the connection), or between two pieces of a stream. A *session* of the caller's own is
+    used as it is, never closed and never changed. Waiting goes through *clock*.
 
     Raises:
         ValueError, TypeError: an argument cannot be right; the message says what is allowed.
@@ -83,8 +84,8 @@ class GitLab:
         """A client for the server and token that environment variables name.
 
         The URL is `GITLAB_URL`, else `CI_SERVER_URL`, else https://gitlab.com. The token is
-        `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`
-        (only for the server that the job runs on). *overrides* are arguments of `GitLab`.
+        `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`;
+        each is taken only for its own server. *overrides* are arguments of `GitLab`.
 
         Raises:
             ValueError: there is no token, neither in the environment nor as *auth*.
@@ -138,7 +139,8 @@ class GitLab:
     ) -> dict[ProjectId, list[Job]]:
         """All jobs of several projects, fetched side by side; keys are as given, in that order.
 
-        The first project that fails ends the call with its error.
+        The first project that fails ends the call with its error; to have the others all the same,
+        call `Project.list_jobs` for each and catch what each raises.
         """
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")

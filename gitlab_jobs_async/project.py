@@ -31,8 +31,13 @@ class Project:
     """One project of a `GitLab`, made by `GitLab.project`; `id` is as it was given.
 
     Ids come first, everything after them is named. `scope` is one status or several, as
-    `JobStatus` or string; without one, all jobs. Every method raises `ValueError` or `TypeError`
-    for input that cannot be right, before any request, and `GitLabError` for what goes wrong then.
+    `JobStatus` or string; without one, all jobs.
+
+    Raises:
+        ValueError, TypeError: from every method, before any request, for input that cannot be
+            right; the message names it and what is allowed.
+        GitLabError: from every method, for what goes wrong then: `ResponseError` (such as
+            `NotFoundError`) with the server's words, `ConnectionFailedError`, `DecodeError`.
     """
 
     id: ProjectId
@@ -41,11 +46,16 @@ class Project:
     # Jobs: https://docs.gitlab.com/api/jobs/
 
     async def list_jobs(self, *, scope: Scope = (), ref: str | None = None) -> list[Job]:
-        """All jobs, newest id first; trigger jobs are not among them, see `list_bridges`."""
+        """All jobs, newest id first; trigger jobs are not among them, see `list_bridges`.
+
+        With *scope* "failed" the attempts that were retried since are among them. *ref* is a branch
+        or tag; a server before 19 sends the jobs of all refs, and the others are left out here.
+        See https://docs.gitlab.com/api/jobs/#list-project-jobs.
+        """
         return [job async for job in self.iter_jobs(scope=scope, ref=ref)]
 
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
-        """The same one after another by keyset, with one page in memory."""
+        """What `list_jobs` gives, one after another by keyset, with one page in memory."""
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
         rows = iter_newest_first(self._transport, request, Job)
         return rows if ref is None else only_ref(rows, ref)
@@ -53,42 +63,56 @@ class Project:
     async def list_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
     ) -> list[Job]:
-        """All jobs of a pipeline, newest id first; retried ones only if asked for."""
+        """All jobs of a pipeline, newest id first; retried ones only if asked for.
+
+        See https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
+        """
         rows = self.iter_pipeline_jobs(pipeline_id, scope=scope, include_retried=include_retried)
         return [job async for job in rows]
 
     def iter_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
     ) -> AsyncGenerator[Job, None]:
-        """The same one after another, with one page in memory."""
+        """What `list_pipeline_jobs` gives, one after another, with one page in memory."""
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
         return iter_newest_first(self._transport, request, Job)
 
     async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
-        """All trigger jobs of a pipeline, each with its downstream pipeline once it has one."""
+        """All trigger jobs of a pipeline, each with its downstream pipeline once it has one.
+
+        See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
+        """
         request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
         rows = iter_any_order(self._transport, request, Bridge)
         return list({bridge.id: bridge async for bridge in rows}.values())
 
     async def get_job(self, job_id: int) -> Job:
-        """One job."""
+        """One job as it is now; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
         return await self._job(endpoints.get_job(self.id, job_id))
 
     async def cancel_job(self, job_id: int, *, force: bool = False) -> Job:
         """Cancel a job; what comes back may still be `canceling`, or finished and unchanged.
 
         *force* ends a job that hangs in `canceling`; it needs a maintainer and a server of 18.x.
+        See https://docs.gitlab.com/api/jobs/#cancel-a-job.
         """
         return await self._job(endpoints.cancel_job(self.id, job_id, force=force))
 
     async def retry_job(self, job_id: int, *, inputs: Inputs | None = None) -> Job:
-        """Run a job, or a trigger job, again: what comes back is a new job with a new id."""
+        """Run a job, or a trigger job, again: what comes back is a new job with a new id.
+
+        A job that was retried before is a `PermissionDeniedError`, an input that the job does not
+        have a `BadRequestError`. See https://docs.gitlab.com/api/jobs/#retry-a-job.
+        """
         return await self._job(endpoints.retry_job(self.id, job_id, inputs=inputs))
 
     async def erase_job(self, job_id: int) -> Job:
-        """Remove a finished job's log and artifacts."""
+        """Remove a finished job's log and artifacts.
+
+        A job that has neither is a `PermissionDeniedError`. See https://docs.gitlab.com/api/jobs/#erase-a-job.
+        """
         return await self._job(endpoints.erase_job(self.id, job_id))
 
     async def play_job(
@@ -100,7 +124,8 @@ class Project:
     ) -> Job | Bridge:
         """Start a manual or delayed job, with *variables* or *inputs* of its own.
 
-        A trigger job comes back as a `Bridge`; a job that had run before, as a new one.
+        A trigger job comes back as a `Bridge`; a job that had run before, as a new one with a new
+        id; a job that cannot be played is a `BadRequestError`. See https://docs.gitlab.com/api/jobs/#run-a-job.
         """
         request = endpoints.play_job(self.id, job_id, variables=variables, inputs=inputs)
         return decode_job_or_bridge(await self._transport.send(request))
@@ -108,18 +133,27 @@ class Project:
     # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
 
     async def get_trace(self, job_id: int) -> bytes:
-        """All bytes of a job's trace that are there now; empty if there are none."""
+        """All bytes of a job's trace that are there now; empty if there are none.
+
+        See https://docs.gitlab.com/api/jobs/#get-a-log-file.
+        """
         request = endpoints.get_trace(self.id, job_id)
         return check_trace(await self._transport.send(request)).body
 
     def stream_trace(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The same in constant memory: `async with … as chunks: async for chunk in chunks`."""
+        """The same in constant memory: `async with … as chunks: async for chunk in chunks`.
+
+        A body that is cut short raises `ConnectionFailedError`; it never just ends.
+        """
         return self._trace_chunks(endpoints.get_trace(self.id, job_id))
 
     def follow_trace(self, job_id: int, *, offset: int = 0) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as the runner uploads them, until the job has ended.
 
-        A chunk that begins at 0 after others means that the trace was erased or replaced.
+        It asks every 3 seconds while the trace grows and ever more rarely, up to every 30, while it
+        does not; unwatched runners upload about once a minute. A chunk that begins at 0 after
+        others means that the trace was erased or replaced. What cannot be read, retries included,
+        is raised, and the end of the last chunk is the *offset* to go on from.
         """
         trace = JobTrace(self._transport, self.id, job_id)
         endpoints.get_trace(self.id, job_id)
@@ -130,7 +164,8 @@ class Project:
     ) -> AsyncGenerator[LogLine, None]:
         """The lines of a job's log until the job has ended, or those there now if not *follow*.
 
-        With *lines*, of those that are there at first only the last so many.
+        With *lines*, of those that are there at first only the last so many. Whether the job has
+        succeeded is for `get_job` to say; it asks as often as `follow_trace`.
         """
         trace = JobTrace(self._transport, self.id, job_id)
         endpoints.get_trace(self.id, job_id)
@@ -140,18 +175,22 @@ class Project:
     # Pipelines: https://docs.gitlab.com/api/pipelines/
 
     async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
-        """All pipelines that the filters let through, newest first unless they say otherwise."""
+        """All pipelines that the filters let through, newest first unless they say otherwise.
+
+        Child pipelines are among them only with `source="parent_pipeline"`. See
+        https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
+        """
         return [pipeline async for pipeline in self.iter_pipelines(**filters)]
 
     def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
-        """The same one after another, with one page in memory."""
+        """What `list_pipelines` gives, one after another, with one page in memory."""
         request = endpoints.list_pipelines(self.id, filters)
         if "order_by" in filters or "sort" in filters:
             return iter_any_order(self._transport, request, Pipeline)
         return iter_newest_first(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
-        """One pipeline."""
+        """One pipeline as it is now; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""
         request = endpoints.get_pipeline(self.id, pipeline_id)
         return decode(await self._transport.send(request), Pipeline)
 
@@ -160,29 +199,36 @@ class Project:
     def stream_artifacts(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The archive's bytes: `async with … as chunks: async for chunk in chunks`.
 
-        Where they are stored elsewhere, they are fetched from there without the credentials.
+        Where they are stored elsewhere, they are fetched from there without the credentials. See
+        https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
         """
         return self._archive_chunks(endpoints.get_artifacts(self.id, job_id))
 
     async def get_artifact_file(self, job_id: int, path: str) -> bytes:
-        """One file out of the archive, such as "coverage/index.html"."""
+        """One file out of the archive, such as "coverage/index.html", as bytes.
+
+        See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
+        """
         request = endpoints.get_artifact_file(self.id, job_id, path)
         return (await self._transport.send(request)).body
 
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False
     ) -> list[ArtifactEntry]:
-        """What the archive holds below *path*, with a server of 19.x."""
+        """What the archive holds directly below *path*, or *recursive*; with a server of 19.x.
+
+        Follows lib/api/ci/job_artifacts.rb.
+        """
         request = endpoints.list_artifacts(self.id, job_id, path=path, recursive=recursive)
         rows = iter_any_order(self._transport, request, ArtifactEntry)
         return [entry async for entry in rows]
 
     async def keep_artifacts(self, job_id: int) -> Job:
-        """Keep the artifacts from expiring."""
+        """Keep the artifacts from expiring; see https://docs.gitlab.com/api/job_artifacts/#keep-job-artifacts."""
         return await self._job(endpoints.keep_artifacts(self.id, job_id))
 
     async def delete_artifacts(self, job_id: int) -> None:
-        """Delete the artifacts; the log stays."""
+        """Delete the artifacts; the log stays. See https://docs.gitlab.com/api/job_artifacts/#delete-job-artifacts."""
         check_deletion(await self._transport.send(endpoints.delete_artifacts(self.id, job_id)))
 
     async def _job(self, request: Request) -> Job:
