@@ -64,10 +64,19 @@ async def demo(
     """
     clock = AcceleratedClock(speed)
     screen = DemoScreen(console(), quiet=json)
-    async with (
-        Simulator(demo_world(clock.now()), clock=clock) as server,
-        GitLab(server.url, auth=server.token, clock=clock) as gitlab,
-    ):
+    server = Simulator(demo_world(clock.now()), clock=clock)
+    return await perform(server, clock, screen, speed=speed, json=json)
+
+
+async def perform(
+    server: Simulator, clock: AcceleratedClock, screen: DemoScreen, *, speed: float, json: bool
+) -> int:
+    """All steps, on a server that is not running yet; a step that fails keeps no other from it.
+
+    Raises:
+        CommandError: a step did not show what it is there to show.
+    """
+    async with server, GitLab(server.url, auth=server.token, clock=clock) as gitlab:
         projects = [project.path for project in server.world.projects]
         scene = Scene(gitlab, clock, screen, projects)
         screen.opening(server.url, len(projects), speed)
@@ -95,7 +104,7 @@ async def _carried_out(step: Step, scene: Scene, server: Simulator, number: int)
         is_done = True
     except TimeoutError:
         detail = f"not done after {_STEP_SECONDS} s"
-    except (GitLabError, OSError, LookupError) as error:
+    except (GitLabError, OSError, LookupError, CommandError) as error:
         detail = line_of(error)
     scene.screen.outcome(detail, ok=is_done)
     served = server.requests[first:]

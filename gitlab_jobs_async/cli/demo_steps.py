@@ -1,6 +1,7 @@
 """What the demo does, step by step, with the SDK as any program would use it.
 
-Each step finds what it needs by asking the server, and returns what came of it in one line.
+Each step finds what it needs by asking the server, and returns what came of it in one line; it
+raises where that is not what the step is there to show.
 """
 
 from collections import Counter
@@ -12,11 +13,13 @@ from attrs import frozen
 
 from gitlab_jobs_async.aio.clock import Clock
 from gitlab_jobs_async.cli.demo_screen import DemoScreen
+from gitlab_jobs_async.cli.failures import CommandError
 from gitlab_jobs_async.cli.rows import Listed, length, pipeline_of
 from gitlab_jobs_async.cli.tables import jobs_table
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.models import Job, JobBasic
 from gitlab_jobs_async.project import Project
+from gitlab_jobs_async.statuses import JobStatus
 
 _LOOK_EVERY = 4.0
 """Seconds, of the simulated clock, between two looks at a job that is waited for."""
@@ -46,6 +49,8 @@ async def list_everything(scene: Scene) -> str:
     with scene.screen.working("listing"):
         found = await scene.gitlab.list_jobs(scene.projects)
     scene.screen.projects({str(project): jobs for project, jobs in found.items()})
+    for project, jobs in found.items():
+        _must(bool(jobs), f"no job is listed in {project}")
     listed = [(str(project), job) for project, jobs in found.items() for job in jobs]
     newest = sorted(listed, key=lambda one: one[1].id, reverse=True)[:_NEWEST]
     scene.screen.table(f"the newest {len(newest)}", jobs_table(newest, scene.now))
@@ -62,7 +67,8 @@ async def follow_log(scene: Scene) -> str:
         async for line in project.tail(job.id):
             show(line)
             lines = line.number
-    ended = await project.get_job(job.id)
+    _must(lines > 0, f"the log of job {job.id} has no line")
+    ended = _succeeded(await project.get_job(job.id))
     return f"{lines} lines, job {job.id} {ended.status} after {length(ended.duration)}"
 
 
@@ -71,8 +77,9 @@ async def retry_failed(scene: Scene) -> str:
     project = scene.gitlab.project("shop/payments")
     failed = _named(await project.list_jobs(scope="failed"), "contract")
     again = await project.retry_job(failed.id)
+    _must(again.id != failed.id, f"the retry of job {failed.id} is no job of its own")
     scene.screen.note(f"job {failed.id} {failed.name} had failed; its retry is job {again.id}")
-    ended = await _until_ended(scene, project, again)
+    ended = _succeeded(await _until_ended(scene, project, again))
     return f"job {failed.id} is now {again.id}: {ended.status} after {length(ended.duration)}"
 
 
@@ -82,7 +89,7 @@ async def play_manual(scene: Scene) -> str:
     manual = _named(await project.list_jobs(scope="manual"), "deploy production")
     await project.play_job(manual.id, variables={"RELEASE": "2025.24"})
     scene.screen.note(f"job {manual.id} {manual.name} is played with RELEASE=2025.24")
-    ended = await _until_ended(scene, project, manual)
+    ended = _succeeded(await _until_ended(scene, project, manual))
     return f"job {manual.id}: {ended.status} after {length(ended.duration)}"
 
 
@@ -98,6 +105,7 @@ async def show_child(scene: Scene) -> str:
         raise LookupError(f"bridge {bridge.id} has no downstream pipeline")
     home = scene.gitlab.project(child.project_id or project.id)
     jobs = await home.list_pipeline_jobs(child.id)
+    _must(bool(jobs), f"pipeline {child.id} has no jobs")
     scene.screen.note(
         f"pipeline {parent.id} → bridge {bridge.id} {bridge.name} → pipeline {child.id}"
     )
@@ -106,6 +114,16 @@ async def show_child(scene: Scene) -> str:
     states = Counter(str(job.status) for job in jobs)
     said = ", ".join(f"{count} {status}" for status, count in states.items())
     return f"bridge {bridge.id} made pipeline {child.id}: {said}"
+
+
+def _must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a claim and what is said without it
+    if not holds:
+        raise CommandError(otherwise)
+
+
+def _succeeded(job: Job) -> Job:
+    _must(job.status == JobStatus.SUCCESS, f"job {job.id} {job.name} ended {job.status}")
+    return job
 
 
 def _named(jobs: Iterable[J], name: str) -> J:

@@ -3,7 +3,6 @@
 A file or pipe gets a trace's very bytes; a terminal gets lines, in which only colours are left.
 """
 
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from gitlab_jobs_async.cli.options import (
     ServerOptions,
 )
 from gitlab_jobs_async.cli.rows import json_line
-from gitlab_jobs_async.cli.terminal import is_terminal, may_colour, stdout_bytes, write
+from gitlab_jobs_async.cli.terminal import complain, is_terminal, may_colour, stdout_bytes, write
 from gitlab_jobs_async.models import LogLine
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.statuses import JobStatus
@@ -99,7 +98,7 @@ async def _code_of_job(project: Project, job_id: int) -> int:
     ended = await project.get_job(job_id)
     if ended.status in {JobStatus.FAILED, JobStatus.CANCELED}:
         reason = f" ({ended.failure_reason})" if ended.failure_reason else ""
-        sys.stderr.write(f"gitlab-jobs: job {job_id} {ended.status}{reason}\n")
+        complain(f"job {job_id} {ended.status}{reason}")
         return FAILED
     return OK
 

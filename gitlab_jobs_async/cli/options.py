@@ -16,7 +16,8 @@ class ServerOptions:
     """Which GitLab to ask, and as whom."""
 
     url: Annotated[
-        str | None, Parameter(help="The server. Default: GITLAB_URL, or a configuration file.")
+        str | None,
+        Parameter(help="The server. Default: GITLAB_URL, CI_SERVER_URL, or a configuration file."),
     ] = None
     token: Annotated[
         str | None,

@@ -10,7 +10,6 @@ from types import TracebackType
 from cyclopts import CycloptsError
 
 from gitlab_jobs_async.cli.app import build
-from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.failures import (
     BAD_INPUT,
     FAILED,
@@ -20,7 +19,7 @@ from gitlab_jobs_async.cli.failures import (
     code_of,
     line_of,
 )
-from gitlab_jobs_async.cli.terminal import Screen
+from gitlab_jobs_async.cli.terminal import Screen, complain
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
@@ -30,6 +29,10 @@ def run_process(arguments: Sequence[str]) -> int:
     """The exit code of this process's own call, with what a process owes its streams."""
     if not os.environ.get(_DEBUG):
         sys.excepthook = _one_line
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
+    if sys.stdout is None:
+        return _say("stdout is closed", FAILED)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -62,8 +65,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(line: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
+    complain(line)
     return code
 
 

@@ -1,7 +1,7 @@
 """Which server to ask and as whom: flags, then environment, then configuration files. Pure.
 
-A token belongs to the server it was found for and is never used for another. No message quotes a
-file's text, which may hold one.
+A token belongs to the server it was found for and is never used for another; one that came without
+a server goes to the server that is asked anyway. No message quotes a file's text: it may hold one.
 """
 
 from collections.abc import Mapping
@@ -77,16 +77,14 @@ def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFil
                 f"--url {options.url} is not the server of the profile {options.profile!r}"
             )
         return Address(account.url, given or account.credentials)
-    found_url, found = from_environment(environ)
-    said = environ.get("GITLAB_URL") or environ.get("CI_SERVER_URL")
-    url = options.url or (found_url if said or found else None)
-    if url is not None and given is not None:
-        return Address(url, given)
-    if url is not None and (said is None or _same_server(said, url)) and found is not None:
-        return Address(url, found)
-    known = files.accounts()
-    url = url or next((k.default for k in known if k.default), GITLAB_COM)
-    return Address(url, given or _token_for(url, known))
+    said = options.url or environ.get("GITLAB_URL") or environ.get("CI_SERVER_URL")
+    url = said or _default_url(files)
+    found = given or from_environment(environ, url)[1]
+    return Address(url, found or _token_for(url, files.accounts()))
+
+
+def _default_url(files: ConfigFiles) -> str:
+    return next((known.default for known in files.accounts() if known.default), GITLAB_COM)
 
 
 def _profile(name: str, files: ConfigFiles) -> Account:

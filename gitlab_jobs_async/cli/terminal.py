@@ -1,15 +1,18 @@
-"""Where output goes: text and tables to people, plain lines to programs.
+"""Where output goes: text and tables to people, plain lines to programs, complaints to stderr.
 
-Whether stdout is a terminal decides, and `NO_COLOR`; nothing here reads a server's answer.
+Whether stdout is a terminal decides, and `NO_COLOR`. What is complained of is cleaned here, so that
+no server's words reach a terminal by way of stderr.
 """
 
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from rich.console import Console
+
+from gitlab_jobs_async.cli.cleaning import clean
 
 
 def is_terminal() -> bool:
@@ -50,6 +53,12 @@ def write(text: str) -> None:
     """*text* to stdout at once, so that the next command of a pipe sees it."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def complain(line: str) -> None:
+    """One line to stderr, harmless; where nobody reads it, so be it."""
+    with suppress(OSError):
+        sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ SECRET = "glpat-very-secret"
         (["artifacts", "group/app", "1", "--list", "--output", "x"], "--output"),
         (["artifacts", "group/app", "1", "--delete"], "--yes"),
         (["list", "group/app", "--url", "gitlab.example.com"], "http"),
-        (["list", "group/app", "--url", "https://user:pass@example.com"], "password"),
+        (["list", "group/app", "--url", "https://user:pass@example.com"], "url"),
         (["list", "group/app", "--token", ""], "token"),
         (["list", "group/app", "--token", "glpat with spaces"], "token"),
         (["list", "group/app", "--profile", "nowhere"], "no profile 'nowhere'"),

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from gitlab_jobs_async.simulator import JobPlan, RepeatedLog
+from gitlab_jobs_async.simulator import Fault, JobPlan, RepeatedLog
 
 BIG = 24 * 1024 * 1024
 
@@ -101,6 +101,19 @@ def test_tail_of_what_is_there_now(run):
     last = run("tail", "group/app", 3, "--no-follow", "--lines", 3)
     assert last.lines == every.lines[-3:]
     assert run("tail", "group/app", 3, "--no-follow", "-n", 0).out == ""
+
+
+def test_what_a_server_says_of_the_end_cannot_drive_the_terminal(signed_in, run, job_of):
+    job_of("broken").failure_reason = "x\x1b]0;PWN\x07\x1b[2Jy"
+    result = run("tail", "group/evil", 6, "-n", 0)
+    assert (result.code, result.err) == (1, "gitlab-jobs: job 6 failed (xy)\n")
+    body = b'{"id":6,"name":"n","stage":"s","status":"\\u001b[2Jodd","web_url":"x"}'
+    signed_in.faults.add(
+        Fault(path="*/jobs/6", status=200, body=body, content_type="application/json", times=None)
+    )
+    result = run("show", "group/evil", 6)
+    assert result.code == 0
+    assert "\x1b" not in result.out + result.err
 
 
 def test_tail_as_json(run):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from gitlab_jobs_async import GitLab, NotFoundError
@@ -12,7 +13,7 @@ from gitlab_jobs_async.cli import demo, running
 from gitlab_jobs_async.cli.demo_screen import DemoScreen
 from gitlab_jobs_async.cli.demo_steps import Scene, follow_log, list_everything
 from gitlab_jobs_async.cli.failures import CommandError, code_of, line_of
-from gitlab_jobs_async.simulator import Simulator, World
+from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World, demo_world
 
 
 @pytest.fixture
@@ -40,6 +41,55 @@ async def test_a_step_that_misses_its_job_says_which(scene):
     step = demo.Step("follow", "Follow", follow_log)
     report = await demo._carried_out(step, scene, server, 2)
     assert "end-to-end" in report.detail
+
+
+def _without_jobs(server):
+    empty = Fault(
+        path="*/jobs", status=200, body=b"[]", content_type="application/json", times=None
+    )
+    server.faults.add(empty)
+
+
+def _without_logs(server):
+    server.faults.add(Fault(path="*/trace", status=200, content_type="text/plain", times=None))
+
+
+def _failing(name):
+    def fail(server):
+        for job in server.world.jobs.values():
+            if job.name == name:
+                job.plan = evolve(job.plan, outcome="failed", attempts=())
+
+    return fail
+
+
+def _without_a_childs_jobs(server):
+    empty = Fault(
+        path="*/pipelines/*/jobs", status=200, body=b"[]", content_type="application/json"
+    )
+    server.faults.add(empty)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failed"),
+    [
+        (_without_jobs, "list, follow, retry, play, child"),
+        (_without_logs, "follow"),
+        (_failing("end-to-end"), "follow"),
+        (_failing("contract"), "retry"),
+        (_failing("deploy production"), "play"),
+        (_without_a_childs_jobs, "child"),
+    ],
+)
+async def test_a_demo_that_does_not_show_what_it_claims_fails(spoil, failed):
+    clock, out = AcceleratedClock(400.0), io.StringIO()
+    server = Simulator(demo_world(clock.now()), clock=clock)
+    spoil(server)
+    screen = DemoScreen(Console(file=out, width=100), quiet=False)
+    with pytest.raises(CommandError, match=f"the demo failed at: {failed}$") as raised:
+        await demo.perform(server, clock, screen, speed=400.0, json=False)
+    assert code_of(raised.value) == 1
+    assert "✗" in out.getvalue()
 
 
 async def test_steps_raise_what_the_sdk_raises(scene):

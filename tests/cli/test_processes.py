@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -45,6 +46,18 @@ def test_the_demo_in_numbers():
     assert int(reports[0]["detail"].split()[0]) >= 150
     assert reports[-1]["requests"] == sum(report["requests"] for report in reports[:-1])
     assert all(report["bytes"] > 0 for report in reports)
+
+
+def test_streams_that_are_closed_keep_the_exit_code():
+    def code_of(line):
+        command = f"{shlex.quote(sys.executable)} -m gitlab_jobs_async.cli {line}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=30, check=False)
+        assert b"Traceback" not in done.stderr
+        return done.returncode, done.stderr.decode()
+
+    assert code_of("--help >&-") == (1, "gitlab-jobs: stdout is closed\n")
+    assert code_of("lst 2>&-") == (2, "")
+    assert code_of("erase group/app 1 2>&-") == (2, "")
 
 
 def test_the_demo_needs_no_utf8():

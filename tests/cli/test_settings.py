@@ -89,7 +89,11 @@ NONE = files()
         ({"token": "t"}, {"GITLAB_URL": TWO}, BOTH, (TWO, PrivateToken("t"))),
         ({"token": "t"}, {}, BOTH, (f"{ONE}/", PrivateToken("t"))),
         # The environment, as the SDK reads it.
-        ({}, {"GITLAB_TOKEN": "e"}, BOTH, (COM, PrivateToken("e"))),
+        ({}, {"GITLAB_TOKEN": "e"}, NONE, (COM, PrivateToken("e"))),
+        # Without a server of its own a token goes where the same --token would.
+        ({}, {"GITLAB_TOKEN": "e"}, BOTH, (f"{ONE}/", PrivateToken("e"))),
+        ({}, {"GITLAB_OAUTH_TOKEN": "e"}, files(None, GLAB), (THREE, BearerToken("e"))),
+        ({}, {"CI_JOB_TOKEN": "e"}, BOTH, (f"{ONE}/", PrivateToken("one-token"))),
         ({}, {"GITLAB_URL": TWO, "GITLAB_TOKEN": "e"}, BOTH, (TWO, PrivateToken("e"))),
         ({}, {"GITLAB_URL": TWO, "GITLAB_OAUTH_TOKEN": "e"}, BOTH, (TWO, BearerToken("e"))),
         ({}, CI, BOTH, (TWO, JobToken("ci-token"))),
@@ -99,7 +103,7 @@ NONE = files()
         # A token of another server does not.
         ({"url": ONE}, {"GITLAB_URL": TWO, "GITLAB_TOKEN": "e"}, NONE, (ONE, None)),
         ({"url": ONE}, CI, NONE, (ONE, None)),
-        ({"url": ONE}, {**CI, "GITLAB_TOKEN": "e"}, NONE, (ONE, None)),
+        ({"url": ONE}, {**CI, "GITLAB_TOKEN": "e"}, NONE, (ONE, PrivateToken("e"))),
         (
             {"url": ONE},
             {"GITLAB_URL": TWO, "GITLAB_TOKEN": "e"},
