@@ -12,13 +12,15 @@ _STATUSES = tuple(str(status) for status in JobStatus)
 
 
 def project_id(text: str) -> ProjectId:
-    """A number is an id, everything else a path."""
+    """A number is an id, everything else a path; a path cannot begin with a dash."""
+    if text.startswith("-"):
+        raise bad_input(f"project {text!r} begins with a dash")
     return int(text) if text.isascii() and text.isdigit() else text
 
 
 def split_scopes(scopes: Iterable[str]) -> list[str]:
     """Statuses, also where several stand in one with commas."""
-    found = [part.strip() for scope in scopes for part in scope.split(",") if part.strip()]
+    found = [part.strip() for scope in scopes for part in scope.split(",")]
     for status in found:
         if status not in _STATUSES:
             raise bad_input(f"unknown --scope {status!r}; allowed are {', '.join(_STATUSES)}")
@@ -32,10 +34,17 @@ def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise bad_input(f"{option} must be K=V")
+        if _is_broken(text):
+            raise bad_input(f"{option} {name!r} is not UTF-8")
         if name in found:
             raise bad_input(f"{option} names {name!r} twice")
         found[name] = value
     return found
+
+
+def _is_broken(text: str) -> bool:
+    """Whether an argument's bytes were no UTF-8: Python hands those on as halves of characters."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def typed_pairs(option: str, texts: Sequence[str]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gitlab_jobs_async.cli.config_files import Helper, credentials_of
-from gitlab_jobs_async.cli.failures import CommandError, bad_input
+from gitlab_jobs_async.cli.failures import CommandError, bad_input, line_of
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.cli.settings import (
     Address,
@@ -45,7 +45,7 @@ async def connect(options: ServerOptions) -> AsyncIterator[GitLab]:
         if auth is not None:
             raise
         hint = f"no token was found for {address.url}; see gitlab-jobs --help"
-        raise CommandError(f"{error}; {hint}") from error
+        raise CommandError(f"{line_of(error)}; {hint}") from error
 
 
 def _address(options: ServerOptions) -> Address:

@@ -23,7 +23,10 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
             yield out
         return
     place = target.resolve()
-    handle, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        handle, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    except OSError as error:  # names the file that the caller knows of, not the one begun beside it
+        raise OSError(error.errno, error.strerror, str(target)) from error
     begun = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:

@@ -1,5 +1,6 @@
 """Models -> JSON lines, plain lines and words for people. Pure; only clean text gets through."""
 
+import json
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,14 +41,23 @@ _SYMBOLS: Final = {
     JobStatus.SCHEDULED: ("◷", "cyan"),
 }
 _STEPS: Final = ((60, "s"), (60, "m"), (24, "h"), (365, "d"))
+_TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _CONTROLS: Final = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)}
 
 
 def json_line(value: Any) -> str:
     """A model or a mapping as one line of JSON, under GitLab's names and with times in UTC."""
     plain = attrs.asdict(value) if attrs.has(type(value)) else value
-    line = orjson.dumps(plain, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC).decode()
+    try:
+        line = orjson.dumps(plain, option=_TIMES).decode()
+    except TypeError:  # half a character, which orjson refuses and JSON can say
+        line = json.dumps(plain, default=_plain_moment, separators=(",", ":"))
     return line.translate(_CONTROLS) + "\n"
+
+
+def _plain_moment(at: datetime) -> str:
+    written: str = orjson.loads(orjson.dumps(at, option=_TIMES))
+    return written
 
 
 def plain_line(cells: list[object]) -> str:

@@ -19,6 +19,10 @@ SECRET = "glpat-very-secret"
         (["list", "group/app", "--limit", "0"], "--limit"),
         (["list", "group/app", "--bogus", "1"], "--bogus"),
         (["list", "group/app", "--scope", "fialed"], "unknown --scope 'fialed'; allowed are"),
+        (["list", "group/app", "--scope", ""], "unknown --scope ''; allowed are"),
+        (["list", "group/app", "--scope", "failed,"], "unknown --scope ''; allowed are"),
+        (["list", "--", "-5"], "begins with a dash"),
+        (["play", "group/app", "4", "--variable", "K=\udcff"], "--variable 'K' is not UTF-8"),
         (["list", "group/app", "--include-retried"], "--include-retried needs --pipeline"),
         (["list", "group/app", "group/evil", "--pipeline", "1"], "one project"),
         (["list", "group/app", "--pipeline", "1", "--ref", "main"], "--ref"),
@@ -80,6 +84,7 @@ def test_a_token_nobody_knows(gitlab, run, assert_one_line):
 def test_without_a_token_it_says_so(gitlab, run, assert_one_line, command):
     result = run(*command, "--url", gitlab.url)
     assert_one_line(result, 1, f"no token was found for {gitlab.url}")
+    assert "?" not in result.err
 
 
 def test_a_token_is_not_shown_where_it_cannot_be_one(gitlab, run):
@@ -122,7 +127,9 @@ def test_a_lost_connection(signed_in, run, assert_one_line):
 @pytest.mark.usefixtures("signed_in")
 def test_an_output_that_cannot_be_written(run, assert_one_line, tmp_path):
     missing = tmp_path / "no" / "such" / "folder" / "log.txt"
-    assert_one_line(run("trace", "group/app", 1, "--output", missing), 1, "No such file")
+    assert_one_line(
+        run("trace", "group/app", 1, "--output", missing), 1, f"{missing}: No such file"
+    )
     assert_one_line(run("trace", "group/app", 1, "--output", tmp_path), 2, "is a directory")
 
 

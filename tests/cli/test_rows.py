@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -96,6 +96,7 @@ def test_every_known_status_has_a_sign_of_its_own_colour_and_others_survive():
 
 
 @given(NASTY)
+@example("\ud800")
 def test_json_says_the_name_exactly_without_a_raw_control(name):
     line = json_line(job(name=name, created_at=NOW))
     read = json.loads(line)
