@@ -45,11 +45,16 @@ def retry_job(
     return again
 
 
-def erase_job(job: Job, at: float) -> None:
-    """Remove the log and the artifacts of a job that has ended."""
+def check_erasable(job: Job, at: float) -> None:
+    """Refuse a job that goes on, or has nothing to erase."""
     has_something = job.artifacts is not None or job.log_at(at) > 0
     if not job.complete or not has_something:
         raise ActionRefused("Job is not erasable!")
+
+
+def erase_job(job: Job, at: float) -> None:
+    """Remove the log and the artifacts of a job that has ended."""
+    check_erasable(job, at)
     job.erased_at = at
     job.artifacts = job.artifacts_expire_at = None
 

@@ -1,12 +1,19 @@
 """What kind of GitLab the simulator plays: one value, every switch documented."""
 
+import re
+from typing import Final
+
 from attrs import field, frozen
-from attrs.validators import ge, in_, optional
+from attrs.validators import ge, gt, in_, optional
+
+_ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+")
 
 
 @frozen(kw_only=True)
 class SimulatorSettings:
     """How the simulated server is configured; the defaults are a GitLab 19.5 of one's own.
+
+    Only its rate limits are off.
 
     Attributes:
         version: answered by `/version` and `/metadata`; changes nothing else.
@@ -41,12 +48,14 @@ class SimulatorSettings:
         api_limit: requests per window and user (Rack::Attack); None: no limit, no headers.
         api_window: length of that window in seconds.
         rate_limit_headers: "always" (today) or "throttled" (older: on 429 only).
-        jobs_index_limit: requests per minute and user to `GET /projects/:id/jobs`; None: no limit.
+        jobs_index_limit: requests per minute and user to `GET /projects/:id/jobs`. A real server
+            has 600 by default; None, no limit, is the default here, so that no test or benchmark is
+            throttled by surprise.
         jobs_index_retry_after: whether the JSON 429 of that limit carries `Retry-After`.
     """
 
     version: str = "19.5.0"
-    external_url: str | None = None
+    external_url: str | None = field(default=None)
     keyset: bool = True
     cursor_headers: bool = True
     cursor_form: str = field(default="json", validator=in_(("json", "opaque")))
@@ -61,17 +70,17 @@ class SimulatorSettings:
     etags: bool = True
     gzip: bool = False
     first_upload: float = field(default=3.0, validator=ge(0))
-    upload_interval: float = field(default=60.0)
+    upload_interval: float = field(default=60.0, validator=gt(0))
     pipeline_status_delay: float = field(default=0.0, validator=ge(0))
     object_storage: bool = False
     jobs_archived_after: float | None = None
     api_limit: int | None = field(default=None, validator=optional(ge(1)))
-    api_window: float = field(default=60.0)
+    api_window: float = field(default=60.0, validator=gt(0))
     rate_limit_headers: str = field(default="always", validator=in_(("always", "throttled")))
     jobs_index_limit: int | None = field(default=None, validator=optional(ge(1)))
     jobs_index_retry_after: bool = True
 
-    @upload_interval.validator
-    def _positive(self, _attribute: object, value: float) -> None:
-        if value <= 0:
-            raise ValueError(f"upload_interval must be positive, not {value!r}")
+    @external_url.validator
+    def _origin(self, _attribute: object, value: str | None) -> None:
+        if value is not None and not _ORIGIN.fullmatch(value):
+            raise ValueError(f"external_url must be an origin without a path, not {value!r}")

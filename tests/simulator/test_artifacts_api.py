@@ -4,8 +4,13 @@ import io
 import zipfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
+from gitlab_jobs_async.simulator.api.archives import pack, packed_size
+
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 PATH = "/projects/1/jobs/1/artifacts"
 
 
@@ -78,13 +83,15 @@ async def test_what_is_not_there(api, call, status, text):
 
 async def test_tree(api):
     reply = await api(f"GET {PATH}/tree")
-    assert [(row["path"], row["type"]) for row in reply.json] == [
-        ("app.txt", "file"),
-        ("reports/", "directory"),
+    assert reply.json == [
+        {"name": "reports", "path": "reports/", "type": "directory", "mode": "040755"},
+        {"name": "app.txt", "path": "app.txt", "type": "file", "mode": "100644", "size": 3},
     ]
     assert reply.headers["X-Total"] == "2"
     inner = (await api(f"GET {PATH}/tree?path=reports")).json
-    assert inner == [{"name": "junit.xml", "path": "reports/junit.xml", "type": "file", "size": 12}]
+    path = "reports/junit.xml"
+    file = {"name": "junit.xml", "path": path, "type": "file", "mode": "100644", "size": 12}
+    assert inner == [file]
     everything = (await api(f"GET {PATH}/tree?recursive=true&per_page=2&page=2")).json
     assert [row["path"] for row in everything] == ["reports/junit.xml"]
 
@@ -99,6 +106,32 @@ async def test_expired_artifacts_are_gone(api, clock):
     clock.advance(31 * 86_400)
     assert (await api(f"GET {PATH}")).status == 404
     assert "artifacts_file" not in (await api("GET /projects/1/jobs/1")).json
+    assert (await api(f"POST {PATH}/keep")).status == 404
+    assert (await api(f"GET {PATH}")).status == 404
+
+
+async def test_size_is_that_of_the_download(api):
+    row = (await api("GET /projects/1/jobs/1")).json
+    assert row["artifacts_file"]["size"] == len((await api(f"GET {PATH}")).body)
+    assert row["artifacts"][0]["size"] == row["artifacts_file"]["size"]
+
+
+@given(st.dictionaries(st.text(LETTERS, min_size=1, max_size=9), st.binary(max_size=9)))
+def test_the_size_of_an_archive_is_known_without_packing(files):
+    assert packed_size(files) == len(pack(files))
+
+
+@pytest.mark.parametrize("path", [PATH, "/projects/1/artifacts"])
+async def test_nothing_is_deleted_while_statistics_are_refreshed(api, world, path):
+    world.project("group/app").refreshing_artifacts = True
+    assert (await api(f"DELETE {path}")).status == 409
+    assert (await api(f"GET {PATH}")).status == 200
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 404), ("DELETE", 403)])
+async def test_keep_looks_for_the_job_before_it_asks_who_calls(api, method, status):
+    path = "/projects/1/jobs/999/artifacts" + ("/keep" if method == "POST" else "")
+    assert (await api(f"{method} {path}", token="glpat-rita")).status == status
 
 
 async def test_delete(api):

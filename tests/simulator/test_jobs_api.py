@@ -202,7 +202,7 @@ async def test_retry_of_a_bridge_is_a_job_entity(api, job):
     reply = await api(f"POST /projects/1/jobs/{job('trigger').id}/retry")
     assert reply.status == 201
     assert "artifacts" in reply.json
-    assert "downstream_pipeline" not in reply.json
+    assert not {"downstream_pipeline", "runner_manager"} & set(reply.json)
 
 
 async def test_erase_clears_log_and_artifacts_once(api, job):
@@ -225,6 +225,17 @@ async def test_erase_of_a_running_job(api, job):
 async def test_erase_while_statistics_are_refreshed(api, job, world):
     world.project("group/app").refreshing_artifacts = True
     assert (await api(f"POST /projects/1/jobs/{job('compile').id}/erase")).status == 409
+    assert (await api(f"POST /projects/1/jobs/{job('unit').id}/erase")).status == 403
+
+
+@pytest.mark.parametrize("token", ["glpat-rita", "glpat-gus"])
+@pytest.mark.parametrize(
+    ("action", "status"), [("retry", 404), ("erase", 404), ("play", 404), ("cancel", 403)]
+)
+async def test_only_cancel_asks_who_calls_before_it_looks_for_the_job(api, action, status, token):
+    reply = await api(f"POST /projects/1/jobs/999/{action}", token=token)
+    assert reply.status == status
+    assert status == 403 or reply.json == {"message": "404 Not found"}
 
 
 async def test_play_manual_job(api, job):
@@ -316,6 +327,7 @@ async def test_broken_json_body(api, job):
 
 async def test_archived_jobs_cannot_be_changed(serve, world, job):
     api = await serve(world, jobs_archived_after=50)
+    assert (await api(f"GET /projects/1/jobs/{job('flaky').id}")).json["archived"] is True
     for action in ("retry", "play", "cancel"):
         assert (await api(f"POST /projects/1/jobs/{job('flaky').id}/{action}")).status == 403
 

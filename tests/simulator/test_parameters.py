@@ -8,6 +8,7 @@ from gitlab_jobs_async.simulator.api.answers import ApiError
 from gitlab_jobs_async.simulator.api.parameters import (
     boolean,
     nested,
+    number,
     parsed_body,
     to_query,
     variables,
@@ -31,6 +32,22 @@ from gitlab_jobs_async.simulator.api.parameters import (
 )
 def test_nested(pairs, expected):
     assert nested(pairs) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("12", 12), ("-3", -3), ("+007", 7), ("0", 0), ("9" * 5000, 10**19), ("1_0", None),
+     ("\u0661", None), ("\u00b2", None), (" 1", None), ("", None)],
+)  # fmt: skip
+def test_numbers_are_ascii_and_no_larger_than_any_id(text, meant):
+    assert number(text) == meant
+
+
+def test_nesting_has_an_end():
+    assert nested([("a" + "[b]" * 31, "1")])
+    with pytest.raises(ApiError) as caught:
+        nested([("a" + "[b]" * 2000, "1")])
+    assert caught.value.answer.status == 400
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=3)), max_size=9))

@@ -43,6 +43,29 @@ async def test_records_each_request(api):
     assert "glpat" not in repr(record)
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/projects/%C2%B2/jobs", 404),
+        (f"/projects/{'9' * 5000}/jobs", 404),
+        (f"/projects/1/jobs/{'9' * 5000}", 404),
+        (f"/projects/1/jobs?a{'[b]' * 2000}=1", 400),
+        ("/projects/1/jobs?per_page=1_0", 400),
+        ("/projects/1/jobs/2/trace?byte_offset=%D9%A1", 400),
+    ],
+)
+async def test_whatever_is_asked_gitlab_answers(api, path, status):
+    reply = await api(f"GET {path}")
+    assert (reply.status, reply.headers["Content-Type"]) == (status, "application/json")
+
+
+async def test_a_bug_is_gitlabs_500(api, world, caplog):
+    world.jobs[1].created_at = "yesterday"
+    reply = await api("GET /projects/1/jobs/1")
+    assert (reply.status, reply.json) == (500, {"message": "500 Internal Server Error"})
+    assert "Traceback" in caplog.text
+
+
 async def test_a_taken_port_is_an_error():
     async with Simulator() as gitlab:
         port = int(gitlab.url.rpartition(":")[2])
@@ -106,6 +129,11 @@ async def test_a_client_that_leaves_within_its_request_is_no_error(caplog):
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="upload_interval"):
         SimulatorSettings(upload_interval=0)
+    with pytest.raises(ValueError, match="api_window"):
+        SimulatorSettings(api_window=0)
+    for url in ("https://gitlab.example.com/", "gitlab.example.com", "https://u:p@host"):
+        with pytest.raises(ValueError, match="external_url"):
+            SimulatorSettings(external_url=url)
     with pytest.raises(ValueError, match="cursor_form"):
         SimulatorSettings(cursor_form="xml")
 

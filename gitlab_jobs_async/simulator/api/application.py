@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import logging
 import re
 from typing import Final
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from gitlab_jobs_async.simulator.api.answers import (
     ApiError,
     Plain,
     error,
+    message,
     unauthorized,
 )
 from gitlab_jobs_async.simulator.api.authentication import identify
@@ -23,6 +25,7 @@ from gitlab_jobs_async.simulator.api.parameters import Parameters, integer, nest
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.world import World
 
+_logger = logging.getLogger(__name__)
 _PREFIX: Final = "/api/v4/"
 _COMPRESSIBLE: Final = ("application/json", "text/plain")
 
@@ -62,6 +65,9 @@ class Application:
             extra, answer = self._routed(request, now)
         except ApiError as failure:
             extra, answer = (), failure.answer
+        except Exception:
+            _logger.exception("%s %s", request.method, request.path)
+            extra, answer = (), message(500, "500 Internal Server Error").answer
         return self._finished(request, evolve(answer, headers=answer.headers + extra))
 
     def _routed(self, request: Request, now: float) -> tuple[tuple[tuple[str, str], ...], Answer]:

@@ -1,14 +1,11 @@
 """Artifacts of jobs (lib/api/ci/job_artifacts.rb), and the object storage that may hold them."""
 
 import hashlib
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import PurePosixPath
 from typing import Final
 
-from gitlab_jobs_async.simulator.api import parameters, permissions
+from gitlab_jobs_async.simulator.api import archives, parameters, permissions
 from gitlab_jobs_async.simulator.api.answers import (
     TEXT,
     Answer,
@@ -33,20 +30,6 @@ _KNOWN_TYPES: Final = {
     ".log": "text/plain",
     ".zip": "application/zip",
 }
-
-
-def pack(files: Mapping[str, bytes]) -> bytes:
-    """The archive of some files; the same files make the same bytes."""
-    return _packed(tuple(sorted(files.items())))
-
-
-@cache
-def _packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, content in files:
-            archive.writestr(zipfile.ZipInfo(path), content)
-    return buffer.getvalue()
 
 
 def download(call: Call) -> Answer:
@@ -74,7 +57,7 @@ def _archive(call: Call, job: Job) -> Answer:
     if call.settings.object_storage:
         location = f"{call.storage}/artifacts/{job.id}/artifacts.zip?{_signature(job)}"
         return Answer(302, (TEXT, ("Location", location)))
-    return _attachment("artifacts.zip", pack(files))
+    return _attachment("artifacts.zip", archives.pack(files))
 
 
 def _file(call: Call, job: Job) -> Answer:
@@ -104,7 +87,7 @@ def _signature(job: Job) -> str:
 def stored_object(world: World, request: Request) -> Answer:
     """What object storage answers on its own port: the archive, to whoever has the signed URL."""
     parts = request.path.split("/")
-    job = world.jobs.get(int(parts[2])) if len(parts) > 2 and parts[2].isdigit() else None
+    job = world.jobs.get(parameters.number(parts[2]) or 0) if len(parts) > 2 else None
     if job is None or job.artifacts is None:
         return Answer(
             404, (("Content-Type", "application/xml"),), Plain(b"<Error>NoSuchKey</Error>")
@@ -118,7 +101,7 @@ def stored_object(world: World, request: Request) -> Answer:
             (("Content-Type", "application/xml"),),
             Plain(b"<Error>InvalidArgument</Error>"),
         )
-    return Answer(200, (("Content-Type", "application/zip"),), Plain(pack(job.artifacts)))
+    return Answer(200, (("Content-Type", "application/zip"),), Plain(archives.pack(job.artifacts)))
 
 
 def tree(call: Call) -> Answer:
@@ -126,7 +109,7 @@ def tree(call: Call) -> Answer:
     files = _files(call, _readable_job(call))
     folder = (parameters.text(call.params, "path") or "").strip("/")
     recursive = parameters.boolean(call.params, "recursive")
-    entries = _entries(files, folder, recursive=recursive)
+    entries = archives.entries(files, folder, recursive=recursive)
     if folder and not entries:
         raise not_found("Path")
 
@@ -136,41 +119,22 @@ def tree(call: Call) -> Answer:
     return paginated(call, entries, present)
 
 
-def _entries(files: Mapping[str, bytes], folder: str, *, recursive: bool) -> list[Json]:
-    prefix = f"{folder}/" if folder else ""
-    found: dict[str, Json] = {}
-    for path, content in sorted(files.items()):
-        if not path.startswith(prefix):
-            continue
-        parts = path[len(prefix) :].split("/")
-        for depth in range(1, len(parts)):
-            inner = prefix + "/".join(parts[:depth])
-            found[inner + "/"] = {
-                "name": parts[depth - 1],
-                "path": inner + "/",
-                "type": "directory",
-            }
-        found[path] = {"name": parts[-1], "path": path, "type": "file", "size": len(content)}
-    depth = prefix.count("/")
-    return [
-        entry
-        for path, entry in sorted(found.items())
-        if recursive or path.rstrip("/").count("/") == depth
-    ]
-
-
 def keep(call: Call) -> Answer:
     """POST /projects/:id/jobs/:job_id/artifacts/keep: a 200."""
-    job = _changeable_job(call, "developer")
-    if job.artifacts is None:
-        raise not_found()
+    job = permissions.find_build(call, permissions.user_project(call))
+    permissions.require_update(call, job)
+    _files(call, job)
     job.artifacts_expire_at = None
     return json_answer(view_of(call).job(job))
 
 
 def delete(call: Call) -> Answer:
     """DELETE /projects/:id/jobs/:job_id/artifacts."""
-    job = _changeable_job(call, "maintainer")
+    project = permissions.user_project(call)
+    permissions.require_level(call, project, "maintainer")
+    job = permissions.find_build(call, project)
+    permissions.require_update(call, job)
+    permissions.require_no_refresh(project)
     job.artifacts = job.artifacts_expire_at = None
     return Answer(204)
 
@@ -179,6 +143,7 @@ def delete_all(call: Call) -> Answer:
     """DELETE /projects/:id/artifacts."""
     project = permissions.user_project(call)
     permissions.require_level(call, project, "maintainer")
+    permissions.require_no_refresh(project)
     for job in project.builds:
         job.artifacts = job.artifacts_expire_at = None
     raise message(202, "202 Accepted")
@@ -188,14 +153,6 @@ def _readable_job(call: Call) -> Job:
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     return permissions.find_build(call, project)
-
-
-def _changeable_job(call: Call, role: str) -> Job:
-    project = permissions.user_project(call)
-    permissions.require_level(call, project, role)
-    job = permissions.find_build(call, project)
-    permissions.require_update(call, job)
-    return job
 
 
 def _latest_job(call: Call) -> Job:

@@ -4,6 +4,8 @@ import hashlib
 
 from attrs import field, frozen
 
+from gitlab_jobs_async.simulator.api.archives import packed_size
+from gitlab_jobs_async.simulator.api.archiving import is_archived
 from gitlab_jobs_async.simulator.api.runner_entities import (
     Json,
     iso,
@@ -181,12 +183,13 @@ class View:
         expires_at = job.artifacts_expire_at
         if archive is not None and (expires_at is None or expires_at > self.now):
             entity["artifacts_file"] = {"filename": archive["filename"], "size": archive["size"]}
+        if not job.is_bridge:
+            entity["runner_manager"] = manager_entity(job, self.now)
         return entity | {
             "artifacts": artifacts,
             "runner": runner_entity(job.runner) if job.runner else None,
-            "runner_manager": manager_entity(job, self.now) if job.runner else None,
             "artifacts_expire_at": iso(expires_at),
-            "archived": job.plan.archived,
+            "archived": is_archived(job, self.now, self.settings),
             "tag_list": sorted(job.plan.tags),
         }
 
@@ -200,7 +203,7 @@ class View:
     def _artifacts(self, job: Job) -> list[Json]:
         files: list[tuple[str, int, str, str]] = []
         if job.artifacts is not None:
-            size = archive_size(job)
+            size = packed_size(job.artifacts)
             files.append(("archive", size, "artifacts.zip", "zip"))
             files.append(("metadata", 100 + size // 50, "metadata.gz", "gzip"))
         ended = job.finished_at
@@ -241,12 +244,6 @@ class View:
 
     def _project_url(self, project: Project) -> str:
         return f"{self.origin}/{project.path}"
-
-
-def archive_size(job: Job) -> int:
-    """About the size of the archive, without packing it."""
-    files = job.artifacts or {}
-    return 22 + sum(len(content) + 2 * len(path) + 98 for path, content in files.items())
 
 
 def _seconds(start: float | None, stop: float | None, now: float) -> float | None:

@@ -10,7 +10,6 @@ from gitlab_jobs_async.simulator.api.answers import (
     bad_request,
     forbidden,
     json_answer,
-    message,
     not_found,
 )
 from gitlab_jobs_async.simulator.api.calls import Call, Route
@@ -79,7 +78,6 @@ def retry_job(call: Call) -> Answer:
     """POST /projects/:id/jobs/:job_id/retry."""
     project = permissions.user_project(call)
     inputs = parameters.mapping(call.params, "inputs")
-    permissions.require_level(call, project, "developer")
     job = permissions.find_build(call, project, bridges=True)
     permissions.require_update(call, job)
     try:
@@ -94,19 +92,14 @@ def retry_job(call: Call) -> Answer:
 def erase_job(call: Call) -> Answer:
     """POST /projects/:id/jobs/:job_id/erase."""
     project = permissions.user_project(call)
-    permissions.require_level(call, project, "developer")
     job = permissions.find_build(call, project)
     permissions.require_erase(call, job)
-    if project.refreshing_artifacts:
-        raise message(
-            409,
-            "Action temporarily disabled. The project this job belongs to is "
-            "undergoing stats refresh.",
-        )
     try:
-        actions.erase_job(job, call.now)
+        actions.check_erasable(job, call.now)
     except actions.ActionRefused as refusal:
         raise forbidden(str(refusal)) from None
+    permissions.require_no_refresh(project)
+    actions.erase_job(job, call.now)
     return json_answer(view_of(call).job(job), 201)
 
 
@@ -115,7 +108,6 @@ def play_job(call: Call) -> Answer:
     project = permissions.user_project(call)
     variables = parameters.variables(call.params)
     inputs = parameters.mapping(call.params, "job_inputs")
-    permissions.require_level(call, project, "developer")
     job = permissions.find_build(call, project, bridges=True)
     permissions.require_update(call, job)
     if variables:

@@ -12,6 +12,10 @@ from gitlab_jobs_async.simulator.statuses import STATUSES
 
 Parameters = dict[str, object]
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+_DIGITS: Final = 19
+_TOO_LARGE: Final = 10**_DIGITS
+_DEEPEST: Final = 32
 _TRUE: Final = {True, "1", "true", "t", "yes", "on"}
 _FALSE: Final = {False, "0", "false", "f", "no", "off", ""}
 
@@ -21,7 +25,11 @@ def nested(pairs: Iterable[tuple[str, str]]) -> Parameters:
     found: Parameters = {}
     for key, value in pairs:
         name = key.split("[", 1)[0] if not key.startswith("[") else key
-        _put(found, name, _PART.findall(key[len(name) :]), value)
+        parts = _PART.findall(key[len(name) :])
+        if len(parts) >= _DEEPEST:
+            text = f"query params are recursively nested over the specified limit ({_DEEPEST})"
+            raise error(400, text)
+        _put(found, name, parts, value)
     return found
 
 
@@ -83,6 +91,15 @@ def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
     return written
 
 
+def number(text: str) -> int | None:
+    """A whole number in ASCII digits; one beyond any id of a database stands for all of those."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    if len(text.lstrip("+-0")) > _DIGITS:
+        return -_TOO_LARGE if text.startswith("-") else _TOO_LARGE
+    return int(text.lstrip("+-0") or "0") * (-1 if text.startswith("-") else 1)
+
+
 def integer(params: Parameters, name: str) -> int | None:
     """An Integer parameter."""
     value = params.get(name)
@@ -90,10 +107,10 @@ def integer(params: Parameters, name: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise error(400, f"{name} is invalid")
-    try:
-        return int(value)
-    except ValueError:
-        raise error(400, f"{name} is invalid") from None
+    found = value if isinstance(value, int) else number(value)
+    if found is None:
+        raise error(400, f"{name} is invalid")
+    return found
 
 
 def boolean(params: Parameters, name: str, *, default: bool = False) -> bool:

@@ -15,8 +15,9 @@ from gitlab_jobs_async.simulator.api.answers import (
     not_found,
     record_not_found,
 )
+from gitlab_jobs_async.simulator.api.archiving import is_archived
 from gitlab_jobs_async.simulator.api.calls import Call
-from gitlab_jobs_async.simulator.api.parameters import integer
+from gitlab_jobs_async.simulator.api.parameters import integer, number
 from gitlab_jobs_async.simulator.records import ACCESS, Job, Pipeline, Project, User
 
 
@@ -39,8 +40,8 @@ def user_project(call: Call) -> Project:
     wanted = str(call.params["id"])
     registry = call.world.registry
     redirected = False
-    if wanted.isdigit():
-        project = registry.projects.get(int(wanted))
+    if (project_id := number(wanted)) is not None:
+        project = registry.projects.get(project_id)
     else:
         project = registry.paths.get(wanted)
         if project is None and wanted in registry.redirects:
@@ -104,8 +105,7 @@ def require_update(call: Call, job: Job) -> None:
     """403 unless the caller may change the job: developers; on protected refs maintainers."""
     protected = job.pipeline.ref in job.project.protected_refs
     require_level(call, job.project, "maintainer" if protected else "developer")
-    limit = call.settings.jobs_archived_after
-    if job.plan.archived or (limit is not None and call.now - job.created_at > limit):
+    if is_archived(job, call.now, call.settings):
         raise forbidden()
 
 
@@ -113,6 +113,16 @@ def require_erase(call: Call, job: Job) -> None:
     """403 unless the caller is a maintainer or owns the job on an unprotected ref."""
     owned = job.user is call.user and job.pipeline.ref not in job.project.protected_refs
     require_level(call, job.project, "developer" if owned else "maintainer")
+
+
+def require_no_refresh(project: Project) -> None:
+    """409 while the project's statistics of artifacts are counted anew."""
+    if project.refreshing_artifacts:
+        raise message(
+            409,
+            "Action temporarily disabled. The project this job belongs to is "
+            "undergoing stats refresh.",
+        )
 
 
 def require_trace(call: Call, job: Job) -> None:
