@@ -25,7 +25,8 @@ class GitLabError(Exception):
 class ConnectionFailedError(GitLabError):
     """No whole answer came: no connection, a connection lost, or a body cut short.
 
-    `reason` says what happened, `method` and `url` which request it was; the cause is chained.
+    `reason` says what happened, `method` and `url` which request it was; what the system said is
+    chained.
     `was_sent` is false only if the request surely never left, so that a POST may be sent again.
     """
 

@@ -22,7 +22,7 @@ from gitlab_jobs_async.sansio.arguments import Inputs, ProjectId, Scope, whole_n
 from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.responses import check_archive, check_deletion
+from gitlab_jobs_async.sansio.responses import check_deletion, check_no_page, check_whole
 from gitlab_jobs_async.sansio.trace import check_trace
 
 
@@ -210,7 +210,7 @@ class Project:
         See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
         """
         request = endpoints.get_artifact_file(self.id, job_id, path)
-        return (await self._transport.send(request)).body
+        return check_whole(await self._transport.send(request), "a file").body
 
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False
@@ -237,7 +237,7 @@ class Project:
     @asynccontextmanager
     async def _archive_chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         async with self._transport.stream(request) as (head, chunks):
-            check_archive(head)
+            check_whole(check_no_page(head, "an archive"), "an archive")
             yield chunks
 
     @asynccontextmanager

@@ -107,6 +107,7 @@ def hiding(credentials: Credentials | None) -> Callable[[str], str]:
     token = credentials.token
     written = {
         token,
+        quote(token),
         quote(token, safe=""),
         quote_plus(token),
         html.escape(token),

@@ -48,10 +48,11 @@ def decode(response: Response, kind: type[T]) -> T:
         reasons = transform_error(error, format_exception=_reason)
         more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
         said = "; ".join(reasons[:3]) + more
-        raise DecodeError(said, response.method, response.url) from error
     finally:
         for known in _shared:
             known.clear()
+    # Without cattrs' own error: it is a group, and it holds values that may echo a token.
+    raise DecodeError(said, response.method, response.url)
 
 
 def decode_job_or_bridge(response: Response) -> Job | Bridge:

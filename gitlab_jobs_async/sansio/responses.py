@@ -72,17 +72,26 @@ class Response:
         raise DecodeError(f"{what} @ $", self.method, self.url)
 
 
-def check_archive(answer: Response) -> Response:
-    """*answer* if it can be an archive.
+def check_whole(answer: Response, what: str) -> Response:
+    """*answer* if it is whole, not a part, a promise or nothing; *what* says what was due.
 
     Raises:
-        DecodeError: it is a web page, as sign-in pages send with status 200, or a part.
+        DecodeError: its status is another one than 200.
+    """
+    if answer.status != 200:
+        said = f"HTTP {answer.status} where {what} was due"
+        raise DecodeError(said, answer.method, answer.url)
+    return answer
+
+
+def check_no_page(answer: Response, what: str) -> Response:
+    """*answer* if it is no web page, as sign-in pages are with status 200.
+
+    Raises:
+        DecodeError: it is one.
     """
     if answer.headers.get("content-type", "").lower().startswith("text/html"):
-        raise DecodeError("an HTML page where an archive was due", answer.method, answer.url)
-    if answer.status != 200:
-        said = f"HTTP {answer.status} where an archive was due"
-        raise DecodeError(said, answer.method, answer.url)
+        raise DecodeError(f"an HTML page where {what} was due", answer.method, answer.url)
     return answer
 
 

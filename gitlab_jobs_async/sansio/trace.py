@@ -8,10 +8,9 @@ trace is still the same one.
 
 from attrs import define, field, frozen
 
-from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models import TraceChunk
 from gitlab_jobs_async.sansio.endpoints import LONGEST_RANGE
-from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.responses import Response, check_no_page, check_whole
 
 _LONGEST_OVERLAP = 64
 """Bytes asked for again: fewer are too easily alike by chance, more are waste."""
@@ -95,9 +94,5 @@ def check_trace(answer: Response, *, conditional: bool = False) -> Response:
     Raises:
         DecodeError: it is a web page, as sign-in pages send with status 200, or a part.
     """
-    if answer.headers.get("content-type", "").lower().startswith("text/html"):
-        raise DecodeError("an HTML page where a trace was due", answer.method, answer.url)
-    if answer.status != 200 and not (conditional and answer.status == 304):
-        said = f"HTTP {answer.status} where a trace was due"
-        raise DecodeError(said, answer.method, answer.url)
-    return answer
+    check_no_page(answer, "a trace")
+    return answer if conditional and answer.status == 304 else check_whole(answer, "a trace")

@@ -70,7 +70,8 @@ class ServerUrl:
             query = parse_qsl(parts.query, keep_blank_values=True)
             params = [(name, value) for name, value in query if name not in TOKEN_PARAMS]
             quoted = quote(path, safe="/%:@!$&'()*+,;=~")
-            return evolve(like, path=f"/{quoted}", params=params) if found else None
+            request = evolve(like, path=f"/{quoted}", params=params)
+            return request if found and request.target.isascii() else None
         except ValueError:
             return None
 

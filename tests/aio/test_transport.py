@@ -356,6 +356,8 @@ async def test_a_part_or_nothing_is_no_trace(status):
                 await gitlab.project(1).get_trace(1)
             with pytest.raises(GitLabError):
                 await read_trace(gitlab.project(1))
+            with pytest.raises(GitLabError):
+                await gitlab.project(1).get_artifact_file(1, "a.txt")
 
 
 async def test_a_web_page_is_neither_an_archive_nor_a_deletion(gitlab, simulator):

@@ -139,6 +139,7 @@ def test_a_field_of_another_type_is_an_error_that_says_where(field, value, said)
     with pytest.raises(DecodeError) as refused:
         decode(answer({**JOB, field: value}), Job)
     assert refused.value.reason == said
+    assert refused.value.__cause__ is refused.value.__context__ is None
     assert (refused.value.method, refused.value.url) == ("GET", answer(b"").url)
 
 

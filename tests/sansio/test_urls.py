@@ -73,7 +73,14 @@ def test_a_link_of_another_host_is_asked_for_here_and_without_its_token():
 
 
 @pytest.mark.parametrize(
-    "link", ["https://gitlab.example.com/users/sign_in", "http://[::1/api/v4/x", "", "/api/v4"]
+    "link",
+    [
+        "https://gitlab.example.com/users/sign_in",
+        "http://[::1/api/v4/x",
+        "",
+        "/api/v4",
+        "/api/v4/x?a=\udcff",
+    ],
 )
 def test_what_is_no_api_url_is_none(link):
     assert HERE.request_at(link, Request("GET", "/x")) is None
