@@ -14,6 +14,7 @@ from gitlab_jobs_async.cli.terminal import write
 from gitlab_jobs_async.simulator import (
     AcceleratedClock,
     Simulator,
+    SimulatorSettings,
     World,
     default_world,
     demo_world,
@@ -57,7 +58,11 @@ async def simulate(
     `export GITLAB_URL=… GITLAB_TOKEN=…`.
     """
     clock = AcceleratedClock(speed)
-    async with Simulator(_world(world, clock.now()), clock=clock, host=host, port=port) as gitlab:
+    served = _world(world, clock.now())
+    settings = SimulatorSettings(
+        kept_requests=0
+    )  # nobody here looks at them, and it may run for days
+    async with Simulator(served, settings, clock, host, port) as gitlab:
         if json:
             write(json_line({"url": gitlab.url, "token": gitlab.token}))
         else:

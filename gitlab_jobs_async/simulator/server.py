@@ -4,6 +4,7 @@ It reads a request, settles the world, asks the pure API, plays scripted faults,
 """
 
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -74,6 +75,7 @@ class Simulator:
         self._world = world or default_world(self.clock.now())
         self._world.registry.status_delay = self.settings.pipeline_status_delay
         self._address = (host, port)
+        self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._stack = contextlib.AsyncExitStack()
         self._thread: Background | None = None
@@ -148,7 +150,7 @@ class Simulator:
         if fault.reset != "before":
             answer = handle(request) if fault.status is None else _scripted(fault, fault.status)
         if fault.reset in {"before", "unanswered"}:
-            records.append(self._record(request, answer.status, 0))
+            self._keep(records, request, answer.status, 0)
             _abort(incoming)
             return web.Response()
         return await self._send(incoming, request, answer, fault, records)
@@ -164,17 +166,22 @@ class Simulator:
     def _stored(self, request: Request) -> Answer:
         return stored_object(self.world, request)
 
-    def _record(self, request: Request, status: int, sent: int) -> ServedRequest:
-        return ServedRequest(
-            request.method,
-            request.path,
-            list(request.query),
-            request.headers,
-            request.body,
-            status,
-            sent,
-            self.clock.now(),
+    def _keep(self, records: list[ServedRequest], request: Request, status: int, sent: int) -> None:
+        records.append(
+            ServedRequest(
+                request.method,
+                request.path,
+                list(request.query),
+                request.headers,
+                request.body,
+                status,
+                sent,
+                self.clock.now(),
+            )
         )
+        limit = self.settings.kept_requests
+        if limit is not None:
+            del records[: max(0, len(records) - limit)]
 
     async def _send(
         self,
@@ -189,11 +196,11 @@ class Simulator:
             *answer.headers,
             ("Date", formatdate(self.clock.now(), usegmt=True)),
             ("Server", "nginx"),
-            ("X-Request-Id", f"01SIM{len(records) + 1:021d}"),
+            ("X-Request-Id", f"01SIM{next(self._numbers):021d}"),
             ("X-Runtime", "0.023456"),
         ]
         if fault is _NO_FAULT and size <= _AT_ONCE and request.method != "HEAD":
-            records.append(self._record(request, answer.status, size))
+            self._keep(records, request, answer.status, size)
             content = b"".join(answer.body.pieces()) if size else b""
             return web.Response(status=answer.status, headers=headers, body=content)
         response = web.StreamResponse(status=answer.status, headers=headers)
@@ -203,12 +210,12 @@ class Simulator:
         limit = _cut(fault, size)
         for sent, piece in _pieces(answer.body.pieces(), limit, fault.drip):
             if sent + len(piece) == limit:
-                records.append(self._record(request, answer.status, limit))
+                self._keep(records, request, answer.status, limit)
             await response.write(piece)
             if fault.drip:
                 await self.clock.sleep(1.0)
         if not limit:
-            records.append(self._record(request, answer.status, 0))
+            self._keep(records, request, answer.status, 0)
         await _end(incoming, response, fault.reset)
         return response
 

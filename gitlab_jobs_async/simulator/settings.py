@@ -52,6 +52,7 @@ class SimulatorSettings:
             has 600 by default; None, no limit, is the default here, so that no test or benchmark is
             throttled by surprise.
         jobs_index_retry_after: whether the JSON 429 of that limit carries `Retry-After`.
+        kept_requests: of how many requests, the latest, `requests` keeps the record; None: of all.
     """
 
     version: str = "19.5.0"
@@ -79,6 +80,7 @@ class SimulatorSettings:
     rate_limit_headers: str = field(default="always", validator=in_(("always", "throttled")))
     jobs_index_limit: int | None = field(default=None, validator=optional(ge(1)))
     jobs_index_retry_after: bool = True
+    kept_requests: int | None = field(default=None, validator=optional(ge(0)))
 
     @external_url.validator
     def _origin(self, _attribute: object, value: str | None) -> None:

@@ -18,6 +18,14 @@ def names(archive: bytes) -> list[str]:
     return sorted(zipfile.ZipFile(io.BytesIO(archive)).namelist())
 
 
+@pytest.fixture
+def succeeded(world):
+    """The one pipeline of main, as if all of it had succeeded."""
+    world.pipelines[1].status = "success"
+    return world.pipelines[1]
+
+
+@pytest.mark.usefixtures("succeeded")
 @pytest.mark.parametrize("path", [PATH, "/projects/1/jobs/artifacts/main/download?job=compile"])
 async def test_archive(api, path):
     reply = await api(f"GET {path}")
@@ -43,6 +51,7 @@ async def test_archive_in_object_storage_is_a_redirect_to_another_origin(serve, 
     assert api.gitlab.storage_requests[1].headers["private-token"] == "x"
 
 
+@pytest.mark.usefixtures("succeeded")
 @pytest.mark.parametrize(
     "path",
     [
@@ -57,8 +66,8 @@ async def test_one_file(api, path):
     assert reply.headers["Content-Disposition"] == 'attachment; filename="junit.xml"'
 
 
-async def test_by_a_ref_with_slashes(api, world):
-    world.pipelines[1].ref = "feature/x"
+async def test_by_a_ref_with_slashes(api, succeeded):
+    succeeded.ref = "feature/x"
     assert (
         await api("GET /projects/1/jobs/artifacts/feature/x/download?job=compile")
     ).status == 200
@@ -73,12 +82,27 @@ async def test_by_a_ref_with_slashes(api, world):
         ("GET /projects/1/jobs/2/artifacts/tree", 404, "404 Artifacts Not Found"),
         (f"GET {PATH}/tree?path=nowhere", 404, "404 Path Not Found"),
         ("POST /projects/1/jobs/2/artifacts/keep", 404, "404 Not Found"),
-        ("GET /projects/1/jobs/artifacts/main/download?job=none", 404, "404 Not Found"),
+        ("GET /projects/1/jobs/artifacts/main/download?job=none", 404, "404 Not found"),
     ],
 )
 async def test_what_is_not_there(api, call, status, text):
     reply = await api(call)
     assert (reply.status, reply.json) == (status, {"message": text})
+
+
+async def test_by_ref_is_of_the_latest_successful_pipeline(api, world, succeeded):
+    path = "/projects/1/jobs/artifacts/main/download"
+    missing = await api(f"GET {path}")
+    assert (missing.status, missing.json) == (400, {"error": "job is missing"})
+    later = world.add_pipeline(world.project("group/app"))
+    assert (await api(f"GET {path}?job=compile")).status == 200
+    later.status = "success"
+    reply = await api(f"GET {path}?job=compile")
+    assert (reply.status, reply.json) == (404, {"message": "404 Not found"})
+    recent = "search_recent_successful_pipelines=true"
+    assert (await api(f"GET {path}?job=compile&{recent}")).status == 200
+    succeeded.status = "running"
+    assert (await api(f"GET {path}?job=compile&{recent}")).status == 404
 
 
 async def test_tree(api):

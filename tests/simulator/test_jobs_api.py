@@ -325,6 +325,10 @@ async def test_broken_json_body(api, job):
     assert "error" in reply.json
 
 
+async def test_a_blank_ref_is_no_filter(api):
+    assert (await api("GET /projects/1/jobs?ref=")).ids == (await api("GET /projects/1/jobs")).ids
+
+
 async def test_archived_jobs_cannot_be_changed(serve, world, job):
     api = await serve(world, jobs_archived_after=50)
     assert (await api(f"GET /projects/1/jobs/{job('flaky').id}")).json["archived"] is True
@@ -375,6 +379,9 @@ async def test_gzip_when_switched_on(serve, world):
     plain = await api("GET /projects/1/jobs", headers={"Accept-Encoding": "identity"})
     packed = await api("GET /projects/1/jobs", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers.getall("Vary")
+    refused = await api("GET /projects/1/jobs", headers={"Accept-Encoding": "gzip;q=0, br"})
+    assert "Content-Encoding" not in refused.headers
     assert len(packed.body) < len(plain.body) / 2
 
 

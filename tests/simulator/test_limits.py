@@ -18,8 +18,8 @@ async def test_throttle_counts_down_and_then_says_retry_later(serve, world, cloc
     assert first.headers["RateLimit-Observed"] == "1"
     assert first.headers["RateLimit-Remaining"] == "1"
     assert first.headers["RateLimit-Reset"] == "1750000020"
-    await api("GET /nothing")
-    assert (await api("GET /version")).status == 200
+    lost = await api("GET /nothing")
+    assert (lost.status, lost.headers["RateLimit-Observed"]) == (404, "2")
     refused = await api("GET /version")
     assert (refused.status, refused.body) == (429, b"Retry later\n")
     assert refused.headers["Content-Type"] == "text/plain"
@@ -30,6 +30,14 @@ async def test_throttle_counts_down_and_then_says_retry_later(serve, world, cloc
     world.add_token(world.root, "another")
     assert (await api("GET /version", token="another")).status == 429
     clock.advance(20)
+    assert (await api("GET /version")).status == 200
+
+
+async def test_all_who_are_nobody_share_a_limit_of_their_own(serve, world):
+    api = await serve(world, api_limit=1)
+    first = await api("GET /projects", token=None)
+    assert first.headers["RateLimit-Name"] == "throttle_unauthenticated_api"
+    assert (await api("GET /version", token="unknown")).status == 429
     assert (await api("GET /version")).status == 200
 
 

@@ -60,7 +60,7 @@ def test_any_pairs_can_be_nested(pairs):
     ("params", "query"),
     [
         ({"b": 1, "a": True}, "a=true&b=1"),
-        ({"scope": ["x y", "z"]}, "scope%5B%5D=x+y&scope%5B%5D=z"),
+        ({"scope": ["z", "x y"], "a": []}, "a%5B%5D=&scope%5B%5D=z&scope%5B%5D=x+y"),
         ({"id": "group/app", "v": {"k": "1"}}, "id=group%2Fapp&v%5Bk%5D=1"),
     ],
 )
@@ -80,6 +80,16 @@ def test_booleans(value, meant):
         (lambda: boolean({"force": []}, "force"), 400, b"force is invalid"),
         (lambda: parsed_body("text/csv", b"x"), 415, b"'text/csv' is not supported"),
         (lambda: variables({"job_variables_attributes": "x"}), 400, b"is invalid"),
+        (
+            lambda: variables({"job_variables_attributes": [{"key": "a", "value": None}]}),
+            400,
+            b"job_variables_attributes[0][value] is invalid",
+        ),
+        (
+            lambda: variables({"job_variables_attributes": [{"key": "a", "value": ["b"]}]}),
+            400,
+            b"job_variables_attributes[0][value] is invalid",
+        ),
         (lambda: variables({"job_variables_attributes": ["x"]}), 400, b"[0][key] is missing"),
     ],
 )

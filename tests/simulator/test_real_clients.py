@@ -68,11 +68,15 @@ class TestPythonGitlab:
         assert {job.status for job in project.jobs.list(scope="failed", get_all=True)} == {"failed"}
 
     def test_pages_and_links_to_another_host(self, clock):
-        world = default_world(NOW)
-        from_outside = Simulator(world, clock=clock)
-        with from_outside as gitlab, python_gitlab.Gitlab(gitlab.url, gitlab.token) as client:
-            page = client.projects.get(1, lazy=True).jobs.list(page=2, per_page=3)
-            assert len(page) == 1
+        settings = SimulatorSettings(external_url="https://gitlab.example.com")
+        forwarded = Simulator(default_world(NOW), settings, clock)
+        with (
+            forwarded as gitlab,
+            python_gitlab.Gitlab(gitlab.url, gitlab.token, keep_base_url=True) as client,
+        ):
+            jobs = client.projects.get(1, lazy=True).jobs.list(get_all=True, per_page=1)
+            assert [job.id for job in jobs] == [4, 3, 2, 1]
+            assert len(gitlab.requests) == 4
 
     def test_pipelines_jobs_and_bridges(self, project):
         pipeline = project.pipelines.get(1)

@@ -43,6 +43,13 @@ async def test_records_each_request(api):
     assert "glpat" not in repr(record)
 
 
+async def test_records_only_as_many_requests_as_it_is_told_to(serve, world):
+    api = await serve(world, kept_requests=2)
+    replies = [await api(f"GET /version?n={number}") for number in range(4)]
+    assert [dict(record.query)["n"] for record in api.gitlab.requests] == ["2", "3"]
+    assert len({reply.headers["X-Request-Id"] for reply in replies}) == 4
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -122,6 +122,7 @@ async def test_ranges_of_a_cut_character(api, fresh, clock):
         ("bytes=-5", 206, LOG[-5:], "bytes 10235-10239/10240"),
         ("bytes=99999-", 416, b"", "bytes */10240"),
         ("lines=1-2", 200, LOG, None),
+        ("bytes=5-2", 200, LOG, None),
     ],
 )
 async def test_archived_logs_know_ranges(
@@ -135,6 +136,15 @@ async def test_archived_logs_know_ranges(
     assert (reply.status, reply.body) == (status, expected)
     assert reply.headers.get("Content-Range") == content_range
     assert not reply.headers.get("ETag", '"').startswith("W/")
+
+
+async def test_what_the_client_has_counts_before_the_range_it_asks(serve, world, path, clock):
+    api = await serve(world, archived_ranges=True)
+    clock.advance(700)
+    etag = (await api(f"GET {path}")).headers["ETag"]
+    for asked in ("bytes=0-3", "bytes=99999-"):
+        reply = await api(f"GET {path}", headers={"Range": asked, "If-None-Match": etag})
+        assert (reply.status, reply.body) == (304, b"")
 
 
 async def test_archiving_may_take_its_time(serve, world, path, clock):

@@ -27,6 +27,8 @@ from gitlab_jobs_async.simulator.world import World
 
 _logger = logging.getLogger(__name__)
 _PREFIX: Final = "/api/v4/"
+_CONDITIONAL: Final = (200, 206, 416)
+"""What a matching If-None-Match turns into a 304: it counts before Range does."""
 _COMPRESSIBLE: Final = ("application/json", "text/plain")
 
 
@@ -63,35 +65,25 @@ class Application:
         """What GitLab answers to a request at `now`; the world has been settled up to then."""
         try:
             extra, answer = self._routed(request, now)
-        except ApiError as failure:
-            extra, answer = (), failure.answer
         except Exception:
             _logger.exception("%s %s", request.method, request.path)
             extra, answer = (), message(500, "500 Internal Server Error").answer
         return self._finished(request, evolve(answer, headers=answer.headers + extra))
 
     def _routed(self, request: Request, now: float) -> tuple[tuple[tuple[str, str], ...], Answer]:
-        route, found = _route(request)
-        call = Call(
-            request,
-            self.world,
-            self.settings,
-            now,
-            self.settings.external_url or self.origin,
-            self.storage,
-            route,
-            {},
-        )
         caller = self._caller(request)
         extra, refusal = self.limits.throttle(self.settings, caller, now)
         if refusal is not None:
             return extra, refusal
         try:
-            return extra, self._handled(call, found, caller)
+            return extra, self._handled(request, caller, now)
         except ApiError as failure:
             return extra, failure.answer
 
-    def _handled(self, call: Call, found: Parameters, caller: str) -> Answer:
+    def _handled(self, request: Request, caller: str | None, now: float) -> Answer:
+        route, found = _route(request)
+        origin = self.settings.external_url or self.origin
+        call = Call(request, self.world, self.settings, now, origin, self.storage, route, {})
         call.params = nested(call.request.query)
         content_type = call.request.headers.get("content-type", "application/x-www-form-urlencoded")
         if call.request.method not in {"GET", "HEAD"}:
@@ -108,14 +100,15 @@ class Application:
                 return refusal
         return call.route.handler(call)
 
-    def _caller(self, request: Request) -> str:
+    def _caller(self, request: Request) -> str | None:
+        """Who calls, as the limits count; None for all who are nobody."""
         value = _token_of(request)
         token, job = (
             self.world.registry.tokens.get(value),
             self.world.registry.job_tokens.get(value),
         )
         user = token.user if token else job.user if job else None
-        return f"user {user.id}" if user else value
+        return f"user {user.id}" if user else None
 
     def _finished(self, request: Request, answer: Answer) -> Answer:
         etag = answer.etag
@@ -125,7 +118,7 @@ class Application:
         headers = list(answer.headers)
         if etag is not None and self.settings.etags:
             headers.append(("ETag", etag))
-            if answer.status == 200 and _matches(request, etag):
+            if answer.status in _CONDITIONAL and _matches(request, etag):
                 return _not_modified(headers)
         cached = "max-age=0, private, must-revalidate" if answer.status < 300 else "no-cache"
         headers += [("Cache-Control", cached), *_COMMON]
@@ -178,11 +171,21 @@ def _not_modified(headers: list[tuple[str, str]]) -> Answer:
 
 
 def _compressed(request: Request, answer: Answer) -> Answer:
-    accepted = "gzip" in request.headers.get("accept-encoding", "")
     kind = answer.header("content-type") or ""
-    if not accepted or answer.status != 200 or not answer.body.size or kind not in _COMPRESSIBLE:
+    if answer.status != 200 or not answer.body.size or kind not in _COMPRESSIBLE:
         return answer
+    varied = (*answer.headers, ("Vary", "Accept-Encoding"))
+    if not _takes_gzip(request.headers.get("accept-encoding", "")):
+        return evolve(answer, headers=varied)
     content = gzip.compress(b"".join(answer.body.pieces()), compresslevel=1, mtime=0)
-    headers = tuple(h for h in answer.headers if h[0] != "ETag")
+    headers = tuple(h for h in varied if h[0] != "ETag")
     encoded = (*headers, ("Content-Encoding", "gzip"))
     return evolve(answer, headers=encoded, body=Plain(content))
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for coding in accepted.lower().split(","):
+        name, *options = (part.strip().replace(" ", "") for part in coding.split(";"))
+        if name == "gzip":
+            return not any(re.fullmatch(r"q=0(\.0*)?", option) for option in options)
+    return False

@@ -11,15 +11,17 @@ from gitlab_jobs_async.simulator.api.answers import (
     Answer,
     Plain,
     bad_request,
+    error,
     json_answer,
     message,
     not_found,
+    record_not_found,
 )
 from gitlab_jobs_async.simulator.api.calls import Call, Request, Route
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
 from gitlab_jobs_async.simulator.api.runner_entities import Json
-from gitlab_jobs_async.simulator.records import Job
+from gitlab_jobs_async.simulator.records import Job, Pipeline
 from gitlab_jobs_async.simulator.world import World
 
 _KNOWN_TYPES: Final = {
@@ -156,13 +158,28 @@ def _readable_job(call: Call) -> Job:
 
 
 def _latest_job(call: Call) -> Job:
-    project = permissions.user_project(call)
-    permissions.require_read_builds(call, project)
     name, ref = parameters.text(call.params, "job"), str(call.params["ref_name"])
-    for job in reversed(project.builds):
-        if job.name == name and job.pipeline.ref == ref and job.status == "success":
-            return job
-    raise not_found()
+    if name is None:
+        raise error(400, "job is missing")
+    project = permissions.user_project(call)
+    recent = parameters.boolean(call.params, "search_recent_successful_pipelines")
+    permissions.require_read_builds(call, project)
+    found = [p for p in project.pipelines if p.ref == ref and p.status == "success"]
+    roots = [p for p in reversed(found) if p.source != "parent_pipeline"]
+    for pipeline in roots if recent else roots[:1]:
+        for job in reversed(_with_children(pipeline)):
+            if job.name == name and job.artifacts is not None and not job.retried:
+                return job
+    raise record_not_found()
+
+
+def _with_children(pipeline: Pipeline) -> list[Job]:
+    found = list(pipeline.builds)
+    for bridge in pipeline.bridges:
+        child = bridge.downstream_pipeline
+        if child is not None and child.source == "parent_pipeline":
+            found = _with_children(child) + found
+    return found
 
 
 def _files(call: Call, job: Job) -> Mapping[str, bytes]:

@@ -27,7 +27,7 @@ def list_jobs(call: Call) -> Answer:
     """GET /projects/:id/jobs."""
     project = permissions.user_project(call)
     statuses = parameters.scope(call.params)
-    ref = parameters.text(call.params, "ref") if call.settings.job_ref_filter else None
+    ref = (parameters.text(call.params, "ref") or None) if call.settings.job_ref_filter else None
     permissions.require_read_builds(call, project)
     present = view_of(call).job
 

@@ -39,17 +39,17 @@ class Limits:
     _jobs_index: Window = field(factory=Window)
 
     def throttle(
-        self, settings: SimulatorSettings, caller: str, now: float
+        self, settings: SimulatorSettings, caller: str | None, now: float
     ) -> tuple[Headers, Answer | None]:
         """Rack::Attack: headers for any answer, and the 429 if the limit is passed."""
         limit, seconds = settings.api_limit, settings.api_window
         if limit is None:
             return (), None
-        observed = self._api.count(caller, now, seconds)
+        observed = self._api.count(caller or "", now, seconds)
         reset = (now // seconds + 1) * seconds
         headers: Headers = (
             ("RateLimit-Limit", str(max(1, round(limit * 60 / seconds)))),
-            ("RateLimit-Name", "throttle_authenticated_api"),
+            ("RateLimit-Name", f"throttle_{'' if caller else 'un'}authenticated_api"),
             ("RateLimit-Observed", str(observed)),
             ("RateLimit-Remaining", str(max(0, limit - observed))),
             ("RateLimit-Reset", str(int(reset))),
@@ -64,10 +64,12 @@ class Limits:
             return headers, Answer(429, refusal, Plain(b"Retry later\n"))
         return headers if settings.rate_limit_headers == "always" else (), None
 
-    def jobs_index(self, settings: SimulatorSettings, caller: str, now: float) -> Answer | None:
+    def jobs_index(
+        self, settings: SimulatorSettings, caller: str | None, now: float
+    ) -> Answer | None:
         """The application limiter of GET /projects/:id/jobs: the 429 if it is passed."""
         limit = settings.jobs_index_limit
-        if limit is None or self._jobs_index.count(caller, now, 60.0) <= limit:
+        if limit is None or self._jobs_index.count(caller or "", now, 60.0) <= limit:
             return None
         return too_many_requests(retry_after=60 if settings.jobs_index_retry_after else None)
 

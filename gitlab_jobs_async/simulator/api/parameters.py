@@ -73,7 +73,7 @@ def parsed_body(content_type: str, body: bytes) -> Parameters:
 
 
 def to_query(params: Mapping[str, object]) -> str:
-    """Parameters as Rails' Hash#to_query writes them: keys sorted, lists as `key[]`."""
+    """Parameters as Rails' Hash#to_query writes them: keys sorted, lists as `key[]` in order."""
     return "&".join(sorted(_query_of(params)))
 
 
@@ -84,7 +84,8 @@ def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             written += _query_of(value, name)
         elif isinstance(value, list):
-            written += [f"{quote_plus(name + '[]')}={quote_plus(str(item))}" for item in value]
+            items = [f"{quote_plus(name + '[]')}={quote_plus(str(item))}" for item in value or [""]]
+            written.append("&".join(items))
         else:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             written.append(f"{quote_plus(name)}={quote_plus(text)}")
@@ -183,4 +184,18 @@ def variables(params: Parameters) -> dict[str, str]:
     ]
     if missing:
         raise error(400, ", ".join(missing))
-    return {str(item["key"]): str(item["value"]) for item in value}
+    return {
+        _string(item["key"], f"job_variables_attributes[{index}][key]"): _string(
+            item["value"], f"job_variables_attributes[{index}][value]"
+        )
+        for index, item in enumerate(value)
+    }
+
+
+def _string(value: object, name: str) -> str:
+    """A String as Grape coerces to one: scalars only."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise error(400, f"{name} is invalid")
+    return str(value)

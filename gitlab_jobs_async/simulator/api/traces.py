@@ -18,7 +18,7 @@ from gitlab_jobs_async.simulator.records import Job
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 
 MAX_BYTE_LIMIT: Final = 512_000
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)$")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @frozen
@@ -89,14 +89,23 @@ def _byte_range(call: Call, size: int) -> tuple[int, int] | None:
 def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -> Answer:
     headers.append(("Accept-Ranges", "bytes"))
     etag = f'"{_fingerprint(job, 0, size)}"'
-    match = _RANGE.match(call.request.headers.get("range", ""))
-    if match is None or match.group(0) == "bytes=-":
+    asked = _asked_range(call.request.headers.get("range", ""), size)
+    if asked is None:
         return Answer(200, tuple(headers), TraceBody(job, 0, size), etag)
-    first, last = match.groups()
-    start = int(first) if first else max(0, size - int(last))
-    stop = min(int(last) + 1, size) if first and last else size
+    start, stop = asked
     if start >= stop:
         headers.append(("Content-Range", f"bytes */{size}"))
-        return Answer(416, tuple(headers))
+        return Answer(416, tuple(headers), etag=etag)
     headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
     return Answer(206, tuple(headers), TraceBody(job, start, stop), etag)
+
+
+def _asked_range(header: str, size: int) -> tuple[int, int] | None:
+    """From where to where; None for what is no range, which RFC 9110 has servers ignore."""
+    match = _RANGE.fullmatch(header)
+    first, last = match.groups() if match else ("", "")
+    if not first:
+        return (max(0, size - int(last)), size) if last else None
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(int(last) + 1, size) if last else size
