@@ -16,7 +16,7 @@ FLOORS = [
     {"sansio"},
     {"aio"},
     {"aio.clock", "aio.concurrency"},
-    {"aio.bodies", "aio.retrying"},
+    {"aio.bodies", "aio.proxies", "aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
     {"aio.monitoring"},

@@ -5,16 +5,15 @@ Credentials are put on each request, for the server's own origin only.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
 from gitlab_jobs_async.aio.bodies import Body
+from gitlab_jobs_async.aio.proxies import Proxies
 from gitlab_jobs_async.aio.retrying import Sending, retried
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
@@ -31,7 +30,7 @@ from gitlab_jobs_async.sansio.compression import (
 from gitlab_jobs_async.sansio.credentials import hiding
 from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.responses import Response, error_of
+from gitlab_jobs_async.sansio.responses import Response, error_of, folded, printable
 from gitlab_jobs_async.version import __version__
 
 T = TypeVar("T")
@@ -82,7 +81,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._elsewhere: aiohttp.ClientSession | None = None
         self._was_open = False
-        self._proxies: Mapping[str, str] = {}
+        self._proxies = Proxies()
         self._places = asyncio.Semaphore(settings.concurrency)
         self._stream_places = asyncio.Semaphore(settings.concurrency)
         self._hide = hiding(settings.credentials)
@@ -102,7 +101,8 @@ class Transport:
             trust_env=self._session.trust_env,
         )
         self._was_open = True
-        self._proxies = {} if self._given else getproxies()
+        # A session of the caller's knows its own proxies.
+        self._proxies = Proxies() if self._given else Proxies.of_environment()
         # A semaphore stays with the loop that it first waited on.
         self._places = asyncio.Semaphore(self.settings.concurrency)
         self._stream_places = asyncio.Semaphore(self.settings.concurrency)
@@ -212,19 +212,8 @@ class Transport:
             auto_decompress=False,
             raise_for_status=False,
             timeout=timeout,
-            proxy=self._proxy_for(str(url)),
+            proxy=self._proxies.to(str(url)),
         )
-
-    def _proxy_for(self, url: str) -> str | None:
-        """The proxy of the environment, unless the session is the caller's: then it is his choice.
-
-        The session is not told to trust the environment, since it would read netrc, too.
-        """
-        parts = urlsplit(url)
-        proxy = self._proxies.get(parts.scheme)
-        if proxy is None or proxy_bypass(parts.netloc):
-            return None
-        return proxy if "://" in proxy else f"http://{proxy}"
 
     async def _checked(
         self, request: Request, answer: aiohttp.ClientResponse
@@ -258,13 +247,10 @@ class Transport:
 
     def _refused(self, request: Request, status: int, reason: str) -> ResponseError:
         shown = self.settings.server.shown(request)
-        return ResponseError(status, self._hide(_printable(reason)), request.method, shown)
+        return ResponseError(status, self._hide(printable(reason)), request.method, shown)
 
     def _response(self, request: Request, answer: aiohttp.ClientResponse, body: bytes) -> Response:
-        headers: dict[str, str] = {}
-        for name, value in answer.headers.items():
-            known, said = headers.get(name.lower()), self._hide(value)
-            headers[name.lower()] = said if known is None else f"{known}, {said}"
+        headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
         shown = self.settings.server.shown(request)
         return Response(answer.status, headers, body, request.method, shown)
 
@@ -274,7 +260,7 @@ class Transport:
         aiohttp's own errors may hold the request, with its credential, or a proxy's password.
         """
         method, shown = request.method, self.settings.server.shown(request)
-        reason = self._hide(_printable(_reason(error)))
+        reason = self._hide(printable(_reason(error)))
         if isinstance(error, UnknownEncodingError):
             return DecodeError(reason, method, shown)
         was_sent = not isinstance(
@@ -327,7 +313,3 @@ def _reason(error: Exception) -> str:
             return "an address that cannot be used"
         case _:
             return str(error) or type(error).__name__
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -7,7 +7,7 @@ plain text or HTML from what stands before it.
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -70,6 +70,15 @@ class Response:
             )
         # Neither the page's words nor orjson's error, which holds them: they may echo a token.
         raise DecodeError(f"{what} @ $", self.method, self.url)
+
+
+def folded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by lower-case name; one that stands there several times, as a list with commas."""
+    by_name: dict[str, str] = {}
+    for name, value in headers:
+        known = by_name.get(name.lower())
+        by_name[name.lower()] = value if known is None else f"{known}, {value}"
+    return by_name
 
 
 def check_whole(answer: Response, what: str) -> Response:
@@ -140,7 +149,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
     given = response.headers.get("x-request-id")
-    return None if given is None else hide(_printable(given))
+    return None if given is None else hide(printable(given))
 
 
 def _http_date(text: str) -> float | None:
@@ -157,7 +166,7 @@ def _message(response: Response) -> str:
         if _HTML.match(response.body):
             return f"an HTML page{_title(response.body)}"
         said = response.body[: 4 * _LONGEST_MESSAGE].decode(errors="replace")
-    return _printable(_words(said)) or "(no message)"
+    return printable(_words(said)) or "(no message)"
 
 
 def _words(said: object, depth: int = _DEEPEST_MESSAGE) -> str:
@@ -188,9 +197,10 @@ def _title(page: bytes) -> str:
     found = _TITLE.search(page[:_LONGEST_HEAD])
     if found is None:
         return ""
-    return f" titled {_printable(html.unescape(found[1].decode(errors='replace')))!r}"
+    return f" titled {printable(html.unescape(found[1].decode(errors='replace')))!r}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """*text* as one line of bounded length, in which nothing can drive a terminal."""
     one_line = " ".join(text.split())[:_LONGEST_MESSAGE]
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in one_line)
