@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Final
 
 from attrs import define, field, frozen
+from attrs.validators import in_
 
 from gitlab_jobs_async.simulator.logs import Log
 from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
@@ -19,7 +20,22 @@ ACCESS: Final[dict[str, int]] = {
     "maintainer": 40,
     "owner": 50,
 }
+VISIBILITIES: Final = ("private", "internal", "public")
+VARIABLES_ROLES: Final = ("developer", "maintainer", "owner", "no_one_allowed")
+RUNNER_TYPES: Final = ("instance_type", "group_type", "project_type")
 _by_id = attrgetter("id")
+
+
+def level_of(role: str) -> int:
+    """A role as GitLab's number; ValueError for one it does not have."""
+    if role not in ACCESS:
+        raise ValueError(f"no such role: {role!r}; there are {', '.join(ACCESS)}")
+    return ACCESS[role]
+
+
+def _project_path(_project: object, _attribute: object, path: str) -> None:
+    if not path or path.isdigit() or path != path.strip("/ "):
+        raise ValueError(f"{path!r} is no path of a project; a number would be an id")
 
 
 @define(eq=False)
@@ -54,7 +70,7 @@ class Runner:
     id: int
     description: str
     tags: tuple[str, ...] = ()
-    runner_type: str = "instance_type"
+    runner_type: str = field(default="instance_type", validator=in_(RUNNER_TYPES))
     version: str = "19.4.0"
     paused: bool = False
     online: bool = True
@@ -79,13 +95,13 @@ class Project:
     """
 
     id: int
-    path: str
-    visibility: str = "private"
+    path: str = field(validator=_project_path)
+    visibility: str = field(default="private", validator=in_(VISIBILITIES))
     members: dict[int, int] = field(factory=dict[int, int])
     public_jobs: bool = True
     job_token_allowlist: frozenset[int] | None = None
     job_token_permissions: frozenset[str] | None = None
-    variables_role: str = "developer"
+    variables_role: str = field(default="developer", validator=in_(VARIABLES_ROLES))
     protected_refs: frozenset[str] = frozenset()
     refreshing_artifacts: bool = False
     created_at: float = 0.0

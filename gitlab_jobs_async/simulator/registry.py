@@ -57,6 +57,33 @@ class Registry:
             return at, due
         return None
 
+    def add_token(self, token: Token) -> Token:
+        """Keep a token, which is one user's only."""
+        if token.value in self.tokens:
+            raise ValueError("there is such a token (not shown) already")
+        self.tokens[token.value] = token
+        return token
+
+    def add_project(self, project: Project) -> Project:
+        """Keep a project, whose id and path are its own."""
+        if project.id in self.projects or project.path in self.paths:
+            raise ValueError(f"there is a project {project.id} or {project.path!r} already")
+        self.projects[project.id] = self.paths[project.path] = project
+        return project
+
+    def move_project(self, project: Project, path: str) -> None:
+        """Give a project a new path; the old one redirects."""
+        if path in self.paths:
+            raise ValueError(f"there is a project {path!r} already")
+        old, project.path = project.path, path
+        self.redirects.pop(path, None)
+        self.redirects[old] = self.paths[path] = self.paths.pop(old)
+
+    def busy_runners(self) -> frozenset[int]:
+        """The ids of runners that run a job."""
+        running = [job for job in self.job_tokens.values() if job.status == "running"]
+        return frozenset(job.runner.id for job in running if job.runner is not None)
+
     def job_id(self, wanted: int | None = None) -> int:
         """The next free id of a job, or the wanted one if it is free."""
         if wanted is None:

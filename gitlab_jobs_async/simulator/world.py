@@ -12,7 +12,6 @@ from gitlab_jobs_async.simulator import actions, bulk
 from gitlab_jobs_async.simulator.logs import BytesLog, Log
 from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
 from gitlab_jobs_async.simulator.records import (
-    ACCESS,
     Agent,
     Job,
     Pipeline,
@@ -20,6 +19,7 @@ from gitlab_jobs_async.simulator.records import (
     Runner,
     Token,
     User,
+    level_of,
 )
 from gitlab_jobs_async.simulator.registry import Due, Registry
 from gitlab_jobs_async.simulator.settling import settle
@@ -87,6 +87,8 @@ class World:
         """A user with a token (default `glpat-<username>`)."""
         value = f"glpat-{username}" if token is None else token
         number = len(self.registry.users) + 1
+        if any(user.username == username for user in self.registry.users.values()):
+            raise ValueError(f"there is a user {username!r} already")
         user = User(
             number, username, username.replace(".", " ").title(), value, state, admin, self.now
         )
@@ -105,9 +107,7 @@ class World:
         kind: str = "personal",
     ) -> Token:
         """Another token of a user; `kind` "oauth" is good as a bearer only."""
-        added = Token(token, user, tuple(scopes), expires_at, revoked, kind)
-        self.registry.tokens[token] = added
-        return added
+        return self.registry.add_token(Token(token, user, tuple(scopes), expires_at, revoked, kind))
 
     def add_project(
         self,
@@ -122,28 +122,21 @@ class World:
     ) -> Project:
         """A project; `members` maps a user to "guest" ... "owner"."""
         number = project_id or max(self.registry.projects, default=0) + 1
-        if number in self.registry.projects or path in self.registry.paths:
-            raise ValueError(f"there is a project {number} or {path!r} already")
         project = Project(
             number,
             path,
             visibility,
-            {user.id: ACCESS[role] for user, role in (members or {}).items()},
+            {user.id: level_of(role) for user, role in (members or {}).items()},
             public_jobs=public_jobs,
             protected_refs=frozenset(protected_refs),
             variables_role=variables_role,
             created_at=self.now,
         )
-        self.registry.projects[number] = self.registry.paths[path] = project
-        return project
+        return self.registry.add_project(project)
 
     def move_project(self, project: Project, path: str) -> None:
         """Give a project a new path; the old one redirects."""
-        self.registry.redirects[project.path] = project
-        del self.registry.paths[project.path]
-        self.registry.redirects.pop(path, None)
-        project.path = path
-        self.registry.paths[path] = project
+        self.registry.move_project(project, path)
 
     def add_runner(
         self, description: str, *, tags: Sequence[str] = (), runner_type: str = "instance_type"

@@ -282,3 +282,36 @@ def test_every_job_comes_to_rest(jobs):
     }  # fmt: skip
     running = {row[1] for row in rows if row[2] == "running"}
     assert running <= {"bridge"}, "only a bridge may wait for ever, for a blocked child"
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda world: world.add_project("a/b", visibility="secret"),
+        lambda world: world.add_project("a/b", variables_role="boss"),
+        lambda world: world.add_project("a/b", members={world.root: "boss"}),
+        lambda world: world.add_project("17"),
+        lambda world: world.add_project("/a/b"),
+        lambda world: world.add_project("taken/path"),
+        lambda world: world.move_project(world.add_project("a/b"), "taken/path"),
+        lambda world: world.move_project(world.add_project("a/b"), "17"),
+        lambda world: world.add_runner("r", runner_type="mine"),
+        lambda world: world.add_user("root", token="another"),
+        lambda world: world.add_user("bob", token="glpat-root"),
+        lambda world: setattr(world.add_project("a/b"), "variables_role", "boss"),
+    ],
+)
+def test_a_world_that_no_gitlab_could_be_is_refused(build):
+    world = World()
+    taken = world.add_project("taken/path")
+    with pytest.raises(ValueError, match=r".+"):
+        build(world)
+    assert world.project("taken/path") is taken
+    assert world.registry.tokens["glpat-root"].user is world.root
+
+
+async def test_a_runner_is_active_while_it_runs_a_job(api, job, clock):
+    path = f"GET /projects/1/jobs/{job('unit').id}"
+    assert (await api(path)).json["runner"]["job_execution_status"] == "active"
+    clock.advance(3600)
+    assert (await api(path)).json["runner"]["job_execution_status"] == "idle"

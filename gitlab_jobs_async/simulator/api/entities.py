@@ -12,18 +12,19 @@ from gitlab_jobs_async.simulator.api.runner_entities import (
     manager_entity,
     runner_entity,
 )
-from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, User
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.statuses import COMPLETED
 
 
 @frozen
 class View:
-    """What an entity depends on besides its row: the server's origin and the time."""
+    """What an entity depends on besides its row: the server's origin, the time, who is at work."""
 
     origin: str
     now: float
     settings: SimulatorSettings
+    busy_runners: frozenset[int] = frozenset()
     _pipelines: dict[int, Json] = field(factory=dict[int, Json], init=False, repr=False)
     _users: dict[int, Json] = field(factory=dict[int, Json], init=False, repr=False)
 
@@ -187,11 +188,16 @@ class View:
             entity["runner_manager"] = manager_entity(job, self.now)
         return entity | {
             "artifacts": artifacts,
-            "runner": runner_entity(job.runner) if job.runner else None,
+            "runner": self._runner(job.runner),
             "artifacts_expire_at": iso(expires_at),
             "archived": is_archived(job, self.now, self.settings),
             "tag_list": sorted(job.plan.tags),
         }
+
+    def _runner(self, runner: Runner | None) -> Json | None:
+        if runner is None:
+            return None
+        return runner_entity(runner, busy=runner.id in self.busy_runners)
 
     def bridge(self, job: Job) -> Json:
         """API::Entities::Ci::Bridge."""

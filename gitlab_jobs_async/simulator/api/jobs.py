@@ -20,7 +20,7 @@ from gitlab_jobs_async.simulator.records import Job
 
 def view_of(call: Call) -> View:
     """What entities are presented with."""
-    return View(call.origin, call.now, call.settings)
+    return View(call.origin, call.now, call.settings, call.world.registry.busy_runners())
 
 
 def list_jobs(call: Call) -> Answer:

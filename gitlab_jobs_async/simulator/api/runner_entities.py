@@ -18,7 +18,7 @@ def iso(at: float | None) -> str | None:
     return written.replace("+00:00", "Z")
 
 
-def runner_entity(runner: Runner) -> Json:
+def runner_entity(runner: Runner, *, busy: bool) -> Json:
     """API::Entities::Ci::Runner."""
     return {
         "id": runner.id,
@@ -32,7 +32,7 @@ def runner_entity(runner: Runner) -> Json:
         "online": runner.online,
         "created_at": iso(runner.created_at),
         "status": "online" if runner.online else "offline",
-        "job_execution_status": "active" if runner.online else "idle",
+        "job_execution_status": "active" if busy else "idle",
     }
 
 
