@@ -144,7 +144,8 @@ class GitLab:
         """
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")
-        handles = {project: self.project(project) for project in projects}
+        checked = [self.project(project) for project in projects]
+        handles = {project.id: project for project in checked}
         listed = await gathered(
             [handle.list_jobs(scope=scope, ref=ref) for handle in handles.values()]
         )

@@ -53,7 +53,7 @@ async def test_one_project_that_fails_ends_the_call_with_its_own_error(gitlab):
     assert not [task for task in await others() if "list_jobs" in repr(task)]
 
 
-@pytest.mark.parametrize("projects", ["group/app", 17])
+@pytest.mark.parametrize("projects", ["group/app", b"ab", 17])
 async def test_one_project_is_not_several(gitlab, simulator, projects):
     with pytest.raises(TypeError, match="projects must be several ids or paths, not"):
         await gitlab.list_jobs(projects)
@@ -63,6 +63,8 @@ async def test_one_project_is_not_several(gitlab, simulator, projects):
 async def test_a_bad_project_is_refused_before_any_request(gitlab, simulator):
     with pytest.raises(ValueError, match="project '' is no project"):
         await gitlab.list_jobs(["group/app", ""])
+    with pytest.raises(TypeError, match="project must be a whole number above 0, not True"):
+        await gitlab.list_jobs([1, True])
     with pytest.raises(ValueError, match="unknown scope 'faild'"):
         await gitlab.list_jobs(["group/app"], scope="faild")
     with pytest.raises(ValueError, match="project '' is no project"):
@@ -90,6 +92,8 @@ async def test_a_call_cancelled_half_way_leaves_nothing(gitlab, simulator, name)
         ({"timeout": 0}, "timeout must be a number of seconds above 0, not 0"),
         ({"timeout": "30"}, "not '30'"),
         ({"timeout": None}, "not None"),
+        ({"retry": 3}, "retry must be a RetryPolicy, not 3"),
+        ({"session": "x"}, "session must be an aiohttp.ClientSession, not 'x'"),
     ],
 )
 def test_a_setting_that_cannot_be_right_is_refused_at_once(wrong, said):
