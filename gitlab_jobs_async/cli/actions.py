@@ -90,7 +90,9 @@ async def play(
         found = await gitlab.project(project_id(project)).play_job(
             job, variables=values or None, inputs=given or None
         )
-    return _said(f"job {found.id} {clean(found.name)} is {clean(found.status)}", found, json=json)
+    again = "" if found.id == job else f" runs again as job {found.id}:"
+    words = f"job {job} {clean(found.name)}{again or ' is'} {clean(found.status)}"
+    return _said(words, found, json=json)
 
 
 def erase(

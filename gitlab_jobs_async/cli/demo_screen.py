@@ -40,14 +40,14 @@ class DemoScreen:
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console = console
         self._console.quiet = quiet
-        self._is_live = console.is_terminal and not quiet
+        self._is_live = console.is_terminal and not console.is_dumb_terminal and not quiet
 
     def opening(self, url: str, projects: int, speed: float) -> None:
         """What is about to be seen."""
         self._console.print(
             Text.assemble(
                 ("gitlab-jobs demo", "bold"),
-                f"  a simulated GitLab with {projects} projects at {url}, {speed:g}x real time",
+                f"  {projects} simulated projects at {url}, {speed:g}x as fast",
             )
         )
 

@@ -51,6 +51,11 @@ def test_play_with_variables(signed_in, run):
     ]
 
 
+def test_playing_a_job_that_has_ended_says_its_new_id(signed_in, run):
+    run("cancel", "group/app", "4")
+    assert run("play", "group/app", "4").out.startswith("job 4 deploy runs again as job 5: ")
+
+
 def test_play_with_inputs_that_have_types(signed_in, run):
     result = run("play", "group/evil", 7, "--input", "target=prod", "--input", "count=3")
     assert result.code == 0, result.err
