@@ -35,7 +35,7 @@ class World:
     def __init__(self, now: float = 1_750_000_000.0, *, seed: int = 0) -> None:
         self.registry = Registry(now)
         self.random = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self.root = self.add_user("root", token="glpat-root", admin=True)  # noqa: S106
+        self.root = self.add_user("root", token="glpat-root", admin=True)  # noqa: S106 - everybody may know it
         self.add_runner("shared-1")
 
     @property
