@@ -10,7 +10,7 @@ import aiohttp
 from gitlab_jobs_async.agents import AllowedAgents
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.concurrency import gathered
-from gitlab_jobs_async.aio.retrying import Sending
+from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.project import Project
@@ -69,7 +69,7 @@ class GitLab:
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, not {retry!r}")
-        settings = Sending(
+        settings = TransportSettings(
             server=ServerUrl.parse(url),
             credentials=credentials_from(auth),
             concurrency=positive_id("concurrency", concurrency),

@@ -2,11 +2,17 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from operator import attrgetter
 from typing import Unpack
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.aio.listing import iter_any_order, iter_newest_first, only_ref
+from gitlab_jobs_async.aio.listing import (
+    iter_any_order,
+    iter_each_once,
+    iter_newest_first,
+    only_ref,
+)
 from gitlab_jobs_async.aio.tailing import JobTrace
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import (
@@ -68,7 +74,7 @@ class Project:
         See https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
         """
         rows = self.iter_pipeline_jobs(pipeline_id, scope=scope, include_retried=include_retried)
-        return [job async for job in rows]
+        return sorted([job async for job in rows], key=attrgetter("id"), reverse=True)
 
     def iter_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
@@ -77,7 +83,7 @@ class Project:
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
-        return iter_newest_first(self._transport, request, Job)
+        return iter_each_once(self._transport, request, Job)
 
     async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
         """All trigger jobs of a pipeline, each with its downstream pipeline once it has one.
@@ -85,8 +91,7 @@ class Project:
         See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
         """
         request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
-        rows = iter_any_order(self._transport, request, Bridge)
-        return list({bridge.id: bridge async for bridge in rows}.values())
+        return [bridge async for bridge in iter_each_once(self._transport, request, Bridge)]
 
     async def get_job(self, job_id: int) -> Job:
         """One job as it is now; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
@@ -185,9 +190,7 @@ class Project:
     def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
         """What `list_pipelines` gives, one after another, with one page in memory."""
         request = endpoints.list_pipelines(self.id, filters)
-        if "order_by" in filters or "sort" in filters:
-            return iter_any_order(self._transport, request, Pipeline)
-        return iter_newest_first(self._transport, request, Pipeline)
+        return iter_each_once(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
         """One pipeline as it is now; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""

@@ -32,6 +32,17 @@ async def iter_newest_first(
             yield row
 
 
+async def iter_each_once(
+    transport: Transport, first: Request, kind: type[R]
+) -> AsyncGenerator[R, None]:
+    """The rows of a listing in whatever order, each once; remembers the ids alone."""
+    told: set[int] = set()
+    async for row in iter_any_order(transport, first, kind):
+        if row.id not in told:
+            told.add(row.id)
+            yield row
+
+
 async def iter_any_order(
     transport: Transport, first: Request, kind: type[T]
 ) -> AsyncGenerator[T, None]:

@@ -14,7 +14,8 @@ from yarl import URL
 
 from gitlab_jobs_async.aio.bodies import Body
 from gitlab_jobs_async.aio.proxies import Proxies
-from gitlab_jobs_async.aio.retrying import Sending, retried
+from gitlab_jobs_async.aio.retrying import retried
+from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     DecodeError,
@@ -75,7 +76,7 @@ class Transport:
     So a request made while streams are open waits for none of them.
     """
 
-    def __init__(self, settings: Sending, session: aiohttp.ClientSession | None) -> None:
+    def __init__(self, settings: TransportSettings, session: aiohttp.ClientSession | None) -> None:
         self.settings = settings
         self._given = session
         self._session: aiohttp.ClientSession | None = None
@@ -150,17 +151,18 @@ class Transport:
     async def _head(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
         await self._stream_places.acquire()
         try:
-            opening = self._follow(request, sock_read=self.settings.timeout)
-            answer = await self._within_time(request, opening)
-            return answer, _body(answer)
-        except UnknownEncodingError as error:
-            answer.close()
-            self._stream_places.release()
-            failure = self.failure(request, error)
+            return await self._within_time(request, self._opened(request))
         except BaseException:
             self._stream_places.release()
             raise
-        raise failure
+
+    async def _opened(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
+        answer = await self._follow(request, sock_read=self.settings.timeout)
+        try:
+            return answer, _body(answer)
+        except UnknownEncodingError:
+            answer.close()
+            raise
 
     async def _within_time(self, request: Request, exchange: Awaitable[T]) -> T:
         try:
@@ -247,7 +249,7 @@ class Transport:
 
     def _refused(self, request: Request, status: int, reason: str) -> ResponseError:
         shown = self.settings.server.shown(request)
-        return ResponseError(status, self._hide(printable(reason)), request.method, shown)
+        return ResponseError(status, printable(self._hide(reason)), request.method, shown)
 
     def _response(self, request: Request, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
@@ -260,7 +262,7 @@ class Transport:
         aiohttp's own errors may hold the request, with its credential, or a proxy's password.
         """
         method, shown = request.method, self.settings.server.shown(request)
-        reason = self._hide(printable(_reason(error)))
+        reason = printable(self._hide(_reason(error)))
         if isinstance(error, UnknownEncodingError):
             return DecodeError(reason, method, shown)
         was_sent = not isinstance(

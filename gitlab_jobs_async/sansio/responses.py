@@ -124,7 +124,7 @@ def error_of(response: Response, now: float, hide: Callable[[str], str] = str) -
     kind = _ERRORS.get(status, ServerError if status >= 500 else ResponseError)
     return kind(
         status,
-        hide(_message(response)),
+        _message(response, hide),
         response.method,
         response.url,
         retry_after(response.headers, now),
@@ -149,7 +149,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
     given = response.headers.get("x-request-id")
-    return None if given is None else hide(printable(given))
+    return None if given is None else printable(hide(given))
 
 
 def _http_date(text: str) -> float | None:
@@ -159,14 +159,15 @@ def _http_date(text: str) -> float | None:
         return None
 
 
-def _message(response: Response) -> str:
+def _message(response: Response, hide: Callable[[str], str]) -> str:
+    """What the error says; secrets are taken out before it is cut, lest a part of one stay."""
     try:
         said = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         if _HTML.match(response.body):
-            return f"an HTML page{_title(response.body)}"
-        said = response.body[: 4 * _LONGEST_MESSAGE].decode(errors="replace")
-    return printable(_words(said)) or "(no message)"
+            return f"an HTML page{_title(response.body, hide)}"
+        said = response.body.decode(errors="replace")
+    return printable(hide(_words(said))) or "(no message)"
 
 
 def _words(said: object, depth: int = _DEEPEST_MESSAGE) -> str:
@@ -193,11 +194,12 @@ def _words_of(envelope: dict[str, object], depth: int) -> str:
             return "; ".join(told)
 
 
-def _title(page: bytes) -> str:
+def _title(page: bytes, hide: Callable[[str], str]) -> str:
     found = _TITLE.search(page[:_LONGEST_HEAD])
     if found is None:
         return ""
-    return f" titled {printable(html.unescape(found[1].decode(errors='replace')))!r}"
+    title = html.unescape(found[1].decode(errors="replace"))
+    return f" titled {printable(hide(title))!r}"
 
 
 def printable(text: str) -> str:

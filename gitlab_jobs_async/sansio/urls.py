@@ -71,9 +71,11 @@ class ServerUrl:
             params = [(name, value) for name, value in query if name not in TOKEN_PARAMS]
             quoted = quote(path, safe="/%:@!$&'()*+,;=~")
             request = evolve(like, path=f"/{quoted}", params=params)
-            return request if found and request.target.isascii() else None
+            # Bytes that are no text show up when the target is written, so write it once here.
+            is_writable = bool(request.target)
         except ValueError:
             return None
+        return request if found and is_writable else None
 
     def is_own(self, url: str) -> bool:
         """Whether *url* stands on this server's origin."""

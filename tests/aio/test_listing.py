@@ -154,6 +154,14 @@ async def test_jobs_in_another_order_are_an_error_and_no_short_answer(gitlab, si
         await gitlab.project(1).list_jobs()
 
 
+async def test_pipeline_jobs_in_another_order_are_all_there_newest_first(gitlab, simulator):
+    rows = [{"id": n, "status": "success", "stage": "a", "name": "b"} for n in (1, 3, 2, 3)]
+    body = json.dumps(rows)
+    simulator.faults.add(Fault(status=200, body=body, content_type="application/json", times=2))
+    assert [job.id for job in await gitlab.project(1).list_pipeline_jobs(1)] == [3, 2, 1]
+    assert [job.id async for job in gitlab.project(1).iter_pipeline_jobs(1)] == [1, 3, 2]
+
+
 async def test_a_ref_is_chosen_here_where_the_server_knows_no_such_filter(clock):
     settings = SimulatorSettings(job_ref_filter=False)
     async with Simulator(settings=settings, clock=clock.stepped) as simulator:

@@ -107,6 +107,14 @@ def test_retry_after_is_seconds_or_a_date_and_never_negative(headers, seconds):
     assert retry_after(answer(429, **headers).headers, NOW) == seconds
 
 
+@pytest.mark.parametrize("page", [b"%b", b"<html><title>%b</title>", b'{"message":"%b"}'])
+@pytest.mark.parametrize("before", [485, 495, 499, 1995])
+def test_a_token_is_hidden_before_a_message_is_cut(page, before):
+    body = page % (b"x" * before + b"glpat-s3cret")
+    error = error_of(answer(400, body), NOW, lambda said: said.replace("glpat-s3cret", ""))
+    assert "g" not in error.message.removeprefix("an HTML page")
+
+
 def test_an_error_says_what_whom_and_when():
     error = error_of(answer(429, b"Retry later\n", retry_after="60", x_request_id="01J"), NOW)
     assert str(error) == (
