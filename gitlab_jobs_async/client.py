@@ -24,7 +24,7 @@ from gitlab_jobs_async.sansio.credentials import (
     credentials_from,
     from_environment,
 )
-from gitlab_jobs_async.sansio.decoding import decode
+from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
@@ -169,7 +169,7 @@ class GitLab:
 
     def _job_walks(
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
-    ) -> list[tuple[ProjectId, Walk[Job]]]:
+    ) -> list[tuple[ProjectId, Walk[UndecodedRow]]]:
         """A walk for each project once; all are checked before any is taken."""
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")

@@ -15,14 +15,14 @@ from gitlab_jobs_async.aio.concurrency import InFlight, in_flight
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import DecodeError, GitLabError
 from gitlab_jobs_async.models import Job
-from gitlab_jobs_async.sansio.decoding import decode
+from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode_rows
 from gitlab_jobs_async.sansio.links import next_page
 from gitlab_jobs_async.sansio.looks import LookWalk
 from gitlab_jobs_async.sansio.offsets import OffsetWalk
 from gitlab_jobs_async.sansio.paging import KeysetWalk
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
-from gitlab_jobs_async.sansio.walks import R, Walk
+from gitlab_jobs_async.sansio.walks import Ask, R, Walk
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -31,49 +31,51 @@ _MOST_EMPTY = 20
 """Empty pages in a row that may name a next one; a server that sends more has lost its way."""
 
 
-def by_keyset(transport: Transport, request: Request) -> KeysetWalk[Job]:
+def by_keyset(transport: Transport, request: Request) -> KeysetWalk[UndecodedRow]:
     """The walk through a project's jobs."""
     settings = transport.settings
     return KeysetWalk(settings.server, request, settings.concurrency)
 
 
-def by_offset(transport: Transport, request: Request) -> OffsetWalk[Any]:
+def by_offset(transport: Transport, request: Request) -> OffsetWalk[UndecodedRow]:
     """The walk through a listing that has no keyset and comes newest first."""
     return OffsetWalk(transport.settings.server, request)
 
 
-def by_looks(transport: Transport, request: Request) -> LookWalk[Any]:
+def by_looks(transport: Transport, request: Request) -> LookWalk[UndecodedRow]:
     """The walk through a listing in an order of the caller's."""
     return LookWalk(transport.settings.server, request)
 
 
-async def read_all(transport: Transport, walk: Walk[R], kind: type[R]) -> list[R]:
+async def read_all(transport: Transport, walk: Walk[UndecodedRow], kind: type[T]) -> list[T]:
     """The rows of a listing in the order of their arrival, pages fetched side by side."""
     async with in_flight() as flight:
         pages = pages_of(flight, transport, [(None, walk)], kind)
         return [row async for _, page in pages for row in page]
 
 
-async def iter_rows(transport: Transport, walk: Walk[R], kind: type[R]) -> AsyncGenerator[R, None]:
+async def iter_rows(
+    transport: Transport, walk: Walk[UndecodedRow], kind: type[T]
+) -> AsyncGenerator[T, None]:
     """The rows of a listing in its own order, with one page in memory."""
-    while asks := walk.asks(1, 0):
+    reading = _Reading(None, walk)
+    while asks := reading.walk.asks(1, 0):
         ask = asks[0]
         try:
             response = await transport.send(ask.wanted)
         except GitLabError as error:
-            walk = walk.refused(ask, error)
+            reading.walk = reading.walk.refused(ask, error)
             continue
-        walk, told = walk.take(ask, response, _rows(response, kind))
-        for row in told:
+        for row in reading.take(ask, response, kind):
             yield row
 
 
 async def pages_of(
     flight: InFlight[Any, Any],
     transport: Transport,
-    walks: Iterable[tuple[K, Walk[R]]],
-    kind: type[R],
-) -> AsyncGenerator[tuple[K, Sequence[R]], None]:
+    walks: Iterable[tuple[K, Walk[UndecodedRow]]],
+    kind: type[T],
+) -> AsyncGenerator[tuple[K, list[T]], None]:
     """The new rows of each page of several listings as they come, each with its listing's key.
 
     At most `concurrency` pages are asked for at once, and so many listings read; the next are asked
@@ -90,30 +92,38 @@ async def pages_of(
         try:
             response = task.result()
         except GitLabError as error:
-            reading.walk = reading.walk.refused(ask, error)
+            reading.walk = walk.refused(ask, error)
             continue
-        reading.walk, told = reading.walk.take(ask, response, _rows(response, kind))
-        if told:
+        if told := reading.take(ask, response, kind):
             yield reading.key, told
 
 
 @define(eq=False)
-class _Reading(Generic[K, R]):
+class _Reading(Generic[K]):
     """One listing on its way: how many of its pages are asked for and not taken yet."""
 
     key: K
-    walk: Walk[R]
+    walk: Walk[UndecodedRow]
     asked: int = 0
+
+    def take(self, ask: Ask, response: Response, kind: type[T]) -> list[T]:
+        """What the answer adds to the listing."""
+
+        def wanted(rows: Sequence[UndecodedRow]) -> Sequence[UndecodedRow]:
+            self.walk, told = self.walk.take(ask, response, rows)
+            return told
+
+        return decode_rows(response, kind, wanted)
 
 
 @define
-class _SideBySide(Generic[K, R]):
+class _SideBySide(Generic[K]):
     """Listings that share one window of requests, in turns."""
 
     flight: InFlight[Any, Any]
     transport: Transport
-    waiting: deque[_Reading[K, R]]
-    active: deque[_Reading[K, R]] = field(factory=deque)
+    waiting: deque[_Reading[K]]
+    active: deque[_Reading[K]] = field(factory=deque)
 
     def ask(self) -> bool:
         """Ask as much as may be asked at once; false when all has been read.
@@ -127,7 +137,7 @@ class _SideBySide(Generic[K, R]):
             reading = self.waiting.popleft()
             self.active.append(reading)
             self._ask_for(reading, 0)
-        for reading in list(self.active):
+        for reading in self.active if self._free() else ():
             self._ask_for(reading, self._free())
         self.active.rotate(-1)
         return len(self.flight) > 0
@@ -139,18 +149,15 @@ class _SideBySide(Generic[K, R]):
     def _free(self) -> int:
         return max(0, self._window - len(self.flight))
 
-    def _ask_for(self, reading: _Reading[K, R], guesses: int) -> bool:
-        """Whether *reading* wants anything."""
+    def _ask_for(self, reading: _Reading[K], guesses: int) -> bool:
+        """Whether *reading* may want anything yet."""
         free = self._free()
-        asks = reading.walk.asks(free, guesses)
+        asks = reading.walk.asks(free, guesses) if free else []
         for ask in asks:
             reading.asked += 1
-            self.flight.start((reading, reading.walk, ask), self.transport.send(ask.wanted))
+            key = (reading, reading.walk, ask)
+            self.flight.start(key, self.transport.send(ask.wanted))
         return bool(asks) or not free
-
-
-def _rows(response: Response, kind: type[T]) -> Sequence[T]:
-    return decode(response, list[kind])  # type: ignore[valid-type]  # mypy takes no type held in a variable
 
 
 async def iter_each_once(
@@ -177,7 +184,7 @@ async def iter_any_order(
     empty = 0
     while request is not None:
         response = await transport.send(request)
-        page = _rows(response, kind)
+        page = decode_rows(response, kind)
         for row in page:
             yield row
         asked.add(hash((request.path, request.params)))

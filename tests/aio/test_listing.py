@@ -399,3 +399,11 @@ async def test_listings_cancelled_half_way_leave_nothing(clock):
     async with await simulated(clock, 350) as simulator:
         async with GitLab(simulator.url, auth=simulator.token) as gitlab:
             await cancel_half_way(simulator, gitlab, gitlab.list_jobs(["big", 1]))
+
+
+async def test_a_token_like_a_word_of_a_header_hides_no_next_page(clock):
+    async with await simulated(clock, 350) as simulator:
+        world = simulator.world
+        world.add_token(world.add_user("ada", admin=True), "next")
+        async with GitLab(simulator.url, auth="next") as gitlab:
+            assert len(await gitlab.project("big").list_jobs()) == 350
