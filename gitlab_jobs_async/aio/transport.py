@@ -240,7 +240,8 @@ class Transport:
             reason = str(error)
         else:
             if not isinstance(following, str):
-                _log.info("%s has moved to %s", server.shown(request), server.shown(following))
+                moved = self._hide(server.shown(following))
+                _log.info("%s has moved to %s", server.shown(request), moved)
                 return following
             if self._hide(following) == following:
                 return following
