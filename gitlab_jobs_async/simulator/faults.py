@@ -53,7 +53,7 @@ class Fault:
     method: str | None = None
     path: str = "*"
     skip: int = field(default=0, validator=ge(0))
-    times: int | None = field(default=1, validator=optional(ge(0)))
+    times: int | None = field(default=1)
     every: int = field(default=1, validator=ge(1))
     probability: float = field(default=1.0, validator=[ge(0.0), le(1.0)])
     status: int | None = field(default=None, validator=optional(in_(range(200, 600))))
@@ -67,6 +67,11 @@ class Fault:
     cut_at: int | None = field(default=None, validator=optional(ge(0)))
     drip: int | None = field(default=None, validator=optional(ge(1)))
     effect: Callable[[], object] | None = None
+
+    @times.validator
+    def _countable(self, _attribute: object, times: int | None) -> None:
+        if times is not None and times < 0:
+            raise ValueError(f"times must be 0 or more, or None, not {times!r}")
 
     @classmethod
     def sign_in_page(cls, *, path: str = "*", times: int | None = 1) -> "Fault":

@@ -89,9 +89,21 @@ def test_what_is_no_rule(rule, said, run, assert_one_line):
 
 def test_help_says_how(run):
     said = " ".join(run("simulate", "--help").out.replace("│", " ").split())
-    for name in ["bad-gateway", "sign-in-page", "throttled", "too-many-requests", "latency=2",
-                 "jitter=0.5", "retry-after=date:30", "reset=before, unanswered, within",
-                 "cut-at=100", "drip=1000", "new-jobs=3", "every=10", "probability=0.1"]:  # fmt: skip
+    for name in [
+        "bad-gateway",
+        "sign-in-page",
+        "throttled",
+        "too-many-requests",
+        "latency=2",
+        "jitter=0.5",
+        "retry-after=date:30",
+        "reset=before, unanswered, within",
+        "cut-at=100",
+        "drip=1000",
+        "new-jobs=3",
+        "every=10",
+        "probability=0.1",
+    ]:
         assert name in said
 
 
