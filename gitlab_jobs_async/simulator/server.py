@@ -285,7 +285,7 @@ async def _listening(
 ) -> AsyncIterator[str]:
     listener = socket.create_server((host, port), backlog=1024)
     handling = Handling(handler)
-    runner = web.ServerRunner(web.Server(handling), access_log=None, shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(handling, access_log=None), shutdown_timeout=0.1)
     try:
         await runner.setup()
         await web.SockSite(runner, listener, backlog=1024).start()
