@@ -157,7 +157,10 @@ class Simulator:
             self._keep(records, request, answer.status, 0)
             _abort(incoming)
             return web.Response()
-        return await self._send(incoming, request, answer, fault, records)
+        try:
+            return await self._send(incoming, request, answer, fault, records)
+        except ConnectionResetError:  # the client has gone in the middle of its answer
+            return web.Response()
 
     def _answer(self, request: Request) -> Answer:
         if self._application is None:

@@ -195,3 +195,16 @@ async def test_object_storage_has_its_troubles_too(serve, world):
 def test_bad_faults_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         Fault(**{name: value})
+
+
+async def test_a_client_that_leaves_half_way_is_no_error_of_the_server(api, clock, caplog):
+    api.gitlab.faults.add(Fault(drip=100))
+    waiting = asyncio.create_task(api(JOBS))
+    await someone_sleeps(clock)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    for _ in range(50):
+        clock.advance(1)
+        await asyncio.sleep(0.001)
+    assert (await api(JOBS)).status == 200
+    assert [record.levelname for record in caplog.records if record.levelno >= 30] == []
