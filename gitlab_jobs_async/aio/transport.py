@@ -109,13 +109,11 @@ class Transport:
         self._session = self._elsewhere = None
         # aiohttp wakes nobody who reads a body when its connector is closed.
         for limit in [limit for limit in self._limits if not limit.expired()]:
-            limit.reschedule(asyncio.get_running_loop().time())
+            limit.reschedule(0.0)
         if elsewhere is not None:
             await elsewhere.close()
         if session is not None and session is not self._given:
             await session.close()
-        while self._limits:  # noqa: ASYNC110 - each ends in the next turns of the loop
-            await asyncio.sleep(0)
 
     async def send(self, request: Request) -> Response:
         """The whole answer to *request*, if need be after several tries.
