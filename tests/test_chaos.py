@@ -32,7 +32,7 @@ DESCRIPTORS = Path("/dev/fd")
 CHANGING = 0.2
 """The share of requests before which the world changes."""
 EXACT_BY_OFFSET = False
-"""Whether rows that leave a listing meanwhile may be told of where a server knows no keyset."""
+"""Whether rows may leave a listing while its pages are read by offset, and no other is missed."""
 
 GAPS = ("dense", "uniform", "bursty", "heavy_tailed")
 JSON_500 = b'{"message":"500 Internal Server Error"}'
