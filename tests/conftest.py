@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 
 import pytest
 from aiohttp import web
@@ -41,8 +42,8 @@ class TestServer:
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[TestServer]:
-    """A real HTTP server on the loopback for the length of the block."""
+async def serving(handler: Handler, secured: SSLContext | None = None) -> AsyncIterator[TestServer]:
+    """A real HTTP(S) server on the loopback for the length of the block."""
     requests: list[web.BaseRequest] = []
 
     async def answer(request):
@@ -51,11 +52,11 @@ async def serving(handler: Handler) -> AsyncIterator[TestServer]:
 
     runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=0.01)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=secured)
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield TestServer(f"http://127.0.0.1:{port}", requests)
+        yield TestServer(f"{'https' if secured else 'http'}://127.0.0.1:{port}", requests)
     finally:
         await runner.cleanup()
 

@@ -1,4 +1,9 @@
-"""Many coroutines as one; every task made here has ended when its call returns."""
+"""Many coroutines as one; every task made here has ended when its call returns.
+
+Neither TaskGroup nor gather: both may swallow a cancellation that comes in with a failure, and
+TaskGroup before 3.13 leaves the caller's count of them one too high, so that an asyncio.timeout
+around him ends in CancelledError.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
@@ -10,15 +15,18 @@ T = TypeVar("T")
 
 
 async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results, in order. The first failure ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(coroutine) for coroutine in coroutines]
-    except BaseExceptionGroup as failures:
-        first = failures.exceptions[0]
-    else:
-        return [task.result() for task in tasks]
-    raise first
+    """The results, in order. The first failure ends the others and is raised as it is.
+
+    A caller who is cancelled meanwhile is cancelled, even where a failure comes in at that time.
+    """
+    results: dict[int, T] = {}
+    async with in_flight() as flight:
+        for number, coroutine in enumerate(coroutines):
+            flight.start(number, coroutine)
+        while len(flight):
+            number, task = await flight.first()
+            results[number] = task.result()
+    return [results[number] for number in sorted(results)]
 
 
 class InFlight(Generic[K, T]):

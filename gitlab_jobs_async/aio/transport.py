@@ -59,15 +59,9 @@ class ChunkStream:
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            piece = await self._body.read()
-        except _FAILURES as error:
-            failure = self._transport.failure(self._request, error)
-        else:
-            if piece:
-                return piece
-            raise StopAsyncIteration
-        raise failure
+        if piece := await self._transport.within_time(self._request, self._body.read()):
+            return piece
+        raise StopAsyncIteration
 
 
 class Transport:
@@ -86,6 +80,7 @@ class Transport:
         self._places = asyncio.Semaphore(settings.concurrency)
         self._stream_places = asyncio.Semaphore(settings.concurrency)
         self._hide = hiding(settings.credentials)
+        self._limits: set[asyncio.Timeout] = set()
 
     async def open(self) -> None:
         """Take the session given, or make one."""
@@ -109,9 +104,12 @@ class Transport:
         self._stream_places = asyncio.Semaphore(self.settings.concurrency)
 
     async def close(self) -> None:
-        """Close what `open` made, and only that."""
+        """Close what `open` made, and only that; what other tasks still wait for fails at once."""
         session, elsewhere = self._session, self._elsewhere
         self._session = self._elsewhere = None
+        # aiohttp wakes nobody who reads a body when its connector is closed.
+        for limit in [limit for limit in self._limits if not limit.expired()]:
+            limit.reschedule(0.0)
         if elsewhere is not None:
             await elsewhere.close()
         if session is not None and session is not self._given:
@@ -142,41 +140,58 @@ class Transport:
 
     async def _whole(self, request: Request) -> Response:
         async with self._places:
-            return await self._within_time(request, self._exchange(request))
+            return await self.within_time(request, self._exchange(request))
 
     async def _exchange(self, request: Request) -> Response:
-        async with await self._follow(request, sock_read=None) as answer:
+        async with await self._follow(request) as answer:
             return self._response(request, answer, await _body(answer).read_all())
 
     async def _head(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
         await self._stream_places.acquire()
         try:
-            return await self._within_time(request, self._opened(request))
+            return await self.within_time(request, self._opened(request))
         except BaseException:
             self._stream_places.release()
             raise
 
     async def _opened(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
-        answer = await self._follow(request, sock_read=self.settings.timeout)
+        answer = await self._follow(request)
         try:
             return answer, _body(answer)
         except UnknownEncodingError:
             answer.close()
             raise
 
-    async def _within_time(self, request: Request, exchange: Awaitable[T]) -> T:
+    async def within_time(self, request: Request, exchange: Awaitable[T]) -> T:
+        """What *exchange* comes to, each failure of it as an error of ours.
+
+        Raises:
+            GitLabError: it failed, or did not end within the timeout.
+            RuntimeError: the client was closed meanwhile.
+        """
+        limit = asyncio.timeout(self.settings.timeout)
+        self._limits.add(limit)
         try:
-            async with asyncio.timeout(self.settings.timeout):
+            async with limit:
                 return await exchange
-        except _FAILURES as error:
-            failure = self.failure(request, error)
+        except (*_FAILURES, RuntimeError, AssertionError) as error:
+            if self._session is not None and not isinstance(error, _FAILURES):
+                raise
+            closed = self._session is None
+            failure = self._not_open() if closed else self.failure(request, error)
+        finally:
+            self._limits.discard(limit)
         raise failure
 
-    async def _follow(self, request: Request, sock_read: float | None) -> aiohttp.ClientResponse:
-        """The answer that is no redirect, still open; an error's body is read and raised."""
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self.settings.timeout / 2, sock_read=sock_read
+    def _not_open(self) -> RuntimeError:
+        state = "was closed meanwhile" if self._was_open else "is not open"
+        return RuntimeError(
+            f"this GitLab {state}: use it inside 'async with GitLab(...) as gitlab:'"
         )
+
+    async def _follow(self, request: Request) -> aiohttp.ClientResponse:
+        """The answer that is no redirect, still open; an error's body is read and raised."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.timeout / 2)
         hop: Request | str = request
         for _ in range(_MOST_REDIRECTS + 1):
             answer = await self._ask(request, hop, timeout)
@@ -192,10 +207,7 @@ class Transport:
         self, request: Request, hop: Request | str, timeout: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
         if self._session is None or self._elsewhere is None:
-            was_closed = "was closed meanwhile" if self._was_open else "is not open"
-            raise RuntimeError(
-                f"this GitLab {was_closed}: use it inside 'async with GitLab(...) as gitlab:'"
-            )
+            raise self._not_open()
         headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
         session, url, body = self._elsewhere, hop, None
         if not isinstance(hop, str):
@@ -240,7 +252,8 @@ class Transport:
             reason = str(error)
         else:
             if not isinstance(following, str):
-                _log.info("%s has moved to %s", server.shown(request), server.shown(following))
+                moved = self._hide(server.shown(following))
+                _log.info("%s has moved to %s", server.shown(request), moved)
                 return following
             if self._hide(following) == following:
                 return following

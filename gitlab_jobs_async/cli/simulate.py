@@ -3,16 +3,19 @@
 import asyncio
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.failures import OK
+from gitlab_jobs_async.cli.faults import GRAMMAR, fault_of
 from gitlab_jobs_async.cli.rows import json_line
 from gitlab_jobs_async.cli.terminal import write
 from gitlab_jobs_async.simulator import (
     AcceleratedClock,
+    Faults,
     Simulator,
     SimulatorSettings,
     World,
@@ -50,6 +53,10 @@ async def simulate(
             show_default=True,
         ),
     ] = "demo",
+    fault: Annotated[tuple[str, ...], Parameter(help=GRAMMAR)] = (),
+    seed: Annotated[
+        int, Parameter(help="What is random in --fault repeats by it.", show_default=True)
+    ] = 0,
     json: Annotated[bool, Parameter(help="Say where it is as one JSON object.")] = False,
 ) -> int:
     """Serve a simulated GitLab until Ctrl-C or SIGTERM, which end it with exit code 0.
@@ -62,7 +69,10 @@ async def simulate(
     settings = SimulatorSettings(
         kept_requests=0
     )  # nobody here looks at them, and it may run for days
-    async with Simulator(served, settings, clock, host, port) as gitlab:
+    simulator = Simulator(served, settings, clock, host, port)
+    simulator.faults = Faults(seed)
+    simulator.faults.add(*(fault_of(rule, partial(_insert, simulator)) for rule in fault))
+    async with simulator as gitlab:
         if json:
             write(json_line({"url": gitlab.url, "token": gitlab.token}))
         else:
@@ -76,6 +86,12 @@ def _world(name: str, now: float) -> World:
     if name == "empty":
         return World(now)
     return demo_world(now) if name == "demo" else default_world(now)
+
+
+def _insert(simulator: Simulator, count: int) -> None:
+    world = simulator.world
+    for project in world.projects:
+        world.add_finished_jobs(project, count)
 
 
 def _hint(gitlab: Simulator) -> str:

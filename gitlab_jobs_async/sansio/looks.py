@@ -9,7 +9,7 @@ from typing import Generic
 
 from attrs import define, evolve, field
 
-from gitlab_jobs_async.errors import GitLabError, ListingChangedError
+from gitlab_jobs_async.errors import DecodeError, GitLabError, ListingChangedError
 from gitlab_jobs_async.sansio.endpoints import PER_PAGE
 from gitlab_jobs_async.sansio.links import is_last_page, number_in
 from gitlab_jobs_async.sansio.requests import Request
@@ -18,6 +18,8 @@ from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.sansio.walks import Ask, R, Walk
 
 _MOST_LOOKS = 20
+_MOST_REPEATED = 20
+"""Pages in a row with nothing new; a server that sends more has lost its way."""
 
 
 @define
@@ -32,6 +34,8 @@ class LookWalk(Generic[R]):
     _last: int = 1
     _before: list[int] | None = None
     _looks: int = 0
+    _seen: set[int] = field(factory=set[int])
+    _repeated: int = 0
     _is_done: bool = False
 
     def asks(self, free: int, _guesses: int, /) -> list[Ask]:
@@ -47,6 +51,7 @@ class LookWalk(Generic[R]):
         """See `Walk.take`; rows are told all at once, when two looks were the same."""
         self._asked.remove(ask.place)
         self._pages[ask.place] = rows
+        self._check_progress(response, rows)
         size = number_in(response, "x-per-page") or PER_PAGE
         if is_last_page(self.server, ask.wanted, response, rows, size):
             self._last = ask.place
@@ -61,6 +66,13 @@ class LookWalk(Generic[R]):
         """See `Walk.refused`: there is no way around."""
         self._asked.remove(ask.place)
         raise error
+
+    def _check_progress(self, response: Response, rows: Sequence[R]) -> None:
+        ids = {row.id for row in rows}
+        self._repeated = 0 if ids - self._seen else self._repeated + 1
+        self._seen |= ids
+        if self._repeated > _MOST_REPEATED:
+            raise DecodeError("pages that lead nowhere @ $", response.method, response.url)
 
     def _ask(self, page: int) -> Ask:
         params = [pair for pair in self.first.params if pair[0] != "page"]
@@ -78,4 +90,5 @@ class LookWalk(Generic[R]):
         if self._looks == _MOST_LOOKS:
             raise ListingChangedError(response.method, response.url)
         self._pages, self._before, self._last = {}, ids, 1
+        self._seen = set()
         return ()

@@ -103,26 +103,24 @@ class OffsetWalk(Generic[R]):
 
     def take(self, ask: Ask, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
         """See `Walk.take`; rows in another order hand the listing over to `LookWalk`."""
-        window = self._clamped(self._asked.pop(ask.place), response)
+        window = self._asked.pop(ask.place)
+        window = self._clamped(window, number_in(response, "x-per-page") or 0)
         if next(self.coverage.gaps(), None) is None:
             return self, ()
         is_last = is_last_page(self.server, ask.wanted, response, rows, window.stop - window.start)
-        if not is_newest_first(rows):
-            look = LookWalk[R](self.server, self.first, told=set(self._told))
-            return look.take(look.asks(1, 0)[0], response, rows) if not window.start else (look, ())
+        if not is_last:
+            window = self._clamped(window, len(rows))
+        if self._largest < _OVERLAP or not is_newest_first(rows):
+            return self._by_looks(window, response, rows)
         self._total = number_in(response, "x-total")
-        told, breaks = self.coverage.unread(rows), sum(1 for _ in self.coverage.gaps())
-        self._learn_drift(window, rows)
-        self._remember(told)
-        if rows or (is_last and not window.start):
-            newest = rows[0].id if window.start else TOP - 1
-            self.coverage.add(newest, 1 if is_last else rows[-1].id)
+        breaks = sum(1 for _ in self.coverage.gaps())
+        told = self._read(window, rows, is_last=is_last)
         if told or sum(1 for _ in self.coverage.gaps()) < breaks:
             self._fruitless = 0
-        elif (fruitless := self._fruitless + 1) > _MOST_FRUITLESS:
-            raise ListingChangedError(response.method, response.url)
         else:
-            self._fruitless = fruitless
+            self._fruitless += 1
+        if self._fruitless > _MOST_FRUITLESS:
+            raise ListingChangedError(response.method, response.url)
         return self, told
 
     def refused(self, ask: Ask, error: GitLabError) -> Walk[R]:
@@ -158,15 +156,29 @@ class OffsetWalk(Generic[R]):
         """How many rows have been told down to *last_id*."""
         return len(self._told) - bisect_left(self._told, min(last_id, TOP - 1))
 
-    def _clamped(self, window: Window, response: Response) -> Window:
-        """What a server gave that allows only smaller pages."""
-        size = number_in(response, "x-per-page") or 0
+    def _clamped(self, window: Window, size: int) -> Window:
+        """What *window* was for a server that allows at most *size* rows a page."""
         if not 0 < size < window.stop - window.start:
             return window
         self._largest = min(self._largest, size)
         start = (window.number - 1) * size
         self._planned = min(self._planned, start + size)
         return Window(window.number, start, start + size)
+
+    def _by_looks(
+        self, window: Window, response: Response, rows: Sequence[R]
+    ) -> tuple[Walk[R], Sequence[R]]:
+        look = LookWalk[R](self.server, self.first, told=set(self._told))
+        return look.take(look.asks(1, 0)[0], response, rows) if not window.start else (look, ())
+
+    def _read(self, window: Window, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
+        told = self.coverage.unread(rows)
+        self._learn_drift(window, rows)
+        self._remember(told)
+        if rows or (is_last and not window.start):
+            newest = rows[0].id if window.start else TOP - 1
+            self.coverage.add(newest, 1 if is_last else rows[-1].id)
+        return told
 
     def _learn_drift(self, window: Window, rows: Sequence[R]) -> None:
         """How far the rows stand from where they were told to be, as others came and went."""

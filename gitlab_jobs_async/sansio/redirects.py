@@ -1,5 +1,6 @@
 """Where a redirect leads, and whether it is safe to go there; credentials go to one origin only."""
 
+import re
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from gitlab_jobs_async.sansio.requests import Request
@@ -7,6 +8,8 @@ from gitlab_jobs_async.sansio.urls import ServerUrl
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 _MOVED = frozenset({301, 307, 308})
+_SECRETS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
+"""Where a URL may hold what lets in whoever reads it: a login, or a storage's signature."""
 
 
 class RedirectRefusedError(Exception):
@@ -28,7 +31,7 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
         there = urlsplit(target)
         is_own = server.is_own(target)
     except ValueError:
-        raise RedirectRefusedError(f"redirected to {location!r}, which is no URL") from None
+        raise RedirectRefusedError(f"redirected to {_shown(location)!r}, which is no URL") from None
     _check(urlsplit(here), there, target)
     if isinstance(hop, str):
         if is_own:
@@ -37,7 +40,7 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
             )
         return target
     if not hop.is_safe:
-        raise RedirectRefusedError(f"redirected to {target}; only a GET is redirected")
+        raise RedirectRefusedError(f"redirected to {_shown(target)}; only a GET is redirected")
     following = server.request_at(target, hop) if is_own or status in _MOVED else None
     if following is None:
         return target
@@ -51,7 +54,9 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
 
 def _check(here: SplitResult, there: SplitResult, target: str) -> None:
     if there.scheme not in {"http", "https"} or not there.hostname or "@" in there.netloc:
-        raise RedirectRefusedError(f"redirected to {target!r}, which is no plain http(s) URL")
+        raise RedirectRefusedError(
+            f"redirected to {_shown(target)!r}, which is no plain http(s) URL"
+        )
     if there.hostname == here.hostname and there.scheme != here.scheme:
         raise RedirectRefusedError(
             f"redirected from {here.scheme} to {there.scheme} on the same host, which is not "
@@ -61,3 +66,7 @@ def _check(here: SplitResult, there: SplitResult, target: str) -> None:
         raise RedirectRefusedError(
             "redirected to the sign-in page: these credentials are not taken here"
         )
+
+
+def _shown(url: str) -> str:
+    return _SECRETS.sub("", url)

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from attrs import define, field, frozen
-from attrs.validators import ge, in_, optional
+from attrs.validators import ge, in_, le, optional
 
 SIGN_IN_PAGE: Final = (
     b"<!DOCTYPE html>\n<html><head><title>Sign in \xc2\xb7 GitLab</title></head>"
@@ -38,6 +38,7 @@ class Fault:
         body: the body of that answer.
         content_type: its type.
         headers: its other headers.
+        retry_date: seconds from that answer to the HTTP date that its `Retry-After` names.
         latency: seconds of the simulator's clock before anything else happens.
         jitter: up to so many seconds more, at random.
         reset: lose the connection: "before" the request is handled; "unanswered", when it has been
@@ -45,25 +46,32 @@ class Fault:
             orderly close; "after" the body.
         cut_at: how many bytes of the body are sent before it breaks; None: half of them.
         drip: send the body in pieces of so many bytes, one per second of the simulator's clock.
-        effect: called when the fault strikes, for instance to insert a job.
+        effect: called when the fault strikes, for instance to insert a job; the request that it
+            strikes finds what has changed.
     """
 
     method: str | None = None
     path: str = "*"
     skip: int = field(default=0, validator=ge(0))
-    times: int | None = 1
+    times: int | None = field(default=1)
     every: int = field(default=1, validator=ge(1))
-    probability: float = 1.0
-    status: int | None = None
+    probability: float = field(default=1.0, validator=[ge(0.0), le(1.0)])
+    status: int | None = field(default=None, validator=optional(in_(range(200, 600))))
     body: bytes = field(default=b"", converter=_as_bytes)
     content_type: str = "text/html"
     headers: Mapping[str, str] = field(factory=dict[str, str])
+    retry_date: float | None = None
     latency: float = field(default=0.0, validator=ge(0))
     jitter: float = field(default=0.0, validator=ge(0))
     reset: str | None = field(default=None, validator=optional(in_(RESETS)))
     cut_at: int | None = field(default=None, validator=optional(ge(0)))
     drip: int | None = field(default=None, validator=optional(ge(1)))
     effect: Callable[[], object] | None = None
+
+    @times.validator
+    def _countable(self, _attribute: object, times: int | None) -> None:
+        if times is not None and times < 0:
+            raise ValueError(f"times must be 0 or more, or None, not {times!r}")
 
     @classmethod
     def sign_in_page(cls, *, path: str = "*", times: int | None = 1) -> "Fault":
@@ -79,7 +87,10 @@ class Fault:
     def throttled(
         cls, *, path: str = "*", times: int | None = 1, retry_after: str | int | None = 60
     ) -> "Fault":
-        """The text 429 of Rack::Attack; `retry_after` may be seconds, an HTTP date or None."""
+        """The text 429 of Rack::Attack; `retry_after` may be seconds, an HTTP date or None.
+
+        For a date that moves with the clock, say None and `attrs.evolve(fault, retry_date=30)`.
+        """
         return cls(
             path=path,
             times=times,

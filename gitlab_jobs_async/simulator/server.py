@@ -54,7 +54,8 @@ class Simulator:
     `async with` serves it from the running loop, plain `with` from a thread of its own. Without a
     `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4), `token`
     of an administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
-    `storage_requests` of the object storage beside it.
+    `storage_requests` of the object storage beside it. Another seed for what is random in `faults`:
+    `simulator.faults = Faults(seed)`.
     """
 
     def __init__(
@@ -148,12 +149,18 @@ class Simulator:
         fault = trouble.fault or _NO_FAULT
         answer = Answer(0)
         if fault.reset != "before":
-            answer = handle(request) if fault.status is None else _scripted(fault, fault.status)
+            now = self.clock.now()
+            answer = (
+                handle(request) if fault.status is None else _scripted(fault, fault.status, now)
+            )
         if fault.reset in {"before", "unanswered"}:
             self._keep(records, request, answer.status, 0)
             _abort(incoming)
             return web.Response()
-        return await self._send(incoming, request, answer, fault, records)
+        try:
+            return await self._send(incoming, request, answer, fault, records)
+        except ConnectionResetError:  # the client has gone in the middle of its answer
+            return web.Response()
 
     def _answer(self, request: Request) -> Answer:
         if self._application is None:
@@ -220,9 +227,11 @@ class Simulator:
         return response
 
 
-def _scripted(fault: Fault, status: int) -> Answer:
-    headers = (("Content-Type", fault.content_type), *fault.headers.items())
-    return Answer(status, headers, Plain(fault.body))
+def _scripted(fault: Fault, status: int, now: float) -> Answer:
+    headers = [("Content-Type", fault.content_type), *fault.headers.items()]
+    if fault.retry_date is not None:
+        headers.append(("Retry-After", formatdate(now + fault.retry_date, usegmt=True)))
+    return Answer(status, tuple(headers), Plain(fault.body))
 
 
 def _cut(fault: Fault, size: int) -> int:
@@ -279,7 +288,7 @@ async def _listening(
 ) -> AsyncIterator[str]:
     listener = socket.create_server((host, port), backlog=1024)
     handling = Handling(handler)
-    runner = web.ServerRunner(web.Server(handling), access_log=None, shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(handling, access_log=None), shutdown_timeout=0.1)
     try:
         await runner.setup()
         await web.SockSite(runner, listener, backlog=1024).start()

@@ -92,3 +92,48 @@ async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and
         await task
     assert ended == [True]
     assert not await others()
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_who_is_cancelled_while_a_failure_comes_in_is_cancelled(turns):
+    task = asyncio.create_task(gathered([later(KeyError("first"), 3), later(1, 10**9)]))
+    await later(None, turns)
+    was_done = task.done()
+    task.cancel()
+    with pytest.raises(KeyError if was_done else asyncio.CancelledError):
+        await task
+    assert not await others()
+
+
+async def within(seconds, call):
+    async with asyncio.timeout(seconds):
+        await call
+
+
+async def stubborn(turns):
+    try:
+        await later(None, 10**9)
+    finally:
+        await later(None, turns)
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_who_is_cancelled_once_more_still_waits_for_all(turns):
+    task = asyncio.create_task(gathered([stubborn(5), later(KeyError("first"), 2), stubborn(7)]))
+    await later(None, turns)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not await others()
+
+
+async def test_a_failure_that_is_caught_leaves_a_timeout_around_it_as_it_was():
+    async def caught():
+        with pytest.raises(KeyError):
+            await gathered([later(KeyError("first"), 1), later(1, 10**9)])
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        await within(0.01, caught())

@@ -1,5 +1,7 @@
 """Redirects: the credential stays at one origin, and a way that does not end is refused."""
 
+import re
+
 import pytest
 
 from gitlab_jobs_async import Request
@@ -65,3 +67,19 @@ def test_another_place_cannot_lead_back_or_to_itself_in_clear():
         next_hop(HERE, "https://a.example/x", 302, "https://gitlab.example.com/api/v4/job")
     with pytest.raises(RedirectRefusedError, match="from https to http on the same host"):
         next_hop(HERE, "https://a.example/x", 302, "http://a.example/x")
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://ada:hunter2@b.example/a?sig=1#x", "'https://b.example/a'"),
+        ("//ada:hunter2@b.example/a", "'https://b.example/a'"),
+        ("https://ada:hunter2@[b.example/a?sig=1", "'https://[b.example/a'"),
+        ("ftp://b.example/a?sig=1\n2", "'ftp://b.example/a'"),
+    ],
+)
+def test_a_refusal_shows_no_login_and_no_signature(location, shown):
+    with pytest.raises(RedirectRefusedError, match=re.escape(shown)) as refused:
+        next_hop(HERE, HOP, 302, location)
+    assert "hunter2" not in str(refused.value)
+    assert "sig" not in str(refused.value)

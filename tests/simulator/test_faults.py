@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 import pytest
+from attrs import evolve
 
 from gitlab_jobs_async.simulator import Fault, Faults
 
@@ -87,6 +89,33 @@ async def test_retry_after_in_all_forms(api, value):
     assert (await api(JOBS)).headers.get("Retry-After") == value
 
 
+async def test_a_retry_after_that_moves_with_the_clock(api, clock):
+    fault = evolve(Fault.throttled(retry_after=None, times=None), retry_date=30)
+    api.gitlab.faults.add(fault)
+    for _ in range(2):
+        clock.advance(10)
+        date = (await api(JOBS)).headers["Retry-After"]
+        assert parsedate_to_datetime(date).timestamp() == clock.now() + 30
+
+
+async def test_jitter_comes_on_top_of_latency():
+    faults = Faults(seed=1)
+    faults.add(Fault(latency=2, jitter=3, times=None))
+    delays = [faults.decide("GET", "/").delay for _ in range(50)]
+    assert all(2 <= delay <= 5 for delay in delays)
+    assert max(delays) - min(delays) > 1
+
+
+async def test_another_seed_for_what_is_random(serve, world):
+    api = await serve(world)
+    api.gitlab.faults = Faults(seed=3)
+    api.gitlab.faults.add(Fault(status=500, times=None, probability=0.5))
+    same = Faults(seed=3)
+    same.add(Fault(status=500, times=None, probability=0.5))
+    expected = [500 if is_struck else 200 for is_struck in struck(same, 20)]
+    assert [(await api(JOBS)).status for _ in range(20)] == expected
+
+
 @pytest.mark.parametrize(("reset", "handled"), [("before", False), ("unanswered", True)])
 async def test_lost_before_an_answer(api, job, reset, handled):
     api.gitlab.faults.add(Fault(method="POST", reset=reset))
@@ -155,6 +184,27 @@ async def test_object_storage_has_its_troubles_too(serve, world):
         assert response.status == 200
 
 
-def test_bad_faults_are_refused():
-    with pytest.raises(ValueError, match="reset"):
-        Fault(reset="never")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reset", "never"), ("status", 99), ("status", 600), ("times", -1), ("skip", -1),
+        ("every", 0), ("probability", -0.1), ("probability", 1.1), ("latency", -1), ("jitter", -1),
+        ("cut_at", -1), ("drip", 0),
+    ],
+)  # fmt: skip
+def test_bad_faults_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        Fault(**{name: value})
+
+
+async def test_a_client_that_leaves_half_way_is_no_error_of_the_server(api, clock, caplog):
+    api.gitlab.faults.add(Fault(drip=100))
+    waiting = asyncio.create_task(api(JOBS))
+    await someone_sleeps(clock)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    for _ in range(50):
+        clock.advance(1)
+        await asyncio.sleep(0.001)
+    assert (await api(JOBS)).status == 200
+    assert [record.levelname for record in caplog.records if record.levelno >= 30] == []

@@ -190,3 +190,10 @@ def test_only_the_server_knows_aiohttp_and_nothing_knows_the_sdk():
     assert "aiohttp" not in modules
     ours = {name for name in loaded(f"{statement}; s.Simulator") if "gitlab_jobs_async." in name}
     assert all(name.startswith("gitlab_jobs_async.simulator") for name in ours)
+
+
+async def test_no_record_of_the_log_holds_what_a_query_may(api, caplog):
+    caplog.set_level("DEBUG")
+    await api("GET /projects/1/jobs?private_token=glpat-root", token=None)
+    assert api.gitlab.requests[0].status == 200
+    assert "glpat-root" not in caplog.text

@@ -1,0 +1,82 @@
+"""Each operation, cancelled after any number of turns of the loop: nothing of it is left."""
+
+import asyncio
+
+import pytest
+from attrs import evolve
+
+from gitlab_jobs_async import GitLab, GitLabError
+from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
+from tests.conftest import open_connections, others
+
+MOST_TURNS = 300
+
+
+async def read(stream):
+    async with stream as chunks:
+        return [chunk async for chunk in chunks]
+
+
+async def iterate(rows):
+    return [row async for row in rows]
+
+
+OPERATIONS = {
+    "get_job": lambda gitlab: gitlab.project(1).get_job(1),
+    "retry_job": lambda gitlab: gitlab.project(1).retry_job(3),
+    "moved": lambda gitlab: gitlab.project("group/old").get_job(1),
+    "list_jobs": lambda gitlab: gitlab.list_jobs(["group/app", "big"]),
+    "iter_jobs": lambda gitlab: iterate(gitlab.project("big").iter_jobs()),
+    "list_pipeline_jobs": lambda gitlab: gitlab.project("big").list_pipeline_jobs(2),
+    "list_pipelines": lambda gitlab: gitlab.project("big").list_pipelines(),
+    "stream_trace": lambda gitlab: read(gitlab.project(1).stream_trace(1)),
+    "stream_artifacts": lambda gitlab: read(gitlab.project(1).stream_artifacts(1)),
+}
+FAULTS = {
+    "none": [],
+    "some": [Fault.throttled(), Fault(reset="within", skip=1), Fault(status=500, skip=2)],
+    "fatal": [Fault(status=404, body=b"x" * 100_000)],
+}
+
+
+async def cancelled_after(turns, operation, gitlab):
+    """Whether it had come to its end before."""
+    task = asyncio.ensure_future(operation(gitlab))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    was_done = task.done()
+    task.cancel()
+    (ended,) = await asyncio.gather(task, return_exceptions=True)
+    if not was_done:
+        assert isinstance(ended, asyncio.CancelledError)
+    elif isinstance(ended, BaseException):
+        assert isinstance(ended, GitLabError)
+    return was_done
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_cancelled_after_any_number_of_turns_it_leaves_nothing(clock, name, faults):
+    settings = SimulatorSettings(object_storage=True)
+    async with Simulator(settings=settings, clock=clock) as simulator:
+        world = simulator.world
+        big, app = world.add_project("big"), world.project("group/app")
+        world.add_finished_jobs(big, 120, per_pipeline=110)
+        world.registry.redirects["group/old"] = app
+        async with GitLab(
+            simulator.url, auth=simulator.token, clock=clock, concurrency=2
+        ) as gitlab:
+            before = await others()
+            for turns in range(MOST_TURNS):
+                simulator.faults.clear()
+                simulator.faults.add(*(evolve(fault) for fault in FAULTS[faults]))
+                was_done = await cancelled_after(turns, OPERATIONS[name], gitlab)
+                assert await others() == before
+                places = gitlab._transport._places, gitlab._transport._stream_places
+                assert [place._value for place in places] == [2, 2]
+                assert open_connections(gitlab) == 0
+                if was_done:
+                    break
+            assert was_done
+            simulator.faults.clear()
+            assert (await gitlab.project(1).get_job(1)).id == 1
