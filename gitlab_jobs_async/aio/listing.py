@@ -11,6 +11,7 @@ from gitlab_jobs_async.sansio.decoding import decode
 from gitlab_jobs_async.sansio.paging import Row, by_offset, is_newest_first, next_page, rows_below
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.turns import Lane
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -68,7 +69,7 @@ async def _pages(
     empty = 0
     while request is not None:
         try:
-            response = await transport.send(request)
+            response = await transport.send(request, Lane.LISTING)
         except MethodNotAllowedError:
             request = by_offset(first) if request is first else None
             if request is None:
