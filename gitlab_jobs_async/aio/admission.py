@@ -37,12 +37,22 @@ class Need:
 
 @define(eq=False)
 class _Waiter(Waiting[Need]):
-    """Who waits; `called` is done once there is an `admitted` or an `error`."""
+    """Who waits; `called` is done once there is an `admitted` or an `error`.
+
+    `refusals` are those known when it was admitted: if one comes before it wakes, it waits again.
+    """
 
     request: Request = field(kw_only=True)
     called: asyncio.Future[None] | None = field(init=False, default=None)
     admitted: "Admitted | None" = field(init=False, default=None)
+    refusals: int = field(init=False, default=0)
     error: BaseException | None = field(init=False, default=None)
+
+    def turn_or_error(self) -> "Admitted | None":
+        """What it has waited for, if it is there, or the error that is there instead."""
+        if self.error is not None:
+            raise self.error
+        return self.admitted
 
     def call(self) -> None:
         """Wake the one who waits, if it has gone to sleep."""
@@ -60,6 +70,7 @@ class Admission:
     def __init__(self, settings: TransportSettings) -> None:
         settings.budget.begin()
         self.is_open = True
+        self.refusals = 0
         self.answers = Places(settings.concurrency)
         self.streams = Places(settings.concurrency)
         self._settings = settings
@@ -81,19 +92,16 @@ class Admission:
         claim = Claim.of(request, lane)
         need = Need(places, self.budget.queue_of(claim.kind))
         waiter = _Waiter(claim, need, request=request)
-        self._queue.put(waiter)
-        self._count(waiter, 1)
-        self.admit()
-        if waiter.admitted is None and waiter.error is None:
+        self._line_up(waiter)
+        while (turn := waiter.turn_or_error()) is None:
             waiter.called = asyncio.get_running_loop().create_future()
             try:
                 await waiter.called
             except asyncio.CancelledError:
                 self._give_up(waiter)
                 raise
-        if waiter.admitted is None:
-            raise waiter.error or RuntimeError(CLOSED)
-        return waiter.admitted
+            self._check_again(waiter)
+        return turn
 
     def idle_places(self) -> int:
         """Places for whole answers that are free while nobody waits for one."""
@@ -151,6 +159,18 @@ class Admission:
             self._let_in(waiter)
         return math.inf
 
+    def _check_again(self, waiter: _Waiter) -> None:
+        """Have one wait again who was called before a 429 came; it would get another."""
+        if waiter.admitted is not None and waiter.refusals != self.refusals:
+            waiter.admitted.take_back()
+            self._line_up(waiter)
+
+    def _line_up(self, waiter: _Waiter) -> None:
+        waiter.admitted = None
+        self._queue.put(waiter)
+        self._count(waiter, 1)
+        self.admit()
+
     def _let_in(self, waiter: _Waiter) -> None:
         """Let in who is next; or have it wait apart, if its kind has got a limit meanwhile."""
         places, kind = waiter.need.places, self.budget.queue_of(waiter.claim.kind)
@@ -160,6 +180,7 @@ class Admission:
         self._queue.take(waiter)
         self._count(waiter, -1)
         places.free -= 1
+        waiter.refusals = self.refusals
         waiter.admitted = Admitted(self, places, self.budget.sent(waiter.claim.kind))
         waiter.call()
 
@@ -183,8 +204,8 @@ class Admission:
     def _give_up(self, waiter: _Waiter) -> None:
         """The one who waits is cancelled; if its turn has come already, it is passed on."""
         if waiter.admitted is not None:
-            waiter.admitted.withdrawn()
-            waiter.admitted.leave()
+            waiter.admitted.take_back()
+            self.admit()
         elif waiter.error is None:
             self._queue.drop(waiter)
             self._count(waiter, -1)
@@ -233,8 +254,9 @@ class Admitted:
     _sent: Sent | None
 
     def answered(self, answer: Response) -> None:
-        """The head of the answer has come; of a 429, the body too."""
+        """The head of the answer has come."""
         if (sent := self._settled()) is not None:
+            self._admission.refusals += answer.status == 429
             self._admission.budget.answered(sent, answer, self._admission.now())
             self._admission.admit()
 
@@ -242,6 +264,11 @@ class Admitted:
         """The request surely never left."""
         if (sent := self._settled()) is not None:
             self._admission.budget.withdrawn(sent)
+
+    def take_back(self) -> None:
+        """Leave without having sent anything, and let nobody in yet."""
+        self.withdrawn()
+        self._places.free += 1
 
     def leave(self) -> None:
         """Give the place to the next one."""

@@ -212,11 +212,10 @@ class Transport:
         while True:
             answer = await self._connections.ask(way.request.method, hop, sock_read)
             head = self._response(way.request, answer)
-            if answer.status != 429:
-                place.answered(head)
+            place.answered(head)
             location = answer.headers.get("Location")
             if answer.status not in STATUSES or location is None:
-                return await self._checked(way.request, place, answer, head)
+                return await self._checked(way.request, answer, head)
             answer.close()
             hop = self._next_hop(way, hop, answer.status, location)
             if not isinstance(hop, str):
@@ -224,7 +223,7 @@ class Transport:
                 return None
 
     async def _checked(
-        self, request: Request, place: Admitted, answer: aiohttp.ClientResponse, head: Response
+        self, request: Request, answer: aiohttp.ClientResponse, head: Response
     ) -> tuple[aiohttp.ClientResponse, Response]:
         is_conditional = any(name == "If-None-Match" for name, _ in request.headers)
         if 200 <= answer.status < 300 or (answer.status == 304 and is_conditional):
@@ -232,7 +231,6 @@ class Transport:
             return answer, head
         async with answer:
             said = _with_body(head, await _beginning(answer))
-        place.answered(said)
         raise error_of(said, self.settings.clock.now(), self._hide)
 
     def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:

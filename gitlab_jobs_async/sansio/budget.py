@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import orjson
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.sansio.arguments import positive_id
@@ -199,7 +198,7 @@ class RequestBudget:
             window.untold()
 
     def answered(self, sent: Sent, answer: Response, now: float) -> None:
-        """It has an answer, of which the body matters only if it is a 429."""
+        """It has an answer, of which only the head matters."""
         self._last = now
         told = _told(answer.headers, now)
         self._hear(told, is_refusal=answer.status == 429)
@@ -210,7 +209,7 @@ class RequestBudget:
         for allowance in sent.allowances:
             allowance.refused(now)
         wait = retry_after(answer.headers, now)
-        if _is_of_one_kind(answer.body):
+        if _is_of_one_kind(answer.headers):
             self._kind(sent.kind, now).throttle.refused(now, _or_a_minute(wait), None)
             return
         if told is not None:
@@ -280,14 +279,10 @@ def _number(text: str) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
-def _is_of_one_kind(body: bytes) -> bool:
-    """Whether a 429 is that of GitLab's limiter of single endpoints, by its words.
+def _is_of_one_kind(headers: Mapping[str, str]) -> bool:
+    """Whether a 429 is that of GitLab's limiter of single endpoints: it alone speaks JSON.
 
-    See lib/api/helpers.rb (`too_many_requests!`); Rack::Attack and proxies answer otherwise.
+    See lib/api/helpers.rb (`too_many_requests!`); Rack::Attack and most proxies send text. The head
+    must do, since others would go while the body is read.
     """
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    message = said.get("message") if isinstance(said, dict) else None
-    return isinstance(message, dict) or str(message).startswith("429 ")
+    return headers.get("content-type", "").lower().startswith("application/json")

@@ -108,16 +108,15 @@ class FairQueue(Generic[W]):
         return bool(self._lanes[lane].projects)
 
     def put(self, waiting: W) -> None:
-        """Let *waiting* stand at the end of its project's."""
+        """Let *waiting* stand at the end of its project's; with a turn of old, where it stood."""
         lane, project = self._lanes[waiting.claim.lane], waiting.claim.project
-        known = lane.projects.get(project)
-        if known is None:
-            known = lane.projects[project] = _Project(lane.round)
-        known.last = max(known.last, lane.round) + 1
+        known = lane.projects.setdefault(project, _Project(lane.round))
+        if waiting.turn == (0, 0):
+            known.last = max(known.last, lane.round) + 1
+            lane.number += 1
+            waiting.turn = (known.last, lane.number)
         known.waiting += 1
-        lane.number += 1
         self._count += 1
-        waiting.turn = (known.last, lane.number)
         self._stand(lane, waiting)
 
     def move(self, waiting: W, need: Hashable) -> None:
