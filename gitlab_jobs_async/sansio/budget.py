@@ -109,7 +109,8 @@ class RequestBudget:
         now = self._last if now is None else now
         limits = [self.per_minute, self._all.throttle.limit, self._stated]
         room = min([self._all.room(now, spare=False), *(self._left(w) for w in self._open(now))])
-        ends = [self._all.throttle.until, *(window.ends for window in self._windows.values())]
+        ends = [self._all.throttle.until]
+        ends += [window.ends for window in self._windows.values() if window.is_news]
         if self.per_minute is not None:
             ends.append(self._all.minute.next_expiry())
         coming = [end for end in ends if now < end < math.inf]

@@ -17,6 +17,9 @@ _BUCKET = 0.25
 _RESERVE = 10
 """One in so many is kept for a caller's own requests."""
 
+_FEW = 10
+"""Too few requests in a minute to be a limit."""
+
 _MOST_PATIENCE = 64
 
 
@@ -69,7 +72,8 @@ class Throttle:
     """What 429s have taught: not before when, how many a minute then, how gently to come back.
 
     Without a word of the server's on it, what went through in the minute before is the limit, until
-    more proves possible. Each try that a 429 answers makes the next one come twice as late.
+    more proves possible. Each try of more that a 429 answers makes the next come twice as late. If
+    next to nothing went through, others had used up the limit, and nothing is known of it.
     """
 
     limit: int | None = field(init=False, default=None)
@@ -80,7 +84,8 @@ class Throttle:
     _minute: Minute = field(init=False, factory=Minute)
     _patience: int = field(init=False, default=1)
     _grows_at: float = field(init=False, default=math.inf)
-    _proved: int = field(init=False, default=0)
+    _tested: float = field(init=False, default=math.inf)
+    _refused_at: int = field(init=False, default=0)
 
     def room(self, now: float, in_flight: int, *, spare: bool) -> float:
         """How many more may go now; with *spare*, of those not kept for a caller's own requests."""
@@ -92,11 +97,13 @@ class Throttle:
         if self.limit is None:
             return at_once
         used = self._minute.count(now) + in_flight
-        if used >= self.limit - reserve(self.limit) and now >= self._grows_at:
+        left = self.limit - used - (reserve(self.limit) if spare else 0)
+        if left < 1 and now >= self._grows_at:
             self.limit += max(1, self.limit // _RESERVE)
+            self._tested = max(used, self._refused_at)
             self._grows_at = now + _MINUTE * self._patience
-        kept = reserve(self.limit) if spare else 0
-        return min(self.limit - kept - used, at_once)
+            left = self.limit - used - (reserve(self.limit) if spare else 0)
+        return min(left, at_once)
 
     def opens(self, now: float) -> float:
         """When there will be more room, whatever is answered meanwhile."""
@@ -114,8 +121,8 @@ class Throttle:
         if self.limit is None or self._is_stated:
             return
         used = self._minute.count(now)
-        if used >= self.limit - reserve(self.limit) and self.limit > self._proved:
-            self._proved, self._patience = self.limit, 1
+        if used > self._tested:
+            self._tested, self._patience = math.inf, 1
         self.limit = max(self.limit, used)
 
     def lost(self, now: float) -> None:
@@ -126,10 +133,12 @@ class Throttle:
         """A 429 asks to wait; *limit* is what it says that a minute may have."""
         if not self._is_paused:
             self._is_paused = True
-            self._proved = max(1, self._minute.count(now))
-            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            if self._tested < math.inf:
+                self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            self._tested = math.inf
             self._is_stated = limit is not None
-            self.limit = limit or self._proved
+            self._refused_at = self._minute.count(now)
+            self.limit = limit or (self._refused_at if self._refused_at >= _FEW else None)
         self.until = max(self.until, now + wait)
 
     def forget_limit(self) -> None:
@@ -207,7 +216,7 @@ class Window:
     ends: float
     remaining: int
     most: int = 0
-    _is_news: bool = field(init=False, default=True)
+    is_news: bool = field(init=False, default=True)
 
     def __attrs_post_init__(self) -> None:
         self.most = self.remaining + 1
@@ -216,10 +225,10 @@ class Window:
         """An answer says what remains; answers may come in any order."""
         if reset < self.reset:
             return
-        is_same = reset == self.reset and self._is_news
+        is_same = reset == self.reset and self.is_news
         self.remaining = min(self.remaining, remaining) if is_same else remaining
         self.ends = min(self.ends, ends) if is_same else ends
-        self.reset, self._is_news = reset, True
+        self.reset, self.is_news = reset, True
         self.most = max(self.most, remaining + 1)
 
     def untold(self) -> None:
@@ -230,7 +239,7 @@ class Window:
         """Begin the next window if this one has ended; true if nothing has been told for two."""
         if now < self.ends:
             return False
-        was_news, self._is_news = self._is_news, False
+        was_news, self.is_news = self.is_news, False
         self.reset += 1
         self.remaining, self.ends = self.most, now + _MINUTE
         return not was_news

@@ -5,20 +5,15 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 from attrs import define, field
 
 from gitlab_jobs_async import (
     GitLab,
-    GitLabError,
-    RateLimitedError,
     Request,
     RequestBudget,
-    RetryPolicy,
 )
-from gitlab_jobs_async.sansio.turns import Lane
-from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings, SteppedClock
-from tests.conftest import open_connections, others, serving, until
+from gitlab_jobs_async.simulator import Simulator, SimulatorSettings, SteppedClock
+from tests.conftest import others, until
 
 VERSION = Request("GET", "/version")
 JOBS = Request("GET", "/projects/1/jobs", {"per_page": "1"})
