@@ -8,8 +8,9 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 
 from gitlab_jobs_async.sansio.arguments import positive_id
 from gitlab_jobs_async.sansio.limits import Allowance, Window, reserve
@@ -67,9 +68,9 @@ class _Told:
     ends: float
 
 
-def _limit(instance: object, attribute: object, value: int | None) -> None:  # noqa: ARG001 - attrs passes three
+def _limit(_budget: object, attribute: "Attribute[Any]", value: Any) -> None:
     if value is not None:
-        positive_id(getattr(attribute, "name", "limit"), value)
+        positive_id(attribute.name, value)
 
 
 @define(eq=False)

@@ -231,6 +231,24 @@ async def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
     assert getattr(failed.value, "was_sent", True)
 
 
+async def test_a_deletion_on_an_idle_connection_that_is_lost_is_not_sent_again(gitlab, simulator):
+    await gitlab.project(1).get_job(1)
+    simulator.faults.add(Fault(reset="unanswered", times=None))
+    with pytest.raises(ConnectionFailedError, match=r"closed|reset") as failed:
+        await gitlab.project(1).delete_artifacts(1)
+    assert failed.value.was_sent
+    assert len(simulator.requests) == 2
+
+
+async def test_a_request_is_sent_as_often_as_the_policy_says_and_no_more(simulator, clock):
+    async with GitLab(simulator.url, auth=simulator.token, retry=ONCE, clock=clock) as gitlab:
+        await gitlab.send(VERSION)
+        simulator.faults.add(Fault(reset="before", times=None))
+        with pytest.raises(ConnectionFailedError):
+            await gitlab.send(VERSION)
+    assert len(simulator.requests) == 2
+
+
 @pytest.mark.parametrize(
     "fault",
     [

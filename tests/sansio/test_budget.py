@@ -1,6 +1,7 @@
 """What may go, and when: tables of what servers say, and clients of every kind beside a server."""
 
 import heapq
+import math
 from email.utils import formatdate
 from itertools import count, pairwise
 
@@ -359,7 +360,7 @@ class Server:
         reset = (window + 1) * self.period
         said = {}
         if self.mode == "always" or (self.mode == "throttled" and refused):
-            per_minute = max(1, round(self.limit * 60 / self.period))
+            per_minute = math.ceil(self.limit * 60 / self.period)
             said = limits(remaining, reset, ratelimit_limit=per_minute)
         if refused and self.mode != "silent":
             said["retry_after"] = int(self.period - int(here) % self.period)
