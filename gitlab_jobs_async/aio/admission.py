@@ -131,7 +131,8 @@ class Admission:
         """Let in all who may go now, and set the alarm for when to look again."""
         if self.is_open and self._queue:
             now = self.now()
-            self._set_alarm(min([self._admit_from(lane, now) for lane in Lane]), now)
+            lanes = [lane for lane in Lane if self._queue.waits_in(lane)]
+            self._set_alarm(min([self._admit_from(lane, now) for lane in lanes]), now)
         if not self._queue:
             self._stop_alarm()
 

@@ -94,7 +94,11 @@ class Transport:
         if self._connections is not None:
             raise RuntimeError("this GitLab is open already; make another one to open it twice")
         self._admission = Admission(self.settings)
-        self._connections = Connections(self.settings, self._given)
+        try:
+            self._connections = Connections(self.settings, self._given)
+        except BaseException:
+            await self._admission.close()
+            raise
 
     async def close(self) -> None:
         """Close what `open` made, and only that; who waits for a turn gets an error."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import Attribute, define, field, frozen
+from attrs import Attribute, define, field, frozen, setters
 
 from gitlab_jobs_async.sansio.arguments import positive_id
 from gitlab_jobs_async.sansio.limits import Allowance, Window, reserve
@@ -73,7 +73,7 @@ def _limit(_budget: object, attribute: "Attribute[Any]", value: Any) -> None:
         positive_id(attribute.name, value)
 
 
-@define(eq=False)
+@define(eq=False, on_setattr=setters.NO_OP)
 class RequestBudget:
     """How many requests a client may send: at most what it is given, and what the server allows.
 

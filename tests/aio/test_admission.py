@@ -217,6 +217,24 @@ async def test_who_has_the_time_waits_for_an_hour(simulator, clock):
     assert clock.slept == [3600]
 
 
+async def test_those_of_a_kind_that_is_shut_wait_apart_and_hold_up_nobody():
+    async with throttled(SimulatorSettings(), concurrency=2) as (simulator, gitlab):
+        simulator.faults.add(Fault.too_many_requests(path="*/jobs/1", retry_after=10))
+        project = gitlab.project(1)
+        tasks = [asyncio.create_task(project.get_job(1)) for _ in range(20)]
+        await until(lambda: simulator.clock.next_wake)
+        await until(lambda: gitlab._transport._admission.answers.free == 2)
+        shut = gitlab.budget.waiting
+        assert shut >= 18
+        for _ in range(3):
+            assert (await gitlab.send(VERSION)).status == 200
+            assert len(await project.list_jobs()) == 4
+        assert gitlab.budget.waiting == shut
+        await let_time_pass(gitlab, simulator.clock, tasks)
+        assert [record.status for record in simulator.requests].count(429) == 1
+        assert simulator.clock.now() - simulator.requests[0].at == 10
+
+
 # What counts
 
 

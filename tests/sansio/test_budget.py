@@ -341,12 +341,16 @@ def test_a_pause_is_told_with_its_end():
 
 @define
 class Server:
-    """A fixed window, as Rack::Attack counts; *mode* is what it says of it."""
+    """A fixed window, as Rack::Attack counts; *mode* is what it says of it.
+
+    *others* is how often other clients of the same user have asked before each request.
+    """
 
     limit: int
     period: int
     mode: str
     skew: float
+    others: list[int]
     counts: dict[int, int] = field(factory=dict)
     seen: list[float] = field(factory=list)
 
@@ -354,7 +358,8 @@ class Server:
         self.seen.append(now)
         here = now + self.skew
         window = int(here // self.period)
-        self.counts[window] = self.counts.get(window, 0) + 1
+        foreign = self.others[len(self.seen) % len(self.others)]
+        self.counts[window] = self.counts.get(window, 0) + 1 + foreign
         remaining = max(0, self.limit - self.counts[window])
         refused = self.counts[window] > self.limit
         reset = (window + 1) * self.period
@@ -368,10 +373,10 @@ class Server:
         return window, answer(status, json=self.mode == "silent", date=here, **said)
 
 
-def serving(limit, mode, period, skew):
+def serving(limit, mode, period, skew, others=(0,)):
     if mode == "silent":
         period = min(period, 60)  # who is told nothing assumes a minute
-    return Server(10**9 if mode == "unlimited" else limit, period, mode, skew)
+    return Server(10**9 if mode == "unlimited" else limit, period, mode, skew, others)
 
 
 @define
@@ -436,16 +441,18 @@ CLIENTS = {
 
 
 @settings(max_examples=30, deadline=None)
-@given(**CLIENTS)
+@given(**CLIENTS, others=st.lists(st.integers(0, 2), min_size=1, max_size=9))
 def test_once_refused_nothing_more_is_refused_in_that_window(
-    limit, mode, period, skew, concurrency, delays, losses, wanted
+    limit, mode, period, skew, concurrency, delays, losses, wanted, others
 ):
-    server = serving(limit, mode, period, skew)
+    others = [min(foreign, limit - 1) for foreign in others]
+    server = serving(limit, mode, period, skew, others)
     client = Client(RequestBudget(), server, concurrency, delays, losses)
     minutes = (client.run(wanted) - START) / 60
     assert all(sent <= first for sent, first in client.refused)
     if mode != "silent":
-        assert minutes <= 12 + 8 * (wanted + len(losses)) / limit * max(1, period / 60)
+        share = limit / (1 + max(others))
+        assert minutes <= 12 + 8 * (wanted + len(losses)) / share * max(1, period / 60)
 
 
 @settings(max_examples=30, deadline=None)
