@@ -197,7 +197,7 @@ class RequestBudget:
         for allowance in sent.allowances:
             allowance.lost(now)
         for window in self._windows.values():
-            window.untold()
+            window.lost()
 
     def answered(self, sent: Sent, answer: Response, now: float) -> None:
         """It has an answer, of which only the head matters."""
@@ -222,7 +222,7 @@ class RequestBudget:
     def _hear(self, told: _Told | None, *, is_refusal: bool) -> None:
         for name, window in self._windows.items():
             if told is None or told.name != name:
-                window.untold()
+                window.unsaid()
             else:
                 window.told(told.reset, told.ends, told.remaining)
         if told is None:

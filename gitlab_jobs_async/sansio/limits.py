@@ -209,37 +209,55 @@ class Allowance:
 class Window:
     """One fixed window of the server's, as `RateLimit-Remaining` and `-Reset` tell it.
 
-    `most` is the highest number that was ever seen to be allowed in one window.
+    What was lost counts in this window and in the next one, for it may have come to the server in
+    either. `most` is the highest number that was ever seen to be allowed in one window.
     """
 
     reset: int
     ends: float
-    remaining: int
-    most: int = 0
+    _told: int
+    most: int = field(init=False)
     is_news: bool = field(init=False, default=True)
+    _unsaid: int = field(init=False, default=0)
+    _lost: int = field(init=False, default=0)
+    _lost_before: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
-        self.most = self.remaining + 1
+        self.most = self._told + 1
+
+    @property
+    def remaining(self) -> int:
+        """How many may be in flight or yet to go."""
+        return self._told - self._unsaid - self._lost - self._lost_before
 
     def told(self, reset: int, ends: float, remaining: int) -> None:
         """An answer says what remains; answers may come in any order."""
         if reset < self.reset:
             return
-        is_same = reset == self.reset and self.is_news
-        self.remaining = min(self.remaining, remaining) if is_same else remaining
-        self.ends = min(self.ends, ends) if is_same else ends
-        self.reset, self.is_news = reset, True
+        if reset == self.reset and self.is_news:
+            self._told = min(self._told, remaining)
+            self.ends = min(self.ends, ends)
+            return
+        if self.is_news:
+            self._lost_before, self._lost = self._lost, 0
+        self.reset, self.ends, self._told = reset, ends, remaining
+        self.is_news, self._unsaid = True, 0
         self.most = max(self.most, remaining + 1)
 
-    def untold(self) -> None:
-        """A request may have been counted, and nothing says what remains."""
-        self.remaining -= 1
+    def lost(self) -> None:
+        """A request has no answer, and may have been counted."""
+        self._lost += 1
+
+    def unsaid(self) -> None:
+        """An answer does not say what remains."""
+        self._unsaid += 1
 
     def is_over(self, now: float) -> bool:
-        """Begin the next window if this one has ended; true if nothing has been told for two."""
+        """Begin the next window if this one has ended; true if answers speak of it no more."""
         if now < self.ends:
             return False
-        was_news, self.is_news = self.is_news, False
-        self.reset += 1
-        self.remaining, self.ends = self.most, now + _MINUTE
-        return not was_news
+        is_forgotten = self._unsaid > 0 and not self.is_news
+        self.is_news, self._unsaid = False, 0
+        self._lost_before, self._lost = self._lost, 0
+        self.reset, self.ends, self._told = self.reset + 1, now + _MINUTE, self.most
+        return is_forgotten

@@ -107,14 +107,18 @@ def test_what_the_server_says_remains_is_what_may_be_in_flight():
     assert room(budget) == 2
     budget.answered(flying[1], answer(**limits(3)), START)
     budget.answered(flying[2], answer(**limits(4)), START)
-    assert room(budget) == 3
+    assert room(budget) == 2
     assert budget.opens(Lane.DIRECT, START) <= START
-    for _ in range(3):
+    for _ in range(2):
         asked(budget, answer())
     assert budget.opens(Lane.DIRECT, START) == START + 20
     assert budget.pause(Lane.DIRECT, START) == 20
     assert room(budget, START + 19.9) == 0
-    assert room(budget, START + 20) == 6
+    assert room(budget, START + 20) == 5
+    asked(budget, answer(date=START + 20, **limits(99, START + 80)), at=START + 20)
+    assert room(budget, START + 20) == 98
+    asked(budget, answer(date=START + 80, **limits(99, START + 140)), at=START + 80)
+    assert room(budget, START + 80) == 99
 
 
 def test_an_old_window_says_nothing_of_the_new_one():
@@ -389,7 +393,7 @@ class Client:
     delays: list[float]
     losses: set[int]
     refused: list = field(factory=list)
-    sent_at: list = field(factory=list)
+    heard_at: float | None = None
     got: int = 0
 
     def run(self, wanted):
@@ -421,6 +425,8 @@ class Client:
                 self.budget.lost(sent, now)
                 continue
             self.budget.answered(sent, said, now)
+            if self.heard_at is None and said.status != 429:
+                self.heard_at = now  # a 429 tells no more than when to come back
             self.got += said.status == 200
             if said.status == 429:
                 first = last_refusal.setdefault(window, now)
@@ -453,6 +459,17 @@ def test_once_refused_nothing_more_is_refused_in_that_window(
     if mode != "silent":
         share = limit / (1 + max(others))
         assert minutes <= 12 + 8 * (wanted + len(losses)) / share * max(1, period / 60)
+
+
+@settings(max_examples=30, deadline=None)
+@given(**CLIENTS)
+def test_who_is_told_what_remains_is_never_refused(
+    limit, mode, period, skew, concurrency, delays, losses, wanted
+):
+    server = serving(limit, "always", min(period, 60), skew)
+    client = Client(RequestBudget(), server, concurrency, delays, losses)
+    client.run(wanted)
+    assert all(sent <= client.heard_at for sent, _ in client.refused)
 
 
 @settings(max_examples=30, deadline=None)
