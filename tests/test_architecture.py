@@ -34,8 +34,9 @@ KNOWS_AIOHTTP = {"aio.connections", "aio.failures", "aio.transport", "client", "
 KNOWS_CATTRS = {"sansio.decoding"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
-    "attrs", "base64", "cattrs", "collections", "datetime", "email", "enum", "heapq", "html",
-    "itertools", "math", "orjson", "re", "types", "typing", "urllib", "zlib",
+    "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
+    "email", "enum", "gc", "heapq", "html", "itertools", "math", "orjson", "re", "types", "typing",
+    "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",
