@@ -43,6 +43,7 @@ from gitlab_jobs_async.models import (
 )
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.sansio.arguments import ProjectId
+from gitlab_jobs_async.sansio.budget import BudgetSnapshot, RequestBudget
 from gitlab_jobs_async.sansio.credentials import BearerToken, Credentials, JobToken, PrivateToken
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
@@ -64,6 +65,7 @@ __all__ = [
     "BadRequestError",
     "BearerToken",
     "Bridge",
+    "BudgetSnapshot",
     "Clock",
     "Commit",
     "ConflictError",
@@ -92,6 +94,7 @@ __all__ = [
     "RateLimitedError",
     "Reference",
     "Request",
+    "RequestBudget",
     "Response",
     "ResponseError",
     "RetryPolicy",

@@ -18,6 +18,7 @@ from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId, Scope, positive_id, project_path, seconds
+from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.sansio.credentials import (
     GITLAB_COM,
     Credentials,
@@ -41,6 +42,7 @@ class Overrides(TypedDict, total=False):
     concurrency: int
     timeout: float
     retry: RetryPolicy
+    budget: RequestBudget | None
     clock: Clock | None
 
 
@@ -51,7 +53,8 @@ class GitLab:
     At most *concurrency* requests are in flight at once, and as many streams open beside them: the
     next one waits until a block ends. *timeout* is seconds for one try of a request (half of it for
     making the connection), or between two pieces of a stream. A *session* of the caller's own is
-    used as it is, never closed and never changed. Waiting goes through *clock*.
+    used as it is, never closed and never changed. *budget* is what all requests share: how often
+    the caller or the server lets them go, and who goes first. Waiting goes through *clock*.
 
     Raises:
         ValueError, TypeError: an argument cannot be right; the message says what is allowed.
@@ -66,18 +69,22 @@ class GitLab:
         concurrency: int = 16,
         timeout: float = 30.0,
         retry: RetryPolicy = RetryPolicy(),
+        budget: RequestBudget | None = None,
         clock: Clock | None = None,
     ) -> None:
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, not {retry!r}")
+        if budget is not None and not isinstance(budget, RequestBudget):
+            raise TypeError(f"budget must be a RequestBudget, not {budget!r}")
         settings = TransportSettings(
             server=ServerUrl.parse(url),
             credentials=credentials_from(auth),
             concurrency=positive_id("concurrency", concurrency),
             timeout=seconds("timeout", timeout),
             retry=retry,
+            budget=RequestBudget() if budget is None else budget,
             clock=clock or SystemClock(),
         )
         self._transport = Transport(settings, session)
@@ -117,6 +124,11 @@ class GitLab:
     def __repr__(self) -> str:
         server = self._transport.settings.server
         return f"{type(self).__name__}({server.origin + server.prefix!r})"
+
+    @property
+    def budget(self) -> RequestBudget:
+        """What this client may ask of its server; `budget.snapshot()` says how things stand."""
+        return self._transport.settings.budget
 
     def project(self, project: ProjectId) -> Project:
         """The project with this numeric id or full path, such as 17 or "group/app"; no request."""

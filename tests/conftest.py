@@ -82,7 +82,7 @@ async def serving_bytes(data: bytes) -> AsyncIterator[str]:
 
 def open_connections(gitlab: GitLab) -> int:
     """How many connections are in use; idle ones in the pool do not count."""
-    return len(gitlab._transport._session.connector._acquired)
+    return len(gitlab._transport._connections.session.connector._acquired)
 
 
 async def until(condition: Callable[[], object]) -> None:

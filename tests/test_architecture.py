@@ -16,8 +16,8 @@ FLOORS = [
     {"sansio"},
     {"aio"},
     {"aio.clock", "aio.concurrency"},
-    {"aio.bodies", "aio.proxies", "aio.settings"},
-    {"aio.retrying"},
+    {"aio.bodies", "aio.failures", "aio.proxies", "aio.settings"},
+    {"aio.admission", "aio.connections", "aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
     {"aio.monitoring"},
@@ -28,12 +28,14 @@ FLOORS = [
 TOWER = "simulator"
 """Imports nothing of the SDK, so that a misreading of GitLab cannot hide on both sides."""
 
-KNOWS_AIOHTTP = {"aio.transport", "client", "simulator.server"}
+KNOWS_AIOHTTP = {"aio.connections", "aio.failures", "aio.transport", "client", "simulator.server"}
+"""The transport, with its connections and its words for what fails on them; and the two ends."""
+
 KNOWS_CATTRS = {"sansio.decoding"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "html", "itertools", "math", "orjson", "re", "types", "typing",
+    "email", "enum", "gc", "heapq", "html", "itertools", "math", "orjson", "re", "types", "typing",
     "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {

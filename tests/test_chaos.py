@@ -31,7 +31,7 @@ TOKEN = "glpat-ch4os-s3cret"
 DESCRIPTORS = Path("/dev/fd")
 CHANGING = 0.2
 """The share of requests before which the world changes."""
-EXACT_BY_OFFSET = False
+EXACT_BY_OFFSET = True
 """Whether rows may leave a listing while its pages are read by offset, and no other is missed."""
 
 GAPS = ("dense", "uniform", "bursty", "heavy_tailed")

@@ -9,11 +9,25 @@ from gitlab_jobs_async import (
     NotFoundError,
     PrivateToken,
     Request,
+    RequestBudget,
     RetryPolicy,
 )
 from tests.conftest import cancel_half_way, others
 
 UNIT = 2
+
+
+async def test_one_budget_is_shared_by_all_that_a_client_does(simulator):
+    budget = RequestBudget(per_minute=100)
+    async with GitLab(simulator.url, auth=simulator.token, budget=budget) as gitlab:
+        assert gitlab.budget is budget
+        await gitlab.list_jobs([1, "group/app"])
+        await gitlab.project(1).get_job(1)
+        known = gitlab.budget.snapshot()
+        assert (known.limit, known.used) == (100, len(simulator.requests))
+    assert GitLab().budget is not GitLab().budget
+    with pytest.raises(TypeError, match="budget must be a RequestBudget, not 100"):
+        GitLab(budget=100)
 
 
 @pytest.mark.parametrize("via", ["header", "bearer", "query"])

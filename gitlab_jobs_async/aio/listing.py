@@ -22,6 +22,7 @@ from gitlab_jobs_async.sansio.offsets import OffsetWalk
 from gitlab_jobs_async.sansio.paging import KeysetWalk
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.turns import Lane
 from gitlab_jobs_async.sansio.walks import Ask, R, Walk
 
 K = TypeVar("K")
@@ -62,7 +63,7 @@ async def iter_rows(
     while asks := reading.walk.asks(1, 0):
         ask = asks[0]
         try:
-            response = await transport.send(ask.wanted)
+            response = await transport.send(ask.wanted, Lane.LISTING)
         except GitLabError as error:
             reading.walk = reading.walk.refused(ask, error)
             continue
@@ -156,7 +157,7 @@ class _SideBySide(Generic[K]):
         for ask in asks:
             reading.asked += 1
             key = (reading, reading.walk, ask)
-            self.flight.start(key, self.transport.send(ask.wanted))
+            self.flight.start(key, self.transport.send(ask.wanted, Lane.LISTING))
         return bool(asks) or not free
 
 
@@ -183,7 +184,7 @@ async def iter_any_order(
     asked: set[int] = set()
     empty = 0
     while request is not None:
-        response = await transport.send(request)
+        response = await transport.send(request, Lane.LISTING)
         page = decode_rows(response, kind)
         for row in page:
             yield row

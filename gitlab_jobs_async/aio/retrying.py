@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from gitlab_jobs_async.aio.settings import TransportSettings
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import GitLabError, RateLimitedError
 from gitlab_jobs_async.sansio.requests import Request
 
 T = TypeVar("T")
@@ -15,9 +15,16 @@ _log = logging.getLogger("gitlab_jobs_async")
 
 
 async def retried(
-    settings: TransportSettings, request: Request, attempt: Callable[[], Awaitable[T]]
+    settings: TransportSettings,
+    request: Request,
+    attempt: Callable[[], Awaitable[T]],
+    is_held_back: Callable[[], bool],
 ) -> T:
-    """What *attempt* returns in the end, or the error of its last try."""
+    """What *attempt* returns in the end, or the error of its last try.
+
+    Where *is_held_back* says that the next try has to wait for the rate limit anyhow, it waits
+    there: as one of many that have their turns, rather than by itself.
+    """
     tried = 0
     while True:
         tried += 1
@@ -33,5 +40,8 @@ async def retried(
         )
         if wait is None:
             raise failure
+        if isinstance(failure, RateLimitedError) and is_held_back():
+            _log.debug("try %d failed, next when the rate limit lets it: %s", tried, failure)
+            continue
         _log.debug("try %d failed, next in %.1f s: %s", tried, wait, failure)
         await settings.clock.sleep(wait)

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from gitlab_jobs_async.aio.clock import Clock
+from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.sansio.credentials import Credentials
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.sansio.urls import ServerUrl
@@ -10,11 +11,12 @@ from gitlab_jobs_async.sansio.urls import ServerUrl
 
 @frozen(kw_only=True)
 class TransportSettings:
-    """Where requests go, as whom, how many at once, and for how many seconds each."""
+    """Where requests go, as whom, how many at once, how often, and for how many seconds each."""
 
     server: ServerUrl
     credentials: Credentials | None
     concurrency: int
     timeout: float
     retry: RetryPolicy
+    budget: RequestBudget
     clock: Clock

@@ -17,6 +17,7 @@ from gitlab_jobs_async.sansio.decoding import decode
 from gitlab_jobs_async.sansio.logs import LogParser
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.trace import TraceCursor, TraceRange, check_trace
+from gitlab_jobs_async.sansio.turns import Lane
 
 _SHORTEST_WAIT = 3.0
 _LONGEST_WAIT = 30.0
@@ -76,7 +77,7 @@ class JobTrace:
 
     async def _job(self) -> Job:
         request = endpoints.get_job(self.project, self.job_id)
-        return decode(await self.transport.send(request), Job)
+        return decode(await self.transport.send(request, Lane.BACKGROUND), Job)
 
     async def _read(
         self, cursor: TraceCursor, *, to_the_end: bool
@@ -90,7 +91,7 @@ class JobTrace:
         while is_behind:
             before = cursor.offset
             request = self._request(cursor.ask())
-            answer = await self.transport.send(request)
+            answer = await self.transport.send(request, Lane.BACKGROUND)
             chunk = cursor.take(check_trace(answer, conditional=bool(request.headers)))
             restarts += cursor.offset < before
             grew = to_the_end and chunk is not None and cursor.honours_ranges is not False

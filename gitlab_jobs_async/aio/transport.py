@@ -1,50 +1,59 @@
-"""Request -> Response: sessions, credentials, redirects, timeouts, and aiohttp's errors as ours.
-
-Credentials are put on each request, for the server's own origin only.
-"""
+"""Request -> Response: its turn, its tries, redirects, timeouts; failures as errors of ours."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TypeVar
 
 import aiohttp
-from yarl import URL
+from attrs import define, frozen
 
+from gitlab_jobs_async.aio.admission import CLOSED, Admission, Admitted
 from gitlab_jobs_async.aio.bodies import Body
-from gitlab_jobs_async.aio.proxies import Proxies
+from gitlab_jobs_async.aio.connections import Connections
+from gitlab_jobs_async.aio.failures import FAILURES, failure_of, reason_of
 from gitlab_jobs_async.aio.retrying import retried
 from gitlab_jobs_async.aio.settings import TransportSettings
-from gitlab_jobs_async.errors import (
-    ConnectionFailedError,
-    DecodeError,
-    GitLabError,
-    ResponseError,
-    TimedOutError,
-)
-from gitlab_jobs_async.sansio.compression import (
-    ACCEPTED,
-    CutShortError,
-    UnknownEncodingError,
-)
+from gitlab_jobs_async.errors import ConnectionFailedError, GitLabError, ResponseError
+from gitlab_jobs_async.sansio.compression import CutShortError, UnknownEncodingError
 from gitlab_jobs_async.sansio.credentials import hiding
 from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of, folded, printable
-from gitlab_jobs_async.version import __version__
+from gitlab_jobs_async.sansio.turns import Lane
 
 T = TypeVar("T")
 
 _log = logging.getLogger("gitlab_jobs_async")
 
-_FAILURES = (aiohttp.ClientError, OSError, ValueError, CutShortError, UnknownEncodingError)
-"""What an exchange may raise besides our own errors; a TimeoutError is an OSError."""
-
-_USER_AGENT = f"gitlab_jobs_async/{__version__}"
 _MOST_REDIRECTS = 5
 _LONGEST_ERROR = 64 * 1024
 """Bytes of an error's body that are read: enough for its words."""
+
+
+@define
+class _Way:
+    """Where a request has been led so far: to itself, or to one at its project's new place."""
+
+    request: Request
+    own: Request
+    redirects: int = 0
+
+
+@frozen
+class _Opened:
+    """An answer whose head has come, and the place that it holds."""
+
+    place: Admitted
+    answer: aiohttp.ClientResponse
+    head: Response
+    body: Body
+
+    def close(self) -> None:
+        """Give back the connection and the place."""
+        self.answer.close()
+        self.place.leave()
 
 
 class ChunkStream:
@@ -65,99 +74,119 @@ class ChunkStream:
 
 
 class Transport:
-    """One server's connections. Whole answers and open streams each have places of their own.
-
-    So a request made while streams are open waits for none of them.
-    """
+    """One server: its connections, and the door to them."""
 
     def __init__(self, settings: TransportSettings, session: aiohttp.ClientSession | None) -> None:
         self.settings = settings
         self._given = session
-        self._session: aiohttp.ClientSession | None = None
-        self._elsewhere: aiohttp.ClientSession | None = None
-        self._was_open = False
-        self._proxies = Proxies()
-        self._places = asyncio.Semaphore(settings.concurrency)
-        self._stream_places = asyncio.Semaphore(settings.concurrency)
+        self._connections: Connections | None = None
+        self._admission: Admission | None = None
         self._hide = hiding(settings.credentials)
         self._limits: set[asyncio.Timeout] = set()
 
     async def open(self) -> None:
         """Take the session given, or make one."""
-        if self._session is not None:
+        if self._connections is not None:
             raise RuntimeError("this GitLab is open already; make another one to open it twice")
-        self._session = self._given or aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-        )
-        # The same connections, but none of the headers, cookies and logins of the session.
-        self._elsewhere = aiohttp.ClientSession(
-            connector=self._session.connector,
-            connector_owner=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._session.trust_env,
-        )
-        self._was_open = True
-        # A session of the caller's knows its own proxies.
-        self._proxies = Proxies() if self._given else Proxies.of_environment()
-        # A semaphore stays with the loop that it first waited on.
-        self._places = asyncio.Semaphore(self.settings.concurrency)
-        self._stream_places = asyncio.Semaphore(self.settings.concurrency)
+        self._admission = Admission(self.settings)
+        try:
+            self._connections = Connections(self.settings, self._given)
+        except BaseException:
+            await self._admission.close()
+            raise
 
     async def close(self) -> None:
         """Close what `open` made, and only that; what other tasks still wait for fails at once."""
-        session, elsewhere = self._session, self._elsewhere
-        self._session = self._elsewhere = None
+        connections, self._connections = self._connections, None
         # aiohttp wakes nobody who reads a body when its connector is closed.
         for limit in [limit for limit in self._limits if not limit.expired()]:
             limit.reschedule(0.0)
-        if elsewhere is not None:
-            await elsewhere.close()
-        if session is not None and session is not self._given:
-            await session.close()
+        if connections is not None:
+            await self._door().close()
+            await connections.close()
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, lane: Lane = Lane.DIRECT) -> Response:
         """The whole answer to *request*, if need be after several tries.
 
         Raises:
             ResponseError: the answer is an error.
             ConnectionFailedError: no whole answer came.
         """
-        return await retried(self.settings, request, lambda: self._whole(request))
+        return await retried(
+            self.settings,
+            request,
+            lambda: self._whole(request, lane),
+            lambda: self._door().is_paused(request, lane),
+        )
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[tuple[Response, ChunkStream]]:
+    async def stream(
+        self, request: Request, lane: Lane = Lane.DIRECT
+    ) -> AsyncIterator[tuple[Response, ChunkStream]]:
         """The head of the answer (its body empty) and the body as it arrives.
 
         It is tried again only until the head has come. While the block lasts it holds a connection;
         the timeout counts from one piece of the body to the next.
         """
-        answer, body = await retried(self.settings, request, lambda: self._head(request))
+        opened = await retried(
+            self.settings,
+            request,
+            lambda: self._head(request, lane),
+            lambda: self._door().is_paused(request, lane),
+        )
         try:
-            yield self._response(request, answer, b""), ChunkStream(self, request, body)
+            yield opened.head, ChunkStream(self, request, opened.body)
         finally:
-            answer.close()
-            self._stream_places.release()
+            opened.close()
 
-    async def _whole(self, request: Request) -> Response:
-        async with self._places:
-            return await self.within_time(request, self._exchange(request))
+    def idle_places(self) -> int:
+        """Places for whole answers that are free while nobody waits for one."""
+        return self._door().idle_places()
 
-    async def _exchange(self, request: Request) -> Response:
-        async with await self._follow(request) as answer:
-            return self._response(request, answer, await _body(answer).read_all())
+    def _door(self) -> Admission:
+        if self._admission is None:
+            raise RuntimeError(
+                "this GitLab is not open: use it inside 'async with GitLab(...) as gitlab:'"
+            )
+        return self._admission
 
-    async def _head(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
-        await self._stream_places.acquire()
+    async def _whole(self, request: Request, lane: Lane) -> Response:
+        way, door = _Way(request, request), self._door()
+        while True:
+            place = await door.enter(way.own, lane, door.answers)
+            try:
+                answer = await self._sent_within_time(way, place, self._exchange(way, place))
+            finally:
+                place.leave()
+            if answer is not None:
+                return answer
+
+    async def _head(self, request: Request, lane: Lane) -> _Opened:
+        way, door = _Way(request, request), self._door()
+        while True:
+            with ExitStack() as held:
+                place = await door.enter(way.own, lane, door.streams)
+                held.callback(place.leave)
+                opened = await self._sent_within_time(way, place, self._opened(way, place))
+                if opened is not None:
+                    held.pop_all()
+                    return opened
+
+    async def _exchange(self, way: _Way, place: Admitted) -> Response | None:
+        followed = await self._follow(way, place)
+        if followed is None:
+            return None
+        answer, head = followed
+        async with answer:
+            return _with_body(head, await _body(answer).read_all())
+
+    async def _opened(self, way: _Way, place: Admitted) -> _Opened | None:
+        followed = await self._follow(way, place)
+        if followed is None:
+            return None
+        answer, head = followed
         try:
-            return await self.within_time(request, self._opened(request))
-        except BaseException:
-            self._stream_places.release()
-            raise
-
-    async def _opened(self, request: Request) -> tuple[aiohttp.ClientResponse, Body]:
-        answer = await self._follow(request)
-        try:
-            return answer, _body(answer)
+            return _Opened(place, answer, head, _body(answer))
         except UnknownEncodingError:
             answer.close()
             raise
@@ -174,78 +203,62 @@ class Transport:
         try:
             async with limit:
                 return await exchange
-        except (*_FAILURES, RuntimeError, AssertionError) as error:
-            if self._session is not None and not isinstance(error, _FAILURES):
+        except (*FAILURES, RuntimeError, AssertionError) as error:
+            is_closed = self._connections is None
+            if not is_closed and not isinstance(error, FAILURES):
                 raise
-            closed = self._session is None
-            failure = self._not_open() if closed else self.failure(request, error)
+            failure = RuntimeError(CLOSED) if is_closed else self.failure(request, error)
         finally:
             self._limits.discard(limit)
         raise failure
 
-    def _not_open(self) -> RuntimeError:
-        state = "was closed meanwhile" if self._was_open else "is not open"
-        return RuntimeError(
-            f"this GitLab {state}: use it inside 'async with GitLab(...) as gitlab:'"
-        )
+    async def _sent_within_time(self, way: _Way, place: Admitted, exchange: Awaitable[T]) -> T:
+        try:
+            return await self.within_time(way.request, exchange)
+        except ConnectionFailedError as failure:
+            if not failure.was_sent:
+                place.withdrawn()
+            raise
 
-    async def _follow(self, request: Request) -> aiohttp.ClientResponse:
-        """The answer that is no redirect, still open; an error's body is read and raised."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.timeout / 2)
-        hop: Request | str = request
-        for _ in range(_MOST_REDIRECTS + 1):
-            answer = await self._ask(request, hop, timeout)
+    async def _follow(
+        self, way: _Way, place: Admitted
+    ) -> tuple[aiohttp.ClientResponse, Response] | None:
+        """The answer, still open, and its head; `None` if the server wants another request.
+
+        That one needs a turn of its own. An error's body is read and raised.
+        """
+        if self._connections is None:
+            raise RuntimeError(CLOSED)
+        hop: Request | str = way.own
+        while True:
+            answer = await self._connections.ask(way.request.method, hop)
+            head = self._response(way.request, answer)
+            place.answered(head)
             location = answer.headers.get("Location")
             if answer.status not in STATUSES or location is None:
-                return await self._checked(request, answer)
+                return await self._checked(way.request, answer, head)
             answer.close()
-            hop = self._next_hop(request, hop, answer.status, location)
-        refusal = f"redirected more than {_MOST_REDIRECTS} times"
-        raise self._refused(request, answer.status, refusal)
-
-    async def _ask(
-        self, request: Request, hop: Request | str, timeout: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
-        if self._session is None or self._elsewhere is None:
-            raise self._not_open()
-        headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
-        session, url, body = self._elsewhere, hop, None
-        if not isinstance(hop, str):
-            credentials = self.settings.credentials
-            signed = hop if credentials is None else credentials.sign(hop)
-            session, url, body = self._session, self.settings.server.url_for(signed), hop.body
-            headers |= dict(signed.headers)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return await session.request(
-            request.method,
-            URL(str(url), encoded=True),
-            data=body,
-            headers=headers,
-            allow_redirects=False,
-            auto_decompress=False,
-            raise_for_status=False,
-            timeout=timeout,
-            proxy=self._proxies.to(str(url)),
-        )
+            hop = self._next_hop(way, hop, answer.status, location)
+            if not isinstance(hop, str):
+                way.own = hop
+                return None
 
     async def _checked(
-        self, request: Request, answer: aiohttp.ClientResponse
-    ) -> aiohttp.ClientResponse:
+        self, request: Request, answer: aiohttp.ClientResponse, head: Response
+    ) -> tuple[aiohttp.ClientResponse, Response]:
         is_conditional = any(name == "If-None-Match" for name, _ in request.headers)
         if 200 <= answer.status < 300 or (answer.status == 304 and is_conditional):
-            shown = self.settings.server.shown(request)
-            _log.debug("%s %s: %d", request.method, shown, answer.status)
-            return answer
+            _log.debug("%s %s: %d", request.method, head.url, answer.status)
+            return answer, head
         async with answer:
-            body = await _beginning(answer)
-        said = self._response(request, answer, body)
+            said = _with_body(head, await _beginning(answer))
         raise error_of(said, self.settings.clock.now(), self._hide)
 
-    def _next_hop(
-        self, request: Request, hop: Request | str, status: int, location: str
-    ) -> Request | str:
-        server = self.settings.server
+    def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:
+        server, request = self.settings.server, way.request
+        if way.redirects == _MOST_REDIRECTS:
+            raise self._refused(request, status, f"redirected more than {_MOST_REDIRECTS} times")
+        way.redirects += 1
         try:
             following = next_hop(server, hop, status, location)
         except RedirectRefusedError as error:
@@ -264,37 +277,20 @@ class Transport:
         shown = self.settings.server.shown(request)
         return ResponseError(status, printable(self._hide(reason)), request.method, shown)
 
-    def _response(self, request: Request, answer: aiohttp.ClientResponse, body: bytes) -> Response:
+    def _response(self, request: Request, answer: aiohttp.ClientResponse) -> Response:
         headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
         shown = self.settings.server.shown(request)
-        return Response(answer.status, headers, body, request.method, shown)
+        return Response(answer.status, headers, b"", request.method, shown)
 
     def failure(self, request: Request, error: Exception) -> GitLabError:
-        """Our error for one of aiohttp's; of those only what the system said is chained.
+        """Our error for what failed on the way of *request*."""
+        reason = printable(self._hide(reason_of(error)))
+        shown = self.settings.server.shown(request)
+        return failure_of(error, reason, request.method, shown, self.settings.timeout)
 
-        aiohttp's own errors may hold the request, with its credential, or a proxy's password.
-        """
-        method, shown = request.method, self.settings.server.shown(request)
-        reason = printable(self._hide(_reason(error)))
-        if isinstance(error, UnknownEncodingError):
-            return DecodeError(reason, method, shown)
-        was_sent = not isinstance(
-            error,
-            aiohttp.ClientConnectorError
-            | aiohttp.ConnectionTimeoutError
-            | aiohttp.ClientHttpProxyError,
-        )
-        failure: ConnectionFailedError
-        if isinstance(error, TimeoutError):
-            reason = f"no whole answer within {self.settings.timeout:g} s"
-            failure = TimedOutError(reason, method, shown, was_sent)
-        else:
-            failure = ConnectionFailedError(reason, method, shown, was_sent)
-        if isinstance(error, aiohttp.ClientConnectorError):
-            failure.__cause__ = getattr(error, "os_error", None)
-        elif not isinstance(error, aiohttp.ClientError) and isinstance(error, OSError):
-            failure.__cause__ = error
-        return failure
+
+def _with_body(head: Response, body: bytes) -> Response:
+    return Response(head.status, head.headers, body, head.method, head.url)
 
 
 def _body(answer: aiohttp.ClientResponse) -> Body:
@@ -311,20 +307,3 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
     except (aiohttp.ClientError, CutShortError, UnknownEncodingError):
         _log.debug("the body of an error cannot be read whole")
     return read
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong in words that name no request."""
-    match error:
-        case aiohttp.ClientConnectorError():
-            return f"no connection to {error.host}:{error.port}: {error.strerror or error.os_error}"
-        case aiohttp.ServerDisconnectedError():
-            return "the server closed the connection before it had answered"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy refused: HTTP {error.status}"
-        case aiohttp.ClientResponseError():
-            return f"the answer is no HTTP: {error.message}"
-        case aiohttp.InvalidURL():
-            return "an address that cannot be used"
-        case _:
-            return str(error) or type(error).__name__

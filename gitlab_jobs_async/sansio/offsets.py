@@ -30,6 +30,9 @@ _KEYSET = frozenset({"pagination", "order_by", "sort"})
 _PLACE = frozenset({"page", "per_page"})
 _OVERLAP = 2
 _MOST_OVERLAP = 64
+_SMALLEST_PAGE = 20
+"""Pages of fewer rows may not overlap everywhere: a row may begin a page of every smaller size."""
+
 _MOST_FRUITLESS = 30
 """Pages in a row that told nothing new; then the rows move faster than they can be read."""
 
@@ -110,7 +113,7 @@ class OffsetWalk(Generic[R]):
         is_last = is_last_page(self.server, ask.wanted, response, rows, window.stop - window.start)
         if not is_last:
             window = self._clamped(window, len(rows))
-        if self._largest < _OVERLAP or not is_newest_first(rows):
+        if self._largest < _SMALLEST_PAGE or not is_newest_first(rows):
             return self._by_looks(window, response, rows)
         self._total = number_in(response, "x-total")
         breaks = sum(1 for _ in self.coverage.gaps())

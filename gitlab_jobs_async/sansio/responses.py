@@ -140,10 +140,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     given = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(given):
         return max(min(float(part), _LONGEST_WAIT) for part in given.split(","))
-    at = _http_date(given)
+    at = http_date(given)
     if at is None:
         return None
-    answered = _http_date(headers.get("date", ""))
+    answered = http_date(headers.get("date", ""))
     return max(0.0, at - (now if answered is None else answered))
 
 
@@ -152,7 +152,8 @@ def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
     return None if given is None else printable(hide(given))
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Unix seconds of an HTTP date, or `None` if *text* is none."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):

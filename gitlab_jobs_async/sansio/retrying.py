@@ -4,8 +4,11 @@ A GET may be sent again whenever its answer did not come whole. Anything else ma
 out already, so it is sent again only where it surely was not.
 """
 
-from attrs import field, frozen
-from attrs.validators import ge, gt, instance_of, not_
+from math import inf
+from typing import Any
+
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, gt, instance_of, lt, not_
 
 from gitlab_jobs_async.errors import (
     ConflictError,
@@ -19,19 +22,28 @@ _PASSING = frozenset({500, 502, 503, 504, *range(520, 528), 530})
 """Failures that may pass; 52x and 530 are those of proxies in front of GitLab."""
 
 
+def _is_seconds(_policy: object, attribute: "Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{attribute.name} must be a number of seconds, not {value!r}")
+
+
 @frozen(kw_only=True)
 class RetryPolicy:
     """When a failed request is sent again.
 
     It is tried *attempts* times in all. Waits are random between 0 and *base* x 2 ^ tries seconds,
     at most *cap*; where the server says `Retry-After`, that long, but a wait above
-    *longest_retry_after* seconds is the caller's decision: the error is raised at once.
+    *longest_retry_after* seconds is the caller's decision: the error is raised at once. So it is
+    for requests that a pause for the rate limit would hold back for longer.
+
+    Raises:
+        ValueError, TypeError: a number that cannot be; the message names it.
     """
 
     attempts: int = field(default=5, validator=[instance_of(int), not_(instance_of(bool)), ge(1)])
-    base: float = field(default=0.5, validator=ge(0))
-    cap: float = field(default=30.0, validator=gt(0))
-    longest_retry_after: float = field(default=120.0, validator=ge(0))
+    base: float = field(default=0.5, validator=[_is_seconds, ge(0), lt(inf)])
+    cap: float = field(default=30.0, validator=[_is_seconds, gt(0), lt(inf)])
+    longest_retry_after: float = field(default=120.0, validator=[_is_seconds, ge(0)])
 
     def wait_before_retry(
         self, tried: int, error: GitLabError, *, is_safe: bool, jitter: float

@@ -72,8 +72,8 @@ async def test_cancelled_after_any_number_of_turns_it_leaves_nothing(clock, name
                 simulator.faults.add(*(evolve(fault) for fault in FAULTS[faults]))
                 was_done = await cancelled_after(turns, OPERATIONS[name], gitlab)
                 assert await others() == before
-                places = gitlab._transport._places, gitlab._transport._stream_places
-                assert [place._value for place in places] == [2, 2]
+                door = gitlab._transport._door()
+                assert (door.answers.free, door.streams.free) == (2, 2)
                 assert open_connections(gitlab) == 0
                 if was_done:
                     break

@@ -242,12 +242,12 @@ async def test_pages_are_asked_for_side_by_side_within_the_window(clock, setting
         async with GitLab(simulator.url, auth=simulator.token, concurrency=5) as gitlab:
             send = gitlab._transport.send
 
-            async def counted(request):
+            async def counted(request, lane):
                 nonlocal most, now
                 now += 1
                 most = max(most, now)
                 try:
-                    return await send(request)
+                    return await send(request, lane)
                 finally:
                     now -= 1
 

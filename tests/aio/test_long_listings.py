@@ -7,15 +7,15 @@ import pytest
 from aiohttp import web
 
 from gitlab_jobs_async import GitLab
-from tests.conftest import open_connections, others, serving
+from tests.conftest import JumpClock, open_connections, others, serving
 
-PAGES, PER_PAGE = 1500, 2
+PAGES, PER_PAGE = 1500, 20
 COUNT = PAGES * PER_PAGE
 SHOWN = {"status": "success", "stage": "test", "name": "unit", "ref": "main", "sha": "1"}
 
 
-def rows_below(job_id):
-    ids = range(min(job_id - 1, COUNT), 0, -1)[:PER_PAGE]
+def rows_below(job_id, size=PER_PAGE):
+    ids = range(min(job_id - 1, COUNT), 0, -1)[:size]
     return [{"id": number, "iid": number, "project_id": 1, **SHOWN} for number in ids]
 
 
@@ -32,15 +32,16 @@ def by_keyset(request):
 
 def by_offset(request):
     page = int(request.query.get("page", "1"))
-    rows = rows_below(COUNT + 1 - (page - 1) * PER_PAGE)
+    size = min(int(request.query["per_page"]), PER_PAGE)
+    rows = rows_below(COUNT + 1 - (page - 1) * size, size)
     headers = {
         "X-Page": str(page),
-        "X-Per-Page": str(PER_PAGE),
+        "X-Per-Page": str(size),
         "X-Total": str(COUNT),
-        "X-Total-Pages": str(PAGES),
-        "X-Next-Page": str(page + 1) if page < PAGES else "",
+        "X-Total-Pages": str(-(-COUNT // size)),
+        "X-Next-Page": str(page + 1) if page * size < COUNT else "",
     }
-    if page < PAGES:
+    if page * size < COUNT:
         headers["Link"] = f'<{request.url.update_query(page=str(page + 1))}>; rel="next"'
     return rows, headers
 
@@ -67,7 +68,7 @@ METHODS = {
 
 @pytest.mark.parametrize("name", METHODS)
 async def test_1500_pages_are_no_problem(name):
-    async with serving(handler) as server, GitLab(server.url) as gitlab:
+    async with serving(handler) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         before = await others()
         listed = await METHODS[name](gitlab.project(1))
         assert [row.id for row in listed] == list(range(COUNT, 0, -1))

@@ -159,17 +159,17 @@ async def test_a_wait_for_the_next_try_holds_no_place():
             await may_wake.wait()
 
     async def handler(request):
-        limited = request.path.endswith("/limited") and not may_wake.is_set()
-        return web.Response(status=429) if limited else web.json_response({})
+        failing = request.path.endswith("/failing") and not may_wake.is_set()
+        return web.Response(status=503) if failing else web.json_response({})
 
     async with serving(handler) as server:
         async with GitLab(server.url, concurrency=1, clock=Waiting()) as gitlab:
-            limited = asyncio.create_task(gitlab.send(Request("GET", "/limited")))
+            failing = asyncio.create_task(gitlab.send(Request("GET", "/failing")))
             await is_asleep.wait()
             assert (await gitlab.send(VERSION)).status == 200
             assert open_connections(gitlab) == 0
             may_wake.set()
-            assert (await limited).status == 200
+            assert (await failing).status == 200
 
 
 async def test_a_request_inside_an_open_stream_waits_for_no_place(simulator, clock):
@@ -202,8 +202,7 @@ async def test_a_get_rides_out_what_may_pass(gitlab, simulator, clock, fault):
     simulator.faults.add(fault)
     assert (await gitlab.project(1).get_job(1)).id == 1
     assert len(simulator.requests) == 4
-    # An idle connection found closed is replaced by aiohttp itself, without a wait of ours.
-    assert 1 <= len(clock.slept) <= 3
+    assert len(clock.slept) == 3
 
 
 async def test_a_get_gives_up_with_the_last_error(gitlab, simulator):
@@ -230,6 +229,24 @@ async def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
         await gitlab.project(1).retry_job(3)
     assert len(simulator.requests) == 1
     assert getattr(failed.value, "was_sent", True)
+
+
+async def test_a_deletion_on_an_idle_connection_that_is_lost_is_not_sent_again(gitlab, simulator):
+    await gitlab.project(1).get_job(1)
+    simulator.faults.add(Fault(reset="unanswered", times=None))
+    with pytest.raises(ConnectionFailedError, match=r"closed|reset") as failed:
+        await gitlab.project(1).delete_artifacts(1)
+    assert failed.value.was_sent
+    assert len(simulator.requests) == 2
+
+
+async def test_a_request_is_sent_as_often_as_the_policy_says_and_no_more(simulator, clock):
+    async with GitLab(simulator.url, auth=simulator.token, retry=ONCE, clock=clock) as gitlab:
+        await gitlab.send(VERSION)
+        simulator.faults.add(Fault(reset="before", times=None))
+        with pytest.raises(ConnectionFailedError):
+            await gitlab.send(VERSION)
+    assert len(simulator.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -407,7 +424,7 @@ async def test_an_open_stream_may_last_but_its_head_may_not():
         async with GitLab(server.url, timeout=0.1, retry=ONCE) as gitlab:
             with pytest.raises(TimedOutError):
                 await read_trace(gitlab.project(1))
-            assert gitlab._transport._stream_places._value == 16
+            assert gitlab._transport._admission.streams.free == 16
             assert open_connections(gitlab) == 0
 
 
@@ -684,7 +701,7 @@ async def test_a_request_cancelled_half_way_leaves_nothing():
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(end, asyncio.CancelledError) for end in ended)
         assert open_connections(gitlab) == 0
-        assert gitlab._transport._places._value == 2
+        assert gitlab._transport._admission.answers.free == 2
         assert await others() == before
 
 
@@ -710,7 +727,7 @@ async def test_a_stream_left_early_leaves_nothing(way):
         kinds = {"break": type(None), "error": KeyError, "cancel": asyncio.CancelledError}
         assert isinstance(ended, kinds[way])
         assert open_connections(gitlab) == 0
-        assert gitlab._transport._stream_places._value == 1
+        assert gitlab._transport._admission.streams.free == 1
 
 
 async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
@@ -721,7 +738,7 @@ async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert open_connections(gitlab) == 0
-        assert gitlab._transport._stream_places._value == 1
+        assert gitlab._transport._admission.streams.free == 1
 
 
 async def test_a_wait_for_the_next_try_is_cancelled_at_once(simulator):

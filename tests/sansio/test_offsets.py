@@ -24,7 +24,7 @@ def pages(count, size=100):
 @given(
     counted=st.booleans(),
     count=st.integers(0, 300),
-    page_size=st.integers(10, 100),
+    page_size=st.integers(20, 100),
     window=st.integers(1, 16),
     churn=st.integers(0, 5),
     seed=st.integers(0, 2**32),
@@ -186,3 +186,9 @@ def test_keyset_and_offset_are_told_apart():
     assert dict(without_keyset(JOBS).params) == {"per_page": "100"}
     assert is_by_offset(Response(200, {"x-page": "1"}, b"", "GET", "u"))
     assert not is_by_offset(Response(200, {"link": ""}, b"", "GET", "u"))
+
+
+def test_a_server_of_small_pages_is_looked_at_twice():
+    listing = Listing(range(1, 101), page_size=10, keyset=None)
+    assert sorted(read(walk(), listing)) == list(range(1, 101))
+    assert listing.requests == 20

@@ -45,10 +45,10 @@ def test_what_was_there_all_the_time_is_told_once(kind, count, page_size, window
 
 @given(
     keyset=st.sampled_from(["opaque", None]),
-    offset_limit=st.sampled_from([None, 60]),
+    offset_limit=st.sampled_from([None, 150]),
     counted=st.booleans(),
-    count=st.integers(0, 200),
-    page_size=st.integers(7, 20),
+    count=st.integers(0, 400),
+    page_size=st.integers(20, 60),
     churn=st.integers(0, 2),
     seed=st.integers(0, 2**32),
 )

@@ -1,5 +1,7 @@
 """Both rate limits and their two kinds of 429 (gitlab.md, 6)."""
 
+import pytest
+
 JOBS = "GET /projects/1/jobs"
 TOO_MANY = {
     "message": {"error": "This endpoint has been requested too many times. Try again later."}
@@ -60,9 +62,14 @@ async def test_older_servers_tell_only_the_throttled(serve, world):
     assert (await api("GET /version")).headers["RateLimit-Limit"] == "1"
 
 
-async def test_limit_is_told_per_minute_whatever_the_window(serve, world):
-    api = await serve(world, api_limit=100, api_window=3600)
-    assert (await api("GET /version")).headers["RateLimit-Limit"] == "2"
+@pytest.mark.parametrize(
+    ("limit", "window", "told"), [(100, 3600, "2"), (61, 3600, "2"), (60, 3600, "1"), (5, 10, "30")]
+)
+async def test_limit_is_told_per_minute_rounded_up(serve, world, limit, window, told):
+    api = await serve(world, api_limit=limit, api_window=window)
+    first = await api("GET /version")
+    assert first.headers["RateLimit-Limit"] == told
+    assert first.headers["RateLimit-Remaining"] == str(limit - 1)
 
 
 async def test_jobs_index_is_limited_across_projects_and_never_in_headers(serve, world, clock):

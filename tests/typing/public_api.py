@@ -9,6 +9,7 @@ from gitlab_jobs_async import (
     ArtifactEntry,
     BearerToken,
     Bridge,
+    BudgetSnapshot,
     GitLab,
     Job,
     JobStatus,
@@ -19,6 +20,7 @@ from gitlab_jobs_async import (
     Project,
     ProjectId,
     Request,
+    RequestBudget,
     Response,
     RetryPolicy,
     TraceChunk,
@@ -31,6 +33,10 @@ async def a_client(gitlab: GitLab) -> None:
     GitLab.from_env(auth=BearerToken("t"), timeout=5.0)
     GitLab(auth=JobToken("t", via="query"))
     GitLab(auth=JobToken("t", via="cookie"))  # type: ignore[arg-type]  # not one of the three
+    GitLab.from_env(budget=RequestBudget(per_minute=100, jobs_index_per_minute=None))
+    assert_type(gitlab.budget, RequestBudget)
+    assert_type(gitlab.budget.snapshot(), BudgetSnapshot)
+    assert_type(gitlab.budget.snapshot().remaining, int | None)
     GitLab.from_env(colour="red")  # type: ignore[call-arg]  # no such setting
     assert_type(gitlab.project(17), Project)
     assert_type(await gitlab.get_token_job(), Job)

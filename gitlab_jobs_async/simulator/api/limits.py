@@ -3,6 +3,7 @@
 Follows lib/gitlab/rack_attack.rb and lib/gitlab/application_rate_limiter.rb.
 """
 
+import math
 from email.utils import formatdate
 
 from attrs import define, field
@@ -48,7 +49,7 @@ class Limits:
         observed = self._api.count(caller or "", now, seconds)
         reset = (now // seconds + 1) * seconds
         headers: Headers = (
-            ("RateLimit-Limit", str(max(1, round(limit * 60 / seconds)))),
+            ("RateLimit-Limit", str(math.ceil(limit * 60 / seconds))),
             ("RateLimit-Name", f"throttle_{'' if caller else 'un'}authenticated_api"),
             ("RateLimit-Observed", str(observed)),
             ("RateLimit-Remaining", str(max(0, limit - observed))),

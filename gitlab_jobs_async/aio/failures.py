@@ -1,0 +1,67 @@
+"""What fails on a connection, as errors of ours; no object of aiohttp's leaves here.
+
+They may hold the request, with its credential, or a proxy's password.
+"""
+
+import aiohttp
+
+from gitlab_jobs_async.errors import (
+    ConnectionFailedError,
+    DecodeError,
+    GitLabError,
+    TimedOutError,
+)
+from gitlab_jobs_async.sansio.compression import CutShortError, UnknownEncodingError
+
+FAILURES = (aiohttp.ClientError, OSError, ValueError, CutShortError, UnknownEncodingError)
+"""What an exchange may raise besides our own errors; a TimeoutError is an OSError."""
+
+_UNMADE = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+)
+
+
+class LostError(aiohttp.ClientError):
+    """What aiohttp says of a lost connection, in a shape that it does not answer by itself."""
+
+    def __init__(self, said: aiohttp.ClientError) -> None:
+        super().__init__(str(said))
+        self.said = said
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong in words that name no request."""
+    match error.said if isinstance(error, LostError) else error:
+        case aiohttp.ClientConnectorError() as said:
+            return f"no connection to {said.host}:{said.port}: {said.strerror or said.os_error}"
+        case aiohttp.ServerDisconnectedError():
+            return "the server closed the connection before it had answered"
+        case aiohttp.ClientHttpProxyError() as said:
+            return f"the proxy refused: HTTP {said.status}"
+        case aiohttp.ClientResponseError() as said:
+            return f"the answer is no HTTP: {said.message}"
+        case aiohttp.InvalidURL():
+            return "an address that cannot be used"
+        case _:
+            return str(error) or type(error).__name__
+
+
+def failure_of(
+    error: Exception, reason: str, method: str, shown: str, timeout: float
+) -> GitLabError:
+    """Our error for one of `FAILURES`; only what the system said is chained."""
+    if isinstance(error, UnknownEncodingError):
+        return DecodeError(reason, method, shown)
+    failure: ConnectionFailedError
+    if isinstance(error, TimeoutError):
+        reason = f"no whole answer within {timeout:g} s"
+        failure = TimedOutError(reason, method, shown, not isinstance(error, _UNMADE))
+    else:
+        failure = ConnectionFailedError(reason, method, shown, not isinstance(error, _UNMADE))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        failure.__cause__ = getattr(error, "os_error", None)
+    elif not isinstance(error, aiohttp.ClientError) and isinstance(error, OSError):
+        failure.__cause__ = error
+    return failure
