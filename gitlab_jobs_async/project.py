@@ -72,7 +72,7 @@ class Project:
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
         """What `list_jobs` gives, one after another by keyset, with one page in memory."""
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
-        rows = iter_rows(self._transport, by_keyset(self._transport, request), Job)
+        rows = iter_rows(self._transport, by_keyset(self._transport, request, in_order=True), Job)
         return rows if ref is None else only_ref(rows, ref)
 
     async def list_pipeline_jobs(
@@ -96,7 +96,8 @@ class Project:
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
-        return iter_rows(self._transport, by_offset(self._transport, request), Job)
+        walk = by_offset(self._transport, request, in_order=True)
+        return iter_rows(self._transport, walk, Job)
 
     async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
         """All trigger jobs of a pipeline, each with its downstream pipeline once it has one.
@@ -213,7 +214,8 @@ class Project:
         """
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
-            return iter_rows(self._transport, by_offset(self._transport, request), Pipeline)
+            walk = by_offset(self._transport, request, in_order=True)
+            return iter_rows(self._transport, walk, Pipeline)
         return iter_each_once(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:

@@ -32,15 +32,19 @@ _MOST_EMPTY = 20
 """Empty pages in a row that may name a next one; a server that sends more has lost its way."""
 
 
-def by_keyset(transport: Transport, request: Request) -> KeysetWalk[UndecodedRow]:
-    """The walk through a project's jobs."""
+def by_keyset(
+    transport: Transport, request: Request, *, in_order: bool = False
+) -> KeysetWalk[UndecodedRow]:
+    """The walk through a project's jobs; *in_order* for `iter_rows`."""
     settings = transport.settings
-    return KeysetWalk(settings.server, request, settings.concurrency)
+    return KeysetWalk(settings.server, request, 1 if in_order else settings.concurrency)
 
 
-def by_offset(transport: Transport, request: Request) -> OffsetWalk[UndecodedRow]:
+def by_offset(
+    transport: Transport, request: Request, *, in_order: bool = False
+) -> OffsetWalk[UndecodedRow]:
     """The walk through a listing that has no keyset and comes newest first."""
-    return OffsetWalk(transport.settings.server, request)
+    return OffsetWalk(transport.settings.server, request, in_order=in_order)
 
 
 def by_looks(transport: Transport, request: Request) -> LookWalk[UndecodedRow]:

@@ -73,12 +73,14 @@ def window_at(index: int, overlap: int, largest: int) -> Window:
 class OffsetWalk(Generic[R]):
     """A listing whose rows come newest first, read by overlapping offset pages.
 
-    Where an offset is past the server's limit, *beyond_limit* makes the walk to go on with. Rows in
-    another order are read by `LookWalk`.
+    With *in_order*, a page below a break is not told before the break is read. Where an offset is
+    past the server's limit, *beyond_limit* makes the walk to go on with. Rows in another order are
+    read by `LookWalk`.
     """
 
     server: ServerUrl
     first: Request
+    in_order: bool = False
     coverage: Coverage = field(factory=Coverage)
     beyond_limit: Callable[[MethodNotAllowedError], Walk[R]] | None = None
     _asked: dict[int, Window] = field(factory=dict[int, Window])
@@ -175,8 +177,11 @@ class OffsetWalk(Generic[R]):
         return look.take(look.asks(1, 0)[0], response, rows) if not window.start else (look, ())
 
     def _read(self, window: Window, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
-        told = self.coverage.unread(rows)
         self._learn_drift(window, rows)
+        top = next(self.coverage.gaps())
+        if self.in_order and rows and window.start and rows[0].id < top.above:
+            return []
+        told = self.coverage.unread(rows)
         self._remember(told)
         if rows or (is_last and not window.start):
             newest = rows[0].id if window.start else TOP - 1

@@ -208,6 +208,7 @@ class KeysetWalk(Generic[R]):
         return OffsetWalk(
             self.server,
             without_keyset(self.first),
+            in_order=self.window == 1,
             coverage=self.coverage,
             beyond_limit=self._beyond_limit,
         )

@@ -13,8 +13,8 @@ from gitlab_jobs_async.sansio.offsets import OffsetWalk, is_by_offset, window_at
 from tests.sansio.listings import HERE, JOBS, PIPELINES, Listing, Row, check_exact, read
 
 
-def walk():
-    return OffsetWalk(HERE, PIPELINES)
+def walk(*, in_order=False):
+    return OffsetWalk(HERE, PIPELINES, in_order=in_order)
 
 
 def pages(count, size=100):
@@ -47,9 +47,27 @@ def test_a_listing_at_rest_costs_little_more_than_its_pages(count, counted, seed
     assert listing.requests <= pages(count) * 1.2 + 1
 
 
-def test_one_after_another_it_is_newest_first():
+@given(
+    counted=st.booleans(),
+    count=st.integers(0, 300),
+    page_size=st.integers(20, 100),
+    churn=st.integers(0, 5),
+    seed=st.integers(0, 2**32),
+)
+def test_one_after_another_it_is_newest_first_and_exact(counted, count, page_size, churn, seed):
+    listing = Listing(range(5, 5 + count), page_size=page_size, keyset=None, counted=counted)
+    try:
+        told = read(walk(in_order=True), listing, window=1, guesses=False, seed=seed, churn=churn)
+    except ListingChangedError:
+        assert churn > 1
+    else:
+        check_exact(told, listing)
+        assert told == sorted(told, reverse=True)
+
+
+def test_one_after_another_it_costs_little_more_than_its_pages():
     listing = Listing(range(1, 1001), keyset=None)
-    told = read(walk(), listing, window=1, guesses=False)
+    told = read(walk(in_order=True), listing, window=1, guesses=False)
     assert told == list(range(1000, 0, -1))
     assert listing.requests <= 12
 
