@@ -56,6 +56,7 @@ _MODULES = {
     "SystemClock": "aio.clock",
     "TimedOutError": "errors",
     "TraceChunk": "models",
+    "TraceInterruptedError": "errors",
     "User": "models",
 }
 

@@ -22,6 +22,7 @@ from gitlab_jobs_async.errors import (
     ResponseError,
     ServerError,
     TimedOutError,
+    TraceInterruptedError,
 )
 from gitlab_jobs_async.models import (
     Artifact,
@@ -99,6 +100,7 @@ __all__ = [
     "SystemClock",
     "TimedOutError",
     "TraceChunk",
+    "TraceInterruptedError",
     "User",
     "__version__",
 ]

@@ -16,7 +16,7 @@ FLOORS = [
     {"sansio"},
     {"aio"},
     {"aio.clock", "aio.concurrency"},
-    {"aio.bodies", "aio.proxies", "aio.settings"},
+    {"aio.bodies", "aio.proxies", "aio.settings", "aio.spooling"},
     {"aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},

@@ -5,7 +5,14 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from gitlab_jobs_async import AuthenticationError, GitLab, JobToken, NotFoundError, ServerError
+from gitlab_jobs_async import (
+    AuthenticationError,
+    GitLab,
+    JobToken,
+    NotFoundError,
+    ServerError,
+    TraceInterruptedError,
+)
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SimulatorSettings
 from tests.conftest import JumpClock, open_connections, others, serving
 
@@ -149,8 +156,11 @@ async def test_a_lost_connection_is_ridden_out(simulator, gitlab):
 async def test_a_failure_is_an_error_and_no_end(simulator, gitlab):
     simulator.faults.add(Fault.bad_gateway(path="*/trace", times=None))
     job = add_job(simulator, log_of(10))
-    with pytest.raises(ServerError):
+    with pytest.raises(TraceInterruptedError, match=r"502.*up to byte 0$") as given_up:
         await anext(gitlab.project(1).follow_trace(job.id))
+    assert isinstance(given_up.value.__cause__, ServerError)
+    with pytest.raises(ServerError):
+        await anext(gitlab.project(1).follow_trace(job.id, patience=0))
     with pytest.raises(NotFoundError, match="404 Not found"):
         await anext(gitlab.project(1).tail(99_999))
 
