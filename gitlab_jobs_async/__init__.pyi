@@ -7,6 +7,7 @@ from gitlab_jobs_async.agents import (
     Reference,
 )
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
+from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import (
     AuthenticationError,
@@ -49,6 +50,7 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.version import __version__
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "GitLabError",
     "Job",
     "JobBasic",
+    "JobLines",
     "JobProject",
     "JobStatus",
     "JobToken",
@@ -98,6 +101,10 @@ __all__ = [
     "RunnerManager",
     "ServerError",
     "SystemClock",
+    "TailEnded",
+    "TailFailed",
+    "TailedItem",
+    "TailedLine",
     "TimedOutError",
     "TraceChunk",
     "TraceInterruptedError",

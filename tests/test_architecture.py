@@ -12,7 +12,7 @@ NAME = "gitlab_jobs_async"
 FLOORS = [
     {"errors", "statuses", "version"},
     {"models"},
-    {"agents", "events"},
+    {"agents", "events", "tailed"},
     {"sansio"},
     {"aio"},
     {"aio.clock", "aio.concurrency"},
@@ -20,6 +20,7 @@ FLOORS = [
     {"aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
+    {"aio.tailing_many"},
     {"aio.monitoring"},
     {"project"},
     {"client"},
@@ -144,7 +145,7 @@ def test_the_core_neither_waits_nor_reads_a_clock_nor_draws_lots(name):
 
 
 def test_the_values_are_as_pure_as_the_core():
-    for name in ("errors", "statuses", "models", "agents", "version"):
+    for name in ("errors", "statuses", "models", "agents", "tailed", "version"):
         assert foreign_imports(name) <= PURE_MODULES
 
 

@@ -88,7 +88,8 @@ class Cadence:
     """Learns how often one job's log is uploaded; begin with a look at the status.
 
     `is_dear`, to be set after each look at the trace, is whether a look that finds nothing costs
-    the whole log all the same: then none is dared before `longest` has passed.
+    the whole log all the same: then none is dared before `longest` has passed, and the status is
+    asked before each, so that the look after the end is none too many.
     """
 
     intervals: Intervals = field(factory=Intervals)
@@ -140,6 +141,8 @@ class Cadence:
         is_rare = self.is_dear or self._spare <= 0
         wait = longest if is_rare else self._expected(now) - now
         self._due = now + min(max(wait, shortest), longest)
+        if self.is_dear:
+            return Look(Subject.STATUS, now if says_end else self._due)
         if grew and says_end:
             self._endings = 1
             return Look(Subject.STATUS, now)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gitlab_jobs_async.aio.concurrency import gathered
+from gitlab_jobs_async.aio.concurrency import gathered, merged
 from tests.conftest import others
 
 
@@ -34,4 +34,103 @@ async def test_cancelling_it_cancels_all():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert not await others()
+
+
+async def counting(count, made=None):
+    for number in range(count):
+        if made is not None:
+            made.append(number)
+        yield number
+        await asyncio.sleep(0)
+
+
+async def failing():
+    yield 0
+    raise KeyError("broken")
+
+
+async def test_many_iterators_take_turns():
+    async with merged() as together:
+        for key in "abc":
+            together.add(key, counting(4))
+        assert len(together) == 3
+        items = [item async for item in together]
+    assert items[:3] == [("a", 0), ("b", 0), ("c", 0)]
+    assert sorted(items) == [(key, number) for key in "abc" for number in range(4)]
+    assert not await others()
+
+
+async def test_an_iterator_is_no_more_than_one_item_ahead():
+    made = []
+    async with merged() as together:
+        together.add("a", counting(100, made))
+        for taken in range(1, 5):
+            await anext(together)
+            await others()
+            assert len(made) <= taken + 1
+    assert not await others()
+
+
+async def test_iterators_may_be_added_and_removed_meanwhile():
+    async with merged() as together:
+        assert [item async for item in together] == []
+        together.add("a", counting(3))
+        with pytest.raises(ValueError, match="'a' is there already"):
+            together.add("a", counting(0))
+        assert await anext(together) == ("a", 0)
+        await others()
+        assert together.remove("a")
+        assert not together.remove("a")
+        together.add("a", counting(1))
+        together.add("b", counting(1))
+        assert sorted([item async for item in together]) == [("a", 0), ("b", 0)]
+        together.add("c", counting(1))
+        assert [item async for item in together] == [("c", 0)]
+    assert not await others()
+
+
+async def test_the_failure_of_one_iterator_leaves_the_others():
+    async with merged() as together:
+        together.add("a", failing())
+        together.add("b", counting(3))
+        assert await anext(together) == ("a", 0)
+        assert await anext(together) == ("b", 0)
+        with pytest.raises(KeyError, match="broken"):
+            await anext(together)
+        assert "a" not in together
+        assert [item async for item in together] == [("b", 1), ("b", 2)]
+    assert not await others()
+
+
+@pytest.mark.parametrize("way", ["break", "cancel", "error"])
+async def test_leaving_the_block_closes_every_iterator(way):
+    closed = []
+
+    async def open_ended(key):
+        try:
+            while True:
+                yield key
+        finally:
+            await asyncio.sleep(0)
+            closed.append(key)
+
+    async def read():
+        async with merged() as together:
+            for key in range(5):
+                together.add(key, open_ended(key))
+            async for _ in together:
+                if way == "error":
+                    raise LookupError
+                if way == "break":
+                    break
+                await asyncio.sleep(0)
+
+    task = asyncio.create_task(read())
+    if way == "cancel":
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sorted(closed) == list(range(5))
     assert not await others()
