@@ -14,6 +14,7 @@ from gitlab_jobs_async import (
     JobToken,
     NotFoundError,
     ResponseError,
+    RetryPolicy,
     ServerError,
     TraceChunk,
     TraceInterruptedError,
@@ -184,6 +185,20 @@ async def test_trouble_is_ridden_out_without_losing_or_repeating_a_byte(clock, s
                 told += chunk.data
     assert simulator.faults.count(trouble) > 2
     assert told == log
+
+
+async def test_an_answer_that_does_not_come_is_asked_for_again(clock):
+    async def slow(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        if len(server.requests) < 6:
+            await asyncio.sleep(60)
+        return web.Response(body=b"here\n")
+
+    retry = RetryPolicy(attempts=1)
+    async with serving(slow) as server:
+        async with GitLab(server.url, clock=clock, timeout=0.05, retry=retry) as gitlab:
+            assert [line.text async for line in gitlab.project(1).tail(1)] == ["here"]
 
 
 async def test_trouble_that_lasts_says_where_to_go_on(simulator, gitlab):
