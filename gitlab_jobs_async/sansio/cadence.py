@@ -32,6 +32,9 @@ _SLOWER = 1.5
 _USUAL = (3.0, 30.0, 60.0)
 """Seconds between uploads that servers ask runners for."""
 
+_STEPS = (3.0, 20.0, *(60.0 * number for number in range(1, 100)))
+"""Seconds after an upload at which to look for the next where no rhythm is known, or it broke."""
+
 _LATE = 1 / 16
 _DRIFT = 1 / 64
 _WIDE = 1 / 8
@@ -42,7 +45,11 @@ upload is expected grows less certain by the second with each; from the third on
 _SURE = 4
 """Looks in a row that found something after which uploads may be more frequent than was thought."""
 
-_IN_ADVANCE = 3
+_FIRST_PROBE = 2
+_RAREST_PROBE = 16
+"""Looks in a row that found something before one comes half a period early, first and at most."""
+
+_IN_ADVANCE = 2
 """Requests that may find nothing before any upload is seen; the others are for the two ends."""
 
 _ENDINGS = 3
@@ -104,6 +111,7 @@ class Cadence:
     _looked: float | None = None
     _due: float | None = None
     _period: float | None = None
+    _probe: int = _FIRST_PROBE
     _earliest: float = 0.0
     _latest: float = 0.0
 
@@ -120,7 +128,7 @@ class Cadence:
         self._spare -= 1
         if 0 < self._endings < _ENDINGS and self._spare > 0:
             self._endings += 1
-            return Look(Subject.STATUS, min(self._due, now + shortest))
+            return Look(Subject.STATUS, now + shortest)
         self._endings = 0
         return Look(Subject.TRACE, max(now, self._due))
 
@@ -133,6 +141,8 @@ class Cadence:
             self._uploads += 1
         else:
             self._spare -= 1
+            if self._hits >= self._probe:
+                self._probe = min(2 * self._probe, _RAREST_PROBE)
             self._hits, self._misses = 0, self._misses + 1
             if self._looked is None:
                 self._earliest = self._latest = now
@@ -160,20 +170,30 @@ class Cadence:
             self._find_period(earliest, latest)
         else:
             early, late = self._window(self._period)
-            if late < earliest or early > latest:
+            surprise = max(earliest - late, early - latest)
+            if surprise > self._period * _WIDE:
                 self._find_period(earliest, latest)
+                self._probe = _FIRST_PROBE
             else:
-                middle = (max(earliest, early) + min(latest, late)) / 2
-                self._period += (middle - (early + late) / 2) / 4
-                earliest, latest = max(earliest, early), min(latest, late)
+                first, last = max(earliest, early), min(latest, late)
+                self._period += ((first + last) - (early + late)) / 8
+                if last - first >= self._period * _DRIFT or not self._misses:
+                    earliest, latest = min(first, last), max(first, last)
         self._earliest, self._latest = earliest, latest
 
     def _find_period(self, earliest: float, latest: float) -> None:
-        """The period is the time since the last upload: a usual one if that may be."""
-        least, most = earliest - self._latest, latest - self._earliest
-        usual = [period for period in _USUAL if least <= period <= most]
-        if self._uploads:
-            self._period = usual[-1] if usual else max((least + most) / 2, self.intervals.shortest)
+        """The period is the time since the last upload: a usual one if that may be.
+
+        Where no look in between has found nothing, uploads are as frequent as looks, or more.
+        """
+        if not self._uploads:
+            return
+        least = earliest - self._latest
+        most = latest - (self._earliest if self._misses else earliest)
+        usual = [period for period in _USUAL if least <= period <= most * (1 + _LATE)]
+        is_vague = most - least > least
+        found = usual[-1] if usual and is_vague else (least + most) / 2
+        self._period = max(found, self.intervals.shortest)
 
     def _is_overdue(self, now: float) -> bool:
         """Whether to ask what has become of the job, at every other look that comes for nothing."""
@@ -181,7 +201,7 @@ class Cadence:
         if is_early or (not self._uploads and self._misses == 1):
             return False
         self._overdue += 1
-        return self._overdue % 2 == 1
+        return self._overdue % 2 == (self._spare <= 0)
 
     def _window(self, period: float) -> tuple[float, float]:
         """Between which times the next upload is expected."""
@@ -192,6 +212,8 @@ class Cadence:
         """When to look: late enough to find the next upload, early enough to learn."""
         period = self._period
         if period is not None:
+            if self._hits >= self._probe:
+                return self._latest + period / 2
             early, late = self._window(period)
             middle = (early + late) / 2
             if late - early > period * _WIDE and middle > now:
@@ -200,9 +222,6 @@ class Cadence:
                 return late
             if self._misses == 1 or now < late + period * _WIDE:
                 return now + period * _WIDE
-        following = [*_USUAL, *(60.0 * number for number in range(2, 99))]
-        for usual in following:
-            at = self._latest + usual * (1 + _LATE)
-            if at >= now + self.intervals.shortest:
-                return at
-        return now + self.intervals.longest
+        steps = (self._latest + step * (1 + _LATE) for step in _STEPS)
+        soonest = now + self.intervals.shortest
+        return next((at for at in steps if at >= soonest), now + self.intervals.longest)
