@@ -35,13 +35,17 @@ class Merged(Generic[K, T]):
         self._ending: set[asyncio.Task[None]] = set()
         self._ready: deque[tuple[K, T | Exception, asyncio.Future[None]]] = deque()
         self._changed = asyncio.Event()
+        self._is_closed = False
 
     def add(self, key: K, source: AsyncGenerator[T, None]) -> None:
         """Take the items of *source* too, which is closed in the end; one for each *key*.
 
         Raises:
             ValueError: there is one for *key* already.
+            RuntimeError: the block that this is for has been left.
         """
+        if self._is_closed:
+            raise RuntimeError("these iterators are closed: add to them inside their block")
         if key in self._tasks:
             raise ValueError(f"{key!r} is there already")
         task = asyncio.create_task(self._drain(key, source))
@@ -113,6 +117,7 @@ class Merged(Generic[K, T]):
 
     async def close(self) -> None:
         """End all that is left, and return when it has ended."""
+        self._is_closed = True
         self._tasks.clear()
         left = list(self._ending)
         for task in left:

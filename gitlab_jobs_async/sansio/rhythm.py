@@ -73,7 +73,7 @@ class Rhythm:
         """When to look next: late enough to find an upload, early enough to learn from it."""
         period = self._period
         if period is not None:
-            if self._hits >= self._probe:
+            if self._hits >= self._probe and period >= 2 * self.shortest:
                 return self._latest + period / 2
             early, late = self._next_window(period)
             middle = (early + late) / 2

@@ -1,6 +1,7 @@
 """Many coroutines as one: in order, and with nothing running after it."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -133,4 +134,32 @@ async def test_leaving_the_block_closes_every_iterator(way):
         task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert sorted(closed) == list(range(5))
+    assert not await others()
+
+
+async def test_nothing_is_added_after_the_block():
+    async with merged() as together:
+        together.add("a", counting(3))
+    source = counting(1)
+    with pytest.raises(RuntimeError, match="inside their block"):
+        together.add("b", source)
+    assert [item async for item in together] == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_whoever_comes_and_goes_every_item_comes_once_and_in_order(seed):
+    lots = random.Random(seed)
+    taken, begun = {}, 0
+    async with merged() as together:
+        for begun in range(20):
+            together.add(begun, counting(lots.randrange(10)))
+        async for key, number in together:
+            taken.setdefault(key, []).append(number)
+            if begun < 60 and lots.random() < 0.3:
+                begun += 1
+                together.add(begun, counting(lots.randrange(10)))
+            if lots.random() < 0.1:
+                together.remove(lots.randrange(begun))
+    for numbers in taken.values():
+        assert numbers == list(range(len(numbers)))
     assert not await others()

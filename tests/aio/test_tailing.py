@@ -1,9 +1,11 @@
 """Following a trace over real connections: every byte once, to the true end."""
 
 import asyncio
+import os
 import random
 import tracemalloc
 from itertools import accumulate
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -20,7 +22,7 @@ from gitlab_jobs_async import (
     TraceInterruptedError,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, RepeatedLog, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, open_connections, others, serving
+from tests.conftest import JumpClock, cancel_half_way, open_connections, others, serving
 
 KINDS = [{}, {"byte_ranges": False}, {"byte_ranges": False, "etags": False}, {"gzip": True}]
 ALL_KINDS = [
@@ -443,6 +445,36 @@ async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong,
     with pytest.raises(TypeError, match="job_id"):
         project.tail("2")
     assert simulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["follow_trace", "tail"])
+async def test_cancelling_a_look_half_way_leaves_nothing(simulator, gitlab, name):
+    job = add_job(simulator, log_of(100), duration=100.0)
+
+    async def first():
+        return await anext(getattr(gitlab.project(1), name)(job.id))
+
+    await cancel_half_way(simulator, gitlab, first())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there")
+async def test_leaving_a_log_of_which_much_is_put_aside_closes_its_file():
+    async def large(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        return web.Response(body=b"0123456789abcde\n" * 300_000)
+
+    def open_files():
+        return {fd for fd in Path("/proc/self/fd").iterdir() if "deleted" in os.path.realpath(fd)}
+
+    before = open_files()
+    async with serving(large) as server, GitLab(server.url) as gitlab:
+        async for chunk in gitlab.project(1).follow_trace(1):
+            assert chunk.end < 4_800_000
+            break
+        assert not await others()
+        assert open_connections(gitlab) == 0
+        assert open_files() == before
 
 
 @pytest.mark.parametrize("way", ["break", "cancel"])
