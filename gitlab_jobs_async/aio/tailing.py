@@ -34,6 +34,9 @@ from gitlab_jobs_async.statuses import JobStatus
 _PARSED_AT_ONCE = 16 * 1024
 """Bytes whose lines are made at once: lines take far more memory than what they are made of."""
 
+_MOST_RESTARTS = 8
+"""Times a trace may begin anew; more is a server that cannot make up its mind."""
+
 
 @frozen
 class Following:
@@ -172,6 +175,8 @@ class JobTrace:
                 async for piece in pieces:
                     spool.add(cursor.feed(piece))
             spool.add(cursor.close())
+            if cursor.restarts > _MOST_RESTARTS:
+                raise TraceInterruptedError(f"{request.path}: another trace each time", 0)
         except ConnectionFailedError:
             if not spool.has_any:
                 raise

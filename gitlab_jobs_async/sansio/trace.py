@@ -64,13 +64,15 @@ class TraceCursor:
     For each answer: `ask`, `open` with its head, `feed` with its body as it comes, `close` at its
     end. An answer that is lost on the way is just not closed. `has_more` is whether the last answer
     calls for another question at once; `is_in_doubt` whether it contradicted what was told: when
-    the next one does too, the trace was replaced, which an empty chunk at 0 tells.
+    the next one does too, the trace was replaced, which an empty chunk at 0 tells, and `restarts`
+    counts.
     """
 
     offset: int = 0
     kind: TraceKind | None = None
     has_more: bool = False
     is_in_doubt: bool = False
+    restarts: int = 0
     _head: bytes | None = None
     _tail: bytes = b""
     _etag: str | None = None
@@ -194,6 +196,7 @@ class TraceCursor:
         if self.is_in_doubt:
             return None
         self.has_more = True
+        self.restarts += 1
         self.offset, self._head, self._tail, self._etag = 0, b"", b"", None
         return TraceChunk(0, b"")
 

@@ -361,6 +361,19 @@ async def test_a_log_erased_while_it_is_read_is_told_once(clock, simulator, gitl
     assert sum(not chunk.data for chunk in chunks) == 1
 
 
+async def test_a_server_that_cannot_make_up_its_mind_is_left(clock):
+    async def torn(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        which = b"this log\n" if len(server.requests) // 3 % 2 else b"that log\n"
+        return web.Response(body=which * (100 + len(server.requests)))
+
+    async with serving(torn) as server, GitLab(server.url, clock=clock) as gitlab:
+        with pytest.raises(TraceInterruptedError, match="another trace each time"):
+            _ = [chunk async for chunk in gitlab.project(1).follow_trace(1)]
+    assert len(server.requests) < 100
+
+
 @pytest.mark.parametrize("ranged", [True, False])
 async def test_a_huge_log_passes_through_little_memory(clock, ranged):
     size, piece = 32 * 1024 * 1024, b"0123456789abcdef" * 4096
