@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from attrs import define, field
 
 from gitlab_jobs_async import (
     AuthenticationError,
@@ -309,6 +310,67 @@ async def test_several_kinds_of_server_behind_one_address(clock):
         chunks = [chunk async for chunk in gitlab.project(1).follow_trace(1)]
     assert b"".join(chunk.data for chunk in chunks) == log
     assert all(chunk.data for chunk in chunks)
+
+
+@define
+class TroubledServer:
+    """A log in 30 uploads, and any kind of answer or trouble by lot."""
+
+    clock: JumpClock
+    lots: random.Random
+    kinds: list
+    begun: float = field(init=False)
+    uploads: list = field(init=False)
+
+    def __attrs_post_init__(self):
+        self.begun = self.clock.now()
+        pieces = [b"same\n" * 30, self.lots.randbytes(900), b"x" * 5, self.lots.randbytes(300_000)]
+        times = sorted(self.lots.uniform(0, 1500) for _ in range(30))
+        self.uploads = [(at, self.lots.choices(pieces, [9, 9, 9, 1])[0]) for at in times]
+
+    async def __call__(self, request):
+        match self.lots.randrange(12):
+            case 0:
+                request.transport.abort()
+            case 1:
+                return web.Response(status=self.lots.choice([500, 502, 503, 429]), text="<html>")
+            case 2:
+                return web.Response(body=b"<html>sign in</html>", content_type="text/html")
+        if not request.path.endswith("/trace"):
+            status = "failed" if self.clock.now() - self.begun > 1510 else "running"
+            return web.json_response({"id": 1, "status": status, "stage": "a", "name": "b"})
+        answer = self.trace(request)
+        return await self.cut(request, answer) if self.lots.randrange(12) == 0 else answer
+
+    def trace(self, request):
+        now, kind = self.clock.now() - self.begun, self.lots.choice(self.kinds)
+        there = b"".join(piece for at, piece in self.uploads if at <= now)
+        if kind == "ranged" and "byte_offset" in request.query:
+            start = int(request.query["byte_offset"])
+            return web.Response(body=there[start : start + int(request.query["byte_limit"])])
+        etag = f'W/"{len(there)}"'
+        if kind == "etag" and request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304)
+        return web.Response(body=there, headers={"ETag": etag} if kind == "etag" else {})
+
+    async def cut(self, request, answer):
+        body = answer.body or b"none"
+        cut = web.StreamResponse(headers={"Content-Length": str(len(body))})
+        await cut.prepare(request)
+        await cut.write(body[: self.lots.randrange(len(body))])
+        request.transport.close()
+        return cut
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_comes_between_every_byte_is_told_once(clock, seed):
+    kinds = ["ranged", "etag", "whole"][: 1 + seed % 3]
+    troubled, told = TroubledServer(clock, random.Random(seed), kinds), b""
+    async with serving(troubled) as server, GitLab(server.url, clock=clock) as gitlab:
+        async for chunk in gitlab.project(1).follow_trace(1, patience=100_000):
+            assert chunk.offset == len(told)
+            told += chunk.data
+    assert told == b"".join(piece for _, piece in troubled.uploads)
 
 
 async def test_what_kind_of_server_it_is_is_known_to_the_next_log(clock):
