@@ -84,11 +84,10 @@ class JobTrace:
                             yield line
                     else:
                         backlog.extend(lines)
-        ending = deque(parser.close(), maxlen=None)
+        ending = parser.close()
         if backlog is not None:
             backlog.extend(ending)
-            ending = backlog
-        for line in ending:
+        for line in ending if backlog is None else backlog:
             yield line
 
     async def _chunks(

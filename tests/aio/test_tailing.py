@@ -1,6 +1,7 @@
 """Following a trace over real connections: every byte once, to the true end."""
 
 import asyncio
+import math
 import os
 import random
 import tracemalloc
@@ -246,18 +247,22 @@ async def test_a_refusal_ends_it_at_once(simulator, gitlab, status):
 @pytest.mark.parametrize("settings", ALL_KINDS, ids=str)
 async def test_it_asks_about_once_an_upload(clock, settings, interval):
     uploads, log = 40, log_of(30_000)
+    duration = 3.5 + interval * (uploads - 1)
+    plan = {"first_upload": 3.0, "upload_interval": interval, "duration": duration}
+
+    def uploaded(offset):
+        """When the byte at *offset* came to the server."""
+        written = duration * (offset + 2) / len(log)
+        steps = max(0, math.ceil((written - 3.0) / interval))
+        return job.started_at + min(3.0 + interval * steps, duration)
+
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
-        job = add_job(
-            simulator,
-            log,
-            queued=0,
-            first_upload=3.0,
-            upload_interval=interval,
-            duration=3.5 + interval * (uploads - 1),
-        )
+        job, told = add_job(simulator, log, queued=0, **plan), b""
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
-            told = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
-    assert b"".join(told) == log
+            async for chunk in gitlab.project(1).follow_trace(job.id):
+                assert clock.now() - uploaded(chunk.offset) <= 60.001
+                told += chunk.data
+    assert told == log
     traces = [r for r in simulator.requests if r.path.endswith("/trace")]
     assert len(simulator.requests) <= 2 * uploads + 6
     if settings.get("byte_ranges", True):
