@@ -36,6 +36,7 @@ _MODULES = {
     "JobProject": "models",
     "JobStatus": "statuses",
     "JobToken": "sansio.credentials",
+    "ListingChangedError": "errors",
     "LogLine": "models",
     "MethodNotAllowedError": "errors",
     "NotFoundError": "errors",

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Hashable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Hashable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Generic, Self, TypeVar
 
-T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 
 async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -20,6 +20,66 @@ async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     else:
         return [task.result() for task in tasks]
     raise first
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks* and return when they have ended, however often this is cancelled meanwhile."""
+    for task in tasks:
+        task.cancel()
+    cancelled = None
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        # A failure that nobody looks at is reported when the task is collected.
+        if not task.cancelled():
+            task.exception()
+    if cancelled is not None:
+        raise cancelled
+
+
+class InFlight(Generic[K, T]):
+    """Coroutines that run side by side, each under a key, to be had as they end."""
+
+    def __init__(self) -> None:
+        self._running: dict[asyncio.Task[T], K] = {}
+        self._ended: asyncio.Queue[asyncio.Task[T]] = asyncio.Queue()
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        """How many have not been had yet."""
+        return len(self._running)
+
+    def start(self, key: K, coroutine: Coroutine[Any, Any, T]) -> None:
+        """Run *coroutine* beside the others."""
+        if self._is_closed:
+            coroutine.close()
+            raise RuntimeError("the block that these tasks belong to has been left")
+        task = asyncio.create_task(coroutine)
+        self._running[task] = key
+        task.add_done_callback(self._ended.put_nowait)
+
+    async def first(self) -> tuple[K, asyncio.Task[T]]:
+        """The next that has ended, well or not."""
+        task = await self._ended.get()
+        return self._running.pop(task), task
+
+    async def close(self) -> None:
+        """End all, and return when they have ended, however often this is cancelled meanwhile."""
+        self._is_closed = True
+        await _end(self._running)
+
+
+@asynccontextmanager
+async def in_flight() -> AsyncIterator[InFlight[Any, Any]]:
+    """Tasks of this block: none of them outlives it, however it is left."""
+    running = InFlight[Any, Any]()
+    try:
+        yield running
+    finally:
+        await running.close()
 
 
 class Merged(Generic[K, T]):
@@ -116,13 +176,10 @@ class Merged(Generic[K, T]):
         self._changed.set()
 
     async def close(self) -> None:
-        """End all that is left, and return when it has ended."""
+        """End all, and return when they have ended, however often this is cancelled meanwhile."""
         self._is_closed = True
         self._tasks.clear()
-        left = list(self._ending)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await _end(list(self._ending))
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gitlab_jobs_async.aio.concurrency import gathered, merged
+from gitlab_jobs_async.aio.concurrency import gathered, in_flight, merged
 from tests.conftest import others
 
 
@@ -35,6 +35,63 @@ async def test_cancelling_it_cancels_all():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert not await others()
+
+
+async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
+    async with in_flight() as flight:
+        flight.start("slow", later("a", 9))
+        flight.start("quick", later("b", 1))
+        flight.start("broken", later(KeyError("c"), 4))
+        assert len(flight) == 3
+        key, task = await flight.first()
+        assert (key, task.result()) == ("quick", "b")
+        key, task = await flight.first()
+        assert (key, type(task.exception())) == ("broken", KeyError)
+        assert [(await flight.first())[0], len(flight)] == ["slow", 0]
+
+
+@pytest.mark.parametrize("error", [ValueError("left"), asyncio.CancelledError()])
+async def test_what_is_in_flight_ends_with_its_block(error):
+    flights = []
+
+    async def block():
+        async with in_flight() as flight:
+            flights.append(flight)
+            flight.start(1, later(1, 10**9))
+            flight.start(2, later(ValueError("not looked at"), 0))
+            await asyncio.sleep(0)
+            raise error
+
+    with pytest.raises(type(error)):
+        await block()
+    assert not await others()
+    with pytest.raises(RuntimeError, match="has been left"):
+        flights[0].start(3, later(1, 1))
+
+
+async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and_again():
+    ended = []
+
+    async def stubborn():
+        try:
+            await later(1, 10**9)
+        finally:
+            await later(1, 20)
+            ended.append(True)
+
+    async def block():
+        async with in_flight() as flight:
+            flight.start(1, stubborn())
+            await flight.first()
+
+    task = asyncio.create_task(block())
+    for _ in range(9):
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == [True]
     assert not await others()
 
 
@@ -162,4 +219,32 @@ async def test_whoever_comes_and_goes_every_item_comes_once_and_in_order(seed):
                 together.remove(lots.randrange(begun))
     for numbers in taken.values():
         assert numbers == list(range(len(numbers)))
+    assert not await others()
+
+
+async def test_a_second_cancellation_does_not_hurry_the_iterators():
+    closed = []
+
+    async def slow_to_close():
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            await later(None, 20)
+            closed.append(True)
+
+    async def read():
+        async with merged() as together:
+            together.add("a", slow_to_close())
+            async for _ in together:
+                pass
+
+    task = asyncio.create_task(read())
+    await later(None, 5)
+    for _ in range(3):
+        task.cancel()
+        await later(None, 2)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed == [True]
     assert not await others()
