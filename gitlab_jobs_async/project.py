@@ -178,17 +178,16 @@ class Project:
     ) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as the runner uploads them, until the job has ended.
 
-        It learns how often that is and asks just after the next upload is due, at least
-        *min_interval* and at most *max_interval* seconds after it last asked: so long may a byte
-        lie on the server. Each byte is told once. An empty chunk at 0 after others says that the
-        trace was erased or replaced; what follows it begins anew.
+        It learns how often that is and asks when the next upload is due, from *min_interval* to
+        *max_interval* seconds after it last asked: no byte lies there for longer. Each is told
+        once. An empty chunk at 0 says that the trace was erased or replaced, and begins anew.
 
         Lost connections, time-outs, 429, 5xx and web pages are waited through for *patience*
         seconds (0: not at all, `math.inf`: for ever), then a `TraceInterruptedError` says where to
         go on: its `offset`. Refusals such as 401, 403 and 404 are raised at once.
         """
-        trace = self._trace(job_id, min_interval, max_interval, patience)
-        return trace.follow(whole_number("offset", offset))
+        start = whole_number("offset", offset)
+        return self._trace(job_id, min_interval, max_interval, patience).follow(start)
 
     def tail(
         self,
@@ -204,12 +203,11 @@ class Project:
 
         With *lines*, of those that are there at first only the last so many; the others are read
         all the same, though not kept, so that each line's `number` and `section` are its own. A
-        `number` that begins again at 1 says that the log was erased or replaced. Whether the job
-        has succeeded is for `get_job` to say. The rest is as with `follow_trace`; without *follow*
-        there is no *patience*.
+        `number` that begins again at 1 says that the log was erased or replaced. The rest is as
+        with `follow_trace`, but without *follow* no *patience*; how the job ended, `get_job` says.
         """
-        trace = self._trace(job_id, min_interval, max_interval, patience)
         last = None if lines is None else whole_number("lines", lines)
+        trace = self._trace(job_id, min_interval, max_interval, patience)
         return trace.lines(last=last, follow=follow)
 
     def _trace(
