@@ -33,6 +33,7 @@ _MODULES = {
     "GitLabError": "errors",
     "Job": "models",
     "JobBasic": "models",
+    "JobLines": "aio.tailing_many",
     "JobProject": "models",
     "JobStatus": "statuses",
     "JobToken": "sansio.credentials",
@@ -57,8 +58,13 @@ _MODULES = {
     "RunnerManager": "models",
     "ServerError": "errors",
     "SystemClock": "aio.clock",
+    "TailEnded": "tailed",
+    "TailFailed": "tailed",
+    "TailedItem": "tailed",
+    "TailedLine": "tailed",
     "TimedOutError": "errors",
     "TraceChunk": "models",
+    "TraceInterruptedError": "errors",
     "User": "models",
 }
 

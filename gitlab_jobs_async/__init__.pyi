@@ -7,6 +7,7 @@ from gitlab_jobs_async.agents import (
     Reference,
 )
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
+from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import (
     AuthenticationError,
@@ -23,6 +24,7 @@ from gitlab_jobs_async.errors import (
     ResponseError,
     ServerError,
     TimedOutError,
+    TraceInterruptedError,
 )
 from gitlab_jobs_async.models import (
     Artifact,
@@ -50,6 +52,7 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.version import __version__
 
 __all__ = [
@@ -78,6 +81,7 @@ __all__ = [
     "GitLabError",
     "Job",
     "JobBasic",
+    "JobLines",
     "JobProject",
     "JobStatus",
     "JobToken",
@@ -102,8 +106,13 @@ __all__ = [
     "RunnerManager",
     "ServerError",
     "SystemClock",
+    "TailEnded",
+    "TailFailed",
+    "TailedItem",
+    "TailedLine",
     "TimedOutError",
     "TraceChunk",
+    "TraceInterruptedError",
     "User",
     "__version__",
 ]

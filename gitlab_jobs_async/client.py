@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
@@ -13,12 +13,22 @@ from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.concurrency import in_flight
 from gitlab_jobs_async.aio.listing import by_keyset, newest_first, of_ref, pages_of
 from gitlab_jobs_async.aio.settings import TransportSettings
+from gitlab_jobs_async.aio.tailing import Following
+from gitlab_jobs_async.aio.tailing_many import JobLines, TailTarget, job_keys, tailed
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.sansio import endpoints
-from gitlab_jobs_async.sansio.arguments import ProjectId, Scope, positive_id, project_path, seconds
+from gitlab_jobs_async.sansio.arguments import (
+    ProjectId,
+    Scope,
+    positive_id,
+    project_path,
+    seconds,
+    whole_number,
+)
 from gitlab_jobs_async.sansio.budget import RequestBudget
+from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.credentials import (
     GITLAB_COM,
     Credentials,
@@ -192,6 +202,27 @@ class GitLab:
             (project, by_keyset(self._transport, request))
             for project, request in dict(requests).items()
         ]
+
+    def tail_jobs(
+        self,
+        jobs: Iterable[TailTarget],
+        *,
+        lines: int | None = None,
+        min_interval: float = 3.0,
+        max_interval: float = 60.0,
+        patience: float = 300.0,
+    ) -> AbstractAsyncContextManager[JobLines]:
+        """Many logs as one stream: `async with … as lines: async for item in lines`.
+
+        *jobs* are `Job`s or pairs of project and job id; `lines.add(project, job_id)` and
+        `lines.remove(project, job_id)` change them meanwhile. An item is a `TailedLine`, or at a
+        log's end a `TailEnded`, or a `TailFailed` with what ended it before, which ends no other.
+        The iteration ends when all have. Jobs take turns, and none reads on before its line was
+        taken: who reads slowly asks less often. The rest is as with `Project.tail`, for each job.
+        """
+        how = Following(Intervals(min_interval, max_interval), patience)
+        last = None if lines is None else whole_number("lines", lines)
+        return tailed(self._transport, job_keys(jobs), last=last, how=how)
 
     async def send(self, request: Request) -> Response:
         """The whole answer to any request of GitLab's REST API: the way to what has no method.

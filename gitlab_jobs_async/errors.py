@@ -12,6 +12,7 @@ GitLabError
 │   ├── ConflictError             409
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
+├── TraceInterruptedError         trouble outlasted the patience of whoever follows a trace
 ├── DecodeError                   the answer is not what the API documents
 └── ListingChangedError           a listing changed faster than it could be read
 
@@ -111,6 +112,22 @@ class RateLimitedError(ResponseError):
 
 class ServerError(ResponseError):
     """5xx: the server, or a proxy before it, failed."""
+
+
+class TraceInterruptedError(GitLabError):
+    """A trace is followed no further, because trouble went on for longer than was allowed.
+
+    Every byte before `offset` was told and none after it: `follow_trace(…, offset=error.offset)`
+    goes on from there. `reason` says what the trouble was; the last error is chained.
+    """
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(reason, offset)
+        self.reason = reason
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return f"{self.reason}; the trace was read up to byte {self.offset}"
 
 
 class DecodeError(GitLabError):

@@ -18,7 +18,7 @@ from gitlab_jobs_async.aio.listing import (
     only_ref,
     read_all,
 )
-from gitlab_jobs_async.aio.tailing import JobTrace
+from gitlab_jobs_async.aio.tailing import Following, JobTrace
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import (
     ArtifactEntry,
@@ -30,6 +30,7 @@ from gitlab_jobs_async.models import (
 )
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import Inputs, ProjectId, Scope, whole_number
+from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
@@ -167,30 +168,55 @@ class Project:
         """
         return self._trace_chunks(endpoints.get_trace(self.id, job_id))
 
-    def follow_trace(self, job_id: int, *, offset: int = 0) -> AsyncGenerator[TraceChunk, None]:
+    def follow_trace(
+        self,
+        job_id: int,
+        *,
+        offset: int = 0,
+        min_interval: float = 3.0,
+        max_interval: float = 60.0,
+        patience: float = 300.0,
+    ) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as the runner uploads them, until the job has ended.
 
-        It asks every 3 seconds while the trace grows and ever more rarely, up to every 30, while it
-        does not; unwatched runners upload about once a minute. A chunk that begins at 0 after
-        others means that the trace was erased or replaced. What cannot be read, retries included,
-        is raised, and the end of the last chunk is the *offset* to go on from.
+        It learns how often that is and asks when the next upload is due, from *min_interval* to
+        *max_interval* seconds after it last asked: no byte lies there for longer. Each is told
+        once. An empty chunk at 0 says that the trace was erased or replaced, and begins anew.
+
+        Lost connections, time-outs, 429, 5xx and web pages are waited through for *patience*
+        seconds (0: not at all, `math.inf`: for ever), then a `TraceInterruptedError` says where to
+        go on: its `offset`. Refusals such as 401, 403 and 404 are raised at once.
         """
-        trace = JobTrace(self._transport, self.id, job_id)
-        endpoints.get_trace(self.id, job_id)
-        return trace.follow(whole_number("offset", offset))
+        start = whole_number("offset", offset)
+        return self._trace(job_id, min_interval, max_interval, patience).follow(start)
 
     def tail(
-        self, job_id: int, *, lines: int | None = None, follow: bool = True
+        self,
+        job_id: int,
+        *,
+        lines: int | None = None,
+        follow: bool = True,
+        min_interval: float = 3.0,
+        max_interval: float = 60.0,
+        patience: float = 300.0,
     ) -> AsyncGenerator[LogLine, None]:
         """The lines of a job's log until the job has ended, or those there now if not *follow*.
 
-        With *lines*, of those that are there at first only the last so many. Whether the job has
-        succeeded is for `get_job` to say; it asks as often as `follow_trace`.
+        With *lines*, of those that are there at first only the last so many; the others are read
+        all the same, though not kept, so that each line's `number` and `section` are its own. A
+        `number` that begins again at 1 says that the log was erased or replaced. The rest is as
+        with `follow_trace`, but without *follow* no *patience*; how the job ended, `get_job` says.
         """
-        trace = JobTrace(self._transport, self.id, job_id)
-        endpoints.get_trace(self.id, job_id)
         last = None if lines is None else whole_number("lines", lines)
+        trace = self._trace(job_id, min_interval, max_interval, patience)
         return trace.lines(last=last, follow=follow)
+
+    def _trace(
+        self, job_id: int, min_interval: float, max_interval: float, patience: float
+    ) -> JobTrace:
+        endpoints.get_trace(self.id, job_id)
+        how = Following(Intervals(min_interval, max_interval), patience)
+        return JobTrace(self._transport, self.id, job_id, how)
 
     # Pipelines: https://docs.gitlab.com/api/pipelines/
 

@@ -12,14 +12,15 @@ NAME = "gitlab_jobs_async"
 FLOORS = [
     {"errors", "statuses", "version"},
     {"models"},
-    {"agents", "events"},
+    {"agents", "events", "tailed"},
     {"sansio"},
     {"aio"},
     {"aio.clock", "aio.concurrency"},
-    {"aio.bodies", "aio.failures", "aio.proxies", "aio.settings"},
+    {"aio.bodies", "aio.failures", "aio.proxies", "aio.settings", "aio.spooling"},
     {"aio.admission", "aio.connections", "aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
+    {"aio.tailing_many"},
     {"aio.monitoring"},
     {"project"},
     {"client"},
@@ -147,7 +148,7 @@ def test_the_core_neither_waits_nor_reads_a_clock_nor_draws_lots(name):
 
 
 def test_the_values_are_as_pure_as_the_core():
-    for name in ("errors", "statuses", "models", "agents", "version"):
+    for name in ("errors", "statuses", "models", "agents", "tailed", "version"):
         assert foreign_imports(name) <= PURE_MODULES
 
 

@@ -1,4 +1,4 @@
-"""Many coroutines as one; every task made here has ended when its call returns.
+"""Many coroutines as one, many iterators as one; no task outlives the call or block it is for.
 
 Neither TaskGroup nor gather: both may swallow a cancellation that comes in with a failure, and
 TaskGroup before 3.13 leaves the caller's count of them one too high, so that an asyncio.timeout
@@ -6,11 +6,12 @@ around him ends in CancelledError.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Hashable, Iterable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Generic, Self, TypeVar
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -27,6 +28,24 @@ async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
             number, task = await flight.first()
             results[number] = task.result()
     return [results[number] for number in sorted(results)]
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks* and return when they have ended, however often this is cancelled meanwhile."""
+    for task in tasks:
+        task.cancel()
+    cancelled = None
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        # A failure that nobody looks at is reported when the task is collected.
+        if not task.cancelled():
+            task.exception()
+    if cancelled is not None:
+        raise cancelled
 
 
 class InFlight(Generic[K, T]):
@@ -58,20 +77,7 @@ class InFlight(Generic[K, T]):
     async def close(self) -> None:
         """End all, and return when they have ended, however often this is cancelled meanwhile."""
         self._is_closed = True
-        for task in self._running:
-            task.cancel()
-        cancelled = None
-        while pending := [task for task in self._running if not task.done()]:
-            try:
-                await asyncio.wait(pending)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        for task in self._running:
-            # A failure that nobody looks at is reported when the task is collected.
-            if not task.cancelled():
-                task.exception()
-        if cancelled is not None:
-            raise cancelled
+        await _end(self._running)
 
 
 @asynccontextmanager
@@ -82,3 +88,113 @@ async def in_flight() -> AsyncIterator[InFlight[Any, Any]]:
         yield running
     finally:
         await running.close()
+
+
+class Merged(Generic[K, T]):
+    """The items of many iterators as they come, each with the key of its iterator.
+
+    An iterator goes on only when its last item was taken, so that nothing piles up; those that have
+    an item wait in line. The iteration ends when all iterators have, and goes on after an `add`.
+    The failure of one is raised as it is; the others are still there then.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[K, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._ready: deque[tuple[K, T | Exception, asyncio.Future[None]]] = deque()
+        self._changed = asyncio.Event()
+        self._is_closed = False
+
+    def add(self, key: K, source: AsyncGenerator[T, None]) -> None:
+        """Take the items of *source* too, which is closed in the end; one for each *key*.
+
+        Raises:
+            ValueError: there is one for *key* already.
+            RuntimeError: the block that this is for has been left.
+        """
+        if self._is_closed:
+            raise RuntimeError("these iterators are closed: add to them inside their block")
+        if key in self._tasks:
+            raise ValueError(f"{key!r} is there already")
+        task = asyncio.create_task(self._drain(key, source))
+        self._tasks[key] = task
+        self._ending.add(task)
+        task.add_done_callback(self._ended)
+
+    def remove(self, key: K) -> bool:
+        """Take no more of *key*'s items, not even one that is waiting; whether it was there."""
+        task = self._tasks.pop(key, None)
+        if task is None:
+            return False
+        for offered, _, taken in self._ready:
+            if offered == key:
+                taken.cancel()
+        task.cancel()
+        self._changed.set()
+        return True
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._tasks
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[K, T]:
+        while True:
+            while self._ready:
+                key, item, taken = self._ready.popleft()
+                if taken.cancelled():
+                    continue
+                taken.set_result(None)
+                if isinstance(item, Exception):
+                    raise item
+                return key, item
+            if not self._tasks:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _drain(self, key: K, source: AsyncGenerator[T, None]) -> None:
+        try:
+            async with aclosing(source):
+                async for item in source:
+                    await self._offer(key, item)
+        except Exception as error:  # noqa: BLE001 - raised where the items are taken
+            self._forget(key)
+            await self._offer(key, error)
+        else:
+            self._forget(key)
+
+    def _forget(self, key: K) -> None:
+        """Another iterator may have been added in the place of one removed."""
+        if self._tasks.get(key) is asyncio.current_task():
+            del self._tasks[key]
+
+    async def _offer(self, key: K, item: T | Exception) -> None:
+        taken = asyncio.get_running_loop().create_future()
+        self._ready.append((key, item, taken))
+        self._changed.set()
+        await taken
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        self._changed.set()
+
+    async def close(self) -> None:
+        """End all, and return when they have ended, however often this is cancelled meanwhile."""
+        self._is_closed = True
+        self._tasks.clear()
+        await _end(list(self._ending))
+
+
+@asynccontextmanager
+async def merged() -> AsyncIterator[Merged[Any, Any]]:
+    """Many iterators as one; those that are left at the end of the block are closed."""
+    together = Merged[Any, Any]()
+    try:
+        yield together
+    finally:
+        await together.close()

@@ -1,109 +1,201 @@
 """Follow one trace to the job's end; the end and a failure are never the same outcome.
 
 The job's status is read before its trace, so that the read after a final status has every byte.
-Between two polls nothing is held.
+An answer is received whole before any of it is told: between two looks nothing is held.
 """
 
+import random
 from collections import deque
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from gitlab_jobs_async.aio.spooling import Spool
 from gitlab_jobs_async.aio.transport import Transport
+from gitlab_jobs_async.errors import (
+    ConnectionFailedError,
+    GitLabError,
+    ResponseError,
+    TraceInterruptedError,
+)
 from gitlab_jobs_async.models import Job, LogLine, TraceChunk
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
+from gitlab_jobs_async.sansio.cadence import Cadence, Intervals, Look, Subject
 from gitlab_jobs_async.sansio.decoding import decode
 from gitlab_jobs_async.sansio.logs import LogParser
+from gitlab_jobs_async.sansio.patience import Patience, checked
 from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.trace import TraceCursor, TraceRange, check_trace
+from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.trace import TraceCursor, TraceKind, TraceRange, check_trace
 from gitlab_jobs_async.sansio.turns import Lane
+from gitlab_jobs_async.statuses import JobStatus
 
-_SHORTEST_WAIT = 3.0
-_LONGEST_WAIT = 30.0
-_SLOWER = 1.5
-_MOST_RESTARTS = 3
-"""Times a trace may begin anew in one look; more is a server that cannot make up its mind."""
+_PARSED_AT_ONCE = 16 * 1024
+"""Bytes whose lines are made at once: lines take far more memory than what they are made of."""
+
+_MOST_RESTARTS = 8
+"""Times a trace may begin anew; more is a server that cannot make up its mind."""
+
+
+@frozen
+class Following:
+    """How a trace is followed: between which waits, and how long trouble is ridden out."""
+
+    intervals: Intervals = field(factory=Intervals)
+    patience: float = field(default=300.0, converter=checked)
 
 
 @frozen
 class JobTrace:
-    """One job's trace, on the network."""
+    """One job's trace, on the network. At each look *gate* is held until its bytes are taken."""
 
     transport: Transport
     project: ProjectId
     job_id: int
+    how: Following = field(factory=Following)
+    gate: AbstractAsyncContextManager[object] = field(factory=nullcontext)
 
     async def follow(self, offset: int) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as they come, until the job has ended."""
-        cursor = TraceCursor(offset)
-        async for is_last in self._polls(cursor, follow=True):
-            async for chunk in self._read(cursor, to_the_end=is_last):
-                yield chunk
+        async with aclosing(self._chunks(TraceCursor(offset), follow=True)) as chunks:
+            async for chunk in chunks:
+                if chunk is not None:
+                    yield chunk
 
     async def lines(self, *, last: int | None, follow: bool) -> AsyncGenerator[LogLine, None]:
         """The lines; with *last*, of those that are there at first only so many."""
-        cursor, parser = TraceCursor(), LogParser()
+        parser = LogParser()
         backlog = None if last is None else deque[LogLine](maxlen=last)
-        async for is_last in self._polls(cursor, follow=follow):
-            async for chunk in self._read(cursor, to_the_end=is_last):
+        async with aclosing(self._chunks(TraceCursor(), follow=follow)) as chunks:
+            async for chunk in chunks:
+                if chunk is None:
+                    held, backlog = backlog or (), None
+                    for line in held:
+                        yield line
+                    continue
                 if chunk.offset == 0:
                     parser = LogParser()
-                lines = parser.feed(chunk.data)
-                if backlog is not None:
-                    backlog.extend(lines)
-                    continue
-                for line in lines:
-                    yield line
-            ending = parser.close() if is_last else []
-            if backlog is not None:
-                backlog.extend(ending)
-                ending, backlog = list(backlog), None
-            for line in ending:
-                yield line
+                    backlog = None if backlog is None else deque(maxlen=last)
+                for start in range(0, len(chunk.data), _PARSED_AT_ONCE):
+                    lines = parser.feed(chunk.data[start : start + _PARSED_AT_ONCE])
+                    if backlog is None:
+                        for line in lines:
+                            yield line
+                    else:
+                        backlog.extend(lines)
+        ending = parser.close()
+        if backlog is not None:
+            backlog.extend(ending)
+        for line in ending if backlog is None else backlog:
+            yield line
 
-    async def _polls(self, cursor: TraceCursor, *, follow: bool) -> AsyncGenerator[bool, None]:
-        """One turn for each look at the trace, true for the last; quick again after it grew."""
-        wait = _SHORTEST_WAIT
+    async def _chunks(
+        self, cursor: TraceCursor, *, follow: bool
+    ) -> AsyncGenerator[TraceChunk | None, None]:
+        """What each look adds, and `None` after each look but the last."""
+        cadence = Cadence(self.how.intervals)
+        cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
+        patience = Patience(self.how.patience if follow else 0.0)
+        look = Look(Subject.STATUS if follow else Subject.TRACE, self._now())
+        is_last, has_grown = not follow, False
         while True:
-            is_last = not follow or (await self._job()).status.is_finished
-            before = cursor.offset
-            yield is_last
-            if is_last:
+            await self._until(look.at)
+            try:
+                if look.subject is Subject.STATUS:
+                    status = await self._status()
+                    is_last = status.is_finished
+                    look = self._after(status, cadence)
+                    patience.succeeded()
+                    continue
+                async with self.gate:
+                    with Spool() as spool:
+                        await self._read(cursor, spool, by_header=is_last and patience.is_fresh)
+                        for chunk in spool.chunks():
+                            yield chunk
+            except GitLabError as error:
+                look = evolve(look, at=self._now() + self._wait_after(error, patience, cursor))
+                continue
+            patience.succeeded()
+            has_grown |= spool.has_any
+            is_behind = cursor.has_more or (is_last and spool.has_any and self._may_stint(cursor))
+            if is_behind or cursor.is_in_doubt:
+                pause = 0.0 if is_behind else self.how.intervals.shortest
+                look = Look(Subject.TRACE, self._now() + pause)
+            elif is_last:
                 return
-            grew = cursor.offset != before
-            wait = _SHORTEST_WAIT if grew else min(_LONGEST_WAIT, wait * _SLOWER)
+            else:
+                self.transport.trace_kind = cursor.kind or self.transport.trace_kind
+                cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
+                look = cadence.after_trace(self._now(), grew=has_grown, says_end=cursor.says_end)
+                has_grown = False
+                yield None
+
+    def _after(self, status: JobStatus, cadence: Cadence) -> Look:
+        now = self._now()
+        if status.is_finished:
+            return Look(Subject.TRACE, now)
+        return cadence.after_status(status, now)
+
+    def _may_stint(self, cursor: TraceCursor) -> bool:
+        """Whether an answer may hold less than there is: the last look cannot trust its length."""
+        return (cursor.kind or self.transport.trace_kind) in {None, TraceKind.RANGE}
+
+    def _wait_after(self, error: GitLabError, patience: Patience, cursor: TraceCursor) -> float:
+        is_refusal = not patience.is_for(error)
+        wait = patience.wait_after(error, self._now(), jitter=_chance())
+        if wait is not None:
+            return wait
+        if is_refusal or not patience.seconds:
+            raise error
+        raise TraceInterruptedError(str(error), cursor.offset) from error
+
+    def _now(self) -> float:
+        return self.transport.settings.clock.now()
+
+    async def _until(self, at: float) -> None:
+        wait = at - self._now()
+        if wait > 0:
             await self.transport.settings.clock.sleep(wait)
 
-    async def _job(self) -> Job:
+    async def _status(self) -> JobStatus:
         request = endpoints.get_job(self.project, self.job_id)
-        return decode(await self.transport.send(request, Lane.BACKGROUND), Job)
+        return decode(await self.transport.send(request, Lane.BACKGROUND), Job).status
 
-    async def _read(
-        self, cursor: TraceCursor, *, to_the_end: bool
-    ) -> AsyncGenerator[TraceChunk, None]:
-        """What is there now and was not told yet; *to_the_end*, until an answer adds nothing.
-
-        The last look cannot trust an answer's length: a server may give less than it was asked.
-        """
-        restarts = 0
-        is_behind = True
-        while is_behind:
-            before = cursor.offset
-            request = self._request(cursor.ask())
-            answer = await self.transport.send(request, Lane.BACKGROUND)
-            chunk = cursor.take(check_trace(answer, conditional=bool(request.headers)))
-            restarts += cursor.offset < before
-            grew = to_the_end and chunk is not None and cursor.honours_ranges is not False
-            is_behind = (cursor.has_more or grew) and restarts < _MOST_RESTARTS
-            if chunk is not None:
-                yield chunk
+    async def _read(self, cursor: TraceCursor, spool: Spool, *, by_header: bool) -> None:
+        """Ask once, and put aside what the answer adds; an answer cut short adds what has come."""
+        wanted = cursor.ask(is_archived=by_header)
+        request = self._request(wanted)
+        try:
+            async with self.transport.stream(request, Lane.BACKGROUND) as (head, pieces):
+                cursor.open(
+                    check_trace(head, conditional=bool(wanted.etag), partial=wanted.is_archived)
+                )
+                async for piece in pieces:
+                    spool.add(cursor.feed(piece))
+            spool.add(cursor.close())
+            if cursor.restarts > _MOST_RESTARTS:
+                raise TraceInterruptedError(f"{request.path}: another trace each time", 0)
+        except ConnectionFailedError:
+            if not spool.has_any:
+                raise
+            cursor.has_more = True
+        except ResponseError as refusal:
+            if not (wanted.is_archived and refusal.status == 416):
+                raise
+            cursor.open(Response(416, {}, b"", refusal.method, refusal.url))
+            spool.add(cursor.close())
 
     def _request(self, wanted: TraceRange) -> Request:
         if wanted.limit is None:
-            whole = endpoints.get_trace(self.project, self.job_id)
-            known = () if wanted.etag is None else (("If-None-Match", wanted.etag),)
-            return evolve(whole, headers=known)
-        return endpoints.get_trace_range(
-            self.project, self.job_id, offset=wanted.offset, limit=wanted.limit
-        )
+            request = endpoints.get_trace(self.project, self.job_id)
+        else:
+            request = endpoints.get_trace_range(
+                self.project, self.job_id, offset=wanted.offset, limit=wanted.limit
+            )
+        return evolve(request, headers=wanted.headers)
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - spreads retries, guards nothing

@@ -21,6 +21,7 @@ from gitlab_jobs_async.sansio.credentials import hiding
 from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of, folded, printable
+from gitlab_jobs_async.sansio.trace import TraceKind
 from gitlab_jobs_async.sansio.turns import Lane
 
 T = TypeVar("T")
@@ -83,6 +84,8 @@ class Transport:
         self._admission: Admission | None = None
         self._hide = hiding(settings.credentials)
         self._limits: set[asyncio.Timeout] = set()
+        self.trace_kind: TraceKind | None = None
+        """What the server last showed to send of a trace: a hint for the next one."""
 
     async def open(self) -> None:
         """Take the session given, or make one."""

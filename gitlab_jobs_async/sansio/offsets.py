@@ -66,7 +66,7 @@ def window_at(index: int, overlap: int, largest: int) -> Window:
         for first in range(max(0, index - overlap), index + 1)
         for size in range(largest, 0, -1)
     ]
-    return max(windows, key=lambda w: (w.stop > index, w.start < index, w.stop))
+    return max(windows, key=lambda w: (w.stop > index, min(index - w.start, overlap), w.stop))
 
 
 @define

@@ -40,6 +40,10 @@ class JobPlan:
             over the duration, seen in uploads.
         first_upload: seconds to the first upload of the log; None: as the settings say.
         upload_interval: seconds between uploads; None: as the settings say.
+        watched: from when to when, in seconds since it began to run, somebody watches its page: an
+            upload in that time is followed by the next after 3 seconds.
+        upload_times: when its log is uploaded, in seconds since it began to run, and no rhythm; the
+            rest comes with the end.
         after_script: seconds its `after_script` takes when it is canceled while running; with it
             the job passes through `canceling`.
         auto_retry: how often a failed attempt is retried by GitLab itself.
@@ -73,6 +77,10 @@ class JobPlan:
     log: Log | LogScript = field(factory=RunnerScript, converter=_as_log, repr=False)
     first_upload: float | None = None
     upload_interval: float | None = None
+    watched: tuple[tuple[float, float], ...] = field(
+        default=(), converter=tuple[tuple[float, float], ...]
+    )
+    upload_times: tuple[float, ...] = field(default=(), converter=tuple[float, ...])
     after_script: float = field(default=0.0, validator=ge(0))
     auto_retry: int = field(default=0, validator=ge(0))
     attempts: tuple["JobPlan", ...] = ()

@@ -1,10 +1,11 @@
 """Many coroutines as one: in order, and with nothing running after it."""
 
 import asyncio
+import random
 
 import pytest
 
-from gitlab_jobs_async.aio.concurrency import gathered, in_flight
+from gitlab_jobs_async.aio.concurrency import gathered, in_flight, merged
 from tests.conftest import others
 
 
@@ -137,3 +138,158 @@ async def test_a_failure_that_is_caught_leaves_a_timeout_around_it_as_it_was():
 
     with pytest.raises(TimeoutError):
         await within(0.01, caught())
+
+
+async def counting(count, made=None):
+    for number in range(count):
+        if made is not None:
+            made.append(number)
+        yield number
+        await asyncio.sleep(0)
+
+
+async def failing():
+    yield 0
+    raise KeyError("broken")
+
+
+async def test_many_iterators_take_turns():
+    async with merged() as together:
+        for key in "abc":
+            together.add(key, counting(4))
+        assert len(together) == 3
+        items = [item async for item in together]
+    assert items[:3] == [("a", 0), ("b", 0), ("c", 0)]
+    assert sorted(items) == [(key, number) for key in "abc" for number in range(4)]
+    assert not await others()
+
+
+async def test_an_iterator_is_no_more_than_one_item_ahead():
+    made = []
+    async with merged() as together:
+        together.add("a", counting(100, made))
+        for taken in range(1, 5):
+            await anext(together)
+            await others()
+            assert len(made) <= taken + 1
+    assert not await others()
+
+
+async def test_iterators_may_be_added_and_removed_meanwhile():
+    async with merged() as together:
+        assert [item async for item in together] == []
+        together.add("a", counting(3))
+        with pytest.raises(ValueError, match="'a' is there already"):
+            together.add("a", counting(0))
+        assert await anext(together) == ("a", 0)
+        await others()
+        assert together.remove("a")
+        assert not together.remove("a")
+        together.add("a", counting(1))
+        together.add("b", counting(1))
+        assert sorted([item async for item in together]) == [("a", 0), ("b", 0)]
+        together.add("c", counting(1))
+        assert [item async for item in together] == [("c", 0)]
+    assert not await others()
+
+
+async def test_the_failure_of_one_iterator_leaves_the_others():
+    async with merged() as together:
+        together.add("a", failing())
+        together.add("b", counting(3))
+        assert await anext(together) == ("a", 0)
+        assert await anext(together) == ("b", 0)
+        with pytest.raises(KeyError, match="broken"):
+            await anext(together)
+        assert "a" not in together
+        assert [item async for item in together] == [("b", 1), ("b", 2)]
+    assert not await others()
+
+
+@pytest.mark.parametrize("way", ["break", "cancel", "error"])
+async def test_leaving_the_block_closes_every_iterator(way):
+    closed = []
+
+    async def open_ended(key):
+        try:
+            while True:
+                yield key
+        finally:
+            await asyncio.sleep(0)
+            closed.append(key)
+
+    async def read():
+        async with merged() as together:
+            for key in range(5):
+                together.add(key, open_ended(key))
+            async for _ in together:
+                if way == "error":
+                    raise LookupError
+                if way == "break":
+                    break
+                await asyncio.sleep(0)
+
+    task = asyncio.create_task(read())
+    if way == "cancel":
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sorted(closed) == list(range(5))
+    assert not await others()
+
+
+async def test_nothing_is_added_after_the_block():
+    async with merged() as together:
+        together.add("a", counting(3))
+    source = counting(1)
+    with pytest.raises(RuntimeError, match="inside their block"):
+        together.add("b", source)
+    assert [item async for item in together] == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_whoever_comes_and_goes_every_item_comes_once_and_in_order(seed):
+    lots = random.Random(seed)
+    taken, begun = {}, 0
+    async with merged() as together:
+        for begun in range(20):
+            together.add(begun, counting(lots.randrange(10)))
+        async for key, number in together:
+            taken.setdefault(key, []).append(number)
+            if begun < 60 and lots.random() < 0.3:
+                begun += 1
+                together.add(begun, counting(lots.randrange(10)))
+            if lots.random() < 0.1:
+                together.remove(lots.randrange(begun))
+    for numbers in taken.values():
+        assert numbers == list(range(len(numbers)))
+    assert not await others()
+
+
+async def test_a_second_cancellation_does_not_hurry_the_iterators():
+    closed = []
+
+    async def slow_to_close():
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            await later(None, 20)
+            closed.append(True)
+
+    async def read():
+        async with merged() as together:
+            together.add("a", slow_to_close())
+            async for _ in together:
+                pass
+
+    task = asyncio.create_task(read())
+    await later(None, 5)
+    for _ in range(3):
+        task.cancel()
+        await later(None, 2)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed == [True]
+    assert not await others()

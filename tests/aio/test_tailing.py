@@ -1,15 +1,38 @@
 """Following a trace over real connections: every byte once, to the true end."""
 
 import asyncio
+import math
+import os
+import random
+import tracemalloc
+from itertools import accumulate
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from attrs import define, field
 
-from gitlab_jobs_async import AuthenticationError, GitLab, JobToken, NotFoundError, ServerError
-from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, open_connections, others, serving
+from gitlab_jobs_async import (
+    AuthenticationError,
+    GitLab,
+    JobToken,
+    NotFoundError,
+    ResponseError,
+    RetryPolicy,
+    ServerError,
+    TraceChunk,
+    TraceInterruptedError,
+)
+from gitlab_jobs_async.simulator import Fault, JobPlan, RepeatedLog, Simulator, SimulatorSettings
+from tests.conftest import JumpClock, cancel_half_way, open_connections, others, serving
 
 KINDS = [{}, {"byte_ranges": False}, {"byte_ranges": False, "etags": False}, {"gzip": True}]
+ALL_KINDS = [
+    *KINDS,
+    {"archived_ranges": True},
+    {"byte_ranges": False, "archived_ranges": True},
+    {"byte_ranges": False, "gzip": True},
+]
 
 
 def log_of(lines):
@@ -24,7 +47,7 @@ def add_job(simulator, log, **plan):
     return job
 
 
-@pytest.mark.parametrize("settings", KINDS, ids=str)
+@pytest.mark.parametrize("settings", ALL_KINDS, ids=str)
 @pytest.mark.parametrize("lines", [0, 1, 2_000])
 async def test_every_byte_comes_once_until_the_job_has_ended(clock, settings, lines):
     log = log_of(lines)
@@ -109,6 +132,8 @@ async def test_a_replaced_trace_begins_anew(clock, settings):
                     simulator.world.replace_log(job, b"another log\n")
         again = [chunk.offset for chunk in chunks].index(0, 1)
     assert b"".join(chunk.data for chunk in chunks[again:]) == b"another log\n"
+    assert [chunk.data for chunk in chunks].count(b"") == 1
+    assert chunks[again].data == b""
 
 
 async def test_a_server_that_gives_less_than_asked_is_read_to_the_end():
@@ -139,18 +164,337 @@ async def test_a_server_that_ignores_the_offset_alone_does_not_keep_us_busy(cloc
     assert len(server.requests) < 20
 
 
-async def test_a_lost_connection_is_ridden_out(simulator, gitlab):
-    simulator.faults.add(Fault(path="*/trace", reset="truncated", every=3, times=None))
-    job = add_job(simulator, log_of(2_000), duration=300.0)
-    chunks = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
-    assert b"".join(chunks) == log_of(2_000)
+TROUBLE = {
+    "lost before": Fault(path="*/jobs/*", reset="before", every=2, times=None),
+    "unanswered": Fault(path="*/jobs/*", reset="unanswered", every=2, times=None),
+    "cut": Fault(path="*/trace", reset="truncated", every=3, times=None),
+    "reset": Fault(path="*/trace", reset="within", every=2, times=None),
+    "bad gateway": Fault(path="*/jobs/*", status=502, every=2, times=None),
+    "throttled": Fault.throttled(path="*/jobs/*", times=20, retry_after=7),
+    "sign-in page": Fault.sign_in_page(path="*/jobs/*", times=3),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
+@pytest.mark.parametrize("settings", KINDS[:3], ids=str)
+async def test_trouble_is_ridden_out_without_losing_or_repeating_a_byte(clock, settings, trouble):
+    log = log_of(40_000)
+    async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
+        simulator.faults.add(trouble)
+        job = add_job(simulator, log, duration=900.0)
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            told = b""
+            async for chunk in gitlab.project(1).follow_trace(job.id):
+                assert chunk.offset == len(told)
+                told += chunk.data
+    assert simulator.faults.count(trouble) > 2
+    assert told == log
+
+
+async def test_an_answer_that_does_not_come_is_asked_for_again(clock):
+    async def slow(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        if len(server.requests) < 6:
+            await asyncio.sleep(60)
+        return web.Response(body=b"here\n")
+
+    retry = RetryPolicy(attempts=1)
+    async with serving(slow) as server:
+        async with GitLab(server.url, clock=clock, timeout=0.05, retry=retry) as gitlab:
+            assert [line.text async for line in gitlab.project(1).tail(1)] == ["here"]
+
+
+async def test_trouble_that_lasts_says_where_to_go_on(simulator, gitlab):
+    log = log_of(5_000)
+    job = add_job(simulator, log, duration=600.0)
+    down = Fault.bad_gateway(path="*/trace", times=None)
+    told = b""
+
+    async def read():
+        nonlocal told
+        async for chunk in gitlab.project(1).follow_trace(job.id, patience=60):
+            told += chunk.data
+            simulator.faults.add(down)
+
+    with pytest.raises(TraceInterruptedError) as given_up:
+        await read()
+    assert given_up.value.offset == len(told) > 0
+    simulator.faults.clear()
+    async for chunk in gitlab.project(1).follow_trace(job.id, offset=given_up.value.offset):
+        told += chunk.data
+    assert told == log
+
+
+async def test_a_quiet_log_is_no_trouble(clock, simulator, gitlab):
+    job = add_job(simulator, b"one line\n", duration=7200.0, first_upload=7000.0)
+    lines = [line.text async for line in gitlab.project(1).tail(job.id, patience=60)]
+    assert lines == ["one line"]
+    assert sum(clock.slept) > 7000
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_refusal_ends_it_at_once(simulator, gitlab, status):
+    job = add_job(simulator, log_of(500), duration=600.0)
+    simulator.faults.add(Fault(path="*/trace", status=status, body="{}", skip=3, times=None))
+    with pytest.raises(ResponseError) as refused:
+        _ = [chunk async for chunk in gitlab.project(1).follow_trace(job.id)]
+    assert refused.value.status == status
+    assert sum("trace" in request.path for request in simulator.requests) == 4
+
+
+@pytest.mark.parametrize("interval", [3, 30, 60])
+@pytest.mark.parametrize("settings", ALL_KINDS, ids=str)
+async def test_it_asks_about_once_an_upload(clock, settings, interval):
+    uploads, log = 40, log_of(30_000)
+    duration = 3.5 + interval * (uploads - 1)
+    plan = {"first_upload": 3.0, "upload_interval": interval, "duration": duration}
+
+    def uploaded(offset):
+        """When the byte at *offset* came to the server."""
+        written = duration * (offset + 2) / len(log)
+        steps = max(0, math.ceil((written - 3.0) / interval))
+        return job.started_at + min(3.0 + interval * steps, duration)
+
+    async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
+        job, told = add_job(simulator, log, queued=0, **plan), b""
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            async for chunk in gitlab.project(1).follow_trace(job.id):
+                assert clock.now() - uploaded(chunk.offset) <= 60.001
+                told += chunk.data
+    assert told == log
+    traces = [r for r in simulator.requests if r.path.endswith("/trace")]
+    assert len(simulator.requests) <= 2 * uploads + 6
+    if settings.get("byte_ranges", True):
+        assert sum(r.sent for r in traces) <= 1.02 * len(log)
+    else:
+        assert sum(r.sent > 0 for r in traces) <= uploads + 3
+
+
+async def test_it_follows_a_runner_through_changes_of_pace(simulator, gitlab):
+    log = log_of(30_000)
+    job = add_job(simulator, log, queued=0, duration=3000.0, watched=[(0, 60), (1500, 1800)])
+    told = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
+    assert b"".join(told) == log
+    uploads = 20 + (1500 - 60) // 60 + 100 + (3000 - 1800) // 60
+    assert len(simulator.requests) <= 2 * uploads + 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_it_asks_a_runner_without_any_pace_no_more_than_twice_an_upload(
+    simulator, gitlab, seed
+):
+    gaps = [random.Random(f"{seed}/{number}").uniform(1, 110) for number in range(60)]
+    uploads = tuple(accumulate(gaps))
+    job = add_job(
+        simulator, log_of(6_000), queued=0, duration=uploads[-1] + 1, upload_times=uploads
+    )
+    told = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
+    assert b"".join(told) == log_of(6_000)
+    assert len(simulator.requests) <= 2 * len(uploads) + 6
+
+
+async def test_several_kinds_of_server_behind_one_address(clock):
+    log, asked = log_of(20_000), 0
+
+    async def balanced(request):
+        nonlocal asked
+        now = clock.now() - begun
+        if not request.path.endswith("/trace"):
+            status = "success" if now > 600 else "running"
+            return web.json_response({"id": 1, "status": status, "stage": "a", "name": "b"})
+        asked += 1
+        there = log[: int(len(log) * min(1, int(now / 60) / 10))]
+        if asked % 3 == 0:
+            start = int(request.query["byte_offset"])
+            return web.Response(body=there[start : start + int(request.query["byte_limit"])])
+        return web.Response(body=there, headers={"ETag": f'W/"{len(there)}"'} if asked % 3 else {})
+
+    begun = clock.now()
+    async with serving(balanced) as server, GitLab(server.url, clock=clock) as gitlab:
+        chunks = [chunk async for chunk in gitlab.project(1).follow_trace(1)]
+    assert b"".join(chunk.data for chunk in chunks) == log
+    assert all(chunk.data for chunk in chunks)
+
+
+@define
+class TroubledServer:
+    """A log in 30 uploads, and any kind of answer or trouble by lot."""
+
+    clock: JumpClock
+    lots: random.Random
+    kinds: list
+    begun: float = field(init=False)
+    uploads: list = field(init=False)
+
+    def __attrs_post_init__(self):
+        self.begun = self.clock.now()
+        pieces = [b"same\n" * 30, self.lots.randbytes(900), b"x" * 5, self.lots.randbytes(300_000)]
+        times = sorted(self.lots.uniform(0, 1500) for _ in range(30))
+        self.uploads = [(at, self.lots.choices(pieces, [9, 9, 9, 1])[0]) for at in times]
+
+    async def __call__(self, request):
+        match self.lots.randrange(12):
+            case 0:
+                request.transport.abort()
+            case 1:
+                return web.Response(status=self.lots.choice([500, 502, 503, 429]), text="<html>")
+            case 2:
+                return web.Response(body=b"<html>sign in</html>", content_type="text/html")
+        if not request.path.endswith("/trace"):
+            status = "failed" if self.clock.now() - self.begun > 1510 else "running"
+            return web.json_response({"id": 1, "status": status, "stage": "a", "name": "b"})
+        answer = self.trace(request)
+        return await self.cut(request, answer) if self.lots.randrange(12) == 0 else answer
+
+    def trace(self, request):
+        now, kind = self.clock.now() - self.begun, self.lots.choice(self.kinds)
+        there = b"".join(piece for at, piece in self.uploads if at <= now)
+        if kind == "ranged" and "byte_offset" in request.query:
+            start = int(request.query["byte_offset"])
+            return web.Response(body=there[start : start + int(request.query["byte_limit"])])
+        etag = f'W/"{len(there)}"'
+        if kind == "etag" and request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304)
+        return web.Response(body=there, headers={"ETag": etag} if kind == "etag" else {})
+
+    async def cut(self, request, answer):
+        body = answer.body or b"none"
+        cut = web.StreamResponse(headers={"Content-Length": str(len(body))})
+        await cut.prepare(request)
+        await cut.write(body[: self.lots.randrange(len(body))])
+        request.transport.close()
+        return cut
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_comes_between_every_byte_is_told_once(clock, seed):
+    kinds = ["ranged", "etag", "whole"][: 1 + seed % 3]
+    troubled, told = TroubledServer(clock, random.Random(seed), kinds), b""
+    async with serving(troubled) as server, GitLab(server.url, clock=clock) as gitlab:
+        async for chunk in gitlab.project(1).follow_trace(1, patience=100_000):
+            assert chunk.offset == len(told)
+            told += chunk.data
+    assert told == b"".join(piece for _, piece in troubled.uploads)
+
+
+async def test_what_kind_of_server_it_is_is_known_to_the_next_log(clock):
+    settings = SimulatorSettings(byte_ranges=False, etags=False)
+    async with Simulator(settings=settings, clock=clock.stepped) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            bodies = []
+            for _ in range(2):
+                job = add_job(simulator, log_of(5_000), duration=1190.0, queued=0)
+                async for _ in gitlab.project(1).follow_trace(job.id):
+                    pass
+                path = f"/api/v4/projects/1/jobs/{job.id}/trace"
+                sent = [r.sent for r in simulator.requests if r.path == path]
+                bodies.append(sum(map(bool, sent)))
+    assert bodies[1] <= bodies[0] <= 21 + 3
+
+
+@pytest.mark.parametrize("status", ["canceling", "brand_new"])
+async def test_it_goes_on_through_any_status_but_an_end(clock, status):
+    async def odd(request):
+        now = clock.now() - begun
+        if not request.path.endswith("/trace"):
+            said = status if now < 500 else "canceled"
+            return web.json_response({"id": 1, "status": said, "stage": "a", "name": "b"})
+        return web.Response(body=b"begun\n" + (b"ended\n" if now > 400 else b""))
+
+    begun = clock.now()
+    async with serving(odd) as server, GitLab(server.url, clock=clock) as gitlab:
+        assert [line.text async for line in gitlab.project(1).tail(1)] == ["begun", "ended"]
+    assert clock.now() - begun > 500
+
+
+async def test_an_erased_log_has_an_end(clock, simulator, gitlab):
+    job = add_job(simulator, log_of(100), duration=5.0)
+    clock.stepped.advance(60)
+    await gitlab.project(1).erase_job(job.id)
+    assert [line async for line in gitlab.project(1).tail(job.id)] == []
+    assert [chunk async for chunk in gitlab.project(1).follow_trace(job.id)] == []
+
+
+async def test_a_log_erased_while_it_is_read_is_told_once(clock, simulator, gitlab):
+    job = add_job(simulator, log_of(100_000), duration=5.0)
+    clock.stepped.advance(60)
+    chunks = []
+    async for chunk in gitlab.project(1).follow_trace(job.id):
+        chunks.append(chunk)
+        if len(chunks) == 1:
+            await gitlab.project(1).erase_job(job.id)
+    assert chunks[-1] == TraceChunk(0, b"")
+    assert sum(not chunk.data for chunk in chunks) == 1
+
+
+async def test_a_server_that_cannot_make_up_its_mind_is_left(clock):
+    async def torn(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        which = b"this log\n" if len(server.requests) // 3 % 2 else b"that log\n"
+        return web.Response(body=which * (100 + len(server.requests)))
+
+    async with serving(torn) as server, GitLab(server.url, clock=clock) as gitlab:
+        with pytest.raises(TraceInterruptedError, match="another trace each time"):
+            _ = [chunk async for chunk in gitlab.project(1).follow_trace(1)]
+    assert len(server.requests) < 100
+
+
+@pytest.mark.parametrize("ranged", [True, False])
+async def test_a_huge_log_passes_through_little_memory(clock, ranged):
+    size, piece = 32 * 1024 * 1024, b"0123456789abcdef" * 4096
+
+    async def huge(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        if ranged:
+            start = int(request.query["byte_offset"])
+            stop = min(size, start + int(request.query["byte_limit"]))
+            turned = piece[start % len(piece) :] + piece * 9
+            return web.Response(body=turned[: max(0, stop - start)])
+        response = web.StreamResponse()
+        response.content_length = size
+        await response.prepare(request)
+        for _ in range(size // len(piece)):
+            await response.write(piece)
+        return response
+
+    async with serving(huge) as server, GitLab(server.url, clock=clock) as gitlab:
+        tracemalloc.start()
+        told = 0
+        async for chunk in gitlab.project(1).follow_trace(1):
+            assert chunk.offset == told
+            told = chunk.end
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert told == size
+    assert peak < 10 * 1024 * 1024
+
+
+@pytest.mark.parametrize("settings", KINDS[:2], ids=str)
+async def test_the_last_lines_of_a_long_log_take_little_memory(clock, settings):
+    log = RepeatedLog(b"0123456789abcdef" * 6 + b"line\n", 2_000_000)
+    async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
+        job = add_job(simulator, log, duration=1.0)
+        clock.stepped.advance(60)
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            tracemalloc.start()
+            lines = [line async for line in gitlab.project(1).tail(job.id, lines=5)]
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    assert [line.number for line in lines] == list(range(19_798, 19_803))
+    assert peak < 10 * 1024 * 1024
 
 
 async def test_a_failure_is_an_error_and_no_end(simulator, gitlab):
     simulator.faults.add(Fault.bad_gateway(path="*/trace", times=None))
     job = add_job(simulator, log_of(10))
-    with pytest.raises(ServerError):
+    with pytest.raises(TraceInterruptedError, match=r"502.*up to byte 0$") as given_up:
         await anext(gitlab.project(1).follow_trace(job.id))
+    assert isinstance(given_up.value.__cause__, ServerError)
+    with pytest.raises(ServerError):
+        await anext(gitlab.project(1).follow_trace(job.id, patience=0))
     with pytest.raises(NotFoundError, match="404 Not found"):
         await anext(gitlab.project(1).tail(99_999))
 
@@ -168,6 +512,10 @@ async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
         ({"offset": True}, "not True"),
         ({"lines": -1}, "lines must be a whole number from 0, not -1"),
         ({"lines": "10"}, "not '10'"),
+        ({"offset": 0, "patience": -1}, "patience must be a number of seconds from 0, not -1"),
+        ({"lines": 1, "patience": "long"}, "patience must be a number of seconds from 0"),
+        ({"offset": 0, "max_interval": 1}, "max_interval must be at least min_interval, 3 s"),
+        ({"lines": 1, "min_interval": 0}, "min_interval must be a number of seconds above 0"),
     ],
 )
 async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong, said):
@@ -177,6 +525,36 @@ async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong,
     with pytest.raises(TypeError, match="job_id"):
         project.tail("2")
     assert simulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["follow_trace", "tail"])
+async def test_cancelling_a_look_half_way_leaves_nothing(simulator, gitlab, name):
+    job = add_job(simulator, log_of(100), duration=100.0)
+
+    async def first():
+        return await anext(getattr(gitlab.project(1), name)(job.id))
+
+    await cancel_half_way(simulator, gitlab, first())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there")
+async def test_leaving_a_log_of_which_much_is_put_aside_closes_its_file():
+    async def large(request):
+        if not request.path.endswith("/trace"):
+            return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
+        return web.Response(body=b"0123456789abcde\n" * 300_000)
+
+    def open_files():
+        return {fd for fd in Path("/proc/self/fd").iterdir() if "deleted" in os.path.realpath(fd)}
+
+    before = open_files()
+    async with serving(large) as server, GitLab(server.url) as gitlab:
+        async for chunk in gitlab.project(1).follow_trace(1):
+            assert chunk.end < 4_800_000
+            break
+        assert not await others()
+        assert open_connections(gitlab) == 0
+        assert open_files() == before
 
 
 @pytest.mark.parametrize("way", ["break", "cancel"])

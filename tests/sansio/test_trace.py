@@ -1,114 +1,288 @@
 """A trace grows; every byte is told once, in order, whatever kind of server sends it."""
 
+import hashlib
+import itertools
+from contextlib import contextmanager
+
 import pytest
+from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import DecodeError, Response
 from gitlab_jobs_async.sansio import trace as trace_module
-from gitlab_jobs_async.sansio.trace import TraceCursor, check_trace
+from gitlab_jobs_async.sansio.trace import TraceCursor, TraceKind, TraceRange, check_trace
+
+OVERLAP = 128
+KINDS = ("ranged", "conditional", "whole", "archived")
 
 
 def answer(body, status=200, **headers):
     return Response(status, headers, body, "GET", "https://gitlab.example.com/api/v4/trace")
 
 
-def serve(log, asked, *, ranged, etags):
-    """What a server with or without byte ranges and ETags answers."""
-    if ranged and asked.limit is not None:
+def etag_of(body):
+    return f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def serve(log, asked, kind):
+    """What a server of this *kind* answers."""
+    if kind == "ranged" and asked.limit is not None:
         start = min(asked.offset, len(log))
-        return answer(log[start : start + asked.limit])
-    etag = f'W/"{len(log)}"'
-    if etags and asked.etag == etag:
-        return answer(b"", 304, etag=etag)
-    return answer(log, etag=etag) if etags else answer(log)
+        body = log[start : start + asked.limit]
+        if asked.etag == etag_of(body):
+            return answer(b"", 304)
+        return answer(body, etag=etag_of(body))
+    if kind == "archived" and asked.is_archived:
+        if asked.offset >= len(log):
+            return answer(b"", 416)
+        span = f"bytes {asked.offset}-{len(log) - 1}/{len(log)}"
+        return answer(log[asked.offset :], 206, **{"content-range": span})
+    if kind == "conditional":
+        etag = etag_of(log)
+        return answer(b"", 304, etag=etag) if asked.etag == etag else answer(log, etag=etag)
+    return answer(log)
 
 
-def read(cursor, log, **kind):
-    """All that one look at *log* tells, and the questions it took."""
-    told, questions = b"", 0
-    while True:
-        chunk = cursor.take(serve(log, cursor.ask(), **kind))
-        questions += 1
-        if chunk is not None:
-            assert chunk.offset + len(chunk.data) == chunk.end == cursor.offset
-            told += chunk.data
-        if not cursor.has_more:
-            return told, questions
+@define
+class Reader:
+    """Reads by a cursor as the shell does, and keeps what it was told."""
+
+    cursor: TraceCursor
+    told: bytearray = field(factory=bytearray)
+    replaced: int = 0
+    received: int = 0
+
+    def take(self, chunk):
+        if chunk is None:
+            return
+        if not chunk.data:
+            assert chunk.offset == 0
+            self.replaced += 1
+            self.told.clear()
+        assert chunk.offset == len(self.told)
+        self.told += chunk.data
+        assert chunk.end == len(self.told) == self.cursor.offset
+
+    def answer(self, sent, cuts=(), *, lost=False):
+        """One answer, its body cut at these places; a *lost* one never ends."""
+        self.cursor.open(sent)
+        self.received += len(sent.body)
+        places = sorted({min(cut, len(sent.body)) for cut in cuts} | {0, len(sent.body)})
+        for start, stop in itertools.pairwise(places):
+            self.take(self.cursor.feed(sent.body[start:stop]))
+        if not lost:
+            self.take(self.cursor.close())
+
+    def look(self, log, kinds, *, is_archived=False):
+        """Ask until there is no more to ask now; returns how often that was."""
+        number, is_behind = 0, True
+        while is_behind:
+            self.answer(serve(log, self.cursor.ask(is_archived=is_archived), next(kinds)))
+            number, is_behind = number + 1, self.cursor.has_more or self.cursor.is_in_doubt
+            assert number < 2000
+        return number
 
 
 UPLOADS = st.lists(
-    st.one_of(st.binary(max_size=80), st.sampled_from([b"a\n", b"a\n" * 40, b"a" * 200])),
+    st.one_of(
+        st.binary(max_size=300),
+        st.sampled_from([b"a\n", b"a\n" * 40, b"a" * 200, b"a" * 999, b"ab" * 64]),
+    ),
     max_size=12,
 )
+MANY_KINDS = st.lists(st.sampled_from(KINDS), min_size=1, max_size=9)
 
 
-@given(UPLOADS, st.booleans(), st.booleans(), st.integers(129, 600))
-def test_every_byte_is_told_once_by_every_kind_of_server(uploads, ranged, etags, longest):
+@contextmanager
+def small_ranges(longest):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trace_module, "LONGEST_RANGE", longest)
-        cursor, log, told = TraceCursor(), b"", b""
+        yield
+
+
+@given(UPLOADS, MANY_KINDS, st.integers(300, 900), st.booleans())
+def test_every_byte_is_told_once_by_any_mix_of_servers(uploads, kinds, longest, ended):
+    with small_ranges(longest):
+        reader, log, served = Reader(TraceCursor()), b"", itertools.cycle(kinds)
         for upload in uploads:
             log += upload
-            new, questions = read(cursor, log, ranged=ranged, etags=etags)
-            told += new
-            assert told == log
-            assert questions <= 3 + len(new) / (longest - 64)
-    assert cursor.offset == len(log)
+            reader.look(log, served, is_archived=ended)
+            assert reader.told == log
+    assert reader.replaced == 0
 
 
-@given(UPLOADS, st.integers(0, 500), st.booleans())
-def test_a_trace_is_resumed_where_it_was_left(uploads, left_at, ranged):
+@given(UPLOADS, MANY_KINDS, st.data())
+def test_lost_answers_lose_and_repeat_nothing(uploads, kinds, data):
+    reader, log, served = Reader(TraceCursor()), b"", itertools.cycle(kinds)
+    cuts = st.lists(st.integers(0, 3000), max_size=3)
+    for upload in uploads:
+        log += upload
+        for _ in range(data.draw(st.integers(0, 2))):
+            sent = serve(log, reader.cursor.ask(), next(served))
+            stop = data.draw(st.integers(0, len(sent.body)))
+            part = Response(sent.status, sent.headers, sent.body[:stop], sent.method, sent.url)
+            reader.answer(part, data.draw(cuts), lost=True)
+            assert log.startswith(reader.told)
+        reader.look(log, served)
+        assert reader.told == log
+    assert reader.replaced == 0
+
+
+@given(UPLOADS, st.integers(300, 900))
+def test_a_ranged_server_is_asked_for_no_more_than_is_new_and_the_overlap(uploads, longest):
+    with small_ranges(longest):
+        reader, log = Reader(TraceCursor()), b""
+        for upload in uploads:
+            log += upload
+            before = reader.received
+            asked = reader.look(log, itertools.repeat("ranged"))
+            most = len(upload) + asked * 2 * OVERLAP
+            assert reader.received - before <= most
+    if len(log) > 4 * OVERLAP:
+        assert reader.cursor.kind in {None, TraceKind.RANGE}
+
+
+@given(UPLOADS, MANY_KINDS, st.integers(0, 3000))
+def test_a_trace_is_resumed_where_it_was_left(uploads, kinds, left_at):
     log = b"".join(uploads)
     offset = min(left_at, len(log))
-    told, _ = read(TraceCursor(offset), log, ranged=ranged, etags=False)
-    assert told == log[offset:]
+    reader = Reader(TraceCursor(offset), bytearray(log[:offset]))
+    served = itertools.cycle(kinds)
+    for _ in range(2):
+        reader.look(log, served)
+        assert reader.told == log
+        log += b"and more of it\n" * 20
 
 
-@pytest.mark.parametrize("ranged", [True, False])
+@given(UPLOADS, st.sampled_from(KINDS), UPLOADS, st.integers(2, 4))
+def test_a_replaced_trace_is_told_once_and_begins_anew(uploads, kind, others, looks):
+    first = b"the first log\n" + b"".join(uploads) + b"the first log's end\n"
+    second = b"another log!\n" + b"".join(others)
+    reader = Reader(TraceCursor())
+    reader.look(first[:-1], itertools.repeat(kind))
+    reader.look(first, itertools.repeat(kind))
+    for _ in range(looks):
+        reader.look(second, itertools.repeat(kind))
+        assert reader.told == second
+        assert reader.replaced == 1
+        second += b"more\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("left", [0, 1, 100, 5_000])
+def test_an_erased_or_shrunken_trace_is_told_once(kind, left):
+    log = b"".join(b"line %d\n" % number for number in range(2_000))
+    reader = Reader(TraceCursor())
+    for size in (9_000, 10_000):
+        reader.look(log[:size], itertools.repeat(kind))
+    for _ in range(3):
+        reader.look(log[:left], itertools.repeat(kind), is_archived=True)
+        assert (reader.told, reader.replaced) == (log[:left], 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_answer_that_does_not_fit_is_no_replacement(kind):
+    log = b"".join(b"line %d\n" % number for number in range(2_000))
+    reader = Reader(TraceCursor())
+    reader.look(log[:9_000], itertools.repeat(kind))
+    reader.answer(serve(log[:500], reader.cursor.ask(), kind))
+    assert reader.cursor.is_in_doubt
+    reader.look(log, itertools.repeat(kind))
+    assert (reader.told, reader.replaced) == (log, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
 @pytest.mark.parametrize("beyond", [1, 2, 100, 5000])
-def test_an_offset_beyond_the_trace_begins_anew(ranged, beyond):
+def test_an_offset_beyond_the_trace_begins_anew(kind, beyond):
     log = b"a line of a shorter log\n" * 100
-    cursor = TraceCursor(len(log) + beyond)
-    told, _ = read(cursor, log, ranged=ranged, etags=False)
-    assert told == log
-    assert cursor.offset == len(log)
+    reader = Reader(TraceCursor(len(log) + beyond), bytearray(len(log) + beyond))
+    reader.look(log, itertools.repeat(kind))
+    assert (reader.told, reader.replaced) == (log, 1)
 
 
 def test_a_ranged_server_sends_little_more_than_what_is_new():
-    cursor, log, received = TraceCursor(), b"", 0
+    reader, log, asked = Reader(TraceCursor()), b"", 0
     for number in range(200):
         log += b"line %d\n" % number * 700
-        more = True
-        while more:
-            sent = serve(log, cursor.ask(), ranged=True, etags=False)
-            received += len(sent.body)
-            cursor.take(sent)
-            more = cursor.has_more
-    assert cursor.honours_ranges
-    assert cursor.offset == len(log)
-    assert received <= len(log) + 201 * 65
+        asked += reader.look(log, itertools.repeat("ranged"))
+    assert reader.told == log
+    assert reader.cursor.kind is TraceKind.RANGE
+    assert asked == 200
+    assert reader.received <= len(log) + 200 * OVERLAP
 
 
-def test_a_log_of_one_repeated_line_does_not_hide_an_old_server():
+@pytest.mark.parametrize(
+    ("kind", "seen"), [("conditional", TraceKind.CHANGED), ("whole", TraceKind.WHOLE)]
+)
+def test_an_old_server_is_known_by_its_answer(kind, seen):
+    reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(99))
+    reader.look(log, itertools.repeat(kind))
+    assert reader.cursor.kind is None
+    reader.look(log + b"more\n", itertools.repeat(kind))
+    assert reader.cursor.kind is seen
+    assert reader.cursor.ask().etag == (etag_of(log + b"more\n") if kind != "whole" else None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_of_one_repeated_line_hides_no_kind_of_server(kind):
+    reader, log = Reader(TraceCursor()), b""
+    for _ in range(50):
+        log += b"same\n" * 40
+        reader.look(log, itertools.repeat(kind))
+        assert reader.told == log
+    seen = {"ranged": TraceKind.RANGE, "conditional": TraceKind.CHANGED}
+    assert reader.cursor.kind is seen.get(kind, TraceKind.WHOLE)
+
+
+def test_the_known_part_of_a_whole_answer_is_not_kept():
     cursor = TraceCursor()
-    read(cursor, b"same\n" * 10, ranged=False, etags=True)
-    assert cursor.honours_ranges is None
-    told, _ = read(cursor, b"same\n" * 11, ranged=False, etags=True)
-    assert told == b"same\n"
-    assert cursor.honours_ranges is False
-    assert cursor.ask().etag == 'W/"55"'
+    pieces = [b"%07d\n" % number * 8192 for number in range(40)]
+    reader = Reader(cursor)
+    reader.look(b"".join(pieces[:20]), itertools.repeat("whole"))
+    cursor.ask()
+    cursor.open(answer(b""))
+    for piece in pieces:
+        chunk = cursor.feed(piece)
+        assert chunk is None or len(chunk.data) <= len(piece) + trace_module.LONGEST_RANGE
+        reader.take(chunk)
+        assert len(cursor._answer.unplaced) <= trace_module.LONGEST_RANGE
+    reader.take(cursor.close())
+    assert reader.told == b"".join(pieces)
 
 
-@pytest.mark.parametrize("ranged", [True, False])
-@pytest.mark.parametrize("second", [b"", b"new", b"another log, and a longer one\n" * 9])
-def test_a_trace_that_was_replaced_begins_anew(ranged, second):
-    cursor = TraceCursor()
-    for size in (5, 9):
-        read(cursor, b"the first log\n" * size, ranged=ranged, etags=False)
-    told, _ = read(cursor, second, ranged=ranged, etags=False)
-    assert told == second
-    assert cursor.offset == len(second)
+def test_an_archived_log_is_asked_for_by_a_header_that_old_servers_know():
+    reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(999))
+    reader.look(log[:5_000], itertools.repeat("whole"))
+    reader.look(log[:6_000], itertools.repeat("whole"))
+    asked = reader.cursor.ask(is_archived=True)
+    assert dict(asked.headers) == {"Range": "bytes=5872-", "Accept-Encoding": "identity"}
+    received = reader.received
+    reader.look(log, itertools.repeat("archived"), is_archived=True)
+    assert reader.told == log
+    assert reader.received - received == len(log) - 5_872
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"line\n" * 99])
+def test_the_end_that_a_runner_writes_is_seen(before):
+    ending = b"\x1b[32;1mJob succeeded\x1b[0;m\n"
+    reader = Reader(TraceCursor())
+    reader.look(before, itertools.repeat("ranged"))
+    assert not reader.cursor.says_end
+    reader.look(before + ending, itertools.repeat("ranged"))
+    assert reader.cursor.says_end
+
+
+def test_a_question_says_what_goes_with_it():
+    assert TraceRange(5, 10).headers == ()
+    assert TraceRange(0, 10, 'W/"1"').headers == (("If-None-Match", 'W/"1"'),)
+    with pytest.raises(RuntimeError, match="no answer is open"):
+        TraceCursor().feed(b"")
+
+
+def test_a_part_must_say_which():
+    with pytest.raises(DecodeError, match="a part that does not say which"):
+        TraceCursor().open(answer(b"", 206))
 
 
 def test_a_web_page_is_no_trace():
@@ -118,6 +292,7 @@ def test_a_web_page_is_no_trace():
     with pytest.raises(DecodeError, match="HTTP 304 where a trace was due"):
         check_trace(answer(b"", 304))
     assert check_trace(answer(b"", 304), conditional=True)
+    assert check_trace(answer(b"", 206), partial=True)
     assert check_trace(plain) is plain
     with pytest.raises(DecodeError, match="an HTML page where a trace was due"):
         check_trace(answer(b"<html>", **{"content-type": "text/html; charset=utf-8"}))

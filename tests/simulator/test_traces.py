@@ -55,6 +55,26 @@ async def test_cadence_is_the_plans_or_the_settings(serve, world, fresh, clock):
     assert len((await api(f"GET /projects/1/jobs/{quick.id}/trace")).body) == 4100
 
 
+async def test_a_watched_runner_uploads_every_three_seconds_from_its_next_upload_on(
+    api, fresh, clock
+):
+    row, sizes = fresh(duration=1000, watched=[(0, 9), (100, 130)]), {}
+    for second in range(260):
+        reply = await api(f"GET /projects/1/jobs/{row.id}/trace")
+        sizes.setdefault(len(reply.body) // 10, second)
+        clock.advance(1)
+    assert list(sizes.values()) == [0, 3, 6, 9, 69, *range(129, 133, 3), 192, 252]
+
+
+async def test_uploads_may_come_whenever_the_plan_says(api, fresh, clock):
+    row, sizes = fresh(upload_times=(2, 5, 40)), {}
+    for second in range(101):
+        reply = await api(f"GET /projects/1/jobs/{row.id}/trace")
+        sizes.setdefault(len(reply.body), second)
+        clock.advance(1)
+    assert sizes == {0: 0, 200: 2, 500: 5, 4000: 40, 10_000: 100}
+
+
 async def test_log_goes_on_while_canceling(api, fresh, clock):
     row = fresh(after_script=30, upload_interval=5)
     clock.advance(20)

@@ -11,7 +11,9 @@ from gitlab_jobs_async import (
     Bridge,
     BudgetSnapshot,
     GitLab,
+    GitLabError,
     Job,
+    JobLines,
     JobStatus,
     JobToken,
     LogLine,
@@ -23,6 +25,9 @@ from gitlab_jobs_async import (
     RequestBudget,
     Response,
     RetryPolicy,
+    TailedLine,
+    TailEnded,
+    TailFailed,
     TraceChunk,
 )
 
@@ -47,6 +52,24 @@ async def a_client(gitlab: GitLab) -> None:
         assert_type(opened, GitLab)
 
 
+async def many_logs(gitlab: GitLab, job: Job) -> None:
+    async with gitlab.tail_jobs([job, (17, 4), ("group/app", 5)], lines=10) as lines:
+        assert_type(lines, JobLines)
+        lines.add("group/app", 6)
+        assert_type(lines.remove(17, 4), bool)
+        async for item in lines:
+            assert_type(item, TailedLine | TailEnded | TailFailed)
+            match item:
+                case TailedLine(project, _, line):
+                    assert_type(project, int | str)
+                    assert_type(line, LogLine)
+                case TailFailed(error=error):
+                    assert_type(error, GitLabError)
+                case TailEnded():
+                    pass
+    gitlab.tail_jobs([7])  # type: ignore[list-item]  # a pair
+
+
 async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.list_jobs(scope=["failed", JobStatus.RUNNING]), list[Job])
     assert_type(project.iter_jobs(ref="main"), AsyncGenerator[Job, None])
@@ -65,6 +88,7 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.get_trace(1), bytes)
     assert_type(project.follow_trace(1), AsyncGenerator[TraceChunk, None])
     assert_type(project.tail(1, lines=10), AsyncGenerator[LogLine, None])
+    assert_type(project.tail(1, patience=9, max_interval=30), AsyncGenerator[LogLine, None])
     async with project.stream_trace(1) as chunks:
         assert_type(chunks, AsyncIterator[bytes])
     async with project.stream_artifacts(1) as archive:

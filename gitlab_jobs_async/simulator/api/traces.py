@@ -14,10 +14,12 @@ from attrs import frozen
 from gitlab_jobs_async.simulator.api.answers import TEXT, Answer, error
 from gitlab_jobs_async.simulator.api.calls import Call
 from gitlab_jobs_async.simulator.api.parameters import integer
+from gitlab_jobs_async.simulator.plans import JobPlan
 from gitlab_jobs_async.simulator.records import Job
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 
 MAX_BYTE_LIMIT: Final = 512_000
+_WATCHED_INTERVAL: Final = 3.0
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -45,13 +47,27 @@ def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
         return 0
     if job.finished_at is not None:
         return job.log_at(now)
-    first = settings.first_upload if job.plan.first_upload is None else job.plan.first_upload
-    interval = job.plan.upload_interval or settings.upload_interval
-    since = now - job.started_at - first
-    if since < 0:
-        return 0
-    uploads = math.floor(since / interval + 1e-9)
-    return job.log_at(job.started_at + first + uploads * interval)
+    uploaded = _last_upload(job.plan, now - job.started_at, settings)
+    return 0 if uploaded is None else job.log_at(job.started_at + uploaded)
+
+
+def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> float | None:
+    """When, in seconds since its start, a job that runs for *since* seconds uploaded last."""
+    if plan.upload_times:
+        return max((at for at in plan.upload_times if at <= since), default=None)
+    first = settings.first_upload if plan.first_upload is None else plan.first_upload
+    interval = plan.upload_interval or settings.upload_interval
+    if since < first:
+        return None
+    if not plan.watched:
+        return first + math.floor((since - first) / interval + 1e-9) * interval
+    at = following = first
+    while following <= since + 1e-9:
+        at = following
+        # A runner learns of a watcher by the answer to an upload.
+        is_watched = any(begin <= at < end for begin, end in plan.watched)
+        following += _WATCHED_INTERVAL if is_watched else interval
+    return at
 
 
 def trace(call: Call, job: Job) -> Answer:

@@ -1,0 +1,70 @@
+"""How long trouble is ridden out while something is followed: wait how long, or give up.
+
+It comes after the retries of a single request, and lasts as long as the follower allows. Only what
+may pass by itself is waited for; a refusal is none of it.
+"""
+
+from attrs import define
+
+from gitlab_jobs_async.errors import (
+    ConnectionFailedError,
+    DecodeError,
+    GitLabError,
+    RateLimitedError,
+    ServerError,
+)
+
+_PASSING = (ConnectionFailedError, RateLimitedError, ServerError, DecodeError)
+"""A web page where a log was due is a `DecodeError`: proxies send them while GitLab is down."""
+
+_SHORTEST = 1.0
+_LONGEST = 30.0
+
+
+def checked(patience: float) -> float:
+    """*patience* if it is a length of time, which may be 0 or endless."""
+    if isinstance(patience, bool) or not isinstance(patience, int | float):
+        raise TypeError(f"patience must be a number of seconds from 0, not {patience!r}")
+    if not patience >= 0:
+        raise ValueError(f"patience must be a number of seconds from 0, not {patience}")
+    return float(patience)
+
+
+@define
+class Patience:
+    """So many *seconds* without any success are waited through."""
+
+    seconds: float
+    _since: float | None = None
+    _failures: int = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether there is no trouble now."""
+        return self._since is None
+
+    def is_for(self, error: GitLabError) -> bool:
+        """Whether *error* is trouble that may pass by itself."""
+        return isinstance(error, _PASSING)
+
+    def succeeded(self) -> None:
+        """An answer has come; the next trouble is a new one."""
+        self._since, self._failures = None, 0
+
+    def wait_after(self, error: GitLabError, now: float, *, jitter: float) -> float | None:
+        """Seconds until the next try, or `None` to give up with *error*.
+
+        *now* is in seconds, *jitter* a random number from 0 to 1. The last try comes when all
+        patience is spent; where the server asks to wait for longer than that, there is none.
+        """
+        if self._since is None:
+            self._since = now
+        left = self._since + self.seconds - now
+        if left <= 0 or not self.is_for(error):
+            return None
+        self._failures += 1
+        wait = min(_LONGEST, _SHORTEST * 2.0 ** min(self._failures, 99)) * (1 + jitter) / 2
+        asked = error.retry_after if isinstance(error, RateLimitedError | ServerError) else None
+        if asked is not None:
+            return max(wait, asked) if asked <= left else None
+        return min(wait, left)

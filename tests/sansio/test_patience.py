@@ -1,0 +1,87 @@
+"""Trouble is waited through for as long as was allowed; a refusal not at all."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import (
+    AuthenticationError,
+    ConnectionFailedError,
+    DecodeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    TimedOutError,
+)
+from gitlab_jobs_async.sansio.patience import Patience, checked
+
+WHERE = ("GET", "https://gitlab.example.com/api/v4/trace")
+LOST = ConnectionFailedError("reset", *WHERE)
+PASSING = [
+    LOST,
+    TimedOutError("slow", *WHERE),
+    ServerError(502, "bad gateway", *WHERE),
+    RateLimitedError(429, "later", *WHERE),
+    DecodeError("an HTML page", *WHERE),
+]
+REFUSALS = [
+    AuthenticationError(401, "no", *WHERE),
+    PermissionDeniedError(403, "no", *WHERE),
+    NotFoundError(404, "no", *WHERE),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+def test_what_may_pass_is_waited_for(error):
+    patience = Patience(60.0)
+    assert patience.is_for(error)
+    assert patience.wait_after(error, 100.0, jitter=0.5) > 0
+    assert not patience.is_fresh
+    patience.succeeded()
+    assert patience.is_fresh
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_refusal_is_not_waited_for(error):
+    assert Patience(math.inf).wait_after(error, 0.0, jitter=0.0) is None
+
+
+@given(st.floats(0.1, 1e5), st.lists(st.floats(0, 1), min_size=1, max_size=50))
+def test_the_last_try_comes_when_all_patience_is_spent(seconds, chances):
+    patience, now = Patience(seconds), 1000.0
+    for jitter in chances:
+        wait = patience.wait_after(LOST, now, jitter=jitter)
+        if wait is None:
+            assert now >= 1000.0 + seconds - 0.001
+            break
+        assert 0 < wait <= 30.0
+        now += wait
+    assert now <= 1000.0 + seconds + 0.001
+
+
+def test_success_gives_all_patience_back():
+    patience = Patience(10.0)
+    assert patience.wait_after(LOST, 0.0, jitter=1.0)
+    assert patience.wait_after(LOST, 10.0, jitter=1.0) is None
+    patience.succeeded()
+    assert patience.wait_after(LOST, 20.0, jitter=1.0) == 2.0
+
+
+def test_the_server_says_how_long_to_wait_as_long_as_it_is_allowed():
+    patience = Patience(100.0)
+    assert patience.wait_after(RateLimitedError(429, "", *WHERE, 40.0), 0.0, jitter=0.0) == 40.0
+    assert patience.wait_after(RateLimitedError(429, "", *WHERE, 61.0), 40.0, jitter=0.0) is None
+
+
+def test_no_patience_is_none():
+    assert Patience(checked(0)).wait_after(LOST, 0.0, jitter=0.0) is None
+    assert checked(math.inf) == math.inf
+
+
+@pytest.mark.parametrize("wrong", [-1, math.nan, True, "5", None])
+def test_what_is_no_time_is_refused(wrong):
+    with pytest.raises((TypeError, ValueError), match="patience must be a number of seconds"):
+        checked(wrong)
