@@ -1,0 +1,103 @@
+"""The sections of a log: markers in what a job printed -> which are open, which began and ended.
+
+The markers are the runner's (helpers/build_section.go) and those of scripts:
+https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from attrs import define, evolve, field
+
+from gitlab_jobs_async.models import Section
+
+_MARKER = re.compile(
+    rb"section_(start|end):(\d{1,20}):([a-zA-Z0-9_.-]{1,255})"
+    rb"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
+)
+_MOST_OPEN = 64
+"""Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
+
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, which is where `datetime` ends."""
+
+
+def may_hold_marker(printed: bytes) -> bool:
+    """Whether it is worth looking for markers there."""
+    return b"\r" in printed and b"section_" in printed
+
+
+def last_marker_end(printed: bytes) -> int:
+    """Where the last marker ends; 0 if there is none."""
+    end = 0
+    if may_hold_marker(printed):
+        for marker in _MARKER.finditer(printed):
+            end = marker.end()
+    return end
+
+
+@define
+class SectionTracker:
+    """Reads the markers of one log in their order; an end without its start is ignored."""
+
+    path: tuple[str, ...] = ()
+    _open: list[Section] = field(factory=list)
+    _passed: list[Section] = field(factory=list)
+    _too_deep: int = 0
+
+    def split(self, printed: bytes) -> Iterator[bytes]:
+        """What stands between the markers of a line, each while its own sections are open."""
+        end = 0
+        for marker in _MARKER.finditer(printed):
+            if marker.start() > end:
+                yield printed[end : marker.start()]
+            self._pass(marker)
+            end = marker.end()
+        if end < len(printed):
+            yield printed[end:]
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether a section began or ended since `passed` was asked for."""
+        return bool(self._passed)
+
+    def passed(self) -> tuple[Section, ...]:
+        """The sections that began or ended since this was asked last, in that order."""
+        passed = tuple(self._passed)
+        self._passed.clear()
+        return passed
+
+    def _pass(self, marker: re.Match[bytes]) -> None:
+        which, seconds, name, options = marker.groups()
+        at = datetime.fromtimestamp(min(int(seconds), _LAST_SECOND), UTC)
+        if which == b"start":
+            self._begin(name.decode(), at, _options(options or b""))
+        else:
+            self._end(name.decode(), at)
+
+    def _begin(self, name: str, at: datetime, options: dict[str, str]) -> None:
+        if len(self._open) == _MOST_OPEN:
+            self._too_deep += 1
+            return
+        self.path = (*self.path, name)
+        begun = Section(path=self.path, started_at=at, options=options)
+        self._open.append(begun)
+        self._passed.append(begun)
+
+    def _end(self, name: str, at: datetime) -> None:
+        """The innermost section of that name ends, and with it those that it still holds."""
+        if self._too_deep:
+            self._too_deep -= 1
+        elif name in self.path:
+            kept = len(self.path) - 1 - self.path[::-1].index(name)
+            ended = self._open[kept:]
+            del self._open[kept:]
+            self._passed += [evolve(section, ended_at=at) for section in reversed(ended)]
+            self.path = self.path[:kept]
+
+
+def _options(written: bytes) -> dict[str, str]:
+    """`collapsed=true,hide_duration=true` as a mapping."""
+    pairs = (option.partition("=") for option in written.decode(errors="replace").split(","))
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
