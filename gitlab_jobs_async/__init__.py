@@ -52,6 +52,7 @@ _MODULES = {
     "RetryPolicy": "sansio.retrying",
     "Runner": "models",
     "RunnerManager": "models",
+    "Section": "models",
     "ServerError": "errors",
     "SystemClock": "aio.clock",
     "TimedOutError": "errors",

@@ -37,6 +37,7 @@ from gitlab_jobs_async.models import (
     Pipeline,
     Runner,
     RunnerManager,
+    Section,
     TraceChunk,
     User,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "RetryPolicy",
     "Runner",
     "RunnerManager",
+    "Section",
     "ServerError",
     "SystemClock",
     "TimedOutError",

@@ -11,7 +11,7 @@ _UNWANTED = re.compile(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f](?:"
     r"(?<!\x1b)"  # a control character by itself, C1 among them
     r"|(?!\[[0-9;:]*m)(?:"
-    r"\[[0-?]*[ -/]*[@-~]"  # CSI: cursor movement, erasing
+    r"\[[0-?]*[ -/]*[@-~]?"  # CSI: cursor movement, erasing
     r"|[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
     r"|[ -/]*[0-~]?))",
     re.DOTALL,
@@ -25,7 +25,7 @@ def readable(printed: str) -> tuple[str, str]:
     """
     if "\r" in printed:
         printed = printed.rstrip("\r").rpartition("\r")[2]
-    text = _COLOUR.sub("", printed)
+    text = "".join(_COLOUR.split(printed))  # which is quicker than to replace
     if text.isprintable():  # then there was nothing but colours to take away
         return text, printed
     raw = _UNWANTED.sub("", printed)

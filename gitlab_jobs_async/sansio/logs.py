@@ -7,11 +7,11 @@ The format is the runner's: 32 bytes of timestamp and stream before each line
 import re
 from datetime import datetime
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from gitlab_jobs_async.models import LogLine
 from gitlab_jobs_async.sansio.ansi import readable
-from gitlab_jobs_async.sansio.sections import SectionTracker, last_marker_end, may_hold_marker
+from gitlab_jobs_async.sansio.sections import SectionTracker, last_marker_end
 
 _HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
 _HEADER_SIZE = 32
@@ -24,20 +24,13 @@ _LONGEST_UNCUT = 8192 - _HEADER_SIZE
 """Bytes of text that the runner's buffer holds beside the header; it cuts what is longer."""
 
 
-@frozen
-class _Origin:
-    """Where in the trace a line begins, and what its header says."""
-
-    offset: int
-    at: datetime | None = None
-    stream: str | None = None
-
-
 @define
 class _Held:
-    """A line that the runner may continue, in the pieces that have come so far."""
+    """A line that the runner may continue: where it begins, and the pieces that have come."""
 
-    origin: _Origin
+    start: int
+    at: datetime | None
+    stream: str
     pieces: list[bytes] = field(factory=list)
 
 
@@ -54,6 +47,7 @@ class LogParser:
     _held: dict[bytes, _Held] = field(factory=dict, init=False)
     _sections: SectionTracker = field(factory=SectionTracker, init=False)
     _number: int = field(default=0, init=False)
+    _lines: list[LogLine] = field(factory=list, init=False)
 
     def feed(self, data: bytes) -> list[LogLine]:
         """The lines that *data*, the next bytes of the trace, completes."""
@@ -64,98 +58,102 @@ class LogParser:
             return []
         whole = bytes(memoryview(self._unread)[:end])
         del self._unread[: end + 1]
-        lines: list[LogLine] = []
         for physical in whole.split(b"\n"):
-            self._take(physical, lines)
-        return lines
+            self._take(physical)
+        return self._told()
 
     def close(self) -> list[LogLine]:
         """The lines that the end of the trace completes; a marker at the very end gets its own."""
-        lines: list[LogLine] = []
         if self._unread:
-            self._take(bytes(self._unread), lines)
+            self._take(bytes(self._unread), ending=0)
             self._unread.clear()
         for stream in tuple(self._held):
-            self._release(stream, self._offset, lines)
+            self._release(stream, self._offset)
         if self._sections.has_passed:
-            self._add("", "", _Origin(self._offset), self._offset, lines)
+            self._add("", "", None, None, self._offset)
+        return self._told()
+
+    def _told(self) -> list[LogLine]:
+        lines, self._lines = self._lines, []
         return lines
 
-    def _take(self, physical: bytes, lines: list[LogLine]) -> None:
-        """One line of the trace, without its LF."""
+    def _take(self, physical: bytes, *, ending: int = 1) -> None:
+        """One line of the trace without its LF; only the last line may have none."""
         start = self._offset
-        self._offset = start + len(physical) + 1
+        self._offset = end = start + len(physical) + ending
         at = None if self._is_timestamped is False else _time_of(physical)
         if self._is_timestamped is None:
             self._is_timestamped = at is not None
         if at is None:
-            self._finish(physical, _Origin(start), self._offset, lines)
+            self._finish(physical, start, end)
             return
-        stream = physical[_STREAM]
-        if stream in self._held and physical[_FLAG] == b" ":
-            self._release(stream, start, lines)
-        origin = _Origin(start, at, _STREAMS[stream[2:]])
-        data = physical[_HEADER_SIZE:]
+        key, data = physical[_STREAM], physical[_HEADER_SIZE:]
+        stream = _STREAMS[key[2:]]
+        if key in self._held and physical[_FLAG] == b" ":
+            self._release(key, start)
         if b"\r" in data or len(data) > _LONGEST_UNCUT:
-            self._hold(stream, data, origin, lines)
-        elif stream in self._held:
-            self._held[stream].pieces.append(data)
-            self._release(stream, self._offset, lines)
+            self._hold(key, _Held(start, at, stream), data)
+        elif key in self._held:
+            self._held[key].pieces.append(data)
+            self._release(key, end)
         else:
-            self._finish(data, origin, self._offset, lines)
+            self._finish(data, start, end, at, stream)
 
-    def _hold(self, stream: bytes, data: bytes, origin: _Origin, lines: list[LogLine]) -> None:
+    def _hold(self, key: bytes, new: _Held, data: bytes) -> None:
         """Keep a line that the runner may continue: one that it cut, or flushed for its CR.
 
         What stands before a marker is whole, and the marker counts from here on for all streams.
         """
-        held = self._held.setdefault(stream, _Held(origin))
-        held.pieces.append(data)
+        held = self._held.setdefault(key, new)
         rest = last_marker_end(data)
-        if not rest:
-            return
-        del self._held[stream]
-        if rest < len(data):
-            self._held[stream] = _Held(origin, [data[rest:]])
-        held.pieces[-1] = data[:rest]
-        self._finish(b"".join(held.pieces), held.origin, self._offset, lines)
+        held.pieces.append(data[:rest] if rest else data)
+        if rest:
+            self._release(key, self._offset if rest == len(data) else new.start)
+            if rest < len(data):
+                self._held[key] = _Held(new.start, new.at, new.stream, [data[rest:]])
 
-    def _release(self, stream: bytes, end: int, lines: list[LogLine]) -> None:
-        held = self._held.pop(stream)
-        self._finish(b"".join(held.pieces), held.origin, end, lines)
+    def _release(self, key: bytes, end: int) -> None:
+        held = self._held.pop(key)
+        self._finish(b"".join(held.pieces), held.start, end, held.at, held.stream)
 
-    def _finish(self, printed: bytes, origin: _Origin, end: int, lines: list[LogLine]) -> None:
+    def _finish(
+        self,
+        printed: bytes,
+        start: int,
+        end: int,
+        at: datetime | None = None,
+        stream: str | None = None,
+    ) -> None:
         if self._held:
-            end = min(end, *(held.origin.offset for held in self._held.values()))
-        text = printed.decode(errors="replace")
+            end = min(end, *(held.start for held in self._held.values()))
+        text = printed.decode("utf-8", "replace")
         if text.isprintable():
-            self._add(text, text, origin, end, lines)
-        elif may_hold_marker(printed):
-            self._finish_parts(printed, origin, end, lines)
+            self._add(text, text, at, stream, end)
+        elif "\r" in text:
+            self._finish_parts(text, start, end, at, stream)
         else:
-            self._add(*readable(text), origin, end, lines)
+            self._add(*readable(text), at, stream, end)
 
     def _finish_parts(
-        self, printed: bytes, origin: _Origin, end: int, lines: list[LogLine]
+        self, printed: str, start: int, end: int, at: datetime | None, stream: str | None
     ) -> None:
         """Each part between markers is a line, except those in which nothing is said."""
-        before = len(lines)
+        before = len(self._lines)
         for part in self._sections.split(printed):
-            text, raw = readable(part.decode(errors="replace"))
+            text, raw = readable(part)
             if text or len(part) == len(printed):
-                self._add(text, raw, origin, origin.offset, lines)
-        if len(lines) > before:
-            lines[-1] = evolve(lines[-1], end=end)
+                self._add(text, raw, at, stream, min(start, end))
+        if len(self._lines) > before and not self._sections.has_passed:
+            self._lines[-1] = evolve(self._lines[-1], end=end)
 
-    def _add(self, text: str, raw: str, origin: _Origin, end: int, lines: list[LogLine]) -> None:
+    def _add(
+        self, text: str, raw: str, at: datetime | None, stream: str | None, end: int
+    ) -> None:
         self._number += 1
         sections = self._sections
-        passed = sections.passed() if sections.has_passed else ()
-        lines.append(
-            LogLine(
-                self._number, text, raw, origin.at, origin.stream, sections.path, passed, end
-            )
-        )
+        passed = sections.passed()
+        line = LogLine(self._number, text, raw, at, stream, sections.path, passed, end)
+        self._lines.append(line)
 
 
 def _time_of(physical: bytes) -> datetime | None:

@@ -13,8 +13,8 @@ from attrs import define, evolve, field
 from gitlab_jobs_async.models import Section
 
 _MARKER = re.compile(
-    rb"section_(start|end):(\d{1,20}):([a-zA-Z0-9_.-]{1,255})"
-    rb"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
+    r"section_(start|end):([0-9]{1,20}):([a-zA-Z0-9_.-]{1,255})"
+    r"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
 )
 _MOST_OPEN = 64
 """Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
@@ -23,16 +23,11 @@ _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, which is where `datetime` ends."""
 
 
-def may_hold_marker(printed: bytes) -> bool:
-    """Whether it is worth looking for markers there."""
-    return b"\r" in printed and b"section_" in printed
-
-
 def last_marker_end(printed: bytes) -> int:
     """Where the last marker ends; 0 if there is none."""
     end = 0
-    if may_hold_marker(printed):
-        for marker in _MARKER.finditer(printed):
+    if b"section_" in printed:
+        for marker in _MARKER.finditer(printed.decode("latin-1")):  # a character for each byte
             end = marker.end()
     return end
 
@@ -46,7 +41,7 @@ class SectionTracker:
     _passed: list[Section] = field(factory=list)
     _too_deep: int = 0
 
-    def split(self, printed: bytes) -> Iterator[bytes]:
+    def split(self, printed: str) -> Iterator[str]:
         """What stands between the markers of a line, each while its own sections are open."""
         end = 0
         for marker in _MARKER.finditer(printed):
@@ -64,17 +59,18 @@ class SectionTracker:
 
     def passed(self) -> tuple[Section, ...]:
         """The sections that began or ended since this was asked last, in that order."""
-        passed = tuple(self._passed)
-        self._passed.clear()
+        if not self._passed:
+            return ()
+        passed, self._passed = tuple(self._passed), []
         return passed
 
-    def _pass(self, marker: re.Match[bytes]) -> None:
+    def _pass(self, marker: re.Match[str]) -> None:
         which, seconds, name, options = marker.groups()
         at = datetime.fromtimestamp(min(int(seconds), _LAST_SECOND), UTC)
-        if which == b"start":
-            self._begin(name.decode(), at, _options(options or b""))
+        if which == "start":
+            self._begin(name, at, _options(options or ""))
         else:
-            self._end(name.decode(), at)
+            self._end(name, at)
 
     def _begin(self, name: str, at: datetime, options: dict[str, str]) -> None:
         if len(self._open) == _MOST_OPEN:
@@ -97,7 +93,7 @@ class SectionTracker:
             self.path = self.path[:kept]
 
 
-def _options(written: bytes) -> dict[str, str]:
+def _options(written: str) -> dict[str, str]:
     """`collapsed=true,hide_duration=true` as a mapping."""
-    pairs = (option.partition("=") for option in written.decode(errors="replace").split(","))
+    pairs = (option.partition("=") for option in written.split(","))
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}
