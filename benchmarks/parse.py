@@ -26,7 +26,9 @@ def compiler_log(size: int) -> bytes:
     while written < size:
         name = "/".join(chance.choices(("src", "core", "net", "http", "tests", "v2"), k=4))
         kind = chance.choice(("", "", " -O2 -g -Wall -Wextra -fPIC -Iinclude -DNDEBUG"))
-        line = f"[{written * 100 // size:3d}%] Building CXX object {name}/file{written}.cpp.o{kind}\n"
+        line = (
+            f"[{written * 100 // size:3d}%] Building CXX object {name}/file{written}.cpp.o{kind}\n"
+        )
         lines.append(line)
         written += len(line)
     return "".join(lines).encode()
@@ -47,8 +49,13 @@ def section_log(size: int) -> bytes:
         name = b"step_%d" % number
         body = [b"00O section_start:1750000000:%s[collapsed=true]\r\x1b[0K" % name]
         body.append(b"00O+\x1b[0K\x1b[36;1mStep %d\x1b[0;m" % number)
-        body += [b"01O tests/test_cart.py::test_rounds_to_the_cent_%d took 0.31 s" % n for n in range(8)]
-        body += [b"01O \x1b[32mPASSED\x1b[0m tests/test_orders.py::test_refuses_an_empty_one", b""] * 1
+        body += [
+            b"01O tests/test_cart.py::test_rounds_to_the_cent_%d took 0.31 s" % n for n in range(8)
+        ]
+        body += [
+            b"01O \x1b[32mPASSED\x1b[0m tests/test_orders.py::test_refuses_an_empty_one",
+            b"",
+        ] * 1
         body[-1] = b"01E WARNING orders: attempt %d took 2.31 s, which is long" % number
         body.append(b"00O section_end:1750000003:%s\r\x1b[0K" % name)
         text = b"".join(stamp + line + b"\n" for line in body)

@@ -146,9 +146,7 @@ class LogParser:
         if len(self._lines) > before and not self._sections.has_passed:
             self._lines[-1] = evolve(self._lines[-1], end=end)
 
-    def _add(
-        self, text: str, raw: str, at: datetime | None, stream: str | None, end: int
-    ) -> None:
+    def _add(self, text: str, raw: str, at: datetime | None, stream: str | None, end: int) -> None:
         self._number += 1
         sections = self._sections
         passed = sections.passed()

@@ -1,0 +1,184 @@
+"""Logs followed as one stream of lines, and where each of them stopped.
+
+The tasks that read side by side are owned by the block that they are read in, and end with it.
+One job's failure is not the others' end.
+"""
+
+import asyncio
+import shlex
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async.aio.concurrency import gathered
+from gitlab_jobs_async.cli.failures import FAILED, OK, line_of
+from gitlab_jobs_async.cli.terminal import complain, stdout_bytes, while_somebody_reads, write
+from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.models import LogLine
+from gitlab_jobs_async.project import Project
+from gitlab_jobs_async.sansio.logs import LogParser
+from gitlab_jobs_async.statuses import JobStatus
+
+Lines = AsyncGenerator[LogLine, None]
+
+
+@frozen
+class JobLine:
+    """A line of one job's log, or why there will be no more; neither where the log has ended."""
+
+    job_id: int
+    line: LogLine | None = None
+    error: GitLabError | None = None
+
+
+@define
+class Following:
+    """Some jobs of one project, which the caller calls *name*, until their logs have ended.
+
+    *reached* has where to go on with each job's log, `None` where nothing of it was written.
+    Whatever ends the writing early, Ctrl-C or an error, how to go on is said.
+    """
+
+    project: Project
+    name: str
+    reached: dict[int, int | None]
+    code_so_far: int = OK
+    _ended: set[int] = field(factory=set, init=False)
+
+    async def write_lines(
+        self, sources: Mapping[int, Lines], shown: Callable[[int, LogLine], str]
+    ) -> None:
+        """The lines of *sources*, which are by job, as they come."""
+        try:
+            async with while_somebody_reads(), followed(sources) as items:
+                async for item in items:
+                    if item.line is not None:
+                        write(shown(item.job_id, item.line))
+                        self.reached[item.job_id] = item.line.end
+                    else:
+                        self._end(item)
+        except (asyncio.CancelledError, GitLabError):
+            self._say_how_to_go_on()
+            raise
+
+    async def write_bytes(self, *, follow: bool) -> None:
+        """The bytes of the one job's log."""
+        ((job_id, offset),) = self.reached.items()
+        with stdout_bytes() as out:
+            if not follow:
+                async with self.project.stream_trace(job_id) as pieces:
+                    async for piece in pieces:
+                        out.write(piece)
+                return
+            try:
+                chunks = self.project.follow_trace(job_id, offset=offset or 0)
+                async with while_somebody_reads(), aclosing(chunks):
+                    async for chunk in chunks:
+                        if chunk.offset < (self.reached[job_id] or 0):
+                            complain(f"the log of job {job_id} was replaced; it begins anew")
+                        out.write(chunk.data)
+                        out.flush()
+                        self.reached[job_id] = chunk.end
+            except (asyncio.CancelledError, GitLabError):
+                self._say_how_to_go_on(" --raw")
+                raise
+
+    async def code(self) -> int:
+        """The exit code, once all logs have ended; it is said which jobs failed."""
+        jobs = await gathered([self.project.get_job(job_id) for job_id in self.reached])
+        for job in jobs:
+            if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
+                reason = f" ({job.failure_reason})" if job.failure_reason else ""
+                complain(f"job {job.id} {job.status}{reason}")
+                self.code_so_far = FAILED
+        return self.code_so_far
+
+    def _end(self, item: JobLine) -> None:
+        if item.error is None:
+            self._ended.add(item.job_id)
+        elif len(self.reached) == 1:
+            raise item.error
+        else:
+            complain(f"job {item.job_id}: {line_of(item.error)}")
+            self.code_so_far = FAILED
+
+    def _say_how_to_go_on(self, option: str = "") -> None:
+        for job_id, offset in self.reached.items():
+            if offset is not None and job_id not in self._ended:
+                where = f"{shlex.quote(self.name)} {job_id} --offset {offset}{option}"
+                complain(f"to go on: gitlab-jobs tail {where}")
+
+
+def followed(
+    sources: Mapping[int, Lines],
+) -> AbstractAsyncContextManager[AsyncIterator[JobLine]]:
+    """The lines of the logs of *sources*, which are by job, in the order in which they come.
+
+    Nothing is read ahead but one line of each. What is no `GitLabError` ends them all.
+    """
+    return _side_by_side(sources) if len(sources) > 1 else _alone(sources)
+
+
+async def lines_from(project: Project, job_id: int, offset: int) -> Lines:
+    """The lines of a log from a byte on, until the job has ended."""
+    parser = LogParser(offset)
+    async with aclosing(project.follow_trace(job_id, offset=offset)) as chunks:
+        async for chunk in chunks:
+            if chunk.offset == 0:
+                parser = LogParser()
+            for line in parser.feed(chunk.data):
+                yield line
+    for line in parser.close():
+        yield line
+
+
+@asynccontextmanager
+async def _alone(sources: Mapping[int, Lines]) -> AsyncIterator[AsyncIterator[JobLine]]:
+    ((job_id, lines),) = sources.items()
+    async with aclosing(lines), aclosing(_labelled(job_id, lines)) as labelled:
+        yield labelled
+
+
+async def _labelled(job_id: int, lines: Lines) -> AsyncGenerator[JobLine, None]:
+    try:
+        async for line in lines:
+            yield JobLine(job_id, line)
+    except GitLabError as error:
+        yield JobLine(job_id, error=error)
+    else:
+        yield JobLine(job_id)
+
+
+@asynccontextmanager
+async def _side_by_side(sources: Mapping[int, Lines]) -> AsyncIterator[AsyncIterator[JobLine]]:
+    labelled = [_labelled(job_id, lines) for job_id, lines in sources.items()]
+    reading = {asyncio.create_task(_next(lines)): lines for lines in labelled}
+    try:
+        async with aclosing(_as_they_come(reading)) as items:
+            yield items
+    finally:
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        for source in (*labelled, *sources.values()):
+            await source.aclose()
+
+
+_Reading = dict[asyncio.Task[JobLine | None], AsyncGenerator[JobLine, None]]
+
+
+async def _as_they_come(reading: _Reading) -> AsyncGenerator[JobLine, None]:
+    """What the tasks of *reading* bring; each is replaced there by the next of its log."""
+    while reading:
+        done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            item = task.result()
+            lines = reading.pop(task)
+            if item is not None:
+                reading[asyncio.create_task(_next(lines))] = lines
+                yield item
+
+
+async def _next(lines: AsyncGenerator[JobLine, None]) -> JobLine | None:
+    return await anext(lines, None)
