@@ -131,13 +131,14 @@ def test_sections_nest_and_are_never_text():
     options = {"collapsed": "true", "hide_duration": "true"}
     build = Section(("build",), at(1), options=options)
     compiled = Section(("build", "compile"), at(2))
+    test = Section(("test",), at(6))
     assert [(line.text, line.section, line.markers) for line in parse(log)] == [
         ("Title", ("build",), (build,)),
         ("cc", ("build", "compile"), (compiled,)),
         ("link", ("build",), (Section(compiled.path, at(2), at(3)),)),
         ("last ", ("build",), ()),
-        ("in test", ("test",), (Section(build.path, at(1), at(5), options), Section(("test",), at(6)))),
-    ]  # fmt: skip
+        ("in test", ("test",), (Section(build.path, at(1), at(5), options), test)),
+    ]
 
 
 def test_a_section_has_a_name_and_ended_a_duration():
