@@ -18,15 +18,15 @@ _UNWANTED = re.compile(
 )
 
 
-def readable(printed: str) -> tuple[str, str]:
-    """The text without any escape sequence, and the same with its colours.
+def last_state(printed: str) -> str:
+    """Of a line that was overwritten after carriage returns, as progress bars are, what is left."""
+    return printed.rstrip("\r").rpartition("\r")[2]
 
-    Of a line that was overwritten after carriage returns, as progress bars are, the last state.
-    """
-    if "\r" in printed:
-        printed = printed.rstrip("\r").rpartition("\r")[2]
+
+def readable(printed: str) -> tuple[str, str]:
+    """The text without any escape sequence, and the same with its colours."""
     text = "".join(_COLOUR.split(printed))  # which is quicker than to replace
     if text.isprintable():  # then there was nothing but colours to take away
         return text, printed
     raw = _UNWANTED.sub("", printed)
-    return _COLOUR.sub("", raw), raw
+    return "".join(_COLOUR.split(raw)), raw

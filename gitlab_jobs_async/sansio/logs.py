@@ -10,7 +10,7 @@ from datetime import datetime
 from attrs import define, evolve, field
 
 from gitlab_jobs_async.models import LogLine
-from gitlab_jobs_async.sansio.ansi import readable
+from gitlab_jobs_async.sansio.ansi import last_state, readable
 from gitlab_jobs_async.sansio.sections import SectionTracker, last_marker_end
 
 _HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
@@ -82,11 +82,11 @@ class LogParser:
         start = self._offset
         self._offset = end = start + len(physical) + ending
         at = None if self._is_timestamped is False else _time_of(physical)
-        if self._is_timestamped is None:
-            self._is_timestamped = at is not None
         if at is None:
+            self._is_timestamped = self._is_timestamped or False
             self._finish(physical, start, end)
             return
+        self._is_timestamped = True
         key, data = physical[_STREAM], physical[_HEADER_SIZE:]
         stream = _STREAMS[key[2:]]
         if key in self._held and physical[_FLAG] == b" ":
@@ -140,7 +140,7 @@ class LogParser:
         """Each part between markers is a line, except those in which nothing is said."""
         before = len(self._lines)
         for part in self._sections.split(printed):
-            text, raw = readable(part)
+            text, raw = readable(last_state(part))
             if text or len(part) == len(printed):
                 self._add(text, raw, at, stream, min(start, end))
         if len(self._lines) > before and not self._sections.has_passed:
