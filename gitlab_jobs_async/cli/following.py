@@ -6,14 +6,20 @@ One job's failure is not the others' end.
 
 import asyncio
 import shlex
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.aio.concurrency import gathered
 from gitlab_jobs_async.cli.failures import FAILED, OK, line_of
-from gitlab_jobs_async.cli.terminal import complain, stdout_bytes, while_somebody_reads, write
+from gitlab_jobs_async.cli.terminal import (
+    break_line,
+    complain,
+    stdout_bytes,
+    while_somebody_reads,
+    write,
+)
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.models import LogLine
 from gitlab_jobs_async.project import Project
@@ -37,11 +43,12 @@ class Following:
     """Some jobs of one project, which the caller calls *name*, until their logs have ended.
 
     *reached* has where to go on with each job's log, `None` where nothing of it was written.
-    Whatever ends the writing early, Ctrl-C or an error, how to go on is said.
+    Whatever ends the writing early, Ctrl-C or an error, how to go on is said, with *options*.
     """
 
     project: Project
     name: str
+    options: Sequence[str]
     reached: dict[int, int | None]
     code_so_far: int = OK
     _ended: set[int] = field(factory=set, init=False)
@@ -81,7 +88,7 @@ class Following:
                         out.flush()
                         self.reached[job_id] = chunk.end
             except (asyncio.CancelledError, GitLabError):
-                self._say_how_to_go_on(" --raw")
+                self._say_how_to_go_on()
                 raise
 
     async def code(self) -> int:
@@ -103,11 +110,12 @@ class Following:
             complain(f"job {item.job_id}: {line_of(item.error)}")
             self.code_so_far = FAILED
 
-    def _say_how_to_go_on(self, option: str = "") -> None:
+    def _say_how_to_go_on(self) -> None:
+        break_line()
         for job_id, offset in self.reached.items():
             if offset is not None and job_id not in self._ended:
-                where = f"{shlex.quote(self.name)} {job_id} --offset {offset}{option}"
-                complain(f"to go on: gitlab-jobs tail {where}")
+                rest = [self.name, str(job_id), "--offset", str(offset), *self.options]
+                complain(f"to go on: {shlex.join(['gitlab-jobs', 'tail', *rest])}")
 
 
 def followed(

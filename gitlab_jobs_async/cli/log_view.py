@@ -44,6 +44,16 @@ class Look:
     ] = None
     color: Color = None
 
+    def arguments(self) -> list[str]:
+        """What to type for the same look."""
+        said: list[str] = []
+        for name, value in attrs.asdict(self).items():
+            if isinstance(value, str):
+                said += [f"--{name}={value}"]
+            elif value is not None and (value or name == "color"):
+                said += [f"--{name}" if value else f"--no-{name}"]
+        return said
+
 
 @define
 class LogView:

@@ -122,7 +122,8 @@ async def tail(
         if not names:
             complain(f"no job of pipeline {extent.pipeline} is running")
             return OK
-        following = Following(handle, project, dict.fromkeys(names, extent.offset))
+        options = _options(look, server, raw=raw, json=json)
+        following = Following(handle, project, options, dict.fromkeys(names, extent.offset))
         if raw:
             await following.write_bytes(follow=extent.follow)
         else:
@@ -182,6 +183,15 @@ def _writer(
     if not json:
         return view.text
     return lambda job_id, line: line_as_json(project, job_id, line) if view.is_shown(line) else ""
+
+
+def _options(look: Look, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:
+    """What to type again for the same; the token is nothing to show."""
+    named = {"url": server.url, "profile": server.profile}
+    switches = {"raw": raw, "json": json}
+    said = [f"--{name}" for name, value in switches.items() if value]
+    said += [f"--{name}={value}" for name, value in named.items() if value is not None]
+    return said + look.arguments()
 
 
 def _is_coloured(wanted: bool | None) -> bool:  # noqa: FBT001 - yes, no, or as the terminal has it

@@ -93,6 +93,12 @@ def complain(line: str) -> None:
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
 
 
+def break_line() -> None:
+    """Leave the line in which a terminal has shown ^C."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+
+
 @contextmanager
 def stdout_bytes() -> Iterator[BinaryIO]:
     """Stdout for bytes as they are."""

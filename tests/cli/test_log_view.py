@@ -81,3 +81,17 @@ def test_only_colours_of_any_log_reach_a_terminal(log):
     for line in parser.feed(log) + parser.close():
         written = re.sub(r"\x1b\[[0-9;:]*m", "", view.text(1, line))
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", written)
+
+
+@pytest.mark.parametrize(
+    ("look", "arguments"),
+    [
+        ({}, []),
+        ({"timestamps": True, "sections": True}, ["--timestamps", "--sections"]),
+        ({"section": "a", "grep": "-x y"}, ["--section=a", "--grep=-x y"]),
+        ({"color": True}, ["--color"]),
+        ({"color": False}, ["--no-color"]),
+    ],
+)
+def test_a_look_can_be_typed_again(look, arguments):
+    assert Look(**look).arguments() == arguments

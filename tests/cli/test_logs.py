@@ -288,7 +288,7 @@ def test_an_unknown_job_among_several(run, assert_one_line):
     assert_one_line(run("tail", "group/app", 1, 999), 1, "404")
 
 
-@pytest.mark.parametrize("options", [[], ["--raw"]])
+@pytest.mark.parametrize("options", [[], ["--raw"], ["--timestamps", "--grep", "o d|a"]])
 def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, running, options):
     job, _ = running
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
