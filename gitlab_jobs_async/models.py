@@ -283,12 +283,11 @@ class Section:
 
 @frozen
 class LogLine:
-    """One line of a log, as a person reads it.
+    """One line of a log, as a person reads it: `text` without escape sequences, `raw` in colours.
 
-    `number` counts from 1. `text` has no escape sequence, `raw` keeps the colours and nothing
-    else. `at` is when the runner saw the line begin and `stream` whether it came from "stdout" or
-    "stderr", both `None` where the runner does not say. `section` is the path of open sections,
-    `markers` what began or ended since the line before, `end` the byte of the trace to go on from.
+    `number` counts from 1. `at` is when the runner saw the line begin and `stream` whether it came
+    from "stdout" or "stderr", `None` where the runner does not say. `section` is the path of open
+    sections, `markers` what began or ended since the line before, `end` the byte to go on from.
     """
 
     number: int

@@ -65,8 +65,8 @@ class Following:
                         self.reached[item.job_id] = item.line.end
                     else:
                         self._end(item)
-        except (asyncio.CancelledError, GitLabError):
-            self._say_how_to_go_on()
+        except (asyncio.CancelledError, GitLabError) as end:
+            self._say_how_to_go_on(end)
             raise
 
     async def write_bytes(self, *, follow: bool) -> None:
@@ -87,8 +87,8 @@ class Following:
                         out.write(chunk.data)
                         out.flush()
                         self.reached[job_id] = chunk.end
-            except (asyncio.CancelledError, GitLabError):
-                self._say_how_to_go_on()
+            except (asyncio.CancelledError, GitLabError) as end:
+                self._say_how_to_go_on(end)
                 raise
 
     async def code(self) -> int:
@@ -110,8 +110,9 @@ class Following:
             complain(f"job {item.job_id}: {line_of(item.error)}")
             self.code_so_far = FAILED
 
-    def _say_how_to_go_on(self) -> None:
-        break_line()
+    def _say_how_to_go_on(self, end: BaseException) -> None:
+        if isinstance(end, asyncio.CancelledError):
+            break_line()
         for job_id, offset in self.reached.items():
             if offset is not None and job_id not in self._ended:
                 rest = [self.name, str(job_id), "--offset", str(offset), *self.options]

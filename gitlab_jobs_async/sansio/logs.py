@@ -82,11 +82,11 @@ class LogParser:
         start = self._offset
         self._offset = end = start + len(physical) + ending
         at = None if self._is_timestamped is False else _time_of(physical)
+        if self._is_timestamped is None:
+            self._is_timestamped = at is not None
         if at is None:
-            self._is_timestamped = self._is_timestamped or False
             self._finish(physical, start, end)
             return
-        self._is_timestamped = True
         key, data = physical[_STREAM], physical[_HEADER_SIZE:]
         stream = _STREAMS[key[2:]]
         if key in self._held and physical[_FLAG] == b" ":

@@ -316,3 +316,17 @@ def test_a_reader_that_goes_is_noticed_while_the_log_is_quiet(spawn, world, opti
     process.stdout.close()
     assert process.wait(10) == 0
     assert process.stderr.read() == b""
+
+
+def test_a_log_that_cannot_be_read_any_more_says_how_to_go_on(signed_in, run, logged):
+    job = logged(b"0123456\n" * 100_000)
+    signed_in.faults.add(Fault(path="*/trace", status=403, skip=1, times=None))
+    result = run("tail", "group/empty", job, "--grep", "3")
+    assert result.code == 1
+    again, why = result.err.splitlines()
+    offset = 8 * len(result.lines)
+    assert 0 < offset < 800_000
+    assert again.removeprefix("gitlab-jobs: to go on: gitlab-jobs tail ") == (
+        f"group/empty {job} --offset {offset} --grep=3"
+    )
+    assert "403" in why
