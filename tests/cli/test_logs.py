@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RepeatedLog
+from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RepeatedLog, RunnerScript
 
 BIG = 24 * 1024 * 1024
 
@@ -288,19 +288,24 @@ def test_an_unknown_job_among_several(run, assert_one_line):
     assert_one_line(run("tail", "group/app", 1, 999), 1, "404")
 
 
-@pytest.mark.parametrize("options", [[], ["--raw"], ["--timestamps", "--grep", "o d|a"]])
-def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, running, options):
-    job, _ = running
+@pytest.mark.parametrize("options", [["--raw"], ["--timestamps", "--grep", "o d|a"]])
+def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, run, world, options):
+    pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
+    log = RunnerScript(lines=500)
+    plan = JobPlan(duration=3e3, queued=0.0, first_upload=50.0, upload_interval=3.0, log=log)
+    job = world.add_job(pipeline, "long", plan=plan)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
-    process = spawn("tail", "group/slow", job.id, *options, **streams)
+    process = spawn("tail", "group/empty", job.id, *options, **streams)
     before = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=20)
     assert process.returncode == 130
+    assert run("cancel", "group/empty", job.id).code == 0
     words = err.decode().strip().removeprefix("gitlab-jobs: to go on: gitlab-jobs ")
-    after, _ = spawn(*shlex.split(words), **streams).communicate(timeout=20)
-    whole, _ = spawn("tail", "group/slow", job.id, *options, **streams).communicate(timeout=20)
-    assert before + rest + after == whole
+    after = run(*shlex.split(words))
+    whole = run("tail", "group/empty", job.id, *options)
+    assert (before + rest).decode() + after.out == whole.out
+    assert after.out
 
 
 @pytest.mark.parametrize("options", [[], ["--raw"]])
