@@ -22,6 +22,8 @@ _DIM: Final = "\x1b[2m"
 _HEADER: Final = "\x1b[1;36m"
 _JOBS: Final = tuple(f"\x1b[{code}m" for code in (36, 33, 32, 35, 34, 96, 93, 92, 95, 94))
 _LONGEST_LABEL: Final = 48
+_STYLE: Final = re.compile(r"\x1b\[([0-9;:]*)m")
+_MOST_STYLES: Final = 8
 _NO_TIME: Final = " " * len("2025-06-15T15:06:40.123Z")
 
 
@@ -64,6 +66,7 @@ class LogView:
     labels: Mapping[int, str] = field(factory=dict)
     _found: re.Pattern[str] | None = field(init=False)
     _prefixes: dict[int, str] = field(init=False)
+    _styles: dict[int, list[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._found = None if self.look.grep is None else pattern("--grep", self.look.grep)
@@ -78,8 +81,9 @@ class LogView:
         """What to write for a line, and for the sections that began or ended before it."""
         prefix = self._prefixes.get(job_id, "")
         written = [self._header(section) for section in line.markers if self._has(section.path)]
+        printed = self._coloured(job_id, line) if self.is_coloured else line.text
         if self.is_shown(line):
-            written.append(self._time(line) + self._line(line))
+            written.append(self._time(line) + printed)
         return "".join(f"{prefix}{one}\n" for one in written if one is not None)
 
     def is_shown(self, line: LogLine) -> bool:
@@ -106,13 +110,25 @@ class LogView:
         moment = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return self._styled(moment, _DIM) + " "
 
-    def _line(self, line: LogLine) -> str:
-        if not self.is_coloured or line.raw == line.text:
-            return line.text
-        return f"{line.raw}{_RESET}"
+    def _coloured(self, job_id: int, line: LogLine) -> str:
+        """The line in its colours, those included that lines before it did not end."""
+        styles = self._styles.setdefault(job_id, [])
+        shown = "".join(styles) + line.raw
+        for style in _STYLE.finditer(line.raw):
+            if _begins_anew(style[1]):
+                styles.clear()
+            if style[1].strip("0;:"):
+                styles.append(style[0])
+                del styles[:-_MOST_STYLES]
+        return shown if shown == line.text else f"{shown}{_RESET}"
 
     def _styled(self, text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if self.is_coloured else text
+
+
+def _begins_anew(parameters: str) -> bool:
+    """Whether a style ends all before it, as an empty one or 0 does."""
+    return parameters.partition(";")[0].strip("0") == ""
 
 
 def line_as_json(project: str, job_id: int, line: LogLine) -> str:

@@ -45,6 +45,25 @@ def test_every_colour_ends_with_its_line():
     )
 
 
+def test_a_colour_lasts_until_it_is_ended():
+    view = LogView(Look(grep="[b-f]"), is_coloured=True)
+    raws = ["\x1b[31ma", "b", "c\x1b[1m", "d\x1b[0;32m", "e\x1b[0;m", "f", "\x1b[1m\x1b[md"]
+    lines = (LogLine(1, re.sub(r"\x1b\[[0-9;]*m", "", raw), raw) for raw in raws)
+    assert [view.text(1, line) for line in lines] == [
+        "",
+        "\x1b[31mb\x1b[0m\n",
+        "\x1b[31mc\x1b[1m\x1b[0m\n",
+        "\x1b[31m\x1b[1md\x1b[0;32m\x1b[0m\n",
+        "\x1b[0;32me\x1b[0;m\x1b[0m\n",
+        "f\n",
+        "\x1b[1m\x1b[md\x1b[0m\n",
+    ]
+    other = LogView(Look(), is_coloured=True)
+    assert other.text(1, LogLine(1, "", "\x1b[1m" * 1000)).count("\x1b") == 1001
+    assert other.text(1, LogLine(2, "x", "x")).count("\x1b") == 9, "no more than a few are kept"
+    assert other.text(2, LogLine(1, "x", "x")) == "x\n", "another job has colours of its own"
+
+
 def test_a_section_that_ended_says_how_long_it_took():
     after = LogLine(2, "next", "next", markers=(ENDED,))
     assert shown(after, sections=True) == "  ▴ compile 1m 20s\nnext\n"
