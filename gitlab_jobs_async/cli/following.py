@@ -102,21 +102,26 @@ class Following:
         return self.code_so_far
 
     def _end(self, item: JobLine) -> None:
-        if item.error is None:
-            self._ended.add(item.job_id)
-        elif len(self.reached) == 1:
+        if item.error is not None and len(self.reached) == 1:
             raise item.error
-        else:
+        if item.error is not None:
             complain(f"job {item.job_id}: {line_of(item.error)}")
+            self._hint(item.job_id)
             self.code_so_far = FAILED
+        self._ended.add(item.job_id)
 
     def _say_how_to_go_on(self, end: BaseException) -> None:
         if isinstance(end, asyncio.CancelledError):
             break_line()
-        for job_id, offset in self.reached.items():
-            if offset is not None and job_id not in self._ended:
-                rest = [self.name, str(job_id), "--offset", str(offset), *self.options]
-                complain(f"to go on: {shlex.join(['gitlab-jobs', 'tail', *rest])}")
+        for job_id in self.reached:
+            if job_id not in self._ended:
+                self._hint(job_id)
+
+    def _hint(self, job_id: int) -> None:
+        offset = self.reached[job_id]
+        if offset is not None:
+            rest = [self.name, str(job_id), "--offset", str(offset), *self.options]
+            complain(f"to go on: {shlex.join(['gitlab-jobs', 'tail', *rest])}")
 
 
 def followed(
