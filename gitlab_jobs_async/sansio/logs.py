@@ -69,7 +69,7 @@ class LogParser:
             self._unread.clear()
         for stream in tuple(self._held):
             self._release(stream, self._offset)
-        if self._sections.has_passed:
+        if self._sections.pending:
             self._add("", "", None, None, self._offset)
         return self._told()
 
@@ -143,13 +143,13 @@ class LogParser:
             text, raw = readable(last_state(part))
             if text or len(part) == len(printed):
                 self._add(text, raw, at, stream, min(start, end))
-        if len(self._lines) > before and not self._sections.has_passed:
+        if len(self._lines) > before and not self._sections.pending:
             self._lines[-1] = evolve(self._lines[-1], end=end)
 
     def _add(self, text: str, raw: str, at: datetime | None, stream: str | None, end: int) -> None:
         self._number += 1
         sections = self._sections
-        passed = sections.passed()
+        passed = sections.passed() if sections.pending else ()
         line = LogLine(self._number, text, raw, at, stream, sections.path, passed, end)
         self._lines.append(line)
 

@@ -34,11 +34,14 @@ def last_marker_end(printed: bytes) -> int:
 
 @define
 class SectionTracker:
-    """Reads the markers of one log in their order; an end without its start is ignored."""
+    """Reads the markers of one log in their order; an end without its start is ignored.
+
+    `path` is the names of the open sections, `pending` what began or ended and was not told yet.
+    """
 
     path: tuple[str, ...] = ()
+    pending: list[Section] = field(factory=list)
     _open: list[Section] = field(factory=list)
-    _passed: list[Section] = field(factory=list)
     _too_deep: int = 0
 
     def split(self, printed: str) -> Iterator[str]:
@@ -52,16 +55,9 @@ class SectionTracker:
         if end < len(printed):
             yield printed[end:]
 
-    @property
-    def has_passed(self) -> bool:
-        """Whether a section began or ended since `passed` was asked for."""
-        return bool(self._passed)
-
     def passed(self) -> tuple[Section, ...]:
-        """The sections that began or ended since this was asked last, in that order."""
-        if not self._passed:
-            return ()
-        passed, self._passed = tuple(self._passed), []
+        """What is pending, which then is told."""
+        passed, self.pending = tuple(self.pending), []
         return passed
 
     def _pass(self, marker: re.Match[str]) -> None:
@@ -79,7 +75,7 @@ class SectionTracker:
         self.path = (*self.path, name)
         begun = Section(path=self.path, started_at=at, options=options)
         self._open.append(begun)
-        self._passed.append(begun)
+        self.pending.append(begun)
 
     def _end(self, name: str, at: datetime) -> None:
         """The innermost section of that name ends, and with it those that it still holds."""
@@ -89,7 +85,7 @@ class SectionTracker:
             kept = len(self.path) - 1 - self.path[::-1].index(name)
             ended = self._open[kept:]
             del self._open[kept:]
-            self._passed += [evolve(section, ended_at=at) for section in reversed(ended)]
+            self.pending += [evolve(section, ended_at=at) for section in reversed(ended)]
             self.path = self.path[:kept]
 
 
