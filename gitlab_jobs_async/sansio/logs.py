@@ -126,13 +126,13 @@ class LogParser:
     ) -> None:
         if self._held:
             end = min(end, *(held.start for held in self._held.values()))
-        text = printed.decode("utf-8", "replace")
-        if text.isprintable():
-            self._add(text, text, at, stream, end)
-        elif "\r" in text:
-            self._finish_parts(text, start, end, at, stream)
-        else:
-            self._add(*readable(text), at, stream, end)
+        text = raw = printed.decode("utf-8", "replace")
+        if not text.isprintable():
+            if "\r" in text:
+                self._finish_parts(text, start, end, at, stream)
+                return
+            text, raw = readable(text)
+        self._add(text, raw, at, stream, end)
 
     def _finish_parts(
         self, printed: str, start: int, end: int, at: datetime | None, stream: str | None
