@@ -35,6 +35,7 @@ _MODULES = {
     "JobProject": "models",
     "JobStatus": "statuses",
     "JobToken": "sansio.credentials",
+    "ListingChangedError": "errors",
     "LogLine": "models",
     "MethodNotAllowedError": "errors",
     "NotFoundError": "errors",

@@ -1,7 +1,8 @@
 """One GitLab server: one connection pool for all that is done with it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
@@ -9,7 +10,8 @@ import aiohttp
 
 from gitlab_jobs_async.agents import AllowedAgents
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
-from gitlab_jobs_async.aio.concurrency import gathered
+from gitlab_jobs_async.aio.concurrency import in_flight
+from gitlab_jobs_async.aio.listing import by_keyset, newest_first, of_ref, pages_of
 from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import Job
@@ -22,11 +24,12 @@ from gitlab_jobs_async.sansio.credentials import (
     credentials_from,
     from_environment,
 )
-from gitlab_jobs_async.sansio.decoding import decode
+from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.sansio.urls import ServerUrl
+from gitlab_jobs_async.sansio.walks import Walk
 
 
 class Overrides(TypedDict, total=False):
@@ -142,14 +145,41 @@ class GitLab:
         The first project that fails ends the call with its error; to have the others all the same,
         call `Project.list_jobs` for each and catch what each raises.
         """
+        walks = self._job_walks(projects, scope, ref)
+        listed: dict[ProjectId, list[Job]] = {project: [] for project, _ in walks}
+        async with in_flight() as flight:
+            async for project, page in pages_of(flight, self._transport, walks, Job):
+                listed[project] += of_ref(page, ref)
+        return {project: newest_first(jobs) for project, jobs in listed.items()}
+
+    @asynccontextmanager
+    async def stream_jobs(
+        self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
+    ) -> AsyncIterator[AsyncIterator[tuple[ProjectId, Job]]]:
+        """The same jobs as they arrive, each with its project as it was given.
+
+        `async with … as jobs: async for project, job in jobs`. A few pages are in memory: the next
+        ones are asked for only as these are consumed. Leaving the block ends what is under way.
+        """
+        walks = self._job_walks(projects, scope, ref)
+        async with in_flight() as flight:
+            pages = pages_of(flight, self._transport, walks, Job)
+            async with aclosing(_one_by_one(pages, ref)) as jobs:
+                yield jobs
+
+    def _job_walks(
+        self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
+    ) -> list[tuple[ProjectId, Walk[UndecodedRow]]]:
+        """A walk for each project once; all are checked before any is taken."""
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")
-        checked = [self.project(project) for project in projects]
-        handles = {project.id: project for project in checked}
-        listed = await gathered(
-            [handle.list_jobs(scope=scope, ref=ref) for handle in handles.values()]
-        )
-        return dict(zip(handles, listed, strict=True))
+        requests = [
+            (project, endpoints.list_jobs(project, scope=scope, ref=ref)) for project in projects
+        ]
+        return [
+            (project, by_keyset(self._transport, request))
+            for project, request in dict(requests).items()
+        ]
 
     async def send(self, request: Request) -> Response:
         """The whole answer to any request of GitLab's REST API: the way to what has no method.
@@ -158,3 +188,12 @@ class GitLab:
         as everywhere. An error status is raised as `ResponseError`.
         """
         return await self._transport.send(request)
+
+
+async def _one_by_one(
+    pages: AsyncGenerator[tuple[ProjectId, Sequence[Job]], None], ref: str | None
+) -> AsyncGenerator[tuple[ProjectId, Job], None]:
+    async with aclosing(pages):
+        async for project, page in pages:
+            for job in of_ref(page, ref):
+                yield project, job

@@ -12,7 +12,8 @@ GitLabError
 │   ├── ConflictError             409
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
-└── DecodeError                   the answer is not what the API documents
+├── DecodeError                   the answer is not what the API documents
+└── ListingChangedError           a listing changed faster than it could be read
 
 Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
 """
@@ -126,3 +127,18 @@ class DecodeError(GitLabError):
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}: {self.reason}"
+
+
+class ListingChangedError(GitLabError):
+    """A listing by offset changed again and again while it was read, so it may not be whole.
+
+    Trying again later may do; `method` and `url` say which listing it was.
+    """
+
+    def __init__(self, method: str, url: str) -> None:
+        super().__init__(method, url)
+        self.method = method
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}: the rows changed places faster than they could be read"

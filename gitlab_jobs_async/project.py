@@ -2,16 +2,21 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from operator import attrgetter
 from typing import Unpack
 
 from attrs import field, frozen
 
 from gitlab_jobs_async.aio.listing import (
+    by_keyset,
+    by_looks,
+    by_offset,
     iter_any_order,
     iter_each_once,
-    iter_newest_first,
+    iter_rows,
+    newest_first,
+    of_ref,
     only_ref,
+    read_all,
 )
 from gitlab_jobs_async.aio.tailing import JobTrace
 from gitlab_jobs_async.aio.transport import Transport
@@ -54,16 +59,20 @@ class Project:
     async def list_jobs(self, *, scope: Scope = (), ref: str | None = None) -> list[Job]:
         """All jobs, newest id first; trigger jobs are not among them, see `list_bridges`.
 
-        With *scope* "failed" the attempts that were retried since are among them. *ref* is a branch
-        or tag; a server before 19 sends the jobs of all refs, and the others are left out here.
-        See https://docs.gitlab.com/api/jobs/#list-project-jobs.
+        Pages are fetched side by side; whatever was there and matched during the whole call is in
+        the list, once, however many jobs are created, deleted or changed meanwhile. With *scope*
+        "failed" the attempts that were retried since are among them. *ref* is a branch or tag; a
+        server before 19 sends the jobs of all refs, and the others are left out here. See
+        https://docs.gitlab.com/api/jobs/#list-project-jobs.
         """
-        return [job async for job in self.iter_jobs(scope=scope, ref=ref)]
+        request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
+        jobs = await read_all(self._transport, by_keyset(self._transport, request), Job)
+        return newest_first(of_ref(jobs, ref))
 
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
         """What `list_jobs` gives, one after another by keyset, with one page in memory."""
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
-        rows = iter_newest_first(self._transport, request, Job)
+        rows = iter_rows(self._transport, by_keyset(self._transport, request), Job)
         return rows if ref is None else only_ref(rows, ref)
 
     async def list_pipeline_jobs(
@@ -71,10 +80,14 @@ class Project:
     ) -> list[Job]:
         """All jobs of a pipeline, newest id first; retried ones only if asked for.
 
-        See https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
+        Pages overlap and are fetched side by side, so that it is as exact as `list_jobs`. See
+        https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
         """
-        rows = self.iter_pipeline_jobs(pipeline_id, scope=scope, include_retried=include_retried)
-        return sorted([job async for job in rows], key=attrgetter("id"), reverse=True)
+        request = endpoints.list_pipeline_jobs(
+            self.id, pipeline_id, scope=scope, include_retried=include_retried
+        )
+        walk = by_offset(self._transport, request)
+        return newest_first(await read_all(self._transport, walk, Job))
 
     def iter_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
@@ -83,7 +96,7 @@ class Project:
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
-        return iter_each_once(self._transport, request, Job)
+        return iter_rows(self._transport, by_offset(self._transport, request), Job)
 
     async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
         """All trigger jobs of a pipeline, each with its downstream pipeline once it has one.
@@ -91,7 +104,8 @@ class Project:
         See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
         """
         request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
-        return [bridge async for bridge in iter_each_once(self._transport, request, Bridge)]
+        walk = by_offset(self._transport, request)
+        return newest_first(await read_all(self._transport, walk, Bridge))
 
     async def get_job(self, job_id: int) -> Job:
         """One job as it is now; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
@@ -182,14 +196,24 @@ class Project:
     async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
         """All pipelines that the filters let through, newest first unless they say otherwise.
 
-        Child pipelines are among them only with `source="parent_pipeline"`. See
-        https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
+        As exact as `list_pipeline_jobs`; in an order of your own, pages are read until two looks at
+        all of them are the same. Child pipelines are among them only with
+        `source="parent_pipeline"`. See https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
         """
-        return [pipeline async for pipeline in self.iter_pipelines(**filters)]
+        request = endpoints.list_pipelines(self.id, filters)
+        if endpoints.are_newest_first(filters):
+            walk = by_offset(self._transport, request)
+            return newest_first(await read_all(self._transport, walk, Pipeline))
+        return await read_all(self._transport, by_looks(self._transport, request), Pipeline)
 
     def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
-        """What `list_pipelines` gives, one after another, with one page in memory."""
+        """What `list_pipelines` gives, one after another, with one page in memory.
+
+        In an order of your own, a pipeline that changes its place meanwhile may be missed.
+        """
         request = endpoints.list_pipelines(self.id, filters)
+        if endpoints.are_newest_first(filters):
+            return iter_rows(self._transport, by_offset(self._transport, request), Pipeline)
         return iter_each_once(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:

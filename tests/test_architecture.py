@@ -32,8 +32,9 @@ KNOWS_AIOHTTP = {"aio.transport", "client", "simulator.server"}
 KNOWS_CATTRS = {"sansio.decoding"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
-    "attrs", "base64", "cattrs", "collections", "datetime", "email", "enum", "html", "itertools",
-    "math", "orjson", "re", "types", "typing", "urllib", "zlib",
+    "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
+    "email", "enum", "gc", "html", "itertools", "math", "orjson", "re", "types", "typing",
+    "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

@@ -1,81 +1,192 @@
-"""All pages of a listing, one after another; ends only where the server says that none follows."""
+"""All pages of listings, side by side or one after another; a page that cannot be read is an error.
 
-from collections.abc import AsyncGenerator, Sequence
+What to ask is decided by the walks of `sansio`; here it is asked.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
+from attrs import define, field
+
+from gitlab_jobs_async.aio.concurrency import InFlight, in_flight
 from gitlab_jobs_async.aio.transport import Transport
-from gitlab_jobs_async.errors import DecodeError, MethodNotAllowedError
+from gitlab_jobs_async.errors import DecodeError, GitLabError
 from gitlab_jobs_async.models import Job
-from gitlab_jobs_async.sansio.decoding import decode
-from gitlab_jobs_async.sansio.paging import Row, by_offset, is_newest_first, next_page, rows_below
+from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode_rows
+from gitlab_jobs_async.sansio.links import next_page
+from gitlab_jobs_async.sansio.looks import LookWalk
+from gitlab_jobs_async.sansio.offsets import OffsetWalk
+from gitlab_jobs_async.sansio.paging import KeysetWalk
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.walks import Ask, R, Walk
 
-R = TypeVar("R", bound=Row)
+K = TypeVar("K")
 T = TypeVar("T")
 
 _MOST_EMPTY = 20
 """Empty pages in a row that may name a next one; a server that sends more has lost its way."""
 
 
-async def iter_newest_first(
-    transport: Transport, first: Request, kind: type[R]
-) -> AsyncGenerator[R, None]:
-    """The rows of a listing whose ids fall, each once, with one page in memory."""
-    last_id: int | None = None
-    async for page, response in _pages(transport, first, kind):
-        if not is_newest_first(page):
-            raise DecodeError("rows that are not newest first @ $", first.method, response.url)
-        for row in rows_below(page, last_id):
-            last_id = row.id
+def by_keyset(transport: Transport, request: Request) -> KeysetWalk[UndecodedRow]:
+    """The walk through a project's jobs."""
+    settings = transport.settings
+    return KeysetWalk(settings.server, request, settings.concurrency)
+
+
+def by_offset(transport: Transport, request: Request) -> OffsetWalk[UndecodedRow]:
+    """The walk through a listing that has no keyset and comes newest first."""
+    return OffsetWalk(transport.settings.server, request)
+
+
+def by_looks(transport: Transport, request: Request) -> LookWalk[UndecodedRow]:
+    """The walk through a listing in an order of the caller's."""
+    return LookWalk(transport.settings.server, request)
+
+
+async def read_all(transport: Transport, walk: Walk[UndecodedRow], kind: type[T]) -> list[T]:
+    """The rows of a listing in the order of their arrival, pages fetched side by side."""
+    async with in_flight() as flight:
+        pages = pages_of(flight, transport, [(None, walk)], kind)
+        return [row async for _, page in pages for row in page]
+
+
+async def iter_rows(
+    transport: Transport, walk: Walk[UndecodedRow], kind: type[T]
+) -> AsyncGenerator[T, None]:
+    """The rows of a listing in its own order, with one page in memory."""
+    reading = _Reading(None, walk)
+    while asks := reading.walk.asks(1, 0):
+        ask = asks[0]
+        try:
+            response = await transport.send(ask.wanted)
+        except GitLabError as error:
+            reading.walk = reading.walk.refused(ask, error)
+            continue
+        for row in reading.take(ask, response, kind):
             yield row
+
+
+async def pages_of(
+    flight: InFlight[Any, Any],
+    transport: Transport,
+    walks: Iterable[tuple[K, Walk[UndecodedRow]]],
+    kind: type[T],
+) -> AsyncGenerator[tuple[K, list[T]], None]:
+    """The new rows of each page of several listings as they come, each with its listing's key.
+
+    At most `concurrency` pages are asked for at once, and so many listings read; the next are asked
+    for only when the consumer comes back. *flight* belongs to the block around.
+    """
+    side_by_side = _SideBySide(flight, transport, deque(_Reading(*walk) for walk in walks))
+    while side_by_side.ask():
+        (reading, walk, ask), task = await flight.first()
+        reading.asked -= 1
+        if walk is not reading.walk:
+            # It has handed the listing over, and the other one reads this page again.
+            task.exception()
+            continue
+        try:
+            response = task.result()
+        except GitLabError as error:
+            reading.walk = walk.refused(ask, error)
+            continue
+        if told := reading.take(ask, response, kind):
+            yield reading.key, told
+
+
+@define(eq=False)
+class _Reading(Generic[K]):
+    """One listing on its way: how many of its pages are asked for and not taken yet."""
+
+    key: K
+    walk: Walk[UndecodedRow]
+    asked: int = 0
+
+    def take(self, ask: Ask, response: Response, kind: type[T]) -> list[T]:
+        """What the answer adds to the listing."""
+
+        def wanted(rows: Sequence[UndecodedRow]) -> Sequence[UndecodedRow]:
+            self.walk, told = self.walk.take(ask, response, rows)
+            return told
+
+        return decode_rows(response, kind, wanted)
+
+
+@define
+class _SideBySide(Generic[K]):
+    """Listings that share one window of requests, in turns."""
+
+    flight: InFlight[Any, Any]
+    transport: Transport
+    waiting: deque[_Reading[K]]
+    active: deque[_Reading[K]] = field(factory=deque)
+
+    def ask(self) -> bool:
+        """Ask as much as may be asked at once; false when all has been read.
+
+        First what is needed for certain, then the next listings, and only then what is a guess.
+        """
+        for reading in list(self.active):
+            if not self._ask_for(reading, 0) and not reading.asked:
+                self.active.remove(reading)
+        while self._free() and self.waiting and len(self.active) < self._window:
+            reading = self.waiting.popleft()
+            self.active.append(reading)
+            self._ask_for(reading, 0)
+        for reading in self.active if self._free() else ():
+            self._ask_for(reading, self._free())
+        self.active.rotate(-1)
+        return len(self.flight) > 0
+
+    @property
+    def _window(self) -> int:
+        return self.transport.settings.concurrency
+
+    def _free(self) -> int:
+        return max(0, self._window - len(self.flight))
+
+    def _ask_for(self, reading: _Reading[K], guesses: int) -> bool:
+        """Whether *reading* may want anything yet."""
+        free = self._free()
+        asks = reading.walk.asks(free, guesses) if free else []
+        for ask in asks:
+            reading.asked += 1
+            key = (reading, reading.walk, ask)
+            self.flight.start(key, self.transport.send(ask.wanted))
+        return bool(asks) or not free
 
 
 async def iter_each_once(
     transport: Transport, first: Request, kind: type[R]
 ) -> AsyncGenerator[R, None]:
-    """The rows of a listing in whatever order, each once; remembers the ids alone."""
+    """The rows of a listing in an order of the caller's, each once; remembers the ids alone.
+
+    Rows that change places while it goes on may be missed.
+    """
     told: set[int] = set()
-    async for row in iter_any_order(transport, first, kind):
-        if row.id not in told:
-            told.add(row.id)
-            yield row
+    async with aclosing(iter_any_order(transport, first, kind)) as rows:
+        async for row in rows:
+            if row.id not in told:
+                told.add(row.id)
+                yield row
 
 
 async def iter_any_order(
     transport: Transport, first: Request, kind: type[T]
 ) -> AsyncGenerator[T, None]:
-    """The rows of a listing in an order of the caller's or of the server's own."""
-    async for page, _ in _pages(transport, first, kind):
-        for row in page:
-            yield row
-
-
-async def only_ref(jobs: AsyncGenerator[Job, None], ref: str) -> AsyncGenerator[Job, None]:
-    """The jobs of *ref*: a server before 19 knows no such filter and sends those of all refs."""
-    async with aclosing(jobs):
-        async for job in jobs:
-            if job.ref == ref:
-                yield job
-
-
-async def _pages(
-    transport: Transport, first: Request, kind: type[T]
-) -> AsyncGenerator[tuple[Sequence[T], Response], None]:
+    """The rows of a listing that nothing is created in, such as an archive's."""
     request: Request | None = first
     asked: set[int] = set()
     empty = 0
     while request is not None:
-        try:
-            response = await transport.send(request)
-        except MethodNotAllowedError:
-            request = by_offset(first) if request is first else None
-            if request is None:
-                raise
-            continue
-        page = decode(response, list[kind])  # type: ignore[valid-type]  # mypy takes no type held in a variable
-        yield page, response
+        response = await transport.send(request)
+        page = decode_rows(response, kind)
+        for row in page:
+            yield row
         asked.add(hash((request.path, request.params)))
         empty = 0 if page else empty + 1
         request = next_page(transport.settings.server, request, response)
@@ -83,3 +194,21 @@ async def _pages(
             return
         if empty > _MOST_EMPTY or hash((request.path, request.params)) in asked:
             raise DecodeError("pages that lead nowhere @ $", first.method, response.url)
+
+
+def newest_first(rows: Iterable[R]) -> list[R]:
+    """*rows* in the order of their ids, the newest first."""
+    return sorted(rows, key=attrgetter("id"), reverse=True)
+
+
+def of_ref(jobs: Iterable[Job], ref: str | None) -> list[Job]:
+    """The jobs of *ref*: a server before 19 knows no such filter and sends those of all refs."""
+    return [job for job in jobs if ref is None or job.ref == ref]
+
+
+async def only_ref(jobs: AsyncGenerator[Job, None], ref: str) -> AsyncGenerator[Job, None]:
+    """The same for jobs that come one after another."""
+    async with aclosing(jobs):
+        async for job in jobs:
+            if job.ref == ref:
+                yield job

@@ -100,9 +100,17 @@ def credentials_from(auth: Credentials | str | None) -> Credentials | None:
     )
 
 
+_SHORTEST_TOKEN = 8
+"""GitLab's have 20 characters and more."""
+
+
 def hiding(credentials: Credentials | None) -> Callable[[str], str]:
-    """What takes the token out of a text that a server or proxy said, however it wrote it."""
-    if credentials is None:
+    """What takes the token out of a text that a server or proxy said, however it wrote it.
+
+    One shorter than any of GitLab's stays: it would be found where it is none, such as in the word
+    "next" of a `Link`.
+    """
+    if credentials is None or len(credentials.token) < _SHORTEST_TOKEN:
         return str
     token = credentials.token
     written = {

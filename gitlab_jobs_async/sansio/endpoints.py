@@ -162,6 +162,11 @@ def list_pipelines(project: ProjectId, filters: PipelineFilters) -> Request:
     return Request("GET", f"{project_path(project)}/pipelines", [*params, _PAGE])
 
 
+def are_newest_first(filters: PipelineFilters) -> bool:
+    """Whether pipelines come in the order of their ids, the newest first."""
+    return filters.get("order_by", "id") == "id" and filters.get("sort", "desc") == "desc"
+
+
 def _pipeline_filter(name: str, value: object) -> str:
     if name not in PipelineFilters.__annotations__:
         allowed = ", ".join(PipelineFilters.__annotations__)

@@ -44,9 +44,11 @@ def test_nothing_that_prints_shows_a_token(credentials):
     assert hiding(None)("said") == "said"
 
 
-@pytest.mark.parametrize("written", ["a/b+c=", "a%2Fb%2Bc%3D", "a/b%2Bc%3D", "YS9iK2M9"])
+@pytest.mark.parametrize(
+    "written", ["glpat-a/b+c=", "glpat-a%2Fb%2Bc%3D", "glpat-a/b%2Bc%3D", "Z2xwYXQtYS9iK2M9"]
+)
 def test_a_token_is_hidden_however_it_is_written(written):
-    assert hiding(PrivateToken("a/b+c="))(f"<{written}>") == "<[token]>"
+    assert hiding(PrivateToken("glpat-a/b+c="))(f"<{written}>") == "<[token]>"
 
 
 def test_a_string_is_a_private_token_and_none_is_nobody():

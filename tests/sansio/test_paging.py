@@ -1,123 +1,233 @@
-"""Which page comes next, for both kinds of pagination; none is lost or told twice."""
+"""Id ranges read side by side: exact whatever changes, and at most so many requests."""
+
+import math
+import random
 
 import pytest
-from attrs import evolve, frozen
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import DecodeError, Request, Response
-from gitlab_jobs_async.sansio.paging import (
-    by_offset,
-    is_newest_first,
-    next_link,
-    next_page,
-    rows_below,
+from gitlab_jobs_async import (
+    DecodeError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PermissionDeniedError,
+    Response,
+    ServerError,
 )
-from gitlab_jobs_async.sansio.urls import ServerUrl
+from gitlab_jobs_async.sansio.coverage import TOP
+from gitlab_jobs_async.sansio.paging import KeysetWalk
+from tests.sansio.listings import HERE, JOBS, Listing, Row, check_exact, cursor, read, spread_out
 
-HERE = ServerUrl("https://gitlab.example.com")
-FIRST = Request("GET", "/projects/7/jobs", [("pagination", "keyset"), ("per_page", "100")])
-
-
-@frozen
-class Row:
-    id: int
+KINDS = ["dense", "even", "uniform", "bursty", "heavy-tailed", "growing"]
+SPREADS = st.sampled_from(KINDS)
 
 
-def page(**headers):
-    lower = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(200, lower, b"[]", "GET", HERE.shown(FIRST))
-
-
-@pytest.mark.parametrize(
-    ("header", "url"),
-    [
-        ("", None),
-        ('<https://h/a?x=1>; rel="next"', "https://h/a?x=1"),
-        ('<https://h/p>; rel="prev", <https://h/n>; rel="next", <https://h/f>; rel="first"',
-         "https://h/n"),
-        ("<https://h/n>; rel=next", "https://h/n"),
-        ('<https://h/n?scope[]=a,b&y=>; title="a, b"; rel="next"', "https://h/n?scope[]=a,b&y="),
-        ('<https://h/n>; rel="last next"', "https://h/n"),
-        ('<https://h/n>; rel="nextish"', None),
-        ("<https://h/n>; REL=Next", "https://h/n"),
-        ("<https://h/n>; rel='next'", "https://h/n"),
-        ('<https://h/n>; crossorigin; rel="next"', "https://h/n"),
-        ('<https://h/n>;;rel="next"', "https://h/n"),
-        (r'<https://h/n>; title="x\"y"; rel="next"', "https://h/n"),
-        ('<https://h/f>; rel="first", <https://h/l>; rel="last"', None),
-        ("garbage; rel=next", None),
-    ],
-)  # fmt: skip
-def test_the_next_link_is_found(header, url):
-    assert next_link(header) == url
-
-
-def test_a_keyset_page_leads_on_by_its_link_to_this_server():
-    link = '<http://other:1/api/v4/projects/7/jobs?cursor=abc&id=7&per_page=100>; rel="next"'
-    following = next_page(HERE, FIRST, page(link=link))
-    assert following == Request(
-        "GET", "/projects/7/jobs", [("cursor", "abc"), ("id", "7"), ("per_page", "100")]
-    )
-
-
-def test_an_offset_page_without_link_leads_on_by_its_number():
-    following = next_page(HERE, FIRST, page(x_next_page="2"))
-    assert following.params == (*FIRST.params, ("page", "2"))
-    third = next_page(HERE, following, page(x_next_page="3"))
-    assert third.params == (*FIRST.params, ("page", "3"))
-
-
-@pytest.mark.parametrize("headers", [{}, {"x_next_page": ""}, {"link": '<https://h>; rel="first"'}])
-def test_a_page_that_names_no_next_is_the_last(headers):
-    assert next_page(HERE, FIRST, page(**headers)) is None
-
-
-@pytest.mark.parametrize(
-    ("link", "said"),
-    [
-        ("https://gitlab.example.com/explore", "nothing of this API"),
-        (f"https://gitlab.example.com/api/v4{FIRST.target}", "the page it stands on"),
-        ("http://[::1/api/v4/x", "nothing of this API"),
-    ],
-)
-def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
-    with pytest.raises(DecodeError, match=said):
-        next_page(HERE, FIRST, page(link=f'<{link}>; rel="next"'))
-
-
-def test_a_link_header_that_cannot_be_read_is_an_error_not_an_end():
-    with pytest.raises(DecodeError, match="the Link header cannot be read"):
-        next_page(HERE, FIRST, page(link="garbage"))
-
-
-def test_rows_are_newest_first_or_they_are_not():
-    assert is_newest_first([Row(3), Row(1)])
-    assert not is_newest_first([Row(1), Row(3)])
-    assert not is_newest_first([Row(3), Row(3)])
-
-
-def test_a_listing_by_offset_asks_for_the_same_rows():
-    assert by_offset(evolve(FIRST, params=[("sort", "asc")])) is None
-    assert by_offset(FIRST) == evolve(FIRST, params=[("per_page", "100")])
+def walk(window=16):
+    return KeysetWalk(HERE, JOBS, window)
 
 
 @given(
-    st.lists(st.integers(0, 400), unique=True, min_size=1),
-    st.lists(st.integers(0, 7), max_size=30),
-    st.integers(1, 9),
+    kind=SPREADS,
+    count=st.integers(0, 400),
+    page_size=st.integers(1, 20),
+    window=st.integers(1, 16),
+    churn=st.integers(0, 6),
+    seed=st.integers(0, 2**32),
 )
-def test_rows_pushed_onto_the_next_page_are_not_told_twice(ids, created, size):
-    """Jobs created between two reads by offset shift rows towards the end."""
-    rows = sorted(ids, reverse=True)
-    told, last, offset, newest = [], None, 0, max(rows)
-    births = iter(created)
-    while offset < len(rows):
-        for row in rows_below([Row(i) for i in rows[offset : offset + size]], last):
-            told.append(row.id)
-            last = row.id
-        offset += size
-        for _ in range(min(next(births, 0), size - 1)):
-            newest += 1
-            rows.insert(0, newest)
-    assert told == sorted(ids, reverse=True)
+@settings(max_examples=300)
+def test_what_was_there_all_the_time_is_told_once(kind, count, page_size, window, churn, seed):
+    ids = spread_out(kind, count, random.Random(seed))
+    listing = Listing(ids, page_size=page_size)
+    told = read(walk(window), listing, window=window, seed=seed, churn=churn)
+    check_exact(told, listing)
+
+
+@given(
+    keyset=st.sampled_from(["opaque", None]),
+    offset_limit=st.sampled_from([None, 60]),
+    counted=st.booleans(),
+    count=st.integers(0, 200),
+    page_size=st.integers(7, 20),
+    churn=st.integers(0, 2),
+    seed=st.integers(0, 2**32),
+)
+def test_so_it_is_with_other_kinds_of_servers(
+    keyset, offset_limit, counted, count, page_size, churn, seed
+):
+    ids = spread_out("uniform", count, random.Random(seed))
+    listing = Listing(
+        ids, page_size=page_size, keyset=keyset, counted=counted, offset_limit=offset_limit
+    )
+    try:
+        told = read(walk(), listing, seed=seed, churn=churn)
+    except MethodNotAllowedError:
+        assert keyset is None
+        assert offset_limit is not None
+        assert len(listing.ever) > offset_limit - page_size
+    else:
+        check_exact(told, listing)
+
+
+def bound(pages, window, *, is_even):
+    if pages <= 5:
+        return pages + 4
+    return pages + 2 * window + 2 + (0 if is_even else pages)
+
+
+@given(
+    kind=SPREADS,
+    count=st.integers(0, 3000),
+    page_size=st.integers(5, 100),
+    window=st.sampled_from([1, 2, 4, 16]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=200)
+def test_it_asks_for_few_pages_more_than_there_are(kind, count, page_size, window, seed):
+    ids = spread_out(kind, count, random.Random(seed))
+    listing = Listing(ids, page_size=page_size)
+    assert sorted(read(walk(window), listing, window=window, seed=seed)) == ids
+    pages = max(1, math.ceil(count / page_size))
+    is_even = kind in {"dense", "even"}
+    assert listing.requests <= bound(pages, window, is_even=is_even)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_1500_pages_side_by_side(kind):
+    ids = spread_out(kind, 150_000, random.Random(1))
+    listing = Listing(ids)
+    assert sorted(read(walk(), listing)) == ids
+    assert listing.requests <= bound(1500, 16, is_even=kind in {"dense", "even", "uniform"})
+
+
+@given(count=st.integers(0, 300), page_size=st.integers(1, 20), seed=st.integers(0, 2**32))
+def test_one_after_another_it_is_newest_first_and_asks_for_each_page_once(count, page_size, seed):
+    ids = spread_out("uniform", count, random.Random(seed))
+    listing = Listing(ids, page_size=page_size)
+    assert read(walk(1), listing, window=1, guesses=False) == ids[::-1]
+    assert listing.requests == max(1, math.ceil(count / page_size))
+
+
+def test_a_single_page_is_a_single_request():
+    listing = Listing(range(1, 101))
+    assert len(read(walk(), listing)) == 100
+    assert listing.requests == 1
+
+
+class Refusing(Listing):
+    """Takes only cursors that it has given out."""
+
+    def __init__(self, ids, error):
+        super().__init__(ids)
+        self.given = set()
+        self.error = error
+        self.refused = 0
+
+    def _write(self, last_id):
+        self.given.add(cursor(last_id))
+        return cursor(last_id)
+
+    def _read(self, given):
+        if given not in self.given:
+            self.refused += 1
+            raise self.error
+        return super()._read(given)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MethodNotAllowedError(405, "no", "GET", "u"),
+        NotFoundError(404, "no", "GET", "u"),
+        ServerError(500, "no", "GET", "u"),
+    ],
+)
+def test_refused_cursors_leave_the_servers_own(error):
+    listing = Refusing(range(1, 3001), error)
+    told = read(walk(), listing)
+    check_exact(told, listing)
+    assert 1 <= listing.refused <= 4
+    assert listing.requests <= 30 + listing.refused
+
+
+def test_a_refused_range_of_another_kind_is_the_end():
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    with pytest.raises(PermissionDeniedError):
+        going.refused(ask, PermissionDeniedError(403, "no", "GET", "u"))
+
+
+class Ignoring(Listing):
+    """Answers with its newest rows whatever the cursor, unless it has given it out."""
+
+    def _read(self, given):
+        last_id = super()._read(given)
+        return last_id if last_id in self.known else TOP
+
+    def _write(self, last_id):
+        self.known = getattr(self, "known", set()) | {last_id}
+        return super()._write(last_id)
+
+
+def test_a_server_that_ignores_made_cursors_is_noticed():
+    listing = Ignoring([3 * n for n in range(1, 3001)])
+    check_exact(read(walk(), listing), listing)
+
+
+@pytest.mark.parametrize(
+    ("rows", "link", "said"),
+    [
+        ([1, 2], None, "not newest first"),
+        ([2, 2], None, "not newest first"),
+        ([], "cursor=a", "pages that lead nowhere"),
+        ([9], f"cursor={cursor(9)}", "not below their cursor"),
+    ],
+)
+def test_answers_that_are_no_pages_of_it_are_errors(rows, link, said):
+    headers = {} if link is None else {"link": f'<https://h/api/v4/x?{link}&n=%d>; rel="next"'}
+
+    def go_on(going):
+        for n in range(30):
+            ask = going.asks(1, 0)[0]
+            shown = {name: value % n for name, value in headers.items()}
+            answer = Response(200, shown, b"", "GET", "https://h")
+            going, _ = going.take(ask, answer, [Row(row) for row in rows])
+
+    with pytest.raises(DecodeError, match=said):
+        go_on(walk())
+
+
+def test_a_made_answer_that_is_no_page_of_it_ends_the_guessing_only():
+    listing = Listing(range(1, 1001))
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    going, _ = going.take(ask, *listing.answer(ask.wanted))
+    own, *made = going.asks(16, 16)
+    assert made
+    strange = Response(200, {"link": "garbage"}, b"", "GET", "https://h")
+    going, told = going.take(made[0], strange, [Row(1)])
+    assert told == ()
+    going, told = going.take(own, *listing.answer(own.wanted))
+    assert len(told) == 100
+    assert len(going.asks(16, 16)) <= 2
+
+
+def test_a_mixed_cluster_that_falls_back_to_offset_and_meets_its_limit_goes_on_by_keyset():
+    """One node has no keyset, another one has; the rows told so far are not told again."""
+    listing = Listing(range(1, 1001), page_size=50, keyset=None, offset_limit=300)
+    going, told, flight = walk(), [], []
+    while True:
+        flight += going.asks(4 - len(flight), 0)
+        if not flight:
+            break
+        ask = flight.pop(0)
+        try:
+            response, rows = listing.answer(ask.wanted)
+        except MethodNotAllowedError as error:
+            listing.keyset = "json"
+            going, flight = going.refused(ask, error), []
+            continue
+        going, new = going.take(ask, response, rows)
+        told += [row.id for row in new]
+    check_exact(told, listing)
+    assert listing.requests < 2 * 20 + 10

@@ -1,0 +1,179 @@
+"""A GitLab of canned answers in a process of its own, cheap enough not to be what is measured.
+
+Each job's JSON is written once, so a page is a join of a hundred pieces of bytes. It knows
+`GET /projects/:id/jobs` by keyset and nothing else: any cursor of GitLab's form is answered, `Link`
+names the next page alone and is absent on the last.
+"""
+
+import asyncio
+import ctypes
+import multiprocessing
+import random
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+from full_page import job
+
+Ids = Mapping[int, Sequence[int]]
+"""The ids of each project's jobs, rising."""
+
+_HEAD = (
+    "HTTP/1.1 {status}\r\nServer: nginx\r\nDate: Sat, 01 Aug 2026 10:00:00 GMT\r\n"
+    "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: keep-alive\r\n"
+    "Vary: Accept-Encoding, Origin\r\nCache-Control: max-age=0, private, must-revalidate\r\n"
+    'Etag: W/"0123456789abcdef0123456789abcdef"\r\n{link}'
+    "X-Content-Type-Options: nosniff\r\nX-Frame-Options: SAMEORIGIN\r\n"
+    "X-Request-Id: 01J0000000000000000000000\r\nX-Runtime: 0.023456\r\n"
+    "Strict-Transport-Security: max-age=63072000\r\n"
+    "Referrer-Policy: strict-origin-when-cross-origin\r\n\r\n"
+)
+_LINK = (
+    "Link: <{origin}{path}?cursor={cursor}&id={project}&order_by=id&page=1"
+    '&pagination=keyset&per_page={per_page}&sort=desc>; rel="next"\r\n'
+)
+
+
+def dealt(projects: int, each: int) -> Ids:
+    """Jobs of several projects as one server numbers them: in turn."""
+    return {1 + p: range(1 + p, 1 + p + projects * each, projects) for p in range(projects)}
+
+
+class _Shared(ctypes.Structure):
+    """What both processes see: the client's wishes, and the server's count."""
+
+    _fields_ = (("latency", ctypes.c_double), ("jitter", ctypes.c_double), ("served", ctypes.c_int))
+
+
+class CannedServer:
+    """The process as its clients see it; `url` has no /api/v4."""
+
+    def __init__(self, url: str, shared: Any) -> None:
+        self.url = url
+        self._shared = shared
+        self._counted = 0
+
+    def delay(self, latency: float, jitter: float = 0.0) -> None:
+        """From now on wait *latency* seconds before each answer, and up to *jitter* more."""
+        self._shared.latency, self._shared.jitter = latency, jitter
+
+    def count(self) -> int:
+        """How many requests have come since the last call."""
+        before, self._counted = self._counted, self._shared.served
+        return self._counted - before
+
+
+@contextmanager
+def serving(projects: Ids, *, slim: bool = False) -> Iterator[CannedServer]:
+    """Serve these jobs while the block lasts: as full as GitLab's, or *slim*."""
+    processes = multiprocessing.get_context("spawn")
+    shared = processes.Value(_Shared, lock=False)
+    ours, its = processes.Pipe()
+    process = processes.Process(
+        target=_run, args=(its, shared, projects), kwargs={"slim": slim}, daemon=True
+    )
+    process.start()
+    try:
+        its.close()
+        yield CannedServer(ours.recv(), shared)
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _run(ready: Connection, shared: Any, projects: Ids, *, slim: bool) -> None:
+    rows = {project: _Rows(ids, slim=slim) for project, ids in projects.items()}
+    asyncio.run(_serve(ready, shared, rows))
+
+
+async def _serve(ready: Connection, shared: Any, rows: "dict[int, _Rows]") -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(shared, rows), "127.0.0.1", backlog=512)
+    host, port = server.sockets[0].getsockname()
+    ready.send(f"http://{host}:{port}")
+    await server.serve_forever()
+
+
+class _Rows:
+    """The jobs of one project, each written once."""
+
+    def __init__(self, ids: Sequence[int], *, slim: bool) -> None:
+        self.ids = ids
+        numbered = enumerate(ids)
+        self.written = [orjson.dumps(_slim(i) if slim else job(n, i)) for n, i in numbered]
+
+    def page(self, below: int | None, per_page: int) -> tuple[bytes, int | None]:
+        """The newest rows with ids under *below*, and the last one's id if more follow."""
+        stop = len(self.ids) if below is None else bisect_left(self.ids, below)
+        start = max(0, stop - per_page)
+        body = b"[" + b",".join(self.written[start:stop][::-1]) + b"]"
+        return body, self.ids[start] if start else None
+
+
+def _slim(job_id: int) -> dict[str, Any]:
+    return {"id": job_id, "status": "success", "stage": "test", "name": "unit", "ref": "main"}
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection; a client sends its next request after the answer."""
+
+    def __init__(self, shared: Any, rows: dict[int, _Rows]) -> None:
+        self._shared, self._rows = shared, rows
+        self._transport: Any = None
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep where to answer."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer once the head is whole; a GET has no body."""
+        self._received += data
+        head, found, rest = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        self._received = rest
+        self._shared.served += 1
+        wait = self._shared.latency + self._shared.jitter * random.random()
+        if wait:
+            loop = asyncio.get_running_loop()
+            loop.call_later(wait, self._answer, head)
+        else:
+            self._answer(head)
+
+    def _answer(self, head: bytes) -> None:
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        origin = f"http://{fields.get('Host', fields.get('host'))}"
+        target = urlsplit(head.split(b" ", 2)[1].decode())
+        try:
+            status, body, link = "200 OK", *self._page(target.path, target.query, origin)
+        except (KeyError, ValueError):
+            status, body, link = "400 Bad Request", b'{"error":"cursor is invalid"}', ""
+        written = _HEAD.format(status=status, length=len(body), link=link)
+        self._transport.writelines([written.encode(), body])
+
+    def _page(self, path: str, query: str, origin: str) -> tuple[bytes, str]:
+        params = {name: values[-1] for name, values in parse_qs(query).items()}
+        project, per_page = int(path.split("/")[4]), int(params["per_page"])
+        if params["pagination"] != "keyset":
+            raise ValueError("keyset alone")
+        below = _read(params["cursor"]) if "cursor" in params else None
+        body, last = self._rows[project].page(below, per_page)
+        if last is None:
+            return body, ""
+        shown = {"origin": origin, "path": path, "project": project, "per_page": per_page}
+        return body, _LINK.format(cursor=_written(last), **shown)
+
+
+def _written(job_id: int) -> str:
+    return urlsafe_b64encode(orjson.dumps({"id": str(job_id), "_kd": "n"})).decode()
+
+
+def _read(cursor: str) -> int:
+    value = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    return int(value["id"])

@@ -1,0 +1,81 @@
+"""Reading a whole listing again and again until two looks are the same, for rows in any order.
+
+One page is one snapshot. Several are told once they have been read twice and nothing had changed
+from one look to the next: neither a row nor its place.
+"""
+
+from collections.abc import Sequence
+from typing import Generic
+
+from attrs import define, evolve, field
+
+from gitlab_jobs_async.errors import GitLabError, ListingChangedError
+from gitlab_jobs_async.sansio.endpoints import PER_PAGE
+from gitlab_jobs_async.sansio.links import is_last_page, number_in
+from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.urls import ServerUrl
+from gitlab_jobs_async.sansio.walks import Ask, R, Walk
+
+_MOST_LOOKS = 20
+
+
+@define
+class LookWalk(Generic[R]):
+    """A listing by offset in the server's own order; rows of *told* ids are not told again."""
+
+    server: ServerUrl
+    first: Request
+    told: set[int] = field(factory=set[int])
+    _asked: set[int] = field(factory=set[int])
+    _pages: dict[int, Sequence[R]] = field(factory=dict[int, Sequence[R]])
+    _last: int = 1
+    _before: list[int] | None = None
+    _looks: int = 0
+    _is_done: bool = False
+
+    def asks(self, free: int, _guesses: int, /) -> list[Ask]:
+        """The pages of this look that are not asked for yet."""
+        if self._is_done:
+            return []
+        missing = [n for n in range(1, self._last + 1) if n not in self._pages]
+        pages = [n for n in missing if n not in self._asked][: max(0, free)]
+        self._asked.update(pages)
+        return [self._ask(page) for page in pages]
+
+    def take(self, ask: Ask, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
+        """See `Walk.take`; rows are told all at once, when two looks were the same."""
+        self._asked.remove(ask.place)
+        self._pages[ask.place] = rows
+        size = number_in(response, "x-per-page") or PER_PAGE
+        if is_last_page(self.server, ask.wanted, response, rows, size):
+            self._last = ask.place
+        else:
+            counted = number_in(response, "x-total-pages") or 0
+            self._last = max(self._last, counted, ask.place + 1)
+        if self._asked or any(n not in self._pages for n in range(1, self._last + 1)):
+            return self, ()
+        return self, self._compared(response)
+
+    def refused(self, ask: Ask, error: GitLabError) -> Walk[R]:
+        """See `Walk.refused`: there is no way around."""
+        self._asked.remove(ask.place)
+        raise error
+
+    def _ask(self, page: int) -> Ask:
+        params = [pair for pair in self.first.params if pair[0] != "page"]
+        return Ask(evolve(self.first, params=[*params, ("page", str(page))]), page)
+
+    def _compared(self, response: Response) -> Sequence[R]:
+        """All rows, once each, if this look was like the one before; else nothing yet."""
+        rows = [row for page in range(1, self._last + 1) for row in self._pages[page]]
+        ids = [row.id for row in rows]
+        if self._last == 1 or ids == self._before:
+            self._is_done = True
+            unique = {row.id: row for row in rows if row.id not in self.told}
+            return list(unique.values())
+        self._looks += 1
+        if self._looks == _MOST_LOOKS:
+            raise ListingChangedError(response.method, response.url)
+        self._pages, self._before, self._last = {}, ids, 1
+        return ()
