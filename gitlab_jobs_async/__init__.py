@@ -56,6 +56,7 @@ _MODULES = {
     "RetryPolicy": "sansio.retrying",
     "Runner": "models",
     "RunnerManager": "models",
+    "Section": "models",
     "ServerError": "errors",
     "SystemClock": "aio.clock",
     "TailEnded": "tailed",

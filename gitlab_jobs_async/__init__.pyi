@@ -40,6 +40,7 @@ from gitlab_jobs_async.models import (
     Pipeline,
     Runner,
     RunnerManager,
+    Section,
     TraceChunk,
     User,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "RetryPolicy",
     "Runner",
     "RunnerManager",
+    "Section",
     "ServerError",
     "SystemClock",
     "TailEnded",

@@ -5,6 +5,7 @@ dropped, a status or failure reason it does not know is kept. Times are aware `d
 durations are seconds. Field names are GitLab's own: https://docs.gitlab.com/api/jobs/
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import field, frozen
@@ -255,12 +256,38 @@ class TraceChunk:
 
 
 @frozen
-class LogLine:
-    """One line of a log, as a person reads it.
+class Section:
+    """A part of a log as it began (`ended_at` is `None`) or as it ended.
 
-    `number` counts from 1. `text` has no escape sequence, `raw` keeps the colours and nothing
-    else. `at` is when the runner saw the line begin and `stream` whether it came from "stdout" or
-    "stderr", both `None` where the runner does not say. `section` is the path of open sections.
+    `path` is the names of the sections around it and its own, `options` what its marker says:
+    https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
+    """
+
+    path: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime | None = None
+    options: Mapping[str, str] = field(factory=dict, hash=False)
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.path[-1]
+
+    @property
+    def duration(self) -> float | None:
+        """Whole seconds from its start to its end, as the runner's clock has them."""
+        if self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+@frozen
+class LogLine:
+    """One line of a log, as a person reads it: `text` without escape sequences, `raw` in colours.
+
+    `number` counts from 1. `at` is when the runner saw the line begin and `stream` whether it came
+    from "stdout" or "stderr", `None` where the runner does not say. `section` is the path of open
+    sections, `markers` what began or ended since the line before, `end` the byte to go on from.
     """
 
     number: int
@@ -269,3 +296,5 @@ class LogLine:
     at: datetime | None = None
     stream: str | None = None
     section: tuple[str, ...] = ()
+    markers: tuple[Section, ...] = ()
+    end: int = 0

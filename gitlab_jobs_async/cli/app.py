@@ -34,10 +34,10 @@ _TRACE: Final = """A job's log as it is now.
 A pipe or file gets the bytes that GitLab stores; a terminal the lines, with their colours and
 without anything else that could drive it.
 """
-_TAIL: Final = """Follow a job's log line by line until the job has ended.
+_TAIL: Final = """Follow the logs of one or several jobs line by line until the jobs have ended.
 
-Exit code 1 if the job failed or was canceled. With --no-follow it ends after what is there now,
-with exit code 0.
+Exit code 1 if one of them failed or was canceled. With --no-follow it ends after what is there now,
+with exit code 0. Ctrl-C stops it and says how to go on from there.
 """
 _ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
 

@@ -1,5 +1,6 @@
 """What people type -> what the SDK takes; a refusal says what was meant to be there."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import orjson
@@ -58,3 +59,11 @@ def _typed(text: str) -> object:
     except orjson.JSONDecodeError:
         return text
     return value if isinstance(value, str | int | float | bool | list) else text
+
+
+def pattern(option: str, text: str) -> re.Pattern[str]:
+    """A regular expression."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise bad_input(f"{option} {text!r} is no regular expression: {error}") from error

@@ -3,32 +3,65 @@
 A file or pipe gets a trace's very bytes; a terminal gets lines, in which only colours are left.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Annotated
 
+from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from gitlab_jobs_async.aio.concurrency import gathered
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.connecting import connect
-from gitlab_jobs_async.cli.failures import FAILED, OK
+from gitlab_jobs_async.cli.failures import OK, bad_input
 from gitlab_jobs_async.cli.files import whole_file
+from gitlab_jobs_async.cli.following import Following, Lines, lines_from
+from gitlab_jobs_async.cli.log_view import LogView, Look, line_as_json
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
+    Color,
     JobNumber,
     Json,
-    NoColor,
     Output,
     ProjectName,
     ServerOptions,
 )
-from gitlab_jobs_async.cli.rows import json_line
 from gitlab_jobs_async.cli.terminal import complain, is_terminal, may_colour, stdout_bytes, write
 from gitlab_jobs_async.models import LogLine
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.statuses import JobStatus
 
-_RESET = "\x1b[0m"
+Count = Annotated[int | None, Parameter(validator=Number(gte=0))]
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class Extent:
+    """Which logs, from where on and how far."""
+
+    pipeline: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=1),
+            help="Instead of JOB: all jobs of this pipeline that are running.",
+        ),
+    ] = None
+    lines: Annotated[
+        Count,
+        Parameter(alias="-n", help="Of what is there already, only the last so many lines."),
+    ] = None
+    offset: Annotated[
+        Count, Parameter(help="Begin at this byte of the log, where another call has stopped.")
+    ] = None
+    follow: Annotated[
+        bool,
+        Parameter(negative="--no-follow", help="Go on until the job ends, which is the default."),
+    ] = True
+
+
+_WHOLE = Extent()
+_PLAIN = Look()
 
 
 async def trace(
@@ -37,7 +70,7 @@ async def trace(
     /,
     *,
     output: Output = None,
-    no_color: NoColor = False,
+    color: Color = None,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """A job's log as it is now, in constant memory.
@@ -48,7 +81,10 @@ async def trace(
     async with connect(server) as gitlab:
         handle = gitlab.project(project_id(project))
         if output is None and is_terminal():
-            await _printed(handle.tail(job, follow=False), _line_of(no_color=no_color))
+            view = LogView(_PLAIN, is_coloured=_is_coloured(color))
+            async with aclosing(handle.tail(job, follow=False)) as lines:
+                async for line in lines:
+                    write(view.text(job, line))
             return OK
         async with handle.stream_trace(job) as chunks:
             with whole_file(output) if output else stdout_bytes() as out:
@@ -59,51 +95,104 @@ async def trace(
 
 async def tail(
     project: ProjectName,
-    job: JobNumber,
+    jobs: Annotated[
+        tuple[int, ...], Parameter(name="JOB", help="Ids of jobs: one, or several side by side.")
+    ] = (),
     /,
     *,
-    lines: Annotated[
-        int | None,
-        Parameter(
-            alias="-n",
-            validator=Number(gte=0),
-            help="Of what is there already, only the last so many lines.",
-        ),
-    ] = None,
-    follow: Annotated[
-        bool,
-        Parameter(negative="--no-follow", help="Go on until the job ends, which is the default."),
-    ] = True,
-    no_color: NoColor = False,
+    extent: Extent = _WHOLE,
+    look: Look = _PLAIN,
+    raw: Annotated[
+        bool, Parameter(help="One log's bytes as they are, into a file or pipe.")
+    ] = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Follow a job's log line by line until the job has ended.
+    """Follow logs line by line until their jobs have ended.
 
-    Exit code 1 when the job had failed or was canceled; with --no-follow it is 0 in any case.
+    Exit code 1 when a job had failed or was canceled; with --no-follow it is 0 in any case.
     """
+    ids = tuple(dict.fromkeys(jobs))
+    _check(ids, extent)
+    if raw:
+        _check_raw(ids, extent, look, json=json)
     async with connect(server) as gitlab:
         handle = gitlab.project(project_id(project))
-        shown = json_line if json else _line_of(no_color=no_color)
-        await _printed(handle.tail(job, lines=lines, follow=follow), shown)
-        return await _code_of_job(handle, job) if follow else OK
+        names = await _names(handle, ids, extent.pipeline)
+        if not names:
+            complain(f"no job of pipeline {extent.pipeline} is running")
+            return OK
+        options = _options(look, server, raw=raw, json=json)
+        following = Following(handle, project, options, dict.fromkeys(names, extent.offset))
+        if raw:
+            await following.write_bytes(follow=extent.follow)
+        else:
+            shown = _writer(project, names, look, json=json)
+            await following.write_lines(_sources(handle, names, extent), shown)
+        return await following.code() if extent.follow else following.code_so_far
 
 
-async def _printed(lines: AsyncIterator[LogLine], shown: Callable[[LogLine], str]) -> None:
-    async for line in lines:
-        write(shown(line))
+def _check(jobs: Sequence[int], extent: Extent) -> None:
+    if not jobs and extent.pipeline is None:
+        raise bad_input("name a JOB, or several, or say --pipeline ID")
+    if jobs and extent.pipeline is not None:
+        raise bad_input("--pipeline does not go with JOB: it stands for all that are running")
+    if extent.offset is None:
+        return
+    if len(jobs) != 1:
+        raise bad_input("--offset goes with one JOB")
+    if extent.lines is not None or not extent.follow:
+        raise bad_input("--offset goes neither with --lines nor with --no-follow")
 
 
-async def _code_of_job(project: Project, job_id: int) -> int:
-    ended = await project.get_job(job_id)
-    if ended.status in {JobStatus.FAILED, JobStatus.CANCELED}:
-        reason = f" ({ended.failure_reason})" if ended.failure_reason else ""
-        complain(f"job {job_id} {ended.status}{reason}")
-        return FAILED
-    return OK
+def _check_raw(jobs: Sequence[int], extent: Extent, look: Look, *, json: bool) -> None:
+    if len(jobs) != 1:
+        raise bad_input("--raw goes with one JOB")
+    if json or extent.lines is not None or look != _PLAIN:
+        raise bad_input(
+            "--raw is for the bytes as they are; only --offset and --no-follow go with it"
+        )
+    if is_terminal():
+        raise bad_input("--raw is for a file or pipe: what jobs print can drive a terminal")
 
 
-def _line_of(*, no_color: bool) -> Callable[[LogLine], str]:
-    if no_color or not may_colour():
-        return lambda line: f"{line.text}\n"
-    return lambda line: f"{line.raw}{_RESET}\n" if line.raw != line.text else f"{line.text}\n"
+async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) -> dict[int, str]:
+    """The jobs to follow and their names, which are asked for only where there are several."""
+    if pipeline is not None:
+        running = await project.list_pipeline_jobs(pipeline, scope=JobStatus.RUNNING)
+        return {job.id: job.name for job in sorted(running, key=lambda job: job.id)}
+    if len(jobs) == 1:
+        return {jobs[0]: ""}
+    return {job.id: job.name for job in await gathered([project.get_job(i) for i in jobs])}
+
+
+def _sources(project: Project, jobs: Mapping[int, str], extent: Extent) -> dict[int, Lines]:
+    if extent.offset is not None:
+        return {job_id: lines_from(project, job_id, extent.offset) for job_id in jobs}
+    return {
+        job_id: project.tail(job_id, lines=extent.lines, follow=extent.follow) for job_id in jobs
+    }
+
+
+def _writer(
+    project: str, names: Mapping[int, str], look: Look, *, json: bool
+) -> Callable[[int, LogLine], str]:
+    """What is written for a line of a job."""
+    labels = {job_id: f"{project}/{job_id} {name}" for job_id, name in names.items() if name}
+    view = LogView(look, is_coloured=_is_coloured(look.color), labels=labels)
+    if not json:
+        return view.text
+    return lambda job_id, line: line_as_json(project, job_id, line) if view.is_shown(line) else ""
+
+
+def _options(look: Look, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:
+    """What to type again for the same; the token is nothing to show."""
+    named = {"url": server.url, "profile": server.profile}
+    switches = {"raw": raw, "json": json}
+    said = [f"--{name}" for name, value in switches.items() if value]
+    said += [f"--{name}={value}" for name, value in named.items() if value is not None]
+    return said + look.arguments()
+
+
+def _is_coloured(wanted: bool | None) -> bool:  # noqa: FBT001 - yes, no, or as the terminal has it
+    return may_colour() if wanted is None else wanted

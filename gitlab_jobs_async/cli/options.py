@@ -45,7 +45,14 @@ Json = Annotated[
     Parameter(name="--json", help="One JSON object a line, with GitLab's own field names."),
 ]
 Switch = bool
-NoColor = Annotated[bool, Parameter(help="No colours; NO_COLOR=1 does the same.")]
+Color = Annotated[
+    bool | None,
+    Parameter(
+        name="--color",
+        negative="--no-color",
+        help="Colours in a pipe, too; or none on a terminal, as with NO_COLOR=1.",
+    ),
+]
 Output = Annotated[
     Path | None,
     Parameter(alias="-o", help="Write the bytes to this file, which is there once it is whole."),

@@ -4,10 +4,12 @@ Whether stdout is a terminal decides, and `NO_COLOR`. What is complained of is c
 no server's words reach a terminal by way of stderr.
 """
 
+import asyncio
 import os
+import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import BinaryIO
 
 from rich.console import Console
@@ -24,6 +26,36 @@ def may_colour() -> bool:
     """Whether that person's terminal wants colours."""
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return is_terminal() and wanted
+
+
+@asynccontextmanager
+async def while_somebody_reads() -> AsyncIterator[None]:
+    """Ends its block with `BrokenPipeError` as soon as nobody reads stdout any more.
+
+    Writing tells that too, but only when there is something to write. A pipe's writing end becomes
+    ready for reading when its reader has gone, which is how asyncio itself finds out.
+    """
+    loop, pipe = asyncio.get_running_loop(), sys.stdout.fileno()
+    if os.name != "posix" or not stat.S_ISFIFO(os.fstat(pipe).st_mode):
+        yield  # the next line written tells
+        return
+    limit = asyncio.timeout(None)
+
+    def end() -> None:
+        loop.remove_reader(pipe)
+        limit.reschedule(0.0)
+
+    try:
+        async with limit:
+            loop.add_reader(pipe, end)
+            try:
+                yield
+            finally:
+                loop.remove_reader(pipe)
+    except TimeoutError:
+        if limit.expired():
+            raise BrokenPipeError from None
+        raise
 
 
 class Screen(Console):
@@ -59,6 +91,12 @@ def complain(line: str) -> None:
     """One line to stderr, harmless; where nobody reads it, so be it."""
     with suppress(OSError):
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
+
+
+def break_line() -> None:
+    """Leave the line in which a terminal has shown ^C."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
 
 
 @contextmanager

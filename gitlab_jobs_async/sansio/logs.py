@@ -1,60 +1,53 @@
 """Trace bytes -> LogLines, however the bytes are cut; nothing but colours survives in a line.
 
 The format is the runner's: 32 bytes of timestamp and stream before each line
-(common/buildlogger/internal/timestamper), section markers (helpers/build_section.go), and ANSI
-with carriage returns as GitLab's own pages read them (lib/gitlab/ci/ansi2json).
+(common/buildlogger/internal/timestamper), section markers among the text, and ANSI.
 """
 
 import re
 from datetime import datetime
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field
 
 from gitlab_jobs_async.models import LogLine
+from gitlab_jobs_async.sansio.ansi import last_state, readable
+from gitlab_jobs_async.sansio.sections import SectionTracker, last_marker_end
 
-_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ([0-9a-f]{2})([OE])([ +])")
+_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
 _HEADER_SIZE = 32
 _TIMESTAMP_SIZE = 27
+_STREAM = slice(28, 31)
+_FLAG = slice(31, 32)
 _STREAMS = {b"O": "stdout", b"E": "stderr"}
 
-_RUNNER_BUFFER = 8192
-"""Bytes after which the runner cuts a line and continues it with a `+` line."""
-
-_SECTION = re.compile(
-    r"section_(start|end):\d{1,20}:([a-zA-Z0-9_.-]{1,255})(?:\[[^\[\]\r\n]{0,1024}\])?\r\x1b\[0K"
-)
-_MOST_OPEN = 64
-"""Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
-
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_ESCAPE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, erasing
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
-    r"|\x1b[ -/]*[0-~]?"
-    r"|[\x00-\x08\x0a-\x1f\x7f-\x9f]",
-    re.DOTALL,
-)
+_LONGEST_UNCUT = 8192 - _HEADER_SIZE
+"""Bytes of text that the runner's buffer holds beside the header; it cuts what is longer."""
 
 
-@frozen
-class _Piece:
-    """What a line of the trace says, when, and on which stream of the job."""
+@define
+class _Held:
+    """A line that the runner may continue: where it begins, and the pieces that have come."""
 
-    data: bytes
-    at: datetime | None = None
-    stream: bytes = b""
+    start: int
+    at: datetime | None
+    stream: str
+    pieces: list[bytes] = field(factory=list)
 
 
 @define
 class LogParser:
-    """Reads one log from its first byte on; keeps only what may still grow or be continued."""
+    """Reads one log from its byte *offset* on; keeps only what may still grow or be continued.
 
-    _unread: bytearray = field(factory=bytearray)
-    _is_timestamped: bool | None = None
-    _open: dict[bytes, list[_Piece]] = field(factory=dict)
-    _sections: tuple[str, ...] = ()
-    _too_deep: int = 0
-    _number: int = 0
+    Begin where a line does: whether the log has timestamps is decided by the first line read.
+    """
+
+    _offset: int = 0
+    _unread: bytearray = field(factory=bytearray, init=False)
+    _is_timestamped: bool | None = field(default=None, init=False)
+    _held: dict[bytes, _Held] = field(factory=dict, init=False)
+    _sections: SectionTracker = field(factory=SectionTracker, init=False)
+    _number: int = field(default=0, init=False)
+    _lines: list[LogLine] = field(factory=list, init=False)
 
     def feed(self, data: bytes) -> list[LogLine]:
         """The lines that *data*, the next bytes of the trace, completes."""
@@ -63,95 +56,109 @@ class LogParser:
         end = self._unread.rfind(b"\n", searched)
         if end < 0:
             return []
-        whole = bytes(self._unread[:end])
+        whole = bytes(memoryview(self._unread)[:end])
         del self._unread[: end + 1]
-        lines = [line for physical in whole.split(b"\n") for line in self._take(physical)]
-        return [line for line in lines if line is not None]
+        for physical in whole.split(b"\n"):
+            self._take(physical)
+        return self._told()
 
     def close(self) -> list[LogLine]:
-        """The lines that the end of the trace completes."""
-        lines = self._take(bytes(self._unread)) if self._unread else []
-        self._unread.clear()
-        lines += [self._finish(pieces) for pieces in self._open.values()]
-        self._open.clear()
-        return [line for line in lines if line is not None]
+        """The lines that the end of the trace completes; a marker at the very end gets its own."""
+        if self._unread:
+            self._take(bytes(self._unread), ending=0)
+            self._unread.clear()
+        for stream in tuple(self._held):
+            self._release(stream, self._offset)
+        if self._sections.pending:
+            self._add("", "", None, None, self._offset)
+        return self._told()
 
-    def _take(self, physical: bytes) -> list[LogLine | None]:
-        piece, continues = self._read_header(physical)
+    def _told(self) -> list[LogLine]:
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _take(self, physical: bytes, *, ending: int = 1) -> None:
+        """One line of the trace without its LF; only the last line may have none."""
+        start = self._offset
+        self._offset = end = start + len(physical) + ending
+        at = None if self._is_timestamped is False else _time_of(physical)
         if self._is_timestamped is None:
-            self._is_timestamped = piece is not None
-        if piece is None:
-            return [self._finish([_Piece(physical)])]
-        return self._glue(piece, continues=continues)
-
-    def _read_header(self, physical: bytes) -> tuple[_Piece | None, bool]:
-        header = None if self._is_timestamped is False else _HEADER.match(physical)
-        if header is None:
-            return None, False
-        try:
-            at = datetime.fromisoformat(physical[:_TIMESTAMP_SIZE].decode())
-        except ValueError:
-            return None, False
-        stream, kind, flag = header.groups()
-        return _Piece(physical[_HEADER_SIZE:], at, stream + kind), flag == b"+"
-
-    def _glue(self, piece: _Piece, *, continues: bool) -> list[LogLine | None]:
-        """Hold back a line that the runner may continue; only a cut or a CR makes it do so."""
-        pieces = self._open.pop(piece.stream, [])
-        finished: list[LogLine | None] = []
-        if pieces and not continues:
-            finished.append(self._finish(pieces))
-            pieces = []
-        pieces.append(piece)
-        if b"\r" in piece.data or len(piece.data) >= _RUNNER_BUFFER:
-            self._open[piece.stream] = pieces
+            self._is_timestamped = at is not None
+        if at is None:
+            self._finish(physical, start, end)
+            return
+        key, data = physical[_STREAM], physical[_HEADER_SIZE:]
+        stream = _STREAMS[key[2:]]
+        if key in self._held and physical[_FLAG] == b" ":
+            self._release(key, start)
+        if b"\r" in data or len(data) > _LONGEST_UNCUT:
+            self._hold(key, _Held(start, at, stream), data)
+        elif key in self._held:
+            self._held[key].pieces.append(data)
+            self._release(key, end)
         else:
-            finished.append(self._finish(pieces))
-        return finished
+            self._finish(data, start, end, at, stream)
 
-    def _finish(self, pieces: list[_Piece]) -> LogLine | None:
-        text = b"".join(piece.data for piece in pieces).decode(errors="replace")
-        parts, section = self._read_sections(text)
-        kept = "".join(parts)
-        if len(parts) > 1 and not _ESCAPE.sub("", kept):
-            return None
-        raw = _ESCAPE.sub(_only_colour, kept.rstrip("\r").rpartition("\r")[2])
+    def _hold(self, key: bytes, new: _Held, data: bytes) -> None:
+        """Keep a line that the runner may continue: one that it cut, or flushed for its CR.
+
+        What stands before a marker is whole, and the marker counts from here on for all streams.
+        """
+        held = self._held.setdefault(key, new)
+        rest = last_marker_end(data)
+        held.pieces.append(data[:rest] if rest else data)
+        if rest:
+            self._release(key, self._offset if rest == len(data) else new.start)
+            if rest < len(data):
+                self._held[key] = _Held(new.start, new.at, new.stream, [data[rest:]])
+
+    def _release(self, key: bytes, end: int) -> None:
+        held = self._held.pop(key)
+        self._finish(b"".join(held.pieces), held.start, end, held.at, held.stream)
+
+    def _finish(
+        self,
+        printed: bytes,
+        start: int,
+        end: int,
+        at: datetime | None = None,
+        stream: str | None = None,
+    ) -> None:
+        if self._held:
+            end = min(end, *(held.start for held in self._held.values()))
+        text = raw = printed.decode("utf-8", "replace")
+        if not text.isprintable():
+            if "\r" in text:
+                self._finish_parts(text, start, end, at, stream)
+                return
+            text, raw = readable(text)
+        self._add(text, raw, at, stream, end)
+
+    def _finish_parts(
+        self, printed: str, start: int, end: int, at: datetime | None, stream: str | None
+    ) -> None:
+        """Each part between markers is a line, except those in which nothing is said."""
+        before = len(self._lines)
+        for part in self._sections.split(printed):
+            text, raw = readable(last_state(part))
+            if text or len(part) == len(printed):
+                self._add(text, raw, at, stream, min(start, end))
+        if len(self._lines) > before and not self._sections.pending:
+            self._lines[-1] = evolve(self._lines[-1], end=end)
+
+    def _add(self, text: str, raw: str, at: datetime | None, stream: str | None, end: int) -> None:
         self._number += 1
-        return LogLine(
-            number=self._number,
-            text=_COLOUR.sub("", raw),
-            raw=raw,
-            at=pieces[0].at,
-            stream=_STREAMS.get(pieces[0].stream[2:]),
-            section=section,
-        )
-
-    def _read_sections(self, text: str) -> tuple[list[str], tuple[str, ...]]:
-        """What stands between the markers, and the sections open where it first says a thing."""
-        parts: list[str] = []
-        path: tuple[str, ...] | None = None
-        end = 0
-        for marker in _SECTION.finditer(text):
-            parts.append(text[end : marker.start()])
-            if path is None and _ESCAPE.sub("", parts[-1]).strip():
-                path = self._sections
-            self._mark(marker[1], marker[2])
-            end = marker.end()
-        parts.append(text[end:])
-        return parts, self._sections if path is None else path
-
-    def _mark(self, which: str, name: str) -> None:
-        if which == "start":
-            if len(self._sections) < _MOST_OPEN:
-                self._sections = (*self._sections, name)
-            else:
-                self._too_deep += 1
-        elif self._too_deep:
-            self._too_deep -= 1
-        elif name in self._sections:
-            last = len(self._sections) - 1 - self._sections[::-1].index(name)
-            self._sections = self._sections[:last]
+        sections = self._sections
+        passed = sections.passed() if sections.pending else ()
+        line = LogLine(self._number, text, raw, at, stream, sections.path, passed, end)
+        self._lines.append(line)
 
 
-def _only_colour(escape: re.Match[str]) -> str:
-    return escape[0] if _COLOUR.fullmatch(escape[0]) else ""
+def _time_of(physical: bytes) -> datetime | None:
+    """What the header of a line says, if it has one."""
+    if _HEADER.match(physical) is None:
+        return None
+    try:
+        return datetime.fromisoformat(physical[:_TIMESTAMP_SIZE].decode())
+    except ValueError:
+        return None

@@ -1,11 +1,13 @@
 """`trace` and `tail`: the very bytes to a file or pipe, clean lines to a person."""
 
 import json
+import shlex
+import signal
 import subprocess
 
 import pytest
 
-from gitlab_jobs_async.simulator import Fault, JobPlan, RepeatedLog
+from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RepeatedLog, RunnerScript
 
 BIG = 24 * 1024 * 1024
 
@@ -119,7 +121,11 @@ def test_what_a_server_says_of_the_end_cannot_drive_the_terminal(signed_in, run,
 def test_tail_as_json(run):
     lines = [json.loads(line) for line in run("tail", "group/app", 1, "--json").lines]
     assert [line["number"] for line in lines] == list(range(1, len(lines) + 1))
-    assert set(lines[0]) == {"number", "text", "raw", "at", "stream", "section"}
+    assert list(lines[0])[:3] == ["project", "job_id", "number"]
+    assert {"text", "raw", "at", "stream", "section", "markers", "end"} < set(lines[0])
+    assert (lines[0]["project"], lines[0]["job_id"]) == ("group/app", 1)
+    (begun,) = next(line["markers"] for line in lines if line["markers"])
+    assert set(begun) == {"path", "started_at", "ended_at", "options"}
     assert lines[0]["at"].endswith("Z")
     assert ["step_script"] in [line["section"] for line in lines]
     assert all("\x1b" not in line["text"] for line in lines)
@@ -128,3 +134,204 @@ def test_tail_as_json(run):
 def test_tail_of_a_hostile_log_in_a_pipe_is_plain(run):
     lines = run("tail", "group/evil", 5).lines
     assert lines == ["green plain", "title moved 31m c1", "red, not closed"]
+
+
+SECTIONS = (
+    b"section_start:100:step_script\r\x1b[0K\x1b[36mRun\x1b[0m\n"
+    b"section_start:110:mine[hide_duration=true]\r\x1b[0KMine\n"
+    b"ok 1\nnot ok 2\nsection_end:120:mine\r\x1b[0Ksection_end:165:step_script\r\x1b[0KEnd\n"
+    b"unfinished"
+)
+HEADED = ["▾ step_script", "Run", "  ▾ mine", "Mine", "ok 1", "not ok 2"]
+
+
+@pytest.fixture
+def logged(world):
+    """A finished job in group/empty that has written these bytes; gives its id."""
+    pipelines = []
+
+    def add(log, **plan):
+        if not pipelines:
+            pipelines.append(world.add_pipeline(world.project("group/empty"), stages=("test",)))
+        plan = {"duration": 0.0, "queued": 0.0, "log": BytesLog(log), **plan}
+        job = world.add_job(pipelines[0], f"job {len(pipelines[0].jobs)}", plan=JobPlan(**plan))
+        world.settle(world.now + 60)
+        return job.id
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ([], ["Run", "Mine", "ok 1", "not ok 2", "End", "unfinished"]),
+        (["--sections"], [*HEADED, "▴ step_script 1m 05s", "End", "unfinished"]),
+        (["--section", "mine"], ["Mine", "ok 1", "not ok 2"]),
+        (["--section", "mine", "--sections"], ["  ▾ mine", "Mine", "ok 1", "not ok 2"]),
+        (["--section", "step_script"], ["Run", "Mine", "ok 1", "not ok 2"]),
+        (["--grep", "^ok|fin"], ["ok 1", "unfinished"]),
+        (["--grep", "o", "--section", "mine"], ["ok 1", "not ok 2"]),
+        (["--lines", 2], ["End", "unfinished"]),
+        (["--timestamps", "-n", 1], [" " * 25 + "unfinished"]),
+        (["--offset", len(SECTIONS) - 10], ["unfinished"]),
+    ],
+)
+def test_what_is_shown(run, logged, options, lines):
+    result = run("tail", "group/empty", logged(SECTIONS), *options)
+    assert (result.code, result.lines, result.err) == (0, lines, "")
+
+
+def test_times_are_those_of_the_runner(run):
+    first = run("tail", "group/app", 1, "--timestamps").lines[0]
+    at, text = first.split(" ", 1)
+    assert at[-5] == "."
+    assert at.endswith("Z")
+    assert text.startswith("Running with")
+
+
+def test_a_pipe_may_have_colours(run, logged):
+    assert run("tail", "group/empty", logged(b"\x1b[31mred\n"), "--color").out == (
+        "\x1b[31mred\x1b[0m\n"
+    )
+
+
+def test_raw_is_every_byte(run, logged):
+    log = b"\x1b]0;t\x07 \xff\r\nsection_start:1:cut"
+    for options in ([], ["--no-follow"]):
+        result = run("tail", "group/empty", logged(log), "--raw", *options)
+        assert result.out.encode("utf-8", "surrogateescape") == log
+    job = logged(log)
+    result = run("tail", "group/empty", job, "--raw", "--offset", 4)
+    assert result.out.encode("utf-8", "surrogateescape") == log[4:]
+
+
+def test_several_jobs_side_by_side(run, logged):
+    first, second = logged(b"one\n" * 3), logged(b"two\n", outcome="failed")
+    result = run("tail", "group/empty", first, second, first)
+    assert result.code == 1
+    assert [line for line in result.lines if "one" in line] == [
+        f"group/empty/{first} job 0  | one"
+    ] * 3
+    assert f"group/empty/{second} job 1 | two" in result.lines
+    assert result.err == f"gitlab-jobs: job {second} failed (script_failure)\n"
+
+
+def test_several_jobs_as_json(run, logged):
+    ids = [logged(b"one\n"), logged(b"two\n")]
+    lines = [json.loads(line) for line in run("tail", "group/empty", *ids, "--json").lines]
+    assert sorted((line["job_id"], line["text"]) for line in lines) == list(
+        zip(ids, ["one", "two"], strict=True)
+    )
+
+
+def test_the_jobs_of_a_pipeline_that_are_running(run, world):
+    pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
+    plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=3.0)
+    jobs = [world.add_job(pipeline, name, plan=plan) for name in ("a", "b")]
+    world.add_job(pipeline, "manual", plan=JobPlan(when="manual"))
+    world.settle(world.now + 1.0)
+    result = run("tail", "group/empty", "--pipeline", pipeline.id, "--grep", "succeeded")
+    assert (result.code, result.err) == (0, "")
+    assert sorted(result.lines) == sorted(
+        f"group/empty/{job.id} {job.name}".ljust(len(f"group/empty/{jobs[1].id} b"))
+        + " | Job succeeded"
+        for job in jobs
+    )
+
+
+def test_a_pipeline_in_which_nothing_runs(run, job_of):
+    pipeline = job_of("broken").pipeline.id
+    result = run("tail", "group/evil", "--pipeline", pipeline)
+    assert result.code == 0
+    assert (result.out, result.err) == (
+        "",
+        f"gitlab-jobs: no job of pipeline {pipeline} is running\n",
+    )
+
+
+def test_one_log_that_cannot_be_read_is_not_the_end_of_the_others(signed_in, run, logged):
+    ids = [logged(b"one\n"), logged(b"two\n")]
+    signed_in.faults.add(Fault(path=f"*/jobs/{ids[0]}/trace", status=403, times=None))
+    result = run("tail", "group/empty", *ids)
+    assert result.code == 1
+    assert result.lines == [f"group/empty/{ids[1]} job 1 | two"]
+    assert result.err.startswith(f"gitlab-jobs: job {ids[0]}: GET ")
+    assert len(result.err.splitlines()) == 1
+
+
+def test_names_in_prefixes_are_clean(run):
+    lines = run("tail", "group/evil", 5, 6, "--no-follow").lines
+    assert any(line.startswith("group/evil/5 [bold]x[/] red tab line") for line in lines)
+    assert not any("\x1b" in line or "\x9b" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ([], "--pipeline"),
+        ([1, "--pipeline", 1], "does not go with JOB"),
+        ([1, 2, "--offset", 5], "one JOB"),
+        ([1, "--offset", 5, "-n", 5], "--lines"),
+        ([1, "--offset", 5, "--no-follow"], "--no-follow"),
+        ([1, "--offset", -5], "--offset"),
+        ([1, "--grep", "("], "--grep '('"),
+        ([1, 2, "--raw"], "one JOB"),
+        ([1, "--raw", "--json"], "--raw"),
+        ([1, "--raw", "--grep", "x"], "--raw"),
+    ],
+)
+def test_what_does_not_go_together(run, assert_one_line, arguments, word):
+    assert_one_line(run("tail", "group/app", *arguments), 2, word)
+
+
+def test_an_unknown_job_among_several(run, assert_one_line):
+    assert_one_line(run("tail", "group/app", 1, 999), 1, "404")
+
+
+@pytest.mark.parametrize("options", [["--raw"], ["--timestamps", "--grep", "o d|a"]])
+def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, run, world, options):
+    pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
+    log = RunnerScript(lines=500)
+    plan = JobPlan(duration=3e3, queued=0.0, first_upload=50.0, upload_interval=3.0, log=log)
+    job = world.add_job(pipeline, "long", plan=plan)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
+    process = spawn("tail", "group/empty", job.id, *options, **streams)
+    before = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert run("cancel", "group/empty", job.id).code == 0
+    words = err.decode().strip().removeprefix("gitlab-jobs: to go on: gitlab-jobs ")
+    after = run(*shlex.split(words))
+    whole = run("tail", "group/empty", job.id, *options)
+    assert (before + rest).decode() + after.out == whole.out
+    assert after.out
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"]])
+def test_a_reader_that_goes_is_noticed_while_the_log_is_quiet(spawn, world, options):
+    pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
+    log = RepeatedLog(b"line\n", 5_000_000)
+    plan = JobPlan(duration=1e5, queued=0.0, first_upload=50.0, upload_interval=9e4, log=log)
+    job = world.add_job(pipeline, "quiet", plan=plan)
+    process = spawn(
+        "tail", "group/empty", job.id, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(10) == 0
+    assert process.stderr.read() == b""
+
+
+def test_a_log_that_cannot_be_read_any_more_says_how_to_go_on(signed_in, run, logged):
+    job = logged(b"0123456\n" * 100_000)
+    signed_in.faults.add(Fault(path="*/trace", status=403, skip=1, times=None))
+    result = run("tail", "group/empty", job, "--grep", "3")
+    assert result.code == 1
+    again, why = result.err.splitlines()
+    offset = 8 * len(result.lines)
+    assert 0 < offset < 800_000
+    assert again.removeprefix("gitlab-jobs: to go on: gitlab-jobs tail ") == (
+        f"group/empty {job} --offset {offset} --grep=3"
+    )
+    assert "403" in why

@@ -114,6 +114,23 @@ def test_of_a_log_only_colours_reach_the_terminal(on_terminal, command):
     assert shown.rstrip("\n").endswith("\x1b[0m")
 
 
+def test_several_logs_in_colours_of_their_own(on_terminal):
+    code, shown = on_terminal("tail", "group/evil", 5, 6, "--no-follow", "--sections")
+    assert code == 0
+    assert "\x1b]" not in shown
+    lines = shown.splitlines()
+    assert any(line.startswith("\x1b[36mgroup/evil/5 [bold]x") for line in lines)
+    assert any(line.startswith("\x1b[33mgroup/evil/6 broken") for line in lines)
+    assert all(COLOUR.sub("", line).isprintable() for line in lines)
+    assert "\x1b[1;36m▾ step_script\x1b[0m" in shown
+
+
+def test_bytes_as_they_are_are_not_for_a_terminal(on_terminal):
+    code, shown = on_terminal("tail", "group/evil", 5, "--raw")
+    assert code == 2
+    assert shown.startswith("gitlab-jobs: --raw is for a file or pipe")
+
+
 def test_show_is_a_table(on_terminal):
     code, shown = on_terminal("show", "group/app", 1)
     assert code == 0

@@ -25,6 +25,7 @@ from gitlab_jobs_async import (
     RequestBudget,
     Response,
     RetryPolicy,
+    Section,
     TailedLine,
     TailEnded,
     TailFailed,
@@ -106,3 +107,9 @@ def a_job(job: Job) -> None:
     assert_type(job.tag_list, tuple[str, ...])
     assert_type(job.project_id, int | None)
     job.id = 7  # type: ignore[misc]  # frozen
+
+
+def a_line(line: LogLine) -> None:
+    assert_type(line.section, tuple[str, ...])
+    assert_type(line.markers, tuple[Section, ...])
+    assert_type([section.duration for section in line.markers], list[float | None])
