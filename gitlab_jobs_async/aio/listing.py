@@ -99,7 +99,11 @@ async def pages_of(
         except GitLabError as error:
             reading.walk = walk.refused(ask, error)
             continue
-        if told := reading.take(ask, response, kind):
+        told = reading.take(ask, response, kind)
+        side_by_side.ask()
+        # So that requests leave between pages that have come at once, not after the last of them.
+        await transport.settings.clock.sleep(0)
+        if told:
             yield reading.key, told
 
 

@@ -70,8 +70,11 @@ def decode_rows(
     if wanted is None:
         return decode(response, kinds)
     with _without_collecting():
-        picked = wanted(_undecoded(response, kinds))
-        return _structured([row.value for row in picked], kinds, response)
+        return _decoded(wanted(_undecoded(response, kinds)), kinds, response)
+
+
+def _decoded(rows: Sequence[UndecodedRow], kinds: type[list[T]], response: Response) -> list[T]:
+    return _structured([row.value for row in rows], kinds, response)
 
 
 def _undecoded(response: Response, kinds: type[list[T]]) -> list[UndecodedRow]:
