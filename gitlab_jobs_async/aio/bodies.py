@@ -1,6 +1,6 @@
 """The body of one answer, decompressed as it arrives; it ends only when it has come whole."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from attrs import define, field
 
@@ -39,3 +39,18 @@ class Body:
         while piece := await self.read():
             pieces.append(piece)
         return b"".join(pieces)
+
+
+class Chunks:
+    """The pieces of a body as *read* gives them, an empty one at the end."""
+
+    def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
+        self._read = read
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if piece := await self._read():
+            return piece
+        raise StopAsyncIteration

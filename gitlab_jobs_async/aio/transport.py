@@ -7,10 +7,10 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import TypeVar
 
 import aiohttp
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from gitlab_jobs_async.aio.admission import CLOSED, Admission, Admitted
-from gitlab_jobs_async.aio.bodies import Body
+from gitlab_jobs_async.aio.bodies import Body, Chunks
 from gitlab_jobs_async.aio.connections import Connections
 from gitlab_jobs_async.aio.failures import FAILURES, failure_of, reason_of
 from gitlab_jobs_async.aio.retrying import retried
@@ -55,23 +55,6 @@ class _Opened:
         """Give back the connection and the place."""
         self.answer.close()
         self.place.leave()
-
-
-class ChunkStream:
-    """The pieces of a body, each failure on the way as an error of ours."""
-
-    def __init__(self, transport: "Transport", request: Request, body: Body) -> None:
-        self._transport = transport
-        self._request = request
-        self._body = body
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if piece := await self._transport.within_time(self._request, self._body.read()):
-            return piece
-        raise StopAsyncIteration
 
 
 class Transport:
@@ -125,7 +108,7 @@ class Transport:
     @asynccontextmanager
     async def stream(
         self, request: Request, lane: Lane = Lane.DIRECT
-    ) -> AsyncIterator[tuple[Response, ChunkStream]]:
+    ) -> AsyncIterator[tuple[Response, Chunks]]:
         """The head of the answer (its body empty) and the body as it arrives.
 
         It is tried again only until the head has come. While the block lasts it holds a connection;
@@ -138,7 +121,7 @@ class Transport:
             lambda: self._door().is_paused(request, lane),
         )
         try:
-            yield opened.head, ChunkStream(self, request, opened.body)
+            yield opened.head, Chunks(lambda: self.within_time(request, opened.body.read()))
         finally:
             opened.close()
 
@@ -181,7 +164,7 @@ class Transport:
             return None
         answer, head = followed
         async with answer:
-            return _with_body(head, await _body(answer).read_all())
+            return evolve(head, body=await _body(answer).read_all())
 
     async def _opened(self, way: _Way, place: Admitted) -> _Opened | None:
         followed = await self._follow(way, place)
@@ -254,7 +237,7 @@ class Transport:
             _log.debug("%s %s: %d", request.method, head.url, answer.status)
             return answer, head
         async with answer:
-            said = _with_body(head, await _beginning(answer))
+            said = evolve(head, body=await _beginning(answer))
         raise error_of(said, self.settings.clock.now(), self._hide)
 
     def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:
@@ -290,10 +273,6 @@ class Transport:
         reason = printable(self._hide(reason_of(error)))
         shown = self.settings.server.shown(request)
         return failure_of(error, reason, request.method, shown, self.settings.timeout)
-
-
-def _with_body(head: Response, body: bytes) -> Response:
-    return Response(head.status, head.headers, body, head.method, head.url)
 
 
 def _body(answer: aiohttp.ClientResponse) -> Body:

@@ -115,15 +115,17 @@ async def _of_pipeline(
         raise bad_input("--pipeline goes with one project")
     if selection.ref is not None:
         raise bad_input("--ref does not go with --pipeline: a pipeline has one ref")
-    rows = gitlab.project(project_id(projects[0])).iter_pipeline_jobs(
-        selection.pipeline or 0,
-        scope=split_scopes(selection.scope),
-        include_retried=selection.include_retried,
-    )
-    return [(projects[0], job) for job in await _first(rows, selection.limit)]
+    project, pipeline = gitlab.project(project_id(projects[0])), selection.pipeline or 0
+    scope, retried = split_scopes(selection.scope), selection.include_retried
+    if selection.limit is None:
+        jobs = await project.list_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
+    else:
+        rows = project.iter_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
+        jobs = await _first(rows, selection.limit)
+    return [(projects[0], job) for job in jobs]
 
 
-async def _first(rows: AsyncIterator[T], limit: int | None) -> list[T]:
+async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
     """The first *limit* rows; what comes after them is not asked for."""
     found: list[T] = []
     async for row in rows:

@@ -65,11 +65,9 @@ async def simulate(
     `export GITLAB_URL=… GITLAB_TOKEN=…`.
     """
     clock = AcceleratedClock(speed)
-    served = _world(world, clock.now())
-    settings = SimulatorSettings(
-        kept_requests=0
-    )  # nobody here looks at them, and it may run for days
-    simulator = Simulator(served, settings, clock, host, port)
+    # Nobody here looks at the requests, and it may run for days.
+    settings = SimulatorSettings(kept_requests=0)
+    simulator = Simulator(_world(world, clock.now()), settings, clock, host, port)
     simulator.faults = Faults(seed)
     simulator.faults.add(*(fault_of(rule, partial(_insert, simulator)) for rule in fault))
     async with simulator as gitlab:
