@@ -231,3 +231,31 @@ def test_a_mixed_cluster_that_falls_back_to_offset_and_meets_its_limit_goes_on_b
         told += [row.id for row in new]
     check_exact(told, listing)
     assert listing.requests < 2 * 20 + 10
+
+
+class LateKeyset(Listing):
+    """Has no keyset before an offset went past the limit."""
+
+    def __init__(self, ids, *, later, **settings):
+        super().__init__(ids, keyset=None, **settings)
+        self.later = later
+
+    def _by_offset(self, page, size):
+        try:
+            return super()._by_offset(page, size)
+        except MethodNotAllowedError:
+            self.keyset = self.later
+            raise
+
+
+@given(
+    later=st.sampled_from(["json", "opaque"]),
+    counted=st.booleans(),
+    count=st.integers(0, 600),
+    churn=st.integers(0, 3),
+    seed=st.integers(0, 2**32),
+)
+def test_ranges_left_open_by_offset_are_walked_on_by_keyset(later, counted, count, churn, seed):
+    ids = spread_out("uniform", count, random.Random(seed))
+    listing = LateKeyset(ids, later=later, page_size=50, counted=counted, offset_limit=300)
+    check_exact(read(walk(), listing, seed=seed, churn=churn), listing)
