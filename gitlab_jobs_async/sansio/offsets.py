@@ -154,8 +154,7 @@ class OffsetWalk(Generic[R]):
 
     def _index_of(self, gap: Gap) -> int:
         """Where the rows of the first *gap* begin, as far as known."""
-        index = max(0, self._rank(gap.above) + self._drift)
-        return index if self._total is None else min(index, self._total)
+        return max(0, self._rank(gap.above) + self._drift)
 
     def _rank(self, last_id: int) -> int:
         """How many rows have been told down to *last_id*."""
