@@ -157,6 +157,9 @@ class KeysetWalk(Generic[R]):
         return min(opened, 2 * self.window + 2) + uneven
 
     def _following(self, ask: Ask, response: Response, rows: Sequence[R]) -> Request | None:
+        if is_by_offset(response):
+            reason = "a page by offset where one below a cursor was asked for @ $"
+            raise DecodeError(reason, response.method, response.url)
         if rows and rows[0].id >= ask.place:
             raise DecodeError(
                 "pages that lead nowhere: rows that are not below their cursor @ $",

@@ -212,6 +212,18 @@ def test_a_made_answer_that_is_no_page_of_it_ends_the_guessing_only():
     assert len(going.asks(16, 16)) <= 2
 
 
+def test_a_node_that_reads_a_cursor_as_an_offset_loses_no_row_unseen():
+    """The rows of the first page are gone, so that its own first page looks like the second."""
+    listing = Listing(range(1, 201), page_size=50)
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    going, _ = going.take(ask, *listing.answer(ask.wanted))
+    listing.rows, listing.keyset = listing.rows[:150], None
+    ask = going.asks(1, 0)[0]
+    with pytest.raises(DecodeError, match="by offset"):
+        going.take(ask, *listing.answer(ask.wanted))
+
+
 def test_a_mixed_cluster_that_falls_back_to_offset_and_meets_its_limit_goes_on_by_keyset():
     """One node has no keyset, another one has; the rows told so far are not told again."""
     listing = Listing(range(1, 1001), page_size=50, keyset=None, offset_limit=300)
