@@ -87,8 +87,6 @@ class Admission:
             RateLimitedError: the server lets nothing through for longer than the caller allows.
             RuntimeError: the client was closed meanwhile.
         """
-        if not self.is_open:
-            raise RuntimeError(CLOSED)
         claim = Claim.of(request, lane)
         need = Need(places, self.budget.queue_of(claim.kind))
         waiter = _Waiter(claim, need, request=request)
@@ -168,6 +166,8 @@ class Admission:
 
     def _line_up(self, waiter: _Waiter) -> None:
         waiter.admitted = None
+        if not self.is_open:
+            raise RuntimeError(CLOSED)
         self._queue.put(waiter)
         self._count(waiter, 1)
         self.admit()

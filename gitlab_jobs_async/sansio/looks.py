@@ -1,7 +1,8 @@
 """Reading a whole listing again and again until two looks are the same, for rows in any order.
 
 One page is one snapshot. Several are told once they have been read twice and nothing had changed
-from one look to the next: neither a row nor its place.
+from one look to the next: neither a row nor its place. What the same change undone and done again
+between the same two pages may hide, no reading by offset can show.
 """
 
 from collections.abc import Sequence

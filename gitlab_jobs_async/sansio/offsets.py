@@ -135,13 +135,6 @@ class OffsetWalk(Generic[R]):
             return self.beyond_limit(error)
         raise error
 
-    def _in_any_order(
-        self, window: Window, response: Response, rows: Sequence[R]
-    ) -> tuple[Walk[R], Sequence[R]]:
-        look = LookWalk[R](self.server, self.first, told=set(self._told))
-        is_first = not window.start
-        return look.take(look.asks(1, 0)[0], response, rows) if is_first else (look, ())
-
     def _ask(self, index: int, overlap: int) -> Ask:
         window = window_at(index, overlap, self._largest)
         self._planned = max(self._planned, window.stop)
@@ -154,8 +147,7 @@ class OffsetWalk(Generic[R]):
 
     def _index_of(self, gap: Gap) -> int:
         """Where the rows of the first *gap* begin, as far as known."""
-        index = max(0, self._rank(gap.above) + self._drift)
-        return index if self._total is None else min(index, self._total)
+        return max(0, self._rank(gap.above) + self._drift)
 
     def _rank(self, last_id: int) -> int:
         """How many rows have been told down to *last_id*."""

@@ -71,7 +71,11 @@ class KeysetWalk(Generic[R]):
 
     def asks(self, free: int, guesses: int, /) -> list[Ask]:
         """The top of each range that nothing walks yet; then guesses, as far as they are paid."""
-        asks = [self._at_top(gap) for gap in self._unwalked()[: max(0, free)]]
+        asks: list[Ask] = []
+        for gap in self._unwalked():
+            # Where the server's own links are all there is, one of them may lead to several ranges.
+            if len(asks) < free and (place := self._start_of(gap)) not in self._asked:
+                asks.append(self._at(place))
         most = min(free, len(asks) + guesses)
         while len(asks) < most and self._form is not None and self._is_paid():
             below = self._spread.best_guess(list(self.coverage.gaps()), self._asked.keys())
@@ -117,10 +121,15 @@ class KeysetWalk(Generic[R]):
             ceiling = gap.below
         return unwalked
 
-    def _at_top(self, gap: Gap) -> Ask:
-        if gap.above not in self._links and self._form is not None:
-            return self._made(self._form, gap.above)
-        place = min((place for place in self._links if place >= gap.above), default=TOP)
+    def _start_of(self, gap: Gap) -> int:
+        """The nearest place from which *gap* can be walked."""
+        if self._form is not None:
+            return gap.above
+        return min((place for place in self._links if place >= gap.above), default=TOP)
+
+    def _at(self, place: int) -> Ask:
+        if place not in self._links and self._form is not None:
+            return self._made(self._form, place)
         return self._ask(self._links.get(place, self.first), place, is_made=False)
 
     def _made(self, form: CursorForm, below: int) -> Ask:
@@ -148,6 +157,9 @@ class KeysetWalk(Generic[R]):
         return min(opened, 2 * self.window + 2) + uneven
 
     def _following(self, ask: Ask, response: Response, rows: Sequence[R]) -> Request | None:
+        if is_by_offset(response):
+            reason = "a page by offset where one below a cursor was asked for @ $"
+            raise DecodeError(reason, response.method, response.url)
         if rows and rows[0].id >= ask.place:
             raise DecodeError(
                 "pages that lead nowhere: rows that are not below their cursor @ $",

@@ -8,6 +8,7 @@ plain text or HTML from what stands before it.
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -144,7 +145,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if at is None:
         return None
     answered = http_date(headers.get("date", ""))
-    return max(0.0, at - (now if answered is None else answered))
+    return min(max(0.0, at - (now if answered is None else answered)), _LONGEST_WAIT)
 
 
 def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
@@ -153,9 +154,10 @@ def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
 
 
 def http_date(text: str) -> float | None:
-    """Unix seconds of an HTTP date, or `None` if *text* is none."""
+    """Unix seconds of an HTTP date, or `None` if *text* is none; without a zone it is in UTC."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        at = parsedate_to_datetime(text)
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).timestamp()
     except (ValueError, OverflowError):
         return None
 

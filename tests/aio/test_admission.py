@@ -14,6 +14,7 @@ from gitlab_jobs_async import (
     RateLimitedError,
     Request,
     RequestBudget,
+    Response,
     RetryPolicy,
 )
 from gitlab_jobs_async.sansio.turns import Lane
@@ -350,6 +351,24 @@ async def test_closing_sends_those_away_who_wait():
             assert isinstance(end, RuntimeError)
             assert "was closed meanwhile" in str(end)
         assert await others() == before
+
+
+async def test_one_called_just_before_a_429_and_the_closing_is_sent_away():
+    """The 429 would have it wait again, but nobody calls it any more."""
+    async with Simulator() as simulator, GitLab(simulator.url, concurrency=1) as gitlab:
+        door = gitlab._transport._admission
+        holding = await door.enter(VERSION, Lane.DIRECT, door.answers)
+        refused = await door.enter(VERSION, Lane.DIRECT, door.streams)
+        task = asyncio.create_task(door.enter(VERSION, Lane.DIRECT, door.answers))
+        await until(lambda: gitlab.budget.waiting == 1)
+        holding.answered(Response(200, {}, b"", "GET", "u"))
+        holding.leave()
+        refused.answered(Response(429, {}, b"", "GET", "u"))
+        await door.close()
+        with pytest.raises(RuntimeError, match="was closed meanwhile"):
+            async with asyncio.timeout(5):
+                await task
+        assert gitlab.budget.waiting == 0
 
 
 async def test_a_clock_that_breaks_is_told_to_all_who_wait(simulator):

@@ -26,6 +26,7 @@ OPERATIONS = {
     "retry_job": lambda gitlab: gitlab.project(1).retry_job(3),
     "moved": lambda gitlab: gitlab.project("group/old").get_job(1),
     "list_jobs": lambda gitlab: gitlab.list_jobs(["group/app", "big"]),
+    "stream_jobs": lambda gitlab: read(gitlab.stream_jobs(["group/app", "big"])),
     "iter_jobs": lambda gitlab: iterate(gitlab.project("big").iter_jobs()),
     "list_pipeline_jobs": lambda gitlab: gitlab.project("big").list_pipeline_jobs(2),
     "list_pipelines": lambda gitlab: gitlab.project("big").list_pipelines(),

@@ -86,6 +86,19 @@ def test_1500_pages():
     assert listing.requests <= 1500 * 1.2
 
 
+@given(st.integers(0, 300), st.integers(0, 200), st.integers(0, 2**32))
+def test_a_total_that_is_too_low_keeps_no_row_back(count, total, seed):
+    class Low(Listing):
+        def answer(self, request):
+            response, rows = super().answer(request)
+            response.headers["x-total"] = str(min(total, count))
+            return response, rows
+
+    listing = Low(range(1, count + 1), page_size=50, keyset=None)
+    assert sorted(read(walk(), listing, seed=seed)) == list(range(1, count + 1))
+    assert listing.requests <= pages(count, 50) * 1.5 + 1
+
+
 @given(st.integers(1, 20_000), st.integers(1, 64))
 def test_a_window_has_the_row_and_some_before_it(index, overlap):
     window = window_at(index, overlap, 100)

@@ -212,6 +212,18 @@ def test_a_made_answer_that_is_no_page_of_it_ends_the_guessing_only():
     assert len(going.asks(16, 16)) <= 2
 
 
+def test_a_node_that_reads_a_cursor_as_an_offset_loses_no_row_unseen():
+    """The rows of the first page are gone, so that its own first page looks like the second."""
+    listing = Listing(range(1, 201), page_size=50)
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    going, _ = going.take(ask, *listing.answer(ask.wanted))
+    listing.rows, listing.keyset = listing.rows[:150], None
+    ask = going.asks(1, 0)[0]
+    with pytest.raises(DecodeError, match="by offset"):
+        going.take(ask, *listing.answer(ask.wanted))
+
+
 def test_a_mixed_cluster_that_falls_back_to_offset_and_meets_its_limit_goes_on_by_keyset():
     """One node has no keyset, another one has; the rows told so far are not told again."""
     listing = Listing(range(1, 1001), page_size=50, keyset=None, offset_limit=300)
@@ -231,3 +243,31 @@ def test_a_mixed_cluster_that_falls_back_to_offset_and_meets_its_limit_goes_on_b
         told += [row.id for row in new]
     check_exact(told, listing)
     assert listing.requests < 2 * 20 + 10
+
+
+class LateKeyset(Listing):
+    """Has no keyset before an offset went past the limit."""
+
+    def __init__(self, ids, *, later, **settings):
+        super().__init__(ids, keyset=None, **settings)
+        self.later = later
+
+    def _by_offset(self, page, size):
+        try:
+            return super()._by_offset(page, size)
+        except MethodNotAllowedError:
+            self.keyset = self.later
+            raise
+
+
+@given(
+    later=st.sampled_from(["json", "opaque"]),
+    counted=st.booleans(),
+    count=st.integers(0, 600),
+    churn=st.integers(0, 3),
+    seed=st.integers(0, 2**32),
+)
+def test_ranges_left_open_by_offset_are_walked_on_by_keyset(later, counted, count, churn, seed):
+    ids = spread_out("uniform", count, random.Random(seed))
+    listing = LateKeyset(ids, later=later, page_size=50, counted=counted, offset_limit=300)
+    check_exact(read(walk(), listing, seed=seed, churn=churn), listing)

@@ -1,6 +1,7 @@
 """Answers that are errors: GitLab's four envelopes, in the right class and its own words."""
 
 import pickle
+import time
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from gitlab_jobs_async import (
     ResponseError,
     ServerError,
 )
-from gitlab_jobs_async.sansio.responses import error_of, retry_after
+from gitlab_jobs_async.sansio.responses import error_of, http_date, retry_after
 
 NOW = 1_700_000_000.0
 
@@ -101,10 +102,31 @@ def test_any_bytes_make_an_error_of_one_printable_line(body, status):
         ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT", "date": "Wed, 21 Oct 2015 07:27:00 GMT"},
          60),
         ({"retry_after": "Tue, 99 Nov 2023 22:13:50 GMT"}, None),
+        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 1e9),
     ],
 )  # fmt: skip
 def test_retry_after_is_seconds_or_a_date_and_never_negative(headers, seconds):
     assert retry_after(answer(429, **headers).headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tue, 14 Nov 2023 22:13:50 GMT",
+        "Tue, 14 Nov 2023 22:13:50 -0000",
+        "Tuesday, 14-Nov-23 22:13:50 GMT",
+        "Tue Nov 14 22:13:50 2023",
+    ],
+)
+def test_an_http_date_is_in_utc_wherever_the_machine_stands(text, monkeypatch):
+    """All three forms of https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7, and mail's own."""
+    try:
+        with monkeypatch.context() as environment:
+            environment.setenv("TZ", "America/New_York")
+            time.tzset()
+            assert http_date(text) == NOW + 30
+    finally:
+        time.tzset()
 
 
 @pytest.mark.parametrize("page", [b"%b", b"<html><title>%b</title>", b'{"message":"%b"}'])
