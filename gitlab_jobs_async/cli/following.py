@@ -142,9 +142,12 @@ async def _items(together: Merged[int, JobLine]) -> AsyncGenerator[JobLine, None
         yield item
 
 
-async def lines_from(project: Project, job_id: int, offset: int) -> Lines:
-    """The lines of a log from a byte on, until the job has ended."""
-    parser = LogParser(offset)
+async def lines_from(project: Project, job_id: int, offset: int, *, is_counted: bool) -> Lines:
+    """The lines of a log from a byte on, until the job has ended.
+
+    To count them, and to know the sections that are open there, what stands before is read too.
+    """
+    parser = await _parser_at(project, job_id, offset) if is_counted else LogParser(offset)
     async with aclosing(project.follow_trace(job_id, offset=offset)) as chunks:
         async for chunk in chunks:
             if chunk.offset == 0:
@@ -153,6 +156,18 @@ async def lines_from(project: Project, job_id: int, offset: int) -> Lines:
                 yield line
     for line in parser.close():
         yield line
+
+
+async def _parser_at(project: Project, job_id: int, offset: int) -> LogParser:
+    """A parser that has read a log up to a byte."""
+    parser, left = LogParser(), offset
+    async with project.stream_trace(job_id) as pieces:
+        async for piece in pieces:
+            parser.feed(piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
+    return parser
 
 
 async def _labelled(job_id: int, lines: Lines) -> AsyncGenerator[JobLine, None]:

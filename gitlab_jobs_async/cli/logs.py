@@ -128,7 +128,9 @@ async def tail(
             await following.write_bytes(follow=extent.follow)
         else:
             shown = _writer(project, names, look, json=json)
-            await following.write_lines(_sources(handle, names, extent), shown)
+            is_counted = json or look.sections or look.section is not None
+            sources = _sources(handle, names, extent, is_counted=is_counted)
+            await following.write_lines(sources, shown)
         return await following.code() if extent.follow else following.code_so_far
 
 
@@ -166,9 +168,12 @@ async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) ->
     return {job.id: job.name for job in await gathered([project.get_job(i) for i in jobs])}
 
 
-def _sources(project: Project, jobs: Mapping[int, str], extent: Extent) -> dict[int, Lines]:
+def _sources(
+    project: Project, jobs: Mapping[int, str], extent: Extent, *, is_counted: bool
+) -> dict[int, Lines]:
     if extent.offset is not None:
-        return {job_id: lines_from(project, job_id, extent.offset) for job_id in jobs}
+        offset = extent.offset
+        return {i: lines_from(project, i, offset, is_counted=is_counted) for i in jobs}
     return {
         job_id: project.tail(job_id, lines=extent.lines, follow=extent.follow) for job_id in jobs
     }

@@ -86,6 +86,7 @@ class Cadence:
     _endings: int = 0
     _overdue: int = 0
     _due: float | None = None
+    _at_latest: float = 0.0
     _rhythm: Rhythm = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,9 +103,10 @@ class Cadence:
         if self._due is None:
             return Look(Subject.TRACE, now)
         self._spare -= 1
-        if 0 < self._endings < _ENDINGS and self._spare > 0:
+        again = now + shortest
+        if 0 < self._endings < _ENDINGS and self._spare > 0 and again <= self._at_latest:
             self._endings += 1
-            return Look(Subject.STATUS, now + shortest)
+            return Look(Subject.STATUS, again)
         self._endings = 0
         return Look(Subject.TRACE, max(now, self._due))
 
@@ -116,7 +118,7 @@ class Cadence:
         else:
             self._spare -= 1
             self._rhythm.missed(now)
-        self._due = now + self._wait(now)
+        self._due, self._at_latest = now + self._wait(now), now + self.intervals.longest
         if self.is_dear:
             return Look(Subject.STATUS, now if says_end else self._due)
         if grew and says_end:

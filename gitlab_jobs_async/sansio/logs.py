@@ -38,7 +38,8 @@ class _Held:
 class LogParser:
     """Reads one log from its byte *offset* on; keeps only what may still grow or be continued.
 
-    Begin where a line does: whether the log has timestamps is decided by the first line read.
+    Begin where a line does. Whether the log has timestamps is decided by its first line; where that
+    is not read, by the first line that has one.
     """
 
     _offset: int = 0
@@ -82,7 +83,7 @@ class LogParser:
         start = self._offset
         self._offset = end = start + len(physical) + ending
         at = None if self._is_timestamped is False else _time_of(physical)
-        if self._is_timestamped is None:
+        if self._is_timestamped is None and (at is not None or start == 0):
             self._is_timestamped = at is not None
         if at is None:
             self._finish(physical, start, end)

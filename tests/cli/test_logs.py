@@ -174,6 +174,8 @@ def logged(world):
         (["--lines", 2], ["End", "unfinished"]),
         (["--timestamps", "-n", 1], [" " * 25 + "unfinished"]),
         (["--offset", len(SECTIONS) - 10], ["unfinished"]),
+        (["--offset", SECTIONS.index(b"ok"), "--section", "mine"], ["ok 1", "not ok 2"]),
+        (["--offset", 10**6, "--section", "mine"], ["Mine", "ok 1", "not ok 2"]),
     ],
 )
 def test_what_is_shown(run, logged, options, lines):
@@ -288,7 +290,15 @@ def test_an_unknown_job_among_several(run, assert_one_line):
     assert_one_line(run("tail", "group/app", 1, 999), 1, "404")
 
 
-@pytest.mark.parametrize("options", [["--raw"], ["--timestamps", "--grep", "o d|a"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--raw"],
+        ["--timestamps", "--grep", "o d|a"],
+        ["--sections", "--section", "step_script"],
+        ["--json"],
+    ],
+)
 def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, run, world, options):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     log = RunnerScript(lines=500)

@@ -98,6 +98,18 @@ def test_a_short_log_costs_no_more_than_two_requests_an_upload_and_six(
         assert seen.requests <= 2 * count + 6
 
 
+@pytest.mark.parametrize("shortest", [3.0, 20.0, 31.0, 60.0])
+def test_a_log_that_seems_over_is_looked_at_in_time(shortest):
+    cadence, now = Cadence(Intervals(shortest, LONGEST)), 0.0
+    cadence.after_status(JobStatus.RUNNING, now)
+    for _ in range(5):
+        now = cadence.after_trace(now, grew=True).at
+    looked, look = now, cadence.after_trace(now, grew=True, says_end=True)
+    while look.subject is Subject.STATUS:
+        look = cadence.after_status(JobStatus.RUNNING, look.at)
+    assert look.at <= looked + LONGEST
+
+
 def test_a_change_of_pace_is_learned():
     slow = every(60, 60, first=33)
     uploads = [*every(3, 10), *slow, *(slow[-1] + 3.0 * number for number in range(1, 400))]

@@ -52,6 +52,12 @@ def test_a_plain_log(log, lines):
     assert texts(log) == lines
 
 
+def test_a_log_begun_at_a_line_without_a_timestamp_has_them_still():
+    log = AT + b"01O one\nbare\n" + AT + b"01O two\n"
+    (bare, two) = LogParser(log.index(b"bare")).feed(log[log.index(b"bare") :])
+    assert [(bare.text, bare.at), (two.text, two.stream)] == [("bare", None), ("two", "stdout")]
+
+
 def test_lines_are_numbered_and_say_when_and_on_which_stream():
     one, two = parse(AT + b"01O hello\n" + AT + b"01E  oops\n")
     assert (one.number, one.text, one.stream) == (1, "hello", "stdout")
