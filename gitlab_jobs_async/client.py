@@ -62,9 +62,10 @@ class GitLab:
     *auth* is a private token as a string, a `PrivateToken`, `BearerToken` or `JobToken`, or `None`.
     At most *concurrency* requests are in flight at once, and as many streams open beside them: the
     next one waits until a block ends. *timeout* is seconds for one try of a request (half of it for
-    making the connection), or between two pieces of a stream. A *session* of the caller's own is
-    used as it is, never closed and never changed. *budget* is what all requests share: how often
-    the caller or the server lets them go, and who goes first. Waiting goes through *clock*.
+    making the connection), or between two pieces of a stream; *retry* is when it is tried again. A
+    *session* of the caller's own is used as it is, never closed and never changed. *budget* is what
+    all requests share: how often the caller or the server lets them go, and who goes first. Waiting
+    goes through *clock*.
 
     Raises:
         ValueError, TypeError: an argument cannot be right; the message says what is allowed.
@@ -214,8 +215,9 @@ class GitLab:
     ) -> AbstractAsyncContextManager[JobLines]:
         """Many logs as one stream: `async with … as lines: async for item in lines`.
 
-        *jobs* are `Job`s or pairs of project and job id; `lines.add(project, job_id)` and
-        `lines.remove(project, job_id)` change them meanwhile. An item is a `TailedLine`, or at a
+        *jobs* are pairs of project and job id, or `Job`s, whose project is then their `project_id`;
+        `lines.add(project, job_id)` and `lines.remove(project, job_id)` change them meanwhile: 1
+        and "group/app" are two projects there. An item is a `TailedLine`, or at a
         log's end a `TailEnded`, or a `TailFailed` with what ended it before, which ends no other.
         The iteration ends when all have. Jobs take turns, and none reads on before its line was
         taken: who reads slowly asks less often. The rest is as with `Project.tail`, for each job.

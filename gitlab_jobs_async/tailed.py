@@ -8,7 +8,10 @@ from gitlab_jobs_async.models import LogLine
 
 @frozen
 class TailedLine:
-    """One line of the log of job *job_id*; *project* is as it was given."""
+    """One line of the log of job *job_id*.
+
+    *project* is as it was given, or `project_id` of a `Job` that was given.
+    """
 
     project: int | str
     job_id: int

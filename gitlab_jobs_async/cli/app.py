@@ -37,7 +37,8 @@ without anything else that could drive it.
 _TAIL: Final = """Follow the logs of one or several jobs line by line until the jobs have ended.
 
 Exit code 1 if one of them failed or was canceled. With --no-follow it ends after what is there now,
-with exit code 0. Ctrl-C stops it and says how to go on from there.
+with exit code 0; so it does where no job of --pipeline is running. Ctrl-C stops it and says how to
+go on from there.
 """
 _ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
 
@@ -62,6 +63,10 @@ _SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C.
 Its first lines say where it is and which token opens it, as commands for a shell. Ctrl-C and
 SIGTERM end it with exit code 0.
 """
+_USAGE: Final = {
+    "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
+    "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
+}
 _READ: Final = Group("Look", sort_key=1)
 _ACT: Final = Group("Act", sort_key=2)
 _TRY: Final = Group("Try it without a GitLab", sort_key=3)
@@ -92,5 +97,8 @@ def build() -> App:
         group_commands=Group("Other", sort_key=9),
     )
     for name, home, group, words in _COMMANDS:
-        app.command(f"gitlab_jobs_async.cli.{home}", name=name, group=group, help=words)
+        usage = _USAGE.get(name)
+        app.command(
+            f"gitlab_jobs_async.cli.{home}", name=name, group=group, help=words, usage=usage
+        )
     return app

@@ -22,7 +22,6 @@ from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     Color,
     JobNumber,
-    Json,
     Output,
     ProjectName,
     ServerOptions,
@@ -105,7 +104,9 @@ async def tail(
     raw: Annotated[
         bool, Parameter(help="One log's bytes as they are, into a file or pipe.")
     ] = False,
-    json: Json = False,
+    json: Annotated[
+        bool, Parameter(help="One JSON object a line: project, job_id and the parts of a line.")
+    ] = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Follow logs line by line until their jobs have ended.
