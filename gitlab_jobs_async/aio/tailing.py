@@ -4,6 +4,7 @@ The job's status is read before its trace, so that the read after a final status
 An answer is received whole before any of it is told: between two looks nothing is held.
 """
 
+import logging
 import random
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -31,6 +32,8 @@ from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.trace import TraceCursor, TraceKind, TraceRange, check_trace
 from gitlab_jobs_async.sansio.turns import Lane
 from gitlab_jobs_async.statuses import JobStatus
+
+_log = logging.getLogger("gitlab_jobs_async")
 
 _PARSED_AT_ONCE = 16 * 1024
 """Bytes whose lines are made at once: lines take far more memory than what they are made of."""
@@ -143,9 +146,11 @@ class JobTrace:
         return (cursor.kind or self.transport.trace_kind) in {None, TraceKind.RANGE}
 
     def _wait_after(self, error: GitLabError, patience: Patience, cursor: TraceCursor) -> float:
-        is_refusal = not patience.is_for(error)
+        is_refusal, is_new = not patience.is_for(error), patience.is_fresh
         wait = patience.wait_after(error, self._now(), jitter=_chance())
         if wait is not None:
+            if is_new:
+                _log.warning("a log is not to be had now, and is asked for again: %s", error)
             return wait
         if is_refusal or not patience.seconds:
             raise error

@@ -237,7 +237,7 @@ class Transport:
             _log.debug("%s %s: %d", request.method, head.url, answer.status)
             return answer, head
         async with answer:
-            said = evolve(head, body=await _beginning(answer))
+            said = evolve(head, body=await _beginning(answer, self.settings.timeout / 4))
         raise error_of(said, self.settings.clock.now(), self._hide)
 
     def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:
@@ -279,13 +279,14 @@ def _body(answer: aiohttp.ClientResponse) -> Body:
     return Body(answer.content.readany, answer.headers.get("Content-Encoding", ""))
 
 
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """What an error says; if the rest is lost, the status still counts."""
+async def _beginning(answer: aiohttp.ClientResponse, seconds: float) -> bytes:
+    """What an error says; if the rest is lost or does not come, the status still counts."""
     read = b""
     try:
         body = _body(answer)
-        while len(read) < _LONGEST_ERROR and (piece := await body.read()):
-            read += piece
-    except (aiohttp.ClientError, CutShortError, UnknownEncodingError):
+        async with asyncio.timeout(seconds):
+            while len(read) < _LONGEST_ERROR and (piece := await body.read()):
+                read += piece
+    except (aiohttp.ClientError, TimeoutError, CutShortError, UnknownEncodingError):
         _log.debug("the body of an error cannot be read whole")
     return read

@@ -160,13 +160,15 @@ def _check_raw(jobs: Sequence[int], extent: Extent, look: Look, *, json: bool) -
 
 
 async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) -> dict[int, str]:
-    """The jobs to follow and their names, which are asked for only where there are several."""
+    """The jobs to follow and their names, which are shown only where there are several.
+
+    Even the one is asked for: a server or job that is not there is said at once.
+    """
     if pipeline is not None:
         running = await project.list_pipeline_jobs(pipeline, scope=JobStatus.RUNNING)
         return {job.id: job.name for job in sorted(running, key=lambda job: job.id)}
-    if len(jobs) == 1:
-        return {jobs[0]: ""}
-    return {job.id: job.name for job in await gathered([project.get_job(i) for i in jobs])}
+    found = await gathered([project.get_job(job_id) for job_id in jobs])
+    return {job.id: job.name if len(found) > 1 else "" for job in found}
 
 
 def _sources(

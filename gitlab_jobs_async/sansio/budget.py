@@ -221,10 +221,11 @@ class RequestBudget:
 
     def _hear(self, told: _Told | None, *, is_refusal: bool) -> None:
         for name, window in self._windows.items():
-            if told is None or told.name != name:
-                window.unsaid()
-            else:
+            if told is not None and told.name == name:
                 window.told(told.reset, told.ends, told.remaining)
+            elif told is None or told.remaining <= window.remaining:
+                # An answer names the narrowest limit: a wider one says that this one did not count.
+                window.unsaid()
         if told is None:
             return
         self._stated = told.limit

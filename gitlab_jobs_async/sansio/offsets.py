@@ -117,7 +117,7 @@ class OffsetWalk(Generic[R]):
             window = self._clamped(window, len(rows))
         if self._largest < _SMALLEST_PAGE or not is_newest_first(rows):
             return self._by_looks(window, response, rows)
-        self._total = number_in(response, "x-total")
+        self._total = window.start + len(rows) if is_last else number_in(response, "x-total")
         breaks = sum(1 for _ in self.coverage.gaps())
         told = self._read(window, rows, is_last=is_last)
         if told or sum(1 for _ in self.coverage.gaps()) < breaks:

@@ -411,7 +411,7 @@ async def test_an_odd_redirect_ends_in_an_error_of_ours(location):
             await gitlab.send(VERSION)
 
 
-async def test_an_open_stream_may_last_but_its_head_may_not():
+async def test_an_error_whose_words_do_not_come_is_told_by_its_status():
     async def dripping(request):
         response = web.StreamResponse(status=500)
         await response.prepare(request)
@@ -422,8 +422,9 @@ async def test_an_open_stream_may_last_but_its_head_may_not():
 
     async with serving(dripping) as server:
         async with GitLab(server.url, timeout=0.1, retry=ONCE) as gitlab:
-            with pytest.raises(TimedOutError):
+            with pytest.raises(ServerError) as failed:
                 await read_trace(gitlab.project(1))
+            assert failed.value.status == 500
             assert gitlab._transport._admission.streams.free == 16
             assert open_connections(gitlab) == 0
 

@@ -141,10 +141,18 @@ def test_the_servers_clock_may_be_wrong():
 def test_two_throttles_are_known_by_name():
     budget = RequestBudget()
     asked(budget, answer(**limits(3, START + 3000, ratelimit_name="sustained")))
-    asked(budget, answer(**limits(50, ratelimit_name="burst")))
+    asked(budget, answer(**limits(3, ratelimit_name="burst")))
     assert room(budget) == 2
     assert budget.snapshot().remaining == 2
     assert room(budget, START + 21) == 2
+
+
+def test_a_throttle_that_is_named_no_more_though_narrow_did_not_count():
+    budget = RequestBudget()
+    asked(budget, answer(**limits(3, START + 3000, ratelimit_name="files")))
+    for _ in range(9):
+        asked(budget, answer(**limits(1900, ratelimit_name="api")))
+    assert room(budget) == 3
 
 
 @pytest.mark.parametrize(
