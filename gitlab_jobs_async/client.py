@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
@@ -187,8 +187,14 @@ class GitLab:
         walks = self._job_walks(projects, scope, ref)
         async with in_flight() as flight:
             pages = pages_of(flight, self._transport, walks, Job)
-            async with aclosing(_one_by_one(pages, ref)) as jobs:
+            jobs = _one_by_one(pages, ref)
+            try:
                 yield jobs
+            finally:
+                await flight.close()
+                # Another task that still reads has just been told; it closes them itself.
+                with suppress(RuntimeError):
+                    await jobs.aclose()
 
     def _job_walks(
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None

@@ -14,6 +14,8 @@ from typing import Any, Generic, Self, TypeVar
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
+_LEFT = "the block that these tasks belong to has been left"
+
 
 async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """The results, in order. The first failure ends the others and is raised as it is.
@@ -64,7 +66,7 @@ class InFlight(Generic[K, T]):
         """Run *coroutine* beside the others."""
         if self._is_closed:
             coroutine.close()
-            raise RuntimeError("the block that these tasks belong to has been left")
+            raise RuntimeError(_LEFT)
         task = asyncio.create_task(coroutine)
         self._running[task] = key
         task.add_done_callback(self._ended.put_nowait)
@@ -72,6 +74,8 @@ class InFlight(Generic[K, T]):
     async def first(self) -> tuple[K, asyncio.Task[T]]:
         """The next that has ended, well or not."""
         task = await self._ended.get()
+        if self._is_closed:
+            raise RuntimeError(_LEFT)
         return self._running.pop(task), task
 
     async def close(self) -> None:

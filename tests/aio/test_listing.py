@@ -330,6 +330,24 @@ async def test_a_stream_left_early_leaves_nothing(clock):
                 await anext(jobs)
 
 
+async def test_a_stream_left_while_another_task_reads_it_ends_that_one_plainly(clock):
+    async def all_of(jobs):
+        return [job async for job in jobs]
+
+    simulator, paths = await many(clock, 5, 1000)
+    async with simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            simulator.faults.add(Fault(latency=1.0, times=None))
+            before = await others()
+            async with gitlab.stream_jobs(paths) as jobs:
+                reading = asyncio.create_task(all_of(jobs))
+                await until(lambda: simulator.clock.next_wake)
+            with pytest.raises(RuntimeError, match="has been left"):
+                await reading
+            assert await others() == before
+            simulator.clock.advance(5)
+
+
 async def test_a_stream_tells_the_first_error_as_it_is(clock):
     simulator, paths = await many(clock, 5, 100)
     async with simulator:
