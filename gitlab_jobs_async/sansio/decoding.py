@@ -119,7 +119,9 @@ def decode_job_or_bridge(response: Response) -> Job | Bridge:
     """The answer to play, which is a Bridge when a trigger job was played."""
     given = response.json()
     is_bridge = isinstance(given, dict) and "downstream_pipeline" in given
-    return decode(response, Bridge) if is_bridge else decode(response, Job)
+    if is_bridge:
+        return _structured(given, Bridge, response)
+    return _structured(given, Job, response)
 
 
 def _reason(error: BaseException, _: type | None) -> str:
@@ -184,14 +186,17 @@ def _failure_reason(given: Any, _: Any) -> FailureReason:
     return _REASONS.get(given) or FailureReason(given)
 
 
-def _sharing(structure: Hook) -> Hook:
-    """Structure equal values once; they are known by their id and compared whole."""
+_KEYS = frozenset({bool, int, str})
+
+
+def _sharing(structure: Hook, name: str) -> Hook:
+    """Structure equal values once; they are known by the field *name* and compared whole."""
     known: dict[Any, tuple[dict[str, Any], Any]] = {}
     _shared.append(known)
 
     def hook(given: Any, kind: Any) -> Any:
-        key = given.get("id") if type(given) is dict else None
-        if type(key) is not int and type(key) is not str:
+        key = given.get(name) if type(given) is dict else None
+        if type(key) not in _KEYS:
             return structure(given, kind)
         found = known.get(key)
         if found is not None and found[0] == given:
@@ -226,8 +231,15 @@ _EXACT: dict[Any, Hook] = {
     JobStatus: _status,
     FailureReason: _failure_reason,
 }
-_SHARED = frozenset({Commit, Pipeline, Runner, RunnerManager, User})
-"""What the jobs of a page mostly have in common."""
+_SHARED = {
+    Commit: "id",
+    JobProject: "ci_job_token_scope_enabled",
+    Pipeline: "id",
+    Runner: "id",
+    RunnerManager: "id",
+    User: "id",
+}
+"""What the jobs of a page mostly have in common, and by which field it is found again."""
 
 
 def _object_of(kind: Any, converter: Converter) -> Hook:
@@ -238,20 +250,7 @@ def _object_of(kind: Any, converter: Converter) -> Hook:
             raise _due("an object", given)
         return structure(given, kind)
 
-    if kind is JobProject:
-        return _project_of(hook)
-    return _sharing(hook) if kind in _SHARED else hook
-
-
-def _project_of(structure: Hook) -> Hook:
-    """Take one of the two values that every job of every project repeats."""
-    made = {flag: JobProject(ci_job_token_scope_enabled=flag) for flag in (False, True)}
-
-    def hook(given: Any, kind: Any) -> Any:
-        flag = given.get("ci_job_token_scope_enabled") if type(given) is dict else None
-        return made[flag] if type(flag) is bool else structure(given, kind)
-
-    return hook
+    return _sharing(hook, _SHARED[kind]) if kind in _SHARED else hook
 
 
 def _optional_of(kind: Any, converter: Converter) -> Hook:
