@@ -223,10 +223,10 @@ class GitLab:
 
         *jobs* are pairs of project and job id, or `Job`s, whose project is then their `project_id`;
         `lines.add(project, job_id)` and `lines.remove(project, job_id)` change them meanwhile: 1
-        and "group/app" are two projects there. An item is a `TailedLine`, or at a
-        log's end a `TailEnded`, or a `TailFailed` with what ended it before, which ends no other.
-        The iteration ends when all have. Jobs take turns, and none reads on before its line was
-        taken: who reads slowly asks less often. The rest is as with `Project.tail`, for each job.
+        and "group/app" are two projects there. An item is a `TailedLine`, or at a log's end a
+        `TailEnded`, or a `TailFailed` with what ended it before, which ends no other. The iteration
+        ends when all have. Jobs take turns, and none reads on before its line was taken: who reads
+        slowly asks less often. The rest is as with `Project.tail`, for each job.
         """
         how = Following(Intervals(min_interval, max_interval), patience)
         last = None if lines is None else whole_number("lines", lines)

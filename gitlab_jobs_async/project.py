@@ -1,6 +1,6 @@
 """Everything about one project: an id and the way to its server, and no state beside."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Unpack
 
@@ -34,7 +34,7 @@ from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.responses import check_deletion, check_no_page, check_whole
+from gitlab_jobs_async.sansio.responses import Response, check_archive, check_deletion, check_whole
 from gitlab_jobs_async.sansio.trace import check_trace
 
 
@@ -166,7 +166,7 @@ class Project:
 
         A body that is cut short raises `ConnectionFailedError`; it never just ends.
         """
-        return self._trace_chunks(endpoints.get_trace(self.id, job_id))
+        return self._chunks(endpoints.get_trace(self.id, job_id), check_trace)
 
     def follow_trace(
         self,
@@ -257,7 +257,7 @@ class Project:
         Where they are stored elsewhere, they are fetched from there without the credentials. See
         https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
         """
-        return self._archive_chunks(endpoints.get_artifacts(self.id, job_id))
+        return self._chunks(endpoints.get_artifacts(self.id, job_id), check_archive)
 
     async def get_artifact_file(self, job_id: int, path: str) -> bytes:
         """One file out of the archive, such as "coverage/index.html", as bytes.
@@ -290,13 +290,9 @@ class Project:
         return decode(await self._transport.send(request), Job)
 
     @asynccontextmanager
-    async def _archive_chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def _chunks(
+        self, request: Request, check: Callable[[Response], object]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         async with self._transport.stream(request) as (head, chunks):
-            check_whole(check_no_page(head, "an archive"), "an archive")
-            yield chunks
-
-    @asynccontextmanager
-    async def _trace_chunks(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._transport.stream(request) as (head, chunks):
-            check_trace(head)
+            check(head)
             yield chunks

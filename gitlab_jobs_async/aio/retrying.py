@@ -36,7 +36,7 @@ async def retried(
             tried,
             failure,
             is_safe=request.is_safe,
-            jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+            jitter=chance(),
         )
         if wait is None:
             raise failure
@@ -45,3 +45,8 @@ async def retried(
             continue
         _log.debug("try %d failed, next in %.1f s: %s", tried, wait, failure)
         await settings.clock.sleep(wait)
+
+
+def chance() -> float:
+    """A number from 0 to 1, drawn to spread what would else come at once."""
+    return random.random()  # noqa: S311 - spreads retries, guards nothing

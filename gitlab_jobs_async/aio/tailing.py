@@ -5,13 +5,13 @@ An answer is received whole before any of it is told: between two looks nothing 
 """
 
 import logging
-import random
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
 from attrs import evolve, field, frozen
 
+from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.spooling import Spool
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import (
@@ -147,7 +147,7 @@ class JobTrace:
 
     def _wait_after(self, error: GitLabError, patience: Patience, cursor: TraceCursor) -> float:
         is_refusal, is_new = not patience.is_for(error), patience.is_fresh
-        wait = patience.wait_after(error, self._now(), jitter=_chance())
+        wait = patience.wait_after(error, self._now(), jitter=chance())
         if wait is not None:
             if is_new:
                 _log.warning("a log is not to be had now, and is asked for again: %s", error)
@@ -200,7 +200,3 @@ class JobTrace:
                 self.project, self.job_id, offset=wanted.offset, limit=wanted.limit
             )
         return evolve(request, headers=wanted.headers)
-
-
-def _chance() -> float:
-    return random.random()  # noqa: S311 - spreads retries, guards nothing

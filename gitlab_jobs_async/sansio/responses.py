@@ -105,6 +105,15 @@ def check_no_page(answer: Response, what: str) -> Response:
     return answer
 
 
+def check_archive(answer: Response) -> Response:
+    """*answer* if it is a whole archive.
+
+    Raises:
+        DecodeError: it is a web page, a part, or nothing.
+    """
+    return check_whole(check_no_page(answer, "an archive"), "an archive")
+
+
 def check_deletion(answer: Response) -> None:
     """Return if *answer* says that something was, or will be, deleted.
 
