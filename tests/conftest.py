@@ -9,8 +9,17 @@ import pytest
 from aiohttp import web
 from attrs import define, field
 
-from gitlab_jobs_async import GitLab
+from gitlab_jobs_async import BearerToken, GitLab, JobToken, PrivateToken
 from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
+
+SECRET = "glpat-s3cret"
+CREDENTIALS = [
+    PrivateToken(SECRET),
+    BearerToken(SECRET),
+    JobToken(SECRET),
+    JobToken(SECRET, via="bearer"),
+    JobToken(SECRET, via="query"),
+]
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -11,27 +11,16 @@ from aiohttp import web
 from yarl import URL
 
 from gitlab_jobs_async import (
-    BearerToken,
     GitLab,
-    JobToken,
     MethodNotAllowedError,
     NotFoundError,
-    PrivateToken,
     Request,
     ResponseError,
     RetryPolicy,
 )
 from gitlab_jobs_async.simulator import Simulator, SimulatorSettings
-from tests.conftest import open_connections, serving
+from tests.conftest import CREDENTIALS, SECRET, open_connections, serving
 
-SECRET = "glpat-s3cret"
-CREDENTIALS = [
-    PrivateToken(SECRET),
-    BearerToken(SECRET),
-    JobToken(SECRET),
-    JobToken(SECRET, via="bearer"),
-    JobToken(SECRET, via="query"),
-]
 ADDED = {
     "cookies": {},
     "token": {"PRIVATE-TOKEN": SECRET},

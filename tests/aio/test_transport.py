@@ -12,7 +12,6 @@ from aiohttp import web
 from attrs import evolve
 
 from gitlab_jobs_async import (
-    BearerToken,
     ConflictError,
     ConnectionFailedError,
     DecodeError,
@@ -21,7 +20,6 @@ from gitlab_jobs_async import (
     JobToken,
     MethodNotAllowedError,
     NotFoundError,
-    PrivateToken,
     RateLimitedError,
     Request,
     ResponseError,
@@ -31,16 +29,17 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, open_connections, others, serving, serving_bytes, until
+from tests.conftest import (
+    CREDENTIALS,
+    SECRET,
+    JumpClock,
+    open_connections,
+    others,
+    serving,
+    serving_bytes,
+    until,
+)
 
-SECRET = "glpat-s3cret"
-CREDENTIALS = [
-    PrivateToken(SECRET),
-    BearerToken(SECRET),
-    JobToken(SECRET),
-    JobToken(SECRET, via="bearer"),
-    JobToken(SECRET, via="query"),
-]
 VERSION = Request("GET", "/version")
 ERASE = Request("POST", "/projects/1/jobs/1/erase")
 ONCE = RetryPolicy(attempts=1)

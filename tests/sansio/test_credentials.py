@@ -8,26 +8,19 @@ from attrs import asdict
 
 from gitlab_jobs_async import BearerToken, JobToken, PrivateToken, Request
 from gitlab_jobs_async.sansio.credentials import credentials_from, from_environment, hiding
+from tests.conftest import CREDENTIALS, SECRET
 
-SECRET = "glpat-s3cret"
 JOB = Request("GET", "/job", [("x", "1")])
-ALL = [
-    PrivateToken(SECRET),
-    BearerToken(SECRET),
-    JobToken(SECRET),
-    JobToken(SECRET, via="bearer"),
-    JobToken(SECRET, via="query"),
-]
 
 
 @pytest.mark.parametrize(
     ("credentials", "headers", "params"),
     [
-        (ALL[0], (("PRIVATE-TOKEN", SECRET),), (("x", "1"),)),
-        (ALL[1], (("Authorization", f"Bearer {SECRET}"),), (("x", "1"),)),
-        (ALL[2], (("JOB-TOKEN", SECRET),), (("x", "1"),)),
-        (ALL[3], (("Authorization", f"Bearer {SECRET}"),), (("x", "1"),)),
-        (ALL[4], (), (("x", "1"), ("job_token", SECRET))),
+        (CREDENTIALS[0], (("PRIVATE-TOKEN", SECRET),), (("x", "1"),)),
+        (CREDENTIALS[1], (("Authorization", f"Bearer {SECRET}"),), (("x", "1"),)),
+        (CREDENTIALS[2], (("JOB-TOKEN", SECRET),), (("x", "1"),)),
+        (CREDENTIALS[3], (("Authorization", f"Bearer {SECRET}"),), (("x", "1"),)),
+        (CREDENTIALS[4], (), (("x", "1"), ("job_token", SECRET))),
     ],
 )
 def test_each_kind_signs_in_its_own_place(credentials, headers, params):
@@ -36,7 +29,7 @@ def test_each_kind_signs_in_its_own_place(credentials, headers, params):
     assert JOB.headers == ()
 
 
-@pytest.mark.parametrize("credentials", ALL)
+@pytest.mark.parametrize("credentials", CREDENTIALS)
 def test_nothing_that_prints_shows_a_token(credentials):
     shown = f"{credentials!r} {credentials} {credentials.sign(JOB)!r}"
     assert SECRET not in shown
@@ -54,7 +47,7 @@ def test_a_token_is_hidden_however_it_is_written(written):
 def test_a_string_is_a_private_token_and_none_is_nobody():
     assert credentials_from(SECRET) == PrivateToken(SECRET)
     assert credentials_from(None) is None
-    assert credentials_from(ALL[2]) is ALL[2]
+    assert credentials_from(CREDENTIALS[2]) is CREDENTIALS[2]
 
 
 @pytest.mark.parametrize("kind", [PrivateToken, BearerToken, JobToken])
@@ -79,8 +72,8 @@ def test_a_job_token_goes_one_of_three_ways():
 
 
 def test_credentials_survive_pickling():
-    assert pickle.loads(pickle.dumps(ALL)) == ALL
-    assert asdict(ALL[0]) == {"token": SECRET}
+    assert pickle.loads(pickle.dumps(CREDENTIALS)) == CREDENTIALS
+    assert asdict(CREDENTIALS[0]) == {"token": SECRET}
 
 
 CI = {"CI_SERVER_URL": "https://gitlab.example.com", "CI_JOB_TOKEN": "job"}
