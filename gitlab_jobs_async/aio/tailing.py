@@ -105,21 +105,25 @@ class JobTrace:
         is_last, has_grown = not follow, False
         while True:
             await self._until(look.at)
-            try:
-                if look.subject is Subject.STATUS:
+            if look.subject is Subject.STATUS:
+                try:
                     status = await self._status()
-                    is_last = status.is_finished
-                    look = self._after(status, cadence)
-                    patience.succeeded()
+                except GitLabError as error:
+                    look = self._again(look, error, patience, cursor)
                     continue
-                async with self.gate:
-                    with Spool() as spool:
-                        await self._read(cursor, spool, by_header=is_last and patience.is_fresh)
-                        for chunk in spool.chunks():
-                            yield chunk
-            except GitLabError as error:
-                look = evolve(look, at=self._now() + self._wait_after(error, patience, cursor))
+                is_last = status.is_finished
+                look = self._after(status, cadence)
+                patience.succeeded()
                 continue
+            async with self.gate:
+                with Spool() as spool:
+                    try:
+                        await self._read(cursor, spool, by_header=is_last and patience.is_fresh)
+                    except GitLabError as error:
+                        look = self._again(look, error, patience, cursor)
+                        continue
+                    for chunk in spool.chunks():
+                        yield chunk
             patience.succeeded()
             has_grown |= spool.has_any
             is_behind = cursor.has_more or (is_last and spool.has_any and self._may_stint(cursor))
@@ -145,13 +149,16 @@ class JobTrace:
         """Whether an answer may hold less than there is: the last look cannot trust its length."""
         return (cursor.kind or self.transport.trace_kind) in {None, TraceKind.RANGE}
 
-    def _wait_after(self, error: GitLabError, patience: Patience, cursor: TraceCursor) -> float:
+    def _again(
+        self, look: Look, error: GitLabError, patience: Patience, cursor: TraceCursor
+    ) -> Look:
+        """The same look later, as long as there is patience for *error*."""
         is_refusal, is_new = not patience.is_for(error), patience.is_fresh
         wait = patience.wait_after(error, self._now(), jitter=chance())
         if wait is not None:
             if is_new:
                 _log.warning("a log is not to be had now, and is asked for again: %s", error)
-            return wait
+            return evolve(look, at=self._now() + wait)
         if is_refusal or not patience.seconds:
             raise error
         raise TraceInterruptedError(str(error), cursor.offset) from error

@@ -226,6 +226,18 @@ async def test_trouble_that_lasts_says_where_to_go_on(simulator, gitlab):
     assert told == log
 
 
+async def test_trouble_is_told_once_and_a_quiet_log_is_none(simulator, gitlab, caplog):
+    job = add_job(simulator, b"a\nb\n", duration=600)
+    lines = gitlab.project(1).tail(job.id, patience=3600)
+    assert [line.text async for line in lines] == ["a", "b"]
+    assert "asked for again" not in caplog.text
+    simulator.faults.add(Fault(path="*/trace", status=502, times=12))
+    assert [line.text async for line in gitlab.project(1).tail(job.id)] == ["a", "b"]
+    told = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert "HTTP 502" in told[0].getMessage()
+
+
 async def test_a_quiet_log_is_no_trouble(clock, simulator, gitlab):
     job = add_job(simulator, b"one line\n", duration=7200.0, first_upload=7000.0)
     lines = [line.text async for line in gitlab.project(1).tail(job.id, patience=60)]
