@@ -12,6 +12,7 @@ from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     BadRequestError,
+    CheckpointError,
     ConflictError,
     ConnectionFailedError,
     DecodeError,
@@ -25,6 +26,21 @@ from gitlab_jobs_async.errors import (
     ServerError,
     TimedOutError,
     TraceInterruptedError,
+)
+from gitlab_jobs_async.events import (
+    Event,
+    JobAppeared,
+    JobChanged,
+    JobDeleted,
+    JobErased,
+    JobEvent,
+    JobFinished,
+    JobLogEnded,
+    JobLogFailed,
+    JobLogGrew,
+    MonitorEvent,
+    ProjectRecovered,
+    ProjectUnreachable,
 )
 from gitlab_jobs_async.models import (
     Artifact,
@@ -54,6 +70,7 @@ from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
+from gitlab_jobs_async.targets import JobTarget, PipelineTarget
 from gitlab_jobs_async.version import __version__
 
 __all__ = [
@@ -70,6 +87,7 @@ __all__ = [
     "BearerToken",
     "Bridge",
     "BudgetSnapshot",
+    "CheckpointError",
     "Clock",
     "Commit",
     "ConflictError",
@@ -77,25 +95,40 @@ __all__ = [
     "Credentials",
     "DecodeError",
     "DetailedStatus",
+    "Event",
     "FailureReason",
     "GitLab",
     "GitLabError",
     "Job",
+    "JobAppeared",
     "JobBasic",
+    "JobChanged",
+    "JobDeleted",
+    "JobErased",
+    "JobEvent",
+    "JobFinished",
     "JobLines",
+    "JobLogEnded",
+    "JobLogFailed",
+    "JobLogGrew",
     "JobProject",
     "JobStatus",
+    "JobTarget",
     "JobToken",
     "ListingChangedError",
     "LogLine",
     "MethodNotAllowedError",
+    "MonitorEvent",
     "NotFoundError",
     "PermissionDeniedError",
     "Pipeline",
     "PipelineFilters",
+    "PipelineTarget",
     "PrivateToken",
     "Project",
     "ProjectId",
+    "ProjectRecovered",
+    "ProjectUnreachable",
     "RateLimitedError",
     "Reference",
     "Request",

@@ -14,7 +14,8 @@ GitLabError
 │   └── ServerError               5xx
 ├── TraceInterruptedError         trouble outlasted the patience of whoever follows a trace
 ├── DecodeError                   the answer is not what the API documents
-└── ListingChangedError           a listing changed faster than it could be read
+├── ListingChangedError           a listing changed faster than it could be read
+└── CheckpointError               a monitor's checkpoint file cannot be used
 
 Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
 """
@@ -159,3 +160,18 @@ class ListingChangedError(GitLabError):
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}: the rows changed places faster than they could be read"
+
+
+class CheckpointError(GitLabError):
+    """A checkpoint file cannot be used: in use, corrupt, or of another version; it is left as is.
+
+    `path` names it, `reason` says why.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.path}: {self.reason}"

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlab_jobs_async"
 NAME = "gitlab_jobs_async"
 
 FLOORS = [
-    {"errors", "statuses", "version"},
+    {"errors", "statuses", "targets", "version"},
     {"models"},
     {"agents", "events", "tailed"},
     {"sansio"},
@@ -148,7 +148,16 @@ def test_the_core_neither_waits_nor_reads_a_clock_nor_draws_lots(name):
 
 
 def test_the_values_are_as_pure_as_the_core():
-    for name in ("errors", "statuses", "models", "agents", "tailed", "version"):
+    for name in (
+        "errors",
+        "events",
+        "statuses",
+        "models",
+        "agents",
+        "tailed",
+        "targets",
+        "version",
+    ):
         assert foreign_imports(name) <= PURE_MODULES
 
 

@@ -1,0 +1,134 @@
+"""What a monitor tells, as frozen values; each has a `key` that a restart tells it under again.
+
+Of the events about one job, `key` counts: "job/42/0/appeared", "job/42/1/changed", and so on. An
+event may come twice, after a restart or for targets that overlap, but never another one under its
+key from the same checkpoint.
+"""
+
+from attrs import frozen
+
+from gitlab_jobs_async.models import Bridge, Job, LogLine
+from gitlab_jobs_async.statuses import JobStatus
+
+
+@frozen(kw_only=True)
+class MonitorEvent:
+    """What all events have: a `key` of their own, and the `project` as the target named it.
+
+    For what was found by following a bridge into a project that is no target, `project` is the
+    numeric id.
+    """
+
+    key: str
+    project: int | str
+
+
+@frozen(kw_only=True)
+class JobAppeared(MonitorEvent):
+    """A job, or with `downstream=True` a bridge, is there; `job` is how it stood when it was seen.
+
+    `replaces` is the id of the earlier attempt when it is a retry, or a manual job played again;
+    `None` also where that one is no longer remembered. `is_new` is false for what was there when
+    the watching began: of that, what had not ended, and all of the pipelines which that is in.
+    """
+
+    job: Job | Bridge
+    replaces: int | None = None
+    is_new: bool = True
+
+
+@frozen(kw_only=True)
+class JobChanged(MonitorEvent):
+    """A job has another status than `previous`, and has not ended by that."""
+
+    job: Job | Bridge
+    previous: JobStatus
+
+
+@frozen(kw_only=True)
+class JobFinished(MonitorEvent):
+    """A job has ended: told once for each job that ended while it was watched.
+
+    A skipped job may be taken up again when one before it is retried; a `JobChanged` says so, and
+    its second end is told, too. `previous` is the status that was told before.
+    """
+
+    job: Job | Bridge
+    previous: JobStatus
+
+
+@frozen(kw_only=True)
+class JobErased(MonitorEvent):
+    """The log and the artifacts of a job that ended were erased (`job.erased_at`).
+
+    Told of jobs that are recent, or were when it happened: nobody is asked about older ones.
+    """
+
+    job: Job | Bridge
+
+
+@frozen(kw_only=True)
+class JobDeleted(MonitorEvent):
+    """A job that had not ended is there no more, as when its pipeline is deleted."""
+
+    job_id: int
+    name: str
+    previous: JobStatus
+
+
+@frozen(kw_only=True)
+class JobLogGrew(MonitorEvent):
+    """One more line of a job's log, with `logs=True`; `job` is as it stood when its log began.
+
+    After a restart the log goes on where it was, and `line.number` begins at 1 again.
+    """
+
+    job: Job
+    line: LogLine
+
+
+@frozen(kw_only=True)
+class JobLogEnded(MonitorEvent):
+    """Every line of the log of a job that has ended was told."""
+
+    job: Job
+
+
+@frozen(kw_only=True)
+class JobLogFailed(MonitorEvent):
+    """The job's log is followed no further, for what `reason` says; it was no end of the job."""
+
+    job: Job
+    reason: str
+
+
+@frozen(kw_only=True)
+class ProjectUnreachable(MonitorEvent):
+    """The target cannot be looked at now: told once, until a `ProjectRecovered`.
+
+    `status` is the server's HTTP status, `None` if it did not answer. It is asked again, ever more
+    rarely, and what has happened meanwhile is told then.
+    """
+
+    reason: str
+    status: int | None = None
+
+
+@frozen(kw_only=True)
+class ProjectRecovered(MonitorEvent):
+    """The target can be looked at again."""
+
+
+Event = (
+    JobAppeared
+    | JobChanged
+    | JobFinished
+    | JobErased
+    | JobDeleted
+    | JobLogGrew
+    | JobLogEnded
+    | JobLogFailed
+    | ProjectUnreachable
+    | ProjectRecovered
+)
+JobEvent = JobAppeared | JobChanged | JobFinished | JobErased
