@@ -36,8 +36,8 @@ KNOWS_CATTRS = {"sansio.decoding"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "heapq", "html", "itertools", "math", "orjson", "re", "types", "typing",
-    "urllib", "zlib",
+    "email", "enum", "gc", "heapq", "hmac", "html", "itertools", "math", "orjson", "re", "types",
+    "typing", "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",
