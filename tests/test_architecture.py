@@ -29,7 +29,10 @@ FLOORS = [
 TOWER = "simulator"
 """Imports nothing of the SDK, so that a misreading of GitLab cannot hide on both sides."""
 
-KNOWS_AIOHTTP = {"aio.connections", "aio.failures", "aio.transport", "client", "simulator.server"}
+KNOWS_AIOHTTP = {
+    "aio.connections", "aio.failures", "aio.transport", "client", "simulator.delivering",
+    "simulator.server",
+}  # fmt: skip
 """The transport, with its connections and its words for what fails on them; and the two ends."""
 
 KNOWS_CATTRS = {"sansio.decoding"}
