@@ -29,6 +29,7 @@ _MODULES = {
     "Credentials": "sansio.credentials",
     "DecodeError": "errors",
     "DetailedStatus": "models",
+    "Downstream": "downstream",
     "Event": "events",
     "FailureReason": "statuses",
     "GitLab": "client",
@@ -58,6 +59,7 @@ _MODULES = {
     "Pipeline": "models",
     "PipelineFilters": "sansio.endpoints",
     "PipelineTarget": "targets",
+    "PipelineTree": "downstream",
     "PrivateToken": "sansio.credentials",
     "Project": "project",
     "ProjectId": "sansio.arguments",
@@ -83,6 +85,7 @@ _MODULES = {
     "TraceChunk": "models",
     "TraceInterruptedError": "errors",
     "User": "models",
+    "WaitTimedOutError": "errors",
 }
 
 __all__ = list(_MODULES)

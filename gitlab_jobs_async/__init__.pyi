@@ -9,6 +9,7 @@ from gitlab_jobs_async.agents import (
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.downstream import Downstream, PipelineTree
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -26,6 +27,7 @@ from gitlab_jobs_async.errors import (
     ServerError,
     TimedOutError,
     TraceInterruptedError,
+    WaitTimedOutError,
 )
 from gitlab_jobs_async.events import (
     Event,
@@ -95,6 +97,7 @@ __all__ = [
     "Credentials",
     "DecodeError",
     "DetailedStatus",
+    "Downstream",
     "Event",
     "FailureReason",
     "GitLab",
@@ -124,6 +127,7 @@ __all__ = [
     "Pipeline",
     "PipelineFilters",
     "PipelineTarget",
+    "PipelineTree",
     "PrivateToken",
     "Project",
     "ProjectId",
@@ -149,5 +153,6 @@ __all__ = [
     "TraceChunk",
     "TraceInterruptedError",
     "User",
+    "WaitTimedOutError",
     "__version__",
 ]

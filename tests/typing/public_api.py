@@ -10,6 +10,7 @@ from gitlab_jobs_async import (
     BearerToken,
     Bridge,
     BudgetSnapshot,
+    Downstream,
     GitLab,
     GitLabError,
     Job,
@@ -18,6 +19,7 @@ from gitlab_jobs_async import (
     JobToken,
     LogLine,
     Pipeline,
+    PipelineTree,
     PrivateToken,
     Project,
     ProjectId,
@@ -30,6 +32,7 @@ from gitlab_jobs_async import (
     TailEnded,
     TailFailed,
     TraceChunk,
+    WaitTimedOutError,
 )
 
 
@@ -97,6 +100,27 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.list_artifacts(1), list[ArtifactEntry])
     assert_type(await project.get_artifact_file(1, "a"), bytes)
     await project.delete_artifacts(1)
+
+
+async def a_pipeline(project: Project) -> None:
+    async def told(pipeline: Pipeline, jobs: list[Job]) -> None:
+        assert_type((pipeline, jobs), tuple[Pipeline, list[Job]])
+
+    tree = await project.walk_pipeline(1, include_retried=True)
+    assert_type(tree, PipelineTree)
+    assert_type([found.pipeline for found in tree.walk()], list[Pipeline])
+    assert_type(list(tree.all_jobs()), list[Job])
+    assert_type(tree.bridges, tuple[Bridge, ...])
+    assert_type(tree.downstream, tuple[Downstream, ...])
+    assert_type([led.tree for led in tree.downstream], list[PipelineTree | None])
+    assert_type([led.error for led in tree.unreadable()], list[GitLabError | None])
+    assert_type(await project.wait_for_pipeline(1, timeout=60, progress=told), Pipeline)
+    await project.wait_for_pipeline(1, progress=print)
+    try:
+        assert_type(await project.wait_for_job(1, progress=lambda job: job.status), Job)
+        await project.wait_for_job(1, progress=told)  # type: ignore[arg-type]  # one job alone
+    except WaitTimedOutError as error:
+        assert_type(error.last, Job | Pipeline | None)
 
 
 def a_job(job: Job) -> None:
