@@ -123,9 +123,9 @@ class _Wait(Generic[T]):
         async with in_flight() as flight:
             flight.start("looks", self._looks(Pace(self.how.intervals, now, now + timeout)))
             flight.start("time", self.clock.sleep(timeout))
-            first, task = await flight.first()
-            value: T = task.result()
-            if first == "looks":
+            _, first = await flight.first()
+            value: T | None = first.result()
+            if value is not None:
                 return value
         raise WaitTimedOutError(self.what, timeout, self.last)
 
