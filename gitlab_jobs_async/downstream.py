@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import ResponseError
 from gitlab_jobs_async.models import Bridge, Job, Pipeline
 
 
@@ -53,7 +53,7 @@ class Downstream:
 
     bridge: Bridge
     tree: PipelineTree | None = None
-    error: GitLabError | None = None
+    error: ResponseError | None = None
 
     @property
     def is_repeated(self) -> bool:

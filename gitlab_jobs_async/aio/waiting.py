@@ -124,10 +124,10 @@ class _Wait(Generic[T]):
             flight.start("looks", self._looks(Pace(self.how.intervals, now, now + timeout)))
             flight.start("time", self.clock.sleep(timeout))
             _, first = await flight.first()
-            value: T | None = first.result()
-            if value is not None:
-                return value
-        raise WaitTimedOutError(self.what, timeout, self.last)
+            first.result()
+        if self.last is None or not self.last.status.is_finished:
+            raise WaitTimedOutError(self.what, timeout, self.last)
+        return self.last
 
     async def _looks(self, pace: Pace) -> T:
         patience, statuses = Patience(self.how.patience), None

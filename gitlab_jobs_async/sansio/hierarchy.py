@@ -9,7 +9,12 @@ from collections import deque
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.downstream import Downstream, PipelineTree
-from gitlab_jobs_async.errors import GitLabError, NotFoundError, PermissionDeniedError
+from gitlab_jobs_async.errors import (
+    GitLabError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResponseError,
+)
 from gitlab_jobs_async.models import Bridge, Job, Pipeline
 from gitlab_jobs_async.sansio.arguments import ProjectId
 
@@ -42,7 +47,7 @@ class Hierarchy:
     _met: set[int] = field(init=False, factory=set)
     _to_read: deque[Place] = field(init=False, factory=deque)
     _reads: dict[int, PipelineRead] = field(init=False, factory=dict)
-    _refusals: dict[int, GitLabError] = field(init=False, factory=dict)
+    _refusals: dict[int, ResponseError] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._meet(self.root)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import pickle
 
 import pytest
 from aiohttp import web
@@ -202,6 +203,8 @@ async def test_time_is_up_and_the_last_state_is_told(driven_gitlab):
         assert (error.last.id, error.last.status, error.timeout) == (number, "running", 60)
         said = f"{name} {number} has not ended within 60 s; it was last seen running"
         assert str(error) == said
+        copy = pickle.loads(pickle.dumps(error))
+        assert (str(copy), copy.last) == (said, error.last)
         assert await others() == before
     assert clock.now() - began == 120
     assert {method for method, _ in asked(simulator)} == {"GET"}
@@ -271,6 +274,17 @@ async def test_progress_may_be_a_coroutine_function(project, world):
 
     await project.wait_for_job(job.id, progress=progress)
     assert told == ["pending", "running", "success"]
+
+
+async def test_an_end_that_was_seen_counts_though_progress_takes_all_the_time(driven_gitlab):
+    clock, _, gitlab = driven_gitlab
+
+    async def progress(_job):
+        await clock.sleep(1000)
+
+    waiting = gitlab.project(1).wait_for_job(COMPILE, timeout=60, progress=progress)
+    assert (await driven(clock, waiting)).status == "success"
+    assert not clock.sleepers
 
 
 @pytest.mark.parametrize("timeout", [None, 60])

@@ -26,6 +26,7 @@ from gitlab_jobs_async import (
     Request,
     RequestBudget,
     Response,
+    ResponseError,
     RetryPolicy,
     Section,
     TailedLine,
@@ -113,7 +114,7 @@ async def a_pipeline(project: Project) -> None:
     assert_type(tree.bridges, tuple[Bridge, ...])
     assert_type(tree.downstream, tuple[Downstream, ...])
     assert_type([led.tree for led in tree.downstream], list[PipelineTree | None])
-    assert_type([led.error for led in tree.unreadable()], list[GitLabError | None])
+    assert_type([led.error for led in tree.unreadable()], list[ResponseError | None])
     assert_type(await project.wait_for_pipeline(1, timeout=60, progress=told), Pipeline)
     await project.wait_for_pipeline(1, progress=print)
     try:
