@@ -19,6 +19,7 @@ from gitlab_jobs_async import (
     ServerError,
     WaitTimedOutError,
 )
+from gitlab_jobs_async.sansio.turns import Lane
 from gitlab_jobs_async.simulator import (
     Fault,
     JobPlan,
@@ -145,6 +146,14 @@ async def test_trouble_is_waited_through_and_told_once(simulator, clock, world, 
         pipeline = await gitlab.project(1).wait_for_pipeline(job.pipeline.id)
         assert pipeline.status == "success"
     assert len(caplog.records) == (fault is not TROUBLE["none"])
+
+
+async def test_each_answer_gives_all_patience_back(simulator, clock, world):
+    (job,) = add_jobs(world, JobPlan(duration=600.0))
+    simulator.faults.add(Fault(status=502, every=2, times=None))
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
+        ended = await gitlab.project(1).wait_for_job(job.id, patience=40.0)
+    assert ended.status == "success"
 
 
 @pytest.mark.parametrize("patience", [0, 100.0])
@@ -309,6 +318,22 @@ async def test_a_pipeline_is_waited_for_with_one_request_a_look(simulator, proje
     (path,) = {path for _, path in asked(simulator)}
     assert path == f"/projects/group%2Fapp/pipelines/{ended.id}"
     assert len(simulator.requests) < 30
+
+
+async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, project):
+    send, lanes = gitlab._transport.send, set()
+
+    def noted(request, lane=Lane.DIRECT):
+        lanes.add(lane)
+        return send(request, lane)
+
+    gitlab._transport.send = noted
+    await project.wait_for_job(UNIT)
+    await project.play_job(DEPLOY)
+    assert lanes == {Lane.BACKGROUND, Lane.DIRECT}
+    lanes.clear()
+    await project.wait_for_pipeline(1, progress=print)
+    assert lanes == {Lane.BACKGROUND}
 
 
 async def test_progress_of_a_pipeline_is_told_with_its_jobs(project, world):
