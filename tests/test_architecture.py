@@ -32,11 +32,11 @@ TOWER = "simulator"
 KNOWS_AIOHTTP = {"aio.connections", "aio.failures", "aio.transport", "client", "simulator.server"}
 """The transport, with its connections and its words for what fails on them; and the two ends."""
 
-KNOWS_CATTRS = {"sansio.decoding"}
+KNOWS_CATTRS = {"sansio.recording", "sansio.strict"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "heapq", "html", "itertools", "math", "orjson", "re", "types", "typing",
+    "email", "enum", "gc", "heapq", "html", "itertools", "json", "math", "orjson", "re", "types", "typing",
     "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {

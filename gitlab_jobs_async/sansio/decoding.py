@@ -1,20 +1,14 @@
-"""JSON bytes -> models. The only module that knows cattrs, and it never coerces.
+"""JSON bytes -> models: an answer as what it should be, or an error that says where it is not.
 
-cattrs by itself makes "None" of a null and 7 of a "7"; here a value of another type than the
-model's is an error that says where. Unknown fields are dropped, unknown statuses kept.
+Equal values that the jobs of a page have in common become one object.
 """
 
 import gc
-import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
-from attrs import field, frozen, has
-from cattrs import BaseValidationError, Converter, transform_error
-from cattrs.cols import list_structure_factory
-from cattrs.gen import make_dict_structure_fn
+from attrs import field, frozen
 
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models import (
@@ -28,11 +22,15 @@ from gitlab_jobs_async.models import (
     User,
 )
 from gitlab_jobs_async.sansio.responses import Response
-from gitlab_jobs_async.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.sansio.strict import (
+    Hook,
+    object_of,
+    strict_converter,
+    structured,
+    whole_number,
+)
 
 T = TypeVar("T")
-
-Hook = Callable[[Any, Any], Any]
 
 _shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
 """What the answer being decoded has shown so far, for each kind of value it may repeat."""
@@ -80,7 +78,7 @@ def _decoded(rows: Sequence[UndecodedRow], kinds: type[list[T]], response: Respo
 def _undecoded(response: Response, kinds: type[list[T]]) -> list[UndecodedRow]:
     given = response.json()
     try:
-        rows = [UndecodedRow(_id(row["id"], int), row) for row in given]
+        rows = [UndecodedRow(whole_number(row["id"], int), row) for row in given]
     except (KeyError, TypeError):
         rows = []
     if type(given) is not list or len(rows) != len(given):
@@ -103,15 +101,12 @@ def _without_collecting() -> Iterator[None]:
 
 def _structured(given: object, kind: type[T], response: Response) -> T:
     try:
-        return _converter.structure(given, kind)
-    except (BaseValidationError, TypeError) as error:
-        reasons = transform_error(error, format_exception=_reason)
-        more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
-        said = "; ".join(reasons[:3]) + more
+        return structured(given, kind, _converter)
+    except ValueError as error:
+        said = str(error)
     finally:
         for known in _shared:
             known.clear()
-    # Without cattrs' own error: it is a group, and it holds values that may echo a token.
     raise DecodeError(said, response.method, response.url)
 
 
@@ -122,68 +117,6 @@ def decode_job_or_bridge(response: Response) -> Job | Bridge:
     if is_bridge:
         return _structured(given, Bridge, response)
     return _structured(given, Job, response)
-
-
-def _reason(error: BaseException, _: type | None) -> str:
-    if isinstance(error, KeyError):
-        return "required field missing"
-    return str(error.args[0]) if error.args else type(error).__name__
-
-
-def _due(expected: str, given: object) -> TypeError:
-    names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
-    return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
-
-
-def _same(kind: type, words: str, *, or_null: bool = False) -> Hook:
-    """Take a value of this very type as it is; a bool is no int."""
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is kind or (or_null and given is None):
-            return given
-        raise _due(words, given)
-
-    return hook
-
-
-_WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
-_id = _same(int, _WORDS[int])
-
-
-def _number(given: Any, _: Any) -> float:
-    if type(given) is float or type(given) is int:
-        return float(given)
-    raise _due("a number", given)
-
-
-def _number_or_string(given: Any, _: Any) -> float | str | None:
-    return given if given is None or type(given) is str else _number(given, _)
-
-
-def _datetime(given: Any, _: Any) -> datetime:
-    if type(given) is not str:
-        raise _due("a time", given)
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise TypeError("a string that is no time where one was due") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-_STATUSES = {status.value: status for status in JobStatus}
-_REASONS = {reason.value: reason for reason in FailureReason}
-
-
-def _status(given: Any, _: Any) -> JobStatus:
-    if type(given) is not str:
-        raise _due("a string", given)
-    return _STATUSES.get(given) or JobStatus(given)
-
-
-def _failure_reason(given: Any, _: Any) -> FailureReason:
-    if type(given) is not str:
-        raise _due("a string", given)
-    return _REASONS.get(given) or FailureReason(given)
 
 
 _KEYS = frozenset({bool, int, str})
@@ -208,29 +141,6 @@ def _sharing(structure: Hook, name: str) -> Hook:
     return hook
 
 
-def _is_optional(kind: Any) -> bool:
-    args = get_args(kind)
-    return get_origin(kind) in {Union, types.UnionType} and len(args) == 2 and type(None) in args
-
-
-def _is_list(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is list
-
-
-def _is_tuple(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is tuple
-
-
-_EXACT: dict[Any, Hook] = {
-    **{kind: _same(kind, words) for kind, words in _WORDS.items()},
-    float: _number,
-    float | str | None: _number_or_string,
-    datetime: _datetime,
-    JobStatus: _status,
-    FailureReason: _failure_reason,
-}
 _SHARED = {
     Commit: "id",
     JobProject: "ci_job_token_scope_enabled",
@@ -241,52 +151,7 @@ _SHARED = {
 }
 """What the jobs of a page mostly have in common, and by which field it is found again."""
 
-
-def _object_of(kind: Any, converter: Converter) -> Hook:
-    structure = make_dict_structure_fn(kind, converter)
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is not dict:
-            raise _due("an object", given)
-        return structure(given, kind)
-
-    return _sharing(hook, _SHARED[kind]) if kind in _SHARED else hook
-
-
-def _optional_of(kind: Any, converter: Converter) -> Hook:
-    inner = next(arg for arg in get_args(kind) if arg is not type(None))
-    if inner in _WORDS:
-        return _same(inner, _WORDS[inner], or_null=True)
-    structure = converter.get_structure_hook(inner)
-    return lambda given, _: None if given is None else structure(given, inner)
-
-
-def _list_of(kind: Any, converter: Converter) -> Hook:
-    structure = list_structure_factory(kind, converter)
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is not list:
-            raise _due("a list", given)
-        return structure(given, kind)
-
-    return hook
-
-
-def _tuple_of(kind: Any, converter: Converter) -> Hook:
-    as_list = list.__class_getitem__(get_args(kind)[:1])
-    structure = converter.get_structure_hook(as_list)
-    return lambda given, _: () if given is None else tuple(structure(given, as_list))
-
-
-def _make_converter() -> Converter:
-    converter = Converter()
-    converter.register_structure_hook_factory(has, _object_of)
-    converter.register_structure_hook_factory(_is_optional, _optional_of)
-    converter.register_structure_hook_factory(_is_list, _list_of)
-    converter.register_structure_hook_factory(_is_tuple, _tuple_of)
-    for kind, hook in _EXACT.items():
-        converter.register_structure_hook(kind, hook)
-    return converter
-
-
-_converter = _make_converter()
+_converter = strict_converter()
+_converter.register_structure_hook_factory(
+    _SHARED.__contains__, lambda kind, inner: _sharing(object_of(kind, inner), _SHARED[kind])
+)
