@@ -6,6 +6,8 @@ from gitlab_jobs_async.agents import (
     AllowedAgents,
     Reference,
 )
+from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
+from gitlab_jobs_async.aio.checkpoints import Checkpoint, MemoryCheckpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
@@ -87,6 +89,7 @@ __all__ = [
     "BearerToken",
     "Bridge",
     "BudgetSnapshot",
+    "Checkpoint",
     "CheckpointError",
     "Clock",
     "Commit",
@@ -117,6 +120,7 @@ __all__ = [
     "JobToken",
     "ListingChangedError",
     "LogLine",
+    "MemoryCheckpoint",
     "MethodNotAllowedError",
     "MonitorEvent",
     "NotFoundError",
@@ -140,6 +144,7 @@ __all__ = [
     "RunnerManager",
     "Section",
     "ServerError",
+    "SqliteCheckpoint",
     "SystemClock",
     "TailEnded",
     "TailFailed",

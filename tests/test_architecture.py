@@ -20,7 +20,7 @@ FLOORS = [
     {"aio.admission", "aio.connections", "aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
-    {"aio.tailing_many"},
+    {"aio.checkpoint_file", "aio.tailing_many"},
     {"aio.monitoring"},
     {"project"},
     {"client"},
@@ -36,8 +36,8 @@ KNOWS_CATTRS = {"sansio.recording", "sansio.strict"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "heapq", "html", "itertools", "json", "math", "orjson", "re", "types", "typing",
-    "urllib", "zlib",
+    "email", "enum", "gc", "heapq", "html", "itertools", "json", "math", "orjson", "re", "types",
+    "typing", "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

@@ -10,6 +10,7 @@ from gitlab_jobs_async import (
     BearerToken,
     Bridge,
     BudgetSnapshot,
+    Checkpoint,
     GitLab,
     GitLabError,
     Job,
@@ -17,6 +18,7 @@ from gitlab_jobs_async import (
     JobStatus,
     JobToken,
     LogLine,
+    MemoryCheckpoint,
     Pipeline,
     PrivateToken,
     Project,
@@ -26,6 +28,7 @@ from gitlab_jobs_async import (
     Response,
     RetryPolicy,
     Section,
+    SqliteCheckpoint,
     TailedLine,
     TailEnded,
     TailFailed,
@@ -113,3 +116,10 @@ def a_line(line: LogLine) -> None:
     assert_type(line.section, tuple[str, ...])
     assert_type(line.markers, tuple[Section, ...])
     assert_type([section.duration for section in line.markers], list[float | None])
+
+
+def checkpoints() -> None:
+    kept: list[Checkpoint] = [MemoryCheckpoint(), SqliteCheckpoint("ci.db")]
+    assert_type(kept[0].log_offset(7), int | None)
+    for key, event in kept[1].untold():
+        assert_type((key, event), tuple[str, bytes])
