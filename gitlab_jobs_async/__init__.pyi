@@ -9,8 +9,10 @@ from gitlab_jobs_async.agents import (
 from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
 from gitlab_jobs_async.aio.checkpoints import Checkpoint, MemoryCheckpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
+from gitlab_jobs_async.aio.monitoring import Monitor
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.downstream import Downstream, PipelineTree
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -19,6 +21,7 @@ from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     DecodeError,
     GitLabError,
+    HookRefusedError,
     ListingChangedError,
     MethodNotAllowedError,
     NotFoundError,
@@ -28,6 +31,7 @@ from gitlab_jobs_async.errors import (
     ServerError,
     TimedOutError,
     TraceInterruptedError,
+    WaitTimedOutError,
 )
 from gitlab_jobs_async.events import (
     Event,
@@ -66,10 +70,13 @@ from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.budget import BudgetSnapshot, RequestBudget
 from gitlab_jobs_async.sansio.credentials import BearerToken, Credentials, JobToken, PrivateToken
+from gitlab_jobs_async.sansio.deliveries import Deliveries
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.watches import Target
+from gitlab_jobs_async.sansio.webhooks import HookBuild, JobHook, PipelineHook, read_hook
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -97,11 +104,15 @@ __all__ = [
     "ConnectionFailedError",
     "Credentials",
     "DecodeError",
+    "Deliveries",
     "DetailedStatus",
+    "Downstream",
     "Event",
     "FailureReason",
     "GitLab",
     "GitLabError",
+    "HookBuild",
+    "HookRefusedError",
     "Job",
     "JobAppeared",
     "JobBasic",
@@ -110,6 +121,7 @@ __all__ = [
     "JobErased",
     "JobEvent",
     "JobFinished",
+    "JobHook",
     "JobLines",
     "JobLogEnded",
     "JobLogFailed",
@@ -122,12 +134,15 @@ __all__ = [
     "LogLine",
     "MemoryCheckpoint",
     "MethodNotAllowedError",
+    "Monitor",
     "MonitorEvent",
     "NotFoundError",
     "PermissionDeniedError",
     "Pipeline",
     "PipelineFilters",
+    "PipelineHook",
     "PipelineTarget",
+    "PipelineTree",
     "PrivateToken",
     "Project",
     "ProjectId",
@@ -150,9 +165,12 @@ __all__ = [
     "TailFailed",
     "TailedItem",
     "TailedLine",
+    "Target",
     "TimedOutError",
     "TraceChunk",
     "TraceInterruptedError",
     "User",
+    "WaitTimedOutError",
     "__version__",
+    "read_hook",
 ]

@@ -21,14 +21,9 @@ from gitlab_jobs_async.models import (
     RunnerManager,
     User,
 )
+from gitlab_jobs_async.sansio.exact import EXACT, Hook
 from gitlab_jobs_async.sansio.responses import Response
-from gitlab_jobs_async.sansio.strict import (
-    Hook,
-    object_of,
-    strict_converter,
-    structured,
-    whole_number,
-)
+from gitlab_jobs_async.sansio.strict import object_of, strict_converter, structured
 
 T = TypeVar("T")
 
@@ -78,7 +73,7 @@ def _decoded(rows: Sequence[UndecodedRow], kinds: type[list[T]], response: Respo
 def _undecoded(response: Response, kinds: type[list[T]]) -> list[UndecodedRow]:
     given = response.json()
     try:
-        rows = [UndecodedRow(whole_number(row["id"], int), row) for row in given]
+        rows = [UndecodedRow(EXACT[int](row["id"], int), row) for row in given]
     except (KeyError, TypeError):
         rows = []
     if type(given) is not list or len(rows) != len(given):

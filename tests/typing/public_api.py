@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import assert_type
 
+from multidict import CIMultiDictProxy
+
 from gitlab_jobs_async import (
     AllowedAgents,
     ArtifactEntry,
@@ -11,21 +13,29 @@ from gitlab_jobs_async import (
     Bridge,
     BudgetSnapshot,
     Checkpoint,
+    Deliveries,
+    Downstream,
     GitLab,
     GitLabError,
+    HookBuild,
+    HookRefusedError,
     Job,
+    JobHook,
     JobLines,
     JobStatus,
     JobToken,
     LogLine,
     MemoryCheckpoint,
     Pipeline,
+    PipelineHook,
+    PipelineTree,
     PrivateToken,
     Project,
     ProjectId,
     Request,
     RequestBudget,
     Response,
+    ResponseError,
     RetryPolicy,
     Section,
     SqliteCheckpoint,
@@ -33,6 +43,8 @@ from gitlab_jobs_async import (
     TailEnded,
     TailFailed,
     TraceChunk,
+    WaitTimedOutError,
+    read_hook,
 )
 
 
@@ -102,6 +114,27 @@ async def a_project(project: Project, after: datetime) -> None:
     await project.delete_artifacts(1)
 
 
+async def a_pipeline(project: Project) -> None:
+    async def told(pipeline: Pipeline, jobs: list[Job]) -> None:
+        assert_type((pipeline, jobs), tuple[Pipeline, list[Job]])
+
+    tree = await project.walk_pipeline(1, include_retried=True)
+    assert_type(tree, PipelineTree)
+    assert_type([found.pipeline for found in tree.walk()], list[Pipeline])
+    assert_type(list(tree.all_jobs()), list[Job])
+    assert_type(tree.bridges, tuple[Bridge, ...])
+    assert_type(tree.downstream, tuple[Downstream, ...])
+    assert_type([led.tree for led in tree.downstream], list[PipelineTree | None])
+    assert_type([led.error for led in tree.unreadable()], list[ResponseError | None])
+    assert_type(await project.wait_for_pipeline(1, timeout=60, progress=told), Pipeline)
+    await project.wait_for_pipeline(1, progress=print)
+    try:
+        assert_type(await project.wait_for_job(1, progress=lambda job: job.status), Job)
+        await project.wait_for_job(1, progress=told)  # type: ignore[arg-type]  # one job alone
+    except WaitTimedOutError as error:
+        assert_type(error.last, Job | Pipeline | None)
+
+
 def a_job(job: Job) -> None:
     assert_type(job.status, JobStatus)
     assert_type(job.status.is_finished, bool)
@@ -123,3 +156,15 @@ def checkpoints() -> None:
     assert_type(kept[0].log_offset(7), int | None)
     for key, event in kept[1].untold():
         assert_type((key, event), tuple[str, bytes])
+
+
+def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: HookRefusedError) -> None:
+    hook = read_hook(headers, body, secret="s")
+    assert_type(hook, JobHook | PipelineHook)
+    assert_type(hook.status, JobStatus)
+    assert_type(hook.delivery, str | None)
+    if isinstance(hook, PipelineHook):
+        assert_type(hook.builds, tuple[HookBuild, ...])
+    assert_type(Deliveries(most=100).is_repeat(hook), bool)
+    assert_type(refused.status, int)
+    read_hook(headers, body, secret=b"s")  # type: ignore[arg-type]  # a string
