@@ -40,6 +40,14 @@ Exit code 1 if one of them failed or was canceled. With --no-follow it ends afte
 with exit code 0; so it does where no job of --pipeline is running. Ctrl-C stops it and says how to
 go on from there.
 """
+_WATCH: Final = """Watch many projects, or pipelines, as one stream of what their jobs do.
+
+A terminal shows a live table. A pipe gets one line an event, separated by tabs: time, project,
+pipeline, job, name, event, status, details; with --json one object. It goes on until Ctrl-C, with
+--pipeline until that has ended: exit code 1 if a job of it failed or was canceled that may not.
+With --checkpoint nothing is lost between one call and the next, and what --exec was interrupted in
+comes again.
+"""
 _ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
 
 Without --list, --path, --keep or --delete the whole archive, a zip, goes to --output or the pipe.
@@ -66,6 +74,7 @@ SIGTERM end it with exit code 0.
 _USAGE: Final = {
     "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
+    "watch": "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
 }
 _READ: Final = Group("Look", sort_key=1)
 _ACT: Final = Group("Act", sort_key=2)
@@ -75,6 +84,7 @@ _COMMANDS: Final = (
     ("show", "listing:show", _READ, _SHOW),
     ("trace", "logs:trace", _READ, _TRACE),
     ("tail", "logs:tail", _READ, _TAIL),
+    ("watch", "watch:watch", _READ, _WATCH),
     ("artifacts", "artifacts:artifacts", _READ, _ARTIFACTS),
     ("cancel", "actions:cancel", _ACT, _CANCEL),
     ("retry", "actions:retry", _ACT, _RETRY),

@@ -1,0 +1,107 @@
+"""The pane in which logs run: the last lines of all jobs, or of one job until its log ends.
+
+Of a log only its colours reach the terminal. What is kept is bounded.
+"""
+
+from collections import deque
+from typing import Final
+
+from attrs import define, field, frozen
+from rich.panel import Panel
+from rich.text import Text
+
+from gitlab_jobs_async.cli.board import path_of
+from gitlab_jobs_async.cli.cleaning import clean, ellipsis
+from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogGrew
+from gitlab_jobs_async.models import Job, LogLine
+
+_KEPT: Final = 200
+_LONGEST_LABEL: Final = 24
+_COLOURS: Final = ("cyan", "yellow", "green", "magenta", "bright_cyan", "bright_yellow", "blue")
+
+
+@frozen
+class _Row:
+    label: str
+    job_id: int
+    line: LogLine | str
+
+
+@define
+class LogPane:
+    """The lines told so far; with *one_job* it stays with a job until that one's log has ended."""
+
+    one_job: bool = False
+    count: int = 0
+    _rows: deque[_Row] = field(factory=lambda: deque(maxlen=_KEPT))
+    _focus: Job | None = None
+    _is_over: bool = True
+    _title: str = "logs"
+    _section: tuple[str, ...] = ()
+
+    def tell(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> None:
+        """Take in what was told of a log."""
+        job = event.job
+        if self.one_job and not self._is_in_focus(event):
+            return
+        if isinstance(event, JobLogGrew):
+            self._begin_section(job, event.line)
+            self._rows.append(_Row(job.name, job.id, event.line))
+            self.count += 1
+            return
+        if self.one_job:
+            self._is_over = True
+        if isinstance(event, JobLogFailed):
+            self._rows.append(_Row(job.name, job.id, f"the log cannot be read: {event.reason}"))
+
+    def panel(self, width: int, height: int) -> Panel:
+        """The pane as it is now, in a frame of this size."""
+        room = max(1, height - 2)
+        rows = list(self._rows)[-room:]
+        label = 0 if self.one_job else max((len(self._label(row)) for row in rows), default=0)
+        lines = [self._text(row, label, width - 4) for row in rows]
+        lines += [Text()] * (room - len(lines))
+        return Panel(
+            Text("\n", no_wrap=True, overflow="ellipsis").join(lines),
+            title=Text(self._title, style="bold"),
+            title_align="left",
+            subtitle=Text(f"{self.count:,} lines", style="bright_black"),
+            subtitle_align="right",
+            border_style="bright_black",
+            width=width,
+            height=room + 2,
+        )
+
+    def _is_in_focus(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> bool:
+        job = event.job
+        if self._is_over and isinstance(event, JobLogGrew):
+            self._focus, self._is_over, self.count = job, False, 0
+            self._section = ()
+            self._rows.clear()
+            self._title = ellipsis(f"{path_of(event.project, job)} · {job.name} · job {job.id}", 60)
+        return self._focus is not None and self._focus.id == job.id
+
+    def _begin_section(self, job: Job, line: LogLine) -> None:
+        if self.one_job and line.section != self._section:
+            self._section = line.section
+            if line.section:
+                self._rows.append(_Row(job.name, job.id, f"▾ {' / '.join(line.section)}"))
+
+    def _label(self, row: _Row) -> str:
+        return ellipsis(row.label, _LONGEST_LABEL)
+
+    def _text(self, row: _Row, label: int, width: int) -> Text:
+        if isinstance(row.line, str):
+            shown = Text(clean(row.line), "bold cyan")
+        else:
+            shown = Text.from_ansi(row.line.raw, no_wrap=True)
+            shown.expand_tabs(8)
+        if self.one_job:
+            number = "" if isinstance(row.line, str) else f"{row.line.number:4d}  "
+            front = Text(number, "bright_black")
+        else:
+            colour = _COLOURS[row.job_id % len(_COLOURS)]
+            front = Text(f"{self._label(row):{label}} │ ", colour)
+        line = Text.assemble(front, shown)
+        line.truncate(max(1, width), overflow="ellipsis")
+        return line
