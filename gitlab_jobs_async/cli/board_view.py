@@ -98,7 +98,7 @@ def board_lines(
     for one in shown:
         lines.append(_pipeline_line(board, one.row, now, columns))
         lines += [_job_line(job, now, columns) for job in one.jobs]
-    return [*lines, *more]
+    return [_fit(line, width) for line in [*lines, *more]]
 
 
 def _wanted(row: PipelineRow, now: float, *, failed_only: bool) -> list[JobRow]:

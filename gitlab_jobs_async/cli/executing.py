@@ -6,22 +6,23 @@ import shlex
 import shutil
 import signal
 from contextlib import suppress
-from typing import Final, Self
+from typing import Self
 
 from attrs import frozen
 
 from gitlab_jobs_async.cli.failures import bad_input, line_of
 from gitlab_jobs_async.cli.terminal import complain
 
-_GRACE: Final = 5.0
-"""Seconds that a command has to end by itself once it is told to."""
-
 
 @frozen
 class Executed:
-    """A program and its arguments, given as one line; no shell reads it."""
+    """A program and its arguments, given as one line; no shell reads it.
+
+    *grace* is how many seconds it has to end by itself once it is told to.
+    """
 
     arguments: tuple[str, ...]
+    grace: float = 5.0
 
     @classmethod
     def parse(cls, line: str) -> Self:
@@ -56,9 +57,20 @@ class Executed:
             await process.communicate(text.encode("utf-8", "surrogateescape"))
         finally:
             if process.returncode is None:
-                await _end(process)
+                await self._end(process)
         if process.returncode:
             complain(f"--exec: {_outcome(process.returncode)} ({about})")
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """End the process and those that it has started."""
+        try:
+            _send(process, signal.SIGTERM)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.grace):
+                    await process.wait()
+        finally:
+            _send(process, signal.SIGKILL)
+        await process.wait()
 
 
 def _outcome(code: int) -> str:
@@ -67,20 +79,6 @@ def _outcome(code: int) -> str:
     with suppress(ValueError):
         return f"ended by {signal.Signals(-code).name}"
     return f"ended by signal {-code}"
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the process and those that it has started."""
-    try:
-        _send(process, signal.SIGTERM)
-        async with asyncio.timeout(_GRACE):
-            await process.wait()
-    except TimeoutError:
-        pass
-    finally:
-        if process.returncode is None:
-            _send(process, signal.SIGKILL)
-    await process.wait()
 
 
 def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.text import Text
@@ -24,11 +24,20 @@ from gitlab_jobs_async.cli.log_pane import LogPane
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.sansio.budget import RequestBudget
 
-_FASTEST: Final = 1 / 8
-_SLOWEST: Final = 1.0
 _SMALLEST: Final = 8
 _LEFT_FREE: Final = 2
 """Lines of the screen that the last state leaves for what is said after it."""
+
+
+@frozen(kw_only=True)
+class Pace:
+    """Seconds from one drawing to the next: at least, and where nothing happens."""
+
+    fastest: float = 1 / 8
+    slowest: float = 1.0
+
+
+_STEADY: Final = Pace()
 
 
 @define
@@ -74,7 +83,9 @@ class Picture:
 
 
 @asynccontextmanager
-async def living(console: Console, picture: Picture) -> AsyncIterator[Callable[[Event], None]]:
+async def living(
+    console: Console, picture: Picture, pace: Pace = _STEADY
+) -> AsyncIterator[Callable[[Event], None]]:
     """Show the picture while the block lasts; call what comes back with each event."""
     live = Live(
         picture,
@@ -84,7 +95,7 @@ async def living(console: Console, picture: Picture) -> AsyncIterator[Callable[[
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    drawer = _Drawer(live, console)
+    drawer = _Drawer(live, console, pace)
 
     def tell(event: Event) -> None:
         picture.tell(event)
@@ -111,6 +122,7 @@ class _Drawer:
 
     live: Live
     console: Console
+    pace: Pace
     is_stale: bool = False
     _drawn: float = field(factory=monotonic)
     _size: tuple[int, ...] = ()
@@ -119,8 +131,8 @@ class _Drawer:
         now = monotonic()
         since = now - self._drawn
         size = tuple(self.console.size)
-        is_due = self.is_stale or size != self._size or since >= _SLOWEST
-        if is_due and since >= _FASTEST:
+        is_due = self.is_stale or size != self._size or since >= self.pace.slowest
+        if is_due and since >= self.pace.fastest:
             self.is_stale, self._size = False, size
             self.live.refresh()
             self._drawn = monotonic()
@@ -128,5 +140,5 @@ class _Drawer:
 
 async def _tick(drawer: _Drawer) -> None:
     while True:
-        await asyncio.sleep(_FASTEST)
+        await asyncio.sleep(drawer.pace.fastest)
         drawer.draw_if_due()
