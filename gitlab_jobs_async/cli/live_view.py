@@ -18,6 +18,7 @@ from rich.text import Text
 from gitlab_jobs_async.aio.clock import Clock
 from gitlab_jobs_async.cli.board import Board
 from gitlab_jobs_async.cli.board_view import board_lines
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.event_rows import LOG_EVENTS
 from gitlab_jobs_async.cli.footer import footer_lines, trouble_lines
 from gitlab_jobs_async.cli.log_pane import LogPane
@@ -44,7 +45,7 @@ _STEADY: Final = Pace()
 class Picture:
     """All that is to be seen, drawn to fit wherever it is printed.
 
-    *targets* says how many are watched; *clock* is the client's.
+    *targets* says how many are watched; *clock* is the client's; *headline* stands above it all.
     """
 
     budget: RequestBudget
@@ -52,6 +53,7 @@ class Picture:
     clock: Clock
     failed_only: bool = False
     logs: LogPane | None = None
+    headline: str = ""
     board: Board = field(factory=Board)
 
     def tell(self, event: Event) -> None:
@@ -71,7 +73,8 @@ class Picture:
             self.board.events, self.targets(), len(self.board.unreachable), snapshot, width
         )
         pane = 0 if self.logs is None else max(5, height * 2 // 5)
-        room = max(2, height - len(trouble) - len(footer) - pane)
+        head = [_headline(self.headline, width)] if self.headline else []
+        room = max(2, height - len(head) - len(trouble) - len(footer) - pane)
         lines = board_lines(self.board, now, width, room, failed_only=self.failed_only)
         if len(lines) == 1:
             words = "  nothing has failed" if self.failed_only else "  nothing is going on"
@@ -79,7 +82,13 @@ class Picture:
         if is_filling:
             lines += [Text()] * (room - len(lines))
         panel = [] if self.logs is None else [self.logs.panel(width, pane)]
-        yield Group(*lines, *panel, *trouble, *footer)
+        yield Group(*head, *lines, *panel, *trouble, *footer)
+
+
+def _headline(words: str, width: int) -> Text:
+    line = Text(clean(words), "bold", no_wrap=True)
+    line.truncate(width, overflow="ellipsis", pad=True)
+    return line
 
 
 @asynccontextmanager

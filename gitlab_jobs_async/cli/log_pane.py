@@ -1,4 +1,4 @@
-"""The pane in which logs run: the last lines of all jobs, or of one job until its log ends.
+"""The pane in which logs run: the last lines of all jobs, or of the one with a certain name.
 
 Of a log only its colours reach the terminal. What is kept is bounded.
 """
@@ -29,36 +29,35 @@ class _Row:
 
 @define
 class LogPane:
-    """The lines told so far; with *one_job* it stays with a job until that one's log has ended."""
+    """The lines told so far; *only* is the name of the one job whose log is shown, if not all."""
 
-    one_job: bool = False
+    only: str | None = None
     count: int = 0
     _rows: deque[_Row] = field(factory=lambda: deque(maxlen=_KEPT))
-    _focus: Job | None = None
-    _is_over: bool = True
+    _shown: Job | None = None
     _title: str = "logs"
     _section: tuple[str, ...] = ()
 
     def tell(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> None:
         """Take in what was told of a log."""
         job = event.job
-        if self.one_job and not self._is_in_focus(event):
-            return
+        if self.only is not None:
+            if job.name != self.only:
+                return
+            if self._shown is None or self._shown.id != job.id:
+                self._begin(event.project, job)
         if isinstance(event, JobLogGrew):
-            self._begin_section(job, event.line)
+            self._begin_section(event.line)
             self._rows.append(_Row(job.name, job.id, event.line))
             self.count += 1
-            return
-        if self.one_job:
-            self._is_over = True
-        if isinstance(event, JobLogFailed):
+        elif isinstance(event, JobLogFailed):
             self._rows.append(_Row(job.name, job.id, f"the log cannot be read: {event.reason}"))
 
     def panel(self, width: int, height: int) -> Panel:
         """The pane as it is now, in a frame of this size."""
         room = max(1, height - 2)
         rows = list(self._rows)[-room:]
-        label = 0 if self.one_job else max((len(self._label(row)) for row in rows), default=0)
+        label = 0 if self.only else max((len(self._label(row)) for row in rows), default=0)
         lines = [self._text(row, label, width - 4) for row in rows]
         lines += [Text()] * (room - len(lines))
         return Panel(
@@ -72,20 +71,17 @@ class LogPane:
             height=room + 2,
         )
 
-    def _is_in_focus(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> bool:
-        job = event.job
-        if self._is_over and isinstance(event, JobLogGrew):
-            self._focus, self._is_over, self.count = job, False, 0
-            self._section = ()
-            self._rows.clear()
-            self._title = ellipsis(f"{path_of(event.project, job)} · {job.name} · job {job.id}", 60)
-        return self._focus is not None and self._focus.id == job.id
+    def _begin(self, project: int | str, job: Job) -> None:
+        self._shown, self._section, self.count = job, (), 0
+        self._rows.clear()
+        self._title = ellipsis(f"{path_of(project, job)} · {job.name} · job {job.id}", 60)
 
-    def _begin_section(self, job: Job, line: LogLine) -> None:
-        if self.one_job and line.section != self._section:
+    def _begin_section(self, line: LogLine) -> None:
+        if self._shown is not None and line.section != self._section:
             self._section = line.section
             if line.section:
-                self._rows.append(_Row(job.name, job.id, f"▾ {' / '.join(line.section)}"))
+                header = f"▾ {' / '.join(line.section)}"
+                self._rows.append(_Row(self._shown.name, self._shown.id, header))
 
     def _label(self, row: _Row) -> str:
         return ellipsis(row.label, _LONGEST_LABEL)
@@ -96,7 +92,7 @@ class LogPane:
         else:
             shown = Text.from_ansi(row.line.raw, no_wrap=True)
             shown.expand_tabs(8)
-        if self.one_job:
+        if self.only is not None:
             number = "" if isinstance(row.line, str) else f"{row.line.number:4d}  "
             front = Text(number, "bright_black")
         else:

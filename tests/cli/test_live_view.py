@@ -158,7 +158,7 @@ def test_no_name_brings_anything_of_its_own(name, stage, project, reason, width)
         JobLogFailed(key="k", project=project, job=evil, reason=reason),
         ProjectUnreachable(key="k", project=project, reason=reason),
     ]
-    for pane in (LogPane(), LogPane(one_job=True)):
+    for pane in (LogPane(), LogPane(only=name)):
         lines = shown(told(events, logs=pane), (width, 24)).split("\n")
         assert len(lines) == 25
         for line in lines:
@@ -190,22 +190,21 @@ def test_the_log_pane_shows_all_jobs_with_their_names():
     assert "\x1b[31mone" in shown(picture, SMALL, colours=True)
 
 
-def test_the_log_pane_can_stay_with_one_job():
-    pane, first, second = LogPane(one_job=True), job(1, "first"), job(2, "second")
+def test_the_log_pane_can_be_one_jobs_own():
+    pane, first, again = LogPane(only="first"), job(1, "first"), job(3, "first")
     section = ("step_script",)
     pane.tell(log_line(first, 1, "one", section=section))
-    pane.tell(log_line(second, 1, "no"))
-    pane.tell(log_ended(second))
+    pane.tell(log_line(job(2, "second"), 1, "no"))
+    pane.tell(log_ended(job(2, "second")))
     pane.tell(log_line(first, 2, "two", section=section))
+    pane.tell(log_ended(first))
     text = shown(told([], logs=pane), SMALL)
     assert "╭─ group/app · first · job 1 ─" in text
     assert all(word in text for word in ("▾ step_script", "   1  one", "   2  two", "2 lines"))
     assert "no" not in text.replace("nothing", "")
-    pane.tell(log_ended(first))
-    assert "   2  two" in shown(told([], logs=pane), SMALL)
-    pane.tell(log_line(second, 1, "three"))
+    pane.tell(log_line(again, 1, "three"))
     text = shown(told([], logs=pane), SMALL)
-    assert "second · job 2" in text
+    assert "first · job 3" in text
     assert "two" not in text
 
 
@@ -297,6 +296,12 @@ async def test_what_fails_while_drawing_is_told():
 
     with pytest.raises(OSError, match="gone"):
         await watch()
+
+
+def test_a_headline_stands_above_it_all():
+    lines = lines_of(told([], headline="see \x1b[2Jthis"), SMALL)
+    assert lines[0] == "see this"
+    assert len(lines) == SMALL[1]
 
 
 def test_statuses_of_tomorrow_are_shown():
