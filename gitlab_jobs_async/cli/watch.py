@@ -162,7 +162,7 @@ async def _targets(
 ) -> list[int | str | PipelineTarget]:
     """What to monitor; a pipeline is asked for, so that one that is not there is said at once."""
     if not pipelines:
-        return [project_id(name) for name in names]
+        return [gitlab.project(project_id(name)).id for name in names]
     project = gitlab.project(project_id(names[0]))
     await gathered([project.get_pipeline(number) for number in pipelines])
     return [PipelineTarget(project.id, number) for number in pipelines]
