@@ -75,7 +75,7 @@ def details(event: Event) -> str:
             said = "was there"
         case JobFinished(job=job) if job.failure_reason:
             said = job.failure_reason
-        case JobChanged() | JobFinished() | JobDeleted():
+        case JobChanged() | JobFinished() | JobDeleted() if event.previous:
             said = f"was {event.previous}"
         case JobErased(job=job):
             said = f"at {moment(job.erased_at)}"

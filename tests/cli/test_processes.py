@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = "list show trace tail cancel retry erase play artifacts simulate demo"
-STEPS = ["list", "follow", "retry", "play", "child"]
+COMMANDS = "list show trace tail watch cancel retry erase play artifacts simulate demo"
+STEPS = ["list", "watch", "follow", "retry", "play", "child"]
 
 
 def output_of(*arguments, code=0, **options):
@@ -32,11 +32,18 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
     assert "\x1b" not in shown
     assert "\r" not in shown
     lines = shown.splitlines()
-    assert [line for line in lines if line.startswith("== ")][-1] == "== Summary"
-    assert "  Job succeeded" in lines
-    assert "-- step_script" in lines
-    assert lines[-1].split()[:3] == ["total", "✓", "5"]
-    assert not any("✗ " in line for line in lines if line.startswith("✗"))
+    assert [line for line in lines if line.startswith("== ")] == ["== Summary"]
+    events = [line.split("\t") for line in lines if "\t" in line]
+    assert {"job_appeared", "job_changed", "job_finished"} <= {cells[5] for cells in events}
+    assert any(
+        cells[4:6] == ["contract", "job_appeared"] and "replaces" in cells[7] for cells in events
+    )
+    logs = [cells for cells in events if cells[5] == "job_log_grew"]
+    assert {cells[4] for cells in logs} == {"end-to-end"}
+    assert logs[-1][7] == "Job succeeded"
+    assert any(line.startswith("-- job 207 deploy production is played") for line in lines)
+    assert lines[-1].split()[:3] == ["total", "✓", "6"]
+    assert not any("✗ " in line for line in lines)
 
 
 def test_the_demo_in_numbers():
@@ -116,6 +123,7 @@ def test_help_says_the_exit_codes_and_every_command(run):
         "show",
         "trace",
         "tail",
+        "watch",
         "cancel",
         "retry",
         "erase",

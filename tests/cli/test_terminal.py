@@ -153,14 +153,17 @@ def test_an_archive_is_not_for_a_terminal(on_terminal):
 
 
 def test_the_demo_is_a_show(on_terminal):
-    code, shown = on_terminal("demo", "--speed", 200)
+    code, shown = on_terminal("demo", "--speed", 100)
     assert code == 0
     text = text_of(shown)
     assert "╭─ shop/checkout · end-to-end" in text
-    assert "▾ step_script" in text
-    assert "Summary ─" in text
-    assert text.rstrip().splitlines()[-1].split()[:2] == ["total", "✓"]
-    assert shown.count("\x1b[?25h") >= shown.count("\x1b[?25l")
+    assert "contract ↻ " in text
+    assert "requests in the last minute" in text
+    last = text_of(shown.rpartition("\x1b[?1049l")[2])
+    assert "Job succeeded" in last
+    assert "Summary ─" in last
+    assert last.rstrip().splitlines()[-1].split()[:2] == ["total", "✓"]
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
 def test_an_interrupted_demo_leaves_the_terminal_in_order():
