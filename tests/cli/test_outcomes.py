@@ -65,6 +65,10 @@ def _failing(name):
     return fail
 
 
+def _refusing(action):
+    return lambda server: server.faults.add(Fault(path=f"*/{action}", status=403, times=None))
+
+
 def _without_bridges(server):
     empty = Fault(
         path="*/bridges", status=200, body=b"[]", content_type="application/json", times=None
@@ -78,7 +82,7 @@ def _without_bridges(server):
         (_without_jobs, "list, watch, follow, retry, play, child"),
         (_without_logs, "follow"),
         (_failing("end-to-end"), "follow"),
-        (_failing("contract"), "retry"),
+        (_refusing("retry"), "retry"),
         (_failing("deploy production"), "play"),
         (_without_bridges, "child"),
     ],
