@@ -28,11 +28,14 @@ _MODULES = {
     "ConnectionFailedError": "errors",
     "Credentials": "sansio.credentials",
     "DecodeError": "errors",
+    "Deliveries": "sansio.deliveries",
     "DetailedStatus": "models",
     "Event": "events",
     "FailureReason": "statuses",
     "GitLab": "client",
     "GitLabError": "errors",
+    "HookBuild": "sansio.webhooks",
+    "HookRefusedError": "errors",
     "Job": "models",
     "JobAppeared": "events",
     "JobBasic": "models",
@@ -41,6 +44,7 @@ _MODULES = {
     "JobErased": "events",
     "JobEvent": "events",
     "JobFinished": "events",
+    "JobHook": "sansio.webhooks",
     "JobLines": "aio.tailing_many",
     "JobLogEnded": "events",
     "JobLogFailed": "events",
@@ -57,6 +61,7 @@ _MODULES = {
     "PermissionDeniedError": "errors",
     "Pipeline": "models",
     "PipelineFilters": "sansio.endpoints",
+    "PipelineHook": "sansio.webhooks",
     "PipelineTarget": "targets",
     "PrivateToken": "sansio.credentials",
     "Project": "project",
@@ -83,6 +88,7 @@ _MODULES = {
     "TraceChunk": "models",
     "TraceInterruptedError": "errors",
     "User": "models",
+    "read_hook": "sansio.webhooks",
 }
 
 __all__ = list(_MODULES)

@@ -17,6 +17,7 @@ from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     DecodeError,
     GitLabError,
+    HookRefusedError,
     ListingChangedError,
     MethodNotAllowedError,
     NotFoundError,
@@ -64,10 +65,12 @@ from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.budget import BudgetSnapshot, RequestBudget
 from gitlab_jobs_async.sansio.credentials import BearerToken, Credentials, JobToken, PrivateToken
+from gitlab_jobs_async.sansio.deliveries import Deliveries
 from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.webhooks import HookBuild, JobHook, PipelineHook, read_hook
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -94,11 +97,14 @@ __all__ = [
     "ConnectionFailedError",
     "Credentials",
     "DecodeError",
+    "Deliveries",
     "DetailedStatus",
     "Event",
     "FailureReason",
     "GitLab",
     "GitLabError",
+    "HookBuild",
+    "HookRefusedError",
     "Job",
     "JobAppeared",
     "JobBasic",
@@ -107,6 +113,7 @@ __all__ = [
     "JobErased",
     "JobEvent",
     "JobFinished",
+    "JobHook",
     "JobLines",
     "JobLogEnded",
     "JobLogFailed",
@@ -123,6 +130,7 @@ __all__ = [
     "PermissionDeniedError",
     "Pipeline",
     "PipelineFilters",
+    "PipelineHook",
     "PipelineTarget",
     "PrivateToken",
     "Project",
@@ -150,4 +158,5 @@ __all__ = [
     "TraceInterruptedError",
     "User",
     "__version__",
+    "read_hook",
 ]

@@ -15,7 +15,8 @@ GitLabError
 ├── TraceInterruptedError         trouble outlasted the patience of whoever follows a trace
 ├── DecodeError                   the answer is not what the API documents
 ├── ListingChangedError           a listing changed faster than it could be read
-└── CheckpointError               a monitor's checkpoint file cannot be used
+├── CheckpointError               a monitor's checkpoint file cannot be used
+└── HookRefusedError              a webhook delivery is forged, broken or of no interest
 
 Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
 """
@@ -175,3 +176,19 @@ class CheckpointError(GitLabError):
 
     def __str__(self) -> str:
         return f"checkpoint {self.path}: {self.reason}"
+
+
+class HookRefusedError(GitLabError):
+    """A webhook delivery is not taken: forged, broken, or about something else.
+
+    `reason` says why, and `status` is the HTTP status to answer GitLab with: 4xx for a failure, of
+    which four in a row disable the hook, 202 for what is merely of no interest.
+    """
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason, status)
+        self.reason = reason
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"the delivery is refused (HTTP {self.status}): {self.reason}"

@@ -50,11 +50,12 @@ class JobFinished(MonitorEvent):
     """A job has ended: told once for each job that ended while it was watched.
 
     A skipped job may be taken up again when one before it is retried; a `JobChanged` says so, and
-    its second end is told, too. `previous` is the status that was told before.
+    its second end is told, too. `previous` is the status that was told before, `None` for a job
+    that had ended when it was first seen.
     """
 
     job: Job | Bridge
-    previous: JobStatus
+    previous: JobStatus | None = None
 
 
 @frozen(kw_only=True)

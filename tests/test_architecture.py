@@ -29,15 +29,18 @@ FLOORS = [
 TOWER = "simulator"
 """Imports nothing of the SDK, so that a misreading of GitLab cannot hide on both sides."""
 
-KNOWS_AIOHTTP = {"aio.connections", "aio.failures", "aio.transport", "client", "simulator.server"}
+KNOWS_AIOHTTP = {
+    "aio.connections", "aio.failures", "aio.transport", "client", "simulator.delivering",
+    "simulator.server",
+}  # fmt: skip
 """The transport, with its connections and its words for what fails on them; and the two ends."""
 
 KNOWS_CATTRS = {"sansio.decoding"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "heapq", "html", "itertools", "math", "orjson", "re", "types", "typing",
-    "urllib", "zlib",
+    "email", "enum", "gc", "heapq", "hmac", "html", "itertools", "math", "operator", "orjson", "re",
+    "types", "typing", "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

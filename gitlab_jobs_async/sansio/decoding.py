@@ -8,7 +8,6 @@ import gc
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from attrs import field, frozen, has
@@ -27,12 +26,10 @@ from gitlab_jobs_async.models import (
     RunnerManager,
     User,
 )
+from gitlab_jobs_async.sansio.exact import EXACT, WORDS, Hook, due, same
 from gitlab_jobs_async.sansio.responses import Response
-from gitlab_jobs_async.statuses import FailureReason, JobStatus
 
 T = TypeVar("T")
-
-Hook = Callable[[Any, Any], Any]
 
 _shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
 """What the answer being decoded has shown so far, for each kind of value it may repeat."""
@@ -80,7 +77,7 @@ def _decoded(rows: Sequence[UndecodedRow], kinds: type[list[T]], response: Respo
 def _undecoded(response: Response, kinds: type[list[T]]) -> list[UndecodedRow]:
     given = response.json()
     try:
-        rows = [UndecodedRow(_id(row["id"], int), row) for row in given]
+        rows = [UndecodedRow(EXACT[int](row["id"], int), row) for row in given]
     except (KeyError, TypeError):
         rows = []
     if type(given) is not list or len(rows) != len(given):
@@ -130,62 +127,6 @@ def _reason(error: BaseException, _: type | None) -> str:
     return str(error.args[0]) if error.args else type(error).__name__
 
 
-def _due(expected: str, given: object) -> TypeError:
-    names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
-    return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
-
-
-def _same(kind: type, words: str, *, or_null: bool = False) -> Hook:
-    """Take a value of this very type as it is; a bool is no int."""
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is kind or (or_null and given is None):
-            return given
-        raise _due(words, given)
-
-    return hook
-
-
-_WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
-_id = _same(int, _WORDS[int])
-
-
-def _number(given: Any, _: Any) -> float:
-    if type(given) is float or type(given) is int:
-        return float(given)
-    raise _due("a number", given)
-
-
-def _number_or_string(given: Any, _: Any) -> float | str | None:
-    return given if given is None or type(given) is str else _number(given, _)
-
-
-def _datetime(given: Any, _: Any) -> datetime:
-    if type(given) is not str:
-        raise _due("a time", given)
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise TypeError("a string that is no time where one was due") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-_STATUSES = {status.value: status for status in JobStatus}
-_REASONS = {reason.value: reason for reason in FailureReason}
-
-
-def _status(given: Any, _: Any) -> JobStatus:
-    if type(given) is not str:
-        raise _due("a string", given)
-    return _STATUSES.get(given) or JobStatus(given)
-
-
-def _failure_reason(given: Any, _: Any) -> FailureReason:
-    if type(given) is not str:
-        raise _due("a string", given)
-    return _REASONS.get(given) or FailureReason(given)
-
-
 _KEYS = frozenset({bool, int, str})
 
 
@@ -223,14 +164,6 @@ def _is_tuple(kind: Any) -> bool:
     return origin is tuple
 
 
-_EXACT: dict[Any, Hook] = {
-    **{kind: _same(kind, words) for kind, words in _WORDS.items()},
-    float: _number,
-    float | str | None: _number_or_string,
-    datetime: _datetime,
-    JobStatus: _status,
-    FailureReason: _failure_reason,
-}
 _SHARED = {
     Commit: "id",
     JobProject: "ci_job_token_scope_enabled",
@@ -247,7 +180,7 @@ def _object_of(kind: Any, converter: Converter) -> Hook:
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not dict:
-            raise _due("an object", given)
+            raise due("an object", given)
         return structure(given, kind)
 
     return _sharing(hook, _SHARED[kind]) if kind in _SHARED else hook
@@ -255,8 +188,8 @@ def _object_of(kind: Any, converter: Converter) -> Hook:
 
 def _optional_of(kind: Any, converter: Converter) -> Hook:
     inner = next(arg for arg in get_args(kind) if arg is not type(None))
-    if inner in _WORDS:
-        return _same(inner, _WORDS[inner], or_null=True)
+    if inner in WORDS:
+        return same(inner, WORDS[inner], or_null=True)
     structure = converter.get_structure_hook(inner)
     return lambda given, _: None if given is None else structure(given, inner)
 
@@ -266,7 +199,7 @@ def _list_of(kind: Any, converter: Converter) -> Hook:
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not list:
-            raise _due("a list", given)
+            raise due("a list", given)
         return structure(given, kind)
 
     return hook
@@ -284,7 +217,7 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_factory(_is_optional, _optional_of)
     converter.register_structure_hook_factory(_is_list, _list_of)
     converter.register_structure_hook_factory(_is_tuple, _tuple_of)
-    for kind, hook in _EXACT.items():
+    for kind, hook in EXACT.items():
         converter.register_structure_hook(kind, hook)
     return converter
 

@@ -10,6 +10,8 @@ _HOMES: Final = {
     "AcceleratedClock": "clocks",
     "BytesLog": "logs",
     "Clock": "clocks",
+    "Delivered": "delivering",
+    "Delivery": "hooks",
     "Fault": "faults",
     "Faults": "faults",
     "JobPlan": "plans",
@@ -23,8 +25,10 @@ _HOMES: Final = {
     "Simulator": "server",
     "SimulatorSettings": "settings",
     "SteppedClock": "clocks",
+    "Webhook": "hooks",
     "World": "world",
     "default_world": "scenarios",
+    "delivering": "delivering",
     "demo_world": "scenarios",
 }
 
@@ -33,6 +37,8 @@ __all__ = [
     "AcceleratedClock",
     "BytesLog",
     "Clock",
+    "Delivered",
+    "Delivery",
     "Fault",
     "Faults",
     "JobPlan",
@@ -45,8 +51,10 @@ __all__ = [
     "Simulator",
     "SimulatorSettings",
     "SteppedClock",
+    "Webhook",
     "World",
     "default_world",
+    "delivering",
     "demo_world",
 ]
 

@@ -10,8 +10,20 @@ from gitlab_jobs_async.simulator.clocks import (
 from gitlab_jobs_async.simulator.clocks import (
     SteppedClock as SteppedClock,
 )
+from gitlab_jobs_async.simulator.delivering import (
+    Delivered as Delivered,
+)
+from gitlab_jobs_async.simulator.delivering import (
+    delivering as delivering,
+)
 from gitlab_jobs_async.simulator.faults import Fault as Fault
 from gitlab_jobs_async.simulator.faults import Faults as Faults
+from gitlab_jobs_async.simulator.hooks import (
+    Delivery as Delivery,
+)
+from gitlab_jobs_async.simulator.hooks import (
+    Webhook as Webhook,
+)
 from gitlab_jobs_async.simulator.logs import (
     BytesLog as BytesLog,
 )

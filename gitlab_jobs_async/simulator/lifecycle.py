@@ -8,7 +8,13 @@ from typing import Final
 from gitlab_jobs_async.simulator.plans import PipelinePlan
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
 from gitlab_jobs_async.simulator.registry import Due, Registry
-from gitlab_jobs_async.simulator.statuses import COMPLETED, FINISHED, TRANSITIONS, composite
+from gitlab_jobs_async.simulator.statuses import (
+    COMPLETED,
+    FINISHED,
+    TOLD,
+    TRANSITIONS,
+    composite,
+)
 
 _VALID: Final[dict[str, frozenset[str]]] = {
     "on_success": frozenset({"success", "skipped"}),
@@ -37,6 +43,8 @@ def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
     if target in COMPLETED:
         registry.job_tokens.pop(job.token, None)
     job.failure_reason = job.plan.failure_reason if target == "failed" else None
+    if target in TOLD:
+        registry.tell(job, at)
     return True
 
 
@@ -85,11 +93,12 @@ def settle_job(registry: Registry, job: Job, event: str, at: float) -> None:
 
 
 def _run(registry: Registry, job: Job, at: float) -> None:
+    if job.downstream is None:
+        job.runner = registry.runner_for(job)
     fire(registry, job, "run", at)
     if job.downstream is not None:
         registry.plan(at, Due("trigger", job, job.timeline, job.downstream, job.user))
         return
-    job.runner = registry.runner_for(job)
     registry.issue_token(job)
     _plan_next(registry, job, at)
 
@@ -185,6 +194,7 @@ def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
     if status == "running" and pipeline.started_at is None:
         pipeline.started_at = at
     pipeline.finished_at = at if status in COMPLETED else None
+    registry.tell(pipeline, at)
     bridge = pipeline.upstream
     if bridge and bridge.downstream and bridge.downstream.depend and status in COMPLETED:
         fire(registry, bridge, _UPSTREAM[status], at)

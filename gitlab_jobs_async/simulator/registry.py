@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import itertools
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -36,6 +37,7 @@ class Registry:
         self.pipelines: dict[int, Pipeline] = {}
         self.jobs: dict[int, Job] = {}
         self.job_tokens: dict[str, Job] = {}
+        self.listeners: list[Callable[[Job | Pipeline, float], None]] = []
         self._next_job_id = 1
         self._next_pipeline_id = 1
         self._agenda: list[tuple[float, int, Due]] = []
@@ -45,6 +47,11 @@ class Registry:
         """Put an event on the agenda; one at infinity never comes."""
         if at != float("inf"):
             heapq.heappush(self._agenda, (at, next(self._order), due))
+
+    def tell(self, row: Job | Pipeline, at: float) -> None:
+        """Let the webhooks know that a row has another status, or is new."""
+        for listener in self.listeners:
+            listener(row, at)
 
     def next_due(self) -> float | None:
         """When the next event is due, None when nothing is planned."""
@@ -153,7 +160,9 @@ class Registry:
             downstream=downstream,
             inputs=dict(plan.inputs),
         )
-        return self.add_job(job)
+        self.add_job(job)
+        self.tell(job, at)
+        return job
 
     def add_job(self, job: Job) -> Job:
         """Keep a job."""

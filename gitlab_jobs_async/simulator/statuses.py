@@ -27,6 +27,9 @@ FINISHED: Final = frozenset({"success", "failed", "canceled"})
 ACTIVE: Final = frozenset(
     {"waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running"}
 )
+TOLD: Final = FINISHED | {"pending", "running"}
+"""The steps that webhooks tell of a job, besides its creation: app/models/ci/build.rb."""
+
 RETRYABLE: Final = frozenset({"success", "failed", "canceled", "canceling"})
 _UNFINISHED: Final = ACTIVE | {"created"}
 

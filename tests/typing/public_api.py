@@ -4,20 +4,27 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import assert_type
 
+from multidict import CIMultiDictProxy
+
 from gitlab_jobs_async import (
     AllowedAgents,
     ArtifactEntry,
     BearerToken,
     Bridge,
     BudgetSnapshot,
+    Deliveries,
     GitLab,
     GitLabError,
+    HookBuild,
+    HookRefusedError,
     Job,
+    JobHook,
     JobLines,
     JobStatus,
     JobToken,
     LogLine,
     Pipeline,
+    PipelineHook,
     PrivateToken,
     Project,
     ProjectId,
@@ -30,6 +37,7 @@ from gitlab_jobs_async import (
     TailEnded,
     TailFailed,
     TraceChunk,
+    read_hook,
 )
 
 
@@ -113,3 +121,15 @@ def a_line(line: LogLine) -> None:
     assert_type(line.section, tuple[str, ...])
     assert_type(line.markers, tuple[Section, ...])
     assert_type([section.duration for section in line.markers], list[float | None])
+
+
+def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: HookRefusedError) -> None:
+    hook = read_hook(headers, body, secret="s")
+    assert_type(hook, JobHook | PipelineHook)
+    assert_type(hook.status, JobStatus)
+    assert_type(hook.delivery, str | None)
+    if isinstance(hook, PipelineHook):
+        assert_type(hook.builds, tuple[HookBuild, ...])
+    assert_type(Deliveries(most=100).is_repeat(hook), bool)
+    assert_type(refused.status, int)
+    read_hook(headers, body, secret=b"s")  # type: ignore[arg-type]  # a string

@@ -1,0 +1,116 @@
+"""Which pipelines' bridges to ask for, and where they lead: no job listing has them.
+
+A pipeline without bridges is asked once. One with bridges is asked again when GitLab says that it
+changed, and while one of them is open or has yet to make its pipeline.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from attrs import define, field
+
+from gitlab_jobs_async.models import Bridge, Pipeline
+from gitlab_jobs_async.sansio import endpoints
+from gitlab_jobs_async.sansio.arguments import ProjectId
+from gitlab_jobs_async.sansio.inquiries import Inquiry, Subject, sized
+from gitlab_jobs_async.statuses import JobStatus
+from gitlab_jobs_async.targets import PipelineTarget
+
+_AGAIN = 10.0
+_AT_FIRST = 20
+_OVERLAP = timedelta(seconds=120)
+_REMEMBERED = 2000
+_NEVER = datetime(1970, 1, 2, tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+def leads_nowhere_yet(bridge: Bridge) -> bool:
+    """Whether *bridge* may still make a pipeline, or change."""
+    makes = bridge.status == JobStatus.SUCCESS and bridge.downstream_pipeline is None
+    return not bridge.status.is_finished or makes
+
+
+@define
+class Bridging:
+    """The bridges of one project's pipelines; *updated_to* is the last change it has heard of."""
+
+    updated_to: datetime | None = None
+    _has_bridges: dict[int, bool] = field(factory=dict[int, bool], init=False)
+    _live: dict[int, float] = field(factory=dict[int, float], init=False)
+    _touched: dict[int, None] = field(factory=dict[int, None], init=False)
+    _led: dict[int, None] = field(factory=dict[int, None], init=False)
+    _found: list[PipelineTarget] = field(factory=list[PipelineTarget], init=False)
+
+    def changed_pipelines(self, project: ProjectId) -> Inquiry:
+        """What to ask at each look: which pipelines have changed since the last one."""
+        if self.updated_to is None:
+            first = sized(endpoints.list_pipelines(project, {}), _AT_FIRST)
+            return Inquiry(Subject.PIPELINES, first)
+        since = self.updated_to - _OVERLAP
+        wanted = endpoints.list_pipelines(project, {"updated_after": since})
+        return Inquiry(Subject.PIPELINES, wanted, is_whole=True)
+
+    def take_pipelines(self, pipelines: Iterable[Pipeline]) -> None:
+        """These have changed, those of the time before among them; at first, only what goes on."""
+        known = self.updated_to
+        for pipeline in pipelines:
+            changed = pipeline.updated_at or pipeline.created_at or _NEVER
+            if known is not None or not pipeline.status.is_finished:
+                self.touch(pipeline.id, changed=known is None or changed > known)
+            self.updated_to = max(changed, self.updated_to or _NEVER)
+
+    def touch(self, pipeline_id: int, *, changed: bool = False) -> None:
+        """The pipeline is there; with *changed*, ask again if it has bridges."""
+        has_bridges = self._has_bridges.get(pipeline_id)
+        if pipeline_id and (has_bridges is None or (has_bridges and changed)):
+            self._touched[pipeline_id] = None
+
+    def inquiries(self, project: ProjectId, now: float) -> list[Inquiry]:
+        """The pipelines whose bridges are to be asked for now."""
+        due = [*self._touched, *(number for number, at in self._live.items() if at <= now)]
+        self._touched.clear()
+        return [
+            Inquiry(Subject.BRIDGES, endpoints.list_bridges(project, number), number, is_whole=True)
+            for number in dict.fromkeys(due)
+        ]
+
+    def take_bridges(
+        self, pipeline_id: int, bridges: Sequence[Bridge], home: int | None, now: float
+    ) -> None:
+        """The bridges of one pipeline; *home* is the project whose jobs are seen anyhow."""
+        self._has_bridges[pipeline_id] = bool(bridges)
+        _bound(self._has_bridges)
+        if any(leads_nowhere_yet(bridge) for bridge in bridges):
+            self._live[pipeline_id] = now + _AGAIN
+        else:
+            self._live.pop(pipeline_id, None)
+        for below in (bridge.downstream_pipeline for bridge in bridges):
+            if below is None:
+                continue
+            if below.project_id == home:
+                self.touch(below.id)
+            elif below.project_id is not None and below.id not in self._led:
+                self._led[below.id] = None
+                _bound(self._led)
+                self._found.append(PipelineTarget(below.project_id, below.id))
+
+    def is_live(self, pipeline_id: int) -> bool:
+        """Whether the bridges of this pipeline may be asked for again."""
+        return self._has_bridges.get(pipeline_id, False)
+
+    def drop(self, pipeline_id: int) -> None:
+        """The pipeline is gone, or its bridges are not to be had."""
+        self._has_bridges[pipeline_id] = False
+        self._live.pop(pipeline_id, None)
+
+    def found(self) -> list[PipelineTarget]:
+        """Where bridges have led, each once."""
+        found, self._found = self._found, []
+        return found
+
+
+def _bound(known: dict[int, T]) -> None:
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]

@@ -1,0 +1,109 @@
+"""What a watch wants to know next, and what it is told: values that the shell carries both ways."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+from attrs import evolve, field, frozen
+
+from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.models import Bridge, Job, Pipeline
+from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.targets import PipelineTarget
+
+
+class Subject(Enum):
+    """What an inquiry is about, which says what its answer's rows are."""
+
+    NEWEST = "the newest jobs"
+    SWEEP = "jobs that are open"
+    JOB = "one job"
+    PIPELINE_JOBS = "the jobs of one pipeline"
+    PIPELINES = "pipelines that changed"
+    BRIDGES = "the bridges of one pipeline"
+    PIPELINE = "one pipeline"
+
+    @property
+    def kind(self) -> type[Job] | type[Bridge] | type[Pipeline]:
+        """What each row is."""
+        if self in {Subject.PIPELINES, Subject.PIPELINE}:
+            return Pipeline
+        return Bridge if self is Subject.BRIDGES else Job
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the answer is one value and no list."""
+        return self in {Subject.JOB, Subject.PIPELINE}
+
+
+@frozen
+class Inquiry:
+    """One thing to ask; with *is_whole*, a listing by offset of which all pages are wanted.
+
+    *of* is the id of the job or pipeline that it is about.
+    """
+
+    about: Subject
+    wanted: Request
+    of: int = 0
+    is_whole: bool = False
+
+
+@frozen
+class Answer:
+    """The rows that came, and the request for the page after them if there is one."""
+
+    rows: Sequence[Job | Bridge | Pipeline] = field(repr=lambda rows: f"<{len(rows)} rows>")
+    following: Request | None = None
+
+    @property
+    def jobs(self) -> list[Job | Bridge]:
+        """The rows that are jobs or bridges."""
+        return [row for row in self.rows if not isinstance(row, Pipeline)]
+
+    @property
+    def bridges(self) -> list[Bridge]:
+        """The rows that are bridges."""
+        return [row for row in self.rows if isinstance(row, Bridge)]
+
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """The rows that are pipelines."""
+        return [row for row in self.rows if isinstance(row, Pipeline)]
+
+
+class Watch(Protocol):
+    """One target being watched; it asks one thing at a time, and a look may take several."""
+
+    @property
+    def next_at(self) -> float:
+        """When it wants to look again, in unix seconds."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+
+    def due(self, now: float) -> Inquiry | None:
+        """What to ask now; the same until it is answered, `None` when the look is over."""
+
+    def observe(self, now: float, answer: Answer) -> Sequence[Event]:
+        """What the answer to that adds to what was told."""
+
+    def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
+        """The inquiry failed; the same look or a later one asks again."""
+
+    def hasten(self, now: float) -> None:
+        """Look again at *now*, or as soon after the last look as it ever would."""
+
+    def found(self) -> list[PipelineTarget]:
+        """Pipelines of other projects that bridges have led to since this was last called."""
+
+    def state(self) -> object:
+        """What a restart needs to go on from what has been told, for `sansio.recording`."""
+
+
+def sized(wanted: Request, rows: int) -> Request:
+    """The same with so many rows a page."""
+    params = [pair for pair in wanted.params if pair[0] != "per_page"]
+    return evolve(wanted, params=[*params, ("per_page", str(rows))])

@@ -1,0 +1,55 @@
+"""Whether a target can be looked at: told once when it cannot, and once when it can again.
+
+It is asked again ever more rarely. A rate limit is nobody's fault, and no news of any target.
+"""
+
+from attrs import define
+
+from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
+from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
+
+_SHORTEST = 15.0
+_LONGEST = 600.0
+
+
+@define
+class Reachability:
+    """How it stands with one target, called *name* in the keys; *told* counts the events."""
+
+    project: int | str
+    name: str
+    told: int = 0
+    is_unreachable: bool = False
+    _failures: int = 0
+
+    def failed(self, error: GitLabError) -> list[ProjectUnreachable]:
+        """A look has come to nothing."""
+        if isinstance(error, RateLimitedError):
+            return []
+        self._failures += 1
+        if self.is_unreachable:
+            return []
+        self.is_unreachable = True
+        status = error.status if isinstance(error, ResponseError) else None
+        return [
+            ProjectUnreachable(
+                key=self._key("unreachable"), project=self.project, reason=str(error), status=status
+            )
+        ]
+
+    def succeeded(self) -> list[ProjectRecovered]:
+        """There is an answer."""
+        self._failures = 0
+        if not self.is_unreachable:
+            return []
+        self.is_unreachable = False
+        return [ProjectRecovered(key=self._key("recovered"), project=self.project)]
+
+    def wait(self) -> float:
+        """Seconds until the next try: twice as long after each failure."""
+        return min(_LONGEST, _SHORTEST * 2.0 ** min(self._failures, 10))
+
+    def _key(self, what: str) -> str:
+        key = f"target/{self.name}/{self.told}/{what}"
+        self.told += 1
+        return key

@@ -1,0 +1,82 @@
+"""Whose turn it is to be looked at, when there are more targets than the budget has requests for.
+
+Each wants to be looked at after an interval of its own. When all cannot be, the next is the one
+that has waited longest in proportion to its interval: so all intervals stretch alike, a busy target
+stays as many times more often looked at as it ought to be, and none is left out, since whoever
+waits becomes the next. Among those of like intervals that is the least recently looked at.
+"""
+
+import heapq
+from collections.abc import Hashable
+from itertools import count
+from math import inf, log2
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+K = TypeVar("K", bound=Hashable)
+
+_STEPS = 2
+"""Intervals count as alike within a factor of 2 ** (1 / this)."""
+
+_JITTER = 0.2
+
+
+@define(eq=False)
+class _Place(Generic[K]):
+    """A target that waits since *since* for a look after *interval* seconds."""
+
+    key: K
+    since: float
+    interval: float
+
+
+@define
+class Rota(Generic[K]):
+    """The targets that wait to be looked at."""
+
+    _places: dict[K, _Place[K]] = field(factory=dict, init=False)
+    _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
+    _count: count[int] = field(factory=count, init=False)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def put(self, key: K, now: float, interval: float, chance: float = 0.0) -> None:
+        """Let *key* wait from *now* on; *chance*, from 0 to 1, keeps equals from coming at once."""
+        level = round(_STEPS * log2(max(0.1, interval)))
+        place = _Place(key, now, 2 ** (level / _STEPS))
+        since = now + (max(interval, 0.0) - place.interval) + interval * _JITTER * chance
+        place.since = since
+        self._places[key] = place
+        heapq.heappush(self._alike.setdefault(level, []), (since, next(self._count), place))
+
+    def remove(self, key: K) -> bool:
+        """Let *key* wait no longer; whether it did."""
+        return self._places.pop(key, None) is not None
+
+    def next_at(self) -> float:
+        """When the next one is due; infinity if none waits."""
+        return min((p.since + p.interval for p in self._first()), default=inf)
+
+    def take(self, now: float) -> K | None:
+        """Whose turn it is now, who waits no longer then; `None` if nobody's."""
+        due = [place for place in self._first() if place.since + place.interval <= now]
+        if not due:
+            return None
+        place = max(due, key=lambda place: (now - place.since) / place.interval)
+        del self._places[place.key]
+        return place.key
+
+    def _first(self) -> list[_Place[K]]:
+        """The first of each kind, as far as they have not been removed or put anew."""
+        first = []
+        for level in tuple(self._alike):
+            queue = self._alike[level]
+            while queue and self._places.get(queue[0][2].key) is not queue[0][2]:
+                heapq.heappop(queue)
+            if queue:
+                first.append(queue[0][2])
+            else:
+                del self._alike[level]
+        return first

@@ -1,0 +1,42 @@
+"""When one target is looked at again: by its pace, sooner when told to, later after a failure."""
+
+from collections.abc import Iterable
+
+from attrs import define
+
+from gitlab_jobs_async.errors import GitLabError, ResponseError
+from gitlab_jobs_async.events import ProjectUnreachable
+from gitlab_jobs_async.sansio.ledger import Told
+from gitlab_jobs_async.sansio.pace import SHORTEST, interval
+from gitlab_jobs_async.sansio.reachability import Reachability
+
+
+@define
+class Rounds:
+    """The looks at one target; times are unix seconds, *active_at* that of its last event."""
+
+    next_at: float = 0.0
+    looked_at: float = 0.0
+    active_at: float | None = None
+
+    def hasten(self, now: float) -> None:
+        """Look again at *now*, or as soon after the last look as it ever would."""
+        self.next_at = min(self.next_at, max(now, self.looked_at + SHORTEST))
+
+    def looked(self, now: float, open_jobs: Iterable[Told]) -> None:
+        """A look is over."""
+        if self.active_at is None:
+            self.active_at = now
+        self.looked_at = now
+        stood = [now - told.since for told in open_jobs]
+        self.next_at = now + interval(stood, now - self.active_at)
+
+    def failed(
+        self, now: float, error: GitLabError, reachability: Reachability
+    ) -> list[ProjectUnreachable]:
+        """A look came to nothing."""
+        events = reachability.failed(error)
+        asked = error.retry_after if isinstance(error, ResponseError) else None
+        self.looked_at = now
+        self.next_at = now + max(reachability.wait(), asked or 0.0)
+        return events

@@ -1,0 +1,265 @@
+"""Webhooks of a project: which changes are told, and the headers and bodies they are told in.
+
+Follows lib/gitlab/data_builder/{build,pipeline}.rb and app/services/web_hook_service.rb. No I/O:
+the deliveries wait until someone sends them, such as `delivering`.
+"""
+
+import random
+from collections import deque
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import orjson
+from attrs import field, frozen
+
+from gitlab_jobs_async.simulator.api.entities import View
+from gitlab_jobs_async.simulator.api.runner_entities import Json
+from gitlab_jobs_async.simulator.records import VISIBILITIES, Job, Pipeline, Project, Runner, User
+from gitlab_jobs_async.simulator.settings import SimulatorSettings
+from gitlab_jobs_async.simulator.world import World
+
+_NO_SHA: Final = "0" * 40
+
+
+@frozen
+class Delivery:
+    """One POST that GitLab makes; a manual resend is the same value once more."""
+
+    url: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Webhook:
+    """A project's webhook: what happens there from now on is added to `deliveries`, oldest first.
+
+    `token` is its secret token, `instance` the base URL of the GitLab that sends. Jobs are told
+    when they are created, become pending, begin to run and end (but not when they are skipped),
+    pipelines at each new status; bridges and what blocked users do is not told.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        project: Project,
+        url: str,
+        *,
+        token: str | None = None,
+        instance: str = "https://gitlab.example.com",
+        settings: SimulatorSettings | None = None,
+    ) -> None:
+        self.project = project
+        self.url = url
+        self.deliveries: deque[Delivery] = deque()
+        self._token = token
+        self._instance = instance
+        self._settings = settings or SimulatorSettings()
+        self._random = random.Random(f"{project.path} {url}")  # noqa: S311 - repeatable, not secret
+        world.registry.listeners.append(self._note)
+
+    def job_event(self, job: Job, at: float) -> Delivery:
+        """A Job event about a job as it stands."""
+        return self._delivery("Job Hook", _job(job, self._view(at)))
+
+    def pipeline_event(self, pipeline: Pipeline, at: float) -> Delivery:
+        """A Pipeline event about a pipeline as it stands."""
+        return self._delivery("Pipeline Hook", _pipeline(pipeline, self._view(at)))
+
+    def _note(self, row: Job | Pipeline, at: float) -> None:
+        is_blocked = row.user is not None and row.user.state == "blocked"
+        if row.project is not self.project or is_blocked:
+            return
+        if isinstance(row, Pipeline):
+            self.deliveries.append(self.pipeline_event(row, at))
+        elif not row.is_bridge:
+            self.deliveries.append(self.job_event(row, at))
+
+    def _view(self, at: float) -> View:
+        return View(self._instance, at, self._settings)
+
+    def _uuid(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _delivery(self, event: str, payload: Json) -> Delivery:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"GitLab/{self._settings.version}",
+            "Idempotency-Key": self._uuid(),
+            "X-Gitlab-Event": event,
+            "X-Gitlab-Webhook-UUID": self._uuid(),
+            "X-Gitlab-Instance": self._instance,
+            "X-Gitlab-Event-UUID": self._uuid(),
+        }
+        if self._token is not None:
+            headers["X-Gitlab-Token"] = self._token
+        return Delivery(self.url, headers, orjson.dumps(payload))
+
+
+def _job(job: Job, view: View) -> Json:
+    entity, pipeline = view.job(job), job.pipeline
+    named = [other for other in pipeline.jobs if other.name == job.name]
+    times = {"created": job.created_at, "started": job.started_at, "finished": job.finished_at}
+    return {
+        "object_kind": "build",
+        "ref": pipeline.ref,
+        "tag": pipeline.tag,
+        "before_sha": _NO_SHA,
+        "sha": pipeline.sha,
+        "retries_count": sum(other.retried for other in named),
+        "build_id": job.id,
+        "build_name": job.name,
+        "build_stage": job.stage,
+        "build_status": job.status,
+        **{f"build_{what}_at": entity[f"{what}_at"] for what in times},
+        **{f"build_{what}_at_iso": _whole_seconds(at) for what, at in times.items()},
+        "build_duration": entity["duration"],
+        "build_queued_duration": entity["queued_duration"],
+        "build_allow_failure": job.allow_failure,
+        "build_failure_reason": job.failure_reason or "unknown_failure",
+        "pipeline_id": pipeline.id,
+        "runner": _runner(job.runner),
+        "project_id": job.project.id,
+        "project_name": job.project.path,
+        "user": _user(job.user, view),
+        "commit": _commit_of_job(pipeline, view),
+        "repository": _repository(job.project, view),
+        "project": _project(job.project, view),
+        "environment": None,
+    }
+
+
+def _commit_of_job(pipeline: Pipeline, view: View) -> Json:
+    """Of which `id` is the pipeline's."""
+    entity, commit = view.pipeline(pipeline), view.commit(pipeline)
+    return {
+        "id": pipeline.id,
+        "name": pipeline.name,
+        "sha": pipeline.sha,
+        "message": commit["message"],
+        "author_name": commit["author_name"],
+        "author_email": commit["author_email"],
+        "status": pipeline.status,
+        "duration": entity["duration"],
+        "started_at": entity["started_at"],
+        "finished_at": entity["finished_at"],
+    }
+
+
+def _pipeline(pipeline: Pipeline, view: View) -> Json:
+    entity, commit = view.pipeline(pipeline), view.commit(pipeline)
+    return {
+        "object_kind": "pipeline",
+        "object_attributes": {
+            "id": pipeline.id,
+            "iid": pipeline.iid,
+            "name": pipeline.name,
+            "ref": pipeline.ref,
+            "tag": pipeline.tag,
+            "sha": pipeline.sha,
+            "before_sha": _NO_SHA,
+            "source": pipeline.source,
+            "status": pipeline.status,
+            "detailed_status": "passed" if pipeline.status == "success" else pipeline.status,
+            "stages": pipeline.stages,
+            "created_at": _with_zone(pipeline.created_at),
+            "finished_at": _with_zone(pipeline.finished_at),
+            "duration": entity["duration"],
+            "queued_duration": entity["queued_duration"],
+            "protected_ref": pipeline.ref in pipeline.project.protected_refs,
+            "variables": [],
+            "url": entity["web_url"],
+        },
+        "merge_request": None,
+        "user": _user(pipeline.user, view),
+        "project": _project(pipeline.project, view),
+        "commit": {
+            "id": pipeline.sha,
+            "message": commit["message"],
+            "title": commit["title"],
+            "timestamp": commit["committed_date"],
+            "url": commit["web_url"],
+            "author": {"name": commit["author_name"], "email": commit["author_email"]},
+        },
+        "builds": [_build(job, view) for job in pipeline.builds if not job.retried],
+    }
+
+
+def _build(job: Job, view: View) -> Json:
+    entity = view.job(job)
+    return {
+        "id": job.id,
+        "stage": job.stage,
+        "name": job.name,
+        "status": job.status,
+        "created_at": _with_zone(job.created_at),
+        "started_at": _with_zone(job.started_at),
+        "finished_at": _with_zone(job.finished_at),
+        "duration": entity["duration"],
+        "queued_duration": entity["queued_duration"],
+        "failure_reason": job.failure_reason,
+        "when": job.plan.when,
+        "manual": job.plan.when == "manual",
+        "allow_failure": job.allow_failure,
+        "user": _user(job.user, view),
+        "runner": _runner(job.runner),
+        "artifacts_file": entity.get("artifacts_file", {"filename": None, "size": None}),
+        "environment": None,
+    }
+
+
+def _user(user: User | None, view: View) -> Json | None:
+    if user is None:
+        return None
+    entity = view.user_basic(user)
+    told = {key: entity[key] for key in ("id", "name", "username", "avatar_url")}
+    return told | {"email": "[REDACTED]"}
+
+
+def _runner(runner: Runner | None) -> Json | None:
+    if runner is None:
+        return None
+    return {
+        "id": runner.id,
+        "description": runner.description,
+        "runner_type": runner.runner_type,
+        "active": not runner.paused,
+        "is_shared": runner.runner_type == "instance_type",
+        "tags": list(runner.tags),
+    }
+
+
+def _project(project: Project, view: View) -> Json:
+    entity, ssh = view.project(project), view.origin.partition("://")[2]
+    return {
+        "id": project.id,
+        "name": project.name,
+        "description": None,
+        "web_url": entity["web_url"],
+        "avatar_url": None,
+        "git_ssh_url": f"git@{ssh}:{project.path}.git",
+        "git_http_url": entity["http_url_to_repo"],
+        "namespace": project.path.rpartition("/")[0],
+        "visibility_level": 10 * VISIBILITIES.index(project.visibility),
+        "path_with_namespace": project.path,
+        "default_branch": "main",
+        "ci_config_path": None,
+    }
+
+
+def _repository(project: Project, view: View) -> Json:
+    told = _project(project, view)
+    shared = ("name", "description", "git_http_url", "git_ssh_url", "visibility_level")
+    return {
+        **{key: told[key] for key in shared},
+        "url": told["git_ssh_url"],
+        "homepage": told["web_url"],
+    }
+
+
+def _whole_seconds(at: float | None) -> str | None:
+    return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _with_zone(at: float | None) -> str | None:
+    return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S UTC}"

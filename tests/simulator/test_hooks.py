@@ -1,0 +1,249 @@
+"""Webhooks: what a project's changes are told as, and how the deliveries reach a receiver."""
+
+import asyncio
+
+import orjson
+import pytest
+from aiohttp import web
+
+from gitlab_jobs_async.simulator import (
+    JobPlan,
+    PipelinePlan,
+    PlannedJob,
+    Simulator,
+    SimulatorSettings,
+    Webhook,
+    World,
+    delivering,
+)
+from tests.conftest import others, serving, until
+
+START = 1_750_000_000.0
+URL = "https://bot.example.com/gitlab"
+WAY = ("created", "pending", "running")
+
+
+@pytest.fixture
+def quiet():
+    """A world with a project in which nothing has happened yet."""
+    world = World(START)
+    return world, world.add_project("group/app")
+
+
+def told(hook, kind="build"):
+    """What a hook has told of jobs or pipelines, oldest first."""
+    bodies = [orjson.loads(delivery.body) for delivery in hook.deliveries]
+    return [body for body in bodies if body["object_kind"] == kind]
+
+
+def statuses(hook, name="unit"):
+    return [body["build_status"] for body in told(hook) if body["build_name"] == name]
+
+
+def test_the_headers_are_gitlabs(quiet):
+    world, app = quiet
+    settings = SimulatorSettings(version="18.2.1")
+    hook = Webhook(world, app, URL, token="s3cret", instance="http://git.test", settings=settings)
+    made = world.add_pipeline(app)
+    world.add_job(made, "unit")
+    world.settle(START + 100)
+    first, *rest = hook.deliveries
+    fixed = {
+        "Content-Type": "application/json",
+        "User-Agent": "GitLab/18.2.1",
+        "X-Gitlab-Event": "Job Hook",
+        "X-Gitlab-Token": "s3cret",
+        "X-Gitlab-Instance": "http://git.test",
+    }
+    drawn = {"Idempotency-Key", "X-Gitlab-Webhook-UUID", "X-Gitlab-Event-UUID"}
+    assert first.headers.items() >= fixed.items()
+    assert first.headers.keys() == fixed.keys() | drawn
+    assert first.url == URL
+    keys = [delivery.headers["Idempotency-Key"] for delivery in (first, *rest)]
+    assert len(set(keys)) == len(keys) > 4
+    assert {delivery.headers["X-Gitlab-Event"] for delivery in rest} == {
+        "Job Hook",
+        "Pipeline Hook",
+    }
+    assert "s3cret" not in repr(first)
+    assert "X-Gitlab-Token" not in Webhook(world, app, URL).pipeline_event(made, START).headers
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (JobPlan(), [*WAY, "success"]),
+        (JobPlan(outcome="failed"), [*WAY, "failed"]),
+        (JobPlan(preparing=5, waiting_for_resource=5), [*WAY, "success"]),
+        (JobPlan(when="manual"), ["created"]),
+        (JobPlan(when="delayed", start_in=1e6), ["created"]),
+        (JobPlan(outcome="skipped"), ["created"]),
+        (
+            JobPlan(outcome="failed", auto_retry=1, attempts=(JobPlan(),)),
+            [*WAY, "failed", *WAY, "success"],
+        ),
+    ],
+)
+def test_a_job_is_told_at_its_creation_on_its_way_and_at_its_end(quiet, plan, expected):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    world.add_job(world.add_pipeline(app), "unit", plan=plan)
+    world.settle(START + 10_000)
+    assert statuses(hook) == expected
+
+
+def test_canceling_is_not_told_but_its_end_is(quiet):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    job = world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(duration=99, after_script=9))
+    world.settle(START + 10)
+    world.cancel(job)
+    assert statuses(hook) == ["created", "pending", "running"]
+    world.settle(START + 30)
+    assert statuses(hook)[3:] == ["canceled"]
+
+
+def test_a_retry_is_told_with_its_number(quiet):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    job = world.add_job(world.add_pipeline(app), "unit")
+    world.settle(START + 100)
+    again = world.retry(job)
+    world.settle(START + 200)
+    counts = {body["build_id"]: body["retries_count"] for body in told(hook)}
+    assert counts == {job.id: 0, again.id: 1}
+
+
+def test_neither_bridges_nor_blocked_people_nor_other_projects_are_told(quiet):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    bill = world.add_user("bill", state="blocked")
+    downstream = PipelinePlan(jobs=(PlannedJob("elsewhere"),), project="group/other")
+    other = world.add_project("group/other")
+    made = world.add_pipeline(app)
+    world.add_bridge(made, "trigger", downstream=downstream)
+    world.add_job(world.add_pipeline(app, user=bill), "unit")
+    world.settle(START + 100)
+    assert other.pipelines[0].status == "success"
+    assert not told(hook)
+    assert {body["object_attributes"]["id"] for body in told(hook, "pipeline")} == {made.id}
+
+
+def test_what_was_there_before_the_hook_is_told_when_it_changes(quiet):
+    world, app = quiet
+    world.add_job(world.add_pipeline(app), "unit")
+    world.settle(START + 10)
+    hook = Webhook(world, app, URL)
+    world.add_finished_jobs(app, 50)
+    world.settle(START + 100)
+    assert [body["build_status"] for body in told(hook)] == ["success"]
+
+
+def test_a_pipeline_is_told_at_each_new_status_with_its_latest_jobs(quiet):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    made = world.add_pipeline(app)
+    world.add_job(made, "compile", stage="build", plan=JobPlan(outcome="failed", auto_retry=1))
+    world.add_job(made, "ship", stage="deploy", plan=JobPlan(when="manual"))
+    world.settle(START + 1000)
+    events = told(hook, "pipeline")
+    assert [body["object_attributes"]["status"] for body in events] == [
+        "pending", "running", "pending", "running", "failed",
+    ]  # fmt: skip
+    assert [(b["name"], b["status"], b["failure_reason"]) for b in events[-1]["builds"]] == [
+        ("ship", "skipped", None),
+        ("compile", "failed", "script_failure"),
+    ]
+    assert events[-1]["object_attributes"]["finished_at"].endswith(" UTC")
+    assert events[-1]["project"]["path_with_namespace"] == "group/app"
+
+
+async def test_an_event_tells_what_the_api_answers(api, world, job):
+    unit = job("unit")
+    hook = Webhook(world, unit.project, URL, instance=api.gitlab.url)
+    entity = (await api(f"GET /projects/1/jobs/{unit.id}")).json
+    body = orjson.loads(hook.job_event(unit, START).body)
+    for name in ("id", "name", "stage", "status", "created_at", "started_at", "finished_at"):
+        assert body[f"build_{name}"] == entity[name]
+    for name in ("duration", "queued_duration", "allow_failure"):
+        assert body[f"build_{name}"] == entity[name]
+    assert body["build_failure_reason"] == "unknown_failure"
+    assert body["build_created_at_iso"] == body["build_created_at"][:19] + "Z"
+    assert body["commit"]["id"] == body["pipeline_id"] == entity["pipeline"]["id"]
+    assert body["runner"]["id"] == entity["runner"]["id"]
+    entity = (await api(f"GET /projects/1/pipelines/{unit.pipeline.id}")).json
+    body = orjson.loads(hook.pipeline_event(unit.pipeline, START).body)["object_attributes"]
+    for name in ("id", "iid", "ref", "sha", "status", "source", "duration", "queued_duration"):
+        assert body[name] == entity[name]
+    assert body["created_at"] == entity["created_at"][:19].replace("T", " ") + " UTC"
+
+
+async def test_deliveries_are_sent_as_the_clock_goes_on(quiet, clock):
+    world, app = quiet
+    answers = iter([200, 204, 500])
+
+    async def receive(_request):
+        return web.Response(status=next(answers, 202))
+
+    async with serving(receive) as server, Simulator(world, clock=clock) as gitlab:
+        hook = Webhook(world, app, server.url, token="s3cret")
+        world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(queued=2, duration=30))
+        before = await others()
+        async with delivering(gitlab, hook) as sent:
+            for seconds, count in [(0, 3), (2, 5), (30, 7)]:
+                clock.advance(seconds)
+                await until(lambda count=count: len(sent) == count and clock.next_wake)
+        assert await others() == before
+        assert not hook.deliveries
+    assert [delivered.status for delivered in sent] == [200, 204, 500, 202, 202, 202, 202]
+    assert [delivered.at - START for delivered in sent] == [0, 0, 0, 2, 2, 32, 32]
+    assert [request.headers["Idempotency-Key"] for request in server.requests] == [
+        delivered.delivery.headers["Idempotency-Key"] for delivered in sent
+    ]
+    assert {request.headers["X-Gitlab-Token"] for request in server.requests} == {"s3cret"}
+
+
+async def test_a_receiver_that_is_not_there_is_passed_over(quiet, clock):
+    world, app = quiet
+    async with serving(lambda _request: None) as server:
+        nobody = server.url
+    async with Simulator(world, clock=clock) as gitlab:
+        hook = Webhook(world, app, nobody)
+        world.add_job(world.add_pipeline(app), "unit")
+        async with delivering(gitlab, hook) as sent:
+            await until(lambda: len(sent) == 3)
+    assert [delivered.status for delivered in sent] == [None, None, None]
+
+
+async def test_a_block_left_while_the_receiver_is_silent_leaves_nothing(quiet, clock):
+    world, app = quiet
+    asked = asyncio.Event()
+
+    async def receive(_request):
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with serving(receive) as server, Simulator(world, clock=clock) as gitlab:
+        hook = Webhook(world, app, server.url)
+        world.add_job(world.add_pipeline(app), "unit")
+        before = await others()
+        async with delivering(gitlab, hook) as sent:
+            await asked.wait()
+        assert await others() == before
+    assert not sent
+
+
+async def test_what_ends_the_sending_is_raised_at_the_end_of_the_block(quiet, clock):
+    world, app = quiet
+    world.add_job(world.add_pipeline(app), "unit")
+
+    def broken(_row, _at):
+        raise RuntimeError("broken")
+
+    async def a_while():
+        async with delivering(Simulator(world, clock=clock)):
+            await asyncio.sleep(0)
+
+    world.registry.listeners.append(broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        await a_while()

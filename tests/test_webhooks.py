@@ -1,0 +1,138 @@
+"""A receiver as the README shows it: deliveries over loopback into a monitor's `notify`."""
+
+import asyncio
+import io
+from contextlib import asynccontextmanager
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+from attrs import define, field
+
+from gitlab_jobs_async import Deliveries, GitLab, HookRefusedError, read_hook
+from gitlab_jobs_async.simulator import JobPlan, Simulator, Webhook, World, delivering
+from tests.conftest import others, until
+
+SECRET = "wh-s3cret"
+
+
+def webhook_app(events, secret):
+    async def receive(request: web.Request) -> web.Response:
+        try:
+            hook = read_hook(request.headers, await request.read(), secret=secret)
+        except HookRefusedError as refused:
+            return web.Response(status=refused.status, text=refused.reason)
+        events.notify(hook)
+        return web.Response(status=204)
+
+    app = web.Application(client_max_size=25 * 1024**2)
+    app.router.add_post("/gitlab", receive)
+    return app
+
+
+@define
+class Notified:
+    """As much of a monitor as a receiver needs."""
+
+    hooks: list = field(factory=list)
+
+    def notify(self, hook):
+        self.hooks.append(hook)
+
+
+@asynccontextmanager
+async def receiving(events):
+    """The receiver on the loopback; yields the URL to give to GitLab."""
+    runner = web.AppRunner(webhook_app(events, SECRET), access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/gitlab"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def world():
+    world = World()
+    made = world.add_pipeline(world.add_project("group/app"))
+    world.add_job(made, "compile", stage="build")
+    world.add_job(made, "unit", plan=JobPlan(outcome="failed"))
+    return world
+
+
+async def test_what_the_simulator_delivers_is_what_the_api_answers(world, clock):
+    events, before = Notified(), await others()
+    async with receiving(events) as url, Simulator(world, clock=clock.stepped) as simulator:
+        hook = Webhook(world, world.project("group/app"), url, token=SECRET, instance=simulator.url)
+        async with delivering(simulator, hook) as sent:
+            for _ in range(20):
+                await until(lambda: not hook.deliveries and clock.stepped.next_wake)
+                clock.stepped.advance(10)
+        assert {delivered.status for delivered in sent} == {204}
+        assert len(events.hooks) == len(sent)
+        last = {getattr(hook, "job_id", 0): hook for hook in events.hooks}
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            project = gitlab.project("group/app")
+            pipeline = await project.get_pipeline(last[0].pipeline_id)
+            jobs = await project.list_jobs()
+    for job in jobs:
+        names = ("name", "stage", "status", "ref", "created_at", "started_at", "finished_at")
+        for name in (*names, "duration", "queued_duration", "failure_reason", "allow_failure"):
+            assert getattr(last[job.id], name) == getattr(job, name), name
+        assert last[job.id].project_id == job.project_id
+        assert last[job.id].project_path == "group/app"
+    for name in ("status", "ref", "sha", "source", "duration", "queued_duration"):
+        assert getattr(last[0], name) == getattr(pipeline, name), name
+    assert {build.id: build.status for build in last[0].builds} == {j.id: j.status for j in jobs}
+    assert await others() == before
+
+
+async def test_a_receiver_answers_so_that_gitlab_does_right(world):
+    events, deliveries = Notified(), Deliveries()
+    hook = Webhook(world, world.project("group/app"), "", token=SECRET)
+    job = hook.job_event(world.jobs[1], world.now)
+    headers = job.headers
+    push = headers | {"X-Gitlab-Event": "Push Hook"}
+    asked = [
+        (headers, job.body, 204),
+        (headers, job.body, 204),
+        (push, b"{}", 202),
+        (headers | {"X-Gitlab-Token": "guess"}, job.body, 401),
+        ({k: v for k, v in headers.items() if k != "X-Gitlab-Token"}, job.body, 401),
+        (headers, job.body[:-1], 400),
+        (headers, orjson.dumps({"object_kind": "build"}), 400),
+        (headers, b" " * (25 * 1024**2 + 1), 413),
+    ]
+    async with receiving(events) as url, aiohttp.ClientSession() as session:
+        for sent, body, status in asked:
+            async with session.post(url, headers=sent, data=io.BytesIO(body)) as response:
+                said = await response.text()
+                assert response.status == status
+                assert SECRET not in said
+                assert bool(said) == (status != 204)
+    assert [hook.job_id for hook in events.hooks] == [1, 1]
+    assert [deliveries.is_repeat(hook) for hook in events.hooks] == [False, True]
+
+
+async def test_a_delivery_cut_off_half_way_notifies_nobody(world):
+    events, before = Notified(), await others()
+    hook = Webhook(world, world.project("group/app"), "", token=SECRET)
+    job = hook.job_event(world.jobs[1], world.now)
+
+    written = asyncio.Event()
+
+    async def half():
+        yield job.body[:100]
+        written.set()
+        await asyncio.Event().wait()
+
+    async with receiving(events) as url, aiohttp.ClientSession() as session:
+        sending = asyncio.ensure_future(session.post(url, headers=job.headers, data=half()))
+        await written.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert not events.hooks
+    assert await others() == before
