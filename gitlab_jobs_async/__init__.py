@@ -30,6 +30,7 @@ _MODULES = {
     "DecodeError": "errors",
     "Deliveries": "sansio.deliveries",
     "DetailedStatus": "models",
+    "Downstream": "downstream",
     "Event": "events",
     "FailureReason": "statuses",
     "GitLab": "client",
@@ -63,6 +64,7 @@ _MODULES = {
     "PipelineFilters": "sansio.endpoints",
     "PipelineHook": "sansio.webhooks",
     "PipelineTarget": "targets",
+    "PipelineTree": "downstream",
     "PrivateToken": "sansio.credentials",
     "Project": "project",
     "ProjectId": "sansio.arguments",
@@ -89,6 +91,7 @@ _MODULES = {
     "TraceInterruptedError": "errors",
     "User": "models",
     "read_hook": "sansio.webhooks",
+    "WaitTimedOutError": "errors",
 }
 
 __all__ = list(_MODULES)

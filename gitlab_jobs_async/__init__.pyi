@@ -9,6 +9,7 @@ from gitlab_jobs_async.agents import (
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.downstream import Downstream, PipelineTree
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -27,6 +28,7 @@ from gitlab_jobs_async.errors import (
     ServerError,
     TimedOutError,
     TraceInterruptedError,
+    WaitTimedOutError,
 )
 from gitlab_jobs_async.events import (
     Event,
@@ -99,6 +101,7 @@ __all__ = [
     "DecodeError",
     "Deliveries",
     "DetailedStatus",
+    "Downstream",
     "Event",
     "FailureReason",
     "GitLab",
@@ -132,6 +135,7 @@ __all__ = [
     "PipelineFilters",
     "PipelineHook",
     "PipelineTarget",
+    "PipelineTree",
     "PrivateToken",
     "Project",
     "ProjectId",
@@ -157,6 +161,7 @@ __all__ = [
     "TraceChunk",
     "TraceInterruptedError",
     "User",
+    "WaitTimedOutError",
     "__version__",
     "read_hook",
 ]

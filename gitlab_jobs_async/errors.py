@@ -13,6 +13,7 @@ GitLabError
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
 ├── TraceInterruptedError         trouble outlasted the patience of whoever follows a trace
+├── WaitTimedOutError             what was waited for has not ended in time; a TimeoutError, too
 ├── DecodeError                   the answer is not what the API documents
 ├── ListingChangedError           a listing changed faster than it could be read
 ├── CheckpointError               a monitor's checkpoint file cannot be used
@@ -20,6 +21,8 @@ GitLabError
 
 Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
 """
+
+from gitlab_jobs_async.models import Job, Pipeline
 
 
 class GitLabError(Exception):
@@ -130,6 +133,27 @@ class TraceInterruptedError(GitLabError):
 
     def __str__(self) -> str:
         return f"{self.reason}; the trace was read up to byte {self.offset}"
+
+
+class WaitTimedOutError(GitLabError, TimeoutError):
+    """What was waited for has not ended within the `timeout` of so many seconds.
+
+    `what` says what it was; `last` is the `Job` or `Pipeline` as it was last seen, `None` if it
+    never was. Nothing was done to it: it goes on, and can be waited for again.
+    """
+
+    def __init__(self, what: str, timeout: float, last: Job | Pipeline | None) -> None:
+        super().__init__(what)  # more than one argument, and OSError takes them for its own
+        self.what = what
+        self.timeout = timeout
+        self.last = last
+
+    def __reduce__(self) -> tuple[type["WaitTimedOutError"], tuple[object, ...]]:
+        return type(self), (self.what, self.timeout, self.last)
+
+    def __str__(self) -> str:
+        seen = "never seen" if self.last is None else f"last seen {self.last.status}"
+        return f"{self.what} has not ended within {self.timeout:g} s; it was {seen}"
 
 
 class DecodeError(GitLabError):

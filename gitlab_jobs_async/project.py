@@ -1,17 +1,16 @@
-"""Everything about one project: an id and the way to its server, and no state beside."""
+"""Everything about one project: an id and the way to its server, and no state beside.
+
+What GitLab has under pipelines is in `project_pipelines`.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Unpack
 
-from attrs import field, frozen
+from attrs import frozen
 
 from gitlab_jobs_async.aio.listing import (
     by_keyset,
-    by_looks,
-    by_offset,
     iter_any_order,
-    iter_each_once,
     iter_rows,
     newest_first,
     of_ref,
@@ -19,27 +18,20 @@ from gitlab_jobs_async.aio.listing import (
     read_all,
 )
 from gitlab_jobs_async.aio.tailing import Following, JobTrace
-from gitlab_jobs_async.aio.transport import Transport
-from gitlab_jobs_async.models import (
-    ArtifactEntry,
-    Bridge,
-    Job,
-    LogLine,
-    Pipeline,
-    TraceChunk,
-)
+from gitlab_jobs_async.aio.waiting import JobProgress, Waiting, wait_for_job
+from gitlab_jobs_async.models import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
+from gitlab_jobs_async.project_pipelines import ProjectPipelines
 from gitlab_jobs_async.sansio import endpoints
-from gitlab_jobs_async.sansio.arguments import Inputs, ProjectId, Scope, whole_number
+from gitlab_jobs_async.sansio.arguments import Inputs, Scope, whole_number
 from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
-from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, check_archive, check_deletion, check_whole
 from gitlab_jobs_async.sansio.trace import check_trace
 
 
 @frozen
-class Project:
+class Project(ProjectPipelines):
     """One project of a `GitLab`, made by `GitLab.project`; `id` is as it was given.
 
     Ids come first, everything after them is named. `scope` is one status or several, as
@@ -51,9 +43,6 @@ class Project:
         GitLabError: from every method, for what goes wrong then: `ResponseError` (such as
             `NotFoundError`) with the server's words, `ConnectionFailedError`, `DecodeError`.
     """
-
-    id: ProjectId
-    _transport: Transport = field(repr=False)
 
     # Jobs: https://docs.gitlab.com/api/jobs/
 
@@ -75,39 +64,6 @@ class Project:
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
         rows = iter_rows(self._transport, by_keyset(self._transport, request, in_order=True), Job)
         return rows if ref is None else only_ref(rows, ref)
-
-    async def list_pipeline_jobs(
-        self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
-    ) -> list[Job]:
-        """All jobs of a pipeline, newest id first; retried ones only if asked for.
-
-        Pages overlap and are fetched side by side, so that it is as exact as `list_jobs`. See
-        https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
-        """
-        request = endpoints.list_pipeline_jobs(
-            self.id, pipeline_id, scope=scope, include_retried=include_retried
-        )
-        walk = by_offset(self._transport, request)
-        return newest_first(await read_all(self._transport, walk, Job))
-
-    def iter_pipeline_jobs(
-        self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
-    ) -> AsyncGenerator[Job, None]:
-        """What `list_pipeline_jobs` gives, one after another, with one page in memory."""
-        request = endpoints.list_pipeline_jobs(
-            self.id, pipeline_id, scope=scope, include_retried=include_retried
-        )
-        walk = by_offset(self._transport, request, in_order=True)
-        return iter_rows(self._transport, walk, Job)
-
-    async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
-        """All trigger jobs of a pipeline, each with its downstream pipeline once it has one.
-
-        See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
-        """
-        request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
-        walk = by_offset(self._transport, request)
-        return newest_first(await read_all(self._transport, walk, Bridge))
 
     async def get_job(self, job_id: int) -> Job:
         """One job as it is now; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
@@ -150,6 +106,31 @@ class Project:
         """
         request = endpoints.play_job(self.id, job_id, variables=variables, inputs=inputs)
         return decode_job_or_bridge(await self._transport.send(request))
+
+    async def wait_for_job(
+        self,
+        job_id: int,
+        *,
+        timeout: float | None = None,
+        progress: JobProgress | None = None,
+        min_interval: float = 2.0,
+        max_interval: float = 30.0,
+        patience: float = 300.0,
+    ) -> Job:
+        """The job once it has ended, well or not: `job.status` says how.
+
+        A `manual` or `scheduled` job is waited for, too; after *timeout* seconds a
+        `WaitTimedOutError` (a `TimeoutError`, too) has it as it was `last` seen. Whatever ends the
+        waiting does nothing to the job. *progress* is called, and awaited if it is a coroutine
+        function, with the job as it is first seen and at each change of its status.
+
+        A look is one request; they come from *min_interval* to *max_interval* seconds apart, soon
+        after a change and the later the longer there was none. Trouble is waited through for
+        *patience* seconds as with `follow_trace`, then raised as it is. A retry, also GitLab's own,
+        is another job: `list_pipeline_jobs(job.pipeline.id)` has the latest one of that name.
+        """
+        how = Waiting(timeout, Intervals(min_interval, max_interval), patience)
+        return await wait_for_job(self._transport, self.id, job_id, how, progress)
 
     # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
 
@@ -217,37 +198,6 @@ class Project:
         endpoints.get_trace(self.id, job_id)
         how = Following(Intervals(min_interval, max_interval), patience)
         return JobTrace(self._transport, self.id, job_id, how)
-
-    # Pipelines: https://docs.gitlab.com/api/pipelines/
-
-    async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
-        """All pipelines that the filters let through, newest first unless they say otherwise.
-
-        As exact as `list_pipeline_jobs`; in an order of your own, pages are read until two looks at
-        all of them are the same. Child pipelines are among them only with
-        `source="parent_pipeline"`. See https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
-        """
-        request = endpoints.list_pipelines(self.id, filters)
-        if endpoints.are_newest_first(filters):
-            walk = by_offset(self._transport, request)
-            return newest_first(await read_all(self._transport, walk, Pipeline))
-        return await read_all(self._transport, by_looks(self._transport, request), Pipeline)
-
-    def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
-        """What `list_pipelines` gives, one after another, with one page in memory.
-
-        In an order of your own, a pipeline that changes its place meanwhile may be missed.
-        """
-        request = endpoints.list_pipelines(self.id, filters)
-        if endpoints.are_newest_first(filters):
-            walk = by_offset(self._transport, request, in_order=True)
-            return iter_rows(self._transport, walk, Pipeline)
-        return iter_each_once(self._transport, request, Pipeline)
-
-    async def get_pipeline(self, pipeline_id: int) -> Pipeline:
-        """One pipeline as it is now; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""
-        request = endpoints.get_pipeline(self.id, pipeline_id)
-        return decode(await self._transport.send(request), Pipeline)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 

@@ -10,9 +10,10 @@ PACKAGE = Path(__file__).parent.parent / "gitlab_jobs_async"
 NAME = "gitlab_jobs_async"
 
 FLOORS = [
-    {"errors", "statuses", "targets", "version"},
+    {"statuses", "targets", "version"},
     {"models"},
-    {"agents", "events", "tailed"},
+    {"errors"},
+    {"agents", "downstream", "events", "tailed"},
     {"sansio"},
     {"aio"},
     {"aio.clock", "aio.concurrency"},
@@ -20,8 +21,10 @@ FLOORS = [
     {"aio.admission", "aio.connections", "aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
-    {"aio.tailing_many"},
+    {"aio.pipelines", "aio.tailing_many"},
+    {"aio.waiting"},
     {"aio.monitoring"},
+    {"project_pipelines"},
     {"project"},
     {"client"},
     {"cli"},
@@ -157,6 +160,7 @@ def test_the_values_are_as_pure_as_the_core():
         "statuses",
         "models",
         "agents",
+        "downstream",
         "tailed",
         "targets",
         "version",

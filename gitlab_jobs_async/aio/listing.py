@@ -52,10 +52,12 @@ def by_looks(transport: Transport, request: Request) -> LookWalk[UndecodedRow]:
     return LookWalk(transport.settings.server, request)
 
 
-async def read_all(transport: Transport, walk: Walk[UndecodedRow], kind: type[T]) -> list[T]:
+async def read_all(
+    transport: Transport, walk: Walk[UndecodedRow], kind: type[T], lane: Lane = Lane.LISTING
+) -> list[T]:
     """The rows of a listing in the order of their arrival, pages fetched side by side."""
     async with in_flight() as flight:
-        pages = pages_of(flight, transport, [(None, walk)], kind)
+        pages = pages_of(flight, transport, [(None, walk)], kind, lane)
         return [row async for _, page in pages for row in page]
 
 
@@ -80,13 +82,14 @@ async def pages_of(
     transport: Transport,
     walks: Iterable[tuple[K, Walk[UndecodedRow]]],
     kind: type[T],
+    lane: Lane = Lane.LISTING,
 ) -> AsyncGenerator[tuple[K, list[T]], None]:
     """The new rows of each page of several listings as they come, each with its listing's key.
 
     At most `concurrency` pages are asked for at once, and so many listings read; the next are asked
     for only when the consumer comes back. *flight* belongs to the block around.
     """
-    side_by_side = _SideBySide(flight, transport, deque(_Reading(*walk) for walk in walks))
+    side_by_side = _SideBySide(flight, transport, lane, deque(_Reading(*walk) for walk in walks))
     while side_by_side.ask():
         (reading, walk, ask), task = await flight.first()
         reading.asked -= 1
@@ -131,6 +134,7 @@ class _SideBySide(Generic[K]):
 
     flight: InFlight[Any, Any]
     transport: Transport
+    lane: Lane
     waiting: deque[_Reading[K]]
     active: deque[_Reading[K]] = field(factory=deque)
 
@@ -165,7 +169,7 @@ class _SideBySide(Generic[K]):
         for ask in asks:
             reading.asked += 1
             key = (reading, reading.walk, ask)
-            self.flight.start(key, self.transport.send(ask.wanted, Lane.LISTING))
+            self.flight.start(key, self.transport.send(ask.wanted, self.lane))
         return bool(asks) or not free
 
 

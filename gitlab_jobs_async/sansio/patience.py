@@ -10,11 +10,18 @@ from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     DecodeError,
     GitLabError,
+    ListingChangedError,
     RateLimitedError,
     ServerError,
 )
 
-_PASSING = (ConnectionFailedError, RateLimitedError, ServerError, DecodeError)
+_PASSING = (
+    ConnectionFailedError,
+    RateLimitedError,
+    ServerError,
+    DecodeError,
+    ListingChangedError,
+)
 """A web page where a log was due is a `DecodeError`: proxies send them while GitLab is down."""
 
 _SHORTEST = 1.0

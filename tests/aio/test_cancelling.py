@@ -29,6 +29,11 @@ OPERATIONS = {
     "stream_jobs": lambda gitlab: read(gitlab.stream_jobs(["group/app", "big"])),
     "iter_jobs": lambda gitlab: iterate(gitlab.project("big").iter_jobs()),
     "list_pipeline_jobs": lambda gitlab: gitlab.project("big").list_pipeline_jobs(2),
+    "walk_pipeline": lambda gitlab: gitlab.project("group/app").walk_pipeline(1),
+    "wait_for_job": lambda gitlab: gitlab.project(1).wait_for_job(
+        2, timeout=None, min_interval=400, max_interval=800
+    ),
+    "wait_for_pipeline": lambda gitlab: gitlab.project("big").wait_for_pipeline(2, progress=print),
     "list_pipelines": lambda gitlab: gitlab.project("big").list_pipelines(),
     "stream_trace": lambda gitlab: read(gitlab.project(1).stream_trace(1)),
     "stream_artifacts": lambda gitlab: read(gitlab.project(1).stream_artifacts(1)),

@@ -10,6 +10,7 @@ from gitlab_jobs_async import (
     AuthenticationError,
     ConnectionFailedError,
     DecodeError,
+    ListingChangedError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -26,6 +27,7 @@ PASSING = [
     ServerError(502, "bad gateway", *WHERE),
     RateLimitedError(429, "later", *WHERE),
     DecodeError("an HTML page", *WHERE),
+    ListingChangedError(*WHERE),
 ]
 REFUSALS = [
     AuthenticationError(401, "no", *WHERE),

@@ -2,7 +2,8 @@
 
 from collections import deque
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gitlab_jobs_async.events import (
     JobAppeared,

@@ -13,6 +13,7 @@ from gitlab_jobs_async import (
     Bridge,
     BudgetSnapshot,
     Deliveries,
+    Downstream,
     GitLab,
     GitLabError,
     HookBuild,
@@ -25,18 +26,21 @@ from gitlab_jobs_async import (
     LogLine,
     Pipeline,
     PipelineHook,
+    PipelineTree,
     PrivateToken,
     Project,
     ProjectId,
     Request,
     RequestBudget,
     Response,
+    ResponseError,
     RetryPolicy,
     Section,
     TailedLine,
     TailEnded,
     TailFailed,
     TraceChunk,
+    WaitTimedOutError,
     read_hook,
 )
 
@@ -105,6 +109,27 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.list_artifacts(1), list[ArtifactEntry])
     assert_type(await project.get_artifact_file(1, "a"), bytes)
     await project.delete_artifacts(1)
+
+
+async def a_pipeline(project: Project) -> None:
+    async def told(pipeline: Pipeline, jobs: list[Job]) -> None:
+        assert_type((pipeline, jobs), tuple[Pipeline, list[Job]])
+
+    tree = await project.walk_pipeline(1, include_retried=True)
+    assert_type(tree, PipelineTree)
+    assert_type([found.pipeline for found in tree.walk()], list[Pipeline])
+    assert_type(list(tree.all_jobs()), list[Job])
+    assert_type(tree.bridges, tuple[Bridge, ...])
+    assert_type(tree.downstream, tuple[Downstream, ...])
+    assert_type([led.tree for led in tree.downstream], list[PipelineTree | None])
+    assert_type([led.error for led in tree.unreadable()], list[ResponseError | None])
+    assert_type(await project.wait_for_pipeline(1, timeout=60, progress=told), Pipeline)
+    await project.wait_for_pipeline(1, progress=print)
+    try:
+        assert_type(await project.wait_for_job(1, progress=lambda job: job.status), Job)
+        await project.wait_for_job(1, progress=told)  # type: ignore[arg-type]  # one job alone
+    except WaitTimedOutError as error:
+        assert_type(error.last, Job | Pipeline | None)
 
 
 def a_job(job: Job) -> None:
