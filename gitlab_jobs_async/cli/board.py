@@ -7,7 +7,6 @@ latest attempt of each job, and pipelines in which nothing happens any more are 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -212,5 +211,5 @@ def path_of(project: int | str, job: JobBasic) -> str:
     """The project's name to show: of one that is a number, the path that its pages have."""
     if isinstance(project, str) or not job.web_url:
         return str(project)
-    path, found, _ = urlsplit(job.web_url).path.strip("/").partition("/-/")
+    path, found, _ = job.web_url.partition("://")[2].partition("/")[2].partition("/-/")
     return path if found else str(project)

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final
 
 from attrs import define, field, frozen
+from rich.cells import cell_len, set_cell_size
 from rich.panel import Panel
 from rich.text import Text
 
@@ -17,14 +18,20 @@ from gitlab_jobs_async.models import Job, LogLine
 
 _KEPT: Final = 200
 _LONGEST_LABEL: Final = 24
+_WIDE: Final = 96
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "bright_cyan", "bright_yellow", "blue")
 
 
 @frozen
 class _Row:
-    label: str
-    job_id: int
+    project: str
+    job: Job
     line: LogLine | str
+
+    def label(self, *, is_wide: bool) -> str:
+        """The job, and where there is room the last part of its project's path."""
+        home = f"{self.project.rpartition('/')[2]} " if is_wide else ""
+        return ellipsis(home + self.job.name, _LONGEST_LABEL)
 
 
 @define
@@ -41,24 +48,29 @@ class LogPane:
     def tell(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> None:
         """Take in what was told of a log."""
         job = event.job
+        project = path_of(event.project, job)
         if self.only is not None:
             if job.name != self.only:
                 return
             if self._shown is None or self._shown.id != job.id:
-                self._begin(event.project, job)
+                self._begin(project, job)
         if isinstance(event, JobLogGrew):
-            self._begin_section(event.line)
-            self._rows.append(_Row(job.name, job.id, event.line))
+            self._begin_section(project, job, event.line)
+            self._rows.append(_Row(project, job, event.line))
             self.count += 1
         elif isinstance(event, JobLogFailed):
-            self._rows.append(_Row(job.name, job.id, f"the log cannot be read: {event.reason}"))
+            self._rows.append(_Row(project, job, f"the log cannot be read: {event.reason}"))
 
     def panel(self, width: int, height: int) -> Panel:
         """The pane as it is now, in a frame of this size."""
         room = max(1, height - 2)
         rows = list(self._rows)[-room:]
-        label = 0 if self.only else max((len(self._label(row)) for row in rows), default=0)
-        lines = [self._text(row, label, width - 4) for row in rows]
+        labels = [row.label(is_wide=width >= _WIDE) for row in rows]
+        widest = max(map(cell_len, labels), default=0)
+        lines = [
+            self._text(row, set_cell_size(label, widest), width - 4)
+            for row, label in zip(rows, labels, strict=True)
+        ]
         lines += [Text()] * (room - len(lines))
         return Panel(
             Text("\n", no_wrap=True, overflow="ellipsis").join(lines),
@@ -71,22 +83,18 @@ class LogPane:
             height=room + 2,
         )
 
-    def _begin(self, project: int | str, job: Job) -> None:
+    def _begin(self, project: str, job: Job) -> None:
         self._shown, self._section, self.count = job, (), 0
         self._rows.clear()
-        self._title = ellipsis(f"{path_of(project, job)} · {job.name} · job {job.id}", 60)
+        self._title = ellipsis(f"{project} · {job.name} · job {job.id}", 60)
 
-    def _begin_section(self, line: LogLine) -> None:
+    def _begin_section(self, project: str, job: Job, line: LogLine) -> None:
         if self._shown is not None and line.section != self._section:
             self._section = line.section
             if line.section:
-                header = f"▾ {' / '.join(line.section)}"
-                self._rows.append(_Row(self._shown.name, self._shown.id, header))
+                self._rows.append(_Row(project, job, f"▾ {' / '.join(line.section)}"))
 
-    def _label(self, row: _Row) -> str:
-        return ellipsis(row.label, _LONGEST_LABEL)
-
-    def _text(self, row: _Row, label: int, width: int) -> Text:
+    def _text(self, row: _Row, label: str, width: int) -> Text:
         if isinstance(row.line, str):
             shown = Text(clean(row.line), "bold cyan")
         else:
@@ -96,8 +104,7 @@ class LogPane:
             number = "" if isinstance(row.line, str) else f"{row.line.number:4d}  "
             front = Text(number, "bright_black")
         else:
-            colour = _COLOURS[row.job_id % len(_COLOURS)]
-            front = Text(f"{self._label(row):{label}} │ ", colour)
+            front = Text(f"{label} │ ", _COLOURS[row.job.id % len(_COLOURS)])
         line = Text.assemble(front, shown)
         line.truncate(max(1, width), overflow="ellipsis")
         return line

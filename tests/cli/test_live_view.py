@@ -187,6 +187,7 @@ def test_the_log_pane_shows_all_jobs_with_their_names():
     assert any("a long name of a job to… │ two" in line for line in lines)
     assert any("│ the log cannot be read: 403 Forbidden" in line for line in lines)
     assert any(line.endswith("2 lines ─╯") for line in lines)
+    assert any("app unit                 │ one" in line for line in lines_of(picture, LARGE))
     assert "\x1b[31mone" in shown(picture, SMALL, colours=True)
 
 
