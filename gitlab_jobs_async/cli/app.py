@@ -43,10 +43,12 @@ go on from there.
 _WATCH: Final = """Watch many projects, or pipelines, as one stream of what their jobs do.
 
 A terminal shows a live table. A pipe gets one line an event, separated by tabs: time, project,
-pipeline, job, name, event, status, details; with --json one object. It goes on until Ctrl-C, with
---pipeline until that has ended: exit code 1 if a job of it failed or was canceled that may not.
-With --checkpoint nothing is lost between one call and the next, and what --exec was interrupted in
-comes again.
+pipeline, job, name, event, status, details; with --json one object. With --exec a terminal gets
+those lines, too, and what the command prints between them.
+
+It goes on until Ctrl-C, with --pipeline until that has ended: exit code 1 if a job of it failed or
+was canceled that may not. With --checkpoint nothing is lost between one call and the next: it goes
+on where it was, also with the event whose command was interrupted.
 """
 _ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
 
@@ -62,7 +64,7 @@ _ERASE: Final = """Remove a finished job's log and artifacts, for ever.
 It asks before; where nobody can be asked, --yes must be said.
 """
 _PLAY: Final = """Start a manual or delayed job, with variables or inputs of its own."""
-_DEMO: Final = """See it all on a simulated GitLab: list, follow, retry, play. Ends by itself.
+_DEMO: Final = """See it all on a simulated GitLab: list, watch, follow, retry, play. Ends by itself.
 
 Nothing is needed for it, nothing leaves this machine, nothing stays behind.
 """
