@@ -64,7 +64,7 @@ _ERASE: Final = """Remove a finished job's log and artifacts, for ever.
 It asks before; where nobody can be asked, --yes must be said.
 """
 _PLAY: Final = """Start a manual or delayed job, with variables or inputs of its own."""
-_DEMO: Final = """See it all on a simulated GitLab: list, watch, follow, retry, play. Ends by itself.
+_DEMO: Final = """See it all on a simulated GitLab: list, watch, retry, play. Ends by itself.
 
 Nothing is needed for it, nothing leaves this machine, nothing stays behind.
 """

@@ -68,7 +68,7 @@ async def demo(
         Parameter(help="Only the summary: one JSON object a step, last the total."),
     ] = False,
 ) -> int:
-    """See it all on a simulated GitLab: list, watch, follow, retry, play. Ends by itself.
+    """See it all on a simulated GitLab: list, watch, retry, play. Ends by itself.
 
     Nothing is needed for it, nothing leaves this machine and nothing stays behind.
     """
