@@ -57,6 +57,7 @@ _MODULES = {
     "ListingChangedError": "errors",
     "LogLine": "models",
     "MethodNotAllowedError": "errors",
+    "Monitor": "aio.monitoring",
     "MonitorEvent": "events",
     "NotFoundError": "errors",
     "PermissionDeniedError": "errors",
@@ -86,12 +87,13 @@ _MODULES = {
     "TailFailed": "tailed",
     "TailedItem": "tailed",
     "TailedLine": "tailed",
+    "Target": "sansio.watches",
     "TimedOutError": "errors",
     "TraceChunk": "models",
     "TraceInterruptedError": "errors",
     "User": "models",
-    "read_hook": "sansio.webhooks",
     "WaitTimedOutError": "errors",
+    "read_hook": "sansio.webhooks",
 }
 
 __all__ = list(_MODULES)

@@ -7,6 +7,7 @@ from gitlab_jobs_async.agents import (
     Reference,
 )
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
+from gitlab_jobs_async.aio.monitoring import Monitor
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.downstream import Downstream, PipelineTree
@@ -72,6 +73,7 @@ from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.watches import Target
 from gitlab_jobs_async.sansio.webhooks import HookBuild, JobHook, PipelineHook, read_hook
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
@@ -128,6 +130,7 @@ __all__ = [
     "ListingChangedError",
     "LogLine",
     "MethodNotAllowedError",
+    "Monitor",
     "MonitorEvent",
     "NotFoundError",
     "PermissionDeniedError",
@@ -157,6 +160,7 @@ __all__ = [
     "TailFailed",
     "TailedItem",
     "TailedLine",
+    "Target",
     "TimedOutError",
     "TraceChunk",
     "TraceInterruptedError",

@@ -37,10 +37,13 @@ class Rota(Generic[K]):
 
     _places: dict[K, _Place[K]] = field(factory=dict, init=False)
     _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
-    _count: count[int] = field(factory=count, init=False)
+    _count: "count[int]" = field(factory=count, init=False)
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
 
     def put(self, key: K, now: float, interval: float, chance: float = 0.0) -> None:
         """Let *key* wait from *now* on; *chance*, from 0 to 1, keeps equals from coming at once."""
