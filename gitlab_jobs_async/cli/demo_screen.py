@@ -62,7 +62,7 @@ class DemoScreen:
     async def watching(self, picture: Picture) -> AsyncIterator[Callable[[Event], None]]:
         """Where a monitor's events go: a live picture, or a line for each."""
         if not self._is_live:
-            yield lambda event: self._line(event, picture)
+            yield lambda event: None if self._console.quiet else self._line(event, picture)
             return
         async with living(self._console, picture) as tell:
             self._picture = picture
@@ -76,7 +76,8 @@ class DemoScreen:
         if isinstance(event, LOG_EVENTS) and event.job.name != only:
             return
         line = plain_event(event, datetime.fromtimestamp(picture.clock.now(), UTC))
-        self._console.out(line.removesuffix("\n"), highlight=False)
+        self._console.file.write(line)  # rich would make spaces of the tabs
+        self._console.file.flush()
 
     def projects(self, found: Mapping[str, Sequence[Job]]) -> None:
         """How many jobs each project has in each status."""

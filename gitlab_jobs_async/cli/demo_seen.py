@@ -11,13 +11,11 @@ from gitlab_jobs_async.events import (
     Event,
     JobAppeared,
     JobEvent,
-    JobFinished,
     JobLogEnded,
     JobLogFailed,
     JobLogGrew,
 )
 from gitlab_jobs_async.models import Bridge, JobBasic
-from gitlab_jobs_async.statuses import JobStatus
 
 
 @define
@@ -26,7 +24,6 @@ class Seen:
 
     events: int = 0
     jobs: dict[int, JobBasic] = field(factory=dict)
-    failures: list[JobBasic] = field(factory=list)
     replaced: dict[int, int] = field(factory=dict)
     lines: Counter[int] = field(factory=Counter)
     whole_logs: set[int] = field(factory=set)
@@ -43,8 +40,6 @@ class Seen:
             self.jobs[event.job.id] = event.job
             if isinstance(event, JobAppeared) and event.replaces is not None:
                 self.replaced[event.replaces] = event.job.id
-            if isinstance(event, JobFinished) and event.job.status == JobStatus.FAILED:
-                self.failures.append(event.job)
         self._news.set()
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -57,11 +52,6 @@ class Seen:
         """The job once it was told that it has ended."""
         await self.until(lambda: job_id in self.jobs and self.jobs[job_id].status.is_finished)
         return self.jobs[job_id]
-
-    async def failure(self, name: str) -> JobBasic:
-        """The first job of this name that was told to fail."""
-        await self.until(lambda: any(job.name == name for job in self.failures))
-        return next(job for job in self.failures if job.name == name)
 
     @property
     def bridges(self) -> list[Bridge]:

@@ -150,7 +150,7 @@ def _payments(world: World, now: float) -> None:
     again = JobPlan(duration=35.0, log=RunnerScript(lines=40, seed=8))
     flaky = JobPlan(duration=60.0, outcome="failed", attempts=(again,))
     world.add_job(pipeline, "contract", plan=flaky)
-    world.add_job(pipeline, "unit", plan=JobPlan(duration=50.0, coverage=91.2))
+    world.add_job(pipeline, "unit", plan=JobPlan(duration=400.0, coverage=91.2))
 
 
 def _checkout(world: World, now: float) -> None:

@@ -47,7 +47,7 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
 
 
 def test_the_demo_in_numbers():
-    shown = output_of("demo", "--json", "--speed", "300")
+    shown = output_of("demo", "--json", "--speed", "200")
     reports = [json.loads(line) for line in shown.splitlines()]
     assert [report["step"] for report in reports] == [*STEPS, "total"]
     assert all(report["ok"] for report in reports)
@@ -69,7 +69,7 @@ def test_streams_that_are_closed_keep_the_exit_code():
 
 
 def test_the_demo_needs_no_utf8():
-    shown = output_of("demo", "--speed", "400", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    shown = output_of("demo", "--speed", "200", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert "total" in shown
 
 
@@ -146,7 +146,7 @@ def test_help_loads_no_client():
     assert done.stderr.strip() == b""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--speed", "300"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--speed", "200"]])
 def test_a_reader_may_go_at_any_time(spawn, arguments):
     reading, writing = os.pipe()
     os.close(reading)

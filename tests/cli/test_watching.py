@@ -98,10 +98,11 @@ def test_projects_are_watched_until_an_interrupt(spawn, tmp_path, number):
     assert (process.returncode, err) == (130, b"")
 
 
-def test_projects_may_come_from_stdin(spawn):
-    process = spawn("watch", "--group", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    process.stdin.write(b"group/app\n")
-    process.stdin.close()
+def test_projects_may_come_from_stdin(spawn, tmp_path):
+    group = tmp_path / "group"
+    group.write_text("group/app\n")
+    with group.open() as stdin:
+        process = spawn("watch", "--group", "-", stdin=stdin, stdout=subprocess.PIPE)
     assert process.stdout.readline().split(b"\t")[1] == b"group/app"
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
