@@ -31,6 +31,7 @@ from gitlab_jobs_async.cli.groups import projects_of
 from gitlab_jobs_async.cli.live_view import Picture, living
 from gitlab_jobs_async.cli.log_pane import LogPane
 from gitlab_jobs_async.cli.options import ANY_SERVER, Json, ServerOptions
+from gitlab_jobs_async.cli.planning import print_plan
 from gitlab_jobs_async.cli.terminal import (
     break_line,
     complain,
@@ -102,7 +103,10 @@ class Planned:
     ] = None
     busy: Annotated[
         int | None,
-        Parameter(validator=Number(gte=0), help="With --plan: how many of them have jobs running."),
+        Parameter(
+            validator=Number(gte=0),
+            help="With --plan: how many of them have jobs running; else 2 %.",
+        ),
     ] = None
 
 
@@ -130,6 +134,13 @@ async def watch(
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Watch projects until Ctrl-C, or pipelines until they have ended."""
+    if planned.plan is not None:
+        _print_plan(
+            planned, planned.plan, is_alone=not projects and what == _NOTHING_MORE, json=json
+        )
+        return OK
+    if planned.busy is not None:
+        raise bad_input("--busy goes with --plan")
     names = _names(projects, what)
     command = None if what.execute is None else Executed.parse(what.execute)
     budget = RequestBudget(per_minute=planned.per_minute)
@@ -142,6 +153,15 @@ async def watch(
             with _ended_like_an_interrupt(signal.SIGTERM):
                 await show(events, gitlab.budget, what, command, json=json)
         return await _code(gitlab, names, what.pipeline)
+
+
+def _print_plan(planned: Planned, projects: int, *, is_alone: bool, json: bool) -> None:
+    if not is_alone:
+        raise bad_input("--plan watches nothing: only --busy, --per-minute and --json go with it")
+    busy = max(1, projects // 50) if planned.busy is None else planned.busy
+    if busy > projects:
+        raise bad_input(f"--busy {busy} is more than --plan {projects}")
+    print_plan(projects, busy, planned.per_minute, json=json)
 
 
 def _names(projects: Sequence[str], what: What) -> list[str]:

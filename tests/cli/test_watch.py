@@ -9,6 +9,7 @@ import pytest
 
 from gitlab_jobs_async import RequestBudget
 from gitlab_jobs_async.cli.executing import Executed
+from gitlab_jobs_async.cli.planning import expected
 from gitlab_jobs_async.cli.watch import What, show
 from gitlab_jobs_async.events import ProjectUnreachable
 from tests.cli.events import appeared, changed, finished, job, log_line
@@ -61,6 +62,11 @@ def shown(events, what=None, command=None, *, json=False):
         (["a b"], "is no project"),
         (["--group", "/nowhere"], "/nowhere: No such file"),
         (["a/b", "--exec", "/nowhere/at/all"], "there is no program '/nowhere/at/all'"),
+        (["a/b", "--plan", 10], "--plan watches nothing"),
+        (["--plan", 10, "--logs"], "--plan watches nothing"),
+        (["--plan", 10, "--busy", 11], "--busy 11 is more than --plan 10"),
+        (["--plan", 0], "--plan"),
+        (["a/b", "--busy", 3], "--busy goes with --plan"),
         (["a/b", "--exec", "'"], "No closing quotation"),
     ],
 )
@@ -130,3 +136,27 @@ async def test_the_next_event_is_asked_for_when_the_command_has_ended(tmp_path):
         await task
     assert events.asked == 1
     assert await others() == set()
+
+
+def test_a_plan_needs_no_server(run, monkeypatch):
+    monkeypatch.setenv("GITLAB_URL", "http://127.0.0.1:1")
+    lines = [line.split("\t") for line in run("watch", "--plan", 1000, "--busy", 20).lines]
+    assert [cells[:2] for cells in lines] == [["busy", "20"], ["idle", "980"]]
+    result = run("watch", "--plan", 1000, "--json", "--per-minute", 60)
+    busy, idle = (json.loads(line) for line in result.lines)
+    assert (busy["projects"], idle["projects"]) == (20, 980)
+    assert busy["requests_per_minute"] + idle["requests_per_minute"] <= 60
+
+
+@pytest.mark.parametrize(
+    ("projects", "busy", "per_minute"),
+    [(1, 0, None), (1, 1, 1), (1000, 20, 600), (10_000, 200, 100)],
+)
+def test_a_plan_stays_within_its_budget(projects, busy, per_minute):
+    rows = expected(projects, busy, per_minute)
+    assert sum(row.projects for row in rows) == projects
+    assert sum(row.requests_per_minute for row in rows) <= (per_minute or 600)
+    for row in rows:
+        assert row.median < row.most < row.looked_at_every
+    everywhere = {row.kind: row.median for row in rows}
+    assert everywhere.get("busy", 0) <= everywhere.get("idle", 10**9)
