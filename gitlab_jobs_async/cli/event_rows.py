@@ -24,6 +24,7 @@ from gitlab_jobs_async.models import JobBasic
 from gitlab_jobs_async.statuses import JobStatus
 
 LOG_EVENTS: Final = JobLogGrew | JobLogEnded | JobLogFailed
+_REQUEST: Final = re.compile(r"^[A-Z]+ \S+: | \(request [^()]*\)$")
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -82,5 +83,10 @@ def details(event: Event) -> str:
         case JobLogGrew(line=line):
             said = line.text
         case ProjectUnreachable() | JobLogFailed():
-            said = event.reason
+            said = short_reason(event.reason)
     return str(said)
+
+
+def short_reason(reason: str) -> str:
+    """What went wrong, without the request that it went wrong with."""
+    return _REQUEST.sub("", reason)

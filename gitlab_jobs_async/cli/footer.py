@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.event_rows import short_reason
 from gitlab_jobs_async.sansio.budget import BudgetSnapshot
 
 _SEPARATOR: Final = " · "
@@ -16,7 +17,7 @@ _TROUBLES: Final = 3
 def trouble_lines(unreachable: Mapping[str, str], width: int) -> list[Text]:
     """Which projects cannot be watched now, and why: a line each for the first few."""
     lines = [
-        Text.assemble(("✗ ", "red"), (clean(project), "bold"), f" {clean(reason)}")
+        Text.assemble(("✗ ", "red"), (clean(project), "bold"), f" {clean(short_reason(reason))}")
         for project, reason in list(unreachable.items())[:_TROUBLES]
     ]
     if len(unreachable) > _TROUBLES:
@@ -33,7 +34,7 @@ def footer_lines(
     parts = [f"{events:,} {_plural('event', events)}", f"{targets:,} {_plural('target', targets)}"]
     if unreachable:
         parts.append(f"{unreachable:,} unreachable")
-    parts.append(f"{budget.used:,} {_plural('request', budget.used)} in the last minute")
+    parts.append(f"{budget.used:,} {_plural('request', budget.used)} a minute")
     if budget.limit is not None:
         parts.append(f"limit {budget.limit:,}")
     if budget.remaining is not None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.board import path_of
 from gitlab_jobs_async.cli.cleaning import clean, ellipsis
+from gitlab_jobs_async.cli.event_rows import short_reason
 from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogGrew
 from gitlab_jobs_async.models import Job, LogLine
 
@@ -59,7 +60,9 @@ class LogPane:
             self._rows.append(_Row(project, job, event.line))
             self.count += 1
         elif isinstance(event, JobLogFailed):
-            self._rows.append(_Row(project, job, f"the log cannot be read: {event.reason}"))
+            self._rows.append(
+                _Row(project, job, f"the log cannot be read: {short_reason(event.reason)}")
+            )
 
     def panel(self, width: int, height: int) -> Panel:
         """The pane as it is now, in a frame of this size."""

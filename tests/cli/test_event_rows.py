@@ -6,7 +6,14 @@ from typing import get_args
 
 import pytest
 
-from gitlab_jobs_async.cli.event_rows import event_json, event_name, is_failure, plain_event
+from gitlab_jobs_async import NotFoundError
+from gitlab_jobs_async.cli.event_rows import (
+    event_json,
+    event_name,
+    is_failure,
+    plain_event,
+    short_reason,
+)
 from gitlab_jobs_async.events import (
     Event,
     JobDeleted,
@@ -82,6 +89,12 @@ def test_json_of_a_job_is_that_of_list():
     assert (found["previous"], found["job"]["status"]) == ("running", "failed")
     assert found["job"]["created_at"].endswith("Z")
     assert json.loads(event_json(log_line(job(1), 4, "x")))["line"]["number"] == 4
+
+
+def test_a_reason_is_told_without_its_request():
+    error = str(NotFoundError(404, "404 Project Not Found", "GET", "http://x/api", None, "01R"))
+    assert short_reason(error) == "HTTP 404: 404 Project Not Found"
+    assert short_reason("no answer: 3") == "no answer: 3"
 
 
 def test_what_counts_as_a_failure():

@@ -93,7 +93,7 @@ def test_a_small_terminal():
         "◌ ↳ group/app #8 main of #7                       ─────────────     0/1   1m 00s",
         "  test       image                                ◌ pending                   3s",
         "✗ group/secret 404 Not Found",
-        "8 events · 3 targets · 1 unreachable · 0 requests in the last minute",
+        "8 events · 3 targets · 1 unreachable · 0 requests a minute",
     ]
 
 
@@ -213,11 +213,10 @@ def test_what_it_costs():
     snapshot = BudgetSnapshot(limit=600, used=58, remaining=542, reset=None, waiting=3)
     (line,) = footer_lines(1234, 1, 0, snapshot, 100)
     assert line.plain.rstrip() == (
-        "1,234 events · 1 target · 58 requests in the last minute"
-        " · limit 600 · 542 left · 3 waiting"
+        "1,234 events · 1 target · 58 requests a minute · limit 600 · 542 left · 3 waiting"
     )
     lines = footer_lines(1234, 1, 2, snapshot, 60)
-    assert [cell_len(line.plain) for line in lines] == [60, 60, 60]
+    assert [cell_len(line.plain) for line in lines] == [60, 60]
 
 
 def test_many_projects_out_of_reach_are_a_few_lines():
