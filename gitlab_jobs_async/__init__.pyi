@@ -6,6 +6,8 @@ from gitlab_jobs_async.agents import (
     AllowedAgents,
     Reference,
 )
+from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
+from gitlab_jobs_async.aio.checkpoints import Checkpoint, MemoryCheckpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.monitoring import Monitor
 from gitlab_jobs_async.aio.tailing_many import JobLines
@@ -94,6 +96,7 @@ __all__ = [
     "BearerToken",
     "Bridge",
     "BudgetSnapshot",
+    "Checkpoint",
     "CheckpointError",
     "Clock",
     "Commit",
@@ -129,6 +132,7 @@ __all__ = [
     "JobToken",
     "ListingChangedError",
     "LogLine",
+    "MemoryCheckpoint",
     "MethodNotAllowedError",
     "Monitor",
     "MonitorEvent",
@@ -155,6 +159,7 @@ __all__ = [
     "RunnerManager",
     "Section",
     "ServerError",
+    "SqliteCheckpoint",
     "SystemClock",
     "TailEnded",
     "TailFailed",

@@ -40,12 +40,12 @@ KNOWS_AIOHTTP = {
 }  # fmt: skip
 """The transport, with its connections and its words for what fails on them; and the two ends."""
 
-KNOWS_CATTRS = {"sansio.decoding", "sansio.recording", "sansio.strict"}
+KNOWS_CATTRS = {"sansio.recording", "sansio.strict"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "heapq", "hmac", "html", "itertools", "json", "math", "operator", "orjson", "re",
-    "types", "typing", "urllib", "zlib",
+    "email", "enum", "gc", "heapq", "hmac", "html", "itertools", "json", "math", "operator",
+    "orjson", "re", "types", "typing", "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

@@ -27,6 +27,9 @@ _BATCH = 100
 _PATIENCE = 0.05
 """Seconds at most until a file is found in use: of two that open it at once, one waits longer."""
 
+_SMALLEST = 512
+"""The bytes of SQLite's smallest page: a file of one byte, too, SQLite would take as new."""
+
 _REASONS = {
     sqlite3.SQLITE_BUSY: IN_USE,
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
@@ -69,11 +72,11 @@ class SqliteCheckpoint:
         """
         if self._connection is not None:
             raise CheckpointError(self.path, IN_USE)
-        self._look_at_file()
         try:
+            self._look_at_file()
             patience = _PATIENCE * chance()
             connection = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._failure(error) from error
         try:
             self._take(connection)
@@ -92,6 +95,8 @@ class SqliteCheckpoint:
             raise CheckpointError(self.path, "it is no file")
         if not path.absolute().parent.is_dir():
             raise CheckpointError(self.path, "its directory is not there")
+        if 0 < _size(path) < _SMALLEST:
+            raise CheckpointError(self.path, _REASONS[sqlite3.SQLITE_NOTADB])
         log = Path(f"{self.path}-wal")
         if _size(log) and not _size(path):
             raise CheckpointError(self.path, f"it is empty, but {log.name} beside it is not")
@@ -206,7 +211,9 @@ class SqliteCheckpoint:
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
-    def _failure(self, error: sqlite3.Error) -> CheckpointError:
+    def _failure(self, error: OSError | sqlite3.Error) -> CheckpointError:
+        if isinstance(error, OSError):
+            return CheckpointError(self.path, str(error.strerror))
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return CheckpointError(self.path, _REASONS.get(code & 0xFF, str(error)))
 

@@ -11,7 +11,8 @@ from attrs import has
 from cattrs import Converter
 
 from gitlab_jobs_async.events import Event
-from gitlab_jobs_async.sansio.strict import Hook, due, is_union, strict_converter, structured
+from gitlab_jobs_async.sansio.exact import Hook, due
+from gitlab_jobs_async.sansio.strict import is_union, strict_converter, structured
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ dropped, unknown statuses kept.
 
 import types
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from attrs import has
@@ -14,11 +13,9 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
-from gitlab_jobs_async.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.sansio.exact import EXACT, WORDS, Hook, due, same
 
 T = TypeVar("T")
-
-Hook = Callable[[Any, Any], Any]
 
 
 def structured(given: object, kind: type[T], converter: Converter) -> T:
@@ -43,69 +40,6 @@ def _reason(error: BaseException, _: type | None) -> str:
     return str(error.args[0]) if error.args else type(error).__name__
 
 
-def due(expected: str, given: object) -> TypeError:
-    """The error for a value that is *given* where another one was *expected*."""
-    names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
-    return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
-
-
-def _same(kind: type, words: str, *, or_null: bool = False) -> Hook:
-    """Take a value of this very type as it is; a bool is no int."""
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is kind or (or_null and given is None):
-            return given
-        raise due(words, given)
-
-    return hook
-
-
-_WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
-whole_number = _same(int, _WORDS[int])
-
-
-def _whole_number_or_string(given: Any, _: Any) -> int | str:
-    if type(given) is int or type(given) is str:
-        return given
-    raise due("a whole number or a string", given)
-
-
-def _number(given: Any, _: Any) -> float:
-    if type(given) is float or type(given) is int:
-        return float(given)
-    raise due("a number", given)
-
-
-def _number_or_string(given: Any, _: Any) -> float | str | None:
-    return given if given is None or type(given) is str else _number(given, _)
-
-
-def _datetime(given: Any, _: Any) -> datetime:
-    if type(given) is not str:
-        raise due("a time", given)
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise TypeError("a string that is no time where one was due") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-_STATUSES = {status.value: status for status in JobStatus}
-_REASONS = {reason.value: reason for reason in FailureReason}
-
-
-def _status(given: Any, _: Any) -> JobStatus:
-    if type(given) is not str:
-        raise due("a string", given)
-    return _STATUSES.get(given) or JobStatus(given)
-
-
-def _failure_reason(given: Any, _: Any) -> FailureReason:
-    if type(given) is not str:
-        raise due("a string", given)
-    return _REASONS.get(given) or FailureReason(given)
-
-
 def is_union(kind: Any) -> bool:
     """Whether *kind* is written with `|`, `Union` or `Optional`."""
     return get_origin(kind) in {Union, types.UnionType}
@@ -118,17 +52,6 @@ def _is_optional(kind: Any) -> bool:
 
 def _is(origin: Any) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is origin
-
-
-_EXACT: dict[Any, Hook] = {
-    **{kind: _same(kind, words) for kind, words in _WORDS.items()},
-    float: _number,
-    float | str | None: _number_or_string,
-    int | str: _whole_number_or_string,
-    datetime: _datetime,
-    JobStatus: _status,
-    FailureReason: _failure_reason,
-}
 
 
 def object_of(kind: Any, converter: Converter) -> Hook:
@@ -145,8 +68,8 @@ def object_of(kind: Any, converter: Converter) -> Hook:
 
 def _optional_of(kind: Any, converter: Converter) -> Hook:
     inner = next(arg for arg in get_args(kind) if arg is not type(None))
-    if inner in _WORDS:
-        return _same(inner, _WORDS[inner], or_null=True)
+    if inner in WORDS:
+        return same(inner, WORDS[inner], or_null=True)
     structure = converter.get_structure_hook(inner)
     return lambda given, _: None if given is None else structure(given, inner)
 
@@ -208,6 +131,6 @@ def strict_converter(*, omit_if_default: bool = False) -> Converter:
     converter.register_structure_hook_factory(_is(list), _list_of)
     converter.register_structure_hook_factory(_is(tuple), _tuple_of)
     converter.register_structure_hook_factory(_is(Mapping), _mapping_of)
-    for kind, hook in _EXACT.items():
+    for kind, hook in EXACT.items():
         converter.register_structure_hook(kind, hook)
     return converter
