@@ -181,7 +181,7 @@ def test_an_interrupted_demo_leaves_the_terminal_in_order():
 
 def test_a_watch_is_a_live_table_that_stays(on_terminal, job_of):
     pipeline = job_of("broken").pipeline.id
-    code, shown = on_terminal("watch", "group/evil", "--pipeline", pipeline, "--downstream")
+    code, shown = on_terminal("watch", "group/evil", "--pipeline", pipeline)
     assert code == 1
     assert "\x1b]" not in shown
     assert "\x1b[2J" not in shown
