@@ -155,3 +155,28 @@ def test_a_reader_that_goes_ends_the_watch(spawn):
     process.stdout.close()
     assert process.wait(20) == 0
     assert process.stderr.read() == b""
+
+
+def test_a_job_is_told_as_list_has_it(run, ended):
+    pipeline = ended({}, {"outcome": "failed"})
+    listed = [json.loads(line) for line in run("list", "group/empty", "--json").lines]
+    told = [
+        json.loads(line)
+        for line in run("watch", "group/empty", "--pipeline", pipeline, "--json").lines
+    ]
+    jobs = {one["job"]["id"]: one["job"] for one in told}
+    assert jobs == {job["id"]: job for job in listed if job["pipeline"]["id"] == pipeline}
+
+
+def test_lines_of_logs_are_told_too(run, world):
+    pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
+    plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=5.0)
+    world.add_job(pipeline, "talking", plan=plan)
+    world.settle(world.now + 1.0)
+    result = run("watch", "group/empty", "--pipeline", pipeline.id, "--logs")
+    assert (result.code, result.err) == (0, "")
+    lines = [line.split("\t") for line in result.lines]
+    logged = [cells[7] for cells in lines if cells[5] == "job_log_grew"]
+    assert logged[0].startswith("Running with gitlab-runner")
+    assert logged[-1] == "Job succeeded"
+    assert [cells[5] for cells in lines].count("job_log_ended") == 1
