@@ -15,6 +15,7 @@ from cyclopts.validators import Number
 
 from gitlab_jobs_async.aio.concurrency import gathered
 from gitlab_jobs_async.cli import demo_steps
+from gitlab_jobs_async.cli.demo_clock import HeldClock
 from gitlab_jobs_async.cli.demo_screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo_seen import Seen
 from gitlab_jobs_async.cli.demo_steps import Scene
@@ -27,7 +28,7 @@ from gitlab_jobs_async.cli.watch import Events
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import Event
-from gitlab_jobs_async.simulator import AcceleratedClock, ServedRequest, Simulator, demo_world
+from gitlab_jobs_async.simulator import ServedRequest, Simulator, demo_world
 
 _PATIENCE = 60.0
 """Real seconds after which a step is given up."""
@@ -45,6 +46,7 @@ class Step:
 
 
 _LIST = Step("list", demo_steps.list_everything, ())
+_FIRST_SEEN = (demo_steps.FOLLOWED, "contract", "deploy production", "image api")
 _WATCHED = (
     Step("follow", demo_steps.follow_log, ("/trace",)),
     Step("retry", demo_steps.retry_failed, ("/retry",)),
@@ -72,7 +74,7 @@ async def demo(
 
     Nothing is needed for it, nothing leaves this machine and nothing stays behind.
     """
-    clock = AcceleratedClock(speed)
+    clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)
     return await perform(server, clock, screen, speed=speed, json=json)
@@ -80,7 +82,7 @@ async def demo(
 
 async def perform(
     server: Simulator,
-    clock: AcceleratedClock,
+    clock: HeldClock,
     screen: DemoScreen,
     *,
     speed: float,
@@ -99,7 +101,7 @@ async def perform(
         screen.opening(server.url, len(projects), speed)
         listed = await _carried_out(_LIST, scene, patience)
         reports = [_billed(listed, server.requests)]
-        reports += await _watched(scene, server, patience)
+        reports += await _watched(scene, server, clock, patience)
     reports.append(_total(reports, monotonic() - begun))
     screen.summary(reports)
     if json:
@@ -110,7 +112,9 @@ async def perform(
     return OK
 
 
-async def _watched(scene: Scene, server: Simulator, patience: float) -> list[StepReport]:
+async def _watched(
+    scene: Scene, server: Simulator, clock: HeldClock, patience: float
+) -> list[StepReport]:
     """What came of the steps that act while all is watched, and of the watching itself."""
     begun, first = monotonic(), len(server.requests)
     gitlab = scene.gitlab
@@ -121,6 +125,7 @@ async def _watched(scene: Scene, server: Simulator, patience: float) -> list[Ste
         )
         async with scene.screen.watching(picture) as tell:
             reading = asyncio.create_task(_read(events, scene.seen, tell))
+            starting = asyncio.create_task(clock.begin_when_told(scene.seen, _FIRST_SEEN))
             acting = asyncio.create_task(
                 gathered([_carried_out(step, scene, patience) for step in _WATCHED])
             )
@@ -131,8 +136,9 @@ async def _watched(scene: Scene, server: Simulator, patience: float) -> list[Ste
                 reports = await acting
             finally:
                 reading.cancel()
+                starting.cancel()
                 acting.cancel()
-                await asyncio.wait({reading, acting})
+                await asyncio.wait({reading, starting, acting})
     seen, seconds = scene.seen, monotonic() - begun
     pipelines = {pipeline_of(job) for job in seen.jobs.values()}
     detail = f"{seen.events} events of {len(seen.jobs)} jobs in {len(pipelines)} pipelines"

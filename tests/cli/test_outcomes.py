@@ -10,11 +10,12 @@ from rich.console import Console
 
 from gitlab_jobs_async import GitLab, NotFoundError
 from gitlab_jobs_async.cli import demo, running
+from gitlab_jobs_async.cli.demo_clock import HeldClock
 from gitlab_jobs_async.cli.demo_screen import DemoScreen
 from gitlab_jobs_async.cli.demo_seen import Seen
 from gitlab_jobs_async.cli.demo_steps import Scene, list_everything
 from gitlab_jobs_async.cli.failures import CommandError, code_of, line_of
-from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World, demo_world
+from gitlab_jobs_async.simulator import Fault, Simulator, World, demo_world
 
 
 @pytest.fixture
@@ -88,12 +89,12 @@ def _without_bridges(server):
     ],
 )
 async def test_a_demo_that_does_not_show_what_it_claims_fails(spoil, failed):
-    clock, out = AcceleratedClock(200.0), io.StringIO()
+    clock, out = HeldClock(200.0), io.StringIO()
     server = Simulator(demo_world(clock.now()), clock=clock)
     spoil(server)
     screen = DemoScreen(Console(file=out, width=100), quiet=False)
     with pytest.raises(CommandError, match=f"the demo failed at: {failed}$") as raised:
-        await demo.perform(server, clock, screen, speed=200.0, json=False, patience=8.0)
+        await demo.perform(server, clock, screen, speed=200.0, json=False, patience=40.0)
     assert code_of(raised.value) == 1
     assert "✗" in out.getvalue()
 
