@@ -26,6 +26,7 @@ from gitlab_jobs_async.sansio.watches import Plain, Target, name_of, plain_targe
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 
 _EVENTS = "events"
+_SERVER = "server"
 _MOST_REMEMBERED = 10_000
 
 
@@ -169,7 +170,7 @@ async def monitored(
     if checkpoint is not None:
         checkpoint.open()
     try:
-        states = {} if checkpoint is None else checkpoint.states()
+        states = {} if checkpoint is None else _states(checkpoint, transport)
         outbox = Outbox(checkpoint)
         rounds = Rounds(transport, outbox, states, downstream=how.downstream)
         async with merged() as sources, in_flight() as flight:
@@ -182,6 +183,19 @@ async def monitored(
     finally:
         if checkpoint is not None:
             checkpoint.close()
+
+
+def _states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, bytes]:
+    """What was recorded, if it was of this server: ids of two would be taken for one another."""
+    server = transport.settings.server
+    url = f"{server.origin}{server.prefix}"
+    states = checkpoint.states()
+    known = states.get(_SERVER)
+    if known is None:
+        checkpoint.record(_SERVER, url.encode(), ())
+    elif known != url.encode():
+        raise CheckpointError(checkpoint.path, f"it is of {known.decode(errors='replace')}")
+    return states
 
 
 async def _run(rounds: Rounds, outbox: Outbox) -> None:

@@ -13,7 +13,7 @@ from attrs import define, field
 from gitlab_jobs_async.models import Bridge, Pipeline
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
-from gitlab_jobs_async.sansio.inquiries import Inquiry, Subject, sized
+from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Subject, sized
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import PipelineTarget
 
@@ -34,14 +34,18 @@ def leads_nowhere_yet(bridge: Bridge) -> bool:
 
 @define
 class Bridging:
-    """The bridges of one project's pipelines; *updated_to* is the last change it has heard of."""
+    """The bridges of one project's pipelines; *updated_to* is the last change it has heard of.
+
+    While *is_first*, what they lead to was there when the watching began.
+    """
 
     updated_to: datetime | None = None
+    is_first: bool = field(default=True, init=False)
     _has_bridges: dict[int, bool] = field(factory=dict[int, bool], init=False)
     _live: dict[int, float] = field(factory=dict[int, float], init=False)
     _touched: dict[int, None] = field(factory=dict[int, None], init=False)
     _led: dict[int, None] = field(factory=dict[int, None], init=False)
-    _found: list[PipelineTarget] = field(factory=list[PipelineTarget], init=False)
+    _found: list[Lead] = field(factory=list[Lead], init=False)
 
     def changed_pipelines(self, project: ProjectId) -> Inquiry:
         """What to ask at each look: which pipelines have changed since the last one."""
@@ -94,7 +98,8 @@ class Bridging:
             elif below.project_id is not None and below.id not in self._led:
                 self._led[below.id] = None
                 _bound(self._led)
-                self._found.append(PipelineTarget(below.project_id, below.id))
+                target = PipelineTarget(below.project_id, below.id)
+                self._found.append(Lead(target, is_new=not self.is_first))
 
     def is_live(self, pipeline_id: int) -> bool:
         """Whether the bridges of this pipeline may be asked for again."""
@@ -105,7 +110,7 @@ class Bridging:
         self._has_bridges[pipeline_id] = False
         self._live.pop(pipeline_id, None)
 
-    def found(self) -> list[PipelineTarget]:
+    def found(self) -> list[Lead]:
         """Where bridges have led, each once."""
         found, self._found = self._found, []
         return found

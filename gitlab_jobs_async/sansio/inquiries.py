@@ -73,6 +73,14 @@ class Answer:
         return [row for row in self.rows if isinstance(row, Pipeline)]
 
 
+@frozen
+class Lead:
+    """A pipeline that a bridge has led to; *is_new* if that came to be while it was watched."""
+
+    target: PipelineTarget
+    is_new: bool
+
+
 class Watch(Protocol):
     """One target being watched; it asks one thing at a time, and a look may take several."""
 
@@ -96,8 +104,8 @@ class Watch(Protocol):
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
 
-    def found(self) -> list[PipelineTarget]:
-        """Pipelines of other projects that bridges have led to since this was last called."""
+    def found(self) -> list[Lead]:
+        """What bridges have led to since this was last called, each once."""
 
     def state(self) -> object:
         """What a restart needs to go on from what has been told, for `sansio.recording`."""
