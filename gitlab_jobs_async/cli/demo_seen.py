@@ -20,11 +20,12 @@ from gitlab_jobs_async.models import Bridge, JobBasic
 
 @define
 class Seen:
-    """The jobs told of as they stand now, what replaced what, and how far each log is."""
+    """The jobs told of as they stand now, which are new, what replaced what, how far logs are."""
 
     events: int = 0
     jobs: dict[int, JobBasic] = field(factory=dict)
     replaced: dict[int, int] = field(factory=dict)
+    fresh: set[int] = field(factory=set)
     lines: Counter[int] = field(factory=Counter)
     whole_logs: set[int] = field(factory=set)
     _news: asyncio.Event = field(factory=asyncio.Event)
@@ -38,8 +39,11 @@ class Seen:
             self.whole_logs.add(event.job.id)
         elif isinstance(event, JobEvent):
             self.jobs[event.job.id] = event.job
-            if isinstance(event, JobAppeared) and event.replaces is not None:
-                self.replaced[event.replaces] = event.job.id
+            if isinstance(event, JobAppeared):
+                if event.is_new:
+                    self.fresh.add(event.job.id)
+                if event.replaces is not None:
+                    self.replaced[event.replaces] = event.job.id
         self._news.set()
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -54,9 +58,9 @@ class Seen:
         return self.jobs[job_id]
 
     @property
-    def bridges(self) -> list[Bridge]:
-        """The trigger jobs that have made a pipeline."""
-        jobs = self.jobs.values()
+    def new_bridges(self) -> list[Bridge]:
+        """The trigger jobs that came while watching and have made a pipeline."""
+        jobs = [self.jobs[number] for number in self.fresh]
         return [one for one in jobs if isinstance(one, Bridge) and one.downstream_pipeline]
 
     def jobs_of(self, pipeline_id: int) -> list[JobBasic]:

@@ -88,7 +88,7 @@ async def play_manual(scene: Scene) -> str:
 
 
 async def see_child(scene: Scene) -> str:
-    """A trigger job, the pipeline that it makes, and the end of each of that one's jobs."""
+    """A new trigger job, the pipeline that it makes, and the end of each of that one's jobs."""
     seen = scene.seen
     project = scene.gitlab.project("infra/deploy")
     parent = _named(await project.list_jobs(), "terraform plan").pipeline
@@ -107,7 +107,7 @@ def _whole_child(seen: Seen) -> list[tuple[Bridge, list[JobBasic]]]:
     """The trigger jobs whose pipelines are known and have ended."""
     found = [
         (bridge, seen.jobs_of(bridge.downstream_pipeline.id))
-        for bridge in seen.bridges
+        for bridge in seen.new_bridges
         if bridge.downstream_pipeline is not None
     ]
     return [
