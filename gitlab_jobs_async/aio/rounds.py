@@ -15,11 +15,12 @@ from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
-from gitlab_jobs_async.sansio.inquiries import Inquiry, Watch
+from gitlab_jobs_async.sansio.inquiries import Found, Inquiry, Watch
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
+from gitlab_jobs_async.sansio.watching_one import OneState
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.targets import PipelineTarget
 
@@ -139,13 +140,14 @@ class Rounds:
         try:
             while (inquiry := watch.due(self._now())) is not None:
                 events = await self._observed(watch, inquiry)
+                if self._watches.get(name) is watch:
+                    self._tell(name, watch, events)
+                    await self._outbox.room()
                 if self._watches.get(name) is not watch:
                     return
-                self._tell(name, watch, events)
-                await self._outbox.room()
             if watch.is_over:
                 self._drop(name)
-            elif self._watches.get(name) is watch:
+            else:
                 if name in self._hastened:
                     watch.hasten(self._now())
                 self._wait(name, watch)
@@ -167,20 +169,27 @@ class Rounds:
 
         Where bridges have led to is recorded before it, so that a restart knows of both or neither.
         """
-        for target in watch.found():
-            self._found(target)
+        for found in watch.found():
+            self._found(found)
         if events or (name not in self._recorded and watch.state() is not None):
             self._outbox.put(name, watch.state(), events)
             self._recorded.add(name)
 
-    def _found(self, target: PipelineTarget) -> None:
-        """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
+    def _found(self, found: Found) -> None:
+        """Look at a pipeline that a bridge has led to, unless that is seen anyhow.
+
+        Of a new one all jobs are new, those too that have ended when they are first seen.
+        """
+        target = found.target
         numbers = {w.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
         name = f"{FOUND}{target.project} {target.pipeline_id}"
-        if target.project in numbers or name in self._states or name_of(target) in self._watches:
+        is_watched = name in self._watches or name_of(target) in self._watches
+        if target.project in numbers or is_watched or name in self._states:
             return
+        begun = OneState((), is_known=found.is_new)
+        self._outbox.put(name, begun, ())
+        self._states[name] = record(begun)
         self.add(target, name)
-        self._outbox.put(name, self._watches[name].state(), ())
 
     def _drop(self, name: str) -> None:
         """It is over, or removed."""

@@ -4,7 +4,7 @@ A pipeline without bridges is asked once. One with bridges is asked again when G
 changed, and while one of them is open or has yet to make its pipeline.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from attrs import define, field
 from gitlab_jobs_async.models import Bridge, Pipeline
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
-from gitlab_jobs_async.sansio.inquiries import Inquiry, Subject, sized
+from gitlab_jobs_async.sansio.inquiries import Found, Inquiry, Subject, sized
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import PipelineTarget
 
@@ -41,7 +41,7 @@ class Bridging:
     _live: dict[int, float] = field(factory=dict[int, float], init=False)
     _touched: dict[int, None] = field(factory=dict[int, None], init=False)
     _led: dict[int, None] = field(factory=dict[int, None], init=False)
-    _found: list[PipelineTarget] = field(factory=list[PipelineTarget], init=False)
+    _found: list[Found] = field(factory=list[Found], init=False)
 
     def changed_pipelines(self, project: ProjectId) -> Inquiry:
         """What to ask at each look: which pipelines have changed since the last one."""
@@ -77,16 +77,25 @@ class Bridging:
         ]
 
     def take_bridges(
-        self, pipeline_id: int, bridges: Sequence[Bridge], home: int | None, now: float
+        self,
+        pipeline_id: int,
+        bridges: Sequence[Bridge],
+        home: int | None,
+        now: float,
+        is_new: Callable[[int], bool],
     ) -> None:
-        """The bridges of one pipeline; *home* is the project whose jobs are seen anyhow."""
+        """The bridges of one pipeline; *home* is the project whose jobs are seen anyhow.
+
+        *is_new* says of the id of a bridge whether what it leads to was made meanwhile.
+        """
         self._has_bridges[pipeline_id] = bool(bridges)
         _bound(self._has_bridges)
         if any(leads_nowhere_yet(bridge) for bridge in bridges):
             self._live[pipeline_id] = now + _AGAIN
         else:
             self._live.pop(pipeline_id, None)
-        for below in (bridge.downstream_pipeline for bridge in bridges):
+        for bridge in bridges:
+            below = bridge.downstream_pipeline
             if below is None:
                 continue
             if below.project_id == home:
@@ -94,7 +103,8 @@ class Bridging:
             elif below.project_id is not None and below.id not in self._led:
                 self._led[below.id] = None
                 _bound(self._led)
-                self._found.append(PipelineTarget(below.project_id, below.id))
+                target = PipelineTarget(below.project_id, below.id)
+                self._found.append(Found(target, is_new(bridge.id)))
 
     def is_live(self, pipeline_id: int) -> bool:
         """Whether the bridges of this pipeline may be asked for again."""
@@ -105,7 +115,7 @@ class Bridging:
         self._has_bridges[pipeline_id] = False
         self._live.pop(pipeline_id, None)
 
-    def found(self) -> list[PipelineTarget]:
+    def found(self) -> list[Found]:
         """Where bridges have led, each once."""
         found, self._found = self._found, []
         return found

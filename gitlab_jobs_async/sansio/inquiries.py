@@ -73,6 +73,14 @@ class Answer:
         return [row for row in self.rows if isinstance(row, Pipeline)]
 
 
+@frozen
+class Found:
+    """A pipeline that a bridge has led to; *is_new* if it was made while that was watched."""
+
+    target: PipelineTarget
+    is_new: bool
+
+
 class Watch(Protocol):
     """One target being watched; it asks one thing at a time, and a look may take several."""
 
@@ -96,7 +104,7 @@ class Watch(Protocol):
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
 
-    def found(self) -> list[PipelineTarget]:
+    def found(self) -> list[Found]:
         """Pipelines of other projects that bridges have led to since this was last called."""
 
     def state(self) -> object:

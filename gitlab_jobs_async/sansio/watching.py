@@ -26,7 +26,7 @@ from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.bridging import Bridging
-from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Subject, sized
+from gitlab_jobs_async.sansio.inquiries import Answer, Found, Inquiry, Subject, sized
 from gitlab_jobs_async.sansio.ledger import Ledger, Told, pipeline_of, stood_since
 from gitlab_jobs_async.sansio.looking import Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
@@ -36,7 +36,6 @@ from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.revivals import Revivals
 from gitlab_jobs_async.sansio.rounds import Rounds
-from gitlab_jobs_async.targets import PipelineTarget
 
 _MOST_MISSING = 20
 _KEPT = 100
@@ -125,7 +124,7 @@ class ProjectWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.rounds.hasten(now)
 
-    def found(self) -> list[PipelineTarget]:
+    def found(self) -> list[Found]:
         """Pipelines of other projects that bridges have led to since this was last called."""
         return [] if self.bridging is None else self.bridging.found()
 
@@ -150,7 +149,9 @@ class ProjectWatch:
                 self.bridging.take_pipelines(answer.pipelines)
             case Subject.BRIDGES if self.bridging is not None:
                 bridges = answer.bridges
-                self.bridging.take_bridges(inquiry.of, bridges, self.number, now)
+                self.bridging.take_bridges(
+                    inquiry.of, bridges, self.number, now, self._is_new_bridge
+                )
                 events += self._tell_all(bridges, now, newest_known=self.began)
             case _:
                 if inquiry.about is Subject.PIPELINE_JOBS:
@@ -313,6 +314,10 @@ class ProjectWatch:
                 self._revivals.note(told)
             events += told
         return events
+
+    def _is_new_bridge(self, bridge_id: int) -> bool:
+        """What one leads to that was told before, and led nowhere then, is new as well."""
+        return bridge_id > self.began or bridge_id in self.ledger
 
     def _touch(self, job: Job | Bridge) -> None:
         if self.bridging is not None:

@@ -12,7 +12,7 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
-from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Subject
+from gitlab_jobs_async.sansio.inquiries import Answer, Found, Inquiry, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
 from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.rounds import Rounds
@@ -52,7 +52,7 @@ class PipelineWatch:
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
     _status: JobStatus | None = field(default=None, init=False)
     _led: set[int] = field(factory=set[int], init=False)
-    _found: list[PipelineTarget] = field(factory=list[PipelineTarget], init=False)
+    _found: list[Found] = field(factory=list[Found], init=False)
 
     @classmethod
     def of(cls, target: PipelineTarget, state: OneState | None, *, downstream: bool) -> Self:
@@ -79,7 +79,7 @@ class PipelineWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.rounds.hasten(now)
 
-    def found(self) -> list[PipelineTarget]:
+    def found(self) -> list[Found]:
         """Pipelines that its bridges have led to since this was last called."""
         found, self._found = self._found, []
         return found
@@ -151,7 +151,8 @@ class PipelineWatch:
         for below in (bridge.downstream_pipeline for bridge in bridges):
             if below is not None and below.project_id and below.id not in self._led:
                 self._led.add(below.id)
-                self._found.append(PipelineTarget(below.project_id, below.id))
+                target = PipelineTarget(below.project_id, below.id)
+                self._found.append(Found(target, is_new=self.is_known))
 
 
 @define
@@ -189,7 +190,7 @@ class JobWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.rounds.hasten(now)
 
-    def found(self) -> list[PipelineTarget]:
+    def found(self) -> list[Found]:
         """Nothing: a job leads nowhere."""
         return []
 
