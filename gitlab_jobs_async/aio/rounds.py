@@ -171,7 +171,7 @@ class Rounds:
         """
         for found in watch.found():
             self._found(found)
-        if events or (name not in self._recorded and watch.state() is not None):
+        if events or name not in self._recorded:
             self._outbox.put(name, watch.state(), events)
             self._recorded.add(name)
 

