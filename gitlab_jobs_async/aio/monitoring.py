@@ -5,7 +5,7 @@ is told. A consumer that is slow has fewer looks made, and loses nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from os import PathLike
 from typing import Self
@@ -24,11 +24,13 @@ from gitlab_jobs_async.aio.monitored_logs import (
 from gitlab_jobs_async.aio.outbox import Outbox
 from gitlab_jobs_async.aio.rounds import Rounds
 from gitlab_jobs_async.aio.transport import Transport
+from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.sansio.watches import Plain, Target, name_of, plain_target
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 
 _EVENTS = "events"
+_SERVER = "server"
 
 
 @frozen
@@ -162,7 +164,7 @@ async def monitored(
     if checkpoint is not None:
         checkpoint.open()
     try:
-        states = {} if checkpoint is None else checkpoint.states()
+        states = {} if checkpoint is None else _states(checkpoint, transport)
         outbox = Outbox(checkpoint)
         rounds = Rounds(transport, outbox, states, downstream=how.downstream)
         logs = FollowedLogs(checkpoint, states)
@@ -176,6 +178,19 @@ async def monitored(
     finally:
         if checkpoint is not None:
             checkpoint.close()
+
+
+def _states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, bytes]:
+    """What was recorded, if it was of this server: ids of two would be taken for one another."""
+    server = transport.settings.server
+    url = f"{server.origin}{server.prefix}"
+    states = checkpoint.states()
+    known = states.get(_SERVER)
+    if known is None:
+        checkpoint.record(_SERVER, url.encode(), ())
+    elif known != url.encode():
+        raise CheckpointError(checkpoint.path, f"it is of {known.decode(errors='replace')}")
+    return states
 
 
 async def _run(rounds: Rounds, outbox: Outbox) -> None:

@@ -15,7 +15,7 @@ from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
-from gitlab_jobs_async.sansio.inquiries import Found, Inquiry, Watch
+from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, watch_of
@@ -169,24 +169,21 @@ class Rounds:
 
         Where bridges have led to is recorded before it, so that a restart knows of both or neither.
         """
-        for found in watch.found():
-            self._found(found)
+        for lead in watch.found():
+            self._follow(lead)
         if events or name not in self._recorded:
             self._outbox.put(name, watch.state(), events)
             self._recorded.add(name)
 
-    def _found(self, found: Found) -> None:
-        """Look at a pipeline that a bridge has led to, unless that is seen anyhow.
-
-        Of a new one all jobs are new, those too that have ended when they are first seen.
-        """
-        target = found.target
+    def _follow(self, lead: Lead) -> None:
+        """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
+        target = lead.target
         numbers = {w.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
         name = f"{FOUND}{target.project} {target.pipeline_id}"
         is_watched = name in self._watches or name_of(target) in self._watches
         if target.project in numbers or is_watched or name in self._states:
             return
-        begun = OneState((), is_known=found.is_new)
+        begun = OneState((), is_known=lead.is_new)
         self._outbox.put(name, begun, ())
         self._states[name] = record(begun)
         self.add(target, name)

@@ -13,7 +13,7 @@ from attrs import define, field
 from gitlab_jobs_async.models import Bridge, Pipeline
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
-from gitlab_jobs_async.sansio.inquiries import Found, Inquiry, Subject, sized
+from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Subject, sized
 from gitlab_jobs_async.sansio.ledger import Told
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import PipelineTarget
@@ -46,7 +46,7 @@ class Bridging:
     _live: dict[int, float] = field(factory=dict[int, float], init=False)
     _touched: dict[int, None] = field(factory=dict[int, None], init=False)
     _led: dict[int, None] = field(factory=dict[int, None], init=False)
-    _found: list[Found] = field(factory=list[Found], init=False)
+    _found: list[Lead] = field(factory=list[Lead], init=False)
 
     @classmethod
     def restored(cls, settled_to: datetime | None, bridges: Iterable[Told]) -> Self:
@@ -126,7 +126,7 @@ class Bridging:
                 self._led[below.id] = None
                 _bound(self._led)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Found(target, is_new(bridge.id)))
+                self._found.append(Lead(target, is_new(bridge.id)))
 
     def is_live(self, pipeline_id: int) -> bool:
         """Whether the bridges of this pipeline may be asked for again."""
@@ -138,7 +138,7 @@ class Bridging:
         self._has_bridges[pipeline_id] = False
         self._live.pop(pipeline_id, None)
 
-    def found(self) -> list[Found]:
+    def found(self) -> list[Lead]:
         """Where bridges have led, each once."""
         found, self._found = self._found, []
         return found

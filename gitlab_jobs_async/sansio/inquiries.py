@@ -74,8 +74,8 @@ class Answer:
 
 
 @frozen
-class Found:
-    """A pipeline that a bridge has led to; *is_new* if it was made while that was watched."""
+class Lead:
+    """A pipeline that a bridge has led to; *is_new* if that came to be while it was watched."""
 
     target: PipelineTarget
     is_new: bool
@@ -104,8 +104,8 @@ class Watch(Protocol):
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
 
-    def found(self) -> list[Found]:
-        """Pipelines of other projects that bridges have led to since this was last called."""
+    def found(self) -> list[Lead]:
+        """What bridges have led to since this was last called, each once."""
 
     def state(self) -> object:
         """What a restart needs to go on from what has been told, for `sansio.recording`."""

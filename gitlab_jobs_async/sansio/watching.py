@@ -26,7 +26,7 @@ from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.bridging import Bridging
-from gitlab_jobs_async.sansio.inquiries import Answer, Found, Inquiry, Subject, sized
+from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject, sized
 from gitlab_jobs_async.sansio.ledger import Ledger, Told, pipeline_of, stood_since
 from gitlab_jobs_async.sansio.looking import Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
@@ -36,9 +36,11 @@ from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.revivals import Revivals
 from gitlab_jobs_async.sansio.rounds import Rounds
+from gitlab_jobs_async.statuses import JobStatus
 
 _MOST_MISSING = 20
 _KEPT = 100
+_KEPT_SKIPPED = 300
 _TOP = 2**63 - 1
 _DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
 _REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
@@ -126,8 +128,8 @@ class ProjectWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.rounds.hasten(now)
 
-    def found(self) -> list[Found]:
-        """Pipelines of other projects that bridges have led to since this was last called."""
+    def found(self) -> list[Lead]:
+        """What bridges have led to since this was last called, each once."""
         return [] if self.bridging is None else self.bridging.found()
 
     def due(self, now: float) -> Inquiry | None:
@@ -331,17 +333,16 @@ class ProjectWatch:
             self.bridging.touch(pipeline_of(job))
 
     def _forget(self, look: Look) -> None:
-        """Keep what a look brings or a retry may replace, and no more."""
+        """Keep what a look brings, what may be replaced or taken up again, and no more."""
         floor, bridging = self.reach.floor or 0, self.bridging
-        past = [
-            told.id
-            for told in self.ledger.jobs.values()
-            if not told.is_open
-            and told.id <= floor
-            and told.id not in look.ids
-            and not (told.is_bridge and bridging is not None and bridging.is_live(told.pipeline_id))
-        ]
-        self.ledger.forget(sorted(past)[:-_KEPT])
+        past: list[int] = []
+        skipped: list[int] = []
+        for told in self.ledger.jobs.values():
+            if told.is_open or told.id > floor or told.id in look.ids:
+                continue
+            if not (told.is_bridge and bridging and bridging.is_live(told.pipeline_id)):
+                (skipped if told.status == JobStatus.SKIPPED else past).append(told.id)
+        self.ledger.forget([*sorted(past)[:-_KEPT], *sorted(skipped)[:-_KEPT_SKIPPED]])
 
     def _learn_number(self, jobs: Sequence[Job | Bridge]) -> None:
         if self.number is None and jobs:

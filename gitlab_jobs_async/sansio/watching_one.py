@@ -12,7 +12,7 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
-from gitlab_jobs_async.sansio.inquiries import Answer, Found, Inquiry, Subject
+from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
 from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.rounds import Rounds
@@ -52,7 +52,7 @@ class PipelineWatch:
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
     _status: JobStatus | None = field(default=None, init=False)
     _led: set[int] = field(factory=set[int], init=False)
-    _found: list[Found] = field(factory=list[Found], init=False)
+    _found: list[Lead] = field(factory=list[Lead], init=False)
 
     @classmethod
     def of(cls, target: PipelineTarget, state: OneState | None, *, downstream: bool) -> Self:
@@ -79,8 +79,8 @@ class PipelineWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.rounds.hasten(now)
 
-    def found(self) -> list[Found]:
-        """Pipelines that its bridges have led to since this was last called."""
+    def found(self) -> list[Lead]:
+        """What bridges have led to since this was last called, each once."""
         found, self._found = self._found, []
         return found
 
@@ -152,7 +152,7 @@ class PipelineWatch:
             if below is not None and below.project_id and below.id not in self._led:
                 self._led.add(below.id)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Found(target, is_new=self.is_known))
+                self._found.append(Lead(target, is_new=self.is_known))
 
 
 @define
@@ -190,7 +190,7 @@ class JobWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.rounds.hasten(now)
 
-    def found(self) -> list[Found]:
+    def found(self) -> list[Lead]:
         """Nothing: a job leads nowhere."""
         return []
 

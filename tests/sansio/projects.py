@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from attrs import define, evolve, field
 
 from gitlab_jobs_async.errors import NotFoundError
-from gitlab_jobs_async.models import Bridge, Job, Pipeline
+from gitlab_jobs_async.models import Job, Pipeline
 from gitlab_jobs_async.sansio.inquiries import Answer
 from gitlab_jobs_async.statuses import JobStatus
 
@@ -107,6 +107,36 @@ class ModelProject:
             self.deleted.add(job.id)
             del self.jobs[job.id]
 
+    # What happens, by name, with two numbers to choose by
+
+    def happen(self, what, number, more):
+        jobs = self.visible()
+        by_name = {
+            "pipeline": lambda: self.add_pipeline([f"job {n}" for n in range(number)], more),
+            "bulk": lambda: self.add_bulk(number, ["created", "success", "manual"][more]),
+            "finish": lambda: [self.move(j, more) for j in jobs if j.status in OPEN][:number],
+            "wait": lambda: self.wait(number),
+        }
+        one_job = {
+            "move": lambda job: self.move(job, more),
+            "retry": lambda job: self.retry(job, more),
+            "fail": lambda job: self.fail(job.pipeline),
+            "erase": self.erase,
+            "delete": lambda job: self.delete(job.pipeline),
+        }
+        if what in by_name:
+            by_name[what]()
+        elif what in one_job and jobs:
+            one_job[what](jobs[number * len(jobs) // 10])
+
+    def wait(self, seconds):
+        self.now += seconds
+
+    def add_bulk(self, count, status):
+        for job in self.add_pipeline([f"job {n}" for n in range(count)]):
+            job.status = status
+            job.ends += status not in OPEN
+
     # What is seen
 
     def visible(self):
@@ -172,6 +202,3 @@ def look(watch, project, meanwhile=lambda: None):
         else:
             events += watch.observe(project.now, answer)
     return events
-
-
-__all__ = ["NUMBER", "START", "Bridge", "ModelJob", "ModelProject", "look", "moment"]
