@@ -368,5 +368,10 @@ def check_repeats(journal):
 
 
 def content(event):
-    """What an event tells; lines are numbered from where a log is gone on with."""
-    return evolve(event, line=evolve(event.line, number=0)) if hasattr(event, "line") else event
+    """What an event tells, but for what is its restart's: numbers of lines, ids of requests."""
+    match event:
+        case JobLogGrew(line=line):
+            return evolve(event, line=evolve(line, number=0))
+        case JobLogFailed():
+            return evolve(event, reason="")
+    return event
