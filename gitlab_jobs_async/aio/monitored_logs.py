@@ -1,36 +1,125 @@
-"""The logs of jobs that a monitor watches: each begins when its job is told to run."""
+"""The logs of jobs that a monitor watches: each begins when its job is told to run.
+
+Which of them are told, and how far, is in the checkpoint until the job's own end is told, too: not
+before that is the log certain never to begin anew.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from zlib import crc32
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from gitlab_jobs_async.aio.checkpoints import Checkpoint
 from gitlab_jobs_async.aio.tailing import Following, JobTrace
 from gitlab_jobs_async.aio.transport import Transport
-from gitlab_jobs_async.errors import AuthenticationError, GitLabError
+from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import (
     Event,
     JobAppeared,
     JobChanged,
+    JobDeleted,
     JobFinished,
     JobLogEnded,
     JobLogFailed,
     JobLogGrew,
 )
 from gitlab_jobs_async.models import Job, LogLine
+from gitlab_jobs_async.sansio.recording import read, record
 from gitlab_jobs_async.statuses import JobStatus
 
+_LOG = "log of job "
+_MOST_REMEMBERED = 10_000
 _WRITING = frozenset({JobStatus.RUNNING, JobStatus.CANCELING})
 
 
 @frozen
 class FollowedLog:
-    """A log being followed, for the checkpoint: of the *job* as it was, told for *project*."""
+    """A log that is told, for the checkpoint: of the *job* as it was, for *project*.
+
+    It *is_over* when the end of the log was told, and *is_done* when that of the job was.
+    """
 
     project: int | str
     job: Job
+    is_over: bool = False
+    is_done: bool = False
+
+
+class FollowedLogs:
+    """The logs that are told or were, each once; by the *states* of an earlier monitor, too.
+
+    Raises:
+        CheckpointError: what that has recorded cannot be read.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None, states: Mapping[str, bytes]) -> None:
+        self._checkpoint = checkpoint
+        self._logs: dict[int, FollowedLog] = {}
+        self._over: dict[int, None] = {}
+        for name, state in states.items():
+            if checkpoint is not None and name.startswith(_LOG):
+                try:
+                    log = read(state, FollowedLog)
+                except ValueError as error:
+                    raise CheckpointError(checkpoint.path, f"the {name}: {error}") from error
+                self._logs[log.job.id] = log
+                if log.is_over:
+                    self._remember(log.job.id)
+
+    def unfinished(self) -> list[FollowedLog]:
+        """Those whose end has not been told."""
+        return [log for log in self._logs.values() if not log.is_over]
+
+    def offset(self, job_id: int) -> int:
+        """The byte of this log that is to be told next."""
+        return (self._checkpoint and self._checkpoint.log_offset(job_id)) or 0
+
+    def begin(self, log: FollowedLog) -> bool:
+        """Whether this log is to be told from now on: not if it is, or was."""
+        job_id = log.job.id
+        if job_id in self._logs or job_id in self._over:
+            return False
+        self._keep(log)
+        return True
+
+    def told(self, event: Event) -> None:
+        """The consumer is done with *event*."""
+        match event:
+            case JobLogGrew(job=job, line=line) if self._checkpoint is not None:
+                self._checkpoint.record_log_offset(job.id, line.end)
+            case JobLogEnded(job=job) | JobLogFailed(job=job) if job.id in self._logs:
+                self._keep(evolve(self._logs[job.id], is_over=True))
+                self._remember(job.id)
+            case JobFinished(job=Job(id=job_id)) | JobDeleted(job_id=job_id):
+                if job_id in self._logs:
+                    self._keep(evolve(self._logs[job_id], is_done=True))
+
+    def _keep(self, log: FollowedLog) -> None:
+        if log.is_over and log.is_done:
+            self._forget(log.job.id)
+            return
+        self._logs[log.job.id] = log
+        if self._checkpoint is not None:
+            self._checkpoint.record(_name(log.job.id), record(log), ())
+
+    def _remember(self, job_id: int) -> None:
+        """Its log was told; that the job has ended may still come, also by another target."""
+        self._over[job_id] = None
+        while len(self._over) > _MOST_REMEMBERED:
+            oldest = next(iter(self._over))
+            del self._over[oldest]
+            self._forget(oldest)
+
+    def _forget(self, job_id: int) -> None:
+        if self._logs.pop(job_id, None) is not None and self._checkpoint is not None:
+            self._checkpoint.forget(_name(job_id))
+            self._checkpoint.forget_log(job_id)
+
+
+def _name(job_id: int) -> str:
+    return f"{_LOG}{job_id}"
 
 
 def log_begun_by(event: Event) -> FollowedLog | None:

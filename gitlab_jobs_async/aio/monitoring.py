@@ -15,19 +15,22 @@ from attrs import frozen
 from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
 from gitlab_jobs_async.aio.checkpoints import Checkpoint
 from gitlab_jobs_async.aio.concurrency import Merged, in_flight, merged
-from gitlab_jobs_async.aio.monitored_logs import FollowedLog, log_begun_by, log_events
-from gitlab_jobs_async.aio.outbox import LOG, Outbox
+from gitlab_jobs_async.aio.monitored_logs import (
+    FollowedLog,
+    FollowedLogs,
+    log_begun_by,
+    log_events,
+)
+from gitlab_jobs_async.aio.outbox import Outbox
 from gitlab_jobs_async.aio.rounds import Rounds
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.events import Event, JobLogEnded, JobLogFailed
-from gitlab_jobs_async.sansio.recording import read
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.sansio.watches import Plain, Target, name_of, plain_target
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 
 _EVENTS = "events"
 _SERVER = "server"
-_MOST_REMEMBERED = 10_000
 
 
 @frozen
@@ -58,6 +61,7 @@ class Monitor:
         sources: Merged[object, Event],
         outbox: Outbox,
         rounds: Rounds,
+        logs: FollowedLogs,
     ) -> None:
         self._transport = transport
         self._how = how
@@ -65,7 +69,7 @@ class Monitor:
         self._outbox = outbox
         self._rounds = rounds
         self._gate = asyncio.Semaphore(transport.settings.concurrency)
-        self._logged: dict[int, None] = {}
+        self._logs = logs
         self._last: Event | None = None
         self._failure: Exception | None = None
 
@@ -107,6 +111,7 @@ class Monitor:
         last, self._last = self._last, None
         if last is not None:
             self._outbox.told(last)
+            self._logs.told(last)
         if self._failure is not None:
             raise self._failure
         try:
@@ -115,41 +120,30 @@ class Monitor:
             self._failure = None if isinstance(error, StopAsyncIteration) else error
             raise
         self._last = event
-        if isinstance(event, JobLogEnded | JobLogFailed):
-            self._remember(event.job.id)
-        elif self._how.logs and (followed := log_begun_by(event)) is not None:
-            self._follow(followed)
+        if self._how.logs:
+            followed = log_begun_by(event)
+            if followed is not None and self._logs.begin(followed):
+                self._follow(followed)
         return event
 
-    def _follow(self, followed: FollowedLog) -> None:
-        key = followed.job.id
-        if key not in self._sources and key not in self._logged:
-            offset = self._outbox.follows(key, followed)
-            self._sources.add(key, log_events(self._transport, followed, offset, self._gate))
-
-    def _remember(self, job_id: int) -> None:
-        """That the log of this job was told; a `JobFinished` may still come."""
-        self._logged[job_id] = None
-        while len(self._logged) > _MOST_REMEMBERED:
-            del self._logged[next(iter(self._logged))]
+    def _follow(self, log: FollowedLog) -> None:
+        offset = self._logs.offset(log.job.id)
+        self._sources.add(log.job.id, log_events(self._transport, log, offset, self._gate))
 
     def _listen(self) -> None:
         """Take events from the outbox, unless that goes on."""
+        self._outbox.begin()
         if _EVENTS not in self._sources:
-            self._outbox.begin()
             self._sources.add(_EVENTS, self._outbox.events())
 
-    def resume(self, states: Mapping[str, bytes]) -> None:
+    def resume(self) -> None:
         """Go on with the logs and the bridges of an earlier monitor."""
         self._listen()
         if self._how.downstream:
             self._rounds.resume()
-        for name, state in states.items():
-            if self._how.logs and name.startswith(LOG):
-                try:
-                    self._follow(read(state, FollowedLog))
-                except ValueError as error:
-                    raise CheckpointError(self._outbox.path, f"the {name}: {error}") from error
+        if self._how.logs:
+            for log in self._logs.unfinished():
+                self._follow(log)
 
 
 def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint | None:
@@ -173,9 +167,10 @@ async def monitored(
         states = {} if checkpoint is None else _states(checkpoint, transport)
         outbox = Outbox(checkpoint)
         rounds = Rounds(transport, outbox, states, downstream=how.downstream)
+        logs = FollowedLogs(checkpoint, states)
         async with merged() as sources, in_flight() as flight:
-            monitor = Monitor(transport, how, sources, outbox, rounds)
-            monitor.resume(states)
+            monitor = Monitor(transport, how, sources, outbox, rounds, logs)
+            monitor.resume()
             for target in targets:
                 monitor.add(target)
             flight.start(_EVENTS, _run(rounds, outbox))

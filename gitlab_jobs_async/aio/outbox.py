@@ -10,7 +10,8 @@ from gitlab_jobs_async.events import Event, JobLogEnded, JobLogFailed, JobLogGre
 from gitlab_jobs_async.sansio.recording import read_event, record, record_event
 
 _MOST_WAITING = 1000
-LOG = "log of job "
+_OF_LOGS = (JobLogGrew, JobLogEnded, JobLogFailed)
+"""These are recorded by how far the log was told."""
 
 
 class Outbox:
@@ -46,30 +47,16 @@ class Outbox:
 
     def told(self, event: Event) -> None:
         """The consumer is done with *event*."""
-        if self._checkpoint is None:
-            return
-        match event:
-            case JobLogGrew(job=job, line=line):
-                self._checkpoint.record_log_offset(job.id, line.end)
-            case JobLogEnded(job=job) | JobLogFailed(job=job):
-                self._checkpoint.forget_log(job.id)
-                self._checkpoint.forget(log_name(job.id))
-            case _:
-                self._checkpoint.told(event.key)
-
-    def follows(self, job_id: int, followed: object) -> int:
-        """The log of this job is being told: from which byte on it is to be."""
-        if self._checkpoint is None:
-            return 0
-        self._checkpoint.record(log_name(job_id), record(followed), ())
-        return self._checkpoint.log_offset(job_id) or 0
+        if self._checkpoint is not None and not isinstance(event, _OF_LOGS):
+            self._checkpoint.told(event.key)
 
     def drop(self, target: str) -> None:
         """Tell nothing more of *target*."""
-        for waiting, event in self._waiting:
-            if waiting == target and self._checkpoint is not None:
-                self._checkpoint.told(event.key)
+        dropped = {event.key for waiting, event in self._waiting if waiting == target}
         self._waiting = deque(one for one in self._waiting if one[0] != target)
+        if self._checkpoint is not None:
+            for key in dropped.difference(event.key for _, event in self._waiting):
+                self._checkpoint.told(key)
         if self._checkpoint is not None:
             self._checkpoint.forget(target)
         self._let_in()
@@ -121,8 +108,3 @@ class Outbox:
     def path(self) -> str:
         """What errors call the checkpoint."""
         return "" if self._checkpoint is None else self._checkpoint.path
-
-
-def log_name(job_id: int) -> str:
-    """What a checkpoint calls a log that is being followed."""
-    return f"{LOG}{job_id}"

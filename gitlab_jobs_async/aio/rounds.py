@@ -140,13 +140,14 @@ class Rounds:
         try:
             while (inquiry := watch.due(self._now())) is not None:
                 events = await self._observed(watch, inquiry)
+                if self._watches.get(name) is watch:
+                    self._tell(name, watch, events)
+                    await self._outbox.room()
                 if self._watches.get(name) is not watch:
                     return
-                self._tell(name, watch, events)
-                await self._outbox.room()
             if watch.is_over:
                 self._drop(name)
-            elif self._watches.get(name) is watch:
+            else:
                 if name in self._hastened:
                     watch.hasten(self._now())
                 self._wait(name, watch)
@@ -170,7 +171,7 @@ class Rounds:
         """
         for lead in watch.found():
             self._follow(lead)
-        if events or (name not in self._recorded and watch.state() is not None):
+        if events or name not in self._recorded:
             self._outbox.put(name, watch.state(), events)
             self._recorded.add(name)
 
@@ -179,7 +180,8 @@ class Rounds:
         target = lead.target
         numbers = {w.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
         name = f"{FOUND}{target.project} {target.pipeline_id}"
-        if target.project in numbers or name in self._states or name_of(target) in self._watches:
+        is_watched = name in self._watches or name_of(target) in self._watches
+        if target.project in numbers or is_watched or name in self._states:
             return
         begun = OneState((), is_known=lead.is_new)
         self._outbox.put(name, begun, ())

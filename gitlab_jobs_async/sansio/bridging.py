@@ -4,9 +4,9 @@ A pipeline without bridges is asked once. One with bridges is asked again when G
 changed, and while one of them is open or has yet to make its pipeline.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from attrs import define, field
 
@@ -14,6 +14,7 @@ from gitlab_jobs_async.models import Bridge, Pipeline
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Subject, sized
+from gitlab_jobs_async.sansio.ledger import Told
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import PipelineTarget
 
@@ -36,16 +37,26 @@ def leads_nowhere_yet(bridge: Bridge) -> bool:
 class Bridging:
     """The bridges of one project's pipelines; *updated_to* is the last change it has heard of.
 
-    While *is_first*, what they lead to was there when the watching began.
+    The bridges of all that has changed up to *settled_to* were asked for: a restart goes on there.
     """
 
     updated_to: datetime | None = None
-    is_first: bool = field(default=True, init=False)
+    settled_to: datetime | None = None
     _has_bridges: dict[int, bool] = field(factory=dict[int, bool], init=False)
     _live: dict[int, float] = field(factory=dict[int, float], init=False)
     _touched: dict[int, None] = field(factory=dict[int, None], init=False)
     _led: dict[int, None] = field(factory=dict[int, None], init=False)
     _found: list[Lead] = field(factory=list[Lead], init=False)
+
+    @classmethod
+    def restored(cls, settled_to: datetime | None, bridges: Iterable[Told]) -> Self:
+        """Those that go on from what was told: *bridges* were, and the open ones are asked for."""
+        bridging = cls(settled_to, settled_to)
+        for told in bridges:
+            bridging._has_bridges[told.pipeline_id] = True
+            if told.is_open:
+                bridging._touched[told.pipeline_id] = None
+        return bridging
 
     def changed_pipelines(self, project: ProjectId) -> Inquiry:
         """What to ask at each look: which pipelines have changed since the last one."""
@@ -59,11 +70,16 @@ class Bridging:
     def take_pipelines(self, pipelines: Iterable[Pipeline]) -> None:
         """These have changed, those of the time before among them; at first, only what goes on."""
         known = self.updated_to
+        self.updated_to = known or _NEVER
+        asked_for = []
         for pipeline in pipelines:
             changed = pipeline.updated_at or pipeline.created_at or _NEVER
             if known is not None or not pipeline.status.is_finished:
                 self.touch(pipeline.id, changed=known is None or changed > known)
-            self.updated_to = max(changed, self.updated_to or _NEVER)
+                asked_for.append(changed)
+            self.updated_to = max(changed, self.updated_to)
+        if known is None:
+            self.settled_to = min(asked_for, default=self.updated_to)
 
     def touch(self, pipeline_id: int, *, changed: bool = False) -> None:
         """The pipeline is there; with *changed*, ask again if it has bridges."""
@@ -74,23 +90,34 @@ class Bridging:
     def inquiries(self, project: ProjectId, now: float) -> list[Inquiry]:
         """The pipelines whose bridges are to be asked for now."""
         due = [*self._touched, *(number for number, at in self._live.items() if at <= now)]
-        self._touched.clear()
+        if not due:
+            self.settled_to = self.updated_to
         return [
             Inquiry(Subject.BRIDGES, endpoints.list_bridges(project, number), number, is_whole=True)
             for number in dict.fromkeys(due)
         ]
 
     def take_bridges(
-        self, pipeline_id: int, bridges: Sequence[Bridge], home: int | None, now: float
+        self,
+        pipeline_id: int,
+        bridges: Sequence[Bridge],
+        home: int | None,
+        now: float,
+        is_new: Callable[[int], bool],
     ) -> None:
-        """The bridges of one pipeline; *home* is the project whose jobs are seen anyhow."""
+        """The bridges of one pipeline; *home* is the project whose jobs are seen anyhow.
+
+        *is_new* says of the id of a bridge whether what it leads to was made meanwhile.
+        """
+        self._touched.pop(pipeline_id, None)
         self._has_bridges[pipeline_id] = bool(bridges)
         _bound(self._has_bridges)
         if any(leads_nowhere_yet(bridge) for bridge in bridges):
             self._live[pipeline_id] = now + _AGAIN
         else:
             self._live.pop(pipeline_id, None)
-        for below in (bridge.downstream_pipeline for bridge in bridges):
+        for bridge in bridges:
+            below = bridge.downstream_pipeline
             if below is None:
                 continue
             if below.project_id == home:
@@ -99,7 +126,7 @@ class Bridging:
                 self._led[below.id] = None
                 _bound(self._led)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Lead(target, is_new=not self.is_first))
+                self._found.append(Lead(target, is_new(bridge.id)))
 
     def is_live(self, pipeline_id: int) -> bool:
         """Whether the bridges of this pipeline may be asked for again."""
@@ -107,6 +134,7 @@ class Bridging:
 
     def drop(self, pipeline_id: int) -> None:
         """The pipeline is gone, or its bridges are not to be had."""
+        self._touched.pop(pipeline_id, None)
         self._has_bridges[pipeline_id] = False
         self._live.pop(pipeline_id, None)
 

@@ -5,7 +5,7 @@ GitLab does so when a job before them is retried, which makes a new one, or play
 """
 
 from collections.abc import Iterable
-from typing import TypeGuard
+from typing import Self, TypeGuard
 
 from attrs import define, field
 
@@ -25,6 +25,13 @@ class Revivals:
     """The pipelines to ask for: twice each, in two looks, as it shows just after the retry."""
 
     _left: dict[int, int] = field(factory=dict[int, int], init=False)
+
+    @classmethod
+    def of(cls, pipelines: Iterable[int]) -> Self:
+        """Those that an earlier monitor had yet to ask for."""
+        revivals = cls()
+        revivals._left.update(dict.fromkeys(pipelines, _TIMES))
+        return revivals
 
     def note(self, events: Iterable[Event]) -> None:
         """These were told."""

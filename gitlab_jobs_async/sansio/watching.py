@@ -51,12 +51,13 @@ class ProjectState:
     """What was told of a project; a restart goes on from there."""
 
     number: int | None
-    floor: int
+    floor: int | None
     began: int
     jobs: tuple[Told, ...]
     unreachable_told: int = 0
     is_unreachable: bool = False
     updated_to: datetime | None = None
+    reviving: tuple[int, ...] = ()
 
 
 @define
@@ -70,13 +71,13 @@ class ProjectWatch:
     bridging: Bridging | None = None
     number: int | None = None
     began: int = 0
+    revivals: Revivals = field(factory=Revivals)
     rounds: Rounds = field(factory=Rounds, init=False)
     is_over: bool = field(default=False, init=False)
     parked: Parked = field(factory=Parked, init=False)
     _queue: deque[Inquiry] = field(factory=deque, init=False)
     _look: Look | None = field(default=None, init=False)
     _sweep: Sweep | None = field(default=None, init=False)
-    _revivals: Revivals = field(factory=Revivals, init=False)
     _has_keyset: bool = field(default=True, init=False)
 
     @classmethod
@@ -90,17 +91,17 @@ class ProjectWatch:
         cls, project: ProjectId, state: ProjectState, now: float, *, downstream: bool = False
     ) -> Self:
         """A watch that goes on from what was told."""
+        bridges = (told for told in state.jobs if told.is_bridge)
         watch = cls(
             project,
             Ledger(project, {told.id: told for told in state.jobs}),
             Reachability(project, str(project), state.unreachable_told, state.is_unreachable),
             Reach(state.floor),
-            Bridging(state.updated_to) if downstream else None,
+            Bridging.restored(state.updated_to, bridges) if downstream else None,
             state.number,
             state.began,
+            revivals=Revivals.of(state.reviving),
         )
-        if watch.bridging is not None:
-            watch.bridging.is_first = False
         watch.parked.choose(watch.ledger.open_jobs(), watch.reach, now)
         watch.rounds.active_at = max((told.since for told in state.jobs), default=now)
         return watch
@@ -110,10 +111,8 @@ class ProjectWatch:
         """When it wants to look again, in unix seconds."""
         return self.rounds.next_at
 
-    def state(self) -> ProjectState | None:
-        """What a restart needs; `None` before the first look is whole."""
-        if self.reach.floor is None:
-            return None
+    def state(self) -> ProjectState:
+        """What a restart needs."""
         return ProjectState(
             self.number,
             self.reach.floor,
@@ -121,7 +120,8 @@ class ProjectWatch:
             tuple(self.ledger.jobs.values()),
             self.reachability.told,
             self.reachability.is_unreachable,
-            None if self.bridging is None else self.bridging.updated_to,
+            None if self.bridging is None else self.bridging.settled_to,
+            tuple(self.revivals.pipelines()),
         )
 
     def hasten(self, now: float) -> None:
@@ -143,7 +143,9 @@ class ProjectWatch:
     def observe(self, now: float, answer: Answer) -> Sequence[Event]:
         """What the answer adds to what was told."""
         inquiry = self._queue.popleft()
-        events: list[Event] = [*self.reachability.succeeded()]
+        events: list[Event] = []
+        if inquiry.about not in _DISPENSABLE:
+            events += self.reachability.succeeded()
         match inquiry.about:
             case Subject.NEWEST:
                 events += self._take_newest(now, answer)
@@ -153,11 +155,13 @@ class ProjectWatch:
                 self.bridging.take_pipelines(answer.pipelines)
             case Subject.BRIDGES if self.bridging is not None:
                 bridges = answer.bridges
-                self.bridging.take_bridges(inquiry.of, bridges, self.number, now)
+                self.bridging.take_bridges(
+                    inquiry.of, bridges, self.number, now, self._is_new_bridge
+                )
                 events += self._tell_all(bridges, now, newest_known=self.began)
             case _:
                 if inquiry.about is Subject.PIPELINE_JOBS:
-                    self._revivals.asked(inquiry.of)
+                    self.revivals.asked(inquiry.of)
                 events += self._tell_all(answer.jobs, now)
         return [*events, *self._end(now)]
 
@@ -167,7 +171,7 @@ class ProjectWatch:
         if inquiry.about is Subject.JOB and isinstance(error, NotFoundError):
             return [*self.ledger.deleted(inquiry.of), *self._end(now)]
         if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
-            self._revivals.drop(inquiry.of)
+            self.revivals.drop(inquiry.of)
             if self.bridging is not None:
                 self.bridging.drop(inquiry.of)
             return self._end(now)
@@ -194,6 +198,9 @@ class ProjectWatch:
         self._ask(Subject.NEWEST, self._listing((), self.reach.page_size(goal)))
         if self.bridging is not None:
             self._queue.append(self.bridging.changed_pipelines(self._address))
+        if self.reach.floor is None:
+            # No state that has the first jobs may be without what has changed by then.
+            self._queue.reverse()
 
     def _jobs(self) -> list[Told]:
         """The open ones that the listing of jobs has."""
@@ -237,7 +244,7 @@ class ProjectWatch:
         self._forget(look)
         self.parked.choose(self._jobs(), self.reach, now)
         self._begin_sweep(self.parked.due(self._jobs(), self.reach, now))
-        for pipeline_id in self._revivals.pipelines():
+        for pipeline_id in self.revivals.pipelines():
             wanted = endpoints.list_pipeline_jobs(self._address, pipeline_id)
             self._ask(Subject.PIPELINE_JOBS, wanted, pipeline_id)
         return events
@@ -313,9 +320,13 @@ class ProjectWatch:
                 self.rounds.active_at = now
                 self.parked.ids.pop(job.id, None)
                 self._touch(job)
-                self._revivals.note(told)
+                self.revivals.note(told)
             events += told
         return events
+
+    def _is_new_bridge(self, bridge_id: int) -> bool:
+        """What one leads to that was told before, and led nowhere then, is new as well."""
+        return bridge_id > self.began or bridge_id in self.ledger
 
     def _touch(self, job: Job | Bridge) -> None:
         if self.bridging is not None:
@@ -343,7 +354,5 @@ class ProjectWatch:
             self._queue.extend(self.bridging.inquiries(self._address, now))
         if not self._queue:
             self._look = None
-            if self.bridging is not None:
-                self.bridging.is_first = False
             self.rounds.looked(now, self.ledger.open_jobs())
         return []

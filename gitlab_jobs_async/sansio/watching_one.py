@@ -136,7 +136,7 @@ class PipelineWatch:
             self.rounds.active_at = now
         bridges = [job for job in self._rows.values() if isinstance(job, Bridge)]
         self._follow(bridges)
-        open_jobs = self.ledger.open_jobs()
+        open_jobs = [t for t in self.ledger.open_jobs() if self.downstream >= t.is_bridge]
         self.is_known = True
         self.is_over = (
             self._status is not None
