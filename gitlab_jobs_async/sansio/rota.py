@@ -7,7 +7,7 @@ waits becomes the next. Among those of like intervals that is the least recently
 """
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from itertools import count
 from math import inf, log2
 from typing import Generic, TypeVar
@@ -37,7 +37,7 @@ class Rota(Generic[K]):
 
     _places: dict[K, _Place[K]] = field(factory=dict, init=False)
     _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
-    _count: count[int] = field(factory=count, init=False)
+    _count: Iterator[int] = field(factory=count, init=False)
 
     def __len__(self) -> int:
         return len(self._places)
