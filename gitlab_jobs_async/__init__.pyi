@@ -6,7 +6,10 @@ from gitlab_jobs_async.agents import (
     AllowedAgents,
     Reference,
 )
+from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
+from gitlab_jobs_async.aio.checkpoints import Checkpoint, MemoryCheckpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
+from gitlab_jobs_async.aio.monitoring import Monitor
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.downstream import Downstream, PipelineTree
@@ -72,6 +75,7 @@ from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.watches import Target
 from gitlab_jobs_async.sansio.webhooks import HookBuild, JobHook, PipelineHook, read_hook
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
@@ -92,6 +96,7 @@ __all__ = [
     "BearerToken",
     "Bridge",
     "BudgetSnapshot",
+    "Checkpoint",
     "CheckpointError",
     "Clock",
     "Commit",
@@ -127,7 +132,9 @@ __all__ = [
     "JobToken",
     "ListingChangedError",
     "LogLine",
+    "MemoryCheckpoint",
     "MethodNotAllowedError",
+    "Monitor",
     "MonitorEvent",
     "NotFoundError",
     "PermissionDeniedError",
@@ -152,11 +159,13 @@ __all__ = [
     "RunnerManager",
     "Section",
     "ServerError",
+    "SqliteCheckpoint",
     "SystemClock",
     "TailEnded",
     "TailFailed",
     "TailedItem",
     "TailedLine",
+    "Target",
     "TimedOutError",
     "TraceChunk",
     "TraceInterruptedError",

@@ -3,15 +3,18 @@
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from os import PathLike
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
 import aiohttp
 
 from gitlab_jobs_async.agents import AllowedAgents
+from gitlab_jobs_async.aio.checkpoints import Checkpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.concurrency import in_flight
 from gitlab_jobs_async.aio.listing import by_keyset, newest_first, of_ref, pages_of
+from gitlab_jobs_async.aio.monitoring import Monitor, Watching, checkpoint_of, monitored
 from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.aio.tailing import Following
 from gitlab_jobs_async.aio.tailing_many import JobLines, TailTarget, job_keys, tailed
@@ -41,6 +44,7 @@ from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.sansio.walks import Walk
+from gitlab_jobs_async.sansio.watches import Target, plain_targets
 
 
 class Overrides(TypedDict, total=False):
@@ -231,6 +235,35 @@ class GitLab:
         how = Following(Intervals(min_interval, max_interval), patience)
         last = None if lines is None else whole_number("lines", lines)
         return tailed(self._transport, job_keys(jobs), last=last, how=how)
+
+    def monitor(
+        self,
+        targets: Iterable[Target],
+        *,
+        logs: bool = False,
+        downstream: bool = False,
+        checkpoint: Checkpoint | str | PathLike[str] | None = None,
+    ) -> AbstractAsyncContextManager[Monitor]:
+        """What happens in many projects: `async with … as events: async for event in events`.
+
+        *targets* are projects by id or path, and `PipelineTarget`s, `JobTarget`s, `Pipeline`s and
+        `Job`s; `events.add` and `events.remove` change them meanwhile. The events are those of
+        `gitlab_jobs_async.events`: first what goes on already, then whatever changes, all of it
+        once. Projects where something happens are looked at every few seconds, idle ones ever more
+        rarely, down to every 5 minutes, and all within the client's `budget`.
+
+        With *logs* the lines of jobs that run are told, too; with *downstream* the bridges, and
+        pipelines in other projects that they lead to. With *checkpoint*, the path of a file, one
+        that is begun anew goes on where this one was: an event counts as told when the next one is
+        asked for, and each is told at least once, under the same `key`.
+
+        Raises:
+            AuthenticationError: from the iteration: the token is not good, or no longer.
+            CheckpointError: the checkpoint is in use by another monitor, or cannot be used.
+            TypeError, ValueError: one of *targets* is nothing that can be watched.
+        """
+        how = Watching(logs, downstream, checkpoint_of(checkpoint))
+        return monitored(self._transport, plain_targets(targets), how)
 
     async def send(self, request: Request) -> Response:
         """The whole answer to any request of GitLab's REST API: the way to what has no method.

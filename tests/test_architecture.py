@@ -21,8 +21,10 @@ FLOORS = [
     {"aio.admission", "aio.connections", "aio.retrying"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
-    {"aio.pipelines", "aio.tailing_many"},
+    {"aio.answering", "aio.checkpoint_file", "aio.pipelines", "aio.tailing_many"},
     {"aio.waiting"},
+    {"aio.monitored_logs", "aio.outbox"},
+    {"aio.rounds"},
     {"aio.monitoring"},
     {"project_pipelines"},
     {"project"},
@@ -38,12 +40,12 @@ KNOWS_AIOHTTP = {
 }  # fmt: skip
 """The transport, with its connections and its words for what fails on them; and the two ends."""
 
-KNOWS_CATTRS = {"sansio.decoding"}
+KNOWS_CATTRS = {"sansio.recording", "sansio.strict"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "datetime",
-    "email", "enum", "gc", "heapq", "hmac", "html", "itertools", "math", "operator", "orjson", "re",
-    "types", "typing", "urllib", "zlib",
+    "email", "enum", "gc", "heapq", "hmac", "html", "itertools", "json", "math", "operator",
+    "orjson", "re", "types", "typing", "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

@@ -62,6 +62,11 @@ class InFlight(Generic[K, T]):
         """How many have not been had yet."""
         return len(self._running)
 
+    @property
+    def ended(self) -> int:
+        """How many of them have ended."""
+        return self._ended.qsize()
+
     def start(self, key: K, coroutine: Coroutine[Any, Any, T]) -> None:
         """Run *coroutine* beside the others."""
         if self._is_closed:

@@ -67,11 +67,13 @@ class JobTrace:
                 if chunk is not None:
                     yield chunk
 
-    async def lines(self, *, last: int | None, follow: bool) -> AsyncGenerator[LogLine, None]:
-        """The lines; with *last*, of those that are there at first only so many."""
-        parser = LogParser()
+    async def lines(
+        self, *, last: int | None, follow: bool, offset: int = 0
+    ) -> AsyncGenerator[LogLine, None]:
+        """The lines from byte *offset* on; with *last*, at first only so many of those there."""
+        parser = LogParser(offset)
         backlog = None if last is None else deque[LogLine](maxlen=last)
-        async with aclosing(self._chunks(TraceCursor(), follow=follow)) as chunks:
+        async with aclosing(self._chunks(TraceCursor(offset), follow=follow)) as chunks:
             async for chunk in chunks:
                 if chunk is None:
                     held, backlog = backlog or (), None

@@ -1,19 +1,14 @@
-"""JSON bytes -> models. The only module that knows cattrs, and it never coerces.
+"""JSON bytes -> models: an answer as what it should be, or an error that says where it is not.
 
-cattrs by itself makes "None" of a null and 7 of a "7"; here a value of another type than the
-model's is an error that says where. Unknown fields are dropped, unknown statuses kept.
+Equal values that the jobs of a page have in common become one object.
 """
 
 import gc
-import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
-from attrs import field, frozen, has
-from cattrs import BaseValidationError, Converter, transform_error
-from cattrs.cols import list_structure_factory
-from cattrs.gen import make_dict_structure_fn
+from attrs import field, frozen
 
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models import (
@@ -26,8 +21,9 @@ from gitlab_jobs_async.models import (
     RunnerManager,
     User,
 )
-from gitlab_jobs_async.sansio.exact import EXACT, WORDS, Hook, due, same
+from gitlab_jobs_async.sansio.exact import EXACT, Hook
 from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.strict import object_of, strict_converter, structured
 
 T = TypeVar("T")
 
@@ -100,15 +96,12 @@ def _without_collecting() -> Iterator[None]:
 
 def _structured(given: object, kind: type[T], response: Response) -> T:
     try:
-        return _converter.structure(given, kind)
-    except (BaseValidationError, TypeError) as error:
-        reasons = transform_error(error, format_exception=_reason)
-        more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
-        said = "; ".join(reasons[:3]) + more
+        return structured(given, kind, _converter)
+    except ValueError as error:
+        said = str(error)
     finally:
         for known in _shared:
             known.clear()
-    # Without cattrs' own error: it is a group, and it holds values that may echo a token.
     raise DecodeError(said, response.method, response.url)
 
 
@@ -119,12 +112,6 @@ def decode_job_or_bridge(response: Response) -> Job | Bridge:
     if is_bridge:
         return _structured(given, Bridge, response)
     return _structured(given, Job, response)
-
-
-def _reason(error: BaseException, _: type | None) -> str:
-    if isinstance(error, KeyError):
-        return "required field missing"
-    return str(error.args[0]) if error.args else type(error).__name__
 
 
 _KEYS = frozenset({bool, int, str})
@@ -149,21 +136,6 @@ def _sharing(structure: Hook, name: str) -> Hook:
     return hook
 
 
-def _is_optional(kind: Any) -> bool:
-    args = get_args(kind)
-    return get_origin(kind) in {Union, types.UnionType} and len(args) == 2 and type(None) in args
-
-
-def _is_list(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is list
-
-
-def _is_tuple(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is tuple
-
-
 _SHARED = {
     Commit: "id",
     JobProject: "ci_job_token_scope_enabled",
@@ -174,52 +146,7 @@ _SHARED = {
 }
 """What the jobs of a page mostly have in common, and by which field it is found again."""
 
-
-def _object_of(kind: Any, converter: Converter) -> Hook:
-    structure = make_dict_structure_fn(kind, converter)
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is not dict:
-            raise due("an object", given)
-        return structure(given, kind)
-
-    return _sharing(hook, _SHARED[kind]) if kind in _SHARED else hook
-
-
-def _optional_of(kind: Any, converter: Converter) -> Hook:
-    inner = next(arg for arg in get_args(kind) if arg is not type(None))
-    if inner in WORDS:
-        return same(inner, WORDS[inner], or_null=True)
-    structure = converter.get_structure_hook(inner)
-    return lambda given, _: None if given is None else structure(given, inner)
-
-
-def _list_of(kind: Any, converter: Converter) -> Hook:
-    structure = list_structure_factory(kind, converter)
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is not list:
-            raise due("a list", given)
-        return structure(given, kind)
-
-    return hook
-
-
-def _tuple_of(kind: Any, converter: Converter) -> Hook:
-    as_list = list.__class_getitem__(get_args(kind)[:1])
-    structure = converter.get_structure_hook(as_list)
-    return lambda given, _: () if given is None else tuple(structure(given, as_list))
-
-
-def _make_converter() -> Converter:
-    converter = Converter()
-    converter.register_structure_hook_factory(has, _object_of)
-    converter.register_structure_hook_factory(_is_optional, _optional_of)
-    converter.register_structure_hook_factory(_is_list, _list_of)
-    converter.register_structure_hook_factory(_is_tuple, _tuple_of)
-    for kind, hook in EXACT.items():
-        converter.register_structure_hook(kind, hook)
-    return converter
-
-
-_converter = _make_converter()
+_converter = strict_converter()
+_converter.register_structure_hook_factory(
+    _SHARED.__contains__, lambda kind, inner: _sharing(object_of(kind, inner), _SHARED[kind])
+)

@@ -33,6 +33,12 @@ def same(kind: type, words: str, *, or_null: bool = False) -> Hook:
 WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
+def _whole_number_or_string(given: Any, _: Any) -> int | str:
+    if type(given) is int or type(given) is str:
+        return given
+    raise due("a whole number or a string", given)
+
+
 def _number(given: Any, _: Any) -> float:
     if type(given) is float or type(given) is int:
         return float(given)
@@ -73,6 +79,7 @@ EXACT: dict[Any, Hook] = {
     **{kind: same(kind, words) for kind, words in WORDS.items()},
     float: _number,
     float | str | None: _number_or_string,
+    int | str: _whole_number_or_string,
     datetime: _datetime,
     JobStatus: _status,
     FailureReason: _failure_reason,

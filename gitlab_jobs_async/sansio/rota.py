@@ -7,7 +7,7 @@ waits becomes the next. Among those of like intervals that is the least recently
 """
 
 import heapq
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from itertools import count
 from math import inf, log2
 from typing import Generic, TypeVar
@@ -37,10 +37,13 @@ class Rota(Generic[K]):
 
     _places: dict[K, _Place[K]] = field(factory=dict, init=False)
     _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
-    _count: Iterator[int] = field(factory=count, init=False)
+    _count: "count[int]" = field(factory=count, init=False)
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
 
     def put(self, key: K, now: float, interval: float, chance: float = 0.0) -> None:
         """Let *key* wait from *now* on; *chance*, from 0 to 1, keeps equals from coming at once."""

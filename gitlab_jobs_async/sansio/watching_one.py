@@ -30,6 +30,7 @@ class OneState:
     unreachable_told: int = 0
     is_unreachable: bool = False
     is_over: bool = False
+    is_known: bool = True
 
 
 @define
@@ -59,19 +60,20 @@ class PipelineWatch:
         ledger, reachability = _told(
             target.project, f"{target.project}/{target.pipeline_id}", state
         )
+        is_known = state is not None and state.is_known
         is_over = state is not None and state.is_over
-        return cls(target, downstream, ledger, reachability, state is not None, is_over)
+        return cls(target, downstream, ledger, reachability, is_known, is_over)
 
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
         return self.rounds.next_at
 
-    def state(self) -> OneState | None:
-        """What a restart needs; `None` before the first look is whole."""
-        return (
-            _state(self.ledger, self.reachability, is_over=self.is_over) if self.is_known else None
-        )
+    def state(self) -> OneState:
+        """What a restart needs; of what is over, only that."""
+        jobs = () if self.is_over else tuple(self.ledger.jobs.values())
+        told, is_unreachable = self.reachability.told, self.reachability.is_unreachable
+        return OneState(jobs, told, is_unreachable, self.is_over, self.is_known)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -168,19 +170,20 @@ class JobWatch:
     def of(cls, target: JobTarget, state: OneState | None) -> Self:
         """A watch that begins, or goes on from what was told."""
         ledger, reachability = _told(target.project, f"{target.project}/{target.job_id}", state)
+        is_known = state is not None and state.is_known
         is_over = state is not None and state.is_over
-        return cls(target, ledger, reachability, state is not None, is_over)
+        return cls(target, ledger, reachability, is_known, is_over)
 
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
         return self.rounds.next_at
 
-    def state(self) -> OneState | None:
-        """What a restart needs; `None` before the first look."""
-        return (
-            _state(self.ledger, self.reachability, is_over=self.is_over) if self.is_known else None
-        )
+    def state(self) -> OneState:
+        """What a restart needs; of what is over, only that."""
+        jobs = () if self.is_over else tuple(self.ledger.jobs.values())
+        told, is_unreachable = self.reachability.told, self.reachability.is_unreachable
+        return OneState(jobs, told, is_unreachable, self.is_over, self.is_known)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -227,8 +230,3 @@ def _told(project: int | str, name: str, state: OneState | None) -> tuple[Ledger
     jobs = {told.id: told for told in state.jobs}
     reachability = Reachability(project, name, state.unreachable_told, state.is_unreachable)
     return Ledger(project, jobs), reachability
-
-
-def _state(ledger: Ledger, reachability: Reachability, *, is_over: bool) -> OneState:
-    jobs = tuple(ledger.jobs.values())
-    return OneState(jobs, reachability.told, reachability.is_unreachable, is_over)

@@ -5,50 +5,10 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.events import (
-    JobAppeared,
-    JobChanged,
-    JobDeleted,
-    JobErased,
-    JobFinished,
-)
 from gitlab_jobs_async.sansio.reach import SETTLING
 from gitlab_jobs_async.sansio.watching import ProjectWatch
+from tests.aio.replaying import Replay
 from tests.sansio.projects import OPEN, ModelProject, look
-
-
-class Replay:
-    """What a consumer knows who has heard every event."""
-
-    def __init__(self):
-        self.status, self.appeared, self.ends, self.erased = {}, {}, {}, set()
-        self.keys, self.deleted, self.replaces = set(), set(), {}
-
-    def hear(self, events):
-        for event in events:
-            assert event.key not in self.keys
-            self.keys.add(event.key)
-            match event:
-                case JobAppeared(job=job):
-                    assert job.id not in self.appeared
-                    self.appeared[job.id] = event.is_new
-                    self.status[job.id] = job.status
-                    self.replaces[job.id] = event.replaces
-                case JobChanged(job=job, previous=previous):
-                    assert self.status[job.id] == previous != job.status
-                    assert not job.status.is_finished
-                    self.status[job.id] = job.status
-                case JobFinished(job=job, previous=previous):
-                    assert job.status.is_finished
-                    assert previous is None or self.status[job.id] == previous
-                    self.status[job.id] = job.status
-                    self.ends[job.id] = self.ends.get(job.id, 0) + 1
-                case JobErased(job=job):
-                    assert job.id not in self.erased
-                    self.erased.add(job.id)
-                case JobDeleted(job_id=job_id, previous=previous):
-                    assert self.status.pop(job_id) == previous
-                    self.deleted.add(job_id)
 
 
 LATE = st.sampled_from([0.0, 0.0, 0.0, 1.0, 30.0, SETTLING - 1])
@@ -114,20 +74,20 @@ def test_what_is_told_adds_up_to_what_there_is(before, during):
                 return
             happen(project, op)
 
-    replay.hear(look(watch, project))
+    replay.hear(*look(watch, project))
     while coming:
         meanwhile()
         project.now = max(project.now, watch.next_at)
-        replay.hear(look(watch, project, meanwhile))
+        replay.hear(*look(watch, project, meanwhile))
     for _ in range(80):
         project.now = max(project.now, watch.next_at)
-        replay.hear(look(watch, project))
+        replay.hear(*look(watch, project))
     for job in project.jobs.values():
         if job.id in there - were_open and job.id not in replay.appeared:
             continue
         assert job.id in replay.appeared, (job, "never appeared")
         assert replay.status[job.id] == job.status, job
-        assert replay.appeared[job.id] == (job.id not in there) or job.id in there
+        assert job.id in there or replay.appeared[job.id].is_new
         if job.id not in there:
             assert replay.ends.get(job.id, 0) <= job.ends
             assert bool(replay.ends.get(job.id, 0)) == bool(job.ends) or job.status in OPEN

@@ -12,6 +12,7 @@ from gitlab_jobs_async import (
     BearerToken,
     Bridge,
     BudgetSnapshot,
+    Checkpoint,
     Deliveries,
     Downstream,
     GitLab,
@@ -24,6 +25,7 @@ from gitlab_jobs_async import (
     JobStatus,
     JobToken,
     LogLine,
+    MemoryCheckpoint,
     Pipeline,
     PipelineHook,
     PipelineTree,
@@ -36,6 +38,7 @@ from gitlab_jobs_async import (
     ResponseError,
     RetryPolicy,
     Section,
+    SqliteCheckpoint,
     TailedLine,
     TailEnded,
     TailFailed,
@@ -146,6 +149,13 @@ def a_line(line: LogLine) -> None:
     assert_type(line.section, tuple[str, ...])
     assert_type(line.markers, tuple[Section, ...])
     assert_type([section.duration for section in line.markers], list[float | None])
+
+
+def checkpoints() -> None:
+    kept: list[Checkpoint] = [MemoryCheckpoint(), SqliteCheckpoint("ci.db")]
+    assert_type(kept[0].log_offset(7), int | None)
+    for key, event in kept[1].untold():
+        assert_type((key, event), tuple[str, bytes])
 
 
 def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: HookRefusedError) -> None:

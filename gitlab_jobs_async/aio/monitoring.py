@@ -1,0 +1,191 @@
+"""Many projects, pipelines and jobs watched as one stream of events, by few requests at once.
+
+Looks put what they find into the outbox (rounds.py, outbox.py), logs add their lines, and here it
+is told. A consumer that is slow has fewer looks made, and loses nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from os import PathLike
+from typing import Self
+
+from attrs import frozen
+
+from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
+from gitlab_jobs_async.aio.checkpoints import Checkpoint
+from gitlab_jobs_async.aio.concurrency import Merged, in_flight, merged
+from gitlab_jobs_async.aio.monitored_logs import FollowedLog, log_begun_by, log_events
+from gitlab_jobs_async.aio.outbox import LOG, Outbox
+from gitlab_jobs_async.aio.rounds import Rounds
+from gitlab_jobs_async.aio.transport import Transport
+from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.events import Event, JobLogEnded, JobLogFailed
+from gitlab_jobs_async.sansio.recording import read
+from gitlab_jobs_async.sansio.watches import Plain, Target, name_of, plain_target
+from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
+
+_EVENTS = "events"
+_MOST_REMEMBERED = 10_000
+
+
+@frozen
+class Watching:
+    """How a monitor watches: with *logs*, *downstream* of bridges, from *checkpoint* on."""
+
+    logs: bool = False
+    downstream: bool = False
+    checkpoint: Checkpoint | None = None
+
+
+class Monitor:
+    """The events of all targets as they come: iterate over it, one consumer at a time.
+
+    An event counts as told when the next one is asked for. The iteration ends when no target is
+    left: pipelines and jobs are over when they have ended, projects never are. After an `add` it
+    can be begun again.
+
+    Raises:
+        AuthenticationError: from the iteration: the token is no longer good.
+        CheckpointError: from the iteration: the checkpoint cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        how: Watching,
+        sources: Merged[object, Event],
+        outbox: Outbox,
+        rounds: Rounds,
+    ) -> None:
+        self._transport = transport
+        self._how = how
+        self._sources = sources
+        self._outbox = outbox
+        self._rounds = rounds
+        self._gate = asyncio.Semaphore(transport.settings.concurrency)
+        self._logged: dict[int, None] = {}
+        self._last: Event | None = None
+        self._failure: Exception | None = None
+
+    def add(self, target: Target) -> None:
+        """Watch *target* too; nothing happens if it is watched already.
+
+        Raises:
+            TypeError, ValueError: it is nothing that can be watched.
+        """
+        plain = plain_target(target)
+        self._rounds.add(plain, name_of(plain))
+        self._listen()
+
+    def remove(self, target: Target) -> bool:
+        """Watch *target* no longer, and tell nothing more of it; whether it was watched.
+
+        Logs that have begun go on to their end.
+        """
+        return self._rounds.remove(name_of(plain_target(target)))
+
+    def notify(self, hook: JobHook | PipelineHook) -> bool:
+        """Look soon at what a webhook has told of; whether that is watched.
+
+        No event comes from the hook itself, and however many come, a target is looked at no more
+        often than it would be at its busiest: one lost, late, doubled or forged changes nothing.
+        """
+        if not isinstance(hook, JobHook | PipelineHook):
+            raise TypeError(f"hook must be what read_hook gives, not {hook!r}")
+        return self._rounds.hasten(hook)
+
+    def __len__(self) -> int:
+        """How many targets are watched, those that bridges have led to among them."""
+        return len(self._rounds)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        last, self._last = self._last, None
+        if last is not None:
+            self._outbox.told(last)
+        if self._failure is not None:
+            raise self._failure
+        try:
+            _, event = await anext(self._sources)
+        except Exception as error:
+            self._failure = None if isinstance(error, StopAsyncIteration) else error
+            raise
+        self._last = event
+        if isinstance(event, JobLogEnded | JobLogFailed):
+            self._remember(event.job.id)
+        elif self._how.logs and (followed := log_begun_by(event)) is not None:
+            self._follow(followed)
+        return event
+
+    def _follow(self, followed: FollowedLog) -> None:
+        key = followed.job.id
+        if key not in self._sources and key not in self._logged:
+            offset = self._outbox.follows(key, followed)
+            self._sources.add(key, log_events(self._transport, followed, offset, self._gate))
+
+    def _remember(self, job_id: int) -> None:
+        """That the log of this job was told; a `JobFinished` may still come."""
+        self._logged[job_id] = None
+        while len(self._logged) > _MOST_REMEMBERED:
+            del self._logged[next(iter(self._logged))]
+
+    def _listen(self) -> None:
+        """Take events from the outbox, unless that goes on."""
+        if _EVENTS not in self._sources:
+            self._outbox.begin()
+            self._sources.add(_EVENTS, self._outbox.events())
+
+    def resume(self, states: Mapping[str, bytes]) -> None:
+        """Go on with the logs and the bridges of an earlier monitor."""
+        self._listen()
+        if self._how.downstream:
+            self._rounds.resume()
+        for name, state in states.items():
+            if self._how.logs and name.startswith(LOG):
+                try:
+                    self._follow(read(state, FollowedLog))
+                except ValueError as error:
+                    raise CheckpointError(self._outbox.path, f"the {name}: {error}") from error
+
+
+def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint | None:
+    """What a caller gave: a checkpoint of his own, or the path of a file."""
+    return SqliteCheckpoint(given) if isinstance(given, str | PathLike) else given
+
+
+@asynccontextmanager
+async def monitored(
+    transport: Transport, targets: Iterable[Plain], how: Watching
+) -> AsyncIterator[Monitor]:
+    """The events of *targets*; when the block is left, every task has ended.
+
+    Raises:
+        CheckpointError: the checkpoint is in use, or cannot be used.
+    """
+    checkpoint = how.checkpoint
+    if checkpoint is not None:
+        checkpoint.open()
+    try:
+        states = {} if checkpoint is None else checkpoint.states()
+        outbox = Outbox(checkpoint)
+        rounds = Rounds(transport, outbox, states, downstream=how.downstream)
+        async with merged() as sources, in_flight() as flight:
+            monitor = Monitor(transport, how, sources, outbox, rounds)
+            monitor.resume(states)
+            for target in targets:
+                monitor.add(target)
+            flight.start(_EVENTS, _run(rounds, outbox))
+            yield monitor
+    finally:
+        if checkpoint is not None:
+            checkpoint.close()
+
+
+async def _run(rounds: Rounds, outbox: Outbox) -> None:
+    try:
+        await rounds.run()
+    except Exception as error:  # noqa: BLE001 - raised where the events are taken
+        outbox.finish(error)

@@ -1,0 +1,128 @@
+"""Events on their way to the consumer: recorded before they are told, gone once they were."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+
+from gitlab_jobs_async.aio.checkpoints import Checkpoint
+from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.events import Event, JobLogEnded, JobLogFailed, JobLogGrew
+from gitlab_jobs_async.sansio.recording import read_event, record, record_event
+
+_MOST_WAITING = 1000
+LOG = "log of job "
+
+
+class Outbox:
+    """The events that wait to be told; first those that an earlier monitor left in *checkpoint*."""
+
+    def __init__(self, checkpoint: Checkpoint | None) -> None:
+        self._checkpoint = checkpoint
+        self._before = iter(()) if checkpoint is None else checkpoint.untold()
+        self._waiting: deque[tuple[str, Event]] = deque()
+        self._changed = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._failure: Exception | None = None
+        self._is_finished = False
+
+    def has_room(self) -> bool:
+        """Whether few enough events wait for more to be looked for."""
+        return self._has_room.is_set()
+
+    async def room(self) -> None:
+        """Return when few enough events wait."""
+        await self._has_room.wait()
+
+    def put(self, target: str, state: object, events: Sequence[Event]) -> None:
+        """Let *events* wait, recorded together with the *state* of their target."""
+        if self._checkpoint is not None:
+            recorded = [(event.key, record_event(event)) for event in events]
+            self._checkpoint.record(target, record(state), recorded)
+        self._waiting.extend((target, event) for event in events)
+        if len(self._waiting) >= _MOST_WAITING:
+            self._has_room.clear()
+        self._changed.set()
+
+    def told(self, event: Event) -> None:
+        """The consumer is done with *event*."""
+        if self._checkpoint is None:
+            return
+        match event:
+            case JobLogGrew(job=job, line=line):
+                self._checkpoint.record_log_offset(job.id, line.end)
+            case JobLogEnded(job=job) | JobLogFailed(job=job):
+                self._checkpoint.forget_log(job.id)
+                self._checkpoint.forget(log_name(job.id))
+            case _:
+                self._checkpoint.told(event.key)
+
+    def follows(self, job_id: int, followed: object) -> int:
+        """The log of this job is being told: from which byte on it is to be."""
+        if self._checkpoint is None:
+            return 0
+        self._checkpoint.record(log_name(job_id), record(followed), ())
+        return self._checkpoint.log_offset(job_id) or 0
+
+    def drop(self, target: str) -> None:
+        """Tell nothing more of *target*."""
+        for waiting, event in self._waiting:
+            if waiting == target and self._checkpoint is not None:
+                self._checkpoint.told(event.key)
+        self._waiting = deque(one for one in self._waiting if one[0] != target)
+        if self._checkpoint is not None:
+            self._checkpoint.forget(target)
+        self._let_in()
+
+    def finish(self, failure: Exception | None = None) -> None:
+        """Nothing more will come; with a *failure*, that is told at once."""
+        self._failure = self._failure or failure
+        self._is_finished = True
+        self._changed.set()
+
+    def begin(self) -> None:
+        """More will come after all."""
+        self._is_finished = False
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """What waits, as it comes."""
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            event = self._next()
+            if event is not None:
+                yield event
+            elif self._is_finished:
+                return
+            else:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _next(self) -> Event | None:
+        for _, data in self._before:
+            return self._recorded(data)
+        if not self._waiting:
+            return None
+        _, event = self._waiting.popleft()
+        self._let_in()
+        return event
+
+    def _let_in(self) -> None:
+        if len(self._waiting) < _MOST_WAITING:
+            self._has_room.set()
+
+    def _recorded(self, data: bytes) -> Event:
+        try:
+            return read_event(data)
+        except ValueError as error:
+            raise CheckpointError(self.path, f"an event cannot be read: {error}") from error
+
+    @property
+    def path(self) -> str:
+        """What errors call the checkpoint."""
+        return "" if self._checkpoint is None else self._checkpoint.path
+
+
+def log_name(job_id: int) -> str:
+    """What a checkpoint calls a log that is being followed."""
+    return f"{LOG}{job_id}"

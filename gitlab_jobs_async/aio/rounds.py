@@ -1,0 +1,201 @@
+"""Looks at many targets, as many at once as requests may be made, each when its turn has come.
+
+What a look brings is put into the outbox with the state it leads to. While that is full, no look
+begins; one that fails is its target's affair alone, unless nothing can be asked at all.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from math import isfinite
+
+from gitlab_jobs_async.aio.answering import answered
+from gitlab_jobs_async.aio.concurrency import InFlight, in_flight
+from gitlab_jobs_async.aio.outbox import Outbox
+from gitlab_jobs_async.aio.retrying import chance
+from gitlab_jobs_async.aio.transport import Transport
+from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
+from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.sansio.inquiries import Inquiry, Watch
+from gitlab_jobs_async.sansio.recording import record
+from gitlab_jobs_async.sansio.rota import Rota
+from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, watch_of
+from gitlab_jobs_async.sansio.watching import ProjectWatch
+from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
+from gitlab_jobs_async.targets import PipelineTarget
+
+FOUND = "found: "
+"""What the names of targets begin with that a bridge has led to."""
+
+
+class Rounds:
+    """The targets, and the looks at them; *states* is what an earlier monitor recorded."""
+
+    def __init__(
+        self, transport: Transport, outbox: Outbox, states: Mapping[str, bytes], *, downstream: bool
+    ) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._states = dict(states)
+        self._downstream = downstream
+        self._rota: Rota[str] = Rota()
+        self._targets: dict[str, Plain] = {}
+        self._watches: dict[str, Watch] = {}
+        self._hastened: set[str] = set()
+        self._recorded: set[str] = set()
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._watches)
+
+    def add(self, target: Plain, name: str) -> None:
+        """Look at *target* too, unless there is one of that *name*."""
+        if name in self._watches:
+            return
+        now = self._transport.settings.clock.now()
+        recorded = self._states.pop(name, None)
+        if recorded is not None:
+            self._recorded.add(name)
+        try:
+            watch = watch_of(target, recorded, now, downstream=self._downstream)
+        except ValueError as error:
+            raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
+        self._targets[name], self._watches[name] = target, watch
+        if watch.is_over:
+            self._drop(name)
+        else:
+            self._wait(name, watch)
+
+    def resume(self) -> None:
+        """Look at what bridges had led an earlier monitor to."""
+        for name in [name for name in self._states if name.startswith(FOUND)]:
+            project, _, pipeline_id = name.removeprefix(FOUND).partition(" ")
+            self.add(PipelineTarget(int(project), int(pipeline_id)), name)
+
+    def remove(self, name: str) -> bool:
+        """Look at it no longer, and tell nothing more of it; whether it was there."""
+        is_there = name in self._watches
+        if is_there:
+            self._drop(name)
+            self._outbox.drop(name)
+        return is_there
+
+    def hasten(self, hook: JobHook | PipelineHook) -> bool:
+        """Look soon at what *hook* tells of; whether that is watched."""
+        concerned = [
+            name
+            for name, target in self._targets.items()
+            if concerns(hook, target, self._watches[name])
+        ]
+        for name in concerned:
+            if name in self._rota:
+                self._watches[name].hasten(self._now())
+                self._wait(name, self._watches[name])
+            else:
+                self._hastened.add(name)
+        return bool(concerned)
+
+    async def run(self) -> None:
+        """Look, until the task that does it is cancelled.
+
+        Raises:
+            AuthenticationError: the token is no longer good.
+            CheckpointError: the checkpoint cannot be written.
+        """
+        async with in_flight() as looks:
+            while True:
+                self._changed.clear()
+                while looks.ended:
+                    _, look = await looks.first()
+                    look.result()
+                self._begin(looks)
+                if self._watches:
+                    self._outbox.begin()
+                else:
+                    self._outbox.finish()
+                await self._until_something_changes(len(looks))
+
+    def _begin(self, looks: InFlight[str, None]) -> None:
+        """Begin the looks whose turn it is."""
+        while len(looks) < self._transport.settings.concurrency and self._outbox.has_room():
+            name = self._rota.take(self._now())
+            if name is None:
+                return
+            looks.start(name, self._look(name, self._watches[name]))
+
+    async def _until_something_changes(self, looking: int) -> None:
+        """Return when a look has ended, a target has come, or the next turn has."""
+        may_begin = looking < self._transport.settings.concurrency and self._outbox.has_room()
+        wait = self._rota.next_at() - self._now() if may_begin else float("inf")
+        async with in_flight() as first:
+            first.start("change", self._changed.wait())
+            if isfinite(wait):
+                first.start("turn", self._transport.settings.clock.sleep(max(0.0, wait)))
+            if not self._outbox.has_room():
+                first.start("room", self._outbox.room())
+            _, ended = await first.first()
+            ended.result()
+
+    async def _look(self, name: str, watch: Watch) -> None:
+        try:
+            while (inquiry := watch.due(self._now())) is not None:
+                events = await self._observed(watch, inquiry)
+                if self._watches.get(name) is not watch:
+                    return
+                self._tell(name, watch, events)
+                await self._outbox.room()
+            if watch.is_over:
+                self._drop(name)
+            elif self._watches.get(name) is watch:
+                if name in self._hastened:
+                    watch.hasten(self._now())
+                self._wait(name, watch)
+        finally:
+            self._hastened.discard(name)
+            self._changed.set()
+
+    async def _observed(self, watch: Watch, inquiry: Inquiry) -> list[Event]:
+        try:
+            answer = await answered(self._transport, inquiry)
+        except AuthenticationError:
+            raise
+        except GitLabError as error:
+            return [*watch.failed(self._now(), error)]
+        return [*watch.observe(self._now(), answer)]
+
+    def _tell(self, name: str, watch: Watch, events: list[Event]) -> None:
+        """Record what a look has brought, and let it be told.
+
+        Where bridges have led to is recorded before it, so that a restart knows of both or neither.
+        """
+        for target in watch.found():
+            self._found(target)
+        if events or (name not in self._recorded and watch.state() is not None):
+            self._outbox.put(name, watch.state(), events)
+            self._recorded.add(name)
+
+    def _found(self, target: PipelineTarget) -> None:
+        """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
+        numbers = {w.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
+        name = f"{FOUND}{target.project} {target.pipeline_id}"
+        if target.project in numbers or name in self._states or name_of(target) in self._watches:
+            return
+        self.add(target, name)
+        self._outbox.put(name, self._watches[name].state(), ())
+
+    def _drop(self, name: str) -> None:
+        """It is over, or removed."""
+        watch = self._watches.pop(name)
+        del self._targets[name]
+        self._rota.remove(name)
+        self._recorded.discard(name)
+        if watch.is_over:
+            self._states[name] = record(watch.state())
+        self._changed.set()
+
+    def _wait(self, name: str, watch: Watch) -> None:
+        now = self._now()
+        self._rota.put(name, now, max(0.0, watch.next_at - now), chance())
+        self._changed.set()
+
+    def _now(self) -> float:
+        return self._transport.settings.clock.now()

@@ -1,0 +1,103 @@
+"""From what a caller wants watched to its watch: checked, named, and begun or resumed."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from gitlab_jobs_async.models import JobBasic, Pipeline
+from gitlab_jobs_async.sansio.arguments import ProjectId, job_path, pipeline_path, project_path
+from gitlab_jobs_async.sansio.inquiries import Watch
+from gitlab_jobs_async.sansio.recording import read
+from gitlab_jobs_async.sansio.watching import ProjectState, ProjectWatch
+from gitlab_jobs_async.sansio.watching_one import JobWatch, OneState, PipelineWatch
+from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
+from gitlab_jobs_async.targets import JobTarget, PipelineTarget
+
+Plain = ProjectId | PipelineTarget | JobTarget
+Target = Plain | Pipeline | JobBasic
+
+T = TypeVar("T")
+
+
+def plain_targets(targets: Iterable[Target]) -> list[Plain]:
+    """Each of *targets*, checked.
+
+    Raises:
+        TypeError, ValueError: one of them is nothing that can be watched.
+    """
+    if isinstance(targets, str | bytes | int | PipelineTarget | JobTarget | Pipeline | JobBasic):
+        raise TypeError(f"targets must be several things to watch, not {targets!r}")
+    return [plain_target(target) for target in targets]
+
+
+def plain_target(target: Target) -> Plain:
+    """*target* by its ids, checked; a `Pipeline` or `Job` must say its project."""
+    match target:
+        case Pipeline(id=number, project_id=project):
+            return plain_target(PipelineTarget(_said(project, "pipeline", number), number))
+        case JobBasic(id=number, project_id=project):
+            return plain_target(JobTarget(_said(project, "job", number), number))
+        case PipelineTarget(project=project, pipeline_id=number):
+            pipeline_path(project, number)
+        case JobTarget(project=project, job_id=number):
+            job_path(project, number)
+        case int() | str():
+            project_path(target)
+        case _:
+            raise TypeError(
+                f"{target!r} cannot be watched; allowed are a project's id or path, a "
+                "PipelineTarget, a JobTarget, a Pipeline and a Job"
+            )
+    return target
+
+
+def _said(project: int | None, what: str, number: int) -> int:
+    if project is None:
+        raise ValueError(
+            f"{what} {number} does not say its project; give a {what.title()}Target with it"
+        )
+    return project
+
+
+def name_of(target: Plain) -> str:
+    """What a checkpoint calls *target*."""
+    match target:
+        case PipelineTarget(project=project, pipeline_id=number):
+            return f"pipeline {number} of {project}"
+        case JobTarget(project=project, job_id=number):
+            return f"job {number} of {project}"
+    return f"project {target}"
+
+
+def watch_of(target: Plain, recorded: bytes | None, now: float, *, downstream: bool) -> Watch:
+    """The watch of *target*, going on from what was *recorded* of it.
+
+    Raises:
+        ValueError: that cannot be read.
+    """
+    if not isinstance(target, PipelineTarget | JobTarget):
+        state = _read(recorded, ProjectState)
+        if state is None:
+            return ProjectWatch.of(target, downstream=downstream)
+        return ProjectWatch.restored(target, state, now, downstream=downstream)
+    known = _read(recorded, OneState)
+    if isinstance(target, JobTarget):
+        return JobWatch.of(target, known)
+    return PipelineWatch.of(target, known, downstream=downstream)
+
+
+def _read(recorded: bytes | None, kind: type[T]) -> T | None:
+    return None if recorded is None else read(recorded, kind)
+
+
+def concerns(hook: JobHook | PipelineHook, target: Plain, watch: Watch) -> bool:
+    """Whether *hook* tells of something in *target*."""
+    match target:
+        case PipelineTarget(pipeline_id=number):
+            return hook.pipeline_id == number
+        case JobTarget(job_id=number):
+            return isinstance(hook, JobHook) and hook.job_id == number
+        case str() if isinstance(watch, ProjectWatch) and watch.number is not None:
+            return hook.project_id == watch.number
+        case str():
+            return target.strip("/") in {hook.project_path, str(hook.project_id)}
+    return hook.project_id == target
