@@ -22,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 _STEPS = 2
 """Intervals count as alike within a factor of 2 ** (1 / this)."""
 
-_JITTER = 0.2
+JITTER = 0.2
 
 _AT_ONCE = 1.0
 """Seconds whose turns may be taken at once, having been left over."""
@@ -57,7 +57,7 @@ class Rota(Generic[K]):
         """Let *key* wait from *now* on; *chance*, from 0 to 1, keeps equals from coming at once."""
         level = round(_STEPS * log2(max(0.1, interval)))
         place = _Place(key, now, 2 ** (level / _STEPS))
-        since = now + (max(interval, 0.0) - place.interval) + interval * _JITTER * chance
+        since = now + (max(interval, 0.0) - place.interval) + interval * JITTER * chance
         place.since = since
         self._places[key] = place
         heapq.heappush(self._alike.setdefault(level, []), (since, next(self._count), place))

@@ -1,4 +1,4 @@
-"""Whose turn it is: each in proportion to what it asks for, nobody left out, no turn given twice."""
+"""Whose turn it is: each in proportion to what it asks for, nobody left out, no turn twice."""
 
 from math import ceil, inf
 
