@@ -19,8 +19,10 @@ _STOOD = (20.0, 60.0, 180.0, 180.0)
 """For how many seconds the open jobs of a busy project have been as they are, typically."""
 
 _DAY = 86_400.0
-_PER_LOOK = 1.05
-"""Requests: some looks go back more than a page, or ask for what has been open for long."""
+_ONE_LOOK = 1.03
+_FALLEN_BEHIND = 0.015
+_MOST_A_LOOK = 3.0
+"""Requests: the rarer the looks, the more of them go back more than a page, or ask for more."""
 
 _UNEVEN = 1.5
 """A busy project is not always as busy: so many intervals are what 95 % stay within."""
@@ -82,15 +84,15 @@ def expect(projects: int, *, busy: int, per_minute: int | None = None) -> Expect
         "busy": (busy, _looked_at_every(_STOOD, 0.0)),
         "idle": (projects - busy, _looked_at_every((), _DAY)),
     }
-    demand = sum(_per_minute(count, every) for count, every in wanted.values())
-    stretch = max(1.0, demand / supply)
-    kinds = {name: (count, every * stretch) for name, (count, every) in wanted.items()}
+    looks = sum(60.0 * count / every for count, every in wanted.values())
+    per_look = min(_MOST_A_LOOK, _ONE_LOOK + _FALLEN_BEHIND * looks / supply)
+    stretch = max(1.0, looks * per_look / supply)
     return Expectation(
-        requests_per_minute=min(demand, supply),
+        requests_per_minute=min(looks * per_look, supply),
         stretch=stretch,
         first_round=60.0 * projects / supply,
-        busy=_detection(*kinds["busy"], _UNEVEN),
-        idle=_detection(*kinds["idle"], 1.0),
+        busy=_detected(wanted["busy"], per_look, stretch, _UNEVEN),
+        idle=_detected(wanted["idle"], per_look, stretch, 1.0),
     )
 
 
@@ -98,14 +100,13 @@ def _looked_at_every(stood: tuple[float, ...], quiet: float) -> float:
     return interval(stood, quiet) * (1 + JITTER / 2)
 
 
-def _per_minute(projects: int, every: float) -> float:
-    return 60.0 * projects * _PER_LOOK / every
-
-
-def _detection(projects: int, every: float, uneven: float) -> Detection:
+def _detected(
+    wanted: tuple[int, float], per_look: float, stretch: float, uneven: float
+) -> Detection:
+    projects, every = wanted[0], wanted[1] * stretch
     return Detection(
         projects=projects,
-        requests_per_minute=_per_minute(projects, every),
+        requests_per_minute=60.0 * projects * per_look / every,
         interval=every,
         median=every / 2,
         most=every * uneven,
