@@ -178,7 +178,7 @@ class Rounds:
     def _follow(self, lead: Lead) -> None:
         """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
         target = lead.target
-        numbers = {w.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
+        numbers = {w.known.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
         name = f"{FOUND}{target.project} {target.pipeline_id}"
         is_watched = name in self._watches or name_of(target) in self._watches
         if target.project in numbers or is_watched or name in self._states:
