@@ -250,7 +250,7 @@ class GitLab:
         `Job`s; `events.add` and `events.remove` change them meanwhile. The events are those of
         `gitlab_jobs_async.events`: first what goes on already, then whatever changes, all of it
         once. Projects where something happens are looked at every few seconds, idle ones ever more
-        rarely, down to every 5 minutes, and all within the client's `budget`.
+        rarely, down to every 3 minutes, and all within the client's `budget`.
 
         With *logs* the lines of jobs that run are told, too; with *downstream* the bridges, and
         pipelines in other projects that they lead to. With *checkpoint*, the path of a file, one

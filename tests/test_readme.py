@@ -30,8 +30,9 @@ SNIPPETS = [code for code in blocks("python") if code not in SCRIPTS + TESTS]
 
 
 @pytest.fixture
-async def simulated(clock, monkeypatch):
+async def simulated(clock, monkeypatch, tmp_path):
     """The world that `gitlab-jobs simulate` serves, named by the environment."""
+    monkeypatch.chdir(tmp_path)
     clock.stepped.advance(NOW - clock.now())
     async with Simulator(demo_world(NOW), clock=clock.stepped) as simulator:
         monkeypatch.setenv("GITLAB_URL", simulator.url)

@@ -40,6 +40,16 @@ Exit code 1 if one of them failed or was canceled. With --no-follow it ends afte
 with exit code 0; so it does where no job of --pipeline is running. Ctrl-C stops it and says how to
 go on from there.
 """
+_WATCH: Final = """Watch many projects, or pipelines, as one stream of what their jobs do.
+
+A terminal shows a live table. A pipe gets one line an event, separated by tabs: time, project,
+pipeline, job, name, event, status, details; with --json one object. With --exec a terminal gets
+those lines, too, and what the command prints between them.
+
+It goes on until Ctrl-C, with --pipeline until that has ended: exit code 1 if a job of it failed or
+was canceled that may not. With --checkpoint nothing is lost between one call and the next: it goes
+on where it was, also with the event whose command was interrupted.
+"""
 _ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
 
 Without --list, --path, --keep or --delete the whole archive, a zip, goes to --output or the pipe.
@@ -54,7 +64,7 @@ _ERASE: Final = """Remove a finished job's log and artifacts, for ever.
 It asks before; where nobody can be asked, --yes must be said.
 """
 _PLAY: Final = """Start a manual or delayed job, with variables or inputs of its own."""
-_DEMO: Final = """See it all on a simulated GitLab: list, follow, retry, play. Ends by itself.
+_DEMO: Final = """See it all on a simulated GitLab: list, watch, retry, play. Ends by itself.
 
 Nothing is needed for it, nothing leaves this machine, nothing stays behind.
 """
@@ -66,6 +76,7 @@ SIGTERM end it with exit code 0.
 _USAGE: Final = {
     "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
+    "watch": "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
 }
 _READ: Final = Group("Look", sort_key=1)
 _ACT: Final = Group("Act", sort_key=2)
@@ -75,6 +86,7 @@ _COMMANDS: Final = (
     ("show", "listing:show", _READ, _SHOW),
     ("trace", "logs:trace", _READ, _TRACE),
     ("tail", "logs:tail", _READ, _TAIL),
+    ("watch", "watch:watch", _READ, _WATCH),
     ("artifacts", "artifacts:artifacts", _READ, _ARTIFACTS),
     ("cancel", "actions:cancel", _ACT, _CANCEL),
     ("retry", "actions:retry", _ACT, _RETRY),

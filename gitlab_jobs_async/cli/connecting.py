@@ -22,6 +22,7 @@ from gitlab_jobs_async.cli.settings import (
 )
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
+from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.sansio.credentials import Credentials
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 
@@ -29,8 +30,10 @@ _HELPER_SECONDS = 60
 
 
 @asynccontextmanager
-async def connect(options: ServerOptions) -> AsyncIterator[GitLab]:
-    """The client to use, open while the block lasts.
+async def connect(
+    options: ServerOptions, budget: RequestBudget | None = None
+) -> AsyncIterator[GitLab]:
+    """The client to use, open while the block lasts; it asks no more than *budget* allows.
 
     Where nothing was found to sign with, what the server hides or refuses is said to be due to it.
     """
@@ -39,7 +42,7 @@ async def connect(options: ServerOptions) -> AsyncIterator[GitLab]:
     auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
     retry = RetryPolicy(attempts=options.attempts)
     try:
-        async with GitLab(address.url, auth=auth, retry=retry) as gitlab:
+        async with GitLab(address.url, auth=auth, retry=retry, budget=budget) as gitlab:
             yield gitlab
     except (AuthenticationError, NotFoundError) as error:
         if auth is not None:

@@ -4,42 +4,54 @@ It asks over real HTTP and knows nothing that a client cannot know; only the bil
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Annotated
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from gitlab_jobs_async.aio.concurrency import gathered
 from gitlab_jobs_async.cli import demo_steps
+from gitlab_jobs_async.cli.demo_clock import HeldClock
 from gitlab_jobs_async.cli.demo_screen import DemoScreen, StepReport
+from gitlab_jobs_async.cli.demo_seen import Seen
 from gitlab_jobs_async.cli.demo_steps import Scene
 from gitlab_jobs_async.cli.failures import OK, CommandError, line_of
-from gitlab_jobs_async.cli.rows import json_line
+from gitlab_jobs_async.cli.live_view import Picture
+from gitlab_jobs_async.cli.log_pane import LogPane
+from gitlab_jobs_async.cli.rows import json_line, pipeline_of
 from gitlab_jobs_async.cli.terminal import console, write
+from gitlab_jobs_async.cli.watch import Events
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.simulator import AcceleratedClock, Simulator, demo_world
+from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.simulator import ServedRequest, Simulator, demo_world
 
-_STEP_SECONDS = 60
+_PATIENCE = 60.0
+"""Real seconds after which a step is given up."""
+
+_FIRST_WORDS = "ten projects at work; one of their logs below"
 
 
 @frozen
 class Step:
-    """What is done, in the words of the summary, and how; it returns what came of it."""
+    """How something is done, and which of the requests served while watching were for it."""
 
     name: str
-    title: str
     act: Callable[[Scene], Awaitable[str]]
+    paths: tuple[str, ...]
 
 
-_STEPS = (
-    Step("list", "List the jobs of all projects, side by side", demo_steps.list_everything),
-    Step("follow", "Follow the log of a running job to its end", demo_steps.follow_log),
-    Step("retry", "Retry a failed job", demo_steps.retry_failed),
-    Step("play", "Play a manual job, with a variable", demo_steps.play_manual),
-    Step("child", "See the child pipeline through its trigger job", demo_steps.show_child),
+_LIST = Step("list", demo_steps.list_everything, ())
+_FIRST_SEEN = (demo_steps.FOLLOWED, "contract", "deploy production", "image api")
+_WATCHED = (
+    Step("follow", demo_steps.follow_log, ("/trace",)),
+    Step("retry", demo_steps.retry_failed, ("/retry",)),
+    Step("play", demo_steps.play_manual, ("/play",)),
+    Step("child", demo_steps.see_child, ("/bridges",)),
 )
 
 
@@ -52,24 +64,30 @@ async def demo(
             help="How many seconds pass on the simulated GitLab in one second here.",
             show_default=True,
         ),
-    ] = 25.0,
+    ] = 15.0,
     json: Annotated[
         bool,
         Parameter(help="Only the summary: one JSON object a step, last the total."),
     ] = False,
 ) -> int:
-    """See it all on a simulated GitLab: list, follow, retry, play. Ends by itself.
+    """See it all on a simulated GitLab: list, watch, retry, play. Ends by itself.
 
     Nothing is needed for it, nothing leaves this machine and nothing stays behind.
     """
-    clock = AcceleratedClock(speed)
+    clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)
     return await perform(server, clock, screen, speed=speed, json=json)
 
 
 async def perform(
-    server: Simulator, clock: AcceleratedClock, screen: DemoScreen, *, speed: float, json: bool
+    server: Simulator,
+    clock: HeldClock,
+    screen: DemoScreen,
+    *,
+    speed: float,
+    json: bool,
+    patience: float = _PATIENCE,
 ) -> int:
     """All steps, on a server that is not running yet; a step that fails keeps no other from it.
 
@@ -78,13 +96,13 @@ async def perform(
     """
     async with server, GitLab(server.url, auth=server.token, clock=clock) as gitlab:
         projects = [project.path for project in server.world.projects]
-        scene = Scene(gitlab, clock, screen, projects)
+        scene = Scene(gitlab, clock, screen, projects, Seen())
+        begun = monotonic()
         screen.opening(server.url, len(projects), speed)
-        reports = [
-            await _carried_out(step, scene, server, number)
-            for number, step in enumerate(_STEPS, start=1)
-        ]
-    reports.append(_total(reports))
+        listed = await _carried_out(_LIST, scene, patience)
+        reports = [_billed(listed, server.requests)]
+        reports += await _watched(scene, server, clock, patience)
+    reports.append(_total(reports, monotonic() - begun))
     screen.summary(reports)
     if json:
         write("".join(json_line(report) for report in reports))
@@ -94,31 +112,83 @@ async def perform(
     return OK
 
 
-async def _carried_out(step: Step, scene: Scene, server: Simulator, number: int) -> StepReport:
-    scene.screen.heading(f"{number}/{len(_STEPS)}  {step.title}")
+async def _watched(
+    scene: Scene, server: Simulator, clock: HeldClock, patience: float
+) -> list[StepReport]:
+    """What came of the steps that act while all is watched, and of the watching itself."""
     begun, first = monotonic(), len(server.requests)
-    is_done = False
+    gitlab = scene.gitlab
+    async with gitlab.monitor(scene.projects, logs=True, downstream=True) as events:
+        pane = LogPane(only=demo_steps.FOLLOWED)
+        picture = Picture(
+            gitlab.budget, lambda: len(events), scene.clock, logs=pane, headline=_FIRST_WORDS
+        )
+        async with scene.screen.watching(picture) as tell:
+            reading = asyncio.create_task(_read(events, scene.seen, tell))
+            starting = asyncio.create_task(clock.begin_when_told(scene.seen, _FIRST_SEEN))
+            acting = asyncio.create_task(
+                gathered([_carried_out(step, scene, patience) for step in _WATCHED])
+            )
+            try:
+                await asyncio.wait({reading, acting}, return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    reading.result()
+                reports = await acting
+            finally:
+                reading.cancel()
+                starting.cancel()
+                acting.cancel()
+                await asyncio.wait({reading, starting, acting})
+    seen, seconds = scene.seen, monotonic() - begun
+    pipelines = {pipeline_of(job) for job in seen.jobs.values()}
+    detail = f"{seen.events} events of {len(seen.jobs)} jobs in {len(pipelines)} pipelines"
+    watch = StepReport(
+        step="watch",
+        ok=bool(seen.jobs),
+        detail=detail,
+        requests=0,
+        bytes=0,
+        seconds=round(seconds, 2),
+    )
+    served = server.requests[first:]
+    bills: dict[str, list[ServedRequest]] = defaultdict(list)
+    for one in served:
+        bills[_purpose(one)].append(one)
+    return [_billed(report, bills[report.step]) for report in (watch, *reports)]
+
+
+def _purpose(request: ServedRequest) -> str:
+    """The step that a request was for; what is asked by no step is asked by the monitor."""
+    return next((step.name for step in _WATCHED if request.path.endswith(step.paths)), "watch")
+
+
+async def _read(events: Events, seen: Seen, tell: Callable[[Event], None]) -> None:
+    async for event in events:
+        seen.tell(event)
+        tell(event)
+
+
+async def _carried_out(step: Step, scene: Scene, patience: float) -> StepReport:
+    begun, is_done = monotonic(), False
     try:
-        async with asyncio.timeout(_STEP_SECONDS):
+        async with asyncio.timeout(patience):
             detail = await step.act(scene)
         is_done = True
     except TimeoutError:
-        detail = f"not done after {_STEP_SECONDS} s"
+        detail = f"not done after {patience:g} s"
     except (GitLabError, OSError, LookupError, CommandError) as error:
         detail = line_of(error)
-    scene.screen.outcome(detail, ok=is_done)
-    served = server.requests[first:]
+    seconds = round(monotonic() - begun, 2)
     return StepReport(
-        step=step.name,
-        ok=is_done,
-        detail=detail,
-        requests=len(served),
-        bytes=sum(request.sent for request in served),
-        seconds=round(monotonic() - begun, 2),
+        step=step.name, ok=is_done, detail=detail, requests=0, bytes=0, seconds=seconds
     )
 
 
-def _total(reports: list[StepReport]) -> StepReport:
+def _billed(report: StepReport, served: Sequence[ServedRequest]) -> StepReport:
+    return evolve(report, requests=len(served), bytes=sum(one.sent for one in served))
+
+
+def _total(reports: Sequence[StepReport], seconds: float) -> StepReport:
     done = sum(report.ok for report in reports)
     return StepReport(
         step="total",
@@ -126,5 +196,5 @@ def _total(reports: list[StepReport]) -> StepReport:
         detail=f"{done} of {len(reports)} steps done",
         requests=sum(report.requests for report in reports),
         bytes=sum(report.bytes for report in reports),
-        seconds=round(sum(report.seconds for report in reports), 2),
+        seconds=round(seconds, 2),
     )

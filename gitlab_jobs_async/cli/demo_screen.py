@@ -1,24 +1,23 @@
-"""How the demo looks: rules, tables and a log pane on a terminal, plain lines in a pipe."""
+"""How the demo looks: a live picture on a terminal, a line an event in a pipe, then a summary."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from attrs import frozen
 from rich.console import Console
-from rich.live import Live
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.event_rows import LOG_EVENTS, plain_event
+from gitlab_jobs_async.cli.live_view import Picture, living
 from gitlab_jobs_async.cli.rows import pipeline_of, size, status_symbol
 from gitlab_jobs_async.cli.tables import add_column, cell, empty_table
-from gitlab_jobs_async.models import Job, LogLine
+from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.statuses import JobStatus
 
-_PANE_LINES = 14
-_PER_SECOND = 15
 _COUNTED = (JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.RUNNING, JobStatus.MANUAL)
 
 
@@ -41,6 +40,7 @@ class DemoScreen:
         self._console = console
         self._console.quiet = quiet
         self._is_live = console.is_terminal and not console.is_dumb_terminal and not quiet
+        self._picture: Picture | None = None
 
     def opening(self, url: str, projects: int, speed: float) -> None:
         """What is about to be seen."""
@@ -51,28 +51,33 @@ class DemoScreen:
             )
         )
 
-    def heading(self, title: str) -> None:
-        """A new step begins."""
-        self._console.print()
-        if self._is_live:
-            self._console.rule(Text(title, style="bold"), align="left", style="bright_black")
-        else:
-            self._console.print(f"== {title}")
-
     def note(self, words: str) -> None:
-        """Something worth saying within a step."""
-        self._console.print(Text(f"  {clean(words)}"), soft_wrap=True)
+        """Something worth saying about what is seen."""
+        if self._picture is not None:
+            self._picture.headline = words
+        else:
+            self._console.print(f"-- {clean(words)}", soft_wrap=True)
 
-    def outcome(self, words: str, *, ok: bool) -> None:
-        """What a step came to."""
-        sign, colour = ("✓", "green") if ok else ("✗", "red")
-        self._console.print(Text.assemble((f"{sign} ", colour), clean(words)), soft_wrap=True)
+    @asynccontextmanager
+    async def watching(self, picture: Picture) -> AsyncIterator[Callable[[Event], None]]:
+        """Where a monitor's events go: a live picture, or a line for each."""
+        if not self._is_live:
+            yield lambda event: None if self._console.quiet else self._line(event, picture)
+            return
+        async with living(self._console, picture) as tell:
+            self._picture = picture
+            try:
+                yield tell
+            finally:
+                self._picture = None
 
-    def table(self, title: str, table: Table) -> None:
-        """A table, with a line above it."""
-        if title:
-            self._console.print(Text(f"\n{title}", style="bright_black"))
-        self._console.print(table)
+    def _line(self, event: Event, picture: Picture) -> None:
+        only = None if picture.logs is None else picture.logs.only
+        if isinstance(event, LOG_EVENTS) and event.job.name != only:
+            return
+        line = plain_event(event, datetime.fromtimestamp(picture.clock.now(), UTC))
+        self._console.file.write(line)  # rich would make spaces of the tabs
+        self._console.file.flush()
 
     def projects(self, found: Mapping[str, Sequence[Job]]) -> None:
         """How many jobs each project has in each status."""
@@ -89,25 +94,6 @@ class DemoScreen:
             other = _count(len(jobs) - sum(states[status] for status in _COUNTED), "yellow")
             table.add_row(cell(project, "bold"), cell(len(jobs)), cell(pipelines), *counts, other)
         self._console.print(table)
-
-    @contextmanager
-    def working(self, words: str) -> Iterator[Callable[[str], None]]:
-        """A line that moves while something takes its time; call what comes back to change it."""
-        if not self._is_live:
-            yield lambda _: None
-            return
-        with self._console.status(Text(clean(words)), spinner="dots") as status:
-            yield lambda said: status.update(Text(clean(said)))
-
-    @contextmanager
-    def log(self, title: str) -> Iterator[Callable[[LogLine], None]]:
-        """Where the lines of a log go: a pane that scrolls, or line after line."""
-        if self._is_live:
-            pane = LogPane(title)
-            with Live(pane, console=self._console, refresh_per_second=_PER_SECOND):
-                yield pane.add
-        else:
-            yield PlainLog(self._console, title).add
 
     def summary(self, reports: Sequence[StepReport]) -> None:
         """What every step came to and cost; the last report is the total."""
@@ -137,59 +123,3 @@ class DemoScreen:
 
 def _count(count: int, colour: str) -> Text:
     return cell(count, colour) if count else cell("·", "dim")
-
-
-class LogPane:
-    """The last lines of a log in a frame; drawn anew as often as the terminal can bear."""
-
-    def __init__(self, title: str) -> None:
-        self._title = clean(title)
-        self._shown: deque[Text] = deque(maxlen=_PANE_LINES)
-        self._section: tuple[str, ...] = ()
-        self._header = Text()
-        self._count = 0
-
-    def add(self, line: LogLine) -> None:
-        """One more line."""
-        if line.section != self._section:
-            self._section = line.section
-            self._header = Text(f"▾ {' / '.join(line.section)}" * bool(line.section), "bold cyan")
-            if line.section:
-                self._shown.append(self._header)
-        self._count = line.number
-        shown = Text.from_ansi(line.raw, no_wrap=True, overflow="ellipsis")
-        self._shown.append(Text.assemble((f"{line.number:4d}  ", "bright_black"), shown))
-
-    def __rich__(self) -> Panel:
-        """The pane as it is now."""
-        rows = [*self._shown, *[Text()] * (_PANE_LINES - len(self._shown))]
-        if self._section and self._header not in rows:
-            rows[0] = self._header
-        body = Text("\n", no_wrap=True, overflow="ellipsis").join(rows)
-        return Panel(
-            body,
-            title=Text(self._title, style="bold"),
-            title_align="left",
-            subtitle=Text(f"{self._count} lines", style="bright_black"),
-            subtitle_align="right",
-            border_style="bright_black",
-        )
-
-
-class PlainLog:
-    """A log as plain lines, with a line wherever another section begins."""
-
-    def __init__(self, console: Console, title: str) -> None:
-        self._console = console
-        self._section: tuple[str, ...] = ()
-        self._say(clean(title))
-
-    def add(self, line: LogLine) -> None:
-        """One more line."""
-        if line.section and line.section != self._section:
-            self._say(f"-- {' > '.join(line.section)}")
-        self._section = line.section
-        self._say(f"  {line.text}")
-
-    def _say(self, words: str) -> None:
-        self._console.out(words, highlight=False)

@@ -1,85 +1,78 @@
-"""What the demo does, step by step, with the SDK as any program would use it.
+"""What the demo does, with the SDK as any program would use it.
 
-Each step finds what it needs by asking the server, and returns what came of it in one line; it
-raises where that is not what the step is there to show.
+Each step returns what came of it in one line, and raises where that is not what it is there to
+show. The first one lists; the others act side by side while everything is watched, and know what
+has come of it by what the monitor tells.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from attrs import frozen
 
 from gitlab_jobs_async.aio.clock import Clock
 from gitlab_jobs_async.cli.demo_screen import DemoScreen
+from gitlab_jobs_async.cli.demo_seen import Seen
 from gitlab_jobs_async.cli.failures import CommandError
-from gitlab_jobs_async.cli.rows import Listed, length, pipeline_of
-from gitlab_jobs_async.cli.tables import jobs_table
+from gitlab_jobs_async.cli.rows import length, pipeline_of
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.models import Job, JobBasic
-from gitlab_jobs_async.project import Project
+from gitlab_jobs_async.models import Bridge, JobBasic
 from gitlab_jobs_async.statuses import JobStatus
 
-_LOOK_EVERY = 4.0
-"""Seconds, of the simulated clock, between two looks at a job that is waited for."""
+_PAUSE = 40.0
+"""Seconds, of the simulated clock, in which a person sees what is before something is done."""
 
-_NEWEST = 6
+FOLLOWED = "end-to-end"
 
 J = TypeVar("J", bound=JobBasic)
 
 
 @frozen
 class Scene:
-    """Who acts, by which clock, before whose eyes, and on which projects."""
+    """Who acts, by which clock, before whose eyes, on which projects, and what was seen so far."""
 
     gitlab: GitLab
     clock: Clock
     screen: DemoScreen
     projects: Sequence[str]
-
-    @property
-    def now(self) -> datetime:
-        """The time on the simulated GitLab."""
-        return datetime.fromtimestamp(self.clock.now(), UTC)
+    seen: Seen
 
 
 async def list_everything(scene: Scene) -> str:
     """All jobs of all projects, fetched side by side."""
-    with scene.screen.working("listing"):
-        found = await scene.gitlab.list_jobs(scene.projects)
+    found = await scene.gitlab.list_jobs(scene.projects)
     scene.screen.projects({str(project): jobs for project, jobs in found.items()})
     for project, jobs in found.items():
         _must(bool(jobs), f"no job is listed in {project}")
-    listed = [(str(project), job) for project, jobs in found.items() for job in jobs]
-    newest = sorted(listed, key=lambda one: one[1].id, reverse=True)[:_NEWEST]
-    scene.screen.table(f"the newest {len(newest)}", jobs_table(newest, scene.now))
-    pipelines = {pipeline_of(job) for _, job in listed}
+    listed = [job for jobs in found.values() for job in jobs]
+    pipelines = {pipeline_of(job) for job in listed}
     return f"{len(listed)} jobs, {len(pipelines)} pipelines, {len(found)} projects"
 
 
 async def follow_log(scene: Scene) -> str:
     """The log of a running job as it grows, until the job has ended."""
-    project = scene.gitlab.project("shop/checkout")
-    job = _named(await project.list_jobs(scope="running"), "end-to-end")
-    lines = 0
-    with scene.screen.log(f"{project.id} · {job.name} · job {job.id}") as show:
-        async for line in project.tail(job.id):
-            show(line)
-            lines = line.number
+    seen = scene.seen
+    job = _named(await scene.gitlab.project("shop/checkout").list_jobs(scope="running"), FOLLOWED)
+    await seen.until(lambda: job.id in seen.whole_logs)
+    lines = seen.lines[job.id]
     _must(lines > 0, f"the log of job {job.id} has no line")
-    ended = _succeeded(await project.get_job(job.id))
+    ended = _succeeded(await seen.ended(job.id))
     return f"{lines} lines, job {job.id} {ended.status} after {length(ended.duration)}"
 
 
 async def retry_failed(scene: Scene) -> str:
-    """A failed job runs again under a new id."""
-    project = scene.gitlab.project("shop/payments")
+    """A failed job runs again under a new id, which is told to replace the other."""
+    seen, project = scene.seen, scene.gitlab.project("shop/payments")
+    await scene.clock.sleep(_PAUSE)
     failed = _named(await project.list_jobs(scope="failed"), "contract")
+    was_told = failed.id in seen.jobs
     again = await project.retry_job(failed.id)
     _must(again.id != failed.id, f"the retry of job {failed.id} is no job of its own")
-    scene.screen.note(f"job {failed.id} {failed.name} had failed; its retry is job {again.id}")
-    ended = _succeeded(await _until_ended(scene, project, again))
+    scene.screen.note(f"job {failed.id} {failed.name} had failed: retried as job {again.id}")
+    ended = _succeeded(await seen.ended(again.id))
+    is_linked = seen.replaced.get(failed.id) == again.id
+    _must(is_linked or not was_told, f"job {again.id} is not told to replace job {failed.id}")
     return f"job {failed.id} is now {again.id}: {ended.status} after {length(ended.duration)}"
 
 
@@ -87,33 +80,41 @@ async def play_manual(scene: Scene) -> str:
     """A manual job starts, with a variable of its own."""
     project = scene.gitlab.project("infra/deploy")
     manual = _named(await project.list_jobs(scope="manual"), "deploy production")
+    await scene.clock.sleep(2 * _PAUSE)
     await project.play_job(manual.id, variables={"RELEASE": "2025.24"})
     scene.screen.note(f"job {manual.id} {manual.name} is played with RELEASE=2025.24")
-    ended = _succeeded(await _until_ended(scene, project, manual))
+    ended = _succeeded(await scene.seen.ended(manual.id))
     return f"job {manual.id}: {ended.status} after {length(ended.duration)}"
 
 
-async def show_child(scene: Scene) -> str:
-    """A trigger job and the jobs of the pipeline that it made."""
+async def see_child(scene: Scene) -> str:
+    """A new trigger job, the pipeline that it makes, and the end of each of that one's jobs."""
+    seen = scene.seen
     project = scene.gitlab.project("infra/deploy")
-    parent = _named(await project.list_jobs(), "deploy production").pipeline
+    parent = _named(await project.list_jobs(), "terraform plan").pipeline
     if parent is None:
         raise LookupError("the job names no pipeline")
-    bridge = _named(await project.list_bridges(parent.id), "trigger images")
-    child = bridge.downstream_pipeline
-    if child is None:
-        raise LookupError(f"bridge {bridge.id} has no downstream pipeline")
-    home = scene.gitlab.project(child.project_id or project.id)
-    jobs = await home.list_pipeline_jobs(child.id)
-    _must(bool(jobs), f"pipeline {child.id} has no jobs")
-    scene.screen.note(
-        f"pipeline {parent.id} → bridge {bridge.id} {bridge.name} → pipeline {child.id}"
-    )
-    listed: list[Listed] = [(str(project.id), job) for job in jobs]
-    scene.screen.table("", jobs_table(listed, scene.now))
+    _named(await project.list_bridges(parent.id), "trigger images")
+    await seen.until(lambda: _whole_child(seen))
+    bridge, jobs = _whole_child(seen)[0]
     states = Counter(str(job.status) for job in jobs)
     said = ", ".join(f"{count} {status}" for status, count in states.items())
-    return f"bridge {bridge.id} made pipeline {child.id}: {said}"
+    child = bridge.downstream_pipeline
+    return f"bridge {bridge.id} made pipeline {child.id if child else '?'}: {said}"
+
+
+def _whole_child(seen: Seen) -> list[tuple[Bridge, list[JobBasic]]]:
+    """The trigger jobs whose pipelines are known and have ended."""
+    found = [
+        (bridge, seen.jobs_of(bridge.downstream_pipeline.id))
+        for bridge in seen.new_bridges
+        if bridge.downstream_pipeline is not None
+    ]
+    return [
+        (bridge, jobs)
+        for bridge, jobs in found
+        if jobs and all(job.status.is_finished for job in jobs)
+    ]
 
 
 def _must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a claim and what is said without it
@@ -121,7 +122,7 @@ def _must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a claim and wh
         raise CommandError(otherwise)
 
 
-def _succeeded(job: Job) -> Job:
+def _succeeded(job: JobBasic) -> JobBasic:
     _must(job.status == JobStatus.SUCCESS, f"job {job.id} {job.name} ended {job.status}")
     return job
 
@@ -131,13 +132,3 @@ def _named(jobs: Iterable[J], name: str) -> J:
         if job.name == name:
             return job
     raise LookupError(f"there is no job {name!r} to show")
-
-
-async def _until_ended(scene: Scene, project: Project, job: Job) -> Job:
-    seen = job
-    with scene.screen.working(f"job {job.id}") as say:
-        while not seen.status.is_finished:
-            await scene.clock.sleep(_LOOK_EVERY)
-            seen = await project.get_job(job.id)
-            say(f"job {job.id} {job.name}: {seen.status} {length(seen.duration)}")
-    return seen

@@ -4,6 +4,9 @@ Each wants to be looked at after an interval of its own. When all cannot be, the
 that has waited longest in proportion to its interval: so all intervals stretch alike, a busy target
 stays as many times more often looked at as it ought to be, and none is left out, since whoever
 waits becomes the next. Among those of like intervals that is the least recently looked at.
+
+Turns come evenly. Taken all at once when a new minute of the budget begins, and none after that,
+they could not be in proportion: the busiest would have one a minute, like others.
 """
 
 import heapq
@@ -19,7 +22,10 @@ K = TypeVar("K", bound=Hashable)
 _STEPS = 2
 """Intervals count as alike within a factor of 2 ** (1 / this)."""
 
-_JITTER = 0.2
+JITTER = 0.2
+
+_AT_ONCE = 1.0
+"""Seconds whose turns may be taken at once, having been left over."""
 
 
 @define(eq=False)
@@ -33,8 +39,10 @@ class _Place(Generic[K]):
 
 @define
 class Rota(Generic[K]):
-    """The targets that wait to be looked at."""
+    """The targets that wait to be looked at; *gap* is how many seconds the budget has for one."""
 
+    gap: float = 0.0
+    _free_at: float = field(default=0.0, init=False)
     _places: dict[K, _Place[K]] = field(factory=dict, init=False)
     _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
     _count: "count[int]" = field(factory=count, init=False)
@@ -49,7 +57,7 @@ class Rota(Generic[K]):
         """Let *key* wait from *now* on; *chance*, from 0 to 1, keeps equals from coming at once."""
         level = round(_STEPS * log2(max(0.1, interval)))
         place = _Place(key, now, 2 ** (level / _STEPS))
-        since = now + (max(interval, 0.0) - place.interval) + interval * _JITTER * chance
+        since = now + (max(interval, 0.0) - place.interval) + interval * JITTER * chance
         place.since = since
         self._places[key] = place
         heapq.heappush(self._alike.setdefault(level, []), (since, next(self._count), place))
@@ -59,16 +67,20 @@ class Rota(Generic[K]):
         return self._places.pop(key, None) is not None
 
     def next_at(self) -> float:
-        """When the next one is due; infinity if none waits."""
-        return min((p.since + p.interval for p in self._first()), default=inf)
+        """When the next one may be taken; infinity if none waits."""
+        due = min((p.since + p.interval for p in self._first()), default=inf)
+        return max(due, self._free_at)
 
     def take(self, now: float) -> K | None:
         """Whose turn it is now, who waits no longer then; `None` if nobody's."""
+        if now < self._free_at:
+            return None
         due = [place for place in self._first() if place.since + place.interval <= now]
         if not due:
             return None
         place = max(due, key=lambda place: (now - place.since) / place.interval)
         del self._places[place.key]
+        self._free_at = max(self._free_at, now - _AT_ONCE) + self.gap
         return place.key
 
     def _first(self) -> list[_Place[K]]:

@@ -6,8 +6,9 @@ from typing import TypeVar
 from gitlab_jobs_async.models import JobBasic, Pipeline
 from gitlab_jobs_async.sansio.arguments import ProjectId, job_path, pipeline_path, project_path
 from gitlab_jobs_async.sansio.inquiries import Watch
+from gitlab_jobs_async.sansio.known_jobs import ProjectState
 from gitlab_jobs_async.sansio.recording import read
-from gitlab_jobs_async.sansio.watching import ProjectState, ProjectWatch
+from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import JobWatch, OneState, PipelineWatch
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -76,9 +77,7 @@ def watch_of(target: Plain, recorded: bytes | None, now: float, *, downstream: b
     """
     if not isinstance(target, PipelineTarget | JobTarget):
         state = _read(recorded, ProjectState)
-        if state is None:
-            return ProjectWatch.of(target, downstream=downstream)
-        return ProjectWatch.restored(target, state, now, downstream=downstream)
+        return ProjectWatch.of(target, state, now, downstream=downstream)
     known = _read(recorded, OneState)
     if isinstance(target, JobTarget):
         return JobWatch.of(target, known)
@@ -96,8 +95,8 @@ def concerns(hook: JobHook | PipelineHook, target: Plain, watch: Watch) -> bool:
             return hook.pipeline_id == number
         case JobTarget(job_id=number):
             return isinstance(hook, JobHook) and hook.job_id == number
-        case str() if isinstance(watch, ProjectWatch) and watch.number is not None:
-            return hook.project_id == watch.number
+        case str() if isinstance(watch, ProjectWatch) and watch.known.number is not None:
+            return hook.project_id == watch.known.number
         case str():
             return target.strip("/") in {hook.project_path, str(hook.project_id)}
     return hook.project_id == target

@@ -15,7 +15,7 @@ from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
 from gitlab_jobs_async.sansio.reachability import Reachability
-from gitlab_jobs_async.sansio.rounds import Rounds
+from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
 
@@ -38,7 +38,7 @@ class PipelineWatch:
     """A `Watch` of a pipeline's jobs, the retried ones too, and *downstream* its bridges.
 
     It is over when GitLab says so of the pipeline and its jobs have ended, too: either may come
-    first. Jobs that wait for somebody do not keep it from being over; bridges on their way do.
+    first. What waits for somebody does not keep it from being over; a bridge on its way does.
     """
 
     target: PipelineTarget
@@ -47,7 +47,7 @@ class PipelineWatch:
     reachability: Reachability
     is_known: bool = False
     is_over: bool = False
-    rounds: Rounds = field(factory=Rounds, init=False)
+    timing: Timing = field(factory=Timing, init=False)
     _queue: deque[Inquiry] = field(factory=deque, init=False)
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
     _status: JobStatus | None = field(default=None, init=False)
@@ -67,7 +67,7 @@ class PipelineWatch:
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
-        return self.rounds.next_at
+        return self.timing.next_at
 
     def state(self) -> OneState:
         """What a restart needs; of what is over, only that."""
@@ -77,7 +77,7 @@ class PipelineWatch:
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.rounds.hasten(now)
+        self.timing.hasten(now)
 
     def found(self) -> list[Lead]:
         """What bridges have led to since this was last called, each once."""
@@ -111,7 +111,7 @@ class PipelineWatch:
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing."""
         self._queue.clear()
-        return self.rounds.failed(now, error, self.reachability)
+        return self.timing.failed(now, error, self.reachability)
 
     def _ask(self, about: Subject) -> None:
         project, pipeline_id = self.target.project, self.target.pipeline_id
@@ -133,7 +133,7 @@ class PipelineWatch:
             if told.id not in self._rows and self.downstream >= told.is_bridge:
                 events += self.ledger.deleted(told.id)
         if events:
-            self.rounds.active_at = now
+            self.timing.active_at = now
         bridges = [job for job in self._rows.values() if isinstance(job, Bridge)]
         self._follow(bridges)
         open_jobs = [t for t in self.ledger.open_jobs() if self.downstream >= t.is_bridge]
@@ -142,9 +142,12 @@ class PipelineWatch:
             self._status is not None
             and self._status.is_finished
             and all(told.status in _WAITS_FOR_SOMEBODY for told in open_jobs)
-            and not any(leads_nowhere_yet(bridge) for bridge in bridges)
+            and not any(
+                leads_nowhere_yet(bridge) and bridge.status not in _WAITS_FOR_SOMEBODY
+                for bridge in bridges
+            )
         )
-        self.rounds.looked(now, open_jobs)
+        self.timing.looked(now, open_jobs)
         return events
 
     def _follow(self, bridges: Sequence[Bridge]) -> None:
@@ -164,7 +167,7 @@ class JobWatch:
     reachability: Reachability
     is_known: bool = False
     is_over: bool = False
-    rounds: Rounds = field(factory=Rounds, init=False)
+    timing: Timing = field(factory=Timing, init=False)
     _is_asking: bool = field(default=False, init=False)
 
     @classmethod
@@ -178,7 +181,7 @@ class JobWatch:
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
-        return self.rounds.next_at
+        return self.timing.next_at
 
     def state(self) -> OneState:
         """What a restart needs; of what is over, only that."""
@@ -188,7 +191,7 @@ class JobWatch:
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.rounds.hasten(now)
+        self.timing.hasten(now)
 
     def found(self) -> list[Lead]:
         """Nothing: a job leads nowhere."""
@@ -209,11 +212,11 @@ class JobWatch:
         for job in answer.jobs:
             told = self.ledger.tell(job, now, is_new=self.is_known)
             if told:
-                self.rounds.active_at = now
+                self.timing.active_at = now
             events += told
             self.is_over = job.status.is_finished
         self.is_known = True
-        self.rounds.looked(now, self.ledger.open_jobs())
+        self.timing.looked(now, self.ledger.open_jobs())
         return events
 
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
@@ -222,7 +225,7 @@ class JobWatch:
         if isinstance(error, NotFoundError) and self.target.job_id in self.ledger:
             self.is_over = True
             return self.ledger.deleted(self.target.job_id)
-        return self.rounds.failed(now, error, self.reachability)
+        return self.timing.failed(now, error, self.reachability)
 
 
 def _told(project: int | str, name: str, state: OneState | None) -> tuple[Ledger, Reachability]:

@@ -79,7 +79,8 @@ def demo_world(now: float) -> World:
     Worth finding: in `shop/checkout` the job `end-to-end` runs for about 220 s more and uploads its
     long, coloured log every 4 s; in `shop/payments` the job `contract` has failed and succeeds on
     retry; in `infra/deploy` the job `deploy production` waits to be played, and `trigger images`
-    has made a child pipeline. `world.token` may do everything.
+    has made a child pipeline. Within a minute another `contract` fails and another `trigger images`
+    makes a child. `world.token` may do everything.
     """
     rng = random.Random(20250615)  # noqa: S311 - the same world every time
     world = World(now - 3600.0, seed=1)
@@ -96,6 +97,7 @@ def demo_world(now: float) -> World:
     _infra(world, now)
     _data(world, now)
     _yet_to_come(world, projects, people, now, rng)
+    _soon(world, now)
     world.settle(now)
     return world
 
@@ -148,7 +150,7 @@ def _payments(world: World, now: float) -> None:
     again = JobPlan(duration=35.0, log=RunnerScript(lines=40, seed=8))
     flaky = JobPlan(duration=60.0, outcome="failed", attempts=(again,))
     world.add_job(pipeline, "contract", plan=flaky)
-    world.add_job(pipeline, "unit", plan=JobPlan(duration=50.0, coverage=91.2))
+    world.add_job(pipeline, "unit", plan=JobPlan(duration=400.0, coverage=91.2))
 
 
 def _checkout(world: World, now: float) -> None:
@@ -174,13 +176,37 @@ def _infra(world: World, now: float) -> None:
     )
     pipeline.title = "Roll out release 2025.24"
     world.add_job(pipeline, "terraform plan", stage="plan", plan=JobPlan(duration=8.0))
-    child = PipelinePlan(
-        jobs=tuple(PlannedJob(f"image {name}", "build") for name in ("api", "web", "worker")),
-        name="images",
-    )
-    world.add_bridge(pipeline, "trigger images", stage="images", downstream=child)
+    world.add_bridge(pipeline, "trigger images", stage="images", downstream=_images())
     manual = JobPlan(when="manual", allow_failure=False, queued=3.0, duration=45.0)
     world.add_job(pipeline, "deploy production", stage="deploy", plan=manual)
+
+
+def _images() -> PipelinePlan:
+    jobs = tuple(PlannedJob(f"image {name}", "build") for name in ("api", "web", "worker"))
+    return PipelinePlan(jobs=jobs, name="images")
+
+
+def _soon(world: World, now: float) -> None:
+    again = JobPlan(duration=35.0, log=RunnerScript(lines=40, seed=8))
+    contract = JobPlan(duration=25.0, outcome="failed", attempts=(again,))
+    payments = PipelinePlan(
+        jobs=(
+            PlannedJob("compile", "build", JobPlan(duration=15.0)),
+            PlannedJob("contract", "test", contract),
+            PlannedJob("unit", "test", JobPlan(duration=50.0, coverage=91.4)),
+        ),
+        name="Speak version 3 of the ledger's contract",
+    )
+    world.plan_pipeline(world.project("shop/payments"), payments, at=now + 10.0)
+    release = PipelinePlan(
+        jobs=(
+            PlannedJob("terraform plan", "plan", JobPlan(duration=20.0)),
+            PlannedJob("trigger images", "images", downstream=_images()),
+            PlannedJob("announce", "deploy", JobPlan(duration=15.0)),
+        ),
+        name="Roll out release 2025.25",
+    )
+    world.plan_pipeline(world.project("infra/deploy"), release, at=now + 30.0)
 
 
 def _data(world: World, now: float) -> None:

@@ -23,9 +23,10 @@ from gitlab_jobs_async.aio.outbox import Outbox
 from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.sansio.bridging import Bridging
 from gitlab_jobs_async.sansio.inquiries import Answer, Subject
+from gitlab_jobs_async.sansio.known_jobs import ProjectState
 from gitlab_jobs_async.sansio.ledger import Told
 from gitlab_jobs_async.sansio.recording import read, record
-from gitlab_jobs_async.sansio.watching import ProjectState, ProjectWatch
+from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
 from gitlab_jobs_async.simulator import (
     JobPlan,
@@ -318,7 +319,7 @@ def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
 def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
     watch = ProjectWatch.of(APP)
     state = evolve(watch.state(), floor=0, reviving=(5, 6))
-    restored = ProjectWatch.restored(APP, read(record(state), ProjectState), 0.0)
+    restored = ProjectWatch.of(APP, read(record(state), ProjectState), 0.0)
     assert restored.state() == state
 
 

@@ -10,10 +10,12 @@ from rich.console import Console
 
 from gitlab_jobs_async import GitLab, NotFoundError
 from gitlab_jobs_async.cli import demo, running
+from gitlab_jobs_async.cli.demo_clock import HeldClock
 from gitlab_jobs_async.cli.demo_screen import DemoScreen
-from gitlab_jobs_async.cli.demo_steps import Scene, follow_log, list_everything
+from gitlab_jobs_async.cli.demo_seen import Seen
+from gitlab_jobs_async.cli.demo_steps import Scene, list_everything
 from gitlab_jobs_async.cli.failures import CommandError, code_of, line_of
-from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World, demo_world
+from gitlab_jobs_async.simulator import Fault, Simulator, World, demo_world
 
 
 @pytest.fixture
@@ -22,25 +24,26 @@ async def scene(clock):
     screen = DemoScreen(Console(file=out, width=100), quiet=False)
     async with Simulator(World(clock.now()), clock=clock) as server:
         async with GitLab(server.url, auth=server.token, clock=clock) as gitlab:
-            yield Scene(gitlab, clock, screen, ["no/such"]), server, out
+            yield Scene(gitlab, clock, screen, ["no/such"], Seen()), server
 
 
 async def test_a_step_of_the_demo_that_fails_says_so(scene):
-    scene, server, out = scene
-    report = await demo._carried_out(demo._STEPS[0], scene, server, 1)
+    report = await demo._carried_out(demo._LIST, scene[0], 10.0)
     assert not report.ok
     assert "404" in report.detail
-    assert report.requests == 1
-    assert "✗ GET http://127.0.0.1" in out.getvalue()
-    assert demo._total([report]).detail == "0 of 1 steps done"
+    assert demo._total([report], 1.0).detail == "0 of 1 steps done"
 
 
 async def test_a_step_that_misses_its_job_says_which(scene):
-    scene, server, _ = scene
+    scene, server = scene
     server.world.add_project("shop/checkout")
-    step = demo.Step("follow", "Follow", follow_log)
-    report = await demo._carried_out(step, scene, server, 2)
+    report = await demo._carried_out(demo._WATCHED[0], scene, 10.0)
     assert "end-to-end" in report.detail
+
+
+async def test_a_step_that_takes_too_long_is_given_up(scene):
+    report = await demo._carried_out(demo._WATCHED[1], scene[0], 0.01)
+    assert (report.ok, report.detail) == (False, "not done after 0.01 s")
 
 
 def _without_jobs(server):
@@ -63,9 +66,13 @@ def _failing(name):
     return fail
 
 
-def _without_a_childs_jobs(server):
+def _refusing(action):
+    return lambda server: server.faults.add(Fault(path=f"*/{action}", status=403, times=None))
+
+
+def _without_bridges(server):
     empty = Fault(
-        path="*/pipelines/*/jobs", status=200, body=b"[]", content_type="application/json"
+        path="*/bridges", status=200, body=b"[]", content_type="application/json", times=None
     )
     server.faults.add(empty)
 
@@ -76,18 +83,18 @@ def _without_a_childs_jobs(server):
         (_without_jobs, "list, follow, retry, play, child"),
         (_without_logs, "follow"),
         (_failing("end-to-end"), "follow"),
-        (_failing("contract"), "retry"),
+        (_refusing("retry"), "retry"),
         (_failing("deploy production"), "play"),
-        (_without_a_childs_jobs, "child"),
+        (_without_bridges, "child"),
     ],
 )
 async def test_a_demo_that_does_not_show_what_it_claims_fails(spoil, failed):
-    clock, out = AcceleratedClock(400.0), io.StringIO()
+    clock, out = HeldClock(200.0), io.StringIO()
     server = Simulator(demo_world(clock.now()), clock=clock)
     spoil(server)
     screen = DemoScreen(Console(file=out, width=100), quiet=False)
     with pytest.raises(CommandError, match=f"the demo failed at: {failed}$") as raised:
-        await demo.perform(server, clock, screen, speed=400.0, json=False)
+        await demo.perform(server, clock, screen, speed=200.0, json=False, patience=40.0)
     assert code_of(raised.value) == 1
     assert "✗" in out.getvalue()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = "list show trace tail cancel retry erase play artifacts simulate demo"
-STEPS = ["list", "follow", "retry", "play", "child"]
+COMMANDS = "list show trace tail watch cancel retry erase play artifacts simulate demo"
+STEPS = ["list", "watch", "follow", "retry", "play", "child"]
 
 
 def output_of(*arguments, code=0, **options):
@@ -32,15 +32,22 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
     assert "\x1b" not in shown
     assert "\r" not in shown
     lines = shown.splitlines()
-    assert [line for line in lines if line.startswith("== ")][-1] == "== Summary"
-    assert "  Job succeeded" in lines
-    assert "-- step_script" in lines
-    assert lines[-1].split()[:3] == ["total", "✓", "5"]
-    assert not any("✗ " in line for line in lines if line.startswith("✗"))
+    assert [line for line in lines if line.startswith("== ")] == ["== Summary"]
+    events = [line.split("\t") for line in lines if "\t" in line]
+    assert {"job_appeared", "job_changed", "job_finished"} <= {cells[5] for cells in events}
+    assert any(
+        cells[4:6] == ["contract", "job_appeared"] and "replaces" in cells[7] for cells in events
+    )
+    logs = [cells for cells in events if cells[5] == "job_log_grew"]
+    assert {cells[4] for cells in logs} == {"end-to-end"}
+    assert logs[-1][7] == "Job succeeded"
+    assert any(line.startswith("-- job 207 deploy production is played") for line in lines)
+    assert lines[-1].split()[:3] == ["total", "✓", "6"]
+    assert not any("✗ " in line for line in lines)
 
 
 def test_the_demo_in_numbers():
-    shown = output_of("demo", "--json", "--speed", "300")
+    shown = output_of("demo", "--json", "--speed", "200")
     reports = [json.loads(line) for line in shown.splitlines()]
     assert [report["step"] for report in reports] == [*STEPS, "total"]
     assert all(report["ok"] for report in reports)
@@ -62,7 +69,7 @@ def test_streams_that_are_closed_keep_the_exit_code():
 
 
 def test_the_demo_needs_no_utf8():
-    shown = output_of("demo", "--speed", "400", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    shown = output_of("demo", "--speed", "200", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert "total" in shown
 
 
@@ -116,6 +123,7 @@ def test_help_says_the_exit_codes_and_every_command(run):
         "show",
         "trace",
         "tail",
+        "watch",
         "cancel",
         "retry",
         "erase",
@@ -138,7 +146,7 @@ def test_help_loads_no_client():
     assert done.stderr.strip() == b""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--speed", "300"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--speed", "200"]])
 def test_a_reader_may_go_at_any_time(spawn, arguments):
     reading, writing = os.pipe()
     os.close(reading)

@@ -153,14 +153,17 @@ def test_an_archive_is_not_for_a_terminal(on_terminal):
 
 
 def test_the_demo_is_a_show(on_terminal):
-    code, shown = on_terminal("demo", "--speed", 200)
+    code, shown = on_terminal("demo", "--speed", 100)
     assert code == 0
     text = text_of(shown)
     assert "╭─ shop/checkout · end-to-end" in text
-    assert "▾ step_script" in text
-    assert "Summary ─" in text
-    assert text.rstrip().splitlines()[-1].split()[:2] == ["total", "✓"]
-    assert shown.count("\x1b[?25h") >= shown.count("\x1b[?25l")
+    assert "contract ↻ " in text
+    assert "requests a minute" in text
+    last = text_of(shown.rpartition("\x1b[?1049l")[2])
+    assert "Job succeeded" in last
+    assert "Summary ─" in last
+    assert last.rstrip().splitlines()[-1].split()[:2] == ["total", "✓"]
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
 def test_an_interrupted_demo_leaves_the_terminal_in_order():
@@ -174,3 +177,43 @@ def test_an_interrupted_demo_leaves_the_terminal_in_order():
     assert code == 130
     assert "Traceback" not in rest
     assert rest.rfind("\x1b[?25h") > rest.rfind("\x1b[?25l")
+
+
+def test_a_watch_is_a_live_table_that_stays(on_terminal, job_of):
+    pipeline = job_of("broken").pipeline.id
+    code, shown = on_terminal("watch", "group/evil", "--pipeline", pipeline)
+    assert code == 1
+    assert "\x1b]" not in shown
+    assert "\x1b[2J" not in shown
+    assert shown.count("\x1b[?1049h") == shown.count("\x1b[?1049l") == 1
+    lines = text_of(shown.rpartition("\x1b[?1049l")[2]).splitlines()
+    assert lines[0].split() == ["stage", "job", "status", "time"]
+    assert any(f"#{pipeline}" in line for line in lines)
+    assert any("✗ failed" in line and "broken" in line for line in lines)
+    assert lines[-1] == "gitlab-jobs: job 6 broken failed (script_failure)"
+    assert all(len(line) <= 80 and line.isprintable() for line in lines)
+
+
+def test_an_interrupted_watch_leaves_its_last_state():
+    terminal = Terminal(["watch", "group/app", "--logs"], 100, {})
+    shown = b""
+    while "● running".encode() not in shown:
+        shown += os.read(terminal._ours, 65536)
+    os.killpg(terminal._process.pid, 2)
+    code, rest = terminal.end()
+    assert code == 130
+    assert "Traceback" not in rest
+    last = text_of(rest.rpartition("\x1b[?1049l")[2])
+    assert "unit" in last
+    assert "1 target" in last
+    assert rest.rfind("\x1b[?25h") > rest.rfind("\x1b[?25l")
+
+
+def test_with_a_program_a_terminal_gets_lines(on_terminal, job_of):
+    pipeline = job_of("broken").pipeline.id
+    arguments = ["watch", "group/evil", "--pipeline", pipeline, "--exec", "echo told"]
+    code, shown = on_terminal(*arguments)
+    assert code == 1
+    assert "\x1b" not in shown
+    assert "job_appeared" in shown
+    assert "told\n" in shown

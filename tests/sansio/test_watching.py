@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from gitlab_jobs_async import JobChanged, JobFinished, JobStatus
 from gitlab_jobs_async.errors import MethodNotAllowedError, NotFoundError, RateLimitedError
 from gitlab_jobs_async.sansio.inquiries import Subject
+from gitlab_jobs_async.sansio.known_jobs import ProjectState
 from gitlab_jobs_async.sansio.reach import SETTLING
 from gitlab_jobs_async.sansio.recording import read, record
-from gitlab_jobs_async.sansio.watching import ProjectState, ProjectWatch
+from gitlab_jobs_async.sansio.watching import ProjectWatch
 from tests.aio.replaying import Replay
 from tests.sansio.projects import OPEN, ModelProject, look
 
@@ -64,7 +65,7 @@ class Watched:
 
     def restart(self):
         state = read(record(self.watch.state()), ProjectState)
-        self.watch = ProjectWatch.restored("group/app", state, self.project.now)
+        self.watch = ProjectWatch.of("group/app", state, self.project.now)
 
 
 @settings(max_examples=300, deadline=None)
@@ -130,8 +131,8 @@ def test_a_manual_job_that_lies_deep_is_found_when_it_is_played():
         watched.project.now += 400
         watched.look()
     watched.settle(20)
-    assert manual.id in watched.watch.parked.ids
-    assert not watched.watch.reach.saw(manual.id)
+    assert manual.id in watched.watch.known.parked.ids
+    assert not watched.watch.known.reach.saw(manual.id)
     watched.project.move(manual)
     watched.settle(30)
     assert watched.replay.status[manual.id] == "pending"
@@ -175,7 +176,7 @@ def test_an_older_answer_takes_nothing_back():
     watched.project.move(job, 4)
     watched.look()
     assert isinstance(watched.replay.events[-1], JobFinished)
-    assert watched.watch.ledger.tell(stale, watched.project.now) == []
+    assert watched.watch.known.ledger.tell(stale, watched.project.now) == []
     assert watched.replay.status[job.id] == JobStatus.CANCELED
 
 

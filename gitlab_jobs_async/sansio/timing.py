@@ -12,7 +12,7 @@ from gitlab_jobs_async.sansio.reachability import Reachability
 
 
 @define
-class Rounds:
+class Timing:
     """The looks at one target; times are unix seconds, *active_at* that of its last event."""
 
     next_at: float = 0.0

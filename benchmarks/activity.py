@@ -1,0 +1,218 @@
+"""Projects whose jobs move through a made-up day, and which answer as GitLab lists them, at once.
+
+All that will happen is drawn beforehand from one seed; a project moves on when it is asked, so that
+ten thousand of them cost only what is asked of them. A job's row is made once per change.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from attrs import define, evolve, field, frozen
+
+from gitlab_jobs_async.models import Job, Pipeline
+from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Subject
+from gitlab_jobs_async.statuses import JobStatus
+
+START = 1_750_032_000.0
+"""The first second of a day."""
+
+HOUR, DAY = 3600.0, 86_400.0
+QUIET = HOUR
+"""A project in which nothing has changed for so long is idle."""
+
+CREATED, PENDING, RUNNING, SUCCESS, FAILED, SKIPPED, MANUAL = map(
+    JobStatus,
+    ("created", "pending", "running", "success", "failed", "skipped", "manual"),
+)
+
+
+@define(eq=False)
+class Made:
+    """A job with all that will become of it: status after status, each with its time."""
+
+    name: str
+    pipeline: Pipeline
+    steps: list[tuple[float, JobStatus]]
+    id: int = 0
+
+    def row(self, done: int) -> Job:
+        """How it is listed after *done* of its steps."""
+        times = {status: moment(at) for at, status in self.steps[:done]}
+        status = self.steps[done - 1][1]
+        return Job(
+            id=self.id,
+            status=status,
+            stage=self.name.partition("-")[0],
+            name=self.name,
+            created_at=moment(self.steps[0][0]),
+            started_at=times.get(RUNNING),
+            finished_at=times[status] if status in {SUCCESS, FAILED} else None,
+            pipeline=self.pipeline,
+        )
+
+
+@frozen
+class Change:
+    """A job's next step; the *first* one of an idle project ends its quiet."""
+
+    at: float
+    job: Made
+    done: int
+    is_first: bool = False
+
+
+@define(eq=False)
+class SimulatedProject:
+    """One project: the rows as they are now, what is to come, and what nobody has been told."""
+
+    number: int
+    kind: str
+    changes: list[Change]
+    changed_at: float = 0.0
+    untold: dict[int, list[Change]] = field(factory=dict)
+    rows: dict[int, Job] = field(factory=dict)
+    is_watched: bool = False
+    _next: int = 0
+    _ids: list[int] = field(factory=list)
+
+    def move(self, now: float) -> None:
+        """Let happen what happens until *now*."""
+        while self._next < len(self.changes) and self.changes[self._next].at <= now:
+            change = self.changes[self._next]
+            self._next += 1
+            self.changed_at = change.at
+            if change.job.id not in self.rows:
+                self._ids.append(change.job.id)
+            self.rows[change.job.id] = change.job.row(change.done)
+            if self.is_watched:
+                self.untold.setdefault(change.job.id, []).append(change)
+
+    def newest(self, count: int) -> list[int]:
+        """The ids on a page of so many."""
+        return self._ids[-count:]
+
+    def answer(self, inquiry: Inquiry, now: float) -> Answer:
+        """What the server says at *now*."""
+        self.move(now)
+        self.is_watched = True
+        if inquiry.about is Subject.JOB:
+            return Answer([self.rows[inquiry.of]])
+        if inquiry.about is Subject.PIPELINE_JOBS:
+            named = {
+                row.name: row
+                for row in self.rows.values()
+                if row.pipeline is not None and row.pipeline.id == inquiry.of
+            }
+            return Answer(list(named.values()))
+        params = inquiry.wanted.params
+        scope = {value for name, value in params if name == "scope[]"}
+        below = next((int(value) for name, value in params if name == "cursor"), None)
+        size = next(int(value) for name, value in params if name == "per_page")
+        rows: list[Job] = []
+        for job_id in reversed(self._ids):
+            if below is not None and job_id >= below:
+                continue
+            row = self.rows[job_id]
+            if not scope or row.status in scope:
+                if len(rows) == size:
+                    pairs = [pair for pair in params if pair[0] != "cursor"]
+                    cursor = ("cursor", str(rows[-1].id))
+                    return Answer(rows, evolve(inquiry.wanted, params=[*pairs, cursor]))
+                rows.append(row)
+        return Answer(rows)
+
+
+def moment(at: float) -> datetime:
+    """A time as GitLab says it."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def projects(count: int, *, seed: int = 1, days: float = 1.0) -> list[SimulatedProject]:
+    """So many projects: 2 % busy all day, 10 % in bursts in working hours, the others idle."""
+    made = []
+    for number in range(1, count + 1):
+        kind = "busy" if number % 50 == 0 else "bursts" if number % 10 == 5 else "idle"
+        chance = random.Random(f"{seed}/{number}")
+        made.append(SimulatedProject(number, kind, _changes(kind, number, days, chance)))
+    return made
+
+
+def _changes(kind: str, number: int, days: float, chance: random.Random) -> list[Change]:
+    jobs: list[Made] = []
+    for count, at in enumerate(sorted(_pipelines(kind, days, chance)), 1):
+        pipeline = Pipeline(
+            id=number * 100_000 + count,
+            status=RUNNING,
+            project_id=number,
+            created_at=moment(at),
+        )
+        jobs += _jobs_of(pipeline, at, chance)
+    jobs.sort(key=lambda job: job.steps[0][0])
+    for place, job in enumerate(jobs, 1):
+        job.id = number * 1_000_000 + 7 * place
+    changes = [Change(at, job, n) for job in jobs for n, (at, _) in enumerate(job.steps, 1)]
+    changes.sort(key=lambda change: (change.at, change.job.id))
+    firsts = [n for n, (a, b) in enumerate(pairwise(changes), 1) if b.at - a.at >= QUIET]
+    for place in firsts:
+        changes[place] = evolve(changes[place], is_first=True)
+    return [change for change in changes if change.at < START + days * DAY]
+
+
+def _pipelines(kind: str, days: float, chance: random.Random) -> Iterator[float]:
+    """When each begins; one of days before is always there."""
+    end = START + days * DAY
+    yield START - 2 * HOUR - chance.expovariate(1 / DAY)
+    if kind == "busy":
+        at = START - 2 * HOUR
+        while at < end:
+            yield at
+            at += chance.uniform(120, 600)
+        return
+    for day in range(int(days + 0.999)):
+        midnight = START + day * DAY
+        if kind == "idle" and chance.random() < 0.5:
+            yield midnight + chance.uniform(0, DAY)
+        for _ in range(chance.randint(2, 5) if kind == "bursts" else 0):
+            at = midnight + chance.uniform(8, 18) * HOUR
+            for _ in range(chance.randint(1, 4)):
+                yield at
+                at += chance.expovariate(1 / 300)
+
+
+def _jobs_of(pipeline: Pipeline, begun: float, chance: random.Random) -> Iterator[Made]:
+    """Its 5 to 20 jobs in 3 stages; one in 25 fails, half of which are tried again."""
+    stages = sorted(chance.choices((1, 2, 3), k=chance.randint(5, 20)))
+    has_manual, has_failed, at = chance.random() < 0.15, False, begun
+    for stage in (1, 2, 3):
+        ended = at
+        for place in range(stages.count(stage)):
+            job = Made(f"stage{stage}-{place}", pipeline, [(begun, CREATED)])
+            yield job
+            if has_failed:
+                job.steps.append((at + 1, SKIPPED))
+                continue
+            if has_manual and stage == 3 and place == 0:
+                job.steps.append((at + 1, MANUAL))
+                if chance.random() < 0.5:
+                    _run(job, at + chance.lognormvariate(7.5, 1), SUCCESS, chance)
+                continue
+            fails = chance.random() < 0.04
+            last = _run(job, at + chance.uniform(0.3, 1.5), FAILED if fails else SUCCESS, chance)
+            if fails and chance.random() < 0.5:
+                again = Made(job.name, pipeline, [(last + 1, CREATED)])
+                last = _run(again, last + 2, SUCCESS, chance)
+                yield again
+            elif fails:
+                has_failed = True
+            ended = max(ended, last)
+        at = ended
+
+
+def _run(job: Made, queued: float, end: JobStatus, chance: random.Random) -> float:
+    """Have *job* wait for a runner, run, about 2 minutes, and end; when it does."""
+    started = queued + chance.lognormvariate(1.6, 0.8)
+    ended = started + chance.lognormvariate(4.8, 0.8)
+    job.steps += [(queued, PENDING), (started, RUNNING), (ended, end)]
+    return ended

@@ -1,0 +1,243 @@
+"""A day of watching on a stepped clock: whose turn it is -> requests, and delays until events.
+
+The shell of a monitor without a network: a request takes 50 ms, 16 looks are under way at once, and
+every request passes the client's budget.
+"""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from itertools import count
+from math import inf
+from random import Random
+from typing import Protocol
+
+from activity import QUIET, START, SimulatedProject
+from attrs import define, field
+
+from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.sansio.limits import Allowance, reserve
+from gitlab_jobs_async.sansio.rota import Rota
+from gitlab_jobs_async.sansio.watching import ProjectWatch
+
+LATENCY = 0.05
+CONCURRENCY = 16
+NAIVE_PAGE = 20
+
+
+class Turns(Protocol):
+    """Whose turn it is; `Rota` is one."""
+
+    def put(self, key: int, now: float, interval: float, chance: float = 0.0) -> None:
+        """Let this one wait; *interval* is what it asks for."""
+
+    def take(self, now: float) -> int | None:
+        """Whose turn it is now."""
+
+    def next_at(self) -> float:
+        """When there is one again."""
+
+
+@define
+class RoundRobin:
+    """One after the other, at once or each no sooner than *every* seconds after its last look."""
+
+    every: float = 3.0
+    _queue: deque[tuple[float, int]] = field(factory=deque)
+
+    def put(self, key: int, now: float, interval: float, chance: float = 0.0) -> None:
+        """See `Turns`: nobody is asked what he wants, except at the very start."""
+        self._queue.append((now + (self.every if interval else self.every * chance), key))
+
+    def take(self, now: float) -> int | None:
+        """See `Turns`."""
+        return self._queue.popleft()[1] if self.next_at() <= now else None
+
+    def next_at(self) -> float:
+        """See `Turns`."""
+        return self._queue[0][0] if self._queue else inf
+
+
+@define
+class Record:
+    """What a simulated day has shown; delays are seconds from a change to its event."""
+
+    hours: float
+    requests: int = 0
+    looks: int = 0
+    per_minute: Counter[int] = field(factory=Counter[int])
+    subjects: Counter[str] = field(factory=Counter[str])
+    of_kind: Counter[str] = field(factory=Counter[str])
+    quiet: Counter[tuple[int, int]] = field(factory=Counter[tuple[int, int]])
+    quiet_minutes: float = 0.0
+    delays: dict[str, list[float]] = field(
+        factory=lambda: {name: [] for name in ("all", "busy", "bursts", "first")}
+    )
+    longest: float = 0.0
+    changes: int = 0
+    lost: int = 0
+    naive_jobs: int = 0
+    naive_ends: int = 0
+    ended: int = 0
+
+
+@define
+class Simulation:
+    """One way of taking turns, over some projects, within a budget of so many *per_minute*."""
+
+    projects: Sequence[SimulatedProject]
+    turns: Turns
+    per_minute: int | None
+    hours: float
+    has_naive: bool = False
+    """Whether to count, too, what single pages of the 20 newest jobs would have shown."""
+    record: Record = field(init=False)
+    watches: dict[int, ProjectWatch] = field(init=False)
+    _by_number: dict[int, SimulatedProject] = field(init=False)
+    _looked: dict[int, float] = field(factory=dict, init=False)
+    _seen: set[int] = field(factory=set, init=False)
+    _seen_ended: set[int] = field(factory=set, init=False)
+    _allowance: Allowance = field(init=False)
+    _waiting: deque[int] = field(factory=deque, init=False)
+    _flying: list[tuple[float, int, int]] = field(factory=list, init=False)
+    _looks: int = field(default=0, init=False)
+    _numbers: Iterator[int] = field(factory=count, init=False)
+    _chance: Random = field(factory=lambda: Random(1), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.record = Record(self.hours)
+        self._allowance = Allowance(self.per_minute)
+        self.watches = {p.number: ProjectWatch.of(p.number) for p in self.projects}
+        self._by_number = {p.number: p for p in self.projects}
+
+    def run(self) -> Record:
+        """Let the day pass."""
+        now, end = START, START + self.hours * 3600
+        order = list(self._by_number)
+        self._chance.shuffle(order)
+        for number in order:
+            self.turns.put(number, now, 0.0, self._chance.random())
+            self._looked[number] = now
+        while now < end:
+            self._begin(now)
+            self._send(now)
+            now = max(now, self._next(now))
+            while self._flying and self._flying[0][0] <= now < end:
+                self._arrive(heapq.heappop(self._flying)[2], now)
+        self._finish(end)
+        return self.record
+
+    def _begin(self, now: float) -> None:
+        """Begin the looks whose turn it is."""
+        while self._looks < CONCURRENCY and (number := self.turns.take(now)) is not None:
+            watch = self.watches[number]
+            watch.hasten(now)
+            if watch.due(now) is None:
+                self.turns.put(number, now, watch.next_at - now)
+            else:
+                self._looks += 1
+                self._waiting.append(number)
+
+    def _send(self, now: float) -> None:
+        """Send what the budget lets through."""
+        while self._waiting and self._allowance.room(now, spare=True) >= 1:
+            self._allowance.in_flight += 1
+            number = self._waiting.popleft()
+            heapq.heappush(self._flying, (now + LATENCY, next(self._numbers), number))
+
+    def _next(self, now: float) -> float:
+        """When something happens next."""
+        soonest = self._flying[0][0] if self._flying else inf
+        if self._waiting:
+            soonest = min(soonest, self._allowance.opens(now, spare=True))
+        if self._looks < CONCURRENCY:
+            soonest = min(soonest, self.turns.next_at())
+        return soonest
+
+    def _arrive(self, number: int, now: float) -> None:
+        """An answer is there: ask on, or let the look be over."""
+        self._allowance.succeeded(now)
+        self._answered(number, now)
+        watch = self.watches[number]
+        if watch.due(now) is not None:
+            self._waiting.appendleft(number)
+            return
+        self._looks -= 1
+        self._ended_look(number, now)
+        self.turns.put(number, now, watch.next_at - now, self._chance.random())
+
+    def _answered(self, number: int, now: float) -> None:
+        watch, project, record = self.watches[number], self._by_number[number], self.record
+        inquiry = watch.due(now)
+        assert inquiry is not None
+        was_watched = project.is_watched
+        answer = project.answer(inquiry, now - LATENCY / 2)
+        minute = int((now - START) // 60)
+        record.requests += 1
+        record.per_minute[minute] += 1
+        record.subjects[inquiry.about.name] += 1
+        record.of_kind[project.kind] += 1
+        if was_watched and now - project.changed_at > QUIET:
+            record.quiet[number, minute] += 1
+        if self.has_naive and inquiry.about.name == "NEWEST":
+            for job_id in project.newest(NAIVE_PAGE):
+                self._seen.add(job_id)
+                if project.rows[job_id].status.is_finished:
+                    self._seen_ended.add(job_id)
+        for event in watch.observe(now, answer):
+            if isinstance(event, JobAppeared | JobChanged | JobFinished):
+                self._told(project, event.job.id, now)
+
+    def _told(self, project: SimulatedProject, job_id: int, now: float) -> None:
+        delays = self.record.delays
+        for change in project.untold.pop(job_id, ()):
+            delay = now - change.at
+            delays["all"].append(delay)
+            if project.kind != "idle":
+                delays[project.kind].append(delay)
+            if change.is_first:
+                delays["first"].append(delay)
+
+    def _ended_look(self, number: int, now: float) -> None:
+        self.record.looks += 1
+        self.record.longest = max(self.record.longest, now - self._looked[number])
+        self._looked[number] = now
+
+    def _finish(self, end: float) -> None:
+        """Look at all once more, so that nothing may be left untold."""
+        record = self.record
+        for number, project in self._by_number.items():
+            record.longest = max(record.longest, end - self._looked[number])
+            watch, now = self.watches[number], end
+            for _ in range(3):
+                now += 2 * QUIET
+                watch.hasten(now)
+                while (inquiry := watch.due(now)) is not None:
+                    for event in watch.observe(now, project.answer(inquiry, end)):
+                        if isinstance(event, JobAppeared | JobChanged | JobFinished):
+                            self._told(project, event.job.id, end)
+            record.lost += sum(len(changes) for changes in project.untold.values())
+            record.quiet_minutes += _quiet_seconds(project, end) / 60
+            self._count_naive(project)
+        record.changes = len(record.delays["all"]) + record.lost
+
+    def _count_naive(self, project: SimulatedProject) -> None:
+        for job_id, row in project.rows.items():
+            is_new = row.created_at is not None and row.created_at.timestamp() > START + 600
+            if is_new and row.status.is_finished:
+                self.record.ended += 1
+                self.record.naive_jobs += job_id not in self._seen
+                self.record.naive_ends += job_id not in self._seen_ended
+
+
+def _quiet_seconds(project: SimulatedProject, end: float) -> float:
+    times = [change.at for change in project.changes if change.at < end]
+    spells = zip(times, [*times[1:], end], strict=True)
+    return sum(max(0.0, b - max(START, a + QUIET)) for a, b in spells)
+
+
+def adaptive(per_minute: int | None) -> Turns:
+    """Our own way; a tenth of the budget is left to a caller's own requests."""
+    gap = 0.0 if per_minute is None else 60 / (per_minute - reserve(per_minute))
+    rota: Rota[int] = Rota(gap)
+    return rota
