@@ -81,7 +81,8 @@ class JobDeleted(MonitorEvent):
 class JobLogGrew(MonitorEvent):
     """One more line of a job's log, with `logs=True`; `job` is as it stood when its log began.
 
-    After a restart the log goes on where it was, and `line.number` begins at 1 again.
+    After a restart the log goes on where it was: `line.number` begins at 1 again, and of a section
+    that began before, `line.section` and `line.markers` know nothing.
     """
 
     job: Job

@@ -368,10 +368,10 @@ def check_repeats(journal):
 
 
 def content(event):
-    """What an event tells, but for what is its restart's: numbers of lines, ids of requests."""
+    """What an event tells, but for what began before a restart: numbers, sections, request ids."""
     match event:
         case JobLogGrew(line=line):
-            return evolve(event, line=evolve(line, number=0))
+            return evolve(event, line=evolve(line, number=0, section=(), markers=()))
         case JobLogFailed():
             return evolve(event, reason="")
     return event
