@@ -49,6 +49,7 @@ from gitlab_jobs_async import (
     TailedLine,
     TailEnded,
     TailFailed,
+    Target,
     TraceChunk,
     WaitTimedOutError,
     read_hook,
@@ -143,7 +144,13 @@ async def a_pipeline(project: Project) -> None:
 
 
 async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
-    targets = [17, "group/app", PipelineTarget(17, 4), JobTarget("group/app", 5), pipeline]
+    targets: list[Target] = [
+        17,
+        "group/app",
+        PipelineTarget(17, 4),
+        JobTarget("group/app", 5),
+        pipeline,
+    ]
     async with gitlab.monitor(targets, logs=True, checkpoint="ci.db") as events:
         assert_type(events, Monitor)
         assert_type(events.notify(hook), bool)
