@@ -122,6 +122,7 @@ class ProjectWatch:
                     inquiry.of, bridges, self.known.number, now, self.known.is_new_bridge
                 )
                 events += self.known.tell(bridges, now, newest_known=self.known.began)
+                events += self.known.gone(inquiry.of, bridges)
             case _:
                 if inquiry.about is Subject.PIPELINE_JOBS:
                     self.known.revivals.asked(inquiry.of)
@@ -134,12 +135,7 @@ class ProjectWatch:
         if inquiry.about is Subject.JOB and isinstance(error, NotFoundError):
             return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
         if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
-            is_gone = inquiry.about is Subject.PIPELINE_JOBS and isinstance(error, NotFoundError)
-            events = self.known.lost(inquiry.of) if is_gone else []
-            self.known.revivals.drop(inquiry.of)
-            if self.known.bridging is not None:
-                self.known.bridging.drop(inquiry.of)
-            return [*events, *self._end(now)]
+            return [*self._refused(inquiry, now, error), *self._end(now)]
         self._queue.clear()
         self._look = self._sweep = None
         is_listing = inquiry.about in {Subject.NEWEST, Subject.SWEEP}
@@ -147,6 +143,16 @@ class ProjectWatch:
             self._has_keyset = False
             return []
         return self.timing.failed(now, error, self.reachability)
+
+    def _refused(self, inquiry: Inquiry, now: float, error: GitLabError) -> list[Event]:
+        """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
+        if inquiry.about is Subject.PIPELINE_JOBS:
+            self.known.revivals.asked(inquiry.of)
+            return self.known.lost(inquiry.of) if isinstance(error, NotFoundError) else []
+        if self.known.bridging is None or inquiry.about is not Subject.BRIDGES:
+            return []
+        is_gone = self.known.bridging.refused(inquiry.of, now)
+        return self.known.gone(inquiry.of) if is_gone and isinstance(error, NotFoundError) else []
 
     def _begin(self, now: float) -> None:
         if self.known.reach.floor is None:
@@ -254,7 +260,8 @@ class ProjectWatch:
     def _end(self, now: float) -> list[Event]:
         """If nothing is left to ask, the look is over; the next one comes when it may pay."""
         if not self._queue and self.known.bridging is not None:
-            self._queue.extend(self.known.bridging.inquiries(self.known.address, now))
+            began = now if self._look is None else self._look.began
+            self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
         if not self._queue:
             self._look = None
             self.timing.active_at = self.known.active_at
