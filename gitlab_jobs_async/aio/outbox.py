@@ -57,9 +57,13 @@ class Outbox:
         if self._checkpoint is not None:
             for key in dropped.difference(event.key for _, event in self._waiting):
                 self._checkpoint.told(key)
+        self.forget(target)
+        self._let_in()
+
+    def forget(self, target: str) -> None:
+        """Record nothing more of *target*; what waits is told."""
         if self._checkpoint is not None:
             self._checkpoint.forget(target)
-        self._let_in()
 
     def finish(self, failure: Exception | None = None) -> None:
         """Nothing more will come; with a *failure*, that is told at once."""

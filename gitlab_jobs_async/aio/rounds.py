@@ -5,6 +5,7 @@ begins; one that fails is its target's affair alone, unless nothing can be asked
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from math import isfinite
 
@@ -19,7 +20,7 @@ from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.limits import reserve
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
-from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, watch_of
+from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
@@ -27,6 +28,8 @@ from gitlab_jobs_async.targets import PipelineTarget
 
 FOUND = "found: "
 """What the names of targets begin with that a bridge has led to."""
+
+_MOST_REMEMBERED = 10_000
 
 
 class Rounds:
@@ -44,6 +47,7 @@ class Rounds:
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
         self._recorded: set[str] = set()
+        self._followed: deque[str] = deque()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -70,8 +74,12 @@ class Rounds:
     def resume(self) -> None:
         """Look at what bridges had led an earlier monitor to."""
         for name in [name for name in self._states if name.startswith(FOUND)]:
-            project, _, pipeline_id = name.removeprefix(FOUND).partition(" ")
-            self.add(PipelineTarget(int(project), int(pipeline_id)), name)
+            try:
+                project, pipeline_id = map(int, name.removeprefix(FOUND).split(" "))
+                target = plain_target(PipelineTarget(project, pipeline_id))
+            except ValueError as error:
+                raise CheckpointError(self._outbox.path, f"{name!r} is no target") from error
+            self.add(target, name)
 
     def remove(self, name: str) -> bool:
         """Look at it no longer, and tell nothing more of it; whether it was there."""
@@ -205,7 +213,17 @@ class Rounds:
         self._recorded.discard(name)
         if watch.is_over:
             self._states[name] = record(watch.state())
+            if name.startswith(FOUND):
+                self._remember(name)
         self._changed.set()
+
+    def _remember(self, found: str) -> None:
+        """It is not to be followed again, for as long as a bridge may still name it."""
+        self._followed.append(found)
+        while len(self._followed) > _MOST_REMEMBERED:
+            oldest = self._followed.popleft()
+            if self._states.pop(oldest, None) is not None:
+                self._outbox.forget(oldest)
 
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()

@@ -5,11 +5,21 @@ It is asked again ever more rarely. A rate limit is nobody's fault, and no news 
 
 from attrs import define
 
-from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
+from gitlab_jobs_async.errors import (
+    GitLabError,
+    NotFoundError,
+    RateLimitedError,
+    ResponseError,
+)
 from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
 
 _SHORTEST = 15.0
 _LONGEST = 600.0
+
+
+def is_gone(error: GitLabError) -> bool:
+    """Whether what was asked for is there no more; not if it is the project that cannot be seen."""
+    return isinstance(error, NotFoundError) and "project" not in error.message.lower()
 
 
 @define

@@ -28,7 +28,7 @@ from gitlab_jobs_async.sansio.looking import Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
 from gitlab_jobs_async.sansio.parking import OPEN
 from gitlab_jobs_async.sansio.reach import PAGE
-from gitlab_jobs_async.sansio.reachability import Reachability
+from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.timing import Timing
 
@@ -132,7 +132,7 @@ class ProjectWatch:
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The inquiry failed; what a project can do without is left out, else the look ends."""
         inquiry = self._queue.popleft()
-        if inquiry.about is Subject.JOB and isinstance(error, NotFoundError):
+        if inquiry.about is Subject.JOB and is_gone(error):
             return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
         if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
             return [*self._refused(inquiry, now, error), *self._end(now)]
@@ -151,8 +151,8 @@ class ProjectWatch:
             return self.known.lost(inquiry.of) if isinstance(error, NotFoundError) else []
         if self.known.bridging is None or inquiry.about is not Subject.BRIDGES:
             return []
-        is_gone = self.known.bridging.refused(inquiry.of, now)
-        return self.known.gone(inquiry.of) if is_gone and isinstance(error, NotFoundError) else []
+        is_sure = self.known.bridging.refused(inquiry.of, now)
+        return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
 
     def _begin(self, now: float) -> None:
         if self.known.reach.floor is None:
