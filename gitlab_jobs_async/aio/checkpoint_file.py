@@ -185,7 +185,9 @@ class SqliteCheckpoint:
 
     def log_offset(self, job_id: int) -> int | None:
         """In bytes."""
-        found = self._rows("SELECT max(0, CAST(told_to AS INTEGER)) FROM logs WHERE job_id = ?", (job_id,))
+        found = self._rows(
+            "SELECT max(0, CAST(told_to AS INTEGER)) FROM logs WHERE job_id = ?", (job_id,)
+        )
         return found[0][0] if found else None
 
     def record_log_offset(self, job_id: int, offset: int) -> None:
