@@ -148,7 +148,7 @@ class ProjectWatch:
         """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
         if inquiry.about is Subject.PIPELINE_JOBS:
             self.known.revivals.asked(inquiry.of)
-            return self.known.lost(inquiry.of) if isinstance(error, NotFoundError) else []
+            return self.known.lost(inquiry.of) if is_gone(error) else []
         if self.known.bridging is None or inquiry.about is not Subject.BRIDGES:
             return []
         is_sure = self.known.bridging.refused(inquiry.of, now)
