@@ -1,10 +1,11 @@
 """One look at a project on its way: the newest jobs page by page, or those that are open."""
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Subject, sized
 from gitlab_jobs_async.sansio.reach import PAGE
+from gitlab_jobs_async.sansio.requests import Request
 
 MOST_PAGES = 10
 """Pages that a look takes for open jobs alone, and so many pages' rows it holds at once."""
@@ -47,7 +48,7 @@ class Look:
         self.lowest = min(self.ids, default=0)
         if self.lowest <= self.goal or not fresh:
             return None
-        return Inquiry(Subject.NEWEST, sized(answer.following, PAGE))
+        return Inquiry(Subject.NEWEST, _onward(answer.following))
 
     def take_rows(self) -> list[Job | Bridge]:
         """The rows that have come, oldest first; they are told by that."""
@@ -59,6 +60,15 @@ class Look:
     def is_full(self) -> bool:
         """Whether so much has come that some of it is to be told before the rest comes."""
         return len(self.rows) >= MOST_PAGES * PAGE
+
+
+def _onward(following: Request) -> Request:
+    """The rest in whole pages; by offset from the first row on, for pages are counted by size."""
+    names = {name for name, _ in following.params}
+    if "cursor" not in names and ("per_page", str(PAGE)) not in following.params:
+        counted = [pair for pair in following.params if pair[0] != "page"]
+        following = evolve(following, params=[*counted, ("page", "1")])
+    return sized(following, PAGE)
 
 
 @define
