@@ -5,11 +5,25 @@ It is asked again ever more rarely. A rate limit is nobody's fault, and no news 
 
 from attrs import define
 
-from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
+from gitlab_jobs_async.errors import (
+    GitLabError,
+    NotFoundError,
+    RateLimitedError,
+    ResponseError,
+)
 from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
 
 _SHORTEST = 15.0
 _LONGEST = 600.0
+
+
+def is_of_job_alone(error: GitLabError) -> bool:
+    """Whether GitLab says that one job is not there; of a project it says "404 Project Not Found".
+
+    Whoever has lost the right to see a private project hears the same of each of its jobs.
+    """
+    said = error.message.lower() if isinstance(error, NotFoundError) else ""
+    return said.startswith("404") and "project" not in said
 
 
 @define

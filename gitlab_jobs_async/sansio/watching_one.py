@@ -7,14 +7,14 @@ from typing import Self
 
 from attrs import define, field, frozen
 
-from gitlab_jobs_async.errors import GitLabError, NotFoundError
+from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
-from gitlab_jobs_async.sansio.reachability import Reachability
+from gitlab_jobs_async.sansio.reachability import Reachability, is_of_job_alone
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -147,7 +147,7 @@ class PipelineWatch:
                 for bridge in bridges
             )
         )
-        self.timing.looked(now, open_jobs)
+        self.timing.looked(now, [now - told.since for told in open_jobs])
         return events
 
     def _follow(self, bridges: Sequence[Bridge]) -> None:
@@ -216,13 +216,13 @@ class JobWatch:
             events += told
             self.is_over = job.status.is_finished
         self.is_known = True
-        self.timing.looked(now, self.ledger.open_jobs())
+        self.timing.looked(now, [now - told.since for told in self.ledger.open_jobs()])
         return events
 
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing; a job that was seen and is there no more was deleted."""
         self._is_asking = False
-        if isinstance(error, NotFoundError) and self.target.job_id in self.ledger:
+        if is_of_job_alone(error) and self.target.job_id in self.ledger:
             self.is_over = True
             return self.ledger.deleted(self.target.job_id)
         return self.timing.failed(now, error, self.reachability)
