@@ -15,6 +15,7 @@ from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
@@ -89,8 +90,10 @@ class Rounds:
         ]
         for name in concerned:
             if name in self._rota:
-                self._watches[name].hasten(self._now())
-                self._wait(name, self._watches[name])
+                watch, now = self._watches[name], self._now()
+                watch.hasten(now)
+                self._rota.hasten(name, now, max(0.0, watch.next_at - now))
+                self._changed.set()
             else:
                 self._hastened.add(name)
         return bool(concerned)
@@ -117,6 +120,9 @@ class Rounds:
 
     def _begin(self, looks: InFlight[str, None]) -> None:
         """Begin the looks whose turn it is."""
+        self._rota.gap = self._transport.settings.budget.gap(
+            JOBS_INDEX, len(self._watches), self._now()
+        )
         while len(looks) < self._transport.settings.concurrency and self._outbox.has_room():
             name = self._rota.take(self._now())
             if name is None:

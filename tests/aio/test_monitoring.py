@@ -400,3 +400,19 @@ async def test_the_generator_of_a_consumer_may_be_closed(gitlab):
     async with aclosing(names()) as told:
         assert await anext(told) == "compile"
     assert not await others()
+
+
+async def test_looks_come_evenly_when_there_are_fewer_requests_than_targets(simulator, clock):
+    """A minute's requests sent at once, and none after that, would give each target as many."""
+    for number in range(100):
+        simulator.world.add_project(f"many/{number}")
+    budget = RequestBudget(per_minute=60)
+    asked = []
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, budget=budget) as gitlab:
+        begun = clock.now()
+        async with gitlab.monitor([APP, *(f"many/{number}" for number in range(100))]) as events:
+            while clock.now() < begun + 60:
+                await asyncio.sleep(0.001)
+                asked.append((clock.now() - begun, len(simulator.requests)))
+            assert len(events) == 101
+    assert max(count for at, count in asked if at < 10) <= 15
