@@ -1,6 +1,6 @@
 """What a monitor tells, as frozen values; each has a `key` that a restart tells it under again.
 
-Of the events about one job, `key` counts: "job/42/0/appeared", "job/42/1/changed", and so on. An
+Of the events about one job, `key` counts: "job/42/0/appeared", "job/42/1/running", and so on. An
 event may come twice, after a restart or for targets that overlap, but never another one under its
 key from the same checkpoint.
 """

@@ -94,7 +94,7 @@ class Ledger:
             if job.status.is_finished:
                 events.append(
                     JobFinished(
-                        key=_key(told, "finished"),
+                        key=_key(told, job.status),
                         project=self.project,
                         job=job,
                         previous=previous,
@@ -103,7 +103,7 @@ class Ledger:
             else:
                 events.append(
                     JobChanged(
-                        key=_key(told, "changed"), project=self.project, job=job, previous=previous
+                        key=_key(told, job.status), project=self.project, job=job, previous=previous
                     )
                 )
         return [*events, *self._erased(told, job)]
@@ -159,7 +159,7 @@ class Ledger:
         """That it had ended when it was first seen."""
         if not job.status.is_finished:
             return []
-        return [JobFinished(key=_key(told, "finished"), project=self.project, job=job)]
+        return [JobFinished(key=_key(told, job.status), project=self.project, job=job)]
 
     def _erased(self, told: Told, job: Job | Bridge) -> list[JobEvent]:
         if told.is_erased or job.erased_at is None:

@@ -70,7 +70,10 @@ class ProjectWatch:
             known = KnownJobs.of(project, downstream=downstream)
             return cls(known, Reachability(project, name))
         known = KnownJobs.restored(project, state, now, downstream=downstream)
-        return cls(known, Reachability(project, name, state.unreachable_told, state.is_unreachable))
+        told, is_unreachable = state.unreachable_told, state.is_unreachable
+        watch = cls(known, Reachability(project, name, told, is_unreachable))
+        watch._troubled = Subject.NEWEST if is_unreachable else None
+        return watch
 
     @property
     def next_at(self) -> float:
