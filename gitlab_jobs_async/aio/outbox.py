@@ -61,8 +61,13 @@ class Outbox:
         if self._checkpoint is not None:
             for key in dropped.difference(event.key for _, event in self._waiting):
                 self._checkpoint.told(key)
-            self._checkpoint.forget(target)
+        self.forget(target)
         self._let_in()
+
+    def forget(self, target: str) -> None:
+        """Keep the state of *target* no longer; what has come of it is told."""
+        if self._checkpoint is not None:
+            self._checkpoint.forget(target)
 
     def finish(self, failure: Exception | None = None) -> None:
         """Nothing more will come; a *failure* is raised when what waits was told."""

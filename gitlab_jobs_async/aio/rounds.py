@@ -5,6 +5,7 @@ begins; one that fails is its target's affair alone, unless nothing can be asked
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from math import isfinite
 
@@ -28,6 +29,9 @@ from gitlab_jobs_async.targets import PipelineTarget
 FOUND = "found: "
 """What the names of targets begin with that a bridge has led to."""
 
+_MOST_REMEMBERED = 10_000
+"""Pipelines that bridges have led to and that are over."""
+
 
 class Rounds:
     """The targets, and the looks at them; *states* is what an earlier monitor recorded."""
@@ -44,6 +48,7 @@ class Rounds:
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
         self._recorded: set[str] = set()
+        self._over: deque[str] = deque()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -202,7 +207,17 @@ class Rounds:
         self._recorded.discard(name)
         if watch.is_over:
             self._states[name] = record(watch.state())
+            if name.startswith(FOUND):
+                self._remember(name)
         self._changed.set()
+
+    def _remember(self, name: str) -> None:
+        """It is over, and is not to be followed again; what has long been over may be forgotten."""
+        self._over.append(name)
+        while len(self._over) > _MOST_REMEMBERED:
+            oldest = self._over.popleft()
+            self._states.pop(oldest, None)
+            self._outbox.forget(oldest)
 
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()

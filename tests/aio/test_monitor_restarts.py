@@ -316,3 +316,15 @@ def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
     state = evolve(watch.state(), floor=0, reviving=(5, 6))
     restored = ProjectWatch.of(APP, read(record(state), ProjectState), 0.0)
     assert restored.state() == state
+
+
+async def test_pipelines_that_are_over_are_not_remembered_for_ever(gitlab):
+    checkpoint = MemoryCheckpoint()
+    for number in range(1, 10_051):
+        checkpoint.record(f"found: 3 {number}", record(OneState((), is_over=True)), ())
+    async with gitlab.monitor([APP], downstream=True, checkpoint=checkpoint) as events:
+        await anext(events)
+        assert len(events) == 1
+    found = [name for name in checkpoint.states() if name.startswith("found: ")]
+    assert len(found) == 10_000
+    assert "found: 3 10050" in found
