@@ -1,4 +1,6 @@
-"""Of all that is watched from one checkpoint, no two events have one key."""
+"""Of all that is watched from one checkpoint, no two events have one key; each job ends once."""
+
+import pytest
 
 from gitlab_jobs_async import JobTarget, PipelineTarget
 from gitlab_jobs_async.errors import ServerError
@@ -31,3 +33,19 @@ def test_two_targets_that_see_a_job_at_other_times_tell_no_two_changes_under_one
                 what = (type(event), event.job.status)
                 assert told.setdefault(event.key, what) == what
     assert len(told) == 6
+
+
+@pytest.mark.parametrize("is_remembered", [True, False])
+@pytest.mark.parametrize("stale", ["running", "failed"])
+def test_a_job_that_has_ended_is_told_no_more_by_an_older_answer(is_remembered, stale):
+    project, ledger = ModelProject(), Ledger("group/app")
+    job = project.add_pipeline(["a"])[0]
+    job.status = "success"
+    if is_remembered:
+        ledger.remember(project.row(job), project.now)
+    else:
+        ledger.tell(project.row(job), project.now)
+    job.status = stale
+    assert ledger.tell(project.row(job), project.now) == []
+    job.status = "success"
+    assert ledger.tell(project.row(job), project.now) == []
