@@ -8,9 +8,14 @@ from ssl import SSLContext
 import pytest
 from aiohttp import web
 from attrs import define, field
+from hypothesis import settings
 
 from gitlab_jobs_async import BearerToken, GitLab, JobToken, PrivateToken
 from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 SECRET = "glpat-s3cret"
 CREDENTIALS = [

@@ -31,6 +31,7 @@ from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 
 _EVENTS = "events"
 _SERVER = "server"
+_LEFT = "the block of this monitor was left: take its events inside 'async with'"
 
 
 @frozen
@@ -52,6 +53,8 @@ class Monitor:
     Raises:
         AuthenticationError: from the iteration: the token is no longer good.
         CheckpointError: from the iteration: the checkpoint cannot be read or written.
+        RuntimeError: from the iteration: another task waits for the next event, or the block was
+            left.
     """
 
     def __init__(
@@ -71,13 +74,16 @@ class Monitor:
         self._gate = asyncio.Semaphore(transport.settings.concurrency)
         self._logs = logs
         self._last: Event | None = None
+        self._is_awaited = False
+        self._is_left = False
         self._failure: Exception | None = None
 
     def add(self, target: Target) -> None:
-        """Watch *target* too; nothing happens if it is watched already.
+        """Watch *target* too; nothing happens if it is watched already, or was until its end.
 
         Raises:
             TypeError, ValueError: it is nothing that can be watched.
+            CheckpointError: what an earlier monitor has recorded of it cannot be read.
         """
         plain = plain_target(target)
         self._rounds.add(plain, name_of(plain))
@@ -86,7 +92,7 @@ class Monitor:
     def remove(self, target: Target) -> bool:
         """Watch *target* no longer, and tell nothing more of it; whether it was watched.
 
-        Logs that have begun go on to their end.
+        Logs that have begun go on to their end, and what an earlier monitor left untold is told.
         """
         return self._rounds.remove(name_of(plain_target(target)))
 
@@ -108,23 +114,38 @@ class Monitor:
         return self
 
     async def __anext__(self) -> Event:
+        if self._is_awaited:
+            raise RuntimeError("another task waits for the next event: let one task read them all")
         last, self._last = self._last, None
         if last is not None:
             self._outbox.told(last)
             self._logs.told(last)
         if self._failure is not None:
             raise self._failure
+        self._is_awaited = True
         try:
-            _, event = await anext(self._sources)
+            self._last = event = await self._next()
         except Exception as error:
             self._failure = None if isinstance(error, StopAsyncIteration) else error
             raise
-        self._last = event
+        finally:
+            self._is_awaited = False
         if self._how.logs:
             followed = log_begun_by(event)
             if followed is not None and self._logs.begin(followed):
                 self._follow(followed)
         return event
+
+    async def _next(self) -> Event:
+        while True:
+            try:
+                source, event = await anext(self._sources)
+            except StopAsyncIteration:
+                if self._is_left:
+                    raise RuntimeError(_LEFT) from None
+                raise
+            if source != _EVENTS or self._outbox.take(event):
+                return event
 
     def _follow(self, log: FollowedLog) -> None:
         offset = self._logs.offset(log.job.id)
@@ -135,6 +156,10 @@ class Monitor:
         self._outbox.begin()
         if _EVENTS not in self._sources:
             self._sources.add(_EVENTS, self._outbox.events())
+
+    def leave(self) -> None:
+        """Nothing more comes, which is no end: the block was left."""
+        self._is_left = True
 
     def resume(self) -> None:
         """Go on with the logs and the bridges of an earlier monitor."""
@@ -174,7 +199,10 @@ async def monitored(
             for target in targets:
                 monitor.add(target)
             flight.start(_EVENTS, _run(rounds, outbox))
-            yield monitor
+            try:
+                yield monitor
+            finally:
+                monitor.leave()
     finally:
         if checkpoint is not None:
             checkpoint.close()

@@ -21,6 +21,7 @@ class Outbox:
         self._checkpoint = checkpoint
         self._before = iter(()) if checkpoint is None else checkpoint.untold()
         self._waiting: deque[tuple[str, Event]] = deque()
+        self._ahead: tuple[str, Event] | None = None
         self._changed = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -53,6 +54,9 @@ class Outbox:
     def drop(self, target: str) -> None:
         """Tell nothing more of *target*."""
         dropped = {event.key for waiting, event in self._waiting if waiting == target}
+        if self._ahead is not None and self._ahead[0] == target:
+            dropped.add(self._ahead[1].key)
+            self._ahead = None
         self._waiting = deque(one for one in self._waiting if one[0] != target)
         if self._checkpoint is not None:
             for key in dropped.difference(event.key for _, event in self._waiting):
@@ -61,12 +65,12 @@ class Outbox:
         self._let_in()
 
     def forget(self, target: str) -> None:
-        """Record nothing more of *target*; what waits is told."""
+        """Keep the state of *target* no longer; what has come of it is told."""
         if self._checkpoint is not None:
             self._checkpoint.forget(target)
 
     def finish(self, failure: Exception | None = None) -> None:
-        """Nothing more will come; with a *failure*, that is told at once."""
+        """Nothing more will come; a *failure* is raised when what waits was told."""
         self._failure = self._failure or failure
         self._is_finished = True
         self._changed.set()
@@ -76,27 +80,34 @@ class Outbox:
         self._is_finished = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """What waits, as it comes."""
+        """What waits, as it comes; each is to be taken before it is told."""
         while True:
-            if self._failure is not None:
-                raise self._failure
             event = self._next()
             if event is not None:
                 yield event
+            elif self._failure is not None:
+                raise self._failure
             elif self._is_finished:
                 return
             else:
                 self._changed.clear()
                 await self._changed.wait()
 
+    def take(self, event: Event) -> bool:
+        """Whether *event*, which has come of `events`, is to be told: not if it was dropped."""
+        ahead, self._ahead = self._ahead, None
+        return ahead is not None and ahead[1] is event
+
     def _next(self) -> Event | None:
+        self._ahead = None
         for _, data in self._before:
-            return self._recorded(data)
+            self._ahead = ("", self._recorded(data))
+            return self._ahead[1]
         if not self._waiting:
             return None
-        _, event = self._waiting.popleft()
+        self._ahead = self._waiting.popleft()
         self._let_in()
-        return event
+        return self._ahead[1]
 
     def _let_in(self) -> None:
         if len(self._waiting) < _MOST_WAITING:

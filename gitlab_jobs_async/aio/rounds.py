@@ -16,8 +16,8 @@ from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
-from gitlab_jobs_async.sansio.limits import reserve
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
@@ -30,6 +30,7 @@ FOUND = "found: "
 """What the names of targets begin with that a bridge has led to."""
 
 _MOST_REMEMBERED = 10_000
+"""Pipelines that bridges have led to and that are over."""
 
 
 class Rounds:
@@ -47,7 +48,7 @@ class Rounds:
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
         self._recorded: set[str] = set()
-        self._followed: deque[str] = deque()
+        self._over: deque[str] = deque()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -98,8 +99,10 @@ class Rounds:
         ]
         for name in concerned:
             if name in self._rota:
-                self._watches[name].hasten(self._now())
-                self._wait(name, self._watches[name])
+                watch, now = self._watches[name], self._now()
+                watch.hasten(now)
+                self._rota.hasten(name, now, max(0.0, watch.next_at - now))
+                self._changed.set()
             else:
                 self._hastened.add(name)
         return bool(concerned)
@@ -126,19 +129,14 @@ class Rounds:
 
     def _begin(self, looks: InFlight[str, None]) -> None:
         """Begin the looks whose turn it is."""
-        self._rota.gap = self._seconds_a_look()
+        self._rota.gap = self._transport.settings.budget.gap(
+            JOBS_INDEX, len(self._watches), self._now()
+        )
         while len(looks) < self._transport.settings.concurrency and self._outbox.has_room():
             name = self._rota.take(self._now())
             if name is None:
                 return
             looks.start(name, self._look(name, self._watches[name]))
-
-    def _seconds_a_look(self) -> float:
-        """What the budget leaves for one: turns that come evenly keep their proportions."""
-        budget = self._transport.settings.budget
-        limits = (budget.snapshot(self._now()).limit, budget.jobs_index_per_minute)
-        limit = min((known for known in limits if known is not None), default=None)
-        return 0.0 if limit is None else 60.0 / max(1, limit - reserve(limit))
 
     async def _until_something_changes(self, looking: int) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""
@@ -217,13 +215,13 @@ class Rounds:
                 self._remember(name)
         self._changed.set()
 
-    def _remember(self, found: str) -> None:
-        """It is not to be followed again, for as long as a bridge may still name it."""
-        self._followed.append(found)
-        while len(self._followed) > _MOST_REMEMBERED:
-            oldest = self._followed.popleft()
-            if self._states.pop(oldest, None) is not None:
-                self._outbox.forget(oldest)
+    def _remember(self, name: str) -> None:
+        """It is over, and is not to be followed again; what has long been over may be forgotten."""
+        self._over.append(name)
+        while len(self._over) > _MOST_REMEMBERED:
+            oldest = self._over.popleft()
+            self._states.pop(oldest, None)
+            self._outbox.forget(oldest)
 
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()

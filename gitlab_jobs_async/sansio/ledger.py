@@ -83,30 +83,18 @@ class Ledger:
         told = self.jobs.get(job.id)
         if told is None:
             return self._appeared(job, now, is_new=is_new)
-        if not told.events and job.status != told.status:
+        if job.status == told.status or told.status in _LEFT_NEVER:
+            return self._erased(told, job)
+        if not told.events:
             del self.jobs[job.id]
             events = self._appeared(job, now, is_new=False)
             return events + self._ended(self.jobs[job.id], job)
-        events = []
-        if job.status != told.status and self._may_be(told.status, job.status):
-            previous = told.status
-            told.status, told.since = job.status, now
-            if job.status.is_finished:
-                events.append(
-                    JobFinished(
-                        key=_key(told, "finished"),
-                        project=self.project,
-                        job=job,
-                        previous=previous,
-                    )
-                )
-            else:
-                events.append(
-                    JobChanged(
-                        key=_key(told, "changed"), project=self.project, job=job, previous=previous
-                    )
-                )
-        return [*events, *self._erased(told, job)]
+        previous = told.status
+        told.status, told.since = job.status, now
+        kind = JobFinished if job.status.is_finished else JobChanged
+        key = _key(told, "finished" if job.status.is_finished else "changed")
+        changed = kind(key=key, project=self.project, job=job, previous=previous)
+        return [changed, *self._erased(told, job)]
 
     def remember(self, job: Job | Bridge, now: float) -> None:
         """Know *job*, which had ended before the watching began, and tell nothing of it."""
@@ -166,9 +154,6 @@ class Ledger:
             return []
         told.is_erased = True
         return [JobErased(key=_key(told, "erased"), project=self.project, job=job)]
-
-    def _may_be(self, before: JobStatus, after: JobStatus) -> bool:
-        return before not in _LEFT_NEVER or after.is_finished
 
     def _add(self, job: Job | Bridge, since: float) -> Told:
         told = Told(

@@ -13,15 +13,6 @@ MOST_PAGES = 10
 _MOST_SWEPT = 5
 
 
-def _whole_page(following: Request) -> Request:
-    """The next page with as many rows as may be; by offset from the top, as pages count by size."""
-    named = dict(following.params)
-    if "page" not in named or named.get("per_page") == str(PAGE):
-        return sized(following, PAGE)
-    from_top = [pair for pair in following.params if pair[0] != "page"]
-    return sized(evolve(following, params=[*from_top, ("page", "1")]), PAGE)
-
-
 @define
 class Look:
     """The newest jobs down to *goal*: the *rows* not told yet, and the *ids* of all.
@@ -58,7 +49,7 @@ class Look:
         is_deeper = self._pages == 1 or self.lowest < higher
         if self.lowest <= self.goal or not is_deeper:
             return None
-        return Inquiry(Subject.NEWEST, _whole_page(answer.following))
+        return Inquiry(Subject.NEWEST, _onward(answer.following))
 
     def take_rows(self) -> list[Job | Bridge]:
         """The rows that have come, oldest first; they are told by that."""
@@ -70,6 +61,15 @@ class Look:
     def is_full(self) -> bool:
         """Whether so much has come that some of it is to be told before the rest comes."""
         return len(self.rows) >= MOST_PAGES * PAGE
+
+
+def _onward(following: Request) -> Request:
+    """The rest in whole pages; by offset from the first row on, for pages are counted by size."""
+    names = {name for name, _ in following.params}
+    if "cursor" not in names and ("per_page", str(PAGE)) not in following.params:
+        counted = [pair for pair in following.params if pair[0] != "page"]
+        following = evolve(following, params=[*counted, ("page", "1")])
+    return sized(following, PAGE)
 
 
 @define

@@ -11,6 +11,9 @@ from gitlab_jobs_async.sansio.reach import Reach
 from gitlab_jobs_async.statuses import JobStatus
 
 OPEN = tuple(status for status in JobStatus if not status.is_finished)
+_OF_GITLAB_17 = {JobStatus.CANCELING, JobStatus.WAITING_FOR_CALLBACK}
+OPEN_BEFORE_17 = tuple(status for status in OPEN if status not in _OF_GITLAB_17)
+"""Servers refuse a scope that has a status unknown to them."""
 
 _BLOCKED = frozenset({JobStatus.CREATED, JobStatus.MANUAL, JobStatus.SCHEDULED})
 _PATIENCE = 3600.0
@@ -47,6 +50,18 @@ class Parked:
             return []
         self._swept_at = now
         return sorted(told.id for told in out_of_sight)
+
+    def stood(self, jobs: list[Told], reach: Reach, now: float) -> list[float]:
+        """For how many seconds each of *jobs* has been as it is, those out of sight as one.
+
+        No look brings these, and a sweep asks for all of them at once.
+        """
+        in_sight = [t for t in jobs if t.id not in self.ids or reach.saw(t.id)]
+        stood = [now - told.since for told in in_sight]
+        if len(in_sight) < len(jobs):
+            seen = {told.id for told in in_sight}
+            stood.append(min(now - told.since for told in jobs if told.id not in seen))
+        return stood
 
     def least_asked(self, ids: list[int], now: float) -> int:
         """Which of *ids*, too deep for a sweep, is asked for singly this time."""

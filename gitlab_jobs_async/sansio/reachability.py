@@ -18,8 +18,13 @@ _LONGEST = 600.0
 
 
 def is_gone(error: GitLabError) -> bool:
-    """Whether what was asked for is there no more; not if it is the project that cannot be seen."""
-    return isinstance(error, NotFoundError) and "project" not in error.message.lower()
+    """Whether GitLab says that what was asked for is not there, and not so of the project.
+
+    Whoever has lost the right to see a private project hears of each of its jobs, too, "404 Project
+    Not Found".
+    """
+    said = error.message.lower() if isinstance(error, NotFoundError) else ""
+    return said.startswith("404") and "project" not in said
 
 
 @define

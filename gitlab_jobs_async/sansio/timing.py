@@ -6,7 +6,6 @@ from attrs import define
 
 from gitlab_jobs_async.errors import GitLabError, ResponseError
 from gitlab_jobs_async.events import ProjectUnreachable
-from gitlab_jobs_async.sansio.ledger import Told
 from gitlab_jobs_async.sansio.pace import SHORTEST, interval
 from gitlab_jobs_async.sansio.reachability import Reachability
 
@@ -26,12 +25,11 @@ class Timing:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.next_at = min(self.next_at, max(now, self.looked_at + SHORTEST))
 
-    def looked(self, now: float, open_jobs: Iterable[Told]) -> None:
-        """A look is over."""
+    def looked(self, now: float, stood: Iterable[float]) -> None:
+        """A look is over; *stood* is for how many seconds each open job has been as it is."""
         if self.active_at is None:
             self.active_at = now
         self.looked_at = now
-        stood = [now - told.since for told in open_jobs]
         self.next_at = now + interval(stood, now - self.active_at)
 
     def failed(

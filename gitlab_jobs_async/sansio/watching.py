@@ -14,6 +14,7 @@ from typing import Self
 from attrs import define, field
 
 from gitlab_jobs_async.errors import (
+    BadRequestError,
     GitLabError,
     MethodNotAllowedError,
     NotFoundError,
@@ -26,11 +27,12 @@ from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject, s
 from gitlab_jobs_async.sansio.known_jobs import KnownJobs, ProjectState
 from gitlab_jobs_async.sansio.looking import Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
-from gitlab_jobs_async.sansio.parking import OPEN
+from gitlab_jobs_async.sansio.parking import OPEN, OPEN_BEFORE_17
 from gitlab_jobs_async.sansio.reach import PAGE
 from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.timing import Timing
+from gitlab_jobs_async.statuses import JobStatus
 
 _FEW = 2
 _MOST_ALONE = 20
@@ -51,6 +53,8 @@ class ProjectWatch:
     _look: Look | None = field(default=None, init=False)
     _sweep: Sweep | None = field(default=None, init=False)
     _has_keyset: bool = field(default=True, init=False)
+    _scope: tuple[JobStatus, ...] = field(default=OPEN, init=False)
+    _troubled: Subject | None = field(default=None, init=False)
 
     @classmethod
     def of(
@@ -67,7 +71,10 @@ class ProjectWatch:
             known = KnownJobs.of(project, downstream=downstream)
             return cls(known, Reachability(project, name))
         known = KnownJobs.restored(project, state, now, downstream=downstream)
-        return cls(known, Reachability(project, name, state.unreachable_told, state.is_unreachable))
+        told, is_unreachable = state.unreachable_told, state.is_unreachable
+        watch = cls(known, Reachability(project, name, told, is_unreachable))
+        watch._troubled = Subject.NEWEST if is_unreachable else None
+        return watch
 
     @property
     def next_at(self) -> float:
@@ -107,8 +114,8 @@ class ProjectWatch:
         """What the answer adds to what was told."""
         inquiry = self._queue.popleft()
         events: list[Event] = []
-        if inquiry.about not in _DISPENSABLE:
-            events += self.reachability.succeeded()
+        if inquiry.about is self._troubled:
+            events += self._recovered()
         match inquiry.about:
             case Subject.NEWEST:
                 events += self._take_newest(now, answer)
@@ -129,6 +136,10 @@ class ProjectWatch:
                 events += self.known.tell(answer.jobs, now)
         return [*events, *self._end(now)]
 
+    def _recovered(self) -> Sequence[Event]:
+        self._troubled = None
+        return self.reachability.succeeded()
+
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The inquiry failed; what a project can do without is left out, else the look ends."""
         inquiry = self._queue.popleft()
@@ -138,11 +149,21 @@ class ProjectWatch:
             return [*self._refused(inquiry, now, error), *self._end(now)]
         self._queue.clear()
         self._look = self._sweep = None
-        is_listing = inquiry.about in {Subject.NEWEST, Subject.SWEEP}
+        if self._asks_less(inquiry.about, error):
+            return []
+        self._troubled = inquiry.about
+        return self.timing.failed(now, error, self.reachability)
+
+    def _asks_less(self, about: Subject, error: GitLabError) -> bool:
+        """Whether it is asked again, without what an older server refuses."""
+        is_listing = about in {Subject.NEWEST, Subject.SWEEP}
         if is_listing and self._has_keyset and isinstance(error, MethodNotAllowedError):
             self._has_keyset = False
-            return []
-        return self.timing.failed(now, error, self.reachability)
+            return True
+        if about is Subject.SWEEP and self._scope == OPEN and isinstance(error, BadRequestError):
+            self._scope = OPEN_BEFORE_17
+            return True
+        return False
 
     def _refused(self, inquiry: Inquiry, now: float, error: GitLabError) -> list[Event]:
         """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
@@ -190,7 +211,7 @@ class ProjectWatch:
         if answer.following is None:
             return self.known.begin(look, now)
         self._sweep = Sweep()
-        self._queue.appendleft(Inquiry(Subject.SWEEP, self._listing(OPEN, PAGE)))
+        self._queue.appendleft(Inquiry(Subject.SWEEP, self._listing(self._scope, PAGE)))
         return []
 
     def _took_newest(self, look: Look, floor: int, now: float) -> list[Event]:
@@ -236,7 +257,7 @@ class ProjectWatch:
             self._ask_for(sought)
         elif sought:
             self._sweep = Sweep(sought)
-            self._ask(Subject.SWEEP, self._listing(OPEN, PAGE))
+            self._ask(Subject.SWEEP, self._listing(self._scope, PAGE))
 
     def _take_sweep(self, now: float, answer: Answer) -> list[Event]:
         look, sweep = self._look, self._sweep
@@ -257,13 +278,15 @@ class ProjectWatch:
             self._ask_for([self.known.parked.least_asked(deeper, now)])
         return events
 
-    def _end(self, now: float) -> list[Event]:
+    def _end(self, now: float) -> Sequence[Event]:
         """If nothing is left to ask, the look is over; the next one comes when it may pay."""
         if not self._queue and self.known.bridging is not None:
             began = now if self._look is None else self._look.began
             self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
-        if not self._queue:
-            self._look = None
-            self.timing.active_at = self.known.active_at
-            self.timing.looked(now, self.known.ledger.open_jobs())
-        return []
+        if self._queue:
+            return []
+        self._look = None
+        self.timing.active_at = self.known.active_at
+        open_jobs = self.known.ledger.open_jobs()
+        self.timing.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
+        return self._recovered()

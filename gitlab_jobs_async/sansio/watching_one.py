@@ -58,7 +58,7 @@ class PipelineWatch:
     def of(cls, target: PipelineTarget, state: OneState | None, *, downstream: bool) -> Self:
         """A watch that begins, or goes on from what was told."""
         ledger, reachability = _told(
-            target.project, f"{target.project}/{target.pipeline_id}", state
+            target.project, f"{target.project}/-/pipelines/{target.pipeline_id}", state
         )
         is_known = state is not None and state.is_known
         is_over = state is not None and state.is_over
@@ -147,7 +147,7 @@ class PipelineWatch:
                 for bridge in bridges
             )
         )
-        self.timing.looked(now, open_jobs)
+        self.timing.looked(now, [now - told.since for told in open_jobs])
         return events
 
     def _follow(self, bridges: Sequence[Bridge]) -> None:
@@ -173,7 +173,8 @@ class JobWatch:
     @classmethod
     def of(cls, target: JobTarget, state: OneState | None) -> Self:
         """A watch that begins, or goes on from what was told."""
-        ledger, reachability = _told(target.project, f"{target.project}/{target.job_id}", state)
+        name = f"{target.project}/-/jobs/{target.job_id}"
+        ledger, reachability = _told(target.project, name, state)
         is_known = state is not None and state.is_known
         is_over = state is not None and state.is_over
         return cls(target, ledger, reachability, is_known, is_over)
@@ -216,7 +217,7 @@ class JobWatch:
             events += told
             self.is_over = job.status.is_finished
         self.is_known = True
-        self.timing.looked(now, self.ledger.open_jobs())
+        self.timing.looked(now, [now - told.since for told in self.ledger.open_jobs()])
         return events
 
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:

@@ -355,3 +355,15 @@ def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines
             else:
                 events += watch.failed(now, ServerError(500, "", "GET", "/"))
     assert [type(event) for event in events] == [ProjectUnreachable]
+
+
+async def test_pipelines_that_are_over_are_not_remembered_for_ever(gitlab):
+    checkpoint = MemoryCheckpoint()
+    for number in range(1, 10_051):
+        checkpoint.record(f"found: 3 {number}", record(OneState((), is_over=True)), ())
+    async with gitlab.monitor([APP], downstream=True, checkpoint=checkpoint) as events:
+        await anext(events)
+        assert len(events) == 1
+    found = [name for name in checkpoint.states() if name.startswith("found: ")]
+    assert len(found) == 10_000
+    assert "found: 3 10050" in found

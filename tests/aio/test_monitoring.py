@@ -25,7 +25,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 from tests.aio.replaying import Replay
-from tests.conftest import open_connections, others
+from tests.conftest import open_connections, others, until
 
 APP = "group/app"
 
@@ -402,3 +402,70 @@ async def test_the_generator_of_a_consumer_may_be_closed(gitlab):
     async with aclosing(names()) as told:
         assert await anext(told) == "compile"
     assert not await others()
+
+
+async def test_looks_come_evenly_when_there_are_fewer_requests_than_targets(simulator, clock):
+    """A minute's requests sent at once, and none after that, would give each target as many."""
+    for number in range(100):
+        simulator.world.add_project(f"many/{number}")
+    budget = RequestBudget(per_minute=60)
+    asked = []
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, budget=budget) as gitlab:
+        begun = clock.now()
+        async with gitlab.monitor([APP, *(f"many/{number}" for number in range(100))]) as events:
+            while clock.now() < begun + 60:
+                await asyncio.sleep(0.001)
+                asked.append((clock.now() - begun, len(simulator.requests)))
+            assert len(events) == 101
+    assert max(count for at, count in asked if at < 10) <= 15
+
+
+async def test_what_has_come_of_a_target_is_not_told_when_that_was_removed(simulator, gitlab):
+    simulator.world.add_project("group/other")
+    add_pipeline(simulator, "seen", project="group/other", duration=1e9)
+    async with gitlab.monitor([APP]) as events:
+        await anext(events)
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        assert events.remove(APP)
+        events.add("group/other")
+        assert (await anext(events)).project == "group/other"
+
+
+async def test_two_tasks_cannot_wait_for_the_next_event_at_once(simulator, gitlab):
+    async with gitlab.monitor([APP]) as events:
+        replay = await heard(events, lambda replay: len(replay.appeared) == 4)
+        new = add_pipeline(simulator, "new", duration=10.0)[0]
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="one task"):
+            await anext(events)
+        replay.hear(await waiting)
+        await heard(events, ended(new), replay)
+
+
+async def test_a_monitor_whose_block_was_left_has_not_ended(gitlab):
+    async with gitlab.monitor([APP]) as events:
+        await anext(events)
+    with pytest.raises(RuntimeError, match="left"):
+        await anext(events)
+    async with gitlab.monitor(["group/none"]) as events:
+        await anext(events)
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="left"):
+        await waiting
+
+
+async def test_what_has_come_is_told_before_the_failure_that_came_after_it(simulator, gitlab):
+    simulator.world.add_project("group/other")
+    refusal = Fault(path="*group%2Fother/jobs", status=401, body=b"{}", times=None)
+    simulator.faults.add(refusal)
+    told = Replay()
+    async with gitlab.monitor([APP]) as events:
+        told.hear(await anext(events))
+        events.add("group/other")
+        await until(lambda: events._outbox._failure is not None)
+        with pytest.raises(AuthenticationError):
+            await heard(events, lambda _: False, told)
+    assert set(told.appeared) == {1, 2, 3, 4}

@@ -86,6 +86,37 @@ def test_turns_come_evenly_with_a_second_of_those_left_over(gap, count):
     assert max(0.0, least - gap) <= now - begun + 1e-6 <= max(0.0, least) + gap + 1e-6
 
 
+def test_those_that_are_told_to_hasten_leave_turns_to_the_others():
+    """Five that hooks tell of every second, faster than turns come, and one of which none does."""
+    rota, turns = Rota(1.0), []
+    for key in range(6):
+        rota.put(key, 0.0, 180.0)
+    looked_at = dict.fromkeys(range(5), 0.0)
+    for now in map(float, range(1, 3600)):
+        for key in looked_at:
+            if key in rota:
+                rota.hasten(key, now, max(0.0, looked_at[key] + 3.0 - now))
+        key = rota.take(now)
+        if key is not None:
+            turns.append(key)
+            looked_at[key] = now
+            rota.put(key, now, 180.0)
+        looked_at.pop(5, None)
+    assert turns.count(5) >= 3600 / 180 / 2
+    assert min(turns.count(key) for key in range(5)) > 600
+
+
+@given(st.floats(0.0, 400.0), st.lists(st.floats(0.0, 5.0), max_size=20))
+def test_one_that_is_told_to_hasten_is_never_set_back(before, hooks):
+    rota, now = Rota(), before
+    rota.put("told", 0.0, 180.0)
+    rota.put("untold", 0.0, 180.0)
+    for wait in hooks:
+        rota.hasten("told", now, max(0.0, 3.0 - now))
+        now += wait
+    assert rota.take(max(now, 180.0)) == "told"
+
+
 def test_nobody_is_next_where_nobody_waits():
     rota = Rota(5.0)
     assert rota.take(1e9) is None
