@@ -54,6 +54,7 @@ def shown(events, what=None, command=None, *, json=False):
         (["a/b", "--logs", "--failed-only"], "--logs does not go with --failed-only"),
         (["a/b", "c/d", "--pipeline", 3], "--pipeline goes with one PROJECT"),
         (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline goes with one PROJECT"),
+        (["a/b", "--pipeline", 3, "c/d"], "--pipeline goes with one PROJECT"),
         (["--pipeline", 3], "--pipeline goes with one PROJECT"),
         (["a/b", "--pipeline", 0], "--pipeline"),
         (["a/b", "--per-minute", 0], "--per-minute"),
