@@ -16,6 +16,7 @@ from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
+from gitlab_jobs_async.sansio.limits import reserve
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, watch_of
@@ -117,11 +118,19 @@ class Rounds:
 
     def _begin(self, looks: InFlight[str, None]) -> None:
         """Begin the looks whose turn it is."""
+        self._rota.gap = self._seconds_a_look()
         while len(looks) < self._transport.settings.concurrency and self._outbox.has_room():
             name = self._rota.take(self._now())
             if name is None:
                 return
             looks.start(name, self._look(name, self._watches[name]))
+
+    def _seconds_a_look(self) -> float:
+        """What the budget leaves for one: turns that come evenly keep their proportions."""
+        budget = self._transport.settings.budget
+        limits = (budget.snapshot(self._now()).limit, budget.jobs_index_per_minute)
+        limit = min((known for known in limits if known is not None), default=None)
+        return 0.0 if limit is None else 60.0 / max(1, limit - reserve(limit))
 
     async def _until_something_changes(self, looking: int) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""

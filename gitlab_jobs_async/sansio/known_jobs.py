@@ -136,6 +136,11 @@ class KnownJobs:
             events += told
         return events
 
+    def lost(self, pipeline_id: int) -> list[Event]:
+        """The pipeline is there no more, and so are its jobs."""
+        gone = [told.id for told in self.open_jobs() if told.pipeline_id == pipeline_id]
+        return [event for job_id in gone for event in self.ledger.deleted(job_id)]
+
     def is_new_bridge(self, bridge_id: int) -> bool:
         """What one leads to that was told before, and led nowhere then, is new as well."""
         return bridge_id > self.began or bridge_id in self.ledger

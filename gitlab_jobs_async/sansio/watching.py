@@ -32,7 +32,8 @@ from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.timing import Timing
 
-_MOST_MISSING = 20
+_FEW = 2
+_MOST_ALONE = 20
 _TOP = 2**63 - 1
 _DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
 _REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
@@ -133,10 +134,12 @@ class ProjectWatch:
         if inquiry.about is Subject.JOB and isinstance(error, NotFoundError):
             return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
         if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
+            is_gone = inquiry.about is Subject.PIPELINE_JOBS and isinstance(error, NotFoundError)
+            events = self.known.lost(inquiry.of) if is_gone else []
             self.known.revivals.drop(inquiry.of)
             if self.known.bridging is not None:
                 self.known.bridging.drop(inquiry.of)
-            return self._end(now)
+            return [*events, *self._end(now)]
         self._queue.clear()
         self._look = self._sweep = None
         is_listing = inquiry.about in {Subject.NEWEST, Subject.SWEEP}
@@ -193,25 +196,38 @@ class ProjectWatch:
         for told in self.known.open_jobs():
             if told.id < look.lowest:
                 self.known.parked.park(told)
-        self._ask_singly(
+        self._ask_for(
             t.id for t in self.known.open_jobs() if t.id >= look.lowest and t.id not in look.ids
         )
         self.known.forget(look)
         self.known.parked.choose(self.known.open_jobs(), self.known.reach, now)
         self._begin_sweep(self.known.parked.due(self.known.open_jobs(), self.known.reach, now))
         for pipeline_id in self.known.revivals.pipelines():
-            wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id)
-            self._ask(Subject.PIPELINE_JOBS, wanted, pipeline_id)
+            self._ask_for_pipeline(pipeline_id)
         return events
 
-    def _ask_singly(self, ids: Iterable[int]) -> None:
-        """Ask for these, which should have come and did not; the oldest first."""
-        for job_id in sorted(ids)[:_MOST_MISSING]:
+    def _ask_for(self, ids: Iterable[int]) -> None:
+        """Ask for these, which should have come and did not: by pipeline where many are of one."""
+        by_pipeline: dict[int, list[int]] = {}
+        known = self.known.ledger.jobs
+        for job_id in sorted(job_id for job_id in ids if job_id in known):
+            by_pipeline.setdefault(known[job_id].pipeline_id, []).append(job_id)
+        alone: list[int] = []
+        for pipeline_id, jobs in by_pipeline.items():
+            if pipeline_id and len(jobs) > _FEW:
+                self._ask_for_pipeline(pipeline_id)
+            else:
+                alone += jobs
+        for job_id in alone[:_MOST_ALONE]:
             self._ask(Subject.JOB, endpoints.get_job(self.known.address, job_id), job_id)
+
+    def _ask_for_pipeline(self, pipeline_id: int) -> None:
+        wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id, include_retried=True)
+        self._queue.append(Inquiry(Subject.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
 
     def _begin_sweep(self, sought: list[int]) -> None:
         if len(sought) == 1:
-            self._ask_singly(sought)
+            self._ask_for(sought)
         elif sought:
             self._sweep = Sweep(sought)
             self._ask(Subject.SWEEP, self._listing(OPEN, PAGE))
@@ -230,9 +246,9 @@ class ProjectWatch:
         self._sweep = None
         if is_first:
             return self.known.begin(look, now)
-        self._ask_singly(sweep.missing())
+        self._ask_for(sweep.missing())
         if deeper := sweep.deeper():
-            self._ask_singly([self.known.parked.least_asked(deeper, now)])
+            self._ask_for([self.known.parked.least_asked(deeper, now)])
         return events
 
     def _end(self, now: float) -> list[Event]:
