@@ -46,9 +46,9 @@ A terminal shows a live table. A pipe gets one line an event, separated by tabs:
 pipeline, job, name, event, status, details; with --json one object. With --exec a terminal gets
 those lines, too, and what the command prints between them.
 
-It goes on until Ctrl-C, with --pipeline until that has ended: exit code 1 if a job of it failed or
-was canceled that may not. With --checkpoint nothing is lost between one call and the next: it goes
-on where it was, also with the event whose command was interrupted.
+It goes on until Ctrl-C or SIGTERM, with --pipeline until that has ended: exit code 1 if a job of it
+failed or was canceled that must not. With --checkpoint nothing is lost between one call and the
+next: it goes on where it was, also with the event whose command was interrupted.
 """
 _ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
 

@@ -19,6 +19,7 @@ from gitlab_jobs_async.statuses import JobStatus
 _TIME: Final = 8
 _COUNT: Final = 8
 _WIDE: Final = 96
+_NARROW: Final = 60
 _RECENT_SECONDS: Final = 20.0
 _FADED_SECONDS: Final = 60.0
 _FEW: Final = 3
@@ -63,7 +64,9 @@ class Columns:
 
     @property
     def stage(self) -> int:
-        """Of the stage."""
+        """Of the stage, which goes first where names would have no room."""
+        if self.width < _NARROW:
+            return 0
         return 14 if self.is_wide else 10
 
     @property
@@ -151,9 +154,15 @@ def _fair(jobs: Sequence[int], room: int) -> int:
 
 
 def _titles(columns: Columns) -> Text:
-    front = _fit(f"  {'stage':{columns.stage}} job", columns.front)
+    front = _fit(_staged("stage", Text("job"), columns), columns.front)
     end = _fit("status", columns.status + _COUNT) + _right("time", _TIME + 1)
     return Text.assemble(front, " ", end, style="bright_black")
+
+
+def _staged(stage: str, name: Text, columns: Columns) -> Text:
+    """The stage, where there is room for it, and the name."""
+    width = columns.stage
+    return Text.assemble("  ", _fit(stage, width) if width else "", " " if width else "", name)
 
 
 def _pipeline_line(board: Board, row: PipelineRow, now: float, columns: Columns) -> Text:
@@ -224,7 +233,7 @@ def _job_line(row: JobRow, now: float, columns: Columns) -> Text:
         name.append(f" ↻ {row.replaces}", "bright_black")
     if job.status == JobStatus.FAILED and job.failure_reason and columns.is_wide:
         name.append(f" {clean(job.failure_reason)}", "red")
-    front = Text.assemble("  ", _fit(clean(job.stage), columns.stage), " ", name)
+    front = _staged(clean(job.stage), name, columns)
     status = Text(f"{symbol} {clean(job.status)}", colour)
     may_fail = job.status == JobStatus.FAILED and job.allow_failure
     return Text.assemble(

@@ -57,11 +57,9 @@ _EVERYTHING = Selection()
 
 
 async def list_jobs(
-    projects: Annotated[
-        list[str], Parameter(name="PROJECT", help="Ids or full paths: 17, group/app.")
+    *projects: Annotated[
+        str, Parameter(name="PROJECT", required=True, help="Ids or full paths: 17, group/app.")
     ],
-    /,
-    *,
     selection: Selection = _EVERYTHING,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,

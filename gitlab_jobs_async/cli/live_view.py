@@ -65,8 +65,9 @@ class Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The picture in the size that the console has now."""
         width, now = options.max_width, self.clock.now()
-        is_filling = options.height is not None
-        height = max(_SMALLEST, options.height or console.height - _LEFT_FREE)
+        is_filling = console.is_alt_screen or options.height is not None
+        left_free = 0 if is_filling else _LEFT_FREE
+        height = max(_SMALLEST, (options.height or console.height) - left_free)
         trouble = trouble_lines(self.board.unreachable, width)
         snapshot = self.budget.snapshot(now)
         footer = footer_lines(

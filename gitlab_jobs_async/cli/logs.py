@@ -94,11 +94,8 @@ async def trace(
 
 async def tail(
     project: ProjectName,
-    jobs: Annotated[
-        tuple[int, ...], Parameter(name="JOB", help="Ids of jobs: one, or several side by side.")
-    ] = (),
     /,
-    *,
+    *jobs: Annotated[int, Parameter(name="JOB", help="Ids of jobs: one, or several side by side.")],
     extent: Extent = _WHOLE,
     look: Look = _PLAIN,
     raw: Annotated[

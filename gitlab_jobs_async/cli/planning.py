@@ -1,96 +1,76 @@
 """`watch --plan`: what to expect of a monitor for a user's numbers, told without any request.
 
-A monitor looks at each project after an interval of its own (sansio/pace.py); where the budget does
-not suffice, all intervals stretch alike (sansio/rota.py). A change is seen at the next look.
+What is told is reckoned in sansio/expecting.py; here it is only written.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
-from attrs import asdict, frozen
+from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
 from gitlab_jobs_async.cli.rows import json_line, length, plain_line
 from gitlab_jobs_async.cli.tables import add_column, cell, empty_table
 from gitlab_jobs_async.cli.terminal import console, is_terminal, write
-from gitlab_jobs_async.sansio.pace import interval
+from gitlab_jobs_async.sansio.expecting import JOBS_INDEX_PER_MINUTE, Expectation, expect
 
-JOBS_INDEX: Final = 600
-"""Listings of jobs a minute and user that GitLab allows, if its administrator changed nothing."""
-
-_SHARE: Final = 0.9
-"""Of a budget: a tenth is kept for what a caller asks himself."""
-
-_JITTER: Final = 1.1
-_RUNNING: Final = (20.0, 60.0, 180.0)
-"""For how many seconds the open jobs of a busy project have been as they are, typically."""
-
-_DAY: Final = 86_400.0
-
-
-@frozen
-class Expected:
-    """What some projects cost, and how soon their changes are seen; times in seconds.
-
-    `median` is what half of the changes are seen within, `most` 95 % of them.
-    """
-
-    kind: str
-    projects: int
-    requests_per_minute: float
-    looked_at_every: float
-    median: float
-    most: float
-
-
-def expected(projects: int, busy: int, per_minute: int | None) -> list[Expected]:
-    """For the busy projects, where some jobs run, and the others, idle for a day."""
-    budget = _SHARE * min(per_minute or JOBS_INDEX, JOBS_INDEX)
-    kinds = [
-        ("busy", busy, _JITTER * interval(_RUNNING, min(_RUNNING))),
-        ("idle", projects - busy, _JITTER * interval((), _DAY)),
-    ]
-    wanted = sum(60.0 * count / every for _, count, every in kinds)
-    stretch = max(1.0, wanted / budget)
-    return [_expected(kind, count, every * stretch) for kind, count, every in kinds if count]
-
-
-def _expected(kind: str, projects: int, every: float) -> Expected:
-    """A change comes at any time between two looks."""
-    per_minute = round(60.0 * projects / every, 1)
-    return Expected(
-        kind, projects, per_minute, round(every, 1), round(every / 2, 1), round(every * 0.95, 1)
-    )
+_DIGITS: Final = 2
 
 
 def print_plan(projects: int, busy: int, per_minute: int | None, *, json: bool) -> None:
-    """The plan as a table, as tab-separated lines, or as JSON."""
-    rows = expected(projects, busy, per_minute)
-    if json:
-        write("".join(json_line(row) for row in rows))
-    elif is_terminal():
+    """The plan as a table, as lines of a name, a tab and a value, or as one JSON object."""
+    expected = expect(projects, busy=busy, per_minute=per_minute)
+    if is_terminal() and not json:
+        limit = min(per_minute or JOBS_INDEX_PER_MINUTE, JOBS_INDEX_PER_MINUTE)
         screen = console()
-        screen.print(_table(rows))
-        asked = sum(row.requests_per_minute for row in rows)
-        limit = min(per_minute or JOBS_INDEX, JOBS_INDEX)
-        screen.print(Text(f"{asked:,.0f} requests a minute of at most {limit:,}", "bright_black"))
-    else:
-        write("".join(plain_line([*asdict(row).values()]) for row in rows))
+        screen.print(_table(expected))
+        screen.print(Text(_sums(expected, limit), "bright_black"))
+        return
+    numbers = _rounded(asdict(expected))
+    write(json_line(numbers) if json else "".join(map(plain_line, _named(numbers))))
 
 
-def _table(rows: Sequence[Expected]) -> Table:
+def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _rounded(one) if isinstance(one, dict) else round(one, _DIGITS)
+        for name, one in numbers.items()
+    }
+
+
+def _named(numbers: dict[str, Any], prefix: str = "") -> Iterator[list[object]]:
+    for name, one in numbers.items():
+        if isinstance(one, dict):
+            yield from _named(one, f"{prefix}{name}.")
+        else:
+            yield [f"{prefix}{name}", one]
+
+
+def _table(expected: Expectation) -> Table:
     table = empty_table()
     add_column(table, "")
     for title in ("projects", "requests/min", "looked at every", "half seen in", "95 % in"):
         add_column(table, title, justify="right", whole=True)
-    for row in rows:
-        table.add_row(
-            cell(row.kind, "bold"),
-            cell(f"{row.projects:,}"),
-            cell(f"{row.requests_per_minute:,.0f}"),
-            cell(length(row.looked_at_every)),
-            cell(length(row.median)),
-            cell(length(row.most)),
-        )
+    for name, kind in (("busy", expected.busy), ("idle", expected.idle)):
+        if kind.projects:
+            table.add_row(
+                cell(name, "bold"),
+                cell(f"{kind.projects:,}"),
+                cell(f"{kind.requests_per_minute:,.1f}"),
+                cell(length(kind.interval)),
+                cell(length(kind.median)),
+                cell(length(kind.most)),
+            )
     return table
+
+
+def _sums(expected: Expectation, limit: int) -> str:
+    """What all of it costs, how long the beginning takes, and what the limit takes away."""
+    lines = [
+        f"{expected.requests_per_minute:,.0f} requests a minute of at most {limit:,}",
+        f"each project looked at once within {length(max(1.0, expected.first_round))}",
+    ]
+    stretch = f"{expected.stretch:,.1f}"
+    if stretch != "1.0":
+        lines.append(f"{stretch} times as long between two looks as without a limit")
+    return "\n".join(lines)

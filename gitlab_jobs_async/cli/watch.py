@@ -123,11 +123,7 @@ class Events(Protocol):
 
 
 async def watch(
-    projects: Annotated[
-        tuple[str, ...], Parameter(name="PROJECT", help="Ids or full paths: 17, group/app.")
-    ] = (),
-    /,
-    *,
+    *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or full paths: 17, group/app.")],
     what: What = _NOTHING_MORE,
     planned: Planned = _UNPLANNED,
     json: Json = False,
@@ -144,15 +140,15 @@ async def watch(
     names = _names(projects, what)
     command = None if what.execute is None else Executed.parse(what.execute)
     budget = RequestBudget(per_minute=planned.per_minute)
-    async with connect(server, budget) as gitlab:
-        targets = await _targets(gitlab, names, what.pipeline)
-        logs, downstream = what.logs, what.downstream
-        async with gitlab.monitor(
-            targets, logs=logs, downstream=downstream, checkpoint=what.checkpoint
-        ) as events:
-            with _ended_like_an_interrupt(signal.SIGTERM):
+    with _ended_like_an_interrupt(signal.SIGTERM):
+        async with connect(server, budget) as gitlab:
+            targets = await _targets(gitlab, names, what.pipeline)
+            logs, downstream = what.logs, what.downstream
+            async with gitlab.monitor(
+                targets, logs=logs, downstream=downstream, checkpoint=what.checkpoint
+            ) as events:
                 await show(events, gitlab.budget, what, command, json=json)
-        return await _code(gitlab, names, what.pipeline)
+            return await _code(gitlab, names, what.pipeline)
 
 
 def _print_plan(planned: Planned, projects: int, *, is_alone: bool, json: bool) -> None:
@@ -248,12 +244,27 @@ async def _code(gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]) 
 
 @contextmanager
 def _ended_like_an_interrupt(number: signal.Signals) -> Iterator[None]:
-    """Take a signal for Ctrl-C while the block lasts, so that it leaves as little behind."""
-    loop = asyncio.get_running_loop()
+    """Take a signal for Ctrl-C while the block lasts, so that it leaves as little behind.
+
+    It counts where Ctrl-C itself is ignored, too, as in what a script runs in the background.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    is_told = False
+
+    def end() -> None:
+        nonlocal is_told
+        is_told = True
+        if task is not None:
+            task.cancel()
+
     with suppress(NotImplementedError):  # Windows
-        loop.add_signal_handler(number, signal.raise_signal, signal.SIGINT)
+        loop.add_signal_handler(number, end)
     try:
         yield
+    except asyncio.CancelledError:
+        if is_told:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         with suppress(NotImplementedError):
             loop.remove_signal_handler(number)

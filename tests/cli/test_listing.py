@@ -106,3 +106,8 @@ def test_show_says_why_a_job_failed(run):
 
 def test_show_as_json(run):
     assert json.loads(run("show", 1, 1, "--json").out)["name"] == "compile"
+
+
+def test_options_may_stand_between_the_projects(run):
+    result = run("list", "group/app", "--json", "group/evil", "--limit", 1)
+    assert len({json.loads(line)["pipeline"]["id"] for line in result.lines}) == 2

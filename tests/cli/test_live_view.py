@@ -278,6 +278,20 @@ async def test_the_last_state_stays_when_it_is_interrupted():
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_the_live_picture_fills_the_screen():
+    console = terminal()
+    async with living(console, told([]), Pace(fastest=0.001, slowest=0.0)):
+        await until(lambda: "nothing is going on" in console.file.getvalue())
+    first = console.file.getvalue().partition("nothing is going on")[2]
+    assert first.partition("0 events")[0].count("\n") == 24 - 2
+
+
+def test_where_it_is_narrow_the_stage_gives_way_to_the_name():
+    lines = lines_of(told([appeared(job(1, "integration", "running"))]), (44, 14))
+    assert lines[0].split() == ["job", "status", "time"]
+    assert any(line.startswith("  integration") for line in lines)
+
+
 async def test_times_tick_without_events():
     console = terminal()
     async with living(console, told([]), Pace(fastest=0.001, slowest=0.0)):

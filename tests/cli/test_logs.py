@@ -218,6 +218,12 @@ def test_several_jobs_side_by_side(run, logged):
     assert result.err == f"gitlab-jobs: job {second} failed (script_failure)\n"
 
 
+def test_options_may_stand_between_the_jobs(run, logged):
+    first, second = logged(b"one\n"), logged(b"two\n")
+    result = run("tail", "group/empty", first, "--lines", 1, second)
+    assert sorted(line[-3:] for line in result.lines) == ["one", "two"]
+
+
 def test_several_jobs_as_json(run, logged):
     ids = [logged(b"one\n"), logged(b"two\n")]
     lines = [json.loads(line) for line in run("tail", "group/empty", *ids, "--json").lines]

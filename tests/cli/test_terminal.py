@@ -217,3 +217,24 @@ def test_with_a_program_a_terminal_gets_lines(on_terminal, job_of):
     assert "\x1b" not in shown
     assert "job_appeared" in shown
     assert "told\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "missing"),
+    [
+        (
+            ["1000", "--busy", "30"],
+            ["busy", "idle", "540 requests a minute of at most 600", "within 1m 51s", "1.2 times"],
+            [],
+        ),
+        (["5", "--busy", "5", "--per-minute", "900"], ["busy", "at most 600"], ["idle", "times"]),
+        (["5", "--busy", "0", "--per-minute", "100"], ["idle", "at most 100"], ["busy"]),
+    ],
+)
+def test_a_plan_on_a_terminal_is_a_table(on_terminal, arguments, there, missing):
+    code, shown = on_terminal("watch", "--plan", *arguments)
+    assert code == 0
+    for words in there:
+        assert words in shown
+    for words in missing:
+        assert words not in shown

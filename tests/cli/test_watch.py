@@ -9,7 +9,6 @@ import pytest
 
 from gitlab_jobs_async import RequestBudget
 from gitlab_jobs_async.cli.executing import Executed
-from gitlab_jobs_async.cli.planning import expected
 from gitlab_jobs_async.cli.watch import What, show
 from gitlab_jobs_async.events import ProjectUnreachable
 from tests.cli.events import appeared, changed, finished, job, log_line
@@ -55,6 +54,7 @@ def shown(events, what=None, command=None, *, json=False):
         (["a/b", "--logs", "--failed-only"], "--logs does not go with --failed-only"),
         (["a/b", "c/d", "--pipeline", 3], "--pipeline goes with one PROJECT"),
         (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline goes with one PROJECT"),
+        (["a/b", "--pipeline", 3, "c/d"], "--pipeline goes with one PROJECT"),
         (["--pipeline", 3], "--pipeline goes with one PROJECT"),
         (["a/b", "--pipeline", 0], "--pipeline"),
         (["a/b", "--per-minute", 0], "--per-minute"),
@@ -138,25 +138,29 @@ async def test_the_next_event_is_asked_for_when_the_command_has_ended(tmp_path):
     assert await others() == set()
 
 
+PLANNED = ("projects", "requests_per_minute", "interval", "median", "most")
+
+
 def test_a_plan_needs_no_server(run, monkeypatch):
     monkeypatch.setenv("GITLAB_URL", "http://127.0.0.1:1")
-    lines = [line.split("\t") for line in run("watch", "--plan", 1000, "--busy", 20).lines]
-    assert [cells[:2] for cells in lines] == [["busy", "20"], ["idle", "980"]]
+    lines = [line.split("\t") for line in run("watch", "--plan", 1000, "--busy", 30).lines]
+    assert [name for name, _ in lines] == [
+        "requests_per_minute",
+        "stretch",
+        "first_round",
+        *(f"{kind}.{name}" for kind in ("busy", "idle") for name in PLANNED),
+    ]
+    plan = {name: float(number) for name, number in lines}
+    assert (plan["busy.projects"], plan["idle.projects"]) == (30, 970)
+    assert plan["requests_per_minute"] == 540.0
+    assert plan["busy.median"] < plan["idle.median"]
+
+
+def test_a_plan_as_json_is_one_object_and_by_default_one_in_fifty_is_busy(run):
     result = run("watch", "--plan", 1000, "--json", "--per-minute", 60)
-    busy, idle = (json.loads(line) for line in result.lines)
-    assert (busy["projects"], idle["projects"]) == (20, 980)
-    assert busy["requests_per_minute"] + idle["requests_per_minute"] <= 60
-
-
-@pytest.mark.parametrize(
-    ("projects", "busy", "per_minute"),
-    [(1, 0, None), (1, 1, 1), (1000, 20, 600), (10_000, 200, 100)],
-)
-def test_a_plan_stays_within_its_budget(projects, busy, per_minute):
-    rows = expected(projects, busy, per_minute)
-    assert sum(row.projects for row in rows) == projects
-    assert sum(row.requests_per_minute for row in rows) <= (per_minute or 600)
-    for row in rows:
-        assert row.median < row.most < row.looked_at_every
-    everywhere = {row.kind: row.median for row in rows}
-    assert everywhere.get("busy", 0) <= everywhere.get("idle", 10**9)
+    (plan,) = (json.loads(line) for line in result.lines)
+    assert set(plan) == {"requests_per_minute", "stretch", "first_round", "busy", "idle"}
+    assert (plan["busy"]["projects"], plan["idle"]["projects"]) == (20, 980)
+    assert set(plan["busy"]) == set(plan["idle"]) == set(PLANNED)
+    assert plan["requests_per_minute"] == 54.0
+    assert run("watch", "--plan", 1, "--json").lines[0].startswith('{"requests_per_minute":11.')

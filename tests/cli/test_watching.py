@@ -98,6 +98,19 @@ def test_projects_are_watched_until_an_interrupt(spawn, tmp_path, number):
     assert (process.returncode, err) == (130, b"")
 
 
+def test_a_script_may_end_what_it_runs_in_the_background(spawn):
+    """There a shell has SIGINT ignored."""
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = spawn("watch", "group/app", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, b"")
+
+
 def test_projects_may_come_from_stdin(spawn, tmp_path):
     group = tmp_path / "group"
     group.write_text("group/app\n")
