@@ -157,7 +157,6 @@ def test_the_demo_is_a_show(on_terminal):
     assert code == 0
     text = text_of(shown)
     assert "╭─ shop/checkout · end-to-end" in text
-    assert "contract ↻ " in text
     assert "requests a minute" in text
     last = text_of(shown.rpartition("\x1b[?1049l")[2])
     assert "Job succeeded" in last
