@@ -1,8 +1,8 @@
 """What a monitor tells, as frozen values; each has a `key` that a restart tells it under again.
 
-Of the events about one job, `key` counts: "job/42/0/appeared", "job/42/1/running", and so on. An
-event may come twice, after a restart or for targets that overlap, but never another one under its
-key from the same checkpoint.
+Of the events about one job, `key` counts and says what they tell: "job/42/0/appeared/created",
+"job/42/1/changed/running". An event may come twice, after a restart or for targets that overlap,
+but never another one under its key.
 """
 
 from attrs import frozen
@@ -81,7 +81,8 @@ class JobDeleted(MonitorEvent):
 class JobLogGrew(MonitorEvent):
     """One more line of a job's log, with `logs=True`; `job` is as it stood when its log began.
 
-    After a restart the log goes on where it was, and `line.number` begins at 1 again.
+    After a restart the log goes on where it was: `line.number` begins at 1 again, and of a section
+    that began before, `line.section` and `line.markers` know nothing.
     """
 
     job: Job

@@ -141,7 +141,7 @@ class SqliteCheckpoint:
 
     def states(self) -> Mapping[str, bytes]:
         """See `Checkpoint.states`, and so on."""
-        return dict(self._rows("SELECT target, state FROM states"))
+        return dict(self._rows("SELECT target, CAST(state AS BLOB) FROM states"))
 
     def untold(self) -> Iterator[tuple[str, bytes]]:
         """Those that wait now, read a hundred at a time as they are asked for."""
@@ -151,7 +151,7 @@ class SqliteCheckpoint:
     def _untold_up_to(self, last: int) -> Iterator[tuple[str, bytes]]:
         place = 0
         while rows := self._rows(
-            "SELECT place, key, event FROM untold WHERE place > ? AND place <= ?"
+            "SELECT place, key, CAST(event AS BLOB) FROM untold WHERE place > ? AND place <= ?"
             " ORDER BY place LIMIT ?",
             (place, last, _BATCH),
         ):
@@ -185,7 +185,9 @@ class SqliteCheckpoint:
 
     def log_offset(self, job_id: int) -> int | None:
         """In bytes."""
-        found = self._rows("SELECT told_to FROM logs WHERE job_id = ?", (job_id,))
+        found = self._rows(
+            "SELECT max(0, CAST(told_to AS INTEGER)) FROM logs WHERE job_id = ?", (job_id,)
+        )
         return found[0][0] if found else None
 
     def record_log_offset(self, job_id: int, offset: int) -> None:

@@ -65,6 +65,11 @@ class Outbox:
         self._let_in()
 
     def forget(self, target: str) -> None:
+        """Record nothing more of *target*; what waits is told."""
+        if self._checkpoint is not None:
+            self._checkpoint.forget(target)
+
+    def forget(self, target: str) -> None:
         """Keep the state of *target* no longer; what has come of it is told."""
         if self._checkpoint is not None:
             self._checkpoint.forget(target)

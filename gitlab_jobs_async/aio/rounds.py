@@ -18,9 +18,10 @@ from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLa
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
+from gitlab_jobs_async.sansio.limits import reserve
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
-from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, watch_of
+from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
 from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
@@ -30,7 +31,6 @@ FOUND = "found: "
 """What the names of targets begin with that a bridge has led to."""
 
 _MOST_REMEMBERED = 10_000
-"""Pipelines that bridges have led to and that are over."""
 
 
 class Rounds:
@@ -48,7 +48,7 @@ class Rounds:
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
         self._recorded: set[str] = set()
-        self._over: deque[str] = deque()
+        self._followed: deque[str] = deque()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -75,8 +75,12 @@ class Rounds:
     def resume(self) -> None:
         """Look at what bridges had led an earlier monitor to."""
         for name in [name for name in self._states if name.startswith(FOUND)]:
-            project, _, pipeline_id = name.removeprefix(FOUND).partition(" ")
-            self.add(PipelineTarget(int(project), int(pipeline_id)), name)
+            try:
+                project, pipeline_id = map(int, name.removeprefix(FOUND).split(" "))
+                target = plain_target(PipelineTarget(project, pipeline_id))
+            except ValueError as error:
+                raise CheckpointError(self._outbox.path, f"{name!r} is no target") from error
+            self.add(target, name)
 
     def remove(self, name: str) -> bool:
         """Look at it no longer, and tell nothing more of it; whether it was there."""
@@ -125,14 +129,19 @@ class Rounds:
 
     def _begin(self, looks: InFlight[str, None]) -> None:
         """Begin the looks whose turn it is."""
-        self._rota.gap = self._transport.settings.budget.gap(
-            JOBS_INDEX, len(self._watches), self._now()
-        )
+        self._rota.gap = self._seconds_a_look()
         while len(looks) < self._transport.settings.concurrency and self._outbox.has_room():
             name = self._rota.take(self._now())
             if name is None:
                 return
             looks.start(name, self._look(name, self._watches[name]))
+
+    def _seconds_a_look(self) -> float:
+        """What the budget leaves for one: turns that come evenly keep their proportions."""
+        budget = self._transport.settings.budget
+        limits = (budget.snapshot(self._now()).limit, budget.jobs_index_per_minute)
+        limit = min((known for known in limits if known is not None), default=None)
+        return 0.0 if limit is None else 60.0 / max(1, limit - reserve(limit))
 
     async def _until_something_changes(self, looking: int) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""
@@ -211,13 +220,13 @@ class Rounds:
                 self._remember(name)
         self._changed.set()
 
-    def _remember(self, name: str) -> None:
-        """It is over, and is not to be followed again; what has long been over may be forgotten."""
-        self._over.append(name)
-        while len(self._over) > _MOST_REMEMBERED:
-            oldest = self._over.popleft()
-            self._states.pop(oldest, None)
-            self._outbox.forget(oldest)
+    def _remember(self, found: str) -> None:
+        """It is not to be followed again, for as long as a bridge may still name it."""
+        self._followed.append(found)
+        while len(self._followed) > _MOST_REMEMBERED:
+            oldest = self._followed.popleft()
+            if self._states.pop(oldest, None) is not None:
+                self._outbox.forget(oldest)
 
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()

@@ -1,7 +1,8 @@
 """Which pipelines' bridges to ask for, and where they lead: no job listing has them.
 
 A pipeline without bridges is asked once. One with bridges is asked again when GitLab says that it
-changed, and while one of them is open or has yet to make its pipeline.
+changed, and while one of them is open or has yet to make its pipeline: ever more rarely, and for
+ten minutes only where the pipeline stands still, as one does that waits for somebody.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,15 +15,19 @@ from gitlab_jobs_async.models import Bridge, Pipeline
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Subject, sized
-from gitlab_jobs_async.sansio.ledger import Told
+from gitlab_jobs_async.sansio.ledger import Told, stood_since
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import PipelineTarget
 
 _AGAIN = 10.0
+_LATEST = 600.0
+_MOST_AT_ONCE = 100
 _AT_FIRST = 20
 _OVERLAP = timedelta(seconds=120)
 _REMEMBERED = 2000
 _NEVER = datetime(1970, 1, 2, tzinfo=UTC)
+
+_STILL = frozenset({JobStatus.MANUAL, JobStatus.SCHEDULED})
 
 T = TypeVar("T")
 
@@ -31,6 +36,18 @@ def leads_nowhere_yet(bridge: Bridge) -> bool:
     """Whether *bridge* may still make a pipeline, or change."""
     makes = bridge.status == JobStatus.SUCCESS and bridge.downstream_pipeline is None
     return not bridge.status.is_finished or makes
+
+
+def _asked_again_after(bridge: Bridge, now: float) -> float | None:
+    """Seconds until *bridge* may have changed without its pipeline's saying so, if it may."""
+    if not leads_nowhere_yet(bridge):
+        return None
+    stood = now - stood_since(bridge, now)
+    status = None if bridge.pipeline is None else bridge.pipeline.status
+    is_still = status is not None and (status.is_finished or status in _STILL)
+    if is_still and stood > _LATEST:
+        return None
+    return min(_LATEST, max(_AGAIN, stood / 10))
 
 
 @define
@@ -42,11 +59,14 @@ class Bridging:
 
     updated_to: datetime | None = None
     settled_to: datetime | None = None
+    _changed_at: dict[int, datetime] = field(factory=dict[int, datetime], init=False)
     _has_bridges: dict[int, bool] = field(factory=dict[int, bool], init=False)
     _live: dict[int, float] = field(factory=dict[int, float], init=False)
     _touched: dict[int, None] = field(factory=dict[int, None], init=False)
     _led: dict[int, None] = field(factory=dict[int, None], init=False)
     _found: list[Lead] = field(factory=list[Lead], init=False)
+    _refused: set[int] = field(factory=set[int], init=False)
+    _left: int = field(default=_MOST_AT_ONCE, init=False)
 
     @classmethod
     def restored(cls, settled_to: datetime | None, bridges: Iterable[Told]) -> Self:
@@ -59,7 +79,8 @@ class Bridging:
         return bridging
 
     def changed_pipelines(self, project: ProjectId) -> Inquiry:
-        """What to ask at each look: which pipelines have changed since the last one."""
+        """What to ask at each look first: which pipelines have changed since the last one."""
+        self._left = _MOST_AT_ONCE
         if self.updated_to is None:
             first = sized(endpoints.list_pipelines(project, {}), _AT_FIRST)
             return Inquiry(Subject.PIPELINES, first)
@@ -75,7 +96,10 @@ class Bridging:
         for pipeline in pipelines:
             changed = pipeline.updated_at or pipeline.created_at or _NEVER
             if known is not None or not pipeline.status.is_finished:
-                self.touch(pipeline.id, changed=known is None or changed > known)
+                # Not by which is later: what was changed before may show up after it.
+                self.touch(pipeline.id, changed=self._changed_at.get(pipeline.id) != changed)
+                self._changed_at[pipeline.id] = changed
+                _bound(self._changed_at)
                 asked_for.append(changed)
             self.updated_to = max(changed, self.updated_to)
         if known is None:
@@ -87,14 +111,20 @@ class Bridging:
         if pipeline_id and (has_bridges is None or (has_bridges and changed)):
             self._touched[pipeline_id] = None
 
-    def inquiries(self, project: ProjectId, now: float) -> list[Inquiry]:
-        """The pipelines whose bridges are to be asked for now."""
-        due = [*self._touched, *(number for number, at in self._live.items() if at <= now)]
+    def inquiries(self, project: ProjectId, began: float) -> list[Inquiry]:
+        """The pipelines whose bridges are still to be asked for in the look that *began* then.
+
+        Each look asks for so many at most, and leaves the others to the next one: or pipelines that
+        lead to ever more would keep a project's jobs from being looked at.
+        """
+        due = [*self._touched, *(number for number, at in self._live.items() if at <= began)]
         if not due:
             self.settled_to = self.updated_to
+        asked = list(dict.fromkeys(due))[: self._left]
+        self._left -= len(asked)
         return [
             Inquiry(Subject.BRIDGES, endpoints.list_bridges(project, number), number, is_whole=True)
-            for number in dict.fromkeys(due)
+            for number in asked
         ]
 
     def take_bridges(
@@ -110,12 +140,14 @@ class Bridging:
         *is_new* says of the id of a bridge whether what it leads to was made meanwhile.
         """
         self._touched.pop(pipeline_id, None)
+        self._refused.discard(pipeline_id)
         self._has_bridges[pipeline_id] = bool(bridges)
         _bound(self._has_bridges)
-        if any(leads_nowhere_yet(bridge) for bridge in bridges):
-            self._live[pipeline_id] = now + _AGAIN
-        else:
-            self._live.pop(pipeline_id, None)
+        # Those asked last are put last, so that each has its turn.
+        self._live.pop(pipeline_id, None)
+        waits = [_asked_again_after(bridge, now) for bridge in bridges]
+        if due := [wait for wait in waits if wait is not None]:
+            self._live[pipeline_id] = now + min(due)
         for bridge in bridges:
             below = bridge.downstream_pipeline
             if below is None:
@@ -132,11 +164,20 @@ class Bridging:
         """Whether the bridges of this pipeline may be asked for again."""
         return self._has_bridges.get(pipeline_id, False)
 
-    def drop(self, pipeline_id: int) -> None:
-        """The pipeline is gone, or its bridges are not to be had."""
+    def refused(self, pipeline_id: int, now: float) -> bool:
+        """The bridges are not to be had; whether that holds, having been said in two looks.
+
+        Once is not enough: it may be the project that could not be seen just then.
+        """
         self._touched.pop(pipeline_id, None)
+        if pipeline_id not in self._refused:
+            self._refused.add(pipeline_id)
+            self._live[pipeline_id] = now + _AGAIN
+            return False
+        self._refused.discard(pipeline_id)
         self._has_bridges[pipeline_id] = False
         self._live.pop(pipeline_id, None)
+        return True
 
     def found(self) -> list[Lead]:
         """Where bridges have led, each once."""

@@ -1,6 +1,7 @@
 """What a watch wants to know next, and what it is told: values that the shell carries both ways."""
 
 from collections.abc import Sequence
+from datetime import MAXYEAR, MINYEAR
 from enum import Enum
 from typing import Protocol
 
@@ -11,6 +12,9 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job, Pipeline
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.targets import PipelineTarget
+
+_NO_ID = 2**63
+"""GitLab's ids are signed whole numbers of 64 bits."""
 
 
 class Subject(Enum):
@@ -109,6 +113,25 @@ class Watch(Protocol):
 
     def state(self) -> object:
         """What a restart needs to go on from what has been told, for `sansio.recording`."""
+
+
+def impossible(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:
+    """What of *rows* no GitLab says, and what it would be refused to ask about; `None` if nothing.
+
+    That is an id that is none, and a time at the edge of what can be told in another time zone.
+    """
+    for row in rows:
+        below = row.downstream_pipeline if isinstance(row, Bridge) else None
+        inner = row if isinstance(row, Pipeline) else row.pipeline
+        pipelines = [pipeline for pipeline in (inner, below) if pipeline is not None]
+        ids = [row.id, *(number for p in pipelines for number in (p.id, p.project_id))]
+        for number in ids:
+            if number is not None and not 0 < number < _NO_ID:
+                return f"{number} is no id"
+        for at in (row.created_at, *(p.updated_at for p in pipelines)):
+            if at is not None and not MINYEAR < at.year < MAXYEAR:
+                return f"{at.isoformat()} is no time"
+    return None
 
 
 def sized(wanted: Request, rows: int) -> Request:

@@ -1,6 +1,6 @@
 """What is known of a project's jobs, and what the rows of an answer add to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Self
@@ -136,9 +136,21 @@ class KnownJobs:
             events += told
         return events
 
+    def lost(self, pipeline_id: int) -> list[Event]:
+        """The pipeline is there no more, and so are its jobs."""
+        gone = [told.id for told in self.open_jobs() if told.pipeline_id == pipeline_id]
+        return [event for job_id in gone for event in self.ledger.deleted(job_id)]
+
     def is_new_bridge(self, bridge_id: int) -> bool:
         """What one leads to that was told before, and led nowhere then, is new as well."""
         return bridge_id > self.began or bridge_id in self.ledger
+
+    def gone(self, pipeline_id: int, there: Iterable[Bridge] = ()) -> list[Event]:
+        """Of this pipeline's bridges only those *there* are left: one retried is not, either."""
+        ids = {bridge.id for bridge in there}
+        bridges = [t for t in self.ledger.open_jobs() if t.is_bridge and t.id not in ids]
+        gone = [told.id for told in bridges if told.pipeline_id == pipeline_id]
+        return [event for job_id in gone for event in self.ledger.deleted(job_id)]
 
     def _touch(self, job: Job | Bridge) -> None:
         if self.bridging is not None:

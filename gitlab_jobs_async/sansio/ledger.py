@@ -174,6 +174,7 @@ class Ledger:
 
 
 def _key(told: Told, what: str) -> str:
-    key = f"job/{told.id}/{told.events}/{what}"
+    """What nothing else is called, not even by another target's ledger."""
+    key = f"job/{told.id}/{told.events}/{what}/{told.status}"
     told.events += 1
     return key

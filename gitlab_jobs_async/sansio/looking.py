@@ -13,6 +13,15 @@ MOST_PAGES = 10
 _MOST_SWEPT = 5
 
 
+def _whole_page(following: Request) -> Request:
+    """The next page with as many rows as may be; by offset from the top, as pages count by size."""
+    named = dict(following.params)
+    if "page" not in named or named.get("per_page") == str(PAGE):
+        return sized(following, PAGE)
+    from_top = [pair for pair in following.params if pair[0] != "page"]
+    return sized(evolve(following, params=[*from_top, ("page", "1")]), PAGE)
+
+
 @define
 class Look:
     """The newest jobs down to *goal*: the *rows* not told yet, and the *ids* of all.
@@ -45,10 +54,11 @@ class Look:
         if answer.following is None:
             self.lowest = 0
             return None
-        self.lowest = min(self.ids, default=0)
-        if self.lowest <= self.goal or not fresh:
+        higher, self.lowest = self.lowest, min(self.ids, default=0)
+        is_deeper = self._pages == 1 or self.lowest < higher
+        if self.lowest <= self.goal or not is_deeper:
             return None
-        return Inquiry(Subject.NEWEST, _onward(answer.following))
+        return Inquiry(Subject.NEWEST, _whole_page(answer.following))
 
     def take_rows(self) -> list[Job | Bridge]:
         """The rows that have come, oldest first; they are told by that."""

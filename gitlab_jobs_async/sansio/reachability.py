@@ -17,13 +17,9 @@ _SHORTEST = 15.0
 _LONGEST = 600.0
 
 
-def is_of_job_alone(error: GitLabError) -> bool:
-    """Whether GitLab says that one job is not there; of a project it says "404 Project Not Found".
-
-    Whoever has lost the right to see a private project hears the same of each of its jobs.
-    """
-    said = error.message.lower() if isinstance(error, NotFoundError) else ""
-    return said.startswith("404") and "project" not in said
+def is_gone(error: GitLabError) -> bool:
+    """Whether what was asked for is there no more; not if it is the project that cannot be seen."""
+    return isinstance(error, NotFoundError) and "project" not in error.message.lower()
 
 
 @define

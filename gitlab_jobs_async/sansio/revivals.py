@@ -36,7 +36,7 @@ class Revivals:
     def note(self, events: Iterable[Event]) -> None:
         """These were told."""
         for event in events:
-            if may_revive(event):
+            if may_revive(event) and pipeline_of(event.job):
                 self._left[pipeline_of(event.job)] = _TIMES
 
     def pipelines(self) -> list[int]:
@@ -44,14 +44,10 @@ class Revivals:
         return list(self._left)
 
     def asked(self, pipeline_id: int) -> None:
-        """There was an answer for this one."""
+        """There was an answer for this one, or a refusal."""
         left = self._left.pop(pipeline_id, 1) - 1
         if left:
             self._left[pipeline_id] = left
-
-    def drop(self, pipeline_id: int) -> None:
-        """It is not to be had."""
-        self._left.pop(pipeline_id, None)
 
 
 def may_revive(event: Event) -> TypeGuard[JobAppeared | JobChanged | JobFinished]:

@@ -9,6 +9,9 @@ from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.sansio.pace import SHORTEST, interval
 from gitlab_jobs_async.sansio.reachability import Reachability
 
+_LONGEST_ASKED = 3600.0
+"""Seconds that a `Retry-After` is obeyed: one of a year would be as good as never."""
+
 
 @define
 class Timing:
@@ -36,5 +39,5 @@ class Timing:
         events = reachability.failed(error)
         asked = error.retry_after if isinstance(error, ResponseError) else None
         self.looked_at = now
-        self.next_at = now + max(reachability.wait(), asked or 0.0)
+        self.next_at = now + max(reachability.wait(), min(asked or 0.0, _LONGEST_ASKED))
         return events

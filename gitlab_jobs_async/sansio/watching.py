@@ -29,12 +29,13 @@ from gitlab_jobs_async.sansio.looking import Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
 from gitlab_jobs_async.sansio.parking import OPEN, OPEN_BEFORE_17
 from gitlab_jobs_async.sansio.reach import PAGE
-from gitlab_jobs_async.sansio.reachability import Reachability, is_of_job_alone
+from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 
-_MOST_MISSING = 20
+_FEW = 2
+_MOST_ALONE = 20
 _TOP = 2**63 - 1
 _DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
 _REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
@@ -128,6 +129,7 @@ class ProjectWatch:
                     inquiry.of, bridges, self.known.number, now, self.known.is_new_bridge
                 )
                 events += self.known.tell(bridges, now, newest_known=self.known.began)
+                events += self.known.gone(inquiry.of, bridges)
             case _:
                 if inquiry.about is Subject.PIPELINE_JOBS:
                     self.known.revivals.asked(inquiry.of)
@@ -141,13 +143,10 @@ class ProjectWatch:
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The inquiry failed; what a project can do without is left out, else the look ends."""
         inquiry = self._queue.popleft()
-        if inquiry.about is Subject.JOB and is_of_job_alone(error):
+        if inquiry.about is Subject.JOB and is_gone(error):
             return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
         if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
-            self.known.revivals.drop(inquiry.of)
-            if self.known.bridging is not None:
-                self.known.bridging.drop(inquiry.of)
-            return self._end(now)
+            return [*self._refused(inquiry, now, error), *self._end(now)]
         self._queue.clear()
         self._look = self._sweep = None
         if self._asks_less(inquiry.about, error):
@@ -165,6 +164,16 @@ class ProjectWatch:
             self._scope = OPEN_BEFORE_17
             return True
         return False
+
+    def _refused(self, inquiry: Inquiry, now: float, error: GitLabError) -> list[Event]:
+        """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
+        if inquiry.about is Subject.PIPELINE_JOBS:
+            self.known.revivals.asked(inquiry.of)
+            return self.known.lost(inquiry.of) if is_gone(error) else []
+        if self.known.bridging is None or inquiry.about is not Subject.BRIDGES:
+            return []
+        is_sure = self.known.bridging.refused(inquiry.of, now)
+        return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
 
     def _begin(self, now: float) -> None:
         if self.known.reach.floor is None:
@@ -214,26 +223,38 @@ class ProjectWatch:
         for told in self.known.open_jobs():
             if told.id < look.lowest:
                 self.known.parked.park(told)
-        self._ask_singly(
+        self._ask_for(
             t.id for t in self.known.open_jobs() if t.id >= look.lowest and t.id not in look.ids
         )
         self.known.forget(look)
         self.known.parked.choose(self.known.open_jobs(), self.known.reach, now)
         self._begin_sweep(self.known.parked.due(self.known.open_jobs(), self.known.reach, now))
         for pipeline_id in self.known.revivals.pipelines():
-            wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id)
-            about = Subject.PIPELINE_JOBS
-            self._queue.append(Inquiry(about, wanted, pipeline_id, is_whole=True))
+            self._ask_for_pipeline(pipeline_id)
         return events
 
-    def _ask_singly(self, ids: Iterable[int]) -> None:
-        """Ask for these, which should have come and did not; the oldest first."""
-        for job_id in sorted(ids)[:_MOST_MISSING]:
+    def _ask_for(self, ids: Iterable[int]) -> None:
+        """Ask for these, which should have come and did not: by pipeline where many are of one."""
+        by_pipeline: dict[int, list[int]] = {}
+        known = self.known.ledger.jobs
+        for job_id in sorted(job_id for job_id in ids if job_id in known):
+            by_pipeline.setdefault(known[job_id].pipeline_id, []).append(job_id)
+        alone: list[int] = []
+        for pipeline_id, jobs in by_pipeline.items():
+            if pipeline_id and len(jobs) > _FEW:
+                self._ask_for_pipeline(pipeline_id)
+            else:
+                alone += jobs
+        for job_id in alone[:_MOST_ALONE]:
             self._ask(Subject.JOB, endpoints.get_job(self.known.address, job_id), job_id)
+
+    def _ask_for_pipeline(self, pipeline_id: int) -> None:
+        wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id, include_retried=True)
+        self._queue.append(Inquiry(Subject.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
 
     def _begin_sweep(self, sought: list[int]) -> None:
         if len(sought) == 1:
-            self._ask_singly(sought)
+            self._ask_for(sought)
         elif sought:
             self._sweep = Sweep(sought)
             self._ask(Subject.SWEEP, self._listing(self._scope, PAGE))
@@ -252,19 +273,18 @@ class ProjectWatch:
         self._sweep = None
         if is_first:
             return self.known.begin(look, now)
-        self._ask_singly(sweep.missing())
+        self._ask_for(sweep.missing())
         if deeper := sweep.deeper():
-            self._ask_singly([self.known.parked.least_asked(deeper, now)])
+            self._ask_for([self.known.parked.least_asked(deeper, now)])
         return events
 
     def _end(self, now: float) -> Sequence[Event]:
         """If nothing is left to ask, the look is over; the next one comes when it may pay."""
         if not self._queue and self.known.bridging is not None:
-            self._queue.extend(self.known.bridging.inquiries(self.known.address, now))
-        if self._queue:
-            return []
-        self._look = None
-        self.timing.active_at = self.known.active_at
-        open_jobs = self.known.ledger.open_jobs()
-        self.timing.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
-        return self._recovered()
+            began = now if self._look is None else self._look.began
+            self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
+        if not self._queue:
+            self._look = None
+            self.timing.active_at = self.known.active_at
+            self.timing.looked(now, self.known.ledger.open_jobs())
+        return []

@@ -14,7 +14,7 @@ from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
-from gitlab_jobs_async.sansio.reachability import Reachability, is_of_job_alone
+from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -223,7 +223,7 @@ class JobWatch:
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing; a job that was seen and is there no more was deleted."""
         self._is_asking = False
-        if is_of_job_alone(error) and self.target.job_id in self.ledger:
+        if is_gone(error) and self.target.job_id in self.ledger:
             self.is_over = True
             return self.ledger.deleted(self.target.job_id)
         return self.timing.failed(now, error, self.reachability)

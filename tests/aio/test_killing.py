@@ -168,6 +168,10 @@ class History:
         flash = self.world.add_pipeline(project)
         self.world.add_job(flash, "flash", plan=JobPlan(queued=0.1, duration=0.1, log=b"zip\n"))
         jobs = [job for job in self.world.jobs.values() if job.created_at > self.world.now - 200]
+        # Older ones may be out of reach, and nobody is told that they were erased.
+        recent = [
+            job for job in jobs if job.name == "unit" and job.created_at > self.world.now - 100
+        ]
         self.chance.shuffle(jobs)
         for job in jobs[:10]:
             if job.name == "compile" and job.status == "failed" and not job.retried:
@@ -177,7 +181,7 @@ class History:
             elif job.name == "stuck" and job.status == "running":
                 self.deleted.add(job.id)
                 self.world.delete_job(job)
-            elif job.name == "unit" and job.complete and job.started_at and not job.erased_at:
+            elif job in recent and job.complete and job.started_at and not job.erased_at:
                 self.erased.add(job.id)
                 self.world.erase(job)
         for job in jobs[10:]:
@@ -368,10 +372,10 @@ def check_repeats(journal):
 
 
 def content(event):
-    """What an event tells, but for what is its restart's: numbers of lines, ids of requests."""
+    """What an event tells, but for what began before a restart: numbers, sections, request ids."""
     match event:
         case JobLogGrew(line=line):
-            return evolve(event, line=evolve(line, number=0))
+            return evolve(event, line=evolve(line, number=0, section=(), markers=()))
         case JobLogFailed():
             return evolve(event, reason="")
     return event

@@ -15,12 +15,16 @@ from gitlab_jobs_async import (
     PipelineTarget,
     ProjectRecovered,
     ProjectUnreachable,
+    ServerError,
 )
 from gitlab_jobs_async.aio.checkpoints import MemoryCheckpoint
 from gitlab_jobs_async.aio.monitored_logs import FollowedLog, FollowedLogs
 from gitlab_jobs_async.aio.outbox import Outbox
 from gitlab_jobs_async.models import Job
+from gitlab_jobs_async.sansio.bridging import Bridging
+from gitlab_jobs_async.sansio.inquiries import Answer, Subject
 from gitlab_jobs_async.sansio.known_jobs import ProjectState
+from gitlab_jobs_async.sansio.ledger import Told
 from gitlab_jobs_async.sansio.recording import read, record
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
@@ -33,7 +37,7 @@ from gitlab_jobs_async.simulator import (
 )
 from gitlab_jobs_async.statuses import JobStatus
 from tests.aio.replaying import Replay
-from tests.conftest import JumpClock
+from tests.conftest import JumpClock, others, until
 
 APP = "group/app"
 LIB = "group/lib"
@@ -256,9 +260,10 @@ async def test_a_target_added_at_the_very_last_event_is_watched(simulator, gitla
         async for event in events:
             replay.hear(event)
             if isinstance(event, JobFinished) and len(replay.ends) == 1:
-                for _ in range(20):
-                    await asyncio.sleep(0)
                 events.add(JobTarget(APP, 2))
+            else:
+                await until(lambda: not len(events))
+                await others()
     assert replay.ends == {job.id: 1, 2: 1}
 
 
@@ -318,13 +323,35 @@ def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
     assert restored.state() == state
 
 
-async def test_pipelines_that_are_over_are_not_remembered_for_ever(gitlab):
-    checkpoint = MemoryCheckpoint()
-    for number in range(1, 10_051):
-        checkpoint.record(f"found: 3 {number}", record(OneState((), is_over=True)), ())
-    async with gitlab.monitor([APP], downstream=True, checkpoint=checkpoint) as events:
-        await anext(events)
-        assert len(events) == 1
-    found = [name for name in checkpoint.states() if name.startswith("found: ")]
-    assert len(found) == 10_000
-    assert "found: 3 10050" in found
+def asked_for(bridging, now=0.0):
+    return [inquiry.of for inquiry in bridging.inquiries(APP, now)]
+
+
+def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
+    bridging = Bridging()
+    bridging.touch(5)
+    assert asked_for(bridging) == [5]
+    assert asked_for(bridging) == [5]
+    bridging.take_bridges(5, [], None, 0.0, is_new=bool)
+    assert asked_for(bridging) == []
+
+
+def test_open_bridges_are_asked_for_by_the_next_one():
+    told = [
+        Told(1, JobStatus.RUNNING, "fork", 5, 0.0, is_bridge=True),
+        Told(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
+    ]
+    assert asked_for(Bridging.restored(None, told)) == [5]
+
+
+def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines_can():
+    watch = ProjectWatch.of(APP, downstream=True)
+    events, now = [], 0.0
+    for _ in range(10):
+        now = max(now, watch.next_at)
+        while inquiry := watch.due(now):
+            if inquiry.about is Subject.PIPELINES:
+                events += watch.observe(now, Answer([]))
+            else:
+                events += watch.failed(now, ServerError(500, "", "GET", "/"))
+    assert [type(event) for event in events] == [ProjectUnreachable]

@@ -62,9 +62,11 @@ async def test_a_job_is_told_from_its_beginning_to_its_end(simulator, gitlab):
     assert not first.is_new
     told = [event for event in replay if getattr(event, "job", None) and event.job.id == new[0].id]
     assert [type(event) for event in told] == [JobAppeared, JobChanged, JobFinished]
+    stem = f"job/{new[0].id}"
     assert [event.key for event in told] == [
-        f"job/{new[0].id}/{number}/{what}"
-        for number, what in enumerate(("appeared", "running", "success"))
+        f"{stem}/0/appeared/pending",
+        f"{stem}/1/changed/running",
+        f"{stem}/2/finished/success",
     ]
     assert told[0].is_new
     assert told[0].project == APP

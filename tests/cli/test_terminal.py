@@ -153,7 +153,7 @@ def test_an_archive_is_not_for_a_terminal(on_terminal):
 
 
 def test_the_demo_is_a_show(on_terminal):
-    code, shown = on_terminal("demo", "--speed", 100)
+    code, shown = on_terminal("demo", "--speed", 50)
     assert code == 0
     text = text_of(shown)
     assert "╭─ shop/checkout · end-to-end" in text

@@ -169,11 +169,10 @@ class ModelProject:
             params[name].append(value)
         parts = [unquote(part) for part in inquiry.wanted.path.strip("/").split("/")]
         if parts[2:3] == ["pipelines"]:
-            latest = {}
-            for job in reversed(self.visible()):
-                if job.pipeline == int(parts[3]):
-                    latest[job.name] = job
-            return Answer([self.row(job) for job in latest.values()])
+            jobs = [job for job in self.visible() if job.pipeline == int(parts[3])]
+            if not any(job.pipeline == int(parts[3]) for job in self.jobs.values()):
+                raise NotFoundError(404, "404 Not found", "GET", "/")
+            return Answer([self.row(job) for job in jobs])
         if len(parts) == 4:
             for job in self.visible():
                 if job.id == int(parts[3]):

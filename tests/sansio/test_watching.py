@@ -59,9 +59,9 @@ class Watched:
             self.project.happen(*op)
         return None
 
-    def settle(self, looks=80):
+    def settle(self, looks=80, wait=0.0):
         for _ in range(looks):
-            self.look()
+            self.look(wait)
 
     def restart(self):
         state = read(record(self.watch.state()), ProjectState)
@@ -83,7 +83,7 @@ def test_what_is_told_adds_up_to_what_there_is(before, during):
         if watched.go_on() == "restart":
             watched.restart()
         watched.look()
-    watched.settle()
+    watched.settle(wait=150.0)
     check(project, replay, there)
     assert watched.look(wait=10.0) == []
 
@@ -153,6 +153,33 @@ def test_many_parked_jobs_are_swept_by_the_page():
     watched.project.move(manual[0])
     watched.settle(40)
     assert watched.replay.status[manual[0].id] == "pending"
+
+
+def test_a_whole_pipeline_that_moves_out_of_sight_costs_one_request():
+    watched, [jobs] = begun([f"job {number}" for number in range(60)])
+    watched.look()
+    for _ in range(4):
+        watched.project.add_bulk(90, "success")
+        watched.project.now += 400
+        watched.look()
+    watched.settle(5)
+    for job in jobs:
+        watched.project.move(job, 4)
+    watched.project.asked = 0
+    watched.settle(10, wait=150.0)
+    assert all(watched.replay.status[job.id] == "canceled" for job in jobs)
+    assert watched.project.asked < 20
+
+
+def test_a_whole_pipeline_that_is_deleted_out_of_sight_is_told():
+    watched, [jobs] = begun([f"job {number}" for number in range(10)])
+    for _ in range(4):
+        watched.project.add_bulk(90, "success")
+        watched.project.now += 400
+        watched.look()
+    watched.project.delete(jobs[0].pipeline)
+    watched.settle(20, wait=150.0)
+    assert watched.replay.deleted == {job.id for job in jobs}
 
 
 def test_skipped_jobs_that_lie_deep_are_found_when_a_retry_takes_them_up():

@@ -15,19 +15,26 @@ from gitlab_jobs_async import (
     Checkpoint,
     Deliveries,
     Downstream,
+    Event,
     GitLab,
     GitLabError,
     HookBuild,
     HookRefusedError,
     Job,
+    JobAppeared,
+    JobFinished,
     JobHook,
     JobLines,
+    JobLogGrew,
     JobStatus,
+    JobTarget,
     JobToken,
     LogLine,
     MemoryCheckpoint,
+    Monitor,
     Pipeline,
     PipelineHook,
+    PipelineTarget,
     PipelineTree,
     PrivateToken,
     Project,
@@ -42,6 +49,7 @@ from gitlab_jobs_async import (
     TailedLine,
     TailEnded,
     TailFailed,
+    Target,
     TraceChunk,
     WaitTimedOutError,
     read_hook,
@@ -133,6 +141,32 @@ async def a_pipeline(project: Project) -> None:
         await project.wait_for_job(1, progress=told)  # type: ignore[arg-type]  # one job alone
     except WaitTimedOutError as error:
         assert_type(error.last, Job | Pipeline | None)
+
+
+async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
+    targets: list[Target] = [
+        17,
+        "group/app",
+        PipelineTarget(17, 4),
+        JobTarget("group/app", 5),
+        pipeline,
+    ]
+    async with gitlab.monitor(targets, logs=True, checkpoint="ci.db") as events:
+        assert_type(events, Monitor)
+        assert_type(events.notify(hook), bool)
+        events.add(pipeline)
+        events.add(None)  # type: ignore[arg-type]  # nothing that can be watched
+        async for event in events:
+            assert_type(event, Event)
+            assert_type(event.key, str)
+            match event:
+                case JobAppeared():
+                    assert_type(event.job, Job | Bridge)
+                    assert_type(event.replaces, int | None)
+                case JobFinished():
+                    assert_type(event.previous, JobStatus | None)
+                case JobLogGrew():
+                    assert_type(event.line, LogLine)
 
 
 def a_job(job: Job) -> None:
