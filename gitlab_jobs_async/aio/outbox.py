@@ -69,11 +69,6 @@ class Outbox:
         if self._checkpoint is not None:
             self._checkpoint.forget(target)
 
-    def forget(self, target: str) -> None:
-        """Keep the state of *target* no longer; what has come of it is told."""
-        if self._checkpoint is not None:
-            self._checkpoint.forget(target)
-
     def finish(self, failure: Exception | None = None) -> None:
         """Nothing more will come; a *failure* is raised when what waits was told."""
         self._failure = self._failure or failure

@@ -16,7 +16,6 @@ from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
-from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.limits import reserve
 from gitlab_jobs_async.sansio.recording import record

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import Attribute, define, field, frozen, setters
 
 from gitlab_jobs_async.sansio.arguments import positive_id
-from gitlab_jobs_async.sansio.limits import Allowance, Window, apart, reserve
+from gitlab_jobs_async.sansio.limits import Allowance, Window, reserve
 from gitlab_jobs_async.sansio.responses import Response, http_date, retry_after
 from gitlab_jobs_async.sansio.turns import Lane
 
@@ -163,13 +163,6 @@ class RequestBudget:
             if self._left(window) - (reserve(window.most) if spare else 0) < 1:
                 opens = max(opens, window.ends)
         return opens
-
-    def gap(self, kind: str, wanted: int, now: float) -> float:
-        """Seconds to leave between two polls of *kind*; none where *wanted* of them may go now."""
-        gaps = [known.gap(now, wanted) for known in (self._all, self._kinds.get(kind, self._all))]
-        if self._stated and any(self._left(window) < wanted for window in self._open(now)):
-            gaps.append(apart(self._stated))
-        return max(gaps)
 
     def pause(self, lane: Lane, now: float, kind: str = "") -> float:
         """Seconds for which the server lets nothing of *lane* (or of *kind*) through, as it said.

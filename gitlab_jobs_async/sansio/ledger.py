@@ -91,8 +91,10 @@ class Ledger:
             return events + self._ended(self.jobs[job.id], job)
         previous = told.status
         told.status, told.since = job.status, now
-        kind = JobFinished if job.status.is_finished else JobChanged
-        key = _key(told, job.status)
+        kind, what = (
+            (JobFinished, "finished") if job.status.is_finished else (JobChanged, "changed")
+        )
+        key = _key(told, what)
         changed = kind(key=key, project=self.project, job=job, previous=previous)
         return [changed, *self._erased(told, job)]
 
@@ -147,7 +149,7 @@ class Ledger:
         """That it had ended when it was first seen."""
         if not job.status.is_finished:
             return []
-        return [JobFinished(key=_key(told, job.status), project=self.project, job=job)]
+        return [JobFinished(key=_key(told, "finished"), project=self.project, job=job)]
 
     def _erased(self, told: Told, job: Job | Bridge) -> list[JobEvent]:
         if told.is_erased or job.erased_at is None:

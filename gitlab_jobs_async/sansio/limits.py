@@ -28,11 +28,6 @@ def reserve(limit: int) -> int:
     return limit // _RESERVE
 
 
-def apart(limit: int) -> float:
-    """Seconds between polls that come evenly and leave what is kept of *limit* a minute."""
-    return _MINUTE / (limit - reserve(limit))
-
-
 @define(eq=False)
 class _Bucket:
     began: float
@@ -181,13 +176,6 @@ class Allowance:
         if self._below_throttle(now, spare=spare) < 1:
             opens = max(opens, self.throttle.opens(now))
         return opens
-
-    def gap(self, now: float, wanted: int) -> float:
-        """Seconds to leave between two polls; none where *wanted* of them may go now."""
-        if self.room(now, spare=True) >= wanted:
-            return 0.0
-        limits = [n for n in (self.per_minute, self.throttle.limit) if n is not None]
-        return apart(min(limits)) if limits else 0.0
 
     def succeeded(self, now: float) -> None:
         """One in flight has another answer than 429."""

@@ -72,15 +72,6 @@ class Look:
         return len(self.rows) >= MOST_PAGES * PAGE
 
 
-def _onward(following: Request) -> Request:
-    """The rest in whole pages; by offset from the first row on, for pages are counted by size."""
-    names = {name for name, _ in following.params}
-    if "cursor" not in names and ("per_page", str(PAGE)) not in following.params:
-        counted = [pair for pair in following.params if pair[0] != "page"]
-        following = evolve(following, params=[*counted, ("page", "1")])
-    return sized(following, PAGE)
-
-
 @define
 class Sweep:
     """The open jobs down to the oldest of those *sought*, or as far as a few pages go."""

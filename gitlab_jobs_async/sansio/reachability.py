@@ -19,7 +19,8 @@ _LONGEST = 600.0
 
 def is_gone(error: GitLabError) -> bool:
     """Whether what was asked for is there no more; not if it is the project that cannot be seen."""
-    return isinstance(error, NotFoundError) and "project" not in error.message.lower()
+    said = error.message.lower() if isinstance(error, NotFoundError) else ""
+    return said.startswith("404") and "project" not in said
 
 
 @define

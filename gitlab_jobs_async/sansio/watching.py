@@ -283,8 +283,10 @@ class ProjectWatch:
         if not self._queue and self.known.bridging is not None:
             began = now if self._look is None else self._look.began
             self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
-        if not self._queue:
-            self._look = None
-            self.timing.active_at = self.known.active_at
-            self.timing.looked(now, self.known.ledger.open_jobs())
-        return []
+        if self._queue:
+            return []
+        self._look = None
+        self.timing.active_at = self.known.active_at
+        open_jobs = self.known.ledger.open_jobs()
+        self.timing.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
+        return self._recovered()
