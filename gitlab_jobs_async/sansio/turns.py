@@ -1,7 +1,8 @@
 """Whose turn it is: lanes one before the other, within a lane round robin by project.
 
 A request is given the number of the round in which its project's turn comes, so that the next one
-is always the lowest number: no project waits for more than one request of each other one.
+is always the lowest number: no project waits for more than two requests of each other one:
+one of the round that goes on, one of the next.
 """
 
 import heapq

@@ -68,7 +68,7 @@ def test_one_who_cannot_go_holds_up_nobody_and_keeps_its_turn():
 
 
 @given(st.lists(st.one_of(st.tuples(PROJECTS, NEEDS), st.none(), st.integers(0, 9)), max_size=80))
-def test_no_project_waits_for_more_than_a_round_of_each_other(script):
+def test_no_project_waits_for_more_than_this_round_and_the_next_of_each_other(script):
     """None lets one in, a number lets one of those who wait give up."""
     queue, there = FairQueue(), []
     passed = {}
@@ -91,7 +91,7 @@ def test_no_project_waits_for_more_than_a_round_of_each_other(script):
     for one, counts in passed.items():
         own = counts.pop("before")
         assert counts[one.claim.project] <= own
-        assert all(count <= own + 1 for count in counts.values())
+        assert all(count <= own + 2 for count in counts.values())
 
 
 @given(st.lists(st.tuples(LANES, PROJECTS, NEEDS), max_size=60), st.sets(NEEDS))
