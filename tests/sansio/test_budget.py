@@ -490,3 +490,11 @@ def test_the_server_never_sees_more_in_a_minute_than_the_caller_allows(
     Client(budget, server, concurrency, delays, losses).run(wanted)
     for begin in server.seen:
         assert sum(begin <= at < begin + 60 for at in server.seen) <= per_minute
+
+
+def test_polls_are_apart_only_where_they_could_not_all_go_at_once():
+    budget = RequestBudget(per_minute=100)
+    assert budget.gap(JOBS_INDEX, 90, 0.0) == 0.0
+    assert budget.gap(JOBS_INDEX, 91, 0.0) == 60 / 90
+    assert RequestBudget().gap(JOBS_INDEX, 541, 0.0) == 60 / 540
+    assert RequestBudget(jobs_index_per_minute=None).gap(JOBS_INDEX, 10_000, 0.0) == 0.0
