@@ -29,7 +29,8 @@ class JobAppeared(MonitorEvent):
 
     `replaces` is the id of the earlier attempt when it is a retry, or a manual job played again;
     `None` also where that one is no longer remembered. `is_new` is false for what was there when
-    the watching began: of that, what had not ended, and all of the pipelines which that is in.
+    the watching began: of that, what had not ended (of a project its newest 2,000), and all that is
+    recent of the pipelines which that is in.
     """
 
     job: Job | Bridge

@@ -11,6 +11,7 @@ MOST_PAGES = 10
 """Pages that a look takes for open jobs alone, and so many pages' rows it holds at once."""
 
 _MOST_SWEPT = 5
+_MOST_AT_FIRST = 20
 
 
 @define
@@ -74,7 +75,10 @@ def _onward(following: Request) -> Request:
 
 @define
 class Sweep:
-    """The open jobs down to the oldest of those *sought*, or as far as a few pages go."""
+    """The open jobs down to the oldest of those *sought*, or as far as a few pages go.
+
+    The first one seeks none, and goes further.
+    """
 
     sought: list[int] = field(factory=list[int])
     ids: set[int] = field(factory=set[int])
@@ -90,7 +94,8 @@ class Sweep:
             return None
         self.lowest = min(self.ids, default=0)
         is_deep = not self.sought or self.lowest > self.sought[0]
-        if not is_deep or self._pages >= _MOST_SWEPT:
+        most = _MOST_SWEPT if self.sought else _MOST_AT_FIRST
+        if not is_deep or self._pages >= most:
             return None
         return Inquiry(Subject.SWEEP, answer.following)
 

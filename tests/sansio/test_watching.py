@@ -155,6 +155,12 @@ def test_many_parked_jobs_are_swept_by_the_page():
     assert watched.replay.status[manual[0].id] == "pending"
 
 
+def test_open_jobs_are_known_from_the_first_look_on_however_deep_they_lie():
+    watched, jobs = begun(*[[f"job {number}" for number in range(100)]] * 12)
+    assert len(watched.replay.appeared) == sum(map(len, jobs))
+    assert watched.project.asked == 13
+
+
 def test_a_whole_pipeline_that_moves_out_of_sight_costs_one_request():
     watched, [jobs] = begun([f"job {number}" for number in range(60)])
     watched.look()
