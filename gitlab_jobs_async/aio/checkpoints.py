@@ -5,13 +5,14 @@ task, so they are plain functions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gitlab_jobs_async.errors import CheckpointError
 
 IN_USE = "it is in use by another monitor"
 
 
+@runtime_checkable
 class Checkpoint(Protocol):
     """Where a monitor keeps the state of its targets and the events that it has yet to tell.
 

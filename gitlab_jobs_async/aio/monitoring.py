@@ -172,8 +172,16 @@ class Monitor:
 
 
 def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint | None:
-    """What a caller gave: a checkpoint of his own, or the path of a file."""
-    return SqliteCheckpoint(given) if isinstance(given, str | PathLike) else given
+    """What a caller gave: a checkpoint of his own, or the path of a file.
+
+    Raises:
+        TypeError, ValueError: it is neither.
+    """
+    if isinstance(given, str | PathLike):
+        return SqliteCheckpoint(given)
+    if given is not None and not isinstance(given, Checkpoint):
+        raise TypeError(f"checkpoint must be the path of a file or a Checkpoint, not {given!r}")
+    return given
 
 
 @asynccontextmanager

@@ -393,6 +393,13 @@ async def test_what_cannot_be_watched_is_refused_before_any_request(simulator, g
     assert not simulator.requests
 
 
+@pytest.mark.parametrize("checkpoint", [5, b"ci.db", object(), "", ":memory:"])
+async def test_what_is_no_checkpoint_is_refused_before_any_request(simulator, gitlab, checkpoint):
+    with pytest.raises((TypeError, ValueError), match="checkpoint"):
+        gitlab.monitor([APP], checkpoint=checkpoint)
+    assert not simulator.requests
+
+
 async def test_the_generator_of_a_consumer_may_be_closed(gitlab):
     async def names():
         async with gitlab.monitor([APP]) as events:
