@@ -142,6 +142,11 @@ class Merged(Generic[K, T]):
         self._changed.set()
         return True
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the block that this is for has been left."""
+        return self._is_closed
+
     def __contains__(self, key: object) -> bool:
         return key in self._tasks
 

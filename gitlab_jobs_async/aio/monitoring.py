@@ -75,8 +75,13 @@ class Monitor:
         self._logs = logs
         self._last: Event | None = None
         self._is_awaited = False
-        self._is_left = False
         self._failure: Exception | None = None
+        self._listen()
+        if how.downstream:
+            rounds.resume()
+        if how.logs:
+            for log in logs.unfinished():
+                self._follow(log)
 
     def add(self, target: Target) -> None:
         """Watch *target* too; nothing happens if it is watched already, or was until its end.
@@ -141,7 +146,7 @@ class Monitor:
             try:
                 source, event = await anext(self._sources)
             except StopAsyncIteration:
-                if self._is_left:
+                if self._sources.is_closed:
                     raise RuntimeError(_LEFT) from None
                 raise
             if source != _EVENTS or self._outbox.take(event):
@@ -156,19 +161,6 @@ class Monitor:
         self._outbox.begin()
         if _EVENTS not in self._sources:
             self._sources.add(_EVENTS, self._outbox.events())
-
-    def leave(self) -> None:
-        """Nothing more comes, which is no end: the block was left."""
-        self._is_left = True
-
-    def resume(self) -> None:
-        """Go on with the logs and the bridges of an earlier monitor."""
-        self._listen()
-        if self._how.downstream:
-            self._rounds.resume()
-        if self._how.logs:
-            for log in self._logs.unfinished():
-                self._follow(log)
 
 
 def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint | None:
@@ -203,14 +195,10 @@ async def monitored(
         logs = FollowedLogs(checkpoint, states)
         async with merged() as sources, in_flight() as flight:
             monitor = Monitor(transport, how, sources, outbox, rounds, logs)
-            monitor.resume()
             for target in targets:
                 monitor.add(target)
             flight.start(_EVENTS, _run(rounds, outbox))
-            try:
-                yield monitor
-            finally:
-                monitor.leave()
+            yield monitor
     finally:
         if checkpoint is not None:
             checkpoint.close()
