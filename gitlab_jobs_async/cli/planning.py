@@ -13,7 +13,8 @@ from rich.text import Text
 from gitlab_jobs_async.cli.rows import json_line, length, plain_line
 from gitlab_jobs_async.cli.tables import add_column, cell, empty_table
 from gitlab_jobs_async.cli.terminal import console, is_terminal, write
-from gitlab_jobs_async.sansio.expecting import JOBS_INDEX_PER_MINUTE, Expectation, expect
+from gitlab_jobs_async.sansio.expecting import Expectation, expect
+from gitlab_jobs_async.sansio.limits import JOBS_INDEX_PER_MINUTE
 
 _DIGITS: Final = 2
 

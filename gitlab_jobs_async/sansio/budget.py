@@ -13,7 +13,7 @@ from typing import Any
 from attrs import Attribute, define, field, frozen, setters
 
 from gitlab_jobs_async.sansio.arguments import positive_id
-from gitlab_jobs_async.sansio.limits import Allowance, Window, apart, reserve
+from gitlab_jobs_async.sansio.limits import JOBS_INDEX_PER_MINUTE, Allowance, Window, apart, reserve
 from gitlab_jobs_async.sansio.responses import Response, http_date, retry_after
 from gitlab_jobs_async.sansio.turns import Lane
 
@@ -90,7 +90,9 @@ class RequestBudget:
     """
 
     per_minute: int | None = field(default=None, validator=_limit, kw_only=True)
-    jobs_index_per_minute: int | None = field(default=600, validator=_limit, kw_only=True)
+    jobs_index_per_minute: int | None = field(
+        default=JOBS_INDEX_PER_MINUTE, validator=_limit, kw_only=True
+    )
     waiting: int = field(init=False, default=0, repr=False)
     _all: Allowance = field(init=False, repr=False)
     _kinds: dict[str, Allowance] = field(init=False, repr=False)

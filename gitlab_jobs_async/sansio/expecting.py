@@ -8,12 +8,9 @@ an interval in the middle. `benchmarks/monitor.py` simulates the same and says h
 from attrs import frozen
 
 from gitlab_jobs_async.sansio.arguments import positive_id, whole_number
-from gitlab_jobs_async.sansio.limits import reserve
+from gitlab_jobs_async.sansio.limits import JOBS_INDEX_PER_MINUTE, reserve
 from gitlab_jobs_async.sansio.pace import interval
 from gitlab_jobs_async.sansio.rota import JITTER
-
-JOBS_INDEX_PER_MINUTE = 600
-"""Listings of jobs that GitLab lets one user make, where its administrator says nothing else."""
 
 _STOOD = (20.0, 60.0, 180.0, 180.0)
 """For how many seconds the open jobs of a busy project have been as they are, typically."""

@@ -23,6 +23,10 @@ _FEW = 10
 _MOST_PATIENCE = 64
 
 
+JOBS_INDEX_PER_MINUTE = 600
+"""Listings of jobs that GitLab lets one user make, unless its administrator says otherwise."""
+
+
 def reserve(limit: int) -> int:
     """How many of *limit* pages and polls leave to a caller's own requests."""
     return limit // _RESERVE
