@@ -220,15 +220,14 @@ class ProjectWatch:
         if look.lowest <= floor:
             self.known.reach.looked(look.began, look.answered or now, look.ids)
             self.known.reach.arrived(look.arrived)
-        for told in self.known.open_jobs():
+        self.known.forget(look)
+        open_jobs = self.known.open_jobs()
+        for told in open_jobs:
             if told.id < look.lowest:
                 self.known.parked.park(told)
-        self._ask_for(
-            t.id for t in self.known.open_jobs() if t.id >= look.lowest and t.id not in look.ids
-        )
-        self.known.forget(look)
-        self.known.parked.choose(self.known.open_jobs(), self.known.reach, now)
-        self._begin_sweep(self.known.parked.due(self.known.open_jobs(), self.known.reach, now))
+        self._ask_for(t.id for t in open_jobs if t.id >= look.lowest and t.id not in look.ids)
+        self.known.parked.choose(open_jobs, self.known.reach, now)
+        self._begin_sweep(self.known.parked.due(open_jobs, self.known.reach, now))
         for pipeline_id in self.known.revivals.pipelines():
             self._ask_for_pipeline(pipeline_id)
         return events

@@ -57,12 +57,8 @@ class PipelineWatch:
     @classmethod
     def of(cls, target: PipelineTarget, state: OneState | None, *, downstream: bool) -> Self:
         """A watch that begins, or goes on from what was told."""
-        ledger, reachability = _told(
-            target.project, f"{target.project}/-/pipelines/{target.pipeline_id}", state
-        )
-        is_known = state is not None and state.is_known
-        is_over = state is not None and state.is_over
-        return cls(target, downstream, ledger, reachability, is_known, is_over)
+        name = f"{target.project}/-/pipelines/{target.pipeline_id}"
+        return cls(target, downstream, *_told(target.project, name, state))
 
     @property
     def next_at(self) -> float:
@@ -71,9 +67,7 @@ class PipelineWatch:
 
     def state(self) -> OneState:
         """What a restart needs; of what is over, only that."""
-        jobs = () if self.is_over else tuple(self.ledger.jobs.values())
-        told, is_unreachable = self.reachability.told, self.reachability.is_unreachable
-        return OneState(jobs, told, is_unreachable, self.is_over, self.is_known)
+        return _state_of(self)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -174,10 +168,7 @@ class JobWatch:
     def of(cls, target: JobTarget, state: OneState | None) -> Self:
         """A watch that begins, or goes on from what was told."""
         name = f"{target.project}/-/jobs/{target.job_id}"
-        ledger, reachability = _told(target.project, name, state)
-        is_known = state is not None and state.is_known
-        is_over = state is not None and state.is_over
-        return cls(target, ledger, reachability, is_known, is_over)
+        return cls(target, *_told(target.project, name, state))
 
     @property
     def next_at(self) -> float:
@@ -186,9 +177,7 @@ class JobWatch:
 
     def state(self) -> OneState:
         """What a restart needs; of what is over, only that."""
-        jobs = () if self.is_over else tuple(self.ledger.jobs.values())
-        told, is_unreachable = self.reachability.told, self.reachability.is_unreachable
-        return OneState(jobs, told, is_unreachable, self.is_over, self.is_known)
+        return _state_of(self)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -229,9 +218,18 @@ class JobWatch:
         return self.timing.failed(now, error, self.reachability)
 
 
-def _told(project: int | str, name: str, state: OneState | None) -> tuple[Ledger, Reachability]:
+def _told(
+    project: int | str, name: str, state: OneState | None
+) -> tuple[Ledger, Reachability, bool, bool]:
+    """What was told, whether the target can be reached, is known, and is over."""
     if state is None:
-        return Ledger(project), Reachability(project, name)
-    jobs = {told.id: told for told in state.jobs}
+        return Ledger(project), Reachability(project, name), False, False
+    ledger = Ledger(project, {told.id: told for told in state.jobs})
     reachability = Reachability(project, name, state.unreachable_told, state.is_unreachable)
-    return Ledger(project, jobs), reachability
+    return ledger, reachability, state.is_known, state.is_over
+
+
+def _state_of(watch: PipelineWatch | JobWatch) -> OneState:
+    jobs = () if watch.is_over else tuple(watch.ledger.jobs.values())
+    trouble = watch.reachability
+    return OneState(jobs, trouble.told, trouble.is_unreachable, watch.is_over, watch.is_known)
