@@ -20,6 +20,7 @@ from gitlab_jobs_async.cli.demo_screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo_seen import Seen
 from gitlab_jobs_async.cli.demo_steps import Scene
 from gitlab_jobs_async.cli.failures import OK, CommandError, line_of
+from gitlab_jobs_async.cli.interrupts import ended_like_an_interrupt
 from gitlab_jobs_async.cli.live_view import Picture
 from gitlab_jobs_async.cli.log_pane import LogPane
 from gitlab_jobs_async.cli.rows import json_line, pipeline_of
@@ -77,7 +78,8 @@ async def demo(
     clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)
-    return await perform(server, clock, screen, speed=speed, json=json)
+    with ended_like_an_interrupt():
+        return await perform(server, clock, screen, speed=speed, json=json)
 
 
 async def perform(

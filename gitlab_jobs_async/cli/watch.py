@@ -4,13 +4,7 @@ A person sees a live picture, a program gets a line an event.
 """
 
 import asyncio
-import signal
-from collections.abc import (
-    AsyncIterator,
-    Iterator,
-    Sequence,
-)
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -28,6 +22,7 @@ from gitlab_jobs_async.cli.event_rows import event_json, is_failure, plain_event
 from gitlab_jobs_async.cli.executing import Executed
 from gitlab_jobs_async.cli.failures import FAILED, OK, bad_input
 from gitlab_jobs_async.cli.groups import projects_of
+from gitlab_jobs_async.cli.interrupts import ended_like_an_interrupt
 from gitlab_jobs_async.cli.live_view import Picture, living
 from gitlab_jobs_async.cli.log_pane import LogPane
 from gitlab_jobs_async.cli.options import ANY_SERVER, Json, ServerOptions
@@ -140,7 +135,7 @@ async def watch(
     names = _names(projects, what)
     command = None if what.execute is None else Executed.parse(what.execute)
     budget = RequestBudget(per_minute=planned.per_minute)
-    with _ended_like_an_interrupt(signal.SIGTERM):
+    with ended_like_an_interrupt():
         async with connect(server, budget) as gitlab:
             targets = await _targets(gitlab, names, what.pipeline)
             logs, downstream = what.logs, what.downstream
@@ -240,31 +235,3 @@ async def _code(gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]) 
         reason = f" ({job.failure_reason})" if job.failure_reason else ""
         complain(f"job {job.id} {job.name} {job.status}{reason}")
     return FAILED if failed else OK
-
-
-@contextmanager
-def _ended_like_an_interrupt(number: signal.Signals) -> Iterator[None]:
-    """Take a signal for Ctrl-C while the block lasts, so that it leaves as little behind.
-
-    It counts where Ctrl-C itself is ignored, too, as in what a script runs in the background.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    is_told = False
-
-    def end() -> None:
-        nonlocal is_told
-        is_told = True
-        if task is not None:
-            task.cancel()
-
-    with suppress(NotImplementedError):  # Windows
-        loop.add_signal_handler(number, end)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if is_told:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(number)

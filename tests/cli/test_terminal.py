@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -165,13 +166,14 @@ def test_the_demo_is_a_show(on_terminal):
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
-def test_an_interrupted_demo_leaves_the_terminal_in_order():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_the_terminal_in_order(number):
     terminal = Terminal(["demo"], 80, {})
     terminal.type("")
     shown = b""
     while b"end-to-end" not in shown:
         shown += os.read(terminal._ours, 65536)
-    os.killpg(terminal._process.pid, 2)
+    os.killpg(terminal._process.pid, number)
     code, rest = terminal.end()
     assert code == 130
     assert "Traceback" not in rest
