@@ -1,6 +1,7 @@
 """The map of the package: every module has a floor and imports only from the floors below it."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -189,3 +190,10 @@ def test_only_the_edges_know_aiohttp_and_cattrs(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_says_first_what_it_is_for(name):
     assert ast.get_docstring(TREES[name])
+
+
+@pytest.mark.parametrize("room", ["sansio", "aio"])
+def test_a_room_names_all_that_is_in_it(room):
+    said = set(re.findall(r"\w+", ast.get_docstring(TREES[room]) or ""))
+    there = {name.removeprefix(f"{room}.") for name in MODULES if name.startswith(f"{room}.")}
+    assert there <= said

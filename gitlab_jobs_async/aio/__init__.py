@@ -1,1 +1,9 @@
-"""The pure core put on the network; the only tasks and connections are made in here."""
+"""The core put on the network: aiohttp, asyncio and the clock.
+
+- Below all: clock, concurrency, settings.
+- One request: transport (admission, connections, proxies, bodies, failures, retrying).
+- Listings: listing, pipelines; waiting for an end: waiting.
+- Logs: tailing (spooling), tailing_many.
+- Monitoring: monitoring is what a caller holds; rounds makes the looks (answering), outbox keeps
+  what they bring (checkpoints, checkpoint_file), monitored_logs adds the lines of jobs.
+"""

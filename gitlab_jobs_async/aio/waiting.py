@@ -21,9 +21,9 @@ from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId, seconds
 from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.decoding import decode
-from gitlab_jobs_async.sansio.pacing import Pace
 from gitlab_jobs_async.sansio.patience import Patience, checked
 from gitlab_jobs_async.sansio.turns import Lane
+from gitlab_jobs_async.sansio.waiting import Pace
 
 T = TypeVar("T", Job, Pipeline)
 

@@ -1,1 +1,13 @@
-"""What to ask GitLab and what its answers mean; no await, clock, randomness or aiohttp in here."""
+"""What to ask GitLab and what the answers mean: no await, no clock, no randomness, no aiohttp.
+
+- Requests: endpoints, arguments, requests, urls, credentials, redirects, retrying.
+- Answers: responses, decoding (strict, exact), compression, links; and back to JSON: recording.
+- The request budget: budget, limits, turns.
+- Listings: walks; paging by keyset (coverage, cursors, spread), offsets, and looks without order.
+- Traces: trace, cadence, rhythm, patience; their lines: logs, sections, ansi.
+- Waiting for one job or pipeline: waiting; what is downstream of a pipeline: hierarchy.
+- Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
+  parking, revivals, bridging), watching_one a pipeline or a job; all have inquiries, timing, pace
+  and reachability. rota says whose turn it is, expecting what all of it comes to.
+- Webhooks: webhooks, deliveries.
+"""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.sansio.cadence import Intervals
-from gitlab_jobs_async.sansio.pacing import Pace
+from gitlab_jobs_async.sansio.waiting import Pace
 
 CHANCES = st.floats(0, 1)
 BOUNDS = st.tuples(st.floats(0.1, 100), st.floats(0, 1000)).map(lambda b: Intervals(b[0], sum(b)))
