@@ -11,6 +11,7 @@ _MODULES = {
     "AgentConfigProject": "agents",
     "AgentEnvironment": "agents",
     "AgentProject": "agents",
+    "AgentUser": "agents",
     "AllowedAgent": "agents",
     "AllowedAgents": "agents",
     "Artifact": "models",

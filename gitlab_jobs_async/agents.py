@@ -55,6 +55,16 @@ class AgentEnvironment:
 
 
 @frozen(kw_only=True)
+class AgentUser(User):
+    """The user the job runs for; `roles_in_project`, such as "guest" and "developer", are all held.
+
+    It follows the answer of lib/api/ci/jobs.rb, in which a user has `id`, `username` and the roles.
+    """
+
+    roles_in_project: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
 class AllowedAgents:
     """The agents a job token's job may use, and that job's surroundings."""
 
@@ -62,5 +72,5 @@ class AllowedAgents:
     job: Reference
     pipeline: Reference
     project: AgentProject
-    user: User
+    user: AgentUser
     environment: AgentEnvironment | None = None

@@ -61,7 +61,11 @@ _ACTIVE = frozenset(
 
 
 class FailureReason(_OpenStrEnum):
-    """Why a job failed: app/models/concerns/enums/ci/commit_status.rb."""
+    """Why a job failed: app/models/concerns/enums/ci/commit_status.rb.
+
+    GitLab 19 has split `stuck_or_timeout_failure` and `job_execution_timeout` into finer reasons
+    and gives the old ones to no new job. Compare with `matches`, which knows both, not with `==`.
+    """
 
     UNKNOWN_FAILURE = "unknown_failure"
     SCRIPT_FAILURE = "script_failure"
@@ -88,6 +92,15 @@ class FailureReason(_OpenStrEnum):
     DEPLOYMENT_REJECTED = "deployment_rejected"
     FAILED_OUTDATED_DEPLOYMENT_JOB = "failed_outdated_deployment_job"
     JOB_EXECUTION_SERVER_TIMEOUT = "job_execution_server_timeout"
+    STUCK_PENDING_WITH_MATCHING_RUNNERS = "stuck_pending_with_matching_runners"
+    STUCK_PENDING_NO_MATCHING_RUNNERS = "stuck_pending_no_matching_runners"
+    NO_UPDATES_RUNNING = "no_updates_running"
+    NO_UPDATES_CANCELING = "no_updates_canceling"
+    SERVER_TIMEOUT_RUNNING = "server_timeout_running"
+    SERVER_TIMEOUT_CANCELING = "server_timeout_canceling"
+    RUNNER_CONFIGURATION_ERROR = "runner_configuration_error"
+    RUNNER_EXTERNAL_DEPENDENCY_FAILURE = "runner_external_dependency_failure"
+    RUNNER_INTERRUPTED = "runner_interrupted"
     PROTECTED_ENVIRONMENT_FAILURE = "protected_environment_failure"
     INSUFFICIENT_BRIDGE_PERMISSIONS = "insufficient_bridge_permissions"
     DOWNSTREAM_BRIDGE_PROJECT_NOT_FOUND = "downstream_bridge_project_not_found"
@@ -106,3 +119,36 @@ class FailureReason(_OpenStrEnum):
     DUO_WORKFLOW_NOT_ALLOWED = "duo_workflow_not_allowed"
     JOB_ROUTER_FAILURE = "job_router_failure"
     JOB_TOKEN_EXPIRED = "job_token_expired"  # noqa: S105 - a reason, not a token
+    ID_TOKEN_BURNED_PROJECT_PATH = "id_token_burned_project_path"  # noqa: S105 - a reason, not a token
+    DOWNSTREAM_PROJECT_TRIGGER_RESOLVED_TO_EMPTY = "downstream_project_trigger_resolved_to_empty"
+
+    def matches(self, *reasons: str) -> bool:
+        """Return whether this is one of *reasons*, or a finer one that replaced one of them.
+
+        `FailureReason("no_updates_running").matches("stuck_or_timeout_failure")` is true, as in
+        GitLab's own `retry:when`; the other way round it is false, because an old server does not
+        say which of the finer reasons it was. Reasons that are not listed here match themselves.
+
+        Raises:
+            TypeError: one of *reasons* is not a string.
+        """
+        for reason in reasons:
+            if not isinstance(reason, str):
+                raise TypeError(f"reasons must be strings, not {type(reason).__name__}")
+        return self in reasons or any(self in _REPLACED_BY.get(reason, ()) for reason in reasons)
+
+
+_REPLACED_BY: dict[str, frozenset[str]] = {
+    FailureReason.STUCK_OR_TIMEOUT_FAILURE: frozenset(
+        {
+            FailureReason.STUCK_PENDING_WITH_MATCHING_RUNNERS,
+            FailureReason.STUCK_PENDING_NO_MATCHING_RUNNERS,
+            FailureReason.NO_UPDATES_RUNNING,
+            FailureReason.NO_UPDATES_CANCELING,
+        }
+    ),
+    FailureReason.JOB_EXECUTION_TIMEOUT: frozenset(
+        {FailureReason.SERVER_TIMEOUT_RUNNING, FailureReason.SERVER_TIMEOUT_CANCELING}
+    ),
+}
+"""The finer reasons for each that GitLab no longer gives; `failure_reason_aliases` in that file."""

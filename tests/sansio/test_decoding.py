@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
+    AgentUser,
     AllowedAgents,
     Artifact,
     ArtifactEntry,
@@ -230,13 +231,21 @@ def test_allowed_agents_arrive():
                 "id": 1, "description": None, "name": "p", "name_with_namespace": "n / p",
                 "path": "p", "path_with_namespace": "n/p", "created_at": "2022-11-16T14:51:50Z"}}],
             "job": {"id": 1}, "pipeline": {"id": 2}, "project": {"id": 1, "groups": [{"id": 3}]},
-            "user": USER, "environment": {"slug": "prod", "tier": "production"},
+            "user": {"id": 2, "username": "user2", "roles_in_project": ["guest", "developer"]},
+            "environment": {"slug": "prod", "tier": "production"},
         }),
         AllowedAgents,
     )  # fmt: skip
+    assert agents.user == AgentUser(id=2, username="user2", roles_in_project=("guest", "developer"))
     assert agents.allowed_agents[0].config_project.path_with_namespace == "n/p"
     assert (agents.job.id, agents.pipeline.id, agents.project.groups[0].id) == (1, 2, 3)
     assert agents.environment.tier == "production"
+
+
+def test_agent_user_of_older_servers_has_no_roles():
+    ids = {"job": {"id": 1}, "pipeline": {"id": 2}, "project": {"id": 1}}
+    agents = decode(answer(ids | {"allowed_agents": [], "user": USER}), AllowedAgents)
+    assert (agents.user.id, agents.user.roles_in_project) == (USER["id"], ())
 
 
 def test_an_archive_lists_files_and_directories():

@@ -70,6 +70,7 @@ async def a_client(gitlab: GitLab) -> None:
     assert_type(gitlab.project(17), Project)
     assert_type(await gitlab.get_token_job(), Job)
     assert_type(await gitlab.get_allowed_agents(), AllowedAgents)
+    assert_type((await gitlab.get_allowed_agents()).user.roles_in_project, tuple[str, ...])
     assert_type(await gitlab.list_jobs(["g/a", 17], scope="failed"), dict[ProjectId, list[Job]])
     assert_type(await gitlab.send(Request("GET", "/version", {"a": "b"})), Response)
     async with gitlab as opened:
