@@ -7,21 +7,14 @@ may pass by itself is waited for; a refusal is none of it.
 from attrs import define
 
 from gitlab_jobs_async.errors import (
-    ConnectionFailedError,
     DecodeError,
     GitLabError,
     ListingChangedError,
-    RateLimitedError,
-    ServerError,
+    ResponseError,
 )
+from gitlab_jobs_async.sansio.retrying import is_transient
 
-_PASSING = (
-    ConnectionFailedError,
-    RateLimitedError,
-    ServerError,
-    DecodeError,
-    ListingChangedError,
-)
+_PASSING = (DecodeError, ListingChangedError)
 """A web page where a log was due is a `DecodeError`: proxies send them while GitLab is down."""
 
 _SHORTEST = 1.0
@@ -52,7 +45,7 @@ class Patience:
 
     def is_for(self, error: GitLabError) -> bool:
         """Whether *error* is trouble that may pass by itself."""
-        return isinstance(error, _PASSING)
+        return is_transient(error) or isinstance(error, _PASSING)
 
     def succeeded(self) -> None:
         """An answer has come; the next trouble is a new one."""
@@ -71,7 +64,7 @@ class Patience:
             return None
         self._failures += 1
         wait = min(_LONGEST, _SHORTEST * 2.0 ** min(self._failures, 99)) * (1 + jitter) / 2
-        asked = error.retry_after if isinstance(error, RateLimitedError | ServerError) else None
+        asked = error.retry_after if isinstance(error, ResponseError) else None
         if asked is not None:
             return max(wait, asked) if asked <= left else None
         return min(wait, left)

@@ -1,7 +1,7 @@
 """Where a redirect leads, and whether it is safe to go there; credentials go to one origin only."""
 
 import re
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.urls import ServerUrl
@@ -10,6 +10,11 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 _MOVED = frozenset({301, 307, 308})
 _SECRETS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 """Where a URL may hold what lets in whoever reads it: a login, or a storage's signature."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.ASCII)
+_KEPT = "%!$&'()*+,-./:;=?@[]_|~"
+"""Punctuation that stays as it is in path and query: what is encoded already, and signed so."""
 
 
 class RedirectRefusedError(Exception):
@@ -26,8 +31,12 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
         RedirectRefusedError: following it would be unsafe or would not end.
     """
     here = hop if isinstance(hop, str) else server.url_for(hop)
+    if _CONTROL.search(location):
+        raise RedirectRefusedError(
+            f"redirected to {_shown(location)!r}, which has control characters"
+        )
     try:
-        target = urljoin(here, location)
+        target = _encoded(urljoin(here, location))
         there = urlsplit(target)
         is_own = server.is_own(target)
     except ValueError:
@@ -66,6 +75,28 @@ def _check(here: SplitResult, there: SplitResult, target: str) -> None:
         raise RedirectRefusedError(
             "redirected to the sign-in page: these credentials are not taken here"
         )
+
+
+def _encoded(url: str) -> str:
+    """Return *url* as browsers and curl send it: what may not stand there is percent-encoded.
+
+    Bytes that are no UTF-8 came in as surrogates and go out as they were. A fragment is dropped.
+
+    Raises:
+        ValueError: the host is not one.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").encode("idna").decode()
+    if "@" in parts.netloc or not host:
+        return url
+    if not _HOST.fullmatch(host):
+        raise ValueError("no host")
+    shown = f"[{host}]" if ":" in host else host
+    port = "" if parts.port is None else f":{parts.port}"
+    path, query = (
+        quote(part, safe=_KEPT, errors="surrogateescape") for part in (parts.path, parts.query)
+    )
+    return SplitResult(parts.scheme, shown + port, path, query, "").geturl()
 
 
 def _shown(url: str) -> str:

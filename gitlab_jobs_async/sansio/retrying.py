@@ -18,8 +18,26 @@ from gitlab_jobs_async.errors import (
     ResponseError,
 )
 
-_PASSING = frozenset({500, 502, 503, 504, *range(520, 528), 530})
-"""Failures that may pass; 52x and 530 are those of proxies in front of GitLab."""
+_NOT_NOW = frozenset({408, 425, 429})
+"""RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4: refused now, and welcome later."""
+
+_PERMANENT = frozenset({501, 505, 506, 508, 510, 511})
+"""The 5xx that the same request gets again; all others, 52x and 530 of proxies too, may pass."""
+
+
+def is_transient(error: GitLabError) -> bool:
+    """Return whether the same request may succeed later, without anybody doing anything."""
+    if isinstance(error, ConflictError):
+        return _is_locked(error)
+    if isinstance(error, ResponseError):
+        status = error.status
+        return status in _NOT_NOW or (500 <= status < 600 and status not in _PERMANENT)
+    return isinstance(error, ConnectionFailedError)
+
+
+def _is_locked(error: ConflictError) -> bool:
+    """GitLab's answer while another request holds the row: lib/api/api.rb."""
+    return "resource lock" in error.message.lower()
 
 
 def _is_seconds(_policy: object, attribute: "Attribute[Any]", value: object) -> None:
@@ -62,10 +80,10 @@ class RetryPolicy:
 
 
 def _may_be_sent_again(error: GitLabError, *, is_safe: bool) -> bool:
+    if is_safe:
+        return is_transient(error)
     if isinstance(error, ConnectionFailedError):
-        return is_safe or not error.was_sent
-    if isinstance(error, RateLimitedError):
-        return True
+        return not error.was_sent
     if isinstance(error, ConflictError):
-        return "resource lock" in error.message.lower()
-    return is_safe and isinstance(error, ResponseError) and error.status in _PASSING
+        return _is_locked(error)
+    return isinstance(error, RateLimitedError)

@@ -191,6 +191,9 @@ async def test_a_request_inside_an_open_stream_waits_for_no_place(simulator, clo
         Fault(reset="within", times=3),
         Fault(reset="truncated", times=3),
         Fault(status=500, times=3),
+        Fault(status=408, times=3),
+        Fault(status=425, times=3),
+        Fault(status=529, times=3),
         Fault.throttled(times=3),
         Fault.throttled(times=3, retry_after="Fri, 01 Jan 2016 00:00:30 GMT"),
         Fault.too_many_requests(times=3),
@@ -202,6 +205,19 @@ async def test_a_get_rides_out_what_may_pass(gitlab, simulator, clock, fault):
     assert (await gitlab.project(1).get_job(1)).id == 1
     assert len(simulator.requests) == 4
     assert len(clock.slept) == 3
+
+
+@pytest.mark.parametrize("what", ["follow_trace", "wait_for_job", "wait_for_pipeline"])
+@pytest.mark.parametrize("status", [408, 425, 521])
+async def test_following_rides_out_not_now(gitlab, simulator, what, status):
+    # A load balancer answers 408 on an idle connection: RFC 9110 15.5.9 allows to ask again.
+    simulator.faults.add(Fault(status=status, times=RetryPolicy().attempts + 2))
+    async with asyncio.timeout(10):
+        followed = getattr(gitlab.project(1), what)(1)
+        if what == "follow_trace":
+            assert b"".join([chunk.data async for chunk in followed])
+        else:
+            assert (await followed).id == 1
 
 
 async def test_a_get_gives_up_with_the_last_error(gitlab, simulator):

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
     AuthenticationError,
+    ConflictError,
     ConnectionFailedError,
     DecodeError,
     ListingChangedError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
+    ResponseError,
     ServerError,
     TimedOutError,
 )
@@ -28,15 +30,20 @@ PASSING = [
     RateLimitedError(429, "later", *WHERE),
     DecodeError("an HTML page", *WHERE),
     ListingChangedError(*WHERE),
+    ConflictError(409, "409 Conflict: Resource lock", *WHERE),
+    *(ResponseError(status, "not now", *WHERE) for status in (408, 425)),
+    *(ServerError(status, "not now", *WHERE) for status in (500, 507, 520, 527, 529, 530)),
 ]
 REFUSALS = [
     AuthenticationError(401, "no", *WHERE),
     PermissionDeniedError(403, "no", *WHERE),
     NotFoundError(404, "no", *WHERE),
+    ConflictError(409, "409 Conflict", *WHERE),
+    *(ServerError(status, "never", *WHERE) for status in (501, 505, 508)),
 ]
 
 
-@pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", PASSING, ids=repr)
 def test_what_may_pass_is_waited_for(error):
     patience = Patience(60.0)
     assert patience.is_for(error)
@@ -46,7 +53,7 @@ def test_what_may_pass_is_waited_for(error):
     assert patience.is_fresh
 
 
-@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
 def test_a_refusal_is_not_waited_for(error):
     assert Patience(math.inf).wait_after(error, 0.0, jitter=0.0) is None
 
@@ -76,6 +83,12 @@ def test_the_server_says_how_long_to_wait_as_long_as_it_is_allowed():
     patience = Patience(100.0)
     assert patience.wait_after(RateLimitedError(429, "", *WHERE, 40.0), 0.0, jitter=0.0) == 40.0
     assert patience.wait_after(RateLimitedError(429, "", *WHERE, 61.0), 40.0, jitter=0.0) is None
+
+
+@pytest.mark.parametrize("status", [408, 425, 503])
+def test_outage_honours_retry_after_of_any_status(status):
+    asked = ResponseError(status, "", *WHERE, 40.0)
+    assert Patience(100.0).wait_after(asked, 0.0, jitter=0.0) == 40.0
 
 
 def test_no_patience_is_none():

@@ -52,11 +52,11 @@ FAILURES = {
     "a web page": (DecodeError("html", "GET", "u"), False, False),
     **{
         str(status): (response(status), True, False)
-        for status in (500, 502, 503, 504, *range(520, 528), 530)
+        for status in (408, 425, 500, 502, 503, 504, 507, 509, *range(520, 532), 598, 599)
     },
     **{
         str(status): (response(status), False, False)
-        for status in (301, 400, 401, 403, 404, 405, 408, 412, 422, 501, 505, 528, 529, 531)
+        for status in (301, 400, 401, 403, 404, 405, 412, 422, 501, 505, 506, 508, 510, 511, 999)
     },
 }
 
