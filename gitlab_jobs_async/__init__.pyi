@@ -11,6 +11,7 @@ from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
 from gitlab_jobs_async.aio.checkpoints import Checkpoint, MemoryCheckpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.monitoring import Monitor
+from gitlab_jobs_async.aio.receiving import read_hook
 from gitlab_jobs_async.aio.tailing_many import JobLines
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.downstream import Downstream, PipelineTree
@@ -49,6 +50,22 @@ from gitlab_jobs_async.events import (
     ProjectRecovered,
     ProjectUnreachable,
 )
+from gitlab_jobs_async.hooks import (
+    HookAuthor,
+    HookBuild,
+    HookCommit,
+    HookEnvironment,
+    HookJob,
+    HookMergeRequest,
+    HookProject,
+    HookRunner,
+    HookUser,
+    HookVariable,
+    JobHook,
+    JobHookCommit,
+    PipelineHook,
+    SourcePipeline,
+)
 from gitlab_jobs_async.models import (
     Artifact,
     ArtifactEntry,
@@ -77,7 +94,6 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.sansio.watches import Target
-from gitlab_jobs_async.sansio.webhooks import HookBuild, JobHook, PipelineHook, read_hook
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -113,8 +129,17 @@ __all__ = [
     "FailureReason",
     "GitLab",
     "GitLabError",
+    "HookAuthor",
     "HookBuild",
+    "HookCommit",
+    "HookEnvironment",
+    "HookJob",
+    "HookMergeRequest",
+    "HookProject",
     "HookRefusedError",
+    "HookRunner",
+    "HookUser",
+    "HookVariable",
     "Job",
     "JobAppeared",
     "JobBasic",
@@ -124,6 +149,7 @@ __all__ = [
     "JobEvent",
     "JobFinished",
     "JobHook",
+    "JobHookCommit",
     "JobLines",
     "JobLogEnded",
     "JobLogFailed",
@@ -161,6 +187,7 @@ __all__ = [
     "RunnerManager",
     "Section",
     "ServerError",
+    "SourcePipeline",
     "SqliteCheckpoint",
     "SystemClock",
     "TailEnded",

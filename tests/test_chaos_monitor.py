@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from attrs import define, evolve, field
 
-from gitlab_jobs_async import GitLab, JobStatus, PipelineHook, read_hook
+from gitlab_jobs_async import GitLab, HookProject, JobStatus, PipelineHook, read_hook
 from gitlab_jobs_async.simulator import (
     NEVER,
     Fault,
@@ -184,7 +184,9 @@ class Post:
                 project_id=self.rng.choice([1, 2, 3, 999, 2**63, -1]),
                 pipeline_id=self.rng.choice([0, 1, 10**12]),
                 status=JobStatus.SUCCESS,
-                project_path=self.rng.choice([None, "", "group/p1", "elsewhere/x"]),
+                project=HookProject(
+                    path_with_namespace=self.rng.choice([None, "", "group/p1", "elsewhere/x"])
+                ),
             )
         )
 

@@ -1,7 +1,10 @@
 """A receiver as the README shows it: deliveries over loopback into a monitor's `notify`."""
 
 import asyncio
+import base64
+import hmac
 import io
+import time
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -17,10 +20,10 @@ from tests.conftest import others, until
 SECRET = "wh-s3cret"
 
 
-def webhook_app(events, secret):
+def webhook_app(events, secrets):
     async def receive(request: web.Request) -> web.Response:
         try:
-            hook = read_hook(request.headers, await request.read(), secret=secret)
+            hook = read_hook(request.headers, await request.read(), **secrets)
         except HookRefusedError as refused:
             return web.Response(status=refused.status, text=refused.reason)
         events.notify(hook)
@@ -42,9 +45,10 @@ class Notified:
 
 
 @asynccontextmanager
-async def receiving(events):
+async def receiving(events, **secrets):
     """The receiver on the loopback; yields the URL to give to GitLab."""
-    runner = web.AppRunner(webhook_app(events, SECRET), access_log=None, shutdown_timeout=0.01)
+    app = webhook_app(events, secrets or {"token": SECRET})
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -82,6 +86,11 @@ async def test_what_the_simulator_delivers_is_what_the_api_answers(world, clock)
         for name in (*names, "duration", "queued_duration", "failure_reason", "allow_failure"):
             assert getattr(last[job.id], name) == getattr(job, name), name
         assert last[job.id].project_id == job.project_id
+        assert (last[job.id].sha, last[job.id].tag) == (pipeline.sha, pipeline.tag)
+        assert last[job.id].commit.message == job.commit.message
+        for name in ("user", "runner"):
+            said, had = getattr(last[job.id], name), getattr(job, name)
+            assert (said and said.id) == (had and had.id), name
         assert last[job.id].project_path == "group/app"
     for name in ("status", "ref", "sha", "source", "duration", "queued_duration"):
         assert getattr(last[0], name) == getattr(pipeline, name), name
@@ -113,6 +122,36 @@ async def test_a_receiver_answers_so_that_gitlab_does_right(world):
                 assert SECRET not in said
                 assert bool(said) == (status != 204)
     assert [hook.job_id for hook in events.hooks] == [1, 1]
+    assert [deliveries.is_repeat(hook) for hook in events.hooks] == [False, True]
+
+
+async def test_signed_deliveries_over_http(world):
+    events, deliveries, key = Notified(), Deliveries(), b"k" * 32
+    secret = "whsec_" + base64.b64encode(key).decode()
+    job = Webhook(world, world.project("group/app"), "").job_event(world.jobs[1], world.now)
+
+    def signed(body, stamp):
+        number = job.headers["Idempotency-Key"]
+        digest = hmac.digest(key, f"{number}.{stamp}.".encode() + body, "sha256")
+        signature = f"v1,{base64.b64encode(digest).decode()}"
+        return job.headers | {
+            "webhook-id": number,
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": signature,
+        }
+
+    now = int(time.time())
+    asked = [
+        (signed(job.body, now), job.body, 204),
+        (signed(job.body, now), job.body, 204),
+        (signed(job.body, now), job.body + b" ", 401),
+        (signed(job.body, now - 1000), job.body, 401),
+        (job.headers, job.body, 401),
+    ]
+    async with receiving(events, signing_token=secret) as url, aiohttp.ClientSession() as session:
+        for sent, body, status in asked:
+            async with session.post(url, headers=sent, data=io.BytesIO(body)) as response:
+                assert response.status == status, await response.text()
     assert [deliveries.is_repeat(hook) for hook in events.hooks] == [False, True]
 
 

@@ -6,4 +6,5 @@
 - Logs: tailing (spooling), tailing_many.
 - Monitoring: monitoring is what a caller holds; rounds makes the looks (answering), outbox keeps
   what they bring (checkpoints, checkpoint_file), monitored_logs adds the lines of jobs.
+- Webhooks: receiving.
 """

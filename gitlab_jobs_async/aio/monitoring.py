@@ -26,8 +26,8 @@ from gitlab_jobs_async.aio.rounds import Rounds
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.sansio.watches import Plain, Target, name_of, plain_target
-from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 
 _EVENTS = "events"
 _SERVER = "server"

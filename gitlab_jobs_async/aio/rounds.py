@@ -16,6 +16,7 @@ from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.recording import record
@@ -23,7 +24,6 @@ from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
-from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.targets import PipelineTarget
 
 FOUND = "found: "

@@ -9,5 +9,5 @@
 - Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
   parking, revivals, bridging), watching_one a pipeline or a job; all have inquiries, timing, pace
   and reachability. rota says whose turn it is, expecting what all of it comes to.
-- Webhooks: webhooks, deliveries.
+- Webhooks: webhooks (signatures, tolerant), deliveries.
 """

@@ -1,10 +1,13 @@
-"""Which webhook deliveries have come before: in bounded memory, by GitLab's Idempotency-Key."""
+"""Which webhook deliveries have come before: in bounded memory, by their `delivery`."""
 
-from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
+from gitlab_jobs_async.hooks import JobHook, PipelineHook
 
 
 class Deliveries:
-    """Remembers the latest *most* deliveries, and knows those that GitLab sends again.
+    """Remembers the latest *most* deliveries, and knows those that come again.
+
+    They are known by the `webhook-id` that is signed, or by GitLab's Idempotency-Key. For a replay
+    to be noticed, *most* must be more than come within the *tolerance* of `read_hook`.
 
     Raises:
         ValueError: *most* is less than 1.

@@ -16,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn
 from gitlab_jobs_async.sansio.exact import EXACT, WORDS, Hook, due, same
 
 T = TypeVar("T")
+_AS_NAMED: Mapping[str, Any] = {}
 
 
 def structured(given: object, kind: type[T], converter: Converter) -> T:
@@ -27,11 +28,16 @@ def structured(given: object, kind: type[T], converter: Converter) -> T:
     try:
         return converter.structure(given, kind)
     except (BaseValidationError, TypeError) as error:
-        reasons = transform_error(error, format_exception=_reason)
-        more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
-        said = "; ".join(reasons[:3]) + more
+        said = said_of(error)
     # Without cattrs' own error: it is a group, and it holds values that may echo a token.
     raise ValueError(said)
+
+
+def said_of(error: BaseException) -> str:
+    """Return in words what is wrong with a value and where in it, at most three reasons."""
+    reasons = transform_error(error, format_exception=_reason)
+    more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
+    return "; ".join(reasons[:3]) + more
 
 
 def _reason(error: BaseException, _: type | None) -> str:
@@ -54,9 +60,9 @@ def _is(origin: Any) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is origin
 
 
-def object_of(kind: Any, converter: Converter) -> Hook:
-    """What structures an attrs class."""
-    structure = make_dict_structure_fn(kind, converter)
+def object_of(kind: Any, converter: Converter, overrides: Mapping[str, Any] = _AS_NAMED) -> Hook:
+    """What structures an attrs class; *overrides* are cattrs' own, by attribute."""
+    structure = make_dict_structure_fn(kind, converter, **overrides)
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not dict:

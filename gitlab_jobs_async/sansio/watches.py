@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
+from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.models import JobBasic, Pipeline
 from gitlab_jobs_async.sansio.arguments import ProjectId, job_path, pipeline_path, project_path
 from gitlab_jobs_async.sansio.inquiries import Watch
@@ -10,7 +11,6 @@ from gitlab_jobs_async.sansio.known_jobs import ProjectState
 from gitlab_jobs_async.sansio.recording import read
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import JobWatch, OneState, PipelineWatch
-from gitlab_jobs_async.sansio.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
 
 Plain = ProjectId | PipelineTarget | JobTarget

@@ -1,8 +1,8 @@
 """Never run, only type-checked: what a caller's type checker sees of the public names."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 from multidict import CIMultiDictProxy
 
@@ -19,7 +19,9 @@ from gitlab_jobs_async import (
     GitLab,
     GitLabError,
     HookBuild,
+    HookMergeRequest,
     HookRefusedError,
+    HookRunner,
     Job,
     JobAppeared,
     JobFinished,
@@ -194,12 +196,18 @@ def checkpoints() -> None:
 
 
 def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: HookRefusedError) -> None:
-    hook = read_hook(headers, body, secret="s")
+    hook = read_hook(headers, body, token="s")
     assert_type(hook, JobHook | PipelineHook)
     assert_type(hook.status, JobStatus)
     assert_type(hook.delivery, str | None)
+    assert_type(hook.raw, Mapping[str, Any])
+    assert_type(hook.project_path, str | None)
     if isinstance(hook, PipelineHook):
         assert_type(hook.builds, tuple[HookBuild, ...])
+        assert_type(hook.merge_request, HookMergeRequest | None)
+    else:
+        assert_type(hook.runner, HookRunner | None)
     assert_type(Deliveries(most=100).is_repeat(hook), bool)
     assert_type(refused.status, int)
-    read_hook(headers, body, secret=b"s")  # type: ignore[arg-type]  # a string
+    read_hook(headers, body, token=["old", "new"], signing_token="whsec_YQ==", tolerance=60.0)
+    read_hook(headers, body, token=b"s")  # type: ignore[arg-type]  # a string
