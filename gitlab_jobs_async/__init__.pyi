@@ -30,6 +30,7 @@ from gitlab_jobs_async.errors import (
     PermissionDeniedError,
     RateLimitedError,
     ResponseError,
+    ResponseTooLargeError,
     ServerError,
     TimedOutError,
     TraceInterruptedError,
@@ -93,6 +94,7 @@ from gitlab_jobs_async.sansio.endpoints import PipelineFilters
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.sizes import Limits
 from gitlab_jobs_async.sansio.watches import Target
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
@@ -158,6 +160,7 @@ __all__ = [
     "JobStatus",
     "JobTarget",
     "JobToken",
+    "Limits",
     "ListingChangedError",
     "LogLine",
     "MemoryCheckpoint",
@@ -182,6 +185,7 @@ __all__ = [
     "RequestBudget",
     "Response",
     "ResponseError",
+    "ResponseTooLargeError",
     "RetryPolicy",
     "Runner",
     "RunnerManager",

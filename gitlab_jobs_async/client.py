@@ -42,6 +42,7 @@ from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.sizes import Limits
 from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.sansio.walks import Walk
 from gitlab_jobs_async.sansio.watches import Target, plain_targets
@@ -57,6 +58,7 @@ class Overrides(TypedDict, total=False):
     timeout: float
     retry: RetryPolicy
     budget: RequestBudget | None
+    limits: Limits
     clock: Clock | None
 
 
@@ -68,8 +70,8 @@ class GitLab:
     next one waits until a block ends. *timeout* is seconds for one try of a request (half of it for
     making the connection), or between two pieces of a stream; *retry* is when it is tried again. A
     *session* of the caller's own is used as it is, never closed and never changed. *budget* is what
-    all requests share: how often the caller or the server lets them go, and who goes first. Waiting
-    goes through *clock*.
+    all requests share: how often the caller or the server lets them go, and who goes first.
+    *limits* bound what an answer may hold. Waiting goes through *clock*.
 
     Raises:
         ValueError, TypeError: an argument cannot be right; the message says what is allowed.
@@ -85,6 +87,7 @@ class GitLab:
         timeout: float = 30.0,
         retry: RetryPolicy = RetryPolicy(),
         budget: RequestBudget | None = None,
+        limits: Limits = Limits(),
         clock: Clock | None = None,
     ) -> None:
         if session is not None and not isinstance(session, aiohttp.ClientSession):
@@ -93,6 +96,8 @@ class GitLab:
             raise TypeError(f"retry must be a RetryPolicy, not {retry!r}")
         if budget is not None and not isinstance(budget, RequestBudget):
             raise TypeError(f"budget must be a RequestBudget, not {budget!r}")
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits must be Limits, not {limits!r}")
         settings = TransportSettings(
             server=ServerUrl.parse(url),
             credentials=credentials_from(auth),
@@ -100,6 +105,7 @@ class GitLab:
             timeout=seconds("timeout", timeout),
             retry=retry,
             budget=RequestBudget() if budget is None else budget,
+            limits=limits,
             clock=clock or SystemClock(),
         )
         self._transport = Transport(settings, session)

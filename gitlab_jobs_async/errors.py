@@ -12,6 +12,7 @@ GitLabError
 │   ├── ConflictError             409
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
+├── ResponseTooLargeError         an answer beyond the client's `Limits`
 ├── TraceInterruptedError         trouble outlasted the patience of whoever follows a trace
 ├── WaitTimedOutError             what was waited for has not ended in time; a TimeoutError, too
 ├── DecodeError                   the answer is not what the API documents
@@ -119,8 +120,29 @@ class ServerError(ResponseError):
     """5xx: the server, or a proxy before it, failed."""
 
 
+class ResponseTooLargeError(GitLabError):
+    """An answer is larger than the client's `Limits` allow; nothing of it is kept.
+
+    `limit` is the field of `Limits` that it is beyond, `most` the bytes of that field. Asking again
+    gives the same: raise the limit, as `GitLab(limits=Limits(trace=...))`, or stream the answer.
+    """
+
+    def __init__(self, limit: str, most: int, method: str, url: str) -> None:
+        super().__init__(limit, most, method, url)
+        self.limit = limit
+        self.most = most
+        self.method = method
+        self.url = url
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} {self.url}: response too large: expected at most {self.most} bytes; "
+            f"to allow more: GitLab(limits=Limits({self.limit}=...))"
+        )
+
+
 class TraceInterruptedError(GitLabError):
-    """A trace is followed no further, because trouble went on for longer than was allowed.
+    """A trace is followed no further: trouble outlasted what was allowed, or the disk is full.
 
     Every byte before `offset` was told and none after it: `follow_trace(…, offset=error.offset)`
     goes on from there. `reason` says what the trouble was; the last error is chained.

@@ -27,6 +27,7 @@ from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, check_archive, check_deletion, check_whole
+from gitlab_jobs_async.sansio.sizes import Bound
 from gitlab_jobs_async.sansio.trace import check_trace
 
 
@@ -137,17 +138,18 @@ class Project(ProjectPipelines):
     async def get_trace(self, job_id: int) -> bytes:
         """All bytes of a job's trace that are there now; empty if there are none.
 
-        See https://docs.gitlab.com/api/jobs/#get-a-log-file.
+        More than `Limits.trace` is a `ResponseTooLargeError`; `stream_trace` takes any size. See https://docs.gitlab.com/api/jobs/#get-a-log-file.
         """
         request = endpoints.get_trace(self.id, job_id)
-        return check_trace(await self._transport.send(request)).body
+        return check_trace(await self._transport.send(request, bound="trace")).body
 
     def stream_trace(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The same in constant memory: `async with … as chunks: async for chunk in chunks`.
 
-        A body that is cut short raises `ConnectionFailedError`; it never just ends.
+        A body that is cut short raises `ConnectionFailedError`, one slower than `Limits.min_rate`
+        `TimedOutError`; it never just ends.
         """
-        return self._chunks(endpoints.get_trace(self.id, job_id), check_trace)
+        return self._chunks(endpoints.get_trace(self.id, job_id), check_trace, None)
 
     def follow_trace(
         self,
@@ -204,18 +206,19 @@ class Project(ProjectPipelines):
     def stream_artifacts(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The archive's bytes: `async with … as chunks: async for chunk in chunks`.
 
-        Where they are stored elsewhere, they are fetched from there without the credentials. See
+        Where they are stored elsewhere, they are fetched from there without the credentials. They
+        are bounded by `Limits.archive` if that is given, and by `Limits.min_rate`. See
         https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
         """
-        return self._chunks(endpoints.get_artifacts(self.id, job_id), check_archive)
+        return self._chunks(endpoints.get_artifacts(self.id, job_id), check_archive, "archive")
 
     async def get_artifact_file(self, job_id: int, path: str) -> bytes:
         """One file out of the archive, such as "coverage/index.html", as bytes.
 
-        See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
+        It is bounded by `Limits.archive`, or without one by `Limits.trace`. See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
         """
         request = endpoints.get_artifact_file(self.id, job_id, path)
-        return check_whole(await self._transport.send(request), "a file").body
+        return check_whole(await self._transport.send(request, bound="archive"), "a file").body
 
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False
@@ -241,8 +244,8 @@ class Project(ProjectPipelines):
 
     @asynccontextmanager
     async def _chunks(
-        self, request: Request, check: Callable[[Response], object]
+        self, request: Request, check: Callable[[Response], object], bound: Bound | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._transport.stream(request) as (head, chunks):
+        async with self._transport.stream(request, bound=bound) as (head, chunks):
             check(head)
             yield chunks

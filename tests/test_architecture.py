@@ -26,7 +26,8 @@ FLOORS = [
         "aio.settings",
         "aio.spooling",
     },
-    {"aio.admission", "aio.connections", "aio.retrying"},
+    {"aio.admission", "aio.attempts", "aio.reading", "aio.retrying"},
+    {"aio.connections"},
     {"aio.transport"},
     {"aio.listing", "aio.tailing", "aio.checkpoints"},
     {"aio.answering", "aio.checkpoint_file", "aio.pipelines", "aio.tailing_many"},
@@ -43,7 +44,8 @@ TOWER = "simulator"
 """Imports nothing of the SDK, so that a misreading of GitLab cannot hide on both sides."""
 
 KNOWS_AIOHTTP = {
-    "aio.connections", "aio.failures", "aio.transport", "client", "simulator.delivering",
+    "aio.attempts", "aio.connections", "aio.failures", "aio.reading", "aio.transport",
+    "client", "simulator.delivering",
     "simulator.server",
 }  # fmt: skip
 """The transport, with its connections and its words for what fails on them; and the two ends."""

@@ -1,7 +1,8 @@
 """The core put on the network: aiohttp, asyncio and the clock.
 
 - Below all: clock, concurrency, settings.
-- One request: transport (admission, connections, proxies, bodies, failures, retrying).
+- One request: transport (admission, connections, attempts, proxies, bodies, reading, failures,
+  retrying).
 - Listings: listing, pipelines; waiting for an end: waiting.
 - Logs: tailing (spooling), tailing_many.
 - Monitoring: monitoring is what a caller holds; rounds makes the looks (answering), outbox keeps

@@ -6,7 +6,8 @@ Credentials are put on each request, for the server's own origin only.
 import aiohttp
 from yarl import URL
 
-from gitlab_jobs_async.aio.failures import LostError
+from gitlab_jobs_async.aio.attempts import Attempt
+from gitlab_jobs_async.aio.failures import MOST_HEADERS
 from gitlab_jobs_async.aio.proxies import Proxies
 from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.sansio.compression import ACCEPTED
@@ -25,14 +26,12 @@ class Connections:
         self.session = given or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            middlewares=(_sent_once,),
         )
         # The same connections, but none of the headers, cookies and logins of the session.
         self._elsewhere = aiohttp.ClientSession(
             connector=self.session.connector,
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            middlewares=(_sent_once,),
             trust_env=self.session.trust_env,
         )
         # A session of the caller's knows its own proxies.
@@ -44,7 +43,9 @@ class Connections:
         if self.session is not self._given:
             await self.session.close()
 
-    async def ask(self, method: str, hop: Request | str) -> aiohttp.ClientResponse:
+    async def ask(
+        self, method: str, hop: Request | str, attempt: Attempt
+    ) -> aiohttp.ClientResponse:
         """The head of the answer to a request of the server's own, or at a URL elsewhere."""
         headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
         session, url, body = self._elsewhere, hop, None
@@ -55,6 +56,8 @@ class Connections:
             headers |= dict(signed.headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
+        # A session has no public way to add a middleware to its own for one request.
+        middlewares = getattr(session, "_middlewares", None)
         return await session.request(
             method,
             URL(str(url), encoded=True),
@@ -65,20 +68,8 @@ class Connections:
             raise_for_status=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.timeout / 2),
             proxy=self._proxies.to(str(url)),
+            max_line_size=self._settings.limits.header,
+            max_field_size=self._settings.limits.header,
+            max_headers=MOST_HEADERS,
+            middlewares=None if middlewares is None else (*middlewares, attempt),
         )
-
-
-async def _sent_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a GET or DELETE again by itself: retries are the policy's.
-
-    See `ClientSession._request`: it does so once when a connection proves lost.
-    """
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        lost = LostError(error)
-    raise lost

@@ -4,6 +4,7 @@ They may hold the request, with its credential, or a proxy's password.
 """
 
 import aiohttp
+from aiohttp.http_exceptions import LineTooLong
 
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
@@ -15,6 +16,9 @@ from gitlab_jobs_async.sansio.compression import CutShortError, UnknownEncodingE
 
 FAILURES = (aiohttp.ClientError, OSError, ValueError, CutShortError, UnknownEncodingError)
 """What an exchange may raise besides our own errors; a TimeoutError is an OSError."""
+
+MOST_HEADERS = 512
+"""Header lines of an answer; aiohttp takes 128, and gateways send more."""
 
 _UNMADE = (
     aiohttp.ClientConnectorError,
@@ -48,18 +52,33 @@ def reason_of(error: Exception) -> str:
             return str(error) or type(error).__name__
 
 
+def is_header_too_long(error: Exception) -> bool:
+    """Return whether a line of the answer's head is longer than aiohttp was allowed to take."""
+    # aiohttp tells the parser's error as another one, and that as a third.
+    link: BaseException | None = error
+    for _ in range(5):
+        if link is None or isinstance(link, LineTooLong):
+            break
+        link = link.__cause__
+    return isinstance(link, LineTooLong)
+
+
 def failure_of(
-    error: Exception, reason: str, method: str, shown: str, timeout: float
+    error: Exception, reason: str, method: str, shown: str, timeout: float, *, is_unsent: bool
 ) -> GitLabError:
     """Our error for one of `FAILURES`; only what the system said is chained."""
+    was_sent = not (is_unsent or isinstance(error, _UNMADE))
     if isinstance(error, UnknownEncodingError):
+        return DecodeError(reason, method, shown)
+    if isinstance(error, aiohttp.ClientResponseError) and "Too many headers" in error.message:
+        reason = f"invalid HTTP response: more than {MOST_HEADERS} header lines"
         return DecodeError(reason, method, shown)
     failure: ConnectionFailedError
     if isinstance(error, TimeoutError):
         reason = f"no whole answer within {timeout:g} s"
-        failure = TimedOutError(reason, method, shown, not isinstance(error, _UNMADE))
+        failure = TimedOutError(reason, method, shown, was_sent)
     else:
-        failure = ConnectionFailedError(reason, method, shown, not isinstance(error, _UNMADE))
+        failure = ConnectionFailedError(reason, method, shown, was_sent)
     if isinstance(error, aiohttp.ClientConnectorError):
         failure.__cause__ = getattr(error, "os_error", None)
     elif not isinstance(error, aiohttp.ClientError) and isinstance(error, OSError):

@@ -6,12 +6,13 @@ from gitlab_jobs_async.aio.clock import Clock
 from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.sansio.credentials import Credentials
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.sizes import Limits
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
 
 @frozen(kw_only=True)
 class TransportSettings:
-    """Where requests go, as whom, how many at once, how often, and for how many seconds each."""
+    """Where requests go, as whom, how many at once, how often, for how long, for how many bytes."""
 
     server: ServerUrl
     credentials: Credentials | None
@@ -19,4 +20,5 @@ class TransportSettings:
     timeout: float
     retry: RetryPolicy
     budget: RequestBudget
+    limits: Limits
     clock: Clock

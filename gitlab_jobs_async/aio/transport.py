@@ -1,26 +1,38 @@
 """Request -> Response: its turn, its tries, redirects, timeouts; failures as errors of ours."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import ExitStack, asynccontextmanager
 from typing import TypeVar
 
 import aiohttp
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.aio.admission import CLOSED, Admission, Admitted
+from gitlab_jobs_async.aio.attempts import Attempt, Deadline
 from gitlab_jobs_async.aio.bodies import Body, Chunks
 from gitlab_jobs_async.aio.connections import Connections
-from gitlab_jobs_async.aio.failures import FAILURES, failure_of, reason_of
+from gitlab_jobs_async.aio.failures import (
+    FAILURES,
+    failure_of,
+    is_header_too_long,
+    reason_of,
+)
+from gitlab_jobs_async.aio.reading import beginning_of, body_of
 from gitlab_jobs_async.aio.retrying import retried
 from gitlab_jobs_async.aio.settings import TransportSettings
-from gitlab_jobs_async.errors import ConnectionFailedError, GitLabError, ResponseError
-from gitlab_jobs_async.sansio.compression import CutShortError, UnknownEncodingError
+from gitlab_jobs_async.errors import (
+    ConnectionFailedError,
+    GitLabError,
+    ResponseError,
+    ResponseTooLargeError,
+)
+from gitlab_jobs_async.sansio.compression import UnknownEncodingError
 from gitlab_jobs_async.sansio.credentials import hiding
 from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of, folded, printable
+from gitlab_jobs_async.sansio.sizes import Bound, Gauge, Rate
 from gitlab_jobs_async.sansio.trace import TraceKind
 from gitlab_jobs_async.sansio.turns import Lane
 
@@ -29,8 +41,6 @@ T = TypeVar("T")
 _log = logging.getLogger("gitlab_jobs_async")
 
 _MOST_REDIRECTS = 5
-_LONGEST_ERROR = 64 * 1024
-"""Bytes of an error's body that are read: enough for its words."""
 
 
 @define
@@ -40,6 +50,7 @@ class _Way:
     request: Request
     own: Request
     redirects: int = 0
+    attempt: Attempt = field(init=False)
 
 
 @frozen
@@ -66,7 +77,7 @@ class Transport:
         self._connections: Connections | None = None
         self._admission: Admission | None = None
         self._hide = hiding(settings.credentials)
-        self._limits: set[asyncio.Timeout] = set()
+        self._deadlines: set[Deadline] = set()
         self.trace_kind: TraceKind | None = None
         """What the server last showed to send of a trace: a hint for the next one."""
 
@@ -85,31 +96,34 @@ class Transport:
         """Close what `open` made, and only that; what other tasks still wait for fails at once."""
         connections, self._connections = self._connections, None
         # aiohttp wakes nobody who reads a body when its connector is closed.
-        for limit in [limit for limit in self._limits if not limit.expired()]:
-            limit.reschedule(0.0)
+        for deadline in list(self._deadlines):
+            deadline.end()
         if connections is not None:
             await self._door().close()
             await connections.close()
 
-    async def send(self, request: Request, lane: Lane = Lane.DIRECT) -> Response:
+    async def send(
+        self, request: Request, lane: Lane = Lane.DIRECT, bound: Bound = "page"
+    ) -> Response:
         """The whole answer to *request*, if need be after several tries.
 
         Raises:
             ResponseError: the answer is an error.
             ConnectionFailedError: no whole answer came.
+            ResponseTooLargeError: it is beyond the limit of *bound*.
         """
         return await retried(
             self.settings,
             request,
-            lambda: self._whole(request, lane),
+            lambda: self._whole(request, lane, bound),
             lambda: self._door().is_paused(request, lane),
         )
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, lane: Lane = Lane.DIRECT
+        self, request: Request, lane: Lane = Lane.DIRECT, bound: Bound | None = None
     ) -> AsyncIterator[tuple[Response, Chunks]]:
-        """The head of the answer (its body empty) and the body as it arrives.
+        """The head of the answer (its body empty) and the body as it arrives, within *bound*.
 
         It is tried again only until the head has come. While the block lasts it holds a connection;
         the timeout counts from one piece of the body to the next.
@@ -120,8 +134,17 @@ class Transport:
             lambda: self._head(request, lane),
             lambda: self._door().is_paused(request, lane),
         )
+        limits, shown = self.settings.limits, self.settings.server.shown(request)
+        most = None if bound is None else getattr(limits, bound)
         try:
-            yield opened.head, Chunks(lambda: self.within_time(request, opened.body.read()))
+            yield (
+                opened.head,
+                Chunks(
+                    lambda: self.within_time(request, opened.body.read()),
+                    Gauge(bound or "", most, request.method, shown),
+                    Rate(limits.min_rate, self.settings.timeout),
+                ),
+            )
         finally:
             opened.close()
 
@@ -136,12 +159,12 @@ class Transport:
             )
         return self._admission
 
-    async def _whole(self, request: Request, lane: Lane) -> Response:
+    async def _whole(self, request: Request, lane: Lane, bound: Bound) -> Response:
         way, door = _Way(request, request), self._door()
         while True:
             place = await door.enter(way.own, lane, door.answers)
             try:
-                answer = await self._sent_within_time(way, place, self._exchange(way, place))
+                answer = await self._sent_within_time(way, place, self._exchange(way, place, bound))
             finally:
                 place.leave()
             if answer is not None:
@@ -158,13 +181,14 @@ class Transport:
                     held.pop_all()
                     return opened
 
-    async def _exchange(self, way: _Way, place: Admitted) -> Response | None:
+    async def _exchange(self, way: _Way, place: Admitted, bound: Bound) -> Response | None:
         followed = await self._follow(way, place)
         if followed is None:
             return None
         answer, head = followed
         async with answer:
-            return evolve(head, body=await _body(answer).read_all())
+            gauge = Gauge(*self.settings.limits.whole(bound), head.method, head.url)
+            return evolve(head, body=await body_of(answer).read_all(gauge))
 
     async def _opened(self, way: _Way, place: Admitted) -> _Opened | None:
         followed = await self._follow(way, place)
@@ -172,35 +196,38 @@ class Transport:
             return None
         answer, head = followed
         try:
-            return _Opened(place, answer, head, _body(answer))
+            return _Opened(place, answer, head, body_of(answer))
         except UnknownEncodingError:
             answer.close()
             raise
 
-    async def within_time(self, request: Request, exchange: Awaitable[T]) -> T:
+    async def within_time(
+        self, request: Request, exchange: Awaitable[T], attempt: Attempt | None = None
+    ) -> T:
         """What *exchange* comes to, each failure of it as an error of ours.
 
         Raises:
             GitLabError: it failed, or did not end within the timeout.
             RuntimeError: the client was closed meanwhile.
         """
-        limit = asyncio.timeout(self.settings.timeout)
-        self._limits.add(limit)
+        deadline = Deadline(self.settings.timeout) if attempt is None else attempt.deadline
+        self._deadlines.add(deadline)
         try:
-            async with limit:
+            async with deadline.timeout:
                 return await exchange
         except (*FAILURES, RuntimeError, AssertionError) as error:
             is_closed = self._connections is None
             if not is_closed and not isinstance(error, FAILURES):
                 raise
-            failure = RuntimeError(CLOSED) if is_closed else self.failure(request, error)
+            failure = RuntimeError(CLOSED) if is_closed else self.failure(request, error, attempt)
         finally:
-            self._limits.discard(limit)
+            self._deadlines.discard(deadline)
         raise failure
 
     async def _sent_within_time(self, way: _Way, place: Admitted, exchange: Awaitable[T]) -> T:
+        way.attempt = Attempt(Deadline(self.settings.timeout), is_action=not way.request.is_safe)
         try:
-            return await self.within_time(way.request, exchange)
+            return await self.within_time(way.request, exchange, way.attempt)
         except ConnectionFailedError as failure:
             if not failure.was_sent:
                 place.withdrawn()
@@ -217,14 +244,18 @@ class Transport:
             raise RuntimeError(CLOSED)
         hop: Request | str = way.own
         while True:
-            answer = await self._connections.ask(way.request.method, hop)
-            head = self._response(way.request, answer)
-            place.answered(head)
-            location = answer.headers.get("Location")
-            if answer.status not in STATUSES or location is None:
-                return await self._checked(way.request, answer, head)
+            answer = await self._connections.ask(way.request.method, hop, way.attempt)
+            try:
+                head = self._response(way.request, answer)
+                place.answered(head)
+                location = answer.headers.get("Location")
+                if answer.status not in STATUSES or location is None:
+                    return await self._checked(way.request, answer, head)
+                hop = self._next_hop(way, hop, answer.status, location)
+            except BaseException:
+                answer.close()
+                raise
             answer.close()
-            hop = self._next_hop(way, hop, answer.status, location)
             if not isinstance(hop, str):
                 way.own = hop
                 return None
@@ -237,7 +268,7 @@ class Transport:
             _log.debug("%s %s: %d", request.method, head.url, answer.status)
             return answer, head
         async with answer:
-            said = evolve(head, body=await _beginning(answer, self.settings.timeout / 4))
+            said = evolve(head, body=await beginning_of(answer, self.settings.timeout / 4))
         raise error_of(said, self.settings.clock.now(), self._hide)
 
     def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:
@@ -264,29 +295,21 @@ class Transport:
         return ResponseError(status, printable(self._hide(reason)), request.method, shown)
 
     def _response(self, request: Request, answer: aiohttp.ClientResponse) -> Response:
-        headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
         shown = self.settings.server.shown(request)
+        gauge = Gauge("header", self.settings.limits.all_headers, request.method, shown)
+        gauge.add(sum(len(name) + len(value) for name, value in answer.raw_headers))
+        headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
         return Response(answer.status, headers, b"", request.method, shown)
 
-    def failure(self, request: Request, error: Exception) -> GitLabError:
+    def failure(
+        self, request: Request, error: Exception, attempt: Attempt | None = None
+    ) -> GitLabError:
         """Our error for what failed on the way of *request*."""
         reason = printable(self._hide(reason_of(error)))
         shown = self.settings.server.shown(request)
-        return failure_of(error, reason, request.method, shown, self.settings.timeout)
-
-
-def _body(answer: aiohttp.ClientResponse) -> Body:
-    return Body(answer.content.readany, answer.headers.get("Content-Encoding", ""))
-
-
-async def _beginning(answer: aiohttp.ClientResponse, seconds: float) -> bytes:
-    """What an error says; if the rest is lost or does not come, the status still counts."""
-    read = b""
-    try:
-        body = _body(answer)
-        async with asyncio.timeout(seconds):
-            while len(read) < _LONGEST_ERROR and (piece := await body.read()):
-                read += piece
-    except (aiohttp.ClientError, TimeoutError, CutShortError, UnknownEncodingError):
-        _log.debug("the body of an error cannot be read whole")
-    return read
+        if is_header_too_long(error):
+            most = self.settings.limits.header
+            return ResponseTooLargeError("header", most, request.method, shown)
+        is_unsent = attempt is not None and attempt.is_unsent
+        timeout = self.settings.timeout
+        return failure_of(error, reason, request.method, shown, timeout, is_unsent=is_unsent)

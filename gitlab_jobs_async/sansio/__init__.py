@@ -1,7 +1,8 @@
 """What to ask GitLab and what the answers mean: no await, no clock, no randomness, no aiohttp.
 
 - Requests: endpoints, arguments, requests, urls, credentials, redirects, retrying.
-- Answers: responses, decoding (strict, exact), compression, links; and back to JSON: recording.
+- Answers: responses, decoding (strict, exact), compression, sizes, links; and back to JSON:
+  recording.
 - The request budget: budget, limits, turns.
 - Listings: walks; paging by keyset (coverage, cursors, spread), offsets, and looks without order.
 - Traces: trace, cadence, rhythm, patience; their lines: logs, sections, ansi.

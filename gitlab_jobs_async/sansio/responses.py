@@ -75,11 +75,10 @@ class Response:
 
 def folded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers by lower-case name; one that stands there several times, as a list with commas."""
-    by_name: dict[str, str] = {}
+    by_name: dict[str, list[str]] = {}
     for name, value in headers:
-        known = by_name.get(name.lower())
-        by_name[name.lower()] = value if known is None else f"{known}, {value}"
-    return by_name
+        by_name.setdefault(name.lower(), []).append(value)
+    return {name: ", ".join(values) for name, values in by_name.items()}
 
 
 def check_whole(answer: Response, what: str) -> Response:

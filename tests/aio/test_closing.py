@@ -60,7 +60,9 @@ async def test_what_is_under_way_when_the_client_is_closed_fails_at_once(ask, ha
             await until(lambda: len(server.requests) == 2)
             for _ in range(20):
                 await asyncio.sleep(0)
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        # Without a word from the client they would end when the timeout does.
+        async with asyncio.timeout(5):
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(end) for end in ended} == {RuntimeError}
         assert {str(end).partition(":")[0] for end in ended} == {"this GitLab was closed meanwhile"}
         assert not session.connector._acquired

@@ -31,6 +31,7 @@ from gitlab_jobs_async import (
     JobStatus,
     JobTarget,
     JobToken,
+    Limits,
     LogLine,
     MemoryCheckpoint,
     Monitor,
@@ -63,6 +64,8 @@ async def a_client(gitlab: GitLab) -> None:
     GitLab(auth=PrivateToken("t"), timeout=10, concurrency=4)
     GitLab.from_env(auth=BearerToken("t"), timeout=5.0)
     GitLab(auth=JobToken("t", via="query"))
+    GitLab(limits=Limits(page=1024, trace=None, archive=2**30, min_rate=0.5, header=8190))
+    GitLab.from_env(limits=Limits(pages=1))  # type: ignore[call-arg]  # no such limit
     GitLab(auth=JobToken("t", via="cookie"))  # type: ignore[arg-type]  # not one of the three
     GitLab.from_env(budget=RequestBudget(per_minute=100, jobs_index_per_minute=None))
     assert_type(gitlab.budget, RequestBudget)
