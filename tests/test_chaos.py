@@ -62,16 +62,15 @@ SHARES = [
 def settings_of(seed):
     """Each kind of server in its turn."""
     return SimulatorSettings(
+        version="18.0" if seed % 3 == 0 else "19.5",
         keyset=seed % 4 != 3,
         cursor_form="opaque" if seed % 4 == 2 else "json",
-        malformed_cursor_status=405 if seed % 2 else 400,
         external_url="https://gitlab.internal" if seed % 3 == 1 else None,
         gzip=seed % 5 == 4,
         offset_limit=500 if seed == 19 else 50_000,
-        cursor_headers=seed % 3 != 0,
         count_limit=100 if seed % 6 == 5 else 10_000,
         api_limit=100 if seed % 5 == 1 else None,
-        jobs_index_limit=30 if seed % 5 == 2 else None,
+        jobs_index_limit=30 if seed % 5 == 2 else 0,
         jobs_index_retry_after=seed % 2 == 0,
     )
 

@@ -22,6 +22,11 @@ from gitlab_jobs_async.simulator import (
     default_world,
     demo_world,
 )
+from gitlab_jobs_async.simulator.versions import NEWEST, full_version
+
+
+def _check_version(_type: object, version: str) -> None:
+    full_version(version)
 
 
 async def simulate(
@@ -53,6 +58,14 @@ async def simulate(
             show_default=True,
         ),
     ] = "demo",
+    server_version: Annotated[
+        str,
+        Parameter(
+            validator=_check_version,
+            help="The release of GitLab to play, such as 16.0 or 18.4.",
+            show_default=True,
+        ),
+    ] = NEWEST,
     fault: Annotated[tuple[str, ...], Parameter(help=GRAMMAR)] = (),
     seed: Annotated[
         int, Parameter(help="What is random in --fault repeats by it.", show_default=True)
@@ -66,7 +79,7 @@ async def simulate(
     """
     clock = AcceleratedClock(speed)
     # Nobody here looks at the requests, and it may run for days.
-    settings = SimulatorSettings(kept_requests=0)
+    settings = SimulatorSettings(version=server_version, kept_requests=0)
     simulator = Simulator(_world(world, clock.now()), settings, clock, host, port)
     simulator.faults = Faults(seed)
     simulator.faults.add(*(fault_of(rule, partial(_insert, simulator)) for rule in fault))

@@ -116,7 +116,8 @@ def _finish(registry: Registry, job: Job, at: float) -> None:
 
 def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
     """Cancel a job, by way of `canceling` when its runner still has an after_script to run."""
-    gracefully = job.status == "running" and job.plan.after_script > 0
+    runs = job.status == "running" and registry.knows_canceling
+    gracefully = runs and job.plan.after_script > 0
     moved = fire(registry, job, "cancel_gracefully" if gracefully else "cancel", at)
     if moved:
         _plan_next(registry, job, at)

@@ -128,7 +128,10 @@ class Project:
 
 @define(eq=False)
 class Pipeline:
-    """A pipeline; `jobs` holds builds and bridges of all attempts; `begun`: jobs have started."""
+    """A pipeline; `jobs` holds builds and bridges of all attempts; `begun`: jobs have started.
+
+    `has_commit`: the repository still has its commit; else its jobs have none.
+    """
 
     id: int
     iid: int
@@ -150,6 +153,7 @@ class Pipeline:
     yaml_errors: str | None = None
     upstream: "Job | None" = field(default=None, repr=False)
     begun: bool = False
+    has_commit: bool = True
 
     @property
     def builds(self) -> list["Job"]:

@@ -28,6 +28,7 @@ class Registry:
     def __init__(self, now: float) -> None:
         self.now = now
         self.status_delay = 0.0
+        self.knows_canceling = True
         self.users: dict[int, User] = {}
         self.tokens: dict[str, Token] = {}
         self.projects: dict[int, Project] = {}

@@ -75,6 +75,7 @@ class Simulator:
         self.storage_url = ""
         self._world = world or default_world(self.clock.now())
         self._world.registry.status_delay = self.settings.pipeline_status_delay
+        self._world.registry.knows_canceling = self.settings.features.canceling
         self._address = (host, port)
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
@@ -266,7 +267,7 @@ async def _read(incoming: web.BaseRequest) -> Request:
     return Request(
         incoming.method,
         path,
-        tuple(parse_qsl(query, keep_blank_values=True)),
+        tuple(parse_qsl(query, keep_blank_values=True, errors="surrogateescape")),
         {name.lower(): value for name, value in incoming.headers.items()},
         await incoming.read(),
     )

@@ -3,36 +3,48 @@
 import re
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import ge, gt, in_, optional
 
+from gitlab_jobs_async.simulator.versions import NEWEST, Features, features_of, full_version
+
+JOBS_INDEX_LIMIT: Final = 600
 _ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+")
+_OVERRIDES: Final = (
+    "keyset",
+    "cursor_headers",
+    "job_ref_filter",
+    "byte_ranges",
+    "jobs_index_retry_after",
+)
 
 
 @frozen(kw_only=True)
 class SimulatorSettings:
     """How the simulated server is configured; the defaults are a GitLab 19.5 of one's own.
 
-    Only its rate limits are off.
+    `version` decides what the server knows and does. A switch that is None follows it; set one to
+    play a server that differs from its release.
 
     Attributes:
-        version: answered by `/version` and `/metadata`; changes nothing else.
+        version: the release to play, from 15.0 on, such as "16.0" or "18.4.2"; answered by
+            `/version` and `/metadata`. Rows of the API have today's fields in all of them.
         external_url: origin (no path) named in `Link`, `Location` and `web_url`; None: the origin
             that really listens. Set another one to play a server behind a port forward.
-        keyset: keyset pagination on project jobs. False plays a server before 15.9, which ignores
-            `pagination=keyset` and pages by offset.
-        cursor_headers: send `X-NEXT-CURSOR` and `X-PREV-CURSOR` beside the keyset `Link`.
+        keyset: keyset pagination on project jobs (15.9). False ignores `pagination=keyset` and
+            pages by offset.
+        cursor_headers: send `X-NEXT-CURSOR` and `X-PREV-CURSOR` beside the keyset `Link` where
+            there is such a page, and answer 500 to a forward cursor without rows below it, as the
+            same change of GitLab does (18.2). False answers it with 200 and an empty list.
         cursor_form: "json" is GitLab's base64 of `{"id":"123","_kd":"n"}`; "opaque" a form nobody
-            can read or forge, for clients that must not depend on the first.
-        malformed_cursor_status: what a cursor that cannot be read is answered with, 400 or 405.
-            What a real server does is not known.
+            can read or forge, for clients that must not depend on the first. A broken one is a 500.
         offset_limit: `page * per_page` above it is a 405 on project jobs; 0 switches the limit off
             (GitLab.com has 50,000).
         count_limit: lists of more rows get no `X-Total` and no `rel=last`.
-        positive_pagination: `page` or `per_page` below 1 is a 400 (19.x); False plays an older
-            server: `per_page=0` alone is refused, with another text.
-        job_ref_filter: `ref` filters project jobs (19.x); False ignores it.
-        byte_ranges: traces honour `byte_offset` and `byte_limit` (19.x); False ignores them.
+        positive_pagination: `page` or `per_page` below 1 is a 400, as with the flag
+            `only_positive_pagination_values`. That is off by default: then only `per_page=0` is.
+        job_ref_filter: `ref` filters project jobs (19.1); False ignores it.
+        byte_ranges: traces honour `byte_offset` and `byte_limit` (19.1); False ignores them.
         archived_ranges: the traces of finished jobs honour `Range` with a 206 and carry a strong
             ETag, as with the flag `ci_job_trace_api_archived_log_via_workhorse`.
         archive_after: seconds between a job's end and the archiving of its log.
@@ -45,27 +57,28 @@ class SimulatorSettings:
         object_storage: archives of artifacts are a 302 to a second port on another origin.
         jobs_archived_after: age in seconds from which a job is archived, so can be neither played
             nor retried nor canceled; None never (GitLab.com: about three months).
-        api_limit: requests per window and user (Rack::Attack); None: no limit, no headers.
-        api_window: length of that window in seconds.
-        rate_limit_headers: "always" (today) or "throttled" (older: on 429 only).
-        jobs_index_limit: requests per minute and user to `GET /projects/:id/jobs`. A real server
-            has 600 by default; None, no limit, is the default here, so that no test or benchmark is
-            throttled by surprise.
-        jobs_index_retry_after: whether the JSON 429 of that limit carries `Retry-After`.
+        api_limit: requests per window and user (Rack::Attack); None: no limit, no headers, as
+            GitLab has it by default.
+        api_window: length of that window in seconds; windows are aligned to the epoch.
+        rate_limit_headers: "always" (18.6) or "throttled" (on 429 only).
+        jobs_index_limit: requests to `GET /projects/:id/jobs` per user and minute of the clock;
+            None is GitLab's default (600 from 16.5 on); 0 switches the limit off.
+        jobs_index_retry_after: whether the JSON 429 of that limit carries `Retry-After`, which is
+            always 60 (18.0).
         kept_requests: of how many requests, the latest, `requests` keeps the record; None: of all.
+        features: what the server does, by its version and the switches above; not an argument.
     """
 
-    version: str = "19.5.0"
+    version: str = field(default=NEWEST, converter=full_version)
     external_url: str | None = field(default=None)
-    keyset: bool = True
-    cursor_headers: bool = True
+    keyset: bool | None = None
+    cursor_headers: bool | None = None
     cursor_form: str = field(default="json", validator=in_(("json", "opaque")))
-    malformed_cursor_status: int = field(default=400, validator=in_((400, 405)))
     offset_limit: int = field(default=0, validator=ge(0))
     count_limit: int = field(default=10_000, validator=ge(0))
-    positive_pagination: bool = True
-    job_ref_filter: bool = True
-    byte_ranges: bool = True
+    positive_pagination: bool = False
+    job_ref_filter: bool | None = None
+    byte_ranges: bool | None = None
     archived_ranges: bool = False
     archive_after: float = field(default=0.0, validator=ge(0))
     etags: bool = True
@@ -77,12 +90,30 @@ class SimulatorSettings:
     jobs_archived_after: float | None = None
     api_limit: int | None = field(default=None, validator=optional(ge(1)))
     api_window: float = field(default=60.0, validator=gt(0))
-    rate_limit_headers: str = field(default="always", validator=in_(("always", "throttled")))
-    jobs_index_limit: int | None = field(default=None, validator=optional(ge(1)))
-    jobs_index_retry_after: bool = True
+    rate_limit_headers: str | None = field(
+        default=None, validator=optional(in_(("always", "throttled")))
+    )
+    jobs_index_limit: int | None = field(default=None, validator=optional(ge(0)))
+    jobs_index_retry_after: bool | None = None
     kept_requests: int | None = field(default=None, validator=optional(ge(0)))
+    features: Features = field(init=False, eq=False, repr=False)
 
     @external_url.validator
     def _origin(self, _attribute: object, value: str | None) -> None:
         if value is not None and not _ORIGIN.fullmatch(value):
             raise ValueError(f"external_url must be an origin without a path, not {value!r}")
+
+    @features.default
+    def _by_version(self) -> Features:
+        chosen = {name: getattr(self, name) for name in _OVERRIDES}
+        if self.rate_limit_headers is not None:
+            chosen["rate_limit_headers"] = self.rate_limit_headers == "always"
+        known = {name: value for name, value in chosen.items() if value is not None}
+        return evolve(features_of(self.version), **known)
+
+    @property
+    def jobs_per_minute(self) -> int:
+        """The limit of `GET /projects/:id/jobs` per user and minute; 0 for none."""
+        if self.jobs_index_limit is not None:
+            return self.jobs_index_limit
+        return JOBS_INDEX_LIMIT if self.features.jobs_index_limit else 0

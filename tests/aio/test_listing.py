@@ -275,7 +275,7 @@ async def test_pages_of_a_big_pipeline_are_fetched_side_by_side_and_counted(cloc
 
 
 async def many(clock, projects, jobs):
-    simulator = Simulator(clock=clock.stepped)
+    simulator = Simulator(settings=SimulatorSettings(version="18.0"), clock=clock.stepped)
     paths = [f"group/p{n}" for n in range(projects)]
     for path in paths:
         simulator.world.add_finished_jobs(simulator.world.add_project(path), jobs)

@@ -44,6 +44,8 @@ SECRET = "glpat-very-secret"
         (["list", "group/app", "--token", "glpat with spaces"], "token"),
         (["list", "group/app", "--profile", "nowhere"], "no profile 'nowhere'"),
         (["simulate", "--port", "70000"], "--port"),
+        (["simulate", "--server-version", "14.0"], "expected 15.0 or newer"),
+        (["simulate", "--server-version", "new"], "expected one such as 16.0"),
         (["demo", "--speed", "0"], "--speed"),
     ],
 )

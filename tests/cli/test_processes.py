@@ -7,6 +7,8 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,17 @@ def test_the_simulator_says_how_to_reach_it(spawn):
     first, second = process.stdout.readline(), process.stdout.readline()
     assert first.startswith(b"export GITLAB_URL=http://127.0.0.1:")
     assert second == b"export GITLAB_TOKEN=glpat-root\n"
+
+
+def test_the_simulator_plays_an_older_release(spawn):
+    process = spawn(
+        "simulate", "--world", "empty", "--json", "--server-version", "16.0", stdout=subprocess.PIPE
+    )
+    told = json.loads(process.stdout.readline())
+    connection = HTTPConnection(told["url"].removeprefix("http://"), timeout=10)
+    connection.request("GET", "/api/v4/version", headers={"PRIVATE-TOKEN": told["token"]})
+    with closing(connection), connection.getresponse() as answer:
+        assert json.load(answer)["version"] == "16.0.0"
 
 
 def test_a_port_that_is_taken(gitlab, run, assert_one_line):

@@ -7,7 +7,7 @@ from gitlab_jobs_async.simulator import JobPlan, PipelinePlan
 JOB_FIELDS = {
     "allow_failure", "archived", "artifacts", "artifacts_expire_at", "commit", "coverage",
     "created_at", "duration", "erased_at", "finished_at", "id", "name", "pipeline", "project",
-    "queued_duration", "ref", "runner", "runner_manager", "source", "stage", "started_at",
+    "queued_duration", "ref", "runner", "runner_manager", "stage", "started_at",
     "status", "tag", "tag_list", "user", "web_url",
 }  # fmt: skip
 

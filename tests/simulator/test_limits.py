@@ -8,7 +8,18 @@ TOO_MANY = {
 }
 
 
-async def test_no_limits_by_default(api):
+async def test_jobs_index_has_a_limit_by_default(serve, world, clock):
+    """GitLab's own default; the limits of Rack::Attack are off."""
+    api = await serve(world)
+    replies = [await api(f"{JOBS}?per_page=1") for _ in range(601)]
+    assert {reply.status for reply in replies[:600]} == {200}
+    assert (replies[-1].status, replies[-1].json) == (429, TOO_MANY)
+    assert (await api("GET /version")).status == 200
+    clock.advance(60)
+    assert (await api(JOBS)).status == 200
+
+
+async def test_no_headers_of_limits_by_default(api):
     assert not [name for name in (await api(JOBS)).headers if name.startswith("RateLimit")]
 
 
@@ -84,6 +95,58 @@ async def test_jobs_index_is_limited_across_projects_and_never_in_headers(serve,
     assert (await api("GET /projects/1/pipelines/1/jobs")).status == 200
     clock.advance(60)
     assert (await api(JOBS)).status == 200
+
+
+async def test_jobs_index_opens_at_the_whole_minute(serve, world, clock):
+    """`Retry-After` is the interval, not the wait: the window is the minute of the epoch."""
+    api = await serve(world, jobs_index_limit=1)
+    await api(JOBS)
+    assert clock.now() % 60 == 40
+    clock.advance(19)
+    assert (await api(JOBS)).headers["Retry-After"] == "60"
+    clock.advance(1)
+    assert (await api(JOBS)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "counts"),
+    [
+        ("/projects/1/jobs", 200, True),
+        ("/projects/99/jobs", 404, True),
+        ("/projects/2/jobs", 403, True),
+        ("/projects/1/jobs?pagination=keyset&cursor=garbage", 500, True),
+        ("/projects/1/jobs?pagination=keyset&sort=asc", 405, True),
+        ("/projects/1/jobs?scope=nonsense", 400, False),
+        ("/projects/1/jobs?per_page=x", 400, False),
+        ("/projects/1/jobs?a=%00", 400, False),
+        ("/projects/1/jobs/1", 200, False),
+    ],
+)
+async def test_what_counts_against_jobs_index(serve, world, path, status, counts):
+    """`check_rate_limit!` is the endpoint's first line, behind the check of its parameters."""
+    api = await serve(world, jobs_index_limit=1)
+    assert (await api(f"GET {path}", token="glpat-gus")).status == status
+    assert (await api(JOBS, token="glpat-gus")).status == (429 if counts else 200)
+    assert (await api(JOBS)).status == 200
+
+
+async def test_jobs_index_ignores_strangers(serve, world):
+    api = await serve(world, jobs_index_limit=1)
+    assert [(await api(JOBS, token=None)).status for _ in range(3)] == [401] * 3
+
+
+@pytest.mark.parametrize(
+    ("version", "statuses", "wait"),
+    [("16.4", [200, 200], None), ("16.5", [200, 429], None), ("18.0", [200, 429], "60")],
+)
+async def test_jobs_index_follows_the_version(serve, world, version, statuses, wait):
+    api = await serve(world, version=version)
+    api.gitlab._application.limits._jobs_index.count("1", api.gitlab.clock.now(), 60.0)
+    for _ in range(598):
+        api.gitlab._application.limits._jobs_index.count("1", api.gitlab.clock.now(), 60.0)
+    replies = [await api(JOBS) for _ in range(2)]
+    assert [reply.status for reply in replies] == statuses
+    assert replies[-1].headers.get("Retry-After") == wait
 
 
 async def test_jobs_index_of_older_servers_gives_no_retry_after(serve, world):

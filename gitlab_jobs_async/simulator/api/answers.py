@@ -102,6 +102,16 @@ def record_not_found() -> ApiError:
     return message(404, "404 Not found")
 
 
+def server_error() -> ApiError:
+    """Return the 500 with which GitLab answers what its code does not expect."""
+    return message(500, "500 Internal Server Error")
+
+
+def bad_string() -> ApiError:
+    """Return the 400 of lib/gitlab/middleware/handle_malformed_strings.rb, which is text."""
+    return ApiError(Answer(400, (TEXT,), Plain(b"Bad Request")))
+
+
 def invalid_token(description: str) -> ApiError:
     """OAuth's envelope for a token that is no longer good (lib/api/api_guard.rb)."""
     body = {"error": "invalid_token", "error_description": description}

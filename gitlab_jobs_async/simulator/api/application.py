@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import re
+from itertools import chain
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,8 +15,9 @@ from gitlab_jobs_async.simulator.api.answers import (
     Answer,
     ApiError,
     Plain,
+    bad_string,
     error,
-    message,
+    server_error,
     unauthorized,
 )
 from gitlab_jobs_async.simulator.api.authentication import identify
@@ -29,6 +31,10 @@ _logger = logging.getLogger(__name__)
 _PREFIX: Final = "/api/v4/"
 _CONDITIONAL: Final = (200, 206, 416)
 """What a matching If-None-Match turns into a 304: it counts before Range does."""
+_MALFORMED: Final = re.compile("[\0\ud800-\udfff]")
+_SEARCHED: Final = 4
+"""How many levels of a body GitLab searches for NUL, itself included."""
+
 _COMPRESSIBLE: Final = ("application/json", "text/plain")
 
 
@@ -67,7 +73,7 @@ class Application:
             extra, answer = self._routed(request, now)
         except Exception:
             _logger.exception("%s %s", request.method, request.path)
-            extra, answer = (), message(500, "500 Internal Server Error").answer
+            extra, answer = (), server_error().answer
         return self._finished(request, evolve(answer, headers=answer.headers + extra))
 
     def _routed(self, request: Request, now: float) -> tuple[tuple[tuple[str, str], ...], Answer]:
@@ -76,28 +82,33 @@ class Application:
         if refusal is not None:
             return extra, refusal
         try:
-            return extra, self._handled(request, caller, now)
+            return extra, self._handled(request, now)
         except ApiError as failure:
             return extra, failure.answer
 
-    def _handled(self, request: Request, caller: str | None, now: float) -> Answer:
+    def _handled(self, request: Request, now: float) -> Answer:
+        params = _read_query(request)
         route, found = _route(request)
         origin = self.settings.external_url or self.origin
-        call = Call(request, self.world, self.settings, now, origin, self.storage, route, {})
-        call.params = nested(call.request.query)
-        content_type = call.request.headers.get("content-type", "application/x-www-form-urlencoded")
-        if call.request.method not in {"GET", "HEAD"}:
-            call.params.update(parsed_body(content_type, call.request.body))
+        call = Call(
+            request,
+            self.world,
+            self.settings,
+            now,
+            origin,
+            self.storage,
+            route,
+            params,
+            self.limits,
+        )
+        if request.method not in {"GET", "HEAD"}:
+            call.params.update(_read_body(request))
         call.params.update(found)
-        for name in ("job_id", "pipeline_id"):
-            integer(call.params, name)
         call.identity = identify(call)
         if call.identity is None and not call.route.anonymous:
             raise unauthorized()
-        if call.route.handler is jobs.list_jobs:
-            refusal = self.limits.jobs_index(self.settings, caller, call.now)
-            if refusal is not None:
-                return refusal
+        for name in ("job_id", "pipeline_id"):
+            integer(call.params, name)
         return call.route.handler(call)
 
     def _caller(self, request: Request) -> str | None:
@@ -131,6 +142,29 @@ _COMMON: Final = (
     ("X-Frame-Options", "SAMEORIGIN"),
     ("X-Content-Type-Options", "nosniff"),
 )
+
+
+def _read_query(request: Request) -> Parameters:
+    """Read the query as Rack does; GitLab refuses what is malformed before the API sees it."""
+    texts = (unquote(request.path, errors="surrogateescape"), *chain(*request.query))
+    if any(_MALFORMED.search(text) for text in texts):
+        raise bad_string()
+    return nested(request.query)
+
+
+def _read_body(request: Request) -> Parameters:
+    content_type = request.headers.get("content-type", "application/x-www-form-urlencoded")
+    params = parsed_body(content_type, request.body)
+    if _has_nul(params):
+        raise bad_string()
+    return params
+
+
+def _has_nul(value: object, depth: int = 0) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < _SEARCHED and any(_has_nul(item, depth + 1) for item in inner)
 
 
 def _route(request: Request) -> tuple[Route, Parameters]:

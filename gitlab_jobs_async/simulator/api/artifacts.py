@@ -108,6 +108,9 @@ def stored_object(world: World, request: Request) -> Answer:
 
 def tree(call: Call) -> Answer:
     """GET /projects/:id/jobs/:job_id/artifacts/tree."""
+    if not call.settings.features.artifacts_tree:
+        call.params["artifact_path"] = "tree"
+        return one_file(call)
     files = _files(call, _readable_job(call))
     folder = (parameters.text(call.params, "path") or "").strip("/")
     recursive = parameters.boolean(call.params, "recursive")
@@ -185,7 +188,8 @@ def _with_children(pipeline: Pipeline) -> list[Job]:
 def _files(call: Call, job: Job) -> Mapping[str, bytes]:
     expires_at = job.artifacts_expire_at
     if job.artifacts is None or (expires_at is not None and expires_at <= call.now):
-        raise not_found("Artifacts" if call.route.handler is tree else None)
+        is_tree = call.route.handler is tree and call.settings.features.artifacts_tree
+        raise not_found("Artifacts" if is_tree else None)
     return job.artifacts
 
 

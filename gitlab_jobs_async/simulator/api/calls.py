@@ -5,6 +5,7 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.simulator.api.answers import Answer
+from gitlab_jobs_async.simulator.api.limits import Limits
 from gitlab_jobs_async.simulator.api.parameters import Parameters
 from gitlab_jobs_async.simulator.records import Job, Token, User
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
@@ -43,7 +44,12 @@ class Call:
     storage: str
     route: "Route"
     params: Parameters
+    limits: Limits
     identity: Identity | None = None
+
+    def check_jobs_index(self) -> None:
+        """Count this request against the limit of job listings, and refuse it past that."""
+        self.limits.jobs_index(self.settings, self.user.id if self.user else None, self.now)
 
     @property
     def user(self) -> User | None:

@@ -8,6 +8,7 @@ from gitlab_jobs_async.simulator.api.archives import packed_size
 from gitlab_jobs_async.simulator.api.archiving import is_archived
 from gitlab_jobs_async.simulator.api.runner_entities import (
     Json,
+    author_time,
     iso,
     manager_entity,
     runner_entity,
@@ -34,7 +35,7 @@ class View:
         return {
             "id": user.id,
             "username": user.username,
-            "public_email": "",
+            "public_email": None,
             "name": user.name,
             "state": user.state,
             "locked": False,
@@ -54,7 +55,7 @@ class View:
         return self.user_basic(user) | {
             "created_at": iso(user.created_at),
             "bio": "",
-            "location": "",
+            "location": None,
             "linkedin": "",
             "twitter": "",
             "discord": "",
@@ -71,10 +72,10 @@ class View:
         }
 
     def commit(self, pipeline: Pipeline) -> Json:
-        """API::Entities::Commit."""
+        """API::Entities::Commit; a job shows none when its commit is gone."""
         author = pipeline.user.name if pipeline.user else "Ghost User"
         email = f"{pipeline.user.username if pipeline.user else 'ghost'}@example.com"
-        at = iso(pipeline.created_at - 5)
+        at = author_time(pipeline.created_at - 5)
         return {
             "id": pipeline.sha,
             "short_id": pipeline.sha[:8],
@@ -109,10 +110,9 @@ class View:
         }
 
     def pipeline(self, pipeline: Pipeline) -> Json:
-        """API::Entities::Ci::Pipeline."""
+        """API::Entities::Ci::Pipeline, as actions answer."""
         started, finished = pipeline.started_at, pipeline.finished_at
         return self.pipeline_basic(pipeline) | {
-            "name": pipeline.name,
             "before_sha": "0" * 40,
             "tag": pipeline.tag,
             "yaml_errors": pipeline.yaml_errors,
@@ -125,6 +125,10 @@ class View:
             "coverage": _pipeline_coverage(pipeline),
             "detailed_status": self._detailed_status(pipeline),
         }
+
+    def named_pipeline(self, pipeline: Pipeline) -> Json:
+        """API::Entities::Ci::PipelineWithMetadata."""
+        return self.pipeline(pipeline) | {"name": pipeline.name}
 
     def _detailed_status(self, pipeline: Pipeline) -> Json:
         status = pipeline.status
@@ -145,7 +149,7 @@ class View:
     def _shared(self, pipeline: Pipeline) -> Json:
         if pipeline.id not in self._pipelines:
             self._pipelines[pipeline.id] = {
-                "commit": self.commit(pipeline),
+                "commit": self.commit(pipeline) if pipeline.has_commit else None,
                 "pipeline": self.pipeline_basic(pipeline),
             }
         return self._pipelines[pipeline.id]
@@ -173,7 +177,6 @@ class View:
             entity["failure_reason"] = job.failure_reason
         entity["web_url"] = f"{self._project_url(job.project)}/-/jobs/{job.id}"
         entity["project"] = {"ci_job_token_scope_enabled": False}
-        entity["source"] = job.pipeline.source
         return entity
 
     def job(self, job: Job) -> Json:
@@ -185,7 +188,8 @@ class View:
         if archive is not None and (expires_at is None or expires_at > self.now):
             entity["artifacts_file"] = {"filename": archive["filename"], "size": archive["size"]}
         if not job.is_bridge:
-            entity["runner_manager"] = manager_entity(job, self.now)
+            busy = job.runner is not None and job.runner.id in self.busy_runners
+            entity["runner_manager"] = manager_entity(job, self.now, busy=busy)
         return entity | {
             "artifacts": artifacts,
             "runner": self._runner(job.runner),
@@ -207,7 +211,7 @@ class View:
         }
 
     def _artifacts(self, job: Job) -> list[Json]:
-        files: list[tuple[str, int, str, str]] = []
+        files: list[tuple[str, int, str, str | None]] = []
         if job.artifacts is not None:
             size = packed_size(job.artifacts)
             files.append(("archive", size, "artifacts.zip", "zip"))
@@ -215,7 +219,7 @@ class View:
         ended = job.finished_at
         archived = ended is not None and self.now >= ended + self.settings.archive_after
         if archived and job.complete and (size := job.log_at(self.now)):
-            files.append(("trace", size, "job.log", "raw"))
+            files.append(("trace", size, "job.log", None))
         keys = ("file_type", "size", "filename", "file_format")
         return [dict(zip(keys, file, strict=True)) for file in files]
 

@@ -25,9 +25,12 @@ def view_of(call: Call) -> View:
 
 def list_jobs(call: Call) -> Answer:
     """GET /projects/:id/jobs."""
+    features = call.settings.features
+    statuses = parameters.scope(call.params, features.statuses)
+    ref = (parameters.text(call.params, "ref") or None) if features.job_ref_filter else None
+    pagination.page_parameters(call)
+    call.check_jobs_index()  # its first line: what fails from here on counts
     project = permissions.user_project(call)
-    statuses = parameters.scope(call.params)
-    ref = (parameters.text(call.params, "ref") or None) if call.settings.job_ref_filter else None
     permissions.require_read_builds(call, project)
     present = view_of(call).job
 
@@ -64,7 +67,7 @@ def get_trace(call: Call) -> Answer:
 def cancel_job(call: Call) -> Answer:
     """POST /projects/:id/jobs/:job_id/cancel."""
     project = permissions.user_project(call)
-    force = parameters.boolean(call.params, "force")
+    force = call.settings.features.force_cancel and parameters.boolean(call.params, "force")
     permissions.require_level(call, project, "developer")
     job = permissions.find_build(call, project)
     permissions.require_update(call, job)
@@ -78,7 +81,7 @@ def retry_job(call: Call) -> Answer:
     """POST /projects/:id/jobs/:job_id/retry."""
     project = permissions.user_project(call)
     inputs = parameters.mapping(call.params, "inputs")
-    job = permissions.find_build(call, project, bridges=True)
+    job = permissions.find_build(call, project, bridges=call.settings.features.bridge_retry)
     permissions.require_update(call, job)
     try:
         again = actions.retry_job(call.world.registry, job, call.now, user=call.user, inputs=inputs)

@@ -8,9 +8,10 @@ from email.utils import formatdate
 
 from attrs import define, field
 
-from gitlab_jobs_async.simulator.api.answers import TEXT, Answer, Plain, json_answer
+from gitlab_jobs_async.simulator.api.answers import TEXT, Answer, ApiError, Plain, json_answer
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 
+_MINUTE = 60.0
 _TOO_MANY = "This endpoint has been requested too many times. Try again later."
 Headers = tuple[tuple[str, str], ...]
 
@@ -63,16 +64,17 @@ class Limits:
                 ("Retry-After", str(wait)),
             )
             return headers, Answer(429, refusal, Plain(b"Retry later\n"))
-        return headers if settings.rate_limit_headers == "always" else (), None
+        return headers if settings.features.rate_limit_headers else (), None
 
-    def jobs_index(
-        self, settings: SimulatorSettings, caller: str | None, now: float
-    ) -> Answer | None:
-        """The application limiter of GET /projects/:id/jobs: the 429 if it is passed."""
-        limit = settings.jobs_index_limit
-        if limit is None or self._jobs_index.count(caller or "", now, 60.0) <= limit:
-            return None
-        return too_many_requests(retry_after=60 if settings.jobs_index_retry_after else None)
+    def jobs_index(self, settings: SimulatorSettings, user_id: int | None, now: float) -> None:
+        """Count a request to GET /projects/:id/jobs, and raise the 429 past the limit.
+
+        The window is the minute of the epoch: `Retry-After` is its whole length, whenever it ends.
+        """
+        limit = settings.jobs_per_minute
+        if limit and self._jobs_index.count(str(user_id), now, _MINUTE) > limit:
+            has_wait = settings.features.jobs_index_retry_after
+            raise ApiError(too_many_requests(retry_after=int(_MINUTE) if has_wait else None))
 
 
 def too_many_requests(*, retry_after: int | None = 60) -> Answer:

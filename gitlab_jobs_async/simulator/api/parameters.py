@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Final
 from urllib.parse import parse_qsl, quote_plus
 
 import orjson
 
-from gitlab_jobs_async.simulator.api.answers import error
-from gitlab_jobs_async.simulator.statuses import STATUSES
+from gitlab_jobs_async.simulator.api.answers import bad_string, error
 
 Parameters = dict[str, object]
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+_UNDERSCORED: Final = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _DIGITS: Final = 19
 _TOO_LARGE: Final = 10**_DIGITS
 _DEEPEST: Final = 32
@@ -21,14 +22,16 @@ _FALSE: Final = {False, "0", "false", "f", "no", "off", ""}
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> Parameters:
-    """Pairs of a query or form as Rack nests them: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`."""
+    """Pairs of a query or form as Rack nests them: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`.
+
+    Names that ask for two types at once, or are nested too deeply, are refused.
+    """
     found: Parameters = {}
     for key, value in pairs:
         name = key.split("[", 1)[0] if not key.startswith("[") else key
         parts = _PART.findall(key[len(name) :])
         if len(parts) >= _DEEPEST:
-            text = f"query params are recursively nested over the specified limit ({_DEEPEST})"
-            raise error(400, text)
+            raise bad_string()
         _put(found, name, parts, value)
     return found
 
@@ -38,12 +41,14 @@ def _put(target: Parameters, name: str, parts: list[str], value: object) -> None
         target[name] = value
     elif parts[0] == "":
         existing = target.setdefault(name, [])
-        if isinstance(existing, list):
-            _put_in_list(existing, parts[1:], value)
+        if not isinstance(existing, list):
+            raise bad_string()
+        _put_in_list(existing, parts[1:], value)
     else:
         child = target.setdefault(name, {})
-        if isinstance(child, dict):
-            _put(child, parts[0], parts[1:], value)
+        if not isinstance(child, dict):
+            raise bad_string()
+        _put(child, parts[0], parts[1:], value)
 
 
 def _put_in_list(target: list[object], parts: list[str], value: object) -> None:
@@ -84,8 +89,8 @@ def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             written += _query_of(value, name)
         elif isinstance(value, list):
-            items = [f"{quote_plus(name + '[]')}={quote_plus(str(item))}" for item in value or [""]]
-            written.append("&".join(items))
+            items = [_query_of({name + "[]": item}) for item in value or [""]]
+            written.append("&".join(chain.from_iterable(items)))
         else:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             written.append(f"{quote_plus(name)}={quote_plus(text)}")
@@ -102,13 +107,13 @@ def number(text: str) -> int | None:
 
 
 def integer(params: Parameters, name: str) -> int | None:
-    """An Integer parameter."""
+    """An Integer parameter, as Ruby's `Integer()` reads it: " 1_000 " is 1000."""
     value = params.get(name)
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise error(400, f"{name} is invalid")
-    found = value if isinstance(value, int) else number(value)
+    found = value if isinstance(value, int) else number(_UNDERSCORED.sub("", value.strip()))
     if found is None:
         raise error(400, f"{name} is invalid")
     return found
@@ -131,7 +136,7 @@ def boolean(params: Parameters, name: str, *, default: bool = False) -> bool:
 def text(params: Parameters, name: str) -> str | None:
     """A String parameter."""
     value = params.get(name)
-    return None if value is None else str(value)
+    return None if value is None else _string(value, name)
 
 
 def choice(params: Parameters, name: str, allowed: Iterable[str]) -> str | None:
@@ -142,8 +147,11 @@ def choice(params: Parameters, name: str, allowed: Iterable[str]) -> str | None:
     return value
 
 
-def scope(params: Parameters) -> frozenset[str] | None:
-    """The statuses of `scope`, coerced as lib/api/ci/jobs.rb does; None for all of them."""
+def scope(params: Parameters, statuses: Iterable[str]) -> frozenset[str] | None:
+    """The statuses of `scope`, coerced as lib/api/ci/jobs.rb does; None for all of them.
+
+    Refuses one that is not among *statuses*, those the server knows.
+    """
     value = params.get("scope")
     if value is None:
         return None
@@ -153,7 +161,8 @@ def scope(params: Parameters) -> frozenset[str] | None:
         value = list(value.values())
     elif not isinstance(value, list):
         value = ["unknown"]
-    if any(item not in STATUSES for item in value):
+    known = tuple(statuses)
+    if any(item not in known for item in value):
         raise error(400, "scope does not have a valid value")
     params["scope"] = value
     return frozenset(str(item) for item in value) or None

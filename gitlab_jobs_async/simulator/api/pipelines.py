@@ -10,11 +10,10 @@ from gitlab_jobs_async.simulator.api import parameters, permissions
 from gitlab_jobs_async.simulator.api.answers import Answer, error, forbidden, json_answer
 from gitlab_jobs_async.simulator.api.calls import Call, Route
 from gitlab_jobs_async.simulator.api.jobs import view_of
-from gitlab_jobs_async.simulator.api.pagination import paginated
+from gitlab_jobs_async.simulator.api.pagination import page_parameters, paginated
 from gitlab_jobs_async.simulator.api.parameters import Parameters
 from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Job, Pipeline
-from gitlab_jobs_async.simulator.statuses import STATUSES
 
 _SCOPES: Final = ("running", "pending", "finished", "branches", "tags")
 _ORDERS: Final = ("id", "status", "ref", "updated_at", "user_id")
@@ -44,13 +43,14 @@ Fits = Callable[[Pipeline], bool]
 
 def list_pipelines(call: Call) -> Answer:
     """GET /projects/:id/pipelines."""
-    project = permissions.user_project(call)
-    permissions.require_read_builds(call, project)
     params = call.params
     order = parameters.choice(params, "order_by", _ORDERS) or "id"
     sort = parameters.choice(params, "sort", ("asc", "desc")) or "desc"
-    fits = _filters(params)
+    fits = _filters(params, call.settings.features.statuses)
+    page_parameters(call)
     params.update(order_by=order, sort=sort)
+    project = permissions.user_project(call)
+    permissions.require_read_builds(call, project)
     rows = [p for p in project.pipelines if all(fit(p) for fit in fits)]
     rows.sort(key=lambda p: (_order_value(p, order), p.id), reverse=sort == "desc")
     view = view_of(call)
@@ -67,9 +67,9 @@ def _order_value(pipeline: Pipeline, order: str) -> object:
     return attrgetter(order)(pipeline)
 
 
-def _filters(params: Parameters) -> list[Fits]:
+def _filters(params: Parameters, statuses: Sequence[str]) -> list[Fits]:
     source = parameters.choice(params, "source", _SOURCES)
-    status = parameters.choice(params, "status", STATUSES)
+    status = parameters.choice(params, "status", statuses)
     fits = [
         _by_source(source),
         *_by_scope(parameters.choice(params, "scope", _SCOPES)),
@@ -140,7 +140,7 @@ def _time(params: Parameters, name: str) -> float | None:
 
 def get_pipeline(call: Call) -> Answer:
     """GET /projects/:id/pipelines/:pipeline_id."""
-    return json_answer(view_of(call).pipeline(_readable_pipeline(call)))
+    return json_answer(view_of(call).named_pipeline(_readable_pipeline(call)))
 
 
 def get_latest_pipeline(call: Call) -> Answer:
@@ -151,27 +151,40 @@ def get_latest_pipeline(call: Call) -> Answer:
     found = [p for p in project.pipelines if p.ref == ref and p.source != "parent_pipeline"]
     if not found:
         raise forbidden()
-    return json_answer(view_of(call).pipeline(max(found, key=attrgetter("id"))))
+    return json_answer(view_of(call).named_pipeline(max(found, key=attrgetter("id"))))
 
 
 def list_pipeline_jobs(call: Call) -> Answer:
     """GET /projects/:id/pipelines/:pipeline_id/jobs."""
-    pipeline = _readable_pipeline(call)
     retried = parameters.boolean(call.params, "include_retried")
     call.params["include_retried"] = retried
+    statuses = _listed_statuses(call)
+    pipeline = _readable_pipeline(call)
     rows = [job for job in pipeline.builds if retried or not job.retried]
-    return _listed(call, rows, view_of(call).job)
+    return _listed(call, rows, statuses, view_of(call).job)
 
 
 def list_bridges(call: Call) -> Answer:
     """GET /projects/:id/pipelines/:pipeline_id/bridges."""
+    statuses = _listed_statuses(call)
     pipeline = _readable_pipeline(call)
     rows = [bridge for bridge in pipeline.bridges if not bridge.retried]
-    return _listed(call, rows, view_of(call).bridge)
+    return _listed(call, rows, statuses, view_of(call).bridge)
 
 
-def _listed(call: Call, rows: list[Job], present: Callable[[Job], Json]) -> Answer:
-    statuses = parameters.scope(call.params)
+def _listed_statuses(call: Call) -> frozenset[str] | None:
+    """Check what a list of a pipeline's jobs is asked by, before anything is looked up."""
+    statuses = parameters.scope(call.params, call.settings.features.statuses)
+    page_parameters(call)
+    return statuses
+
+
+def _listed(
+    call: Call,
+    rows: list[Job],
+    statuses: frozenset[str] | None,
+    present: Callable[[Job], Json],
+) -> Answer:
     kept = [job for job in rows if statuses is None or job.status in statuses]
     kept.sort(key=attrgetter("id"), reverse=True)
 

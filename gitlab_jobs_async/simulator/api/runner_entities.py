@@ -1,12 +1,18 @@
 """Runners as GitLab's JSON (lib/api/entities/ci/runner.rb), and how GitLab writes times."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from gitlab_jobs_async.simulator.plans import NEVER
 from gitlab_jobs_async.simulator.records import Job, Runner
 
 Json = dict[str, object]
+_AUTHORS = timezone(timedelta(hours=2))
+
+
+def author_time(at: float) -> str:
+    """Unix seconds as GitLab writes the times of commits: whole ones, in the author's own zone."""
+    return datetime.fromtimestamp(int(at), _AUTHORS).isoformat(timespec="milliseconds")
 
 
 @lru_cache(maxsize=65_536)
@@ -28,15 +34,16 @@ def runner_entity(runner: Runner, *, busy: bool) -> Json:
         "paused": runner.paused,
         "is_shared": runner.runner_type == "instance_type",
         "runner_type": runner.runner_type,
-        "name": "gitlab-runner",
+        "name": None,
         "online": runner.online,
+        "created_by": None,
         "created_at": iso(runner.created_at),
         "status": "online" if runner.online else "offline",
         "job_execution_status": "active" if busy else "idle",
     }
 
 
-def manager_entity(job: Job, now: float) -> Json | None:
+def manager_entity(job: Job, now: float, *, busy: bool) -> Json | None:
     """API::Entities::Ci::RunnerManager: the machine that ran the job."""
     runner = job.runner
     if runner is None:
@@ -50,6 +57,7 @@ def manager_entity(job: Job, now: float) -> Json | None:
         "architecture": "amd64",
         "created_at": iso(runner.created_at),
         "contacted_at": iso(job.finished_at or now),
-        "ip_address": None,
+        "ip_address": f"192.0.2.{runner.id % 256}",
         "status": "online" if runner.online else "offline",
+        "job_execution_status": "active" if busy else "idle",
     }

@@ -73,7 +73,7 @@ def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> fl
 def trace(call: Call, job: Job) -> Answer:
     """The answer to GET .../trace."""
     size = visible_size(job, call.now, call.settings)
-    ranged = _byte_range(call, size) if call.settings.byte_ranges else None
+    ranged = _byte_range(call, size) if call.settings.features.byte_ranges else None
     start, stop = ranged or (0, size)
     headers = [TEXT, ("Content-Disposition", f'infile; filename="{job.id}.log"')]
     ended = job.finished_at
