@@ -9,6 +9,7 @@ from gitlab_jobs_async.simulator.api.archiving import is_archived
 from gitlab_jobs_async.simulator.api.runner_entities import (
     Json,
     author_time,
+    clock_time,
     iso,
     manager_entity,
     runner_entity,
@@ -68,7 +69,7 @@ class View:
             "work_information": None,
             "followers": 0,
             "following": 0,
-            "local_time": None,
+            "local_time": clock_time(self.now),
         }
 
     def commit(self, pipeline: Pipeline) -> Json:
@@ -121,7 +122,7 @@ class View:
             "finished_at": iso(finished),
             "committed_at": None,
             "duration": None if started is None or finished is None else int(finished - started),
-            "queued_duration": None if started is None else int(started - pipeline.created_at),
+            "queued_duration": _whole_wait(pipeline),
             "coverage": _pipeline_coverage(pipeline),
             "detailed_status": self._detailed_status(pipeline),
         }
@@ -260,6 +261,13 @@ def _seconds(start: float | None, stop: float | None, now: float) -> float | Non
     if start is None:
         return None
     return round(max((now if stop is None else stop) - start, 0.0), 6)
+
+
+def _whole_wait(pipeline: Pipeline) -> int | None:
+    """Ci::Pipeline#queued_duration: less than a second is none."""
+    if pipeline.started_at is None:
+        return None
+    return int(pipeline.started_at - pipeline.created_at) or None
 
 
 def _pipeline_coverage(pipeline: Pipeline) -> str | None:

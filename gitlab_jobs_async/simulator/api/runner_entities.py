@@ -15,6 +15,11 @@ def author_time(at: float) -> str:
     return datetime.fromtimestamp(int(at), _AUTHORS).isoformat(timespec="milliseconds")
 
 
+def clock_time(at: float) -> str:
+    """Unix seconds as GitLab shows a user's local time, such as "3:38 PM"; all are in UTC here."""
+    return datetime.fromtimestamp(at, UTC).strftime("%I:%M %p").lstrip("0")
+
+
 @lru_cache(maxsize=65_536)
 def iso(at: float | None) -> str | None:
     """Unix seconds as GitLab writes times."""
