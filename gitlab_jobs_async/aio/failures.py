@@ -1,7 +1,11 @@
 """What fails on a connection, as errors of ours; no object of aiohttp's leaves here.
 
-They may hold the request, with its credential, or a proxy's password.
+They may hold the request, with its credential, or a proxy's password. So may the locals of the
+frames that an exception has passed, which error reporters collect.
 """
+
+import contextlib
+import traceback
 
 import aiohttp
 from aiohttp.http_exceptions import LineTooLong
@@ -79,8 +83,39 @@ def failure_of(
         failure = TimedOutError(reason, method, shown, was_sent)
     else:
         failure = ConnectionFailedError(reason, method, shown, was_sent)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        failure.__cause__ = getattr(error, "os_error", None)
-    elif not isinstance(error, aiohttp.ClientError) and isinstance(error, OSError):
-        failure.__cause__ = error
+    said = getattr(error, "os_error", None) if isinstance(error, aiohttp.ClientError) else error
+    if isinstance(said, OSError):
+        failure.__cause__ = _alone(said)
     return failure
+
+
+def _alone(error: OSError) -> OSError:
+    """Strip *error* of its traceback and of what led to it: those frames hold the request."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+_ROOMS = frozenset({"aiohappyeyeballs", "aiohttp", "asyncio", "gitlab_jobs_async", "yarl"})
+"""Packages whose frames are cleared; those of the caller keep their locals."""
+
+
+def clear_locals(error: BaseException) -> None:
+    """Empty the frames that *error* has passed here and in aiohttp; their lines stay readable.
+
+    Errors of aiohttp's are taken out of its causes and contexts.
+    """
+    links, seen = [error], {id(error)}
+    while links:
+        link = links.pop()
+        for frame, _ in traceback.walk_tb(link.__traceback__):
+            if frame.f_globals.get("__name__", "").partition(".")[0] in _ROOMS:
+                with contextlib.suppress(RuntimeError):  # it is still running
+                    frame.clear()
+        if isinstance(link.__cause__, aiohttp.ClientError):
+            link.__cause__ = None
+        if isinstance(link.__context__, aiohttp.ClientError):
+            link.__context__ = None
+        for other in (link.__cause__, link.__context__):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                links.append(other)

@@ -14,6 +14,7 @@ from gitlab_jobs_async.aio.bodies import Body, Chunks
 from gitlab_jobs_async.aio.connections import Connections
 from gitlab_jobs_async.aio.failures import (
     FAILURES,
+    clear_locals,
     failure_of,
     is_header_too_long,
     reason_of,
@@ -58,9 +59,9 @@ class _Opened:
     """An answer whose head has come, and the place that it holds."""
 
     place: Admitted
-    answer: aiohttp.ClientResponse
+    answer: aiohttp.ClientResponse = field(repr=False)
     head: Response
-    body: Body
+    body: Body = field(repr=False)
 
     def close(self) -> None:
         """Give back the connection and the place."""
@@ -218,8 +219,12 @@ class Transport:
         except (*FAILURES, RuntimeError, AssertionError) as error:
             is_closed = self._connections is None
             if not is_closed and not isinstance(error, FAILURES):
+                clear_locals(error)
                 raise
             failure = RuntimeError(CLOSED) if is_closed else self.failure(request, error, attempt)
+        except BaseException as error:
+            clear_locals(error)
+            raise
         finally:
             self._deadlines.discard(deadline)
         raise failure

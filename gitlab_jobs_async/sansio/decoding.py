@@ -6,6 +6,7 @@ Equal values that the jobs of a page have in common become one object.
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from traceback import clear_frames
 from typing import Any, TypeVar
 
 from attrs import field, frozen
@@ -89,6 +90,10 @@ def _without_collecting() -> Iterator[None]:
     gc.disable()
     try:
         yield
+    except DecodeError as error:
+        # What the server sent may echo a token, and error reporters collect locals.
+        clear_frames(error.__traceback__)
+        raise
     finally:
         if was_collecting:
             gc.enable()
@@ -107,7 +112,11 @@ def _structured(given: object, kind: type[T], response: Response) -> T:
 
 def decode_job_or_bridge(response: Response) -> Job | Bridge:
     """The answer to play, which is a Bridge when a trigger job was played."""
-    given = response.json()
+    with _without_collecting():
+        return _job_or_bridge(response.json(), response)
+
+
+def _job_or_bridge(given: object, response: Response) -> Job | Bridge:
     is_bridge = isinstance(given, dict) and "downstream_pipeline" in given
     if is_bridge:
         return _structured(given, Bridge, response)
