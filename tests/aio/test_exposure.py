@@ -13,12 +13,13 @@ import pytest
 import trustme
 from aiohttp import web
 
-from gitlab_jobs_async import GitLab, GitLabError, Request, RetryPolicy
+from gitlab_jobs_async import GitLab, GitLabError, Limits, Request, RetryPolicy
 from gitlab_jobs_async.aio.failures import clear_locals
 from tests.conftest import CREDENTIALS, SECRET, JumpClock, others, serving, serving_bytes, until
 from tests.exposure import exposed
 
 ONCE = RetryPolicy(attempts=1)
+SMALL = Limits(page=20_000, trace=20_000, archive=20_000, header=2_000)
 SIGNATURE = "s1gnature-of-a-storage"
 PASSWORD = "hunter2-of-the-proxy"
 EVERY = [*CREDENTIALS, SECRET]
@@ -130,6 +131,8 @@ HANDLERS = {
     "500": echo(500),
     "503": echo(503, **{"Retry-After": "9999"}),
     "304": echo(304),
+    "oversize": echo(wrap=lambda said: json.dumps([said] * 1000)),
+    "long header": echo(**{"X-Long": "x" * 3000}),
     "bad JSON": echo(),
     "HTML": echo(wrap=lambda said: f"<html>{said}", **{"Content-Type": "text/html"}),
     "wrong JSON": echo(wrap=lambda said: json.dumps([{"id": said, "name": said}])),
@@ -184,7 +187,7 @@ async def raised_by(call):
 
 async def failures(url, auth):
     """What each call raises there, side by side."""
-    settings = {"auth": auth, "retry": ONCE, "timeout": 0.3, "clock": JumpClock()}
+    settings = {"auth": auth, "retry": ONCE, "timeout": 0.3, "limits": SMALL, "clock": JumpClock()}
     async with GitLab(url, **settings, concurrency=100) as gitlab:
         calls = all_calls(gitlab)
         raised = await asyncio.gather(*map(raised_by, calls.values()))
