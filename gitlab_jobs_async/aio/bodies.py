@@ -7,7 +7,7 @@ from io import BytesIO
 from attrs import define, field
 
 from gitlab_jobs_async.aio.clock import yield_to_loop
-from gitlab_jobs_async.errors import TimedOutError
+from gitlab_jobs_async.errors import ResponseTooLargeError, TimedOutError
 from gitlab_jobs_async.sansio.compression import Gzip, Plain, decoder_for
 from gitlab_jobs_async.sansio.sizes import Gauge, Rate
 
@@ -90,8 +90,13 @@ class Chunks:
         piece = await self._read()
         if not piece:
             raise StopAsyncIteration
-        self._gauge.add(len(piece))
+        try:
+            self._gauge.add(len(piece))
+        except ResponseTooLargeError:
+            piece = b""  # it may echo a token, and error reporters collect locals
+            raise
         if not self._rate.add(len(piece), loop.time() - began):
+            piece = b""
             reason = f"response too slow: expected at least {self._rate.least:g} bytes a second"
             raise TimedOutError(reason, self._gauge.method, self._gauge.url)
         return piece
