@@ -13,8 +13,25 @@ import pytest
 from aiohttp import web
 from attrs import define, field
 
-from gitlab_jobs_async import Deliveries, GitLab, HookRefusedError, read_hook
-from gitlab_jobs_async.simulator import JobPlan, Simulator, Webhook, World, delivering
+from gitlab_jobs_async import (
+    Deliveries,
+    GitLab,
+    HookRefusedError,
+    JobHook,
+    PipelineHook,
+    read_hook,
+)
+from gitlab_jobs_async.simulator import (
+    JobPlan,
+    MergeRequest,
+    PipelinePlan,
+    PlannedJob,
+    Simulator,
+    SimulatorSettings,
+    Webhook,
+    World,
+    delivering,
+)
 from tests.conftest import others, until
 
 SECRET = "wh-s3cret"
@@ -175,3 +192,34 @@ async def test_a_delivery_cut_off_half_way_notifies_nobody(world):
             await sending
     assert not events.hooks
     assert await others() == before
+
+
+@pytest.mark.parametrize("version", ["16.0", "18.1", "19.5"])
+@pytest.mark.parametrize("token", [None, SECRET])
+def test_simulated_deliveries_are_read_whole(world, version, token, caplog):
+    """Whatever release it plays, nothing of it is odd to the parser or missing."""
+    app, signing = world.project("group/app"), f"whsec_{base64.b64encode(b'k' * 32).decode()}"
+    settings = SimulatorSettings(version=version)
+    hook = Webhook(world, app, "", token=token, signing_token=signing, settings=settings)
+    request = MergeRequest(iid=4)
+    made = world.add_pipeline(app, merge_request=request, variables={"A": "b"})
+    world.add_job(made, "ship", plan=JobPlan(environment="production"))
+    world.add_bridge(made, "below", downstream=PipelinePlan(jobs=(PlannedJob("child"),)))
+    world.settle(world.now + 1000)
+    read = [
+        read_hook(
+            sent.headers, sent.body, token=token, signing_token=signing, tolerance=float(10**12)
+        )
+        for sent in hook.deliveries
+    ]
+    assert not caplog.records
+    jobs = {one.name: one for one in read if isinstance(one, JobHook)}
+    pipelines = [one for one in read if isinstance(one, PipelineHook)]
+    assert jobs["ship"].environment.name == "production"
+    assert jobs["ship"].finished_at is not None
+    assert jobs["child"].source_pipeline.pipeline_id == made.id
+    last = next(one for one in reversed(pipelines) if one.pipeline_id == made.id)
+    assert (last.merge_request.iid, last.ref) == (4, "topic")
+    assert [(one.key, one.value) for one in last.variables] == [("A", "b")]
+    assert last.builds[0].environment.deployment_tier == "production"
+    assert all(one.delivery for one in read)

@@ -45,6 +45,7 @@ from gitlab_jobs_async.simulator.plans import (
 from gitlab_jobs_async.simulator.plans import (
     PlannedJob as PlannedJob,
 )
+from gitlab_jobs_async.simulator.records import MergeRequest as MergeRequest
 from gitlab_jobs_async.simulator.scenarios import (
     default_world as default_world,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Fault",
     "Faults",
     "JobPlan",
+    "MergeRequest",
     "PipelinePlan",
     "PlannedJob",
     "RealClock",

@@ -57,16 +57,16 @@ async def _send_all(
         for hook in hooks:
             while hook.deliveries:
                 delivery = hook.deliveries.popleft()
-                sent.append(Delivered(delivery, await _send(session, delivery), at))
+                sent.append(Delivered(delivery, await _send(session, delivery, at), at))
         await simulator.clock.sleep(at + 1.0 - simulator.clock.now())
 
 
-async def _send(session: ClientSession, delivery: Delivery) -> int | None:
+async def _send(session: ClientSession, delivery: Delivery, at: float) -> int | None:
     try:
         async with session.post(
             delivery.url,
             data=BytesIO(delivery.body),
-            headers=delivery.headers,
+            headers=delivery.headers_at(at),
             allow_redirects=False,
         ) as response:
             return response.status

@@ -6,17 +6,18 @@ the deliveries wait until someone sends them, such as `delivering`.
 
 import random
 from collections import deque
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 import orjson
 from attrs import field, frozen
 
+from gitlab_jobs_async.simulator import hook_parts
 from gitlab_jobs_async.simulator.api.entities import View
 from gitlab_jobs_async.simulator.api.runner_entities import Json
-from gitlab_jobs_async.simulator.records import VISIBILITIES, Job, Pipeline, Project, Runner, User
+from gitlab_jobs_async.simulator.records import VISIBILITIES, Job, Pipeline, Project, User
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
+from gitlab_jobs_async.simulator.signing import key_of, signature_headers
 from gitlab_jobs_async.simulator.world import World
 
 _NO_SHA: Final = "0" * 40
@@ -24,19 +25,32 @@ _NO_SHA: Final = "0" * 40
 
 @frozen
 class Delivery:
-    """One POST that GitLab makes; a manual resend is the same value once more."""
+    """One POST that GitLab makes; a manual resend is the same value once more.
+
+    `headers` are those of a delivery at the time of its event; see `headers_at` for a later one.
+    """
 
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    key: bytes | None = field(default=None, repr=False)
+
+    def headers_at(self, at: float) -> dict[str, str]:
+        """Return the headers of a delivery sent at *at* (Unix seconds), which is signed then."""
+        if self.key is None:
+            return self.headers
+        number = self.headers["webhook-id"]
+        return self.headers | signature_headers(self.key, number, at, self.body)
 
 
 class Webhook:
     """A project's webhook: what happens there from now on is added to `deliveries`, oldest first.
 
-    `token` is its secret token, `instance` the base URL of the GitLab that sends. Jobs are told
-    when they are created, become pending, begin to run and end (but not when they are skipped),
-    pipelines at each new status; bridges and what blocked users do is not told.
+    `token` is its secret token, `signing_token` what its deliveries are signed with (`whsec_` and
+    the base64 of 32 bytes); a hook may have both. `instance` is the base URL of the GitLab that
+    sends, `settings` say which release that is. Jobs are told when they are created, become
+    pending, begin to run and end (but not when they are skipped), pipelines at each new status;
+    bridges and what blocked users do is not told.
     """
 
     def __init__(
@@ -46,6 +60,7 @@ class Webhook:
         url: str,
         *,
         token: str | None = None,
+        signing_token: str | None = None,
         instance: str = "https://gitlab.example.com",
         settings: SimulatorSettings | None = None,
     ) -> None:
@@ -53,6 +68,7 @@ class Webhook:
         self.url = url
         self.deliveries: deque[Delivery] = deque()
         self._token = token
+        self._key = None if signing_token is None else key_of(signing_token)
         self._instance = instance
         self._settings = settings or SimulatorSettings()
         self._random = random.Random(f"{project.path} {url}")  # noqa: S311 - repeatable, not secret
@@ -60,11 +76,11 @@ class Webhook:
 
     def job_event(self, job: Job, at: float) -> Delivery:
         """A Job event about a job as it stands."""
-        return self._delivery("Job Hook", _job(job, self._view(at)))
+        return self._delivery("Job Hook", _job(job, self._view(at)), at)
 
     def pipeline_event(self, pipeline: Pipeline, at: float) -> Delivery:
         """A Pipeline event about a pipeline as it stands."""
-        return self._delivery("Pipeline Hook", _pipeline(pipeline, self._view(at)))
+        return self._delivery("Pipeline Hook", _pipeline(pipeline, self._view(at)), at)
 
     def _note(self, row: Job | Pipeline, at: float) -> None:
         is_blocked = row.user is not None and row.user.state == "blocked"
@@ -81,25 +97,32 @@ class Webhook:
     def _uuid(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
-    def _delivery(self, event: str, payload: Json) -> Delivery:
+    def _delivery(self, event: str, payload: Json, at: float) -> Delivery:
+        body, number, features = orjson.dumps(payload), self._uuid(), self._settings.features
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"GitLab/{self._settings.version}",
-            "Idempotency-Key": self._uuid(),
             "X-Gitlab-Event": event,
-            "X-Gitlab-Webhook-UUID": self._uuid(),
             "X-Gitlab-Instance": self._instance,
             "X-Gitlab-Event-UUID": self._uuid(),
         }
+        if features.idempotency_keys:
+            headers["Idempotency-Key"] = number
+        if features.webhook_uuids:
+            headers["X-Gitlab-Webhook-UUID"] = self._uuid()
         if self._token is not None:
             headers["X-Gitlab-Token"] = self._token
-        return Delivery(self.url, headers, orjson.dumps(payload))
+        if self._key is not None:
+            headers |= signature_headers(self._key, number, at, body)
+        return Delivery(self.url, headers, body, self._key)
 
 
 def _job(job: Job, view: View) -> Json:
     entity, pipeline = view.job(job), job.pipeline
     named = [other for other in pipeline.jobs if other.name == job.name]
-    times = {"created": job.created_at, "started": job.started_at, "finished": job.finished_at}
+    times = {
+        f"build_{name}": getattr(job, name) for name in ("created_at", "started_at", "finished_at")
+    }
     return {
         "object_kind": "build",
         "ref": pipeline.ref,
@@ -111,27 +134,30 @@ def _job(job: Job, view: View) -> Json:
         "build_name": job.name,
         "build_stage": job.stage,
         "build_status": job.status,
-        **{f"build_{what}_at": entity[f"{what}_at"] for what in times},
-        **{f"build_{what}_at_iso": _whole_seconds(at) for what, at in times.items()},
+        **{name: hook_parts.job_time(at, view) for name, at in times.items()},
+        **hook_parts.iso_twins(times, view),
         "build_duration": entity["duration"],
         "build_queued_duration": entity["queued_duration"],
         "build_allow_failure": job.allow_failure,
         "build_failure_reason": job.failure_reason or "unknown_failure",
         "pipeline_id": pipeline.id,
-        "runner": _runner(job.runner),
+        "runner": hook_parts.runner(job.runner),
         "project_id": job.project.id,
-        "project_name": job.project.path,
+        "project_name": job.project.path.replace("/", " / "),
         "user": _user(job.user, view),
         "commit": _commit_of_job(pipeline, view),
         "repository": _repository(job.project, view),
         "project": _project(job.project, view),
-        "environment": None,
+        "environment": hook_parts.environment(job, tier=False),
+        **hook_parts.source_pipeline(pipeline, view),
     }
 
 
 def _commit_of_job(pipeline: Pipeline, view: View) -> Json:
     """Of which `id` is the pipeline's."""
     entity, commit = view.pipeline(pipeline), view.commit(pipeline)
+    times = {"started_at": pipeline.started_at, "finished_at": pipeline.finished_at}
+    author = pipeline.user and view.user_basic(pipeline.user)["web_url"]
     return {
         "id": pipeline.id,
         "name": pipeline.name,
@@ -139,10 +165,11 @@ def _commit_of_job(pipeline: Pipeline, view: View) -> Json:
         "message": commit["message"],
         "author_name": commit["author_name"],
         "author_email": commit["author_email"],
+        "author_url": author or f"mailto:{commit['author_email']}",
         "status": pipeline.status,
         "duration": entity["duration"],
-        "started_at": entity["started_at"],
-        "finished_at": entity["finished_at"],
+        **{name: hook_parts.job_time(at, view) for name, at in times.items()},
+        **hook_parts.iso_twins(times, view),
     }
 
 
@@ -154,7 +181,7 @@ def _pipeline(pipeline: Pipeline, view: View) -> Json:
             "id": pipeline.id,
             "iid": pipeline.iid,
             "name": pipeline.name,
-            "ref": pipeline.ref,
+            "ref": pipeline.source_ref,
             "tag": pipeline.tag,
             "sha": pipeline.sha,
             "before_sha": _NO_SHA,
@@ -162,15 +189,16 @@ def _pipeline(pipeline: Pipeline, view: View) -> Json:
             "status": pipeline.status,
             "detailed_status": "passed" if pipeline.status == "success" else pipeline.status,
             "stages": pipeline.stages,
-            "created_at": _with_zone(pipeline.created_at),
-            "finished_at": _with_zone(pipeline.finished_at),
+            "created_at": hook_parts.with_zone(pipeline.created_at),
+            "finished_at": hook_parts.with_zone(pipeline.finished_at),
             "duration": entity["duration"],
             "queued_duration": entity["queued_duration"],
             "protected_ref": pipeline.ref in pipeline.project.protected_refs,
-            "variables": [],
+            "default_branch": pipeline.ref == "main",
+            "variables": [{"key": k, "value": v} for k, v in pipeline.variables.items()],
             "url": entity["web_url"],
         },
-        "merge_request": None,
+        "merge_request": hook_parts.merge_request(pipeline, view),
         "user": _user(pipeline.user, view),
         "project": _project(pipeline.project, view),
         "commit": {
@@ -182,6 +210,7 @@ def _pipeline(pipeline: Pipeline, view: View) -> Json:
             "author": {"name": commit["author_name"], "email": commit["author_email"]},
         },
         "builds": [_build(job, view) for job in pipeline.builds if not job.retried],
+        **hook_parts.source_pipeline(pipeline, view),
     }
 
 
@@ -192,19 +221,19 @@ def _build(job: Job, view: View) -> Json:
         "stage": job.stage,
         "name": job.name,
         "status": job.status,
-        "created_at": _with_zone(job.created_at),
-        "started_at": _with_zone(job.started_at),
-        "finished_at": _with_zone(job.finished_at),
+        "created_at": hook_parts.with_zone(job.created_at),
+        "started_at": hook_parts.with_zone(job.started_at),
+        "finished_at": hook_parts.with_zone(job.finished_at),
         "duration": entity["duration"],
         "queued_duration": entity["queued_duration"],
         "failure_reason": job.failure_reason,
         "when": job.plan.when,
-        "manual": job.plan.when == "manual",
+        "manual": job.plan.when in {"manual", "delayed"},  # Ci::Build#action?
         "allow_failure": job.allow_failure,
         "user": _user(job.user, view),
-        "runner": _runner(job.runner),
+        "runner": hook_parts.runner(job.runner),
         "artifacts_file": entity.get("artifacts_file", {"filename": None, "size": None}),
-        "environment": None,
+        "environment": hook_parts.environment(job, tier=True),
     }
 
 
@@ -214,19 +243,6 @@ def _user(user: User | None, view: View) -> Json | None:
     entity = view.user_basic(user)
     told = {key: entity[key] for key in ("id", "name", "username", "avatar_url")}
     return told | {"email": "[REDACTED]"}
-
-
-def _runner(runner: Runner | None) -> Json | None:
-    if runner is None:
-        return None
-    return {
-        "id": runner.id,
-        "description": runner.description,
-        "runner_type": runner.runner_type,
-        "active": not runner.paused,
-        "is_shared": runner.runner_type == "instance_type",
-        "tags": list(runner.tags),
-    }
 
 
 def _project(project: Project, view: View) -> Json:
@@ -255,11 +271,3 @@ def _repository(project: Project, view: View) -> Json:
         "url": told["git_ssh_url"],
         "homepage": told["web_url"],
     }
-
-
-def _whole_seconds(at: float | None) -> str | None:
-    return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _with_zone(at: float | None) -> str | None:
-    return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S UTC}"

@@ -49,6 +49,8 @@ class JobPlan:
         auto_retry: how often a failed attempt is retried by GitLab itself.
         attempts: plans of the attempts after the first; the last one repeats.
         inputs: names and default values of the job's inputs.
+        environment: name of the environment it deploys to, as webhooks tell it; None for none.
+        environment_action: what it does there: "start", "prepare", "stop", "verify" or "access".
         debug_trace: the job ran with CI_DEBUG_TRACE, so only developers may read its log.
         archived: the job is too old to be played, retried or canceled.
     """
@@ -85,6 +87,10 @@ class JobPlan:
     auto_retry: int = field(default=0, validator=ge(0))
     attempts: tuple["JobPlan", ...] = ()
     inputs: Mapping[str, object] = field(factory=dict[str, object])
+    environment: str | None = None
+    environment_action: str = field(
+        default="start", validator=in_(("start", "prepare", "stop", "verify", "access"))
+    )
     debug_trace: bool = False
     archived: bool = False
 

@@ -126,11 +126,33 @@ class Project:
             self.builds.append(job)
 
 
+@frozen(kw_only=True)
+class MergeRequest:
+    """A merge request of a project, as webhooks tell it of the pipelines that run for it."""
+
+    iid: int
+    title: str = "Draft"
+    source_branch: str = "topic"
+    target_branch: str = "main"
+    state: str = "opened"
+
+    @property
+    def id(self) -> int:
+        """An id of its own, unlike `iid` unique in the whole GitLab."""
+        return 100_000 + self.iid
+
+    @property
+    def ref(self) -> str:
+        """The ref that its pipelines run on."""
+        return f"refs/merge-requests/{self.iid}/head"
+
+
 @define(eq=False)
 class Pipeline:
     """A pipeline; `jobs` holds builds and bridges of all attempts; `begun`: jobs have started.
 
-    `has_commit`: the repository still has its commit; else its jobs have none.
+    `has_commit`: the repository still has its commit; else its jobs have none. `variables`: those
+    that it was started with.
     """
 
     id: int
@@ -154,6 +176,13 @@ class Pipeline:
     upstream: "Job | None" = field(default=None, repr=False)
     begun: bool = False
     has_commit: bool = True
+    merge_request: MergeRequest | None = None
+    variables: dict[str, str] = field(factory=dict[str, str], repr=False)
+
+    @property
+    def source_ref(self) -> str:
+        """The branch that it runs for: of a merge request, its source."""
+        return self.ref if self.merge_request is None else self.merge_request.source_branch
 
     @property
     def builds(self) -> list["Job"]:

@@ -14,6 +14,7 @@ from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
 from gitlab_jobs_async.simulator.records import (
     Agent,
     Job,
+    MergeRequest,
     Pipeline,
     Project,
     Runner,
@@ -169,16 +170,22 @@ class World:
         user: User | None = None,
         at: float | None = None,
         pipeline_id: int | None = None,
+        merge_request: MergeRequest | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Pipeline:
-        """A pipeline without jobs yet; stages follow one another as listed."""
+        """A pipeline without jobs yet; stages follow one another as listed.
+
+        One for a `merge_request` has its ref and source. `variables` are told by webhooks.
+        """
         pipeline = self.registry.new_pipeline(
             project,
             at=self.now if at is None else at,
-            ref=ref,
-            source=source,
+            ref=ref if merge_request is None else merge_request.ref,
+            source=source if merge_request is None else "merge_request_event",
             user=user or self.root,
             pipeline_id=pipeline_id,
         )
+        pipeline.merge_request, pipeline.variables = merge_request, dict(variables or {})
         pipeline.stages = list(stages)
         return pipeline
 

@@ -1,6 +1,8 @@
 """Webhooks: what a project's changes are told as, and how the deliveries reach a receiver."""
 
 import asyncio
+import base64
+import hmac
 
 import orjson
 import pytest
@@ -8,6 +10,7 @@ from aiohttp import web
 
 from gitlab_jobs_async.simulator import (
     JobPlan,
+    MergeRequest,
     PipelinePlan,
     PlannedJob,
     Simulator,
@@ -16,6 +19,7 @@ from gitlab_jobs_async.simulator import (
     World,
     delivering,
 )
+from gitlab_jobs_async.simulator.signing import signature_headers
 from tests.conftest import others, serving, until
 
 START = 1_750_000_000.0
@@ -176,6 +180,190 @@ async def test_an_event_tells_what_the_api_answers(api, world, job):
     for name in ("id", "iid", "ref", "sha", "status", "source", "duration", "queued_duration"):
         assert body[name] == entity[name]
     assert body["created_at"] == entity["created_at"][:19].replace("T", " ") + " UTC"
+
+
+KEY = bytes(range(32))
+SIGNING_TOKEN = f"whsec_{base64.b64encode(KEY).decode()}"
+
+
+def signature_of(headers, body):
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    digest = hmac.digest(KEY, signed, "sha256")
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.parametrize("token", [None, "s3cret"])
+def test_signed_hooks_may_have_a_token_too(quiet, token):
+    world, app = quiet
+    hook = Webhook(world, app, URL, token=token, signing_token=SIGNING_TOKEN)
+    world.add_job(world.add_pipeline(app), "unit")
+    first, *_ = hook.deliveries
+    headers = first.headers
+    assert headers["webhook-id"] == headers["Idempotency-Key"]
+    assert headers["webhook-timestamp"] == str(int(START))
+    assert headers["webhook-signature"] == signature_of(headers, first.body)
+    assert headers.get("X-Gitlab-Token") == token
+    assert not {"whsec", str(KEY)} & set(repr(first).split())
+    later = first.headers_at(START + 900.7)
+    assert later["webhook-timestamp"] == str(int(START) + 900)
+    assert later["webhook-signature"] == signature_of(later, first.body)
+    assert later["webhook-id"] == headers["webhook-id"]
+
+
+def test_signature_is_that_of_the_standard():
+    """The example of standardwebhooks.com's reference libraries, whose key has 24 bytes."""
+    key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    body = b'{"test": 2432232314}'
+    headers = signature_headers(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330.9, body)
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "whsec_", "whsec_!!", SIGNING_TOKEN[6:], SIGNING_TOKEN[:-8], f"{SIGNING_TOKEN}AAAA"],
+)
+def test_no_signing_token_is_refused(quiet, token):
+    world, app = quiet
+    with pytest.raises(ValueError, match=r"signing_token \(not shown\)") as caught:
+        Webhook(world, app, URL, signing_token=token)
+    assert len(token) < 9 or token not in str(caught.value)
+
+
+def payloads(hook):
+    """The last Job and Pipeline event."""
+    return told(hook)[-1], told(hook, "pipeline")[-1]
+
+
+def test_events_have_every_field_of_the_documentation(quiet):
+    """docs.gitlab.com/user/project/integrations/webhook_events, by name and by type."""
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    request = MergeRequest(iid=4, title="Ship", source_branch="ship")
+    made = world.add_pipeline(app, merge_request=request, variables={"TARGET": "moon"})
+    made.name = "Ship it"
+    plan = JobPlan(environment="production", artifacts={"a": b"a"}, when="delayed", start_in=1)
+    world.add_job(made, "unit", plan=plan)
+    world.settle(START + 1000)
+    job, pipeline = payloads(hook)
+    assert list(job) == [
+        "object_kind", "ref", "tag", "before_sha", "sha", "retries_count", "build_id", "build_name",
+        "build_stage", "build_status", "build_created_at", "build_started_at", "build_finished_at",
+        "build_created_at_iso", "build_started_at_iso", "build_finished_at_iso", "build_duration",
+        "build_queued_duration", "build_allow_failure", "build_failure_reason", "pipeline_id",
+        "runner", "project_id", "project_name", "user", "commit", "repository", "project",
+        "environment",
+    ]  # fmt: skip
+    assert set(job["commit"]) == {
+        "id", "name", "sha", "message", "author_name", "author_email", "author_url", "status",
+        "duration", "started_at", "finished_at", "started_at_iso", "finished_at_iso",
+    }  # fmt: skip
+    assert job["environment"] == {"name": "production", "action": "start"}
+    assert (job["ref"], job["project_name"]) == ("refs/merge-requests/4/head", "group / app")
+    assert job["build_finished_at_iso"] == job["build_finished_at"][:19] + "Z"
+    assert job["commit"]["name"] == "Ship it"
+    attributes, build = pipeline["object_attributes"], pipeline["builds"][0]
+    assert set(attributes) == {
+        "id", "iid", "name", "ref", "tag", "sha", "before_sha", "source", "status",
+        "detailed_status", "stages", "created_at", "finished_at", "duration", "queued_duration",
+        "protected_ref", "default_branch", "variables", "url",
+    }  # fmt: skip
+    assert (attributes["source"], attributes["ref"]) == ("merge_request_event", "ship")
+    assert attributes["variables"] == [{"key": "TARGET", "value": "moon"}]
+    assert set(pipeline["merge_request"]) == {
+        "id", "iid", "title", "source_branch", "source_project_id", "target_branch",
+        "target_project_id", "state", "merge_status", "detailed_merge_status", "url",
+    }  # fmt: skip
+    assert pipeline["merge_request"]["url"].endswith("/group/app/-/merge_requests/4")
+    assert (build["when"], build["manual"], build["artifacts_file"]["filename"]) == (
+        "delayed",
+        True,
+        "artifacts.zip",
+    )
+    assert build["environment"] == {
+        "name": "production",
+        "action": "start",
+        "deployment_tier": "production",
+    }
+    assert build["runner"]["tags"] == []
+    assert "source_pipeline" not in job
+    assert "source_pipeline" not in pipeline
+
+
+@pytest.mark.parametrize(
+    ("name", "tier"),
+    [("Staging/eu", "staging"), ("review/12", "development"), ("qa", "testing"), ("moon", "other")],
+)
+def test_tier_is_guessed_by_the_name(quiet, name, tier):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(environment=name))
+    world.settle(START + 100)
+    assert payloads(hook)[1]["builds"][0]["environment"]["deployment_tier"] == tier
+
+
+def test_downstream_events_name_what_made_them(quiet):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    made = world.add_pipeline(app)
+    bridge = world.add_bridge(
+        made, "trigger", downstream=PipelinePlan(jobs=(PlannedJob("child"),), ref="main")
+    )
+    world.settle(START + 100)
+    children = [body for body in told(hook) if body["build_name"] == "child"]
+    source = children[-1]["source_pipeline"]
+    assert (source["pipeline_id"], source["job_id"]) == (made.id, bridge.id)
+    assert source["project"] == {
+        "id": app.id,
+        "web_url": "https://gitlab.example.com/group/app",
+        "path_with_namespace": "group/app",
+    }
+    below = [
+        body
+        for body in told(hook, "pipeline")
+        if body["object_attributes"]["source"] == "parent_pipeline"
+    ]
+    assert below[-1]["source_pipeline"] == source
+
+
+def test_reason_is_unknown_where_nothing_failed(quiet):
+    world, app = quiet
+    hook = Webhook(world, app, URL)
+    world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(outcome="failed"))
+    world.settle(START + 100)
+    reasons = [body["build_failure_reason"] for body in told(hook)]
+    assert reasons == ["unknown_failure"] * 3 + ["script_failure"]
+
+
+def test_older_releases_send_less(quiet):
+    world, app = quiet
+    old = Webhook(world, app, URL, settings=SimulatorSettings(version="16.0"))
+    world.add_job(world.add_pipeline(app), "unit")
+    world.settle(START + 100)
+    first = old.deliveries[0]
+    assert not {"Idempotency-Key", "X-Gitlab-Webhook-UUID"} & set(first.headers)
+    job, _ = payloads(old)
+    assert job["build_created_at"] == "2025-06-15 15:06:40 UTC"
+    assert job["commit"]["finished_at"] is None
+    assert not [name for name in (*job, *job["commit"]) if name.endswith("_iso")]
+
+
+async def test_deliveries_are_signed_when_they_are_sent(quiet, clock):
+    world, app = quiet
+    world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(queued=2, duration=30))
+
+    async def receive(_request):
+        return web.Response(status=204)
+
+    async with serving(receive) as server, Simulator(world, clock=clock) as gitlab:
+        hook = Webhook(world, app, server.url, signing_token=SIGNING_TOKEN)
+        clock.advance(3600)
+        async with delivering(gitlab, hook) as sent:
+            async with asyncio.timeout(10):
+                await until(lambda: sent and not hook.deliveries and clock.next_wake)
+    for request, delivered in zip(server.requests, sent, strict=True):
+        assert request.headers["webhook-timestamp"] == str(int(START) + 3600)
+        body = delivered.delivery.body
+        assert request.headers["webhook-signature"] == signature_of(request.headers, body)
 
 
 async def test_deliveries_are_sent_as_the_clock_goes_on(quiet, clock):
