@@ -33,7 +33,6 @@ from gitlab_jobs_async.sansio.arguments import (
 from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.sansio.cadence import Intervals
 from gitlab_jobs_async.sansio.credentials import (
-    GITLAB_COM,
     Credentials,
     credentials_from,
     from_environment,
@@ -42,6 +41,7 @@ from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
+from gitlab_jobs_async.sansio.servers import GITLAB_COM, chosen_server
 from gitlab_jobs_async.sansio.sizes import Limits
 from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.sansio.walks import Walk
@@ -114,18 +114,27 @@ class GitLab:
     def from_env(cls, **overrides: Unpack[Overrides]) -> Self:
         """A client for the server and token that environment variables name.
 
-        The URL is `GITLAB_URL`, else `CI_SERVER_URL`, else https://gitlab.com. The token is
-        `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`;
-        each is taken only for its own server. *overrides* are arguments of `GitLab`.
+        The server is that of `GITLAB_URL`, `GITLAB_HOST`, `GL_HOST`, `GITLAB_URI`,
+        `GITLAB_BASE_URL`, `GITLAB_API_URL` or another name that a tool has for it, a URL or a
+        host; else that of the CI job (`CI_SERVER_URL`, `CI_API_V4_URL`, `CI_SERVER_FQDN`,
+        `CI_SERVER_HOST`), else https://gitlab.com. The token is `GITLAB_TOKEN` or
+        `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`; each is taken only
+        for its own server. *overrides* are arguments of `GitLab`.
 
         Raises:
-            ValueError: there is no token, neither in the environment nor as *auth*.
+            ValueError: there is no token, neither in the environment nor as *auth*; or variables
+                name different servers, or another server than gitlab.com under a name that is not
+                read: a token goes to no server that was guessed.
         """
+        if "url" in overrides and "auth" in overrides:
+            return cls(**overrides)
         url, credentials = from_environment(os.environ, overrides.get("url"))
         if credentials is None and "auth" not in overrides:
+            chosen = chosen_server(os.environ)
+            known = "" if chosen is None else f" ({chosen.variable} names {chosen.url})"
             raise ValueError(
-                f"no token for {url} in the environment; set GITLAB_TOKEN, GITLAB_PRIVATE_TOKEN "
-                "or GITLAB_OAUTH_TOKEN, or give auth="
+                f"no token for {url} in the environment{known}; set GITLAB_TOKEN, "
+                "GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH_TOKEN, or give auth="
             )
         arguments: Overrides = {"url": url, "auth": credentials, **overrides}
         return cls(**arguments)

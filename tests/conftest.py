@@ -1,6 +1,8 @@
 """What the shell's tests share: servers that do as told and a clock that never waits."""
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ssl import SSLContext
@@ -125,6 +127,20 @@ async def cancel_half_way(simulator: Simulator, gitlab: GitLab, call: Awaitable)
     assert await others() == before
     assert open_connections(gitlab) == 0
     simulator.clock.advance(5)
+
+
+OF_THE_PERSON = re.compile(
+    r"(GITLAB|GLAB|GL|CI|XDG|PYTHON_GITLAB)_.*|(SSL_CERT|REQUESTS_CA|CURL_CA)_.*|NETRC|.*_PROXY",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """An environment that names no server, token, proxy or certificates."""
+    for name in filter(OF_THE_PERSON.fullmatch, tuple(os.environ)):
+        monkeypatch.delenv(name)
+    return monkeypatch
 
 
 @pytest.fixture

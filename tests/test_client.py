@@ -115,37 +115,45 @@ def test_a_setting_that_cannot_be_right_is_refused_at_once(wrong, said):
         GitLab(**wrong)
 
 
-ENVIRONMENT = (
-    "GITLAB_URL", "GITLAB_TOKEN", "GITLAB_PRIVATE_TOKEN", "GITLAB_OAUTH_TOKEN", "CI_SERVER_URL",
-    "CI_JOB_TOKEN",
-)  # fmt: skip
-
-
-@pytest.fixture
-def environ(monkeypatch):
-    for name in ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
-    return monkeypatch
-
-
-async def test_the_environment_names_server_and_token(simulator, environ):
-    environ.setenv("GITLAB_URL", simulator.url)
-    environ.setenv("GITLAB_TOKEN", simulator.token)
+async def test_the_environment_names_server_and_token(simulator, environment):
+    environment.setenv("GITLAB_URL", simulator.url)
+    environment.setenv("GITLAB_TOKEN", simulator.token)
     async with GitLab.from_env(retry=RetryPolicy(attempts=1)) as gitlab:
         assert (await gitlab.send(Request("GET", "/user"))).json()["username"] == "root"
 
 
-async def test_a_job_finds_its_own_server_and_token(simulator, environ):
-    environ.setenv("CI_SERVER_URL", simulator.url)
-    environ.setenv("CI_JOB_TOKEN", simulator.world.jobs[UNIT].token)
+async def test_a_job_finds_its_own_server_and_token(simulator, environment):
+    environment.setenv("CI_SERVER_URL", simulator.url)
+    environment.setenv("CI_JOB_TOKEN", simulator.world.jobs[UNIT].token)
     async with GitLab.from_env() as gitlab:
         assert (await gitlab.get_token_job()).id == UNIT
     with pytest.raises(ValueError, match=r"no token for https://gitlab\.com in the environment"):
         GitLab.from_env(url="https://gitlab.com")
 
 
-@pytest.mark.usefixtures("environ")
 def test_an_environment_without_a_token_says_which_are_looked_for():
     with pytest.raises(ValueError, match="set GITLAB_TOKEN, GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH"):
         GitLab.from_env()
     assert repr(GitLab.from_env(auth=None)) == "GitLab('https://gitlab.com')"
+
+
+def test_a_glab_users_server_is_theirs(environment):
+    environment.setenv("GITLAB_HOST", "gitlab.corp.example")
+    environment.setenv("GITLAB_TOKEN", "t")
+    assert repr(GitLab.from_env()) == "GitLab('https://gitlab.corp.example')"
+    with pytest.raises(
+        ValueError, match=r"no token for https://gitlab\.com in the environment \(G"
+    ):
+        GitLab.from_env(url="https://gitlab.com")
+    environment.setenv("GITLAB_URL", "https://other.example")
+    with pytest.raises(ValueError, match="GITLAB_URL and GITLAB_HOST name different servers"):
+        GitLab.from_env()
+    assert repr(GitLab.from_env(url="https://h", auth="x")) == "GitLab('https://h')"
+
+
+def test_from_env_refuses_to_guess_gitlab_com(environment):
+    environment.setenv("GITLAB_DOMAIN", "gitlab.corp.example")
+    environment.setenv("GITLAB_TOKEN", "t")
+    for overrides in ({}, {"auth": "x"}, {"auth": None}):
+        with pytest.raises(ValueError, match="GITLAB_DOMAIN seems to name another server than"):
+            GitLab.from_env(**overrides)

@@ -7,11 +7,13 @@ from cyclopts import App, Group, Parameter
 
 _HELP: Final = """List, follow and act on GitLab's CI jobs, across many projects at once.
 
-The server is --url, else GITLAB_URL, else CI_SERVER_URL, else the default of the configuration of
-python-gitlab or glab, else https://gitlab.com. The token is --token, else GITLAB_TOKEN (or
-GITLAB_PRIVATE_TOKEN, GITLAB_OAUTH_TOKEN), else in a CI job CI_JOB_TOKEN, else the configuration's
-for that server. A token found for one server is never sent to another: that of the environment is
-GITLAB_URL's where that is set, CI_JOB_TOKEN is CI_SERVER_URL's.
+The server is --url, else GITLAB_URL (or GITLAB_HOST, GL_HOST, GITLAB_URI, GITLAB_BASE_URL,
+GITLAB_API_URL and the like; two that differ are refused), else in a CI job CI_SERVER_URL, else the
+default of the configuration of python-gitlab or glab, else https://gitlab.com. The token is
+--token, else GITLAB_TOKEN (or GITLAB_PRIVATE_TOKEN, GITLAB_OAUTH_TOKEN), else in a CI job
+CI_JOB_TOKEN, else the configuration's for that server. A token found for one server is never sent
+to another: that of the environment is for the server that the environment chooses, CI_JOB_TOKEN for
+that of the job.
 
 People get colours and tables; in a pipe the same comes as plain lines, and with --json as one JSON
 object a line with GitLab's own field names.

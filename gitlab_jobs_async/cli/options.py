@@ -17,7 +17,9 @@ class ServerOptions:
 
     url: Annotated[
         str | None,
-        Parameter(help="The server. Default: GITLAB_URL, CI_SERVER_URL, or a configuration file."),
+        Parameter(
+            help="The server. Default: GITLAB_URL, GITLAB_HOST, CI_SERVER_URL, a configuration."
+        ),
     ] = None
     token: Annotated[
         str | None,

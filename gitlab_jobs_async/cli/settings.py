@@ -12,12 +12,8 @@ from attrs import field, frozen
 from gitlab_jobs_async.cli.config_files import Account, Helper, Known, read_glab, read_python_gitlab
 from gitlab_jobs_async.cli.failures import bad_input
 from gitlab_jobs_async.cli.options import ServerOptions
-from gitlab_jobs_async.sansio.credentials import (
-    GITLAB_COM,
-    Credentials,
-    PrivateToken,
-    from_environment,
-)
+from gitlab_jobs_async.sansio.credentials import Credentials, PrivateToken, from_environment
+from gitlab_jobs_async.sansio.servers import GITLAB_COM, check_guess, server_in
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
 Texts = Mapping[Path, str]
@@ -77,10 +73,14 @@ def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFil
                 f"--url {options.url} is not the server of the profile {options.profile!r}"
             )
         return Address(account.url, given or account.credentials)
-    said = options.url or environ.get("GITLAB_URL") or environ.get("CI_SERVER_URL")
-    url = said or _default_url(files)
+    url = options.url or _named_url(environ) or check_guess(environ, _default_url(files))
     found = given or from_environment(environ, url)[1]
     return Address(url, found or _token_for(url, files.accounts()))
+
+
+def _named_url(environ: Mapping[str, str]) -> str | None:
+    named = server_in(environ)
+    return None if named is None else named.url
 
 
 def _default_url(files: ConfigFiles) -> str:

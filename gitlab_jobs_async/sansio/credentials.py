@@ -14,9 +14,15 @@ import orjson
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.servers import (
+    GITLAB_COM,
+    NamedServer,
+    check_guess,
+    chosen_server,
+    job_server,
+    server_in,
+)
 from gitlab_jobs_async.sansio.urls import ServerUrl
-
-GITLAB_COM = "https://gitlab.com"
 
 
 def _token(token: str) -> str:
@@ -137,22 +143,34 @@ def from_environment(
 ) -> tuple[str, Credentials | None]:
     """The server and token that environment variables name; *url* is a caller's own choice.
 
-    The URL is `GITLAB_URL`, else `CI_SERVER_URL`, else https://gitlab.com. The token is
-    `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. The
-    first three are for the server of `GITLAB_URL` where that is set, the last for that of
-    `CI_SERVER_URL`: no token is another server's business.
+    The URL is that of `GITLAB_URL` or another variable that names a server (`servers.CHOSEN`), else
+    that of the CI job, else https://gitlab.com. The token is `GITLAB_TOKEN` or
+    `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. The first three are for
+    the chosen server where there is one, the last for that of the job: no token is another server's
+    business.
+
+    Raises:
+        ValueError: variables contradict one another, or one that is not read speaks against
+            gitlab.com.
     """
-    named, ci = environ.get("GITLAB_URL"), environ.get("CI_SERVER_URL")
-    server = url or named or ci or GITLAB_COM
-    if not named or _same_server(server, named):
-        if token := environ.get("GITLAB_TOKEN") or environ.get("GITLAB_PRIVATE_TOKEN"):
-            return server, PrivateToken(token)
-        if token := environ.get("GITLAB_OAUTH_TOKEN"):
-            return server, BearerToken(token)
-    if (token := environ.get("CI_JOB_TOKEN")) and ci and _same_server(server, ci):
-        return server, JobToken(token)
-    return server, None
+    if url is None:
+        named = server_in(environ)
+        url = check_guess(environ, GITLAB_COM) if named is None else named.url
+    return url, _token_for(environ, url)
 
 
-def _same_server(one: str, other: str) -> bool:
-    return ServerUrl.parse(one) == ServerUrl.parse(other)
+def _token_for(environ: Mapping[str, str], url: str) -> Credentials | None:
+    private = environ.get("GITLAB_TOKEN") or environ.get("GITLAB_PRIVATE_TOKEN")
+    if token := private or environ.get("GITLAB_OAUTH_TOKEN"):
+        chosen = chosen_server(environ)
+        if chosen is None or _is_at(url, chosen):
+            return PrivateToken(token) if private else BearerToken(token)
+    if token := environ.get("CI_JOB_TOKEN"):
+        of_job = job_server(environ)
+        if of_job is not None and _is_at(url, of_job):
+            return JobToken(token)
+    return None
+
+
+def _is_at(url: str, named: NamedServer) -> bool:
+    return ServerUrl.parse(url) == named.server

@@ -96,6 +96,27 @@ NONE = files()
         ({}, {"CI_JOB_TOKEN": "e"}, BOTH, (f"{ONE}/", PrivateToken("one-token"))),
         ({}, {"GITLAB_URL": TWO, "GITLAB_TOKEN": "e"}, BOTH, (TWO, PrivateToken("e"))),
         ({}, {"GITLAB_URL": TWO, "GITLAB_OAUTH_TOKEN": "e"}, BOTH, (TWO, BearerToken("e"))),
+        (
+            {},
+            {"GITLAB_HOST": "two.example.com", "GITLAB_TOKEN": "e"},
+            BOTH,
+            (TWO, PrivateToken("e")),
+        ),
+        ({}, {"GL_HOST": "two.example.com"}, BOTH, (TWO, BearerToken("two-token"))),
+        (
+            {},
+            {"GITLAB_BASE_URL": f"{TWO}/api/v4/"},
+            BOTH,
+            (f"{TWO}/api/v4/", BearerToken("two-token")),
+        ),
+        ({"url": ONE}, {"GITLAB_HOST": TWO, "GITLAB_TOKEN": "e"}, NONE, (ONE, None)),
+        (
+            {},
+            {"CI_SERVER_HOST": "two.example.com", "CI_JOB_TOKEN": "j"},
+            NONE,
+            (TWO, JobToken("j")),
+        ),
+        ({"url": ONE}, {"GITLAB_DOMAIN": TWO, "GITLAB_TOKEN": "e"}, NONE, (ONE, PrivateToken("e"))),
         ({}, CI, BOTH, (TWO, JobToken("ci-token"))),
         ({}, {**CI, "GITLAB_TOKEN": "e"}, BOTH, (TWO, PrivateToken("e"))),
         # A token without a server of its own goes with --url.
@@ -185,6 +206,20 @@ def test_what_cannot_be_used_is_refused_without_quoting_it(flags, known, words):
     assert words in str(raised.value)
     assert SECRET not in str(raised.value)
     assert raised.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"GITLAB_URL": ONE, "GITLAB_HOST": TWO}, "GITLAB_URL and GITLAB_HOST name different"),
+        ({"GITLAB_DOMAIN": "two.example.com"}, "GITLAB_DOMAIN seems to name another server"),
+        ({"GITLAB_HOST": "ssh://git@two"}, "GITLAB_HOST: url"),
+    ],
+)
+@pytest.mark.parametrize("known", [NONE, BOTH])
+def test_a_server_is_never_guessed(environ, words, known):
+    with pytest.raises(ValueError, match=words):
+        resolve(ServerOptions(), {**environ, "GITLAB_TOKEN": "e"}, known)
 
 
 def test_a_token_with_a_line_break_is_refused_without_showing_it():
