@@ -6,7 +6,7 @@ is told. A consumer that is slow has fewer looks made, and loses nothing.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from os import PathLike
 from typing import Self
 
@@ -198,7 +198,13 @@ async def monitored(
             for target in targets:
                 monitor.add(target)
             flight.start(_EVENTS, _run(rounds, outbox))
-            yield monitor
+            try:
+                yield monitor
+            except BaseException:
+                with suppress(CheckpointError):  # what ends the block says more
+                    rounds.leave()
+                raise
+            rounds.leave()
     finally:
         if checkpoint is not None:
             checkpoint.close()

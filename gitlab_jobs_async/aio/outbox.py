@@ -36,6 +36,11 @@ class Outbox:
         """Return when few enough events wait."""
         await self._has_room.wait()
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there is a checkpoint."""
+        return self._checkpoint is not None
+
     def put(self, target: str, state: object, events: Sequence[Event]) -> None:
         """Let *events* wait, recorded together with the *state* of their target."""
         if self._checkpoint is not None:

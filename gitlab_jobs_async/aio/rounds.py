@@ -7,7 +7,7 @@ begins; one that fails is its target's affair alone, unless nothing can be asked
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from math import isfinite
+from math import inf, isfinite
 
 from gitlab_jobs_async.aio.answering import answered
 from gitlab_jobs_async.aio.concurrency import InFlight, in_flight
@@ -19,6 +19,8 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
+from gitlab_jobs_async.sansio.pace import LONGEST
+from gitlab_jobs_async.sansio.progress import PROGRESS, Progress, ProgressRows
 from gitlab_jobs_async.sansio.recording import record
 from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
@@ -32,6 +34,9 @@ FOUND = "found: "
 _MOST_REMEMBERED = 10_000
 """Pipelines that bridges have led to and that are over."""
 
+_APART = 1.0
+"""Seconds between the first polls of two targets that are overdue after a restart."""
+
 
 class Rounds:
     """The targets, and the looks at them; *states* is what an earlier monitor recorded."""
@@ -41,13 +46,20 @@ class Rounds:
     ) -> None:
         self._transport = transport
         self._outbox = outbox
-        self._states = dict(states)
+        self._states = {n: s for n, s in states.items() if not n.startswith(PROGRESS)}
+        self._progress = ProgressRows()
+        self._overdue = 0
+        for row in states.keys() - self._states.keys():
+            try:
+                self._progress.restore(row, states[row])
+            except ValueError as error:
+                raise CheckpointError(outbox.path, f"{row!r} cannot be read: {error}") from error
         self._downstream = downstream
         self._rota: Rota[str] = Rota()
         self._targets: dict[str, Plain] = {}
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
-        self._recorded: set[str] = set()
+        self._recorded: dict[str, tuple[bool, bool]] = {}
         self._over: deque[str] = deque()
         self._changed = asyncio.Event()
 
@@ -60,15 +72,18 @@ class Rounds:
             return
         now = self._transport.settings.clock.now()
         recorded = self._states.pop(name, None)
-        if recorded is not None:
-            self._recorded.add(name)
+        progress = None if recorded is None else self._progress.known(name)
         try:
-            watch = watch_of(target, recorded, now, downstream=self._downstream)
+            watch = watch_of(target, recorded, now, progress, downstream=self._downstream)
         except ValueError as error:
             raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
         self._targets[name], self._watches[name] = target, watch
+        if recorded is not None:
+            self._recorded[name] = watch.is_known, watch.is_over
         if watch.is_over:
             self._drop(name)
+        elif recorded is not None and watch.next_at <= now:
+            self._wait_overdue(name, watch)
         else:
             self._wait(name, watch)
 
@@ -88,6 +103,7 @@ class Rounds:
         if is_there:
             self._drop(name)
             self._outbox.drop(name)
+            self._progress.forget(name)
         return is_there
 
     def hasten(self, hook: JobHook | PipelineHook) -> bool:
@@ -121,6 +137,7 @@ class Rounds:
                     _, look = await looks.first()
                     look.result()
                 self._begin(looks)
+                self._record_progress()
                 if self._watches:
                     self._outbox.begin()
                 else:
@@ -141,7 +158,10 @@ class Rounds:
     async def _until_something_changes(self, looking: int) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""
         may_begin = looking < self._transport.settings.concurrency and self._outbox.has_room()
-        wait = self._rota.next_at() - self._now() if may_begin else float("inf")
+        wait = self._rota.next_at() - self._now() if may_begin else inf
+        writes_at = self._progress.next_at()
+        if may_begin and writes_at is not None:
+            wait = min(wait, writes_at - self._now())
         async with in_flight() as first:
             first.start("change", self._changed.wait())
             if isfinite(wait):
@@ -160,6 +180,7 @@ class Rounds:
                     await self._outbox.room()
                 if self._watches.get(name) is not watch:
                     return
+            self._scanned(name, watch)
             if watch.is_over:
                 self._drop(name)
             else:
@@ -168,7 +189,8 @@ class Rounds:
                 self._wait(name, watch)
         finally:
             self._hastened.discard(name)
-            self._changed.set()
+            # Together with the end of this task, or `run` may miss it when a timer wakes it first.
+            asyncio.get_running_loop().call_soon(self._changed.set)
 
     async def _observed(self, watch: Watch, inquiry: Inquiry) -> list[Event]:
         try:
@@ -186,9 +208,36 @@ class Rounds:
         """
         for lead in watch.found():
             self._follow(lead)
-        if events or name not in self._recorded:
+        stands = watch.is_known, watch.is_over
+        if events or self._recorded.get(name) != stands:
             self._outbox.put(name, watch.state(), events)
-            self._recorded.add(name)
+            self._recorded[name] = stands
+
+    def _scanned(self, name: str, watch: Watch) -> None:
+        """Have the progress written soon; of what is over, none is needed."""
+        if watch.is_over:
+            self._progress.forget(name)
+        elif self._outbox.is_recorded:
+            self._progress.changed(name)
+
+    def _record_progress(self, *, everything: bool = False) -> None:
+        """Write a row of those that have changed, if it is time to, or all of them."""
+        while (at := self._progress.next_at()) is not None and (everything or at <= self._now()):
+            row = self._progress.take(self._now(), self._progress_of)
+            if row is not None:
+                self._outbox.put(*row, ())
+
+    def _progress_of(self, name: str) -> Progress | None:
+        watch = self._watches.get(name)
+        return watch.progress() if watch is not None and watch.timing.looked_at else None
+
+    def leave(self) -> None:
+        """Write what the next monitor needs to go on with the schedule.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        self._record_progress(everything=True)
 
     def _follow(self, lead: Lead) -> None:
         """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
@@ -208,7 +257,7 @@ class Rounds:
         watch = self._watches.pop(name)
         del self._targets[name]
         self._rota.remove(name)
-        self._recorded.discard(name)
+        self._recorded.pop(name, None)
         if watch.is_over:
             self._states[name] = record(watch.state())
             if name.startswith(FOUND):
@@ -226,6 +275,16 @@ class Rounds:
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()
         self._rota.put(name, now, max(0.0, watch.next_at - now), chance())
+        self._changed.set()
+
+    def _wait_overdue(self, name: str, watch: Watch) -> None:
+        """Let those whose time came while nobody was there have their turns one after the other.
+
+        A second apart, but within the interval that each has anyhow, whoever comes when.
+        """
+        most = (watch.timing.interval or LONGEST) * chance()
+        self._rota.put(name, self._now(), min(_APART * self._overdue, most))
+        self._overdue += 1
         self._changed.set()
 
     def _now(self) -> float:

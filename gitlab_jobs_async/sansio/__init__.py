@@ -9,6 +9,7 @@
 - Waiting for one job or pipeline: waiting; what is downstream of a pipeline: hierarchy.
 - Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
   parking, revivals, bridging), watching_one a pipeline or a job; all have inquiries, timing, pace
-  and reachability. rota says whose turn it is, expecting what all of it comes to.
+  and reachability, and are resumed by progress. rota says whose turn it is, expecting what all of
+  it comes to.
 - Webhooks: webhooks (signatures, tolerant), deliveries.
 """

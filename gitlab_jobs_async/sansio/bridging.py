@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from gitlab_jobs_async.models import Bridge, Pipeline
 from gitlab_jobs_async.sansio import endpoints
@@ -50,6 +50,20 @@ def _asked_again_after(bridge: Bridge, now: float) -> float | None:
     return min(_LATEST, max(_AGAIN, stood / 10))
 
 
+@frozen
+class BridgingState:
+    """Which pipelines a restart must ask for, and which it need not.
+
+    The bridges of the pipelines *touched* are still to be asked for, those of the *live* ones at
+    the time beside the id. Of each pipeline *heard* of last: when it changed, and whether it has
+    bridges.
+    """
+
+    touched: tuple[int, ...] = ()
+    live: tuple[tuple[int, float], ...] = ()
+    heard: tuple[tuple[int, datetime, bool], ...] = ()
+
+
 @define
 class Bridging:
     """The bridges of one project's pipelines; *updated_to* is the last change it has heard of.
@@ -69,14 +83,42 @@ class Bridging:
     _left: int = field(default=_MOST_AT_ONCE, init=False)
 
     @classmethod
-    def restored(cls, settled_to: datetime | None, bridges: Iterable[Told]) -> Self:
-        """Those that go on from what was told: *bridges* were, and the open ones are asked for."""
+    def restored(
+        cls,
+        settled_to: datetime | None,
+        bridges: Iterable[Told],
+        state: BridgingState | None = None,
+    ) -> Self:
+        """Those that go on from what was told: *bridges* were, and the open ones are asked for.
+
+        They are asked for when *state* says so, or at once where there is none.
+        """
         bridging = cls(settled_to, settled_to)
         for told in bridges:
             bridging._has_bridges[told.pipeline_id] = True
-            if told.is_open:
+            if told.is_open and state is None:
                 bridging._touched[told.pipeline_id] = None
+        if state is not None:
+            bridging._touched.update(dict.fromkeys(state.touched))
+            bridging._live.update(state.live)
+            for pipeline_id, changed, has_bridges in state.heard:
+                bridging._changed_at[pipeline_id] = changed
+                bridging._has_bridges.setdefault(pipeline_id, has_bridges)
         return bridging
+
+    def state(self) -> BridgingState:
+        """Return what `restored` goes on from, but for the bridges that were told."""
+        since = (self.updated_to or _NEVER) - _OVERLAP
+        heard = (
+            (pipeline_id, changed, self._has_bridges.get(pipeline_id))
+            for pipeline_id, changed in self._changed_at.items()
+            if changed >= since
+        )
+        return BridgingState(
+            tuple(self._touched),
+            tuple(self._live.items()),
+            tuple((i, changed, has) for i, changed, has in heard if has is not None),
+        )
 
     def changed_pipelines(self, project: ProjectId) -> Inquiry:
         """What to ask at each look first: which pipelines have changed since the last one."""

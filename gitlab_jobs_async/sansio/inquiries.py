@@ -10,7 +10,9 @@ from attrs import evolve, field, frozen
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job, Pipeline
+from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.targets import PipelineTarget
 
 _NO_ID = 2**63
@@ -96,6 +98,14 @@ class Watch(Protocol):
     def is_over(self) -> bool:
         """Whether nothing more will come of it."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether what was there at the beginning is known: what comes now is new."""
+
+    @property
+    def timing(self) -> Timing:
+        """Its schedule."""
+
     def due(self, now: float) -> Inquiry | None:
         """What to ask now; the same until it is answered, `None` when the look is over."""
 
@@ -113,6 +123,9 @@ class Watch(Protocol):
 
     def state(self) -> object:
         """What a restart needs to go on from what has been told, for `sansio.recording`."""
+
+    def progress(self) -> Progress:
+        """Return when it was polled last and how far: this changes without any event."""
 
 
 def impossible(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:

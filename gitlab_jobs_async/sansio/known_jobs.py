@@ -5,21 +5,25 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Self
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio.arguments import ProjectId
-from gitlab_jobs_async.sansio.bridging import Bridging
+from gitlab_jobs_async.sansio.bridging import Bridging, BridgingState
 from gitlab_jobs_async.sansio.ledger import Ledger, Told, pipeline_of, stood_since
 from gitlab_jobs_async.sansio.looking import Look
 from gitlab_jobs_async.sansio.parking import Parked
+from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reach import Reach
+from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.revivals import Revivals
+from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 
 _KEPT = 100
 _KEPT_SKIPPED = 300
+_TOP = 2**63 - 1
 
 
 @frozen
@@ -34,6 +38,9 @@ class ProjectState:
     is_unreachable: bool = False
     updated_to: datetime | None = None
     reviving: tuple[int, ...] = ()
+    reviving_once: tuple[int, ...] = ()
+    parked: tuple[int, ...] = ()
+    bridging: BridgingState | None = None
 
 
 @define
@@ -60,22 +67,69 @@ class KnownJobs:
 
     @classmethod
     def restored(
-        cls, project: ProjectId, state: ProjectState, now: float, *, downstream: bool
+        cls,
+        project: ProjectId,
+        state: ProjectState,
+        now: float,
+        *,
+        downstream: bool,
+        progress: Progress | None = None,
     ) -> Self:
-        """What was told before."""
+        """What was told before; *progress*, if there is any, may be newer or older."""
         bridges = (told for told in state.jobs if told.is_bridge)
+        settled = (state.updated_to, None if progress is None else progress.updated_to)
+        settled_to = max((at for at in settled if at is not None), default=None)
         known = cls(
             project,
             Ledger(project, {told.id: told for told in state.jobs}),
             Reach(state.floor),
-            Bridging.restored(state.updated_to, bridges) if downstream else None,
+            Bridging.restored(settled_to, bridges, state.bridging) if downstream else None,
             state.number,
             state.began,
-            Revivals.of(state.reviving),
+            Revivals.of(state.reviving, state.reviving_once),
             max((told.since for told in state.jobs), default=now),
         )
+        known.parked.ids.update(dict.fromkeys(state.parked, 0.0))
+        if progress is not None and state.floor is not None:
+            known.reach = Reach(max(state.floor, progress.floor or 0), progress.rows)
+            known.parked.swept_at = min(progress.swept_at or known.parked.swept_at, now)
+            known.active_at = progress.active_at or known.active_at
         known.parked.choose(known.ledger.open_jobs(), known.reach, now)
         return known
+
+    def state(self, reachability: Reachability) -> ProjectState:
+        """What a restart needs."""
+        once = self.revivals.asked_once()
+        return ProjectState(
+            self.number,
+            self.reach.floor,
+            self.began,
+            tuple(self.ledger.jobs.values()),
+            reachability.told,
+            reachability.is_unreachable,
+            None if self.bridging is None else self.bridging.settled_to,
+            tuple(i for i in self.revivals.pipelines() if i not in once),
+            tuple(once),
+            tuple(self.parked.ids),
+            None if self.bridging is None else self.bridging.state(),
+        )
+
+    def progress(self, timing: Timing, failures: int) -> Progress:
+        """What changes at each scan, also where that brings no event."""
+        return evolve(
+            timing.progress(failures),
+            floor=self.reach.floor,
+            rows=self.reach.rows_to(self.goal()),
+            swept_at=self.parked.swept_at,
+            updated_to=None if self.bridging is None else self.bridging.settled_to,
+        )
+
+    def goal(self) -> int:
+        """The id down to which the newest scan goes: the watermark, or an open job below it."""
+        if self.reach.floor is None:
+            return _TOP
+        in_reach = (told.id for told in self.open_jobs() if told.id not in self.parked.ids)
+        return min(self.reach.floor, *in_reach, _TOP)
 
     @property
     def address(self) -> ProjectId:

@@ -21,6 +21,7 @@ _PATIENCE_BLOCKED = 300.0
 _SOONEST = 30.0
 _SOONEST_BLOCKED = 120.0
 _LATEST = 3600.0
+_NEVER = -1e18
 
 
 @define
@@ -28,7 +29,7 @@ class Parked:
     """The ids of parked jobs, each with the time when it was last asked for singly."""
 
     ids: dict[int, float] = field(factory=dict[int, float])
-    _swept_at: float = field(default=-1e18, init=False)
+    swept_at: float = _NEVER
 
     def park(self, told: Told) -> None:
         """Leave this one to the sweeps, until it is told anew."""
@@ -46,9 +47,9 @@ class Parked:
     def due(self, jobs: list[Told], reach: Reach, now: float) -> list[int]:
         """The parked ones that no look brings, when it is time to ask for them; oldest id first."""
         out_of_sight = [t for t in jobs if t.id in self.ids and not reach.saw(t.id)]
-        if not out_of_sight or now < self._swept_at + min(_wait(t, now) for t in out_of_sight):
+        if not out_of_sight or now < self.swept_at + min(_wait(t, now) for t in out_of_sight):
             return []
-        self._swept_at = now
+        self.swept_at = now
         return sorted(told.id for told in out_of_sight)
 
     def stood(self, jobs: list[Told], reach: Reach, now: float) -> list[float]:

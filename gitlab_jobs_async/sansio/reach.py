@@ -21,18 +21,28 @@ _MOST_SPARE = 40
 
 @define
 class Reach:
-    """Everything up to the id *floor* is settled: a look reaches down to it."""
+    """Everything up to the id *floor* is settled: a look reaches down to it.
+
+    *expected* is how many rows that took when an earlier monitor looked last, if it has said so.
+    """
 
     floor: int | None = None
+    expected: int | None = None
     _heights: deque[tuple[float, int]] = field(factory=deque, init=False)
     _rising: list[int] = field(factory=list, init=False)
     _spare: int = field(default=_LEAST_SPARE, init=False)
+    _has_looked: bool = field(default=False, init=False)
 
     def page_size(self, goal: int) -> int:
         """Rows that the first page needs to reach *goal*, with room for what has come since."""
-        if self.floor is None:
-            return PAGE
-        return min(PAGE, max(1, len(self._rising) - bisect_left(self._rising, goal)) + self._spare)
+        rows = self.rows_to(goal)
+        return PAGE if self.floor is None or rows is None else min(PAGE, max(1, rows) + self._spare)
+
+    def rows_to(self, goal: int) -> int | None:
+        """Rows from the top down to *goal*, as of the last look; before the first, *expected*."""
+        if not self._has_looked:
+            return self.expected
+        return len(self._rising) - bisect_left(self._rising, goal)
 
     def pages_to(self, job_id: int) -> int:
         """Pages from the top down to *job_id*, as of the last look."""
@@ -48,6 +58,7 @@ class Reach:
 
         It *began* with the request for its first page, which was *answered* at the other time.
         """
+        self._has_looked = True
         self._rising = sorted(ids)
         top = self._rising[-1] if self._rising else 0
         if self.floor is None:

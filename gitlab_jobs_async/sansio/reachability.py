@@ -35,13 +35,13 @@ class Reachability:
     name: str
     told: int = 0
     is_unreachable: bool = False
-    _failures: int = 0
+    failures: int = 0
 
     def failed(self, error: GitLabError) -> list[ProjectUnreachable]:
         """A look has come to nothing."""
         if isinstance(error, RateLimitedError):
             return []
-        self._failures += 1
+        self.failures += 1
         if self.is_unreachable:
             return []
         self.is_unreachable = True
@@ -54,7 +54,7 @@ class Reachability:
 
     def succeeded(self) -> list[ProjectRecovered]:
         """There is an answer."""
-        self._failures = 0
+        self.failures = 0
         if not self.is_unreachable:
             return []
         self.is_unreachable = False
@@ -62,7 +62,7 @@ class Reachability:
 
     def wait(self) -> float:
         """Seconds until the next try: twice as long after each failure."""
-        return min(_LONGEST, _SHORTEST * 2.0 ** min(self._failures, 10))
+        return min(_LONGEST, _SHORTEST * 2.0 ** min(self.failures, 10))
 
     def _key(self, what: str) -> str:
         key = f"target/{self.name}/{self.told}/{what}"

@@ -27,11 +27,16 @@ class Revivals:
     _left: dict[int, int] = field(factory=dict[int, int], init=False)
 
     @classmethod
-    def of(cls, pipelines: Iterable[int]) -> Self:
-        """Those that an earlier monitor had yet to ask for."""
+    def of(cls, pipelines: Iterable[int], asked_once: Iterable[int] = ()) -> Self:
+        """Those that an earlier monitor had yet to ask for, or had *asked_once*."""
         revivals = cls()
         revivals._left.update(dict.fromkeys(pipelines, _TIMES))
+        revivals._left.update(dict.fromkeys(asked_once, _TIMES - 1))
         return revivals
+
+    def asked_once(self) -> list[int]:
+        """Return those for which one answer is still to come."""
+        return [pipeline_id for pipeline_id, left in self._left.items() if left < _TIMES]
 
     def note(self, events: Iterable[Event]) -> None:
         """These were told."""

@@ -1,12 +1,15 @@
 """When one target is looked at again: by its pace, sooner when told to, later after a failure."""
 
 from collections.abc import Iterable
+from math import isfinite
+from typing import Self
 
 from attrs import define
 
 from gitlab_jobs_async.errors import GitLabError, ResponseError
 from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.sansio.pace import SHORTEST, interval
+from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reachability import Reachability
 
 _LONGEST_ASKED = 3600.0
@@ -20,6 +23,27 @@ class Timing:
     next_at: float = 0.0
     looked_at: float = 0.0
     active_at: float | None = None
+
+    @classmethod
+    def restored(cls, progress: Progress | None, now: float) -> Self:
+        """Go on with the schedule of an earlier monitor; a clock set back makes no wait longer."""
+        if progress is None:
+            return cls()
+        looked_at = min(progress.looked_at, now) if isfinite(progress.looked_at) else 0.0
+        wait = progress.interval if 0.0 <= progress.interval <= _LONGEST_ASKED else 0.0
+        active_at = progress.active_at
+        if active_at is not None:
+            active_at = min(active_at, now) if isfinite(active_at) else None
+        return cls(looked_at + wait, looked_at, active_at)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between the last poll and the next."""
+        return max(0.0, self.next_at - self.looked_at)
+
+    def progress(self, failures: int) -> Progress:
+        """Return what `restored` goes on from."""
+        return Progress(self.looked_at, self.interval, self.active_at, failures)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""

@@ -8,6 +8,7 @@ from gitlab_jobs_async.models import JobBasic, Pipeline
 from gitlab_jobs_async.sansio.arguments import ProjectId, job_path, pipeline_path, project_path
 from gitlab_jobs_async.sansio.inquiries import Watch
 from gitlab_jobs_async.sansio.known_jobs import ProjectState
+from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.recording import read
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import JobWatch, OneState, PipelineWatch
@@ -69,19 +70,26 @@ def name_of(target: Plain) -> str:
     return f"project {target}"
 
 
-def watch_of(target: Plain, recorded: bytes | None, now: float, *, downstream: bool) -> Watch:
-    """The watch of *target*, going on from what was *recorded* of it.
+def watch_of(
+    target: Plain,
+    recorded: bytes | None,
+    now: float,
+    progress: Progress | None = None,
+    *,
+    downstream: bool,
+) -> Watch:
+    """The watch of *target*, going on from what was *recorded* of it and of its *progress*.
 
     Raises:
         ValueError: that cannot be read.
     """
     if not isinstance(target, PipelineTarget | JobTarget):
         state = _read(recorded, ProjectState)
-        return ProjectWatch.of(target, state, now, downstream=downstream)
+        return ProjectWatch.of(target, state, now, progress, downstream=downstream)
     known = _read(recorded, OneState)
     if isinstance(target, JobTarget):
-        return JobWatch.of(target, known)
-    return PipelineWatch.of(target, known, downstream=downstream)
+        return JobWatch.of(target, known, now, progress)
+    return PipelineWatch.of(target, known, now, progress, downstream=downstream)
 
 
 def _read(recorded: bytes | None, kind: type[T]) -> T | None:

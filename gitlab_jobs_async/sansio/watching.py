@@ -28,6 +28,7 @@ from gitlab_jobs_async.sansio.known_jobs import KnownJobs, ProjectState
 from gitlab_jobs_async.sansio.looking import Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
 from gitlab_jobs_async.sansio.parking import OPEN, OPEN_BEFORE_17
+from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reach import PAGE
 from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.requests import Request
@@ -36,7 +37,6 @@ from gitlab_jobs_async.statuses import JobStatus
 
 _FEW = 2
 _MOST_ALONE = 20
-_TOP = 2**63 - 1
 _DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
 _REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
 
@@ -62,17 +62,20 @@ class ProjectWatch:
         project: ProjectId,
         state: ProjectState | None = None,
         now: float = 0.0,
+        progress: Progress | None = None,
         *,
         downstream: bool = False,
     ) -> Self:
-        """A watch that begins, or at *now* goes on from what was told."""
+        """A watch that begins, or at *now* goes on from what was told, and on its schedule."""
         name = str(project)
         if state is None:
             known = KnownJobs.of(project, downstream=downstream)
             return cls(known, Reachability(project, name))
-        known = KnownJobs.restored(project, state, now, downstream=downstream)
+        known = KnownJobs.restored(project, state, now, downstream=downstream, progress=progress)
         told, is_unreachable = state.unreachable_told, state.is_unreachable
-        watch = cls(known, Reachability(project, name, told, is_unreachable))
+        failures = 0 if progress is None else progress.failures
+        watch = cls(known, Reachability(project, name, told, is_unreachable, failures))
+        watch.timing = Timing.restored(progress, now)
         watch._troubled = Subject.NEWEST if is_unreachable else None
         return watch
 
@@ -81,18 +84,18 @@ class ProjectWatch:
         """When it wants to look again, in unix seconds."""
         return self.timing.next_at
 
+    @property
+    def is_known(self) -> bool:
+        """Whether what was there at the beginning is known."""
+        return self.known.reach.floor is not None
+
     def state(self) -> ProjectState:
         """What a restart needs."""
-        return ProjectState(
-            self.known.number,
-            self.known.reach.floor,
-            self.known.began,
-            tuple(self.known.ledger.jobs.values()),
-            self.reachability.told,
-            self.reachability.is_unreachable,
-            None if self.known.bridging is None else self.known.bridging.settled_to,
-            tuple(self.known.revivals.pipelines()),
-        )
+        return self.known.state(self.reachability)
+
+    def progress(self) -> Progress:
+        """How far the scans have come."""
+        return self.known.progress(self.timing, self.reachability.failures)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -176,11 +179,7 @@ class ProjectWatch:
         return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
 
     def _begin(self, now: float) -> None:
-        if self.known.reach.floor is None:
-            goal = _TOP
-        else:
-            in_reach = (t.id for t in self.known.open_jobs() if t.id not in self.known.parked.ids)
-            goal = min(self.known.reach.floor, *in_reach, _TOP)
+        goal = self.known.goal()
         self._look = Look(now, goal)
         self._ask(Subject.NEWEST, self._listing((), self.known.reach.page_size(goal)))
         if self.known.bridging is not None:

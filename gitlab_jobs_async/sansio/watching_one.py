@@ -14,6 +14,7 @@ from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
+from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
@@ -55,10 +56,20 @@ class PipelineWatch:
     _found: list[Lead] = field(factory=list[Lead], init=False)
 
     @classmethod
-    def of(cls, target: PipelineTarget, state: OneState | None, *, downstream: bool) -> Self:
-        """A watch that begins, or goes on from what was told."""
+    def of(
+        cls,
+        target: PipelineTarget,
+        state: OneState | None,
+        now: float = 0.0,
+        progress: Progress | None = None,
+        *,
+        downstream: bool,
+    ) -> Self:
+        """A watch that begins, or goes on from what was told, and on its schedule."""
         name = f"{target.project}/-/pipelines/{target.pipeline_id}"
-        return cls(target, downstream, *_told(target.project, name, state))
+        watch = cls(target, downstream, *_told(target.project, name, state))
+        watch.timing = _timing(watch.reachability, progress, now)
+        return watch
 
     @property
     def next_at(self) -> float:
@@ -68,6 +79,10 @@ class PipelineWatch:
     def state(self) -> OneState:
         """What a restart needs; of what is over, only that."""
         return _state_of(self)
+
+    def progress(self) -> Progress:
+        """How far the polls have come."""
+        return self.timing.progress(self.reachability.failures)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -165,10 +180,18 @@ class JobWatch:
     _is_asking: bool = field(default=False, init=False)
 
     @classmethod
-    def of(cls, target: JobTarget, state: OneState | None) -> Self:
-        """A watch that begins, or goes on from what was told."""
+    def of(
+        cls,
+        target: JobTarget,
+        state: OneState | None,
+        now: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Self:
+        """A watch that begins, or goes on from what was told, and on its schedule."""
         name = f"{target.project}/-/jobs/{target.job_id}"
-        return cls(target, *_told(target.project, name, state))
+        watch = cls(target, *_told(target.project, name, state))
+        watch.timing = _timing(watch.reachability, progress, now)
+        return watch
 
     @property
     def next_at(self) -> float:
@@ -178,6 +201,10 @@ class JobWatch:
     def state(self) -> OneState:
         """What a restart needs; of what is over, only that."""
         return _state_of(self)
+
+    def progress(self) -> Progress:
+        """How far the polls have come."""
+        return self.timing.progress(self.reachability.failures)
 
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
@@ -227,6 +254,13 @@ def _told(
     ledger = Ledger(project, {told.id: told for told in state.jobs})
     reachability = Reachability(project, name, state.unreachable_told, state.is_unreachable)
     return ledger, reachability, state.is_known, state.is_over
+
+
+def _timing(reachability: Reachability, progress: Progress | None, now: float) -> Timing:
+    """The schedule, and after how many failures."""
+    if progress is not None:
+        reachability.failures = progress.failures
+    return Timing.restored(progress, now)
 
 
 def _state_of(watch: PipelineWatch | JobWatch) -> OneState:
