@@ -20,7 +20,7 @@ from gitlab_jobs_async.cli.options import (
     Yes,
 )
 from gitlab_jobs_async.cli.rows import json_line
-from gitlab_jobs_async.cli.terminal import write
+from gitlab_jobs_async.cli.terminal import write, write_json
 from gitlab_jobs_async.models import JobBasic
 
 Inputs = Annotated[
@@ -130,5 +130,8 @@ def confirm(question: str) -> None:
 
 
 def _said(words: str, job: JobBasic, *, json: bool) -> int:
-    write(json_line(job) if json else f"{words}\n")
+    if json:
+        write_json(json_line(job))
+    else:
+        write(f"{words}\n")
     return OK

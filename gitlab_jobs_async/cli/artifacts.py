@@ -25,7 +25,13 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.rows import json_line, moment, plain_line, size
 from gitlab_jobs_async.cli.tables import add_column, cell, empty_table
-from gitlab_jobs_async.cli.terminal import console, is_terminal, stdout_bytes, write
+from gitlab_jobs_async.cli.terminal import (
+    console,
+    is_terminal,
+    stdout_bytes,
+    write,
+    write_json,
+)
 from gitlab_jobs_async.models import ArtifactEntry
 from gitlab_jobs_async.project import Project
 
@@ -90,14 +96,20 @@ async def _carry_out(
         elif wish.keep:
             kept = await project.keep_artifacts(job)
             until = moment(kept.artifacts_expire_at) or "for good"
-            write(json_line(kept) if json else f"the artifacts of job {job} are kept {until}\n")
+            _say(f"the artifacts of job {job} are kept {until}", kept, json=json)
         elif wish.delete:
             await project.delete_artifacts(job)
-            gone = {"id": job, "artifacts": []}
-            write(json_line(gone) if json else f"the artifacts of job {job} are deleted\n")
+            _say(f"the artifacts of job {job} are deleted", {"id": job, "artifacts": []}, json=json)
         else:
             await _fetch(project, job, wish.path, output)
     return OK
+
+
+def _say(words: str, value: object, *, json: bool) -> None:
+    if json:
+        write_json(json_line(value))
+    else:
+        write(f"{words}\n")
 
 
 async def _fetch(project: Project, job: int, path: str | None, output: Path | None) -> None:
@@ -114,7 +126,7 @@ async def _fetch(project: Project, job: int, path: str | None, output: Path | No
 
 def _print_entries(entries: list[ArtifactEntry], *, json: bool) -> None:
     if json:
-        write("".join(json_line(entry) for entry in entries))
+        write_json("".join(json_line(entry) for entry in entries))
         return
     if not is_terminal():
         rows = ([entry.path, entry.type, entry.size] for entry in entries)

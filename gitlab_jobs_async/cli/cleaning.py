@@ -1,24 +1,69 @@
-"""What a server says -> what may reach a terminal: printable text, without a single control."""
+"""What a server says -> what may reach a terminal: printable text, without a single control.
+
+All text goes through here, wherever stdout leads: what stands in a pipe is mostly read on a
+terminal in the end. Bytes (`trace` and `artifacts` into a pipe or file, `tail --raw`) stay as they
+are, and JSON escapes what is hidden, so that nothing of it is lost.
+"""
 
 import re
+from typing import Final
 
-_ESCAPES = re.compile(
+_ESCAPES: Final = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC and its kin
     r"|\x1b[ -/]*[0-~]?",
     re.DOTALL,
 )
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Marks that reorder or hide what stands around them, and halves of characters."""
+_SEPARATORS: Final = r"\u2028\u2029"
+_INVISIBLE: Final = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff"
+)
+"""Marks that reorder what stands around them or show nothing: bidirectional controls, fillers, tags
+and the like; all that Unicode calls ignorable but joiners and the selectors of emoji."""
+
+_HIDDEN: Final = re.compile(rf"[\x7f-\x9f{_SEPARATORS}{_INVISIBLE}]")
+_NEVER_SEEN: Final = re.compile(rf"[{_INVISIBLE}\ud800-\udfff]")
+_IDLE: Final = re.compile(
+    r"(?<![^\x00-\x7f\s])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\s])"
+    r"|(?<=[\u200c\u200d])[\u200c\u200d]+|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]+"
+)
+"""Joiners that join nothing, and selectors after others: in emoji they stand one at a time."""
+
+_CONTROLS: Final = re.compile(rf"[\x00-\x1f\x7f-\x9f{_SEPARATORS}]+")
+_LOG_CONTROLS: Final = re.compile(
+    rf"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f{_SEPARATORS}]|\x1b(?!\[[0-9;:]*m)"
+)
 
 
 def clean(text: object) -> str:
     """*text* on one line and harmless; what is not there is an empty string."""
     if text is None:
         return ""
-    shown = _INVISIBLE.sub("", _ESCAPES.sub("", str(text)))
-    return _CONTROLS.sub(" ", shown).strip()
+    shown = _NEVER_SEEN.sub("", _ESCAPES.sub("", str(text)))
+    return _IDLE.sub("", _CONTROLS.sub(" ", shown)).strip()
+
+
+def clean_log(line: str) -> str:
+    """Return a line of a log that can do no more than colours and tabs do."""
+    if line.isascii() and line.isprintable():
+        return line
+    return _IDLE.sub("", _LOG_CONTROLS.sub(" ", _NEVER_SEEN.sub("", line)))
+
+
+def escape_hidden(json: str) -> str:
+    """Return JSON in which hidden characters are escapes; a reader finds the same value in it."""
+    if json.isascii() and "\x7f" not in json:
+        return json
+    return _HIDDEN.sub(lambda found: _escape(ord(found[0])), json)
+
+
+def _escape(code: int) -> str:
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
 
 def ellipsis(text: object, longest: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from gitlab_jobs_async.cli.config_files import Helper, credentials_of
 from gitlab_jobs_async.cli.failures import CommandError, bad_input, line_of
 from gitlab_jobs_async.cli.options import ServerOptions
+from gitlab_jobs_async.cli.permissions import warn_of_exposed
 from gitlab_jobs_async.cli.settings import (
     Address,
     ConfigFiles,
@@ -57,7 +58,10 @@ def _address(options: ServerOptions) -> Address:
         _python_gitlab(home),
         _first(glab_paths(os.environ, home)),
     )
-    return resolve(options, os.environ, files)
+    address = resolve(options, os.environ, files)
+    if address.credentials is not None and not isinstance(address.credentials, Helper):
+        warn_of_exposed((files.python_gitlab, files.glab), address.credentials)
+    return address
 
 
 def _python_gitlab(home: Path) -> Texts:

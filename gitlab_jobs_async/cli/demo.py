@@ -24,7 +24,7 @@ from gitlab_jobs_async.cli.interrupts import ended_like_an_interrupt
 from gitlab_jobs_async.cli.live_view import Picture
 from gitlab_jobs_async.cli.log_pane import LogPane
 from gitlab_jobs_async.cli.rows import json_line, pipeline_of
-from gitlab_jobs_async.cli.terminal import console, write
+from gitlab_jobs_async.cli.terminal import console, write_json
 from gitlab_jobs_async.cli.watch import Events
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import GitLabError
@@ -107,7 +107,7 @@ async def perform(
     reports.append(_total(reports, monotonic() - begun))
     screen.summary(reports)
     if json:
-        write("".join(json_line(report) for report in reports))
+        write_json("".join(json_line(report) for report in reports))
     failed = [report.step for report in reports[:-1] if not report.ok]
     if failed:
         raise CommandError(f"the demo failed at: {', '.join(failed)}")

@@ -54,7 +54,7 @@ class Executed:
             complain(f"--exec: {line_of(error)} ({about})")
             return
         try:
-            await process.communicate(text.encode("utf-8", "surrogateescape"))
+            await process.communicate(text.encode())
         finally:
             if process.returncode is None:
                 await self._end(process)

@@ -18,7 +18,6 @@ from gitlab_jobs_async.cli.terminal import (
     complain,
     stdout_bytes,
     while_somebody_reads,
-    write,
 )
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.models import LogLine
@@ -54,14 +53,14 @@ class Following:
     _ended: set[int] = field(factory=set, init=False)
 
     async def write_lines(
-        self, sources: Mapping[int, Lines], shown: Callable[[int, LogLine], str]
+        self, sources: Mapping[int, Lines], show: Callable[[int, LogLine], None]
     ) -> None:
-        """The lines of *sources*, which are by job, as they come."""
+        """Show the lines of *sources*, which are by job, as they come."""
         try:
             async with while_somebody_reads(), followed(sources) as items:
                 async for item in items:
                     if item.line is not None:
-                        write(shown(item.job_id, item.line))
+                        show(item.job_id, item.line)
                         self.reached[item.job_id] = item.line.end
                     else:
                         self._end(item)

@@ -22,7 +22,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.rows import Listed, age, json_line, length, moment, plain_job, plain_line
 from gitlab_jobs_async.cli.tables import details_table, jobs_table
-from gitlab_jobs_async.cli.terminal import console, is_terminal, write
+from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.models import Job
 
@@ -72,7 +72,7 @@ async def list_jobs(
     async with connect(server) as gitlab:
         jobs = await _selected(gitlab, projects, selection)
     if json:
-        write("".join(json_line(job) for _, job in jobs))
+        write_json("".join(json_line(job) for _, job in jobs))
     elif is_terminal():
         _show_table(jobs)
     else:
@@ -152,7 +152,7 @@ def print_job(job: Job, *, json: bool) -> None:
     """One job as the caller wants it."""
     facts = [(name, value) for name, value in _facts(job) if value not in (None, "", ())]
     if json:
-        write(json_line(job))
+        write_json(json_line(job))
     elif is_terminal():
         console().print(details_table(facts))
     else:

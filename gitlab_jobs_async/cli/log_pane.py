@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from gitlab_jobs_async.cli.board import path_of
-from gitlab_jobs_async.cli.cleaning import clean, ellipsis
+from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.event_rows import short_reason
 from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogGrew
 from gitlab_jobs_async.models import Job, LogLine
@@ -101,7 +101,7 @@ class LogPane:
         if isinstance(row.line, str):
             shown = Text(clean(row.line), "bold cyan")
         else:
-            shown = Text.from_ansi(row.line.raw, no_wrap=True)
+            shown = Text.from_ansi(clean_log(row.line.raw), no_wrap=True)
             shown.expand_tabs(8)
         if self.only is not None:
             number = "" if isinstance(row.line, str) else f"{row.line.number:4d}  "

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.arguments import pattern
-from gitlab_jobs_async.cli.cleaning import ellipsis
+from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import Color
 from gitlab_jobs_async.cli.rows import json_line, length
 from gitlab_jobs_async.models import LogLine, Section
@@ -81,7 +81,7 @@ class LogView:
         """What to write for a line, and for the sections that began or ended before it."""
         prefix = self._prefixes.get(job_id, "")
         written = [self._header(section) for section in line.markers if self._has(section.path)]
-        printed = self._coloured(job_id, line) if self.is_coloured else line.text
+        printed = clean_log(self._coloured(job_id, line) if self.is_coloured else line.text)
         if self.is_shown(line):
             written.append(self._time(line) + printed)
         return "".join(f"{prefix}{one}\n" for one in written if one is not None)
@@ -97,10 +97,10 @@ class LogView:
     def _header(self, section: Section) -> str | None:
         indent = "  " * (len(section.path) - 1)
         if section.ended_at is None:
-            return self._styled(f"{indent}▾ {section.name}", _HEADER)
+            return self._styled(f"{indent}▾ {clean(section.name)}", _HEADER)
         if section.options.get("hide_duration") == "true":
             return None
-        return self._styled(f"{indent}▴ {section.name} {length(section.duration)}", _DIM)
+        return self._styled(f"{indent}▴ {clean(section.name)} {length(section.duration)}", _DIM)
 
     def _time(self, line: LogLine) -> str:
         if not self.look.timestamps:

@@ -26,7 +26,14 @@ from gitlab_jobs_async.cli.options import (
     ProjectName,
     ServerOptions,
 )
-from gitlab_jobs_async.cli.terminal import complain, is_terminal, may_colour, stdout_bytes, write
+from gitlab_jobs_async.cli.terminal import (
+    complain,
+    is_terminal,
+    may_colour,
+    stdout_bytes,
+    write,
+    write_json,
+)
 from gitlab_jobs_async.models import LogLine
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.statuses import JobStatus
@@ -125,10 +132,10 @@ async def tail(
         if raw:
             await following.write_bytes(follow=extent.follow)
         else:
-            shown = _writer(project, names, look, json=json)
+            show = _writer(project, names, look, json=json)
             is_counted = json or look.sections or look.section is not None
             sources = _sources(handle, names, extent, is_counted=is_counted)
-            await following.write_lines(sources, shown)
+            await following.write_lines(sources, show)
         return await following.code() if extent.follow else following.code_so_far
 
 
@@ -181,13 +188,18 @@ def _sources(
 
 def _writer(
     project: str, names: Mapping[int, str], look: Look, *, json: bool
-) -> Callable[[int, LogLine], str]:
-    """What is written for a line of a job."""
+) -> Callable[[int, LogLine], None]:
+    """Return what writes a line of a job."""
     labels = {job_id: f"{project}/{job_id} {name}" for job_id, name in names.items() if name}
     view = LogView(look, is_coloured=_is_coloured(look.color), labels=labels)
-    if not json:
-        return view.text
-    return lambda job_id, line: line_as_json(project, job_id, line) if view.is_shown(line) else ""
+
+    def write_line(job_id: int, line: LogLine) -> None:
+        if not json:
+            write(view.text(job_id, line))
+        elif view.is_shown(line):
+            write_json(line_as_json(project, job_id, line))
+
+    return write_line
 
 
 def _options(look: Look, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:

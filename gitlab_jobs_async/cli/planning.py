@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.rows import json_line, length, plain_line
 from gitlab_jobs_async.cli.tables import add_column, cell, empty_table
-from gitlab_jobs_async.cli.terminal import console, is_terminal, write
+from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
 from gitlab_jobs_async.sansio.expecting import Expectation, expect
 from gitlab_jobs_async.sansio.limits import JOBS_INDEX_PER_MINUTE
 
@@ -29,7 +29,10 @@ def print_plan(projects: int, busy: int, per_minute: int | None, *, json: bool) 
         screen.print(Text(_sums(expected, limit), "bright_black"))
         return
     numbers = _rounded(asdict(expected))
-    write(json_line(numbers) if json else "".join(map(plain_line, _named(numbers))))
+    if json:
+        write_json(json_line(numbers))
+    else:
+        write("".join(map(plain_line, _named(numbers))))
 
 
 def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:

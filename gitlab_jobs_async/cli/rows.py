@@ -1,13 +1,14 @@
 """Models -> JSON lines, plain lines and words for people. Pure; only clean text gets through."""
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 import orjson
 
-from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.cleaning import clean, escape_hidden
 from gitlab_jobs_async.models import JobBasic
 from gitlab_jobs_async.statuses import JobStatus
 
@@ -42,17 +43,16 @@ _SYMBOLS: Final = {
 }
 _STEPS: Final = ((60, "s"), (60, "m"), (24, "h"), (365, "d"))
 _TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
-_CONTROLS: Final = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)}
 
 
 def json_line(value: Any) -> str:
-    """A model or a mapping as one line of JSON, under GitLab's names and with times in UTC."""
+    """A model or a mapping as one line of JSON, under GitLab's names and with times as sent."""
     plain = attrs.asdict(value) if attrs.has(type(value)) else value
     try:
         line = orjson.dumps(plain, option=_TIMES).decode()
     except TypeError:  # half a character, which orjson refuses and JSON can say
         line = json.dumps(plain, default=_plain_moment, separators=(",", ":"))
-    return line.translate(_CONTROLS) + "\n"
+    return escape_hidden(line) + "\n"
 
 
 def _plain_moment(at: datetime) -> str:
@@ -89,8 +89,12 @@ def pipeline_of(job: JobBasic) -> int | None:
 
 
 def moment(at: datetime | None) -> str:
-    """A time as GitLab writes it, to the second."""
-    return "" if at is None else at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A time to the second, in the zone of whoever reads it; Z where that is UTC."""
+    if at is None:
+        return ""
+    with suppress(OverflowError, ValueError, OSError):  # a year that no zone has
+        at = at.astimezone()
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def status_symbol(status: str) -> tuple[str, str]:

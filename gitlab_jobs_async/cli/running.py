@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from gitlab_jobs_async.cli.failures import (
     code_of,
     line_of,
 )
-from gitlab_jobs_async.cli.terminal import Screen, complain
+from gitlab_jobs_async.cli.terminal import Complaints, Screen, complain
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
@@ -29,6 +30,7 @@ def run_process(arguments: Sequence[str]) -> int:
     """The exit code of this process's own call, with what a process owes its streams."""
     if not os.environ.get(_DEBUG):
         sys.excepthook = _one_line
+    logging.lastResort = Complaints(logging.WARNING)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
     if sys.stdout is None:

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from gitlab_jobs_async.cli.failures import OK
 from gitlab_jobs_async.cli.faults import GRAMMAR, fault_of
 from gitlab_jobs_async.cli.rows import json_line
-from gitlab_jobs_async.cli.terminal import write
+from gitlab_jobs_async.cli.terminal import write, write_json
 from gitlab_jobs_async.simulator import (
     AcceleratedClock,
     Faults,
@@ -85,7 +85,7 @@ async def simulate(
     simulator.faults.add(*(fault_of(rule, partial(_insert, simulator)) for rule in fault))
     async with simulator as gitlab:
         if json:
-            write(json_line({"url": gitlab.url, "token": gitlab.token}))
+            write_json(json_line({"url": gitlab.url, "token": gitlab.token}))
         else:
             write(f"export GITLAB_URL={gitlab.url}\nexport GITLAB_TOKEN={gitlab.token}\n")
             write(_hint(gitlab))

@@ -5,6 +5,7 @@ no server's words reach a terminal by way of stderr.
 """
 
 import asyncio
+import logging
 import os
 import stat
 import sys
@@ -87,10 +88,25 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def write_json(lines: str) -> None:
+    """Write lines of JSON to stdout at once, in UTF-8 whatever the locale says."""
+    with stdout_bytes() as out:
+        out.write(lines.encode())
+
+
 def complain(line: str) -> None:
     """One line to stderr, harmless; where nobody reads it, so be it."""
     with suppress(OSError):
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
+
+
+class Complaints(logging.Handler):
+    """Warnings that nobody else takes, in one harmless line each: they may quote a server."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say what is warned of; where it went wrong is for those who set up a log."""
+        cause = record.exc_info[1] if record.exc_info else None
+        complain(record.getMessage() if cause is None else f"{record.getMessage()}: {cause}")
 
 
 def break_line() -> None:

@@ -34,6 +34,7 @@ from gitlab_jobs_async.cli.terminal import (
     is_terminal,
     while_somebody_reads,
     write,
+    write_json,
 )
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.events import Event
@@ -213,7 +214,10 @@ async def show(
 
 async def _write(event: Event, command: Executed | None, *, json: bool) -> None:
     line = event_json(event) if json or command else ""
-    write(line if json else plain_event(event, datetime.now(UTC)))
+    if json:
+        write_json(line)
+    else:
+        write(plain_event(event, datetime.now(UTC)))
     if command is not None:
         await command.run(event.key, line)
 

@@ -18,9 +18,10 @@ from gitlab_jobs_async.simulator import (
 )
 
 SPEED = 100.0
-HOSTILE_NAME = "[bold]x[/] \x1b]0;owned\x07\x1b[2J\x9b31mred\ttab\nline\u202e"
+HIDDEN = "\u202e\u2066\u061c\u200f\u2060\ufeff\U000e0041\U000e007f"
+HOSTILE_NAME = f"[bold]x[/] \x1b]0;owned\x07\x1b[2J\x9b31mred\ttab\nline{HIDDEN}\u2028"
 HOSTILE_LOG = (
-    b"\x1b[32mgreen\x1b[0m plain\n"
+    b"\x1b[32mgreen\x1b[0m plain" + HIDDEN.encode() + b"\n"
     b"\x1b]0;owned\x07title \x1b[2J\x1b[1;1Hmoved \xc2\x9b31m c1\n"
     b"\x1b[31mred, not closed\n"
 )

@@ -12,6 +12,8 @@ import termios
 
 import pytest
 
+from tests.cli.conftest import HIDDEN, HOSTILE_NAME
+
 pytestmark = pytest.mark.usefixtures("signed_in")
 
 HEADER = "job project pipeline stage name status time age ref"
@@ -218,6 +220,19 @@ def test_with_a_program_a_terminal_gets_lines(on_terminal, job_of):
     assert "\x1b" not in shown
     assert "job_appeared" in shown
     assert "told\n" in shown
+
+
+@pytest.mark.parametrize("command", ["list", "show", "trace", "tail", "watch", "cancel"])
+def test_nothing_hidden_reaches_the_terminal(on_terminal, job_of, command):
+    job = job_of(HOSTILE_NAME)
+    arguments = {
+        "list": ["group/evil"],
+        "watch": ["group/evil", "--pipeline", job.pipeline.id, "--logs"],
+    }.get(command, ["group/evil", job.id])
+    _, shown = on_terminal(command, *arguments, width=200)
+    words = {"trace": "green", "tail": "green", "watch": "main !"}.get(command, "tab line")
+    assert words in shown
+    assert not set(shown) & {*HIDDEN, "\u2028", "\x9b"}
 
 
 @pytest.mark.parametrize(
