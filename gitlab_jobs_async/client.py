@@ -15,6 +15,7 @@ from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.concurrency import in_flight
 from gitlab_jobs_async.aio.listing import by_keyset, newest_first, of_ref, pages_of
 from gitlab_jobs_async.aio.monitoring import Monitor, Watching, checkpoint_of, monitored
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.aio.tailing import Following
 from gitlab_jobs_async.aio.tailing_many import JobLines, TailTarget, job_keys, tailed
@@ -170,14 +171,15 @@ class GitLab:
 
         See https://docs.gitlab.com/api/jobs/#get-job-tokens-job.
         """
-        return decode(await self.send(endpoints.get_token_job()), Job)
+        return decode(await self.send(endpoints.get_token_job()), Job, warn_of_oddity)
 
     async def get_allowed_agents(self) -> AllowedAgents:
         """The agents for Kubernetes that the `JobToken`'s job may use.
 
         See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
         """
-        return decode(await self.send(endpoints.get_allowed_agents()), AllowedAgents)
+        answer = await self.send(endpoints.get_allowed_agents())
+        return decode(answer, AllowedAgents, warn_of_oddity)
 
     async def list_jobs(
         self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None

@@ -17,6 +17,7 @@ from gitlab_jobs_async.aio.listing import (
     only_ref,
     read_all,
 )
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.tailing import Following, JobTrace
 from gitlab_jobs_async.aio.waiting import JobProgress, Waiting, wait_for_job
 from gitlab_jobs_async.models import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
@@ -106,7 +107,7 @@ class Project(ProjectPipelines):
         id; a job that cannot be played is a `BadRequestError`. See https://docs.gitlab.com/api/jobs/#run-a-job.
         """
         request = endpoints.play_job(self.id, job_id, variables=variables, inputs=inputs)
-        return decode_job_or_bridge(await self._transport.send(request))
+        return decode_job_or_bridge(await self._transport.send(request), warn_of_oddity)
 
     async def wait_for_job(
         self,
@@ -240,7 +241,7 @@ class Project(ProjectPipelines):
         check_deletion(await self._transport.send(endpoints.delete_artifacts(self.id, job_id)))
 
     async def _job(self, request: Request) -> Job:
-        return decode(await self._transport.send(request), Job)
+        return decode(await self._transport.send(request), Job, warn_of_oddity)
 
     @asynccontextmanager
     async def _chunks(

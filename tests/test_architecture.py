@@ -21,6 +21,7 @@ FLOORS = [
     {
         "aio.bodies",
         "aio.failures",
+        "aio.oddities",
         "aio.proxies",
         "aio.receiving",
         "aio.settings",

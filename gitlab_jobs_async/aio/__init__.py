@@ -2,7 +2,7 @@
 
 - Below all: clock, concurrency, settings.
 - One request: transport (admission, connections, attempts, proxies, bodies, reading, failures,
-  retrying).
+  retrying); what is left out of an answer: oddities.
 - Listings: listing, pipelines; waiting for an end: waiting.
 - Logs: tailing (spooling), tailing_many.
 - Monitoring: monitoring is what a caller holds; rounds makes the looks (answering), outbox keeps

@@ -1,6 +1,7 @@
 """An inquiry of a watch, put to the server as a poll in the background: its rows, or the error."""
 
 from gitlab_jobs_async.aio.listing import by_offset, read_all
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.sansio.decoding import decode, decode_rows
@@ -30,7 +31,8 @@ async def _answered(transport: Transport, inquiry: Inquiry) -> Answer:
         return Answer(rows)
     response = await transport.send(wanted, Lane.BACKGROUND)
     if inquiry.about.is_single:
-        return Answer([decode(response, kind)])
+        return Answer([decode(response, kind, warn_of_oddity)])
     return Answer(
-        decode_rows(response, kind), next_page(transport.settings.server, wanted, response)
+        decode_rows(response, kind, report=warn_of_oddity),
+        next_page(transport.settings.server, wanted, response),
     )

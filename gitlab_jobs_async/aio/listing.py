@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field
 
 from gitlab_jobs_async.aio.concurrency import InFlight, in_flight
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import DecodeError, GitLabError
 from gitlab_jobs_async.models import Job
@@ -125,7 +126,7 @@ class _Reading(Generic[K]):
             self.walk, told = self.walk.take(ask, response, rows)
             return told
 
-        return decode_rows(response, kind, wanted)
+        return decode_rows(response, kind, wanted, warn_of_oddity)
 
 
 @define
@@ -197,7 +198,7 @@ async def iter_any_order(
     empty = 0
     while request is not None:
         response = await transport.send(request, Lane.LISTING)
-        page = decode_rows(response, kind)
+        page = decode_rows(response, kind, report=warn_of_oddity)
         for row in page:
             yield row
         asked.add(hash((request.path, request.params)))

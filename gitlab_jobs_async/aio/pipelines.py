@@ -5,6 +5,7 @@ from typing import Any
 
 from gitlab_jobs_async.aio.concurrency import gathered, in_flight
 from gitlab_jobs_async.aio.listing import by_offset, newest_first, read_all
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.downstream import PipelineTree
 from gitlab_jobs_async.errors import GitLabError
@@ -30,7 +31,7 @@ async def read_pipeline(
     transport: Transport, request: Request, lane: Lane = Lane.DIRECT
 ) -> Pipeline:
     """The pipeline as it is now."""
-    return decode(await transport.send(request, lane), Pipeline)
+    return decode(await transport.send(request, lane), Pipeline, warn_of_oddity)
 
 
 async def read_tree(

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
 from attrs import evolve, field, frozen
 
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.spooling import Spool
 from gitlab_jobs_async.aio.transport import Transport
@@ -175,7 +176,8 @@ class JobTrace:
 
     async def _status(self) -> JobStatus:
         request = endpoints.get_job(self.project, self.job_id)
-        return decode(await self.transport.send(request, Lane.BACKGROUND), Job).status
+        answer = await self.transport.send(request, Lane.BACKGROUND)
+        return decode(answer, Job, warn_of_oddity).status
 
     async def _read(self, cursor: TraceCursor, spool: Spool, *, by_header: bool) -> None:
         """Ask once, and put aside what the answer adds; an answer cut short adds what has come."""

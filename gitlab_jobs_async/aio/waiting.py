@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.aio.clock import Clock
 from gitlab_jobs_async.aio.concurrency import in_flight
+from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.pipelines import read_jobs, read_pipeline
 from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
@@ -66,7 +67,7 @@ async def wait_for_job(
     request = endpoints.get_job(project, job_id)
 
     async def look() -> _Look[Job]:
-        job = decode(await transport.send(request, Lane.BACKGROUND), Job)
+        job = decode(await transport.send(request, Lane.BACKGROUND), Job, warn_of_oddity)
         return _Look(job, job.status, (job,))
 
     return await _Wait(f"job {job_id}", look, transport.settings.clock, how, progress).ended()

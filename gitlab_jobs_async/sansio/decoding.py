@@ -5,11 +5,11 @@ Equal values that the jobs of a page have in common become one object.
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from traceback import clear_frames
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models import (
@@ -22,9 +22,11 @@ from gitlab_jobs_async.models import (
     RunnerManager,
     User,
 )
-from gitlab_jobs_async.sansio.exact import EXACT, Hook
+from gitlab_jobs_async.sansio.endpoints import PER_PAGE
+from gitlab_jobs_async.sansio.exact import EXACT, Hook, due
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.strict import object_of, strict_converter, structured
+from gitlab_jobs_async.sansio.tolerant import tolerant_converter, tolerated
 
 T = TypeVar("T")
 
@@ -40,46 +42,58 @@ class UndecodedRow:
     value: Any = field(repr=False)
 
 
-def decode(response: Response, kind: type[T]) -> T:
+Report = Callable[[str], None]
+"""Told in words what was left out of an answer, at most once for each answer."""
+
+
+def _unreported(_said: str) -> None:
+    pass
+
+
+def decode(response: Response, kind: type[T], report: Report = _unreported) -> T:
     """The answer as *kind*, such as `Job` or `list[Job]`.
 
+    An optional value of another type is left out and told to *report*; it costs nothing else.
+
     Raises:
-        DecodeError: it is no JSON, or a field is missing or of another type.
+        DecodeError: it is no JSON, or a required field is missing or of another type.
     """
     with _without_collecting():
-        return _structured(response.json(), kind, response)
+        return _structured(response.json(), kind, response, report)
 
 
 def decode_rows(
     response: Response,
     kind: type[T],
     wanted: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None = None,
+    report: Report = _unreported,
 ) -> list[T]:
     """A page of *kind*; of its rows only those that *wanted* picks by their ids.
 
     Raises:
-        DecodeError: it is no JSON, no list, or a field is missing or of another type.
+        DecodeError: it is no JSON, no list, longer than any page that is asked for, or a required
+            field is missing or of another type.
     """
     kinds = list[kind]  # type: ignore[valid-type]  # mypy takes no type held in a variable
-    if wanted is None:
-        return decode(response, kinds)
     with _without_collecting():
-        return _decoded(wanted(_undecoded(response, kinds)), kinds, response)
+        given = response.json()
+        if type(given) is list and len(given) > PER_PAGE:
+            said = f"{len(given)} rows where at most {PER_PAGE} were due @ $"
+            raise DecodeError(said, response.method, response.url)
+        if wanted is None:
+            return _structured(given, kinds, response, report)
+        rows = wanted(_undecoded(given, kinds, response))
+        return _structured([row.value for row in rows], kinds, response, report)
 
 
-def _decoded(rows: Sequence[UndecodedRow], kinds: type[list[T]], response: Response) -> list[T]:
-    return _structured([row.value for row in rows], kinds, response)
-
-
-def _undecoded(response: Response, kinds: type[list[T]]) -> list[UndecodedRow]:
-    given = response.json()
+def _undecoded(given: Any, kinds: type[list[T]], response: Response) -> list[UndecodedRow]:
     try:
         rows = [UndecodedRow(EXACT[int](row["id"], int), row) for row in given]
     except (KeyError, TypeError):
         rows = []
     if type(given) is not list or len(rows) != len(given):
         # What is wrong is said in the models' words; a page that they take has ids.
-        _structured(given, kinds, response)
+        _structured(given, kinds, response, _unreported)
     return rows
 
 
@@ -99,28 +113,95 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _structured(given: object, kind: type[T], response: Response) -> T:
+def _structured(given: object, kind: type[T], response: Response, report: Report) -> T:
+    left_out = _LeftOut(response)
     try:
-        return structured(given, kind, _converter)
-    except ValueError as error:
-        said = str(error)
+        with suppress(*_WRONG):
+            value: T = _fast.structure(given, kind)
+            return value
+        # Outside of the block, lest its error stays with another one: it holds values.
+        value = left_out.structured(given, kind)
     finally:
         for known in _shared:
             known.clear()
-    raise DecodeError(said, response.method, response.url)
+    if left_out.said:
+        report(left_out.words())
+    return value
 
 
-def decode_job_or_bridge(response: Response) -> Job | Bridge:
+_WRONG = (TypeError, ValueError, KeyError)
+"""What the converter raises that says no place."""
+
+_MOST_ODD = 100
+"""Values of one row that may be left out: more is no row."""
+
+_MOST_SAID = 3
+
+
+@define
+class _LeftOut:
+    """Structures an answer that is not as documented, and keeps in words what is left out."""
+
+    response: Response
+    said: list[str] = field(factory=list)
+
+    def words(self) -> str:
+        """Return what was left out, in short, with the request and the ids."""
+        more = len(self.said) - _MOST_SAID
+        said = "; ".join(self.said[:_MOST_SAID]) + (f" (and {more} more rows)" if more > 0 else "")
+        return f"{self.response.method} {self.response.url}: {said}"
+
+    def structured(self, given: Any, kind: Any) -> Any:
+        """Return *given* as *kind*; of a list each row by itself, up to the first that is wrong.
+
+        Raises:
+            DecodeError: a required field is missing or of another type.
+        """
+        if get_origin(kind) is not list:
+            return self._one(given, kind, "")
+        if type(given) is not list:
+            raise self._error(str(due("a list", given)) + " @ $")
+        (item,) = get_args(kind)
+        return [self._row(row, item, number) for number, row in enumerate(given)]
+
+    def _row(self, given: object, kind: Any, number: int) -> Any:
+        with suppress(*_WRONG):
+            return _fast.structure(given, kind)
+        return self._one(given, kind, f"[{number}]")
+
+    def _one(self, given: Any, kind: Any, place: str) -> Any:
+        number = given.get("id") if type(given) is dict else None
+        name = f"id {number}" if type(number) is int else f"${place}"
+        try:
+            value, odd = tolerated(given, kind, _tolerant, most=_MOST_ODD)
+            if kind is Bridge and value.downstream_pipeline is None:
+                # A tree would end here as if it had no more: this one is required where it is.
+                structured(given.get("downstream_pipeline"), _DOWNSTREAM, _tolerant)
+        except ValueError as error:
+            said = str(error).replace("@ $", f"@ ${place}")
+        else:
+            if odd.count:
+                more = odd.count - len(odd.told)
+                words = "; ".join(odd.told) + (f" (and {more} more)" if more else "")
+                self.said.append(f"{name}: {words}")
+            return value
+        raise self._error(f"{said} ({name})" if place and type(number) is int else said)
+
+    def _error(self, said: str) -> DecodeError:
+        return DecodeError(said, self.response.method, self.response.url)
+
+
+def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Job | Bridge:
     """The answer to play, which is a Bridge when a trigger job was played."""
     with _without_collecting():
-        return _job_or_bridge(response.json(), response)
+        return _job_or_bridge(response.json(), response, report)
 
 
-def _job_or_bridge(given: object, response: Response) -> Job | Bridge:
+def _job_or_bridge(given: object, response: Response, report: Report) -> Job | Bridge:
     is_bridge = isinstance(given, dict) and "downstream_pipeline" in given
     if is_bridge:
-        return _structured(given, Bridge, response)
-    return _structured(given, Job, response)
+        return _structured(given, Bridge, response, report)
+    return _structured(given, Job, response, report)
 
 
 _KEYS = frozenset({bool, int, str})
@@ -155,7 +236,12 @@ _SHARED = {
 }
 """What the jobs of a page mostly have in common, and by which field it is found again."""
 
-_converter = strict_converter()
-_converter.register_structure_hook_factory(
+_fast = strict_converter(names_places=False)
+_fast.register_structure_hook_factory(
     _SHARED.__contains__, lambda kind, inner: _sharing(object_of(kind, inner), _SHARED[kind])
 )
+
+_tolerant = tolerant_converter({}, {})
+"""Takes what *_fast* refuses: slower, and so only the rows that need it."""
+
+_DOWNSTREAM: Any = Pipeline | None

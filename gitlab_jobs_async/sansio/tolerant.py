@@ -6,6 +6,7 @@ is an error, as in `strict`.
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from math import inf
 from typing import Any, TypeVar, get_args, get_origin
 
 from attrs import NOTHING, Attribute, define, field, fields, has
@@ -27,12 +28,19 @@ _MOST_TOLD = 10
 class Oddities:
     """What was left out of a value: the first reasons in words, and the count of all."""
 
+    most: float = inf
     told: list[str] = field(factory=list)
     count: int = 0
 
     def add(self, where: str, error: Exception) -> None:
-        """Note that *where* was not what it should be."""
+        """Note that *where* was not what it should be.
+
+        Raises:
+            TypeError: there are more than *most*.
+        """
         self.count += 1
+        if self.count > self.most:
+            raise TypeError(f"more than {self.most} values of another type than was due")
         if len(self.told) < _MOST_TOLD:
             self.told.append(f"{where}: {said_of(error).removesuffix(' @ $')}")
 
@@ -40,14 +48,16 @@ class Oddities:
 _oddities: ContextVar[Oddities] = ContextVar("_oddities")
 
 
-def tolerated(given: object, kind: type[T], converter: Converter) -> tuple[T, Oddities]:
+def tolerated(
+    given: object, kind: type[T], converter: Converter, *, most: float = inf
+) -> tuple[T, Oddities]:
     """Return *given* as *kind*, and what of it was odd.
 
     Raises:
-        ValueError: a required field is missing or of another type; it says which, as
-            `reason @ $.path`.
+        ValueError: a required field is missing or of another type, or more than *most* values are
+            odd; it says which, as `reason @ $.path`.
     """
-    odd = Oddities()
+    odd = Oddities(most)
     token = _oddities.set(odd)
     try:
         return structured(given, kind, converter), odd
