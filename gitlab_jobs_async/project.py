@@ -179,6 +179,7 @@ class Project(ProjectPipelines):
         job_id: int,
         *,
         lines: int | None = None,
+        offset: int = 0,
         follow: bool = True,
         min_interval: float = 3.0,
         max_interval: float = 60.0,
@@ -188,12 +189,20 @@ class Project(ProjectPipelines):
 
         With *lines*, of those that are there at first only the last so many; the others are read
         all the same, though not kept, so that each line's `number` and `section` are its own. A
-        `number` that begins again at 1 says that the log was erased or replaced. The rest is as
-        with `follow_trace`, but without *follow* no *patience*; how the job ended, `get_job` says.
+        `number` that begins again at 1 says that the log was erased or replaced.
+
+        With *offset*, begin at this byte, at which a line ended (its `end`): what stands before is
+        not read, so that `number` counts from there and sections begun before are not known.
+
+        A line that ends with a carriage return, as all do on Windows and in terminals, may be one
+        that is still written to: the newest of them comes with the next poll that brings nothing.
+        Of a progress bar the last state is told. The rest is as with `follow_trace`, but without
+        *follow* no *patience*; how the job ended, `get_job` says.
         """
         last = None if lines is None else whole_number("lines", lines)
+        start = whole_number("offset", offset)
         trace = self._trace(job_id, min_interval, max_interval, patience)
-        return trace.lines(last=last, follow=follow)
+        return trace.lines(last=last, follow=follow, offset=start)
 
     def _trace(
         self, job_id: int, min_interval: float, max_interval: float, patience: float

@@ -5,7 +5,6 @@ An answer is received whole before any of it is told: between two looks nothing 
 """
 
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
@@ -26,7 +25,7 @@ from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.cadence import Cadence, Intervals, Look, Subject
 from gitlab_jobs_async.sansio.decoding import decode
-from gitlab_jobs_async.sansio.logs import LogParser
+from gitlab_jobs_async.sansio.line_reader import LineReader
 from gitlab_jobs_async.sansio.patience import Patience, checked
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
@@ -72,29 +71,19 @@ class JobTrace:
         self, *, last: int | None, follow: bool, offset: int = 0
     ) -> AsyncGenerator[LogLine, None]:
         """The lines from byte *offset* on; with *last*, at first only so many of those there."""
-        parser = LogParser(offset)
-        backlog = None if last is None else deque[LogLine](maxlen=last)
+        reader = LineReader(self._now(), self.how.intervals.longest, last, offset)
         async with aclosing(self._chunks(TraceCursor(offset), follow=follow)) as chunks:
             async for chunk in chunks:
                 if chunk is None:
-                    held, backlog = backlog or (), None
-                    for line in held:
+                    for line in reader.polled(self._now()):
                         yield line
                     continue
                 if chunk.offset == 0:
-                    parser = LogParser()
-                    backlog = None if backlog is None else deque(maxlen=last)
+                    reader.restart()
                 for start in range(0, len(chunk.data), _PARSED_AT_ONCE):
-                    lines = parser.feed(chunk.data[start : start + _PARSED_AT_ONCE])
-                    if backlog is None:
-                        for line in lines:
-                            yield line
-                    else:
-                        backlog.extend(lines)
-        ending = parser.close()
-        if backlog is not None:
-            backlog.extend(ending)
-        for line in ending if backlog is None else backlog:
+                    for line in reader.read(chunk.data[start : start + _PARSED_AT_ONCE]):
+                        yield line
+        for line in reader.ended():
             yield line
 
     async def _chunks(

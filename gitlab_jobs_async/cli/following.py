@@ -22,7 +22,6 @@ from gitlab_jobs_async.cli.terminal import (
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.models import LogLine
 from gitlab_jobs_async.project import Project
-from gitlab_jobs_async.sansio.logs import LogParser
 from gitlab_jobs_async.statuses import JobStatus
 
 Lines = AsyncGenerator[LogLine, None]
@@ -146,27 +145,26 @@ async def lines_from(project: Project, job_id: int, offset: int, *, is_counted: 
 
     To count them, and to know the sections that are open there, what stands before is read too.
     """
-    parser = await _parser_at(project, job_id, offset) if is_counted else LogParser(offset)
-    async with aclosing(project.follow_trace(job_id, offset=offset)) as chunks:
-        async for chunk in chunks:
-            if chunk.offset == 0:
-                parser = LogParser()
-            for line in parser.feed(chunk.data):
+    if not is_counted:
+        async with aclosing(project.tail(job_id, offset=offset)) as lines:
+            async for line in lines:
                 yield line
-    for line in parser.close():
-        yield line
+        return
+    if await _size(project, job_id) < offset:
+        offset = 0  # the log was replaced by a shorter one
+    count = 0
+    async with aclosing(project.tail(job_id)) as lines:
+        async for line in lines:
+            if line.number <= count:
+                offset = 0
+            count = line.number
+            if line.end > offset:
+                yield line
 
 
-async def _parser_at(project: Project, job_id: int, offset: int) -> LogParser:
-    """A parser that has read a log up to a byte."""
-    parser, left = LogParser(), offset
+async def _size(project: Project, job_id: int) -> int:
     async with project.stream_trace(job_id) as pieces:
-        async for piece in pieces:
-            parser.feed(piece[:left])
-            left -= len(piece)
-            if left <= 0:
-                break
-    return parser
+        return sum([len(piece) async for piece in pieces])
 
 
 async def _labelled(job_id: int, lines: Lines) -> AsyncGenerator[JobLine, None]:

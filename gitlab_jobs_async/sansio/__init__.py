@@ -5,7 +5,8 @@
   recording.
 - The request budget: budget, limits, turns.
 - Listings: walks; paging by keyset (coverage, cursors, spread), offsets, and looks without order.
-- Traces: trace, cadence, rhythm, patience; their lines: logs, sections, ansi.
+- Traces: trace, cadence, rhythm, patience; their lines: line_reader, logs, records, splitting,
+  sections, ansi, encodings.
 - Waiting for one job or pipeline: waiting; what is downstream of a pipeline: hierarchy.
 - Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
   parking, revivals, bridging), watching_one a pipeline or a job; all have inquiries, timing, pace

@@ -1,26 +1,81 @@
 """What a job printed on one line -> what a terminal may show: colours, and nothing else of ANSI.
 
 As GitLab's own pages read it (lib/gitlab/ci/ansi2json/converter.rb): only colours and styles
-(CSI … m) count, and a carriage return begins the line anew.
+(CSI … m) count, and a carriage return begins the line anew. Unlike there, a carriage return wipes
+nothing until something is printed or erased after it, and a backspace is obeyed.
 """
 
 import re
+from collections.abc import Iterator
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_UNWANTED = re.compile(
-    r"[\x00-\x08\x0a-\x1f\x7f-\x9f](?:"
-    r"(?<!\x1b)"  # a control character by itself, C1 among them
-    r"|(?!\[[0-9;:]*m)(?:"
+_COLOUR_KEPT = re.compile(r"(\x1b\[[0-9;:]*m)")
+_ESCAPE_SEQUENCE = (
+    r"(?!\[[0-9;:]*m)(?:"
     r"\[[0-?]*[ -/]*[@-~]?"  # CSI: cursor movement, erasing
     r"|[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
-    r"|[ -/]*[0-~]?))",
+    r"|[ -/]*[0-~]?)"
+)
+_UNWANTED = re.compile(
+    rf"[\x00-\x08\x0a-\x1f\x7f-\x9f](?:(?<!\x1b)|{_ESCAPE_SEQUENCE})",  # C1 controls among them
     re.DOTALL,
 )
+_UNWANTED_BUT_BACKSPACE = re.compile(
+    rf"[\x00-\x07\x0a-\x1f\x7f-\x9f](?:(?<!\x1b)|{_ESCAPE_SEQUENCE})", re.DOTALL
+)
+
+_ERASES = r"\x1b\[(?:[02]?K|[023]?J)"
+_PRINTS_NOTHING = (
+    rf"(?:(?!{_ERASES})\x1b(?:"
+    r"\[[0-?]*[ -/]*[@-~]?"
+    r"|[\]PX^_][^\r]*?(?:\x07|\x1b\\|\x9c|(?=\r)|$)"
+    r"|[ -/]*[0-~]?)"
+    r"|[\x00-\x0c\x0e-\x1a\x1c-\x1f\x7f%s])*+"
+)
+_SHOWS = rf"{_PRINTS_NOTHING}(?:{_ERASES}|[^\r\x1b\x00-\x1f\x7f%s])"
+_LAST_STATE = re.compile(rf"(?s:.*)\r(?={_SHOWS})" % ((r"\x80-\x9f",) * 2))
+_SHOWS_BYTES = re.compile((_SHOWS % ("", "")).encode())
+_LAST_STATE_BYTES = re.compile((rf"(?s:.*)\r(?={_SHOWS})" % ("", "")).encode())
+
+_MOST_STYLES = 8
+_STYLES_WITHIN = 4096
+"""Characters before a carriage return in which the colours that still count are looked for."""
+
+_LONGEST_OVERSTRUCK = 64 * 1024
+"""Characters of the longest line whose backspaces are obeyed; in a longer one they are dropped."""
 
 
 def last_state(printed: str) -> str:
-    """Of a line that was overwritten after carriage returns, as progress bars are, what is left."""
-    return printed.rstrip("\r").rpartition("\r")[2]
+    """What is left of a line that was overwritten after carriage returns, as progress bars are.
+
+    It begins with the colours that what was wiped had set.
+    """
+    wiped = _LAST_STATE.match(printed)
+    if wiped is None:
+        return printed
+    return carried_styles(printed[: wiped.end()]) + printed[wiped.end() :]
+
+
+def last_state_start(printed: bytes | bytearray) -> int:
+    """Where in *printed* the state begins that its last carriage returns have left."""
+    wiped = _LAST_STATE_BYTES.match(printed)
+    return 0 if wiped is None else wiped.end()
+
+
+def shows(printed: bytes | bytearray, start: int = 0) -> bool:
+    """Whether anything is printed or erased from *start* to the next carriage return."""
+    return _SHOWS_BYTES.match(printed, start) is not None
+
+
+def carried_styles(wiped: str) -> str:
+    """The last colours that *wiped* set and did not reset, a few at most."""
+    styles: list[str] = []
+    if "\x1b" in wiped:
+        for style in _COLOUR.findall(wiped[-_STYLES_WITHIN:]):
+            if style[2:-1].partition(";")[0].strip("0") == "":
+                styles.clear()
+            styles.append(style)
+    return "".join(styles[-_MOST_STYLES:])
 
 
 def readable(printed: str) -> tuple[str, str]:
@@ -28,5 +83,34 @@ def readable(printed: str) -> tuple[str, str]:
     text = "".join(_COLOUR.split(printed))  # which is quicker than to replace
     if text.isprintable():  # then there was nothing but colours to take away
         return text, printed
+    if "\b" in printed and len(printed) <= _LONGEST_OVERSTRUCK:
+        printed = _overstruck(_UNWANTED_BUT_BACKSPACE.sub("", printed))
     raw = _UNWANTED.sub("", printed)
     return "".join(_COLOUR.split(raw)), raw
+
+
+def _overstruck(printed: str) -> str:
+    """*printed* as it stands after its backspaces, each of which moves one character back."""
+    cells: list[tuple[str, str]] = []  # the colours and the character
+    style, at = "", 0
+    for number, piece in enumerate(_COLOUR_KEPT.split(printed)):
+        if number % 2:
+            style = carried_styles(style + piece)
+            continue
+        for character in piece:
+            if character == "\b":
+                at = max(0, at - 1)
+            else:
+                cells[at : at + 1] = [(style, character)]
+                at += 1
+    cells.append((style, ""))
+    return "".join(_styled(cells))
+
+
+def _styled(cells: list[tuple[str, str]]) -> Iterator[str]:
+    before = ""
+    for style, character in cells:
+        if style != before:
+            yield style[len(before) :] if style.startswith(before) else f"\x1b[0m{style}"
+            before = style
+        yield character

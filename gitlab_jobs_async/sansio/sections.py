@@ -16,14 +16,20 @@ _MARKER = re.compile(
     r"section_(start|end):([0-9]{1,20}):([a-zA-Z0-9_.-]{1,255})"
     r"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
 )
+LONGEST_MARKER = 2048
+"""More bytes than any marker has."""
+
 _MOST_OPEN = 64
 """Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
+
+MOST_PENDING = 256
+"""Markers between two lines that wait for a line; more get an empty line of their own."""
 
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, which is where `datetime` ends."""
 
 
-def last_marker_end(printed: bytes) -> int:
+def last_marker_end(printed: bytes | bytearray) -> int:
     """Where the last marker ends; 0 if there is none."""
     end = 0
     if b"section_" in printed:
@@ -46,6 +52,9 @@ class SectionTracker:
 
     def split(self, printed: str) -> Iterator[str]:
         """What stands between the markers of a line, each while its own sections are open."""
+        if "section_" not in printed:
+            yield printed
+            return
         end = 0
         for marker in _MARKER.finditer(printed):
             if marker.start() > end:

@@ -334,6 +334,20 @@ async def test_the_lines_of_running_jobs_are_told_with_their_jobs(simulator, git
     assert 1 not in replay.lines
 
 
+async def test_windows_log_lines_keep_their_order(simulator, gitlab):
+    at = b"2026-01-02T10:00:00.000000Z "
+    log = b"".join(at + b"01%s line %d\r\n" % (b"OE"[n % 2 :][:1], n) for n in range(20))
+    async with gitlab.monitor([APP], logs=True) as events:
+        replay = await heard(events, lambda replay: len(replay.appeared) == 4)
+        job = add_pipeline(simulator, "windows", duration=100.0, log=log)[0]
+
+        def has_ended(replay):
+            return any(isinstance(event, JobLogEnded) for event in replay.events)
+
+        await heard(events, has_ended, replay)
+    assert replay.lines[job.id] == [f"line {number}" for number in range(20)]
+
+
 async def test_a_log_that_cannot_be_read_is_told_and_is_no_end(simulator, gitlab):
     job = add_pipeline(simulator, "hidden", duration=50.0)[0]
     simulator.faults.add(Fault(path=f"*/{job.id}/trace", status=403, body=b"{}", times=None))

@@ -120,6 +120,60 @@ async def test_lines_added_after_the_last_ones_come_too(clock, simulator, gitlab
     assert numbers[0] > 1
 
 
+def stamped(*records):
+    return b"".join(
+        b"2026-01-02T10:00:%02d.000000Z %s\n" % (second, record)
+        for second, record in enumerate(records)
+    )
+
+
+@define
+class GrowingLog:
+    """A log that grows at each question for it, and whose job ends after the last."""
+
+    polls: list
+    asked: int = 0
+
+    async def __call__(self, request):
+        if not request.path.endswith("/trace"):
+            status = "success" if self.asked > len(self.polls) else "running"
+            return web.json_response({"id": 1, "status": status, "stage": "a", "name": "b"})
+        self.asked += 1
+        there = b"".join(self.polls[: self.asked])
+        start = int(request.query.get("byte_offset", 0))
+        return web.Response(body=there[start:])
+
+
+async def test_the_newest_windows_line_comes_at_once():
+    """On Windows and behind a terminal each line ends with CR LF."""
+    log = GrowingLog([stamped(b"01O Deploying, this takes an hour\r"), *[b""] * 1000])
+    async with serving(log) as server, GitLab(server.url) as gitlab, asyncio.timeout(10):
+        lines = gitlab.project(1).tail(1, min_interval=0.01, max_interval=0.02)
+        assert (await anext(lines)).text == "Deploying, this takes an hour"
+        await lines.aclose()
+
+
+WINDOWS = stamped(b"01O one\r", b"01E two\r", b"01O 1%\r", b"01O+2%\r", b"01O three\r")
+
+
+@pytest.mark.parametrize("last", [None, 2])
+@pytest.mark.parametrize("size", [7, 50, 100, 1000])
+async def test_lines_do_not_depend_on_polls(clock, size, last):
+    log = GrowingLog([WINDOWS[at : at + size] for at in range(0, len(WINDOWS), size)])
+    async with serving(log) as server, GitLab(server.url, clock=clock) as gitlab:
+        lines = [line.text async for line in gitlab.project(1).tail(1, lines=last)]
+    expected = ["one", "two", "2%", "three"]
+    assert lines == (expected[2:] if last and size == 1000 else expected)
+
+
+async def test_a_log_is_tailed_from_an_offset(simulator, gitlab):
+    job = add_job(simulator, WINDOWS, duration=1.0)
+    lines = [line async for line in gitlab.project(1).tail(job.id)]
+    for number, line in enumerate(lines, start=1):
+        rest = [one async for one in gitlab.project(1).tail(job.id, offset=line.end)]
+        assert [(one.text, one.at) for one in rest] == [(o.text, o.at) for o in lines[number:]]
+
+
 @pytest.mark.parametrize("settings", KINDS[:2], ids=str)
 async def test_a_replaced_trace_begins_anew(clock, settings):
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
@@ -524,6 +578,7 @@ async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
         ({"offset": True}, "not True"),
         ({"lines": -1}, "lines must be a whole number from 0, not -1"),
         ({"lines": "10"}, "not '10'"),
+        ({"lines": 1, "offset": -1}, "offset must be a whole number from 0, not -1"),
         ({"offset": 0, "patience": -1}, "patience must be a number of seconds from 0, not -1"),
         ({"lines": 1, "patience": "long"}, "patience must be a number of seconds from 0"),
         ({"offset": 0, "max_interval": 1}, "max_interval must be at least min_interval, 3 s"),
@@ -533,7 +588,7 @@ async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
 async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong, said):
     project = gitlab.project(1)
     with pytest.raises((TypeError, ValueError), match=said):
-        (project.follow_trace if "offset" in wrong else project.tail)(2, **wrong)
+        (project.tail if "lines" in wrong else project.follow_trace)(2, **wrong)
     with pytest.raises(TypeError, match="job_id"):
         project.tail("2")
     assert simulator.requests == []

@@ -183,6 +183,42 @@ def test_what_is_shown(run, logged, options, lines):
     assert (result.code, result.lines, result.err) == (0, lines, "")
 
 
+WINDOWS = b"".join(
+    b"2026-01-02T10:00:%02d.000000Z %s\n" % (second, record)
+    for second, record in enumerate(
+        [
+            b"00O section_start:1:step_script\r\x1b[0K",
+            b"00O+Executing",
+            b"01O PS> ./build.ps1\r",
+            b"01E warning\r",
+            b"01O " + "Zugriff verweigert\r".encode("utf-16-le"),
+            b"00O section_end:5:step_script\r\x1b[0K",
+            b"00O+ERROR: Job failed: exit code 1",
+        ]
+    )
+)
+WARNING_AT = WINDOWS.index(b"2026-01-02T10:00:03")
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        (["--lines", 2], ["Zugriff verweigert", "ERROR: Job failed: exit code 1"]),
+        (
+            ["--section", "step_script"],
+            ["Executing", "PS> ./build.ps1", "warning", "Zugriff verweigert"],
+        ),
+        (["--grep", "verweigert"], ["Zugriff verweigert"]),
+        (["--offset", WARNING_AT, "--section", "step_script"], ["warning", "Zugriff verweigert"]),
+        (["--offset", WARNING_AT, "--grep", "a|E"], ["warning", "ERROR: Job failed: exit code 1"]),
+        (["--timestamps", "-n", 1], ["2026-01-02T10:00:06.000Z ERROR: Job failed: exit code 1"]),
+    ],
+)
+def test_windows_lines_keep_their_place(run, logged, options, lines):
+    result = run("tail", "group/empty", logged(WINDOWS), *options)
+    assert (result.code, result.lines, result.err) == (0, lines, "")
+
+
 def test_times_are_those_of_the_runner(run):
     first = run("tail", "group/app", 1, "--timestamps").lines[0]
     at, text = first.split(" ", 1)

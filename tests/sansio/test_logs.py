@@ -1,6 +1,8 @@
 """Logs as a person reads them: the same lines however cut, and nothing but colours in them."""
 
 import re
+import time
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -33,6 +35,25 @@ def texts(*chunks):
         (b"one\ntwo", ["one", "two"]),
         (b"one\r\n\r\ntwo\r\n", ["one", "", "two"]),
         (b"10%\r50%\r100%\ndone\n", ["100%", "done"]),
+        (b"text\r\r\n", ["text"]),
+        (b"text\r\x1b[0m\n", ["text"]),
+        (b"text\r\x1b[0m\r\x1b[?25h\r\n", ["text"]),
+        (b"text\r\x1b]0;title\x07\n", ["text"]),
+        (b"text\r\x1b[1K\n", ["text"]),
+        (b"text\r\x00\n", ["text"]),
+        (b"text\r\x1b[K\n", [""]),
+        (b"text\r\x1b[2K\n", [""]),
+        (b"text\r\x1b[J\n", [""]),
+        (b"text\r\x1b[Knext\n", ["next"]),
+        (b"text\x1b[2K\r\n", ["text"]),
+        (b"text\r    \n", ["    "]),
+        (b"text\r    \rnext\n", ["next"]),
+        (b"text\r\x1b]0;no end\n", ["text"]),
+        (b"text\r\xe2\x9c\x93\n", ["\u2713"]),
+        (b"10%\x08\x08\x08100%\n", ["100%"]),
+        (b"|\x08/\x08-\x08 \x08done\n", ["done"]),
+        (b"_\x08ab\x08b\n", ["ab"]),
+        (b"\x08\x08\x08text\x08\x08\n", ["text"]),
         (b"a\x0bb\xe2\x80\xa8c\x85\n", ["ab\u2028c\ufffd"]),
         (b"\x1b[32;1m$ make\x1b[0;m\n", ["$ make"]),
         (b"\x1b]0;evil title\x07shown\x1b[2J\x1b[10;20H!\n", ["shown!"]),
@@ -104,8 +125,8 @@ def test_a_marker_counts_at_once_though_its_line_may_be_continued():
     log = b"".join(AT + part + b"\n" for part in parts)
     lines = parse(AT + b"00O section_start:1:build" + CLEAR + b"\n" + log)
     assert [(line.text, line.section) for line in lines] == [
-        ("first of test", ("test",)),
         ("Title", ("test",)),
+        ("first of test", ("test",)),
         ("rest", ("test",)),
     ]
 
@@ -310,14 +331,228 @@ def test_each_line_says_where_the_next_begins():
     assert [line.end for line in LogParser(100).feed(log)] == [104, 108, 116]
 
 
-def test_a_line_that_is_held_back_is_not_passed():
-    held = AT + b"01O 10%\r\n"
-    between = AT + b"01E other\n"
-    (line,) = LogParser().feed(held + between)
-    assert (line.text, line.end) == ("other", 0)
+def test_an_open_line_keeps_its_place():
+    log = AT + b"01O one\r\n" + AT + b"01E two\n"
+    parser = LogParser()
+    assert parser.feed(log) == []
+    assert parser.waiting == 2
+    one, two = parser.flush(is_silent=False)
+    assert (one.text, two.text) == ("one", "two")
+    assert log[one.end :].endswith(b"two\n")
+    assert two.end == len(log)
 
 
 def _is_timestamped(log):
     first = LogParser()
     first.feed(log + b"\n")
     return first._is_timestamped
+
+
+def stamped(*records):
+    """A log with timestamps a second apart, of records that begin with their stream."""
+    return b"".join(
+        b"2026-01-02T10:00:%02d.000000Z %s\n" % (second, record)
+        for second, record in enumerate(records)
+    )
+
+
+WINDOWS = stamped(
+    b"00O section_start:1:step_script" + CLEAR,
+    b"00O+Executing",
+    b"01O PS> ./build.ps1\r",
+    b"01E warning on stderr\r",
+    b"01O compiling\r",
+    b"0fO a service\r",
+    b"01O FATAL: it broke here\r",
+    b"00O section_end:5:step_script" + CLEAR,
+    b"00O+ERROR: Job failed: exit code 1",
+)
+
+
+def test_lines_keep_order_section_and_time():
+    lines = [(line.text, line.section, line.at.second) for line in parse(WINDOWS)]
+    assert lines == [
+        ("Executing", ("step_script",), 1),
+        ("PS> ./build.ps1", ("step_script",), 2),
+        ("warning on stderr", ("step_script",), 3),
+        ("compiling", ("step_script",), 4),
+        ("a service", ("step_script",), 5),
+        ("FATAL: it broke here", ("step_script",), 6),
+        ("ERROR: Job failed: exit code 1", (), 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("records", "lines"),
+    [
+        # Cut at 8 KiB: the line stands where it began.
+        ([b"01O " + b"x" * 9000, b"01E other", b"01O+y"], [("x" * 9000 + "y", 0), ("other", 1)]),
+        # A progress bar: each state wipes the one before, and the last stands where it was written.
+        ([b"01O 10%\r", b"01E other", b"01O+20%\r", b"01O+30%"], [("other", 1), ("30%", 3)]),
+        ([b"01O \r1%", b"01E a", b"01O+\r2%", b"01E b"], [("a", 1), ("2%", 2), ("b", 3)]),
+        # What prints nothing wipes nothing.
+        ([b"01O text\r", b"01E other", b"01O+"], [("text", 0), ("other", 1)]),
+        ([b"01O text\r", b"01E other", b"01O+\x1b[0m\r", b"01O+\r"], [("text", 0), ("other", 1)]),
+        ([b"01O text\r", b"01E other", b"01O+\x1b[0m\r", b"01O+new"], [("other", 1), ("new", 3)]),
+        ([b"01O \rab", b"01E other", b"01O+cd"], [("abcd", 0), ("other", 1)]),
+        ([b"01O text\r", b"01O+\x1b[K"], [("", 1)]),
+        # A marker is no text, wherever the runner cuts it.
+        ([b"01O text\r", b"01O+section_start:1:a" + CLEAR + b"in a"], [("text", 0), ("in a", 1)]),
+        ([b"01O section_start:1:a\r", b"01E in a", b"01O+\x1b[0Kalso"], [("in a", 1), ("also", 2)]),
+        ([b"01O one\r", b"bare", b"01O two\r"], [("one", 0), ("bare", None), ("two", 2)]),
+        # The others are not kept waiting for long.
+        (
+            [b"01O 10%\r", *[b"01E x"] * 16, b"01O+20%"],
+            [("10%", 0), *[("x", n) for n in range(1, 17)], ("20%", 17)],
+        ),
+        (
+            [b"01O 10%\r", *[b"01E x"] * 15, b"01O+20%"],
+            [*[("x", n) for n in range(1, 16)], ("20%", 16)],
+        ),
+    ],
+)  # fmt: skip
+def test_continued_records(records, lines):
+    log = stamped(*records).replace(b"2026-01-02T10:00:01.000000Z bare", b"bare")
+    assert [(line.text, line.at and line.at.second) for line in parse(log)] == lines
+
+
+def test_colours_outlive_a_carriage_return():
+    bar = b"\x1b[1m\x1b[0m\x1b[32m10%\r20%\r30%\x1b[0m\n"
+    assert parse(bar)[0].raw == "\x1b[0m\x1b[32m30%\x1b[0m"
+    (line,) = parse(stamped(b"01O \x1b[32m10%\r", b"01O+20%\r", b"01O+30%\x1b[0m"))
+    assert line.raw == "\x1b[32m30%\x1b[0m"
+    assert parse(b"\x1b[31m" * 100 + b"a\rb\n")[0].raw == "\x1b[31m" * 8 + "b"
+
+
+def test_backspaces_keep_colours():
+    (line,) = parse(b"\x1b[32mab\x08\x1b[1mc\x1b[0md\x08\x08\x08\x08ok\n")
+    assert (line.text, line.raw) == ("okd", "\x1b[0mokd")
+    (line,) = parse(b"a\x1b[32mb\x1b[31mc\x08\x08\x08d\n")
+    assert (line.text, line.raw) == ("dbc", "\x1b[32m\x1b[31md\x1b[0m\x1b[32mb\x1b[31mc")
+
+
+TEXT = "Zugriff verweigert\r\né ✓ Привет, мир\r\n\r\nlast 日本\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("prefix", [b"", "\ufeff".encode("utf-16-be")])
+def test_utf_16_is_read(encoding, prefix):
+    prefix = prefix if encoding == "utf-16-be" else b""
+    lines = TEXT.replace("\r", "").splitlines()
+    assert texts(prefix + TEXT.encode(encoding)) == lines
+    written = (prefix + TEXT.encode(encoding)).split(b"\n")
+    assert texts(stamped(*(b"01O " + line for line in written[:-1]))) == lines
+
+
+@pytest.mark.parametrize(
+    ("printed", "text"),
+    [
+        (b"a\0b\0", "ab"),
+        (b"file one\0file two\0", "file onefile two"),
+        (b"\xef\xbf\xbd\xef\xbf\xbdZ\0u\0g\0\r\0", "\ufffd\ufffdZug"),
+        (b"ELF\x02\0\xff text", "ELF\ufffd text"),
+        (b"\0\0\0", ""),
+        (b"\0text", "text"),
+        (b"\xe9\0", "\ufffd"),
+    ],
+)
+def test_nulls_are_no_text(printed, text):
+    (line,) = parse(printed + b"\n")
+    assert line.text == text
+
+
+def test_markers_among_utf_16():
+    wide = "Zugriff\r\n".encode("utf-16-le")
+    log = wide + b"section_start:1:a" + CLEAR + b"in a\n" + wide
+    assert [(line.text, line.section) for line in parse(log)] == [
+        ("Zugriff", ()),
+        ("in a", ("a",)),
+        ("Zugriff", ("a",)),
+    ]
+    marker = ("section_start:1:a" + CLEAR.decode() + "in a\r\n").encode("utf-16-le")
+    assert [(line.text, line.section) for line in parse(wide + marker)][1] == ("in a", ("a",))
+
+
+@pytest.mark.parametrize("size", [1, 4096, 100_000, 10**8])
+@pytest.mark.parametrize("stamp", [b"", AT + b"01O "])
+def test_a_long_line_is_split_alike(size, stamp):
+    """At 4 MiB, whichever the pieces, and within no character."""
+    log = stamp + "é".encode() * 4_500_000 + b"\nnext\n"
+    pieces = (log[at : at + size] for at in range(0, len(log), size)) if size > 1 else [log]
+    lines = parse(*pieces)
+    assert [len(line.text.encode()) for line in lines[:-1]] == [
+        4 * 1024 * 1024 - len(stamp),
+        4 * 1024 * 1024,
+        9_000_000 - 8 * 1024 * 1024 + len(stamp),
+    ]
+    assert "\ufffd" not in "".join(line.text for line in lines)
+    assert {line.stream for line in lines[:-1]} == ({"stdout"} if stamp else {None})
+    assert lines[-1].end == len(log)
+    assert LogParser(lines[0].end).feed(log[lines[0].end :])[0].text == lines[1].text
+
+
+def test_a_line_full_of_controls_is_split_early():
+    marker = b"section_start:1:a" + CLEAR
+    filling = b"\x1b[31mx" * (256 * 1024 // 6)
+    assert len(texts(filling)) == 1
+    *begun, marked = parse(filling[: 256 * 1024 - 10] + marker + b"in a\n")
+    assert (marked.text, marked.section) == ("in a", ("a",))
+    assert len(begun) == 2
+    assert set("".join(line.text for line in begun)) == {"x"}
+    assert len(texts(b"x" * 300_000)) == 1
+
+
+HOSTILE = {
+    "no LF": b"x" * 100,
+    "returns": b"\r",
+    "progress": b"10%\r",
+    "returns that wipe nothing": b"\r\x1b[0m",
+    "erasing": b"a\r\x1b[K",
+    "sections without end": b"section_start:1:a" + CLEAR,
+    "sections without text": b"section_start:1:a" + CLEAR + b"section_end:1:a" + CLEAR,
+    "sections within each other": b"section_start:1:a" + CLEAR + b"x\n",
+    "half a marker": b"section_start:1:a[x=" + b"y" * 1000,
+    "escapes": b"\x1b",
+    "escapes without end": b"\x1b[0;",
+    "titles without end": b"\x1b]0;x\r",
+    "controls": b"\xc2\x9b31m",
+    "nulls": b"\0",
+    "utf-16": "привет, мир\r\n".encode("utf-16-le"),
+    "backspaces": b"a\x08",
+    "states": AT + b"01O+50%\r\n",
+    "colours of states": AT + b"01O+\x1b[31m\r\n",
+    "cut lines": AT + b"01O+" + b"y" * 8170 + b"\n",
+    "cut markers": AT + b"01O+section_start:1:a\r\n",
+    "many streams": b"".join(AT + b"%02xO x\r\n" % stream for stream in range(256)),
+    "headers": AT + b"01O ",
+}
+
+
+def fed(piece, size):
+    """A parser that was fed *piece* over and over, and how long one feeding took at most."""
+    parser, chunk = LogParser(), piece * (16 * 1024 // len(piece) + 1)
+    parser.feed(AT + b"01O x\n" if piece.startswith(AT) else b"")
+    longest = 0.0
+    for _ in range(size // len(chunk) + 1):
+        begun = time.process_time()
+        parser.feed(chunk)
+        longest = max(longest, time.process_time() - begun)
+    return parser, longest
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_logs_take_bounded_time(piece):
+    """A quadratic reading would not end; the loop is kept no longer than for a part of a line."""
+    parser, longest = fed(piece, 2_000_000)
+    assert longest < 1.0  # ten times what it takes on an idle machine
+    assert parser.waiting <= 17
+
+
+@pytest.mark.parametrize("kind", ["no LF", "cut lines", "sections without text"])
+def test_hostile_logs_take_bounded_memory(kind):
+    tracemalloc.start()
+    fed(HOSTILE[kind], 1_000_000 if kind.startswith("sections") else 12_000_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 * 1024 * 1024
