@@ -24,6 +24,7 @@ _INVISIBLE: Final = (
 and the like; all that Unicode calls ignorable but joiners and the selectors of emoji."""
 
 _HIDDEN: Final = re.compile(rf"[\x7f-\x9f{_SEPARATORS}{_INVISIBLE}]")
+_NON_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _NEVER_SEEN: Final = re.compile(rf"[{_INVISIBLE}\ud800-\udfff]")
 _IDLE: Final = re.compile(
     r"(?<![^\x00-\x7f\s])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\s])"
@@ -56,10 +57,16 @@ def escape_hidden(json: str) -> str:
     """Return JSON in which hidden characters are escapes; a reader finds the same value in it."""
     if json.isascii() and "\x7f" not in json:
         return json
-    return _HIDDEN.sub(lambda found: _escape(ord(found[0])), json)
+    return _HIDDEN.sub(_escape, json)
 
 
-def _escape(code: int) -> str:
+def escape_non_ascii(json: str) -> str:
+    """Return JSON of ASCII alone, which is the same in every encoding that a pipe may have."""
+    return json if json.isascii() else _NON_ASCII.sub(_escape, json)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
     if code < 0x10000:
         return f"\\u{code:04x}"
     high, low = divmod(code - 0x10000, 0x400)

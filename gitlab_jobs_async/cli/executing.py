@@ -11,7 +11,7 @@ from typing import Self
 from attrs import frozen
 
 from gitlab_jobs_async.cli.failures import bad_input, line_of
-from gitlab_jobs_async.cli.terminal import complain
+from gitlab_jobs_async.cli.terminal import complain, json_bytes
 
 
 @frozen
@@ -54,7 +54,7 @@ class Executed:
             complain(f"--exec: {line_of(error)} ({about})")
             return
         try:
-            await process.communicate(text.encode())
+            await process.communicate(json_bytes(text))
         finally:
             if process.returncode is None:
                 await self._end(process)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from rich.console import Console
 
-from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 
 
 def is_terminal() -> bool:
@@ -91,7 +91,16 @@ def write(text: str) -> None:
 def write_json(lines: str) -> None:
     """Write lines of JSON to stdout at once, in UTF-8 whatever the locale says."""
     with stdout_bytes() as out:
-        out.write(lines.encode())
+        out.write(json_bytes(lines))
+
+
+def json_bytes(lines: str) -> bytes:
+    """Return JSON as UTF-8; where the locale has another encoding, as ASCII with escapes.
+
+    So a reader finds the same names in it, whether it takes it for UTF-8 or for the locale's.
+    """
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return (lines if is_utf8 else escape_non_ascii(lines)).encode()
 
 
 def complain(line: str) -> None:

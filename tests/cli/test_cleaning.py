@@ -15,7 +15,13 @@ from rich.console import Console
 from gitlab_jobs_async.cli.artifacts import _print_entries
 from gitlab_jobs_async.cli.board import Board
 from gitlab_jobs_async.cli.board_view import board_lines
-from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis, escape_hidden
+from gitlab_jobs_async.cli.cleaning import (
+    clean,
+    clean_log,
+    ellipsis,
+    escape_hidden,
+    escape_non_ascii,
+)
 from gitlab_jobs_async.cli.event_rows import event_json, plain_event
 from gitlab_jobs_async.cli.footer import trouble_lines
 from gitlab_jobs_async.cli.listing import print_job
@@ -81,6 +87,8 @@ def test_escaped_json_is_the_same_value(text):
     line = escape_hidden(json.dumps(text, ensure_ascii=False))
     assert json.loads(line) == text
     assert not seen(line)
+    ascii_line = escape_non_ascii(line)
+    assert (json.loads(ascii_line), ascii_line.isascii()) == (text, True)
 
 
 @pytest.mark.parametrize("letter", NEVER)

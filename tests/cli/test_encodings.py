@@ -83,6 +83,8 @@ def test_json_is_utf8_in_every_command(run, ids, name, encoding):
     names = [row.get("name") or row.get("text") or row["job"]["name"] for row in rows]
     assert any(NAME in name for name in names)
     assert not any("?" in name for name in names)
+    # A reader that takes it for the locale's encoding finds the same.
+    assert result.out.isascii()
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -94,6 +96,14 @@ def test_json_of_a_process_is_utf8(spawn, locale):
     assert (process.returncode, err) == (0, b"")
     assert b"\r" not in out
     assert NAME in {json.loads(line)["name"] for line in out.decode("utf-8").splitlines()}
+    assert out.isascii()
+
+
+def test_json_of_a_utf8_process_is_readable(spawn):
+    environ = os.environ | {"PYTHONIOENCODING": "utf8"}
+    process = spawn("list", "group/wide", "--json", stdout=subprocess.PIPE, env=environ)
+    out, _ = process.communicate(timeout=30)
+    assert NAME.encode() in out
 
 
 @pytest.mark.parametrize("locale", LOCALES)
