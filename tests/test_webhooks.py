@@ -35,6 +35,9 @@ from gitlab_jobs_async.simulator import (
 from tests.conftest import others, until
 
 SECRET = "wh-s3cret"
+SIGNING, SIGNING_BEFORE = (
+    "whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"k", b"o")
+)
 
 
 def webhook_app(events, secrets):
@@ -170,6 +173,22 @@ async def test_signed_deliveries_over_http(world):
             async with session.post(url, headers=sent, data=io.BytesIO(body)) as response:
                 assert response.status == status, await response.text()
     assert [deliveries.is_repeat(hook) for hook in events.hooks] == [False, True]
+
+
+def test_what_the_simulator_signs_is_read_whole(world, caplog):
+    hook = Webhook(world, world.project("group/app"), "", token=SECRET, signing_token=SIGNING)
+    world.settle(world.now + 600)
+    assert len(hook.deliveries) > 5
+    secrets = {"token": SECRET, "signing_token": [SIGNING_BEFORE, SIGNING]}
+    for delivery in hook.deliveries:
+        sent_at = world.now + 86400
+        headers = delivery.headers_at(sent_at)
+        read = read_hook(headers, delivery.body, **secrets, now=sent_at + 30)
+        assert read.raw == orjson.loads(delivery.body)
+        assert read.delivery == delivery.headers["webhook-id"]
+        with pytest.raises(HookRefusedError, match=r"timestamp"):
+            read_hook(headers, delivery.body, **secrets, now=sent_at + 301)
+    assert not caplog.records, "GitLab's own bodies have nothing odd"
 
 
 async def test_a_delivery_cut_off_half_way_notifies_nobody(world):
