@@ -220,7 +220,7 @@ def test_signature_is_that_of_the_standard():
 
 @pytest.mark.parametrize(
     "token",
-    ["", "whsec_", "whsec_!!", SIGNING_TOKEN[6:], SIGNING_TOKEN[:-8], f"{SIGNING_TOKEN}AAAA"],
+    ["", "whsec_", "whsec_!!", SIGNING_TOKEN[6:], SIGNING_TOKEN[:-8], "whsec_" + "A" * 44],
 )
 def test_no_signing_token_is_refused(quiet, token):
     world, app = quiet
@@ -234,7 +234,7 @@ def payloads(hook):
     return told(hook)[-1], told(hook, "pipeline")[-1]
 
 
-def test_events_have_every_field_of_the_documentation(quiet):
+def test_events_have_every_documented_field(quiet):
     """docs.gitlab.com/user/project/integrations/webhook_events, by name and by type."""
     world, app = quiet
     hook = Webhook(world, app, URL)

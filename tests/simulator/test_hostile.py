@@ -130,13 +130,13 @@ def _sendable(value):
         ("GET /projects/1/jobs/x", 400, b'{"error":"job_id is invalid"}'),
     ],
 )
-async def test_parameters_are_checked_before_anything_is_found(api, call, status, body):
+async def test_parameters_are_checked_before_rows(api, call, status, body):
     reply = await api(call)
     assert reply.status == status
     assert reply.body.startswith(body)
 
 
-async def test_strangers_are_refused_before_parameters_are_checked(api):
+async def test_strangers_are_refused_before_checks(api):
     assert (await api("GET /projects/1/jobs/x", token=None)).status == 401
     assert (await api("GET /projects/1/jobs?scope=x", token=None)).status == 401
 

@@ -214,7 +214,9 @@ CURSORS = {
     "id a fraction": (encoded('{"id":3.9,"_kd":"n"}'), [2, 1], [2, 1]),
     "id true": (encoded('{"id":true,"_kd":"p"}'), [3, 2], [3, 2]),
     "id and a rest": (encoded('{"id":" 3x","_kd":"n"}'), [2, 1], [2, 1]),
-    "no padding": (encoded('{"id":"3","_kd":"n" }').rstrip("="), [2, 1], [2, 1]),
+    "no padding": (encoded('{"id":"3","_kd":"n"}').rstrip("="), [2, 1], [2, 1]),
+    "junk within": ("eyJf*a2QiOiJwIn0=", 500, 500),
+    "the other alphabet": (encoded('{"_kd":"n?>?~~"}').replace("_", "/"), [4, 3], [4, 3]),
     "no direction": (encoded('{"id":"3"}'), [2, 1], [2, 1]),
     "another direction": (encoded('{"id":"3","_kd":"x"}'), [2, 1], [2, 1]),
     "no direction, below all": (encoded('{"id":"1"}'), [], []),
@@ -234,7 +236,8 @@ def test_odd_cursors(name):
     given_cursor, *expected = CURSORS[name]
     for version, wanted in zip(("19.5", "18.1"), expected, strict=True):
         pages = Pages(world_of([1, 2, 3, 4]), version=version)
-        answer, body = pages.get(pagination="keyset", per_page=2, cursor=given_cursor)
+        with unittest.TestCase().assertNoLogs("gitlab_jobs_async.simulator"):
+            answer, body = pages.get(pagination="keyset", per_page=2, cursor=given_cursor)
         if isinstance(wanted, int):
             assert (answer.status, body) == (wanted, {"message": "500 Internal Server Error"})
         else:
@@ -345,6 +348,12 @@ async def test_malformed_strings_are_refused_as_text(api, query):
 @pytest.mark.parametrize("path", ["/projects/%00/jobs", "/projects/%ff/jobs"])
 async def test_malformed_paths_are_refused(api, path):
     assert (await api(f"GET {path}")).body == b"Bad Request"
+
+
+def test_malformed_credentials_are_refused():
+    application = Application(world_of([]), SimulatorSettings(), "http://g", "http://s")
+    request = Request("GET", "/api/v4/version", (), {"authorization": "Bearer \udcff"})
+    assert application.answer(request, 0.0).body.content == b"Bad Request"
 
 
 values = st.one_of(

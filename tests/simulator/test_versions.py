@@ -33,7 +33,7 @@ def test_too_old_versions_are_refused(text):
         SimulatorSettings(version=text)
 
 
-def test_newest_knows_everything_and_oldest_nothing():
+def test_newest_knows_all_and_oldest_nothing():
     newest = [getattr(features_of(NEWEST), field.name) for field in fields(Features)]
     assert set(newest) == {True}
     assert features_of("99.0") == features_of(NEWEST)

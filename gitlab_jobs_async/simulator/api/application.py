@@ -146,7 +146,8 @@ _COMMON: Final = (
 
 def _read_query(request: Request) -> Parameters:
     """Read the query as Rack does; GitLab refuses what is malformed before the API sees it."""
-    texts = (unquote(request.path, errors="surrogateescape"), *chain(*request.query))
+    path, given = request.path, request.headers.get("authorization", "")
+    texts = (unquote(path, errors="surrogateescape"), given, *chain(*request.query))
     if any(_MALFORMED.search(text) for text in texts):
         raise bad_string()
     return nested(request.query)
