@@ -305,6 +305,7 @@ def test_downstream_events_name_what_made_them(quiet):
     world, app = quiet
     hook = Webhook(world, app, URL)
     made = world.add_pipeline(app)
+    world.add_job(made, "unit")
     bridge = world.add_bridge(
         made, "trigger", downstream=PipelinePlan(jobs=(PlannedJob("child"),), ref="main")
     )
