@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
 from attrs import evolve, field, frozen
 
+from gitlab_jobs_async.aio.clock import yield_to_loop
 from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.spooling import Spool
@@ -29,6 +30,7 @@ from gitlab_jobs_async.sansio.line_reader import LineReader
 from gitlab_jobs_async.sansio.patience import Patience, checked
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
+from gitlab_jobs_async.sansio.sizes import Gauge
 from gitlab_jobs_async.sansio.trace import TraceCursor, TraceKind, TraceRange, check_trace
 from gitlab_jobs_async.sansio.turns import Lane
 from gitlab_jobs_async.statuses import JobStatus
@@ -37,6 +39,9 @@ _log = logging.getLogger("gitlab_jobs_async")
 
 _PARSED_AT_ONCE = 16 * 1024
 """Bytes whose lines are made at once: lines take far more memory than what they are made of."""
+
+_MOST_SPOOLED = 64 * 1024 * 1024
+"""Bytes put aside of one answer; after that its consumer takes them while the rest comes."""
 
 _MOST_RESTARTS = 8
 """Times a trace may begin anew; more is a server that cannot make up its mind."""
@@ -72,14 +77,23 @@ class JobTrace:
     ) -> AsyncGenerator[LogLine, None]:
         """The lines from byte *offset* on; with *last*, at first only so many of those there."""
         reader = LineReader(self._now(), self.how.intervals.longest, last, offset)
+        server, wanted = (
+            self.transport.settings.server,
+            endpoints.get_trace(self.project, self.job_id),
+        )
+        most = None if last is None else self.transport.settings.limits.trace
+        # A trace without end would else be read for ever before its last lines are told.
+        untold = Gauge("trace", most, "GET", server.shown(wanted))
         async with aclosing(self._chunks(TraceCursor(offset), follow=follow)) as chunks:
             async for chunk in chunks:
                 if chunk is None:
+                    untold.most = None
                     for line in reader.polled(self._now()):
                         yield line
                     continue
                 if chunk.offset == 0:
                     reader.restart()
+                untold.add(len(chunk.data))
                 for start in range(0, len(chunk.data), _PARSED_AT_ONCE):
                     for line in reader.read(chunk.data[start : start + _PARSED_AT_ONCE]):
                         yield line
@@ -109,13 +123,15 @@ class JobTrace:
                 continue
             async with self.gate:
                 with Spool() as spool:
-                    try:
-                        await self._read(cursor, spool, by_header=is_last and patience.is_fresh)
-                    except GitLabError as error:
-                        look = self._again(look, error, patience, cursor)
-                        continue
-                    for chunk in spool.chunks():
-                        yield chunk
+                    reading = self._read(cursor, spool, by_header=is_last and patience.is_fresh)
+                    async with aclosing(reading):
+                        while (ended := await _filled(reading)) is False:
+                            for chunk in spool.take():
+                                yield chunk
+                                await yield_to_loop()
+                if isinstance(ended, GitLabError):
+                    look = self._again(look, ended, patience, cursor)
+                    continue
             patience.succeeded()
             has_grown |= spool.has_any
             is_behind = cursor.has_more or (is_last and spool.has_any and self._may_stint(cursor))
@@ -168,8 +184,16 @@ class JobTrace:
         answer = await self.transport.send(request, Lane.BACKGROUND)
         return decode(answer, Job, warn_of_oddity).status
 
-    async def _read(self, cursor: TraceCursor, spool: Spool, *, by_header: bool) -> None:
-        """Ask once, and put aside what the answer adds; an answer cut short adds what has come."""
+    async def _read(
+        self, cursor: TraceCursor, spool: Spool, *, by_header: bool
+    ) -> AsyncGenerator[None, None]:
+        """Ask once, and put aside what the answer adds; an answer cut short adds what has come.
+
+        Yields when the spool is to be emptied: at the end, with the connection closed, and before
+        that only where an answer is larger or slower than can be waited for.
+        """
+        overdue_at = self._now() + self.transport.settings.timeout
+        most = min(self.transport.settings.limits.trace or _MOST_SPOOLED, _MOST_SPOOLED)
         wanted = cursor.ask(is_archived=by_header)
         request = self._request(wanted)
         try:
@@ -179,6 +203,9 @@ class JobTrace:
                 )
                 async for piece in pieces:
                     spool.add(cursor.feed(piece))
+                    if spool.size >= most or (spool.size and self._now() >= overdue_at):
+                        yield
+                        overdue_at = self._now() + self.transport.settings.timeout
             spool.add(cursor.close())
             if cursor.restarts > _MOST_RESTARTS:
                 raise TraceInterruptedError(f"{request.path}: another trace each time", 0)
@@ -191,6 +218,7 @@ class JobTrace:
                 raise
             cursor.open(Response(416, {}, b"", refusal.method, refusal.url))
             spool.add(cursor.close())
+        yield
 
     def _request(self, wanted: TraceRange) -> Request:
         if wanted.limit is None:
@@ -200,3 +228,13 @@ class JobTrace:
                 self.project, self.job_id, offset=wanted.offset, limit=wanted.limit
             )
         return evolve(request, headers=wanted.headers)
+
+
+async def _filled(reading: AsyncGenerator[None, None]) -> bool | GitLabError:
+    """Return false when *reading* has filled its spool, true when it has ended, or its error."""
+    try:
+        async for _ in reading:
+            return False
+    except GitLabError as error:
+        return error
+    return True
