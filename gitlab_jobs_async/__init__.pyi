@@ -18,6 +18,7 @@ from gitlab_jobs_async.downstream import Downstream, PipelineTree
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     BadRequestError,
+    CertificateError,
     CheckpointError,
     ConflictError,
     ConnectionFailedError,
@@ -95,6 +96,7 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.sansio.sizes import Limits
+from gitlab_jobs_async.sansio.tls import TLSConfig
 from gitlab_jobs_async.sansio.watches import Target
 from gitlab_jobs_async.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
@@ -116,6 +118,7 @@ __all__ = [
     "BearerToken",
     "Bridge",
     "BudgetSnapshot",
+    "CertificateError",
     "Checkpoint",
     "CheckpointError",
     "Clock",
@@ -194,6 +197,7 @@ __all__ = [
     "SourcePipeline",
     "SqliteCheckpoint",
     "SystemClock",
+    "TLSConfig",
     "TailEnded",
     "TailFailed",
     "TailedItem",

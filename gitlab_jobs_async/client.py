@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from os import PathLike
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
@@ -19,6 +20,7 @@ from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.aio.tailing import Following
 from gitlab_jobs_async.aio.tailing_many import JobLines, TailTarget, job_keys, tailed
+from gitlab_jobs_async.aio.tls import tls_contexts
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.project import Project
@@ -44,6 +46,7 @@ from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
 from gitlab_jobs_async.sansio.servers import GITLAB_COM, chosen_server
 from gitlab_jobs_async.sansio.sizes import Limits
+from gitlab_jobs_async.sansio.tls import TLSConfig
 from gitlab_jobs_async.sansio.urls import ServerUrl
 from gitlab_jobs_async.sansio.walks import Walk
 from gitlab_jobs_async.sansio.watches import Target, plain_targets
@@ -55,6 +58,7 @@ class Overrides(TypedDict, total=False):
     url: str
     auth: Credentials | str | None
     session: aiohttp.ClientSession | None
+    ssl: SSLContext | TLSConfig | bool | None
     concurrency: int
     timeout: float
     retry: RetryPolicy
@@ -74,6 +78,17 @@ class GitLab:
     all requests share: how often the caller or the server lets them go, and who goes first.
     *limits* bound what an answer may hold. Waiting goes through *clock*.
 
+    *ssl* says which certificates are trusted and shown: a `TLSConfig`, an `ssl.SSLContext`, `False`
+    for no verification, or `None` for what `SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`,
+    `CURL_CA_BUNDLE` and `CI_SERVER_TLS_CA_FILE`, `_CERT_FILE` and `_KEY_FILE` name (with *session*:
+    for what that was made with). Places to which the server redirects are held to the same trust
+    and are shown no client certificate; of a context of the caller's, only authorities loaded from
+    files or memory count there.
+
+    Proxies are those of `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, as curl reads
+    them; a *session* has its own, and those of the environment if it was made with `trust_env`.
+    netrc is never used.
+
     Raises:
         ValueError, TypeError: an argument cannot be right; the message says what is allowed.
     """
@@ -84,6 +99,7 @@ class GitLab:
         *,
         auth: Credentials | str | None = None,
         session: aiohttp.ClientSession | None = None,
+        ssl: SSLContext | TLSConfig | bool | None = None,
         concurrency: int = 16,
         timeout: float = 30.0,
         retry: RetryPolicy = RetryPolicy(),
@@ -99,14 +115,16 @@ class GitLab:
             raise TypeError(f"budget must be a RequestBudget, not {budget!r}")
         if not isinstance(limits, Limits):
             raise TypeError(f"limits must be Limits, not {limits!r}")
+        server = ServerUrl.parse(url)
         settings = TransportSettings(
-            server=ServerUrl.parse(url),
+            server=server,
             credentials=credentials_from(auth),
             concurrency=positive_id("concurrency", concurrency),
             timeout=seconds("timeout", timeout),
             retry=retry,
             budget=RequestBudget() if budget is None else budget,
             limits=limits,
+            tls=tls_contexts(server, os.environ, given=ssl, has_session=session is not None),
             clock=clock or SystemClock(),
         )
         self._transport = Transport(settings, session)

@@ -2,7 +2,8 @@
 
 GitLabError
 ├── ConnectionFailedError         no whole answer came
-│   └── TimedOutError             … within the timeout
+│   ├── TimedOutError             … within the timeout
+│   └── CertificateError          … because the server's TLS certificate is not trusted
 ├── ResponseError                 the server answered, and the answer is an error
 │   ├── BadRequestError           400, 422
 │   ├── AuthenticationError       401
@@ -51,6 +52,13 @@ class ConnectionFailedError(GitLabError):
 
 class TimedOutError(ConnectionFailedError):
     """No whole answer came within the client's `timeout`."""
+
+
+class CertificateError(ConnectionFailedError):
+    """The server's TLS certificate is not trusted, so nothing was sent; not tried again.
+
+    `reason` says what is wrong with it and what to set.
+    """
 
 
 class ResponseError(GitLabError):

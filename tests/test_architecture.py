@@ -17,7 +17,7 @@ FLOORS = [
     {"agents", "downstream", "events", "hooks", "tailed"},
     {"sansio"},
     {"aio"},
-    {"aio.clock", "aio.concurrency"},
+    {"aio.clock", "aio.concurrency", "aio.tls"},
     {
         "aio.bodies",
         "aio.failures",

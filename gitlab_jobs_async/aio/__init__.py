@@ -1,7 +1,7 @@
 """The core put on the network: aiohttp, asyncio and the clock.
 
 - Below all: clock, concurrency, settings.
-- One request: transport (admission, connections, attempts, proxies, bodies, reading, failures,
+- One request: transport (admission, tls, connections, attempts, proxies, bodies, reading, failures,
   retrying); what is left out of an answer: oddities.
 - Listings: listing, pipelines; waiting for an end: waiting.
 - Logs: tailing (spooling), tailing_many.

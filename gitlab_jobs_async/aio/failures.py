@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp.http_exceptions import LineTooLong
 
 from gitlab_jobs_async.errors import (
+    CertificateError,
     ConnectionFailedError,
     DecodeError,
     GitLabError,
@@ -43,7 +44,7 @@ def reason_of(error: Exception) -> str:
     """What went wrong in words that name no request."""
     match error.said if isinstance(error, LostError) else error:
         case aiohttp.ClientConnectorError() as said:
-            return f"no connection to {said.host}:{said.port}: {said.strerror or said.os_error}"
+            return f"no connection to {said.host}:{said.port}: {_unconnected(said)}"
         case aiohttp.ServerDisconnectedError():
             return "the server closed the connection before it had answered"
         case aiohttp.ClientHttpProxyError() as said:
@@ -52,8 +53,36 @@ def reason_of(error: Exception) -> str:
             return f"the answer is no HTTP: {said.message}"
         case aiohttp.InvalidURL():
             return "an address that cannot be used"
-        case _:
-            return str(error) or type(error).__name__
+        case said:
+            return str(said) or type(said).__name__
+
+
+_UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
+_WRONG_TIME = {9: "is not valid yet, or this machine's clock is wrong", 10: "has expired"}
+_WRONG_HOST = frozenset({62, 64})
+"""OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/."""
+
+
+def _unconnected(error: aiohttp.ClientConnectorError) -> object:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _certificate(error)
+    return error.strerror or error.os_error
+
+
+def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
+    """Say what is wrong with the server's certificate, and what to do."""
+    said = error.certificate_error
+    code, words = getattr(said, "verify_code", 0), getattr(said, "verify_message", str(said))
+    if code in _UNKNOWN_AUTHORITY:
+        return (
+            f"the server's certificate is of an unknown authority ({words}): name that by "
+            "SSL_CERT_FILE, TLSConfig(ca_file=...) or --ca-file"
+        )
+    if code in _WRONG_TIME:
+        return f"the server's certificate {_WRONG_TIME[code]} ({words})"
+    if code in _WRONG_HOST:
+        return f"the server's certificate is for another host ({words})"
+    return f"the server's certificate is not trusted ({words})"
 
 
 def is_header_too_long(error: Exception) -> bool:
@@ -81,9 +110,13 @@ def failure_of(
     if isinstance(error, TimeoutError):
         reason = f"no whole answer within {timeout:g} s"
         failure = TimedOutError(reason, method, shown, was_sent)
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+        failure = CertificateError(reason, method, shown, was_sent)
     else:
         failure = ConnectionFailedError(reason, method, shown, was_sent)
-    said = getattr(error, "os_error", None) if isinstance(error, aiohttp.ClientError) else error
+    said: object = error
+    if isinstance(error, aiohttp.ClientError):
+        said = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
     if isinstance(said, OSError):
         failure.__cause__ = _alone(said)
     return failure

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from gitlab_jobs_async.aio.clock import Clock
+from gitlab_jobs_async.aio.tls import TLSContexts
 from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.sansio.credentials import Credentials
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
@@ -21,4 +22,5 @@ class TransportSettings:
     retry: RetryPolicy
     budget: RequestBudget
     limits: Limits
+    tls: TLSContexts
     clock: Clock

@@ -1,6 +1,6 @@
 """What to ask GitLab and what the answers mean: no await, no clock, no randomness, no aiohttp.
 
-- Requests: endpoints, arguments, requests, urls, servers, credentials, redirects, retrying.
+- Requests: endpoints, arguments, requests, urls, servers, credentials, tls, redirects, retrying.
 - Answers: responses, decoding (strict, exact), compression, sizes, links; and back to JSON:
   recording.
 - The request budget: budget, limits, turns.

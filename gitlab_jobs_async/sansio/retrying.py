@@ -11,6 +11,7 @@ from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, instance_of, lt, not_
 
 from gitlab_jobs_async.errors import (
+    CertificateError,
     ConflictError,
     ConnectionFailedError,
     GitLabError,
@@ -32,7 +33,7 @@ def is_transient(error: GitLabError) -> bool:
     if isinstance(error, ResponseError):
         status = error.status
         return status in _NOT_NOW or (500 <= status < 600 and status not in _PERMANENT)
-    return isinstance(error, ConnectionFailedError)
+    return isinstance(error, ConnectionFailedError) and not isinstance(error, CertificateError)
 
 
 def _is_locked(error: ConflictError) -> bool:
@@ -83,7 +84,7 @@ def _may_be_sent_again(error: GitLabError, *, is_safe: bool) -> bool:
     if is_safe:
         return is_transient(error)
     if isinstance(error, ConnectionFailedError):
-        return not error.was_sent
+        return not error.was_sent and is_transient(error)
     if isinstance(error, ConflictError):
         return _is_locked(error)
     return isinstance(error, RateLimitedError)

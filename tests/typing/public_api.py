@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
+from pathlib import Path
+from ssl import create_default_context
 from typing import Any, assert_type
 
 from multidict import CIMultiDictProxy
@@ -53,6 +55,7 @@ from gitlab_jobs_async import (
     TailEnded,
     TailFailed,
     Target,
+    TLSConfig,
     TraceChunk,
     WaitTimedOutError,
     read_hook,
@@ -61,6 +64,10 @@ from gitlab_jobs_async import (
 
 async def a_client(gitlab: GitLab) -> None:
     GitLab("https://gitlab.example.com", auth="token", retry=RetryPolicy(attempts=3))
+    GitLab(ssl=TLSConfig(ca_file=Path("ca.pem"), client_cert="c.pem", client_key=None))
+    GitLab(ssl=create_default_context())
+    GitLab.from_env(ssl=False)
+    assert_type(TLSConfig(ca_file=Path("ca.pem")).ca_file, str | None)
     GitLab(auth=PrivateToken("t"), timeout=10, concurrency=4)
     GitLab.from_env(auth=BearerToken("t"), timeout=5.0)
     GitLab(auth=JobToken("t", via="query"))
