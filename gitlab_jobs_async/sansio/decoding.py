@@ -76,14 +76,23 @@ def decode_rows(
     """
     kinds = list[kind]  # type: ignore[valid-type]  # mypy takes no type held in a variable
     with _without_collecting():
-        given = response.json()
-        if type(given) is list and len(given) > PER_PAGE:
-            said = f"{len(given)} rows where at most {PER_PAGE} were due @ $"
-            raise DecodeError(said, response.method, response.url)
-        if wanted is None:
-            return _structured(given, kinds, response, report)
-        rows = wanted(_undecoded(given, kinds, response))
-        return _structured([row.value for row in rows], kinds, response, report)
+        return _rows(response, kinds, wanted, report)
+
+
+def _rows(
+    response: Response,
+    kinds: type[list[T]],
+    wanted: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None,
+    report: Report,
+) -> list[T]:
+    given = response.json()
+    if type(given) is list and len(given) > PER_PAGE:
+        said = f"{len(given)} rows where at most {PER_PAGE} were due @ $"
+        raise DecodeError(said, response.method, response.url)
+    if wanted is None:
+        return _structured(given, kinds, response, report)
+    rows = wanted(_undecoded(given, kinds, response))
+    return _structured([row.value for row in rows], kinds, response, report)
 
 
 def _undecoded(given: Any, kinds: type[list[T]], response: Response) -> list[UndecodedRow]:
