@@ -235,6 +235,29 @@ def test_a_log_of_one_repeated_line_hides_no_kind_of_server(kind):
     assert reader.cursor.kind is seen.get(kind, TraceKind.WHOLE)
 
 
+@pytest.mark.parametrize("size", [130, 256, 257, 258, 300, 400, 5000])
+@pytest.mark.parametrize("line", [b"x", b"a\n", b"same line\n"])
+def test_a_repeated_line_is_not_told_again(line, size):
+    """An older server sends the whole log, which begins like the part that was asked for."""
+    log = (line * size)[:size]
+    reader = Reader(TraceCursor())
+    for _ in range(3):
+        reader.look(log, itertools.repeat("whole"))
+        assert reader.told == log
+    assert reader.replaced == 0
+
+
+def test_the_etag_of_an_older_state_is_not_sent():
+    """The log may be replaced by one that has been there before."""
+    with small_ranges(300):
+        reader = Reader(TraceCursor())
+        reader.answer(serve(b"old", reader.cursor.ask(), "ranged"))
+        assert reader.cursor.ask().etag == etag_of(b"old")
+        reader.answer(serve(b"old" + b"new" * 300, reader.cursor.ask(), "ranged"))
+        assert reader.cursor.has_more
+        assert reader.cursor.ask().etag is None
+
+
 def test_the_known_part_of_a_whole_answer_is_not_kept():
     cursor = TraceCursor()
     pieces = [b"%07d\n" % number * 8192 for number in range(40)]
