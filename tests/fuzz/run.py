@@ -1,0 +1,81 @@
+"""Fuzz the SDK: `python tests/fuzz/run.py --core 1000000 --answers 100000`; `--seed` repeats.
+
+Core cases go to the pure parts, answers over sockets on loopback to whole calls. Prints what raised
+an error that is not documented, or took longer than a case may, with the seed that makes it again.
+"""
+
+import argparse
+import asyncio
+import logging
+import random
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.fuzz.answers import attack
+from tests.fuzz.core import TARGETS
+
+LONGEST_CASE = 0.5
+"""Seconds of CPU that one core case may take."""
+
+BATCH = 5000
+
+
+def core(seed, count):
+    """Run *count* core cases; returns how many were run and what went wrong."""
+    logging.disable()
+    wrong, targets = [], list(TARGETS.items())
+    for number in range(count):
+        target, allowed = targets[number % len(targets)]
+        name = f"{target.__name__} {seed}/{number}"
+        began = time.process_time()
+        try:
+            target(random.Random(f"{seed}/{number}"))
+        except allowed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - that is what is looked for
+            wrong.append(f"{name}: {type(error).__name__}: {error}"[:500])
+        took = time.process_time() - began
+        if took > LONGEST_CASE:
+            wrong.append(f"{name}: took {took:.1f} s")
+    return count, wrong
+
+
+def answers(seed, count):
+    """Have *count* answers read over sockets."""
+    logging.disable()
+    return asyncio.run(attack(seed, count))
+
+
+def fuzz(kind, count, seed, workers):
+    """Run *count* cases of *kind* in batches; returns how many were run and what went wrong."""
+    sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
+    seeds = [f"{seed}-{number}" for number in range(len(sizes))]
+    with ProcessPoolExecutor(workers) as pool:
+        done = list(pool.map(kind, seeds, sizes))
+    return sum(number for number, _ in done), [said for _, wrong in done for said in wrong]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--core", type=int, default=1_000_000)
+    parser.add_argument("--answers", type=int, default=100_000)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--workers", type=int, default=2)
+    how = parser.parse_args()
+    failed = False
+    for kind, count in ((core, how.core), (answers, how.answers)):
+        began = time.monotonic()
+        number, wrong = fuzz(kind, count, how.seed, how.workers)
+        took = time.monotonic() - began
+        print(f"{kind.__name__}: {number} cases, {len(wrong)} wrong, {took:.0f} s")  # noqa: T201
+        print(*wrong[:50], sep="\n")  # noqa: T201
+        failed |= bool(wrong)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
