@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import wraps
 from ssl import SSLContext
 
 import pytest
@@ -94,6 +95,20 @@ async def serving_bytes(data: bytes) -> AsyncIterator[str]:
     finally:
         server.close()
         await server.wait_closed()
+
+
+def prompt(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Fail *test*, a coroutine function, where it takes as long as a client's own timeout of 30 s.
+
+    Without it, what must end by itself could as well have ended by that.
+    """
+
+    @wraps(test)
+    async def bounded(*arguments, **fixtures):
+        async with asyncio.timeout(20):
+            await test(*arguments, **fixtures)
+
+    return bounded
 
 
 def open_connections(gitlab: GitLab) -> int:

@@ -12,7 +12,7 @@ from gitlab_jobs_async import (
     RequestBudget,
     RetryPolicy,
 )
-from tests.conftest import cancel_half_way, others
+from tests.conftest import cancel_half_way, others, prompt
 
 UNIT = 2
 
@@ -60,6 +60,7 @@ async def test_jobs_of_several_projects_come_side_by_side(gitlab, simulator):
     assert await gitlab.list_jobs([]) == {}
 
 
+@prompt
 async def test_one_project_that_fails_ends_the_call_with_its_own_error(gitlab):
     with pytest.raises(NotFoundError, match="404 Project Not Found") as failed:
         await gitlab.list_jobs(["group/app", "group/secret"])
@@ -86,11 +87,13 @@ async def test_a_bad_project_is_refused_before_any_request(gitlab, simulator):
     assert simulator.requests == []
 
 
+@prompt
 async def test_several_projects_cancelled_half_way_leave_nothing(gitlab, simulator):
     await cancel_half_way(simulator, gitlab, gitlab.list_jobs([1, "group/app"]))
 
 
 @pytest.mark.parametrize("name", ["get_token_job", "get_allowed_agents"])
+@prompt
 async def test_a_call_cancelled_half_way_leaves_nothing(gitlab, simulator, name):
     await cancel_half_way(simulator, gitlab, getattr(gitlab, name)())
 

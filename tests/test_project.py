@@ -24,7 +24,7 @@ from gitlab_jobs_async.simulator import (
     Simulator,
     SimulatorSettings,
 )
-from tests.conftest import cancel_half_way
+from tests.conftest import cancel_half_way, prompt
 
 COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 
@@ -331,5 +331,6 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("name", "args"), CALLS)
+@prompt
 async def test_any_call_cancelled_half_way_leaves_nothing(simulator, gitlab, name, args):
     await cancel_half_way(simulator, gitlab, getattr(gitlab.project(1), name)(*args))

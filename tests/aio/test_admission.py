@@ -19,7 +19,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.sansio.turns import Lane
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings, SteppedClock
-from tests.conftest import open_connections, others, serving, until
+from tests.conftest import open_connections, others, prompt, serving, until
 
 VERSION = Request("GET", "/version")
 JOBS = Request("GET", "/projects/1/jobs", {"per_page": "1"})
@@ -172,6 +172,7 @@ async def test_own_calls_go_before_pages_and_pages_before_polls():
 # A pause that is too long
 
 
+@prompt
 async def test_a_pause_of_an_hour_is_told_at_once_before_any_request(gitlab, simulator, clock):
     simulator.faults.add(Fault.throttled(retry_after=3600))
     with pytest.raises(RateLimitedError, match="Retry later"):
@@ -295,6 +296,7 @@ def limited(simulator, clock):
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@prompt
 async def test_one_cancelled_while_it_waits_for_the_limit_leaves_nothing(stream):
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
@@ -338,6 +340,7 @@ async def test_a_turn_that_comes_to_one_cancelled_is_passed_on():
         assert gitlab.budget.snapshot().used == len(server.requests) == 2
 
 
+@prompt
 async def test_closing_sends_those_away_who_wait():
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from gitlab_jobs_async.aio.concurrency import gathered, in_flight, merged
-from tests.conftest import others
+from tests.conftest import others, prompt
 
 
 async def later(value, turns):
@@ -22,6 +22,7 @@ async def test_results_come_in_order():
     assert await gathered([]) == []
 
 
+@prompt
 async def test_the_first_failure_ends_the_others_and_is_raised_as_it_is():
     with pytest.raises(KeyError, match="second") as failed:
         await gathered([later(ValueError("first"), 9), later(KeyError("second"), 1)])
@@ -38,6 +39,7 @@ async def test_cancelling_it_cancels_all():
     assert not await others()
 
 
+@prompt
 async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
     async with in_flight() as flight:
         flight.start("slow", later("a", 9))
@@ -52,6 +54,7 @@ async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
 
 
 @pytest.mark.parametrize("error", [ValueError("left"), asyncio.CancelledError()])
+@prompt
 async def test_what_is_in_flight_ends_with_its_block(error):
     flights = []
 
@@ -70,6 +73,7 @@ async def test_what_is_in_flight_ends_with_its_block(error):
         flights[0].start(3, later(1, 1))
 
 
+@prompt
 async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and_again():
     ended = []
 

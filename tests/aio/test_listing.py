@@ -18,7 +18,7 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
-from tests.conftest import cancel_half_way, open_connections, others, until
+from tests.conftest import cancel_half_way, open_connections, others, prompt, until
 
 JOBS = "*/projects/*/jobs"
 
@@ -213,6 +213,7 @@ async def test_1500_pages_are_no_problem(gitlab, simulator):
     assert len(simulator.requests) == 1500
 
 
+@prompt
 async def test_a_listing_left_early_leaves_nothing(clock):
     async with await simulated(clock, 350) as simulator:
         async with GitLab(simulator.url, auth=simulator.token) as gitlab:
@@ -223,6 +224,7 @@ async def test_a_listing_left_early_leaves_nothing(clock):
             assert open_connections(gitlab) == 0
 
 
+@prompt
 async def test_a_listing_ends_the_pages_under_way_when_one_cannot_be_read(clock):
     """The error comes as it is, in no group, and no task or connection is left."""
     async with await simulated(clock, 3000) as simulator:
@@ -316,6 +318,7 @@ async def test_a_stream_asks_for_more_only_as_its_jobs_are_consumed(clock):
                 assert len(simulator.requests) <= 4 + 1
 
 
+@prompt
 async def test_a_stream_left_early_leaves_nothing(clock):
     simulator, paths = await many(clock, 5, 1000)
     async with simulator:
@@ -330,6 +333,7 @@ async def test_a_stream_left_early_leaves_nothing(clock):
                 await anext(jobs)
 
 
+@prompt
 async def test_a_stream_left_while_another_task_reads_it_ends_that_one_plainly(clock):
     async def all_of(jobs):
         return [job async for job in jobs]
@@ -401,6 +405,7 @@ async def test_a_node_without_keyset_and_a_limit_for_offsets_go_on_by_keyset(clo
     assert statuses.count(405) >= 2
 
 
+@prompt
 async def test_a_stream_cancelled_half_way_leaves_nothing(clock):
     async with await simulated(clock, 350) as simulator:
         async with GitLab(simulator.url, auth=simulator.token) as gitlab:
@@ -413,6 +418,7 @@ async def test_a_stream_cancelled_half_way_leaves_nothing(clock):
             await cancel_half_way(simulator, gitlab, stream())
 
 
+@prompt
 async def test_listings_cancelled_half_way_leave_nothing(clock):
     async with await simulated(clock, 350) as simulator:
         async with GitLab(simulator.url, auth=simulator.token) as gitlab:

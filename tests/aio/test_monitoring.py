@@ -25,7 +25,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 from tests.aio.replaying import Replay
-from tests.conftest import open_connections, others, until
+from tests.conftest import open_connections, others, prompt, until
 
 APP = "group/app"
 
@@ -205,6 +205,7 @@ async def test_a_project_that_moves_is_followed(simulator, gitlab):
     assert {event.project for event in replay.events} == {APP}
 
 
+@prompt
 async def test_a_token_that_is_no_longer_good_ends_it(simulator, gitlab):
     async with gitlab.monitor([APP]) as events:
         await anext(events)
@@ -240,6 +241,7 @@ async def test_a_slow_consumer_has_fewer_looks_made_and_loses_nothing(simulator,
 
 
 @pytest.mark.parametrize("logs", [False, True])
+@prompt
 async def test_leaving_the_block_ends_every_task_at_once(simulator, gitlab, logs):
     add_pipeline(simulator, *"abcdef", duration=1000.0)
     before = await others()
@@ -254,6 +256,7 @@ async def test_leaving_the_block_ends_every_task_at_once(simulator, gitlab, logs
         events.add("group/late")
 
 
+@prompt
 async def test_cancelling_the_consumer_ends_every_task(gitlab):
     before = await others()
 
@@ -359,6 +362,7 @@ async def test_a_log_that_cannot_be_read_is_told_and_is_no_end(simulator, gitlab
     assert any(isinstance(event, JobFinished) for event in told)
 
 
+@prompt
 async def test_a_hook_has_its_project_looked_at_soon(simulator, gitlab, clock):
     async with gitlab.monitor([APP]) as events:
         await heard(events, lambda replay: len(replay.appeared) == 4)
@@ -453,6 +457,7 @@ async def test_what_has_come_of_a_target_is_not_told_when_that_was_removed(simul
         assert (await anext(events)).project == "group/other"
 
 
+@prompt
 async def test_two_tasks_cannot_wait_for_the_next_event_at_once(simulator, gitlab):
     async with gitlab.monitor([APP]) as events:
         replay = await heard(events, lambda replay: len(replay.appeared) == 4)
@@ -465,6 +470,7 @@ async def test_two_tasks_cannot_wait_for_the_next_event_at_once(simulator, gitla
         await heard(events, ended(new), replay)
 
 
+@prompt
 async def test_a_monitor_whose_block_was_left_has_not_ended(gitlab):
     async with gitlab.monitor([APP]) as events:
         await anext(events)

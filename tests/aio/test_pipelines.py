@@ -17,7 +17,7 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
-from tests.conftest import cancel_half_way, open_connections, others, serving, until
+from tests.conftest import cancel_half_way, open_connections, others, prompt, serving, until
 
 
 def planned(name, *bridges, project=None):
@@ -202,6 +202,7 @@ def graph_server(made, *, slow=None):
     return answer
 
 
+@prompt
 async def test_a_loop_of_pipelines_ends():
     made = {1: [2, 3], 2: [4, 1], 3: [4, 3], 4: [2]}
     async with serving(graph_server(made)) as server, GitLab(server.url, auth="t") as gitlab:
@@ -243,6 +244,7 @@ async def test_pipelines_are_read_side_by_side_within_the_clients_concurrency():
     assert most_tasks < 79
 
 
+@prompt
 async def test_cancelled_half_way_it_leaves_nothing(simulator, gitlab, root):
     await cancel_half_way(simulator, gitlab, gitlab.project(1).walk_pipeline(root.id))
 

@@ -22,7 +22,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.aio.proxies import Proxies, Proxy
 from tests.certificates import Certificates
-from tests.conftest import CREDENTIALS, SECRET, open_connections, others, serving
+from tests.conftest import CREDENTIALS, SECRET, open_connections, others, prompt, serving
 
 ONCE = RetryPolicy(attempts=1)
 VERSION = Request("GET", "/version")
@@ -155,6 +155,7 @@ def test_a_text_is_a_proxy_or_an_error_that_names_its_variable(text):
     ],
 )
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "ALL_PROXY"])
+@prompt
 async def test_a_proxy_that_cannot_be_used_is_refused_at_once(environment, variable, value, said):
     environment.setenv(variable, value)
     async with serving(answering({})) as server:

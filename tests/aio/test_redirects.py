@@ -19,7 +19,7 @@ from gitlab_jobs_async import (
     RetryPolicy,
 )
 from gitlab_jobs_async.simulator import Simulator, SimulatorSettings
-from tests.conftest import CREDENTIALS, SECRET, open_connections, serving
+from tests.conftest import CREDENTIALS, SECRET, open_connections, prompt, serving
 
 ADDED = {
     "cookies": {},
@@ -273,6 +273,7 @@ async def test_a_relative_location_is_followed_here(location):
     assert [r.headers["PRIVATE-TOKEN"] for r in server.requests] == [SECRET, SECRET]
 
 
+@prompt
 async def test_a_loop_here_ends():
     def turn(request):
         return "/api/v4/b" if request.path.endswith("/a") else "/api/v4/a"
@@ -298,6 +299,7 @@ async def test_a_chain_elsewhere_never_gets_the_credential_and_never_comes_back(
     assert all(without_credential(request) for request in first.requests + second.requests)
 
 
+@prompt
 async def test_a_loop_elsewhere_ends():
     async with serving(to("/again")) as other, serving(to(f"{other.url}/a")) as server:
         async with GitLab(server.url, auth=SECRET) as gitlab:

@@ -24,7 +24,7 @@ from gitlab_jobs_async import (
     TraceInterruptedError,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, RepeatedLog, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, cancel_half_way, open_connections, others, serving
+from tests.conftest import JumpClock, cancel_half_way, open_connections, others, prompt, serving
 
 KINDS = [{}, {"byte_ranges": False}, {"byte_ranges": False, "etags": False}, {"gzip": True}]
 ALL_KINDS = [
@@ -300,6 +300,7 @@ async def test_a_quiet_log_is_no_trouble(clock, simulator, gitlab):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
+@prompt
 async def test_a_refusal_ends_it_at_once(simulator, gitlab, status):
     job = add_job(simulator, log_of(500), duration=600.0)
     simulator.faults.add(Fault(path="*/trace", status=status, body="{}", skip=3, times=None))
@@ -565,6 +566,7 @@ async def test_a_failure_is_an_error_and_no_end(simulator, gitlab):
         await anext(gitlab.project(1).tail(99_999))
 
 
+@prompt
 async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
     async with GitLab(simulator.url, auth=JobToken(simulator.world.jobs[2].token)) as gitlab:
         with pytest.raises(AuthenticationError):
@@ -595,6 +597,7 @@ async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong,
 
 
 @pytest.mark.parametrize("name", ["follow_trace", "tail"])
+@prompt
 async def test_cancelling_a_look_half_way_leaves_nothing(simulator, gitlab, name):
     job = add_job(simulator, log_of(100), duration=100.0)
 
@@ -605,6 +608,7 @@ async def test_cancelling_a_look_half_way_leaves_nothing(simulator, gitlab, name
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there")
+@prompt
 async def test_leaving_a_log_of_which_much_is_put_aside_closes_its_file():
     async def large(request):
         if not request.path.endswith("/trace"):
@@ -626,6 +630,7 @@ async def test_leaving_a_log_of_which_much_is_put_aside_closes_its_file():
 
 @pytest.mark.parametrize("way", ["break", "cancel"])
 @pytest.mark.parametrize("name", ["follow_trace", "tail"])
+@prompt
 async def test_a_follow_left_early_leaves_nothing(simulator, name, way):
     class Standing(JumpClock):
         async def sleep(self, _seconds):

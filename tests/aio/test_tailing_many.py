@@ -15,7 +15,7 @@ from gitlab_jobs_async import (
     TailFailed,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan
-from tests.conftest import JumpClock, open_connections, others
+from tests.conftest import JumpClock, open_connections, others, prompt
 
 
 def add_job(simulator, name, lines=50, **plan):
@@ -96,6 +96,7 @@ async def test_who_reads_slowly_asks_less_often(simulator, gitlab):
 
 
 @pytest.mark.parametrize("way", ["break", "cancel"])
+@prompt
 async def test_leaving_the_block_leaves_nothing(simulator, way):
     class Standing(JumpClock):
         async def sleep(self, _seconds):

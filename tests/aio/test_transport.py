@@ -35,6 +35,7 @@ from tests.conftest import (
     JumpClock,
     open_connections,
     others,
+    prompt,
     serving,
     serving_bytes,
     until,
@@ -417,6 +418,7 @@ async def test_a_redirect_keeps_method_and_headers(gitlab, simulator):
 
 
 @pytest.mark.parametrize("location", ["http://a..b/x", "http://[::1/x", "/api/v4/é x", "\\\\x"])
+@prompt
 async def test_an_odd_redirect_ends_in_an_error_of_ours(location):
     async def redirect(_request):
         return web.Response(status=302, headers={"Location": location})
@@ -707,6 +709,7 @@ async def drip(request):
     return response
 
 
+@prompt
 async def test_a_request_cancelled_half_way_leaves_nothing():
     async with serving(hold) as server, GitLab(server.url, concurrency=2) as gitlab:
         before = await others()
@@ -722,6 +725,7 @@ async def test_a_request_cancelled_half_way_leaves_nothing():
 
 
 @pytest.mark.parametrize("way", ["break", "error", "cancel"])
+@prompt
 async def test_a_stream_left_early_leaves_nothing(way):
     async with serving(drip) as server, GitLab(server.url, concurrency=1) as gitlab:
         has_begun = []
@@ -746,6 +750,7 @@ async def test_a_stream_left_early_leaves_nothing(way):
         assert gitlab._transport._admission.streams.free == 1
 
 
+@prompt
 async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
     async with serving(hold) as server, GitLab(server.url, concurrency=1) as gitlab:
         stream = gitlab.project(1).stream_trace(1)
@@ -757,6 +762,7 @@ async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
         assert gitlab._transport._admission.streams.free == 1
 
 
+@prompt
 async def test_a_wait_for_the_next_try_is_cancelled_at_once(simulator):
     simulator.faults.add(Fault.throttled(times=None))
     async with GitLab(simulator.url, auth=simulator.token) as gitlab:

@@ -27,7 +27,7 @@ from gitlab_jobs_async.simulator import (
     SimulatorSettings,
     SteppedClock,
 )
-from tests.conftest import cancel_half_way, open_connections, others, serving, until
+from tests.conftest import cancel_half_way, open_connections, others, prompt, serving, until
 
 COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 ONCE = RetryPolicy(attempts=1)
@@ -100,6 +100,7 @@ async def test_a_manual_job_is_waited_for(simulator, project, world):
     assert told[-1] == "success"
 
 
+@prompt
 async def test_the_job_asked_for_ends_though_gitlab_tries_again(project, world):
     plan = JobPlan(queued=1.0, duration=9.0, outcome="failed", auto_retry=1, attempts=(JobPlan(),))
     (job,) = add_jobs(world, plan)
@@ -172,6 +173,7 @@ async def test_trouble_that_outlasts_patience_is_raised_as_it_is(simulator, cloc
     [(401, AuthenticationError), (403, PermissionDeniedError), (404, NotFoundError)],
 )
 @pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
+@prompt
 async def test_a_refusal_is_raised_at_once(simulator, project, name, status, kind):
     simulator.faults.add(Fault(status=status, body=b"{}", skip=3, times=None))
     with pytest.raises(kind):
@@ -190,6 +192,7 @@ async def driven_gitlab():
 
 
 @pytest.mark.parametrize("timeout", [None, 1])
+@prompt
 async def test_what_has_ended_is_seen_with_one_request(driven_gitlab, timeout):
     clock, simulator, gitlab = driven_gitlab
     told = []
@@ -242,12 +245,14 @@ async def test_an_end_before_the_time_is_up_is_seen(driven_gitlab, ends_at):
 
 
 @pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
+@prompt
 async def test_cancelled_half_way_it_leaves_nothing(simulator, gitlab, project, name):
     call = getattr(project, name)(1, progress=print, timeout=None)
     await cancel_half_way(simulator, gitlab, call)
 
 
 @pytest.mark.parametrize("timeout", [None, 500])
+@prompt
 async def test_cancelled_between_two_looks_it_leaves_nothing(driven_gitlab, timeout):
     clock, simulator, gitlab = driven_gitlab
     before = await others()
@@ -297,6 +302,7 @@ async def test_an_end_that_was_seen_counts_though_progress_takes_all_the_time(dr
 
 
 @pytest.mark.parametrize("timeout", [None, 60])
+@prompt
 async def test_what_progress_raises_ends_the_waiting(driven_gitlab, timeout):
     clock, _, gitlab = driven_gitlab
 

@@ -6,6 +6,7 @@ import pytest
 
 from gitlab_jobs_async import GitLabError, LogLine
 from gitlab_jobs_async.cli.following import JobLine, followed
+from tests.conftest import prompt
 
 
 class Log:
@@ -60,6 +61,7 @@ async def test_one_failure_is_told_and_the_others_go_on(count):
     assert [log.told for log in logs] == [2, 3, 3][:count]
 
 
+@prompt
 async def test_what_is_no_failure_of_a_job_ends_them_all():
     logs = [Log(1, error=ValueError("a bug")), Log(5, gate=asyncio.Event())]
     with pytest.raises(ValueError, match="a bug"):
@@ -68,6 +70,7 @@ async def test_what_is_no_failure_of_a_job_ends_them_all():
 
 
 @pytest.mark.parametrize("count", [1, 3])
+@prompt
 async def test_a_reader_that_leaves_early_leaves_nothing(count):
     before = asyncio.all_tasks()
     logs = [Log(1000) for _ in range(count)]
@@ -80,6 +83,7 @@ async def test_a_reader_that_leaves_early_leaves_nothing(count):
 
 
 @pytest.mark.parametrize("count", [1, 3])
+@prompt
 async def test_a_reader_that_is_canceled_leaves_nothing(count):
     before = asyncio.all_tasks()
     logs = [Log(5, gate=asyncio.Event()) for _ in range(count)]

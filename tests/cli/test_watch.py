@@ -12,7 +12,7 @@ from gitlab_jobs_async.cli.executing import Executed
 from gitlab_jobs_async.cli.watch import What, show
 from gitlab_jobs_async.events import ProjectUnreachable
 from tests.cli.events import appeared, changed, finished, job, log_line
-from tests.conftest import others, until
+from tests.conftest import others, prompt, until
 
 RUNNING = job(1, "unit", "running")
 FAILED = job(1, "unit", "failed", failure_reason="script_failure")
@@ -123,6 +123,7 @@ def test_a_command_is_told_each_event_that_is_shown(capfd):
     assert err == "gitlab-jobs: --exec: exit code 1 (p/0)\n"
 
 
+@prompt
 async def test_the_next_event_is_asked_for_when_the_command_has_ended(tmp_path):
     gate = tmp_path / "begun"
     script = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
