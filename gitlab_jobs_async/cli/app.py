@@ -15,6 +15,11 @@ CI_JOB_TOKEN, else the configuration's for that server. A token found for one se
 to another: that of the environment is for the server that the environment chooses, CI_JOB_TOKEN for
 that of the job.
 
+Certificates to trust and to show are those of --ca-file, --client-cert and --client-key, else what
+the configuration says of the server (ssl_verify; ca_cert, client_cert, client_key,
+skip_tls_verify), else SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and the CI_SERVER_TLS_
+files. Proxies are those of https_proxy, http_proxy, all_proxy and no_proxy.
+
 People get colours and tables; in a pipe the same comes as plain lines, and with --json as one JSON
 object a line with GitLab's own field names.
 

@@ -32,11 +32,23 @@ class Helper:
 
 
 @frozen
+class TLSSettings:
+    """What a configuration says of certificates: arguments of `TLSConfig`, and where each stands.
+
+    They are judged only where they are used: another server's may be wrong.
+    """
+
+    values: Mapping[str, str | bool] = field(factory=dict[str, str | bool])
+    sources: Mapping[str, str] = field(factory=dict[str, str])
+
+
+@frozen
 class Account:
-    """One server and the token for it."""
+    """One server, the token for it, and how its certificate is checked."""
 
     url: str
     credentials: Credentials | Helper | None = None
+    tls: TLSSettings = TLSSettings()
 
 
 @frozen
@@ -70,8 +82,11 @@ def read_python_gitlab(texts: Mapping[Path, str]) -> Known:
             raise _unreadable(path, error) from None
     try:
         default = parser.get("global", "default", fallback=None)
+        verify = parser.get("global", "ssl_verify", fallback="")
         accounts = {
-            name: _account(parser[name]) for name in parser.sections() if "url" in parser[name]
+            name: _account(parser[name], verify)
+            for name in parser.sections()
+            if "url" in parser[name]
         }
     except configparser.Error as error:
         raise _unreadable(list(texts)[-1], error) from None
@@ -83,11 +98,21 @@ def _unreadable(path: Path, error: Exception) -> CommandError:
     return bad_input(f"{path}: cannot be read as a configuration file ({type(error).__name__})")
 
 
-def _account(section: configparser.SectionProxy) -> Account:
+def _account(section: configparser.SectionProxy, verify: str) -> Account:
+    tls = _ssl_verify(section.name, section.get("ssl_verify", verify).strip())
     for kind in _KINDS:
         if value := section.get(kind, "").strip():
-            return Account(section["url"], _token_or_helper(section.name, kind, value))
-    return Account(section["url"])
+            return Account(section["url"], _token_or_helper(section.name, kind, value), tls)
+    return Account(section["url"], tls=tls)
+
+
+def _ssl_verify(section: str, value: str) -> TLSSettings:
+    """A word for true or false, or the path of what is trusted instead of the system's store."""
+    source = f"ssl_verify of [{section}] in python-gitlab's configuration"
+    verify = configparser.ConfigParser.BOOLEAN_STATES.get(value.lower())
+    if verify is None and value:
+        return TLSSettings({"ca_file": value, "system_store": False}, {"ca_file": source})
+    return TLSSettings({"verify": False}, {"verify": source}) if verify is False else TLSSettings()
 
 
 def _token_or_helper(section: str, kind: str, value: str) -> Credentials | Helper:
@@ -119,27 +144,52 @@ def _line(error: yaml.YAMLError) -> str:
 
 
 def _glab_accounts(content: Any) -> Known:
-    found = content.get("hosts") if isinstance(content, dict) else None
+    everywhere = content if isinstance(content, dict) else {}
+    found = everywhere.get("hosts")
     hosts = found if isinstance(found, dict) else {}
-    accounts = {str(name): _glab_account(str(name), entry or {}) for name, entry in hosts.items()}
-    named = str(content.get("host") or "") if isinstance(content, dict) else ""
+    accounts = {
+        str(name): _glab_account(str(name), entry or {}, everywhere)
+        for name, entry in hosts.items()
+    }
+    named = str(everywhere.get("host") or "")
     if not named:
         return Known(accounts)
-    account = accounts.get(named) or _glab_account(named, {})
+    account = accounts.get(named) or _glab_account(named, {}, everywhere)
     return Known(accounts, account.url, named)
 
 
-def _glab_account(name: str, entry: Any) -> Account:
+def _glab_account(name: str, entry: Any, everywhere: Mapping[str, Any]) -> Account:
     values = entry if isinstance(entry, dict) else {}
     host = str(values.get("api_host") or name)
     protocol = str(values.get("api_protocol") or "https")
     folder = str(values.get("subfolder") or "").strip("/")
     url = f"{protocol}://{host}" + (f"/{folder}" if folder else "")
+    tls = _glab_tls(name, {**everywhere, **values})
     if token := values.get("token"):
         is_oauth = str(values.get("is_oauth2", "")).lower() == "true"
         return Account(
-            url, credentials_of("oauth_token" if is_oauth else "private_token", str(token))
+            url, credentials_of("oauth_token" if is_oauth else "private_token", str(token)), tls
         )
     if token := values.get("job_token"):
-        return Account(url, JobToken(str(token)))
-    return Account(url)
+        return Account(url, JobToken(str(token)), tls)
+    return Account(url, tls=tls)
+
+
+_GLAB_FILES: Final = {
+    "ca_cert": "ca_file",
+    "client_cert": "client_cert",
+    "client_key": "client_key",
+}
+
+
+def _glab_tls(name: str, values: Mapping[str, Any]) -> TLSSettings:
+    """What glab reads of a host, else of the whole file; its authorities are added to the system's.
+
+    See https://docs.gitlab.com/cli/connection/.
+    """
+    given = {field: key for key, field in _GLAB_FILES.items() if values.get(key)}
+    settings: dict[str, str | bool] = {field: str(values[key]) for field, key in given.items()}
+    if str(values.get("skip_tls_verify", "")).lower() in {"1", "true", "yes"}:
+        given["verify"], settings["verify"] = "skip_tls_verify", False
+    where = f"of {name} in glab's configuration"
+    return TLSSettings(settings, {field: f"{key} {where}" for field, key in given.items()})

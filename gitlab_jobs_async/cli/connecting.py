@@ -43,7 +43,9 @@ async def connect(
     auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
     retry = RetryPolicy(attempts=options.attempts)
     try:
-        async with GitLab(address.url, auth=auth, retry=retry, budget=budget) as gitlab:
+        async with GitLab(
+            address.url, auth=auth, ssl=address.tls, retry=retry, budget=budget
+        ) as gitlab:
             yield gitlab
     except (AuthenticationError, NotFoundError) as error:
         if auth is not None:

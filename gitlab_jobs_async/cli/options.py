@@ -30,6 +30,24 @@ class ServerOptions:
     profile: Annotated[
         str | None, Parameter(help="A section of python-gitlab's configuration file.")
     ] = None
+    ca_file: Annotated[
+        Path | None,
+        Parameter(
+            help="Authorities to trust beside the system's, a PEM file or a directory. "
+            "Default: a configuration, SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CI_SERVER_TLS_CA_FILE."
+        ),
+    ] = None
+    client_cert: Annotated[
+        Path | None, Parameter(help="The certificate to show to the server, a PEM file.")
+    ] = None
+    client_key: Annotated[
+        Path | None,
+        Parameter(help="Its key, a PEM file. Default: the file of the certificate."),
+    ] = None
+    insecure: Annotated[
+        bool,
+        Parameter(help="Take any certificate: anyone on the way can read the token."),
+    ] = False
     attempts: Annotated[
         int,
         Parameter(

@@ -5,15 +5,25 @@ a server goes to the server that is asked anyway. No message quotes a file's tex
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.cli.config_files import Account, Helper, Known, read_glab, read_python_gitlab
-from gitlab_jobs_async.cli.failures import bad_input
+from gitlab_jobs_async.cli.certificates import tls_config
+from gitlab_jobs_async.cli.config_files import (
+    Account,
+    Helper,
+    Known,
+    TLSSettings,
+    read_glab,
+    read_python_gitlab,
+)
+from gitlab_jobs_async.cli.failures import CommandError, bad_input
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.sansio.credentials import Credentials, PrivateToken, from_environment
 from gitlab_jobs_async.sansio.servers import GITLAB_COM, check_guess, server_in
+from gitlab_jobs_async.sansio.tls import TLSConfig
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
 Texts = Mapping[Path, str]
@@ -21,10 +31,11 @@ Texts = Mapping[Path, str]
 
 @frozen
 class Address:
-    """A server, and how to sign requests to it."""
+    """A server, how to sign requests to it, and how to check its certificate."""
 
     url: str
     credentials: Credentials | Helper | None = None
+    tls: TLSConfig | None = None
 
 
 @frozen
@@ -40,7 +51,11 @@ class ConfigFiles:
 
     def accounts(self) -> list[Known]:
         """All that is known, in the order in which it counts."""
-        return [self.python_gitlab_accounts(), read_glab(self.glab)]
+        return [self.python_gitlab_accounts(), self.glab_accounts()]
+
+    def glab_accounts(self) -> Known:
+        """What glab would know."""
+        return read_glab(self.glab)
 
 
 def python_gitlab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -60,10 +75,11 @@ def glab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
 
 
 def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFiles) -> Address:
-    """The server and token to use.
+    """The server and token to use, and what flags and files say of certificates.
 
     Raises:
         CommandError: a file that is needed cannot be read, or the flags contradict one another.
+        ValueError: so do environment variables, or settings for certificates.
     """
     given = None if options.token is None else PrivateToken(options.token)
     if options.profile is not None:
@@ -72,10 +88,11 @@ def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFil
             raise bad_input(
                 f"--url {options.url} is not the server of the profile {options.profile!r}"
             )
-        return Address(account.url, given or account.credentials)
+        return Address(account.url, given or account.credentials, tls_config(options, account.tls))
     url = options.url or _named_url(environ) or check_guess(environ, _default_url(files))
     found = given or from_environment(environ, url)[1]
-    return Address(url, found or _token_for(url, files.accounts()))
+    credentials = found or _token_for(url, files.accounts())
+    return Address(url, credentials, tls_config(options, _tls_for(url, files)))
 
 
 def _named_url(environ: Mapping[str, str]) -> str | None:
@@ -96,10 +113,23 @@ def _profile(name: str, files: ConfigFiles) -> Account:
     return account
 
 
-def _token_for(url: str, known: list[Known]) -> Credentials | Helper | None:
+def _at(url: str, known: list[Known]) -> list[Account]:
     accounts = [account for one in known for account in one.by_rank()]
-    fitting = (a.credentials for a in accounts if a.credentials and _same_server(a.url, url))
-    return next(fitting, None)
+    return [account for account in accounts if _same_server(account.url, url)]
+
+
+def _token_for(url: str, known: list[Known]) -> Credentials | Helper | None:
+    return next((a.credentials for a in _at(url, known) if a.credentials), None)
+
+
+def _tls_for(url: str, files: ConfigFiles) -> TLSSettings:
+    """What the files say of this server's certificate; one that is broken says nothing."""
+    for read in (files.python_gitlab_accounts, files.glab_accounts):
+        with suppress(CommandError, ValueError):
+            for account in _at(url, [read()]):
+                if account.tls.values:
+                    return account.tls
+    return TLSSettings()
 
 
 def _same_server(one: str, other: str) -> bool:

@@ -64,7 +64,8 @@ class TLSConfig:
         if self.client_cert is None:
             for name in ("client_key", "client_key_password"):
                 if getattr(self, name) is not None:
-                    raise ValueError(f"{self.source(name)}: expected a client_cert with it")
+                    cert = self.source("client_cert")
+                    raise ValueError(f"{self.source(name)}: expected a {cert} with it")
         if not self.system_store and self.ca_file is None and self.ca_dir is None:
             raise ValueError("system_store=False: expected a ca_file or ca_dir to trust instead")
 
