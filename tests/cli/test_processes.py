@@ -49,7 +49,8 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
 
 
 def test_the_demo_in_numbers():
-    shown = output_of("demo", "--json", "--speed", "200")
+    environ = {**os.environ, "ALL_PROXY": "socks5://proxy.example"}
+    shown = output_of("demo", "--json", "--speed", "200", env=environ)
     reports = [json.loads(line) for line in shown.splitlines()]
     assert [report["step"] for report in reports] == [*STEPS, "total"]
     assert all(report["ok"] for report in reports)
