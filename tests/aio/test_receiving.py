@@ -24,6 +24,7 @@ from gitlab_jobs_async import (
     PipelineHook,
     read_hook,
 )
+from gitlab_jobs_async.sansio import webhooks
 
 KEY = b"a key of 32 bytes, to sign with."
 SIGNING = "whsec_" + base64.b64encode(KEY).decode()
@@ -263,6 +264,25 @@ def test_hostile_body_takes_a_bounded_time(body):
     came = outcome(body)
     assert time.perf_counter() - began < 10.0
     assert isinstance(came, JobHook | PipelineHook) or came.status in {202, 400, 413}
+
+
+@pytest.mark.parametrize("name", ["tiny lists", "tiny texts", "commas"])
+def test_more_values_than_gitlab_sends_are_not_parsed(name):
+    # orjson makes 750 MB of 25 MB of empty lists, in one call that nothing can stop.
+    assert outcome(HOSTILE[name]).status == 413
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError])
+def test_machine_that_cannot_read_it_refuses(monkeypatch, error):
+    class Parser:
+        JSONDecodeError = orjson.JSONDecodeError
+
+        @staticmethod
+        def loads(_body):
+            raise error
+
+    monkeypatch.setattr(webhooks, "orjson", Parser)
+    assert outcome(BODY).status == 400
 
 
 def test_rows_beyond_any_pipeline_are_left_out(caplog):
