@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitlab_jobs_async.sansio import signatures
 from gitlab_jobs_async.sansio.signatures import Secrets
 
 KEY = b"k" * 32
@@ -162,6 +163,23 @@ def test_one_of_several_signing_tokens_verifies(signing):
 
 def test_none_of_several_signing_tokens_is_refused():
     assert refusal(signed(), signing_token=[OLD, OLD])
+
+
+def test_every_secret_is_compared_in_constant_time(monkeypatch):
+    compared = []
+
+    def compare(one, other):
+        compared.append((one, other))
+        return hmac.compare_digest(one, other)
+
+    class Hmac:
+        digest = hmac.digest
+        compare_digest = staticmethod(compare)
+
+    monkeypatch.setattr(signatures, "hmac", Hmac)
+    headers = signed(**{"x-gitlab-token": "a", "webhook-signature": f"{signature()} {WRONG}"})
+    assert refusal(headers, token=["a", "b", "c"], signing_token=[SIGNING, OLD]) is None
+    assert len(compared) == 3 + 2 * 2, "the time would say which one fitted"
 
 
 @pytest.mark.parametrize("given_token", ["old", "new"])

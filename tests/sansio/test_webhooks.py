@@ -427,6 +427,17 @@ def test_a_secret_of_bytes_is_refused():
         read(JOB, token=b"secret")
 
 
+@pytest.mark.parametrize("twin", ["2021-02-23T02:41:37Z", None])
+def test_unknown_style_of_a_commits_time_has_a_twin(twin):
+    commit = JOB["commit"] | {"started_at": "23 Feb", "started_at_iso": twin}
+    assert read(JOB | {"commit": commit}).commit.started_at == (AT if twin else None)
+
+
+@pytest.mark.parametrize(("body", "headers"), [(JOB, JOB_HEADERS), (PIPELINE, PIPELINE_HEADERS)])
+def test_raw_object_is_not_shown(body, headers):
+    assert SECRET not in repr(read(body | {"variable": SECRET}, headers))
+
+
 def test_no_secret_is_shown():
     hook = read(PIPELINE, PIPELINE_HEADERS, token=SECRET)
     assert SECRET not in repr(hook)
