@@ -260,9 +260,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in HOSTILE.items()])
 def test_hostile_body_takes_a_bounded_time(body):
-    began = time.perf_counter()
+    began = time.process_time()  # the machine may have other things to do
     came = outcome(body)
-    assert time.perf_counter() - began < 10.0
+    assert time.process_time() - began < 6.0
     assert isinstance(came, JobHook | PipelineHook) or came.status in {202, 400, 413}
 
 
