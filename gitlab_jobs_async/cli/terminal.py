@@ -5,6 +5,7 @@ no server's words reach a terminal by way of stderr.
 """
 
 import asyncio
+import codecs
 import logging
 import os
 import stat
@@ -99,7 +100,7 @@ def json_bytes(lines: str) -> bytes:
 
     So a reader finds the same names in it, whether it takes it for UTF-8 or for the locale's.
     """
-    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
     return (lines if is_utf8 else escape_non_ascii(lines)).encode()
 
 

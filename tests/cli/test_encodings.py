@@ -99,8 +99,9 @@ def test_json_of_a_process_is_utf8(spawn, locale):
     assert out.isascii()
 
 
-def test_json_of_a_utf8_process_is_readable(spawn):
-    environ = os.environ | {"PYTHONIOENCODING": "utf8"}
+@pytest.mark.parametrize("spelled", ["utf8", "UTF_8:strict"])
+def test_json_of_a_utf8_process_is_readable(spawn, spelled):
+    environ = os.environ | {"PYTHONIOENCODING": spelled}
     process = spawn("list", "group/wide", "--json", stdout=subprocess.PIPE, env=environ)
     out, _ = process.communicate(timeout=30)
     assert NAME.encode() in out
