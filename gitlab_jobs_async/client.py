@@ -304,7 +304,8 @@ class GitLab:
         """The whole answer to any request of GitLab's REST API: the way to what has no method.
 
         `Request("GET", "/version")` stands below `/api/v4`; credentials, retries and redirects are
-        as everywhere. An error status is raised as `ResponseError`.
+        as everywhere. An error status is raised as `ResponseError`, an answer beyond `Limits.page`
+        as `ResponseTooLargeError`.
         """
         return await self._transport.send(request)
 

@@ -5,12 +5,15 @@ hooks say too little about one request, so each request carries a middleware of 
 """
 
 import asyncio
+import logging
 from types import SimpleNamespace
 
 import aiohttp
 from aiohttp.tracing import Trace
 
 from gitlab_jobs_async.aio.failures import LostError
+
+_log = logging.getLogger("gitlab_jobs_async")
 
 _APART = {"Proxy-Connection": "keep-alive"}
 """Part of the key by which the connector pools connections; a proxy that sees it keeps none."""
@@ -20,7 +23,7 @@ class Deadline:
     """The time that an exchange may take; it stands still while no connection slot is free."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._is_over = False
         self.timeout = asyncio.timeout(seconds)
         """What the exchange is to be awaited in."""
@@ -33,7 +36,7 @@ class Deadline:
     def restart(self) -> None:
         """Count the whole time from now on."""
         if not self._is_over and not self.timeout.expired():
-            self.timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+            self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
     def end(self) -> None:
         """Time out now."""
@@ -50,6 +53,7 @@ class Attempt:
         self._is_action = is_action
         self._has_begun = False
         self._has_left = False
+        self._warning: asyncio.TimerHandle | None = None
 
     @property
     def is_unsent(self) -> bool:
@@ -84,7 +88,26 @@ class Attempt:
         finally:
             # What would else be a cycle, and wait for the collector.
             request.__dict__.pop("send", None)
+            self._stop_warning()
         raise lost
+
+    def queued(self) -> None:
+        """All connection slots of the session are taken: wait for one, however long that takes."""
+        self.deadline.pause()
+        # Who holds them all and asks for another one waits for himself.
+        words = "a request has waited for a connection slot of the session for %g s"
+        loop, seconds = asyncio.get_running_loop(), self.deadline.seconds
+        self._warning = loop.call_later(seconds, _log.warning, words, seconds)
+
+    def called(self) -> None:
+        """There is a slot: from now on it is the server's time."""
+        self._stop_warning()
+        self.deadline.restart()
+
+    def _stop_warning(self) -> None:
+        if self._warning is not None:
+            self._warning.cancel()
+            self._warning = None
 
     def _watch_queue(self, request: aiohttp.ClientRequest) -> None:
         # aiohttp takes trace configurations for whole sessions only, and this may be the caller's.
@@ -111,11 +134,11 @@ class Attempt:
 
 
 async def _queued(_session: object, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.deadline.pause()
+    context.trace_request_ctx.queued()
 
 
 async def _called(_session: object, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.deadline.restart()
+    context.trace_request_ctx.called()
 
 
 _QUEUE = aiohttp.TraceConfig()

@@ -3,7 +3,13 @@
 from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import ellipsis
-from gitlab_jobs_async.errors import ConnectionFailedError, DecodeError, GitLabError, ResponseError
+from gitlab_jobs_async.errors import (
+    ConnectionFailedError,
+    DecodeError,
+    GitLabError,
+    ResponseError,
+    ResponseTooLargeError,
+)
 
 OK: Final = 0
 FAILED: Final = 1
@@ -30,7 +36,9 @@ def line_of(error: BaseException) -> str:
     words: object = error
     if isinstance(error, OSError) and error.filename:
         words = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, ConnectionFailedError | ResponseError | DecodeError):
+    elif isinstance(
+        error, ConnectionFailedError | ResponseError | DecodeError | ResponseTooLargeError
+    ):
         words = str(error).replace(error.url, error.url.partition("?")[0])
     return ellipsis(words, _LONGEST_LINE) or type(error).__name__
 

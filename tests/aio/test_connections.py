@@ -1,6 +1,7 @@
 """Actions and their connections, the caller's own pool, long headers: with raw servers."""
 
 import asyncio
+import contextlib
 import json
 from contextlib import asynccontextmanager
 
@@ -212,6 +213,32 @@ async def test_timeout_counts_once_a_slot_is_free():
                     )
                 assert await others() == before
     assert {type(end) for end in ended} == {TimedOutError}
+
+
+async def test_long_wait_for_a_slot_is_warned_of(caplog):
+    # One slot, held by the stream in whose block the other request is made.
+    async def handler(request):
+        if not request.path.endswith("/artifacts"):
+            return web.json_response(JOB)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"PK")
+        await asyncio.sleep(60)
+        return response
+
+    async with serving(handler) as server:
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            async with GitLab(server.url, session=session, timeout=0.1, retry=ONCE) as gitlab:
+                async with gitlab.project(1).stream_artifacts(1):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(0.5):
+                            await gitlab.project(1).get_job(1)
+                assert (await gitlab.project(1).get_job(1)).id == 1
+                await asyncio.sleep(0.15)
+    assert caplog.messages == [
+        "a request has waited for a connection slot of the session for 0.1 s"
+    ]
 
 
 @pytest.mark.parametrize("way", ["cancel", "close", "session"])
