@@ -231,9 +231,11 @@ async def test_long_wait_for_a_slot_is_warned_of(caplog):
         async with aiohttp.ClientSession(connector=connector) as session:
             async with GitLab(server.url, session=session, timeout=0.1, retry=ONCE) as gitlab:
                 async with gitlab.project(1).stream_artifacts(1):
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(0.5):
-                            await gitlab.project(1).get_job(1)
+                    for wait in (0.02, 0.5):
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(wait):
+                                await gitlab.project(1).get_job(1)
+                        await asyncio.sleep(0.15)
                 assert (await gitlab.project(1).get_job(1)).id == 1
                 await asyncio.sleep(0.15)
     assert caplog.messages == [
