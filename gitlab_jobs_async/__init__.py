@@ -85,6 +85,7 @@ _MODULES = {
     "Project": "project",
     "ProjectId": "sansio.arguments",
     "ProjectRecovered": "events",
+    "ProjectReset": "events",
     "ProjectUnreachable": "events",
     "RateLimitedError": "errors",
     "Reference": "agents",

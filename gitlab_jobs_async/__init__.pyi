@@ -50,6 +50,7 @@ from gitlab_jobs_async.events import (
     JobLogGrew,
     MonitorEvent,
     ProjectRecovered,
+    ProjectReset,
     ProjectUnreachable,
 )
 from gitlab_jobs_async.hooks import (
@@ -181,6 +182,7 @@ __all__ = [
     "Project",
     "ProjectId",
     "ProjectRecovered",
+    "ProjectReset",
     "ProjectUnreachable",
     "RateLimitedError",
     "Reference",

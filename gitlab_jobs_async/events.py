@@ -1,8 +1,9 @@
 """What a monitor tells, as frozen values; each has a `key` that a restart tells it under again.
 
 Of the events about one job, `key` counts and says what they tell: "job/42/0/appeared/created",
-"job/42/1/changed/running". An event may come twice, after a restart or for targets that overlap,
-but never another one under its key.
+"job/42/1/changed/running"; after a `ProjectReset`, "job/42@1750000000000/..." with the time of that
+in milliseconds. An event may come twice, after a restart or for targets that overlap, but never
+another one under its key.
 """
 
 from attrs import frozen
@@ -122,6 +123,19 @@ class ProjectRecovered(MonitorEvent):
     """The target can be looked at again."""
 
 
+@frozen(kw_only=True)
+class ProjectReset(MonitorEvent):
+    """The server was restored from a backup, or otherwise tells another past: begin anew.
+
+    Forget what was told of this target. What is there now follows, as at the beginning: each job
+    that has not ended, and each that was not told as it is now. `reason` says what gave it away,
+    such as an id given to another job or a job that had ended and runs again. The keys of what
+    follows are like none before. Deleted jobs alone are no reset.
+    """
+
+    reason: str
+
+
 Event = (
     JobAppeared
     | JobChanged
@@ -133,5 +147,6 @@ Event = (
     | JobLogFailed
     | ProjectUnreachable
     | ProjectRecovered
+    | ProjectReset
 )
 JobEvent = JobAppeared | JobChanged | JobFinished | JobErased

@@ -38,13 +38,15 @@ _WRITING = frozenset({JobStatus.RUNNING, JobStatus.CANCELING})
 class FollowedLog:
     """A log that is told, for the checkpoint: of the *job* as it was, for *project*.
 
-    It *is_over* when the end of the log was told, and *is_done* when that of the job was.
+    It *is_over* when the end of the log was told, and *is_done* when that of the job was. *stem* is
+    what the keys of the job begin with since a reset, when its id may be another job's.
     """
 
     project: int | str
     job: Job
     is_over: bool = False
     is_done: bool = False
+    stem: str = ""
 
 
 class FollowedLogs:
@@ -57,7 +59,7 @@ class FollowedLogs:
     def __init__(self, checkpoint: Checkpoint | None, states: Mapping[str, bytes]) -> None:
         self._checkpoint = checkpoint
         self._logs: dict[int, FollowedLog] = {}
-        self._over: dict[int, None] = {}
+        self._over: dict[int, FollowedLog] = {}
         for name, state in states.items():
             if checkpoint is not None and name.startswith(_LOG):
                 try:
@@ -66,7 +68,7 @@ class FollowedLogs:
                     raise CheckpointError(checkpoint.path, f"the {name}: {error}") from error
                 self._logs[log.job.id] = log
                 if log.is_over:
-                    self._remember(log.job.id)
+                    self._remember(log)
 
     def unfinished(self) -> list[FollowedLog]:
         """Those whose end has not been told."""
@@ -79,8 +81,13 @@ class FollowedLogs:
     def begin(self, log: FollowedLog) -> bool:
         """Whether this log is to be told from now on: not if it is, or was."""
         job_id = log.job.id
-        if job_id in self._logs or job_id in self._over:
-            return False
+        known = self._logs.get(job_id) or self._over.get(job_id)
+        if known is not None:
+            is_same = known.job.created_at == log.job.created_at
+            if known.stem == log.stem or (is_same and not known.is_over):
+                return False
+            self._over.pop(job_id, None)
+            self._forget(job_id)
         self._keep(log)
         return True
 
@@ -90,8 +97,9 @@ class FollowedLogs:
             case JobLogGrew(job=job, line=line) if self._checkpoint is not None:
                 self._checkpoint.record_log_offset(job.id, line.end)
             case JobLogEnded(job=job) | JobLogFailed(job=job) if job.id in self._logs:
-                self._keep(evolve(self._logs[job.id], is_over=True))
-                self._remember(job.id)
+                over = evolve(self._logs[job.id], is_over=True)
+                self._keep(over)
+                self._remember(over)
             case JobFinished(job=Job(id=job_id)) | JobDeleted(job_id=job_id):
                 if job_id in self._logs:
                     self._keep(evolve(self._logs[job_id], is_done=True))
@@ -104,9 +112,9 @@ class FollowedLogs:
         if self._checkpoint is not None:
             self._checkpoint.record(_name(log.job.id), record(log), ())
 
-    def _remember(self, job_id: int) -> None:
+    def _remember(self, log: FollowedLog) -> None:
         """Its log was told; that the job has ended may still come, also by another target."""
-        self._over[job_id] = None
+        self._over[log.job.id] = log
         while len(self._over) > _MOST_REMEMBERED:
             oldest = next(iter(self._over))
             del self._over[oldest]
@@ -135,7 +143,10 @@ def log_begun_by(event: Event) -> FollowedLog | None:
         return None
     is_writing = job.status in _WRITING
     has_written = isinstance(event, JobFinished) and job.started_at is not None
-    return FollowedLog(event.project, job) if is_writing or has_written else None
+    if not (is_writing or has_written):
+        return None
+    stem = "/".join(event.key.split("/")[:2])
+    return FollowedLog(event.project, job, stem="" if stem == f"job/{job.id}" else stem)
 
 
 async def log_events(
@@ -145,7 +156,7 @@ async def log_events(
     job, project = followed.job, followed.project
     place = job.project_id or project
     trace = JobTrace(transport, place, job.id, Following(), gate)
-    name = f"job/{job.id}/log"
+    name = f"{followed.stem or f'job/{job.id}'}/log"
     try:
         async with aclosing(trace.lines(last=None, follow=True, offset=offset)) as lines:
             async for line in lines:

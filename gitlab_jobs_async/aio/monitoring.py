@@ -153,6 +153,7 @@ class Monitor:
                 return event
 
     def _follow(self, log: FollowedLog) -> None:
+        self._sources.remove(log.job.id)  # the log of another job with this id, before a reset
         offset = self._logs.offset(log.job.id)
         self._sources.add(log.job.id, log_events(self._transport, log, offset, self._gate))
 

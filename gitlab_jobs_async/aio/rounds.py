@@ -15,13 +15,14 @@ from gitlab_jobs_async.aio.outbox import Outbox
 from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import Event, ProjectReset
 from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.sansio.budget import JOBS_INDEX
+from gitlab_jobs_async.sansio.id_history import IDS, IdHistory, IdState
 from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.pace import LONGEST
 from gitlab_jobs_async.sansio.progress import PROGRESS, Progress, ProgressRows
-from gitlab_jobs_async.sansio.recording import record
+from gitlab_jobs_async.sansio.recording import read, record
 from gitlab_jobs_async.sansio.rota import Rota
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
@@ -46,10 +47,11 @@ class Rounds:
     ) -> None:
         self._transport = transport
         self._outbox = outbox
-        self._states = {n: s for n, s in states.items() if not n.startswith(PROGRESS)}
+        self._states = {name: states[name] for name in states if not _is_progress(name)}
         self._progress = ProgressRows()
+        self._history = self._known_ids()
         self._overdue = 0
-        for row in states.keys() - self._states.keys():
+        for row in filter(_is_progress, states):
             try:
                 self._progress.restore(row, states[row])
             except ValueError as error:
@@ -74,7 +76,9 @@ class Rounds:
         recorded = self._states.pop(name, None)
         progress = None if recorded is None else self._progress.known(name)
         try:
-            watch = watch_of(target, recorded, now, progress, downstream=self._downstream)
+            watch = watch_of(
+                target, recorded, now, progress, self._history, downstream=self._downstream
+            )
         except ValueError as error:
             raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
         self._targets[name], self._watches[name] = target, watch
@@ -209,6 +213,8 @@ class Rounds:
         for lead in watch.found():
             self._follow(lead)
         stands = watch.is_known, watch.is_over
+        if any(isinstance(event, ProjectReset) for event in events):
+            self._record_ids()
         if events or self._recorded.get(name) != stands:
             self._outbox.put(name, watch.state(), events)
             self._recorded[name] = stands
@@ -220,12 +226,25 @@ class Rounds:
         elif self._outbox.is_recorded:
             self._progress.changed(name)
 
+    def _known_ids(self) -> IdHistory:
+        """The ids that an earlier monitor has seen."""
+        data = self._states.pop(IDS, None)
+        try:
+            return IdHistory() if data is None else IdHistory.restored(read(data, IdState))
+        except ValueError as error:
+            raise CheckpointError(self._outbox.path, f"the {IDS}: {error}") from error
+
     def _record_progress(self, *, everything: bool = False) -> None:
         """Write a row of those that have changed, if it is time to, or all of them."""
         while (at := self._progress.next_at()) is not None and (everything or at <= self._now()):
             row = self._progress.take(self._now(), self._progress_of)
             if row is not None:
                 self._outbox.put(*row, ())
+            self._record_ids()
+
+    def _record_ids(self) -> None:
+        if self._history.has_changed and self._outbox.is_recorded:
+            self._outbox.put(IDS, self._history.state(), ())
 
     def _progress_of(self, name: str) -> Progress | None:
         watch = self._watches.get(name)
@@ -238,6 +257,7 @@ class Rounds:
             CheckpointError: it cannot be written.
         """
         self._record_progress(everything=True)
+        self._record_ids()
 
     def _follow(self, lead: Lead) -> None:
         """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
@@ -245,12 +265,17 @@ class Rounds:
         numbers = {w.known.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
         name = f"{FOUND}{target.project} {target.pipeline_id}"
         is_watched = name in self._watches or name_of(target) in self._watches
-        if target.project in numbers or is_watched or name in self._states:
+        if target.project in numbers or is_watched or not self._is_unknown(name, lead):
             return
-        begun = OneState((), is_known=lead.is_new)
+        begun = OneState((), is_known=lead.is_new, epoch=lead.epoch)
         self._outbox.put(name, begun, ())
         self._states[name] = record(begun)
         self.add(target, name)
+
+    def _is_unknown(self, name: str, lead: Lead) -> bool:
+        """Whether *lead* was not followed yet, or before a reset, when it may have been another."""
+        known = self._states.get(name)
+        return known is None or read(known, OneState).epoch < lead.epoch
 
     def _drop(self, name: str) -> None:
         """It is over, or removed."""
@@ -289,3 +314,7 @@ class Rounds:
 
     def _now(self) -> float:
         return self._transport.settings.clock.now()
+
+
+def _is_progress(name: str) -> bool:
+    return name.startswith(PROGRESS)

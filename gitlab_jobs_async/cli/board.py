@@ -17,6 +17,7 @@ from gitlab_jobs_async.events import (
     JobDeleted,
     JobEvent,
     ProjectRecovered,
+    ProjectReset,
     ProjectUnreachable,
 )
 from gitlab_jobs_async.models import Bridge, JobBasic, Pipeline
@@ -63,6 +64,7 @@ class PipelineRow:
     id: int | None
     project: str
     changed: float
+    target: str = ""
     pipeline: Pipeline | None = None
     jobs: dict[str, JobRow] = field(factory=dict)
     _status: JobStatus | None = None
@@ -142,6 +144,8 @@ class Board:
             self.unreachable[str(event.project)] = event.reason
         elif isinstance(event, ProjectRecovered):
             self.unreachable.pop(str(event.project), None)
+        elif isinstance(event, ProjectReset):
+            self._reset(str(event.project))
         elif isinstance(event, JobDeleted):
             self._remove(event.job_id, event.name)
         elif isinstance(event, JobEvent):
@@ -168,10 +172,17 @@ class Board:
         key = ("" if number else str(project), number)
         row = self.pipelines.get(key)
         if row is None:
-            row = self.pipelines[key] = PipelineRow(number, path_of(project, job), now)
+            path = path_of(project, job)
+            row = self.pipelines[key] = PipelineRow(number, path, now, str(project))
         row.tell(job, now, replaces)
         if isinstance(job, Bridge) and job.downstream_pipeline and number:
             self._parents[job.downstream_pipeline.id] = number
+
+    def _reset(self, project: str) -> None:
+        """What was told of this project is no longer so."""
+        named = {key for key, row in self.pipelines.items() if project in {row.project, row.target}}
+        for key in named:
+            del self.pipelines[key]
 
     def _remove(self, job_id: int, name: str) -> None:
         for key, row in self.pipelines.items():

@@ -18,6 +18,7 @@ from gitlab_jobs_async.events import (
     JobLogFailed,
     JobLogGrew,
     ProjectRecovered,
+    ProjectReset,
     ProjectUnreachable,
 )
 from gitlab_jobs_async.models import JobBasic
@@ -34,10 +35,10 @@ def event_name(event: Event) -> str:
 
 
 def is_failure(event: Event) -> bool:
-    """Whether a job has failed, or its project cannot be watched, or can again."""
+    """Whether a job has failed, or its project cannot be watched, can again, or begins anew."""
     if isinstance(event, JobFinished):
         return event.job.status == JobStatus.FAILED
-    return isinstance(event, ProjectUnreachable | ProjectRecovered)
+    return isinstance(event, ProjectUnreachable | ProjectRecovered | ProjectReset)
 
 
 def job_of(event: Event) -> JobBasic | None:
@@ -82,7 +83,7 @@ def details(event: Event) -> str:
             said = f"at {moment(job.erased_at)}"
         case JobLogGrew(line=line):
             said = line.text
-        case ProjectUnreachable() | JobLogFailed():
+        case ProjectUnreachable() | ProjectReset() | JobLogFailed():
             said = short_reason(event.reason)
     return str(said)
 

@@ -9,8 +9,8 @@
   sections, ansi, encodings.
 - Waiting for one job or pipeline: waiting; what is downstream of a pipeline: hierarchy.
 - Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
-  parking, revivals, bridging), watching_one a pipeline or a job; all have inquiries, timing, pace
-  and reachability, and are resumed by progress. rota says whose turn it is, expecting what all of
-  it comes to.
+  parking, revivals, bridging, comparing), watching_one a pipeline or a job; all have inquiries,
+  timing, pace and reachability, notice a restored server (resets, id_history), and are resumed by
+  progress. rota says whose turn it is, expecting what all of it comes to.
 - Webhooks: webhooks (signatures, tolerant), deliveries.
 """

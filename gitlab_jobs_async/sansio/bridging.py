@@ -176,6 +176,7 @@ class Bridging:
         home: int | None,
         now: float,
         is_new: Callable[[int], bool],
+        epoch: int = 0,
     ) -> None:
         """The bridges of one pipeline; *home* is the project whose jobs are seen anyhow.
 
@@ -200,7 +201,7 @@ class Bridging:
                 self._led[below.id] = None
                 _bound(self._led)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Lead(target, is_new(bridge.id)))
+                self._found.append(Lead(target, is_new(bridge.id), epoch))
 
     def is_live(self, pipeline_id: int) -> bool:
         """Whether the bridges of this pipeline may be asked for again."""

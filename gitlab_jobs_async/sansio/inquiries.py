@@ -81,10 +81,14 @@ class Answer:
 
 @frozen
 class Lead:
-    """A pipeline that a bridge has led to; *is_new* if that came to be while it was watched."""
+    """A pipeline that a bridge has led to; *is_new* if that came to be while it was watched.
+
+    *epoch* is that of the bridge's own keys: what an earlier one led to may be another pipeline.
+    """
 
     target: PipelineTarget
     is_new: bool
+    epoch: int = 0
 
 
 class Watch(Protocol):

@@ -11,12 +11,22 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio.arguments import ProjectId
 from gitlab_jobs_async.sansio.bridging import Bridging, BridgingState
+from gitlab_jobs_async.sansio.comparing import MOST_COMPARED, Comparing
+from gitlab_jobs_async.sansio.id_history import IdHistory, created
 from gitlab_jobs_async.sansio.ledger import Ledger, Told, pipeline_of, stood_since
 from gitlab_jobs_async.sansio.looking import Look
 from gitlab_jobs_async.sansio.parking import Parked
 from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reach import Reach
 from gitlab_jobs_async.sansio.reachability import Reachability
+from gitlab_jobs_async.sansio.resets import (
+    epoch_of,
+    is_as_before,
+    latest,
+    reset_shown_by,
+    runs_again,
+    tell_anew,
+)
 from gitlab_jobs_async.sansio.revivals import Revivals
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
@@ -41,13 +51,24 @@ class ProjectState:
     reviving_once: tuple[int, ...] = ()
     parked: tuple[int, ...] = ()
     bridging: BridgingState | None = None
+    epoch: int = 0
+    before: tuple[Told, ...] | None = None
+    news_from: int | None = None
+    created_to: int = 0
+    top: int = 0
+    forgotten_to: int | None = None
+    deleted_to: int = 0
 
 
 @define
 class KnownJobs:
     """A project's jobs as they were told, and its *number* once one of them has said it.
 
-    *began* is the newest id when the watching began, *active_at* when something was told last.
+    *began* is the newest id when the watching began, *active_at* when something was told last,
+    *top* the newest id that there was, *created_to* the newest time of creation, in unix seconds,
+    and *created_before* that of the scans before the one under way. Until what is there after a
+    reset is known, *before* is what was told before it, and whatever was created later than
+    *news_from* is new. No job above *forgotten_to* was told and is remembered no longer.
     """
 
     project: ProjectId
@@ -58,12 +79,34 @@ class KnownJobs:
     began: int = 0
     revivals: Revivals = field(factory=Revivals)
     active_at: float | None = None
+    history: IdHistory = field(factory=IdHistory)
+    before: dict[int, Told] | None = None
+    news_from: int | None = None
+    created_to: int = 0
+    top: int = 0
+    forgotten_to: int = 0
+    created_before: int = 0
+    comparing: Comparing = field(factory=Comparing)
     parked: Parked = field(factory=Parked, init=False)
 
     @classmethod
-    def of(cls, project: ProjectId, *, downstream: bool) -> Self:
+    def of(cls, project: ProjectId, history: IdHistory | None = None, *, downstream: bool) -> Self:
         """Nothing is known yet."""
-        return cls(project, Ledger(project), bridging=Bridging() if downstream else None)
+        return cls(
+            project,
+            Ledger(project),
+            bridging=Bridging() if downstream else None,
+            history=history or IdHistory(),
+        )
+
+    def anew(self, epoch: int) -> Self:
+        """Return what is known after a reset: only what was told before it."""
+        known = type(self).of(self.project, self.history, downstream=self.bridging is not None)
+        known.ledger.epoch, known.number = epoch, self.number
+        known.before = self.ledger.jobs | (self.before or {})
+        known.news_from = known.created_to = known.created_before = self.created_before
+        known.began, known.forgotten_to = self.began, self.forgotten_to
+        return known
 
     @classmethod
     def restored(
@@ -74,20 +117,31 @@ class KnownJobs:
         *,
         downstream: bool,
         progress: Progress | None = None,
+        history: IdHistory | None = None,
     ) -> Self:
         """What was told before; *progress*, if there is any, may be newer or older."""
+        if progress is not None and progress.epoch != state.epoch:
+            progress = None
         bridges = (told for told in state.jobs if told.is_bridge)
         settled = (state.updated_to, None if progress is None else progress.updated_to)
         settled_to = max((at for at in settled if at is not None), default=None)
         known = cls(
             project,
-            Ledger(project, {told.id: told for told in state.jobs}),
+            Ledger(project, {told.id: told for told in state.jobs}, state.epoch, state.deleted_to),
             Reach(state.floor),
             Bridging.restored(settled_to, bridges, state.bridging) if downstream else None,
             state.number,
             state.began,
             Revivals.of(state.reviving, state.reviving_once),
             max((told.since for told in state.jobs), default=now),
+            history or IdHistory(),
+            None if state.before is None else {told.id: told for told in state.before},
+            state.news_from,
+            state.created_to,
+            state.top,
+            (state.floor or 0) if state.forgotten_to is None else state.forgotten_to,
+            state.created_to,
+            Comparing.restored(progress, str(project), now),
         )
         known.parked.ids.update(dict.fromkeys(state.parked, 0.0))
         if progress is not None and state.floor is not None:
@@ -112,6 +166,13 @@ class KnownJobs:
             tuple(once),
             tuple(self.parked.ids),
             None if self.bridging is None else self.bridging.state(),
+            self.ledger.epoch,
+            None if self.before is None else tuple(self.before.values()),
+            self.news_from,
+            self.created_before,
+            self.top,
+            self.forgotten_to,
+            self.ledger.deleted_to,
         )
 
     def progress(self, timing: Timing, failures: int) -> Progress:
@@ -122,6 +183,9 @@ class KnownJobs:
             rows=self.reach.rows_to(self.goal()),
             swept_at=self.parked.swept_at,
             updated_to=None if self.bridging is None else self.bridging.settled_to,
+            compared_at=self.comparing.compared_at,
+            scans=self.comparing.scans,
+            epoch=self.ledger.epoch,
         )
 
     def goal(self) -> int:
@@ -130,6 +194,50 @@ class KnownJobs:
             return _TOP
         in_reach = (told.id for told in self.open_jobs() if told.id not in self.parked.ids)
         return min(self.reach.floor, *in_reach, _TOP)
+
+    def shows_reset(self, jobs: Sequence[Job | Bridge], now: float) -> tuple[int, str] | None:
+        """Return which of *jobs* can only come of a restored server, and why."""
+        if self.reach.floor is not None:
+            shown = reset_shown_by(jobs, self.ledger, self.history, now)
+            return shown or self._shows_forgotten(jobs)
+        if not self.ledger.jobs and self.before is None:
+            # Nothing was told here, but perhaps another job under this id by another target.
+            epoch = self.ledger.epoch
+            if any(self.history.is_given_again(job, epoch) for job in jobs):
+                self.ledger.epoch = epoch_of(now, epoch)
+        return None
+
+    def _shows_forgotten(self, jobs: Sequence[Job | Bridge]) -> tuple[int, str] | None:
+        """Where the newest jobs are gone: one that is open, and must have ended long ago."""
+        if not self.comparing.is_suspicious:
+            return None
+        for job in jobs:
+            is_open = not (job.status.is_finished or isinstance(job, Bridge))
+            is_told = self.began < job.id <= self.forgotten_to or job.id <= self.ledger.deleted_to
+            if is_open and is_told and job.id not in self.ledger:
+                return job.id, f"job {job.id} was gone or had ended, and is {job.status}"
+        return None
+
+    def learn(self, jobs: Sequence[Job | Bridge], now: float) -> None:
+        """Take note of ids and times, and of what may turn out to be a reset."""
+        self.history.learn(jobs, now)
+        self.created_to = max(self.created_to, latest(jobs, now))
+        known = self.ledger.jobs
+        if any(job.id in known and runs_again(known[job.id], job) for job in jobs):
+            self.comparing.is_suspicious = True
+
+    def reaches_news(self, jobs: Sequence[Job | Bridge]) -> bool:
+        """Whether after a reset there may be more that is new below *jobs*."""
+        if self.before is None or not jobs:
+            return False
+        remembered = min(sorted(self.before, reverse=True)[:MOST_COMPARED], default=_TOP)
+        is_deep = min(job.id for job in jobs) <= remembered
+        return not is_deep or all(map(self._is_news, jobs))
+
+    def compared_to(self) -> int:
+        """The id down to which a full comparison goes: the newest that are remembered."""
+        newest = sorted(self.ledger.jobs, reverse=True)[:MOST_COMPARED]
+        return min(self.goal(), *newest, _TOP)
 
     @property
     def address(self) -> ProjectId:
@@ -152,12 +260,19 @@ class KnownJobs:
         self.active_at = max(stood, default=now)
         events: list[Event] = []
         for job in look.take_rows():
-            if pipeline_of(job) in going_on:
-                events += self.ledger.tell(job, now, is_new=False)
+            if pipeline_of(job) in going_on or self._is_unheard_of(job):
+                if self.before is None:
+                    events += self.ledger.tell(job, now, is_new=False)
+                else:
+                    is_news = self._is_news(job)
+                    events += tell_anew(self.ledger, self.before, job, now, is_news=is_news)
                 self._touch(job)
             else:
                 self.ledger.remember(job, now)
+        self.before = None
+        self.comparing = Comparing.begun(str(self.project), now)
         self.reach.looked(look.began, look.answered or now, look.ids)
+        self.top = max(look.ids, default=0)
         for told in self.open_jobs():
             if told.id not in look.ids:
                 self.parked.park(told)
@@ -167,7 +282,18 @@ class KnownJobs:
         """What has come of a look so far adds."""
         rows, floor = look.take_rows(), self.reach.floor or 0
         look.arrived += sum(job.id > floor and job.id not in self.ledger for job in rows)
-        return self.tell(rows, now)
+        least = max(self.began, self.forgotten_to)
+        return self.tell(rows, now, newest_known=min(floor, least) if look.compares else None)
+
+    def _is_news(self, job: Job | Bridge) -> bool:
+        return self.news_from is not None and created(job) > self.news_from
+
+    def _is_unheard_of(self, job: Job | Bridge) -> bool:
+        """Whether a reset has brought *job*, or changed it."""
+        if self.before is None:
+            return False
+        is_other = job.id in self.before and not is_as_before(self.before, job)
+        return is_other or self._is_news(job)
 
     def tell(
         self, jobs: Sequence[Job | Bridge], now: float, *, newest_known: int | None = None
@@ -176,12 +302,15 @@ class KnownJobs:
         known = self.reach.floor if newest_known is None else newest_known
         events: list[Event] = []
         for job in sorted(jobs, key=attrgetter("id")):
-            is_new = job.id > (known or 0)
+            is_new = job.id > (known or 0) or (isinstance(job, Bridge) and self._is_news(job))
             is_past = job.status.is_finished and not isinstance(job, Bridge) and not is_new
             if job.id not in self.ledger and is_past:
                 self.ledger.remember(job, now)
                 continue
-            told = self.ledger.tell(job, now, is_new=is_new)
+            is_forgotten = job.id <= max(self.forgotten_to, self.ledger.deleted_to)
+            # What was told and forgotten since must not come again under the keys of that time.
+            first = int(now) if is_forgotten and job.id not in self.ledger else 0
+            told = self.ledger.tell(job, now, is_new=is_new, first=first)
             if told:
                 self.active_at = now
                 self.parked.ids.pop(job.id, None)
@@ -195,9 +324,10 @@ class KnownJobs:
         gone = [told.id for told in self.open_jobs() if told.pipeline_id == pipeline_id]
         return [event for job_id in gone for event in self.ledger.deleted(job_id)]
 
-    def is_new_bridge(self, bridge_id: int) -> bool:
+    def is_new_bridge(self, bridge_id: int, bridges: Iterable[Bridge] = ()) -> bool:
         """What one leads to that was told before, and led nowhere then, is new as well."""
-        return bridge_id > self.began or bridge_id in self.ledger
+        is_news = any(bridge.id == bridge_id and self._is_news(bridge) for bridge in bridges)
+        return bridge_id > self.began or bridge_id in self.ledger or is_news
 
     def gone(self, pipeline_id: int, there: Iterable[Bridge] = ()) -> list[Event]:
         """Of this pipeline's bridges only those *there* are left: one retried is not, either."""
@@ -220,4 +350,6 @@ class KnownJobs:
                 continue
             if not (told.is_bridge and bridging and bridging.is_live(told.pipeline_id)):
                 (skipped if told.status == JobStatus.SKIPPED else past).append(told.id)
-        self.ledger.forget([*sorted(past)[:-_KEPT], *sorted(skipped)[:-_KEPT_SKIPPED]])
+        gone = [*sorted(past)[:-_KEPT], *sorted(skipped)[:-_KEPT_SKIPPED]]
+        self.forgotten_to = max(self.forgotten_to, *gone, 0)
+        self.ledger.forget(gone)

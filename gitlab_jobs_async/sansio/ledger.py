@@ -6,6 +6,7 @@ answer and is left aside. A skipped job may be taken up again, and then ends a s
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from attrs import define, field
 
@@ -20,7 +21,10 @@ from gitlab_jobs_async.events import (
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.statuses import JobStatus
 
-_LEFT_NEVER = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
+LEFT_NEVER = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
+"""A job that has ended so never runs again."""
+
+_SECONDS = 32
 
 
 @define
@@ -28,6 +32,7 @@ class Told:
     """How a job stood when it was last told: with *events* so far, *since* a unix time.
 
     One that was there before the watching began, and had ended, is only remembered: no event.
+    *times* are those of `times_of`.
     """
 
     id: int
@@ -38,6 +43,7 @@ class Told:
     events: int = 0
     is_erased: bool = False
     is_bridge: bool = False
+    times: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -50,6 +56,18 @@ def pipeline_of(job: Job | Bridge) -> int:
     return 0 if job.pipeline is None else job.pipeline.id
 
 
+def times_of(job: Job | Bridge) -> int:
+    """When *job* was created and, if it has ended for good, when: seconds in one number, or 0."""
+    created, ended = job.created_at, None
+    if job.status in LEFT_NEVER and not isinstance(job, Bridge):
+        ended = job.finished_at
+    return _seconds(created) << _SECONDS | _seconds(ended)
+
+
+def _seconds(at: datetime | None) -> int:
+    return 0 if at is None else min(max(0, int(at.timestamp())), (1 << _SECONDS) - 1)
+
+
 def stood_since(job: Job | Bridge, now: float) -> float:
     """Since when, as far as it says, *job* is as it is; *now* at the latest."""
     known = job.finished_at or job.started_at or job.created_at
@@ -58,10 +76,16 @@ def stood_since(job: Job | Bridge, now: float) -> float:
 
 @define
 class Ledger:
-    """The jobs of one target, as they were told."""
+    """The jobs of one target, as they were told.
+
+    *epoch* sets the keys of what is told after a reset apart from those before it. No job above
+    *deleted_to* was deleted.
+    """
 
     project: int | str
     jobs: dict[int, Told] = field(factory=dict[int, Told])
+    epoch: int = 0
+    deleted_to: int = 0
     _newest: dict[tuple[int, str], int] = field(factory=dict[tuple[int, str], int], init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -75,24 +99,28 @@ class Ledger:
         """Those of which more is to come."""
         return [told for told in self.jobs.values() if told.is_open]
 
-    def tell(self, job: Job | Bridge, now: float, *, is_new: bool = True) -> list[JobEvent]:
+    def tell(
+        self, job: Job | Bridge, now: float, *, is_new: bool = True, first: int = 0
+    ) -> list[JobEvent]:
         """What *job*, as it is seen at *now*, adds to what was told of it.
 
-        *is_new* says whether it came to be while it was watched, should it be unknown.
+        *is_new* says whether it came to be while it was watched, should it be unknown, and *first*
+        from what number on its events are counted then.
         """
         told = self.jobs.get(job.id)
         if told is None:
-            return self._appeared(job, now, is_new=is_new)
-        if job.status == told.status or told.status in _LEFT_NEVER:
+            return self._appeared(job, now, is_new=is_new, first=first)
+        if job.status == told.status or told.status in LEFT_NEVER:
+            told.times = told.times or (times_of(job) if job.status == told.status else 0)
             return self._erased(told, job)
         if not told.events:
             del self.jobs[job.id]
             events = self._appeared(job, now, is_new=False)
             return events + self._ended(self.jobs[job.id], job)
         previous = told.status
-        told.status, told.since = job.status, now
+        told.status, told.since, told.times = job.status, now, times_of(job)
         kind = JobFinished if job.status.is_finished else JobChanged
-        key = _key(told, "finished" if job.status.is_finished else "changed")
+        key = self._key(told, "finished" if job.status.is_finished else "changed")
         changed = kind(key=key, project=self.project, job=job, previous=previous)
         return [changed, *self._erased(told, job)]
 
@@ -101,17 +129,22 @@ class Ledger:
         if job.id not in self.jobs:
             self._add(job, now).is_erased = job.erased_at is not None
 
+    def ended(self, job: Job | Bridge) -> list[JobEvent]:
+        """That *job*, which was just told to be there, has ended."""
+        return self._ended(self.jobs[job.id], job)
+
     def deleted(self, job_id: int) -> list[JobDeleted]:
         """The job is there no more."""
         told = self.jobs.get(job_id)
         if told is None:
             return []
         self.forget([job_id])
+        self.deleted_to = max(self.deleted_to, job_id)
         if not told.is_open:
             return []
         return [
             JobDeleted(
-                key=_key(told, "deleted"),
+                key=self._key(told, "deleted"),
                 project=self.project,
                 job_id=told.id,
                 name=told.name,
@@ -126,12 +159,15 @@ class Ledger:
             if self._newest.get((told.pipeline_id, told.name)) == job_id:
                 del self._newest[told.pipeline_id, told.name]
 
-    def _appeared(self, job: Job | Bridge, now: float, *, is_new: bool) -> list[JobEvent]:
+    def _appeared(
+        self, job: Job | Bridge, now: float, *, is_new: bool, first: int = 0
+    ) -> list[JobEvent]:
         earlier = self._newest.get((pipeline_of(job), job.name))
         told = self._add(job, now if is_new else stood_since(job, now))
+        told.events = first
         events: list[JobEvent] = [
             JobAppeared(
-                key=_key(told, "appeared"),
+                key=self._key(told, "appeared"),
                 project=self.project,
                 job=job,
                 replaces=earlier if earlier is not None and earlier < job.id else None,
@@ -147,13 +183,13 @@ class Ledger:
         """That it had ended when it was first seen."""
         if not job.status.is_finished:
             return []
-        return [JobFinished(key=_key(told, "finished"), project=self.project, job=job)]
+        return [JobFinished(key=self._key(told, "finished"), project=self.project, job=job)]
 
     def _erased(self, told: Told, job: Job | Bridge) -> list[JobEvent]:
         if told.is_erased or job.erased_at is None:
             return []
         told.is_erased = True
-        return [JobErased(key=_key(told, "erased"), project=self.project, job=job)]
+        return [JobErased(key=self._key(told, "erased"), project=self.project, job=job)]
 
     def _add(self, job: Job | Bridge, since: float) -> Told:
         told = Told(
@@ -163,6 +199,7 @@ class Ledger:
             pipeline_id=pipeline_of(job),
             since=since,
             is_bridge=isinstance(job, Bridge),
+            times=times_of(job),
         )
         self.jobs[job.id] = told
         self._index(told)
@@ -172,9 +209,13 @@ class Ledger:
         key = (told.pipeline_id, told.name)
         self._newest[key] = max(told.id, self._newest.get(key, 0))
 
+    def _key(self, told: Told, what: str) -> str:
+        """What nothing else is called, not even by another target's ledger."""
+        key = f"{job_stem(told.id, self.epoch)}/{told.events}/{what}/{told.status}"
+        told.events += 1
+        return key
 
-def _key(told: Told, what: str) -> str:
-    """What nothing else is called, not even by another target's ledger."""
-    key = f"job/{told.id}/{told.events}/{what}/{told.status}"
-    told.events += 1
-    return key
+
+def job_stem(job_id: int, epoch: int) -> str:
+    """What the keys of a job's events begin with; *epoch* is 0 until a reset was noticed."""
+    return f"job/{job_id}@{epoch}" if epoch else f"job/{job_id}"

@@ -10,7 +10,7 @@ from gitlab_jobs_async.sansio.requests import Request
 MOST_PAGES = 10
 """Pages that a look takes for open jobs alone, and so many pages' rows it holds at once."""
 
-_MOST_SWEPT = 5
+MOST_SWEPT = 5
 _MOST_AT_FIRST = 20
 
 
@@ -28,7 +28,8 @@ class Look:
     ids: set[int] = field(factory=set[int])
     arrived: int = 0
     lowest: int = 0
-    _pages: int = 0
+    compares: bool = False
+    pages: int = 0
 
     def take(self, now: float, answer: Answer, floor: int | None) -> Inquiry | None:
         """What to ask next: nothing when the goal is reached, or with 10 pages at least *floor*.
@@ -40,14 +41,14 @@ class Look:
         fresh = {job.id: job for job in answer.jobs if job.id not in self.ids}
         self.rows |= fresh
         self.ids |= fresh.keys()
-        self._pages += 1
-        if self._pages >= MOST_PAGES and floor is not None:
+        self.pages += 1
+        if self.pages >= MOST_PAGES and floor is not None:
             self.goal = floor
         if answer.following is None:
             self.lowest = 0
             return None
         higher, self.lowest = self.lowest, min(self.ids, default=0)
-        is_deeper = self._pages == 1 or self.lowest < higher
+        is_deeper = self.pages == 1 or self.lowest < higher
         if self.lowest <= self.goal or not is_deeper:
             return None
         return Inquiry(Subject.NEWEST, _onward(answer.following))
@@ -77,10 +78,12 @@ def _onward(following: Request) -> Request:
 class Sweep:
     """The open jobs down to the oldest of those *sought*, or as far as a few pages go.
 
-    The first one seeks none, and goes further.
+    The first one seeks none, and goes further: so many pages at *most*.
     """
 
     sought: list[int] = field(factory=list[int])
+    most: int = _MOST_AT_FIRST
+    is_whole: bool = False
     ids: set[int] = field(factory=set[int])
     lowest: int = 0
     _pages: int = 0
@@ -93,9 +96,8 @@ class Sweep:
             self.lowest = 0
             return None
         self.lowest = min(self.ids, default=0)
-        is_deep = not self.sought or self.lowest > self.sought[0]
-        most = _MOST_SWEPT if self.sought else _MOST_AT_FIRST
-        if not is_deep or self._pages >= most:
+        is_deep = self.is_whole or not self.sought or self.lowest > self.sought[0]
+        if not is_deep or self._pages >= self.most:
             return None
         return Inquiry(Subject.SWEEP, answer.following)
 

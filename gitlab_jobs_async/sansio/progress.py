@@ -25,7 +25,9 @@ class Progress:
 
     *interval* is how long it waits after *looked_at*, *failures* how many polls failed since. Of a
     project: *floor* is the watermark, *rows* how many jobs lie above it, *swept_at* the time of
-    the last scan of open jobs, *updated_to* that of the last pipeline whose bridges are known.
+    the last scan of open jobs, *updated_to* that of the last pipeline whose bridges are known,
+    *compared_at* that of the last full comparison, with so many *scans* since; all of it counts
+    in the *epoch* of its jobs' keys alone.
     """
 
     looked_at: float
@@ -36,6 +38,9 @@ class Progress:
     rows: int | None = None
     swept_at: float | None = None
     updated_to: datetime | None = None
+    compared_at: float | None = None
+    scans: int = 0
+    epoch: int = 0
 
 
 @frozen

@@ -6,6 +6,7 @@ from typing import TypeVar
 from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.models import JobBasic, Pipeline
 from gitlab_jobs_async.sansio.arguments import ProjectId, job_path, pipeline_path, project_path
+from gitlab_jobs_async.sansio.id_history import IdHistory
 from gitlab_jobs_async.sansio.inquiries import Watch
 from gitlab_jobs_async.sansio.known_jobs import ProjectState
 from gitlab_jobs_async.sansio.progress import Progress
@@ -75,6 +76,7 @@ def watch_of(
     recorded: bytes | None,
     now: float,
     progress: Progress | None = None,
+    history: IdHistory | None = None,
     *,
     downstream: bool,
 ) -> Watch:
@@ -85,11 +87,11 @@ def watch_of(
     """
     if not isinstance(target, PipelineTarget | JobTarget):
         state = _read(recorded, ProjectState)
-        return ProjectWatch.of(target, state, now, progress, downstream=downstream)
+        return ProjectWatch.of(target, state, now, progress, history, downstream=downstream)
     known = _read(recorded, OneState)
     if isinstance(target, JobTarget):
-        return JobWatch.of(target, known, now, progress)
-    return PipelineWatch.of(target, known, now, progress, downstream=downstream)
+        return JobWatch.of(target, known, now, progress, history)
+    return PipelineWatch.of(target, known, now, progress, history, downstream=downstream)
 
 
 def _read(recorded: bytes | None, kind: type[T]) -> T | None:

@@ -23,20 +23,25 @@ from gitlab_jobs_async.errors import (
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.arguments import ProjectId
+from gitlab_jobs_async.sansio.id_history import IdHistory
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject, sized
 from gitlab_jobs_async.sansio.known_jobs import KnownJobs, ProjectState
-from gitlab_jobs_async.sansio.looking import Look, Sweep
+from gitlab_jobs_async.sansio.looking import MOST_SWEPT, Look, Sweep
 from gitlab_jobs_async.sansio.offsets import without_keyset
 from gitlab_jobs_async.sansio.parking import OPEN, OPEN_BEFORE_17
 from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reach import PAGE
 from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
 from gitlab_jobs_async.sansio.requests import Request
+from gitlab_jobs_async.sansio.resets import epoch_of, reset_event
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 
 _FEW = 2
 _MOST_ALONE = 20
+_MOST_NEWS = 50
+"""Pages that are read after a reset to find what is new."""
+
 _DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
 _REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
 
@@ -63,15 +68,18 @@ class ProjectWatch:
         state: ProjectState | None = None,
         now: float = 0.0,
         progress: Progress | None = None,
+        history: IdHistory | None = None,
         *,
         downstream: bool = False,
     ) -> Self:
         """A watch that begins, or at *now* goes on from what was told, and on its schedule."""
         name = str(project)
         if state is None:
-            known = KnownJobs.of(project, downstream=downstream)
+            known = KnownJobs.of(project, history, downstream=downstream)
             return cls(known, Reachability(project, name))
-        known = KnownJobs.restored(project, state, now, downstream=downstream, progress=progress)
+        known = KnownJobs.restored(
+            project, state, now, downstream=downstream, progress=progress, history=history
+        )
         told, is_unreachable = state.unreachable_told, state.is_unreachable
         failures = 0 if progress is None else progress.failures
         watch = cls(known, Reachability(project, name, told, is_unreachable, failures))
@@ -119,6 +127,9 @@ class ProjectWatch:
         events: list[Event] = []
         if inquiry.about is self._troubled:
             events += self._recovered()
+        if reset := self.known.shows_reset(answer.jobs, now):
+            return [*events, self._begin_anew(now, *reset)]
+        self.known.learn(answer.jobs, now)
         match inquiry.about:
             case Subject.NEWEST:
                 events += self._take_newest(now, answer)
@@ -129,7 +140,12 @@ class ProjectWatch:
             case Subject.BRIDGES if self.known.bridging is not None:
                 bridges = answer.bridges
                 self.known.bridging.take_bridges(
-                    inquiry.of, bridges, self.known.number, now, self.known.is_new_bridge
+                    inquiry.of,
+                    bridges,
+                    self.known.number,
+                    now,
+                    lambda bridge_id: self.known.is_new_bridge(bridge_id, bridges),
+                    self.known.ledger.epoch,
                 )
                 events += self.known.tell(bridges, now, newest_known=self.known.began)
                 events += self.known.gone(inquiry.of, bridges)
@@ -138,6 +154,15 @@ class ProjectWatch:
                     self.known.revivals.asked(inquiry.of)
                 events += self.known.tell(answer.jobs, now)
         return [*events, *self._end(now)]
+
+    def _begin_anew(self, now: float, job_id: int, reason: str) -> Event:
+        """Forget what was told: the server was restored. The same look begins with a baseline."""
+        epoch = epoch_of(now, self.known.ledger.epoch)
+        self.known.history.close(job_id, epoch)
+        self.known = self.known.anew(epoch)
+        self._queue.clear()
+        self._look = self._sweep = None
+        return reset_event(self.known.project, self.reachability, epoch, reason)
 
     def _recovered(self) -> Sequence[Event]:
         self._troubled = None
@@ -179,9 +204,12 @@ class ProjectWatch:
         return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
 
     def _begin(self, now: float) -> None:
-        goal = self.known.goal()
-        self._look = Look(now, goal)
-        self._ask(Subject.NEWEST, self._listing((), self.known.reach.page_size(goal)))
+        self.known.created_before = self.known.created_to
+        compares = self.is_known and self.known.comparing.is_due(now)
+        goal = self.known.compared_to() if compares else self.known.goal()
+        self._look = Look(now, goal, compares=compares)
+        rows = PAGE if compares else self.known.reach.page_size(goal)
+        self._ask(Subject.NEWEST, self._listing((), rows))
         if self.known.bridging is not None:
             self._queue.append(self.known.bridging.changed_pipelines(self.known.address))
         if self.known.reach.floor is None:
@@ -206,6 +234,9 @@ class ProjectWatch:
             return self.known.tell_look(look, now) if look.is_full else []
         if floor is not None:
             return self._took_newest(look, floor, now)
+        if answer.following and self.known.reaches_news(answer.jobs) and look.pages < _MOST_NEWS:
+            self._queue.appendleft(Inquiry(Subject.NEWEST, answer.following))
+            return []
         self.known.began = max(look.ids, default=0)
         if answer.following is None:
             return self.known.begin(look, now)
@@ -219,6 +250,9 @@ class ProjectWatch:
         if look.lowest <= floor:
             self.known.reach.looked(look.began, look.answered or now, look.ids)
             self.known.reach.arrived(look.arrived)
+        if (top := max(look.ids, default=0)) < self.known.top:
+            self.known.comparing.is_suspicious = True
+        self.known.top = top
         self.known.forget(look)
         open_jobs = self.known.open_jobs()
         for told in open_jobs:
@@ -226,7 +260,8 @@ class ProjectWatch:
                 self.known.parked.park(told)
         self._ask_for(t.id for t in open_jobs if t.id >= look.lowest and t.id not in look.ids)
         self.known.parked.choose(open_jobs, self.known.reach, now)
-        self._begin_sweep(self.known.parked.due(open_jobs, self.known.reach, now))
+        due = self.known.parked.due(open_jobs, self.known.reach, now)
+        self._begin_sweep(due, compares=look.compares)
         for pipeline_id in self.known.revivals.pipelines():
             self._ask_for_pipeline(pipeline_id)
         return events
@@ -250,11 +285,11 @@ class ProjectWatch:
         wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id, include_retried=True)
         self._queue.append(Inquiry(Subject.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
 
-    def _begin_sweep(self, sought: list[int]) -> None:
-        if len(sought) == 1:
+    def _begin_sweep(self, sought: list[int], *, compares: bool) -> None:
+        if len(sought) == 1 and not compares:
             self._ask_for(sought)
-        elif sought:
-            self._sweep = Sweep(sought)
+        elif sought or compares:
+            self._sweep = Sweep(sought, MOST_SWEPT, is_whole=compares)
             self._ask(Subject.SWEEP, self._listing(self._scope, PAGE))
 
     def _take_sweep(self, now: float, answer: Answer) -> list[Event]:
@@ -283,6 +318,8 @@ class ProjectWatch:
             self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
         if self._queue:
             return []
+        if self._look is not None:
+            self.known.comparing.scanned(now, compared=self._look.compares)
         self._look = None
         self.timing.active_at = self.known.active_at
         open_jobs = self.known.ledger.open_jobs()

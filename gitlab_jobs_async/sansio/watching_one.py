@@ -12,10 +12,17 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job
 from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.bridging import leads_nowhere_yet
+from gitlab_jobs_async.sansio.id_history import IdHistory, created
 from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Subject
 from gitlab_jobs_async.sansio.ledger import Ledger, Told
 from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reachability import Reachability, is_gone
+from gitlab_jobs_async.sansio.resets import (
+    epoch_of,
+    reset_event,
+    reset_shown_by,
+    tell_anew,
+)
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.statuses import JobStatus
 from gitlab_jobs_async.targets import JobTarget, PipelineTarget
@@ -25,13 +32,20 @@ _WAITS_FOR_SOMEBODY = frozenset({JobStatus.MANUAL, JobStatus.SCHEDULED})
 
 @frozen
 class OneState:
-    """What was told of a pipeline or a job; a restart goes on from there."""
+    """What was told of a pipeline or a job; a restart goes on from there.
+
+    After a reset *before* is what was told before it, until what is there is known; the pipeline
+    was *created* at that unix second, 0 where that is not known.
+    """
 
     jobs: tuple[Told, ...]
     unreachable_told: int = 0
     is_unreachable: bool = False
     is_over: bool = False
     is_known: bool = True
+    epoch: int = 0
+    before: tuple[Told, ...] | None = None
+    created: int = 0
 
 
 @define
@@ -48,6 +62,9 @@ class PipelineWatch:
     reachability: Reachability
     is_known: bool = False
     is_over: bool = False
+    history: IdHistory = field(factory=IdHistory, init=False)
+    before: dict[int, Told] | None = field(default=None, init=False)
+    created: int = field(default=0, init=False)
     timing: Timing = field(factory=Timing, init=False)
     _queue: deque[Inquiry] = field(factory=deque, init=False)
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
@@ -62,6 +79,7 @@ class PipelineWatch:
         state: OneState | None,
         now: float = 0.0,
         progress: Progress | None = None,
+        history: IdHistory | None = None,
         *,
         downstream: bool,
     ) -> Self:
@@ -69,6 +87,10 @@ class PipelineWatch:
         name = f"{target.project}/-/pipelines/{target.pipeline_id}"
         watch = cls(target, downstream, *_told(target.project, name, state))
         watch.timing = _timing(watch.reachability, progress, now)
+        watch.history = history or watch.history
+        if state is not None:
+            watch.before = None if state.before is None else {t.id: t for t in state.before}
+            watch.created = state.created
         return watch
 
     @property
@@ -108,6 +130,9 @@ class PipelineWatch:
     def observe(self, now: float, answer: Answer) -> Sequence[Event]:
         """What the look adds to what was told, once it is whole."""
         self._queue.popleft()
+        if reset := self._shows_reset(now, answer):
+            return [*self.reachability.succeeded(), self._begin_anew(now, *reset)]
+        self.history.learn(answer.jobs, now)
         self._rows |= {job.id: job for job in answer.jobs}
         for pipeline in (*(job.pipeline for job in answer.jobs), *answer.pipelines):
             self._status = self._status if pipeline is None else pipeline.status
@@ -116,6 +141,32 @@ class PipelineWatch:
         if self._queue:
             return []
         return [*self.reachability.succeeded(), *self._looked(now)]
+
+    def _shows_reset(self, now: float, answer: Answer) -> tuple[int, str] | None:
+        """Whether this is another pipeline than before, or has another past."""
+        if not self.is_known:
+            _label(self.ledger, self.history, answer, now)
+        for pipeline in (*(job.pipeline for job in answer.jobs), *answer.pipelines):
+            at = None if pipeline is None else pipeline.created_at
+            if at is None or (pipeline and pipeline.id != self.target.pipeline_id):
+                continue
+            created = int(at.timestamp())
+            if self.is_known and self.created and abs(created - self.created) > 1:
+                return 0, f"pipeline {self.target.pipeline_id} is another pipeline than before"
+            self.created = created
+        if not self.is_known:
+            return None
+        return reset_shown_by(answer.jobs, self.ledger, self.history, now)
+
+    def _begin_anew(self, now: float, job_id: int, reason: str) -> Event:
+        epoch = epoch_of(now, self.ledger.epoch)
+        self.history.close(job_id or max(self.ledger.jobs, default=0), epoch)
+        self.before = self.ledger.jobs | (self.before or {})
+        self.ledger = Ledger(self.target.project, epoch=epoch)
+        self.is_known, self.created = False, 0
+        self._queue.clear()
+        self._led.clear()
+        return reset_event(self.target.project, self.reachability, epoch, reason)
 
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing."""
@@ -136,8 +187,14 @@ class PipelineWatch:
 
     def _looked(self, now: float) -> list[Event]:
         events: list[Event] = []
+        newest = max((told.times >> 32 for told in (self.before or {}).values()), default=0)
         for job in sorted(self._rows.values(), key=attrgetter("id")):
-            events += self.ledger.tell(job, now, is_new=self.is_known)
+            if self.before is None:
+                events += self.ledger.tell(job, now, is_new=self.is_known)
+            else:
+                is_news = job.id not in self.before and created(job) > newest
+                events += tell_anew(self.ledger, self.before, job, now, is_news=is_news)
+        self.before = None
         for told in self.ledger.open_jobs():
             if told.id not in self._rows and self.downstream >= told.is_bridge:
                 events += self.ledger.deleted(told.id)
@@ -164,7 +221,7 @@ class PipelineWatch:
             if below is not None and below.project_id and below.id not in self._led:
                 self._led.add(below.id)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Lead(target, is_new=self.is_known))
+                self._found.append(Lead(target, self.is_known, self.ledger.epoch))
 
 
 @define
@@ -176,6 +233,7 @@ class JobWatch:
     reachability: Reachability
     is_known: bool = False
     is_over: bool = False
+    history: IdHistory = field(factory=IdHistory, init=False)
     timing: Timing = field(factory=Timing, init=False)
     _is_asking: bool = field(default=False, init=False)
 
@@ -186,11 +244,13 @@ class JobWatch:
         state: OneState | None,
         now: float = 0.0,
         progress: Progress | None = None,
+        history: IdHistory | None = None,
     ) -> Self:
         """A watch that begins, or goes on from what was told, and on its schedule."""
         name = f"{target.project}/-/jobs/{target.job_id}"
         watch = cls(target, *_told(target.project, name, state))
         watch.timing = _timing(watch.reachability, progress, now)
+        watch.history = history or watch.history
         return watch
 
     @property
@@ -226,8 +286,20 @@ class JobWatch:
         """What the answer adds to what was told."""
         self._is_asking = False
         events: list[Event] = [*self.reachability.succeeded()]
+        before: dict[int, Told] | None = None
+        if not self.is_known:
+            _label(self.ledger, self.history, answer, now)
+        elif reset := reset_shown_by(answer.jobs, self.ledger, self.history, now):
+            epoch, before = epoch_of(now, self.ledger.epoch), self.ledger.jobs
+            self.history.close(reset[0], epoch)
+            self.ledger = Ledger(self.target.project, epoch=epoch)
+            events.append(reset_event(self.target.project, self.reachability, epoch, reset[1]))
+        self.history.learn(answer.jobs, now)
         for job in answer.jobs:
-            told = self.ledger.tell(job, now, is_new=self.is_known)
+            if before is None:
+                told = self.ledger.tell(job, now, is_new=self.is_known)
+            else:
+                told = tell_anew(self.ledger, before, job, now, is_news=False)
             if told:
                 self.timing.active_at = now
             events += told
@@ -251,7 +323,7 @@ def _told(
     """What was told, whether the target can be reached, is known, and is over."""
     if state is None:
         return Ledger(project), Reachability(project, name), False, False
-    ledger = Ledger(project, {told.id: told for told in state.jobs})
+    ledger = Ledger(project, {told.id: told for told in state.jobs}, state.epoch)
     reachability = Reachability(project, name, state.unreachable_told, state.is_unreachable)
     return ledger, reachability, state.is_known, state.is_over
 
@@ -266,4 +338,20 @@ def _timing(reachability: Reachability, progress: Progress | None, now: float) -
 def _state_of(watch: PipelineWatch | JobWatch) -> OneState:
     jobs = () if watch.is_over else tuple(watch.ledger.jobs.values())
     trouble = watch.reachability
-    return OneState(jobs, trouble.told, trouble.is_unreachable, watch.is_over, watch.is_known)
+    before = watch.before if isinstance(watch, PipelineWatch) else None
+    return OneState(
+        jobs,
+        trouble.told,
+        trouble.is_unreachable,
+        watch.is_over,
+        watch.is_known,
+        watch.ledger.epoch,
+        None if before is None else tuple(before.values()),
+        watch.created if isinstance(watch, PipelineWatch) else 0,
+    )
+
+
+def _label(ledger: Ledger, history: IdHistory, answer: Answer, now: float) -> None:
+    """Set the keys apart where another target has told another job under an id that is here."""
+    if not ledger.jobs and any(history.is_given_again(j, ledger.epoch) for j in answer.jobs):
+        ledger.epoch = epoch_of(now, ledger.epoch)

@@ -10,6 +10,7 @@ from gitlab_jobs_async.events import (
     JobFinished,
     JobLogGrew,
     ProjectRecovered,
+    ProjectReset,
     ProjectUnreachable,
 )
 
@@ -27,6 +28,7 @@ class Replay:
     deleted: set = field(factory=set)
     unreachable: set = field(factory=set)
     lines: dict = field(factory=dict)
+    resets: list = field(factory=list)
 
     def hear(self, *events):
         for event in events:
@@ -59,8 +61,22 @@ class Replay:
                 self.deleted.add(job_id)
             case JobLogGrew(job=job, line=line):
                 self.lines.setdefault(job.id, []).append(line.text)
+            case ProjectUnreachable() | ProjectRecovered() | ProjectReset():
+                self.take_project(event)
+
+    def forget(self, project):
+        self.resets.append(project)
+        for job_id in [i for i, event in self.appeared.items() if event.project == project]:
+            for known in (self.appeared, self.status, self.ends):
+                known.pop(job_id, None)
+            self.erased.discard(job_id)
+
+    def take_project(self, event):
+        match event:
             case ProjectUnreachable(project=project):
                 assert project not in self.unreachable
                 self.unreachable.add(project)
             case ProjectRecovered(project=project):
                 self.unreachable.remove(project)
+            case ProjectReset(project=project):
+                self.forget(project)

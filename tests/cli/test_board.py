@@ -3,7 +3,7 @@
 import pytest
 
 from gitlab_jobs_async.cli.board import ACTIVE, ENDED, WAITING, Board, composed, path_of
-from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectReset, ProjectUnreachable
 from gitlab_jobs_async.statuses import JobStatus
 from tests.cli.events import NOW, appeared, bridge, changed, finished, job, log_line
 
@@ -122,6 +122,16 @@ def test_projects_out_of_reach():
         ProjectRecovered(key="k", project="a/b"),
     )
     assert board.unreachable == {"17": "no answer"}
+
+
+def test_a_reset_clears_its_project():
+    board = told(
+        appeared(job(1, "a", "running", pipeline_id=1)),
+        ProjectReset(key="k", project="other/app", reason="job 1 is another job than before"),
+    )
+    assert ids(board) == [1]
+    board.tell(ProjectReset(key="l", project="group/app", reason=""), NOW)
+    assert ids(board) == []
 
 
 def test_what_has_ended_is_forgotten_after_a_while():

@@ -20,6 +20,7 @@ from gitlab_jobs_async.events import (
     JobErased,
     JobLogFailed,
     ProjectRecovered,
+    ProjectReset,
     ProjectUnreachable,
 )
 from gitlab_jobs_async.statuses import JobStatus
@@ -32,6 +33,7 @@ DELETED = JobDeleted(key="k", project=17, job_id=9, name="gone", previous=JobSta
 ERASED = JobErased(key="k", project="a/b", job=job(3, "flaky", "success", erased_at=AT))
 UNREACHABLE = ProjectUnreachable(key="k", project="a/b", reason="404 Not Found", status=404)
 RECOVERED = ProjectRecovered(key="k", project="a/b")
+RESET = ProjectReset(key="k", project="a/b", reason="job 1 had ended and is running again")
 LOG_FAILED = JobLogFailed(key="k", project="a/b", job=job(1), reason="403 Forbidden")
 CASES = [
     (appeared(job(3, status="pending")), "group/app 7 3 unit job_appeared pending "),
@@ -49,6 +51,7 @@ CASES = [
     (LOG_FAILED, "a/b 7 1 unit job_log_failed  403 Forbidden"),
     (UNREACHABLE, "a/b    project_unreachable  404 Not Found"),
     (RECOVERED, "a/b    project_recovered  "),
+    (RESET, "a/b    project_reset  job 1 had ended and is running again"),
 ]
 
 
@@ -98,6 +101,6 @@ def test_a_reason_is_told_without_its_request():
 
 
 def test_what_counts_as_a_failure():
-    failures = [finished(FAILED), UNREACHABLE, RECOVERED]
+    failures = [finished(FAILED), UNREACHABLE, RECOVERED, RESET]
     assert [event for event, _ in CASES if is_failure(event)] == failures
     assert not is_failure(appeared(FAILED))

@@ -1,6 +1,7 @@
 """A model of a project whose jobs move, and which answers what a watch asks; it knows all of it."""
 
 from collections import defaultdict
+from copy import deepcopy
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -137,6 +138,15 @@ class ModelProject:
             job.status = status
             job.ends += status not in OPEN
 
+    # A backup of it, and its return
+
+    def backup(self):
+        return deepcopy((self.jobs, self.pipelines, self.deleted, self.next_id))
+
+    def restore(self, backup):
+        """Everything since the backup never was, and its ids are given again; time goes on."""
+        self.jobs, self.pipelines, self.deleted, self.next_id = deepcopy(backup)
+
     # What is seen
 
     def visible(self):
@@ -152,6 +162,7 @@ class ModelProject:
             name=job.name,
             created_at=moment(job.created),
             started_at=started,
+            finished_at=started if job.status not in {"running", "skipped"} else None,
             erased_at=None if job.erased is None else moment(job.erased),
             pipeline=Pipeline(
                 id=job.pipeline,
