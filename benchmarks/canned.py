@@ -2,7 +2,8 @@
 
 Each job's JSON is written once, so a page is a join of a hundred pieces of bytes. It knows
 `GET /projects/:id/jobs` by keyset and nothing else: any cursor of GitLab's form is answered, `Link`
-names the next page alone and is absent on the last.
+names the next page alone and is absent on the last. As today's GitLab it answers 500 where a cursor
+leads to no row; an older one answers a forward cursor with no rows.
 """
 
 import asyncio
@@ -47,7 +48,13 @@ def dealt(projects: int, each: int) -> Ids:
 class _Shared(ctypes.Structure):
     """What both processes see: the client's wishes, and the server's count."""
 
-    _fields_ = (("latency", ctypes.c_double), ("jitter", ctypes.c_double), ("served", ctypes.c_int))
+    _fields_ = (
+        ("latency", ctypes.c_double),
+        ("jitter", ctypes.c_double),
+        ("is_older", ctypes.c_bool),
+        ("served", ctypes.c_int),
+        ("failed", ctypes.c_int),
+    )
 
 
 class CannedServer:
@@ -57,6 +64,16 @@ class CannedServer:
         self.url = url
         self._shared = shared
         self._counted = 0
+        self._failed = 0
+
+    def play(self, *, older: bool) -> None:
+        """From now on be an *older* server, or today's."""
+        self._shared.is_older = older
+
+    def failures(self) -> int:
+        """How many answers of 500 have gone since the last call."""
+        before, self._failed = self._failed, self._shared.failed
+        return self._failed - before
 
     def delay(self, latency: float, jitter: float = 0.0) -> None:
         """From now on wait *latency* seconds before each answer, and up to *jitter* more."""
@@ -107,12 +124,25 @@ class _Rows:
         numbered = enumerate(ids)
         self.written = [orjson.dumps(_slim(i) if slim else job(n, i)) for n, i in numbered]
 
-    def page(self, below: int | None, per_page: int) -> tuple[bytes, int | None]:
-        """The newest rows with ids under *below*, and the last one's id if more follow."""
-        stop = len(self.ids) if below is None else bisect_left(self.ids, below)
-        start = max(0, stop - per_page)
+    def page(
+        self, number: int | None, per_page: int, *, is_backward: bool
+    ) -> tuple[bytes, int | None]:
+        """The newest rows under *number*, or the next above it; the last one's id if more follow.
+
+        Raises:
+            LookupError: there are none.
+        """
+        if is_backward:
+            start = 0 if number is None else bisect_left(self.ids, number + 1)
+            stop = min(len(self.ids), start + per_page)
+        else:
+            stop = len(self.ids) if number is None else bisect_left(self.ids, number)
+            start = max(0, stop - per_page)
+        if start == stop and number is not None:
+            raise LookupError
         body = b"[" + b",".join(self.written[start:stop][::-1]) + b"]"
-        return body, self.ids[start] if start else None
+        is_more = number is not None if is_backward else start > 0
+        return body, self.ids[start] if is_more else None
 
 
 def _slim(job_id: int) -> dict[str, Any]:
@@ -152,8 +182,16 @@ class _Connection(asyncio.Protocol):
         target = urlsplit(head.split(b" ", 2)[1].decode())
         try:
             status, body, link = "200 OK", *self._page(target.path, target.query, origin)
-        except (KeyError, ValueError):
+        except (TypeError, ValueError):
             status, body, link = "400 Bad Request", b'{"error":"cursor is invalid"}', ""
+        except LookupError:
+            status, body, link = "200 OK", b"[]", ""
+            if not self._shared.is_older:
+                self._shared.failed += 1
+                status, body = (
+                    "500 Internal Server Error",
+                    b'{"message":"500 Internal Server Error"}',
+                )
         written = _HEAD.format(status=status, length=len(body), link=link)
         self._transport.writelines([written.encode(), body])
 
@@ -162,8 +200,8 @@ class _Connection(asyncio.Protocol):
         project, per_page = int(path.split("/")[4]), int(params["per_page"])
         if params["pagination"] != "keyset":
             raise ValueError("keyset alone")
-        below = _read(params["cursor"]) if "cursor" in params else None
-        body, last = self._rows[project].page(below, per_page)
+        number, is_backward = _read(params["cursor"]) if "cursor" in params else (None, False)
+        body, last = self._rows[project].page(number, per_page, is_backward=is_backward)
         if last is None:
             return body, ""
         shown = {"origin": origin, "path": path, "project": project, "per_page": per_page}
@@ -174,6 +212,8 @@ def _written(job_id: int) -> str:
     return urlsafe_b64encode(orjson.dumps({"id": str(job_id), "_kd": "n"})).decode()
 
 
-def _read(cursor: str) -> int:
+def _read(cursor: str) -> tuple[int | None, bool]:
+    """The id, and whether the rows above it are wanted."""
     value = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    return int(value["id"])
+    number = int(value["id"]) if "id" in value else None
+    return number, value["_kd"] == "p"

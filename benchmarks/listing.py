@@ -39,6 +39,7 @@ class Measured:
     wall: list[float] = field(factory=list)
     processor: list[float] = field(factory=list)
     requests: list[int] = field(factory=list)
+    failures: list[int] = field(factory=list)
 
 
 def rounds_of(server: CannedServer, due: Ids, rounds: int) -> dict[str, Measured]:
@@ -48,11 +49,13 @@ def rounds_of(server: CannedServer, due: Ids, rounds: int) -> dict[str, Measured
         for name, client in CLIENTS.items():
             gc.collect()
             server.count()
+            server.failures()
             wall, processor = time.perf_counter(), time.process_time()
             rows = client(server.url, tuple(due))
             measured[name].wall.append(time.perf_counter() - wall)
             measured[name].processor.append(time.process_time() - processor)
             measured[name].requests.append(server.count())
+            measured[name].failures.append(server.failures())
             check(name, rows, due)
             del rows
     return measured
@@ -66,13 +69,15 @@ def report(
     pages = sum(-(-len(ids) // 100) for ids in due.values())
     speeds = {name: total / statistics.median(of.wall) for name, of in measured.items()}
     yield f"\n{title} ({total} jobs, {pages} pages)"
-    yield f"{'':18}{'jobs/s':>9}{'wall s':>9}{'cpu s':>8}{'requests':>10}{'ours is':>9}  bar"
+    heads = f"{'jobs/s':>9}{'wall s':>9}{'cpu s':>8}{'requests':>10}{'500s':>6}{'ours is':>9}"
+    yield f"{'':18}{heads}  bar"
     for name, of in measured.items():
         ratio = speeds["ours"] / speeds[name]
         bar = f"{bars[name]:g} {'met' if ratio >= bars[name] else 'MISSED'}" if name in bars else ""
         yield (
             f"{name:18}{speeds[name]:9.0f}{statistics.median(of.wall):9.3f}"
-            f"{statistics.median(of.processor):8.3f}{max(of.requests):10}{ratio:7.2f} x  {bar}"
+            f"{statistics.median(of.processor):8.3f}{max(of.requests):10}{max(of.failures):6}"
+            f"{ratio:7.2f} x  {bar}"
         )
 
 

@@ -7,7 +7,15 @@ around him ends in CancelledError.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Hashable, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Hashable,
+    Iterable,
+)
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Generic, Self, TypeVar
 
@@ -55,6 +63,7 @@ class InFlight(Generic[K, T]):
 
     def __init__(self) -> None:
         self._running: dict[asyncio.Task[T], K] = {}
+        self._dropped: set[asyncio.Task[T]] = set()
         self._ended: asyncio.Queue[asyncio.Task[T]] = asyncio.Queue()
         self._is_closed = False
 
@@ -78,15 +87,23 @@ class InFlight(Generic[K, T]):
 
     async def first(self) -> tuple[K, asyncio.Task[T]]:
         """The next that has ended, well or not."""
-        task = await self._ended.get()
+        while (task := await self._ended.get()) in self._dropped:
+            self._dropped.discard(task)
         if self._is_closed:
             raise RuntimeError(_LEFT)
         return self._running.pop(task), task
 
+    def drop(self, is_needless: Callable[[K], bool]) -> None:
+        """Cancel those whose key *is_needless*; `first` returns none of them."""
+        for task in [task for task, key in self._running.items() if is_needless(key)]:
+            del self._running[task]
+            self._dropped.add(task)
+            task.cancel()
+
     async def close(self) -> None:
         """End all, and return when they have ended, however often this is cancelled meanwhile."""
         self._is_closed = True
-        await _end(self._running)
+        await _end([*self._running, *self._dropped])
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import DecodeError, GitLabError
 from gitlab_jobs_async.models import Job
 from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode_rows
+from gitlab_jobs_async.sansio.keyset_pages import is_unnamed, next_by_number
 from gitlab_jobs_async.sansio.links import next_page
 from gitlab_jobs_async.sansio.looks import LookWalk
 from gitlab_jobs_async.sansio.offsets import OffsetWalk
@@ -38,7 +39,8 @@ def by_keyset(
 ) -> KeysetWalk[UndecodedRow]:
     """The walk through a project's jobs; *in_order* for `iter_rows`."""
     settings = transport.settings
-    return KeysetWalk(settings.server, request, 1 if in_order else settings.concurrency)
+    window = 1 if in_order else settings.concurrency
+    return KeysetWalk(settings.server, request, window, headers=transport.next_headers)
 
 
 def by_offset(
@@ -70,7 +72,7 @@ async def iter_rows(
     while asks := reading.walk.asks(1, 0):
         ask = asks[0]
         try:
-            response = await transport.send(ask.wanted, Lane.LISTING)
+            response = await transport.send(ask.wanted, Lane.LISTING, final=ask.final)
         except GitLabError as error:
             reading.walk = reading.walk.refused(ask, error)
             continue
@@ -104,6 +106,8 @@ async def pages_of(
             reading.walk = walk.refused(ask, error)
             continue
         told = reading.take(ask, response, kind)
+        if reading.walk.is_complete:
+            side_by_side.leave(reading)
         side_by_side.ask()
         # So that requests leave between pages that have come at once, not after the last of them.
         await transport.settings.clock.sleep(0)
@@ -121,12 +125,22 @@ class _Reading(Generic[K]):
 
     def take(self, ask: Ask, response: Response, kind: type[T]) -> list[T]:
         """What the answer adds to the listing."""
+        is_taken = False
 
         def wanted(rows: Sequence[UndecodedRow]) -> Sequence[UndecodedRow]:
+            nonlocal is_taken
+            is_taken = True
             self.walk, told = self.walk.take(ask, response, rows)
             return told
 
-        return decode_rows(response, kind, wanted, warn_of_oddity)
+        try:
+            return decode_rows(response, kind, wanted, warn_of_oddity)
+        except DecodeError as error:
+            if is_taken:
+                raise
+            # No page at all: where a cursor made up is answered so, the walk goes on without.
+            self.walk = self.walk.refused(ask, error)
+            return []
 
 
 @define
@@ -156,6 +170,11 @@ class _SideBySide(Generic[K]):
         self.active.rotate(-1)
         return len(self.flight) > 0
 
+    def leave(self, reading: _Reading[K]) -> None:
+        """Leave the answers that a complete listing still waits for: they can only come late."""
+        self.flight.drop(lambda key: key[0] is reading)
+        reading.asked = 0
+
     @property
     def _window(self) -> int:
         return self.transport.settings.concurrency
@@ -170,7 +189,8 @@ class _SideBySide(Generic[K]):
         for ask in asks:
             reading.asked += 1
             key = (reading, reading.walk, ask)
-            self.flight.start(key, self.transport.send(ask.wanted, self.lane))
+            sent = self.transport.send(ask.wanted, self.lane, final=ask.final)
+            self.flight.start(key, sent)
         return bool(asks) or not free
 
 
@@ -203,7 +223,10 @@ async def iter_any_order(
             yield row
         asked.add(hash((request.path, request.params)))
         empty = 0 if page else empty + 1
-        request = next_page(transport.settings.server, request, response)
+        following = next_page(transport.settings.server, request, response)
+        if following is None and is_unnamed(request, response, page):
+            following = next_by_number(request)
+        request = following
         if request is None:
             return
         if empty > _MOST_EMPTY or hash((request.path, request.params)) in asked:

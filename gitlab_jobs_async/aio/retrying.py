@@ -2,11 +2,11 @@
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from gitlab_jobs_async.aio.settings import TransportSettings
-from gitlab_jobs_async.errors import GitLabError, RateLimitedError
+from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
 from gitlab_jobs_async.sansio.requests import Request
 
 T = TypeVar("T")
@@ -19,8 +19,11 @@ async def retried(
     request: Request,
     attempt: Callable[[], Awaitable[T]],
     is_held_back: Callable[[], bool],
+    final: Collection[int] = (),
 ) -> T:
     """What *attempt* returns in the end, or the error of its last try.
+
+    An answer whose status is in *final* is not tried again, whatever the policy.
 
     Where *is_held_back* says that the next try has to wait for the rate limit anyhow, it waits
     there: as one of many that have their turns, rather than by itself.
@@ -32,6 +35,8 @@ async def retried(
             return await attempt()
         except GitLabError as error:
             failure = error
+        if isinstance(failure, ResponseError) and failure.status in final:
+            raise failure
         wait = settings.retry.wait_before_retry(
             tried,
             failure,

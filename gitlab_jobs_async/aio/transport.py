@@ -1,7 +1,7 @@
 """Request -> Response: its turn, its tries, redirects, timeouts; failures as errors of ours."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Collection
 from contextlib import ExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.sansio.compression import UnknownEncodingError
 from gitlab_jobs_async.sansio.credentials import hiding
+from gitlab_jobs_async.sansio.links import NextHeaders
 from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of, folded, printable
@@ -81,6 +82,8 @@ class Transport:
         self._deadlines: set[Deadline] = set()
         self.trace_kind: TraceKind | None = None
         """What the server last showed to send of a trace: a hint for the next one."""
+        self.next_headers = NextHeaders()
+        """Whether its answers name the next page, as far as they have shown."""
 
     async def open(self) -> None:
         """Take the session given, or make one."""
@@ -104,9 +107,16 @@ class Transport:
             await connections.close()
 
     async def send(
-        self, request: Request, lane: Lane = Lane.DIRECT, bound: Bound = "page"
+        self,
+        request: Request,
+        lane: Lane = Lane.DIRECT,
+        bound: Bound = "page",
+        *,
+        final: Collection[int] = (),
     ) -> Response:
         """The whole answer to *request*, if need be after several tries.
+
+        A status in *final* is an answer like another: it is raised without another try.
 
         Raises:
             ResponseError: the answer is an error.
@@ -118,6 +128,7 @@ class Transport:
             request,
             lambda: self._whole(request, lane, bound),
             lambda: self._door().is_paused(request, lane),
+            final,
         )
 
     @asynccontextmanager

@@ -4,7 +4,8 @@
 - Answers: responses, decoding (strict, exact), compression, sizes, links; and back to JSON:
   recording.
 - The request budget: budget, limits, turns.
-- Listings: walks; paging by keyset (coverage, cursors, spread), offsets, and looks without order.
+- Listings: walks; paging by keyset (keyset_pages, coverage, cursors, made_cursors, spread),
+  offsets, and looks without order.
 - Traces: trace, cadence, rhythm, patience; their lines: line_reader, logs, records, splitting,
   sections, ansi, encodings.
 - Waiting for one job or pipeline: waiting; what is downstream of a pipeline: hierarchy.

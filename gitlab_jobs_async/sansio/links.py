@@ -1,40 +1,104 @@
 """Which page a page says is the next; what cannot be read is never an end.
 
 Follows https://docs.gitlab.com/api/rest/#pagination: `Link` with rel="next" for both kinds, else
-`X-Next-Page`. A keyset listing sends `Link` alone, and none on its last page.
+`X-Next-Cursor` (keyset, newer servers) or `X-Next-Page` (offset). A keyset listing sends `Link`
+with rel="next" alone, and none on its last page: so where no header comes through, a full page
+looks like the last one (`NextHeaders`).
 """
 
 import re
 from collections.abc import Sequence
 
-from attrs import evolve
+from attrs import define, evolve, frozen
 
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
-_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]*)"
-_LINK = re.compile(rf"<([^>]*)>((?:\s*;\s*(?:[\w*-]+(?:\s*=\s*{_VALUE})?)?)*)")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s;,\"']+))", re.IGNORECASE)
+_LONGEST_NUMBER = 18
+"""Digits of the largest number that a header may give: a page, or a count of rows."""
+
+# Possessive throughout: a hostile header must not make the parser go back over it.
+_VALUE = r"\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^\s;,\"]*+"
+_ATTRIBUTE = re.compile(rf"\s*+;\s*+(?:([\w*-]++)(?:\s*+=\s*+({_VALUE}))?+)?+", re.DOTALL)
+
+
+@define
+class NextHeaders:
+    """What a server has shown of the headers that name a next page; one value for all listings.
+
+    A gateway may let none of them through, or only some.
+    """
+
+    is_seen: bool = False
+    is_dropped: bool = False
+
+    def learn(self, response: Response) -> None:
+        """Note that *response* came with such a header, if it did."""
+        if response.headers.get("link") or response.headers.get("x-next-cursor"):
+            self.is_seen = True
+
+    def learn_dropped(self) -> None:
+        """Note that a page had a next one and did not name it."""
+        self.is_dropped = True
+
+    @property
+    def are_reliable(self) -> bool:
+        """Whether a page that names no next one may be believed to be the last."""
+        return self.is_seen and not self.is_dropped
+
+
+@frozen
+class _Links:
+    """A parsed `Link` header; `is_whole` is false where a part of it could not be read."""
+
+    links: list[tuple[str, list[str]]]
+    is_whole: bool
+
+    def next(self) -> str | None:
+        return next((url for url, rels in self.links if "next" in rels), None)
+
+
+def _parsed(header: str) -> _Links:
+    """Parse a `Link` header in time linear in its length."""
+    links: list[tuple[str, list[str]]] = []
+    is_whole, position = True, 0
+    while (start := header.find("<", position)) >= 0:
+        is_whole = is_whole and not header[position:start].strip(" \t,")
+        end = header.find(">", start)
+        if end < 0:
+            return _Links(links, is_whole=False)
+        position = end + 1
+        rels: list[str] = []
+        while found := _ATTRIBUTE.match(header, position):
+            position = found.end()
+            if (found[1] or "").lower() == "rel":
+                rels += (found[2] or "").strip("\"'").lower().split()
+        links.append((header[start + 1 : end], rels))
+    return _Links(links, is_whole and not header[position:].strip(" \t,"))
 
 
 def next_page(server: ServerUrl, request: Request, response: Response) -> Request | None:
-    """The request for the page after *response*, sent to *server* whatever host `Link` names.
+    """Return the request for the page after *response*, sent to *server* whatever host is named.
 
     Raises:
         DecodeError: the answer names a next page that cannot be one.
     """
     header = response.headers.get("link", "")
-    link = next_link(header)
+    links = _parsed(header)
     following: Request | None
-    if link is not None:
+    if (link := links.next()) is not None:
         following = server.request_at(link, request)
-    elif header and not _LINK.search(header):
+    elif cursor := response.headers.get("x-next-cursor", ""):
+        following = with_params(request, cursor=cursor)
+    elif header.strip() and not (links.links and links.is_whole):
         raise DecodeError("the Link header cannot be read", request.method, response.url)
-    elif number := response.headers.get("x-next-page", ""):
-        params = [pair for pair in request.params if pair[0] != "page"]
-        following = evolve(request, params=[*params, ("page", number)])
+    elif response.headers.get("x-next-page", ""):
+        number = number_in(response, "x-next-page")
+        if number is None:
+            raise DecodeError("the X-Next-Page header is no page", request.method, response.url)
+        following = with_params(request, page=str(number))
     else:
         return None
     if following is None or following.params == request.params:
@@ -44,31 +108,58 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
 
 
 def next_link(header: str) -> str | None:
-    """The URL that a `Link` header calls next."""
-    for url, attributes in _LINK.findall(header):
-        for rels in _REL.findall(attributes):
-            if "next" in "".join(rels).lower().split():
-                return str(url)
-    return None
+    """Return the URL that a `Link` header calls next."""
+    return _parsed(header).next()
+
+
+def with_params(request: Request, **changed: str) -> Request:
+    """Return *request* with these parameters in place of its own of those names."""
+    kept = [pair for pair in request.params if pair[0] not in changed]
+    return evolve(request, params=[*kept, *changed.items()])
 
 
 def is_last_page(
-    server: ServerUrl, request: Request, response: Response, rows: Sequence[object], size: int
+    server: ServerUrl,
+    request: Request,
+    response: Response,
+    rows: Sequence[object],
+    size: int,
+    *,
+    is_silent: bool = False,
 ) -> bool:
-    """Whether an offset page of *rows*, at most *size*, names no next one.
+    """Return whether an offset page of *rows*, at most *size*, names no next one.
+
+    Of a server that *is_silent* no header comes through: a full page has a next one, if only an
+    empty one.
 
     Raises:
         DecodeError: it cannot be told, so that rows could be missed.
     """
     if next_page(server, request, response) is not None:
         return False
-    if len(rows) >= size and not {"link", "x-next-page"} & response.headers.keys():
-        reason = "a full page that does not say whether another follows @ $"
-        raise DecodeError(reason, response.method, response.url)
-    return True
+    headers = response.headers
+    if len(rows) < size or "x-next-page" in headers or headers.get("link"):
+        return True
+    if is_silent:
+        return False
+    reason = "a full page that does not say whether another follows @ $"
+    raise DecodeError(reason, response.method, response.url)
+
+
+def has_cursor_headers(response: Response) -> bool:
+    """Return whether a keyset answer names its neighbours by cursor: one it does not name is none.
+
+    Newer servers send `X-Prev-Cursor` and `X-Next-Cursor`, each only where that page exists.
+    """
+    return not response.headers.keys().isdisjoint({"x-next-cursor", "x-prev-cursor"})
 
 
 def number_in(response: Response, header: str) -> int | None:
-    """The number that a header such as `X-Total` gives, if it does."""
-    value = response.headers.get(header, "")
-    return int(value) if value.isascii() and value.isdigit() else None
+    """Return the number that a header such as `X-Total` gives, if it does."""
+    return whole_number(response.headers.get(header, ""))
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that *text* is, if it is one that can be a page or a count."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+    return int(text) if is_number else None

@@ -6,6 +6,7 @@ between the same two pages may hide, no reading by offset can show.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Generic
 
 from attrs import define, evolve, field
@@ -39,12 +40,18 @@ class LookWalk(Generic[R]):
     _repeated: int = 0
     _is_done: bool = False
 
+    @property
+    def is_complete(self) -> bool:
+        """See `Walk.is_complete`."""
+        return self._is_done
+
     def asks(self, free: int, _guesses: int, /) -> list[Ask]:
         """The pages of this look that are not asked for yet."""
         if self._is_done:
             return []
-        missing = [n for n in range(1, self._last + 1) if n not in self._pages]
-        pages = [n for n in missing if n not in self._asked][: max(0, free)]
+        # Lazily: how many pages there are is the server's word, and may be absurd.
+        due = (n for n in range(1, self._last + 1) if n not in self._pages and n not in self._asked)
+        pages = list(islice(due, max(0, free)))
         self._asked.update(pages)
         return [self._ask(page) for page in pages]
 
@@ -53,7 +60,7 @@ class LookWalk(Generic[R]):
         self._asked.remove(ask.place)
         self._pages[ask.place] = rows
         self._check_progress(response, rows)
-        size = number_in(response, "x-per-page") or PER_PAGE
+        size = min(number_in(response, "x-per-page") or PER_PAGE, PER_PAGE)
         if is_last_page(self.server, ask.wanted, response, rows, size):
             self._last = ask.place
         else:

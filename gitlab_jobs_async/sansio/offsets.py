@@ -13,13 +13,14 @@ from typing import Generic
 from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.errors import (
+    DecodeError,
     GitLabError,
     ListingChangedError,
     MethodNotAllowedError,
 )
 from gitlab_jobs_async.sansio.coverage import TOP, Coverage, Gap
 from gitlab_jobs_async.sansio.endpoints import PER_PAGE
-from gitlab_jobs_async.sansio.links import is_last_page, number_in
+from gitlab_jobs_async.sansio.links import NextHeaders, is_last_page, number_in
 from gitlab_jobs_async.sansio.looks import LookWalk
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
@@ -75,7 +76,8 @@ class OffsetWalk(Generic[R]):
 
     With *in_order*, a page below a break is not told before the break is read. Where an offset is
     past the server's limit, *beyond_limit* makes the walk to go on with. Rows in another order are
-    read by `LookWalk`.
+    read by `LookWalk`. Where the server *is_silent*, as no header names the next page, one is
+    asked for after each full page; the ids *told* before, rising, say at which row to go on.
     """
 
     server: ServerUrl
@@ -83,6 +85,8 @@ class OffsetWalk(Generic[R]):
     in_order: bool = False
     coverage: Coverage = field(factory=Coverage)
     beyond_limit: Callable[[MethodNotAllowedError], Walk[R]] | None = None
+    headers: NextHeaders = field(factory=NextHeaders)
+    is_silent: bool = False
     _asked: dict[int, Window] = field(factory=dict[int, Window])
     _told: "array[int]" = field(factory=lambda: array("q"))
     _sent: int = 0
@@ -91,6 +95,12 @@ class OffsetWalk(Generic[R]):
     _planned: int = 0
     _drift: int = 0
     _fruitless: int = 0
+    _is_size_ignored: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """See `Walk.is_complete`."""
+        return next(self.coverage.gaps(), None) is None
 
     def asks(self, free: int, _guesses: int, /) -> list[Ask]:
         """The page at the first break; and where the server counts, those that are to follow."""
@@ -110,9 +120,13 @@ class OffsetWalk(Generic[R]):
         """See `Walk.take`; rows in another order hand the listing over to `LookWalk`."""
         window = self._asked.pop(ask.place)
         window = self._clamped(window, number_in(response, "x-per-page") or 0)
-        if next(self.coverage.gaps(), None) is None:
+        if self.is_complete:
             return self, ()
-        is_last = is_last_page(self.server, ask.wanted, response, rows, window.stop - window.start)
+        self.headers.learn(response)
+        size = window.stop - window.start
+        is_last = is_last_page(
+            self.server, ask.wanted, response, rows, size, is_silent=self.is_silent
+        )
         if not is_last:
             window = self._clamped(window, len(rows))
         if self._largest < _SMALLEST_PAGE or not is_newest_first(rows):
@@ -120,10 +134,17 @@ class OffsetWalk(Generic[R]):
         self._total = window.start + len(rows) if is_last else number_in(response, "x-total")
         breaks = sum(1 for _ in self.coverage.gaps())
         told = self._read(window, rows, is_last=is_last)
+        if self.is_silent and told and window.start:
+            self.headers.learn_dropped()
         if told or sum(1 for _ in self.coverage.gaps()) < breaks:
             self._fruitless = 0
         else:
             self._fruitless += 1
+        if len(rows) > size:
+            self._is_size_ignored = True
+        if self._fruitless > _MOST_FRUITLESS and self._is_size_ignored:
+            reason = "pages that do not overlap, as per_page is ignored @ $"
+            raise DecodeError(reason, response.method, response.url)
         if self._fruitless > _MOST_FRUITLESS:
             raise ListingChangedError(response.method, response.url)
         return self, told
@@ -171,7 +192,7 @@ class OffsetWalk(Generic[R]):
     def _read(self, window: Window, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
         self._learn_drift(window, rows)
         top = next(self.coverage.gaps())
-        if self.in_order and rows and window.start and rows[0].id < top.above:
+        if self.in_order and rows and window.start and rows[0].id < top.above - 1:
             return []
         told = self.coverage.unread(rows)
         self._remember(told)

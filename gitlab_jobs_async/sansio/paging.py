@@ -1,57 +1,60 @@
 """Which id ranges of a keyset listing to ask for next, and when the listing is complete.
 
-A page below the id c has every row from c down to its last one, or to the end where it names no
-next: those ids are read (see coverage.py). Cursors made for other ids read further down at the
-same time, and the listing is complete when the ranges have met: whatever matched during the whole
-call is in one of them, and a row is told by the first page that reads its id.
+A page has every row from the id at its cursor to its last one: those ids are read (coverage.py).
+Beside the chain of the server's own links, pages are read from ids further down by cursors made for
+them, and the listing is complete when the ranges have met: whatever matched during the whole call
+is in one of them, and a row is told by the first page that reads its id.
 
-Each unread range is walked from its top by the server's own link, which always brings rows or
-closes it. So `requests + ranges open` grows with the pages found, and only a guess, a cursor made
-up, adds one to it: guesses are paid from an allowance that opens as pages are found. At the end no
-range is open, hence at most pages + 4 requests up to 5 pages, pages + 2 windows + 2 for an even
-spread of ids, and a quarter of the pages more for an uneven one.
+The lowest id is asked of the server beside the second page, and no cursor is made at or below it:
+GitLab answers 500 where no row is left. Cursors open up as answers prove them (made_cursors.py). A
+server's own link, too, leads to a 500 where all rows below have vanished meanwhile, so the lowest
+id is asked for again before that is believed to be a failure.
+
+Each unread range is walked from one of its ends, which always brings rows or closes it. So
+`requests + ranges open` grows with the pages found, and only a guess, a cursor made within a range,
+adds one to it: guesses are paid from an allowance. At the end no range is open, hence at most
+pages + 4 requests up to 5 pages, pages + 2 windows + 2 for an even spread of ids, and a quarter of
+the pages more for an uneven one.
 """
 
+from array import array
 from collections.abc import Sequence
 from typing import Generic
 
-from attrs import Factory, define, evolve, field
+from attrs import define, field
 
 from gitlab_jobs_async.errors import (
-    BadRequestError,
     DecodeError,
     GitLabError,
     MethodNotAllowedError,
-    NotFoundError,
     ServerError,
 )
 from gitlab_jobs_async.sansio.coverage import TOP, Coverage, Gap
-from gitlab_jobs_async.sansio.cursors import CursorForm
-from gitlab_jobs_async.sansio.links import next_page
-from gitlab_jobs_async.sansio.offsets import OffsetWalk, is_by_offset, without_keyset
+from gitlab_jobs_async.sansio.endpoints import PER_PAGE
+from gitlab_jobs_async.sansio.keyset_pages import is_made_page, is_offset_page, next_by_keyset
+from gitlab_jobs_async.sansio.links import NextHeaders, has_cursor_headers
+from gitlab_jobs_async.sansio.made_cursors import REFUSED, Asked, MadeCursors, Way, unwalked
+from gitlab_jobs_async.sansio.offsets import OffsetWalk, without_keyset
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.spread import Spread
 from gitlab_jobs_async.sansio.urls import ServerUrl
-from gitlab_jobs_async.sansio.walks import Ask, R, Walk, is_newest_first
+from gitlab_jobs_async.sansio.walks import Ask, R, Walk
 
-_FEW_PAGES = 5
-_FEW_GUESSES = 4
-_GUESSES_A_PAGE = 4
-_UNEVEN_SHARE = 0.25
 _MOST_EMPTY = 20
 """Empty pages in a row that may name a next one; a server that sends more has lost its way."""
 
-_REFUSALS = (BadRequestError, MethodNotAllowedError, NotFoundError, ServerError)
-"""How a server may answer a cursor that it did not make."""
+_MOST_DOUBTS = 2
+"""Times that a link answered with 500 is held against the lowest id, before it is a failure."""
 
 
 @define
 class KeysetWalk(Generic[R]):
     """A listing of project jobs, read by keyset in ranges; *first* asks for its newest page.
 
-    Without keyset (before 15.9) it goes on by offset, and from an offset past the server's limit
-    (the *refusal*) again by keyset.
+    With a *window* of 1 rows come newest first. Without keyset (before 15.9), or where no header
+    names the next page, it goes on by offset, and from an offset past the server's limit (the
+    *refusal*) again by keyset.
     """
 
     server: ServerUrl
@@ -59,173 +62,274 @@ class KeysetWalk(Generic[R]):
     window: int
     coverage: Coverage = field(factory=Coverage)
     refusal: MethodNotAllowedError | None = None
-    _asked: dict[int, bool] = field(factory=dict[int, bool])
-    _links: dict[int, Request] = field(factory=dict[int, Request])
-    _form: CursorForm | None = None
-    _is_trusted: bool = True
-    _like: Request = field(default=Factory(lambda self: self.first, takes_self=True))
+    headers: NextHeaders = field(factory=NextHeaders)
+    _asked: dict[int, Asked] = field(factory=dict[int, Asked])
+    _links: dict[int, tuple[Request, int]] = field(factory=dict[int, tuple[Request, int]])
+    _made: MadeCursors = field(factory=MadeCursors)
     _spread: Spread = field(factory=Spread)
+    _told: "array[int]" = field(factory=lambda: array("q"))
+    _doubts: dict[int, int] = field(factory=dict[int, int])
+    _is_doubted: bool = False
+    _second_is_read: bool = False
+    _lowest: int = 0
+    _is_emptied: bool = False
     _sent: int = 0
-    _told: int = 0
     _empty: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        if self.window == 1:
+            self._made.direction = Way.DOWN
+
+    @property
+    def is_complete(self) -> bool:
+        """See `Walk.is_complete`."""
+        return next(self.coverage.gaps(), None) is None
+
     def asks(self, free: int, guesses: int, /) -> list[Ask]:
-        """The top of each range that nothing walks yet; then guesses, as far as they are paid."""
+        """Go on in each range that nothing walks yet; then guess, as far as it is paid."""
         asks: list[Ask] = []
-        for gap in self._unwalked():
-            # Where the server's own links are all there is, one of them may lead to several ranges.
-            if len(asks) < free and (place := self._start_of(gap)) not in self._asked:
-                asks.append(self._at(place))
+        for gap in unwalked(list(self.coverage.gaps()), list(self._asked.values())):
+            if len(asks) < free and (ask := self._go_on(gap)):
+                asks.append(ask)
         most = min(free, len(asks) + guesses)
-        while len(asks) < most and self._form is not None and self._is_paid():
-            below = self._spread.best_guess(list(self.coverage.gaps()), self._asked.keys())
-            if below is None:
-                break
-            asks.append(self._made(self._form, below))
+        while len(asks) < most and self._is_paid() and (ask := self._guess()):
+            asks.append(ask)
         return asks
 
     def take(self, ask: Ask, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
         """See `Walk.take`; an answer without keyset hands the listing over to `OffsetWalk`."""
-        is_made = self._asked.pop(ask.place)
-        if ask.place == TOP and is_by_offset(response):
-            return self._by_offset(response, rows)
-        if not is_newest_first(rows):
-            raise DecodeError("rows that are not newest first @ $", response.method, response.url)
-        try:
-            following = self._following(ask, response, rows)
-        except DecodeError:
-            if not is_made:
-                raise
-            self._distrust()
+        asked = self._asked.pop(ask.place)
+        self.headers.learn(response)
+        if self.is_complete:
             return self, ()
-        if following is not None and not rows:
-            return self._go_on_below(ask, following, response)
-        return self, self._read(ask.place, following, rows)
+        if asked.way is Way.LINK:
+            return self._take_link(ask, asked, response, rows)
+        try:
+            following = next_by_keyset(self.server, ask.wanted, response, rows)
+        except DecodeError:
+            is_page = False
+        else:
+            is_proven = self._made.is_taking(asked.way)
+            is_page = is_made_page(asked, following, rows, self.coverage, is_proven=is_proven)
+        if not is_page:
+            self._made.misread(asked.way)
+            return self, ()
+        self._made.taken(asked.way)
+        if asked.way is Way.LAST:
+            return self, self._take_last(rows)
+        newest = asked.start - 1 if asked.way is Way.DOWN else rows[0].id
+        oldest = rows[-1].id if asked.way is Way.DOWN else asked.start + 1
+        return self, self._read(newest, oldest, following, rows)
 
     def refused(self, ask: Ask, error: GitLabError) -> Walk[R]:
         """See `Walk.refused`; where a made cursor is, there are no more of them."""
-        is_made = self._asked.pop(ask.place)
-        if is_made and isinstance(error, _REFUSALS):
-            self._distrust()
+        asked = self._asked.pop(ask.place)
+        if self.is_complete:
             return self
-        if ask.place == TOP and isinstance(error, MethodNotAllowedError) and self.refusal is None:
+        if asked.way is not Way.LINK:
+            self._made.refused(asked.way)
+            self._is_doubted = asked.way is not Way.LAST
+            return self
+        if isinstance(error, ServerError) and error.status in ask.final:
+            return self._doubt(asked)
+        is_first = asked.start == TOP
+        if is_first and isinstance(error, MethodNotAllowedError) and self.refusal is None:
             return self._offset_walk()
         raise self.refusal or error
 
-    def _unwalked(self) -> list[Gap]:
-        """The ranges that no request will go on with: none is asked for from the stretch above."""
-        unwalked, ceiling = [], TOP
-        for gap in self.coverage.gaps():
-            if not any(gap.above <= below <= ceiling for below in self._asked):
-                unwalked.append(gap)
-            ceiling = gap.below
-        return unwalked
+    def _go_on(self, gap: Gap) -> Ask | None:
+        """Walk *gap* on from an end; `None` if an answer under way says how."""
+        made = self._made
+        if gap.below and made.is_taking(Way.UP):
+            return self._ask_made(Way.UP, gap.below, gap.below)
+        has_link = gap.above == TOP or gap.above in self._links
+        if has_link and not self._is_doubted:
+            return self._ask_link(gap.above)
+        is_known_below = self._is_known_below(gap)
+        if made.can_ask_last and (self._is_doubted or not is_known_below):
+            is_asked = any(one.way is Way.LAST for one in self._asked.values())
+            return None if is_asked else self._ask_made(Way.LAST, 0, gap.above)
+        if not has_link and is_known_below and made.way(()) is not None:
+            way = made.way(self._asked.values())
+            start = gap.above if way is Way.DOWN else gap.below
+            return None if way is None else self._ask_made(way, start, gap.above)
+        # The server's own links are all there is, and one of them may lead to several ranges.
+        place = min((place for place in self._links if place >= gap.above), default=TOP)
+        start = self._links[place][1] if place in self._links else TOP
+        return None if self._is_under_way(start) else self._ask_link(place)
 
-    def _start_of(self, gap: Gap) -> int:
-        """The nearest place from which *gap* can be walked."""
-        if self._form is not None:
-            return gap.above
-        return min((place for place in self._links if place >= gap.above), default=TOP)
+    def _is_known_below(self, gap: Gap) -> bool:
+        return gap.below > 0 or 0 < self._lowest < gap.above
 
-    def _at(self, place: int) -> Ask:
-        if place not in self._links and self._form is not None:
-            return self._made(self._form, place)
-        return self._ask(self._links.get(place, self.first), place, is_made=False)
+    def _is_under_way(self, start: int) -> bool:
+        return any(one.way is Way.LINK and one.start == start for one in self._asked.values())
 
-    def _made(self, form: CursorForm, below: int) -> Ask:
-        cursor = ("cursor", form.cursor(below))
-        params = [cursor if pair[0] == "cursor" else pair for pair in self._like.params]
-        return self._ask(evolve(self._like, params=params), below, is_made=True)
+    def _guess(self) -> Ask | None:
+        """Ask for the lowest id; once it is known, for a page within a range."""
+        made = self._made
+        if not made.is_last_asked:
+            may_ask = made.can_ask_last and made.direction is not None
+            return self._ask_made(Way.LAST, 0, TOP) if may_ask else None
+        way = made.way(self._asked.values())
+        if way is None or not made.is_last_known or not self._second_is_read:
+            return None
+        starts = {one.start for one in self._asked.values()}
+        start = self._spread.best_guess(list(self.coverage.gaps()), starts)
+        return None if start is None else self._ask_made(way, start, start)
 
-    def _ask(self, request: Request, place: int, *, is_made: bool) -> Ask:
-        self._asked[place] = is_made
+    def _ask_link(self, place: int) -> Ask:
+        request, start = self._links.get(place, (self.first, TOP))
+        is_doubtful = start != TOP and self._doubts.get(place, 0) < _MOST_DOUBTS
+        final = REFUSED if is_doubtful and self._made.can_ask_last else frozenset[int]()
+        return self._ask(request, Asked(Way.LINK, start, place), final)
+
+    def _ask_made(self, way: Way, start: int, edge: int) -> Ask:
+        request, final = self._made.page(way, start), self._made.final(way)
+        return self._ask(request, Asked(way, start, edge), final)
+
+    def _ask(self, request: Request, asked: Asked, final: frozenset[int]) -> Ask:
+        self._asked[self._sent] = asked
         self._sent += 1
-        return Ask(request, place)
+        return Ask(request, self._sent - 1, final)
 
     def _is_paid(self) -> bool:
         """Whether one more guess may fail."""
-        pages = self._told / self._spread.page_size
+        pages = len(self._told) / self._spread.page_size
         open_ranges = sum(1 for _ in self.coverage.gaps())
-        return self._sent + open_ranges + 1 <= pages + self._allowance(pages)
+        allowance = self._spread.allowance(pages, self.window)
+        return self._sent + open_ranges + 1 <= pages + allowance
 
-    def _allowance(self, pages: float) -> float:
-        """Guesses that may have failed when so many pages have been found."""
-        if pages <= _FEW_PAGES:
-            return _FEW_GUESSES
-        opened = _FEW_GUESSES + _GUESSES_A_PAGE * (pages - _FEW_PAGES)
-        uneven = pages * _UNEVEN_SHARE if self._spread.is_uneven else 0
-        return min(opened, 2 * self.window + 2) + uneven
-
-    def _following(self, ask: Ask, response: Response, rows: Sequence[R]) -> Request | None:
-        if is_by_offset(response):
-            reason = "a page by offset where one below a cursor was asked for @ $"
-            raise DecodeError(reason, response.method, response.url)
-        if rows and rows[0].id >= ask.place:
+    def _take_link(
+        self, ask: Ask, asked: Asked, response: Response, rows: Sequence[R]
+    ) -> tuple[Walk[R], Sequence[R]]:
+        if asked.start == TOP and is_offset_page(self.server, ask.wanted, response):
+            return self._by_offset(response, rows)
+        following = next_by_keyset(self.server, ask.wanted, response, rows)
+        if rows and rows[0].id >= asked.start:
             raise DecodeError(
                 "pages that lead nowhere: rows that are not below their cursor @ $",
                 response.method,
                 response.url,
             )
-        return next_page(self.server, ask.wanted, response)
+        if following is not None and not rows:
+            return self._go_on_below(ask, asked, following, response)
+        if following is None and len(rows) >= PER_PAGE and not self._is_end(response, rows):
+            return self._take_silent(asked, response, rows)
+        self._second_is_read = self._second_is_read or asked.start != TOP
+        oldest = 1 if following is None else rows[-1].id
+        return self, self._read(asked.start - 1, oldest, following, rows)
+
+    def _is_end(self, response: Response, rows: Sequence[R]) -> bool:
+        """Whether a full page that names no next one says that there is none."""
+        is_read_below = any(gap.below for gap in self.coverage.gaps() if gap.below < rows[-1].id)
+        return has_cursor_headers(response) and not is_read_below
+
+    def _take_silent(
+        self, asked: Asked, response: Response, rows: Sequence[R]
+    ) -> tuple[Walk[R], Sequence[R]]:
+        """Go on from a full page that names no next one: the last, or its headers were lost."""
+        if asked.start == TOP:
+            if not self.headers.are_reliable:
+                return self._by_offset(response, rows, is_silent=True)
+            return self, self._read(TOP - 1, 1, None, rows)
+        told = self._read(asked.start - 1, rows[-1].id, None, rows)
+        gap = next((gap for gap in self.coverage.gaps() if gap.above == rows[-1].id), None)
+        if gap is None:
+            return self, told
+        if self._is_known_below(gap):
+            self.headers.learn_dropped()
+            can_go_on = self._made.direction is not None
+        else:
+            can_go_on = self._made.can_ask_last
+        return (self if can_go_on else self._offset_walk(is_silent=True)), told
 
     def _go_on_below(
-        self, ask: Ask, following: Request, response: Response
+        self, ask: Ask, asked: Asked, following: Request, response: Response
     ) -> tuple[Walk[R], Sequence[R]]:
-        """An empty page that names a next one says nothing of any id."""
+        """Follow an empty page that names a next one: it says nothing of any id."""
         self._empty += 1
         if self._empty > _MOST_EMPTY or following.params == ask.wanted.params:
             raise DecodeError("pages that lead nowhere @ $", response.method, response.url)
-        self._links[ask.place] = following
+        self._links[asked.edge] = following, asked.start
         return self, ()
 
-    def _read(self, below: int, following: Request | None, rows: Sequence[R]) -> Sequence[R]:
-        oldest = 1
+    def _take_last(self, rows: Sequence[R]) -> Sequence[R]:
+        """Close the end of the listing by its last page; *rows* may be none."""
+        is_doubted, self._is_doubted = self._is_doubted, False
+        gap = next(self.coverage.gaps())
+        is_silent = gap.above != TOP and gap.above not in self._links
+        if not rows:
+            self._is_emptied = True
+            if is_doubted or is_silent:
+                self._close()
+            return ()
+        self._lowest = rows[-1].id
+        if is_silent and self._lowest < gap.above:
+            self.headers.learn_dropped()
+        if self.window == 1 and (gap.below or rows[0].id < gap.above - 1):
+            # In order, rows further down come later.
+            return ()
+        return self._read(rows[0].id, 1, None, rows)
+
+    def _doubt(self, asked: Asked) -> Walk[R]:
+        """Ask for the lowest id before a link answered with 500 is believed to be a failure."""
+        if self._is_emptied:
+            self._close()
+        self._doubts[asked.edge] = self._doubts.get(asked.edge, 0) + 1
+        self._is_doubted = True
+        return self
+
+    def _close(self) -> None:
+        """Nothing matches any more, so nothing that did all the time is unread."""
+        self.coverage.add(TOP - 1, 1)
+
+    def _read(
+        self, newest: int, oldest: int, following: Request | None, rows: Sequence[R]
+    ) -> Sequence[R]:
         if following is not None:
-            oldest = rows[-1].id
-            self._links[oldest] = following
-            self._learn_form(following, oldest)
+            self._links[oldest] = following, rows[-1].id
+            self._made.learn(following, rows[-1].id)
         self._empty = 0
         told = self.coverage.unread(rows)
-        self._told += len(told)
-        self._spread.learn(below, oldest, rows)
-        self.coverage.add(below - 1, oldest)
+        self._told.extend(row.id for row in told)
+        self._spread.learn(newest, oldest, rows)
+        self.coverage.add(newest, oldest)
         gaps = list(self.coverage.gaps())
         self._spread.forget(gaps)
         self._forget_links(gaps)
         return told
-
-    def _learn_form(self, following: Request, last_id: int) -> None:
-        form = CursorForm.learned(dict(following.params).get("cursor", ""), last_id)
-        if form is None or not self._is_trusted or self._form not in {None, form}:
-            self._distrust()
-        else:
-            self._form, self._like = form, following
-
-    def _distrust(self) -> None:
-        """No cursor is made any more; what is left is walked by the server's own links."""
-        self._is_trusted, self._form = False, None
 
     def _forget_links(self, gaps: Sequence[Gap]) -> None:
         """Keep the nearest link at or above each range, by which it can be walked."""
         kept = {min((p for p in self._links if p >= gap.above), default=TOP) for gap in gaps}
         self._links = {place: self._links[place] for place in kept & self._links.keys()}
 
-    def _by_offset(self, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
+    def _by_offset(
+        self, response: Response, rows: Sequence[R], *, is_silent: bool = False
+    ) -> tuple[Walk[R], Sequence[R]]:
         if self.refusal is not None:
             raise self.refusal
-        walk = self._offset_walk()
+        walk = self._offset_walk(is_silent=is_silent)
         return walk.take(walk.asks(1, 0)[0], response, rows)
 
-    def _offset_walk(self) -> OffsetWalk[R]:
+    def _offset_walk(self, *, is_silent: bool = False) -> OffsetWalk[R]:
         return OffsetWalk(
             self.server,
             without_keyset(self.first),
             in_order=self.window == 1,
             coverage=self.coverage,
             beyond_limit=self._beyond_limit,
+            headers=self.headers,
+            is_silent=is_silent,
+            told=array("q", sorted(self._told)),
         )
 
     def _beyond_limit(self, refusal: MethodNotAllowedError) -> Walk[R]:
         return KeysetWalk(
-            self.server, self.first, self.window, coverage=self.coverage, refusal=refusal
+            self.server,
+            self.first,
+            self.window,
+            coverage=self.coverage,
+            refusal=refusal,
+            headers=self.headers,
         )

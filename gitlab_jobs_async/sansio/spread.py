@@ -5,21 +5,19 @@ Only ever a guess: a wrong one costs a request, never a row.
 
 import math
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from attrs import define, field
 
 from gitlab_jobs_async.sansio.coverage import TOP, Gap
 from gitlab_jobs_async.sansio.walks import Row
 
-_DEEPER = 1.5
-"""An unknown end is looked for this many times as far down again as rows are known to reach."""
-
-_DEEPEST = 3
-"""Guesses at once about where the listing ends."""
-
 _WORTH = 2.0
 """Pages that a part must seem to hold beyond its first, to be worth a guess in its middle."""
 
+_FEW_PAGES = 5
+_FEW_GUESSES = 4
+_UNEVEN_SHARE = 0.25
 _UNEVEN = 4
 """Full pages whose widths in ids differ by more than this factor are no even spread."""
 
@@ -29,7 +27,6 @@ class Spread:
     """What the pages read so far tell of the others."""
 
     page_size: int = 1
-    _newest: int = 0
     _narrowest: int | None = None
     _widest: int = 0
     _spacing: dict[int, float] = field(factory=dict[int, float])
@@ -39,19 +36,29 @@ class Spread:
         """Whether guesses will often fail, since rows stand close here and far apart there."""
         return self._narrowest is not None and self._widest > _UNEVEN * self._narrowest
 
-    def learn(self, below: int, oldest: int, rows: Sequence[Row]) -> None:
-        """*rows* are all that stand below the id *below* down to *oldest*."""
+    def allowance(self, pages: float, window: int) -> float:
+        """Return how many guesses may have failed when so many pages have been found.
+
+        *window* is how many pages are asked for at once.
+        """
+        if pages <= _FEW_PAGES:
+            return _FEW_GUESSES
+        return 2 * window + 2 + (pages * _UNEVEN_SHARE if self.is_uneven else 0)
+
+    def learn(self, newest: int, oldest: int, rows: Sequence[Row]) -> None:
+        """Learn from a page whose *rows* are all that stand from the id *newest* to *oldest*."""
         if not rows:
             return
-        if below == TOP:
-            self._newest, below = rows[0].id, rows[0].id + 1
         self.page_size = max(self.page_size, len(rows))
         width = rows[0].id - rows[-1].id
         if len(rows) == self.page_size > 1:
             self._widest = max(self._widest, width)
             self._narrowest = width if self._narrowest is None else min(self._narrowest, width)
-        spacing = max(1.0, (below - max(oldest, 1)) / len(rows))
-        self._spacing[oldest] = self._spacing[below - 1] = spacing
+        # Above the newest row of all, and below the oldest, lies nothing that could be measured.
+        top = min(newest, rows[0].id) if newest == TOP - 1 else newest
+        bottom = rows[-1].id if oldest == 1 else oldest
+        spacing = max(1.0, (top - bottom + 1) / len(rows))
+        self._spacing[oldest] = self._spacing[newest] = spacing
 
     def forget(self, gaps: Collection[Gap]) -> None:
         """Keep what tells of these *gaps*, the only ones left."""
@@ -59,36 +66,22 @@ class Spread:
         self._spacing = {edge: self._spacing[edge] for edge in edges & self._spacing.keys()}
 
     def best_guess(self, gaps: Collection[Gap], asked: Collection[int]) -> int | None:
-        """The id below which a page would be worth most; *asked* are those asked for already."""
+        """Return the id at which a page would be worth most, if any is worth its request.
+
+        *asked* are those at which one is asked for already. Below the lowest id that is known,
+        nothing is guessed.
+        """
         best, most = None, 0.0
         for gap in gaps:
+            if not gap.below:
+                continue
             marks = sorted((a for a in asked if gap.below < a < gap.above), reverse=True)
-            for below, pages in self._guesses(gap, [gap.above, *marks]):
-                if pages > most and below not in asked:
-                    best, most = below, pages
+            spacing = self._spacing_in(gap)
+            for above, below in pairwise([gap.above, *marks, gap.below]):
+                pages = (above - below) / spacing / self.page_size - 1
+                if pages >= _WORTH and pages > most:
+                    best, most = (above + below) // 2, pages
         return best
-
-    def _guesses(self, gap: Gap, marks: list[int]) -> list[tuple[int, float]]:
-        """Where each part of *gap* between *marks* may be split, and how many pages it may hold."""
-        guesses = []
-        parts = list(zip(marks, [*marks[1:], gap.below], strict=True))
-        if not gap.below:
-            parts.pop()
-            if len(marks) <= _DEEPEST:
-                guesses.append(self._deeper(gap, marks[-1]))
-        spacing = self._spacing_in(gap)
-        for above, below in parts:
-            pages = (above - below) / spacing / self.page_size - 1
-            if pages >= _WORTH:
-                guesses.append(((above + below) // 2, pages))
-        return guesses
-
-    def _deeper(self, gap: Gap, from_: int) -> tuple[int, float]:
-        depth = max(1, self._newest - from_)
-        below = from_ - int(depth * _DEEPER)
-        pages = depth * _DEEPER / self._spacing.get(gap.above, 1.0) / self.page_size
-        # Finding the end opens more of the listing than splitting a part of it.
-        return (below if below > 1 else max(1, gap.above // 2)), pages * _DEEPEST
 
     def _spacing_in(self, gap: Gap) -> float:
         known = [self._spacing[edge] for edge in (gap.above, gap.below) if edge in self._spacing]

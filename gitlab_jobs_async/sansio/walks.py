@@ -28,14 +28,22 @@ R = TypeVar("R", bound=Row)
 
 @frozen
 class Ask:
-    """One page to ask for; `place` is where it stands, for the walk that asks."""
+    """One page to ask for; `place` is where it stands, for the walk that asks.
+
+    An answer whose status is in `final` is not asked for again: the walk says how to go on.
+    """
 
     wanted: Request
     place: int
+    final: frozenset[int] = frozenset()
 
 
 class Walk(Protocol[R]):
     """One listing being read; complete when it has nothing left to ask and nothing is asked."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all has been read, so that answers still under way can be left."""
 
     def asks(self, free: int, guesses: int, /) -> list[Ask]:
         """At most *free* pages to ask for now, side by side.

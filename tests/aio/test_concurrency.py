@@ -53,6 +53,29 @@ async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
         assert [(await flight.first())[0], len(flight)] == ["slow", 0]
 
 
+async def test_what_is_dropped_is_cancelled_and_not_had():
+    async with asyncio.timeout(5), in_flight() as flight:
+        flight.start("needless", later("a", 10**9))
+        flight.start("needless too", later("b", 2))
+        flight.start("wanted", later("c", 4))
+        flight.drop(lambda key: key.startswith("needless"))
+        assert len(flight) == 1
+        assert (await flight.first())[0] == "wanted"
+        flight.drop(lambda _key: True)
+        assert len(flight) == 0
+    assert not await others()
+
+
+async def test_what_has_ended_before_it_is_dropped_is_not_had():
+    async with asyncio.timeout(5), in_flight() as flight:
+        flight.start("done", later("a", 1))
+        flight.start("wanted", later("b", 6))
+        for _ in range(4):
+            await asyncio.sleep(0)
+        flight.drop(lambda key: key == "done")
+        assert (await flight.first())[0] == "wanted"
+
+
 @pytest.mark.parametrize("error", [ValueError("left"), asyncio.CancelledError()])
 @prompt
 async def test_what_is_in_flight_ends_with_its_block(error):

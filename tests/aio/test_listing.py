@@ -47,10 +47,14 @@ async def test_every_job_is_listed_once_newest_first(clock, count, settings):
             listed = [job.id for job in await project.list_jobs()]
             assert listed == ids(simulator)
             pages = max(1, -(-count // 100))
-            assert len(simulator.requests) <= (1 if pages == 1 else pages + 4)
+            # A full first page without Link may be one whose Link was lost: page=2 tells.
+            is_asked_again = count == 100 and "keyset" not in settings
+            most = 1 if pages == 1 else pages + 4
+            assert len(simulator.requests) <= most + is_asked_again
             before = len(simulator.requests)
             assert [job.id async for job in project.iter_jobs()] == listed
-            assert len(simulator.requests) - before <= pages + ("keyset" in settings)
+            requests = len(simulator.requests) - before
+            assert requests <= pages + ("keyset" in settings)
 
 
 async def test_a_server_that_refuses_keyset_is_asked_by_offset(clock):
@@ -244,12 +248,12 @@ async def test_pages_are_asked_for_side_by_side_within_the_window(clock, setting
         async with GitLab(simulator.url, auth=simulator.token, concurrency=5) as gitlab:
             send = gitlab._transport.send
 
-            async def counted(request, lane):
+            async def counted(request, lane, **how):
                 nonlocal most, now
                 now += 1
                 most = max(most, now)
                 try:
-                    return await send(request, lane)
+                    return await send(request, lane, **how)
                 finally:
                     now -= 1
 
@@ -277,7 +281,7 @@ async def test_pages_of_a_big_pipeline_are_fetched_side_by_side_and_counted(cloc
 
 
 async def many(clock, projects, jobs):
-    simulator = Simulator(settings=SimulatorSettings(version="18.0"), clock=clock.stepped)
+    simulator = Simulator(clock=clock.stepped)
     paths = [f"group/p{n}" for n in range(projects)]
     for path in paths:
         simulator.world.add_finished_jobs(simulator.world.add_project(path), jobs)

@@ -59,3 +59,25 @@ def test_a_form_that_was_learned_writes_any_id(last_id, other, template, is_padd
 )
 def test_another_form_is_not_learned(cursor):
     assert CursorForm.learned(cursor, 123) is None
+
+
+@given(st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1), st.booleans())
+def test_cursors_for_other_directions_are_written_alike(last_id, other, is_padded):
+    def sent(number, direction):
+        cursor = written(f'{{"id":"{number}","_kd":"{direction}"}}')
+        return cursor if is_padded else cursor.rstrip("=")
+
+    form = CursorForm.learned(sent(last_id, "n"), last_id)
+    assert form.has_directions
+    assert form.backward(other).rstrip("=") == sent(other, "p").rstrip("=")
+    assert form.last_page().rstrip("=") == written('{"_kd":"p"}').rstrip("=")
+    assert CursorForm.read(sent(last_id, "n")) == (form, last_id)
+
+
+def test_a_form_without_direction_makes_no_others():
+    assert not CursorForm.learned(written('{"id":"123"}'), 123).has_directions
+
+
+@pytest.mark.parametrize("cursor", ["", "opaque", "!", written("[]"), written('{"id":"x"}')])
+def test_another_cursor_is_not_read(cursor):
+    assert CursorForm.read(cursor) is None

@@ -1,9 +1,17 @@
 """Which page a page says is the next; what cannot be read is an error, never an end."""
 
+import time
+
 import pytest
 
 from gitlab_jobs_async import DecodeError, Request, Response
-from gitlab_jobs_async.sansio.links import is_last_page, next_link, next_page, number_in
+from gitlab_jobs_async.sansio.links import (
+    NextHeaders,
+    is_last_page,
+    next_link,
+    next_page,
+    number_in,
+)
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
 HERE = ServerUrl("https://gitlab.example.com")
@@ -33,6 +41,9 @@ def page(**headers):
         (r'<https://h/n>; title="x\"y"; rel="next"', "https://h/n"),
         ('<https://h/f>; rel="first", <https://h/l>; rel="last"', None),
         ("garbage; rel=next", None),
+        ('<a>; rel="prev",, <b>; rel="next"', "b"),
+        ("<a>; rel='up next'", "a"),
+        ('<a>; rel = "next"', "a"),
     ],
 )  # fmt: skip
 def test_the_next_link_is_found(header, url):
@@ -72,9 +83,57 @@ def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
         next_page(HERE, FIRST, page(link=f'<{link}>; rel="next"'))
 
 
-def test_a_link_header_that_cannot_be_read_is_an_error_not_an_end():
+@pytest.mark.parametrize(
+    "link",
+    [
+        "garbage",
+        '<https://h/p>; rel="prev", <https://h/api/v4/projects/7/jobs?curs',
+        '<https://h/p>; rel="prev", <https://h/n>; rel="ne',
+        '<https://h/p>; rel="prev"; <https://h/n>; rel="next',
+        "<" * 8000,
+    ],
+)
+def test_a_link_header_that_cannot_be_read_is_an_error_not_an_end(link):
     with pytest.raises(DecodeError, match="the Link header cannot be read"):
-        next_page(HERE, FIRST, page(link="garbage"))
+        next_page(HERE, FIRST, page(link=link))
+
+
+HOSTILE = [
+    "<", "<>", "<a>;", ";", '<a>;a="', '<a>;a="\\', "<a>;x='", ',"', "\\", "> ;", '<a>;a="\\" ',
+    "<a> ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", ["", "<a>", '<a>; rel="', "<a>; x=", "<a>; rel='"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_hostile_link_header_takes_linear_time(start, piece):
+    header = (start + piece * 65536)[:65536]
+    began = time.process_time()
+    next_link(header)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_next_cursor_leads_on_where_link_is_lost():
+    following = next_page(HERE, FIRST, page(x_next_cursor="abc"))
+    assert following.params == (*FIRST.params, ("cursor", "abc"))
+    assert next_page(HERE, following, page(x_prev_cursor="abc")) is None
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "two", "-1", "1.5"])
+def test_a_next_page_that_is_no_number_is_an_error(number):
+    with pytest.raises(DecodeError, match="X-Next-Page"):
+        next_page(HERE, FIRST, page(x_next_page=number))
+
+
+def test_headers_are_reliable_once_seen_and_never_dropped():
+    headers = NextHeaders()
+    headers.learn(page(x_next_page="2"))
+    assert not headers.are_reliable
+    headers.learn(page(link='<https://h/f>; rel="first"'))
+    assert headers.are_reliable
+    headers.learn_dropped()
+    headers.learn(page(link='<https://h/f>; rel="first"'))
+    assert not headers.are_reliable
 
 
 @pytest.mark.parametrize(
@@ -83,6 +142,7 @@ def test_a_link_header_that_cannot_be_read_is_an_error_not_an_end():
         ({"x_next_page": "2"}, 100, False),
         ({"x_next_page": ""}, 100, True),
         ({"link": '<https://h/p>; rel="prev"'}, 100, True),
+        ({"link": '<https://h/f>; rel="first"'}, 100, True),
         ({}, 99, True),
         ({}, 0, True),
     ],
@@ -91,13 +151,20 @@ def test_an_offset_page_is_the_last_one_or_not(headers, rows, is_last):
     assert is_last_page(HERE, FIRST, page(**headers), [None] * rows, 100) is is_last
 
 
-def test_a_full_page_that_does_not_say_what_follows_is_no_end():
+@pytest.mark.parametrize("headers", [{}, {"link": ""}])
+def test_a_full_page_that_does_not_say_what_follows_is_no_end(headers):
     with pytest.raises(DecodeError, match="does not say whether another follows"):
-        is_last_page(HERE, FIRST, page(), [None] * 100, 100)
+        is_last_page(HERE, FIRST, page(**headers), [None] * 100, 100)
+
+
+def test_a_full_page_of_a_silent_server_is_followed():
+    assert not is_last_page(HERE, FIRST, page(), [None] * 100, 100, is_silent=True)
+    assert is_last_page(HERE, FIRST, page(), [None] * 99, 100, is_silent=True)
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [("12", 12), ("", None), ("-1", None), ("1e3", None), ("٣", None)]
+    ("value", "number"),
+    [("12", 12), ("", None), ("-1", None), ("1e3", None), ("٣", None), ("9" * 5000, None)],
 )
 def test_a_number_in_a_header_is_read_or_is_none(value, number):
     assert number_in(page(x_total=value), "x-total") == number

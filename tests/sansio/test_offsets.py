@@ -1,6 +1,7 @@
 """Overlapping offset pages: exact although rows change places, or an error."""
 
 import random
+import time
 
 import pytest
 from attrs import evolve
@@ -223,3 +224,35 @@ def test_a_server_of_small_pages_is_looked_at_twice():
     listing = Listing(range(1, 101), page_size=10, keyset=None)
     assert sorted(read(walk(), listing)) == list(range(1, 101))
     assert listing.requests == 20
+
+
+@given(count=st.integers(0, 450), churn=st.integers(0, 4), seed=st.integers(0, 2**32))
+def test_a_silent_server_is_read_to_its_end(count, churn, seed):
+    """A gateway lets no header through: a full page is followed, if only by an empty one."""
+    listing = Listing(range(5, 5 + count), keyset=None, offset_headers=False)
+    going = OffsetWalk(HERE, PIPELINES, is_silent=True)
+    try:
+        told = read(going, listing, seed=seed, churn=churn)
+    except ListingChangedError:
+        assert churn > 1
+    else:
+        check_exact(told, listing)
+
+
+def test_an_absurd_count_of_pages_is_bounded():
+    """`range` over 10^17 pages would hold the loop for ever."""
+    going = LookWalk(HERE, PIPELINES)
+    ask = going.asks(1, 0)[0]
+    headers = {"x-total-pages": "1" + 17 * "0", "x-next-page": "2"}
+    began = time.process_time()
+    going.take(ask, Response(200, headers, b"", "GET", "u"), [Row(2), Row(1)])
+    assert len(going.asks(16, 16)) == 16
+    assert time.process_time() - began < 0.5
+
+
+def test_a_page_size_above_what_was_asked_is_no_end():
+    going = LookWalk(HERE, PIPELINES)
+    ask = going.asks(1, 0)[0]
+    answer = Response(200, {"x-per-page": "500"}, b"", "GET", "https://h")
+    with pytest.raises(DecodeError, match="does not say"):
+        going.take(ask, answer, [Row(n) for n in range(100, 0, -1)])

@@ -1,5 +1,6 @@
 """Id ranges read side by side: exact whatever changes, and at most so many requests."""
 
+import base64
 import math
 import random
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
     DecodeError,
+    ListingChangedError,
     MethodNotAllowedError,
     NotFoundError,
     PermissionDeniedError,
@@ -16,15 +18,26 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.sansio.coverage import TOP
+from gitlab_jobs_async.sansio.links import NextHeaders
 from gitlab_jobs_async.sansio.paging import KeysetWalk
-from tests.sansio.listings import HERE, JOBS, Listing, Row, check_exact, cursor, read, spread_out
+from tests.sansio.listings import (
+    HERE,
+    JOBS,
+    Listing,
+    Row,
+    check_exact,
+    cursor,
+    read,
+    rounds,
+    spread_out,
+)
 
 KINDS = ["dense", "even", "uniform", "bursty", "heavy-tailed", "growing"]
 SPREADS = st.sampled_from(KINDS)
 
 
-def walk(window=16):
-    return KeysetWalk(HERE, JOBS, window)
+def walk(window=16, headers=None):
+    return KeysetWalk(HERE, JOBS, window, headers=headers or NextHeaders())
 
 
 @given(
@@ -108,10 +121,16 @@ def test_one_after_another_it_is_newest_first_and_asks_for_each_page_once(count,
     assert listing.requests == max(1, math.ceil(count / page_size))
 
 
-def test_a_single_page_is_a_single_request():
-    listing = Listing(range(1, 101))
-    assert len(read(walk(), listing)) == 100
-    assert listing.requests == 1
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (99, 1), (100, 2), (101, 2)])
+def test_a_single_page_costs_one_request(count, requests):
+    """A full first page without Link may have lost it: page=2 tells, until a Link was seen."""
+    listing = Listing(range(5, count + 5))
+    headers = NextHeaders()
+    assert len(read(walk(headers=headers), listing, guesses=False)) == count
+    assert listing.requests == requests
+    headers.is_seen = True
+    assert len(read(walk(headers=headers), listing, guesses=False)) == count
+    assert listing.requests == requests + (2 if count > 100 else 1)
 
 
 class Refusing(Listing):
@@ -161,8 +180,8 @@ class Ignoring(Listing):
     """Answers with its newest rows whatever the cursor, unless it has given it out."""
 
     def _read(self, given):
-        last_id = super()._read(given)
-        return last_id if last_id in self.known else TOP
+        _, last_id = super()._read(given)
+        return "down", last_id if last_id in self.known else TOP
 
     def _write(self, last_id):
         self.known = getattr(self, "known", set()) | {last_id}
@@ -271,3 +290,197 @@ def test_ranges_left_open_by_offset_are_walked_on_by_keyset(later, counted, coun
     ids = spread_out("uniform", count, random.Random(seed))
     listing = LateKeyset(ids, later=later, page_size=50, counted=counted, offset_limit=300)
     check_exact(read(walk(), listing, seed=seed, churn=churn), listing)
+
+
+ODD = [
+    {"is_older": True},
+    {"last": "refused"},
+    {"last": "first"},
+    {"last": "down"},
+    {"up": "refused"},
+    {"up": "first"},
+    {"up": "last"},
+    {"up": "down"},
+    {"cursor_headers": True},
+    {"is_older": True, "keyset": "opaque"},
+]
+"""Ways of reading made cursors; `{"_kd":"p"}` and the ones for the rows above an id."""
+
+
+@given(
+    odd=st.sampled_from([{}, *ODD]),
+    kind=SPREADS,
+    count=st.integers(0, 700),
+    page_size=st.sampled_from([7, 20, 100]),
+    window=st.sampled_from([1, 2, 4, 16]),
+    churn=st.integers(0, 5),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=400)
+def test_exact_however_made_cursors_are_read(odd, kind, count, page_size, window, churn, seed):
+    listing = Listing(spread_out(kind, count, random.Random(seed)), page_size=page_size, **odd)
+    guesses = window > 1
+    try:
+        told = read(walk(window), listing, window=window, guesses=guesses, seed=seed, churn=churn)
+    except ServerError:
+        # Where the last page cannot be asked for, rows that vanish below a link are a failure.
+        assert odd.get("last", "last") != "last"
+        assert churn
+    else:
+        check_exact(told, listing)
+
+
+@given(
+    kind=SPREADS,
+    count=st.integers(0, 4000),
+    window=st.sampled_from([2, 4, 16]),
+    jitter=st.sampled_from([0.0, 0.5, 3.0]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=60)
+def test_a_listing_at_rest_provokes_no_500(kind, count, window, jitter, seed):
+    ids = spread_out(kind, count, random.Random(seed))
+    listing = Listing(ids)
+    told, _ = rounds(walk(window), listing, window=window, jitter=jitter, seed=seed)
+    assert sorted(told) == ids
+    assert listing.failures == 0
+    assert not ids or listing.lowest_asked > ids[0]
+
+
+@given(
+    kind=SPREADS,
+    count=st.integers(100, 3000),
+    window=st.sampled_from([1, 2, 4, 16]),
+    churn=st.sampled_from([0, 0, 3]),
+    at=st.floats(0, 1),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=300)
+def test_old_rows_that_vanish_cost_at_most_two_500(kind, count, window, churn, at, seed):
+    """Old pipelines are deleted, all at once, while up to 16 pages are asked for."""
+    rnd = random.Random(seed)
+    listing = Listing(spread_out(kind, count, rnd))
+    when, cut = 1 + int(at * count / 60), rnd.choice(listing.rows)
+    told = read(
+        walk(window), listing, window=window, guesses=window > 1, seed=seed, churn=churn,
+        event=lambda requests: listing.vanish(cut) if requests >= when else None,
+    )  # fmt: skip
+    check_exact(told, listing)
+    assert listing.failures <= 2
+    if window == 1:
+        assert told == sorted(told, reverse=True)
+
+
+@given(
+    count=st.integers(100, 3000),
+    window=st.sampled_from([1, 2, 16]),
+    when=st.integers(1, 40),
+    seed=st.integers(0, 2**32),
+)
+def test_all_rows_vanish_while_they_are_listed(count, window, when, seed):
+    """Then each cursor under way is a 500, and the last page says that nothing is left."""
+    listing = Listing(range(1, count + 1))
+    told = read(
+        walk(window), listing, window=window, guesses=window > 1, seed=seed,
+        event=lambda requests: listing.vanish(2**62) if requests >= when else None,
+    )  # fmt: skip
+    check_exact(told, listing)
+    assert listing.failures <= window + 2
+
+
+def test_a_link_that_fails_for_good_is_raised():
+    """The last page shows rows below: then the 500 is no end but a failure."""
+
+    class Broken(Listing):
+        def _by_keyset(self, given, size):
+            if given == cursor(251):
+                raise self._failed()
+            return super()._by_keyset(given, size)
+
+    listing = Broken(range(1, 351))
+    with pytest.raises(ServerError):
+        read(walk(1), listing, window=1, guesses=False)
+    assert listing.failures == 3
+
+
+@given(
+    kind=SPREADS,
+    count=st.sampled_from([99, 100, 101, 150, 200, 230, 300, 400, 850]),
+    dropped=st.sampled_from([1.0, 0.5, 0.1]),
+    server=st.sampled_from(
+        [
+            {},
+            {"is_older": True},
+            {"cursor_headers": True},
+            {"offset_headers": False},
+            {"last": "refused", "offset_headers": False},
+            {"keyset": "opaque"},
+            {"keyset": "opaque", "offset_headers": False},
+            {"keyset": None, "offset_headers": False},
+            {"up": "down", "offset_headers": False},
+        ]
+    ),
+    window=st.sampled_from([1, 2, 16]),
+    churn=st.sampled_from([0, 0, 3]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=400)
+def test_lost_headers_lose_no_row(kind, count, dropped, server, window, churn, seed):
+    """A gateway lets Link through never, or at times; and none of the headers of an offset page."""
+    rnd = random.Random(seed)
+    ids = spread_out(kind, count, rnd)
+    listing = Listing(ids, links=lambda: rnd.random() >= dropped, **server)
+    try:
+        told = read(
+            walk(window), listing, window=window, guesses=window > 1, seed=seed, churn=churn
+        )
+    except ListingChangedError:
+        assert churn
+        return
+    check_exact(told, listing)
+    if window == 1:
+        assert told == sorted(told, reverse=True)
+
+
+def test_only_link_comes_through_from_an_old_server():
+    """A server before 15.9 whose X- headers a gateway keeps back."""
+    first = Response(200, {"link": '<https://h/api/v4/x?page=2>; rel="next"'}, b"", "GET", "u")
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    going, told = going.take(ask, first, [Row(n) for n in range(150, 50, -1)])
+    assert len(told) == 100
+    assert dict(going.asks(1, 0)[0].wanted.params)["page"] == "2"
+
+
+@pytest.mark.parametrize("odd", [{}, *ODD])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pages", [1, 2, 3, 4, 5, 8, 25])
+def test_never_slower_than_one_after_another(pages, kind, odd):
+    for seed, jitter in ((0, 0.0), (1, 0.0), (2, 0.3)):
+        ids = spread_out(kind, pages * 100 - 37, random.Random(seed))
+        told, took = rounds(walk(), Listing(ids, **odd), jitter=jitter, seed=seed)
+        assert sorted(told) == ids
+        assert took <= (pages + 1) * (1 + jitter)
+
+
+@pytest.mark.parametrize("kind", ["dense", "even", "uniform"])
+@pytest.mark.parametrize(("pages", "most"), [(3, 3), (10, 7), (25, 8), (100, 12), (125, 14)])
+def test_a_long_listing_takes_few_round_trips(pages, most, kind):
+    ids = spread_out(kind, pages * 100, random.Random(1))
+    for server in ({}, {"is_older": True}):
+        told, took = rounds(walk(), Listing(ids, **server))
+        assert sorted(told) == ids
+        assert took <= most
+
+
+def test_a_made_cursor_is_asked_for_once():
+    """A 500 of it is final: the same again gives the same (cursor_pager.rb)."""
+    listing = Listing(range(1, 2001))
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    assert ask.final == frozenset()
+    going, _ = going.take(ask, *listing.answer(ask.wanted))
+    own, last = going.asks(16, 16)
+    assert own.final == {500}
+    assert {500, 502, 503, 504} == last.final
+    assert base64.urlsafe_b64decode(dict(last.wanted.params)["cursor"]) == b'{"_kd":"p"}'
