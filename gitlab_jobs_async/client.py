@@ -14,6 +14,7 @@ from gitlab_jobs_async.agents import AllowedAgents
 from gitlab_jobs_async.aio.checkpoints import Checkpoint
 from gitlab_jobs_async.aio.clock import Clock, SystemClock
 from gitlab_jobs_async.aio.concurrency import in_flight
+from gitlab_jobs_async.aio.failures import clear_locals
 from gitlab_jobs_async.aio.listing import by_keyset, newest_first, of_ref, pages_of
 from gitlab_jobs_async.aio.monitoring import Monitor, Watching, checkpoint_of, monitored
 from gitlab_jobs_async.aio.oddities import warn_of_oddity
@@ -44,7 +45,7 @@ from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.retrying import RetryPolicy
-from gitlab_jobs_async.sansio.servers import GITLAB_COM, chosen_server
+from gitlab_jobs_async.sansio.servers import GITLAB_COM
 from gitlab_jobs_async.sansio.sizes import Limits
 from gitlab_jobs_async.sansio.tls import TLSConfig
 from gitlab_jobs_async.sansio.urls import ServerUrl
@@ -107,6 +108,14 @@ class GitLab:
         limits: Limits = Limits(),
         clock: Clock | None = None,
     ) -> None:
+        auth, given = None, auth
+        try:
+            auth = credentials_from(given)
+        except (TypeError, ValueError) as error:
+            clear_locals(error)
+            raise
+        finally:
+            del given  # error reporters collect locals
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         if not isinstance(retry, RetryPolicy):
@@ -118,7 +127,7 @@ class GitLab:
         server = ServerUrl.parse(url)
         settings = TransportSettings(
             server=server,
-            credentials=credentials_from(auth),
+            credentials=auth,
             concurrency=positive_id("concurrency", concurrency),
             timeout=seconds("timeout", timeout),
             retry=retry,
@@ -145,18 +154,19 @@ class GitLab:
                 name different servers, or another server than gitlab.com under a name that is not
                 read: a token goes to no server that was guessed.
         """
-        if "url" in overrides and "auth" in overrides:
+        try:
+            if not {"url", "auth"} <= overrides.keys():
+                needs_token = "auth" not in overrides
+                url, credentials = from_environment(
+                    os.environ, overrides.get("url"), needs_token=needs_token
+                )
+                overrides = {"url": url, "auth": credentials, **overrides}
             return cls(**overrides)
-        url, credentials = from_environment(os.environ, overrides.get("url"))
-        if credentials is None and "auth" not in overrides:
-            chosen = chosen_server(os.environ)
-            known = "" if chosen is None else f" ({chosen.variable} names {chosen.url})"
-            raise ValueError(
-                f"no token for {url} in the environment{known}; set GITLAB_TOKEN, "
-                "GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH_TOKEN, or give auth="
-            )
-        arguments: Overrides = {"url": url, "auth": credentials, **overrides}
-        return cls(**arguments)
+        except (TypeError, ValueError) as error:
+            clear_locals(error)
+            raise
+        finally:
+            del overrides  # a token given as auth= may stand in it
 
     async def __aenter__(self) -> Self:
         await self._transport.open()

@@ -6,6 +6,7 @@ frames that an exception has passed, which error reporters collect.
 
 import contextlib
 import traceback
+from types import FrameType
 
 import aiohttp
 from aiohttp.http_exceptions import LineTooLong
@@ -128,7 +129,9 @@ def _alone(error: OSError) -> OSError:
     return error.with_traceback(None)
 
 
-_ROOMS = frozenset({"aiohappyeyeballs", "aiohttp", "asyncio", "gitlab_jobs_async", "yarl"})
+_ROOMS = frozenset(
+    {"aiohappyeyeballs", "aiohttp", "asyncio", "gitlab_jobs_async", "urllib", "yarl"}
+)
 """Packages whose frames are cleared; those of the caller keep their locals."""
 
 
@@ -141,14 +144,21 @@ def clear_locals(error: BaseException) -> None:
     while links:
         link = links.pop()
         for frame, _ in traceback.walk_tb(link.__traceback__):
-            if frame.f_globals.get("__name__", "").partition(".")[0] in _ROOMS:
+            if _is_ours(frame):
                 with contextlib.suppress(RuntimeError):  # it is still running
                     frame.clear()
         if isinstance(link.__cause__, aiohttp.ClientError):
             link.__cause__ = None
         if isinstance(link.__context__, aiohttp.ClientError):
             link.__context__ = None
-        for other in (link.__cause__, link.__context__):
+        members = link.exceptions if isinstance(link, BaseExceptionGroup) else ()
+        for other in (link.__cause__, link.__context__, *members):
             if other is not None and id(other) not in seen:
                 seen.add(id(other))
                 links.append(other)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    module = frame.f_globals.get("__name__", "")
+    # What attrs makes of a class belongs to no module.
+    return module.partition(".")[0] in _ROOMS or frame.f_code.co_filename.startswith("<attrs")

@@ -80,6 +80,20 @@ def tls_contexts(
         ValueError: a file is missing or cannot be used.
         TypeError: *given* is something else.
     """
+    try:
+        return _contexts(server, environ, given, has_session=has_session)
+    except TypeError as error:
+        failure: Exception = TypeError(str(error))
+    except ValueError as error:
+        failure = ValueError(str(error))
+    # The environment holds tokens, and error reporters collect the locals of what has failed.
+    del environ
+    raise failure
+
+
+def _contexts(
+    server: ServerUrl, environ: Mapping[str, str], given: object, *, has_session: bool
+) -> TLSContexts:
     if isinstance(given, ssl.SSLContext):
         if given.verify_mode is ssl.CERT_NONE:
             _warn(server)

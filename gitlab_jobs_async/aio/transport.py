@@ -92,7 +92,8 @@ class Transport:
         self._admission = Admission(self.settings)
         try:
             self._connections = Connections(self.settings, self._given)
-        except BaseException:
+        except BaseException as error:
+            clear_locals(error)
             await self._admission.close()
             raise
 

@@ -25,39 +25,61 @@ from gitlab_jobs_async.sansio.servers import (
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
 
-def _token(token: str) -> str:
+def _problem(token: object) -> Exception | None:
+    """What is wrong with *token*, as an error that does not show it.
+
+    It is raised where no local holds the token any more: error reporters collect locals.
+    """
     if not isinstance(token, str):
-        raise TypeError(f"a token must be a string, not {type(token).__name__}")
+        return TypeError(f"a token must be a string, not {type(token).__name__}")
     if not token:
-        raise ValueError("the token is empty; leave auth out to ask without one")
+        return ValueError("the token is empty; leave auth out to ask without one")
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise ValueError("the token (not shown) holds a space, a line break or a non-ASCII letter")
-    return token
+        said = "the token (not shown) holds a space, a line break or a non-ASCII letter"
+        return ValueError(said)
+    return None
 
 
-@frozen
+@frozen(init=False)
 class PrivateToken:
     """A personal, project or group access token, sent as `PRIVATE-TOKEN`."""
 
-    token: str = field(converter=_token, repr=False)
+    token: str = field(repr=False)
+
+    def __init__(self, token: str) -> None:
+        problem = _problem(token)
+        if problem is not None:
+            del token
+            raise problem
+        self.__attrs_init__(token)
 
     def sign(self, request: Request) -> Request:
         """*request* with the credential on it, for the wire only."""
         return _with_header(request, "PRIVATE-TOKEN", self.token)
 
 
-@frozen
+@frozen(init=False)
 class BearerToken:
     """An OAuth token, or any other token GitLab takes as `Authorization: Bearer`."""
 
-    token: str = field(converter=_token, repr=False)
+    token: str = field(repr=False)
+
+    def __init__(self, token: str) -> None:
+        problem = _problem(token)
+        if problem is not None:
+            del token
+            raise problem
+        self.__attrs_init__(token)
 
     def sign(self, request: Request) -> Request:
         """*request* with the credential on it, for the wire only."""
         return _with_header(request, "Authorization", f"Bearer {self.token}")
 
 
-@frozen
+Via = Literal["header", "bearer", "query"]
+
+
+@frozen(init=False)
 class JobToken:
     """A `CI_JOB_TOKEN`, good while its job runs.
 
@@ -65,13 +87,17 @@ class JobToken:
     query parameter `job_token` (*via* "query", for gateways that strip headers).
     """
 
-    token: str = field(converter=_token, repr=False)
-    via: Literal["header", "bearer", "query"] = field(default="header", kw_only=True)
+    token: str = field(repr=False)
+    via: Via = field(default="header", kw_only=True)
 
-    @via.validator
-    def _known(self, _: object, via: str) -> None:
-        if via not in {"header", "bearer", "query"}:
-            raise ValueError(f"via {via!r} is unknown; allowed are header, bearer and query")
+    def __init__(self, token: str, *, via: Via = "header") -> None:
+        problem = _problem(token)
+        if problem is None and via not in {"header", "bearer", "query"}:
+            problem = ValueError(f"via {via!r} is unknown; allowed are header, bearer and query")
+        if problem is not None:
+            del token
+            raise problem
+        self.__attrs_init__(token, via=via)
 
     def sign(self, request: Request) -> Request:
         """*request* with the credential on it, for the wire only."""
@@ -139,7 +165,7 @@ def hiding(credentials: Credentials | None) -> Callable[[str], str]:
 
 
 def from_environment(
-    environ: Mapping[str, str], url: str | None = None
+    environ: Mapping[str, str], url: str | None = None, *, needs_token: bool = False
 ) -> tuple[str, Credentials | None]:
     """The server and token that environment variables name; *url* is a caller's own choice.
 
@@ -151,12 +177,20 @@ def from_environment(
 
     Raises:
         ValueError: variables contradict one another, or one that is not read speaks against
-            gitlab.com.
+            gitlab.com; or there is no token, and the caller *needs_token*.
     """
     if url is None:
         named = server_in(environ)
         url = check_guess(environ, GITLAB_COM) if named is None else named.url
-    return url, _token_for(environ, url)
+    credentials = _token_for(environ, url)
+    if credentials is None and needs_token:
+        chosen = chosen_server(environ)
+        known = "" if chosen is None else f" ({chosen.variable} names {chosen.url})"
+        raise ValueError(
+            f"no token for {url} in the environment{known}; set GITLAB_TOKEN, "
+            "GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH_TOKEN, or give auth="
+        )
+    return url, credentials
 
 
 def _token_for(environ: Mapping[str, str], url: str) -> Credentials | None:

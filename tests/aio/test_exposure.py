@@ -13,7 +13,17 @@ import pytest
 import trustme
 from aiohttp import web
 
-from gitlab_jobs_async import GitLab, GitLabError, Limits, Request, RetryPolicy
+from gitlab_jobs_async import (
+    BearerToken,
+    GitLab,
+    GitLabError,
+    JobToken,
+    Limits,
+    PrivateToken,
+    Request,
+    RetryPolicy,
+    TLSConfig,
+)
 from gitlab_jobs_async.aio.failures import clear_locals
 from tests.conftest import CREDENTIALS, SECRET, JumpClock, others, serving, serving_bytes, until
 from tests.exposure import exposed
@@ -294,6 +304,58 @@ async def test_the_callers_own_locals_are_kept():
     assert own.f_locals == {"local": "the caller's own"}
     lines = {frame.name for frame in traceback.extract_tb(raised.value.__traceback__)}
     assert {"get_job", "send", "_checked"} <= lines
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GitLab(auth=f"{SECRET}\n"),
+        lambda: GitLab(auth=SECRET.encode()),
+        lambda: GitLab(auth=SECRET, timeout=0),
+        lambda: GitLab("gitlab.com", auth=SECRET),
+        lambda: GitLab("https://h", auth=SECRET, ssl=TLSConfig(ca_file="/no/such/file")),
+        lambda: GitLab.from_env(auth=f"{SECRET}\n"),
+        lambda: GitLab.from_env(auth=SECRET, concurrency=0),
+        lambda: GitLab.from_env(auth=SECRET, url="x"),
+        lambda: GitLab.from_env(url="https://other"),
+        lambda: PrivateToken(f"{SECRET} "),
+        lambda: BearerToken(f"{SECRET}é"),
+        lambda: JobToken(SECRET.encode()),
+        lambda: JobToken(SECRET, via="cookie"),
+    ],
+)
+def test_an_argument_that_is_refused_shows_no_secret(environment, make):
+    for name in ("GITLAB_TOKEN", "GITLAB_OAUTH_TOKEN"):
+        environment.setenv(name, SECRET)
+    environment.setenv("GITLAB_URL", "https://gitlab.example")
+    with pytest.raises((TypeError, ValueError)) as raised:
+        make()
+    assert exposed(raised.value, SECRET) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GITLAB_URL": "https://one", "GITLAB_HOST": "two"},
+        {"GITLAB_DOMAIN": "gitlab.example"},
+        {"GITLAB_HOST": f"https://user:{PASSWORD}@h"},
+        {"GITLAB_TOKEN": f"{SECRET}\t"},
+        {"GITLAB_URL": "https://h", "SSL_CERT_FILE": "/no/such/file"},
+        {"GITLAB_URL": "https://h", "CI_SERVER_TLS_KEY_FILE": "/k"},
+        {"GITLAB_URL": "https://h", "https_proxy": f"socks5://user:{PASSWORD}@proxy"},
+        {"GITLAB_URL": "https://h", "https_proxy": f"http://user:{PASSWORD}@proxy:port"},
+    ],
+)
+async def test_an_environment_that_is_refused_shows_no_secret(environment, variables):
+    async def opened():
+        async with GitLab.from_env():
+            pass
+
+    for name, value in {"GITLAB_TOKEN": SECRET, "CI_JOB_TOKEN": SECRET, **variables}.items():
+        environment.setenv(name, value)
+    with pytest.raises(ValueError, match=r".") as raised:
+        await opened()
+    assert exposed(raised.value, SECRET, PASSWORD) == []
 
 
 FAILING = """

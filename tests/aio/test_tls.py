@@ -23,6 +23,7 @@ from gitlab_jobs_async import (
     Request,
     TLSConfig,
 )
+from gitlab_jobs_async.aio.tls import without_client_certificate
 from tests.certificates import Certificates, shown_by_client
 from tests.conftest import SECRET, JumpClock, open_connections, serving
 from tests.exposure import exposed
@@ -210,10 +211,18 @@ async def test_a_wrong_certificate_says_what_is_wrong(certificates, shown, said)
     assert server.requests == []
 
 
+def unverified():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 async def test_no_verification_takes_any_certificate_and_warns_once(certificates, caplog):
     for shown in ({}, {"expired": True}, {"host": "other.example"}):
         async with serving(ok, certificates.shown(**shown)) as server:
-            for setting in (False, TLSConfig(verify=False), TLSConfig(verify=False, ca_file="/no")):
+            ignored = TLSConfig(verify=False, ca_file="/no/such/file")
+            for setting in (False, TLSConfig(verify=False), ignored, unverified()):
                 caplog.clear()
                 async with GitLab(server.url, auth=SECRET, ssl=setting) as gitlab:
                     for _ in range(2):
@@ -313,6 +322,14 @@ async def test_a_storage_gets_the_trust_and_no_certificate(certificates, given):
                 assert (await gitlab.send(Request("GET", "/start"))).body == b"PK"
                 assert open_connections(gitlab) == 0
     assert seen == {"artifacts": True, "a.zip": False, "start": True, "page.zip": True}
+
+
+def test_a_context_without_authorities_trusts_the_store(certificates, environment):
+    environment.setenv("SSL_CERT_FILE", certificates.ca)
+    environment.setenv("SSL_CERT_DIR", str(certificates.folder))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert len(without_client_certificate(context).get_ca_certs()) == 1
+    assert without_client_certificate(unverified()).verify_mode is ssl.CERT_NONE
 
 
 @pytest.mark.parametrize("given", ["config", "context"])
