@@ -30,7 +30,7 @@ FLOORS = [
     {"aio.admission", "aio.attempts", "aio.reading", "aio.retrying"},
     {"aio.connections"},
     {"aio.transport"},
-    {"aio.listing", "aio.tailing", "aio.checkpoints"},
+    {"aio.listing", "aio.tailing", "aio.checkpoints", "aio.checked_rows"},
     {"aio.answering", "aio.checkpoint_file", "aio.pipelines", "aio.tailing_many"},
     {"aio.waiting"},
     {"aio.monitored_logs", "aio.outbox"},

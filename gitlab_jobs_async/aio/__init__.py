@@ -6,6 +6,7 @@
 - Listings: listing, pipelines; waiting for an end: waiting.
 - Logs: tailing (spooling), tailing_many.
 - Monitoring: monitoring is what a caller holds; rounds makes the looks (answering), outbox keeps
-  what they bring (checkpoints, checkpoint_file), monitored_logs adds the lines of jobs.
+  what they bring (checkpoints, checkpoint_file, checked_rows), monitored_logs adds the lines of
+  jobs.
 - Webhooks: receiving.
 """

@@ -275,7 +275,7 @@ def filled(path):
 
 def newer(path):
     filled(path).close()
-    sql(path, "PRAGMA user_version=2")
+    sql(path, "PRAGMA user_version=3")
 
 
 def without_its_tables(path):
@@ -347,7 +347,7 @@ def contents(directory):
         (another_applications, "it is the database of another application"),
         (another_applications_with_wal, "it is the database of another application"),
         (another_applications_after_a_kill, "it is the database of another application"),
-        (newer, "it is of version 2, and only version 1 can be read"),
+        (newer, "it is of version 3, and only versions 1 and 2 can be read"),
         (without_its_tables, "its tables are not those of a checkpoint"),
         (scribbled, "it is corrupt"),
         (scribbled_after_a_kill, "it is corrupt"),
