@@ -74,7 +74,6 @@ class Spool:
                 break
         with self._on_disk():
             self._file.seek(0)
-            self._file.truncate()
         self._start, self.size = None, 0
 
     @contextmanager
