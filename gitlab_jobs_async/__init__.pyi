@@ -38,6 +38,7 @@ from gitlab_jobs_async.errors import (
     WaitTimedOutError,
 )
 from gitlab_jobs_async.events import (
+    AllTargetsUnreachable,
     Event,
     JobAppeared,
     JobChanged,
@@ -49,6 +50,8 @@ from gitlab_jobs_async.events import (
     JobLogFailed,
     JobLogGrew,
     MonitorEvent,
+    MonitorPaused,
+    MonitorResumed,
     ProjectRecovered,
     ProjectReset,
     ProjectUnreachable,
@@ -109,6 +112,7 @@ __all__ = [
     "AgentEnvironment",
     "AgentProject",
     "AgentUser",
+    "AllTargetsUnreachable",
     "AllowedAgent",
     "AllowedAgents",
     "Artifact",
@@ -171,6 +175,8 @@ __all__ = [
     "MethodNotAllowedError",
     "Monitor",
     "MonitorEvent",
+    "MonitorPaused",
+    "MonitorResumed",
     "NotFoundError",
     "PermissionDeniedError",
     "Pipeline",

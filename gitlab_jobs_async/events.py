@@ -6,6 +6,8 @@ in milliseconds. An event may come twice, after a restart or for targets that ov
 another one under its key.
 """
 
+from datetime import datetime
+
 from attrs import frozen
 
 from gitlab_jobs_async.models import Bridge, Job, LogLine
@@ -14,7 +16,7 @@ from gitlab_jobs_async.statuses import JobStatus
 
 @frozen(kw_only=True)
 class MonitorEvent:
-    """What all events have: a `key` of their own, and the `project` as the target named it.
+    """What events about a target have: a `key` of their own, and its `project` as it is named.
 
     For what was found by following a bridge into a project that is no target, `project` is the
     numeric id.
@@ -136,6 +138,55 @@ class ProjectReset(MonitorEvent):
     reason: str
 
 
+@frozen(kw_only=True)
+class _OfNoProject:
+    """An event about the monitor itself."""
+
+    key: str
+
+    @property
+    def project(self) -> None:
+        """It belongs to no project."""
+
+
+@frozen(kw_only=True)
+class AllTargetsUnreachable(_OfNoProject):
+    """No target of the monitor can be reached: GitLab answers 401, 403 or 404 for each of them.
+
+    Told once, until one can be reached again (`ProjectRecovered`) or a new one is added. `targets`
+    says how many there are, `reason` and `status` (HTTP) what the server said last. A target that
+    could be reached before counts after two refusals in a row. The monitor goes on asking. It
+    belongs to no project: `project` is `None`.
+    """
+
+    targets: int
+    reason: str
+    status: int
+
+
+@frozen(kw_only=True)
+class MonitorPaused(_OfNoProject):
+    """The server lets no requests through, and has asked to wait for more than two minutes.
+
+    `kind` is the kind of requests that it holds back, such as "GET /projects/:id/jobs", or "" for
+    all; `until` is when it says that the pause ends, `next_probe` when one request will test it
+    (`None` if it is an hour or shorter; then nothing is sent before `until`); `reason` is what it
+    said. What happens meanwhile is told afterwards. It belongs to no project: `project` is `None`.
+    """
+
+    kind: str
+    until: datetime
+    next_probe: datetime | None
+    reason: str
+
+
+@frozen(kw_only=True)
+class MonitorResumed(_OfNoProject):
+    """Requests of `kind` ("" for all) get through again after a `MonitorPaused`."""
+
+    kind: str
+
+
 Event = (
     JobAppeared
     | JobChanged
@@ -148,5 +199,8 @@ Event = (
     | ProjectUnreachable
     | ProjectRecovered
     | ProjectReset
+    | AllTargetsUnreachable
+    | MonitorPaused
+    | MonitorResumed
 )
 JobEvent = JobAppeared | JobChanged | JobFinished | JobErased

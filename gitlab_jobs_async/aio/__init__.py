@@ -5,8 +5,8 @@
   retrying); what is left out of an answer: oddities.
 - Listings: listing, pipelines; waiting for an end: waiting.
 - Logs: tailing (spooling), tailing_many.
-- Monitoring: monitoring is what a caller holds; rounds makes the looks (answering), outbox keeps
-  what they bring (checkpoints, checkpoint_file, checked_rows), monitored_logs adds the lines of
-  jobs.
+- Monitoring: monitoring is what a caller holds; rounds makes the looks (answering,
+  token_checks, poll_slots), outbox keeps what they bring (checkpoints, checkpoint_file,
+  checked_rows), monitored_logs adds the lines of jobs.
 - Webhooks: receiving.
 """

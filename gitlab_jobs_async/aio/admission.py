@@ -5,16 +5,20 @@ for a time, and `close` waits for its end.
 """
 
 import asyncio
+import logging
 import math
 
 from attrs import define, field, frozen
 
+from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.settings import TransportSettings
 from gitlab_jobs_async.errors import RateLimitedError
 from gitlab_jobs_async.sansio.budget import Sent, not_before
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.turns import Claim, FairQueue, Lane, Waiting
+
+_log = logging.getLogger("gitlab_jobs_async")
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
 
@@ -79,6 +83,10 @@ class Admission:
         self._alarm: asyncio.Task[None] | None = None
         self._rings_at = math.inf
         self._alarms: set[asyncio.Task[None]] = set()
+        self._warned: dict[str, float] = {}
+        self._seen_changes = settings.budget.pause_changes
+        self.pause_watchers: set[asyncio.Event] = set()
+        """Set whenever a long pause of the server's begins, is probed or ends."""
 
     async def enter(self, request: Request, lane: Lane, places: Places) -> "Admitted":
         """One of *places* for *request*, once its turn has come.
@@ -111,6 +119,20 @@ class Admission:
         kind = self.budget.queue_of(claim.kind)
         return max(self.budget.pause(lane, now), self.budget.pause(lane, now, kind)) > 0
 
+    def is_refused_probe(self, request: Request, lane: Lane) -> bool:
+        """Whether *request* was one that only tests a pause, so that it is no try of its own."""
+        return self.budget.is_refused_probe(lane, self.now(), Claim.of(request, lane).kind)
+
+    def lets_through_at(self, lane: Lane) -> float:
+        """When requests of *lane* are no longer refused for a long pause; *now* if they are not.
+
+        Infinity while one is out that tests the pause.
+        """
+        now = self.now()
+        if self.budget.pause(lane, now) <= self._settings.retry.longest_retry_after:
+            return now
+        return self.budget.opens(lane, now)
+
     async def close(self) -> None:
         """Send all away who wait, and wait for the alarm's end."""
         for waiter in tuple(self._queue):
@@ -124,6 +146,26 @@ class Admission:
     def now(self) -> float:
         """Unix seconds of the client's clock."""
         return self._settings.clock.now()
+
+    def heard(self, sent: Sent, answer: Response) -> None:
+        """Take in an answer, and let in those who may go by that."""
+        self.budget.answered(sent, answer, self.now(), chance())
+        self.tell_of_pauses()
+        self.admit()
+
+    def tell_of_pauses(self) -> None:
+        """Warn of each long pause once, and wake those who want to know of them."""
+        for pause in self.budget.pauses(self.now()):
+            if self._warned.get(pause.kind) != pause.began:
+                self._warned[pause.kind] = pause.began
+                _log.warning("requests paused by the server: %s", pause.reason)
+        for kind in [kind for kind in self._warned if not self.budget.holds_back(kind)]:
+            del self._warned[kind]
+            _log.info("requests allowed again%s", f" to {kind}" if kind else "")
+        if self._seen_changes != self.budget.pause_changes:
+            self._seen_changes = self.budget.pause_changes
+            for watcher in self.pause_watchers:
+                watcher.set()
 
     def admit(self) -> None:
         """Let in all who may go now, and set the alarm for when to look again."""
@@ -182,15 +224,18 @@ class Admission:
         self._count(waiter, -1)
         places.free -= 1
         waiter.refusals = self.refusals
-        waiter.admitted = Admitted(self, places, self.budget.sent(waiter.claim.kind))
+        waiter.admitted = Admitted(
+            self, places, self.budget.sent(waiter.claim.kind, waiter.claim.lane)
+        )
         waiter.call()
 
     def _refuse_if_long(self, lane: Lane, now: float, kind: str = "") -> None:
         """Send away those of *lane* (or of *kind*) if the server shuts them out for too long."""
         pause = self.budget.pause(lane, now, kind)
-        if pause <= self._settings.retry.longest_retry_after:
+        is_short = pause <= self._settings.retry.longest_retry_after
+        if is_short or self.budget.is_probing(kind):
             return
-        reason = not_before(pause, now)
+        reason = not_before(pause, now, self.budget.probe_at(lane, now, kind))
         for waiter in tuple(self._queue):
             if waiter.claim.lane is lane and kind in {"", waiter.need.kind}:
                 method, shown = waiter.request.method, self._settings.server.shown(waiter.request)
@@ -258,8 +303,7 @@ class Admitted:
         """The head of the answer has come."""
         if (sent := self._settled()) is not None:
             self._admission.refusals += answer.status == 429
-            self._admission.budget.answered(sent, answer, self._admission.now())
-            self._admission.admit()
+            self._admission.heard(sent, answer)
 
     def withdrawn(self) -> None:
         """The request surely never left."""
@@ -275,6 +319,7 @@ class Admitted:
         """Give the place to the next one."""
         if (sent := self._settled()) is not None:
             self._admission.budget.lost(sent, self._admission.now())
+            self._admission.tell_of_pauses()
         self._places.free += 1
         self._admission.admit()
 

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from gitlab_jobs_async.aio.checkpoints import Checkpoint
 from gitlab_jobs_async.aio.tailing import Following, JobTrace
+from gitlab_jobs_async.aio.token_checks import TokenCheck
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.events import (
@@ -26,11 +27,13 @@ from gitlab_jobs_async.events import (
     JobLogGrew,
 )
 from gitlab_jobs_async.models import Job, LogLine
+from gitlab_jobs_async.sansio import endpoints
 from gitlab_jobs_async.sansio.recording import read, record
 from gitlab_jobs_async.statuses import JobStatus
 
 _LOG = "log of job "
 _MOST_REMEMBERED = 10_000
+_MOST_DENIALS = 3
 _WRITING = frozenset({JobStatus.RUNNING, JobStatus.CANCELING})
 
 
@@ -150,19 +153,29 @@ def log_begun_by(event: Event) -> FollowedLog | None:
 
 
 async def log_events(
-    transport: Transport, followed: FollowedLog, offset: int, gate: asyncio.Semaphore
+    transport: Transport,
+    followed: FollowedLog,
+    offset: int,
+    gate: asyncio.Semaphore,
+    token: TokenCheck,
 ) -> AsyncGenerator[Event, None]:
-    """The lines from byte *offset* on until the job has ended, and how that ended."""
+    """The lines from byte *offset* on until the job has ended, and how that ended.
+
+    Raises:
+        AuthenticationError: *token* finds that the token is no longer good.
+    """
     job, project = followed.job, followed.project
     place = job.project_id or project
-    trace = JobTrace(transport, place, job.id, Following(), gate)
+    trace = JobTrace(transport, place, job.id, Following(most_denials=_MOST_DENIALS), gate)
     name = f"{followed.stem or f'job/{job.id}'}/log"
     try:
         async with aclosing(trace.lines(last=None, follow=True, offset=offset)) as lines:
             async for line in lines:
                 yield JobLogGrew(key=_line_key(name, line), project=project, job=job, line=line)
-    except AuthenticationError:
-        raise
+    except AuthenticationError as error:
+        if await token.is_refused(endpoints.get_job(place, job.id)):
+            raise
+        reason = str(error)
     except GitLabError as error:
         reason = str(error)
     else:

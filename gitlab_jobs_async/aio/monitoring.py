@@ -155,7 +155,8 @@ class Monitor:
     def _follow(self, log: FollowedLog) -> None:
         self._sources.remove(log.job.id)  # the log of another job with this id, before a reset
         offset = self._logs.offset(log.job.id)
-        self._sources.add(log.job.id, log_events(self._transport, log, offset, self._gate))
+        lines = log_events(self._transport, log, offset, self._gate, self._rounds.token)
+        self._sources.add(log.job.id, lines)
 
     def _listen(self) -> None:
         """Take events from the outbox, unless that goes on."""

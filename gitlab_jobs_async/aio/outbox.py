@@ -6,12 +6,23 @@ from collections.abc import AsyncGenerator, Sequence
 
 from gitlab_jobs_async.aio.checkpoints import Checkpoint
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.events import Event, JobLogEnded, JobLogFailed, JobLogGrew
+from gitlab_jobs_async.events import (
+    AllTargetsUnreachable,
+    Event,
+    JobLogEnded,
+    JobLogFailed,
+    JobLogGrew,
+    MonitorPaused,
+    MonitorResumed,
+)
 from gitlab_jobs_async.sansio.recording import read_event, record, record_event
 
 _MOST_WAITING = 1000
 _OF_LOGS = (JobLogGrew, JobLogEnded, JobLogFailed)
 """These are recorded by how far the log was told."""
+
+_OF_THE_MOMENT = (AllTargetsUnreachable, MonitorPaused, MonitorResumed)
+"""These are not recorded: a restart finds out by itself how things stand then."""
 
 
 class Outbox:
@@ -51,9 +62,14 @@ class Outbox:
             self._has_room.clear()
         self._changed.set()
 
+    def announce(self, event: Event) -> None:
+        """Let *event* wait, which belongs to no target and is not recorded: it is of the moment."""
+        self._waiting.append(("", event))
+        self._changed.set()
+
     def told(self, event: Event) -> None:
         """The consumer is done with *event*."""
-        if self._checkpoint is not None and not isinstance(event, _OF_LOGS):
+        if self._checkpoint is not None and not isinstance(event, (*_OF_LOGS, *_OF_THE_MOMENT)):
             self._checkpoint.told(event.key)
 
     def drop(self, target: str) -> None:

@@ -19,6 +19,7 @@ async def retried(
     request: Request,
     attempt: Callable[[], Awaitable[T]],
     is_held_back: Callable[[], bool],
+    is_refused_probe: Callable[[], bool],
     final: Collection[int] = (),
 ) -> T:
     """What *attempt* returns in the end, or the error of its last try.
@@ -26,7 +27,8 @@ async def retried(
     An answer whose status is in *final* is not tried again, whatever the policy.
 
     Where *is_held_back* says that the next try has to wait for the rate limit anyhow, it waits
-    there: as one of many that have their turns, rather than by itself.
+    there: as one of many that have their turns, rather than by itself. A try that by
+    *is_refused_probe* only tested a long pause leaves as many as there were.
     """
     tried = 0
     while True:
@@ -37,6 +39,8 @@ async def retried(
             failure = error
         if isinstance(failure, ResponseError) and failure.status in final:
             raise failure
+        if tried > 1 and isinstance(failure, RateLimitedError) and is_refused_probe():
+            tried -= 1
         wait = settings.retry.wait_before_retry(
             tried,
             failure,

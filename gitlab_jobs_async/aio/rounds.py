@@ -12,18 +12,27 @@ from math import inf, isfinite
 from gitlab_jobs_async.aio.answering import answered
 from gitlab_jobs_async.aio.concurrency import InFlight, in_flight
 from gitlab_jobs_async.aio.outbox import Outbox
+from gitlab_jobs_async.aio.poll_slots import Held, held_slots
 from gitlab_jobs_async.aio.retrying import chance
+from gitlab_jobs_async.aio.token_checks import TokenCheck
 from gitlab_jobs_async.aio.transport import Transport
-from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
+from gitlab_jobs_async.errors import (
+    AuthenticationError,
+    CheckpointError,
+    GitLabError,
+    RateLimitedError,
+)
 from gitlab_jobs_async.events import Event, ProjectReset
 from gitlab_jobs_async.hooks import JobHook, PipelineHook
+from gitlab_jobs_async.sansio.announcing import Announcer
 from gitlab_jobs_async.sansio.budget import JOBS_INDEX
 from gitlab_jobs_async.sansio.id_history import IDS, IdHistory, IdState
-from gitlab_jobs_async.sansio.inquiries import Inquiry, Lead, Watch
+from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Lead, Watch
 from gitlab_jobs_async.sansio.pace import LONGEST
 from gitlab_jobs_async.sansio.progress import PROGRESS, Progress, ProgressRows
 from gitlab_jobs_async.sansio.recording import read, record
 from gitlab_jobs_async.sansio.rota import Rota
+from gitlab_jobs_async.sansio.turns import Claim, Lane
 from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
@@ -31,6 +40,9 @@ from gitlab_jobs_async.targets import PipelineTarget
 
 FOUND = "found: "
 """What the names of targets begin with that a bridge has led to."""
+
+_LONGEST_HELD_BACK = 60.0
+"""Seconds until a target that the rate limit holds back asks again; only the door is knocked at."""
 
 _MOST_REMEMBERED = 10_000
 """Pipelines that bridges have led to and that are over."""
@@ -64,6 +76,10 @@ class Rounds:
         self._recorded: dict[str, tuple[bool, bool]] = {}
         self._over: deque[str] = deque()
         self._changed = asyncio.Event()
+        self._announcer = Announcer()
+        self._seen_pauses = -1
+        self._refused: set[str] = set()
+        self.token = TokenCheck(transport)
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -134,35 +150,72 @@ class Rounds:
             AuthenticationError: the token is no longer good.
             CheckpointError: the checkpoint cannot be written.
         """
+        try:
+            with (
+                self._transport.watching_pauses(self._changed),
+                held_slots(self._transport.poll_slots, self._changed) as slots,
+            ):
+                await self._run(slots)
+        finally:
+            self._transport.pace.leave(self)
+
+    async def _run(self, slots: Held) -> None:
         async with in_flight() as looks:
             while True:
                 self._changed.clear()
                 while looks.ended:
                     _, look = await looks.first()
+                    slots.give_back()
                     look.result()
-                self._begin(looks)
+                self._announce_pauses()
+                self._announce()
+                self._begin(looks, slots)
                 self._record_progress()
                 if self._watches:
                     self._outbox.begin()
                 else:
                     self._outbox.finish()
-                await self._until_something_changes(len(looks))
+                await self._until_something_changes(slots)
 
-    def _begin(self, looks: InFlight[str, None]) -> None:
+    def _announce(self) -> None:
+        """Tell that no target can be reached; once, and again if that has changed meanwhile."""
+        refused = next(iter(self._refused), None)
+        last = None if refused is None else self._watches[refused].reachability.refusal
+        targets = len(self._watches), len(self._refused)
+        for event in self._announcer.of_targets(*targets, last, self._now()):
+            self._outbox.announce(event)
+
+    def _announce_pauses(self) -> None:
+        """Tell of pauses that begin and end, before what is told by the answers after them."""
+        budget = self._transport.settings.budget
+        if self._seen_pauses == budget.pause_changes:
+            return
+        self._seen_pauses = budget.pause_changes
+        for event in self._announcer.of_pauses(budget.pauses(self._now()), budget.holds_back):
+            self._outbox.announce(event)
+
+    def _begin(self, looks: InFlight[str, None], slots: Held) -> None:
         """Begin the looks whose turn it is."""
-        self._rota.gap = self._transport.settings.budget.gap(
-            JOBS_INDEX, len(self._watches), self._now()
-        )
-        while len(looks) < self._transport.settings.concurrency and self._outbox.has_room():
+        pace, now = self._transport.pace, self._now()
+        pace.claim(self, len(self._watches), self._rota.demand if self._outbox.has_room() else 0.0)
+        gap = self._transport.settings.budget.gap(JOBS_INDEX, pace.targets, now)
+        self._rota.gap = gap * pace.stretch(self)
+        is_open = self._transport.lets_through_at(Lane.BACKGROUND) <= now
+        while is_open and self._outbox.has_room() and self._rota.next_at() <= self._now():
+            if not slots.take():
+                return
             name = self._rota.take(self._now())
             if name is None:
-                return
+                slots.give_back()
+                break
             looks.start(name, self._look(name, self._watches[name]))
+        slots.give_up()
 
-    async def _until_something_changes(self, looking: int) -> None:
+    async def _until_something_changes(self, slots: Held) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""
-        may_begin = looking < self._transport.settings.concurrency and self._outbox.has_room()
-        wait = self._rota.next_at() - self._now() if may_begin else inf
+        may_begin = not slots.is_waiting and self._outbox.has_room()
+        next_at = max(self._rota.next_at(), self._transport.lets_through_at(Lane.BACKGROUND))
+        wait = next_at - self._now() if may_begin else inf
         writes_at = self._progress.next_at()
         if may_begin and writes_at is not None:
             wait = min(wait, writes_at - self._now())
@@ -179,6 +232,8 @@ class Rounds:
         try:
             while (inquiry := watch.due(self._now())) is not None:
                 events = await self._observed(watch, inquiry)
+                self._announce_pauses()
+                self._note_refusal(name, watch)
                 if self._watches.get(name) is watch:
                     self._tell(name, watch, events)
                     await self._outbox.room()
@@ -196,14 +251,58 @@ class Rounds:
             # Together with the end of this task, or `run` may miss it when a timer wakes it first.
             asyncio.get_running_loop().call_soon(self._changed.set)
 
+    def _note_refusal(self, name: str, watch: Watch) -> None:
+        if self._watches.get(name) is watch and watch.reachability.is_refused:
+            self._refused.add(name)
+        else:
+            self._refused.discard(name)
+
     async def _observed(self, watch: Watch, inquiry: Inquiry) -> list[Event]:
         try:
-            answer = await answered(self._transport, inquiry)
-        except AuthenticationError:
-            raise
+            answer = await self._answered(inquiry)
+        except AuthenticationError as error:
+            return await self._doubted(watch, inquiry, error)
         except GitLabError as error:
-            return [*watch.failed(self._now(), error)]
+            return self._failed(watch, error)
         return [*watch.observe(self._now(), answer)]
+
+    async def _answered(self, inquiry: Inquiry) -> Answer:
+        """What the server says to *inquiry*; how long it is held back is not left to one answer."""
+        try:
+            answer = await answered(self._transport, inquiry)
+        except RateLimitedError as error:
+            kind = Claim.of(inquiry.wanted, Lane.BACKGROUND).kind
+            self._announcer.kinds.add(kind)
+            self._seen_pauses = -1
+            if self._transport.is_held_back(inquiry.wanted, Lane.BACKGROUND):
+                raise _asked_soon(error) from error
+            raise
+        self.token.worked(inquiry.wanted)
+        return answer
+
+    async def _doubted(
+        self, watch: Watch, inquiry: Inquiry, error: AuthenticationError
+    ) -> list[Event]:
+        """Ask again after a 401; it is the target's own trouble, unless the token is refused.
+
+        Raises:
+            AuthenticationError: the token is no longer good.
+        """
+        is_known = watch.reachability.refusal is not None and self.token.is_proven()
+        if not is_known:
+            await self.token.pause()
+            try:
+                return [*watch.observe(self._now(), await self._answered(inquiry))]
+            except AuthenticationError as again:
+                error = again
+            except GitLabError as other:
+                return self._failed(watch, other)
+            if await self.token.is_refused(inquiry.wanted):
+                raise error
+        return self._failed(watch, error)
+
+    def _failed(self, watch: Watch, error: GitLabError) -> list[Event]:
+        return [*watch.failed(self._now(), error)]
 
     def _tell(self, name: str, watch: Watch, events: list[Event]) -> None:
         """Record what a look has brought, and let it be told.
@@ -282,6 +381,7 @@ class Rounds:
         watch = self._watches.pop(name)
         del self._targets[name]
         self._rota.remove(name)
+        self._refused.discard(name)
         self._recorded.pop(name, None)
         if watch.is_over:
             self._states[name] = record(watch.state())
@@ -318,3 +418,12 @@ class Rounds:
 
 def _is_progress(name: str) -> bool:
     return name.startswith(PROGRESS)
+
+
+def _asked_soon(error: RateLimitedError) -> RateLimitedError:
+    """*error*, so that its target asks again within a minute: it waits where the limit is known."""
+    said = error.retry_after
+    wait = None if said is None else min(said, _LONGEST_HELD_BACK)
+    return RateLimitedError(
+        error.status, error.message, error.method, error.url, wait, error.request_id
+    )

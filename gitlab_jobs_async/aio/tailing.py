@@ -49,10 +49,14 @@ _MOST_RESTARTS = 8
 
 @frozen
 class Following:
-    """How a trace is followed: between which waits, and how long trouble is ridden out."""
+    """How a trace is followed: between which waits, and how long trouble is ridden out.
+
+    *most_denials* is how many times in a row a 401 that follows an answer is asked again.
+    """
 
     intervals: Intervals = field(factory=Intervals)
     patience: float = field(default=300.0, converter=checked)
+    most_denials: int = 0
 
 
 @frozen
@@ -106,7 +110,7 @@ class JobTrace:
         """What each look adds, and `None` after each look but the last."""
         cadence = Cadence(self.how.intervals)
         cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
-        patience = Patience(self.how.patience if follow else 0.0)
+        patience = Patience(self.how.patience if follow else 0.0, self.how.most_denials)
         look = Look(Subject.STATUS if follow else Subject.TRACE, self._now())
         is_last, has_grown = not follow, False
         while True:

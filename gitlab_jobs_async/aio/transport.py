@@ -1,8 +1,9 @@
 """Request -> Response: its turn, its tries, redirects, timeouts; failures as errors of ours."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Collection
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import aiohttp
@@ -19,6 +20,7 @@ from gitlab_jobs_async.aio.failures import (
     is_header_too_long,
     reason_of,
 )
+from gitlab_jobs_async.aio.poll_slots import PollSlots
 from gitlab_jobs_async.aio.reading import beginning_of, body_of
 from gitlab_jobs_async.aio.retrying import retried
 from gitlab_jobs_async.aio.settings import TransportSettings
@@ -34,6 +36,7 @@ from gitlab_jobs_async.sansio.links import NextHeaders
 from gitlab_jobs_async.sansio.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response, error_of, folded, printable
+from gitlab_jobs_async.sansio.shared_pace import SharedPace
 from gitlab_jobs_async.sansio.sizes import Bound, Gauge, Rate
 from gitlab_jobs_async.sansio.trace import TraceKind
 from gitlab_jobs_async.sansio.turns import Lane
@@ -80,6 +83,9 @@ class Transport:
         self._admission: Admission | None = None
         self._hide = hiding(settings.credentials)
         self._deadlines: set[Deadline] = set()
+        self.pace = SharedPace()
+        self.poll_slots = PollSlots(settings.concurrency)
+        """What all monitors of this client share."""
         self.trace_kind: TraceKind | None = None
         """What the server last showed to send of a trace: a hint for the next one."""
         self.next_headers = NextHeaders()
@@ -129,6 +135,7 @@ class Transport:
             request,
             lambda: self._whole(request, lane, bound),
             lambda: self._door().is_paused(request, lane),
+            lambda: self._door().is_refused_probe(request, lane),
             final,
         )
 
@@ -146,6 +153,7 @@ class Transport:
             request,
             lambda: self._head(request, lane),
             lambda: self._door().is_paused(request, lane),
+            lambda: self._door().is_refused_probe(request, lane),
         )
         limits, shown = self.settings.limits, self.settings.server.shown(request)
         most = None if bound is None else getattr(limits, bound)
@@ -164,6 +172,27 @@ class Transport:
     def idle_places(self) -> int:
         """Places for whole answers that are free while nobody waits for one."""
         return self._door().idle_places()
+
+    def is_held_back(self, request: Request, lane: Lane) -> bool:
+        """Whether *request* would be held back now, as the server has asked."""
+        return self._door().is_paused(request, lane)
+
+    def lets_through_at(self, lane: Lane) -> float:
+        """When requests of *lane* are no longer refused for a long pause; now if they are not.
+
+        Infinity while one is out that tests the pause.
+        """
+        return self._door().lets_through_at(lane)
+
+    @contextmanager
+    def watching_pauses(self, changed: asyncio.Event) -> Iterator[None]:
+        """Set *changed* whenever a long pause of the server's begins, is probed or ends."""
+        watchers = self._door().pause_watchers
+        watchers.add(changed)
+        try:
+            yield
+        finally:
+            watchers.discard(changed)
 
     def _door(self) -> Admission:
         if self._admission is None:

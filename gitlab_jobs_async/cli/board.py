@@ -16,6 +16,8 @@ from gitlab_jobs_async.events import (
     JobAppeared,
     JobDeleted,
     JobEvent,
+    MonitorPaused,
+    MonitorResumed,
     ProjectRecovered,
     ProjectReset,
     ProjectUnreachable,
@@ -135,6 +137,7 @@ class Board:
     events: int = 0
     pipelines: dict[tuple[str, int | None], PipelineRow] = field(factory=dict)
     unreachable: dict[str, str] = field(factory=dict)
+    paused: dict[str, str] = field(factory=dict)
     _parents: dict[int, int] = field(factory=dict)
 
     def tell(self, event: Event, now: float) -> None:
@@ -146,6 +149,10 @@ class Board:
             self.unreachable.pop(str(event.project), None)
         elif isinstance(event, ProjectReset):
             self._reset(str(event.project))
+        elif isinstance(event, MonitorPaused):
+            self.paused[event.kind] = event.reason
+        elif isinstance(event, MonitorResumed):
+            self.paused.pop(event.kind, None)
         elif isinstance(event, JobDeleted):
             self._remove(event.job_id, event.name)
         elif isinstance(event, JobEvent):

@@ -8,6 +8,7 @@ import attrs
 
 from gitlab_jobs_async.cli.rows import json_line, moment, pipeline_of, plain_line
 from gitlab_jobs_async.events import (
+    AllTargetsUnreachable,
     Event,
     JobAppeared,
     JobChanged,
@@ -17,6 +18,8 @@ from gitlab_jobs_async.events import (
     JobLogEnded,
     JobLogFailed,
     JobLogGrew,
+    MonitorPaused,
+    MonitorResumed,
     ProjectRecovered,
     ProjectReset,
     ProjectUnreachable,
@@ -25,6 +28,16 @@ from gitlab_jobs_async.models import JobBasic
 from gitlab_jobs_async.statuses import JobStatus
 
 LOG_EVENTS: Final = JobLogGrew | JobLogEnded | JobLogFailed
+ABOUT_WATCHING: Final = (
+    ProjectUnreachable
+    | ProjectRecovered
+    | ProjectReset
+    | AllTargetsUnreachable
+    | MonitorPaused
+    | MonitorResumed
+)
+"""What says whether the watching itself goes on."""
+
 _REQUEST: Final = re.compile(r"^[A-Z]+ \S+: | \(request [^()]*\)$")
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -35,10 +48,10 @@ def event_name(event: Event) -> str:
 
 
 def is_failure(event: Event) -> bool:
-    """Whether a job has failed, or its project cannot be watched, can again, or begins anew."""
+    """Whether a job has failed, or how far projects can be watched has changed."""
     if isinstance(event, JobFinished):
         return event.job.status == JobStatus.FAILED
-    return isinstance(event, ProjectUnreachable | ProjectRecovered | ProjectReset)
+    return isinstance(event, ABOUT_WATCHING)
 
 
 def job_of(event: Event) -> JobBasic | None:
@@ -50,7 +63,8 @@ def job_of(event: Event) -> JobBasic | None:
 def event_json(event: Event) -> str:
     """The event as one line of JSON: its name, its key, and all that it holds."""
     plain: dict[str, Any] = attrs.asdict(event)
-    return json_line({"event": event_name(event), **plain})
+    whose = {"key": event.key, "project": event.project}
+    return json_line({"event": event_name(event), **whose, **plain})
 
 
 def plain_event(event: Event, now: datetime) -> str:
@@ -83,9 +97,18 @@ def details(event: Event) -> str:
             said = f"at {moment(job.erased_at)}"
         case JobLogGrew(line=line):
             said = line.text
-        case ProjectUnreachable() | ProjectReset() | JobLogFailed():
+        case ProjectUnreachable() | ProjectReset() | JobLogFailed() | AllTargetsUnreachable():
             said = short_reason(event.reason)
+        case MonitorPaused():
+            said = _pause(event)
+        case MonitorResumed():
+            said = event.kind
     return str(said)
+
+
+def _pause(event: MonitorPaused) -> str:
+    probe = event.next_probe
+    return event.reason if probe is None else f"{event.reason}; next try at {moment(probe)}"
 
 
 def short_reason(reason: str) -> str:

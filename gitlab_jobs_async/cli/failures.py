@@ -14,6 +14,9 @@ from gitlab_jobs_async.errors import (
 OK: Final = 0
 FAILED: Final = 1
 BAD_INPUT: Final = 2
+NOT_FOUND: Final = 4
+"""What was named is not there, or these credentials may not see it."""
+
 INTERRUPTED: Final = 130
 _LONGEST_LINE: Final = 600
 

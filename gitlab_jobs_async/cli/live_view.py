@@ -68,7 +68,8 @@ class Picture:
         is_filling = console.is_alt_screen or options.height is not None
         left_free = 0 if is_filling else _LEFT_FREE
         height = max(_SMALLEST, (options.height or console.height) - left_free)
-        trouble = trouble_lines(self.board.unreachable, width)
+        paused = {f"paused {kind}".strip(): said for kind, said in self.board.paused.items()}
+        trouble = trouble_lines(paused | self.board.unreachable, width)
         snapshot = self.budget.snapshot(now)
         footer = footer_lines(
             self.board.events, self.targets(), len(self.board.unreachable), snapshot, width

@@ -18,9 +18,9 @@ from gitlab_jobs_async.aio.clock import SystemClock
 from gitlab_jobs_async.aio.concurrency import gathered
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.connecting import connect
-from gitlab_jobs_async.cli.event_rows import event_json, is_failure, plain_event
+from gitlab_jobs_async.cli.event_rows import event_json, is_failure, plain_event, short_reason
 from gitlab_jobs_async.cli.executing import Executed
-from gitlab_jobs_async.cli.failures import FAILED, OK, bad_input
+from gitlab_jobs_async.cli.failures import FAILED, NOT_FOUND, OK, CommandError, bad_input
 from gitlab_jobs_async.cli.groups import projects_of
 from gitlab_jobs_async.cli.interrupts import ended_like_an_interrupt
 from gitlab_jobs_async.cli.live_view import Picture, living
@@ -37,7 +37,7 @@ from gitlab_jobs_async.cli.terminal import (
     write_json,
 )
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AllTargetsUnreachable, Event
 from gitlab_jobs_async.models import JobBasic
 from gitlab_jobs_async.sansio.budget import RequestBudget
 from gitlab_jobs_async.statuses import JobStatus
@@ -78,6 +78,12 @@ class What:
         Path | None,
         Parameter(help="Where to remember what was told: after a restart it goes on there."),
     ] = None
+    wait_for_projects: Annotated[
+        bool,
+        Parameter(
+            help="Go on even if none of them can be reached; else that ends it, with exit code 4."
+        ),
+    ] = False
     execute: Annotated[
         str | None,
         Parameter(
@@ -188,7 +194,11 @@ async def show(
     *,
     json: bool,
 ) -> None:
-    """Show events until there are no more."""
+    """Show events until there are no more.
+
+    Raises:
+        CommandError: nothing that is watched can be reached, and nobody wants to wait for it.
+    """
     screen = console()
     if is_terminal() and not screen.is_dumb_terminal and not json and command is None:
         picture = Picture(
@@ -201,15 +211,28 @@ async def show(
         async with living(screen, picture) as tell:
             async for event in events:
                 tell(event)
+                _check_reachable(event, what)
         return
     try:
         async with while_somebody_reads():
             async for event in events:
                 if not what.failed_only or is_failure(event):
                     await _write(event, command, json=json)
+                _check_reachable(event, what)
     except asyncio.CancelledError:
         break_line()
         raise
+
+
+def _check_reachable(event: Event, what: What) -> None:
+    if not isinstance(event, AllTargetsUnreachable) or what.wait_for_projects:
+        return
+    which = "what is watched" if event.targets == 1 else f"any of the {event.targets} targets"
+    raise CommandError(
+        f"cannot reach {which}: {short_reason(event.reason)}; check the names and that the token "
+        "may read them, or say --wait-for-projects",
+        NOT_FOUND,
+    )
 
 
 async def _write(event: Event, command: Executed | None, *, json: bool) -> None:

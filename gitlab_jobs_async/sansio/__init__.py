@@ -3,7 +3,7 @@
 - Requests: endpoints, arguments, requests, urls, servers, credentials, tls, redirects, retrying.
 - Answers: responses, decoding (strict, exact), compression, sizes, links; and back to JSON:
   recording.
-- The request budget: budget, limits, turns.
+- The request budget: budget, limits, limit_headers, windows, pauses, turns.
 - Listings: walks; paging by keyset (keyset_pages, coverage, cursors, made_cursors, spread),
   offsets, and looks without order.
 - Traces: trace, cadence, rhythm, patience; their lines: line_reader, logs, records, splitting,
@@ -12,6 +12,7 @@
 - Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
   parking, revivals, bridging, comparing), watching_one a pipeline or a job; all have inquiries,
   timing, pace and reachability, notice a restored server (resets, id_history), and are resumed by
-  progress. rota says whose turn it is, expecting what all of it comes to.
+  progress. rota says whose turn it is, shared_pace what of the budget each monitor has, expecting
+  what all of it comes to, announcing what a monitor tells of itself.
 - Webhooks: webhooks (signatures, tolerant), deliveries.
 """

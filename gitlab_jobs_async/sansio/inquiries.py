@@ -11,6 +11,7 @@ from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models import Bridge, Job, Pipeline
 from gitlab_jobs_async.sansio.progress import Progress
+from gitlab_jobs_async.sansio.reachability import Reachability
 from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.timing import Timing
 from gitlab_jobs_async.targets import PipelineTarget
@@ -93,6 +94,8 @@ class Lead:
 
 class Watch(Protocol):
     """One target being watched; it asks one thing at a time, and a look may take several."""
+
+    reachability: Reachability
 
     @property
     def next_at(self) -> float:

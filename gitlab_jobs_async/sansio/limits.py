@@ -22,6 +22,9 @@ _FEW = 10
 
 _MOST_PATIENCE = 64
 
+_SHORTEST_WAIT = 1.0
+"""Seconds: a server that asks to wait for less, and refuses again, is asked ever more rarely."""
+
 
 JOBS_INDEX_PER_MINUTE = 600
 """Listings of jobs that GitLab lets one user make, unless its administrator says otherwise."""
@@ -95,6 +98,9 @@ class Throttle:
     _grows_at: float = field(init=False, default=math.inf)
     _tested: float = field(init=False, default=math.inf)
     _refused_at: int = field(init=False, default=0)
+    _in_vain: int = field(init=False, default=0)
+    _may_shorten: bool = field(init=False, default=True)
+    _is_shortened: bool = field(init=False, default=False)
 
     def room(self, now: float, in_flight: int, *, spare: bool) -> float:
         """How many more may go now; with *spare*, of those not kept for a caller's own requests."""
@@ -127,6 +133,8 @@ class Throttle:
         """Another answer than 429 has come: what was possible is allowed."""
         self._minute.add(now)
         self._at_once += 1
+        if not self._is_paused:
+            self._in_vain, self._is_shortened = 0, False
         if self.limit is None or self._is_stated:
             return
         used = self._minute.count(now)
@@ -138,9 +146,17 @@ class Throttle:
         """No answer has come; the server may have counted all the same."""
         self._minute.add(now)
 
-    def refused(self, now: float, wait: float, limit: int | None) -> None:
-        """A 429 asks to wait; *limit* is what it says that a minute may have."""
+    def refused(
+        self, now: float, wait: float, limit: int | None, *, sooner: float | None = None
+    ) -> None:
+        """A 429 asks to wait; *limit* is what it says that a minute may have.
+
+        *sooner* is when it should open in truth, in seconds; if that proves wrong, it is not
+        believed again. A wait of next to nothing is doubled each time that it was in vain.
+        """
         if not self._is_paused:
+            self._may_shorten &= not self._is_shortened
+            self._in_vain += 1
             self._is_paused = True
             if self._tested < math.inf:
                 self._patience = min(2 * self._patience, _MOST_PATIENCE)
@@ -148,7 +164,21 @@ class Throttle:
             self._is_stated = limit is not None
             self._refused_at = self._minute.count(now)
             self.limit = limit or (self._refused_at if self._refused_at >= _FEW else None)
+        self._is_shortened = sooner is not None and self._may_shorten
+        if sooner is not None and self._may_shorten:
+            wait = min(wait, sooner)
+        if self._in_vain > 1 and wait < _SHORTEST_WAIT:
+            wait = max(wait, min(_MINUTE, 2.0 ** min(self._in_vain - 2, 9)))
         self.until = max(self.until, now + wait)
+
+    def probe_refused(self, now: float, wait: float | None) -> None:
+        """A request that tested the pause got a 429: it may end sooner by that, never later."""
+        if wait is not None:
+            self.until = min(self.until, now + wait)
+
+    def release(self, now: float) -> None:
+        """End the pause: a request that tested it got through."""
+        self.until = min(self.until, now)
 
     def forget_limit(self) -> None:
         """The server tells how many remain: that is more exact than any limit a minute."""
@@ -177,11 +207,13 @@ class Allowance:
         """How many more may go now; with *spare*, of those not kept for a caller's own requests."""
         return min(self._below_cap(now, spare=spare), self._below_throttle(now, spare=spare))
 
+    def opens_below_cap(self, now: float, *, spare: bool) -> float:
+        """When the caller's own limit lets more go; *now* if it does."""
+        return self.minute.next_expiry() if self._below_cap(now, spare=spare) < 1 else now
+
     def opens(self, now: float, *, spare: bool) -> float:
         """When more may go, whatever is answered meanwhile; *now* if they may."""
-        opens = now
-        if self._below_cap(now, spare=spare) < 1:
-            opens = self.minute.next_expiry()
+        opens = self.opens_below_cap(now, spare=spare)
         if self._below_throttle(now, spare=spare) < 1:
             opens = max(opens, self.throttle.opens(now))
         return opens

@@ -1,17 +1,20 @@
 """How long trouble is ridden out while something is followed: wait how long, or give up.
 
 It comes after the retries of a single request, and lasts as long as the follower allows. Only what
-may pass by itself is waited for; a refusal is none of it.
+may pass by itself is waited for; a refusal is none of it. But one 401 among healthy answers proves
+nothing of a token that was good before: who wants to may ask again a few times.
 """
 
 from attrs import define
 
 from gitlab_jobs_async.errors import (
+    AuthenticationError,
     DecodeError,
     GitLabError,
     ListingChangedError,
     ResponseError,
 )
+from gitlab_jobs_async.sansio.pauses import LONGEST_SILENCE
 from gitlab_jobs_async.sansio.retrying import is_transient
 
 _PASSING = (DecodeError, ListingChangedError)
@@ -32,11 +35,17 @@ def checked(patience: float) -> float:
 
 @define
 class Patience:
-    """So many *seconds* without any success are waited through."""
+    """So many *seconds* without any success are waited through.
+
+    A 401 that comes after an answer is asked again up to *most_denials* times.
+    """
 
     seconds: float
+    most_denials: int = 0
     _since: float | None = None
     _failures: int = 0
+    _denials: int = 0
+    _has_succeeded: bool = False
 
     @property
     def is_fresh(self) -> bool:
@@ -49,7 +58,8 @@ class Patience:
 
     def succeeded(self) -> None:
         """An answer has come; the next trouble is a new one."""
-        self._since, self._failures = None, 0
+        self._since, self._failures, self._denials = None, 0, 0
+        self._has_succeeded = True
 
     def wait_after(self, error: GitLabError, now: float, *, jitter: float) -> float | None:
         """Seconds until the next try, or `None` to give up with *error*.
@@ -60,11 +70,15 @@ class Patience:
         if self._since is None:
             self._since = now
         left = self._since + self.seconds - now
+        if isinstance(error, AuthenticationError) and self._has_succeeded and left > 0:
+            self._denials += 1
+            wait = _SHORTEST * 2.0 ** (self._denials - 1) * (1 + jitter) / 2
+            return min(wait, left) if self._denials <= self.most_denials else None
         if left <= 0 or not self.is_for(error):
             return None
         self._failures += 1
         wait = min(_LONGEST, _SHORTEST * 2.0 ** min(self._failures, 99)) * (1 + jitter) / 2
         asked = error.retry_after if isinstance(error, ResponseError) else None
         if asked is not None:
-            return max(wait, asked) if asked <= left else None
+            return max(wait, min(asked, LONGEST_SILENCE)) if asked <= left else None
         return min(wait, left)

@@ -15,6 +15,7 @@ from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
 
 _SHORTEST = 15.0
 _LONGEST = 600.0
+_REFUSALS = frozenset({401, 403, 404, 410})
 
 
 def is_gone(error: GitLabError) -> bool:
@@ -36,12 +37,26 @@ class Reachability:
     told: int = 0
     is_unreachable: bool = False
     failures: int = 0
+    refusal: ResponseError | None = None
+    _refusals: int = 0
+    _has_answered: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether GitLab refuses the target for good, as far as can be known.
+
+        One that has answered before is asked twice: one odd answer proves nothing.
+        """
+        return self._refusals > self._has_answered
 
     def failed(self, error: GitLabError) -> list[ProjectUnreachable]:
         """A look has come to nothing."""
         if isinstance(error, RateLimitedError):
             return []
         self.failures += 1
+        is_refusal = isinstance(error, ResponseError) and error.status in _REFUSALS
+        self._refusals = self._refusals + 1 if is_refusal else 0
+        self.refusal = error if isinstance(error, ResponseError) and is_refusal else None
         if self.is_unreachable:
             return []
         self.is_unreachable = True
@@ -54,7 +69,8 @@ class Reachability:
 
     def succeeded(self) -> list[ProjectRecovered]:
         """There is an answer."""
-        self.failures = 0
+        self.failures = self._refusals = 0
+        self._has_answered, self.refusal = True, None
         if not self.is_unreachable:
             return []
         self.is_unreachable = False

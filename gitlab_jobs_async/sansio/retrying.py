@@ -18,6 +18,7 @@ from gitlab_jobs_async.errors import (
     RateLimitedError,
     ResponseError,
 )
+from gitlab_jobs_async.sansio.pauses import LONGEST_SILENCE
 
 _NOT_NOW = frozenset({408, 425, 429})
 """RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4: refused now, and welcome later."""
@@ -53,7 +54,8 @@ class RetryPolicy:
     It is tried *attempts* times in all. Waits are random between 0 and *base* x 2 ^ tries seconds,
     at most *cap*; where the server says `Retry-After`, that long, but a wait above
     *longest_retry_after* seconds is the caller's decision: the error is raised at once. So it is
-    for requests that a pause for the rate limit would hold back for longer.
+    for requests that a pause for the rate limit would hold back for longer. Nothing waits for more
+    than an hour without asking again, whatever the server says.
 
     Raises:
         ValueError, TypeError: a number that cannot be; the message names it.
@@ -77,7 +79,9 @@ class RetryPolicy:
         asked = error.retry_after if isinstance(error, ResponseError) else None
         if asked is None:
             return min(self.cap, self.base * 2.0 ** min(tried, 60)) * jitter
-        return asked + self.base * jitter if asked <= self.longest_retry_after else None
+        if asked > self.longest_retry_after:
+            return None
+        return min(asked, LONGEST_SILENCE) + self.base * jitter
 
 
 def _may_be_sent_again(error: GitLabError, *, is_safe: bool) -> bool:

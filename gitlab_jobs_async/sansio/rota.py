@@ -10,6 +10,7 @@ they could not be in proportion: the busiest would have one a minute, like other
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Hashable
 from itertools import count
 from math import inf, log2
@@ -44,7 +45,8 @@ class Rota(Generic[K]):
     """The targets that wait to be looked at; *gap* is how many seconds the budget has for one."""
 
     gap: float = 0.0
-    _free_at: float = field(default=0.0, init=False)
+    _last_turn: float = field(default=-inf, init=False)
+    _waiting: Counter[float] = field(factory=Counter[float], init=False)
     _places: dict[K, _Place[K]] = field(factory=dict, init=False)
     _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
     _count: "count[int]" = field(factory=count, init=False)
@@ -75,30 +77,43 @@ class Rota(Generic[K]):
         if since + alike < place.since + place.interval or alike < place.interval:
             self._stand(_Place(key, since, alike), _level(alike))
 
+    @property
+    def demand(self) -> float:
+        """Turns a second that those who wait would take if the budget had room for all."""
+        return sum(n / max(interval, SHORTEST) for interval, n in self._waiting.items())
+
     def _stand(self, place: _Place[K], level: int) -> None:
+        self.remove(place.key)
         self._places[place.key] = place
+        self._waiting[place.interval] += 1
         entry = (place.since, next(self._count), place)
         heapq.heappush(self._alike.setdefault(level, []), entry)
 
     def remove(self, key: K) -> bool:
         """Let *key* wait no longer; whether it did."""
-        return self._places.pop(key, None) is not None
+        place = self._places.pop(key, None)
+        if place is None:
+            return False
+        self._waiting[place.interval] -= 1
+        if not self._waiting[place.interval]:
+            del self._waiting[place.interval]
+        return True
 
     def next_at(self) -> float:
         """When the next one may be taken; infinity if none waits."""
         due = min((p.since + p.interval for p in self._first()), default=inf)
-        return max(due, self._free_at)
+        return max(due, self._last_turn + self.gap)
 
     def take(self, now: float) -> K | None:
         """Whose turn it is now, who waits no longer then; `None` if nobody's."""
-        if now < self._free_at:
+        if now < self._last_turn + self.gap:
             return None
         due = [place for place in self._first() if place.since + place.interval <= now]
         if not due:
             return None
         place = max(due, key=lambda place: (now - place.since) / place.interval)
-        del self._places[place.key]
-        self._free_at = max(self._free_at, now - _AT_ONCE) + self.gap
+        self.remove(place.key)
+        self._last_turn = max(self._last_turn + self.gap, now - _AT_ONCE)
         return place.key
 
     def _first(self) -> list[_Place[K]]:

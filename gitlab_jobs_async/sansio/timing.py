@@ -9,11 +9,9 @@ from attrs import define
 from gitlab_jobs_async.errors import GitLabError, ResponseError
 from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.sansio.pace import SHORTEST, interval
+from gitlab_jobs_async.sansio.pauses import LONGEST_SILENCE, SHORTEST_PROBE
 from gitlab_jobs_async.sansio.progress import Progress
 from gitlab_jobs_async.sansio.reachability import Reachability
-
-_LONGEST_ASKED = 3600.0
-"""Seconds that a `Retry-After` is obeyed: one of a year would be as good as never."""
 
 
 @define
@@ -23,6 +21,7 @@ class Timing:
     next_at: float = 0.0
     looked_at: float = 0.0
     active_at: float | None = None
+    _absurd: int = 0
 
     @classmethod
     def restored(cls, progress: Progress | None, now: float) -> Self:
@@ -30,7 +29,7 @@ class Timing:
         if progress is None:
             return cls()
         looked_at = min(progress.looked_at, now) if isfinite(progress.looked_at) else 0.0
-        wait = progress.interval if 0.0 <= progress.interval <= _LONGEST_ASKED else 0.0
+        wait = progress.interval if 0.0 <= progress.interval <= LONGEST_SILENCE else 0.0
         active_at = progress.active_at
         if active_at is not None:
             active_at = min(active_at, now) if isfinite(active_at) else None
@@ -54,6 +53,7 @@ class Timing:
         if self.active_at is None:
             self.active_at = now
         self.looked_at = now
+        self._absurd = 0
         self.next_at = now + interval(stood, now - self.active_at)
 
     def failed(
@@ -63,5 +63,13 @@ class Timing:
         events = reachability.failed(error)
         asked = error.retry_after if isinstance(error, ResponseError) else None
         self.looked_at = now
-        self.next_at = now + max(reachability.wait(), min(asked or 0.0, _LONGEST_ASKED))
+        self.next_at = now + max(reachability.wait(), self._obeyed(asked or 0.0))
         return events
+
+    def _obeyed(self, asked: float) -> float:
+        """The seconds of a `Retry-After` to wait: more than an hour is tested ever more rarely."""
+        if asked <= LONGEST_SILENCE:
+            self._absurd = 0
+            return asked
+        self._absurd += 1
+        return min(LONGEST_SILENCE, SHORTEST_PROBE * 2.0 ** min(self._absurd - 1, 20))

@@ -486,11 +486,10 @@ async def test_a_monitor_whose_block_was_left_has_not_ended(gitlab):
 
 async def test_what_has_come_is_told_before_the_failure_that_came_after_it(simulator, gitlab):
     simulator.world.add_project("group/other")
-    refusal = Fault(path="*group%2Fother/jobs", status=401, body=b"{}", times=None)
-    simulator.faults.add(refusal)
     told = Replay()
     async with gitlab.monitor([APP]) as events:
         told.hear(await anext(events))
+        simulator.faults.add(Fault(status=401, body=b"{}", times=None))
         events.add("group/other")
         await until(lambda: events._outbox._failure is not None)
         with pytest.raises(AuthenticationError):

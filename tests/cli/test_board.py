@@ -1,9 +1,18 @@
 """What a live table knows: the latest attempts, their pipelines, and no more than it must."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gitlab_jobs_async.cli.board import ACTIVE, ENDED, WAITING, Board, composed, path_of
-from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectReset, ProjectUnreachable
+from gitlab_jobs_async.events import (
+    JobDeleted,
+    MonitorPaused,
+    MonitorResumed,
+    ProjectRecovered,
+    ProjectReset,
+    ProjectUnreachable,
+)
 from gitlab_jobs_async.statuses import JobStatus
 from tests.cli.events import NOW, appeared, bridge, changed, finished, job, log_line
 
@@ -191,3 +200,14 @@ def test_lines_of_logs_are_events_too():
 )
 def test_the_name_of_a_project(project, url, shown):
     assert path_of(project, job(1, web_url=url)) == shown
+
+
+def test_pauses_of_the_server():
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    jobs = "GET /projects/:id/jobs"
+    board = told(
+        MonitorPaused(key="k", kind="", until=at, next_probe=None, reason="HTTP 429"),
+        MonitorPaused(key="k", kind=jobs, until=at, next_probe=None, reason="HTTP 429: jobs"),
+        MonitorResumed(key="k", kind=""),
+    )
+    assert board.paused == {jobs: "HTTP 429: jobs"}

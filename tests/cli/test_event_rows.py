@@ -15,10 +15,13 @@ from gitlab_jobs_async.cli.event_rows import (
     short_reason,
 )
 from gitlab_jobs_async.events import (
+    AllTargetsUnreachable,
     Event,
     JobDeleted,
     JobErased,
     JobLogFailed,
+    MonitorPaused,
+    MonitorResumed,
     ProjectRecovered,
     ProjectReset,
     ProjectUnreachable,
@@ -34,6 +37,11 @@ ERASED = JobErased(key="k", project="a/b", job=job(3, "flaky", "success", erased
 UNREACHABLE = ProjectUnreachable(key="k", project="a/b", reason="404 Not Found", status=404)
 RECOVERED = ProjectRecovered(key="k", project="a/b")
 RESET = ProjectReset(key="k", project="a/b", reason="job 1 had ended and is running again")
+ALL_UNREACHABLE = AllTargetsUnreachable(key="k", targets=2, reason="404 Not Found", status=404)
+JOBS = "GET /projects/:id/jobs"
+PAUSED = MonitorPaused(key="k", kind="", until=AT, next_probe=None, reason="HTTP 429")
+PROBED = MonitorPaused(key="k", kind=JOBS, until=AT, next_probe=AT, reason="HTTP 429")
+RESUMED = MonitorResumed(key="k", kind=JOBS)
 LOG_FAILED = JobLogFailed(key="k", project="a/b", job=job(1), reason="403 Forbidden")
 CASES = [
     (appeared(job(3, status="pending")), "group/app 7 3 unit job_appeared pending "),
@@ -52,6 +60,10 @@ CASES = [
     (UNREACHABLE, "a/b    project_unreachable  404 Not Found"),
     (RECOVERED, "a/b    project_recovered  "),
     (RESET, "a/b    project_reset  job 1 had ended and is running again"),
+    (ALL_UNREACHABLE, "    all_targets_unreachable  404 Not Found"),
+    (PAUSED, "    monitor_paused  HTTP 429"),
+    (PROBED, "    monitor_paused  HTTP 429; next try at 2026-01-02T03:04:05Z"),
+    (RESUMED, f"    monitor_resumed  {JOBS}"),
 ]
 
 
@@ -101,6 +113,7 @@ def test_a_reason_is_told_without_its_request():
 
 
 def test_what_counts_as_a_failure():
-    failures = [finished(FAILED), UNREACHABLE, RECOVERED, RESET]
+    watching = [UNREACHABLE, RECOVERED, RESET, ALL_UNREACHABLE, PAUSED, PROBED, RESUMED]
+    failures = [finished(FAILED), *watching]
     assert [event for event, _ in CASES if is_failure(event)] == failures
     assert not is_failure(appeared(FAILED))

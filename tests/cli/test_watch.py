@@ -9,8 +9,9 @@ import pytest
 
 from gitlab_jobs_async import RequestBudget
 from gitlab_jobs_async.cli.executing import Executed
+from gitlab_jobs_async.cli.failures import CommandError
 from gitlab_jobs_async.cli.watch import What, show
-from gitlab_jobs_async.events import ProjectUnreachable
+from gitlab_jobs_async.events import AllTargetsUnreachable, ProjectUnreachable
 from tests.cli.events import appeared, changed, finished, job, log_line
 from tests.conftest import others, prompt, until
 
@@ -165,3 +166,19 @@ def test_a_plan_as_json_is_one_object_and_by_default_one_in_fifty_is_busy(run):
     assert set(plan["busy"]) == set(plan["idle"]) == set(PLANNED)
     assert plan["requests_per_minute"] == 54.0
     assert run("watch", "--plan", 1, "--json").lines[0].startswith('{"requests_per_minute":11.')
+
+
+UNREACHABLE = AllTargetsUnreachable(key="k", targets=3, reason="404 Not Found", status=404)
+
+
+@pytest.mark.parametrize("what", [What(), What(failed_only=True)])
+def test_nothing_to_reach_ends_it_with_code_4(capfd, what):
+    with pytest.raises(CommandError, match="cannot reach any of the 3 targets: 404") as ended:
+        shown([UNREACHABLE, *EVENTS], what)
+    assert ended.value.code == 4
+    assert "all_targets_unreachable" in capfd.readouterr().out
+
+
+def test_nothing_to_reach_is_waited_for_if_asked_to(capfd):
+    shown([UNREACHABLE, *EVENTS], What(wait_for_projects=True))
+    assert len(capfd.readouterr().out.splitlines()) == 1 + len(EVENTS)

@@ -193,3 +193,17 @@ def test_lines_of_logs_are_told_too(run, world):
     assert logged[0].startswith("Running with gitlab-runner")
     assert logged[-1] == "Job succeeded"
     assert [cells[5] for cells in lines].count("job_log_ended") == 1
+
+
+@pytest.mark.parametrize("names", [["group/none"], ["group/none", "group/neither"]])
+def test_projects_that_are_not_there_end_it(run, names):
+    result = run("watch", *names)
+    events = [line.split("\t")[5] for line in result.lines]
+    assert events == ["project_unreachable"] * len(names) + ["all_targets_unreachable"]
+    said = (
+        "cannot reach what is watched" if len(names) == 1 else "cannot reach any of the 2 targets"
+    )
+    assert result.code == 4
+    assert result.err.startswith(f"gitlab-jobs: {said}: HTTP 404: 404 Project Not Found; ")
+    assert result.err.count("\n") == 1
+    assert "--wait-for-projects" in result.err

@@ -100,3 +100,28 @@ def test_no_patience_is_none():
 def test_what_is_no_time_is_refused(wrong):
     with pytest.raises((TypeError, ValueError), match="patience must be a number of seconds"):
         checked(wrong)
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.1])
+def test_retry_after_of_zero_is_no_tight_loop(asked):
+    patience = Patience(60.0)
+    for least in (1.0, 2.0, 4.0):
+        error = RateLimitedError(429, "later", *WHERE, asked)
+        assert patience.wait_after(error, 0.0, jitter=0.0) >= least
+
+
+def test_wait_of_a_year_is_asked_again_after_an_hour():
+    error = ServerError(503, "later", *WHERE, 1e9)
+    assert Patience(math.inf).wait_after(error, 0.0, jitter=0.0) == 3600
+    assert Patience(300.0).wait_after(error, 0.0, jitter=0.0) is None
+
+
+def test_denial_after_an_answer_is_asked_again_if_allowed():
+    denied = AuthenticationError(401, "no", *WHERE)
+    patience = Patience(300.0, most_denials=3)
+    assert patience.wait_after(denied, 0.0, jitter=1.0) is None
+    for _ in range(2):
+        patience.succeeded()
+        waits = [patience.wait_after(denied, 0.0, jitter=1.0) for _ in range(4)]
+        assert waits == [1.0, 2.0, 4.0, None]
+    assert Patience(0.0, most_denials=3).wait_after(denied, 0.0, jitter=1.0) is None

@@ -161,3 +161,29 @@ class Waiting(RuleBasedStateMachine):
 
 
 TestWaiting = Waiting.TestCase
+
+
+def test_demand_is_of_those_who_wait():
+    rota = Rota()
+    assert rota.demand == 0
+    rota.put("a", 0.0, 32.0)
+    rota.put("b", 0.0, 64.0)
+    assert rota.demand == 1 / 32 + 1 / 64
+    rota.put("b", 0.0, 32.0)
+    assert rota.demand == 2 / 32
+    rota.remove("a")
+    assert rota.demand == 1 / 32
+    rota.hasten("b", 0.0, 4.0)
+    assert rota.demand > 1 / 4
+    assert rota.take(1000.0) == "b"
+    assert rota.demand == 0
+
+
+def test_shorter_gap_counts_from_the_last_turn():
+    rota = Rota(gap=100.0)
+    for key in "ab":
+        rota.put(key, 0.0, 1.0)
+    assert rota.take(10.0)
+    assert rota.take(20.0) is None
+    rota.gap = 5.0
+    assert rota.take(20.0)

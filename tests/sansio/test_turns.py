@@ -123,3 +123,18 @@ def test_those_who_gave_up_are_not_kept():
     (heap,) = queue._lanes[Lane.DIRECT].queues.values()
     assert len(heap) <= 20
     assert set(queue) == set(crowd[:10])
+
+
+def test_project_with_a_blocked_kind_has_its_turn_like_others():
+    """Its place in the round was of long ago; that is no right to overtake."""
+    queue = FairQueue()
+    queue.put(waiting(project="p", need="shut"))
+    for _ in range(20):
+        queue.put(waiting(project="q"))
+        assert taken(queue, Lane.DIRECT, lambda one: one.need != "shut")
+    for project in "pq":
+        for _ in range(10):
+            queue.put(waiting(project=project))
+    order = [taken(queue, Lane.DIRECT, lambda one: one.need != "shut") for _ in range(20)]
+    projects = "".join(one.claim.project for one in order)
+    assert projects.count("pp") + projects.count("qq") <= 1

@@ -10,6 +10,7 @@ from multidict import CIMultiDictProxy
 
 from gitlab_jobs_async import (
     AllowedAgents,
+    AllTargetsUnreachable,
     ArtifactEntry,
     BearerToken,
     Bridge,
@@ -37,6 +38,8 @@ from gitlab_jobs_async import (
     LogLine,
     MemoryCheckpoint,
     Monitor,
+    MonitorPaused,
+    MonitorResumed,
     Pipeline,
     PipelineHook,
     PipelineTarget,
@@ -172,7 +175,15 @@ async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
         async for event in events:
             assert_type(event, Event)
             assert_type(event.key, str)
+            assert_type(event.project, int | str | None)
             match event:
+                case MonitorPaused():
+                    assert_type(event.until, datetime)
+                    assert_type(event.next_probe, datetime | None)
+                case MonitorResumed():
+                    assert_type(event.kind, str)
+                case AllTargetsUnreachable():
+                    assert_type(event.status, int)
                 case JobAppeared():
                     assert_type(event.job, Job | Bridge)
                     assert_type(event.replaces, int | None)
