@@ -231,6 +231,14 @@ def test_a_429_that_says_only_when_its_window_ends_holds_until_then():
     assert budget.pause(Lane.DIRECT, START) == 20
 
 
+@pytest.mark.parametrize(("asked_for", "held"), [("5", 20), ("20", 20), ("300", 300)])
+def test_the_longer_wait_of_a_429_counts(asked_for, held):
+    """A window ends sooner than a ban: both are told by Rack::Attack."""
+    budget = RequestBudget()
+    asked(budget, answer(429, **limits(0), **{"retry-after": asked_for}))
+    assert budget.pause(Lane.DIRECT, START) == held
+
+
 def test_a_json_429_holds_its_own_kind_alone():
     budget = RequestBudget()
     asked(budget, answer(429, json=True), kind=JOB)

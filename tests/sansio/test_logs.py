@@ -424,6 +424,14 @@ def test_colours_outlive_a_carriage_return():
     assert parse(b"\x1b[31m" * 100 + b"a\rb\n")[0].raw == "\x1b[31m" * 8 + "b"
 
 
+def test_colours_stay_where_reading_may_go_on():
+    """From the line between on, nothing would be known of them."""
+    log = stamped(b"01O \x1b[32m10%\r", b"01E other", b"01O+20%")
+    other, state = parse(log)
+    assert (other.text, state.raw) == ("other", "20%")
+    assert LogParser(other.end).feed(log[other.end :])[0].raw == state.raw
+
+
 def test_backspaces_keep_colours():
     (line,) = parse(b"\x1b[32mab\x08\x1b[1mc\x1b[0md\x08\x08\x08\x08ok\n")
     assert (line.text, line.raw) == ("okd", "\x1b[0mokd")
@@ -489,6 +497,15 @@ def test_a_long_line_is_split_alike(size, stamp):
     assert {line.stream for line in lines[:-1]} == ({"stdout"} if stamp else {None})
     assert lines[-1].end == len(log)
     assert LogParser(lines[0].end).feed(log[lines[0].end :])[0].text == lines[1].text
+
+
+def test_a_line_of_cut_records_is_split():
+    record = AT + b"01O" + b"%s" + b"y" * 100_000 + b"\n"
+    log = record % b" " + record % b"+" * 99 + AT + b"01O+end\n"
+    lengths = [len(text) for text in texts(log)]
+    assert sum(lengths) == 10_000_003
+    assert max(lengths) <= 4 * 1024 * 1024
+    assert len(lengths) == 3
 
 
 def test_a_line_full_of_controls_is_split_early():
