@@ -28,6 +28,8 @@ def text_with_nulls(printed: bytes) -> str:
     that of other UTF-16 only a part may be left.
     """
     narrow = printed.replace(b"\0", b"")
+    if len(narrow) == len(printed):
+        return narrow.decode(errors="replace")
     try:
         text = narrow.decode()
     except UnicodeDecodeError:

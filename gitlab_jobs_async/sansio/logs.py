@@ -20,7 +20,7 @@ from gitlab_jobs_async.sansio.records import (
     RecordQueue,
     time_of,
 )
-from gitlab_jobs_async.sansio.sections import MOST_PENDING, SectionTracker
+from gitlab_jobs_async.sansio.sections import MOST_PENDING, SectionTracker, split_markers
 from gitlab_jobs_async.sansio.splitting import BLOCK, split_at
 
 _STREAM = slice(28, 31)
@@ -219,7 +219,8 @@ class LogParser:
         text = raw = printed.decode("utf-8", "replace")
         if not text.isprintable():
             if "\0" in text:
-                text = raw = text_with_nulls(bytes(printed))
+                parts = split_markers(bytes(printed))
+                text = raw = "".join(map(text_with_nulls, parts))
             if "\r" in text and ("\r" in (raw := text.rstrip("\r")) or "section_" in raw):
                 self._finish_parts(text, at, stream, start, end)
                 return

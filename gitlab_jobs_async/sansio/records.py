@@ -33,6 +33,9 @@ LONGEST_LINE: Final = 4 * 1024 * 1024
 MOST_BETWEEN: Final = 16
 """Records after one among which the one must be that continues it; else it is whole."""
 
+_MOST_RECORDS = 1024
+"""Records kept at once, however often the first of them is continued."""
+
 _HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
 _TIMESTAMP = slice(27)
 STREAMS: Final = {ord("O"): "stdout", ord("E"): "stderr"}
@@ -54,7 +57,8 @@ class Record:
 
     One that may be continued waits for a record of its *stream_id*; it *is_bar* if it overwrote
     another, so that more is likely to follow. `is_at_start` is whether the cursor stands at the
-    beginning of the line, where what follows overwrites it.
+    beginning of the line, where what follows overwrites it, and `number` counts the records up to
+    the last that it was made of.
     """
 
     data: bytes | bytearray
@@ -108,7 +112,8 @@ class RecordQueue:
             first = queue[0]
             if first.stream_id is not None:
                 is_late = self._number - first.number >= MOST_BETWEEN
-                if not is_late and self._size <= LONGEST_LINE:
+                is_full = self._size > LONGEST_LINE or len(queue) > _MOST_RECORDS
+                if not is_late and not is_full:
                     return
                 self._close(first)
             queue.popleft()
@@ -155,8 +160,7 @@ class RecordQueue:
             before = evolve(record, data=data[:marked], stream_id=None)
             self._append(before)
             record.data = data = data[marked:]
-        last = data.rfind(b"\r")
-        record.is_at_start = last >= 0 and not shows(data, last + 1)
+        record.is_at_start = _is_at_start(data)
         self._append(record)
         if record.stream_id is not None:
             self._open[record.stream_id] = record
@@ -172,9 +176,8 @@ class RecordQueue:
                 rest = evolve(record, data=data[marked:])
                 self._open_or_append(rest, is_cut=may_be_continued(data))
             return
-        shown = last_state_start(data)
-        if shown or (before.is_at_start and shows(data)):
-            self._overwrite(before, record, shown)
+        if last_state_start(data) or (before.is_at_start and shows(data)):
+            self._overwrite(before, record)
             return
         if len(before.data) + len(data) > LONGEST_LINE:
             self._close(before)
@@ -188,16 +191,14 @@ class RecordQueue:
         if not may_be_continued(data):
             self._close(before)
 
-    def _overwrite(self, before: Record, record: Record, shown: int) -> None:
-        data = record.data
-        is_whole = not may_be_continued(data)
+    def _overwrite(self, before: Record, record: Record) -> None:
         is_next = self.records[-1] is before
         self.records.remove(before)
         self._size -= len(before.data)
         self._close(before)
-        record.data = data[shown:]
+        is_whole = not may_be_continued(record.data)
         # Where a line stands between them, reading may go on there and not know of the colours.
-        if is_next and (styles := _styles(before.data + data[:shown])):
+        if is_next and (styles := _styles(before.data)):
             record.data = styles + record.data
             record.start = before.start
         if is_whole:
@@ -205,7 +206,7 @@ class RecordQueue:
         elif record.stream_id is not None:
             self._open[record.stream_id] = record
             record.is_bar = True
-            record.is_at_start = b"\r" in data[shown:]
+            record.is_at_start = _is_at_start(record.data)
         self._append(record)
 
     def _extend(self, record: Record, data: bytes | bytearray, end: int) -> None:
@@ -213,12 +214,18 @@ class RecordQueue:
             record.data = bytearray(record.data)
         record.data += data
         record.end = end
+        record.number = self._number
         self._size += len(data)
 
 
 def may_be_continued(data: bytes | bytearray) -> bool:
     """Whether a runner may have written a record with this text before its line was whole."""
     return b"\r" in data or len(data) > LONGEST_UNCUT
+
+
+def _is_at_start(data: bytes | bytearray) -> bool:
+    last = data.rfind(b"\r")
+    return last >= 0 and not shows(data, last + 1)
 
 
 def _is_blank(printed: bytes | bytearray) -> bool:

@@ -38,6 +38,17 @@ def last_marker_end(printed: bytes | bytearray) -> int:
     return end
 
 
+def split_markers(printed: bytes) -> Iterator[bytes]:
+    """What stands before, in and after each marker, in turn; joined it is *printed*."""
+    end = 0
+    if b"section_" in printed:
+        for marker in _MARKER.finditer(printed.decode("latin-1")):
+            yield printed[end : marker.start()]
+            yield marker[0].encode("latin-1")
+            end = marker.end()
+    yield printed[end:]
+
+
 @define
 class SectionTracker:
     """Reads the markers of one log in their order; an end without its start is ignored.

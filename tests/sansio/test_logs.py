@@ -508,6 +508,14 @@ def test_a_line_of_cut_records_is_split():
     assert len(lengths) == 3
 
 
+def test_a_line_of_many_cut_records_is_one():
+    between = AT + b"01E between\n"
+    log = AT + b"01O " + b"y" * 8200 + b"\n"
+    for number in range(99):
+        log += AT + b"01O+" + b"y" * 8200 + b"\n" + between * (number % 30 == 5)
+    assert [len(text) for text in texts(log)] == [820_000, 7, 7, 7, 7]
+
+
 def test_a_line_full_of_controls_is_split_early():
     marker = b"section_start:1:a" + CLEAR
     filling = b"\x1b[31mx" * (256 * 1024 // 6)
@@ -573,3 +581,20 @@ def test_hostile_logs_take_bounded_memory(kind):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 32 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        AT + b"00O \0section_start:1:a" + CLEAR + b"\x80\n" + AT + b"00O next\n",
+        AT + b"01O \r\nbare\n" + AT + b"01O+\x1b[m\r \n",
+        AT + b"01O \xe9\0section_start:1:a" + CLEAR + "д\r\n".encode("utf-16-le") + b"\n",
+    ],
+)
+def test_odd_logs_are_read_alike(log):
+    """Each was read in another way once, by another cut or from another line on."""
+    lines = parse(log)
+    assert parse(*(log[at : at + 1] for at in range(len(log)))) == lines
+    for told, line in enumerate(lines, start=1):
+        raws = [one.raw for one in parse(AT + b"00O x\n", log[line.end :])]
+        assert all(later.raw in raws for later in lines[told:])
