@@ -78,8 +78,9 @@ class Connections:
         Raises:
             ValueError: aiohttp would use it for both.
         """
-        tls = self._settings.tls
-        if proxy and proxy.url.startswith("https:") and tls.own is not tls.elsewhere:
+        is_secured = proxy is not None and proxy.url.startswith("https:")
+        tls, origin = self._settings.tls, self._settings.server.origin
+        if is_secured and origin.startswith("https:") and tls.own is not tls.elsewhere:
             raise ValueError(
                 "a client certificate and an https:// proxy: expected an http:// proxy, or the "
                 "server's host in no_proxy"
@@ -128,7 +129,6 @@ class Connections:
         if found is None:
             # The session adds its own proxy to what it sends itself.
             return (None if is_own or self._given is None else _proxy_of(self._given)), None
-        self._check_proxy(found)
         if found.authorization is None:
             return found.url, None
         login = {"Proxy-Authorization": found.authorization}

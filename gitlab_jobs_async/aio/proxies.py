@@ -87,7 +87,7 @@ class _Direct:
             address = ip_address(host)
         except ValueError:
             is_suffix = bool(self.name) and host.endswith(f".{self.name}")
-            return self.network is None and (is_suffix or self.name in {"*", host})
+            return is_suffix or self.name in {"*", host}
         return self.name == "*" or (self.network is not None and address in self.network)
 
 

@@ -21,7 +21,7 @@ from gitlab_jobs_async import (
     TLSConfig,
 )
 from gitlab_jobs_async.aio.proxies import Proxies, Proxy
-from tests.certificates import Certificates
+from tests.certificates import Certificates, shown_by_client
 from tests.conftest import CREDENTIALS, SECRET, open_connections, others, prompt, serving
 
 ONCE = RetryPolicy(attempts=1)
@@ -248,6 +248,24 @@ async def test_an_https_server_is_reached_through_a_tunnel(environment, tmp_path
                 async with GitLab(server.url, auth=SECRET, ssl=cert):
                     pass
     assert seen == [[b"CONNECT", server.url.removeprefix("https://").encode()]]
+
+
+async def test_an_http_server_is_reached_through_a_secured_proxy(environment, tmp_path):
+    certificates = Certificates(tmp_path)
+    shown = []
+
+    async def answer(request):
+        shown.append((request.host, shown_by_client(request)))
+        if request.host == "gitlab.invalid":
+            raise web.HTTPFound("http://storage.invalid/a.zip")
+        return web.json_response("proxy")
+
+    async with serving(answer, certificates.shown(asks=True)) as proxy:
+        environment.setenv("ALL_PROXY", proxy.url)
+        config = TLSConfig(ca_file=certificates.ca, client_cert=certificates.client_both)
+        async with GitLab("http://gitlab.invalid", auth=SECRET, ssl=config) as gitlab:
+            assert (await gitlab.send(VERSION)).json() == "proxy"
+    assert shown == [("gitlab.invalid", None), ("storage.invalid", None)]
 
 
 async def test_a_redirect_elsewhere_goes_through_its_proxy_too(environment):
