@@ -263,7 +263,7 @@ async def test_no_frame_holds_a_secret_when_ended(auth, answers, how):
 
 
 @pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
-async def test_a_callers_error_in_a_stream_shows_nothing(auth):
+async def test_callers_error_in_a_stream_shows_nothing(auth):
     async def storage(_request):
         return web.Response(body=b"PK archive")
 
@@ -324,7 +324,7 @@ async def test_the_callers_own_locals_are_kept():
         lambda: JobToken(SECRET, via="cookie"),
     ],
 )
-def test_an_argument_that_is_refused_shows_no_secret(environment, make):
+def test_refused_argument_shows_no_secret(environment, make):
     for name in ("GITLAB_TOKEN", "GITLAB_OAUTH_TOKEN"):
         environment.setenv(name, SECRET)
     environment.setenv("GITLAB_URL", "https://gitlab.example")
@@ -346,7 +346,7 @@ def test_an_argument_that_is_refused_shows_no_secret(environment, make):
         {"GITLAB_URL": "https://h", "https_proxy": f"http://user:{PASSWORD}@proxy:port"},
     ],
 )
-async def test_an_environment_that_is_refused_shows_no_secret(environment, variables):
+async def test_refused_environment_shows_no_secret(environment, variables):
     async def opened():
         async with GitLab.from_env():
             pass

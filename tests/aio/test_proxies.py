@@ -124,7 +124,7 @@ def test_no_text_in_no_proxy_breaks_anything(text):
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30))
-def test_a_text_is_a_proxy_or_an_error_that_names_its_variable(text):
+def test_any_text_is_a_proxy_or_a_clear_error(text):
     proxies = Proxies.of_environment({"ALL_PROXY": text})
     said = ""
     try:
@@ -156,7 +156,7 @@ def test_a_text_is_a_proxy_or_an_error_that_names_its_variable(text):
 )
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "ALL_PROXY"])
 @prompt
-async def test_a_proxy_that_cannot_be_used_is_refused_at_once(environment, variable, value, said):
+async def test_unusable_proxy_is_refused_at_once(environment, variable, value, said):
     environment.setenv(variable, value)
     async with serving(answering({})) as server:
         with pytest.raises(ValueError, match=f"^{variable}: {said}") as refused:
@@ -180,7 +180,7 @@ def answering(body):
 
 
 @pytest.mark.parametrize("no_proxy", ["127.0.0.0/8", "127.0.0.1", "localhost,127.0.0.1", "*"])
-async def test_a_network_in_no_proxy_is_reached_directly(environment, no_proxy):
+async def test_no_proxy_network_is_reached_directly(environment, no_proxy):
     async with serving(answering("directly")) as server, serving(answering("proxy")) as proxy:
         environment.setenv("http_proxy", proxy.url)
         async with GitLab(server.url) as gitlab:
@@ -194,7 +194,7 @@ async def test_a_network_in_no_proxy_is_reached_directly(environment, no_proxy):
     "login", ["ada:hunter2", "ada:p%40ss%2Fw%3A%23", "%C3%A4da:p%C3%A4ss", "ada"]
 )
 @pytest.mark.parametrize("given", ["own", "trusting"])
-async def test_a_proxy_gets_its_login_and_not_the_token_of_a_tunnel(environment, login, given):
+async def test_proxy_gets_its_login_but_no_token(environment, login, given):
     async with serving(answering("proxy")) as proxy:
         environment.setenv("ALL_PROXY", proxy.url.replace("//", f"//{login}@"))
         async with aiohttp.ClientSession(trust_env=True) as session:
@@ -230,7 +230,7 @@ async def through(reader, writer, seen):
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_an_https_server_is_reached_through_a_tunnel(environment, tmp_path, scheme):
+async def test_https_server_is_reached_by_a_tunnel(environment, tmp_path, scheme):
     certificates, seen = Certificates(tmp_path), []
     secured = certificates.shown() if scheme == "https" else None
     proxy = await asyncio.start_server(
@@ -250,7 +250,7 @@ async def test_an_https_server_is_reached_through_a_tunnel(environment, tmp_path
     assert seen == [[b"CONNECT", server.url.removeprefix("https://").encode()]]
 
 
-async def test_an_http_server_is_reached_through_a_secured_proxy(environment, tmp_path):
+async def test_http_server_is_reached_by_a_tls_proxy(environment, tmp_path):
     certificates = Certificates(tmp_path)
     shown = []
 
@@ -268,7 +268,7 @@ async def test_an_http_server_is_reached_through_a_secured_proxy(environment, tm
     assert shown == [("gitlab.invalid", None), ("storage.invalid", None)]
 
 
-async def test_a_redirect_elsewhere_goes_through_its_proxy_too(environment):
+async def test_redirect_elsewhere_uses_the_proxy(environment):
     async def redirect(_request):
         raise web.HTTPFound("http://storage.invalid/a.zip")
 
@@ -286,7 +286,7 @@ async def test_a_redirect_elsewhere_goes_through_its_proxy_too(environment):
 
 
 @pytest.mark.parametrize("trust_env", [True, False])
-async def test_a_sessions_own_proxy_is_its_own_everywhere(environment, trust_env):
+async def test_sessions_own_proxy_is_used_everywhere(environment, trust_env):
     async def redirect(_request):
         raise web.HTTPFound("http://storage.invalid/a.zip")
 
@@ -308,14 +308,14 @@ async def test_a_sessions_own_proxy_is_its_own_everywhere(environment, trust_env
     assert seen == [("gitlab.invalid", said), ("storage.invalid", said)]
 
 
-async def test_a_session_without_trust_env_ignores_the_environment(environment):
+async def test_session_without_trust_env_reads_no_proxy(environment):
     environment.setenv("ALL_PROXY", "socks5://proxy")
     async with serving(answering("directly")) as server, aiohttp.ClientSession() as session:
         async with GitLab(server.url, session=session) as gitlab:
             assert (await gitlab.send(VERSION)).json() == "directly"
 
 
-async def test_a_trusting_session_reads_proxies_as_its_own_would_be(environment):
+async def test_trust_env_session_reads_proxies_as_ours(environment):
     async with serving(answering("directly")) as server, serving(answering("proxy")) as proxy:
         environment.setenv("http_proxy", proxy.url)
         async with aiohttp.ClientSession(trust_env=True) as session:
@@ -381,7 +381,7 @@ async def test_netrc_is_never_used(environment, auth, kind, proxied):
 
 @pytest.mark.usefixtures("netrc")
 @pytest.mark.parametrize("auth", [*CREDENTIALS, None], ids=lambda auth: f"{auth!r}")
-async def test_the_clients_own_credentials_win_over_a_sessions_login(auth):
+async def test_own_credentials_win_over_session_login(auth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         login = aiohttp.BasicAuth("gateway", "open")
@@ -395,7 +395,7 @@ async def test_the_clients_own_credentials_win_over_a_sessions_login(auth):
     assert {name: asked.headers[name] for name in expected} == expected
 
 
-async def test_a_session_that_is_closed_meanwhile_leaves_no_warning():
+async def test_session_closed_meanwhile_warns_nothing():
     async with serving(answering({})) as server:
         session = aiohttp.ClientSession(trust_env=True)
         async with GitLab(server.url, session=session, retry=ONCE) as gitlab:

@@ -103,7 +103,7 @@ def hashed(certificates):
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to hash a name")
 @pytest.mark.usefixtures("hashed")
-async def test_a_hashed_directory_is_read_as_openssl_does(certificates):
+async def test_hashed_directory_is_trusted(certificates):
     async with serving(ok, certificates.shown()) as server:
         assert await asked(server.url, ssl=TLSConfig(ca_dir=certificates.folder))
 
@@ -136,7 +136,7 @@ async def test_a_servers_own_certificate_may_be_trusted(certificates):
         assert await asked(server.url, ssl=TLSConfig(ca_file=path))
 
 
-async def test_a_session_of_the_callers_has_its_own_settings(certificates, environment):
+async def test_callers_session_keeps_its_own_settings(certificates, environment):
     environment.setenv("SSL_CERT_FILE", "/no/such/file")
     context = ssl.create_default_context(cafile=certificates.ca)
     async with serving(ok, certificates.shown()) as server:
@@ -152,7 +152,7 @@ async def test_another_authority_is_not_trusted(certificates, tmp_path_factory):
             await asked(server.url, ssl=TLSConfig(ca_file=other.ca))
 
 
-async def test_what_a_tool_replaces_is_replaced_and_else_kept(certificates, environment):
+async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
     """As requests (a bundle), OpenSSL (its file) and GitLab Runner (beside the store) do."""
     environment.delenv("SSL_CERT_DIR", raising=False)
     store = Certificates(certificates.folder / "store")
@@ -218,7 +218,7 @@ def unverified():
     return context
 
 
-async def test_no_verification_takes_any_certificate_and_warns_once(certificates, caplog):
+async def test_no_verification_warns_once(certificates, caplog):
     for shown in ({}, {"expired": True}, {"host": "other.example"}):
         async with serving(ok, certificates.shown(**shown)) as server:
             ignored = TLSConfig(verify=False, ca_file="/no/such/file")
@@ -249,7 +249,7 @@ async def test_a_client_certificate_is_shown(certificates):
         assert await asked(server.url, ssl=unverified)
 
 
-async def test_a_job_shows_its_certificate_to_its_own_server(certificates, environment):
+async def test_job_certificate_is_for_the_jobs_server(certificates, environment):
     environment.setenv("CI_SERVER_TLS_CERT_FILE", certificates.client_cert)
     environment.setenv("CI_SERVER_TLS_KEY_FILE", certificates.client_key)
     trust = TLSConfig(ca_file=certificates.ca)
@@ -290,7 +290,7 @@ async def test_an_encrypted_key_needs_its_password(certificates):
 
 
 @pytest.mark.parametrize("given", ["config", "context", "connector", "unverified"])
-async def test_a_storage_gets_the_trust_and_no_certificate(certificates, given):
+async def test_storage_gets_trust_but_no_certificate(certificates, given):
     seen = {}
 
     async def answer(request):
@@ -324,7 +324,7 @@ async def test_a_storage_gets_the_trust_and_no_certificate(certificates, given):
     assert seen == {"artifacts": True, "a.zip": False, "start": True, "page.zip": True}
 
 
-def test_a_context_without_authorities_trusts_the_store(certificates, environment):
+def test_context_without_authorities_trusts_store(certificates, environment):
     environment.setenv("SSL_CERT_FILE", certificates.ca)
     environment.setenv("SSL_CERT_DIR", str(certificates.folder))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -333,7 +333,7 @@ def test_a_context_without_authorities_trusts_the_store(certificates, environmen
 
 
 @pytest.mark.parametrize("given", ["config", "context"])
-async def test_a_storage_of_another_authority_is_not_trusted(certificates, tmp_path_factory, given):
+async def test_storage_of_another_authority_is_refused(certificates, tmp_path_factory, given):
     other = Certificates(tmp_path_factory.mktemp("other"))
     context = ssl.create_default_context(cafile=certificates.ca)
     setting = TLSConfig(ca_file=certificates.ca) if given == "config" else context
@@ -351,7 +351,7 @@ async def test_a_storage_of_another_authority_is_not_trusted(certificates, tmp_p
     assert storage.requests == []
 
 
-async def test_an_http_server_may_lead_to_a_private_storage(certificates, environment):
+async def test_http_server_leads_to_a_private_storage(certificates, environment):
     environment.setenv("REQUESTS_CA_BUNDLE", certificates.ca)
     async with serving(ok, certificates.shown(host="localhost")) as storage:
 
@@ -427,12 +427,12 @@ def test_a_key_of_another_certificate_is_refused(certificates, tmp_path_factory)
         (lambda: TLSConfig(system_store=False), "system_store=False: expected a ca_file"),
     ],
 )
-def test_a_setting_that_cannot_be_right_is_refused(setting, said):
+def test_wrong_setting_is_refused(setting, said):
     with pytest.raises((TypeError, ValueError), match=said):
         GitLab("https://h", ssl=setting() if callable(setting) else setting)
 
 
-def test_a_key_without_a_certificate_in_the_environment_is_refused(environment):
+def test_key_without_certificate_is_refused(environment):
     environment.setenv("CI_SERVER_TLS_KEY_FILE", "/k")
     with pytest.raises(ValueError, match="CI_SERVER_TLS_KEY_FILE: expected CI_SERVER_TLS_CERT"):
         GitLab("https://h")

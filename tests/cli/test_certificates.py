@@ -210,7 +210,7 @@ def test_flags_name_authority_and_certificate(run, certificates):
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_insecure_takes_any_certificate_and_says_so(run, caplog):
+def test_insecure_takes_any_and_says_so(run, caplog):
     result = run("show", 1, 1, "--insecure")
     assert name_of(result) == "unknown"
     assert "TLS certificates are not verified" in caplog.text
@@ -222,7 +222,7 @@ def test_a_file_that_is_missing_is_bad_input(run, assert_one_line):
     assert_one_line(result, 2, "--ca-file: /no/ca.pem: No such file or directory")
 
 
-def test_python_gitlabs_configuration_is_all_it_takes(run, secured, certificates, environment):
+def test_python_gitlab_configuration_is_enough(run, secured, certificates, environment):
     path = certificates.write(
         "pg.cfg",
         f"[global]\ndefault = x\n[x]\nurl = {secured}\nprivate_token = t\n"
@@ -232,7 +232,7 @@ def test_python_gitlabs_configuration_is_all_it_takes(run, secured, certificates
     assert name_of(run("show", 1, 1)) == "unknown"
 
 
-def test_glabs_configuration_is_all_it_takes(run, secured, certificates, environment):
+def test_glab_configuration_is_enough(run, secured, certificates, environment):
     where = secured.removeprefix("https://")
     certificates.write(
         "config.yml",

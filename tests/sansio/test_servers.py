@@ -150,7 +150,7 @@ def test_a_conflict_names_both_variables(environ, url):
         "GL_SERVER_URL",
     ],
 )
-def test_gitlab_com_is_no_guess_against_another_name(name):
+def test_unknown_name_forbids_to_guess_gitlab_com(name):
     for value in (
         CORP,
         "gitlab.corp.example",
@@ -175,7 +175,7 @@ def test_other_variables_are_none_of_its_business(name):
     assert server({name: CORP, **TOKEN}) == ("https://gitlab.com", PrivateToken("t"))
 
 
-def test_gitlab_com_is_no_guess_in_a_job_of_an_unnamed_server():
+def test_job_without_server_is_not_gitlab_com():
     with pytest.raises(ValueError, match="CI_JOB_TOKEN is set, but no CI_SERVER_URL says"):
         from_environment({**JOB, **TOKEN})
 
