@@ -329,9 +329,9 @@ async def test_a_pipeline_is_waited_for_with_one_request_a_look(simulator, proje
 async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, project):
     send, lanes = gitlab._transport.send, set()
 
-    def noted(request, lane=Lane.DIRECT):
+    def noted(request, lane=Lane.DIRECT, **options):
         lanes.add(lane)
-        return send(request, lane)
+        return send(request, lane, **options)
 
     gitlab._transport.send = noted
     await project.wait_for_job(UNIT)
