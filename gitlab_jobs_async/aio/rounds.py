@@ -32,8 +32,9 @@ from gitlab_jobs_async.sansio.pace import LONGEST
 from gitlab_jobs_async.sansio.progress import PROGRESS, Progress, ProgressRows
 from gitlab_jobs_async.sansio.recording import read, record
 from gitlab_jobs_async.sansio.rota import Rota
+from gitlab_jobs_async.sansio.target_index import TargetIndex
 from gitlab_jobs_async.sansio.turns import Claim, Lane
-from gitlab_jobs_async.sansio.watches import Plain, concerns, name_of, plain_target, watch_of
+from gitlab_jobs_async.sansio.watches import Plain, name_of, plain_target, watch_of
 from gitlab_jobs_async.sansio.watching import ProjectWatch
 from gitlab_jobs_async.sansio.watching_one import OneState
 from gitlab_jobs_async.targets import PipelineTarget
@@ -70,7 +71,7 @@ class Rounds:
                 raise CheckpointError(outbox.path, f"{row!r} cannot be read: {error}") from error
         self._downstream = downstream
         self._rota: Rota[str] = Rota()
-        self._targets: dict[str, Plain] = {}
+        self._index = TargetIndex()
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
         self._recorded: dict[str, tuple[bool, bool]] = {}
@@ -97,7 +98,9 @@ class Rounds:
             )
         except ValueError as error:
             raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
-        self._targets[name], self._watches[name] = target, watch
+        self._watches[name] = watch
+        self._index.add(name, target)
+        self._learn(name, watch)
         if recorded is not None:
             self._recorded[name] = watch.is_known, watch.is_over
         if watch.is_over:
@@ -128,11 +131,7 @@ class Rounds:
 
     def hasten(self, hook: JobHook | PipelineHook) -> bool:
         """Look soon at what *hook* tells of; whether that is watched."""
-        concerned = [
-            name
-            for name, target in self._targets.items()
-            if concerns(hook, target, self._watches[name])
-        ]
+        concerned = self._index.concerned(hook)
         for name in concerned:
             if name in self._rota:
                 watch, now = self._watches[name], self._now()
@@ -235,6 +234,7 @@ class Rounds:
                 self._announce_pauses()
                 self._note_refusal(name, watch)
                 if self._watches.get(name) is watch:
+                    self._learn(name, watch)
                     self._tell(name, watch, events)
                     await self._outbox.room()
                 if self._watches.get(name) is not watch:
@@ -318,6 +318,11 @@ class Rounds:
             self._outbox.put(name, watch.state(), events)
             self._recorded[name] = stands
 
+    def _learn(self, name: str, watch: Watch) -> None:
+        """Find a project by its id as soon as that is known: its path may change."""
+        if isinstance(watch, ProjectWatch) and watch.known.number is not None:
+            self._index.learn(name, watch.known.number)
+
     def _scanned(self, name: str, watch: Watch) -> None:
         """Have the progress written soon; of what is over, none is needed."""
         if watch.is_over:
@@ -361,10 +366,10 @@ class Rounds:
     def _follow(self, lead: Lead) -> None:
         """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
         target = lead.target
-        numbers = {w.known.number for w in self._watches.values() if isinstance(w, ProjectWatch)}
         name = f"{FOUND}{target.project} {target.pipeline_id}"
         is_watched = name in self._watches or name_of(target) in self._watches
-        if target.project in numbers or is_watched or not self._is_unknown(name, lead):
+        is_seen = isinstance(target.project, int) and self._index.has_project(target.project)
+        if is_seen or is_watched or not self._is_unknown(name, lead):
             return
         begun = OneState((), is_known=lead.is_new, epoch=lead.epoch)
         self._outbox.put(name, begun, ())
@@ -379,7 +384,7 @@ class Rounds:
     def _drop(self, name: str) -> None:
         """It is over, or removed."""
         watch = self._watches.pop(name)
-        del self._targets[name]
+        self._index.remove(name)
         self._rota.remove(name)
         self._refused.discard(name)
         self._recorded.pop(name, None)

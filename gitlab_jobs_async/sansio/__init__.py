@@ -12,7 +12,8 @@
 - Watching: watches begins them; watching is one project (known_jobs, ledger, looking, reach,
   parking, revivals, bridging, comparing), watching_one a pipeline or a job; all have inquiries,
   timing, pace and reachability, notice a restored server (resets, id_history), and are resumed by
-  progress. rota says whose turn it is, shared_pace what of the budget each monitor has, expecting
-  what all of it comes to, announcing what a monitor tells of itself.
+  progress. rota says whose turn it is, target_index what a webhook is about, shared_pace what of
+  the budget each monitor has, expecting what all of it comes to, announcing what a monitor tells of
+  itself.
 - Webhooks: webhooks (signatures, tolerant), deliveries.
 """

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from gitlab_jobs_async.hooks import JobHook, PipelineHook
 from gitlab_jobs_async.models import JobBasic, Pipeline
 from gitlab_jobs_async.sansio.arguments import ProjectId, job_path, pipeline_path, project_path
 from gitlab_jobs_async.sansio.id_history import IdHistory
@@ -96,17 +95,3 @@ def watch_of(
 
 def _read(recorded: bytes | None, kind: type[T]) -> T | None:
     return None if recorded is None else read(recorded, kind)
-
-
-def concerns(hook: JobHook | PipelineHook, target: Plain, watch: Watch) -> bool:
-    """Whether *hook* tells of something in *target*."""
-    match target:
-        case PipelineTarget(pipeline_id=number):
-            return hook.pipeline_id == number
-        case JobTarget(job_id=number):
-            return isinstance(hook, JobHook) and hook.job_id == number
-        case str() if isinstance(watch, ProjectWatch) and watch.known.number is not None:
-            return hook.project_id == watch.known.number
-        case str():
-            return target.strip("/") in {hook.project_path, str(hook.project_id)}
-    return hook.project_id == target

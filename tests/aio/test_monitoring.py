@@ -495,3 +495,54 @@ async def test_what_has_come_is_told_before_the_failure_that_came_after_it(simul
         with pytest.raises(AuthenticationError):
             await heard(events, lambda _: False, told)
     assert set(told.appeared) == {1, 2, 3, 4}
+
+
+@prompt
+async def test_a_scan_waits_while_the_outbox_is_full(simulator, gitlab):
+    """A scan of thousands of new jobs goes on as its events are taken, and loses none."""
+    world = simulator.world
+    async with gitlab.monitor([APP]) as events:
+        await heard(events, lambda replay: len(replay.appeared) == 4)
+        new = world.add_finished_jobs(world.project(APP), 3500, gaps="dense")
+        waiting = events._outbox._waiting
+        await until(lambda: len(waiting) >= 1000)
+        asked = -1
+        while asked != len(simulator.requests):
+            asked = len(simulator.requests)
+            await asyncio.sleep(0.1)
+        assert len(waiting) <= 2100
+        replay = await heard(events, lambda replay: len(replay.ends) == 3500)
+    assert replay.ends == dict.fromkeys([job.id for job in new], 1)
+
+
+@prompt
+async def test_what_is_downstream_in_a_watched_project_is_not_followed(simulator, gitlab):
+    """Its jobs are seen anyhow: following the pipeline, too, would double the requests."""
+    world = simulator.world
+    world.add_project("group/lib")
+    below = PipelinePlan(jobs=(PlannedJob("wheel"),), project="group/lib")
+    for targets in ([APP, "group/lib"], [APP, world.project("group/lib").id]):
+        async with gitlab.monitor(targets, downstream=True) as events:
+            replay = await heard(events, lambda replay: len(replay.appeared) >= 4)
+            world.add_bridge(world.add_pipeline(world.project(APP)), "fork", downstream=below)
+            world.settle(simulator.clock.now())
+            count = len(simulator.requests)
+            replay = await heard(
+                events,
+                lambda replay: any(
+                    event.job.name == "wheel" and replay.ends.get(i)
+                    for i, event in replay.appeared.items()
+                ),
+            )
+            assert replay
+            assert len(events) == 2
+        asked = [request.path for request in simulator.requests[count:]]
+        lib = world.project("group/lib").id
+        names = ("group%2Flib", str(lib))
+        assert not [
+            p
+            for p in asked
+            if "/pipelines/" in p
+            and p.endswith("/jobs")
+            and any(f"/projects/{name}/" in p for name in names)
+        ]
