@@ -105,6 +105,8 @@ def tried(copy: Path, mutant: Mutant, options: argparse.Namespace) -> str:
         outcome = run(copy, tests, seconds, options.jobs)
     finally:
         path.write_text(text, encoding="utf-8")
+        # Examples that failed with this mutant say nothing of the next.
+        shutil.rmtree(copy / ".hypothesis", ignore_errors=True)
     return "survived" if outcome == "passed" else outcome
 
 
