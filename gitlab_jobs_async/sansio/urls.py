@@ -4,6 +4,7 @@
 their path and query are taken, so no answer can lead a credential astray.
 """
 
+import re
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
@@ -13,6 +14,8 @@ from gitlab_jobs_async.sansio.requests import TOKEN_PARAMS, Request
 
 API = "/api/v4"
 _PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
+"""A name or an address, after IDNA."""
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
@@ -44,6 +47,8 @@ class ServerUrl:
             host = (parts.hostname or "").encode("idna").decode()
         except ValueError:
             raise ValueError(f"url {url!r} cannot be read; {allowed}") from None
+        if host and _HOST.fullmatch(host) is None:
+            raise ValueError(f"url {url!r} has a host that cannot be one; {allowed}")
         if parts.scheme not in _PORTS or not host:
             raise ValueError(f"url {url!r} has no http:// or https:// and host; {allowed}")
         if not url.isprintable() or " " in url:

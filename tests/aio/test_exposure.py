@@ -290,6 +290,21 @@ async def test_a_monitors_error_shows_nothing(auth):
     assert exposed(raised.value, SECRET) == []
 
 
+@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+async def test_group_of_errors_shows_nothing(auth):
+    async def fail_together(gitlab):
+        async with asyncio.TaskGroup() as group:
+            for job_id in (1, 2, 3):
+                group.create_task(gitlab.project(1).get_job(job_id))
+
+    async with serving(hold) as server:
+        async with GitLab(server.url, auth=auth, retry=ONCE, timeout=0.1) as gitlab:
+            with pytest.raises(ExceptionGroup) as raised:
+                await fail_together(gitlab)
+    assert raised.value.exceptions
+    assert exposed(raised.value, SECRET) == []
+
+
 async def test_the_callers_own_locals_are_kept():
     def fail(local):
         raise KeyError(local)

@@ -52,7 +52,16 @@ def test_each_variable_is_obeyed(name, value, named):
 @pytest.mark.parametrize("name", [*CHOSEN, *OF_THE_JOB])
 @pytest.mark.parametrize(
     "value",
-    ["https://", "ssh://git@host", "git@host", "https://u:hunter2@h", "a b", "h:port", "h?x"],
+    [
+        "https://",
+        "ssh://git@host",
+        "git@host",
+        "https://u:hunter2@h",
+        "a b",
+        '"h"',
+        "h:port",
+        "h?x",
+    ],
 )
 def test_an_unreadable_value_names_its_variable(name, value):
     with pytest.raises(ValueError, match=f"^{name}: url ") as refused:
