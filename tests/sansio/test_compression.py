@@ -82,13 +82,21 @@ def test_empty_members_take_many_steps():
     assert len(steps) >= 5000
 
 
-@pytest.mark.parametrize("body", [b"\x78", raw(b"x" * 500)[:-1], zlib.compress(b"x" * 500)[:-1]])
+@pytest.mark.parametrize(
+    "body",
+    [b"\x78", raw(b"x" * 500)[:-1], zlib.compress(b"x" * 500)[:-1]],
+    ids=["byte", "raw", "zlib"],
+)
 def test_deflate_cut_short_is_an_error(body):
     with pytest.raises(CutShortError, match="cut short"):
         decode("deflate", body)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"\x1f\x8b\x00\x00", gzip.compress(b"a") + b"<html>"])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"\x1f\x8b\x00\x00", gzip.compress(b"a") + b"<html>"],
+    ids=["page", "head", "tail"],
+)
 def test_garbage_is_an_error(body):
     with pytest.raises(CutShortError, match="broken"):
         decode("gzip", body)
