@@ -275,7 +275,9 @@ class GitLab:
         and "group/app" are two projects there. An item is a `TailedLine`, or at a log's end a
         `TailEnded`, or a `TailFailed` with what ended it before, which ends no other. The iteration
         ends when all have. Jobs take turns, and none reads on before its line was taken: who reads
-        slowly asks less often. The rest is as with `Project.tail`, for each job.
+        slowly asks less often. At most *concurrency* logs are polled at once; whichever was due
+        first comes next, and one that waits costs a few KB. The rest is as with `Project.tail`, for
+        each job.
         """
         how = Following(Intervals(min_interval, max_interval), patience)
         last = None if lines is None else whole_number("lines", lines)

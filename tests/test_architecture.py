@@ -22,6 +22,7 @@ FLOORS = [
         "aio.bodies",
         "aio.failures",
         "aio.oddities",
+        "aio.log_turns",
         "aio.poll_slots",
         "aio.proxies",
         "aio.receiving",

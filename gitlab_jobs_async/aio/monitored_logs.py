@@ -4,14 +4,14 @@ Which of them are told, and how far, is in the checkpoint until the job's own en
 before that is the log certain never to begin anew.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from zlib import crc32
 
 from attrs import evolve, frozen
 
 from gitlab_jobs_async.aio.checkpoints import Checkpoint
+from gitlab_jobs_async.aio.log_turns import NotBefore, Paced
 from gitlab_jobs_async.aio.tailing import Following, JobTrace
 from gitlab_jobs_async.aio.token_checks import TokenCheck
 from gitlab_jobs_async.aio.transport import Transport
@@ -156,9 +156,8 @@ async def log_events(
     transport: Transport,
     followed: FollowedLog,
     offset: int,
-    gate: asyncio.Semaphore,
     token: TokenCheck,
-) -> AsyncGenerator[Event, None]:
+) -> Paced[Event]:
     """The lines from byte *offset* on until the job has ended, and how that ended.
 
     Raises:
@@ -166,11 +165,14 @@ async def log_events(
     """
     job, project = followed.job, followed.project
     place = job.project_id or project
-    trace = JobTrace(transport, place, job.id, Following(most_denials=_MOST_DENIALS), gate)
+    trace = JobTrace(transport, place, job.id, Following(most_denials=_MOST_DENIALS))
     name = f"{followed.stem or f'job/{job.id}'}/log"
     try:
-        async with aclosing(trace.lines(last=None, follow=True, offset=offset)) as lines:
+        async with aclosing(trace.paced_lines(last=None, follow=True, offset=offset)) as lines:
             async for line in lines:
+                if isinstance(line, NotBefore):
+                    yield line
+                    continue
                 yield JobLogGrew(key=_line_key(name, line), project=project, job=job, line=line)
     except AuthenticationError as error:
         if await token.is_refused(endpoints.get_job(place, job.id)):

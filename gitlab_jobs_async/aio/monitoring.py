@@ -4,9 +4,9 @@ Looks put what they find into the outbox (rounds.py, outbox.py), logs add their 
 is told. A consumer that is slow has fewer looks made, and loses nothing.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from os import PathLike
 from typing import Self
 
@@ -14,7 +14,8 @@ from attrs import frozen
 
 from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
 from gitlab_jobs_async.aio.checkpoints import Checkpoint
-from gitlab_jobs_async.aio.concurrency import Merged, in_flight, merged
+from gitlab_jobs_async.aio.concurrency import Merged, in_flight
+from gitlab_jobs_async.aio.log_turns import LogTurns, taking_turns
 from gitlab_jobs_async.aio.monitored_logs import (
     FollowedLog,
     FollowedLogs,
@@ -65,14 +66,15 @@ class Monitor:
         outbox: Outbox,
         rounds: Rounds,
         logs: FollowedLogs,
+        turns: LogTurns[int, Event],
     ) -> None:
         self._transport = transport
         self._how = how
         self._sources = sources
         self._outbox = outbox
         self._rounds = rounds
-        self._gate = asyncio.Semaphore(transport.settings.concurrency)
         self._logs = logs
+        self._turns = turns
         self._last: Event | None = None
         self._is_awaited = False
         self._failure: Exception | None = None
@@ -153,10 +155,9 @@ class Monitor:
                 return event
 
     def _follow(self, log: FollowedLog) -> None:
-        self._sources.remove(log.job.id)  # the log of another job with this id, before a reset
-        offset = self._logs.offset(log.job.id)
-        lines = log_events(self._transport, log, offset, self._gate, self._rounds.token)
-        self._sources.add(log.job.id, lines)
+        self._turns.remove(log.job.id)  # the log of another job with this id, before a reset
+        offset, token = self._logs.offset(log.job.id), self._rounds.token
+        self._turns.add(log.job.id, partial(log_events, self._transport, log, offset, token))
 
     def _listen(self) -> None:
         """Take events from the outbox, unless that goes on."""
@@ -195,8 +196,12 @@ async def monitored(
         outbox = Outbox(checkpoint)
         rounds = Rounds(transport, outbox, states, downstream=how.downstream)
         logs = FollowedLogs(checkpoint, states)
-        async with merged() as sources, in_flight() as flight:
-            monitor = Monitor(transport, how, sources, outbox, rounds, logs)
+        settings = transport.settings
+        async with (
+            taking_turns(settings.clock, settings.concurrency) as (sources, turns),
+            in_flight() as flight,
+        ):
+            monitor = Monitor(transport, how, sources, outbox, rounds, logs, turns)
             for target in targets:
                 monitor.add(target)
             flight.start(_EVENTS, _run(rounds, outbox))

@@ -6,11 +6,12 @@ An answer is received whole before any of it is told: between two looks nothing 
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import aclosing
 
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.aio.clock import yield_to_loop
+from gitlab_jobs_async.aio.log_turns import NotBefore
 from gitlab_jobs_async.aio.oddities import warn_of_oddity
 from gitlab_jobs_async.aio.retrying import chance
 from gitlab_jobs_async.aio.spooling import Spool
@@ -61,25 +62,38 @@ class Following:
 
 @frozen
 class JobTrace:
-    """One job's trace, on the network. At each look *gate* is held until its bytes are taken."""
+    """One job's trace, on the network."""
 
     transport: Transport
     project: ProjectId
     job_id: int
     how: Following = field(factory=Following)
-    gate: AbstractAsyncContextManager[object] = field(factory=nullcontext)
 
     async def follow(self, offset: int) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as they come, until the job has ended."""
         async with aclosing(self._chunks(TraceCursor(offset), follow=True)) as chunks:
             async for chunk in chunks:
-                if chunk is not None:
+                if isinstance(chunk, NotBefore):
+                    await self._until(chunk.at)
+                elif chunk is not None:
                     yield chunk
 
     async def lines(
         self, *, last: int | None, follow: bool, offset: int = 0
     ) -> AsyncGenerator[LogLine, None]:
         """The lines from byte *offset* on; with *last*, at first only so many of those there."""
+        paced = self.paced_lines(last=last, follow=follow, offset=offset)
+        async with aclosing(paced) as lines:
+            async for line in lines:
+                if isinstance(line, NotBefore):
+                    await self._until(line.at)
+                else:
+                    yield line
+
+    async def paced_lines(
+        self, *, last: int | None, follow: bool, offset: int = 0
+    ) -> AsyncGenerator[LogLine | NotBefore, None]:
+        """The same, and where `lines` would wait, until when; nothing is held meanwhile."""
         reader = LineReader(self._now(), self.how.intervals.longest, last, offset)
         server, wanted = (
             self.transport.settings.server,
@@ -90,6 +104,9 @@ class JobTrace:
         untold = Gauge("trace", most, "GET", server.shown(wanted))
         async with aclosing(self._chunks(TraceCursor(offset), follow=follow)) as chunks:
             async for chunk in chunks:
+                if isinstance(chunk, NotBefore):
+                    yield chunk
+                    continue
                 if chunk is None:
                     untold.most = None
                     for line in reader.polled(self._now()):
@@ -106,15 +123,16 @@ class JobTrace:
 
     async def _chunks(
         self, cursor: TraceCursor, *, follow: bool
-    ) -> AsyncGenerator[TraceChunk | None, None]:
-        """What each look adds, and `None` after each look but the last."""
+    ) -> AsyncGenerator[TraceChunk | NotBefore | None, None]:
+        """What each look adds, `None` after each look but the last, and when the next one is."""
         cadence = Cadence(self.how.intervals)
         cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
         patience = Patience(self.how.patience if follow else 0.0, self.how.most_denials)
         look = Look(Subject.STATUS if follow else Subject.TRACE, self._now())
         is_last, has_grown = not follow, False
         while True:
-            await self._until(look.at)
+            if look.at > self._now():
+                yield NotBefore(look.at)
             if look.subject is Subject.STATUS:
                 try:
                     status = await self._status()
@@ -125,17 +143,16 @@ class JobTrace:
                 look = self._after(status, cadence)
                 patience.succeeded()
                 continue
-            async with self.gate:
-                with Spool() as spool:
-                    reading = self._read(cursor, spool, by_header=is_last and patience.is_fresh)
-                    async with aclosing(reading):
-                        while (ended := await _filled(reading)) is False:
-                            for chunk in spool.take():
-                                yield chunk
-                                await yield_to_loop()
-                if isinstance(ended, GitLabError):
-                    look = self._again(look, ended, patience, cursor)
-                    continue
+            with Spool() as spool:
+                reading = self._read(cursor, spool, by_header=is_last and patience.is_fresh)
+                async with aclosing(reading):
+                    while (ended := await _filled(reading)) is False:
+                        for chunk in spool.take():
+                            yield chunk
+                            await yield_to_loop()
+            if isinstance(ended, GitLabError):
+                look = self._again(look, ended, patience, cursor)
+                continue
             patience.succeeded()
             has_grown |= spool.has_any
             is_behind = cursor.has_more or (is_last and spool.has_any and self._may_stint(cursor))

@@ -1,11 +1,12 @@
 """The logs of many jobs as one stream, in which one job's failure is told and is no other's end."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Self
 
-from gitlab_jobs_async.aio.concurrency import Merged, merged
+from gitlab_jobs_async.aio.concurrency import Merged
+from gitlab_jobs_async.aio.log_turns import LogTurns, NotBefore, Paced, taking_turns
 from gitlab_jobs_async.aio.tailing import Following, JobTrace
 from gitlab_jobs_async.aio.transport import Transport
 from gitlab_jobs_async.errors import GitLabError
@@ -25,25 +26,27 @@ class JobLines:
 
     def __init__(
         self,
-        begin: Callable[[ProjectId, int], AsyncGenerator[TailedItem, None]],
+        begin: Callable[[ProjectId, int], Paced[TailedItem]],
         together: Merged[JobKey, TailedItem],
+        turns: LogTurns[JobKey, TailedItem],
     ) -> None:
         self._begin = begin
         self._together = together
+        self._turns = turns
 
     def add(self, project: ProjectId, job_id: int) -> None:
         """Follow this job's log too; nothing happens if it is followed already."""
         job_path(project, job_id)
         key = (project, job_id)
-        if key not in self._together:
-            self._together.add(key, self._begin(project, job_id))
+        if key not in self._turns:
+            self._turns.add(key, partial(self._begin, project, job_id))
 
     def remove(self, project: ProjectId, job_id: int) -> bool:
         """Follow this job's log no longer, and tell nothing more of it; whether it was here."""
-        return self._together.remove((project, job_id))
+        return self._turns.remove((project, job_id))
 
     def __len__(self) -> int:
-        return len(self._together)
+        return len(self._turns)
 
     def __aiter__(self) -> Self:
         return self
@@ -57,14 +60,17 @@ class JobLines:
 async def tailed(
     transport: Transport, keys: Iterable[JobKey], *, last: int | None, how: Following
 ) -> AsyncIterator[JobLines]:
-    """The logs of the jobs *keys*; at most so many hold bytes at once as requests may be made."""
-    gate = asyncio.Semaphore(transport.settings.concurrency)
+    """The logs of the jobs *keys*: at most as many have a turn at once as requests may be made.
 
-    def begin(project: ProjectId, job_id: int) -> AsyncGenerator[TailedItem, None]:
-        return _items(JobTrace(transport, project, job_id, how, gate), last)
+    The others wait for theirs, without a task, and whoever was due first comes first.
+    """
 
-    async with merged() as together:
-        lines = JobLines(begin, together)
+    def begin(project: ProjectId, job_id: int) -> Paced[TailedItem]:
+        return _items(JobTrace(transport, project, job_id, how), last)
+
+    settings = transport.settings
+    async with taking_turns(settings.clock, settings.concurrency) as (together, turns):
+        lines = JobLines(begin, together, turns)
         for project, job_id in keys:
             lines.add(project, job_id)
         yield lines
@@ -93,12 +99,15 @@ def _job_key(job: object) -> JobKey:
     return project, job_id
 
 
-async def _items(trace: JobTrace, last: int | None) -> AsyncGenerator[TailedItem, None]:
+async def _items(trace: JobTrace, last: int | None) -> Paced[TailedItem]:
     project, job_id = trace.project, trace.job_id
     try:
-        async with aclosing(trace.lines(last=last, follow=True)) as lines:
+        async with aclosing(trace.paced_lines(last=last, follow=True)) as lines:
             async for line in lines:
-                yield TailedLine(project, job_id, line)
+                if isinstance(line, NotBefore):
+                    yield line
+                else:
+                    yield TailedLine(project, job_id, line)
     except GitLabError as error:
         failure = error
     else:
