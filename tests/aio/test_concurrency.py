@@ -320,3 +320,31 @@ async def test_a_second_cancellation_does_not_hurry_the_iterators():
         await task
     assert closed == [True]
     assert not await others()
+
+
+@prompt
+async def test_one_added_in_the_place_of_one_removed_stays():
+    """The one removed may fail as it is closed, when the other is there already."""
+
+    async def failing():
+        try:
+            yield "old"
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("closed badly")
+
+    async def good():
+        for number in range(3):
+            yield number
+            await asyncio.sleep(0)
+
+    async with merged() as together:
+        together.add("key", failing())
+        assert await anext(together) == ("key", "old")
+        await asyncio.sleep(0)
+        assert together.remove("key")
+        together.add("key", good())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert "key" in together
+        assert len(together) == 1

@@ -44,3 +44,11 @@ def test_pages_that_do_not_go_deeper_are_not_followed():
     assert look.take(0.0, Answer([row(50)], following), FLOOR)
     assert look.take(0.0, Answer([row(60)], following), FLOOR) is None
     assert look.lowest > FLOOR
+
+
+@pytest.mark.parametrize(("lowest", "goes_on"), [(FLOOR + 1, True), (FLOOR, False), (1, False)])
+def test_a_scan_ends_where_its_goal_is_reached(lowest, goes_on):
+    look, following = Look(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
+    inquiry = look.take(0.0, Answer([row(50), row(lowest)], following), FLOOR)
+    assert (inquiry is not None) is goes_on
+    assert look.lowest == lowest

@@ -60,3 +60,18 @@ def test_whatever_was_seen_there_is_a_next_look(steps):
         assert rhythm.next_look(now) < now + 6000.0
         assert rhythm._period is None or rhythm._period > 0
         assert rhythm._earliest <= rhythm._latest
+
+
+@pytest.mark.parametrize("period", [30.0, 60.0])
+def test_probes_for_a_faster_runner_get_rarer(period):
+    rhythm, now, seen, missed = Rhythm(3.0), 0.0, 0, 0
+    rhythm.found(now)
+    while seen < 200:
+        now = rhythm.next_look(now)
+        if now // period > seen:
+            seen = int(now // period)
+            rhythm.found(now)
+        else:
+            missed += 1
+            rhythm.missed(now)
+    assert missed < 100  # 140 if each second look that found something were followed by a probe
