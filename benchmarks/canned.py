@@ -1,9 +1,10 @@
 """A GitLab of canned answers in a process of its own, cheap enough not to be what is measured.
 
 Each job's JSON is written once, so a page is a join of a hundred pieces of bytes. It knows
-`GET /projects/:id/jobs` by keyset and nothing else: any cursor of GitLab's form is answered, `Link`
-names the next page alone and is absent on the last. As today's GitLab it answers 500 where a cursor
-leads to no row; an older one answers a forward cursor with no rows.
+`GET /projects/:id/jobs` by keyset: any cursor of GitLab's form is answered, `Link` names the next
+page alone and is absent on the last; by offset it names the first page alone. As today's GitLab it
+answers 500 where a cursor leads to no row, and names the pages before and after by cursor headers;
+an older one answers a forward cursor with no rows and has no such headers.
 """
 
 import asyncio
@@ -38,6 +39,12 @@ _LINK = (
     "Link: <{origin}{path}?cursor={cursor}&id={project}&order_by=id&page=1"
     '&pagination=keyset&per_page={per_page}&sort=desc>; rel="next"\r\n'
 )
+_PREVIOUS = "X-PREV-CURSOR: eyJpZCI6IjEwMDAwMDAwMDAwMCIsIl9rZCI6InAifQ==\r\n"
+_FIRST = 'Link: <https://gitlab.example.com/api/v4/jobs?page=1>; rel="first"\r\n'
+
+
+class _NoRowError(Exception):
+    """A cursor leads to no row."""
 
 
 def dealt(projects: int, each: int) -> Ids:
@@ -124,13 +131,21 @@ class _Rows:
         numbered = enumerate(ids)
         self.written = [orjson.dumps(_slim(i) if slim else job(n, i)) for n, i in numbered]
 
+    def offset_page(self, first: int, per_page: int) -> bytes:
+        """The rows from the one at *first* on, the newest being the first of all."""
+        stop = max(0, len(self.ids) - first)
+        return self._body(max(0, stop - per_page), stop)
+
+    def _body(self, start: int, stop: int) -> bytes:
+        return b"[" + b",".join(self.written[start:stop][::-1]) + b"]"
+
     def page(
         self, number: int | None, per_page: int, *, is_backward: bool
     ) -> tuple[bytes, int | None]:
         """The newest rows under *number*, or the next above it; the last one's id if more follow.
 
         Raises:
-            LookupError: there are none.
+            _NoRowError: there are none.
         """
         if is_backward:
             start = 0 if number is None else bisect_left(self.ids, number + 1)
@@ -139,8 +154,8 @@ class _Rows:
             stop = len(self.ids) if number is None else bisect_left(self.ids, number)
             start = max(0, stop - per_page)
         if start == stop and number is not None:
-            raise LookupError
-        body = b"[" + b",".join(self.written[start:stop][::-1]) + b"]"
+            raise _NoRowError
+        body = self._body(start, stop)
         is_more = number is not None if is_backward else start > 0
         return body, self.ids[start] if is_more else None
 
@@ -182,9 +197,9 @@ class _Connection(asyncio.Protocol):
         target = urlsplit(head.split(b" ", 2)[1].decode())
         try:
             status, body, link = "200 OK", *self._page(target.path, target.query, origin)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             status, body, link = "400 Bad Request", b'{"error":"cursor is invalid"}', ""
-        except LookupError:
+        except _NoRowError:
             status, body, link = "200 OK", b"[]", ""
             if not self._shared.is_older:
                 self._shared.failed += 1
@@ -198,14 +213,18 @@ class _Connection(asyncio.Protocol):
     def _page(self, path: str, query: str, origin: str) -> tuple[bytes, str]:
         params = {name: values[-1] for name, values in parse_qs(query).items()}
         project, per_page = int(path.split("/")[4]), int(params["per_page"])
-        if params["pagination"] != "keyset":
-            raise ValueError("keyset alone")
+        if params.get("pagination") != "keyset":
+            start = (int(params.get("page", 1)) - 1) * per_page
+            return self._rows[project].offset_page(start, per_page), _FIRST
         number, is_backward = _read(params["cursor"]) if "cursor" in params else (None, False)
         body, last = self._rows[project].page(number, per_page, is_backward=is_backward)
+        heads = "" if self._shared.is_older or "cursor" not in params else _PREVIOUS
         if last is None:
-            return body, ""
+            return body, heads
         shown = {"origin": origin, "path": path, "project": project, "per_page": per_page}
-        return body, _LINK.format(cursor=_written(last), **shown)
+        if not self._shared.is_older:
+            heads += f"X-NEXT-CURSOR: {_written(last)}\r\n"
+        return body, heads + _LINK.format(cursor=_written(last), **shown)
 
 
 def _written(job_id: int) -> str:

@@ -58,6 +58,11 @@ class Coverage:
         if edge > 1:
             yield Gap(edge, 0)
 
+    def unread_above(self, start: int) -> int:
+        """Return the lowest id that is read above *start* where that is unread, else `TOP`."""
+        gaps = (gap.above for gap in self.gaps() if gap.below <= start < gap.above)
+        return next(gaps, TOP)
+
     def unread(self, rows: Sequence[R]) -> list[R]:
         """Those of *rows*, which are newest first, that have not been read."""
         if not rows:

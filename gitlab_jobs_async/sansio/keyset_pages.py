@@ -100,5 +100,4 @@ def is_made_page(
             if not rows or rows[-1].id <= asked.start:
                 return False
             # A server that takes no notice of the cursor sends its newest rows.
-            gaps = (gap for gap in coverage.gaps() if gap.below <= asked.start < gap.above)
-            return is_proven or any(rows[-1].id <= gap.above for gap in gaps)
+            return is_proven or rows[-1].id <= coverage.unread_above(asked.start)

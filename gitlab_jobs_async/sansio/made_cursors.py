@@ -79,6 +79,7 @@ class MadeCursors:
     _like: Request | None = None
     _is_readable: bool = True
     _is_last_taken: bool = True
+    _misread: int = 0
 
     def learn(self, following: Request, last_id: int) -> None:
         """Learn the form from the server's request for the rows below *last_id*."""
@@ -143,6 +144,8 @@ class MadeCursors:
     def misread(self, way: Way) -> None:
         """The answer to a made cursor was another page: the server reads it in another way."""
         if way is Way.UP and self.direction is Way.UP and not self._is_proven:
-            self.direction = Way.DOWN
+            self._misread += 1
+            if self._misread == _MOST_TRIALS:
+                self.direction = Way.DOWN
         elif way is self.direction or way is Way.LAST:
             self.refused(way)

@@ -44,6 +44,7 @@ from gitlab_jobs_async.sansio.walks import Ask, R, Walk
 _MOST_EMPTY = 20
 """Empty pages in a row that may name a next one; a server that sends more has lost its way."""
 
+_MOST_LINKS = 2
 _MOST_DOUBTS = 2
 """Times that a link answered with 500 is held against the lowest id, before it is a failure."""
 
@@ -104,15 +105,18 @@ class KeysetWalk(Generic[R]):
             return self, ()
         if asked.way is Way.LINK:
             return self._take_link(ask, asked, response, rows)
+        is_proven = self._made.is_taking(asked.way)
         try:
             following = next_by_keyset(self.server, ask.wanted, response, rows)
         except DecodeError:
             is_page = False
         else:
-            is_proven = self._made.is_taking(asked.way)
             is_page = is_made_page(asked, following, rows, self.coverage, is_proven=is_proven)
         if not is_page:
             self._made.misread(asked.way)
+            return self, ()
+        if asked.way is Way.UP and not is_proven and self.coverage.unread_above(asked.start) == TOP:
+            # Read meanwhile by the server's links: it proves nothing.
             return self, ()
         self._made.taken(asked.way)
         if asked.way is Way.LAST:
@@ -140,7 +144,7 @@ class KeysetWalk(Generic[R]):
     def _go_on(self, gap: Gap) -> Ask | None:
         """Walk *gap* on from an end; `None` if an answer under way says how."""
         made = self._made
-        if gap.below and made.is_taking(Way.UP):
+        if gap.below and made.is_taking(Way.UP) and not self._is_better_walked_down(gap):
             return self._ask_made(Way.UP, gap.below, gap.below)
         has_link = gap.above == TOP or gap.above in self._links
         if has_link and not self._is_doubted:
@@ -157,6 +161,15 @@ class KeysetWalk(Generic[R]):
         place = min((place for place in self._links if place >= gap.above), default=TOP)
         start = self._links[place][1] if place in self._links else TOP
         return None if self._is_under_way(start) else self._ask_link(place)
+
+    def _is_better_walked_down(self, gap: Gap) -> bool:
+        """Whether the link at the top of *gap* leads across a part with few rows or none.
+
+        A few links at a time: where old rows vanish, each one under way is answered with 500.
+        """
+        is_linked = gap.above in self._links and not self._is_doubted
+        under_way = sum(1 for one in self._asked.values() if one.way is Way.LINK)
+        return is_linked and under_way < _MOST_LINKS and self._spread.is_sparser_above(gap)
 
     def _is_known_below(self, gap: Gap) -> bool:
         return gap.below > 0 or 0 < self._lowest < gap.above

@@ -17,6 +17,7 @@ _WORTH = 2.0
 
 _FEW_PAGES = 5
 _FEW_GUESSES = 4
+_GUESSES_A_PAGE = 4
 _UNEVEN_SHARE = 0.25
 _UNEVEN = 4
 """Full pages whose widths in ids differ by more than this factor are no even spread."""
@@ -43,7 +44,11 @@ class Spread:
         """
         if pages <= _FEW_PAGES:
             return _FEW_GUESSES
-        return 2 * window + 2 + (pages * _UNEVEN_SHARE if self.is_uneven else 0)
+        most = 2 * window + 2
+        if not self.is_uneven:
+            return most
+        opened = _FEW_GUESSES + _GUESSES_A_PAGE * (pages - _FEW_PAGES)
+        return min(most, opened) + pages * _UNEVEN_SHARE
 
     def learn(self, newest: int, oldest: int, rows: Sequence[Row]) -> None:
         """Learn from a page whose *rows* are all that stand from the id *newest* to *oldest*."""
@@ -54,11 +59,20 @@ class Spread:
         if len(rows) == self.page_size > 1:
             self._widest = max(self._widest, width)
             self._narrowest = width if self._narrowest is None else min(self._narrowest, width)
-        # Above the newest row of all, and below the oldest, lies nothing that could be measured.
-        top = min(newest, rows[0].id) if newest == TOP - 1 else newest
-        bottom = rows[-1].id if oldest == 1 else oldest
-        spacing = max(1.0, (top - bottom + 1) / len(rows))
-        self._spacing[oldest] = self._spacing[newest] = spacing
+        # Beside a row of the page rows stand as close as in it; beside an end without a row, the
+        # ids up to the first one count as well.
+        close = max(1.0, width / max(1, len(rows) - 1))
+        self._spacing[newest] = max(close, (newest - rows[-1].id + 1) / len(rows))
+        self._spacing[oldest] = max(close, (rows[0].id - oldest + 1) / len(rows))
+        if newest == TOP - 1:
+            self._spacing[newest] = close
+        if oldest == 1:
+            self._spacing[oldest] = close
+
+    def is_sparser_above(self, gap: Gap) -> bool:
+        """Whether rows stand much further apart at the top of *gap* than at its bottom."""
+        above, below = (self._spacing.get(edge, 1.0) for edge in (gap.above, gap.below))
+        return above > _UNEVEN * below
 
     def forget(self, gaps: Collection[Gap]) -> None:
         """Keep what tells of these *gaps*, the only ones left."""

@@ -66,7 +66,7 @@ def test_the_end_is_not_guessed():
 
 
 @pytest.mark.parametrize(
-    ("pages", "even", "uneven"), [(0, 4, 4), (5, 4, 4), (5.5, 34, 35.375), (100, 34, 59)]
+    ("pages", "even", "uneven"), [(0, 4, 4), (5, 4, 4), (5.5, 34, 7.375), (100, 34, 59)]
 )
 def test_guesses_are_allowed_by_pages(pages, even, uneven):
     spread, oldest = learned()
@@ -80,6 +80,15 @@ def test_nothing_is_measured_beyond_the_ends():
     assert spread._spacing[oldest] == pytest.approx(10, rel=0.01)
     spread.learn(oldest - 1, 1, rows(oldest - 10, 10, 10))
     assert spread._spacing[1] == pytest.approx(10, rel=0.01)
+
+
+def test_ids_without_rows_beside_a_page_are_sparse():
+    """The page read up from 9,001 begins far above it: nothing stands between."""
+    spread = Spread()
+    spread.learn(100, 1, rows(100, 100))
+    spread.learn(20_000, 9001, rows(20_000, 100))
+    assert spread.is_sparser_above(Gap(9001, 100))
+    assert not spread.is_sparser_above(Gap(30_000, 20_000))
 
 
 def test_a_page_without_rows_teaches_nothing():
