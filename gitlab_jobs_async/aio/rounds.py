@@ -199,7 +199,8 @@ class Rounds:
         pace.claim(self, len(self._watches), self._rota.demand if self._outbox.has_room() else 0.0)
         gap = self._transport.settings.budget.gap(JOBS_INDEX, pace.targets, now)
         self._rota.gap = gap * pace.stretch(self)
-        is_open = self._transport.lets_through_at(Lane.BACKGROUND) <= now
+        # Asked before the time, which goes on: the other way round nothing would ever be open.
+        is_open = self._transport.lets_through_at(Lane.BACKGROUND) <= self._now()
         while is_open and self._outbox.has_room() and self._rota.next_at() <= self._now():
             if not slots.take():
                 return

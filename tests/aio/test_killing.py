@@ -46,6 +46,9 @@ SECONDS = 10.0
 FACTOR = 250.0
 START = 1_750_000_000.0
 PROJECTS = ["shop/web", "shop/api", "shop/search", "shop/pay", "infra/deploy"]
+QUIET = ["quiet/archive", "quiet/docs", "quiet/legal"]
+"""Projects of which nothing is told for most of the time; they have many jobs, as the others do."""
+
 LONGEST_LIFE = 0.3
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
@@ -106,11 +109,20 @@ class History:
     chance: random.Random
     deleted: set[int] = field(factory=set)
     erased: set[int] = field(factory=set)
+    old: set[int] = field(factory=set)
 
     def begin(self):
-        """Where everything is at the beginning: one job of each project is running."""
+        """Where everything is at the beginning: one job of each busy project is running.
+
+        Each has more than a hundred jobs that ended long ago, so that a baseline takes two
+        requests, and a process may be killed between them.
+        """
+        for path in [*PROJECTS, *QUIET]:
+            count = self.chance.choice([101, 150, 230])
+            self.world.add_finished_jobs(self.world.add_project(path), count, gaps="dense")
+        self.old = set(self.world.jobs)
         for path in PROJECTS:
-            pipeline = self.world.add_pipeline(self.world.add_project(path))
+            pipeline = self.world.add_pipeline(self.world.project(path))
             self.world.add_job(pipeline, "watchman", plan=JobPlan(queued=0, duration=NEVER))
         self.world.add_project("group/lib")
         self.world.add_project("group/tools")
@@ -164,10 +176,15 @@ class History:
 
     def meddle(self):
         """What nobody planned: done while no monitor is there."""
+        if self.chance.random() < 0.2:
+            rare = self.world.add_pipeline(self.world.project(self.chance.choice(QUIET)))
+            for name in ("rare", "bird"):
+                self.world.add_job(rare, name, plan=JobPlan(queued=0.1, duration=0.1, log=b"\n"))
         project = self.world.project(self.chance.choice(PROJECTS))
         flash = self.world.add_pipeline(project)
         self.world.add_job(flash, "flash", plan=JobPlan(queued=0.1, duration=0.1, log=b"zip\n"))
-        jobs = [job for job in self.world.jobs.values() if job.created_at > self.world.now - 200]
+        recently = self.world.now - 200
+        jobs = [j for j in self.world.jobs.values() if j.created_at > recently and j.name != "rare"]
         # Older ones may be out of reach, and nobody is told that they were erased.
         recent = [
             job for job in jobs if job.name == "unit" and job.created_at > self.world.now - 100
@@ -200,15 +217,15 @@ class History:
                 self.world.cancel(job)
 
     def jobs(self):
-        return {job.id: job.status for job in self.world.jobs.values()}
+        return {i: job.status for i, job in self.world.jobs.items() if i not in self.old}
 
     def ended(self):
-        return {job.id for job in self.world.jobs.values() if job.complete}
+        return {i for i, job in self.world.jobs.items() if job.complete and i not in self.old}
 
     def lines(self):
         """The log of each job that wrote one and still has it."""
         logs = {}
-        for job in self.world.jobs.values():
+        for job in (job for i, job in self.world.jobs.items() if i not in self.old):
             size = job.log_at(self.world.now) if job.erased_at is None and not job.is_bridge else 0
             parser = LogParser()
             data = b"".join(job.log.read(0, size)) if size else b""
@@ -289,6 +306,19 @@ def is_complete(journal, history):
     )
 
 
+def is_begun(simulator, asked):
+    """Whether each quiet project's baseline is complete, which nothing tells.
+
+    Since *asked* requests each was scanned twice from its newest jobs on.
+    """
+    newest = Counter(
+        request.path.split("/")[4]
+        for request in simulator.requests[asked:]
+        if request.path.endswith("/jobs") and "scope[]" not in dict(request.query)
+    )
+    return all(newest[str(simulator.world.project(path).id)] >= 2 for path in QUIET)
+
+
 async def killed_again_and_again(processes, simulator, history, journal, chance):
     """First while nothing is known yet and nothing ends, so that no job is gone before it is seen;
     then while much happens, also between two lives; at last one is left alone.
@@ -300,6 +330,8 @@ async def killed_again_and_again(processes, simulator, history, journal, chance)
         await processes.kill()
     await processes.begin()
     await eventually(lambda: len(journal.read().jobs()) == len(PROJECTS))
+    asked = len(simulator.requests)
+    await eventually(lambda: is_begun(simulator, asked))
     history.plan(simulator.world.now, SECONDS * FACTOR)
     ends = time.monotonic() + SECONDS
     for _ in range(KILLS - first_kills):
@@ -328,7 +360,7 @@ async def test_whatever_is_killed_and_when_all_is_told(tmp_path):
         errand = Errand(
             url=simulator.url,
             token=simulator.token,
-            projects=PROJECTS,
+            projects=[*PROJECTS, *QUIET],
             checkpoint=str(tmp_path / "checkpoint.db"),
             journal=str(journal.path),
             factor=FACTOR,
