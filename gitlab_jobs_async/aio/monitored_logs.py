@@ -165,7 +165,8 @@ async def log_events(
     """
     job, project = followed.job, followed.project
     place = job.project_id or project
-    trace = JobTrace(transport, place, job.id, Following(most_denials=_MOST_DENIALS))
+    how = Following(most_denials=_MOST_DENIALS, outlasts_limits=True)
+    trace = JobTrace(transport, place, job.id, how)
     name = f"{followed.stem or f'job/{job.id}'}/log"
     try:
         async with aclosing(trace.paced_lines(last=None, follow=True, offset=offset)) as lines:

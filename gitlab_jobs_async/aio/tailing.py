@@ -52,12 +52,14 @@ _MOST_RESTARTS = 8
 class Following:
     """How a trace is followed: between which waits, and how long trouble is ridden out.
 
-    *most_denials* is how many times in a row a 401 that follows an answer is asked again.
+    *most_denials* is how many times in a row a 401 that follows an answer is asked again, and
+    *outlasts_limits* whether a rate limit is waited through for as long as it lasts.
     """
 
     intervals: Intervals = field(factory=Intervals)
     patience: float = field(default=300.0, converter=checked)
     most_denials: int = 0
+    outlasts_limits: bool = False
 
 
 @frozen
@@ -127,7 +129,11 @@ class JobTrace:
         """What each look adds, `None` after each look but the last, and when the next one is."""
         cadence = Cadence(self.how.intervals)
         cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
-        patience = Patience(self.how.patience if follow else 0.0, self.how.most_denials)
+        patience = Patience(
+            self.how.patience if follow else 0.0,
+            self.how.most_denials,
+            outlasts_limits=follow and self.how.outlasts_limits,
+        )
         look = Look(Subject.STATUS if follow else Subject.TRACE, self._now())
         is_last, has_grown = not follow, False
         while True:

@@ -12,6 +12,7 @@ from gitlab_jobs_async.errors import (
     DecodeError,
     GitLabError,
     ListingChangedError,
+    RateLimitedError,
     ResponseError,
 )
 from gitlab_jobs_async.sansio.pauses import LONGEST_SILENCE
@@ -22,6 +23,7 @@ _PASSING = (DecodeError, ListingChangedError)
 
 _SHORTEST = 1.0
 _LONGEST = 30.0
+_LONGEST_OUTLASTED = 60.0
 
 
 def checked(patience: float) -> float:
@@ -37,20 +39,24 @@ def checked(patience: float) -> float:
 class Patience:
     """So many *seconds* without any success are waited through.
 
-    A 401 that comes after an answer is asked again up to *most_denials* times.
+    A 401 that comes after an answer is asked again up to *most_denials* times. With
+    *outlasts_limits* a rate limit is waited through for as long as it lasts, and no other wait that
+    a server asks for ends it either: who follows many things must not lose them by one answer.
     """
 
     seconds: float
     most_denials: int = 0
+    outlasts_limits: bool = False
     _since: float | None = None
     _failures: int = 0
     _denials: int = 0
     _has_succeeded: bool = False
+    _is_limited: bool = False
 
     @property
     def is_fresh(self) -> bool:
         """Whether there is no trouble now."""
-        return self._since is None
+        return self._since is None and not self._is_limited
 
     def is_for(self, error: GitLabError) -> bool:
         """Whether *error* is trouble that may pass by itself."""
@@ -59,7 +65,7 @@ class Patience:
     def succeeded(self) -> None:
         """An answer has come; the next trouble is a new one."""
         self._since, self._failures, self._denials = None, 0, 0
-        self._has_succeeded = True
+        self._has_succeeded, self._is_limited = True, False
 
     def wait_after(self, error: GitLabError, now: float, *, jitter: float) -> float | None:
         """Seconds until the next try, or `None` to give up with *error*.
@@ -67,6 +73,12 @@ class Patience:
         *now* is in seconds, *jitter* a random number from 0 to 1. The last try comes when all
         patience is spent; where the server asks to wait for longer than that, there is none.
         """
+        asked = error.retry_after if isinstance(error, ResponseError) else None
+        if self.outlasts_limits:
+            asked = None if asked is None else min(asked, _LONGEST_OUTLASTED)
+            if isinstance(error, RateLimitedError):
+                self._is_limited = True
+                return max(asked or 0.0, _LONGEST * (1 + jitter) / 2)
         if self._since is None:
             self._since = now
         left = self._since + self.seconds - now
@@ -78,7 +90,6 @@ class Patience:
             return None
         self._failures += 1
         wait = min(_LONGEST, _SHORTEST * 2.0 ** min(self._failures, 99)) * (1 + jitter) / 2
-        asked = error.retry_after if isinstance(error, ResponseError) else None
         if asked is not None:
             return max(wait, min(asked, LONGEST_SILENCE)) if asked <= left else None
         return min(wait, left)

@@ -12,6 +12,8 @@ import pytest
 
 from gitlab_jobs_async import (
     GitLab,
+    JobLogEnded,
+    JobLogFailed,
     MonitorPaused,
     MonitorResumed,
     ProjectRecovered,
@@ -26,7 +28,7 @@ from gitlab_jobs_async.sansio.turns import Lane
 from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
 from tests.aio.stepping import pass_time
 from tests.aio.test_monitoring import APP, add_pipeline, ended, heard
-from tests.conftest import open_connections, others
+from tests.conftest import open_connections, others, until
 
 VERSION = Request("GET", "/version")
 YEAR = "31536000"
@@ -100,6 +102,33 @@ async def test_call_that_gets_through_wakes_the_monitor(kind):
                 probe_at = gitlab.budget.snapshot(clock.now()).next_probe
                 assert probe_at > clock.now() + 60
                 await pass_time(gitlab, clock, probe_at - clock.now() + 65, reading.done)
+                await asyncio.wait_for(reading, 5)
+
+
+async def test_monitor_goes_on_when_the_probe_of_a_call_gets_through():
+    """While that is out the monitor sleeps without end: what comes of it has to wake it."""
+    clock = SteppedClock()
+    async with Simulator(clock=clock) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            async with gitlab.monitor([APP]) as events:
+                reading = asyncio.create_task(
+                    heard(events, lambda replay: isinstance(replay.events[-1], MonitorResumed))
+                )
+                await pass_time(gitlab, clock, 300)
+                simulator.faults.add(refusal(YEAR, times=5))
+                await pass_time(gitlab, clock, 1000)
+                simulator.faults.add(Fault(path="*/version", latency=5.0))
+                probe_at = gitlab.budget.snapshot(clock.now()).next_probe
+                clock.advance(probe_at - clock.now())
+                call = asyncio.create_task(gitlab.send(VERSION))
+                await until(gitlab.budget.is_probing)
+                asked = len(simulator.requests)
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                assert len(simulator.requests) == asked
+                await until(lambda: clock.next_wake == clock.now() + 5)
+                clock.advance(5)
+                assert (await call).status == 200
                 await asyncio.wait_for(reading, 5)
 
 
@@ -223,6 +252,25 @@ async def test_maintenance_of_a_year_is_tested(simulator, gitlab, clock, kind):
     told = [type(event) for event in replay.events]
     assert told.count(ProjectUnreachable) == told.count(ProjectRecovered) == 1
     assert clock.now() - began < 60 + 120 + 300
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_log_of_a_monitor_outlasts_an_absurd_wait(simulator, gitlab, status):
+    job = add_pipeline(simulator, "long", duration=2000.0)[0]
+    async with asyncio.timeout(20), gitlab.monitor([APP], logs=True) as events:
+        replay = await heard(events, lambda replay: replay.lines.get(job.id))
+        times = 6 if status == 429 else 1
+        simulator.faults.add(refusal(YEAR, status=status, times=times, path=f"*/jobs/{job.id}*"))
+        is_over = (JobLogEnded, JobLogFailed)
+        await heard(
+            events,
+            lambda replay: any(
+                isinstance(event, is_over) and event.job.id == job.id for event in replay.events
+            ),
+            replay,
+        )
+    assert not any(isinstance(event, JobLogFailed) for event in replay.events)
+    assert len(replay.lines[job.id]) > 5
 
 
 async def test_maintenance_of_a_year_is_raised_at_once(simulator, gitlab):

@@ -125,3 +125,23 @@ def test_denial_after_an_answer_is_asked_again_if_allowed():
         waits = [patience.wait_after(denied, 0.0, jitter=1.0) for _ in range(4)]
         assert waits == [1.0, 2.0, 4.0, None]
     assert Patience(0.0, most_denials=3).wait_after(denied, 0.0, jitter=1.0) is None
+
+
+def test_rate_limit_is_outlasted_if_allowed():
+    """Else one absurd answer would end every log of a monitor."""
+    limited, down = (kind(*WHERE) for kind in (limit_of_a_year, outage_of_a_year))
+    patience = Patience(300.0, outlasts_limits=True)
+    for now in (0.0, 1e6, 1e9):
+        assert patience.wait_after(limited, now, jitter=0.0) == 60
+        assert not patience.is_fresh
+    assert patience.wait_after(down, 0.0, jitter=0.0) == 60
+    assert patience.wait_after(down, 301.0, jitter=0.0) is None
+    assert Patience(300.0).wait_after(limited, 0.0, jitter=0.0) is None
+
+
+def limit_of_a_year(*where):
+    return RateLimitedError(429, "later", *where, 31_536_000)
+
+
+def outage_of_a_year(*where):
+    return ServerError(503, "later", *where, 31_536_000)
