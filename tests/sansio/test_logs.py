@@ -185,6 +185,14 @@ def test_what_stands_before_a_marker_is_a_line_of_its_own():
     ]
 
 
+def test_markers_without_text_get_lines_of_their_own():
+    pair = b"section_start:1:a" + CLEAR + b"section_end:2:a" + CLEAR + b"\n"
+    lines = parse(pair * 1000)
+    assert sum(len(line.markers) for line in lines) == 2000
+    assert max(len(line.markers) for line in lines) <= 258
+    assert {line.text for line in lines} == {""}
+
+
 def test_a_section_ends_with_the_one_that_holds_it():
     """A script that fails leaves its own sections open."""
     log = (
