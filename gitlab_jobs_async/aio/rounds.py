@@ -380,7 +380,10 @@ class Rounds:
     def _is_unknown(self, name: str, lead: Lead) -> bool:
         """Whether *lead* was not followed yet, or before a reset, when it may have been another."""
         known = self._states.get(name)
-        return known is None or read(known, OneState).epoch < lead.epoch
+        try:
+            return known is None or read(known, OneState).epoch < lead.epoch
+        except ValueError as error:
+            raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
 
     def _drop(self, name: str) -> None:
         """It is over, or removed."""
