@@ -62,7 +62,7 @@ class FollowedLogs:
     def __init__(self, checkpoint: Checkpoint | None, states: Mapping[str, bytes]) -> None:
         self._checkpoint = checkpoint
         self._logs: dict[int, FollowedLog] = {}
-        self._over: dict[int, FollowedLog] = {}
+        self._over: dict[int, str] = {}
         for name, state in states.items():
             if checkpoint is not None and name.startswith(_LOG):
                 try:
@@ -84,10 +84,12 @@ class FollowedLogs:
     def begin(self, log: FollowedLog) -> bool:
         """Whether this log is to be told from now on: not if it is, or was."""
         job_id = log.job.id
-        known = self._logs.get(job_id) or self._over.get(job_id)
-        if known is not None:
-            is_same = known.job.created_at == log.job.created_at
-            if known.stem == log.stem or (is_same and not known.is_over):
+        known = self._logs.get(job_id)
+        stem = self._over.get(job_id) if known is None else known.stem
+        if stem is not None:
+            is_told = known is not None and not known.is_over
+            created_at = None if known is None else known.job.created_at
+            if stem == log.stem or (is_told and created_at == log.job.created_at):
                 return False
             self._over.pop(job_id, None)
             self._forget(job_id)
@@ -117,7 +119,7 @@ class FollowedLogs:
 
     def _remember(self, log: FollowedLog) -> None:
         """Its log was told; that the job has ended may still come, also by another target."""
-        self._over[log.job.id] = log
+        self._over[log.job.id] = log.stem
         while len(self._over) > _MOST_REMEMBERED:
             oldest = next(iter(self._over))
             del self._over[oldest]

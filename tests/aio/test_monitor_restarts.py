@@ -1,6 +1,7 @@
 """A monitor begun again on its checkpoint goes on exactly, at whatever write the last one ended."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from attrs import define, evolve, field
@@ -302,6 +303,23 @@ def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
     assert not second.begin(finished)
     second.told(JobFinished(key="finished", project=APP, job=finished.job))
     assert not kept.states()
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+@pytest.mark.parametrize("is_same", [False, True])
+def test_a_log_begins_anew_after_a_reset(is_over, is_same):
+    """Of another job under the id at once, of the same one only when its log was told."""
+    kept = MemoryCheckpoint()
+    log, logs = FollowedLog(APP, UNIT), FollowedLogs(kept, {})
+    assert logs.begin(log)
+    kept.record_log_offset(UNIT.id, 5)
+    if is_over:
+        logs.told(JobLogEnded(key="ended", project=APP, job=UNIT))
+    created_at = UNIT.created_at if is_same else datetime(2026, 1, 1, tzinfo=UTC)
+    later = FollowedLog(APP, evolve(UNIT, created_at=created_at), stem="job/7@9")
+    assert logs.begin(later) == (is_over or not is_same)
+    assert not logs.begin(later)
+    assert logs.offset(UNIT.id) == (0 if is_over or not is_same else 5)
 
 
 def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
