@@ -497,7 +497,6 @@ async def test_what_has_come_is_told_before_the_failure_that_came_after_it(simul
     assert set(told.appeared) == {1, 2, 3, 4}
 
 
-@prompt
 async def test_a_scan_waits_while_the_outbox_is_full(simulator, gitlab):
     """A scan of thousands of new jobs goes on as its events are taken, and loses none."""
     world = simulator.world
