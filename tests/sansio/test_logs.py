@@ -185,6 +185,14 @@ def test_what_stands_before_a_marker_is_a_line_of_its_own():
     ]
 
 
+def test_sections_are_told_to_a_depth_of_64():
+    begun = b"".join(b"section_start:1:s%d" % number + CLEAR for number in range(100))
+    ended = b"".join(b"section_end:2:s%d" % number + CLEAR for number in reversed(range(100)))
+    inner, outer = parse(begun + b"inner\n" + ended + b"outer\n")
+    assert (len(inner.section), len(inner.markers)) == (64, 64)
+    assert (outer.section, len(outer.markers)) == ((), 64)
+
+
 def test_markers_without_text_get_lines_of_their_own():
     pair = b"section_start:1:a" + CLEAR + b"section_end:2:a" + CLEAR + b"\n"
     lines = parse(pair * 1000)
