@@ -73,7 +73,6 @@ class KeysetWalk(Generic[R]):
     _is_doubted: bool = False
     _second_is_read: bool = False
     _lowest: int = 0
-    _is_emptied: bool = False
     _sent: int = 0
     _empty: int = 0
 
@@ -226,16 +225,12 @@ class KeysetWalk(Generic[R]):
             )
         if following is not None and not rows:
             return self._go_on_below(ask, asked, following, response)
-        if following is None and len(rows) >= PER_PAGE and not self._is_end(response, rows):
+        is_full = len(rows) >= PER_PAGE
+        if following is None and is_full and not has_cursor_headers(response):
             return self._take_silent(asked, response, rows)
         self._second_is_read = self._second_is_read or asked.start != TOP
         oldest = 1 if following is None else rows[-1].id
         return self, self._read(asked.start - 1, oldest, following, rows)
-
-    def _is_end(self, response: Response, rows: Sequence[R]) -> bool:
-        """Whether a full page that names no next one says that there is none."""
-        is_read_below = any(gap.below for gap in self.coverage.gaps() if gap.below < rows[-1].id)
-        return has_cursor_headers(response) and not is_read_below
 
     def _take_silent(
         self, asked: Asked, response: Response, rows: Sequence[R]
@@ -272,9 +267,9 @@ class KeysetWalk(Generic[R]):
         gap = next(self.coverage.gaps())
         is_silent = gap.above != TOP and gap.above not in self._links
         if not rows:
-            self._is_emptied = True
             if is_doubted or is_silent:
-                self._close()
+                # Nothing matches any more, so nothing that did all the time is unread.
+                self.coverage.add(TOP - 1, 1)
             return ()
         self._lowest = rows[-1].id
         if is_silent and self._lowest < gap.above:
@@ -286,15 +281,9 @@ class KeysetWalk(Generic[R]):
 
     def _doubt(self, asked: Asked) -> Walk[R]:
         """Ask for the lowest id before a link answered with 500 is believed to be a failure."""
-        if self._is_emptied:
-            self._close()
         self._doubts[asked.edge] = self._doubts.get(asked.edge, 0) + 1
         self._is_doubted = True
         return self
-
-    def _close(self) -> None:
-        """Nothing matches any more, so nothing that did all the time is unread."""
-        self.coverage.add(TOP - 1, 1)
 
     def _read(
         self, newest: int, oldest: int, following: Request | None, rows: Sequence[R]

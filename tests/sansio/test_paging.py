@@ -506,7 +506,7 @@ def test_a_slow_answer_overtaken_by_links_proves_nothing(cut_at):
     before = list(going.coverage.gaps())
     going, new = going.take(trials[cut_at], *late)
     assert (list(new), list(going.coverage.gaps())) == ([], before)
-    assert going._made.direction is Way.UP
+    assert not going._made.is_taking(Way.UP)
 
 
 def test_a_made_cursor_is_asked_for_once():
