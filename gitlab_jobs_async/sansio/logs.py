@@ -25,6 +25,7 @@ from gitlab_jobs_async.sansio.splitting import BLOCK, split_at
 
 _STREAM = slice(28, 31)
 _STREAM_TYPE = 30
+_STREAM_AND_FLAG = slice(28, 32)
 _FLAG = 31
 _CONTINUED = ord("+")
 
@@ -145,8 +146,15 @@ class LogParser:
                 continue
             data, key = physical[HEADER_SIZE:], physical[_STREAM]
             is_whole = not (has_returns and b"\r" in data) and len(data) <= LONGEST_UNCUT
-            if not is_whole and _is_whole(key, lines, times, number):
-                is_whole, data = True, data.rstrip(b"\r")
+            if not is_whole:
+                following = lines[number][_STREAM_AND_FLAG] if number < len(lines) else b""
+                # Mostly the next line is of the stream, and says that this one is whole.
+                if following == key + b" " and times[number] is not None:
+                    is_whole = True
+                else:
+                    is_whole = _is_whole(key, lines, times, number)
+                if is_whole:
+                    data = data.rstrip(b"\r")
             stream = STREAMS[physical[_STREAM_TYPE]]
             if is_whole and not waiting:
                 self._finish(data, at, stream, start, end)
