@@ -10,7 +10,7 @@ import base64
 from typing import Self
 
 import orjson
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 _FORWARD, _BACKWARD = '"n"', '"p"'
 
@@ -21,7 +21,8 @@ class CursorForm:
 
     _before: str
     _after: str
-    _is_padded: bool
+    is_padded: bool = field(eq=False)
+    """Taken to be so until a cursor that needs it goes without: of three lengths one needs none."""
 
     @classmethod
     def learned(cls, cursor: str, last_id: int) -> Self | None:
@@ -58,6 +59,11 @@ class CursorForm:
         form = cls.learned(cursor, last_id)
         return None if form is None else (form, last_id)
 
+    def padded_as(self, other: Self | None) -> Self:
+        """Return this form, without padding if *other*, of the same server, goes without."""
+        is_padded = self.is_padded and (other is None or other.is_padded)
+        return evolve(self, is_padded=is_padded)
+
     def cursor(self, below: int) -> str:
         """The cursor of this form for the rows below the id *below*."""
         return self._encoded(f"{self._before}{below}{self._after}")
@@ -78,4 +84,4 @@ class CursorForm:
 
     def _encoded(self, text: str) -> str:
         written = base64.urlsafe_b64encode(text.encode()).decode()
-        return written if self._is_padded else written.rstrip("=")
+        return written if self.is_padded else written.rstrip("=")

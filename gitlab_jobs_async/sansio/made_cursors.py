@@ -85,8 +85,8 @@ class MadeCursors:
         """Learn the form from the server's request for the rows below *last_id*."""
         form = CursorForm.learned(dict(following.params).get("cursor", ""), last_id)
         is_usable = form is not None and form.has_directions and self._form in {None, form}
-        if is_usable and self._is_readable:
-            self._form, self._like = form, following
+        if form is not None and is_usable and self._is_readable:
+            self._form, self._like = form.padded_as(self._form), following
         else:
             self._form, self._is_readable, self.direction = None, False, None
 

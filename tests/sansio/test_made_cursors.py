@@ -62,6 +62,17 @@ def test_a_form_that_changes_ends_all_made_cursors():
     assert not cursors.can_ask_last
 
 
+@pytest.mark.parametrize("ids", [(187, 93, 8), (93, 187, 8), (8, 93, 187)])
+def test_cursors_without_padding_are_one_form(ids):
+    # Of three lengths in a row, one needs no padding: it does not say whether others have it.
+    cursors = MadeCursors()
+    for number in ids:
+        cursors.learn(with_params(JOBS, cursor=cursor(number).rstrip("=")), number)
+    assert cursors.can_ask_last
+    asked = [dict(cursors.page(Way.UP, number).params)["cursor"] for number in ids]
+    assert not any(one.endswith("=") for one in asked)
+
+
 @pytest.mark.parametrize(
     ("asked", "left"),
     [
