@@ -229,6 +229,29 @@ def test_a_reset_is_noticed_in_another_project_too():
     assert not one.replay.resets
 
 
+def test_ids_of_before_a_reset_stay_known():
+    """One project has noticed it; another gets an id that the first one had told before."""
+    history = IdHistory()
+    one, other = Watched(), Watched()
+    for watched in (one, other):
+        watched.watch = ProjectWatch.of("group/app", history=history)
+        watched.look()
+    backup = one.project.backup()
+    one.pipeline("abcdefgh", "success")
+    one.settle(3, 60.0)
+    one.project.restore(backup)
+    one.project.now += 600.0
+    one.pipeline("ab", "success")
+    one.settle(3, 60.0)
+    assert len(one.replay.resets) == 1
+    other.project.now, other.project.next_id = one.project.now, one.project.next_id
+    new = other.pipeline("ab", "success")
+    other.watch.known.history = IdHistory.restored(read(record(history.state()), IdState))
+    other.settle(3, 60.0)
+    check_new(other, new)
+    assert not one.replay.keys & other.replay.keys
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(OPS, max_size=10),
