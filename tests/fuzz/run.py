@@ -58,7 +58,12 @@ def fuzz(kind, count, seed, workers):
     with ProcessPoolExecutor(workers) as pool:
         for number, more in pool.map(kind, seeds, sizes):
             total, wrong = total + number, [*wrong, *more]
-            print(f"\r{kind.__name__}: {total}", end=" ", file=sys.stderr, flush=True)
+            print(
+                f"\r{kind.__name__}: {total}, {len(wrong)} wrong",
+                end=" ",
+                file=sys.stderr,
+                flush=True,
+            )
     return total, wrong
 
 
