@@ -131,6 +131,8 @@ class OffsetWalk(Generic[R]):
             window = self._clamped(window, len(rows))
         if self._largest < _SMALLEST_PAGE or not is_newest_first(rows):
             return self._by_looks(window, response, rows)
+        if rows and not -TOP <= rows[-1].id <= rows[0].id < TOP:
+            raise DecodeError("an id that cannot be one @ $", response.method, response.url)
         self._total = window.start + len(rows) if is_last else number_in(response, "x-total")
         breaks = sum(1 for _ in self.coverage.gaps())
         told = self._read(window, rows, is_last=is_last)

@@ -256,3 +256,11 @@ def test_a_page_size_above_what_was_asked_is_no_end():
     answer = Response(200, {"x-per-page": "500"}, b"", "GET", "https://h")
     with pytest.raises(DecodeError, match="does not say"):
         going.take(ask, answer, [Row(n) for n in range(100, 0, -1)])
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1, -(2**63) - 1])
+def test_an_id_beyond_a_bigint_is_an_error(number):
+    ids = walk()
+    response = Response(200, {"x-next-page": ""}, b"", "GET", "/projects/7/pipelines")
+    with pytest.raises(DecodeError, match="an id that cannot be one"):
+        ids.take(ids.asks(1, 0)[0], response, [Row(number)])
