@@ -11,6 +11,9 @@ from gitlab_jobs_async.sansio.webhooks import receive
 
 _log = logging.getLogger("gitlab_jobs_async")
 
+_LONGEST_DELIVERY = 100
+"""Characters of a delivery's id in a warning; GitLab's are UUIDs."""
+
 
 def read_hook(
     headers: Mapping[str, str],
@@ -49,7 +52,9 @@ def read_hook(
     else:
         if odd.count:
             said = "; ".join(odd.told)
-            _log.warning("webhook %s: %d values left out: %s", hook.delivery, odd.count, said)
+            # The sender chooses it, so that without a limit it could fill the log.
+            delivery = (hook.delivery or "without an id")[:_LONGEST_DELIVERY]
+            _log.warning("webhook %s: %d values left out: %s", delivery, odd.count, said)
         return hook
     # No traceback may show them; those of below had them, too.
     del headers, body, token, signing_token
