@@ -21,7 +21,11 @@ from gitlab_jobs_async.sansio.ansi import (
     readable,
     shows,
 )
-from gitlab_jobs_async.sansio.sections import LONGEST_MARKER, last_marker_end
+from gitlab_jobs_async.sansio.sections import (
+    LONGEST_MARKER,
+    ends_within_marker,
+    last_marker_end,
+)
 
 HEADER_SIZE: Final = 32
 LONGEST_UNCUT: Final = 8192 - HEADER_SIZE
@@ -124,13 +128,14 @@ class RecordQueue:
         """Take records to be whole because nothing more has come.
 
         Those that end with a carriage return, as all lines of Windows and of terminals do, unless
-        they are the state of a progress bar; all of them if the log *is_silent*, which is for
-        longer than a runner waits with an upload.
+        they are the state of a progress bar or end within a section marker; all of them if the log
+        *is_silent*, which is for longer than a runner waits with an upload.
         """
         for record in self.records:
             if record.stream_id is None:
                 continue
-            if not is_silent and (record.is_bar or not record.is_at_start):
+            is_open = record.is_bar or not record.is_at_start or ends_within_marker(record.data)
+            if is_open and not is_silent:
                 return
             self._close(record)
 

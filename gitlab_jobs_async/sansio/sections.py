@@ -16,6 +16,7 @@ _MARKER = re.compile(
     r"section_(start|end):([0-9]{1,20}):([a-zA-Z0-9_.-]{1,255})"
     r"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
 )
+_CUT_MARKER = re.compile(rb"section_(?:start|end):[0-9]+:[a-zA-Z0-9_.-]+(?:\[[^\[\]\r\n]*\])?\r\Z")
 LONGEST_MARKER = 2048
 """More bytes than any marker has."""
 
@@ -36,6 +37,11 @@ def last_marker_end(printed: bytes | bytearray) -> int:
         for marker in _MARKER.finditer(printed.decode("latin-1")):  # a character for each byte
             end = marker.end()
     return end
+
+
+def ends_within_marker(printed: bytes | bytearray) -> bool:
+    """Whether a runner cut a marker after its carriage return, so that its end is still to come."""
+    return _CUT_MARKER.search(printed[-LONGEST_MARKER:]) is not None
 
 
 def split_markers(printed: bytes) -> Iterator[bytes]:

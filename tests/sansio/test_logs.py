@@ -347,6 +347,22 @@ def test_each_line_says_where_the_next_begins():
     assert [line.end for line in LogParser(100).feed(log)] == [104, 108, 116]
 
 
+@pytest.mark.parametrize(
+    "marker", [b"section_start:1:a", b"section_start:1:a[collapsed=true]", b"x section_end:1:a"]
+)
+def test_cut_marker_waits_for_its_end(marker):
+    """A runner cuts after a carriage return, and an upload may end there."""
+    parser = LogParser()
+    parser.feed(AT + b"01O " + marker + b"\r\n")
+    assert parser.flush(is_silent=False) == []
+    lines = parser.feed(AT + b"01O+\x1b[0Ktext\n") + parser.close()
+    assert [line.text for line in lines if line.text != "x "] == ["text"]
+    told = LogParser()
+    told.feed(AT + b"01O " + marker + b"\r\n")
+    (line,) = told.flush(is_silent=True)
+    assert line.text == marker.decode()
+
+
 def test_an_open_line_keeps_its_place():
     log = AT + b"01O one\r\n" + AT + b"01E two\n"
     parser = LogParser()
