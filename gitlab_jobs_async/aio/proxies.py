@@ -41,7 +41,7 @@ class Proxy:
             host, port = parts.hostname, parts.port
         except ValueError:
             raise ValueError(f"{variable}: {_NOT_A_PROXY}") from None
-        if parts.scheme not in _PORTS and parts.scheme.isalnum():
+        if parts.scheme and parts.scheme not in _PORTS:
             raise ValueError(
                 f"{variable}: {parts.scheme}:// proxies are not supported; expected an http:// or "
                 "https:// proxy, or the server's host in no_proxy"

@@ -142,6 +142,8 @@ def test_any_text_is_a_proxy_or_a_clear_error(text):
         ("socks5h://u:hunter2@proxy", "socks5h:// proxies are not supported"),
         ("SOCKS4://proxy", "socks4:// proxies are not supported"),
         ("ftp://proxy", "ftp:// proxies are not supported"),
+        ("http+unix://u:hunter2@proxy", r"http\+unix:// proxies are not supported"),
+        ("socks-5://proxy:1080", "socks-5:// proxies are not supported"),
         ("http://", "invalid proxy"),
         ("http://proxy:port", "invalid proxy"),
         ("http://proxy:99999", "invalid proxy"),
