@@ -52,12 +52,17 @@ _OVERRULED_BY_API_HOST = frozenset({"GITLAB_HOST", "GL_HOST", "GITLAB_URI"})
 
 _MAY_NAME_A_SERVER = re.compile(
     r"(?:GITLAB|GLAB|GL)"
-    r"(?:_(?:API|BASE|DEFAULT|EXTERNAL|HOSTED|HTTPS?|INSTANCE|PUBLIC|REMOTE|REST|ROOT|SELF|"
-    r"SELFHOSTED|SERVER|SITE|V4|WEB))*"
-    r"_(?:ADDRESS|API|BASE|DOMAIN|ENDPOINT|FQDN|HOST|HOSTNAME|INSTANCE|SERVER|SITE|URI|URL)"
+    r"(?:_(?:API|BASE|CI|CLIENT|CLOUD|CORP|DEDICATED|DEFAULT|ENTERPRISE|EXTERNAL|HOSTED|HTTPS?|"
+    r"INSTANCE|INTERNAL|MANAGED|MY|PRIVATE|PUBLIC|REMOTE|REST|ROOT|SELF|SELFHOSTED|SERVER|SITE|URL|"
+    r"V4|WEB))*"
+    r"_(?:ADDRESS|API|APIURL|BASE|BASEURL|DOMAIN|ENDPOINT|FQDN|HOST|HOSTNAME|INSTANCE|SERVER|SITE|"
+    r"URI|URL)"
 )
 _GRAPHQL = re.compile(r"/api/graphql/?$")
 _LOOKS_LIKE_A_HOST = re.compile(r"(?:\w+://[^\s/]+|localhost|[^\s/]+[.:][^\s/]+)(?:/\S*)?")
+_NAMES_A_HOST = re.compile(r"\w+_(?:DOMAIN|FQDN|HOST|HOSTNAME)")
+_IS_A_WORD = re.compile(r"\d*|yes|no|true|false|on|off|none|null|enabled|disabled", re.IGNORECASE)
+"""Values of a switch; any other value of a variable whose name ends in HOST is one."""
 
 
 @frozen
@@ -153,7 +158,9 @@ def check_guess(environ: Mapping[str, str], url: str) -> str:
     for variable, value in environ.items():
         if not _MAY_NAME_A_SERVER.fullmatch(variable) or variable in CHOSEN:
             continue
-        if _LOOKS_LIKE_A_HOST.fullmatch(value.strip()) and not _is_at(value.strip(), host):
+        given = value.strip()
+        names_one = bool(_NAMES_A_HOST.fullmatch(variable)) and not _IS_A_WORD.fullmatch(given)
+        if (names_one or _LOOKS_LIKE_A_HOST.fullmatch(given)) and not _is_at(given, host):
             raise ValueError(
                 f"{variable} seems to name another server than {url}, but is not read: "
                 "set GITLAB_URL to the server that is meant"

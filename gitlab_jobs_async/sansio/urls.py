@@ -51,6 +51,8 @@ class ServerUrl:
             raise ValueError(f"url {url!r} has a host that cannot be one; {allowed}")
         if parts.scheme not in _PORTS or not host:
             raise ValueError(f"url {url!r} has no http:// or https:// and host; {allowed}")
+        if url.count("://") > 1:
+            raise ValueError(f"url {url!r} has two schemes; {allowed}")
         if not url.isprintable() or " " in url:
             raise ValueError(f"url {url!r} has a space or control character; {allowed}")
         shown_host = f"[{host}]" if ":" in host else host

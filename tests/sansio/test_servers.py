@@ -153,7 +153,14 @@ def test_a_conflict_names_both_variables(environ, url):
         "GITLAB_API",
         "GITLAB_API_V4_URL",
         "GITLAB_EXTERNAL_URL",
+        "GITLAB_BASEURL",
+        "GITLAB_CI_URL",
+        "GITLAB_CLIENT_URL",
+        "GITLAB_CLOUD_URL",
+        "GITLAB_ENTERPRISE_URL",
         "GITLAB_SELF_HOSTED_URL",
+        "GITLAB_SELF_MANAGED_URL",
+        "GITLAB_URL_BASE",
         "GITLAB_SERVER_HOST",
         "GLAB_HOST",
         "GL_SERVER_URL",
@@ -174,6 +181,14 @@ def test_unknown_name_forbids_to_guess_gitlab_com(name):
         assert server({name: value, **TOKEN}) == ("https://gitlab.com", PrivateToken("t"))
     chosen = {name: CORP, "GITLAB_URL": "https://h", **TOKEN}
     assert server(chosen) == ("https://h", PrivateToken("t"))
+
+
+@pytest.mark.parametrize("name", ["GITLAB_HOSTNAME", "GITLAB_DOMAIN", "GITLAB_SERVER_HOST"])
+def test_host_of_one_word_forbids_to_guess(name):
+    with pytest.raises(ValueError, match=f"^{name} seems to name another server than https:"):
+        from_environment({name: "gitlab", **TOKEN})
+    for value in ("on", "False", "none", "80"):
+        assert server({name: value, **TOKEN}) == ("https://gitlab.com", PrivateToken("t"))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def test_a_server_is_read_as_people_write_it(given, api):
     "given",
     ["", "gitlab.com", "//gitlab.com", "ftp://gitlab.com", "https://", "https://a b.com",
      "https://a..b", "https://gitlab.com:port", "https://[::1",
-     "https://gitlab.com/\n", 'https://"gitlab.com"', "https://gitlab.com\\.evil", "https://a;b"],
+     "https://gitlab.com/\n", 'https://"gitlab.com"', "https://gitlab.com\\.evil", "https://a;b",
+     "https://https://gitlab.com", "http://a/http://b"],
 )  # fmt: skip
 def test_a_url_that_is_none_is_refused_by_name(given):
     with pytest.raises(ValueError, match=r"allowed is a URL such as 'https://gitlab") as refused:
