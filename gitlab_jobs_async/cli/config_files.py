@@ -98,6 +98,14 @@ def _unreadable(path: Path, error: Exception) -> CommandError:
     return bad_input(f"{path}: cannot be read as a configuration file ({type(error).__name__})")
 
 
+def _usable(kind: str, token: str, where: str) -> Credentials:
+    """Read *token*; an error says *where* it stands."""
+    try:
+        return credentials_of(kind, token)
+    except ValueError as error:
+        raise bad_input(f"{where}: {error}") from None
+
+
 def _account(section: configparser.SectionProxy, verify: str) -> Account:
     tls = _ssl_verify(section.name, section.get("ssl_verify", verify).strip())
     for kind in _KINDS:
@@ -117,7 +125,7 @@ def _ssl_verify(section: str, value: str) -> TLSSettings:
 
 def _token_or_helper(section: str, kind: str, value: str) -> Credentials | Helper:
     if not value.lower().startswith(_HELPER):
-        return credentials_of(kind, value)
+        return _usable(kind, value, f"{kind} of [{section}] in python-gitlab's configuration")
     try:
         command = tuple(shlex.split(value[len(_HELPER) :]))
     except ValueError:
@@ -134,6 +142,8 @@ def read_glab(texts: Mapping[Path, str]) -> Known:
             content = yaml.safe_load(_NULL_TAG.sub("", text))
         except yaml.YAMLError as error:
             raise bad_input(f"{path}: cannot be read as YAML{_line(error)}") from None
+        except (ValueError, RecursionError):  # an impossible date, a huge number, deep nesting
+            raise bad_input(f"{path}: cannot be read as YAML") from None
         return _glab_accounts(content)
     return Known()
 
@@ -160,18 +170,17 @@ def _glab_accounts(content: Any) -> Known:
 
 def _glab_account(name: str, entry: Any, everywhere: Mapping[str, Any]) -> Account:
     values = entry if isinstance(entry, dict) else {}
-    host = str(values.get("api_host") or name)
-    protocol = str(values.get("api_protocol") or "https")
+    scheme, _, host = str(values.get("api_host") or name).rpartition("://")
+    protocol = str(values.get("api_protocol") or scheme or "https")
     folder = str(values.get("subfolder") or "").strip("/")
     url = f"{protocol}://{host}" + (f"/{folder}" if folder else "")
     tls = _glab_tls(name, {**everywhere, **values})
-    if token := values.get("token"):
-        is_oauth = str(values.get("is_oauth2", "")).lower() == "true"
-        return Account(
-            url, credentials_of("oauth_token" if is_oauth else "private_token", str(token)), tls
-        )
-    if token := values.get("job_token"):
-        return Account(url, JobToken(str(token)), tls)
+    is_oauth = str(values.get("is_oauth2", "")).lower() == "true"
+    kinds = {"token": "oauth_token" if is_oauth else "private_token", "job_token": "job_token"}
+    for key, kind in kinds.items():
+        if token := values.get(key):
+            where = f"{key} of {name} in glab's configuration"
+            return Account(url, _usable(kind, str(token), where), tls)
     return Account(url, tls=tls)
 
 

@@ -195,6 +195,12 @@ SECRET = "glpat-secret"
         ({}, files(f"[one]\nurl=x\nprivate_token = helper: '{SECRET}\n"), "helper for private_to"),
         ({}, files(None, f"hosts: [{SECRET}\n"), "c.yml: cannot be read as YAML (line 2)"),
         ({}, files(None, f"hosts:\n  x:\n    token: !!python/name:{SECRET} x\n"), "c.yml"),
+        ({}, files(None, f"a: {SECRET}\nb: 2001-99-99\n"), "c.yml: cannot be read as YAML"),
+        ({}, files(None, f"a: {SECRET}\nb: {'1' * 5000}\n"), "c.yml: cannot be read as YAML"),
+        ({}, files(None, f"a: {SECRET}\nb: {'[' * 3000}\n"), "c.yml: cannot be read as YAML"),
+        ({}, files(f"[one]\nurl=x\noauth_token={SECRET} é\n"), "oauth_token of [one] in python-"),
+        ({}, files(None, f"hosts:\n  x:\n    token: {SECRET} y\n"), "token of x in glab's config"),
+        ({}, files(None, f"hosts:\n  x:\n    job_token: {SECRET} y\n"), "job_token of x in glab"),
         ({"profile": "three"}, BOTH, "no profile 'three' in python-gitlab's configuration: bare"),
         ({"profile": "one"}, NONE, "no profile 'one'"),
         ({"profile": "two", "url": ONE}, BOTH, "is not the server of the profile 'two'"),
@@ -220,6 +226,18 @@ def test_what_cannot_be_used_is_refused_without_quoting_it(flags, known, words):
 def test_a_server_is_never_guessed(environ, words, known):
     with pytest.raises(ValueError, match=words):
         resolve(ServerOptions(), {**environ, "GITLAB_TOKEN": "e"}, known)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host: https://g.example\nhosts:\n  https://g.example:\n    token: a-token\n",
+        "host: g\nhosts:\n  g:\n    api_host: https://g.example\n    token: a-token\n",
+    ],
+)
+def test_glabs_host_may_have_a_scheme(text):
+    found = resolve(ServerOptions(), {}, files(None, text))
+    assert (found.url, found.credentials) == ("https://g.example", PrivateToken("a-token"))
 
 
 def test_a_token_with_a_line_break_is_refused_without_showing_it():
