@@ -64,7 +64,8 @@ async def _page(transport: Transport, wanted: Request, kind: type[T]) -> Answer:
     rows: Any = decode_rows(response, kind, report=warn_of_oddity)
     transport.next_headers.learn(response)
     following = next_page(server, wanted, response)
-    if following is None and is_unnamed(wanted, response, rows):
+    are_reliable = transport.next_headers.are_reliable
+    if following is None and is_unnamed(wanted, response, rows, are_reliable=are_reliable):
         following = await _unnamed(transport, wanted, response, min(row.id for row in rows))
     return Answer(rows, following)
 

@@ -8,6 +8,7 @@ from gitlab_jobs_async.sansio.cursors import CursorForm
 from gitlab_jobs_async.sansio.endpoints import PER_PAGE
 from gitlab_jobs_async.sansio.links import (
     has_cursor_headers,
+    may_be_clamped,
     next_page,
     whole_number,
     with_params,
@@ -51,13 +52,17 @@ def next_by_keyset(
     return following
 
 
-def is_unnamed(wanted: Request, response: Response, rows: Sequence[object]) -> bool:
+def is_unnamed(
+    wanted: Request, response: Response, rows: Sequence[object], *, are_reliable: bool = False
+) -> bool:
     """Return whether a page without a next one may have lost the headers that would name it.
 
-    A short page is the last; so is one that came with the headers of its kind.
+    A short page is the last, unless its size may be a gateway's and the server's headers are not
+    known to be reliable; so is one that came with the headers of its kind.
     """
     size = whole_number(dict(wanted.params).get("per_page", "")) or PER_PAGE
-    if len(rows) < min(size, PER_PAGE) or has_cursor_headers(response):
+    is_clamped = may_be_clamped(len(rows)) and not are_reliable
+    if (len(rows) < min(size, PER_PAGE) and not is_clamped) or has_cursor_headers(response):
         return False
     is_offset = is_by_offset(response) or ("pagination", "keyset") not in wanted.params
     return not ("x-next-page" in response.headers or (is_offset and response.headers.get("link")))

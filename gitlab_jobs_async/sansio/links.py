@@ -16,6 +16,9 @@ from gitlab_jobs_async.sansio.requests import Request
 from gitlab_jobs_async.sansio.responses import Response
 from gitlab_jobs_async.sansio.urls import ServerUrl
 
+_CLAMPS = frozenset({20, 25, 30, 40, 50})
+"""Rows a page that a gateway may allow where more are asked for; 20 is GitLab's own default."""
+
 _LONGEST_NUMBER = 18
 """Digits of the largest number that a header may give: a page, or a count of rows."""
 
@@ -130,7 +133,7 @@ def is_last_page(
     """Return whether an offset page of *rows*, at most *size*, names no next one.
 
     Of a server that *is_silent* no header comes through: a full page has a next one, if only an
-    empty one.
+    empty one. So has, without any header, a page of as many rows as a gateway may allow.
 
     Raises:
         DecodeError: it cannot be told, so that rows could be missed.
@@ -138,12 +141,19 @@ def is_last_page(
     if next_page(server, request, response) is not None:
         return False
     headers = response.headers
-    if len(rows) < size or "x-next-page" in headers or headers.get("link"):
+    if "x-next-page" in headers or headers.get("link"):
         return True
+    if len(rows) < size:
+        return not may_be_clamped(len(rows))
     if is_silent:
         return False
     reason = "a full page that does not say whether another follows @ $"
     raise DecodeError(reason, response.method, response.url)
+
+
+def may_be_clamped(rows: int) -> bool:
+    """Return whether a gateway that allows fewer rows a page may have cut one to *rows*."""
+    return rows in _CLAMPS
 
 
 def has_cursor_headers(response: Response) -> bool:

@@ -32,7 +32,7 @@ from gitlab_jobs_async.errors import (
 from gitlab_jobs_async.sansio.coverage import TOP, Coverage, Gap
 from gitlab_jobs_async.sansio.endpoints import PER_PAGE
 from gitlab_jobs_async.sansio.keyset_pages import is_made_page, is_offset_page, next_by_keyset
-from gitlab_jobs_async.sansio.links import NextHeaders, has_cursor_headers
+from gitlab_jobs_async.sansio.links import NextHeaders, has_cursor_headers, may_be_clamped
 from gitlab_jobs_async.sansio.made_cursors import REFUSED, Asked, MadeCursors, Way, unwalked
 from gitlab_jobs_async.sansio.offsets import OffsetWalk, without_keyset
 from gitlab_jobs_async.sansio.requests import Request
@@ -225,12 +225,19 @@ class KeysetWalk(Generic[R]):
             )
         if following is not None and not rows:
             return self._go_on_below(ask, asked, following, response)
-        is_full = len(rows) >= PER_PAGE
-        if following is None and is_full and not has_cursor_headers(response):
+        if following is None and self._is_full(asked, rows) and not has_cursor_headers(response):
             return self._take_silent(asked, response, rows)
         self._second_is_read = self._second_is_read or asked.start != TOP
         oldest = 1 if following is None else rows[-1].id
         return self, self._read(asked.start - 1, oldest, following, rows)
+
+    def _is_full(self, asked: Asked, rows: Sequence[R]) -> bool:
+        """Whether a page without a next one has as many rows as a page of this server may have."""
+        if len(rows) >= PER_PAGE or not may_be_clamped(len(rows)):
+            return len(rows) >= PER_PAGE
+        if asked.start == TOP:
+            return not self.headers.are_reliable
+        return len(rows) >= self._spread.page_size
 
     def _take_silent(
         self, asked: Asked, response: Response, rows: Sequence[R]

@@ -22,6 +22,7 @@ class ListingServer:
     lets: object = lambda _name: True
     has_keyset: bool = True
     empty_status: int = 500
+    largest: int = 1000
     served: list[tuple[dict, int]] = field(factory=list)
 
     def statuses(self):
@@ -36,7 +37,7 @@ class ListingServer:
 
     async def __call__(self, request):
         query = dict(request.query)
-        size = int(query.get("per_page", 20))
+        size = min(int(query.get("per_page", 20)), self.largest)
         is_keyset = self.has_keyset and query.get("pagination") == "keyset"
         page = self.by_keyset if is_keyset else self.by_offset
         ids, headers = page(request, query, size)

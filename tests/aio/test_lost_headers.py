@@ -55,6 +55,33 @@ async def test_every_job_is_listed(kind, name, has_keyset):
         assert set(listing.statuses()) == {200}
 
 
+@pytest.mark.parametrize("kind", ["none", "all but Link", "Link alone"])
+@pytest.mark.parametrize("name", ["list_jobs", "iter_jobs", "GitLab.list_jobs", "stream_jobs"])
+@pytest.mark.parametrize("has_keyset", [True, False])
+@pytest.mark.parametrize("largest", [20, 25, 50])
+async def test_every_job_of_small_pages_is_listed(kind, name, has_keyset, largest):
+    """A gateway may allow fewer rows a page than were asked for, and lose headers besides."""
+    for count in [1, largest - 1, largest, largest + 1, 3 * largest, 207]:
+        listing = ListingServer([7 * n for n in range(1, count + 1)], lets(kind), has_keyset)
+        listing.largest = largest
+        async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
+            assert await listed(gitlab, name) == sorted(listing.ids, reverse=True), count
+        assert set(listing.statuses()) == {200}
+
+
+@pytest.mark.parametrize("largest", [20, 50])
+async def test_a_monitor_goes_on_after_a_small_page(largest):
+    listing = ListingServer([7 * n for n in range(1, largest + 4)], lets("none"))
+    listing.largest = largest
+    async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
+        ids, following = await look(gitlab, newest(100))
+        assert len(ids) == largest
+        assert len((await look(gitlab, Inquiry(Subject.NEWEST, following)))[0]) == 3
+        # A server that is known to name its next pages is believed.
+        gitlab._transport.next_headers.is_seen = True
+        assert (await look(gitlab, newest(100)))[1] is None
+
+
 async def test_a_gateway_that_ignores_per_page_is_read():
     """As cases.md K01 has it: 100 rows a page whatever is asked, and no header at all."""
 
@@ -99,14 +126,15 @@ OFFSET = {
 @pytest.mark.parametrize("name", OFFSET)
 @pytest.mark.parametrize("kind", ["none", "all but Link", "Link alone", "each at times"])
 async def test_a_listing_by_offset_is_whole_or_an_error(name, kind):
-    for count in COUNTS:
+    for largest, count in [*((1000, count) for count in COUNTS), (20, 20), (20, 61), (50, 120)]:
         listing = ListingServer([7 * n for n in range(1, count + 1)], lets(kind), has_keyset=False)
+        listing.largest = largest
         async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
             try:
                 rows = await OFFSET[name](gitlab.project(1))
             except DecodeError:
                 assert kind in {"none", "each at times"}
-                assert count >= 100
+                assert count >= min(largest, 100)
             else:
                 assert [row.id for row in rows] == sorted(listing.ids, reverse=True)
 
@@ -135,13 +163,13 @@ async def look(gitlab, inquiry):
 
 
 async def test_a_monitor_goes_on_after_a_full_page_without_headers():
-    listing = ListingServer([7 * n for n in range(1, 31)], lets("none"))
+    listing = ListingServer([7 * n for n in range(1, 32)], lets("none"))
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         ids, following = await look(gitlab, newest(20))
         assert len(ids) == 20
         assert dict(following.params) == {"per_page": "20", "page": "2"}
         ids, following = await look(gitlab, Inquiry(Subject.NEWEST, following))
-        assert (len(ids), following) == (10, None)
+        assert (len(ids), following) == (11, None)
         assert (await look(gitlab, newest(50)))[1] is None
 
 

@@ -119,7 +119,9 @@ def test_one_after_another_it_is_newest_first_and_asks_for_each_page_once(count,
     ids = spread_out("uniform", count, random.Random(seed))
     listing = Listing(ids, page_size=page_size)
     assert read(walk(1), listing, window=1, guesses=False) == ids[::-1]
-    assert listing.requests == max(1, math.ceil(count / page_size))
+    # A full last page of 20 could be a gateway's that loses headers: the server is asked once more.
+    is_doubted = page_size == 20 and count > 0 and count % 20 == 0
+    assert listing.requests == max(1, math.ceil(count / page_size)) + is_doubted
 
 
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (99, 1), (100, 2), (101, 2)])
