@@ -4,7 +4,8 @@ A person sees a live picture, a program gets a line an event.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,7 @@ from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.connecting import connect
 from gitlab_jobs_async.cli.event_rows import event_json, is_failure, plain_event, short_reason
 from gitlab_jobs_async.cli.executing import Executed
-from gitlab_jobs_async.cli.failures import FAILED, NOT_FOUND, OK, CommandError, bad_input
+from gitlab_jobs_async.cli.failures import FAILED, NOT_FOUND, OK, CommandError, bad_input, line_of
 from gitlab_jobs_async.cli.groups import projects_of
 from gitlab_jobs_async.cli.interrupts import ended_like_an_interrupt
 from gitlab_jobs_async.cli.live_view import Picture, living
@@ -37,6 +38,7 @@ from gitlab_jobs_async.cli.terminal import (
     write_json,
 )
 from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from gitlab_jobs_async.events import AllTargetsUnreachable, Event
 from gitlab_jobs_async.models import JobBasic
 from gitlab_jobs_async.sansio.budget import RequestBudget
@@ -142,7 +144,7 @@ async def watch(
     names = _names(projects, what)
     command = None if what.execute is None else Executed.parse(what.execute)
     budget = RequestBudget(per_minute=planned.per_minute)
-    with ended_like_an_interrupt():
+    with ended_like_an_interrupt(), _refusals_as_not_found():
         async with connect(server, budget) as gitlab:
             targets = await _targets(gitlab, names, what.pipeline)
             logs, downstream = what.logs, what.downstream
@@ -151,6 +153,15 @@ async def watch(
             ) as events:
                 await show(events, gitlab.budget, what, command, json=json)
             return await _code(gitlab, names, what.pipeline)
+
+
+@contextmanager
+def _refusals_as_not_found() -> Iterator[None]:
+    """Say that what was named cannot be reached, where GitLab refuses it or the token."""
+    try:
+        yield
+    except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
+        raise CommandError(line_of(error), NOT_FOUND) from error
 
 
 def _print_plan(planned: Planned, projects: int, *, is_alone: bool, json: bool) -> None:

@@ -79,8 +79,8 @@ def test_several_pipelines(run, ended):
 
 
 def test_what_is_not_there_is_said_at_once(run, assert_one_line):
-    assert_one_line(run("watch", "group/app", "--pipeline", 999), 1, "404")
-    assert_one_line(run("watch", "group/app", "--token", "wrong"), 1, "401")
+    assert_one_line(run("watch", "group/app", "--pipeline", 999), 4, "404")
+    assert_one_line(run("watch", "group/app", "--token", "wrong"), 4, "401")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

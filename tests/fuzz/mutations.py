@@ -1,6 +1,7 @@
 """Odd bytes, odd JSON and odd headers, drawn from a seeded generator so that a case comes again."""
 
 import gzip
+import json
 import string
 import zlib
 
@@ -76,7 +77,11 @@ def odd_json(rng, value, depth=0):
 
 def odd_page(rng, value):
     """*value* as JSON, changed as a value, as bytes, or not at all."""
-    data = orjson.dumps(odd_json(rng, value))
+    odd = odd_json(rng, value)
+    try:
+        data = orjson.dumps(odd)
+    except TypeError:  # integers beyond 64 bits
+        data = json.dumps(odd).encode()
     return changed(rng, data) if rng.random() < 0.3 else data
 
 
