@@ -4,6 +4,7 @@ The format is the runner's: 32 bytes of timestamp and stream before each line
 (common/buildlogger/internal/timestamper/timestamper.go), section markers among the text, and ANSI.
 """
 
+from copy import deepcopy
 from datetime import datetime
 
 from attrs import define, evolve, field
@@ -54,7 +55,10 @@ class LogParser:
     @property
     def waiting(self) -> int:
         """How many lines have come that may still be continued, or stand behind such a one."""
-        return len(self._queue.records)
+        if not self._queue.records:
+            return 0
+        # Counted by reading ahead: a record may hold a marker alone, and make no line.
+        return len(deepcopy(self).flush(is_silent=True))
 
     @property
     def position(self) -> int:

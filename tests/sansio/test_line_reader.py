@@ -150,3 +150,19 @@ def test_reading_goes_on_where_a_line_ended(log):
     for number, line in enumerate(lines, start=1):
         rest = iter(flat(polled(log[line.end :], b"", offset=line.end)))
         assert all(any(later.text == one.text for one in rest) for later in lines[number:])
+
+
+ENDING = stamped(
+    b"01O one\r",
+    b"01E two\r",
+    b"00O section_end:1:a" + CLEAR + b"three\r",
+    b"01O 1%\r",
+    b"00E four\r",
+    b"01O+2%\r",
+)
+
+
+@pytest.mark.parametrize("last", range(6))
+def test_records_without_a_line_are_not_counted(last):
+    lines = [line.text for line in flat(polled(ENDING, last=last))]
+    assert lines == ["one", "two", "three", "four", "2%"][5 - last :]
