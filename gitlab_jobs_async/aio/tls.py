@@ -208,8 +208,9 @@ def _show(context: ssl.SSLContext, certificate: NamedPath, key: NamedPath, plan:
             _refuse(key, paths[key], "the key cannot be decrypted with client_key_password")
         if "MISMATCH" in (error.reason or ""):
             _refuse(key, paths[key], f"the key does not belong to {paths[certificate]}")
-        where = "" if key == certificate else f" and a key in {paths[key]} ({key.source})"
-        _refuse(certificate, paths[certificate], f"expected a certificate in PEM format{where}")
+        where = "its key" if key == certificate else f"a key in {paths[key]} ({key.source})"
+        said = f"expected a certificate in PEM format and {where}"
+        _refuse(certificate, paths[certificate], said)
 
 
 class _NoPasswordError(Exception):

@@ -436,3 +436,11 @@ def test_key_without_certificate_is_refused(environment):
     environment.setenv("CI_SERVER_TLS_KEY_FILE", "/k")
     with pytest.raises(ValueError, match="CI_SERVER_TLS_KEY_FILE: expected CI_SERVER_TLS_CERT"):
         GitLab("https://h")
+
+
+def test_certificate_without_a_key_is_refused(certificates, tmp_path):
+    text = Path(certificates.client_both).read_text(encoding="ascii")
+    bare = tmp_path / "bare.pem"
+    bare.write_text(text[text.index("-----BEGIN CERT") :], encoding="ascii")
+    with pytest.raises(ValueError, match=r"expected a certificate in PEM format and its key$"):
+        GitLab("https://gitlab.example", ssl=TLSConfig(client_cert=bare))
