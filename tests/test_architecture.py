@@ -64,8 +64,8 @@ KNOWS_CATTRS = {"sansio.recording", "sansio.strict", "sansio.tolerant"}
 MAY_LOAD_LATE = {"", "simulator", "simulator.plugin"}
 PURE_MODULES = {
     "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "contextvars",
-    "datetime", "email", "enum", "gc", "heapq", "hmac", "html", "ipaddress", "itertools", "json",
-    "math", "operator", "orjson", "re", "traceback", "types", "typing", "urllib", "zlib",
+    "copy", "datetime", "email", "enum", "gc", "heapq", "hmac", "html", "ipaddress", "itertools",
+    "json", "math", "operator", "orjson", "re", "traceback", "types", "typing", "urllib", "zlib",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

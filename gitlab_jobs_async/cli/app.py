@@ -24,7 +24,7 @@ People get colours and tables; in a pipe the same comes as plain lines, and with
 object a line with GitLab's own field names.
 
 Exit codes: 0 done; 1 it failed, or the job that was followed did; 2 bad usage, input or
-configuration; 130 interrupted.
+configuration; 4 nothing that watch was told to watch can be reached; 130 interrupted.
 """
 _LIST: Final = """The jobs of one or many projects, or of a pipeline; the newest first.
 

@@ -55,7 +55,11 @@ class Extent:
     ] = None
     lines: Annotated[
         Count,
-        Parameter(alias="-n", help="Of what is there already, only the last so many lines."),
+        Parameter(
+            alias="-n",
+            help="Of what is there already, only the last so many lines, before --section and "
+            "--grep choose among them.",
+        ),
     ] = None
     offset: Annotated[
         Count, Parameter(help="Begin at this byte of the log, where another call has stopped.")

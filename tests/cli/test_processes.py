@@ -132,6 +132,7 @@ def test_help(run, arguments):
 def test_help_says_the_exit_codes_and_every_command(run):
     shown = run("--help").out
     assert "Exit codes: 0 done" in shown
+    assert "; 4 nothing" in shown
     for name in [
         "list",
         "show",
