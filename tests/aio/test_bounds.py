@@ -151,10 +151,11 @@ async def longest_pause(call):
     "body", [bomb(100 * MIB), gzip.compress(b"") * 30_000], ids=["bomb", "members"]
 )
 async def test_decompression_lets_others_run(body):
-    # 10 to 40 ms where nothing else runs; test_bodies counts the turns, whatever else runs.
+    # 10 to 40 ms where nothing else runs; the best of three, as the machine may be busy.
     async with serving(answering(body, **{"Content-Encoding": "gzip"})) as server:
         async with GitLab(server.url, limits=Limits(trace=None)) as gitlab:
-            assert await longest_pause(gitlab.project(1).get_trace(1)) < 1.0
+            project = gitlab.project(1)
+            assert min([await longest_pause(project.get_trace(1)) for _ in range(3)]) < 0.2
 
 
 @pytest.mark.parametrize("kind", ["get_trace", "stream_trace", "follow_trace", "error"])
