@@ -107,7 +107,7 @@ async def test_answer_as_large_as_the_limit_is_read():
                     assert len(await gitlab.project(1).get_trace(1)) == 1000
 
 
-async def test_file_without_archive_limit_is_bounded_as_a_trace():
+async def test_artifact_file_has_the_trace_limit():
     async with serving(answering(b"x" * 1000)) as server:
         async with GitLab(server.url, limits=Limits(trace=999)) as gitlab:
             with pytest.raises(ResponseTooLargeError, match=r"Limits\(trace=\.\.\.\)"):

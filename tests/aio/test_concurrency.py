@@ -66,7 +66,7 @@ async def test_what_is_dropped_is_cancelled_and_not_had():
     assert not await others()
 
 
-async def test_what_has_ended_before_it_is_dropped_is_not_had():
+async def test_dropped_result_is_not_returned():
     async with asyncio.timeout(5), in_flight() as flight:
         flight.start("done", later("a", 1))
         flight.start("wanted", later("b", 6))

@@ -129,7 +129,7 @@ async def test_a_complete_listing_waits_for_no_answer():
             assert len([job async for job in jobs]) == 300
 
 
-async def test_pages_of_a_walk_that_handed_over_are_not_taken():
+async def test_handed_over_walk_takes_no_pages():
     """A later page in another order: what was asked for before is read again by another walk."""
     ids = list(range(950, 0, -1))
 
@@ -174,7 +174,7 @@ async def test_list_jobs_takes_no_more_rounds_than_iter_jobs(count):
     assert listing.statuses() == {200: len(listing.served)}
 
 
-async def test_many_listings_take_no_more_rounds_than_iter_jobs():
+async def test_many_listings_take_few_rounds():
     projects = range(1, 13)
     listing = ListingServer([11 * n for n in range(1, 351)])
 

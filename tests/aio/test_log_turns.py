@@ -73,7 +73,7 @@ async def test_whoever_is_due_first_comes_first(most):
     assert sorted(closed) == ["a", "b", "c"]
 
 
-async def test_thousand_that_wait_cost_few_tasks_and_little_memory():
+async def test_waiting_logs_cost_few_tasks():
     clock, before = SteppedClock(0.0), await others()
     order, most = [], 0
     async with taking_turns(clock, 16) as (together, turns):

@@ -162,7 +162,7 @@ async def look(gitlab, inquiry):
     return [row.id for row in answer.rows], answer.following
 
 
-async def test_a_monitor_goes_on_after_a_full_page_without_headers():
+async def test_monitor_follows_a_full_page():
     listing = ListingServer([7 * n for n in range(1, 32)], lets("none"))
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         ids, following = await look(gitlab, newest(20))
@@ -174,7 +174,7 @@ async def test_a_monitor_goes_on_after_a_full_page_without_headers():
 
 
 @pytest.mark.parametrize("count", [60, 61])
-async def test_a_monitor_asks_for_the_oldest_row_where_a_link_is_lost(count):
+async def test_monitor_asks_for_the_oldest_row(count):
     """Link comes through with the first page only."""
     listing = ListingServer([7 * n for n in range(1, count + 1)])
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
@@ -190,7 +190,7 @@ async def test_a_monitor_asks_for_the_oldest_row_where_a_link_is_lost(count):
         assert set(listing.statuses()) == {200}
 
 
-async def test_a_monitor_takes_rows_that_vanished_below_a_link_for_its_end():
+async def test_monitor_ends_where_rows_vanished():
     listing = ListingServer([7 * n for n in range(1, 61)])
     before = await others()
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:

@@ -515,7 +515,7 @@ async def test_a_scan_waits_while_the_outbox_is_full(simulator, gitlab):
 
 
 @prompt
-async def test_what_is_downstream_in_a_watched_project_is_not_followed(simulator, gitlab):
+async def test_downstream_in_a_watched_project_is_known(simulator, gitlab):
     """Its jobs are seen anyhow: following the pipeline, too, would double the requests."""
     world = simulator.world
     world.add_project("group/lib")

@@ -105,7 +105,7 @@ async def test_call_that_gets_through_wakes_the_monitor(kind):
                 await asyncio.wait_for(reading, 5)
 
 
-async def test_monitor_goes_on_when_the_probe_of_a_call_gets_through():
+async def test_probe_of_a_call_resumes_the_monitor():
     """While that is out the monitor sleeps without end: what comes of it has to wake it."""
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:

@@ -62,7 +62,7 @@ def test_another_form_is_not_learned(cursor):
 
 
 @given(st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1), st.booleans())
-def test_cursors_for_other_directions_are_written_alike(last_id, other, is_padded):
+def test_cursors_of_all_directions_are_alike(last_id, other, is_padded):
     def sent(number, direction):
         cursor = written(f'{{"id":"{number}","_kd":"{direction}"}}')
         return cursor if is_padded else cursor.rstrip("=")

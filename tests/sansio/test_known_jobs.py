@@ -104,7 +104,7 @@ def test_bridges_that_are_gone_are_reported():
     assert known.gone(9, [bridge(2)]) == []
 
 
-def test_a_bridge_known_before_may_lead_to_something_new():
+def test_known_bridge_may_lead_to_something_new():
     known = known_with(bridge(3))
     known.began = 10
     assert [known.is_new_bridge(number) for number in (2, 3, 11)] == [False, True, True]

@@ -81,7 +81,7 @@ def test_a_remembered_job_reports_only_what_comes():
     assert ledger.tell(job(2, "success", erased=3), START) == []
 
 
-def test_a_remembered_skipped_job_appears_when_it_goes_on():
+def test_skipped_job_appears_when_it_goes_on():
     ledger = Ledger(7)
     ledger.remember(job(1, "skipped"), START)
     (appeared,) = ledger.tell(job(1, "pending"), START)

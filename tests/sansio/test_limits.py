@@ -37,7 +37,7 @@ def refused(throttle, at):
     return throttle.opens(at + 60)
 
 
-def test_backoff_of_trying_for_more_is_reset_by_success():
+def test_probe_backoff_is_reset_by_success():
     """Each try in vain doubles the wait; one that finds more begins anew."""
     throttle = Throttle()
     sends(throttle, START, 50)
@@ -60,7 +60,7 @@ def test_lost_request_counts_in_the_next_window_too():
     assert window.remaining == 10
 
 
-def test_lost_request_counts_after_a_window_that_nobody_told():
+def test_lost_request_counts_after_a_gap():
     window = Window(100, START + 20, 10)
     window.lost()
     assert not window.is_over(START + 20)

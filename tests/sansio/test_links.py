@@ -92,7 +92,7 @@ def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
         "<" * 8000,
     ],
 )
-def test_a_link_header_that_cannot_be_read_is_an_error_not_an_end(link):
+def test_unreadable_link_header_is_an_error(link):
     with pytest.raises(DecodeError, match="the Link header cannot be read"):
         next_page(HERE, FIRST, page(link=link))
 
@@ -122,7 +122,7 @@ def test_a_next_page_that_is_no_number_is_an_error(number):
         next_page(HERE, FIRST, page(x_next_page=number))
 
 
-def test_headers_are_reliable_once_seen_and_never_dropped():
+def test_headers_seen_and_kept_are_reliable():
     headers = NextHeaders()
     headers.learn(page(x_next_page="2"))
     assert not headers.are_reliable
@@ -149,7 +149,7 @@ def test_an_offset_page_is_the_last_one_or_not(headers, rows, is_last):
 
 
 @pytest.mark.parametrize("headers", [{}, {"link": ""}])
-def test_a_full_page_that_does_not_say_what_follows_is_no_end(headers):
+def test_full_page_without_headers_is_an_error(headers):
     with pytest.raises(DecodeError, match="does not say whether another follows"):
         is_last_page(HERE, FIRST, page(**headers), [None] * 100, 100)
 

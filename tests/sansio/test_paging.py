@@ -485,7 +485,7 @@ def test_a_server_that_reads_up_otherwise_is_as_quick(up):
 
 
 @pytest.mark.parametrize("cut_at", [0, 1])
-def test_a_slow_answer_overtaken_by_links_proves_nothing(cut_at):
+def test_overtaken_answer_proves_nothing(cut_at):
     """It would change the direction, and then each cursor under way fail where old rows vanish."""
     listing = Listing(range(1, 1501))
     going, told = walk(), []

@@ -116,7 +116,7 @@ def test_wait_of_a_year_is_asked_again_after_an_hour():
     assert Patience(300.0).wait_after(error, 0.0, jitter=0.0) is None
 
 
-def test_denial_after_an_answer_is_asked_again_if_allowed():
+def test_denial_is_retried_if_allowed():
     denied = AuthenticationError(401, "no", *WHERE)
     patience = Patience(300.0, most_denials=3)
     assert patience.wait_after(denied, 0.0, jitter=1.0) is None

@@ -150,7 +150,7 @@ def test_json_pause_leaves_other_kinds_alone():
     assert budget.snapshot().paused_until == START + YEAR
 
 
-def test_probe_of_both_limits_passes_the_first_and_not_the_second():
+def test_probe_passes_one_of_two_limits():
     budget = RequestBudget()
     asked(budget, answer(429, json=True, retry_after=YEAR), kind=JOBS_INDEX)
     asked(budget, answer(429, retry_after=YEAR), kind=JOBS_INDEX)
@@ -161,7 +161,7 @@ def test_probe_of_both_limits_passes_the_first_and_not_the_second():
     assert [pause.kind for pause in budget.pauses(at)] == [JOBS_INDEX]
 
 
-def test_refused_probe_may_shorten_the_pause_and_never_prolongs_it():
+def test_refused_probe_never_prolongs_the_pause():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=2 * HOUR))
     assert is_open(budget, START + 60)
@@ -209,7 +209,7 @@ def test_remaining_of_zero_for_hours_is_probed(lane):
     assert is_open(budget, START + 61, lane)
 
 
-def test_doubted_window_is_believed_again_when_it_counts():
+def test_doubted_window_that_counts_is_believed():
     budget = RequestBudget()
     asked(budget, exhausted(23 * HOUR))
     assert is_open(budget, START + 60)
@@ -220,7 +220,7 @@ def test_doubted_window_is_believed_again_when_it_counts():
     assert not is_open(budget, START + 71)
 
 
-def test_far_reset_is_corrected_by_the_answer_to_a_probe():
+def test_probe_corrects_a_far_reset():
     budget = RequestBudget()
     asked(budget, answer(**limits(1900)))
     asked(budget, exhausted(23 * HOUR))
@@ -308,7 +308,7 @@ def test_jitter_comes_on_top_of_the_minute():
     assert budget.pause(Lane.DIRECT, START, JOB) == 20.5
 
 
-def test_minute_that_proves_wrong_is_waited_for_in_full():
+def test_wrong_minute_is_waited_for_in_full():
     budget = RequestBudget()
     asked(budget, answer(429, json=True, retry_after=60))
     at = START + 20

@@ -45,7 +45,7 @@ def test_the_floor_never_falls():
 
 
 @given(st.lists(st.tuples(st.floats(0, 300), st.integers(0, 9), st.floats(0, 60)), max_size=20))
-def test_no_id_below_the_floor_is_younger_than_settling(polls):
+def test_ids_below_the_floor_have_settled(polls):
     reach, now, top, first_seen = Reach(), 0.0, 0, {0: 0.0}
     for wait, new, took in polls:
         began = now + wait

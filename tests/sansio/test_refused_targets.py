@@ -39,7 +39,7 @@ def test_target_that_never_answered_is_refused_at_once():
     assert reachability.refusal is GONE
 
 
-def test_target_that_has_answered_is_refused_at_the_second_time():
+def test_second_refusal_of_a_target_counts():
     reachability = Reachability(1, "1")
     reachability.succeeded()
     reachability.failed(GONE)

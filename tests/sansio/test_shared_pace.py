@@ -14,7 +14,7 @@ def test_pace_is_shared_by_demand():
     assert 1 / pace.stretch("a") + 1 / pace.stretch("b") == 1
 
 
-def test_share_of_one_who_wants_nothing_is_left_to_others():
+def test_unused_share_is_left_to_others():
     pace = SharedPace()
     pace.claim("a", 10, 3.0)
     pace.claim("b", 30, 0.0)

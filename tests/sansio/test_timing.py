@@ -23,7 +23,7 @@ def test_the_pace_goes_by_open_jobs_and_quiet():
     assert timing.interval == pytest.approx(interval([], 600.0))
 
 
-def test_a_hint_comes_no_sooner_than_the_shortest_interval():
+def test_hint_keeps_the_shortest_interval():
     timing = Timing()
     timing.looked(START, [])
     timing.hasten(START + 1)

@@ -125,7 +125,7 @@ def test_those_who_gave_up_are_not_kept():
     assert set(queue) == set(crowd[:10])
 
 
-def test_project_with_a_blocked_kind_has_its_turn_like_others():
+def test_project_with_a_blocked_kind_is_fair():
     """Its place in the round was of long ago; that is no right to overtake."""
     queue = FairQueue()
     queue.put(waiting(project="p", need="shut"))
