@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from attrs import define, evolve, field, frozen
 
-from gitlab_jobs_async.models import Job, Pipeline
-from gitlab_jobs_async.sansio.inquiries import Answer, Inquiry, Subject
-from gitlab_jobs_async.statuses import JobStatus
+from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Subject
 
 START = 1_750_032_000.0
 """The first second of a day."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from activity import CREATED, PENDING, RUNNING, START, SUCCESS, Change, Made, SimulatedProject
 from activity import moment as written
 
-from gitlab_jobs_async.models import Pipeline
-from gitlab_jobs_async.sansio.inquiries import Answer
-from gitlab_jobs_async.sansio.watching import ProjectWatch
+from gitlab_jobs_async.models.jobs import Pipeline
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.monitor.watch.queries import Answer
 
 LATER = 200.0
 """Seconds after which what is settled is known to be."""

@@ -17,7 +17,7 @@ from full_page import job
 from measuring import seconds, versions
 
 from gitlab_jobs_async import DecodeError, Job, Response
-from gitlab_jobs_async.sansio.decoding import decode
+from gitlab_jobs_async.api.decoding import decode
 
 _msgspec = msgspec.json.Decoder(list[Job])
 

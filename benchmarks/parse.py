@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from gitlab_jobs_async.sansio.logs import LogParser
+from gitlab_jobs_async.logs.parser import LogParser
 from gitlab_jobs_async.simulator import RunnerScript
 
 MEGABYTE = 1_000_000

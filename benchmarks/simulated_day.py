@@ -15,10 +15,10 @@ from typing import Protocol
 from activity import QUIET, START, SimulatedProject
 from attrs import define, field
 
-from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
-from gitlab_jobs_async.sansio.limits import Allowance, reserve
-from gitlab_jobs_async.sansio.rota import Rota
-from gitlab_jobs_async.sansio.watching import ProjectWatch
+from gitlab_jobs_async.monitor.events import JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.monitor.schedule.scheduler import Rota
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.ratelimit.limits import Allowance, reserve
 
 LATENCY = 0.05
 CONCURRENCY = 16

@@ -1,20 +1,10 @@
-from gitlab_jobs_async.agents import (
-    AgentConfigProject,
-    AgentEnvironment,
-    AgentProject,
-    AgentUser,
-    AllowedAgent,
-    AllowedAgents,
-    Reference,
-)
-from gitlab_jobs_async.aio.checkpoint_file import SqliteCheckpoint
-from gitlab_jobs_async.aio.checkpoints import Checkpoint, MemoryCheckpoint
-from gitlab_jobs_async.aio.clock import Clock, SystemClock
-from gitlab_jobs_async.aio.monitoring import Monitor
-from gitlab_jobs_async.aio.receiving import read_hook
-from gitlab_jobs_async.aio.tailing_many import JobLines
+from gitlab_jobs_async.api.credentials import BearerToken, Credentials, JobToken, PrivateToken
+from gitlab_jobs_async.api.endpoints import PipelineFilters
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.downstream import Downstream, PipelineTree
+from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -37,7 +27,57 @@ from gitlab_jobs_async.errors import (
     TraceInterruptedError,
     WaitTimedOutError,
 )
-from gitlab_jobs_async.events import (
+from gitlab_jobs_async.http.body_limits import Limits
+from gitlab_jobs_async.http.tls_config import TLSConfig
+from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
+from gitlab_jobs_async.logs.merge import JobLines
+from gitlab_jobs_async.models.agents import (
+    AgentConfigProject,
+    AgentEnvironment,
+    AgentProject,
+    AgentUser,
+    AllowedAgent,
+    AllowedAgents,
+    Reference,
+)
+from gitlab_jobs_async.models.jobs import (
+    Artifact,
+    ArtifactEntry,
+    ArtifactsFile,
+    Bridge,
+    Commit,
+    DetailedStatus,
+    Job,
+    JobBasic,
+    JobProject,
+    LogLine,
+    Pipeline,
+    Runner,
+    RunnerManager,
+    Section,
+    TraceChunk,
+    User,
+)
+from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.models.webhooks import (
+    HookAuthor,
+    HookBuild,
+    HookCommit,
+    HookEnvironment,
+    HookJob,
+    HookMergeRequest,
+    HookProject,
+    HookRunner,
+    HookUser,
+    HookVariable,
+    JobHook,
+    JobHookCommit,
+    PipelineHook,
+    SourcePipeline,
+)
+from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint, MemoryCheckpoint
+from gitlab_jobs_async.monitor.checkpoint.sqlite import SqliteCheckpoint
+from gitlab_jobs_async.monitor.events import (
     AllTargetsUnreachable,
     Event,
     JobAppeared,
@@ -56,56 +96,16 @@ from gitlab_jobs_async.events import (
     ProjectReset,
     ProjectUnreachable,
 )
-from gitlab_jobs_async.hooks import (
-    HookAuthor,
-    HookBuild,
-    HookCommit,
-    HookEnvironment,
-    HookJob,
-    HookMergeRequest,
-    HookProject,
-    HookRunner,
-    HookUser,
-    HookVariable,
-    JobHook,
-    JobHookCommit,
-    PipelineHook,
-    SourcePipeline,
-)
-from gitlab_jobs_async.models import (
-    Artifact,
-    ArtifactEntry,
-    ArtifactsFile,
-    Bridge,
-    Commit,
-    DetailedStatus,
-    Job,
-    JobBasic,
-    JobProject,
-    LogLine,
-    Pipeline,
-    Runner,
-    RunnerManager,
-    Section,
-    TraceChunk,
-    User,
-)
+from gitlab_jobs_async.monitor.monitor import Monitor
+from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
+from gitlab_jobs_async.monitor.watch.factory import Target
+from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
 from gitlab_jobs_async.project import Project
-from gitlab_jobs_async.sansio.arguments import ProjectId
-from gitlab_jobs_async.sansio.budget import BudgetSnapshot, RequestBudget
-from gitlab_jobs_async.sansio.credentials import BearerToken, Credentials, JobToken, PrivateToken
-from gitlab_jobs_async.sansio.deliveries import Deliveries
-from gitlab_jobs_async.sansio.endpoints import PipelineFilters
-from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.responses import Response
-from gitlab_jobs_async.sansio.retrying import RetryPolicy
-from gitlab_jobs_async.sansio.sizes import Limits
-from gitlab_jobs_async.sansio.tls import TLSConfig
-from gitlab_jobs_async.sansio.watches import Target
-from gitlab_jobs_async.statuses import FailureReason, JobStatus
-from gitlab_jobs_async.tailed import TailedItem, TailedLine, TailEnded, TailFailed
-from gitlab_jobs_async.targets import JobTarget, PipelineTarget
+from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot, RequestBudget
+from gitlab_jobs_async.retry.policy import RetryPolicy
 from gitlab_jobs_async.version import __version__
+from gitlab_jobs_async.webhooks.deduplication import Deliveries
+from gitlab_jobs_async.webhooks.receive import read_hook
 
 __all__ = [
     "AgentConfigProject",

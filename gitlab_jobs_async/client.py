@@ -10,23 +10,16 @@ from typing import Self, TypedDict, Unpack
 
 import aiohttp
 
-from gitlab_jobs_async.agents import AllowedAgents
-from gitlab_jobs_async.aio.checkpoints import Checkpoint
-from gitlab_jobs_async.aio.clock import Clock, SystemClock
-from gitlab_jobs_async.aio.concurrency import in_flight
-from gitlab_jobs_async.aio.failures import clear_locals
-from gitlab_jobs_async.aio.listing import by_keyset, newest_first, of_ref, pages_of
-from gitlab_jobs_async.aio.monitoring import Monitor, Watching, checkpoint_of, monitored
-from gitlab_jobs_async.aio.oddities import warn_of_oddity
-from gitlab_jobs_async.aio.settings import TransportSettings
-from gitlab_jobs_async.aio.tailing import Following
-from gitlab_jobs_async.aio.tailing_many import JobLines, TailTarget, job_keys, tailed
-from gitlab_jobs_async.aio.tls import tls_contexts
-from gitlab_jobs_async.aio.transport import Transport
-from gitlab_jobs_async.models import Job
-from gitlab_jobs_async.project import Project
-from gitlab_jobs_async.sansio import endpoints
-from gitlab_jobs_async.sansio.arguments import (
+from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.credentials import (
+    Credentials,
+    credentials_from,
+    from_environment,
+)
+from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decoding import UndecodedRow, decode
+from gitlab_jobs_async.api.environment import GITLAB_COM
+from gitlab_jobs_async.api.parameters import (
     ProjectId,
     Scope,
     positive_id,
@@ -34,23 +27,30 @@ from gitlab_jobs_async.sansio.arguments import (
     seconds,
     whole_number,
 )
-from gitlab_jobs_async.sansio.budget import RequestBudget
-from gitlab_jobs_async.sansio.cadence import Intervals
-from gitlab_jobs_async.sansio.credentials import (
-    Credentials,
-    credentials_from,
-    from_environment,
-)
-from gitlab_jobs_async.sansio.decoding import UndecodedRow, decode
-from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.responses import Response
-from gitlab_jobs_async.sansio.retrying import RetryPolicy
-from gitlab_jobs_async.sansio.servers import GITLAB_COM
-from gitlab_jobs_async.sansio.sizes import Limits
-from gitlab_jobs_async.sansio.tls import TLSConfig
-from gitlab_jobs_async.sansio.urls import ServerUrl
-from gitlab_jobs_async.sansio.walks import Walk
-from gitlab_jobs_async.sansio.watches import Target, plain_targets
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.responses import Response
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.clock import Clock, SystemClock
+from gitlab_jobs_async.concurrency import in_flight
+from gitlab_jobs_async.http.body_limits import Limits
+from gitlab_jobs_async.http.error_mapping import clear_locals
+from gitlab_jobs_async.http.settings import TransportSettings
+from gitlab_jobs_async.http.tls_config import TLSConfig
+from gitlab_jobs_async.http.tls_context import tls_contexts
+from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.listing.fetch import by_keyset, newest_first, of_ref, pages_of
+from gitlab_jobs_async.listing.strategy import Walk
+from gitlab_jobs_async.logs.follow import Following
+from gitlab_jobs_async.logs.merge import JobLines, TailTarget, job_keys, tailed
+from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.models.agents import AllowedAgents
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
+from gitlab_jobs_async.monitor.monitor import Monitor, Watching, checkpoint_of, monitored
+from gitlab_jobs_async.monitor.watch.factory import Target, plain_targets
+from gitlab_jobs_async.project import Project
+from gitlab_jobs_async.ratelimit.budget import RequestBudget
+from gitlab_jobs_async.retry.policy import RetryPolicy
 
 
 class Overrides(TypedDict, total=False):
@@ -295,7 +295,7 @@ class GitLab:
 
         *targets* are projects by id or path, and `PipelineTarget`s, `JobTarget`s, `Pipeline`s and
         `Job`s; `events.add` and `events.remove` change them meanwhile. The events are those of
-        `gitlab_jobs_async.events`: first what goes on already, then whatever changes, all of it
+        `monitor.events`: first what goes on already, then whatever changes, all of it
         once. Projects where something happens are looked at every few seconds, idle ones ever more
         rarely, down to every 3 minutes, and all within the client's `budget`.
 

@@ -24,7 +24,7 @@ GitLabError
 Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
 """
 
-from gitlab_jobs_async.models import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job, Pipeline
 
 
 class GitLabError(Exception):

@@ -8,7 +8,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
-from gitlab_jobs_async.aio.listing import (
+from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
+from gitlab_jobs_async.api.parameters import Inputs, Scope, whole_number
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.responses import Response, check_archive, check_deletion, check_whole
+from gitlab_jobs_async.http.body_limits import Bound
+from gitlab_jobs_async.listing.fetch import (
     by_keyset,
     iter_any_order,
     iter_rows,
@@ -17,19 +24,12 @@ from gitlab_jobs_async.aio.listing import (
     only_ref,
     read_all,
 )
-from gitlab_jobs_async.aio.oddities import warn_of_oddity
-from gitlab_jobs_async.aio.tailing import Following, JobTrace
-from gitlab_jobs_async.aio.waiting import JobProgress, Waiting, wait_for_job
-from gitlab_jobs_async.models import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
+from gitlab_jobs_async.logs.follow import Following, JobTrace
+from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.logs.trace_cursor import check_trace
+from gitlab_jobs_async.models.jobs import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
+from gitlab_jobs_async.pipelines.wait import JobProgress, Waiting, wait_for_job
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
-from gitlab_jobs_async.sansio import endpoints
-from gitlab_jobs_async.sansio.arguments import Inputs, Scope, whole_number
-from gitlab_jobs_async.sansio.cadence import Intervals
-from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
-from gitlab_jobs_async.sansio.requests import Request
-from gitlab_jobs_async.sansio.responses import Response, check_archive, check_deletion, check_whole
-from gitlab_jobs_async.sansio.sizes import Bound
-from gitlab_jobs_async.sansio.trace import check_trace
 
 
 @frozen

@@ -8,7 +8,11 @@ from typing import Unpack
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.aio.listing import (
+from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.endpoints import PipelineFilters
+from gitlab_jobs_async.api.parameters import ProjectId, Scope
+from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.listing.fetch import (
     by_looks,
     by_offset,
     iter_each_once,
@@ -16,16 +20,12 @@ from gitlab_jobs_async.aio.listing import (
     newest_first,
     read_all,
 )
-from gitlab_jobs_async.aio.pipelines import read_bridges, read_jobs, read_pipeline, read_tree
-from gitlab_jobs_async.aio.transport import Transport
-from gitlab_jobs_async.aio.waiting import PipelineProgress, Waiting, wait_for_pipeline
-from gitlab_jobs_async.downstream import PipelineTree
-from gitlab_jobs_async.models import Bridge, Job, Pipeline
-from gitlab_jobs_async.sansio import endpoints
-from gitlab_jobs_async.sansio.arguments import ProjectId, Scope
-from gitlab_jobs_async.sansio.cadence import Intervals
-from gitlab_jobs_async.sansio.endpoints import PipelineFilters
-from gitlab_jobs_async.sansio.hierarchy import Place
+from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.pipelines.fetch import read_bridges, read_jobs, read_pipeline, read_tree
+from gitlab_jobs_async.pipelines.traversal import Place
+from gitlab_jobs_async.pipelines.tree import PipelineTree
+from gitlab_jobs_async.pipelines.wait import PipelineProgress, Waiting, wait_for_pipeline
 
 
 @frozen

@@ -11,7 +11,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line of this process and exit with its code."""
     try:
-        code: int = import_module("gitlab_jobs_async.cli.running").run_process(sys.argv[1:])
+        code: int = import_module("gitlab_jobs_async.cli.runner").run_process(sys.argv[1:])
     except KeyboardInterrupt:  # before there was anything to interrupt
         code = 130
     except ImportError as error:

@@ -89,18 +89,18 @@ _READ: Final = Group("Look", sort_key=1)
 _ACT: Final = Group("Act", sort_key=2)
 _TRY: Final = Group("Try it without a GitLab", sort_key=3)
 _COMMANDS: Final = (
-    ("list", "listing:list_jobs", _READ, _LIST),
-    ("show", "listing:show", _READ, _SHOW),
-    ("trace", "logs:trace", _READ, _TRACE),
-    ("tail", "logs:tail", _READ, _TAIL),
-    ("watch", "watch:watch", _READ, _WATCH),
-    ("artifacts", "artifacts:artifacts", _READ, _ARTIFACTS),
-    ("cancel", "actions:cancel", _ACT, _CANCEL),
-    ("retry", "actions:retry", _ACT, _RETRY),
-    ("erase", "actions:erase", _ACT, _ERASE),
-    ("play", "actions:play", _ACT, _PLAY),
-    ("demo", "demo:demo", _TRY, _DEMO),
-    ("simulate", "simulate:simulate", _TRY, _SIMULATE),
+    ("list", "commands.listing:list_jobs", _READ, _LIST),
+    ("show", "commands.listing:show", _READ, _SHOW),
+    ("trace", "commands.logs:trace", _READ, _TRACE),
+    ("tail", "commands.logs:tail", _READ, _TAIL),
+    ("watch", "commands.watch:watch", _READ, _WATCH),
+    ("artifacts", "commands.artifacts:artifacts", _READ, _ARTIFACTS),
+    ("cancel", "commands.actions:cancel", _ACT, _CANCEL),
+    ("retry", "commands.actions:retry", _ACT, _RETRY),
+    ("erase", "commands.actions:erase", _ACT, _ERASE),
+    ("play", "commands.actions:play", _ACT, _PLAY),
+    ("demo", "demo.command:demo", _TRY, _DEMO),
+    ("simulate", "commands.simulate:simulate", _TRY, _SIMULATE),
 )
 
 

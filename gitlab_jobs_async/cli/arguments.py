@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from gitlab_jobs_async.cli.failures import bad_input
-from gitlab_jobs_async.sansio.arguments import ProjectId
-from gitlab_jobs_async.statuses import JobStatus
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.cli.errors import bad_input
+from gitlab_jobs_async.models.statuses import JobStatus
 
 _STATUSES = tuple(str(status) for status in JobStatus)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from attrs import frozen
 
-from gitlab_jobs_async.cli.running import run as run_command
+from gitlab_jobs_async.cli.runner import run as run_command
 from gitlab_jobs_async.simulator import (
     AcceleratedClock,
     BytesLog,

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gitlab_jobs_async.cli.rows import json_line, moment, plain_job
-from gitlab_jobs_async.models import Job
+from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_job
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.simulator import BytesLog, JobPlan
-from gitlab_jobs_async.statuses import JobStatus
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 

@@ -153,7 +153,7 @@ def test_help_says_the_exit_codes_and_every_command(run):
 def test_help_loads_no_client():
     script = (
         "import sys\n"
-        "from gitlab_jobs_async.cli.running import run\n"
+        "from gitlab_jobs_async.cli.runner import run\n"
         "run(['--help'])\n"
         "sys.exit(','.join({'aiohttp', 'cattrs', 'yaml', 'orjson'} & set(sys.modules)))\n"
     )

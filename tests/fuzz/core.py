@@ -20,16 +20,16 @@ from gitlab_jobs_async import (
     RetryPolicy,
     read_hook,
 )
-from gitlab_jobs_async.sansio.compression import CutShortError, UnknownEncodingError, decoder_for
-from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge, decode_rows
-from gitlab_jobs_async.sansio.links import next_page, number_in
-from gitlab_jobs_async.sansio.logs import LogParser
-from gitlab_jobs_async.sansio.offsets import OffsetWalk
-from gitlab_jobs_async.sansio.paging import KeysetWalk
-from gitlab_jobs_async.sansio.redirects import RedirectRefusedError, next_hop
-from gitlab_jobs_async.sansio.responses import error_of, folded
-from gitlab_jobs_async.sansio.trace import TraceCursor, check_trace
-from gitlab_jobs_async.sansio.urls import ServerUrl
+from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
+from gitlab_jobs_async.api.links import next_page, number_in
+from gitlab_jobs_async.api.responses import error_of, folded
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.http.decompression import CutShortError, UnknownEncodingError, decoder_for
+from gitlab_jobs_async.http.redirects import RedirectRefusedError, next_hop
+from gitlab_jobs_async.listing.keyset import KeysetWalk
+from gitlab_jobs_async.listing.offset import OffsetWalk
+from gitlab_jobs_async.logs.parser import LogParser
+from gitlab_jobs_async.logs.trace_cursor import TraceCursor, check_trace
 from tests.fuzz import samples
 from tests.fuzz.mutations import (
     changed,

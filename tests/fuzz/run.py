@@ -26,7 +26,6 @@ BATCH = 5000
 
 def core(seed, count):
     """Run *count* core cases; returns how many were run and what went wrong."""
-    logging.disable()
     wrong, targets = [], list(TARGETS.items())
     for number in range(count):
         target, allowed = targets[number % len(targets)]
@@ -46,7 +45,6 @@ def core(seed, count):
 
 def answers(seed, count):
     """Have *count* answers read over sockets."""
-    logging.disable()
     return asyncio.run(attack(seed, count))
 
 
@@ -55,7 +53,7 @@ def fuzz(kind, count, seed, workers):
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
     seeds = [f"{seed}-{number}" for number in range(len(sizes))]
     total, wrong = 0, []
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=logging.disable) as pool:
         for number, more in pool.map(kind, seeds, sizes):
             total, wrong = total + number, [*wrong, *more]
             print(

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gitlab_jobs_async import Bridge, Job, Pipeline, Response
-from gitlab_jobs_async.sansio.decoding import decode, decode_job_or_bridge
+from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.simulator import JobPlan, PipelinePlan, SimulatorSettings, World
 from gitlab_jobs_async.simulator.api.entities import View
 

@@ -1,0 +1,1 @@
+"""The REST API as values: requests, responses, links, credentials, JSON decoding."""

@@ -1,0 +1,210 @@
+"""Who is asking: how each kind of token signs a request; no repr, str or error shows one.
+
+Follows https://docs.gitlab.com/api/rest/authentication/ and, for job tokens,
+https://docs.gitlab.com/api/jobs/#get-job-tokens-job
+"""
+
+import html
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import Literal
+from urllib.parse import quote, quote_plus
+
+import orjson
+from attrs import evolve, field, frozen
+
+from gitlab_jobs_async.api.environment import (
+    GITLAB_COM,
+    NamedServer,
+    check_guess,
+    chosen_server,
+    job_server,
+    server_in,
+)
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.urls import ServerUrl
+
+
+def _problem(token: object) -> Exception | None:
+    """What is wrong with *token*, as an error that does not show it.
+
+    It is raised where no local holds the token any more: error reporters collect locals.
+    """
+    if not isinstance(token, str):
+        return TypeError(f"a token must be a string, not {type(token).__name__}")
+    if not token:
+        return ValueError("the token is empty; leave auth out to ask without one")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        said = "the token (not shown) holds a space, a line break or a non-ASCII letter"
+        return ValueError(said)
+    return None
+
+
+@frozen(init=False)
+class PrivateToken:
+    """A personal, project or group access token, sent as `PRIVATE-TOKEN`."""
+
+    token: str = field(repr=False)
+
+    def __init__(self, token: str) -> None:
+        problem = _problem(token)
+        if problem is not None:
+            del token
+            raise problem
+        self.__attrs_init__(token)
+
+    def sign(self, request: Request) -> Request:
+        """*request* with the credential on it, for the wire only."""
+        return _with_header(request, "PRIVATE-TOKEN", self.token)
+
+
+@frozen(init=False)
+class BearerToken:
+    """An OAuth token, or any other token GitLab takes as `Authorization: Bearer`."""
+
+    token: str = field(repr=False)
+
+    def __init__(self, token: str) -> None:
+        problem = _problem(token)
+        if problem is not None:
+            del token
+            raise problem
+        self.__attrs_init__(token)
+
+    def sign(self, request: Request) -> Request:
+        """*request* with the credential on it, for the wire only."""
+        return _with_header(request, "Authorization", f"Bearer {self.token}")
+
+
+Via = Literal["header", "bearer", "query"]
+
+
+@frozen(init=False)
+class JobToken:
+    """A `CI_JOB_TOKEN`, good while its job runs.
+
+    It goes as the `JOB-TOKEN` header, as `Authorization: Bearer` (*via* "bearer"), or as the
+    query parameter `job_token` (*via* "query", for gateways that strip headers).
+    """
+
+    token: str = field(repr=False)
+    via: Via = field(default="header", kw_only=True)
+
+    def __init__(self, token: str, *, via: Via = "header") -> None:
+        problem = _problem(token)
+        if problem is None and via not in {"header", "bearer", "query"}:
+            problem = ValueError(f"via {via!r} is unknown; allowed are header, bearer and query")
+        if problem is not None:
+            del token
+            raise problem
+        self.__attrs_init__(token, via=via)
+
+    def sign(self, request: Request) -> Request:
+        """*request* with the credential on it, for the wire only."""
+        if self.via == "query":
+            return evolve(request, params=(*request.params, ("job_token", self.token)))
+        if self.via == "bearer":
+            return _with_header(request, "Authorization", f"Bearer {self.token}")
+        return _with_header(request, "JOB-TOKEN", self.token)
+
+
+Credentials = PrivateToken | BearerToken | JobToken
+
+
+def _with_header(request: Request, name: str, value: str) -> Request:
+    return evolve(request, headers=(*request.headers, (name, value)))
+
+
+def credentials_from(auth: Credentials | str | None) -> Credentials | None:
+    """What a caller gave as `auth`: a string is a private token, `None` is nobody.
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: the token is empty or cannot be one.
+    """
+    if auth is None or isinstance(auth, PrivateToken | BearerToken | JobToken):
+        return auth
+    if isinstance(auth, str):
+        return PrivateToken(auth)
+    raise TypeError(
+        f"auth is a {type(auth).__name__}; allowed are a private token as a string, "
+        "PrivateToken, BearerToken, JobToken and None"
+    )
+
+
+_SHORTEST_TOKEN = 8
+"""GitLab's have 20 characters and more."""
+
+
+def hiding(credentials: Credentials | None) -> Callable[[str], str]:
+    """What takes the token out of a text that a server or proxy said, however it wrote it.
+
+    One shorter than any of GitLab's stays: it would be found where it is none, such as in the word
+    "next" of a `Link`.
+    """
+    if credentials is None or len(credentials.token) < _SHORTEST_TOKEN:
+        return str
+    token = credentials.token
+    written = {
+        token,
+        quote(token),
+        quote(token, safe=""),
+        quote_plus(token),
+        html.escape(token),
+        orjson.dumps(token).decode()[1:-1],
+        b64encode(token.encode()).decode(),
+    }
+    forms = sorted(written, key=len, reverse=True)
+
+    def hide(said: str) -> str:
+        for form in forms:
+            said = said.replace(form, "[token]")
+        return said
+
+    return hide
+
+
+def from_environment(
+    environ: Mapping[str, str], url: str | None = None, *, needs_token: bool = False
+) -> tuple[str, Credentials | None]:
+    """The server and token that environment variables name; *url* is a caller's own choice.
+
+    The URL is that of `GITLAB_URL` or another variable that names a server (`servers.CHOSEN`), else
+    that of the CI job, else https://gitlab.com. The token is `GITLAB_TOKEN` or
+    `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. The first three are for
+    the chosen server where there is one, the last for that of the job: no token is another server's
+    business.
+
+    Raises:
+        ValueError: variables contradict one another, or one that is not read speaks against
+            gitlab.com; or there is no token, and the caller *needs_token*.
+    """
+    if url is None:
+        named = server_in(environ)
+        url = check_guess(environ, GITLAB_COM) if named is None else named.url
+    credentials = _token_for(environ, url)
+    if credentials is None and needs_token:
+        chosen = chosen_server(environ)
+        known = "" if chosen is None else f" ({chosen.variable} names {chosen.url})"
+        raise ValueError(
+            f"no token for {url} in the environment{known}; set GITLAB_TOKEN, "
+            "GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH_TOKEN, or give auth="
+        )
+    return url, credentials
+
+
+def _token_for(environ: Mapping[str, str], url: str) -> Credentials | None:
+    private = environ.get("GITLAB_TOKEN") or environ.get("GITLAB_PRIVATE_TOKEN")
+    if token := private or environ.get("GITLAB_OAUTH_TOKEN"):
+        chosen = chosen_server(environ)
+        if chosen is None or _is_at(url, chosen):
+            return PrivateToken(token) if private else BearerToken(token)
+    if token := environ.get("CI_JOB_TOKEN"):
+        of_job = job_server(environ)
+        if of_job is not None and _is_at(url, of_job):
+            return JobToken(token)
+    return None
+
+
+def _is_at(url: str, named: NamedServer) -> bool:
+    return ServerUrl.parse(url) == named.server

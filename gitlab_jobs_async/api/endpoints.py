@@ -1,0 +1,217 @@
+"""Each endpoint as a function that returns its Request, checked; docs at docs.gitlab.com/api/jobs.
+
+Sources: lib/api/ci/jobs.rb, lib/api/ci/pipelines.rb, lib/api/ci/job_artifacts.rb.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypedDict
+
+from gitlab_jobs_async.api.parameters import (
+    Inputs,
+    ProjectId,
+    Scope,
+    artifact_path,
+    flag,
+    job_inputs,
+    job_path,
+    job_variables,
+    known_status,
+    moment,
+    not_empty,
+    one_of,
+    pipeline_path,
+    project_path,
+    scope_params,
+)
+from gitlab_jobs_async.api.requests import Request
+
+PER_PAGE = 100
+"""Rows asked for a page: the most GitLab gives."""
+
+LONGEST_RANGE = 512_000
+"""Bytes that `byte_limit` may ask for at most."""
+
+_PAGE = ("per_page", str(PER_PAGE))
+_KEYSET = (("pagination", "keyset"), ("order_by", "id"), ("sort", "desc"))
+
+
+def list_jobs(
+    project: ProjectId, *, scope: Scope = (), ref: str | None = None, keyset: bool = True
+) -> Request:
+    """GET /projects/:id/jobs, the first page; newest id first."""
+    params = scope_params(scope)
+    if ref is not None:
+        params.append(("ref", not_empty("ref", ref)))
+    if keyset:
+        params.extend(_KEYSET)
+    return Request("GET", f"{project_path(project)}/jobs", [*params, _PAGE])
+
+
+def list_pipeline_jobs(
+    project: ProjectId, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
+) -> Request:
+    """GET /projects/:id/pipelines/:pipeline_id/jobs, the first page; newest id first."""
+    retried = ("include_retried", flag("include_retried", include_retried))
+    params = [*scope_params(scope), retried, _PAGE]
+    return Request("GET", f"{pipeline_path(project, pipeline_id)}/jobs", params)
+
+
+def list_bridges(project: ProjectId, pipeline_id: int, *, scope: Scope = ()) -> Request:
+    """GET /projects/:id/pipelines/:pipeline_id/bridges, the first page."""
+    params = [*scope_params(scope), _PAGE]
+    return Request("GET", f"{pipeline_path(project, pipeline_id)}/bridges", params)
+
+
+def get_token_job() -> Request:
+    """GET /job: the job that a job token belongs to."""
+    return Request("GET", "/job")
+
+
+def get_allowed_agents() -> Request:
+    """GET /job/allowed_agents: what a job token's job may use."""
+    return Request("GET", "/job/allowed_agents")
+
+
+def get_job(project: ProjectId, job_id: int) -> Request:
+    """GET /projects/:id/jobs/:job_id."""
+    return Request("GET", job_path(project, job_id))
+
+
+def get_trace(project: ProjectId, job_id: int) -> Request:
+    """GET /projects/:id/jobs/:job_id/trace, whole."""
+    return Request("GET", f"{job_path(project, job_id)}/trace")
+
+
+def get_trace_range(project: ProjectId, job_id: int, *, offset: int, limit: int) -> Request:
+    """GET …/trace from *offset*, at most *limit* bytes, where the server knows ranges (19.x)."""
+    if offset < 0 or not 1 <= limit <= LONGEST_RANGE:
+        raise ValueError(
+            f"offset {offset} and limit {limit} are no range of a trace; allowed are an offset "
+            f"from 0 and a limit from 1 to {LONGEST_RANGE} bytes"
+        )
+    params = [("byte_offset", str(offset)), ("byte_limit", str(limit))]
+    return Request("GET", f"{job_path(project, job_id)}/trace", params)
+
+
+def cancel_job(project: ProjectId, job_id: int, *, force: bool = False) -> Request:
+    """POST …/cancel; *force* ends a job that hangs in `canceling` and needs a maintainer."""
+    asked = {"force": True} if flag("force", force) == "true" else None
+    return Request("POST", f"{job_path(project, job_id)}/cancel", json=asked)
+
+
+def retry_job(project: ProjectId, job_id: int, *, inputs: Inputs | None = None) -> Request:
+    """POST …/retry."""
+    asked = None if inputs is None else {"inputs": job_inputs(inputs)}
+    return Request("POST", f"{job_path(project, job_id)}/retry", json=asked)
+
+
+def erase_job(project: ProjectId, job_id: int) -> Request:
+    """POST …/erase."""
+    return Request("POST", f"{job_path(project, job_id)}/erase")
+
+
+def play_job(
+    project: ProjectId,
+    job_id: int,
+    *,
+    variables: Mapping[str, str] | None = None,
+    inputs: Inputs | None = None,
+) -> Request:
+    """POST …/play."""
+    asked: dict[str, object] = {}
+    if variables is not None:
+        asked["job_variables_attributes"] = job_variables(variables)
+    if inputs is not None:
+        asked["job_inputs"] = job_inputs(inputs)
+    return Request("POST", f"{job_path(project, job_id)}/play", json=asked or None)
+
+
+class PipelineFilters(TypedDict, total=False):
+    """Which pipelines a listing holds: https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
+
+    Child pipelines are left out unless `source` is "parent_pipeline".
+    """
+
+    scope: str
+    status: str
+    ref: str
+    sha: str
+    yaml_errors: bool
+    username: str
+    name: str
+    source: str
+    updated_after: datetime
+    updated_before: datetime
+    created_after: datetime
+    created_before: datetime
+    order_by: str
+    sort: str
+
+
+_PIPELINE_CHOICES = {
+    "scope": ("running", "pending", "finished", "branches", "tags"),
+    "order_by": ("id", "status", "ref", "updated_at", "user_id"),
+    "sort": ("asc", "desc"),
+}
+
+
+def list_pipelines(project: ProjectId, filters: PipelineFilters) -> Request:
+    """GET /projects/:id/pipelines, the first page."""
+    params = [(name, _pipeline_filter(name, value)) for name, value in filters.items()]
+    return Request("GET", f"{project_path(project)}/pipelines", [*params, _PAGE])
+
+
+def are_newest_first(filters: PipelineFilters) -> bool:
+    """Whether pipelines come in the order of their ids, the newest first."""
+    return filters.get("order_by", "id") == "id" and filters.get("sort", "desc") == "desc"
+
+
+def _pipeline_filter(name: str, value: object) -> str:
+    if name not in PipelineFilters.__annotations__:
+        allowed = ", ".join(PipelineFilters.__annotations__)
+        raise TypeError(f"pipelines have no filter {name!r}; allowed are {allowed}")
+    if name.endswith(("_after", "_before")):
+        return moment(name, value)
+    if name == "yaml_errors":
+        return flag(name, value)
+    text = not_empty(name, value)
+    if name == "status":
+        return known_status(name, text)
+    return one_of(name, text, _PIPELINE_CHOICES[name]) if name in _PIPELINE_CHOICES else text
+
+
+def get_pipeline(project: ProjectId, pipeline_id: int) -> Request:
+    """GET /projects/:id/pipelines/:pipeline_id."""
+    return Request("GET", pipeline_path(project, pipeline_id))
+
+
+def get_artifacts(project: ProjectId, job_id: int) -> Request:
+    """GET …/artifacts: the archive, or a redirect to where it is stored."""
+    return Request("GET", f"{job_path(project, job_id)}/artifacts")
+
+
+def get_artifact_file(project: ProjectId, job_id: int, path: str) -> Request:
+    """GET …/artifacts/*artifact_path: one file out of the archive."""
+    return Request("GET", f"{job_path(project, job_id)}/artifacts/{artifact_path(path)}")
+
+
+def list_artifacts(
+    project: ProjectId, job_id: int, *, path: str = "", recursive: bool = False
+) -> Request:
+    """GET …/artifacts/tree: what is in the archive (19.x), the first page."""
+    params = [("recursive", flag("recursive", recursive)), _PAGE]
+    if path != "":
+        artifact_path(path)
+        params.insert(0, ("path", path))
+    return Request("GET", f"{job_path(project, job_id)}/artifacts/tree", params)
+
+
+def keep_artifacts(project: ProjectId, job_id: int) -> Request:
+    """POST …/artifacts/keep: they no longer expire."""
+    return Request("POST", f"{job_path(project, job_id)}/artifacts/keep")
+
+
+def delete_artifacts(project: ProjectId, job_id: int) -> Request:
+    """DELETE …/artifacts."""
+    return Request("DELETE", f"{job_path(project, job_id)}/artifacts")

@@ -1,0 +1,87 @@
+"""A JSON value as the very type that is due, or a TypeError in words; nothing is ever coerced.
+
+The words name no string of the value's: it may be a token.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
+
+Hook = Callable[[Any, Any], Any]
+"""Takes a value and the kind that is due, as cattrs calls it."""
+
+
+def due(expected: str, given: object) -> TypeError:
+    """What is wrong where *expected*, such as "an object", was due."""
+    names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
+    return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
+
+
+def same(kind: type, words: str, *, or_null: bool = False) -> Hook:
+    """Take a value of this very type as it is; a bool is no int."""
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is kind or (or_null and given is None):
+            return given
+        raise due(words, given)
+
+    return hook
+
+
+WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
+
+
+def _whole_number_or_string(given: Any, _: Any) -> int | str:
+    if type(given) is int or type(given) is str:
+        return given
+    raise due("a whole number or a string", given)
+
+
+def _number(given: Any, _: Any) -> float:
+    if type(given) is float or type(given) is int:
+        return float(given)
+    raise due("a number", given)
+
+
+def _number_or_string(given: Any, _: Any) -> float | str | None:
+    return given if given is None or type(given) is str else _number(given, _)
+
+
+def _datetime(given: Any, _: Any) -> datetime:
+    if type(given) is not str:
+        raise due("a time", given)
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise TypeError("a string that is no time where one was due") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+_STATUSES = {status.value: status for status in JobStatus}
+_REASONS = {reason.value: reason for reason in FailureReason}
+
+
+def _status(given: Any, _: Any) -> JobStatus:
+    if type(given) is not str:
+        raise due("a string", given)
+    return _STATUSES.get(given) or JobStatus(given)
+
+
+def _failure_reason(given: Any, _: Any) -> FailureReason:
+    if type(given) is not str:
+        raise due("a string", given)
+    return _REASONS.get(given) or FailureReason(given)
+
+
+EXACT: dict[Any, Hook] = {
+    **{kind: same(kind, words) for kind, words in WORDS.items()},
+    float: _number,
+    float | str | None: _number_or_string,
+    int | str: _whole_number_or_string,
+    datetime: _datetime,
+    JobStatus: _status,
+    FailureReason: _failure_reason,
+}
+"""How to take each kind of value that is no object and no list."""

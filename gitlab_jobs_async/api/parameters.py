@@ -1,0 +1,171 @@
+"""What a caller may pass: checked here before any request, then written as GitLab reads it.
+
+Every refusal names the value and what is allowed.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from urllib.parse import quote
+
+from gitlab_jobs_async.models.statuses import JobStatus
+
+ProjectId = int | str
+Scope = str | Iterable[str]
+Inputs = Mapping[str, object]
+
+_KNOWN_STATUSES = ", ".join(JobStatus)
+
+
+def positive_id(name: str, value: int) -> int:
+    """*value* if it can be an id of GitLab's: a whole number above 0, and no bool."""
+    return _whole(name, value, 1, "a whole number above 0")
+
+
+def whole_number(name: str, value: int) -> int:
+    """*value* if it counts something: a whole number from 0."""
+    return _whole(name, value, 0, "a whole number from 0")
+
+
+def _whole(name: str, value: int, least: int, allowed: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be {allowed}, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be {allowed}, not {value}")
+    return value
+
+
+def seconds(name: str, value: object) -> float:
+    """*value* if it is a length of time above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds above 0, not {value!r}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a number of seconds above 0, not {value}")
+    return float(value)
+
+
+def project_path(project: ProjectId) -> str:
+    """`/projects/:id` for a numeric id or a full path; the one place where a path is quoted."""
+    if not isinstance(project, str):
+        return f"/projects/{positive_id('project', project)}"
+    name = project.strip("/")
+    odd = not project.isprintable() or any(c.isspace() or c in "%\\" for c in project)
+    if odd or any(part in {"", ".", ".."} for part in name.split("/")):
+        raise ValueError(
+            f"project {project!r} is no project; allowed are an id such as 17 and a full path "
+            "such as 'group/app'"
+        )
+    return f"/projects/{quote(name, safe='')}"
+
+
+def job_path(project: ProjectId, job_id: int) -> str:
+    """`/projects/:id/jobs/:job_id`."""
+    return f"{project_path(project)}/jobs/{positive_id('job_id', job_id)}"
+
+
+def pipeline_path(project: ProjectId, pipeline_id: int) -> str:
+    """`/projects/:id/pipelines/:pipeline_id`."""
+    return f"{project_path(project)}/pipelines/{positive_id('pipeline_id', pipeline_id)}"
+
+
+def scope_params(scope: Scope) -> list[tuple[str, str]]:
+    """`scope[]=…` for one status or several; a plain string must be a status known here."""
+    given: object = scope
+    if not isinstance(given, Iterable):
+        raise TypeError(f"scope is {given!r}; allowed are one or several of {_KNOWN_STATUSES}")
+    statuses = (scope,) if isinstance(scope, str) else tuple(scope)
+    checked = [known_status("scope", status) for status in statuses]
+    return [("scope[]", status) for status in dict.fromkeys(checked)]
+
+
+def known_status(name: str, status: object) -> str:
+    """*status* if it is known here, or a `JobStatus`, which a newer server may know."""
+    if not isinstance(status, str):
+        raise TypeError(f"{name} holds {status!r}; allowed are {_KNOWN_STATUSES}")
+    if not isinstance(status, JobStatus) and status not in JobStatus.__members__.values():
+        raise ValueError(
+            f"unknown {name} {status!r}; allowed are {_KNOWN_STATUSES} "
+            f"(for a newer one pass JobStatus({status!r}))"
+        )
+    return str(status)
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """*value* if it is one of *allowed*."""
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is unknown; allowed are {', '.join(allowed)}")
+    return value
+
+
+def not_empty(name: str, value: object) -> str:
+    """*value* if it is a string that says something."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {value!r}")
+    if not value or not value.isprintable():
+        raise ValueError(f"{name} is {value!r}; allowed is a text that is printable and not empty")
+    return value
+
+
+def flag(name: str, value: object) -> str:
+    """*value* as GitLab writes booleans."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return "true" if value else "false"
+
+
+def moment(name: str, value: object) -> str:
+    """*value* in UTC; a naive datetime is refused, since nobody knows which hour it means."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError(f"{name} must be a datetime with a time zone, not {value!r}")
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def job_variables(variables: Mapping[str, str]) -> list[dict[str, str]]:
+    """`job_variables_attributes`: GitLab's list of key and value for a mapping."""
+    if not isinstance(variables, Mapping):
+        raise TypeError(f"variables must be a mapping of names to strings, not {variables!r}")
+    for name, value in variables.items():
+        not_empty("the name of a variable", name)
+        if not _is_text(value):
+            raise TypeError(
+                f"variable {name!r} has the value {value!r}; a variable's value must be a string"
+            )
+    return [{"key": name, "value": value} for name, value in variables.items()]
+
+
+def job_inputs(inputs: Inputs) -> dict[str, object]:
+    """Inputs of a job: names to strings, numbers, booleans or lists of them."""
+    if not isinstance(inputs, Mapping):
+        raise TypeError(f"inputs must be a mapping of names to values, not {inputs!r}")
+    for name, value in inputs.items():
+        not_empty("the name of an input", name)
+        items = value if isinstance(value, list | tuple) else [value]
+        if not all(_is_plain(item) for item in items):
+            raise TypeError(
+                f"input {name!r} has the value {value!r}; allowed are strings, finite numbers of "
+                "64 bits, booleans and lists of them"
+            )
+    return dict(inputs)
+
+
+def _is_plain(item: object) -> bool:
+    if isinstance(item, float):
+        return isfinite(item)
+    if isinstance(item, int):
+        return -(2**63) <= item < 2**63
+    return _is_text(item)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def artifact_path(path: str) -> str:
+    """*path* of a file inside an archive, quoted with its slashes kept."""
+    parts = not_empty("path", path).split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(
+            f"path {path!r} does not name a file inside the archive; allowed is a relative path "
+            "such as 'coverage/index.html'"
+        )
+    return "/".join(quote(part, safe="") for part in parts)

@@ -1,0 +1,145 @@
+"""Values of JSON -> values of ours. What has another type is an error that says where.
+
+cattrs by itself never refuses: it makes "None" of a null and 7 of a "7". Unknown fields are
+dropped, unknown statuses kept.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from attrs import has
+from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.cols import list_structure_factory
+from cattrs.gen import make_dict_structure_fn
+
+from gitlab_jobs_async.api.json_types import EXACT, WORDS, Hook, due, same
+
+T = TypeVar("T")
+_AS_NAMED: Mapping[str, Any] = {}
+
+
+def structured(given: object, kind: type[T], converter: Converter) -> T:
+    """What JSON holds, as *kind*.
+
+    Raises:
+        ValueError: a field is missing or of another type; it says which, as `reason @ $.path`.
+    """
+    try:
+        return converter.structure(given, kind)
+    except (BaseValidationError, TypeError) as error:
+        said = said_of(error)
+    # Without cattrs' own error: it is a group, and it holds values that may echo a token.
+    raise ValueError(said)
+
+
+def said_of(error: BaseException) -> str:
+    """Return in words what is wrong with a value and where in it, at most three reasons."""
+    reasons = transform_error(error, format_exception=_reason)
+    more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
+    return "; ".join(reasons[:3]) + more
+
+
+def _reason(error: BaseException, _: type | None) -> str:
+    if isinstance(error, KeyError):
+        return "required field missing"
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def is_union(kind: Any) -> bool:
+    """Whether *kind* is written with `|`, `Union` or `Optional`."""
+    return get_origin(kind) in {Union, types.UnionType}
+
+
+def _is_optional(kind: Any) -> bool:
+    args = get_args(kind)
+    return is_union(kind) and len(args) == 2 and type(None) in args
+
+
+def _is(origin: Any) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is origin
+
+
+def object_of(kind: Any, converter: Converter, overrides: Mapping[str, Any] = _AS_NAMED) -> Hook:
+    """What structures an attrs class; *overrides* are cattrs' own, by attribute."""
+    structure = make_dict_structure_fn(kind, converter, **overrides)
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not dict:
+            raise due("an object", given)
+        return structure(given, kind)
+
+    return hook
+
+
+def _optional_of(kind: Any, converter: Converter) -> Hook:
+    inner = next(arg for arg in get_args(kind) if arg is not type(None))
+    if inner in WORDS:
+        return same(inner, WORDS[inner], or_null=True)
+    structure = converter.get_structure_hook(inner)
+    return lambda given, _: None if given is None else structure(given, inner)
+
+
+def _list_of(kind: Any, converter: Converter) -> Hook:
+    structure = list_structure_factory(kind, converter)
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not list:
+            raise due("a list", given)
+        return structure(given, kind)
+
+    return hook
+
+
+def _tuple_of(kind: Any, converter: Converter) -> Hook:
+    args = get_args(kind)
+    if args[-1] is not Ellipsis:
+        return _row_of(args, converter)
+    as_list = list.__class_getitem__(args[:1])
+    structure = converter.get_structure_hook(as_list)
+    return lambda given, _: () if given is None else tuple(structure(given, as_list))
+
+
+def _row_of(kinds: tuple[Any, ...], converter: Converter) -> Hook:
+    """A tuple of so many values, each of its own kind."""
+    hooks = [converter.get_structure_hook(kind) for kind in kinds]
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not list or len(given) != len(kinds):
+            raise due(f"a list of {len(kinds)}", given)
+        return tuple(
+            structure(value, kind)
+            for structure, value, kind in zip(hooks, given, kinds, strict=True)
+        )
+
+    return hook
+
+
+def _mapping_of(kind: Any, converter: Converter) -> Hook:
+    names, values = get_args(kind)
+    if names is not str:
+        raise TypeError(f"JSON has only strings for names, no {names}")
+    structure = converter.get_structure_hook(values)
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not dict:
+            raise due("an object", given)
+        return {name: structure(value, values) for name, value in given.items()}
+
+    return hook
+
+
+def strict_converter(*, omit_if_default: bool = False, names_places: bool = True) -> Converter:
+    """A converter of its own, whose structuring coerces nothing.
+
+    Without *names_places* it is faster, stops at the first error, and does not say where that is.
+    """
+    converter = Converter(omit_if_default=omit_if_default, detailed_validation=names_places)
+    converter.register_structure_hook_factory(has, object_of)
+    converter.register_structure_hook_factory(_is_optional, _optional_of)
+    converter.register_structure_hook_factory(_is(list), _list_of)
+    converter.register_structure_hook_factory(_is(tuple), _tuple_of)
+    converter.register_structure_hook_factory(_is(Mapping), _mapping_of)
+    for kind, hook in EXACT.items():
+        converter.register_structure_hook(kind, hook)
+    return converter

@@ -1,0 +1,198 @@
+"""The commands that look at jobs: `list` and `show`."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from attrs import frozen
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from gitlab_jobs_async.cli.arguments import project_id, split_scopes
+from gitlab_jobs_async.cli.config.client import connect
+from gitlab_jobs_async.cli.errors import OK, bad_input
+from gitlab_jobs_async.cli.options import (
+    ANY_SERVER,
+    JobNumber,
+    Json,
+    ProjectName,
+    ServerOptions,
+    Switch,
+)
+from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
+from gitlab_jobs_async.cli.views.rows import (
+    Listed,
+    age,
+    json_line,
+    length,
+    moment,
+    plain_job,
+    plain_line,
+)
+from gitlab_jobs_async.cli.views.tables import details_table, jobs_table
+from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.models.jobs import Job
+
+T = TypeVar("T")
+Count = Annotated[int | None, Parameter(validator=Number(gte=1))]
+
+_PROJECTS = "One or several: ids or full paths, such as 17 or group/app."
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class Selection:
+    """Which jobs to list."""
+
+    scope: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Only jobs in this status, such as failed. Several: again, or with commas.",
+        ),
+    ] = ()
+    ref: Annotated[str | None, Parameter(help="Only jobs of this branch or tag.")] = None
+    limit: Annotated[Count, Parameter(help="The newest so many of each project; else all.")] = None
+    pipeline: Annotated[
+        Count, Parameter(help="The jobs of this pipeline, which is one project's.")
+    ] = None
+    include_retried: Annotated[
+        Switch, Parameter(help="With --pipeline: jobs that were retried since, too.")
+    ] = False
+
+
+_EVERYTHING = Selection()
+
+
+async def list_jobs(
+    *projects: Annotated[
+        str, Parameter(name="PROJECT", required=True, help="Ids or full paths: 17, group/app.")
+    ],
+    selection: Selection = _EVERYTHING,
+    json: Json = False,
+    server: ServerOptions = ANY_SERVER,
+) -> int:
+    """The jobs of one or many projects, side by side, or of a pipeline; the newest first.
+
+    A terminal shows a table. A pipe gets one line a job without a header, tab-separated: id,
+    project, pipeline, stage, name, status, seconds it ran, time of creation, ref.
+    """
+    async with connect(server) as gitlab:
+        jobs = await _selected(gitlab, projects, selection)
+    if json:
+        write_json("".join(json_line(job) for _, job in jobs))
+    elif is_terminal():
+        _show_table(jobs)
+    else:
+        write("".join(plain_job(listed) for listed in jobs))
+    return OK
+
+
+def _show_table(jobs: list[Listed]) -> None:
+    screen = console()
+    if jobs:
+        screen.print(jobs_table(jobs, datetime.now(UTC)))
+    else:
+        screen.print("no jobs")
+
+
+async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selection) -> list[Listed]:
+    names = list(dict.fromkeys(projects))
+    if selection.pipeline is not None:
+        return await _of_pipeline(gitlab, names, selection)
+    if selection.include_retried:
+        raise bad_input("--include-retried needs --pipeline")
+    scope = split_scopes(selection.scope)
+    if selection.limit is None:
+        found = await gitlab.list_jobs(
+            [project_id(name) for name in names], scope=scope, ref=selection.ref
+        )
+        return [(name, job) for name in names for job in found[project_id(name)]]
+    handles = [gitlab.project(project_id(name)) for name in names]
+    rows = [handle.iter_jobs(scope=scope, ref=selection.ref) for handle in handles]
+    newest = await gathered([_first(row, selection.limit) for row in rows])
+    return [(name, job) for name, jobs in zip(names, newest, strict=True) for job in jobs]
+
+
+async def _of_pipeline(
+    gitlab: GitLab, projects: Sequence[str], selection: Selection
+) -> list[Listed]:
+    if len(projects) != 1:
+        raise bad_input("--pipeline goes with one project")
+    if selection.ref is not None:
+        raise bad_input("--ref does not go with --pipeline: a pipeline has one ref")
+    project, pipeline = gitlab.project(project_id(projects[0])), selection.pipeline or 0
+    scope, retried = split_scopes(selection.scope), selection.include_retried
+    if selection.limit is None:
+        jobs = await project.list_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
+    else:
+        rows = project.iter_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
+        jobs = await _first(rows, selection.limit)
+    return [(projects[0], job) for job in jobs]
+
+
+async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
+    """The first *limit* rows; what comes after them is not asked for."""
+    found: list[T] = []
+    async for row in rows:
+        found.append(row)
+        if len(found) == limit:
+            break
+    return found
+
+
+async def show(
+    project: ProjectName,
+    job: JobNumber,
+    /,
+    *,
+    json: Json = False,
+    server: ServerOptions = ANY_SERVER,
+) -> int:
+    """One job, with all that matters about it; a pipe gets a name, a tab and a value a line."""
+    async with connect(server) as gitlab:
+        found = await gitlab.project(project_id(project)).get_job(job)
+    print_job(found, json=json)
+    return OK
+
+
+def print_job(job: Job, *, json: bool) -> None:
+    """One job as the caller wants it."""
+    facts = [(name, value) for name, value in _facts(job) if value not in (None, "", ())]
+    if json:
+        write_json(json_line(job))
+    elif is_terminal():
+        console().print(details_table(facts))
+    else:
+        write("".join(plain_line([name, value]) for name, value in facts))
+
+
+def _facts(job: Job) -> list[tuple[str, object]]:
+    user, commit, runner = job.user, job.commit, job.runner
+    now = datetime.now(UTC)
+    created = moment(job.created_at)
+    if is_terminal() and job.created_at is not None:
+        created += f" ({age(job.created_at, now)} ago)"
+    return [
+        ("id", job.id),
+        ("name", job.name),
+        ("status", job.status),
+        ("failure_reason", job.failure_reason),
+        ("allow_failure", "yes" if job.allow_failure else None),
+        ("stage", job.stage),
+        ("pipeline", None if job.pipeline is None else job.pipeline.id),
+        ("ref", job.ref),
+        ("commit", None if commit is None else f"{commit.short_id or commit.id} {commit.title}"),
+        ("user", None if user is None else user.username),
+        ("created_at", created),
+        ("started_at", moment(job.started_at)),
+        ("finished_at", moment(job.finished_at)),
+        ("queued_duration", length(job.queued_duration)),
+        ("duration", length(job.duration)),
+        ("coverage", job.coverage),
+        ("runner", None if runner is None else runner.description),
+        ("tags", ", ".join(job.tag_list)),
+        ("artifacts_file", None if job.artifacts_file is None else job.artifacts_file.filename),
+        ("erased_at", moment(job.erased_at)),
+        ("web_url", job.web_url),
+    ]

@@ -1,0 +1,1 @@
+"""Server, token and certificates from flags, environment and configuration files."""

@@ -1,0 +1,106 @@
+"""The client that flags, environment and configuration files name: the one reader of them.
+
+What the files say is looked at only where it matters, so another tool's broken file stops nobody.
+"""
+
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gitlab_jobs_async.api.credentials import Credentials
+from gitlab_jobs_async.cli.config.files import Helper, credentials_of
+from gitlab_jobs_async.cli.config.permissions import warn_of_exposed
+from gitlab_jobs_async.cli.config.resolution import (
+    Address,
+    ConfigFiles,
+    Texts,
+    glab_paths,
+    python_gitlab_paths,
+    resolve,
+)
+from gitlab_jobs_async.cli.errors import CommandError, bad_input, line_of
+from gitlab_jobs_async.cli.options import ServerOptions
+from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
+from gitlab_jobs_async.ratelimit.budget import RequestBudget
+from gitlab_jobs_async.retry.policy import RetryPolicy
+
+_HELPER_SECONDS = 60
+
+
+@asynccontextmanager
+async def connect(
+    options: ServerOptions, budget: RequestBudget | None = None
+) -> AsyncIterator[GitLab]:
+    """The client to use, open while the block lasts; it asks no more than *budget* allows.
+
+    Where nothing was found to sign with, what the server hides or refuses is said to be due to it.
+    """
+    address = _address(options)
+    credentials = address.credentials
+    auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
+    retry = RetryPolicy(attempts=options.attempts)
+    try:
+        async with GitLab(
+            address.url, auth=auth, ssl=address.tls, retry=retry, budget=budget
+        ) as gitlab:
+            yield gitlab
+    except (AuthenticationError, NotFoundError) as error:
+        if auth is not None:
+            raise
+        hint = f"no token was found for {address.url}; see gitlab-jobs --help"
+        raise CommandError(f"{line_of(error)}; {hint}") from error
+
+
+def _address(options: ServerOptions) -> Address:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
+    files = ConfigFiles(
+        _python_gitlab(home),
+        _first(glab_paths(os.environ, home)),
+    )
+    address = resolve(options, os.environ, files)
+    if address.credentials is not None and not isinstance(address.credentials, Helper):
+        warn_of_exposed((files.python_gitlab, files.glab), address.credentials)
+    return address
+
+
+def _python_gitlab(home: Path) -> Texts:
+    paths = python_gitlab_paths(os.environ, home)
+    found = {path: text for path in paths if (text := _text(path)) is not None}
+    if os.environ.get("PYTHON_GITLAB_CFG") and not found:
+        raise bad_input(f"{paths[0]}: named by PYTHON_GITLAB_CFG, but cannot be read")
+    return found
+
+
+def _first(paths: list[Path]) -> Texts:
+    for path in paths:
+        if (text := _text(path)) is not None:
+            return {path: text}
+    return {}
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def _from_helper(helper: Helper) -> Credentials:
+    command = [os.path.expanduser(os.path.expandvars(part)) for part in helper.command]  # noqa: PTH111 - any argument may hold one
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own configuration names it
+            command, capture_output=True, check=True, timeout=_HELPER_SECONDS, text=True
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        what = (
+            f"exit code {error.returncode}"
+            if isinstance(error, subprocess.CalledProcessError)
+            else type(error).__name__
+        )
+        raise CommandError(
+            f"the helper {command[0]!r} of python-gitlab's configuration failed ({what})"
+        ) from None
+    return credentials_of(helper.kind, done.stdout.strip())

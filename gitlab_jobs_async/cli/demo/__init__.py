@@ -1,0 +1,1 @@
+"""The command `demo`: one tour against a simulated GitLab in this process."""

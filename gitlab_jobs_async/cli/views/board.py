@@ -1,0 +1,233 @@
+"""What a monitor has told, as people want to see it: pipelines with their jobs, what is hidden.
+
+No I/O and no clock: times are passed in, in seconds. What is kept is bounded: of each pipeline the
+latest attempt of each job, and pipelines in which nothing happens any more are forgotten.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define, field
+
+from gitlab_jobs_async.cli.views.rows import pipeline_of
+from gitlab_jobs_async.models.jobs import Bridge, JobBasic, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.events import (
+    Event,
+    JobAppeared,
+    JobDeleted,
+    JobEvent,
+    MonitorPaused,
+    MonitorResumed,
+    ProjectRecovered,
+    ProjectReset,
+    ProjectUnreachable,
+)
+
+ACTIVE: Final = 0
+WAITING: Final = 1
+ENDED: Final = 2
+"""The ranks of pipelines: something goes on; somebody must do something; nothing will happen."""
+
+_KEPT_SECONDS: Final = 600.0
+_KEPT_PIPELINES: Final = 200
+_DEEPEST: Final = 8
+_BLOCKING: Final = (JobStatus.CANCELING, JobStatus.SCHEDULED, JobStatus.MANUAL)
+_ENDS: Final = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.SUCCESS, JobStatus.SKIPPED)
+
+
+@define
+class JobRow:
+    """The latest attempt of a job, when that was told, and which attempt it replaces."""
+
+    job: JobBasic
+    told: float
+    replaces: int | None = None
+
+    def seconds(self, now: float) -> float | None:
+        """How long it ran or runs, or has been queued; `None` where it does not wait for a runner.
+
+        It ticks by our clock from what the server said, so the two need not agree on the time.
+        """
+        job = self.job
+        if job.status.is_finished:
+            return job.duration
+        since = max(0.0, now - self.told)
+        if job.status in {JobStatus.RUNNING, JobStatus.CANCELING}:
+            return (job.duration or 0.0) + since
+        return (job.queued_duration or 0.0) + since if job.status.is_active else None
+
+
+@define(eq=False)
+class PipelineRow:
+    """A pipeline as its jobs show it; `id` is `None` for jobs that name none."""
+
+    id: int | None
+    project: str
+    changed: float
+    target: str = ""
+    pipeline: Pipeline | None = None
+    jobs: dict[str, JobRow] = field(factory=dict)
+    _status: JobStatus | None = None
+
+    def tell(self, job: JobBasic, now: float, replaces: int | None) -> None:
+        """Take in how a job stands now; an attempt that was replaced is of the past."""
+        row = self.jobs.get(job.name)
+        if row is not None and row.job.id > job.id:
+            return
+        if row is not None and row.job.id == job.id:
+            replaces = row.replaces
+        self.jobs[job.name] = JobRow(job, now, replaces)
+        self.pipeline = job.pipeline or self.pipeline
+        self.changed = now
+        self._status = None
+
+    def remove(self, name: str) -> None:
+        """Forget a job that is there no more."""
+        del self.jobs[name]
+        self._status = None
+
+    @property
+    def status(self) -> JobStatus:
+        """Its status, from those of its jobs: roughly as GitLab composes it."""
+        if self._status is None:
+            self._status = composed(row.job for row in self.jobs.values())
+        return self._status
+
+    @property
+    def rank(self) -> int:
+        """`ACTIVE`, `WAITING` or `ENDED`."""
+        if self.status.is_finished:
+            return ENDED
+        return WAITING if self.status in {JobStatus.MANUAL, JobStatus.SCHEDULED} else ACTIVE
+
+    @property
+    def counts(self) -> Counter[JobStatus]:
+        """How many of its jobs are in each status."""
+        return Counter(row.job.status for row in self.jobs.values())
+
+    @property
+    def failed(self) -> list[JobRow]:
+        """The jobs that failed."""
+        return [row for row in self.jobs.values() if row.job.status == JobStatus.FAILED]
+
+
+def composed(jobs: Iterable[JobBasic]) -> JobStatus:
+    """The status of a pipeline with these jobs; what may fail or be left undone is no matter."""
+    every = list(jobs)
+    states = {job.status for job in every}
+    if any(status.is_active for status in states):
+        has_begun = any(status.is_finished for status in states) or JobStatus.RUNNING in states
+        return JobStatus.RUNNING if has_begun else JobStatus.PENDING
+    optional = {JobStatus.MANUAL, JobStatus.FAILED, JobStatus.CANCELED}
+    binding = {job.status for job in every if not (job.allow_failure and job.status in optional)}
+    for status in _BLOCKING:
+        if status in binding:
+            return status
+    if unfinished := {status for status in binding if not status.is_finished}:
+        return JobStatus.RUNNING if len(unfinished) < len(binding) else min(unfinished)
+    return next((status for status in _ENDS if status in binding), JobStatus.SUCCESS)
+
+
+@define
+class Board:
+    """All that is to be seen; `events` counts what was told."""
+
+    events: int = 0
+    pipelines: dict[tuple[str, int | None], PipelineRow] = field(factory=dict)
+    unreachable: dict[str, str] = field(factory=dict)
+    paused: dict[str, str] = field(factory=dict)
+    _parents: dict[int, int] = field(factory=dict)
+
+    def tell(self, event: Event, now: float) -> None:
+        """Take in what a monitor has told."""
+        self.events += 1
+        if isinstance(event, ProjectUnreachable):
+            self.unreachable[str(event.project)] = event.reason
+        elif isinstance(event, ProjectRecovered):
+            self.unreachable.pop(str(event.project), None)
+        elif isinstance(event, ProjectReset):
+            self._reset(str(event.project))
+        elif isinstance(event, MonitorPaused):
+            self.paused[event.kind] = event.reason
+        elif isinstance(event, MonitorResumed):
+            self.paused.pop(event.kind, None)
+        elif isinstance(event, JobDeleted):
+            self._remove(event.job_id, event.name)
+        elif isinstance(event, JobEvent):
+            replaces = event.replaces if isinstance(event, JobAppeared) else None
+            self._job(event.project, event.job, now, replaces)
+
+    def parent_of(self, row: PipelineRow) -> int | None:
+        """The id of the pipeline whose trigger job has made this one."""
+        return None if row.id is None else self._parents.get(row.id)
+
+    def ordered(self, now: float) -> list[PipelineRow]:
+        """What is active first, what has ended last; newest first, children below their parents."""
+        self._forget(now)
+        roots = {key: self._root(row) for key, row in self.pipelines.items()}
+        ranks: dict[int, int] = {}
+        for key, row in self.pipelines.items():
+            root = roots[key]
+            ranks[root] = min(row.rank, ranks.get(root, row.rank))
+        keys = sorted(self.pipelines, key=lambda key: (ranks[roots[key]], -roots[key], key[1] or 0))
+        return [self.pipelines[key] for key in keys]
+
+    def _job(self, project: int | str, job: JobBasic, now: float, replaces: int | None) -> None:
+        number = pipeline_of(job)
+        key = ("" if number else str(project), number)
+        row = self.pipelines.get(key)
+        if row is None:
+            path = path_of(project, job)
+            row = self.pipelines[key] = PipelineRow(number, path, now, str(project))
+        row.tell(job, now, replaces)
+        if isinstance(job, Bridge) and job.downstream_pipeline and number:
+            self._parents[job.downstream_pipeline.id] = number
+
+    def _reset(self, project: str) -> None:
+        """What was told of this project is no longer so."""
+        named = {key for key, row in self.pipelines.items() if project in {row.project, row.target}}
+        for key in named:
+            del self.pipelines[key]
+
+    def _remove(self, job_id: int, name: str) -> None:
+        for key, row in self.pipelines.items():
+            if name in row.jobs and row.jobs[name].job.id == job_id:
+                row.remove(name)
+                if not row.jobs:
+                    del self.pipelines[key]
+                return
+
+    def _root(self, row: PipelineRow) -> int:
+        root = row.id or 0
+        for _ in range(_DEEPEST):
+            if root not in self._parents:
+                break
+            root = self._parents[root]
+        return root
+
+    def _forget(self, now: float) -> None:
+        quiet = [(row.changed, key) for key, row in self.pipelines.items() if row.rank != ACTIVE]
+        quiet.sort(key=lambda one: one[0], reverse=True)
+        gone = [
+            key
+            for place, (changed, key) in enumerate(quiet)
+            if place >= _KEPT_PIPELINES
+            or (self.pipelines[key].rank == ENDED and now - changed > _KEPT_SECONDS)
+        ]
+        for key in gone:
+            del self.pipelines[key]
+        if gone:
+            known = {row.id for row in self.pipelines.values()}
+            self._parents = {
+                child: parent for child, parent in self._parents.items() if parent in known
+            }
+
+
+def path_of(project: int | str, job: JobBasic) -> str:
+    """The project's name to show: of one that is a number, the path that its pages have."""
+    if isinstance(project, str) or not job.web_url:
+        return str(project)
+    path, found, _ = job.web_url.partition("://")[2].partition("/")[2].partition("/-/")
+    return path if found else str(project)

@@ -1,0 +1,116 @@
+"""A monitor's events -> JSON lines and plain lines. Pure; only clean text gets through."""
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from gitlab_jobs_async.cli.views.rows import json_line, moment, pipeline_of, plain_line
+from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.events import (
+    AllTargetsUnreachable,
+    Event,
+    JobAppeared,
+    JobChanged,
+    JobDeleted,
+    JobErased,
+    JobFinished,
+    JobLogEnded,
+    JobLogFailed,
+    JobLogGrew,
+    MonitorPaused,
+    MonitorResumed,
+    ProjectRecovered,
+    ProjectReset,
+    ProjectUnreachable,
+)
+
+LOG_EVENTS: Final = JobLogGrew | JobLogEnded | JobLogFailed
+ABOUT_WATCHING: Final = (
+    ProjectUnreachable
+    | ProjectRecovered
+    | ProjectReset
+    | AllTargetsUnreachable
+    | MonitorPaused
+    | MonitorResumed
+)
+"""What says whether the watching itself goes on."""
+
+_REQUEST: Final = re.compile(r"^[A-Z]+ \S+: | \(request [^()]*\)$")
+_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def event_name(event: Event) -> str:
+    """What kind of event it is, as programs read it: job_finished."""
+    return _CAPITAL.sub("_", type(event).__name__).lower()
+
+
+def is_failure(event: Event) -> bool:
+    """Whether a job has failed, or how far projects can be watched has changed."""
+    if isinstance(event, JobFinished):
+        return event.job.status == JobStatus.FAILED
+    return isinstance(event, ABOUT_WATCHING)
+
+
+def job_of(event: Event) -> JobBasic | None:
+    """The job that the event is about, where it holds one."""
+    job: JobBasic | None = getattr(event, "job", None)
+    return job
+
+
+def event_json(event: Event) -> str:
+    """The event as one line of JSON: its name, its key, and all that it holds."""
+    plain: dict[str, Any] = attrs.asdict(event)
+    whose = {"key": event.key, "project": event.project}
+    return json_line({"event": event_name(event), **whose, **plain})
+
+
+def plain_event(event: Event, now: datetime) -> str:
+    """The event as one plain line: time, project, pipeline, job, name, event, status, details."""
+    job = job_of(event)
+    pipeline = None if job is None else pipeline_of(job)
+    number, name = (None, None) if job is None else (job.id, job.name)
+    if isinstance(event, JobDeleted):
+        number, name = event.job_id, event.name
+    status = None if job is None or isinstance(event, LOG_EVENTS) else job.status
+    what = event_name(event)
+    return plain_line(
+        [moment(now), event.project, pipeline, number, name, what, status, details(event)]
+    )
+
+
+def details(event: Event) -> str:
+    """What else there is to say of an event, in a few words."""
+    said: object = ""
+    match event:
+        case JobAppeared(replaces=int(earlier)):
+            said = f"replaces {earlier}"
+        case JobAppeared(is_new=False):
+            said = "was there"
+        case JobFinished(job=job) if job.failure_reason:
+            said = job.failure_reason
+        case JobChanged() | JobFinished() | JobDeleted() if event.previous:
+            said = f"was {event.previous}"
+        case JobErased(job=job):
+            said = f"at {moment(job.erased_at)}"
+        case JobLogGrew(line=line):
+            said = line.text
+        case ProjectUnreachable() | ProjectReset() | JobLogFailed() | AllTargetsUnreachable():
+            said = short_reason(event.reason)
+        case MonitorPaused():
+            said = _pause(event)
+        case MonitorResumed():
+            said = event.kind
+    return str(said)
+
+
+def _pause(event: MonitorPaused) -> str:
+    probe = event.next_probe
+    return event.reason if probe is None else f"{event.reason}; next try at {moment(probe)}"
+
+
+def short_reason(reason: str) -> str:
+    """What went wrong, without the request that it went wrong with."""
+    return _REQUEST.sub("", reason)

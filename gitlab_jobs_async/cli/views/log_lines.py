@@ -1,0 +1,136 @@
+"""Lines of logs -> what is written of them: prefixes, times, section headers, colours. Pure.
+
+Of what a job printed only its colours get through; every name from a server is cleaned.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import attrs
+from attrs import define, field, frozen
+from cyclopts import Parameter
+
+from gitlab_jobs_async.cli.arguments import pattern
+from gitlab_jobs_async.cli.options import Color
+from gitlab_jobs_async.cli.views.cleaning import clean, clean_log, ellipsis
+from gitlab_jobs_async.cli.views.rows import json_line, length
+from gitlab_jobs_async.models.jobs import LogLine, Section
+
+_RESET: Final = "\x1b[0m"
+_DIM: Final = "\x1b[2m"
+_HEADER: Final = "\x1b[1;36m"
+_JOBS: Final = tuple(f"\x1b[{code}m" for code in (36, 33, 32, 35, 34, 96, 93, 92, 95, 94))
+_LONGEST_LABEL: Final = 48
+_STYLE: Final = re.compile(r"\x1b\[([0-9;:]*)m")
+_MOST_STYLES: Final = 8
+_NO_TIME: Final = " " * len("2025-06-15T15:06:40.123Z")
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class Look:
+    """Which lines to show, and how."""
+
+    timestamps: Annotated[
+        bool, Parameter(help="When the runner saw each line, in UTC, where its log says so.")
+    ] = False
+    sections: Annotated[
+        bool, Parameter(help="A header where a section begins, and how long it took.")
+    ] = False
+    section: Annotated[
+        str | None, Parameter(help="Only the lines of this section and those inside it.")
+    ] = None
+    grep: Annotated[
+        str | None, Parameter(help="Only lines that this regular expression is found in.")
+    ] = None
+    color: Color = None
+
+    def arguments(self) -> list[str]:
+        """What to type for the same look."""
+        said: list[str] = []
+        for name, value in attrs.asdict(self).items():
+            if isinstance(value, str):
+                said += [f"--{name}={value}"]
+            elif value is not None and (value or name == "color"):
+                said += [f"--{name}" if value else f"--no-{name}"]
+        return said
+
+
+@define
+class LogView:
+    """How the lines of some jobs are written; *labels* is empty where there is one job only."""
+
+    look: Look
+    is_coloured: bool
+    labels: Mapping[int, str] = field(factory=dict)
+    _found: re.Pattern[str] | None = field(init=False)
+    _prefixes: dict[int, str] = field(init=False)
+    _styles: dict[int, list[str]] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._found = None if self.look.grep is None else pattern("--grep", self.look.grep)
+        short = {job_id: ellipsis(label, _LONGEST_LABEL) for job_id, label in self.labels.items()}
+        width = max(map(len, short.values()), default=0)
+        self._prefixes = {
+            job_id: self._styled(f"{label:{width}} |", _JOBS[number % len(_JOBS)]) + " "
+            for number, (job_id, label) in enumerate(short.items())
+        }
+
+    def text(self, job_id: int, line: LogLine) -> str:
+        """What to write for a line, and for the sections that began or ended before it."""
+        prefix = self._prefixes.get(job_id, "")
+        written = [self._header(section) for section in line.markers if self._has(section.path)]
+        printed = clean_log(self._coloured(job_id, line) if self.is_coloured else line.text)
+        if self.is_shown(line):
+            written.append(self._time(line) + printed)
+        return "".join(f"{prefix}{one}\n" for one in written if one is not None)
+
+    def is_shown(self, line: LogLine) -> bool:
+        """Whether the line is among those wanted."""
+        wanted = self.look.section is None or self.look.section in line.section
+        return wanted and (self._found is None or self._found.search(line.text) is not None)
+
+    def _has(self, path: tuple[str, ...]) -> bool:
+        return self.look.sections and (self.look.section is None or self.look.section in path)
+
+    def _header(self, section: Section) -> str | None:
+        indent = "  " * (len(section.path) - 1)
+        if section.ended_at is None:
+            return self._styled(f"{indent}▾ {clean(section.name)}", _HEADER)
+        if section.options.get("hide_duration") == "true":
+            return None
+        return self._styled(f"{indent}▴ {clean(section.name)} {length(section.duration)}", _DIM)
+
+    def _time(self, line: LogLine) -> str:
+        if not self.look.timestamps:
+            return ""
+        if line.at is None:
+            return f"{_NO_TIME} "
+        moment = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return self._styled(moment, _DIM) + " "
+
+    def _coloured(self, job_id: int, line: LogLine) -> str:
+        """The line in its colours, those included that lines before it did not end."""
+        styles = self._styles.setdefault(job_id, [])
+        shown = "".join(styles) + line.raw
+        for style in _STYLE.finditer(line.raw):
+            if _begins_anew(style[1]):
+                styles.clear()
+            if style[1].strip("0;:"):
+                styles.append(style[0])
+                del styles[:-_MOST_STYLES]
+        return shown if shown == line.text else f"{shown}{_RESET}"
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"{style}{text}{_RESET}" if self.is_coloured else text
+
+
+def _begins_anew(parameters: str) -> bool:
+    """Whether a style ends all before it, as an empty one or 0 does."""
+    return parameters.partition(";")[0].strip("0") == ""
+
+
+def line_as_json(project: str, job_id: int, line: LogLine) -> str:
+    """A line as one JSON object, with its project, as the caller named it, and its job."""
+    return json_line({"project": project, "job_id": job_id, **attrs.asdict(line)})

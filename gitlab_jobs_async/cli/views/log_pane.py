@@ -1,0 +1,113 @@
+"""The pane in which logs run: the last lines of all jobs, or of the one with a certain name.
+
+Of a log only its colours reach the terminal. What is kept is bounded.
+"""
+
+from collections import deque
+from typing import Final
+
+from attrs import define, field, frozen
+from rich.cells import cell_len, set_cell_size
+from rich.panel import Panel
+from rich.text import Text
+
+from gitlab_jobs_async.cli.views.board import path_of
+from gitlab_jobs_async.cli.views.cleaning import clean, clean_log, ellipsis
+from gitlab_jobs_async.cli.views.events import short_reason
+from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.monitor.events import JobLogEnded, JobLogFailed, JobLogGrew
+
+_KEPT: Final = 200
+_LONGEST_LABEL: Final = 24
+_WIDE: Final = 96
+_COLOURS: Final = ("cyan", "yellow", "green", "magenta", "bright_cyan", "bright_yellow", "blue")
+
+
+@frozen
+class _Row:
+    project: str
+    job: Job
+    line: LogLine | str
+
+    def label(self, *, is_wide: bool) -> str:
+        """The job, and where there is room the last part of its project's path."""
+        home = f"{self.project.rpartition('/')[2]} " if is_wide else ""
+        return ellipsis(home + self.job.name, _LONGEST_LABEL)
+
+
+@define
+class LogPane:
+    """The lines told so far; *only* is the name of the one job whose log is shown, if not all."""
+
+    only: str | None = None
+    count: int = 0
+    _rows: deque[_Row] = field(factory=lambda: deque(maxlen=_KEPT))
+    _shown: Job | None = None
+    _title: str = "logs"
+    _section: tuple[str, ...] = ()
+
+    def tell(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> None:
+        """Take in what was told of a log."""
+        job = event.job
+        project = path_of(event.project, job)
+        if self.only is not None:
+            if job.name != self.only:
+                return
+            if self._shown is None or self._shown.id != job.id:
+                self._begin(project, job)
+        if isinstance(event, JobLogGrew):
+            self._begin_section(project, job, event.line)
+            self._rows.append(_Row(project, job, event.line))
+            self.count += 1
+        elif isinstance(event, JobLogFailed):
+            self._rows.append(
+                _Row(project, job, f"the log cannot be read: {short_reason(event.reason)}")
+            )
+
+    def panel(self, width: int, height: int) -> Panel:
+        """The pane as it is now, in a frame of this size."""
+        room = max(1, height - 2)
+        rows = list(self._rows)[-room:]
+        labels = [row.label(is_wide=width >= _WIDE) for row in rows]
+        widest = max(map(cell_len, labels), default=0)
+        lines = [
+            self._text(row, set_cell_size(label, widest), width - 4)
+            for row, label in zip(rows, labels, strict=True)
+        ]
+        lines += [Text()] * (room - len(lines))
+        return Panel(
+            Text("\n", no_wrap=True, overflow="ellipsis").join(lines),
+            title=Text(self._title, style="bold"),
+            title_align="left",
+            subtitle=Text(f"{self.count:,} lines", style="bright_black"),
+            subtitle_align="right",
+            border_style="bright_black",
+            width=width,
+            height=room + 2,
+        )
+
+    def _begin(self, project: str, job: Job) -> None:
+        self._shown, self._section, self.count = job, (), 0
+        self._rows.clear()
+        self._title = ellipsis(f"{project} · {job.name} · job {job.id}", 60)
+
+    def _begin_section(self, project: str, job: Job, line: LogLine) -> None:
+        if self._shown is not None and line.section != self._section:
+            self._section = line.section
+            if line.section:
+                self._rows.append(_Row(project, job, f"▾ {' / '.join(line.section)}"))
+
+    def _text(self, row: _Row, label: str, width: int) -> Text:
+        if isinstance(row.line, str):
+            shown = Text(clean(row.line), "bold cyan")
+        else:
+            shown = Text.from_ansi(clean_log(row.line.raw), no_wrap=True)
+            shown.expand_tabs(8)
+        if self.only is not None:
+            number = "" if isinstance(row.line, str) else f"{row.line.number:4d}  "
+            front = Text(number, "bright_black")
+        else:
+            front = Text(f"{label} │ ", _COLOURS[row.job.id % len(_COLOURS)])
+        line = Text.assemble(front, shown)
+        line.truncate(max(1, width), overflow="ellipsis")
+        return line

@@ -1,0 +1,132 @@
+"""Models -> JSON lines, plain lines and words for people. Pure; only clean text gets through."""
+
+import json
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+import orjson
+
+from gitlab_jobs_async.cli.views.cleaning import clean, escape_hidden
+from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.models.statuses import JobStatus
+
+Listed = tuple[str, JobBasic]
+"""A project, as the caller named it, and a job of it."""
+
+COLUMNS: Final = (
+    "id",
+    "project",
+    "pipeline",
+    "stage",
+    "name",
+    "status",
+    "duration",
+    "created_at",
+    "ref",
+)
+_SYMBOLS: Final = {
+    JobStatus.SUCCESS: ("✓", "green"),
+    JobStatus.FAILED: ("✗", "red"),
+    JobStatus.RUNNING: ("●", "bright_blue"),
+    JobStatus.PENDING: ("◌", "yellow"),
+    JobStatus.PREPARING: ("◌", "yellow"),
+    JobStatus.WAITING_FOR_RESOURCE: ("◌", "yellow"),
+    JobStatus.WAITING_FOR_CALLBACK: ("◌", "yellow"),
+    JobStatus.CANCELING: ("⊘", "magenta"),
+    JobStatus.CANCELED: ("⊘", "bright_black"),
+    JobStatus.SKIPPED: ("»", "bright_black"),
+    JobStatus.CREATED: ("○", "bright_black"),
+    JobStatus.MANUAL: ("▸", "cyan"),
+    JobStatus.SCHEDULED: ("◷", "cyan"),
+}
+_STEPS: Final = ((60, "s"), (60, "m"), (24, "h"), (365, "d"))
+_TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+
+
+def json_line(value: Any) -> str:
+    """A model or a mapping as one line of JSON, under GitLab's names and with times as sent."""
+    plain = attrs.asdict(value) if attrs.has(type(value)) else value
+    try:
+        line = orjson.dumps(plain, option=_TIMES).decode()
+    except TypeError:  # half a character, which orjson refuses and JSON can say
+        line = json.dumps(plain, default=_plain_moment, separators=(",", ":"))
+    return escape_hidden(line) + "\n"
+
+
+def _plain_moment(at: datetime) -> str:
+    written: str = orjson.loads(orjson.dumps(at, option=_TIMES))
+    return written
+
+
+def plain_line(cells: list[object]) -> str:
+    """Cells separated by tabs; what is not there is empty."""
+    return "\t".join(clean(cell) for cell in cells) + "\n"
+
+
+def plain_job(listed: Listed) -> str:
+    """A job as one plain line, with the columns of `COLUMNS`."""
+    project, job = listed
+    return plain_line(
+        [
+            job.id,
+            project,
+            pipeline_of(job),
+            job.stage,
+            job.name,
+            job.status,
+            "" if job.duration is None else f"{job.duration:.1f}",
+            moment(job.created_at),
+            job.ref,
+        ]
+    )
+
+
+def pipeline_of(job: JobBasic) -> int | None:
+    """The id of the job's pipeline."""
+    return None if job.pipeline is None else job.pipeline.id
+
+
+def moment(at: datetime | None) -> str:
+    """A time to the second, in the zone of whoever reads it; Z where that is UTC."""
+    if at is None:
+        return ""
+    with suppress(OverflowError, ValueError, OSError):  # a year that no zone has
+        at = at.astimezone()
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def status_symbol(status: str) -> tuple[str, str]:
+    """A sign and a colour for a status; one this version does not know gets a question mark."""
+    return _SYMBOLS.get(JobStatus(status), ("?", "white"))
+
+
+def length(seconds: float | None) -> str:
+    """A duration as people say it: 7s, 3m 05s, 2h 10m."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest unit that fits: 12s, 5m, 3h, 40d, 2y."""
+    if at is None:
+        return ""
+    left = max(0, int((now - at).total_seconds()))
+    for step, unit in _STEPS:
+        if left < step:
+            return f"{left}{unit}"
+        left //= step
+    return f"{left}y"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    if count < 1024:
+        return f"{count} B"
+    return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024**2:.1f} MiB"

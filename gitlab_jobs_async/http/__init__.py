@@ -1,0 +1,1 @@
+"""HTTP transport over aiohttp: connections, bodies, redirects, TLS, retries."""

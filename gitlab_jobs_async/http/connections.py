@@ -1,0 +1,166 @@
+"""The connections to one server, and to where it redirects; one call sends one request.
+
+Credentials are put on each request, for the server's own origin only.
+"""
+
+import copy
+import os
+from ssl import SSLContext
+
+import aiohttp
+from yarl import URL
+
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.http.attempts import Attempt
+from gitlab_jobs_async.http.decompression import ACCEPTED
+from gitlab_jobs_async.http.error_mapping import MOST_HEADERS
+from gitlab_jobs_async.http.proxies import Proxies, Proxy
+from gitlab_jobs_async.http.settings import TransportSettings
+from gitlab_jobs_async.http.tls_context import without_client_certificate
+from gitlab_jobs_async.version import __version__
+
+_USER_AGENT = f"gitlab_jobs_async/{__version__}"
+
+
+class Connections:
+    """The caller's session, or one of our own, for as long as it is open.
+
+    Raises:
+        ValueError: the proxy on the way to the server cannot be used.
+    """
+
+    def __init__(self, settings: TransportSettings, given: aiohttp.ClientSession | None) -> None:
+        self._settings = settings
+        self._given = given
+        # A session of the caller's without trust_env has its own proxy, or none.
+        reads_proxies = given is None or (given.trust_env and _proxy_of(given) is None)
+        self._proxies = Proxies.of_environment(os.environ) if reads_proxies else Proxies()
+        self._check_proxy(self._proxies.to(settings.server.origin))
+        self.session = given or aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        # The same connections, but none of the headers, cookies and logins of the session.
+        self._elsewhere = aiohttp.ClientSession(
+            connector=self.session.connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._bare: SSLContext | bool | None = None
+        self._views: list[aiohttp.ClientSession] = []
+        # With trust_env aiohttp would take logins from netrc.
+        self._own = self._view(self.session, "_trust_env", without=False)
+        # A login of the session's own does not go together with an Authorization of ours.
+        self._own_authorized = self._view(self._own, "_default_auth", without=None)
+
+    def _view(
+        self, session: aiohttp.ClientSession, name: str, *, without: object
+    ) -> aiohttp.ClientSession:
+        """The same session, but for one setting, where it has that; the caller's stays as it is."""
+        if not getattr(session, name, None):
+            return session
+        view = copy.copy(session)
+        object.__setattr__(view, name, without)
+        self._views.append(view)
+        return view
+
+    async def close(self) -> None:
+        """Close what was made here, and only that."""
+        await self._elsewhere.close()
+        for view in self._views:
+            view.detach()
+        if self.session is not self._given:
+            await self.session.close()
+
+    def _check_proxy(self, proxy: Proxy | None) -> None:
+        """Refuse to show the server's client certificate to a proxy.
+
+        Raises:
+            ValueError: aiohttp would use it for both.
+        """
+        is_secured = proxy is not None and proxy.url.startswith("https:")
+        tls, origin = self._settings.tls, self._settings.server.origin
+        if is_secured and origin.startswith("https:") and tls.own is not tls.elsewhere:
+            raise ValueError(
+                "a client certificate and an https:// proxy: expected an http:// proxy, or the "
+                "server's host in no_proxy"
+            )
+
+    async def ask(
+        self, method: str, hop: Request | str, attempt: Attempt
+    ) -> aiohttp.ClientResponse:
+        """The head of the answer to a request of the server's own, or at a URL elsewhere."""
+        headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
+        session, url, body = self._elsewhere, str(hop), None
+        if not isinstance(hop, str):
+            credentials = self._settings.credentials
+            signed = hop if credentials is None else credentials.sign(hop)
+            url, body = self._settings.server.url_for(signed), hop.body
+            headers |= dict(signed.headers)
+            session = self._own_authorized if "Authorization" in headers else self._own
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        proxy, proxy_headers = self._way_to(url, headers, is_own=not isinstance(hop, str))
+        # A session has no public way to add a middleware to its own for one request.
+        middlewares = getattr(session, "_middlewares", None)
+        return await session.request(
+            method,
+            URL(url, encoded=True),
+            data=body,
+            headers=headers,
+            allow_redirects=False,
+            auto_decompress=False,
+            raise_for_status=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.timeout / 2),
+            proxy=proxy,
+            proxy_headers=proxy_headers,
+            ssl=self._secured(url, proxy),
+            max_line_size=self._settings.limits.header,
+            max_field_size=self._settings.limits.header,
+            max_headers=MOST_HEADERS,
+            middlewares=None if middlewares is None else (*middlewares, attempt),
+        )
+
+    def _way_to(
+        self, url: str, headers: dict[str, str], *, is_own: bool
+    ) -> tuple[str | URL | None, dict[str, str] | None]:
+        """The proxy for *url* with the headers for it; those of a plain request join *headers*."""
+        found = self._proxies.to(url)
+        if found is None:
+            # The session adds its own proxy to what it sends itself.
+            return (None if is_own or self._given is None else _proxy_of(self._given)), None
+        if found.authorization is None:
+            return found.url, None
+        login = {"Proxy-Authorization": found.authorization}
+        if url.startswith("https:"):
+            return found.url, login
+        headers |= login
+        return found.url, None
+
+    def _secured(self, url: str, proxy: str | URL | None) -> SSLContext | bool:
+        tls = self._settings.tls
+        if self._given is not None and tls.is_left_to_session:
+            return self._secured_by_session(url)
+        if not url.startswith("https:") and str(proxy).startswith("https:"):
+            return tls.elsewhere
+        return tls.of(url)
+
+    def _secured_by_session(self, url: str) -> SSLContext | bool:
+        """Leave it to the connector, but for a client certificate that is for the server only."""
+        if not url.startswith("https:") or self._settings.server.is_own(url):
+            return True
+        if self._bare is None:
+            context = getattr(self.session.connector, "_ssl", True)
+            self._bare = (
+                without_client_certificate(context) if isinstance(context, SSLContext) else True
+            )
+        return self._bare
+
+
+def _proxy_of(session: aiohttp.ClientSession) -> str | URL | None:
+    """The proxy that a session was made with, with its login."""
+    proxy = getattr(session, "_default_proxy", None)
+    login = getattr(session, "_default_proxy_auth", None)
+    if proxy is None or login is None:
+        return proxy
+    return URL(proxy).with_user(login.login).with_password(login.password)

@@ -1,0 +1,103 @@
+"""Where a redirect leads, and whether it is safe to go there; credentials go to one origin only."""
+
+import re
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.urls import ServerUrl
+
+STATUSES = frozenset({301, 302, 303, 307, 308})
+_MOVED = frozenset({301, 307, 308})
+_SECRETS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
+"""Where a URL may hold what lets in whoever reads it: a login, or a storage's signature."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.ASCII)
+_KEPT = "%!$&'()*+,-./:;=?@[]_|~"
+"""Punctuation that stays as it is in path and query: what is encoded already, and signed so."""
+
+
+class RedirectRefusedError(Exception):
+    """A redirect that must not be followed; the message says why and what to do."""
+
+
+def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) -> Request | str:
+    """Where a redirect of *hop* leads: a request to sign and send to *server*, or a bare URL.
+
+    A bare URL is another place, such as an object storage, and gets no credential. A project that
+    has moved is asked for at *server*, whatever host the answer names.
+
+    Raises:
+        RedirectRefusedError: following it would be unsafe or would not end.
+    """
+    here = hop if isinstance(hop, str) else server.url_for(hop)
+    if _CONTROL.search(location):
+        raise RedirectRefusedError(
+            f"redirected to {_shown(location)!r}, which has control characters"
+        )
+    try:
+        target = _encoded(urljoin(here, location))
+        there = urlsplit(target)
+        is_own = server.is_own(target)
+    except ValueError:
+        raise RedirectRefusedError(f"redirected to {_shown(location)!r}, which is no URL") from None
+    _check(urlsplit(here), there, target)
+    if isinstance(hop, str):
+        if is_own:
+            raise RedirectRefusedError(
+                f"redirected back from {urlsplit(hop).netloc}, which is not followed"
+            )
+        return target
+    if not hop.is_safe:
+        raise RedirectRefusedError(f"redirected to {_shown(target)}; only a GET is redirected")
+    following = server.request_at(target, hop) if is_own or status in _MOVED else None
+    if following is None:
+        return target
+    if following == hop:
+        raise RedirectRefusedError(
+            f"redirected to itself at {there.scheme}://{there.netloc}; "
+            "use that as the url if it is the server's right address"
+        )
+    return following
+
+
+def _check(here: SplitResult, there: SplitResult, target: str) -> None:
+    if there.scheme not in {"http", "https"} or not there.hostname or "@" in there.netloc:
+        raise RedirectRefusedError(
+            f"redirected to {_shown(target)!r}, which is no plain http(s) URL"
+        )
+    if there.hostname == here.hostname and there.scheme != here.scheme:
+        raise RedirectRefusedError(
+            f"redirected from {here.scheme} to {there.scheme} on the same host, which is not "
+            f"followed; use {there.scheme}://{there.netloc} as the url"
+        )
+    if there.path.endswith("/users/sign_in"):
+        raise RedirectRefusedError(
+            "redirected to the sign-in page: these credentials are not taken here"
+        )
+
+
+def _encoded(url: str) -> str:
+    """Return *url* as browsers and curl send it: what may not stand there is percent-encoded.
+
+    Bytes that are no UTF-8 came in as surrogates and go out as they were. A fragment is dropped.
+
+    Raises:
+        ValueError: the host is not one.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").encode("idna").decode()
+    if "@" in parts.netloc or not host:
+        return url
+    if not _HOST.fullmatch(host):
+        raise ValueError("no host")
+    shown = f"[{host}]" if ":" in host else host
+    port = "" if parts.port is None else f":{parts.port}"
+    path, query = (
+        quote(part, safe=_KEPT, errors="surrogateescape") for part in (parts.path, parts.query)
+    )
+    return SplitResult(parts.scheme, shown + port, path, query, "").geturl()
+
+
+def _shown(url: str) -> str:
+    return _SECRETS.sub("", url)

@@ -1,0 +1,1 @@
+"""Exact listings under concurrent change: pagination strategies and their fetcher."""

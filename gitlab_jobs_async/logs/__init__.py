@@ -1,0 +1,1 @@
+"""Job logs: trace polling, parsing into lines, and merging of many logs."""

@@ -1,0 +1,248 @@
+"""Records of a log with timestamps -> whole lines, in the order in which they stand.
+
+A runner writes a line as several records where it cannot wait for its end: after 8 KiB, and after
+a write with a carriage return and no newline. The next record of the same stream has a "+" then
+(common/buildlogger/internal/timestamper/timestamper.go). A carriage return and newline end a record
+too, so only the next record of the stream says whether one is whole.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from attrs import define, evolve, field
+
+from gitlab_jobs_async.logs.ansi import (
+    carried_styles,
+    last_state,
+    last_state_start,
+    readable,
+    shows,
+)
+from gitlab_jobs_async.logs.sections import (
+    LONGEST_MARKER,
+    ends_within_marker,
+    last_marker_end,
+)
+
+HEADER_SIZE: Final = 32
+LONGEST_UNCUT: Final = 8192 - HEADER_SIZE
+"""Bytes of text that the runner's buffer holds beside the header; it cuts what is longer."""
+
+LONGEST_LINE: Final = 4 * 1024 * 1024
+"""Bytes of the longest line: as many as a runner lets a whole log have by default."""
+
+MOST_BETWEEN: Final = 16
+"""Records after one among which the one must be that continues it; else it is whole."""
+
+_MOST_RECORDS = 1024
+"""Records kept at once, however often the first of them is continued."""
+
+_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
+_TIMESTAMP = slice(27)
+STREAMS: Final = {ord("O"): "stdout", ord("E"): "stderr"}
+
+
+def time_of(physical: bytes) -> datetime | None:
+    """What the header of a line says, if it has one."""
+    if _HEADER.match(physical) is None:
+        return None
+    try:
+        return datetime.fromisoformat(physical[_TIMESTAMP].decode())
+    except ValueError:
+        return None
+
+
+@define(eq=False)
+class Record:
+    """What one line printed, from byte *start* of the log up to *end*.
+
+    One that may be continued waits for a record of its *stream_id*; it *is_bar* if it overwrote
+    another, so that more is likely to follow. `is_at_start` is whether the cursor stands at the
+    beginning of the line, where what follows overwrites it, and `number` counts the records up to
+    the last that it was made of.
+    """
+
+    data: bytes | bytearray
+    start: int
+    end: int
+    at: datetime | None = None
+    stream: str | None = None
+    stream_id: bytes | None = None
+    is_bar: bool = False
+    is_at_start: bool = False
+    number: int = 0
+
+
+@define
+class RecordQueue:
+    """Keeps *records* in their order until what they printed is whole."""
+
+    records: deque[Record] = field(factory=deque, init=False)
+    _open: dict[bytes, Record] = field(factory=dict, init=False)
+    _size: int = field(default=0, init=False)
+    _number: int = field(default=0, init=False)
+
+    @property
+    def start(self) -> int | None:
+        """The first byte of what is kept; `None` if nothing is."""
+        return self.records[0].start if self.records else None
+
+    def add(self, record: Record, *, is_continuation: bool = False) -> None:
+        """Put *record* after the others; without a `stream_id` it is whole."""
+        self._number += 1
+        if record.stream_id is None:
+            self._append(record)
+            return
+        before = self._open.get(record.stream_id)
+        if before is not None and is_continuation:
+            self._continue(before, record)
+            return
+        if before is not None:
+            self._close(before)
+        self._open_or_append(record, is_cut=may_be_continued(record.data))
+
+    def close_stream(self, stream_id: bytes) -> None:
+        """Take the last record of a stream to be whole."""
+        if stream_id in self._open:
+            self._close(self._open[stream_id])
+
+    def whole(self) -> Iterator[Record]:
+        """Take out the first records, up to one that may be continued."""
+        queue = self.records
+        while queue:
+            first = queue[0]
+            if first.stream_id is not None:
+                is_late = self._number - first.number >= MOST_BETWEEN
+                is_full = self._size > LONGEST_LINE or len(queue) > _MOST_RECORDS
+                if not is_late and not is_full:
+                    return
+                self._close(first)
+            queue.popleft()
+            self._size -= len(first.data)
+            yield first
+
+    def settle(self, *, is_silent: bool) -> None:
+        """Take records to be whole because nothing more has come.
+
+        Those that end with a carriage return, as all lines of Windows and of terminals do, unless
+        they are the state of a progress bar or end within a section marker; all of them if the log
+        *is_silent*, which is for longer than a runner waits with an upload.
+        """
+        for record in self.records:
+            if record.stream_id is None:
+                continue
+            is_open = record.is_bar or not record.is_at_start or ends_within_marker(record.data)
+            if is_open and not is_silent:
+                return
+            self._close(record)
+
+    def _append(self, record: Record) -> None:
+        record.number = self._number
+        self.records.append(record)
+        self._size += len(record.data)
+
+    def _close(self, record: Record) -> None:
+        if record.stream_id is not None:
+            del self._open[record.stream_id]
+            record.stream_id = None
+
+    def _open_or_append(self, record: Record, *, is_cut: bool) -> None:
+        """Add *record*; where it *is_cut*, only what stands before its last marker is whole."""
+        data = record.data
+        if not is_cut:
+            record.stream_id = None
+            self._append(record)
+            return
+        marked = last_marker_end(data)
+        if marked and _is_blank(data[marked:]):
+            record.stream_id = None
+            self._append(record)
+            return
+        if marked:
+            before = evolve(record, data=data[:marked], stream_id=None)
+            self._append(before)
+            record.data = data = data[marked:]
+        record.is_at_start = _is_at_start(data)
+        self._append(record)
+        if record.stream_id is not None:
+            self._open[record.stream_id] = record
+
+    def _continue(self, before: Record, record: Record) -> None:
+        """Join *record* to the one *before*, or let it stand in its place, which it overwrote."""
+        data = record.data
+        marked = _marker_end_across(before.data, data)
+        if marked:
+            self._extend(before, data[:marked], record.end)
+            self._close(before)
+            if marked < len(data):
+                rest = evolve(record, data=data[marked:])
+                self._open_or_append(rest, is_cut=may_be_continued(data))
+            return
+        if last_state_start(data) or (before.is_at_start and shows(data)):
+            self._overwrite(before, record)
+            return
+        if len(before.data) + len(data) > LONGEST_LINE:
+            self._close(before)
+            self._open_or_append(record, is_cut=may_be_continued(data))
+            return
+        if before.is_at_start:  # and nothing is shown, so that only colours can matter
+            self._extend(before, _styles(data), record.end)
+        else:
+            self._extend(before, data, record.end)
+            before.is_at_start = b"\r" in data
+        if not may_be_continued(data):
+            self._close(before)
+
+    def _overwrite(self, before: Record, record: Record) -> None:
+        is_next = self.records[-1] is before
+        self.records.remove(before)
+        self._size -= len(before.data)
+        self._close(before)
+        is_whole = not may_be_continued(record.data)
+        # Where a line stands between them, reading may go on there and not know of the colours.
+        if is_next and (styles := _styles(before.data)):
+            record.data = styles + record.data
+            record.start = before.start
+        if is_whole:
+            record.stream_id = None
+        elif record.stream_id is not None:
+            self._open[record.stream_id] = record
+            record.is_bar = True
+            record.is_at_start = _is_at_start(record.data)
+        self._append(record)
+
+    def _extend(self, record: Record, data: bytes | bytearray, end: int) -> None:
+        if isinstance(record.data, bytes):
+            record.data = bytearray(record.data)
+        record.data += data
+        record.end = end
+        record.number = self._number
+        self._size += len(data)
+
+
+def may_be_continued(data: bytes | bytearray) -> bool:
+    """Whether a runner may have written a record with this text before its line was whole."""
+    return b"\r" in data or len(data) > LONGEST_UNCUT
+
+
+def _is_at_start(data: bytes | bytearray) -> bool:
+    last = data.rfind(b"\r")
+    return last >= 0 and not shows(data, last + 1)
+
+
+def _is_blank(printed: bytes | bytearray) -> bool:
+    return not readable(last_state(printed.decode("utf-8", "replace")))[0]
+
+
+def _styles(printed: bytes | bytearray) -> bytes:
+    """The colours that *printed* leaves set; a character stands for each byte."""
+    return carried_styles(printed.decode("latin-1")).encode("latin-1")
+
+
+def _marker_end_across(before: bytes | bytearray, data: bytes | bytearray) -> int:
+    """Where in *data* the last section marker ends, which may begin *before* it; 0 if none does."""
+    joined = before[-LONGEST_MARKER:] + data
+    return max(0, last_marker_end(joined) - (len(joined) - len(data)))

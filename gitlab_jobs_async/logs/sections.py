@@ -1,0 +1,121 @@
+"""The sections of a log: markers in what a job printed -> which are open, which began and ended.
+
+The markers are the runner's (helpers/build_section.go) and those of scripts:
+https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from attrs import define, evolve, field
+
+from gitlab_jobs_async.models.jobs import Section
+
+_MARKER = re.compile(
+    r"section_(start|end):([0-9]{1,20}):([a-zA-Z0-9_.-]{1,255})"
+    r"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
+)
+_CUT_MARKER = re.compile(rb"section_(?:start|end):[0-9]+:[a-zA-Z0-9_.-]+(?:\[[^\[\]\r\n]*\])?\r\Z")
+LONGEST_MARKER = 2048
+"""More bytes than any marker has."""
+
+_MOST_OPEN = 64
+"""Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
+
+MOST_PENDING = 256
+"""Markers between two lines that wait for a line; more get an empty line of their own."""
+
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, which is where `datetime` ends."""
+
+
+def last_marker_end(printed: bytes | bytearray) -> int:
+    """Where the last marker ends; 0 if there is none."""
+    end = 0
+    if b"section_" in printed:
+        for marker in _MARKER.finditer(printed.decode("latin-1")):  # a character for each byte
+            end = marker.end()
+    return end
+
+
+def ends_within_marker(printed: bytes | bytearray) -> bool:
+    """Whether a runner cut a marker after its carriage return, so that its end is still to come."""
+    return _CUT_MARKER.search(printed[-LONGEST_MARKER:]) is not None
+
+
+def split_markers(printed: bytes) -> Iterator[bytes]:
+    """What stands before, in and after each marker, in turn; joined it is *printed*."""
+    end = 0
+    if b"section_" in printed:
+        for marker in _MARKER.finditer(printed.decode("latin-1")):
+            yield printed[end : marker.start()]
+            yield marker[0].encode("latin-1")
+            end = marker.end()
+    yield printed[end:]
+
+
+@define
+class SectionTracker:
+    """Reads the markers of one log in their order; an end without its start is ignored.
+
+    `path` is the names of the open sections, `pending` what began or ended and was not told yet.
+    """
+
+    path: tuple[str, ...] = ()
+    pending: list[Section] = field(factory=list)
+    _open: list[Section] = field(factory=list)
+    _too_deep: int = 0
+
+    def split(self, printed: str) -> Iterator[str]:
+        """What stands between the markers of a line, each while its own sections are open."""
+        if "section_" not in printed:
+            yield printed
+            return
+        end = 0
+        for marker in _MARKER.finditer(printed):
+            if marker.start() > end:
+                yield printed[end : marker.start()]
+            self._pass(marker)
+            end = marker.end()
+        if end < len(printed):
+            yield printed[end:]
+
+    def passed(self) -> tuple[Section, ...]:
+        """What is pending, which then is told."""
+        passed, self.pending = tuple(self.pending), []
+        return passed
+
+    def _pass(self, marker: re.Match[str]) -> None:
+        which, seconds, name, options = marker.groups()
+        at = datetime.fromtimestamp(min(int(seconds), _LAST_SECOND), UTC)
+        if which == "start":
+            self._begin(name, at, _options(options or ""))
+        else:
+            self._end(name, at)
+
+    def _begin(self, name: str, at: datetime, options: dict[str, str]) -> None:
+        if len(self._open) == _MOST_OPEN:
+            self._too_deep += 1
+            return
+        self.path = (*self.path, name)
+        begun = Section(path=self.path, started_at=at, options=options)
+        self._open.append(begun)
+        self.pending.append(begun)
+
+    def _end(self, name: str, at: datetime) -> None:
+        """The innermost section of that name ends, and with it those that it still holds."""
+        if self._too_deep:
+            self._too_deep -= 1
+        elif name in self.path:
+            kept = len(self.path) - 1 - self.path[::-1].index(name)
+            ended = self._open[kept:]
+            del self._open[kept:]
+            self.pending += [evolve(section, ended_at=at) for section in reversed(ended)]
+            self.path = self.path[:kept]
+
+
+def _options(written: str) -> dict[str, str]:
+    """`collapsed=true,hide_duration=true` as a mapping."""
+    pairs = (option.partition("=") for option in written.split(","))
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}

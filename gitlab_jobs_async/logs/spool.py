@@ -1,0 +1,88 @@
+"""Chunks put aside until their connection is closed: few in memory, many in a temporary file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import Self
+
+from gitlab_jobs_async.errors import TraceInterruptedError
+from gitlab_jobs_async.models.jobs import TraceChunk
+
+_IN_MEMORY = 1024 * 1024
+_PIECE = 64 * 1024
+
+
+class Spool:
+    """Chunks of a trace that follow one another; the file goes when the block is left.
+
+    Raises:
+        TraceInterruptedError: from every method, if the disk is full or there is no place for a
+            temporary file; what was not taken out by then is still to be read from its `offset`.
+    """
+
+    def __init__(self) -> None:
+        self.has_any = False
+        """Whether anything was put in, an empty chunk included."""
+        self.size = 0
+        """Bytes that were put in and not taken out yet."""
+        self._start: int | None = None
+        self._file = SpooledTemporaryFile[bytes](max_size=_IN_MEMORY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What is still buffered would be written now, and fail again on a full disk.
+        with suppress(OSError):
+            self._file.close()
+
+    def add(self, chunk: TraceChunk | None) -> None:
+        """Put *chunk* after the ones before."""
+        if chunk is None:
+            return
+        self.has_any = True
+        if self._start is None:
+            self._start = chunk.offset
+        with self._on_disk():
+            self._file.write(chunk.data)
+        self.size += len(chunk.data)
+
+    def take(self) -> Iterator[TraceChunk]:
+        """Take out all of it, in pieces that fit into memory; or one empty chunk that was put in.
+
+        What is put in afterwards begins anew.
+        """
+        if self._start is None:
+            return
+        with self._on_disk():
+            self._file.seek(0)
+        left = self.size
+        while True:
+            with self._on_disk():
+                data = self._file.read(min(_PIECE, left))
+            left -= len(data)
+            chunk = TraceChunk(self._start, data)
+            self._start = chunk.end
+            yield chunk
+            if not left:
+                break
+        with self._on_disk():
+            self._file.seek(0)
+        self._start, self.size = None, 0
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            failed = error.with_traceback(None)
+        else:
+            return
+        reason = f"trace not buffered: {failed.strerror or failed}"
+        raise TraceInterruptedError(reason, self._start or 0) from failed

@@ -1,0 +1,76 @@
+"""What a job token's job may use: agents for Kubernetes, as values like those of `models`.
+
+See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
+"""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from gitlab_jobs_async.models.jobs import User
+
+
+@frozen(kw_only=True)
+class Reference:
+    """Something named by its id alone."""
+
+    id: int
+
+
+@frozen(kw_only=True)
+class AgentConfigProject:
+    """The project that configures an agent."""
+
+    id: int
+    description: str | None = None
+    name: str | None = None
+    name_with_namespace: str | None = None
+    path: str | None = None
+    path_with_namespace: str | None = None
+    created_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class AllowedAgent:
+    """An agent for Kubernetes that the job may use."""
+
+    id: int
+    config_project: AgentConfigProject
+
+
+@frozen(kw_only=True)
+class AgentProject:
+    """The job's project and the groups above it."""
+
+    id: int
+    groups: tuple[Reference, ...] = ()
+
+
+@frozen(kw_only=True)
+class AgentEnvironment:
+    """The environment the job deploys to."""
+
+    slug: str | None = None
+    tier: str | None = None
+
+
+@frozen(kw_only=True)
+class AgentUser(User):
+    """The user the job runs for; `roles_in_project`, such as "guest" and "developer", are all held.
+
+    It follows the answer of lib/api/ci/jobs.rb, in which a user has `id`, `username` and the roles.
+    """
+
+    roles_in_project: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class AllowedAgents:
+    """The agents a job token's job may use, and that job's surroundings."""
+
+    allowed_agents: tuple[AllowedAgent, ...]
+    job: Reference
+    pipeline: Reference
+    project: AgentProject
+    user: AgentUser
+    environment: AgentEnvironment | None = None

@@ -1,0 +1,300 @@
+"""GitLab's values, as frozen attrs classes that know nothing of JSON or the network.
+
+What GitLab may leave out or send as null is `None` here; a field this version does not know is
+dropped, a status or failure reason it does not know is kept. Times are aware `datetime`s,
+durations are seconds. Field names are GitLab's own: https://docs.gitlab.com/api/jobs/
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
+
+
+@frozen(kw_only=True)
+class User:
+    """The person or bot that a job or pipeline runs for."""
+
+    id: int
+    username: str
+    name: str | None = None
+    state: str | None = None
+    locked: bool | None = None
+    avatar_url: str | None = None
+    web_url: str | None = None
+    created_at: datetime | None = None
+    bio: str | None = None
+    location: str | None = None
+    public_email: str | None = None
+    skype: str | None = None
+    linkedin: str | None = None
+    twitter: str | None = None
+    discord: str | None = None
+    github: str | None = None
+    website_url: str | None = None
+    organization: str | None = None
+    job_title: str | None = None
+    pronouns: str | None = None
+    bot: bool | None = None
+    work_information: str | None = None
+    followers: int | None = None
+    following: int | None = None
+    local_time: str | None = None
+
+
+@frozen(kw_only=True)
+class Commit:
+    """The commit a job ran on."""
+
+    id: str
+    short_id: str | None = None
+    title: str | None = None
+    message: str | None = None
+    author_name: str | None = None
+    author_email: str | None = None
+    authored_date: datetime | None = None
+    committer_name: str | None = None
+    committer_email: str | None = None
+    committed_date: datetime | None = None
+    created_at: datetime | None = None
+    parent_ids: tuple[str, ...] = ()
+    web_url: str | None = None
+
+
+@frozen(kw_only=True)
+class Runner:
+    """The runner that took a job: lib/api/entities/ci/runner.rb."""
+
+    id: int
+    description: str | None = None
+    ip_address: str | None = None
+    active: bool | None = None
+    paused: bool | None = None
+    is_shared: bool | None = None
+    runner_type: str | None = None
+    name: str | None = None
+    online: bool | None = None
+    created_by: User | None = None
+    created_at: datetime | None = None
+    status: str | None = None
+    job_execution_status: str | None = None
+
+
+@frozen(kw_only=True)
+class RunnerManager:
+    """The machine of that runner which ran the job."""
+
+    id: int
+    system_id: str | None = None
+    version: str | None = None
+    revision: str | None = None
+    platform: str | None = None
+    architecture: str | None = None
+    created_at: datetime | None = None
+    contacted_at: datetime | None = None
+    ip_address: str | None = None
+    status: str | None = None
+    job_execution_status: str | None = None
+
+
+@frozen(kw_only=True)
+class ArtifactsFile:
+    """The artifacts archive of a job; `size` in bytes."""
+
+    filename: str
+    size: int | None = None
+
+
+@frozen(kw_only=True)
+class Artifact:
+    """One stored file of a job, the archived trace and reports included; `size` in bytes."""
+
+    file_type: str
+    size: int | None = None
+    filename: str | None = None
+    file_format: str | None = None
+
+
+@frozen(kw_only=True)
+class ArtifactEntry:
+    """One file or directory inside an archive: lib/api/entities/ci/job_artifact_entry.rb.
+
+    `type` is "file" or "directory"; a directory has no `size` (bytes).
+    """
+
+    name: str
+    path: str
+    type: str
+    size: int | None = None
+    mode: str | None = None
+
+
+@frozen(kw_only=True)
+class JobProject:
+    """What a job says of its project (its id is `job.project_id`)."""
+
+    ci_job_token_scope_enabled: bool | None = None
+
+
+@frozen(kw_only=True)
+class DetailedStatus:
+    """How GitLab's own pages show a pipeline's status."""
+
+    icon: str | None = None
+    text: str | None = None
+    label: str | None = None
+    group: str | None = None
+    tooltip: str | None = None
+    has_details: bool | None = None
+    details_path: str | None = None
+    favicon: str | None = None
+
+
+@frozen(kw_only=True)
+class Pipeline:
+    """A pipeline, see https://docs.gitlab.com/api/pipelines/ for each field.
+
+    A list, and a job's `pipeline`, hold the first ten fields and leave the others `None`.
+    `duration` and `queued_duration` are seconds.
+    """
+
+    id: int
+    status: JobStatus
+    iid: int | None = None
+    project_id: int | None = None
+    ref: str | None = None
+    sha: str | None = None
+    source: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    web_url: str | None = None
+    name: str | None = None
+    before_sha: str | None = None
+    tag: bool | None = None
+    yaml_errors: str | None = None
+    user: User | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    committed_at: datetime | None = None
+    duration: float | None = None
+    queued_duration: float | None = None
+    coverage: float | str | None = None
+    detailed_status: DetailedStatus | None = None
+    archived: bool | None = None
+
+
+@frozen(kw_only=True)
+class JobBasic:
+    """What jobs and bridges share: lib/api/entities/ci/job_basic.rb.
+
+    `duration` and `queued_duration` are seconds; `duration` grows while the job runs.
+    `failure_reason` is there only when `status` is failed.
+    """
+
+    id: int
+    status: JobStatus
+    stage: str
+    name: str
+    ref: str | None = None
+    tag: bool | None = None
+    coverage: float | str | None = None
+    allow_failure: bool | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    erased_at: datetime | None = None
+    duration: float | None = None
+    queued_duration: float | None = None
+    user: User | None = None
+    commit: Commit | None = None
+    pipeline: Pipeline | None = None
+    failure_reason: FailureReason | None = None
+    source: str | None = None
+    web_url: str | None = None
+    project: JobProject | None = None
+
+    @property
+    def project_id(self) -> int | None:
+        """The numeric id of the project, as the job's pipeline gives it."""
+        return None if self.pipeline is None else self.pipeline.project_id
+
+
+@frozen(kw_only=True)
+class Job(JobBasic):
+    """A job that a runner runs: lib/api/entities/ci/job.rb."""
+
+    artifacts_file: ArtifactsFile | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    runner: Runner | None = None
+    runner_manager: RunnerManager | None = None
+    artifacts_expire_at: datetime | None = None
+    archived: bool | None = None
+    tag_list: tuple[str, ...] = ()
+    download_url: str | None = None
+
+
+@frozen(kw_only=True)
+class Bridge(JobBasic):
+    """A trigger job; `downstream_pipeline` is `None` until it has made one."""
+
+    downstream_pipeline: Pipeline | None = None
+
+
+@frozen
+class TraceChunk:
+    """Some bytes of a trace and where they stand in it; `offset` counts bytes from the start."""
+
+    offset: int
+    data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
+
+    @property
+    def end(self) -> int:
+        """The offset of the next byte: what to give as `offset=` to go on from here."""
+        return self.offset + len(self.data)
+
+
+@frozen
+class Section:
+    """A part of a log as it began (`ended_at` is `None`) or as it ended.
+
+    `path` is the names of the sections around it and its own, `options` what its marker says:
+    https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
+    """
+
+    path: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime | None = None
+    options: Mapping[str, str] = field(factory=dict, hash=False)
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.path[-1]
+
+    @property
+    def duration(self) -> float | None:
+        """Whole seconds from its start to its end, as the runner's clock has them."""
+        if self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+@frozen
+class LogLine:
+    """One line of a log, as a person reads it: `text` without escape sequences, `raw` in colours.
+
+    `number` counts from 1. `at` is when the runner saw the line begin and `stream` whether it came
+    from "stdout" or "stderr", `None` where the runner does not say. `section` is the path of open
+    sections, `markers` what began or ended since the line before, `end` the byte to go on from.
+    """
+
+    number: int
+    text: str
+    raw: str
+    at: datetime | None = None
+    stream: str | None = None
+    section: tuple[str, ...] = ()
+    markers: tuple[Section, ...] = ()
+    end: int = 0

@@ -1,0 +1,1 @@
+"""Many projects, pipelines and jobs watched as one stream of events."""

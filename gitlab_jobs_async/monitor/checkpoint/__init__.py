@@ -1,0 +1,1 @@
+"""State and pending events of a monitor, kept across restarts."""

@@ -1,0 +1,112 @@
+"""Values of ours <-> JSON bytes, for a monitor's checkpoint: what is read equals what was recorded.
+
+What is as by default is left out, and what may be of several classes says of which it is.
+"""
+
+import json
+from datetime import datetime
+from typing import Any, TypeVar, get_args
+
+from attrs import has
+from cattrs import Converter
+
+from gitlab_jobs_async.api.json_types import Hook, due
+from gitlab_jobs_async.api.structuring import is_union, strict_converter, structured
+from gitlab_jobs_async.monitor.events import Event
+
+T = TypeVar("T")
+
+_CLASS = "_class"
+
+
+def record(value: object) -> bytes:
+    """An attrs value as JSON.
+
+    Its fields may be `int`, `float`, `str`, `bool`, aware times, statuses and failure reasons,
+    other attrs values, tuples, mappings by `str`, unions of attrs classes, and `None`.
+    """
+    return _written(_converter.unstructure(value))
+
+
+def read(data: bytes, kind: type[T]) -> T:
+    """The *kind* of value that `record` made *data* of.
+
+    Raises:
+        ValueError: it is no JSON, or not of that kind; it says what and where.
+    """
+    return structured(_parsed(data), kind, _converter)
+
+
+def record_event(event: Event) -> bytes:
+    """What a monitor tells, as JSON that says of which class it is."""
+    return _written(_converter.unstructure(event, Event))
+
+
+def read_event(data: bytes) -> Event:
+    """The event that `record_event` made *data* of.
+
+    Raises:
+        ValueError: it is no JSON, or no event of this version; it says what and where.
+    """
+    return structured(_parsed(data), Event, _converter)  # type: ignore[arg-type]  # a union is no type
+
+
+def _written(value: Any) -> bytes:
+    # Not by orjson: infinity would become null, and half a surrogate pair, as the system's own
+    # words for an error may hold, could not be written.
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return written.encode("utf-8", "surrogatepass")
+
+
+def _parsed(data: bytes) -> object:
+    try:
+        return json.loads(data.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+
+
+def _is_choice(kind: Any) -> bool:
+    """Whether it is a union of attrs classes, such as `Job | Bridge | None`."""
+    classes = [arg for arg in get_args(kind) if arg is not type(None)]
+    return is_union(kind) and len(classes) > 1 and all(map(has, classes))
+
+
+def _choice_of(kind: Any, converter: Converter) -> Hook:
+    classes = {arg.__name__: arg for arg in get_args(kind) if has(arg)}
+    hooks = {name: converter.get_structure_hook(arg) for name, arg in classes.items()}
+    words = " or ".join(classes)
+    may_be_none = type(None) in get_args(kind)
+
+    def hook(given: Any, _: Any) -> Any:
+        if given is None and may_be_none:
+            return None
+        name = given.get(_CLASS) if type(given) is dict else None
+        if type(name) is not str:
+            raise due(words, given)
+        if name not in classes:
+            raise TypeError(f"class {name!r} where {words} was due")
+        return hooks[name](given, classes[name])
+
+    return hook
+
+
+def _unstructured_choice_of(kind: Any, converter: Converter) -> Any:
+    hooks = {arg: converter.get_unstructure_hook(arg) for arg in get_args(kind) if has(arg)}
+
+    def hook(value: Any) -> Any:
+        if value is None:
+            return None
+        return {_CLASS: type(value).__name__, **hooks[type(value)](value)}
+
+    return hook
+
+
+def _make_converter() -> Converter:
+    converter = strict_converter(omit_if_default=True)
+    converter.register_structure_hook_factory(_is_choice, _choice_of)
+    converter.register_unstructure_hook_factory(_is_choice, _unstructured_choice_of)
+    converter.register_unstructure_hook(datetime, datetime.isoformat)
+    return converter
+
+
+_converter = _make_converter()

@@ -1,0 +1,1 @@
+"""State of one watched target: which queries to send, and which events follow."""

@@ -1,0 +1,327 @@
+"""Two looks at a project -> what happened between them, however its jobs moved meanwhile.
+
+A look asks for the newest jobs, in a page as small as it can be, and reaches back page by page to
+the oldest job that is still open and to what may have shown up late (see reach.py). What stays open
+for long is left to sweeps (parking.py), what a retry may have taken up again is asked for by its
+pipeline. Whatever comes is compared with what was told (ledger.py), so that looks may come at any
+time and in any number.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from attrs import define, field
+
+from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.errors import (
+    BadRequestError,
+    GitLabError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from gitlab_jobs_async.listing.offset import without_keyset
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.checkpoint.progress import Progress
+from gitlab_jobs_async.monitor.events import Event
+from gitlab_jobs_async.monitor.schedule.availability import Reachability, is_gone
+from gitlab_jobs_async.monitor.schedule.timer import Timing
+from gitlab_jobs_async.monitor.watch.dormant_jobs import OPEN, OPEN_BEFORE_17
+from gitlab_jobs_async.monitor.watch.id_history import IdHistory
+from gitlab_jobs_async.monitor.watch.project_state import KnownJobs, ProjectState
+from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Lead, Subject, sized
+from gitlab_jobs_async.monitor.watch.scans import MOST_SWEPT, Look, Sweep
+from gitlab_jobs_async.monitor.watch.server_resets import epoch_of, reset_event
+from gitlab_jobs_async.monitor.watch.watermark import PAGE
+
+_FEW = 2
+_MOST_ALONE = 20
+_MOST_NEWS = 50
+"""Pages that are read after a reset to find what is new."""
+
+_DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
+_REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
+
+
+@define
+class ProjectWatch:
+    """One project being watched: see `Watch`."""
+
+    known: KnownJobs
+    reachability: Reachability
+    timing: Timing = field(factory=Timing, init=False)
+    is_over: bool = field(default=False, init=False)
+    _queue: deque[Inquiry] = field(factory=deque, init=False)
+    _look: Look | None = field(default=None, init=False)
+    _sweep: Sweep | None = field(default=None, init=False)
+    _has_keyset: bool = field(default=True, init=False)
+    _scope: tuple[JobStatus, ...] = field(default=OPEN, init=False)
+    _troubled: Subject | None = field(default=None, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        project: ProjectId,
+        state: ProjectState | None = None,
+        now: float = 0.0,
+        progress: Progress | None = None,
+        history: IdHistory | None = None,
+        *,
+        downstream: bool = False,
+    ) -> Self:
+        """A watch that begins, or at *now* goes on from what was told, and on its schedule."""
+        name = str(project)
+        if state is None:
+            known = KnownJobs.of(project, history, downstream=downstream)
+            return cls(known, Reachability(project, name))
+        known = KnownJobs.restored(
+            project, state, now, downstream=downstream, progress=progress, history=history
+        )
+        told, is_unreachable = state.unreachable_told, state.is_unreachable
+        failures = 0 if progress is None else progress.failures
+        watch = cls(known, Reachability(project, name, told, is_unreachable, failures))
+        watch.timing = Timing.restored(progress, now)
+        watch._troubled = Subject.NEWEST if is_unreachable else None
+        return watch
+
+    @property
+    def next_at(self) -> float:
+        """When it wants to look again, in unix seconds."""
+        return self.timing.next_at
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what was there at the beginning is known."""
+        return self.known.reach.floor is not None
+
+    def state(self) -> ProjectState:
+        """What a restart needs."""
+        return self.known.state(self.reachability)
+
+    def progress(self) -> Progress:
+        """How far the scans have come."""
+        return self.known.progress(self.timing, self.reachability.failures)
+
+    def hasten(self, now: float) -> None:
+        """Look again at *now*, or as soon after the last look as it ever would."""
+        self.timing.hasten(now)
+
+    def found(self) -> list[Lead]:
+        """What bridges have led to since this was last called, each once."""
+        return [] if self.known.bridging is None else self.known.bridging.found()
+
+    def due(self, now: float) -> Inquiry | None:
+        """What to ask now; the same until it is answered, `None` when the look is over."""
+        if not self._queue:
+            if now < self.next_at:
+                return None
+            self._begin(now)
+        return self._queue[0]
+
+    def observe(self, now: float, answer: Answer) -> Sequence[Event]:
+        """What the answer adds to what was told."""
+        inquiry = self._queue.popleft()
+        events: list[Event] = []
+        if inquiry.about is self._troubled:
+            events += self._recovered()
+        if reset := self.known.shows_reset(answer.jobs, now):
+            return [*events, self._begin_anew(now, *reset)]
+        self.known.learn(answer.jobs, now)
+        match inquiry.about:
+            case Subject.NEWEST:
+                events += self._take_newest(now, answer)
+            case Subject.SWEEP:
+                events += self._take_sweep(now, answer)
+            case Subject.PIPELINES if self.known.bridging is not None:
+                self.known.bridging.take_pipelines(answer.pipelines)
+            case Subject.BRIDGES if self.known.bridging is not None:
+                bridges = answer.bridges
+                self.known.bridging.take_bridges(
+                    inquiry.of,
+                    bridges,
+                    self.known.number,
+                    now,
+                    lambda bridge_id: self.known.is_new_bridge(bridge_id, bridges),
+                    self.known.ledger.epoch,
+                )
+                events += self.known.tell(bridges, now, newest_known=self.known.began)
+                events += self.known.gone(inquiry.of, bridges)
+            case _:
+                if inquiry.about is Subject.PIPELINE_JOBS:
+                    self.known.revivals.asked(inquiry.of)
+                events += self.known.tell(answer.jobs, now)
+        return [*events, *self._end(now)]
+
+    def _begin_anew(self, now: float, job_id: int, reason: str) -> Event:
+        """Forget what was told: the server was restored. The same look begins with a baseline."""
+        epoch = epoch_of(now, self.known.ledger.epoch)
+        self.known.history.close(job_id, epoch)
+        self.known = self.known.anew(epoch)
+        self._queue.clear()
+        self._look = self._sweep = None
+        return reset_event(self.known.project, self.reachability, epoch, reason)
+
+    def _recovered(self) -> Sequence[Event]:
+        self._troubled = None
+        return self.reachability.succeeded()
+
+    def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
+        """The inquiry failed; what a project can do without is left out, else the look ends."""
+        inquiry = self._queue.popleft()
+        if inquiry.about is Subject.JOB and is_gone(error):
+            return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
+        if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
+            return [*self._refused(inquiry, now, error), *self._end(now)]
+        self._queue.clear()
+        self._look = self._sweep = None
+        if self._asks_less(inquiry.about, error):
+            return []
+        self._troubled = inquiry.about
+        return self.timing.failed(now, error, self.reachability)
+
+    def _asks_less(self, about: Subject, error: GitLabError) -> bool:
+        """Whether it is asked again, without what an older server refuses."""
+        is_listing = about in {Subject.NEWEST, Subject.SWEEP}
+        if is_listing and self._has_keyset and isinstance(error, MethodNotAllowedError):
+            self._has_keyset = False
+            return True
+        if about is Subject.SWEEP and self._scope == OPEN and isinstance(error, BadRequestError):
+            self._scope = OPEN_BEFORE_17
+            return True
+        return False
+
+    def _refused(self, inquiry: Inquiry, now: float, error: GitLabError) -> list[Event]:
+        """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
+        if inquiry.about is Subject.PIPELINE_JOBS:
+            self.known.revivals.asked(inquiry.of)
+            return self.known.lost(inquiry.of) if is_gone(error) else []
+        if self.known.bridging is None or inquiry.about is not Subject.BRIDGES:
+            return []
+        is_sure = self.known.bridging.refused(inquiry.of, now)
+        return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
+
+    def _begin(self, now: float) -> None:
+        self.known.created_before = self.known.created_to
+        compares = self.is_known and self.known.comparing.is_due(now)
+        goal = self.known.compared_to() if compares else self.known.goal()
+        self._look = Look(now, goal, compares=compares)
+        rows = PAGE if compares else self.known.reach.page_size(goal)
+        self._ask(Subject.NEWEST, self._listing((), rows))
+        if self.known.bridging is not None:
+            self._queue.append(self.known.bridging.changed_pipelines(self.known.address))
+        if self.known.reach.floor is None:
+            # No state that has the first jobs may be without what has changed by then.
+            self._queue.reverse()
+
+    def _listing(self, scope: Sequence[str], rows: int) -> Request:
+        wanted = sized(endpoints.list_jobs(self.known.address, scope=scope), rows)
+        return wanted if self._has_keyset else without_keyset(wanted)
+
+    def _ask(self, about: Subject, wanted: Request, of: int = 0) -> None:
+        self._queue.append(Inquiry(about, wanted, of))
+
+    def _take_newest(self, now: float, answer: Answer) -> list[Event]:
+        look = self._look
+        if look is None:
+            return []
+        self.known.learn_number(answer.jobs)
+        floor = self.known.reach.floor
+        if more := look.take(now, answer, floor):
+            self._queue.appendleft(more)
+            return self.known.tell_look(look, now) if look.is_full else []
+        if floor is not None:
+            return self._took_newest(look, floor, now)
+        if answer.following and self.known.reaches_news(answer.jobs) and look.pages < _MOST_NEWS:
+            self._queue.appendleft(Inquiry(Subject.NEWEST, answer.following))
+            return []
+        self.known.began = max(look.ids, default=0)
+        if answer.following is None:
+            return self.known.begin(look, now)
+        self._sweep = Sweep()
+        self._queue.appendleft(Inquiry(Subject.SWEEP, self._listing(self._scope, PAGE)))
+        return []
+
+    def _took_newest(self, look: Look, floor: int, now: float) -> list[Event]:
+        """The first part of the look is there; say what else is to be asked."""
+        events = self.known.tell_look(look, now)
+        if look.lowest <= floor:
+            self.known.reach.looked(look.began, look.answered or now, look.ids)
+            self.known.reach.arrived(look.arrived)
+        if (top := max(look.ids, default=0)) < self.known.top:
+            self.known.comparing.is_suspicious = True
+        self.known.top = top
+        self.known.forget(look)
+        open_jobs = self.known.open_jobs()
+        for told in open_jobs:
+            if told.id < look.lowest:
+                self.known.parked.park(told)
+        self._ask_for(t.id for t in open_jobs if t.id >= look.lowest and t.id not in look.ids)
+        self.known.parked.choose(open_jobs, self.known.reach, now)
+        due = self.known.parked.due(open_jobs, self.known.reach, now)
+        self._begin_sweep(due, compares=look.compares)
+        for pipeline_id in self.known.revivals.pipelines():
+            self._ask_for_pipeline(pipeline_id)
+        return events
+
+    def _ask_for(self, ids: Iterable[int]) -> None:
+        """Ask for these, which should have come and did not: by pipeline where many are of one."""
+        by_pipeline: dict[int, list[int]] = {}
+        known = self.known.ledger.jobs
+        for job_id in sorted(job_id for job_id in ids if job_id in known):
+            by_pipeline.setdefault(known[job_id].pipeline_id, []).append(job_id)
+        alone: list[int] = []
+        for pipeline_id, jobs in by_pipeline.items():
+            if pipeline_id and len(jobs) > _FEW:
+                self._ask_for_pipeline(pipeline_id)
+            else:
+                alone += jobs
+        for job_id in alone[:_MOST_ALONE]:
+            self._ask(Subject.JOB, endpoints.get_job(self.known.address, job_id), job_id)
+
+    def _ask_for_pipeline(self, pipeline_id: int) -> None:
+        wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id, include_retried=True)
+        self._queue.append(Inquiry(Subject.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
+
+    def _begin_sweep(self, sought: list[int], *, compares: bool) -> None:
+        if len(sought) == 1 and not compares:
+            self._ask_for(sought)
+        elif sought or compares:
+            self._sweep = Sweep(sought, MOST_SWEPT, is_whole=compares)
+            self._ask(Subject.SWEEP, self._listing(self._scope, PAGE))
+
+    def _take_sweep(self, now: float, answer: Answer) -> list[Event]:
+        look, sweep = self._look, self._sweep
+        if look is None or sweep is None:
+            return []
+        is_first = self.known.reach.floor is None
+        if is_first:
+            look.rows = {job.id: job for job in answer.jobs} | look.rows
+        events = [] if is_first else self.known.tell(answer.jobs, now)
+        if more := sweep.take(answer):
+            self._queue.appendleft(more)
+            return events
+        self._sweep = None
+        if is_first:
+            return self.known.begin(look, now)
+        self._ask_for(sweep.missing())
+        if deeper := sweep.deeper():
+            self._ask_for([self.known.parked.least_asked(deeper, now)])
+        return events
+
+    def _end(self, now: float) -> Sequence[Event]:
+        """If nothing is left to ask, the look is over; the next one comes when it may pay."""
+        if not self._queue and self.known.bridging is not None:
+            began = now if self._look is None else self._look.began
+            self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
+        if self._queue:
+            return []
+        if self._look is not None:
+            self.known.comparing.scanned(now, compared=self._look.compares)
+        self._look = None
+        self.timing.active_at = self.known.active_at
+        open_jobs = self.known.ledger.open_jobs()
+        self.timing.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
+        return self._recovered()

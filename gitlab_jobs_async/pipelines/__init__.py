@@ -1,0 +1,1 @@
+"""Pipelines with everything downstream, and waiting for jobs and pipelines."""

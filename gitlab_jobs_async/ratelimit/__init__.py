@@ -1,0 +1,1 @@
+"""Request budget: the server's limits, fair queueing, and the request limiter."""

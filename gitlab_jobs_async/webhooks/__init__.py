@@ -1,0 +1,1 @@
+"""Webhook deliveries: verification, parsing and deduplication."""

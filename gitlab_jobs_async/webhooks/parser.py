@@ -1,0 +1,211 @@
+"""A delivery's headers and body -> JobHook or PipelineHook, or a refusal with the status to answer.
+
+Nothing of a body is believed, or even parsed, before the secrets are right; and what is merely of
+no interest is answered as a success, because GitLab disables a hook after four failures in a row:
+https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+from attrs import evolve, fields
+
+from gitlab_jobs_async.api.json_types import EXACT, due
+from gitlab_jobs_async.api.responses import folded
+from gitlab_jobs_async.api.tolerant import Oddities, tolerant_converter, tolerated
+from gitlab_jobs_async.errors import HookRefusedError
+from gitlab_jobs_async.models.jobs import ArtifactsFile
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.webhooks import HookJob, JobHook, PipelineHook
+from gitlab_jobs_async.webhooks.signatures import Secrets
+
+_LARGEST = 25 * 1024 * 1024
+_MOST_VALUES = 3_000_000
+"""Values of one body; GitLab's own of 25 MB have about one million."""
+_EVENTS = frozenset({"Job Hook", "Pipeline Hook", "System Hook"})
+_NO_INTEREST = "neither a job event nor a pipeline event"
+_OBJECT = "object_attributes"
+
+_PATH = re.compile(r"@ \$\.(\w+)")
+
+Hook = JobHook | PipelineHook
+H = TypeVar("H", bound=HookJob)
+T = TypeVar("T")
+
+
+def receive(
+    headers: Mapping[str, str], body: bytes, secrets: Secrets, now: float
+) -> tuple[Hook, Oddities]:
+    """Return what a delivery says, and what of it was not as GitLab documents it.
+
+    *now* is in Unix seconds; the rest is as in `read_hook`.
+
+    Raises:
+        HookRefusedError: the delivery is forged, broken or of no interest.
+        TypeError: *body* is not bytes.
+    """
+    given: object = body
+    if not isinstance(given, bytes):
+        raise TypeError(f"body must be the bytes that were sent, not {type(given).__name__}")
+    if len(body) > _LARGEST:
+        raise HookRefusedError(f"{len(body)} bytes are more than the 25 MB that GitLab sends", 413)
+    named = folded(headers.items())
+    untrusted = secrets.refusal(named, body, now)
+    if untrusted is not None:
+        raise HookRefusedError(untrusted, 401)
+    if "x-gitlab-event" not in named:
+        raise HookRefusedError("no X-Gitlab-Event header", 400)
+    if named["x-gitlab-event"] not in _EVENTS:
+        raise HookRefusedError(_NO_INTEREST, 202)
+    # The signature covers webhook-id alone: with another Idempotency-Key a replay would look new.
+    keys = ("webhook-id",) if secrets.keys else ("idempotency-key", "webhook-id")
+    delivery = next((named[key] for key in keys if named.get(key)), None)
+    try:
+        sent = _parsed(body)
+        hook, odd = _structured(sent)
+    except (MemoryError, RecursionError):
+        raise HookRefusedError("nested deeper or larger than can be read @ $", 400) from None
+    return evolve(hook, delivery=delivery, raw=sent), odd
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+        raise HookRefusedError(f"more than {_MOST_VALUES} values @ $", 413)
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        given = None
+    if type(given) is not dict:
+        raise HookRefusedError("no JSON object @ $", 400)
+    return given
+
+
+def _structured(body: dict[str, Any]) -> tuple[Hook, Oddities]:
+    kind = body.get("object_kind")
+    if kind is not None and type(kind) is not str:
+        raise HookRefusedError(f"{due('a string', kind)} @ $.object_kind", 400)
+    if kind == "build":
+        job, odd = _tolerated(_job_fields(body), JobHook)
+        return _with_reason(job), odd
+    if kind == "pipeline":
+        pipeline, odd = _tolerated(_pipeline_fields(body), PipelineHook)
+        builds, bridges = (
+            tuple(map(_with_reason, jobs)) for jobs in (pipeline.builds, pipeline.bridges)
+        )
+        return evolve(pipeline, builds=builds, bridges=bridges), odd
+    raise HookRefusedError(f"{_NO_INTEREST} @ $.object_kind", 202)
+
+
+def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, Oddities]:
+    try:
+        return tolerated(fields, kind, _converter)
+    except ValueError as error:
+        reason = str(error)
+    names = _NAMES[kind]
+    # The paths as they stand in the body.
+    said = _PATH.sub(lambda path: f"@ $.{names.get(path[1], path[1])}", reason)
+    raise HookRefusedError(said, 400)
+
+
+def _job_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job event with its times in the style that can be read."""
+    commit = body.get("commit")
+    read = _readable(body, ("build_created_at", "build_started_at", "build_finished_at"))
+    if type(commit) is dict:
+        read["commit"] = _readable(commit, ("started_at", "finished_at"))
+    return read
+
+
+def _pipeline_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a pipeline event in one object, under the names in `_NAMES`."""
+    pipeline, project = _inner(body, _OBJECT), _inner(body, "project")
+    read = _readable(pipeline, ("created_at", "finished_at"))
+    ids = {"project.id": project["id"]} if "id" in project else {}
+    return {**body, **{f"{_OBJECT}.{name}": value for name, value in read.items()}, **ids}
+
+
+def _inner(body: dict[str, Any], name: str) -> dict[str, Any]:
+    given = body.get(name)
+    if given is not None and type(given) is not dict:
+        raise HookRefusedError(f"{due('an object', given)} @ $.{name}", 400)
+    return given or {}
+
+
+def _readable(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return *given* with the ISO twins that newer servers add for times in an unknown style."""
+    twins = {
+        name: twin
+        for name in names
+        if not _is_time(given.get(name)) and _is_time(twin := given.get(f"{name}_iso"))
+    }
+    return given | twins
+
+
+def _is_time(given: object) -> bool:
+    try:
+        _time(given, datetime)
+    except TypeError:
+        return False
+    return True
+
+
+def _time(given: Any, kind: Any) -> datetime:
+    """Take ISO, or the style that Ruby prints: 2016-08-12 15:23:28 UTC, or +0100 for UTC."""
+    iso = given.removesuffix(" UTC") if type(given) is str else given
+    at: datetime = EXACT[datetime](iso, kind)
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        raise TypeError("a time out of range where one was due") from None
+    return at
+
+
+def _with_reason(job: H) -> H:
+    """Return *job* without the reason that GitLab gives where nothing has failed."""
+    if job.failure_reason is None or job.status == JobStatus.FAILED:
+        return job
+    return evolve(job, failure_reason=None)
+
+
+_PREFIXED = tuple(
+    one.name for one in fields(HookJob) if one.name not in {"user", "runner", "environment"}
+)
+_ATTRIBUTES = tuple(
+    one.name
+    for one in fields(PipelineHook)
+    if one.name
+    not in {"project", "user", "commit", "merge_request", "builds", "bridges", "source_pipeline"}
+)
+_NAMES: dict[type, dict[str, str | None]] = {
+    JobHook: {
+        **{name: f"build_{name}" for name in _PREFIXED},
+        "job_id": "build_id",
+        "delivery": None,
+        "_raw": None,
+    },
+    PipelineHook: {
+        **{name: f"{_OBJECT}.{name}" for name in _ATTRIBUTES},
+        "pipeline_id": f"{_OBJECT}.id",
+        "project_id": "project.id",
+        "delivery": None,
+        "_raw": None,
+    },
+}
+"""The JSON names of what is called otherwise in a hook."""
+
+_converter = tolerant_converter(_NAMES, {datetime: _time})
+_archive = _converter.get_structure_hook(ArtifactsFile)
+
+
+def _archive_or_none(given: Any, _: Any) -> ArtifactsFile | None:
+    """Take the archive of a job; where there is none, GitLab sends one whose fields are null."""
+    is_none = given is None or (type(given) is dict and given.get("filename") is None)
+    return None if is_none else _archive(given, ArtifactsFile)
+
+
+_converter.register_structure_hook_func(
+    lambda kind: bool(kind == ArtifactsFile | None), _archive_or_none
+)

@@ -1,0 +1,416 @@
+"""JSON -> models: complete, strict about types, open to what a newer server adds."""
+
+import contextlib
+import copy
+import tracemalloc
+from datetime import UTC, datetime, timedelta, timezone
+
+import attrs
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import (
+    AgentUser,
+    AllowedAgents,
+    Artifact,
+    ArtifactEntry,
+    ArtifactsFile,
+    Bridge,
+    DecodeError,
+    FailureReason,
+    Job,
+    JobStatus,
+    Pipeline,
+    Response,
+)
+from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
+from tests.support.cpu_time import cpu_seconds
+
+USER = {
+    "id": 1, "name": "Administrator", "username": "root", "state": "active", "locked": False,
+    "avatar_url": "https://gravatar.example/x.png", "web_url": "https://gitlab.example.com/root",
+    "created_at": "2015-12-21T13:14:24.077Z", "bio": None, "location": None, "public_email": "",
+    "skype": "", "linkedin": "", "twitter": "", "website_url": "", "organization": "",
+}  # fmt: skip
+COMMIT = {
+    "author_email": "admin@example.com", "author_name": "Administrator",
+    "created_at": "2015-12-24T16:51:14.000+01:00", "id": "0ff3ae198f86", "short_id": "0ff3ae19",
+    "message": "Test the CI integration.", "title": "Test the CI integration.",
+}  # fmt: skip
+JOB = {
+    "commit": COMMIT, "coverage": None, "allow_failure": False, "archived": False,
+    "created_at": "2015-12-24T15:51:21.802Z", "started_at": "2015-12-24T17:54:27.722Z",
+    "finished_at": "2015-12-24T17:54:27.895Z", "erased_at": None, "duration": 0.173,
+    "queued_duration": 0.010, "artifacts_file": {"filename": "artifacts.zip", "size": 1000},
+    "artifacts": [
+        {"file_type": "archive", "size": 1000, "filename": "artifacts.zip", "file_format": "zip"},
+        {"file_type": "trace", "size": 1500, "filename": "job.log", "file_format": "raw"},
+    ],
+    "artifacts_expire_at": "2016-01-23T17:54:27.895Z", "tag_list": ["docker runner", "ubuntu18"],
+    "id": 7, "name": "teaspoon", "source": "push",
+    "pipeline": {"id": 6, "project_id": 1, "ref": "main", "sha": "0ff3ae", "status": "pending"},
+    "ref": "main",
+    "runner": {"id": 3, "description": "r", "ip_address": None, "active": True, "paused": False,
+               "is_shared": True, "runner_type": "instance_type", "name": "r", "online": True,
+               "status": "online", "job_execution_status": "idle"},
+    "runner_manager": {"id": 4, "system_id": "s", "version": "19.4.0", "platform": "linux",
+                       "contacted_at": "2015-12-24T17:54:27.722Z"},
+    "stage": "test", "status": "failed", "failure_reason": "script_failure", "tag": False,
+    "web_url": "https://example.com/foo/bar/-/jobs/7",
+    "project": {"ci_job_token_scope_enabled": False}, "user": USER,
+}  # fmt: skip
+
+
+def answer(value):
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    return Response(200, {}, body, "GET", "https://gitlab.example.com/api/v4/x")
+
+
+def without(value, *names):
+    return {name: held for name, held in value.items() if name not in names}
+
+
+def test_every_field_of_a_job_arrives():
+    job = decode(answer(JOB), Job)
+    for name, held in JOB.items():
+        assert (getattr(job, name) in {None, ()}) == (held in (None, [])), name
+    assert (job.id, job.status, job.failure_reason) == (7, "failed", FailureReason.SCRIPT_FAILURE)
+    assert job.duration == 0.173
+    assert job.started_at == datetime(2015, 12, 24, 17, 54, 27, 722000, UTC)
+    assert job.commit.created_at.utcoffset() == timedelta(hours=1)
+    assert job.artifacts_file == ArtifactsFile(filename="artifacts.zip", size=1000)
+    assert job.artifacts[1].file_type == "trace"
+    assert job.tag_list == ("docker runner", "ubuntu18")
+    assert (job.runner.id, job.runner_manager.system_id, job.user.username) == (3, "s", "root")
+    assert job.project_id == 1
+    assert hash(job) == hash(decode(answer(JOB), Job))
+
+
+def test_a_job_without_what_gitlab_may_leave_out_has_none_there():
+    job = decode(answer({"id": 1, "status": "created", "stage": "test", "name": "x"}), Job)
+    assert (job.pipeline, job.user, job.commit, job.failure_reason) == (None, None, None, None)
+    assert (job.artifacts, job.tag_list, job.project_id) == ((), (), None)
+
+
+@pytest.mark.parametrize("name", sorted(set(JOB) - {"id", "status", "stage", "name"}))
+def test_any_other_field_may_be_null_or_absent(name):
+    assert decode(answer({**JOB, name: None}), Job) == decode(answer(without(JOB, name)), Job)
+
+
+def test_what_a_newer_server_adds_breaks_nothing():
+    newer = {**JOB, "status": "levitating", "failure_reason": "gravity", "exit_code": 3,
+             "user": {**USER, "theme": {"dark": True}}}  # fmt: skip
+    job = decode(answer(newer), Job)
+    assert job.status == "levitating"
+    assert isinstance(job.status, JobStatus)
+    assert job.failure_reason == "gravity"
+    assert not job.status.is_finished
+    assert not job.status.is_active
+
+
+@pytest.mark.parametrize("coverage", [None, 97.5, 98, "97.5"])
+def test_coverage_is_a_number_or_a_string(coverage):
+    assert decode(answer({**JOB, "coverage": coverage}), Job).coverage == coverage
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("id", "7", "a string where a whole number was due @ $.id"),
+        ("id", None, "null where a whole number was due @ $.id"),
+        ("id", True, "True where a whole number was due @ $.id"),
+        ("id", 7.5, "7.5 where a whole number was due @ $.id"),
+        ("name", None, "null where a string was due @ $.name"),
+        ("name", 5, "5 where a string was due @ $.name"),
+        ("status", 5, "5 where a string was due @ $.status"),
+    ],
+)
+def test_a_field_of_another_type_is_an_error_that_says_where(field, value, said):
+    with pytest.raises(DecodeError) as refused:
+        decode(answer({**JOB, field: value}), Job)
+    assert refused.value.reason == said
+    assert refused.value.__cause__ is refused.value.__context__ is None
+    assert (refused.value.method, refused.value.url) == ("GET", answer(b"").url)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said"),
+    [
+        ({}, list[Job], "an object where a list was due @ $"),
+        ([JOB, without(JOB, "name")], list[Job], "required field missing @ $[1].name (id 7)"),
+        ([JOB, without(JOB, "id")], list[Job], "required field missing @ $[1].id"),
+        ([JOB, 5, JOB], list[Job], "5 where an object was due @ $[1]"),
+        ([], Job, "a list where an object was due @ $"),
+        (None, Job, "null where an object was due @ $"),
+        ({"message": "x"}, list[Job], "an object where a list was due @ $"),
+    ],
+)
+def test_an_answer_of_another_shape_is_an_error(value, kind, said):
+    with pytest.raises(DecodeError) as refused:
+        decode(answer(value), kind)
+    assert refused.value.reason == said
+
+
+def test_structuring_stops_at_the_first_wrong_row():
+    with pytest.raises(DecodeError, match=r"\$\[0\]\.stage \(and 1 more\)$"):
+        decode(answer([{}, {}]), list[Job])
+
+
+ODD = [
+    ("tag", "false", "Job.tag: a string where true or false was due"),
+    ("duration", "1", "Job.duration: a string where a number was due"),
+    ("duration", True, "Job.duration: True where a number was due"),
+    ("duration", {}, "Job.duration: an object where a number was due"),
+    ("coverage", [1], "Job.coverage: a list where a number was due"),
+    ("created_at", "soon", "Job.created_at: a string that is no time where one was due"),
+    ("created_at", 5, "Job.created_at: 5 where a time was due"),
+    ("ref", 5, "Job.ref: 5 where a string was due"),
+    ("failure_reason", 5, "Job.failure_reason: 5 where a string was due"),
+    ("user", [], "Job.user: a list where an object was due"),
+    ("user", {"id": 5, "name": "Ghost"}, "Job.user: required field missing @ $.username"),
+    ("commit", "0ff3ae", "Job.commit: a string where an object was due"),
+    ("pipeline", {"id": 1}, "Job.pipeline: required field missing @ $.status"),
+    ("runner", {"id": None}, "Job.runner: null where a whole number was due @ $.id"),
+    ("artifacts", "x", "Job.artifacts: a string where a list was due"),
+    ("artifacts", [{}], "Job.artifacts[0]: required field missing @ $.file_type"),
+    ("tag_list", "abc", "Job.tag_list: a string where a list was due"),
+    ("tag_list", [None], "Job.tag_list[0]: null where a string was due"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "said"), ODD)
+def test_odd_optional_value_is_left_out_and_told(field, value, said):
+    rows = [{**JOB, "id": number} for number in range(50, 0, -1)]
+    rows[20] |= {field: value}
+    told = []
+    jobs = decode_rows(answer(rows), Job, report=told.append)
+    assert told == [f"GET {answer(b'').url}: id 30: {said}"]
+    sane = decode_rows(answer([{**row, field: None} for row in rows]), Job)
+    assert jobs[20] == sane[20]
+    assert [job.id for job in jobs] == list(range(50, 0, -1))
+    assert all(getattr(job, field) for job in jobs if job.id != 30 and JOB[field])
+    assert decode(answer(rows[20]), Job) == jobs[20]
+
+
+def test_odd_value_within_a_value_costs_only_itself():
+    odd = {**JOB, "user": {**USER, "bio": 5}, "runner": {**JOB["runner"], "active": "yes"}}
+    odd["artifacts"] = [JOB["artifacts"][0], {"size": 1}]
+    told = []
+    job = decode(answer(odd), Job, told.append)
+    assert (job.user.username, job.user.bio, job.runner.id, job.runner.active) == (
+        "root",
+        None,
+        3,
+        None,
+    )
+    assert [artifact.file_type for artifact in job.artifacts] == ["archive"]
+    assert len(told) == 1
+
+
+def test_many_odd_rows_are_told_once_and_in_short():
+    told = []
+    rows = [{**JOB, "id": number, "user": 5} for number in range(100)]
+    assert len(decode_rows(answer(rows), Job, report=told.append)) == 100
+    assert len(told) == 1
+    assert told[0].endswith("(and 97 more rows)")
+
+
+def test_row_of_oddities_is_an_error():
+    odd = {**JOB, "tag_list": list(range(101))}
+    with pytest.raises(DecodeError, match="more than 100 values of another type"):
+        decode(answer(odd), Job)
+
+
+def test_what_a_tree_hangs_on_is_required():
+    bridge = {**without(JOB, "artifacts"), "downstream_pipeline": {"id": "5"}}
+    with pytest.raises(DecodeError, match=r"null|missing|a string where a whole number"):
+        decode(answer(bridge), Bridge)
+    assert decode(answer({**bridge, "downstream_pipeline": None, "user": 5}), Bridge).user is None
+
+
+def test_nothing_odd_is_told_of_what_is_not_wanted():
+    told = []
+    rows = [JOB, {**JOB, "id": 8, "user": 5}]
+    assert len(decode_rows(answer(rows), Job, lambda rows: rows[:1], told.append)) == 1
+    assert told == []
+
+
+def test_page_longer_than_asked_for_is_an_error():
+    with pytest.raises(DecodeError, match="101 rows where at most 100 were due"):
+        decode_rows(answer([{}] * 101), Job)
+
+
+def test_equal_values_of_a_page_are_one_object():
+    first, second = decode(answer([JOB, {**JOB, "id": 8}]), list[Job])
+    assert first.user is second.user
+    assert first.commit is second.commit
+    assert first.pipeline is second.pipeline
+    assert first.runner is second.runner
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab"), st.sampled_from("xy"))))
+def test_sharing_never_mixes_two_values_up(pipelines):
+    rows = [{**JOB, "pipeline": {"id": i, "status": s, "ref": r}} for i, s, r in pipelines]
+    jobs = decode(answer(rows), list[Job])
+    assert [(j.pipeline.id, j.pipeline.status, j.pipeline.ref) for j in jobs] == pipelines
+
+
+def test_a_time_without_a_zone_is_utc():
+    job = decode(answer({**JOB, "created_at": "2026-01-02T03:04:05"}), Job)
+    assert job.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    other = decode(answer({**JOB, "created_at": "2026-01-02T03:04:05-08:00"}), Job)
+    assert other.created_at.tzinfo == timezone(timedelta(hours=-8))
+
+
+def test_a_bridge_has_its_downstream_pipeline():
+    base = without(JOB, "runner", "artifacts", "tag_list", "artifacts_file")
+    child = {"id": 5, "sha": "f62a", "ref": "main", "status": "pending"}
+    bridge = decode(answer({**base, "downstream_pipeline": child}), Bridge)
+    assert bridge.downstream_pipeline == Pipeline(
+        id=5, sha="f62a", ref="main", status=JobStatus.PENDING
+    )
+    assert decode(answer({**base, "downstream_pipeline": None}), Bridge).downstream_pipeline is None
+
+
+def test_play_answers_with_a_job_or_a_bridge():
+    assert isinstance(decode_job_or_bridge(answer(JOB)), Job)
+    assert isinstance(decode_job_or_bridge(answer({**JOB, "downstream_pipeline": None})), Bridge)
+    with pytest.raises(DecodeError):
+        decode_job_or_bridge(answer([]))
+
+
+def test_a_whole_pipeline_arrives():
+    pipeline = decode(
+        answer({
+            "id": 46, "iid": 11, "project_id": 1, "name": "Build", "status": "success",
+            "ref": "main", "sha": "a91957", "before_sha": "a91957", "tag": False,
+            "yaml_errors": None, "user": USER, "created_at": "2016-08-11T11:28:34.085Z",
+            "updated_at": "2016-08-11T11:32:35.169Z", "started_at": None, "finished_at": None,
+            "committed_at": None, "duration": 123, "queued_duration": 1, "coverage": "30.0",
+            "web_url": "https://example.com/46", "source": "push",
+            "detailed_status": {"icon": "status_success", "text": "passed", "label": "passed",
+                                "group": "success", "tooltip": "passed", "has_details": True,
+                                "details_path": "/x", "illustration": None, "favicon": "/y"},
+        }),
+        Pipeline,
+    )  # fmt: skip
+    assert (pipeline.duration, pipeline.coverage) == (123.0, "30.0")
+    assert isinstance(pipeline.duration, float)
+    assert pipeline.detailed_status.text == "passed"
+
+
+def test_allowed_agents_arrive():
+    agents = decode(
+        answer({
+            "allowed_agents": [{"id": 1, "config_project": {
+                "id": 1, "description": None, "name": "p", "name_with_namespace": "n / p",
+                "path": "p", "path_with_namespace": "n/p", "created_at": "2022-11-16T14:51:50Z"}}],
+            "job": {"id": 1}, "pipeline": {"id": 2}, "project": {"id": 1, "groups": [{"id": 3}]},
+            "user": {"id": 2, "username": "user2", "roles_in_project": ["guest", "developer"]},
+            "environment": {"slug": "prod", "tier": "production"},
+        }),
+        AllowedAgents,
+    )  # fmt: skip
+    assert agents.user == AgentUser(id=2, username="user2", roles_in_project=("guest", "developer"))
+    assert agents.allowed_agents[0].config_project.path_with_namespace == "n/p"
+    assert (agents.job.id, agents.pipeline.id, agents.project.groups[0].id) == (1, 2, 3)
+    assert agents.environment.tier == "production"
+
+
+def test_agent_user_of_older_servers_has_no_roles():
+    ids = {"job": {"id": 1}, "pipeline": {"id": 2}, "project": {"id": 1}}
+    agents = decode(answer(ids | {"allowed_agents": [], "user": USER}), AllowedAgents)
+    assert (agents.user.id, agents.user.roles_in_project) == (USER["id"], ())
+
+
+def test_an_archive_lists_files_and_directories():
+    entries = decode(
+        answer([{"name": "a", "path": "a/", "type": "directory", "mode": "040755"},
+                {"name": "b", "path": "a/b", "type": "file", "size": 3, "mode": "100644"}]),
+        list[ArtifactEntry],
+    )  # fmt: skip
+    assert [(e.type, e.size) for e in entries] == [("directory", None), ("file", 3)]
+
+
+def test_statuses_are_finished_or_active_or_neither():
+    finished = {s for s in JobStatus if s.is_finished}
+    active = {s for s in JobStatus if s.is_active}
+    assert len(JobStatus) == 13
+    assert finished == {"success", "failed", "canceled", "skipped"}
+    assert active == {
+        "waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running"
+    }  # fmt: skip
+
+
+def test_an_unlisted_status_copies_and_compares_as_its_string():
+    status = JobStatus("levitating")
+    assert copy.deepcopy(status) == status == "levitating"
+    assert {status: 1}["levitating"] == 1
+    assert f"{status}" == "levitating"
+    with pytest.raises(ValueError, match="7 is not a valid JobStatus"):
+        JobStatus(7)
+
+
+def test_models_are_frozen():
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        decode(answer(JOB), Job).id = 8
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Artifact(file_type="x").size = 1
+
+
+MIB = 1024 * 1024
+ROW = b'{"id":1,"status":"success","stage":"a","name":"b"'
+
+
+def filled(unit, head=b"[", tail=b"]"):
+    return head + (unit * ((4 * MIB - len(head) - len(tail)) // len(unit))).rstrip(b",") + tail
+
+
+ADVERSE = {
+    "lists": filled(b"[],"),
+    "objects": filled(b'{"a":1},'),
+    "wrong rows": filled(b'{"id":1},'),
+    "numbers": filled(b"1,"),
+    "strings": filled(b'"ab",'),
+    "long number": filled(b"9"),
+    "beyond floats": filled(b"1e400,"),
+    "deep": b"[" * 2 * MIB + b"]" * 2 * MIB,
+    "deep objects": filled(b'{"a":' * 1000 + b"1" + b"}" * 1000 + b","),
+    "one key again": filled(b'"a":1,', b"[{", b"}]"),
+    "no UTF-8": filled(b'"\xff",'),
+    "NUL": filled(b'"\x00",'),
+    "surrogates": filled(b'"\\ud800",'),
+    "odd tags": filled(b"1,", b"[" + ROW + b',"tag_list":[', b"]}]"),
+    "odd artifacts": filled(b'{"a":"%s"},' % (b"x" * 40), b"[" + ROW + b',"artifacts":[', b"]}]"),
+    "many odd rows": b"["
+    + b",".join([ROW + b',"tag_list":[' + b"1," * 18000 + b"1]}"] * 100)
+    + b"]",
+}
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+def test_adverse_page_is_a_typed_error_in_time(name):
+    def read():
+        with contextlib.suppress(DecodeError):
+            decode_rows(answer(ADVERSE[name]), Job)
+
+    # 80 to 140 ms at most where nothing else runs; the bound is for a busy machine.
+    assert cpu_seconds(read) < 0.5
+
+
+@pytest.mark.parametrize("name", ["lists", "objects", "wrong rows", "deep", "deep objects"])
+def test_what_would_fill_the_memory_is_not_parsed(name):
+    tracemalloc.start()
+    try:
+        with pytest.raises(DecodeError, match="lists and objects where at most"):
+            decode_rows(answer(ADVERSE[name]), Job)
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_large_page_of_real_jobs_is_taken():
+    rows = [{**JOB, "id": number, "user": {**USER, "bio": "x" * 30_000}} for number in range(100)]
+    assert len(decode_rows(answer(rows), Job)) == 100

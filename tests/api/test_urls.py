@@ -1,0 +1,106 @@
+"""The server's address: what a person may give, and where no answer can lead a credential."""
+
+import pytest
+from attrs import evolve
+
+from gitlab_jobs_async import Request
+from gitlab_jobs_async.api.urls import ServerUrl
+
+HERE = ServerUrl("https://gitlab.example.com")
+
+
+@pytest.mark.parametrize(
+    ("given", "api"),
+    [
+        ("https://gitlab.com", "https://gitlab.com/api/v4/x"),
+        ("https://gitlab.com/", "https://gitlab.com/api/v4/x"),
+        ("https://gitlab.com/api/v4", "https://gitlab.com/api/v4/x"),
+        ("https://gitlab.com/api/v4/", "https://gitlab.com/api/v4/x"),
+        ("HTTPS://GitLab.COM:443", "https://gitlab.com/api/v4/x"),
+        ("http://localhost:8080/gitlab", "http://localhost:8080/gitlab/api/v4/x"),
+        ("http://[::1]:3000", "http://[::1]:3000/api/v4/x"),
+        ("https://müller.example", "https://xn--mller-kva.example/api/v4/x"),
+    ],
+)
+def test_a_server_is_read_as_people_write_it(given, api):
+    assert ServerUrl.parse(given).url_for(Request("GET", "/x")) == api
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "gitlab.com", "//gitlab.com", "ftp://gitlab.com", "https://", "https://a b.com",
+     "https://a..b", "https://gitlab.com:port", "https://[::1",
+     "https://gitlab.com/\n", 'https://"gitlab.com"', "https://gitlab.com\\.evil", "https://a;b",
+     "https://https://gitlab.com", "http://a/http://b"],
+)  # fmt: skip
+def test_a_url_that_is_none_is_refused_by_name(given):
+    with pytest.raises(ValueError, match=r"allowed is a URL such as 'https://gitlab") as refused:
+        ServerUrl.parse(given)
+    assert repr(given) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://ada:hunter2@gitlab.com",
+        "https://ada:hunter2@gitlab.com:80a",
+        "https://ada:hunter2/x@gitlab.com",
+        "ada:hunter2@gitlab.com",
+        "https://gitlab.com?private_token=hunter2",
+        "https://gitlab.com/#hunter2",
+    ],
+)
+def test_a_url_that_may_hold_a_secret_is_refused_without_showing_it(given):
+    with pytest.raises(ValueError, match="not shown") as refused:
+        ServerUrl.parse(given)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_url_of_another_type_is_refused():
+    with pytest.raises(TypeError, match="not int"):
+        ServerUrl.parse(17)  # type: ignore[arg-type]  # on purpose
+
+
+def test_no_shown_url_holds_a_token():
+    request = Request("GET", "/job", [("job_token", "s3cret"), ("page", "2")])
+    assert HERE.shown(request) == "https://gitlab.example.com/api/v4/job?page=2"
+
+
+def test_a_link_of_another_host_is_asked_for_here_and_without_its_token():
+    link = "http://internal:8080/sub/api/v4/projects/a%2Fb/jobs?cursor=x%3D&job_token=s&page=1"
+    like = Request("HEAD", "/x", headers={"If-None-Match": "e"})
+    due = [("cursor", "x="), ("page", "1")]
+    assert HERE.request_at(link, like) == evolve(like, path="/projects/a%2Fb/jobs", params=due)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://gitlab.example.com/users/sign_in",
+        "http://[::1/api/v4/x",
+        "",
+        "/api/v4",
+        "/api/v4/x?a=\udcff",
+    ],
+)
+def test_what_is_no_api_url_is_none(link):
+    assert HERE.request_at(link, Request("GET", "/x")) is None
+
+
+def test_what_a_server_left_unquoted_is_quoted():
+    request = HERE.request_at("https://x/api/v4/projects/grüße x/jobs", Request("GET", "/x"))
+    assert request.path == "/projects/gr%C3%BC%C3%9Fe%20x/jobs"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "version", "/a b", "/a?b", "/a#b", "/é", "/a\r\nX: y", "/a\x00"]
+)
+def test_a_path_that_is_no_path_is_refused(path):
+    with pytest.raises(ValueError, match="no path below /api/v4"):
+        Request("GET", path)
+
+
+@pytest.mark.parametrize("method", ["", "GET /x", "G\r\n", "é"])
+def test_a_method_that_is_none_is_refused(method):
+    with pytest.raises(ValueError, match="no HTTP method"):
+        Request(method, "/x")

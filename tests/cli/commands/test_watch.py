@@ -1,0 +1,184 @@
+"""The command `watch`: refusals, lines, JSON, and a command for each event."""
+
+import asyncio
+import json
+import shlex
+import sys
+
+import pytest
+
+from gitlab_jobs_async import RequestBudget
+from gitlab_jobs_async.cli.commands.watch import What, show
+from gitlab_jobs_async.cli.errors import CommandError
+from gitlab_jobs_async.cli.event_command import Executed
+from gitlab_jobs_async.monitor.events import AllTargetsUnreachable, ProjectUnreachable
+from tests.conftest import others, prompt, until
+from tests.support.sample_events import appeared, changed, finished, job, log_line
+
+RUNNING = job(1, "unit", "running")
+FAILED = job(1, "unit", "failed", failure_reason="script_failure")
+EVENTS = [
+    appeared(job(1, "unit", "pending")),
+    changed(RUNNING),
+    log_line(RUNNING, 1, "one"),
+    finished(FAILED),
+    finished(job(2, "lint", "success")),
+    ProjectUnreachable(key="p/0", project="a/b", reason="404 Not Found", status=404),
+]
+
+
+class Scripted:
+    """What a monitor gives, told in advance; `asked` counts how many events were asked for."""
+
+    def __init__(self, events, *, is_endless=False):
+        self.events, self.is_endless, self.asked = events, is_endless, 0
+
+    def __len__(self):
+        return 1
+
+    async def __aiter__(self):
+        for event in self.events:
+            self.asked += 1
+            yield event
+        if self.is_endless:
+            await asyncio.Event().wait()
+
+
+def shown(events, what=None, command=None, *, json=False):
+    asyncio.run(show(Scripted(events), RequestBudget(), what or What(), command, json=json))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name a PROJECT"),
+        (["a/b", "--logs", "--failed-only"], "--logs does not go with --failed-only"),
+        (["a/b", "c/d", "--pipeline", 3], "--pipeline goes with one PROJECT"),
+        (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline goes with one PROJECT"),
+        (["a/b", "--pipeline", 3, "c/d"], "--pipeline goes with one PROJECT"),
+        (["--pipeline", 3], "--pipeline goes with one PROJECT"),
+        (["a/b", "--pipeline", 0], "--pipeline"),
+        (["a/b", "--per-minute", 0], "--per-minute"),
+        (["-x"], "-x"),
+        (["a b"], "is no project"),
+        (["--group", "/nowhere"], "/nowhere: No such file"),
+        (["a/b", "--exec", "/nowhere/at/all"], "there is no program '/nowhere/at/all'"),
+        (["a/b", "--plan", 10], "--plan watches nothing"),
+        (["--plan", 10, "--logs"], "--plan watches nothing"),
+        (["--plan", 10, "--busy", 11], "--busy 11 is more than --plan 10"),
+        (["--plan", 0], "--plan"),
+        (["a/b", "--busy", 3], "--busy goes with --plan"),
+        (["a/b", "--exec", "'"], "No closing quotation"),
+    ],
+)
+def test_refusals(run, assert_one_line, arguments, words):
+    assert_one_line(run("watch", *arguments), 2, words)
+
+
+def test_a_pipe_gets_a_line_an_event(capfd):
+    shown(EVENTS)
+    lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
+    assert [(cells[3], cells[5]) for cells in lines] == [
+        ("1", "job_appeared"),
+        ("1", "job_changed"),
+        ("1", "job_log_grew"),
+        ("1", "job_finished"),
+        ("2", "job_finished"),
+        ("", "project_unreachable"),
+    ]
+    assert all(len(cells) == 8 for cells in lines)
+
+
+def test_json_is_one_object_a_line(capfd):
+    shown(EVENTS, json=True)
+    found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [one["event"] for one in found][2:4] == ["job_log_grew", "job_finished"]
+    assert found[3]["job"]["failure_reason"] == "script_failure"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_only_failures(capfd, as_json):
+    shown(EVENTS, What(failed_only=True), json=as_json)
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "job_finished" in lines[0]
+    assert "project_unreachable" in lines[1]
+
+
+def test_a_command_is_told_each_event_that_is_shown(capfd):
+    script = (
+        "import json, sys; event = json.load(sys.stdin);"
+        "print('told', event['event'], event.get('job', {}).get('id'), flush=True);"
+        "sys.exit(event['event'] == 'project_unreachable')"
+    )
+    command = Executed.parse(shlex.join([sys.executable, "-c", script]))
+    shown(EVENTS, What(failed_only=True), command)
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
+    assert [line.split("\t")[-3] if "\t" in line else line for line in lines] == [
+        "job_finished",
+        "told job_finished 1",
+        "project_unreachable",
+        "told project_unreachable None",
+    ]
+    assert err == "gitlab-jobs: --exec: exit code 1 (p/0)\n"
+
+
+@prompt
+async def test_the_next_event_is_asked_for_when_the_command_has_ended(tmp_path):
+    gate = tmp_path / "begun"
+    script = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
+    command = Executed.parse(shlex.join([sys.executable, "-c", script, str(gate)]))
+    events = Scripted(EVENTS)
+    task = asyncio.create_task(show(events, RequestBudget(), What(), command, json=False))
+    await until(gate.exists)
+    assert events.asked == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert events.asked == 1
+    assert await others() == set()
+
+
+PLANNED = ("projects", "requests_per_minute", "interval", "median", "most")
+
+
+def test_a_plan_needs_no_server(run, monkeypatch):
+    monkeypatch.setenv("GITLAB_URL", "http://127.0.0.1:1")
+    lines = [line.split("\t") for line in run("watch", "--plan", 1000, "--busy", 30).lines]
+    assert [name for name, _ in lines] == [
+        "requests_per_minute",
+        "stretch",
+        "first_round",
+        *(f"{kind}.{name}" for kind in ("busy", "idle") for name in PLANNED),
+    ]
+    plan = {name: float(number) for name, number in lines}
+    assert (plan["busy.projects"], plan["idle.projects"]) == (30, 970)
+    assert plan["requests_per_minute"] == 540.0
+    assert plan["busy.median"] < plan["idle.median"]
+
+
+def test_a_plan_as_json_is_one_object_and_by_default_one_in_fifty_is_busy(run):
+    result = run("watch", "--plan", 1000, "--json", "--per-minute", 60)
+    (plan,) = (json.loads(line) for line in result.lines)
+    assert set(plan) == {"requests_per_minute", "stretch", "first_round", "busy", "idle"}
+    assert (plan["busy"]["projects"], plan["idle"]["projects"]) == (20, 980)
+    assert set(plan["busy"]) == set(plan["idle"]) == set(PLANNED)
+    assert plan["requests_per_minute"] == 54.0
+    assert run("watch", "--plan", 1, "--json").lines[0].startswith('{"requests_per_minute":11.')
+
+
+UNREACHABLE = AllTargetsUnreachable(key="k", targets=3, reason="404 Not Found", status=404)
+
+
+@pytest.mark.parametrize("what", [What(), What(failed_only=True)])
+def test_nothing_to_reach_ends_it_with_code_4(capfd, what):
+    with pytest.raises(CommandError, match="cannot reach any of the 3 targets: 404") as ended:
+        shown([UNREACHABLE, *EVENTS], what)
+    assert ended.value.code == 4
+    assert "all_targets_unreachable" in capfd.readouterr().out
+
+
+def test_nothing_to_reach_is_waited_for_if_asked_to(capfd):
+    shown([UNREACHABLE, *EVENTS], What(wait_for_projects=True))
+    assert len(capfd.readouterr().out.splitlines()) == 1 + len(EVENTS)

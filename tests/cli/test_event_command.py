@@ -1,0 +1,112 @@
+"""`--exec`: a program for each event, told its event, ended with us, never a shell."""
+
+import asyncio
+import os
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from gitlab_jobs_async.cli.errors import CommandError
+from gitlab_jobs_async.cli.event_command import Executed
+from tests.conftest import until
+
+
+def python(script, *arguments):
+    return Executed.parse(shlex.join([sys.executable, "-c", script, *map(str, arguments)]))
+
+
+def is_running(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+async def test_the_program_reads_the_event(tmp_path):
+    out = tmp_path / "out"
+    script = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"
+    command = python(script, out)
+    await command.run("a", '{"name": "größe"}\n')
+    await command.run("b", "x" * 300_000)
+    assert out.read_text() == '{"name": "größe"}\n' + "x" * 300_000
+
+
+async def test_no_shell_reads_the_line(tmp_path):
+    out = tmp_path / "out"
+    script = "import sys; open(sys.argv[1], 'w').write(' '.join(sys.argv[2:]))"
+    await python(script, out, "$HOME; *", "`id`").run("a", "")
+    assert out.read_text() == "$HOME; * `id`"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("", ""),
+        ("raise SystemExit(3)", "gitlab-jobs: --exec: exit code 3 (job/1)\n"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "gitlab-jobs: --exec: ended by SIGKILL (job/1)\n",
+        ),
+        ("import sys; sys.stdin.close()", ""),
+    ],
+)
+async def test_a_failure_is_told_and_no_end(script, said, capsys):
+    await python(script).run("job/1", "x" * 300_000)
+    assert capsys.readouterr().err == said
+
+
+async def test_a_program_that_has_gone(tmp_path, capsys):
+    program = tmp_path / "notify"
+    program.write_text("#!/nowhere\n")
+    program.chmod(0o755)
+    command = Executed.parse(str(program))
+    await command.run("job/1", "")
+    assert capsys.readouterr().err.startswith("gitlab-jobs: --exec: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "names no command"),
+        ("nowhere/at-all x", "there is no program 'nowhere/at-all'"),
+        ("notify 'a", "No closing quotation"),
+    ],
+)
+def test_refusals(line, words):
+    with pytest.raises(CommandError, match=words) as raised:
+        Executed.parse(line)
+    assert raised.value.code == 2
+
+
+@pytest.mark.parametrize("is_stubborn", [False, True])
+async def test_nothing_is_left_when_it_is_interrupted(tmp_path, is_stubborn):
+    told = tmp_path / "pids"
+    script = (
+        "import os, signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        f"signal.signal(signal.SIGTERM, signal.{'SIG_IGN' if is_stubborn else 'SIG_DFL'});"
+        "open(sys.argv[1] + '.new', 'w').write(f'{os.getpid()} {child.pid}');"
+        "os.rename(sys.argv[1] + '.new', sys.argv[1]); time.sleep(60)"
+    )
+    command = python(script, told)
+    command = Executed(command.arguments, grace=0.2 if is_stubborn else 30.0)
+    task = asyncio.create_task(command.run("a", "x"))
+    await until(told.exists)
+    program, child = map(int, told.read_text().split())
+    assert is_running(program)
+    assert is_running(child)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_running(program)
+    await until(lambda: not is_running(child) or is_zombie(child))
+
+
+def is_zombie(pid):
+    """Whether it has ended and only init, here none that reaps, has yet to notice."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False

@@ -1,0 +1,268 @@
+"""Overlapping offset pages: exact although rows change places, or an error."""
+
+import random
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import DecodeError, ListingChangedError, Response, ServerError
+from gitlab_jobs_async.listing.offset import OffsetWalk, is_by_offset, window_at, without_keyset
+from gitlab_jobs_async.listing.rescan import LookWalk
+from tests.support.cpu_time import cpu_seconds
+from tests.support.listing_model import HERE, JOBS, PIPELINES, Listing, Row, check_exact, read
+
+
+def walk(*, in_order=False):
+    return OffsetWalk(HERE, PIPELINES, in_order=in_order)
+
+
+def pages(count, size=100):
+    return max(1, -(-count // size))
+
+
+@given(
+    counted=st.booleans(),
+    count=st.integers(0, 300),
+    page_size=st.integers(20, 100),
+    window=st.integers(1, 16),
+    churn=st.integers(0, 5),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=300)
+def test_what_was_there_all_the_time_is_told_once(counted, count, page_size, window, churn, seed):
+    listing = Listing(range(5, 5 + count), page_size=page_size, keyset=None, counted=counted)
+    try:
+        told = read(walk(), listing, window=window, seed=seed, churn=churn)
+    except ListingChangedError:
+        assert churn > 1
+    else:
+        check_exact(told, listing)
+
+
+@given(count=st.integers(0, 2000), counted=st.booleans(), seed=st.integers(0, 2**32))
+def test_a_listing_at_rest_costs_little_more_than_its_pages(count, counted, seed):
+    listing = Listing(range(1, count + 1), keyset=None, counted=counted)
+    assert sorted(read(walk(), listing, seed=seed)) == list(range(1, count + 1))
+    assert listing.requests <= pages(count) * 1.2 + 1
+
+
+@given(
+    counted=st.booleans(),
+    count=st.integers(0, 300),
+    page_size=st.integers(20, 100),
+    churn=st.integers(0, 5),
+    seed=st.integers(0, 2**32),
+)
+def test_one_after_another_it_is_newest_first_and_exact(counted, count, page_size, churn, seed):
+    listing = Listing(range(5, 5 + count), page_size=page_size, keyset=None, counted=counted)
+    try:
+        told = read(walk(in_order=True), listing, window=1, guesses=False, seed=seed, churn=churn)
+    except ListingChangedError:
+        assert churn > 1
+    else:
+        check_exact(told, listing)
+        assert told == sorted(told, reverse=True)
+
+
+def test_one_after_another_it_costs_little_more_than_its_pages():
+    listing = Listing(range(1, 1001), keyset=None)
+    told = read(walk(in_order=True), listing, window=1, guesses=False)
+    assert told == list(range(1000, 0, -1))
+    assert listing.requests <= 12
+
+
+def test_where_the_server_counts_the_pages_are_asked_for_side_by_side():
+    going = walk()
+    ask = going.asks(16, 16)[0]
+    going, _ = going.take(ask, *Listing(range(1, 951), keyset=None).answer(ask.wanted))
+    assert len(going.asks(16, 16)) == 10
+    assert going.asks(16, 16) == []
+
+
+def test_1500_pages():
+    listing = Listing(range(1, 150_001), keyset=None)
+    assert sorted(read(walk(), listing)) == list(range(1, 150_001))
+    assert listing.requests <= 1500 * 1.2
+
+
+@given(st.integers(0, 300), st.integers(0, 200), st.integers(0, 2**32))
+def test_a_total_that_is_too_low_keeps_no_row_back(count, total, seed):
+    class Low(Listing):
+        def answer(self, request):
+            response, rows = super().answer(request)
+            response.headers["x-total"] = str(min(total, count))
+            return response, rows
+
+    listing = Low(range(1, count + 1), page_size=50, keyset=None)
+    assert sorted(read(walk(), listing, seed=seed)) == list(range(1, count + 1))
+    assert listing.requests <= pages(count, 50) * 1.5 + 1
+
+
+@given(st.integers(1, 20_000), st.integers(1, 64))
+def test_a_window_has_the_row_and_some_before_it(index, overlap):
+    window = window_at(index, overlap, 100)
+    size = window.stop - window.start
+    assert (window.number - 1) * size == window.start
+    assert window.start < index < window.stop
+    assert size <= 100
+
+
+def test_the_first_window_is_the_first_page():
+    assert window_at(0, 2, 100) == window_at(0, 64, 100)
+    assert (window_at(0, 2, 100).start, window_at(0, 2, 100).stop) == (0, 100)
+
+
+class Restless(Listing):
+    """Loses and gains so many rows between two answers that no two pages ever meet."""
+
+    def answer(self, request):
+        self.rows = list(range(self.rows[-1] + 1, self.rows[-1] + 1001))
+        return super().answer(request)
+
+
+def test_rows_that_are_all_gone_are_no_loss():
+    listing = Restless(range(1, 1001), keyset=None, counted=False)
+    listing.always.clear()
+    read(walk(), listing, window=1)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_pages_that_never_lead_on_are_an_error_and_no_short_answer(counted):
+    class Same(Listing):
+        def answer(self, request):
+            params = [pair for pair in request.params if pair[0] != "page"]
+            return super().answer(evolve(request, params=params))
+
+    listing = Same(range(1, 1001), keyset=None, counted=counted)
+    with pytest.raises(ListingChangedError, match="faster than they could be read"):
+        read(walk(), listing)
+    assert listing.requests < 70
+
+
+def test_an_error_is_raised_as_it_is():
+    going = walk()
+    ask = going.asks(1, 0)[0]
+    with pytest.raises(ServerError):
+        going.refused(ask, ServerError(502, "no", "GET", "u"))
+
+
+def test_rows_in_another_order_are_read_until_two_looks_are_the_same():
+    class Oldest(Listing):
+        def answer(self, request):
+            response, rows = super().answer(request)
+            return response, rows[::-1]
+
+    for count in (3, 250):
+        listing = Oldest(range(1, count + 1), keyset=None)
+        assert sorted(read(walk(), listing)) == list(range(1, count + 1))
+        assert listing.requests == (1 if count == 3 else 6)
+
+
+def test_a_first_page_in_order_and_a_later_one_in_none():
+    class Late(Listing):
+        def answer(self, request):
+            response, rows = super().answer(request)
+            return response, rows if response.headers["x-page"] == "1" else rows[::-1]
+
+    listing = Late(range(1, 251), keyset=None, counted=False)
+    told = read(walk(), listing)
+    assert sorted(told) == list(range(1, 251))
+
+
+@pytest.mark.parametrize("start", [OffsetWalk, LookWalk])
+def test_a_full_page_that_does_not_say_what_follows_is_an_error(start):
+    going = start(HERE, PIPELINES)
+    ask = going.asks(1, 0)[0]
+    answer = Response(200, {}, b"", "GET", "https://h")
+    with pytest.raises(DecodeError, match="does not say"):
+        going.take(ask, answer, [Row(n) for n in range(100, 0, -1)])
+
+
+@given(
+    counted=st.booleans(),
+    count=st.integers(0, 60),
+    page_size=st.integers(1, 20),
+    seed=st.integers(0, 2**32),
+    window=st.integers(1, 16),
+)
+def test_looks_at_a_listing_at_rest_tell_each_row_once(counted, count, page_size, seed, window):
+    listing = Listing(range(1, count + 1), page_size=page_size, keyset=None, counted=counted)
+    told = read(LookWalk(HERE, PIPELINES), listing, seed=seed, window=window)
+    assert told == list(range(count, 0, -1))
+    several = pages(count, page_size) > 1
+    assert listing.requests == pages(count, page_size) * (2 if several else 1)
+
+
+def test_a_look_that_differs_is_looked_at_again():
+    listing = Listing(range(1, 31), page_size=10, keyset=None)
+    rnd = random.Random(1)
+    going, told, answered = LookWalk(HERE, PIPELINES), [], 0
+    while asks := going.asks(1, 0):
+        answered += 1
+        if answered in {3, 7}:
+            listing.change(rnd, 3)
+        going, new = going.take(asks[0], *listing.answer(asks[0].wanted))
+        told += [row.id for row in new]
+    check_exact(told, listing)
+    assert answered > 9
+
+
+def test_looks_that_never_agree_are_an_error():
+    with pytest.raises(ListingChangedError):
+        read(LookWalk(HERE, PIPELINES), Restless(range(1, 301), keyset=None))
+
+
+def test_keyset_and_offset_are_told_apart():
+    assert dict(without_keyset(JOBS).params) == {"per_page": "100"}
+    assert is_by_offset(Response(200, {"x-page": "1"}, b"", "GET", "u"))
+    assert not is_by_offset(Response(200, {"link": ""}, b"", "GET", "u"))
+
+
+def test_a_server_of_small_pages_is_looked_at_twice():
+    listing = Listing(range(1, 101), page_size=10, keyset=None)
+    assert sorted(read(walk(), listing)) == list(range(1, 101))
+    assert listing.requests == 20
+
+
+@given(count=st.integers(0, 450), churn=st.integers(0, 4), seed=st.integers(0, 2**32))
+def test_a_silent_server_is_read_to_its_end(count, churn, seed):
+    """A gateway lets no header through: a full page is followed, if only by an empty one."""
+    listing = Listing(range(5, 5 + count), keyset=None, offset_headers=False)
+    going = OffsetWalk(HERE, PIPELINES, is_silent=True)
+    try:
+        told = read(going, listing, seed=seed, churn=churn)
+    except ListingChangedError:
+        assert churn > 1
+    else:
+        check_exact(told, listing)
+
+
+def test_an_absurd_count_of_pages_is_bounded():
+    """`range` over 10^17 pages would hold the loop for ever."""
+    headers = {"x-total-pages": "1" + 17 * "0", "x-next-page": "2"}
+
+    def read():
+        going = LookWalk(HERE, PIPELINES)
+        ask = going.asks(1, 0)[0]
+        going.take(ask, Response(200, headers, b"", "GET", "u"), [Row(2), Row(1)])
+        assert len(going.asks(16, 16)) == 16
+
+    assert cpu_seconds(read) < 0.5
+
+
+def test_a_page_size_above_what_was_asked_is_no_end():
+    going = LookWalk(HERE, PIPELINES)
+    ask = going.asks(1, 0)[0]
+    answer = Response(200, {"x-per-page": "500"}, b"", "GET", "https://h")
+    with pytest.raises(DecodeError, match="does not say"):
+        going.take(ask, answer, [Row(n) for n in range(100, 0, -1)])
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1, -(2**63) - 1])
+def test_an_id_beyond_a_bigint_is_an_error(number):
+    ids = walk()
+    response = Response(200, {"x-next-page": ""}, b"", "GET", "/projects/7/pipelines")
+    with pytest.raises(DecodeError, match="an id that cannot be one"):
+        ids.take(ids.asks(1, 0)[0], response, [Row(number)])

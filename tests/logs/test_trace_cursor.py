@@ -1,0 +1,321 @@
+"""A trace grows; every byte is told once, in order, whatever kind of server sends it."""
+
+import hashlib
+import itertools
+from contextlib import contextmanager
+
+import pytest
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import DecodeError, Response
+from gitlab_jobs_async.logs import trace_cursor as trace_module
+from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceKind, TraceRange, check_trace
+
+OVERLAP = 128
+KINDS = ("ranged", "conditional", "whole", "archived")
+
+
+def answer(body, status=200, **headers):
+    return Response(status, headers, body, "GET", "https://gitlab.example.com/api/v4/trace")
+
+
+def etag_of(body):
+    return f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def serve(log, asked, kind):
+    """What a server of this *kind* answers."""
+    if kind == "ranged" and asked.limit is not None:
+        start = min(asked.offset, len(log))
+        body = log[start : start + asked.limit]
+        if asked.etag == etag_of(body):
+            return answer(b"", 304)
+        return answer(body, etag=etag_of(body))
+    if kind == "archived" and asked.is_archived:
+        if asked.offset >= len(log):
+            return answer(b"", 416)
+        span = f"bytes {asked.offset}-{len(log) - 1}/{len(log)}"
+        return answer(log[asked.offset :], 206, **{"content-range": span})
+    if kind == "conditional":
+        etag = etag_of(log)
+        return answer(b"", 304, etag=etag) if asked.etag == etag else answer(log, etag=etag)
+    return answer(log)
+
+
+@define
+class Reader:
+    """Reads by a cursor as the shell does, and keeps what it was told."""
+
+    cursor: TraceCursor
+    told: bytearray = field(factory=bytearray)
+    replaced: int = 0
+    received: int = 0
+
+    def take(self, chunk):
+        if chunk is None:
+            return
+        if not chunk.data:
+            assert chunk.offset == 0
+            self.replaced += 1
+            self.told.clear()
+        assert chunk.offset == len(self.told)
+        self.told += chunk.data
+        assert chunk.end == len(self.told) == self.cursor.offset
+
+    def answer(self, sent, cuts=(), *, lost=False):
+        """One answer, its body cut at these places; a *lost* one never ends."""
+        self.cursor.open(sent)
+        self.received += len(sent.body)
+        places = sorted({min(cut, len(sent.body)) for cut in cuts} | {0, len(sent.body)})
+        for start, stop in itertools.pairwise(places):
+            self.take(self.cursor.feed(sent.body[start:stop]))
+        if not lost:
+            self.take(self.cursor.close())
+
+    def look(self, log, kinds, *, is_archived=False):
+        """Ask until there is no more to ask now; returns how often that was."""
+        number, is_behind = 0, True
+        while is_behind:
+            self.answer(serve(log, self.cursor.ask(is_archived=is_archived), next(kinds)))
+            number, is_behind = number + 1, self.cursor.has_more or self.cursor.is_in_doubt
+            assert number < 2000
+        return number
+
+
+UPLOADS = st.lists(
+    st.one_of(
+        st.binary(max_size=300),
+        st.sampled_from([b"a\n", b"a\n" * 40, b"a" * 200, b"a" * 999, b"ab" * 64]),
+    ),
+    max_size=12,
+)
+MANY_KINDS = st.lists(st.sampled_from(KINDS), min_size=1, max_size=9)
+
+
+@contextmanager
+def small_ranges(longest):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trace_module, "LONGEST_RANGE", longest)
+        yield
+
+
+@given(UPLOADS, MANY_KINDS, st.integers(300, 900), st.booleans())
+def test_every_byte_is_told_once_by_any_mix_of_servers(uploads, kinds, longest, ended):
+    with small_ranges(longest):
+        reader, log, served = Reader(TraceCursor()), b"", itertools.cycle(kinds)
+        for upload in uploads:
+            log += upload
+            reader.look(log, served, is_archived=ended)
+            assert reader.told == log
+    assert reader.replaced == 0
+
+
+@given(UPLOADS, MANY_KINDS, st.data())
+def test_lost_answers_lose_and_repeat_nothing(uploads, kinds, data):
+    reader, log, served = Reader(TraceCursor()), b"", itertools.cycle(kinds)
+    cuts = st.lists(st.integers(0, 3000), max_size=3)
+    for upload in uploads:
+        log += upload
+        for _ in range(data.draw(st.integers(0, 2))):
+            sent = serve(log, reader.cursor.ask(), next(served))
+            stop = data.draw(st.integers(0, len(sent.body)))
+            part = Response(sent.status, sent.headers, sent.body[:stop], sent.method, sent.url)
+            reader.answer(part, data.draw(cuts), lost=True)
+            assert log.startswith(reader.told)
+        reader.look(log, served)
+        assert reader.told == log
+    assert reader.replaced == 0
+
+
+@given(UPLOADS, st.integers(300, 900))
+def test_a_ranged_server_is_asked_for_no_more_than_is_new_and_the_overlap(uploads, longest):
+    with small_ranges(longest):
+        reader, log = Reader(TraceCursor()), b""
+        for upload in uploads:
+            log += upload
+            before = reader.received
+            asked = reader.look(log, itertools.repeat("ranged"))
+            most = len(upload) + asked * 2 * OVERLAP
+            assert reader.received - before <= most
+    if len(log) > 4 * OVERLAP:
+        assert reader.cursor.kind in {None, TraceKind.RANGE}
+
+
+@given(UPLOADS, MANY_KINDS, st.integers(0, 3000))
+def test_a_trace_is_resumed_where_it_was_left(uploads, kinds, left_at):
+    log = b"".join(uploads)
+    offset = min(left_at, len(log))
+    reader = Reader(TraceCursor(offset), bytearray(log[:offset]))
+    served = itertools.cycle(kinds)
+    for _ in range(2):
+        reader.look(log, served)
+        assert reader.told == log
+        log += b"and more of it\n" * 20
+
+
+@given(UPLOADS, st.sampled_from(KINDS), UPLOADS, st.integers(2, 4))
+def test_a_replaced_trace_is_told_once_and_begins_anew(uploads, kind, others, looks):
+    first = b"the first log\n" + b"".join(uploads) + b"the first log's end\n"
+    second = b"another log!\n" + b"".join(others)
+    reader = Reader(TraceCursor())
+    reader.look(first[:-1], itertools.repeat(kind))
+    reader.look(first, itertools.repeat(kind))
+    for _ in range(looks):
+        reader.look(second, itertools.repeat(kind))
+        assert reader.told == second
+        assert reader.replaced == 1
+        second += b"more\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("left", [0, 1, 100, 5_000])
+def test_an_erased_or_shrunken_trace_is_told_once(kind, left):
+    log = b"".join(b"line %d\n" % number for number in range(2_000))
+    reader = Reader(TraceCursor())
+    for size in (9_000, 10_000):
+        reader.look(log[:size], itertools.repeat(kind))
+    for _ in range(3):
+        reader.look(log[:left], itertools.repeat(kind), is_archived=True)
+        assert (reader.told, reader.replaced) == (log[:left], 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_answer_that_does_not_fit_is_no_replacement(kind):
+    log = b"".join(b"line %d\n" % number for number in range(2_000))
+    reader = Reader(TraceCursor())
+    reader.look(log[:9_000], itertools.repeat(kind))
+    reader.answer(serve(log[:500], reader.cursor.ask(), kind))
+    assert reader.cursor.is_in_doubt
+    reader.look(log, itertools.repeat(kind))
+    assert (reader.told, reader.replaced) == (log, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("beyond", [1, 2, 100, 5000])
+def test_an_offset_beyond_the_trace_begins_anew(kind, beyond):
+    log = b"a line of a shorter log\n" * 100
+    reader = Reader(TraceCursor(len(log) + beyond), bytearray(len(log) + beyond))
+    reader.look(log, itertools.repeat(kind))
+    assert (reader.told, reader.replaced) == (log, 1)
+
+
+def test_a_ranged_server_sends_little_more_than_what_is_new():
+    reader, log, asked = Reader(TraceCursor()), b"", 0
+    for number in range(200):
+        log += b"line %d\n" % number * 700
+        asked += reader.look(log, itertools.repeat("ranged"))
+    assert reader.told == log
+    assert reader.cursor.kind is TraceKind.RANGE
+    assert asked == 200
+    assert reader.received <= len(log) + 200 * OVERLAP
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"), [("conditional", TraceKind.CHANGED), ("whole", TraceKind.WHOLE)]
+)
+def test_an_old_server_is_known_by_its_answer(kind, seen):
+    reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(99))
+    reader.look(log, itertools.repeat(kind))
+    assert reader.cursor.kind is None
+    reader.look(log + b"more\n", itertools.repeat(kind))
+    assert reader.cursor.kind is seen
+    assert reader.cursor.ask().etag == (etag_of(log + b"more\n") if kind != "whole" else None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_of_one_repeated_line_hides_no_kind_of_server(kind):
+    reader, log = Reader(TraceCursor()), b""
+    for _ in range(50):
+        log += b"same\n" * 40
+        reader.look(log, itertools.repeat(kind))
+        assert reader.told == log
+    seen = {"ranged": TraceKind.RANGE, "conditional": TraceKind.CHANGED}
+    assert reader.cursor.kind is seen.get(kind, TraceKind.WHOLE)
+
+
+@pytest.mark.parametrize("size", [130, 256, 257, 258, 300, 400, 5000])
+@pytest.mark.parametrize("line", [b"x", b"a\n", b"same line\n"])
+def test_a_repeated_line_is_not_told_again(line, size):
+    """An older server sends the whole log, which begins like the part that was asked for."""
+    log = (line * size)[:size]
+    reader = Reader(TraceCursor())
+    for _ in range(3):
+        reader.look(log, itertools.repeat("whole"))
+        assert reader.told == log
+    assert reader.replaced == 0
+
+
+def test_the_etag_of_an_older_state_is_not_sent():
+    """The log may be replaced by one that has been there before."""
+    with small_ranges(300):
+        reader = Reader(TraceCursor())
+        reader.answer(serve(b"old", reader.cursor.ask(), "ranged"))
+        assert reader.cursor.ask().etag == etag_of(b"old")
+        reader.answer(serve(b"old" + b"new" * 300, reader.cursor.ask(), "ranged"))
+        assert reader.cursor.has_more
+        assert reader.cursor.ask().etag is None
+
+
+def test_the_known_part_of_a_whole_answer_is_not_kept():
+    cursor = TraceCursor()
+    pieces = [b"%07d\n" % number * 8192 for number in range(40)]
+    reader = Reader(cursor)
+    reader.look(b"".join(pieces[:20]), itertools.repeat("whole"))
+    cursor.ask()
+    cursor.open(answer(b""))
+    for piece in pieces:
+        chunk = cursor.feed(piece)
+        assert chunk is None or len(chunk.data) <= len(piece) + trace_module.LONGEST_RANGE
+        reader.take(chunk)
+        assert len(cursor._answer.unplaced) <= trace_module.LONGEST_RANGE
+    reader.take(cursor.close())
+    assert reader.told == b"".join(pieces)
+
+
+def test_an_archived_log_is_asked_for_by_a_header_that_old_servers_know():
+    reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(999))
+    reader.look(log[:5_000], itertools.repeat("whole"))
+    reader.look(log[:6_000], itertools.repeat("whole"))
+    asked = reader.cursor.ask(is_archived=True)
+    assert dict(asked.headers) == {"Range": "bytes=5872-", "Accept-Encoding": "identity"}
+    received = reader.received
+    reader.look(log, itertools.repeat("archived"), is_archived=True)
+    assert reader.told == log
+    assert reader.received - received == len(log) - 5_872
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"line\n" * 99])
+def test_the_end_that_a_runner_writes_is_seen(before):
+    ending = b"\x1b[32;1mJob succeeded\x1b[0;m\n"
+    reader = Reader(TraceCursor())
+    reader.look(before, itertools.repeat("ranged"))
+    assert not reader.cursor.says_end
+    reader.look(before + ending, itertools.repeat("ranged"))
+    assert reader.cursor.says_end
+
+
+def test_a_question_says_what_goes_with_it():
+    assert TraceRange(5, 10).headers == ()
+    assert TraceRange(0, 10, 'W/"1"').headers == (("If-None-Match", 'W/"1"'),)
+    with pytest.raises(RuntimeError, match="no answer is open"):
+        TraceCursor().feed(b"")
+
+
+def test_a_part_must_say_which():
+    with pytest.raises(DecodeError, match="a part that does not say which"):
+        TraceCursor().open(answer(b"", 206))
+
+
+def test_a_web_page_is_no_trace():
+    plain = answer(b"<html>", **{"content-type": "text/plain"})
+    with pytest.raises(DecodeError, match="HTTP 206 where a trace was due"):
+        check_trace(answer(b"part", 206))
+    with pytest.raises(DecodeError, match="HTTP 304 where a trace was due"):
+        check_trace(answer(b"", 304))
+    assert check_trace(answer(b"", 304), conditional=True)
+    assert check_trace(answer(b"", 206), partial=True)
+    assert check_trace(plain) is plain
+    with pytest.raises(DecodeError, match="an HTML page where a trace was due"):
+        check_trace(answer(b"<html>", **{"content-type": "text/html; charset=utf-8"}))

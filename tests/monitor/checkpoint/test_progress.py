@@ -1,0 +1,97 @@
+"""Progress is written in few rows, none of which is ever left out for long."""
+
+import math
+
+import pytest
+
+from gitlab_jobs_async.monitor.checkpoint.progress import (
+    PROGRESS,
+    WRITES_PER_SECOND,
+    Progress,
+    ProgressRows,
+)
+from gitlab_jobs_async.monitor.schedule.timer import Timing
+
+
+def current(name):
+    return Progress(float(len(name)), 3.0)
+
+
+def taken(rows, now=0.0):
+    name, row = rows.take(now, current)
+    return name, set(row.targets)
+
+
+def test_a_hundred_targets_share_a_row():
+    rows = ProgressRows()
+    for number in range(201):
+        rows.changed(f"t{number}")
+    found = [taken(rows) for _ in range(3)]
+    assert [name for name, _ in found] == [f"{PROGRESS}{number}" for number in range(3)]
+    assert [len(targets) for _, targets in found] == [100, 100, 1]
+    assert rows.next_at() is None
+    assert rows.take(0.0, current) is None
+
+
+def test_rows_take_turns_and_keep_the_pace():
+    rows = ProgressRows()
+    for number in range(300):
+        rows.changed(f"t{number}")
+    names = []
+    for turn in range(6):
+        names.append(taken(rows, float(turn))[0])
+        assert rows.next_at() in {None, turn + 1 / WRITES_PER_SECOND}
+        rows.changed("t0")
+        rows.changed("t150")
+        rows.changed("t299")
+    assert names == [f"{PROGRESS}{number % 3}" for number in range(6)]
+
+
+def test_what_is_not_polled_now_is_kept():
+    rows = ProgressRows()
+    rows.restore(f"{PROGRESS}7", b'{"targets":{"a":{"looked_at":1.0,"interval":2.0}}}')
+    assert rows.known("a") == Progress(1.0, 2.0)
+    rows.changed("a")
+    name, row = rows.take(0.0, lambda _: None)
+    assert (name, row.targets) == (f"{PROGRESS}7", {"a": Progress(1.0, 2.0)})
+
+
+def test_what_is_forgotten_leaves_its_place():
+    rows = ProgressRows()
+    for number in range(150):
+        rows.changed(f"t{number}")
+    rows.forget("t3")
+    rows.forget("never was")
+    rows.changed("new")
+    assert "new" in taken(rows)[1]
+    assert "t3" not in rows.take(0.0, current)[1].targets
+
+
+@pytest.mark.parametrize("data", [b"{", b"{}", b'{"targets":{"a":{}}}', b'{"targets":[]}'])
+def test_a_row_that_cannot_be_read_is_refused(data):
+    with pytest.raises(ValueError, match=r"."):
+        ProgressRows().restore(f"{PROGRESS}0", data)
+
+
+@pytest.mark.parametrize(
+    ("progress", "next_at"),
+    [
+        (Progress(900.0, 60.0), 960.0),
+        (Progress(990.0, 60.0), 1050.0),
+        (Progress(5000.0, 60.0), 1060.0),
+        (Progress(900.0, 1e9), 900.0),
+        (Progress(900.0, math.nan), 900.0),
+        (Progress(math.inf, 60.0), 60.0),
+        (Progress(math.nan, math.inf), 0.0),
+        (Progress(900.0, -1.0), 900.0),
+    ],
+)
+def test_a_schedule_goes_on_whatever_the_clock_says(progress, next_at):
+    assert Timing.restored(progress, 1000.0).next_at == next_at
+
+
+def test_a_schedule_comes_back_as_it_was():
+    timing = Timing(1060.0, 1000.0, 500.0)
+    assert Timing.restored(timing.progress(2), 1010.0) == timing
+    assert timing.progress(2).failures == 2
+    assert Timing.restored(None, 1010.0) == Timing()

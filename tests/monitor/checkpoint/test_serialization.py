@@ -1,0 +1,223 @@
+"""What a checkpoint keeps: whatever a monitor tells comes back equal, and nothing else is read."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from typing import get_args, get_origin
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import (
+    Bridge,
+    Commit,
+    Event,
+    FailureReason,
+    Job,
+    JobAppeared,
+    JobChanged,
+    JobDeleted,
+    JobLogGrew,
+    JobStatus,
+    LogLine,
+    Pipeline,
+    ProjectUnreachable,
+    Section,
+)
+from gitlab_jobs_async.api.structuring import is_union
+from gitlab_jobs_async.logs.parser import LogParser
+from gitlab_jobs_async.monitor.checkpoint.serialization import (
+    read,
+    read_event,
+    record,
+    record_event,
+)
+
+OFFSETS = st.integers(-86_399, 86_399).map(lambda seconds: timezone(timedelta(seconds=seconds)))
+CHARACTERS = st.text(st.characters(exclude_categories=()), max_size=8)
+"""Half surrogate pairs too: the words of an error may hold what was no UTF-8."""
+
+KNOWN = {
+    int: st.integers(),
+    str: CHARACTERS,
+    float: st.floats(allow_nan=False),
+    bool: st.booleans(),
+    type(None): st.none(),
+    datetime: st.datetimes(timezones=OFFSETS | st.just(UTC)),
+    JobStatus: st.sampled_from(JobStatus) | CHARACTERS.map(JobStatus),
+    FailureReason: st.sampled_from(FailureReason) | CHARACTERS.map(FailureReason),
+}
+
+
+@cache
+def values(kind):
+    """Every value that the annotation *kind* allows."""
+    if kind in KNOWN:
+        return KNOWN[kind]
+    args = get_args(kind)
+    if is_union(kind):
+        return st.one_of(*map(values, args))
+    if attrs.has(kind):
+        fields = {field.alias: values(field.type) for field in attrs.fields(kind)}
+        return st.deferred(lambda: st.builds(kind, **fields))
+    if get_origin(kind) is tuple:
+        if args[-1] is Ellipsis:
+            return st.lists(values(args[0]), max_size=3).map(tuple)
+        return st.tuples(*map(values, args))
+    assert get_origin(kind) is Mapping, kind
+    return st.dictionaries(*map(values, args), max_size=3)
+
+
+@attrs.frozen
+class Everything:
+    """A state may hold any of these."""
+
+    number: int
+    pairs: tuple[tuple[int, str], ...]
+    either: int | str
+    jobs: tuple[Job | Bridge, ...] = ()
+    one: Job | Bridge | None = None
+    worth: float | str | None = None
+    at: datetime | None = None
+    status: JobStatus = JobStatus.CREATED
+    options: Mapping[str, str] = attrs.field(factory=dict)
+    due: float = math.inf
+
+
+many = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@many
+@given(st.sampled_from(get_args(Event)).flatmap(values))
+def test_every_event_comes_back_equal_and_of_its_class(event):
+    back = read_event(record_event(event))
+    assert back == event
+    assert type(back) is type(event)
+    if hasattr(event, "job"):
+        assert type(back.job) is type(event.job)
+
+
+@many
+@given(values(Everything))
+def test_every_state_comes_back_equal(state):
+    assert read(record(state), Everything) == state
+
+
+@given(values(datetime))
+def test_a_time_keeps_its_microseconds_and_its_offset(at):
+    line = LogLine(1, "", "", at)
+    back = read(record(line), LogLine).at
+    assert (back, back.utcoffset()) == (at, at.utcoffset())
+
+
+@given(st.lists(st.binary(max_size=30), max_size=5))
+def test_lines_of_any_bytes_come_back_equal(chunks):
+    job = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a")
+    parser = LogParser()
+    lines = [line for chunk in chunks for line in parser.feed(chunk)] + parser.close()
+    for line in lines:
+        event = JobLogGrew(key="k", project=1, job=job, line=line)
+        assert read_event(record_event(event)) == event
+
+
+def test_a_line_keeps_its_sections_with_their_times_and_options():
+    log = (
+        b"2026-08-01T10:00:00.000001Z 00O section_start:1700000000:build[collapsed=true]\r\x1b[0K\n"
+        b"2026-08-01T10:00:00.000002Z 00O section_end:1700000009:build\r\x1b[0K\n"
+    )
+    parser = LogParser()
+    lines = parser.feed(log) + parser.close()
+    markers = [marker for line in lines for marker in line.markers]
+    assert [marker.duration for marker in markers] == [None, 9]
+    assert markers[0].options == {"collapsed": "true"}
+    assert [read(record(line), LogLine) for line in lines] == lines
+    assert [read(record(marker), Section) for marker in markers] == markers
+
+
+def test_what_a_newer_server_says_survives():
+    job = Job(
+        id=1,
+        status=JobStatus("postponed"),
+        stage="test",
+        name="a",
+        failure_reason=FailureReason("sunspots"),
+    )
+    event = JobChanged(key="k", project="group/app", job=job, previous=JobStatus("dreaming"))
+    back = read_event(record_event(event))
+    assert back == event
+    assert not back.job.status.is_finished
+
+
+def test_what_is_as_by_default_takes_no_room():
+    job = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a")
+    assert json.loads(record_event(JobAppeared(key="k", project=1, job=job))) == {
+        "_class": "JobAppeared",
+        "key": "k",
+        "project": 1,
+        "job": {"_class": "Job", "id": 1, "status": "running", "stage": "test", "name": "a"},
+    }
+
+
+GONE = record_event(JobDeleted(key="k", project=1, job_id=1, name="a", previous=JobStatus.RUNNING))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "it is no JSON"),
+        (GONE[:-1], "it is no JSON"),
+        (b"\xff", "it is no JSON"),
+        (b"[" * 100_000, "it is no JSON"),
+        (b"null", "null where JobAppeared or"),
+        (b"[]", "a list where JobAppeared or"),
+        (b'{"key":"k"}', "an object where JobAppeared or"),
+        (b'{"_class":"JobPaused","key":"k"}', "class 'JobPaused' where JobAppeared or"),
+        (b'{"_class":["JobDeleted"]}', "an object where JobAppeared or"),
+        (GONE.replace(b'"k"', b"7"), r"7 where a string was due @ \$\.key"),
+        (GONE.replace(b'"project":1', b'"project":null'), "a whole number or a string"),
+        (GONE.replace(b'"running"', b"null"), r"null where a string was due @ \$\.previous"),
+        (GONE.replace(b'"job_id":1,', b""), r"required field missing @ \$\.job_id"),
+        (
+            b'{"_class":"JobErased","key":"k","project":1,"job":{"id":1}}',
+            "an object where Job or Bridge was due",
+        ),
+    ],
+)
+def test_what_is_no_event_is_refused_with_where_it_is_wrong(data, said):
+    with pytest.raises(ValueError, match=said):
+        read_event(data)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"pairs":[[1]]', "where a list of 2 was due"),
+        ('"pairs":[[1,2]]', r"2 where a string was due @ \$\.pairs"),
+        ('"either":true', "True where a whole number or a string was due"),
+        ('"options":[]', "a list where an object was due"),
+        ('"options":{"a":1}', r"1 where a string was due @ \$\.options"),
+        ('"one":[]', "a list where Job or Bridge was due"),
+        ('"due":null', "null where a number was due"),
+        ('"at":"noon"', "a string that is no time"),
+    ],
+)
+def test_what_is_no_such_state_is_refused_with_where_it_is_wrong(written, said):
+    whole = {"number": 1, "pairs": [], "either": 1} | json.loads(f"{{{written}}}")
+    with pytest.raises(ValueError, match=said):
+        read(json.dumps(whole).encode(), Everything)
+
+
+@given(st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
+def test_no_bytes_do_anything_but_be_read_or_refused(data):
+    for kind in (Job, Commit, Pipeline, Everything):
+        with pytest.raises(ValueError, match=r"."):
+            read(data, kind)
+
+
+def test_what_json_cannot_hold_is_the_callers_mistake():
+    with pytest.raises(TypeError):
+        record(ProjectUnreachable(key="k", project=1, reason=b"bytes"))

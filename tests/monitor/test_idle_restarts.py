@@ -1,0 +1,266 @@
+"""What a restart forgets (nothing) and what it costs: no burst, and no poll that was not due."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from gitlab_jobs_async import GitLab, JobTarget, PipelineTarget
+from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS
+from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
+from gitlab_jobs_async.simulator import (
+    NEVER,
+    Fault,
+    JobPlan,
+    Simulator,
+    World,
+)
+from tests.conftest import JumpClock, open_connections, others, until
+from tests.support.event_replay import Replay
+
+APP = "shop/web"
+QUICK = JobPlan(queued=0.1, duration=1.0)
+HOUR = 3600.0
+LONGEST = 180.0
+
+
+def quiet_world(jobs, *, projects=1):
+    """Projects in which nothing has happened for a day."""
+    clock = JumpClock()
+    world = World(clock.now())
+    for number in range(projects):
+        project = world.add_project(APP if not number else f"shop/p{number}")
+        world.add_finished_jobs(project, jobs, gaps="dense")
+    clock.stepped.advance(24 * HOUR)
+    world.settle(clock.now())
+    return world, clock
+
+
+def add_pipeline(world, clock, names, project=APP, plan=QUICK):
+    pipeline = world.add_pipeline(world.project(project))
+    jobs = [world.add_job(pipeline, name, plan=plan) for name in names]
+    world.settle(clock.now())
+    return jobs
+
+
+async def watch_for(gitlab, clock, seconds, checkpoint, targets=(APP,), replay=None, ends=0, **how):
+    """Watch until *seconds* have passed and so many jobs have ended, and leave in good order."""
+    replay, until_then = replay or Replay(), clock.now() + seconds
+    async with gitlab.monitor(targets, checkpoint=checkpoint, **how) as events:
+
+        async def consume():
+            async for event in events:
+                if event.key not in replay.keys:
+                    replay.hear(event)
+
+        consumer = asyncio.ensure_future(consume())
+        async with asyncio.timeout(20):
+            await until(
+                lambda: consumer.done() or (clock.now() > until_then and len(replay.ends) >= ends)
+            )
+        is_over = consumer.done()
+        consumer.cancel()
+        await asyncio.wait([consumer])
+        if is_over:
+            consumer.result()
+    return replay
+
+
+@pytest.mark.parametrize("downstream", [False, True])
+@pytest.mark.parametrize("jobs", [0, 99, 100, 101, 150, 1000, 2300])
+async def test_a_restart_forgets_no_quiet_project(jobs, downstream, tmp_path):
+    world, clock = quiet_world(jobs)
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        how = {"checkpoint": tmp_path / "ci.db", "downstream": downstream}
+        assert not (await watch_for(gitlab, clock, 5.0, **how)).events
+        new = {job.id for job in add_pipeline(world, clock, "abcde")}
+        clock.stepped.advance(HOUR)
+        replay = await watch_for(gitlab, clock, 2 * LONGEST, ends=5, **how)
+    assert {i for i, event in replay.appeared.items() if event.is_new} == new
+    assert replay.ends == dict.fromkeys(new, 1)
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2, 3, 4])
+async def test_a_stop_within_a_baseline_resumes_it(answers, tmp_path):
+    """Stopped after so many answers: what is open is there afterwards, and told once."""
+    world, clock = quiet_world(250)
+    waiting = add_pipeline(world, clock, "xy", plan=JobPlan(when="manual"))
+    how = {"checkpoint": tmp_path / "ci.db", "downstream": True}
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        before = await others()
+        simulator.faults.add(Fault(latency=100.0, skip=answers, times=None))
+        begun = clock.now()
+        async with gitlab.monitor([APP], **how) as events:
+            taking = asyncio.ensure_future(anext(events))
+            await until(lambda: simulator.clock.next_wake or clock.now() > begun + 5.0)
+            taking.cancel()
+            await asyncio.wait([taking])
+        assert await others() == before
+        clock.stepped.advance(100.0)
+        assert open_connections(gitlab) == 0
+        simulator.faults.clear()
+        replay = await watch_for(gitlab, clock, 5.0, **how)
+        new = add_pipeline(world, clock, "abc")
+        clock.stepped.advance(HOUR)
+        await watch_for(gitlab, clock, 2 * LONGEST, replay=replay, ends=3, **how)
+    assert replay.ends == dict.fromkeys([job.id for job in new], 1)
+    assert replay.status.keys() == {job.id for job in [*waiting, *new]}
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "empty pipeline", "job"])
+async def test_a_restart_forgets_no_other_target(kind, tmp_path):
+    """Told at first, if it was there; not again, and its end is told by the next monitor."""
+    world, clock = quiet_world(150)
+    pipeline = world.add_pipeline(world.project(APP))
+    first = [world.add_job(pipeline, "ship", plan=JobPlan(duration=NEVER))]
+    if kind == "empty pipeline":
+        world.delete_job(first.pop())
+    world.settle(clock.now())
+    target = JobTarget(APP, first[0].id) if kind == "job" else PipelineTarget(APP, pipeline.id)
+    how = {"checkpoint": tmp_path / "ci.db", "targets": [target], "downstream": True}
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        replay = await watch_for(gitlab, clock, 5.0, **how)
+        assert replay.appeared.keys() == {job.id for job in first}
+        late = world.add_job(pipeline, "late", plan=QUICK)
+        clock.stepped.advance(HOUR)
+        for job in first:
+            world.cancel(job)
+        await watch_for(gitlab, clock, LONGEST, replay=replay, ends=1, **how)
+    new = [] if kind == "job" else [late]
+    assert replay.ends == dict.fromkeys([job.id for job in [*first, *new]], 1)
+    assert {i for i, event in replay.appeared.items() if event.is_new} == {job.id for job in new}
+
+
+async def test_a_target_added_in_a_baseline_is_kept(tmp_path):
+    world, clock = quiet_world(300, projects=2)
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        path = tmp_path / "ci.db"
+        async with gitlab.monitor([APP], checkpoint=path) as events:
+            await until(lambda: simulator.requests)
+            events.add("shop/p1")
+            await until(lambda: len(simulator.requests) > 5)
+        new = [
+            job.id for path in (APP, "shop/p1") for job in add_pipeline(world, clock, "ab", path)
+        ]
+        clock.stepped.advance(HOUR)
+        replay = await watch_for(
+            gitlab, clock, 2 * LONGEST, tmp_path / "ci.db", [APP, "shop/p1"], ends=4
+        )
+    assert replay.ends == dict.fromkeys(new, 1)
+
+
+class Timed:
+    """Notes when each request comes."""
+
+    def __init__(self, simulator):
+        self.simulator, self.at = simulator, []
+        simulator.faults.add(
+            Fault(effect=lambda: self.at.append(simulator.clock.now()), times=None)
+        )
+
+    def polls(self, since):
+        """Return the requests by project, and how many there were in the busiest second."""
+        pairs = zip(self.at, self.simulator.requests, strict=False)
+        later = [(at, request.path.split("/")[4]) for at, request in pairs if at >= since]
+        seconds = Counter(int(at - since) for at, _ in later)
+        return Counter(project for _, project in later), max(seconds.values(), default=0)
+
+
+@pytest.mark.parametrize("stopped", [1.0, 24 * HOUR])
+async def test_a_restart_polls_no_more_than_is_due(stopped):
+    """Thirty projects, half of them with a job that waits deep below a hundred others."""
+    world, clock = quiet_world(0, projects=30)
+    paths = [project.path for project in world.projects]
+    for number, path in enumerate(paths):
+        if number % 2:
+            add_pipeline(world, clock, ["ship"], path, JobPlan(when="manual"))
+        world.add_finished_jobs(world.project(path), 150, gaps="dense")
+    clock.stepped.advance(24 * HOUR)
+    checkpoint = MemoryCheckpoint()
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        timed = Timed(simulator)
+        await watch_for(gitlab, clock, HOUR / 3, checkpoint, paths)
+        usual, _ = timed.polls(clock.now() - LONGEST * 0.95)
+        clock.stepped.advance(stopped)
+        begun = clock.now()
+        await watch_for(gitlab, clock, LONGEST * 0.95, checkpoint, paths)
+        after, busiest = timed.polls(begun)
+    assert len(after) == 30 or stopped < LONGEST
+    assert sum(after.values()) <= sum(usual.values()) + 30
+    assert max(after.values()) <= 4
+    assert busiest <= 10
+
+
+async def test_progress_is_written_rarely():
+    """Two rows a second at most, however many polls there are: 102 projects are two rows."""
+    world, clock = quiet_world(1, projects=102)
+    checkpoint = MemoryCheckpoint()
+    written = Counter()
+    record = checkpoint.record
+
+    def counted(target, state, events):
+        written[target, int(clock.now())] += target.startswith(PROGRESS)
+        record(target, state, events)
+
+    checkpoint.record = counted
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        paths = [project.path for project in world.projects]
+        await watch_for(gitlab, clock, 60.0, checkpoint, paths)
+        looks = len(simulator.requests)
+    seconds = Counter()
+    for (_, second), count in written.items():
+        seconds[second] += count
+    assert sum(seconds.values()) < looks
+    assert all(count <= 3 for second, count in seconds.items() if second < int(clock.now()))
+    assert {name for name, _ in written if name.startswith(PROGRESS)} == {
+        f"{PROGRESS}{number}" for number in range(2)
+    }
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_schedule_is_written_when_it_ends(fails):
+    """The clock stands still, so that only one of two rows may be written before."""
+    world, clock = quiet_world(1, projects=102)
+    checkpoint = MemoryCheckpoint()
+    async with (
+        Simulator(world, clock=clock.stepped) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock.stepped) as gitlab,
+    ):
+        paths = [project.path for project in world.projects]
+
+        async def watch():
+            async with gitlab.monitor(paths, checkpoint=checkpoint) as events:
+                progress = events._rounds._progress
+                await until(
+                    lambda: len(simulator.requests) == 102 and progress.next_at() is not None
+                )
+                await others()
+                if fails:
+                    raise LookupError
+
+        async with asyncio.timeout(20):
+            if fails:
+                with pytest.raises(LookupError):
+                    await watch()
+            else:
+                await watch()
+    rows = [name for name in checkpoint.states() if name.startswith(PROGRESS)]
+    assert sorted(rows) == [f"{PROGRESS}0", f"{PROGRESS}1"]

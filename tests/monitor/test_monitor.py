@@ -1,0 +1,547 @@
+"""Many targets as one stream of events: all of it, once, whatever fails; nothing is left behind."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from gitlab_jobs_async import (
+    AuthenticationError,
+    GitLab,
+    JobAppeared,
+    JobChanged,
+    JobFinished,
+    JobHook,
+    JobLogEnded,
+    JobLogFailed,
+    JobLogGrew,
+    JobStatus,
+    JobTarget,
+    Pipeline,
+    PipelineTarget,
+    ProjectRecovered,
+    ProjectUnreachable,
+    RequestBudget,
+)
+from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
+from tests.conftest import open_connections, others, prompt, until
+from tests.support.event_replay import Replay
+
+APP = "group/app"
+
+
+def add_pipeline(simulator, *names, project=APP, **plan):
+    """A pipeline of jobs in one stage that begin at once."""
+    world = simulator.world
+    pipeline = world.add_pipeline(world.project(project))
+    jobs = [world.add_job(pipeline, name, plan=JobPlan(**plan)) for name in names]
+    world.settle(simulator.clock.now())
+    return jobs
+
+
+async def heard(events, is_enough, replay=None):
+    """Every event until *is_enough* of what was told."""
+    replay = replay or Replay()
+    async for event in events:
+        replay.hear(event)
+        if is_enough(replay):
+            break
+    return replay
+
+
+def ended(*jobs):
+    return lambda replay: all(replay.ends.get(job.id) for job in jobs)
+
+
+async def test_a_job_is_told_from_its_beginning_to_its_end(simulator, gitlab):
+    async with gitlab.monitor([APP]) as events:
+        first = await anext(events)
+        new = add_pipeline(simulator, "lint", "unit", queued=40.0, duration=40.0)
+        replay = (await heard(events, ended(*new))).events
+    assert isinstance(first, JobAppeared)
+    assert not first.is_new
+    told = [event for event in replay if getattr(event, "job", None) and event.job.id == new[0].id]
+    assert [type(event) for event in told] == [JobAppeared, JobChanged, JobFinished]
+    stem = f"job/{new[0].id}"
+    assert [event.key for event in told] == [
+        f"{stem}/0/appeared/pending",
+        f"{stem}/1/changed/running",
+        f"{stem}/2/finished/success",
+    ]
+    assert told[0].is_new
+    assert told[0].project == APP
+    assert (told[1].previous, told[1].job.status) == ("pending", "running")
+    assert (told[2].previous, told[2].job.status) == ("running", "success")
+
+
+async def test_what_goes_on_at_the_beginning_is_told_with_its_whole_pipeline(gitlab):
+    async with gitlab.monitor([1]) as events:
+        replay = await heard(events, lambda replay: len(replay.appeared) == 4)
+    assert {job_id: event.job.status for job_id, event in replay.appeared.items()} == {
+        1: "success",
+        2: "running",
+        3: "failed",
+        4: "manual",
+    }
+    assert not any(event.is_new for event in replay.appeared.values())
+    assert not replay.ends
+
+
+async def test_a_job_that_came_and_went_between_two_looks_is_told_whole(simulator, gitlab, clock):
+    async with gitlab.monitor([APP]) as events:
+        await heard(events, lambda replay: len(replay.appeared) == 4)
+        short = add_pipeline(simulator, "short", duration=0.5, queued=0.0)[0]
+        clock.stepped.advance(30)
+        replay = await heard(events, ended(short))
+    told = [event for event in replay.events if event.job.id == short.id]
+    assert [type(event) for event in told] == [JobAppeared, JobFinished]
+    assert told[1].previous is None
+
+
+async def test_a_retry_names_what_it_replaces(simulator, gitlab):
+    flaky = simulator.world.jobs[3]
+    async with gitlab.monitor([APP]) as events:
+        await heard(events, lambda replay: len(replay.appeared) == 4)
+        again = simulator.world.retry(flaky)
+        replay = await heard(events, ended(again))
+    assert replay.appeared[again.id].replaces == flaky.id
+
+
+async def test_erased_and_deleted_jobs_are_told(simulator, gitlab):
+    gone = add_pipeline(simulator, "gone", duration=4000.0)[0]
+    async with gitlab.monitor([APP]) as events:
+        replay = await heard(events, lambda replay: gone.id in replay.appeared)
+        simulator.world.erase(simulator.world.jobs[1])
+        simulator.world.delete_job(gone)
+        await heard(events, lambda replay: replay.erased and replay.deleted, replay)
+    assert replay.erased == {1}
+    assert replay.deleted == {gone.id}
+
+
+async def test_targets_come_and_go_while_it_runs(simulator, gitlab):
+    world = simulator.world
+    world.add_project("group/other")
+    world.add_project("group/third")
+    async with gitlab.monitor([APP]) as events:
+        assert len(events) == 1
+        await anext(events)
+        events.add("group/other")
+        events.add("group/other")
+        events.add("group/third")
+        assert len(events) == 3
+        assert events.remove("group/third")
+        assert not events.remove("group/third")
+        assert events.remove(APP)
+        add_pipeline(simulator, "ignored", duration=10.0)
+        job = add_pipeline(simulator, "seen", project="group/other", duration=10.0)[0]
+        replay = await heard(events, ended(job))
+        with pytest.raises(TypeError, match="cannot be watched"):
+            events.add(1.5)
+    assert {event.project for event in replay.events} == {"group/other"}
+
+
+async def test_a_pipeline_and_a_job_end_the_iteration_when_they_have_ended(simulator, gitlab):
+    jobs = add_pipeline(simulator, "a", "b", duration=50.0)
+    alone = add_pipeline(simulator, "alone", duration=20.0)[0]
+    targets = [PipelineTarget(APP, jobs[0].pipeline.id), JobTarget(1, alone.id)]
+    async with gitlab.monitor(targets) as events:
+        replay = Replay().hear(*[event async for event in events])
+        assert len(events) == 0
+        retried = simulator.world.retry(alone)
+        events.add(await gitlab.project(1).get_job(retried.id))
+        more = [event async for event in events]
+    assert set(replay.ends) == {jobs[0].id, jobs[1].id, alone.id}
+    assert [event.job.id for event in more if isinstance(event, JobFinished)] == [retried.id]
+
+
+async def test_a_pipeline_may_be_given_as_it_was_listed(simulator, gitlab):
+    add_pipeline(simulator, "a", duration=5.0)
+    pipeline = (await gitlab.project(APP).list_pipelines())[0]
+    async with gitlab.monitor([pipeline]) as events:
+        assert [type(event) async for event in events][-1] is JobFinished
+    with pytest.raises(ValueError, match="give a PipelineTarget"):
+        gitlab.monitor([Pipeline(id=5, status=JobStatus.RUNNING)])
+
+
+async def test_one_project_fails_for_itself_alone(simulator, gitlab):
+    world = simulator.world
+    world.add_project("group/bad")
+    faults = [
+        Fault(path="*group%2Fbad/jobs", status=status, body=b"{}", skip=1, times=2)
+        for status in (404, 403)
+    ]
+    for fault in faults:
+        simulator.faults.add(fault)
+    async with gitlab.monitor([APP, "group/bad"]) as events:
+        replay = await heard(events, lambda replay: replay.unreachable)
+        trouble = replay.events[-1]
+        job = add_pipeline(simulator, "fine", duration=10.0)[0]
+        late = add_pipeline(simulator, "late", project="group/bad", duration=10.0)[0]
+        await heard(events, ended(job, late), replay)
+    assert isinstance(trouble, ProjectUnreachable)
+    assert (trouble.project, trouble.status) == ("group/bad", 404)
+    assert sum(isinstance(event, ProjectUnreachable) for event in replay.events) == 1
+    assert sum(isinstance(event, ProjectRecovered) for event in replay.events) == 1
+    assert not replay.unreachable
+
+
+async def test_a_server_that_is_down_is_told_and_ridden_out(simulator, gitlab):
+    job = add_pipeline(simulator, "slow", duration=600.0)[0]
+    async with gitlab.monitor([APP]) as events:
+        replay = await heard(events, lambda replay: job.id in replay.appeared)
+        simulator.faults.add(Fault(reset="before", times=40))
+        await heard(events, ended(job), replay)
+    kinds = [type(event) for event in replay.events]
+    assert ProjectUnreachable in kinds
+    assert ProjectRecovered in kinds
+
+
+async def test_a_project_that_moves_is_followed(simulator, gitlab):
+    job = add_pipeline(simulator, "slow", duration=100.0)[0]
+    async with gitlab.monitor([APP]) as events:
+        await anext(events)
+        simulator.world.move_project(simulator.world.project(APP), "group/moved")
+        replay = await heard(events, ended(job))
+    assert {event.project for event in replay.events} == {APP}
+
+
+@prompt
+async def test_a_token_that_is_no_longer_good_ends_it(simulator, gitlab):
+    async with gitlab.monitor([APP]) as events:
+        await anext(events)
+        simulator.faults.add(Fault(status=401, body=b'{"message":"401 Unauthorized"}', times=None))
+        with pytest.raises(AuthenticationError):
+            async for _ in events:
+                pass
+        with pytest.raises(AuthenticationError):
+            await anext(events)
+    assert not await others()
+
+
+async def test_a_slow_consumer_has_fewer_looks_made_and_loses_nothing(simulator, clock):
+    world = simulator.world
+    for number in range(30):
+        project = world.add_project(f"many/{number}")
+        pipeline = world.add_pipeline(project)
+        for name in range(80):
+            world.add_job(pipeline, f"job {name}", plan=JobPlan(duration=1e9))
+    world.settle(simulator.clock.now())
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+        async with gitlab.monitor([f"many/{number}" for number in range(30)]) as events:
+            first = await anext(events)
+            for _ in range(500):
+                await asyncio.sleep(0.001)
+            waiting, asked = len(events._outbox._waiting), len(simulator.requests)
+            for _ in range(200):
+                await asyncio.sleep(0.001)
+            assert len(simulator.requests) == asked
+            replay = await heard(events, lambda replay: len(replay.appeared) == 2399)
+    assert waiting <= 1000 + 16 * 80
+    assert first.job.id not in replay.appeared
+
+
+@pytest.mark.parametrize("logs", [False, True])
+@prompt
+async def test_leaving_the_block_ends_every_task_at_once(simulator, gitlab, logs):
+    add_pipeline(simulator, *"abcdef", duration=1000.0)
+    before = await others()
+    async with gitlab.monitor([APP], logs=logs, downstream=True) as events:
+        await anext(events)
+        simulator.faults.add(Fault(latency=1000.0, times=None))
+        await anext(events)
+        assert await others() != before
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    with pytest.raises(RuntimeError, match="inside their block"):
+        events.add("group/late")
+
+
+@prompt
+async def test_cancelling_the_consumer_ends_every_task(gitlab):
+    before = await others()
+
+    async def consume():
+        async with gitlab.monitor([APP], logs=True) as events:
+            async for _ in events:
+                pass
+
+    for turns in (0, 1, 3, 10, 40, 200):
+        task = asyncio.create_task(consume())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await others() == before
+        assert open_connections(gitlab) == 0
+
+
+async def test_a_request_for_the_next_event_may_be_given_up_and_made_again(simulator, gitlab):
+    new = add_pipeline(simulator, "a", duration=300.0)
+    replay = Replay()
+    async with gitlab.monitor([APP]) as events:
+        while not ended(*new)(replay):
+            waiting = asyncio.ensure_future(anext(events))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if not waiting.done():
+                waiting.cancel()
+            try:
+                replay.hear(await waiting)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.001)
+
+
+async def test_bridges_are_followed_into_other_projects_and_below(simulator, gitlab):
+    world = simulator.world
+    for path in ("group/below", "group/deep"):
+        world.add_project(path)
+    deepest = PipelinePlan(project="group/deep", jobs=(PlannedJob("deep job"),))
+    below = PipelinePlan(
+        project="group/below",
+        jobs=(PlannedJob("below job"), PlannedJob("deeper", downstream=deepest)),
+    )
+    async with gitlab.monitor([APP], downstream=True) as events:
+        await anext(events)
+        pipeline = world.add_pipeline(world.project(APP))
+        bridge = world.add_bridge(pipeline, "trigger", downstream=below)
+        world.settle(simulator.clock.now())
+
+        def is_all(replay):
+            names = {e.job.name for e in replay.events if isinstance(e, JobFinished)}
+            return {"trigger", "below job", "deeper", "deep job"} <= names
+
+        replay = await heard(events, is_all)
+    assert replay.appeared[bridge.id].job.name == "trigger"
+    assert {event.project for event in replay.events} == {APP, 2, 3}
+    assert not await others()
+
+
+async def test_the_lines_of_running_jobs_are_told_with_their_jobs(simulator, gitlab):
+    log = b"".join(b"line %d\n" % number for number in range(50))
+    async with gitlab.monitor([APP], logs=True) as events:
+        replay = await heard(events, lambda replay: len(replay.appeared) == 4)
+        runs = add_pipeline(simulator, "runs", duration=100.0, log=log)[0]
+        short = add_pipeline(simulator, "short", duration=0.5, queued=0.0, log=log)[0]
+        done = set()
+        async for event in events:
+            replay.hear(event)
+            if isinstance(event, JobLogEnded):
+                done.add(event.job.id)
+            if {runs.id, short.id} <= done and ended(runs, short)(replay):
+                break
+    for job in (runs, short):
+        assert replay.lines[job.id] == [f"line {number}" for number in range(50)]
+    keys = [event.key for event in replay.events if isinstance(event, JobLogGrew)]
+    assert len(keys) == len(set(keys))
+    assert 1 not in replay.lines
+
+
+async def test_windows_log_lines_keep_their_order(simulator, gitlab):
+    at = b"2026-01-02T10:00:00.000000Z "
+    log = b"".join(at + b"01%s line %d\r\n" % (b"OE"[n % 2 :][:1], n) for n in range(20))
+    async with gitlab.monitor([APP], logs=True) as events:
+        replay = await heard(events, lambda replay: len(replay.appeared) == 4)
+        job = add_pipeline(simulator, "windows", duration=100.0, log=log)[0]
+
+        def has_ended(replay):
+            return any(isinstance(event, JobLogEnded) for event in replay.events)
+
+        await heard(events, has_ended, replay)
+    assert replay.lines[job.id] == [f"line {number}" for number in range(20)]
+
+
+async def test_a_log_that_cannot_be_read_is_told_and_is_no_end(simulator, gitlab):
+    job = add_pipeline(simulator, "hidden", duration=50.0)[0]
+    simulator.faults.add(Fault(path=f"*/{job.id}/trace", status=403, body=b"{}", times=None))
+    async with gitlab.monitor([PipelineTarget(1, job.pipeline.id)], logs=True) as events:
+        told = [event async for event in events]
+    failed = [event for event in told if isinstance(event, JobLogFailed)]
+    assert [event.job.id for event in failed] == [job.id]
+    assert "403" in failed[0].reason
+    assert any(isinstance(event, JobFinished) for event in told)
+
+
+@prompt
+async def test_a_hook_has_its_project_looked_at_soon(simulator, gitlab, clock):
+    async with gitlab.monitor([APP]) as events:
+        await heard(events, lambda replay: len(replay.appeared) == 4)
+        hook = JobHook(
+            project_id=1, job_id=7, pipeline_id=1, name="x", stage="y", status=JobStatus.RUNNING
+        )
+        other = JobHook(
+            project_id=2, job_id=7, pipeline_id=1, name="x", stage="y", status=JobStatus.RUNNING
+        )
+        assert not events.notify(other)
+        asked = len(simulator.requests)
+        for _ in range(100):
+            assert events.notify(hook)
+        assert len(simulator.requests) == asked
+        with pytest.raises(TypeError, match="read_hook"):
+            events.notify({"object_kind": "build"})
+        rounds = events._rounds
+        at = rounds._watches[f"project {APP}"].next_at
+    assert at - clock.now() <= 3.0
+
+
+async def test_looks_wait_for_the_budget_and_none_is_left_out(simulator, clock):
+    world = simulator.world
+    paths = [f"many/{number}" for number in range(60)]
+    for path in paths:
+        world.add_project(path)
+    budget = RequestBudget(per_minute=20)
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, budget=budget) as gitlab:
+        begun = clock.now()
+        async with gitlab.monitor([*paths, APP]) as events:
+            async for _ in events:
+                seen = {r.path.split("/")[4] for r in simulator.requests}
+                if len(seen) == 61 or clock.now() - begun > 3600:
+                    break
+                if not seen:
+                    continue
+    assert len(simulator.requests) <= 20 * (1 + (clock.now() - begun) / 60)
+
+
+@pytest.mark.parametrize(
+    "targets", [APP, 5, [True], [0], ["a b"], [PipelineTarget(1, 0)], [JobTarget("", 1)], [None]]
+)
+async def test_what_cannot_be_watched_is_refused_before_any_request(simulator, gitlab, targets):
+    with pytest.raises((TypeError, ValueError)):
+        gitlab.monitor(targets)
+    assert not simulator.requests
+
+
+@pytest.mark.parametrize("checkpoint", [5, b"ci.db", object(), "", ":memory:"])
+async def test_what_is_no_checkpoint_is_refused_before_any_request(simulator, gitlab, checkpoint):
+    with pytest.raises((TypeError, ValueError), match="checkpoint"):
+        gitlab.monitor([APP], checkpoint=checkpoint)
+    assert not simulator.requests
+
+
+async def test_the_generator_of_a_consumer_may_be_closed(gitlab):
+    async def names():
+        async with gitlab.monitor([APP]) as events:
+            async for event in events:
+                yield event.job.name
+
+    async with aclosing(names()) as told:
+        assert await anext(told) == "compile"
+    assert not await others()
+
+
+async def test_looks_come_evenly_when_there_are_fewer_requests_than_targets(simulator, clock):
+    """A minute's requests sent at once, and none after that, would give each target as many."""
+    for number in range(100):
+        simulator.world.add_project(f"many/{number}")
+    budget = RequestBudget(per_minute=60)
+    asked = []
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, budget=budget) as gitlab:
+        begun = clock.now()
+        async with gitlab.monitor([APP, *(f"many/{number}" for number in range(100))]) as events:
+            while clock.now() < begun + 60:
+                await asyncio.sleep(0.001)
+                asked.append((clock.now() - begun, len(simulator.requests)))
+            assert len(events) == 101
+    assert max(count for at, count in asked if at < 10) <= 15
+
+
+async def test_what_has_come_of_a_target_is_not_told_when_that_was_removed(simulator, gitlab):
+    simulator.world.add_project("group/other")
+    add_pipeline(simulator, "seen", project="group/other", duration=1e9)
+    async with gitlab.monitor([APP]) as events:
+        await anext(events)
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        assert events.remove(APP)
+        events.add("group/other")
+        assert (await anext(events)).project == "group/other"
+
+
+@prompt
+async def test_two_tasks_cannot_wait_for_the_next_event_at_once(simulator, gitlab):
+    async with gitlab.monitor([APP]) as events:
+        replay = await heard(events, lambda replay: len(replay.appeared) == 4)
+        new = add_pipeline(simulator, "new", duration=10.0)[0]
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="one task"):
+            await anext(events)
+        replay.hear(await waiting)
+        await heard(events, ended(new), replay)
+
+
+@prompt
+async def test_a_monitor_whose_block_was_left_has_not_ended(gitlab):
+    async with gitlab.monitor([APP]) as events:
+        await anext(events)
+    with pytest.raises(RuntimeError, match="left"):
+        await anext(events)
+    async with gitlab.monitor(["group/none"]) as events:
+        await anext(events)
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="left"):
+        await waiting
+
+
+async def test_what_has_come_is_told_before_the_failure_that_came_after_it(simulator, gitlab):
+    simulator.world.add_project("group/other")
+    told = Replay()
+    async with gitlab.monitor([APP]) as events:
+        told.hear(await anext(events))
+        simulator.faults.add(Fault(status=401, body=b"{}", times=None))
+        events.add("group/other")
+        await until(lambda: events._outbox._failure is not None)
+        with pytest.raises(AuthenticationError):
+            await heard(events, lambda _: False, told)
+    assert set(told.appeared) == {1, 2, 3, 4}
+
+
+async def test_a_scan_waits_while_the_outbox_is_full(simulator, gitlab):
+    """A scan of thousands of new jobs goes on as its events are taken, and loses none."""
+    world = simulator.world
+    async with gitlab.monitor([APP]) as events:
+        await heard(events, lambda replay: len(replay.appeared) == 4)
+        new = world.add_finished_jobs(world.project(APP), 3500, gaps="dense")
+        waiting = events._outbox._waiting
+        await until(lambda: len(waiting) >= 1000)
+        asked = -1
+        while asked != len(simulator.requests):
+            asked = len(simulator.requests)
+            await asyncio.sleep(0.1)
+        assert len(waiting) <= 2100
+        replay = await heard(events, lambda replay: len(replay.ends) == 3500)
+    assert replay.ends == dict.fromkeys([job.id for job in new], 1)
+
+
+@prompt
+async def test_downstream_in_a_watched_project_is_known(simulator, gitlab):
+    """Its jobs are seen anyhow: following the pipeline, too, would double the requests."""
+    world = simulator.world
+    world.add_project("group/lib")
+    below = PipelinePlan(jobs=(PlannedJob("wheel"),), project="group/lib")
+    for targets in ([APP, "group/lib"], [APP, world.project("group/lib").id]):
+        async with gitlab.monitor(targets, downstream=True) as events:
+            replay = await heard(events, lambda replay: len(replay.appeared) >= 4)
+            world.add_bridge(world.add_pipeline(world.project(APP)), "fork", downstream=below)
+            world.settle(simulator.clock.now())
+            count = len(simulator.requests)
+            replay = await heard(
+                events,
+                lambda replay: any(
+                    event.job.name == "wheel" and replay.ends.get(i)
+                    for i, event in replay.appeared.items()
+                ),
+            )
+            assert replay
+            assert len(events) == 2
+        asked = [request.path for request in simulator.requests[count:]]
+        lib = world.project("group/lib").id
+        names = ("group%2Flib", str(lib))
+        assert not [
+            p
+            for p in asked
+            if "/pipelines/" in p
+            and p.endswith("/jobs")
+            and any(f"/projects/{name}/" in p for name in names)
+        ]

@@ -1,0 +1,387 @@
+"""A monitor begun again on its checkpoint goes on exactly, at whatever write the last one ended."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from attrs import define, evolve, field
+
+from gitlab_jobs_async import (
+    CheckpointError,
+    GitLab,
+    JobAppeared,
+    JobFinished,
+    JobLogEnded,
+    JobTarget,
+    PipelineTarget,
+    ProjectRecovered,
+    ProjectUnreachable,
+    ServerError,
+)
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
+from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
+from gitlab_jobs_async.monitor.job_logs import FollowedLog, FollowedLogs
+from gitlab_jobs_async.monitor.watch.downstream import Bridging
+from gitlab_jobs_async.monitor.watch.job_tracker import Told
+from gitlab_jobs_async.monitor.watch.pipeline import OneState
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.monitor.watch.project_state import ProjectState
+from gitlab_jobs_async.monitor.watch.queries import Answer, Subject
+from gitlab_jobs_async.simulator import (
+    JobPlan,
+    PipelinePlan,
+    PlannedJob,
+    Simulator,
+    SteppedClock,
+)
+from tests.conftest import JumpClock, others, until
+from tests.support.event_replay import Replay
+
+APP = "group/app"
+LIB = "group/lib"
+UNIT = Job(id=7, status=JobStatus.RUNNING, stage="test", name="unit")
+WRITES = {"record", "told", "forget", "record_log_offset", "forget_log"}
+
+
+@define
+class MortalCheckpoint:
+    """One that lets only so many writes through; the next one ends the monitor."""
+
+    kept: MemoryCheckpoint = field(factory=MemoryCheckpoint)
+    left: int | None = None
+
+    def __getattr__(self, name):
+        if name in WRITES and self.left is not None:
+            if self.left == 0:
+                raise CheckpointError("here", "killed")
+            self.left -= 1
+        return getattr(self.kept, name)
+
+
+@define
+class Consumer:
+    """What was told by one monitor after the other, repeats left out."""
+
+    gitlab: GitLab
+    checkpoint: object = field(factory=MortalCheckpoint)
+    replay: Replay = field(factory=Replay)
+    lives: list[list] = field(factory=list)
+
+    async def live(self, is_enough, targets=(APP,), **how):
+        """Until it is enough, or the monitor ends."""
+        self.lives.append([])
+        how = {"checkpoint": self.checkpoint} | how
+        async with self.gitlab.monitor(targets, **how) as events:
+            async for event in events:
+                self.lives[-1].append(event)
+                if event.key not in self.replay.keys:
+                    self.replay.hear(event)
+                if is_enough(self.replay):
+                    return
+
+    def repeats(self):
+        told = [event.key for life in self.lives for event in life]
+        return len(told) - len(set(told))
+
+
+def add_pipeline(simulator, *names, project=APP, **plan):
+    world = simulator.world
+    pipeline = world.add_pipeline(world.project(project))
+    jobs = [world.add_job(pipeline, name, plan=JobPlan(**plan)) for name in names]
+    world.settle(simulator.clock.now())
+    return jobs
+
+
+def much_happens(simulator):
+    """Pipelines that fork into two projects, one that fails and is retried, and a log."""
+    world, now = simulator.world, simulator.clock.now()
+    tools = PipelinePlan(
+        jobs=(PlannedJob("saw", plan=JobPlan(log=b"zzz\n")),), project="group/tools"
+    )
+    lib = PipelinePlan(
+        jobs=(PlannedJob("wheel", plan=JobPlan(log=b"a\nb\n")), PlannedJob("on", downstream=tools)),
+        project=LIB,
+    )
+    for number in range(3):
+        fork = PipelinePlan(jobs=(PlannedJob("fork", downstream=lib),))
+        world.plan_pipeline(world.project(APP), fork, at=now + 1 + 400 * number)
+    add_pipeline(simulator, "lint", queued=1.0, duration=5.0, log=b"1\n2\n3\n")
+    simulator.clock.advance(1500.0)
+    flaky = next(job for job in simulator.world.jobs.values() if job.name == "flaky")
+    simulator.world.retry(flaky)
+
+
+def is_all_told(simulator):
+    def is_enough(replay):
+        jobs = {
+            i: job for i, job in simulator.world.jobs.items() if job.id > 1 or i in replay.status
+        }
+        return (
+            replay.status == {i: job.status for i, job in jobs.items()}
+            and all(replay.ends.get(i) for i, job in jobs.items() if job.id > 4 and job.complete)
+            and sum(map(len, replay.lines.values())) >= 3 + 3 * 3
+            and simulator.world.next_event() is None
+        )
+
+    return is_enough
+
+
+@pytest.mark.parametrize("first", range(8))
+async def test_at_whatever_write_it_ends_the_next_goes_on(first):
+    """One life sees what is there, the next is killed at a write, the third hears the rest."""
+    for writes in range(first, 1000, 8):
+        clock = JumpClock(SteppedClock())
+        async with Simulator(clock=clock.stepped) as simulator:
+            simulator.world.add_project(LIB)
+            simulator.world.add_project("group/tools")
+            async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+                consumer = Consumer(gitlab)
+                how = {"logs": True, "downstream": True}
+                await consumer.live(lambda replay: len(replay.appeared) == 4, **how)
+                much_happens(simulator)
+                consumer.checkpoint.left = writes
+                is_enough, was_killed = is_all_told(simulator), False
+                try:
+                    await consumer.live(is_enough, **how)
+                except CheckpointError:
+                    was_killed = True
+                    consumer.checkpoint.left = None
+                    async with asyncio.timeout(10):
+                        await consumer.live(is_enough, **how)
+        assert is_enough(consumer.replay)
+        assert consumer.repeats() <= 2
+        if not was_killed:
+            assert writes > 50
+            return
+
+
+@pytest.fixture
+def consumer(gitlab):
+    return Consumer(gitlab)
+
+
+def counts(number):
+    """Enough when so many events were told, repeats left out."""
+    return lambda replay: len(replay.events) == number
+
+
+async def test_only_the_event_whose_next_was_not_asked_for_is_told_again(simulator, consumer):
+    new = add_pipeline(simulator, "lint", "unit")
+    for number in range(1, 7):
+        await consumer.live(counts(number))
+    await consumer.live(lambda replay: all(replay.ends.get(job.id) for job in new))
+    for before, after in zip(consumer.lives, consumer.lives[1:], strict=False):
+        assert before[-1] == after[0]
+    assert consumer.repeats() == len(consumer.lives) - 1
+
+
+async def test_a_job_that_came_and_went_between_two_monitors_is_told_whole(simulator, consumer):
+    await consumer.live(counts(4))
+    gone = add_pipeline(simulator, "gone", queued=0.1, duration=1.0, log=b"here\n")[0]
+    simulator.clock.advance(86_400.0)
+    await consumer.live(lambda replay: gone.id in replay.lines, logs=True)
+    assert consumer.replay.ends[gone.id] == 1
+
+
+async def test_a_project_that_never_could_be_looked_at_is_gone_on_with(simulator, consumer):
+    await consumer.live(counts(1), ["group/later"])
+    await consumer.live(lambda _: True, ["group/later"])
+    simulator.world.add_project("group/later")
+    add_pipeline(simulator, "first", project="group/later")
+    await consumer.live(lambda replay: replay.appeared, ["group/later"])
+    told = [type(event) for event in consumer.lives[-1]]
+    assert told[:2] == [ProjectUnreachable, ProjectRecovered]
+    assert {event.key.split("/")[-1] for event in consumer.lives[1]} == {"unreachable"}
+
+
+async def test_other_targets_on_the_same_checkpoint_leave_the_first_as_they_were(
+    simulator, consumer
+):
+    simulator.world.add_project(LIB)
+    await consumer.live(counts(4))
+    new = add_pipeline(simulator, "meanwhile", duration=1.0)[0]
+    other = add_pipeline(simulator, "other", project=LIB, duration=1.0)[0]
+    await consumer.live(lambda replay: replay.appeared.get(other.id), [LIB])
+    assert new.id not in consumer.replay.appeared
+    await consumer.live(lambda replay: replay.ends.get(new.id), [APP])
+    assert consumer.replay.appeared[new.id].is_new
+
+
+async def test_logs_and_bridges_may_be_switched_on_later(simulator, consumer):
+    world = simulator.world
+    world.add_project(LIB)
+    await consumer.live(counts(4))
+    job = add_pipeline(simulator, "talks", duration=60.0, log=b"1\n2\n")[0]
+    await consumer.live(lambda replay: replay.status.get(job.id) == "running")
+    below = PipelinePlan(jobs=(PlannedJob("wheel"),), project=LIB)
+    pipeline = world.add_pipeline(world.project(APP))
+    world.add_bridge(pipeline, "fork", downstream=below)
+    world.settle(simulator.clock.now())
+    wheel = lambda: [j.id for j in world.jobs.values() if j.name == "wheel"]  # noqa: E731
+    await consumer.live(
+        lambda replay: (
+            len(replay.lines.get(job.id, ())) == 2 and any(replay.ends.get(i) for i in wheel())
+        ),
+        logs=True,
+        downstream=True,
+    )
+    await consumer.live(lambda replay: replay.ends.get(job.id))
+
+
+async def test_a_pipeline_ends_though_its_bridges_are_followed_no_more(simulator, consumer):
+    world = simulator.world
+    world.add_project(LIB)
+    pipeline = world.add_pipeline(world.project(APP))
+    below = PipelinePlan(jobs=(PlannedJob("wheel"),), project=LIB, depend=True)
+    world.add_job(pipeline, "unit", plan=JobPlan(duration=40.0))
+    world.add_bridge(pipeline, "fork", downstream=below)
+    target = PipelineTarget(APP, pipeline.id)
+    await consumer.live(counts(2), [target], downstream=True)
+    await consumer.live(lambda _: False, [target])
+    assert pipeline.status == "success"
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "job"])
+async def test_what_is_over_is_over_for_the_next_one(simulator, consumer, kind):
+    job = add_pipeline(simulator, "unit", duration=5.0)[0]
+    target = PipelineTarget(APP, job.pipeline.id) if kind == "pipeline" else JobTarget(APP, job.id)
+    for _ in range(3):
+        await consumer.live(lambda _: False, [target])
+    assert [len(life) for life in consumer.lives[1:]] == [0, 0]
+    assert consumer.replay.ends == {job.id: 1}
+
+
+async def test_a_target_added_at_the_very_last_event_is_watched(simulator, gitlab):
+    job = add_pipeline(simulator, "unit", duration=5.0)[0]
+    replay = Replay()
+    async with gitlab.monitor([JobTarget(APP, job.id)]) as events:
+        async for event in events:
+            replay.hear(event)
+            if isinstance(event, JobFinished) and len(replay.ends) == 1:
+                events.add(JobTarget(APP, 2))
+            else:
+                await until(lambda: not len(events))
+                await others()
+    assert replay.ends == {job.id: 1, 2: 1}
+
+
+async def test_a_target_may_be_removed_while_all_that_it_told_waits(simulator, gitlab):
+    names = [f"unit {number}" for number in range(1001)]
+    jobs = add_pipeline(simulator, *names, queued=0.0, duration=0.0)
+    target = PipelineTarget(APP, jobs[0].pipeline.id)
+    async with gitlab.monitor([target, APP]) as events:
+        await anext(events)
+        assert events.remove(target)
+        async for event in events:
+            if event.project == APP and getattr(event, "job", None) and event.job.id == 2:
+                break
+        assert len(events) == 1
+
+
+def test_removing_one_of_two_that_told_the_same_leaves_it_to_the_other():
+    kept = MemoryCheckpoint()
+    outbox = Outbox(kept)
+    shared = JobAppeared(key="shared", project=APP, job=UNIT)
+    for name, own in (("one", "a"), ("other", "b")):
+        outbox.put(name, OneState(()), [shared, evolve(shared, key=own)])
+    outbox.drop("one")
+    assert [key for key, _ in kept.untold()] == ["shared", "b"]
+
+
+def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
+    kept = MemoryCheckpoint()
+    log = FollowedLog(APP, UNIT)
+    finished = evolve(log, job=evolve(log.job, status=JobStatus.SUCCESS))
+    first = FollowedLogs(kept, kept.states())
+    assert first.begin(log)
+    first.told(JobLogEnded(key="ended", project=APP, job=log.job))
+    second = FollowedLogs(kept, kept.states())
+    assert not second.unfinished()
+    assert not second.begin(finished)
+    second.told(JobFinished(key="finished", project=APP, job=finished.job))
+    assert not kept.states()
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+@pytest.mark.parametrize("is_same", [False, True])
+def test_a_log_begins_anew_after_a_reset(is_over, is_same):
+    """Of another job under the id at once, of the same one only when its log was told."""
+    kept = MemoryCheckpoint()
+    log, logs = FollowedLog(APP, UNIT), FollowedLogs(kept, {})
+    assert logs.begin(log)
+    kept.record_log_offset(UNIT.id, 5)
+    if is_over:
+        logs.told(JobLogEnded(key="ended", project=APP, job=UNIT))
+    created_at = UNIT.created_at if is_same else datetime(2026, 1, 1, tzinfo=UTC)
+    later = FollowedLog(APP, evolve(UNIT, created_at=created_at), stem="job/7@9")
+    assert logs.begin(later) == (is_over or not is_same)
+    assert not logs.begin(later)
+    assert logs.offset(UNIT.id) == (0 if is_over or not is_same else 5)
+
+
+def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
+    kept = MemoryCheckpoint()
+    log = FollowedLog(APP, UNIT)
+    first = FollowedLogs(kept, kept.states())
+    assert first.begin(log)
+    first.told(JobFinished(key="finished", project=APP, job=log.job))
+    second = FollowedLogs(kept, kept.states())
+    assert [following.job for following in second.unfinished()] == [log.job]
+    second.told(JobLogEnded(key="ended", project=APP, job=log.job))
+    assert not kept.states()
+
+
+def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
+    watch = ProjectWatch.of(APP)
+    state = evolve(watch.state(), floor=0, reviving=(5, 6))
+    restored = ProjectWatch.of(APP, read(record(state), ProjectState), 0.0)
+    assert restored.state() == state
+
+
+def asked_for(bridging, now=0.0):
+    return [inquiry.of for inquiry in bridging.inquiries(APP, now)]
+
+
+def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
+    bridging = Bridging()
+    bridging.touch(5)
+    assert asked_for(bridging) == [5]
+    assert asked_for(bridging) == [5]
+    bridging.take_bridges(5, [], None, 0.0, is_new=bool)
+    assert asked_for(bridging) == []
+
+
+def test_open_bridges_are_asked_for_by_the_next_one():
+    told = [
+        Told(1, JobStatus.RUNNING, "fork", 5, 0.0, is_bridge=True),
+        Told(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
+    ]
+    assert asked_for(Bridging.restored(None, told)) == [5]
+
+
+def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines_can():
+    watch = ProjectWatch.of(APP, downstream=True)
+    events, now = [], 0.0
+    for _ in range(10):
+        now = max(now, watch.next_at)
+        while inquiry := watch.due(now):
+            if inquiry.about is Subject.PIPELINES:
+                events += watch.observe(now, Answer([]))
+            else:
+                events += watch.failed(now, ServerError(500, "", "GET", "/"))
+    assert [type(event) for event in events] == [ProjectUnreachable]
+
+
+async def test_pipelines_that_are_over_are_not_remembered_for_ever(gitlab):
+    checkpoint = MemoryCheckpoint()
+    for number in range(1, 10_051):
+        checkpoint.record(f"found: 3 {number}", record(OneState((), is_over=True)), ())
+    async with gitlab.monitor([APP], downstream=True, checkpoint=checkpoint) as events:
+        await anext(events)
+        assert len(events) == 1
+    found = [name for name in checkpoint.states() if name.startswith("found: ")]
+    assert len(found) == 10_000
+    assert "found: 3 10050" in found

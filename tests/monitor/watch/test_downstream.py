@@ -1,0 +1,144 @@
+"""Bridges are asked for as often as pays, and never so often that nothing else is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+
+from gitlab_jobs_async.errors import NotFoundError, PermissionDeniedError
+from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.watch.downstream import Bridging
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.monitor.watch.queries import Answer, Subject
+
+NOW = 1_750_000_000.0
+MOMENT = datetime.fromtimestamp(NOW, UTC)
+GONE = NotFoundError(404, "404 Not found", "GET", "/")
+HIDDEN = NotFoundError(404, "404 Project Not Found", "GET", "/")
+FORBIDDEN = PermissionDeniedError(403, "403 Forbidden", "GET", "/")
+
+
+def pipeline(number, status=JobStatus.RUNNING):
+    return Pipeline(id=number, status=status, project_id=7, updated_at=MOMENT)
+
+
+def bridge(number, of, status=JobStatus.RUNNING, below=None):
+    return Bridge(
+        id=number,
+        status=status,
+        stage="b",
+        name="fork",
+        created_at=MOMENT,
+        pipeline=of,
+        downstream_pipeline=below,
+    )
+
+
+def asked(watch, now, seconds, answer):
+    """What one look asks for, each answer so many *seconds* after its question."""
+    kinds = []
+    while (inquiry := watch.due(now)) is not None:
+        now += seconds
+        kinds.append(inquiry)
+        given = answer(inquiry)
+        if isinstance(given, Answer):
+            watch.observe(now, given)
+        else:
+            watch.failed(now, given)
+        assert len(kinds) < 1000
+    return kinds
+
+
+def project_with(pipelines, bridges):
+    """The answers of one that has these."""
+
+    def answer(inquiry):
+        match inquiry.about:
+            case Subject.NEWEST:
+                row = Job(id=5, status=JobStatus.RUNNING, stage="a", name="b", pipeline=pipeline(1))
+                return Answer([row])
+            case Subject.PIPELINES:
+                return Answer(pipelines)
+            case _:
+                return bridges(inquiry.of)
+
+    return answer
+
+
+def test_a_look_ends_although_its_bridges_are_due_again_before_all_were_asked():
+    pipelines = [pipeline(number) for number in range(1, 31)]
+    answer = project_with(pipelines, lambda of: Answer([bridge(100 + of, pipeline(of))]))
+    inquiries = asked(ProjectWatch.of(7, downstream=True), NOW, 1.0, answer)
+    assert sum(inquiry.about is Subject.BRIDGES for inquiry in inquiries) == 30
+
+
+def test_a_look_ends_although_pipelines_lead_in_a_circle_longer_than_is_remembered():
+    def leads_on(of):
+        below = pipeline(of % 5000 + 1)
+        return Answer([bridge(10_000 + of, pipeline(of), JobStatus.SUCCESS, below)])
+
+    watch = ProjectWatch.of(7, downstream=True)
+    answer = project_with([pipeline(1)], leads_on)
+    assert len(asked(watch, NOW, 0.0, answer)) == 102
+    assert len(asked(watch, watch.next_at, 0.0, answer)) == 102
+
+
+@pytest.mark.parametrize("refusal", [HIDDEN, FORBIDDEN, GONE], ids=lambda error: error.message)
+def test_bridges_refused_once_are_asked_for_again(refusal):
+    watch = ProjectWatch.of(7, downstream=True)
+    told = bridge(100, pipeline(1))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: Answer([told])))
+    asked(watch, NOW + 60, 0.0, project_with([], lambda _: refusal))
+    ended = evolve(told, status=JobStatus.FAILED)
+    asked(watch, NOW + 120, 0.0, project_with([], lambda _: Answer([ended])))
+    assert watch.known.ledger.jobs[100].status == JobStatus.FAILED
+
+
+def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
+    watch = ProjectWatch.of(7, downstream=True)
+    told = bridge(100, pipeline(1))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: Answer([told])))
+    for number in range(1, 3):
+        asked(watch, NOW + 60 * number, 0.0, project_with([], lambda _: GONE))
+    assert 100 not in watch.known.ledger
+    again = asked(watch, NOW + 999, 0.0, project_with([], lambda _: GONE))
+    assert Subject.BRIDGES not in {inquiry.about for inquiry in again}
+
+
+def test_a_bridge_that_was_retried_before_its_end_was_seen_does_not_stay_open():
+    watch = ProjectWatch.of(7, downstream=True)
+    told, again = bridge(100, pipeline(1)), bridge(101, pipeline(1))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: Answer([told])))
+    watch.hasten(NOW + 60)
+    asked(watch, NOW + 60, 0.0, project_with([], lambda _: Answer([again])))
+    assert 100 not in watch.known.ledger
+    assert 101 in watch.known.ledger
+
+
+@pytest.mark.parametrize("status", [JobStatus.MANUAL, JobStatus.SUCCESS])
+def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
+    bridging, of = Bridging(), pipeline(1, JobStatus.SUCCESS)
+    asked_at, now = [], NOW
+    while now < NOW + 36_000:
+        now += 10
+        if bridging.inquiries(7, now):
+            asked_at.append(now)
+        if now == NOW + 10 or asked_at[-1:] == [now]:
+            bridging.take_bridges(1, [bridge(100, of, status)], 7, now, bool)
+    assert 5 < len(asked_at) < 60
+    assert asked_at[-1] < NOW + 1300
+
+
+def test_a_change_that_shows_up_late_has_its_bridges_asked_for():
+    bridging = Bridging(updated_to=MOMENT)
+    bridging.take_bridges(
+        1, [bridge(100, pipeline(1), JobStatus.SUCCESS, pipeline(2))], 7, NOW, bool
+    )
+    bridging.take_bridges(2, [], 7, NOW, bool)
+    late = evolve(pipeline(1), updated_at=MOMENT - timedelta(seconds=5))
+    bridging.take_pipelines([late])
+    assert [inquiry.of for inquiry in bridging.inquiries(7, NOW)] == [1]
+    bridging.take_bridges(1, [], 7, NOW, bool)
+    bridging.take_pipelines([late])
+    assert not bridging.inquiries(7, NOW)

@@ -1,0 +1,269 @@
+"""Whatever happens and whenever it is looked at, what is told adds up to what there is."""
+
+from collections import deque
+
+import pytest
+from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import JobChanged, JobFinished, JobStatus
+from gitlab_jobs_async.errors import MethodNotAllowedError, NotFoundError, RateLimitedError
+from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.monitor.watch.project_state import ProjectState
+from gitlab_jobs_async.monitor.watch.queries import Subject
+from gitlab_jobs_async.monitor.watch.watermark import SETTLING
+from tests.support.event_replay import Replay
+from tests.support.project_model import OPEN, ModelProject, look
+
+LATE = st.sampled_from([0.0, 0.0, 0.0, 1.0, 30.0, SETTLING - 1])
+TENTH = st.integers(0, 9)
+OPS = st.one_of(
+    st.tuples(st.just("pipeline"), st.integers(1, 6), st.lists(LATE, max_size=6)),
+    st.tuples(st.just("bulk"), st.integers(30, 160), st.integers(0, 2)),
+    st.tuples(st.just("move"), TENTH, st.integers(0, 4)),
+    st.tuples(st.just("finish"), st.integers(1, 40), st.integers(0, 4)),
+    st.tuples(st.just("fail"), TENTH, st.none()),
+    st.tuples(st.just("retry"), TENTH, LATE),
+    st.tuples(st.just("erase"), TENTH, st.none()),
+    st.tuples(st.just("delete"), TENTH, st.none()),
+    st.tuples(st.just("wait"), st.sampled_from([0.5, 5.0, 60.0, 400.0, 5000.0]), st.none()),
+    st.tuples(st.just("look"), st.none(), st.none()),
+    st.tuples(st.just("restart"), st.none(), st.none()),
+)
+
+
+@define
+class Watched:
+    """A model project, the watch of it, and what a consumer has heard."""
+
+    project: ModelProject = field(factory=ModelProject)
+    watch: ProjectWatch = field(factory=lambda: ProjectWatch.of("group/app"))
+    replay: Replay = field(factory=Replay)
+    coming: deque = field(factory=deque)
+
+    def look(self, wait=0.0):
+        """Look when it is due, with what comes happening between its answers."""
+        self.project.now = max(self.project.now + wait, self.watch.next_at)
+        events = look(self.watch, self.project, self.go_on)
+        self.replay.hear(*events)
+        return events
+
+    def go_on(self):
+        """What happens up to the next look."""
+        while self.coming:
+            op = self.coming.popleft()
+            if op[0] in {"look", "restart"}:
+                return op[0]
+            self.project.happen(*op)
+        return None
+
+    def settle(self, looks=80, wait=0.0):
+        for _ in range(looks):
+            self.look(wait)
+
+    def restart(self):
+        state = read(record(self.watch.state()), ProjectState)
+        self.watch = ProjectWatch.of("group/app", state, self.project.now)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(OPS, max_size=12), st.lists(OPS, max_size=40))
+def test_what_is_told_adds_up_to_what_there_is(before, during):
+    watched = Watched()
+    project, replay = watched.project, watched.replay
+    for op in before:
+        project.happen(*op)
+    project.now += SETTLING
+    there = {job.id: job.status in OPEN for job in project.jobs.values()}
+    watched.look()
+    watched.coming.extend(during)
+    while watched.coming:
+        if watched.go_on() == "restart":
+            watched.restart()
+        watched.look()
+    watched.settle(wait=150.0)
+    check(project, replay, there)
+    assert watched.look(wait=10.0) == []
+
+
+def check(project, replay, there):
+    """Every job that came to be, or was open at first, was told, and so was how it stands."""
+    for job in project.jobs.values():
+        if not there.get(job.id, True) and job.id not in replay.appeared:
+            continue
+        assert replay.status[job.id] == job.status, job
+        if job.id not in there:
+            assert replay.appeared[job.id].is_new
+            assert replay.ends.get(job.id, 0) <= job.ends
+            assert replay.ends.get(job.id, 0) or not job.ends or job.status in OPEN
+    for job_id, status in replay.status.items():
+        assert job_id in project.jobs or status.is_finished
+
+
+def begun(*pipelines, age=SETTLING * 2):
+    """Some pipelines, old enough to be settled, and a watch that has looked at them."""
+    watched = Watched()
+    jobs = [watched.project.add_pipeline(names) for names in pipelines]
+    watched.project.now += age
+    watched.look()
+    return watched, jobs
+
+
+def test_a_quiet_project_costs_one_small_page_a_look():
+    watched, [[job]] = begun(["a"])
+    watched.project.move(job, 4)
+    watched.settle(10)
+    watched.project.asked = 0
+    inquiry = watched.watch.due(watched.watch.next_at)
+    assert dict(inquiry.wanted.params)["per_page"] == "5"
+    watched.settle(10)
+    assert watched.project.asked == 10
+
+
+def test_a_manual_job_that_lies_deep_is_found_when_it_is_played():
+    watched, [[manual]] = begun(["deploy"])
+    watched.project.move(manual, 1)
+    watched.look()
+    for _ in range(5):
+        watched.project.add_bulk(60, "success")
+        watched.project.now += 400
+        watched.look()
+    watched.settle(20)
+    assert manual.id in watched.watch.known.parked.ids
+    assert not watched.watch.known.reach.saw(manual.id)
+    watched.project.move(manual)
+    watched.settle(30)
+    assert watched.replay.status[manual.id] == "pending"
+
+
+def test_many_parked_jobs_are_swept_by_the_page():
+    watched, [manual] = begun([f"deploy {number}" for number in range(90)])
+    for job in manual:
+        watched.project.move(job, 1)
+    watched.look()
+    watched.project.now += 400
+    watched.look()
+    watched.project.add_bulk(100, "success")
+    watched.settle(20)
+    watched.project.asked = 0
+    watched.settle(20)
+    assert watched.project.asked < 60
+    watched.project.move(manual[0])
+    watched.settle(40)
+    assert watched.replay.status[manual[0].id] == "pending"
+
+
+def test_open_jobs_are_known_from_the_first_look_on_however_deep_they_lie():
+    watched, jobs = begun(*[[f"job {number}" for number in range(100)]] * 12)
+    assert len(watched.replay.appeared) == sum(map(len, jobs))
+    assert watched.project.asked == 13
+
+
+def test_a_whole_pipeline_that_moves_out_of_sight_costs_one_request():
+    watched, [jobs] = begun([f"job {number}" for number in range(60)])
+    watched.look()
+    for _ in range(4):
+        watched.project.add_bulk(90, "success")
+        watched.project.now += 400
+        watched.look()
+    watched.settle(5)
+    for job in jobs:
+        watched.project.move(job, 4)
+    watched.project.asked = 0
+    watched.settle(10, wait=150.0)
+    assert all(watched.replay.status[job.id] == "canceled" for job in jobs)
+    assert watched.project.asked < 20
+
+
+def test_a_whole_pipeline_that_is_deleted_out_of_sight_is_told():
+    watched, [jobs] = begun([f"job {number}" for number in range(10)])
+    for _ in range(4):
+        watched.project.add_bulk(90, "success")
+        watched.project.now += 400
+        watched.look()
+    watched.project.delete(jobs[0].pipeline)
+    watched.settle(20, wait=150.0)
+    assert watched.replay.deleted == {job.id for job in jobs}
+
+
+def test_skipped_jobs_that_lie_deep_are_found_when_a_retry_takes_them_up():
+    watched, [jobs] = begun(["build", "test", "deploy"])
+    watched.project.fail(jobs[0].pipeline)
+    watched.look()
+    for _ in range(4):
+        watched.project.add_bulk(90, "success")
+        watched.project.now += 300
+        watched.settle(3)
+    watched.project.retry(jobs[0])
+    watched.settle(3)
+    assert watched.replay.status[jobs[1].id] == "created"
+    told = [event for event in watched.replay.events if getattr(event, "job", None)]
+    assert any(isinstance(event, JobChanged) and event.previous == "skipped" for event in told)
+
+
+def test_an_older_answer_takes_nothing_back():
+    watched, [[job]] = begun(["a"])
+    stale = watched.project.row(job)
+    watched.project.move(job, 4)
+    watched.look()
+    assert isinstance(watched.replay.events[-1], JobFinished)
+    assert watched.watch.known.ledger.tell(stale, watched.project.now) == []
+    assert watched.replay.status[job.id] == JobStatus.CANCELED
+
+
+def test_a_long_absence_is_caught_up_with_page_by_page():
+    watched, _ = begun(["a"])
+    for _ in range(25):
+        watched.project.add_bulk(60, "success")
+    watched.project.now += 86_400
+    watched.restart()
+    watched.look()
+    assert len(watched.replay.ends) == 1500
+    assert len(watched.replay.appeared) == 1501
+
+
+def test_trouble_is_told_once_and_asked_about_ever_more_rarely():
+    watched, _ = begun(["a"])
+    watch, gone = watched.watch, NotFoundError(404, "404 Project Not Found", "GET", "/")
+    told, waits, now = [], [], watch.next_at
+    for _ in range(8):
+        assert watch.due(now).about is Subject.NEWEST
+        told += watch.failed(now, gone)
+        assert watch.due(now) is None
+        waits.append(watch.next_at - now)
+        now = watch.next_at
+    watched.replay.hear(*told)
+    assert [event.status for event in told] == [404]
+    assert waits == sorted(waits)
+    assert waits[-1] == 600
+    watched.look()
+    assert [type(event).__name__ for event in watched.replay.events][-1] == "ProjectRecovered"
+
+
+def test_a_rate_limit_is_no_news_of_a_project():
+    watched, _ = begun(["a"])
+    now = watched.watch.next_at
+    watched.watch.due(now)
+    limit = RateLimitedError(429, "Retry later", "GET", "/", retry_after=900.0)
+    assert watched.watch.failed(now, limit) == []
+    assert watched.watch.next_at == now + 900
+
+
+def test_a_server_without_keyset_is_asked_by_offset():
+    watched, _ = begun(["a"])
+    now = watched.watch.next_at
+    watched.watch.due(now)
+    refusal = MethodNotAllowedError(405, "not yet available", "GET", "/")
+    assert watched.watch.failed(now, refusal) == []
+    assert "pagination" not in dict(watched.watch.due(now).wanted.params)
+
+
+@pytest.mark.parametrize("times", [1, 50])
+def test_being_told_to_hurry_has_no_effect_beyond_the_shortest_interval(times):
+    watched, _ = begun(["a"])
+    looked_at = watched.project.now
+    for _ in range(times):
+        watched.watch.hasten(looked_at)
+    assert watched.watch.next_at == looked_at + 3

@@ -1,0 +1,167 @@
+"""A project is watched in full on every server, and a failure of any part of a look is no end."""
+
+from collections import Counter, defaultdict
+
+import pytest
+from attrs import evolve
+
+from gitlab_jobs_async import JobDeleted, JobTarget, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.errors import (
+    BadRequestError,
+    GitLabError,
+    MethodNotAllowedError,
+    NotFoundError,
+    ServerError,
+)
+from gitlab_jobs_async.monitor.schedule.interval import LONGEST
+from gitlab_jobs_async.monitor.watch.pipeline import JobWatch
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.monitor.watch.queries import Answer, Subject
+from tests.support.project_model import NUMBER, ModelProject
+
+DAY = 86_400.0
+
+
+class OffsetProject(ModelProject):
+    """A server that pages its jobs by offset alone, and says so or not."""
+
+    refuses = True
+
+    def answer(self, inquiry):
+        params = defaultdict(list)
+        for name, value in inquiry.wanted.params:
+            params[name].append(value)
+        if not inquiry.wanted.path.endswith("/jobs") or "pipelines" in inquiry.wanted.path:
+            return super().answer(inquiry)
+        self.asked += 1
+        if params["pagination"] and self.refuses:
+            raise MethodNotAllowedError(405, "not yet available", "GET", "/")
+        scope, size = set(params["scope[]"]), int(params["per_page"][0])
+        begin = size * (int((params["page"] or ["1"])[0]) - 1)
+        rows = [job for job in self.visible() if not scope or job.status in scope]
+        following = None
+        if len(rows) > begin + size:
+            pairs = [pair for pair in inquiry.wanted.params if pair[0] != "page"]
+            page = ("page", str(begin // size + 2))
+            following = evolve(inquiry.wanted, params=[*pairs, page])
+        return Answer([self.row(job) for job in rows[begin : begin + size]], following)
+
+
+def look(watch, project, trouble=lambda _: None):
+    """One look, with the errors that *trouble* says."""
+    events = []
+    project.now = max(project.now, watch.next_at)
+    while (inquiry := watch.due(project.now)) is not None:
+        try:
+            if error := trouble(inquiry):
+                raise error
+            answer = project.answer(inquiry)
+        except GitLabError as error:
+            events += watch.failed(project.now, error)
+        else:
+            events += watch.observe(project.now, answer)
+    return events
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+@pytest.mark.parametrize("count", [8, 40, 150, 320])
+def test_all_new_jobs_are_seen_where_pages_are_counted(refuses, count):
+    project, watch = OffsetProject(), ProjectWatch.of("group/app")
+    project.refuses = refuses
+    project.add_bulk(3, "success")
+    for _ in range(4):
+        project.now += 300
+        look(watch, project)
+    project.add_bulk(count, "success")
+    told = Counter(type(event).__name__ for event in look(watch, project))
+    assert told == {"JobAppeared": count, "JobFinished": count}
+
+
+def test_a_server_that_does_not_know_every_status_is_asked_for_those_it_knows():
+    project, watch = ModelProject(), ProjectWatch.of("group/app")
+    old = project.add_pipeline(["deploy"])[0]
+    old.status = "manual"
+    project.add_bulk(200, "success")
+    project.now += 300
+
+    def refuse(inquiry):
+        newer = {("scope[]", "canceling"), ("scope[]", "waiting_for_callback")}
+        if newer & set(inquiry.wanted.params):
+            return BadRequestError(400, "scope does not have a valid value", "GET", "/")
+        return None
+
+    events = look(watch, project, refuse)
+    assert [event.job.id for event in events] == [old.id]
+    assert ("scope[]", "manual") in watch._listing(watch._scope, 100).params
+
+
+def with_a_missing_job():
+    project, watch = ModelProject(), ProjectWatch.of("group/app")
+    job = project.add_pipeline(["a"])[0]
+    project.now += 300
+    look(watch, project)
+    del project.jobs[job.id]
+    return project, watch
+
+
+def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted():
+    project, watch = with_a_missing_job()
+    gone = NotFoundError(404, "404 Project Not Found", "GET", "/")
+    events = look(watch, project, lambda inquiry: gone if inquiry.about is Subject.JOB else None)
+    assert [type(event) for event in events] == [ProjectUnreachable]
+    assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
+
+
+@pytest.mark.parametrize("said", ["404 Project Not Found", "an HTML page (Maintenance)"])
+def test_a_job_that_is_watched_goes_on_when_its_project_cannot_be_seen(said):
+    project = ModelProject()
+    job = project.add_pipeline(["a"])[0]
+    watch = JobWatch.of(JobTarget(NUMBER, job.id), None)
+    look(watch, project)
+    events = look(watch, project, lambda _: NotFoundError(404, said, "GET", "/"))
+    assert [type(event) for event in events] == [ProjectUnreachable]
+    assert not watch.is_over
+    assert [type(event) for event in look(watch, project)] == [ProjectRecovered]
+
+
+def test_a_part_of_each_look_that_fails_is_told_once():
+    project, watch = with_a_missing_job()
+    told, waits = [], []
+
+    def trouble(inquiry):
+        broken = inquiry.about is Subject.JOB
+        return ServerError(500, "500 Internal Server Error", "GET", "/") if broken else None
+
+    for _ in range(5):
+        told += look(watch, project, trouble)
+        waits.append(watch.next_at - project.now)
+    assert [type(event) for event in told] == [ProjectUnreachable]
+    assert waits == sorted(set(waits))
+    assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
+
+
+def test_thousands_of_manual_jobs_do_not_have_an_idle_project_looked_at_often():
+    project, watch = ModelProject(), ProjectWatch.of("group/app")
+    for _ in range(40):
+        project.add_bulk(50, "manual")
+    project.add_bulk(100, "success")
+    project.now += DAY
+    look(watch, project)
+    project.asked, begun = 0, project.now
+    while project.now < begun + 3600:
+        look(watch, project)
+    assert watch.next_at - project.now == pytest.approx(LONGEST, rel=0.1)
+    assert project.asked <= 3600 / LONGEST + 10
+
+
+def test_all_of_a_large_pipeline_is_asked_for_when_skipped_jobs_may_be_taken_up():
+    project, watch = ModelProject(), ProjectWatch.of("group/app")
+    first = project.add_pipeline([f"job {number}" for number in range(150)])[0]
+    project.now += 300
+    look(watch, project)
+    project.fail(first.pipeline)
+    look(watch, project)
+    project.retry(first)
+    asked = []
+    look(watch, project, asked.append)
+    assert [i.is_whole for i in asked if i.about is Subject.PIPELINE_JOBS] == [True]

@@ -1,0 +1,82 @@
+"""Pipelines whose skipped jobs may go on are asked for twice, and then no more."""
+
+import pytest
+from attrs import evolve
+
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.events import JobAppeared, JobChanged, JobErased, JobFinished
+from gitlab_jobs_async.monitor.watch.reopened_pipelines import Revivals, may_revive
+from tests.support.sample_jobs import job, pipeline
+
+
+def appeared(*, created=0.0, of=9, **fields):
+    return JobAppeared(key="k", project=7, job=job(1, created=created, of=of), **fields)
+
+
+def changed(previous, kind=JobChanged):
+    return kind(key="k", project=7, job=job(1), previous=JobStatus(previous))
+
+
+@pytest.mark.parametrize(
+    ("event", "revives"),
+    [
+        (appeared(), False),
+        (appeared(created=30.0), False),
+        (appeared(created=30.1), True),
+        (appeared(created=99.0, is_new=False), False),
+        (appeared(replaces=5), True),
+        (appeared(replaces=5, is_new=False), False),
+        (appeared(of=None), False),
+        (appeared(of=None, replaces=5), True),
+        (changed("manual"), True),
+        (changed("skipped"), True),
+        (changed("pending"), False),
+        (changed("manual", JobFinished), True),
+        (changed("running", JobFinished), False),
+        (JobErased(key="k", project=7, job=job(1)), False),
+    ],
+)
+def test_what_may_have_jobs_taken_up_again(event, revives):
+    assert may_revive(event) is revives
+
+
+@pytest.mark.parametrize("unknown", ["created_at", "pipeline"])
+def test_without_times_only_a_retry_counts(unknown):
+    late = appeared(created=99.0)
+    event = evolve(late, job=evolve(late.job, **{unknown: None}))
+    assert not may_revive(event)
+    untimed = evolve(late.job, pipeline=evolve(pipeline(), created_at=None))
+    assert not may_revive(evolve(late, job=untimed))
+
+
+def test_a_pipeline_is_asked_for_twice():
+    revivals = Revivals()
+    revivals.note([changed("manual"), changed("pending")])
+    assert (revivals.pipelines(), revivals.asked_once()) == ([9], [])
+    revivals.asked(9)
+    assert (revivals.pipelines(), revivals.asked_once()) == ([9], [9])
+    revivals.asked(9)
+    assert revivals.pipelines() == []
+    revivals.asked(9)
+    assert revivals.pipelines() == []
+
+
+def test_another_retry_begins_anew():
+    revivals = Revivals()
+    revivals.note([changed("manual")])
+    revivals.asked(9)
+    revivals.note([changed("skipped")])
+    assert revivals.asked_once() == []
+
+
+def test_a_job_without_a_pipeline_asks_for_none():
+    revivals = Revivals()
+    revivals.note([appeared(of=None, replaces=5)])
+    assert revivals.pipelines() == []
+
+
+def test_a_restart_goes_on_with_what_is_left():
+    revivals = Revivals.of([1, 2], [3])
+    assert (sorted(revivals.pipelines()), revivals.asked_once()) == ([1, 2, 3], [3])
+    revivals.asked(3)
+    assert sorted(revivals.pipelines()) == [1, 2]

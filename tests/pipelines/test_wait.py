@@ -1,0 +1,414 @@
+"""Waiting for an end: it is the end and no failure, and nothing of the waiting is left after it."""
+
+import asyncio
+import logging
+import pickle
+
+import pytest
+from aiohttp import web
+
+from gitlab_jobs_async import (
+    AuthenticationError,
+    ConnectionFailedError,
+    GitLab,
+    GitLabError,
+    JobStatus,
+    NotFoundError,
+    PermissionDeniedError,
+    RetryPolicy,
+    ServerError,
+    WaitTimedOutError,
+)
+from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.simulator import (
+    Fault,
+    JobPlan,
+    Simulator,
+    SimulatorSettings,
+    SteppedClock,
+)
+from tests.conftest import cancel_half_way, open_connections, others, prompt, serving, until
+
+COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture
+def project(gitlab):
+    return gitlab.project("group/app")
+
+
+@pytest.fixture
+def world(simulator):
+    return simulator.world
+
+
+def add_jobs(world, *plans):
+    """A new pipeline with a job for each plan."""
+    pipeline = world.add_pipeline(world.project("group/app"))
+    return [world.add_job(pipeline, f"job {n}", plan=plan) for n, plan in enumerate(plans)]
+
+
+def asked(simulator):
+    return [
+        (request.method, request.path.removeprefix("/api/v4")) for request in simulator.requests
+    ]
+
+
+class CountingClock(SteppedClock):
+    """One clock for both sides that stands until `driven` moves it."""
+
+    @property
+    def sleepers(self):
+        return sum(not entry[3].done() for entry in self._sleepers)
+
+
+async def driven(clock, call, sleepers=2):
+    """What *call* comes to; time goes on to the next that is due when so many are asleep."""
+    task = asyncio.ensure_future(call)
+    while True:
+        await until(lambda: task.done() or clock.sleepers >= sleepers)
+        if task.done():
+            return await task
+        clock.advance(clock.next_wake - clock.now())
+        await others()
+
+
+async def test_a_job_is_waited_for_until_it_has_ended(simulator, project, world):
+    (job,) = add_jobs(world, JobPlan(queued=20.0, duration=100.0))
+    told = []
+    ended = await project.wait_for_job(job.id, progress=lambda job: told.append(job.status))
+    assert (ended.id, ended.status) == (job.id, "success")
+    assert told == ["pending", "running", "success"]
+    assert set(asked(simulator)) == {("GET", f"/projects/group%2Fapp/jobs/{job.id}")}
+    assert len(simulator.requests) < 30
+
+
+@pytest.mark.parametrize("outcome", ["success", "failed", "canceled", "skipped"])
+async def test_any_end_is_an_end(project, world, outcome):
+    (job,) = add_jobs(world, JobPlan(queued=5.0, duration=5.0, outcome=outcome))
+    assert (await project.wait_for_job(job.id)).status == outcome
+
+
+async def test_a_manual_job_is_waited_for(simulator, project, world):
+    deploy = world.jobs[DEPLOY]
+    simulator.faults.add(Fault(skip=20, effect=lambda: world.play(deploy)))
+    told = []
+    ended = await project.wait_for_job(DEPLOY, progress=lambda job: told.append(job.status))
+    assert ended.status == "success"
+    assert told[0] == "manual"
+    assert told[-1] == "success"
+
+
+@prompt
+async def test_the_job_asked_for_ends_though_gitlab_tries_again(project, world):
+    plan = JobPlan(queued=1.0, duration=9.0, outcome="failed", auto_retry=1, attempts=(JobPlan(),))
+    (job,) = add_jobs(world, plan)
+    ended = await project.wait_for_job(job.id)
+    assert (ended.id, ended.status) == (job.id, "failed")
+    (latest,) = await project.list_pipeline_jobs(ended.pipeline.id)
+    assert (latest.name, latest.id > job.id) == (ended.name, True)
+    assert (await project.wait_for_job(latest.id)).status == "success"
+
+
+async def test_an_unknown_status_is_no_end():
+    statuses = ["levitating"] * 5 + ["success"]
+
+    async def answer(_request):
+        found = {"id": 7, "status": statuses.pop(0), "stage": "a", "name": "b"}
+        return web.json_response(found)
+
+    clock = CountingClock()
+    async with serving(answer) as server, GitLab(server.url, auth="t", clock=clock) as gitlab:
+        told = []
+        waiting = gitlab.project(1).wait_for_job(7, progress=told.append)
+        assert (await driven(clock, waiting, sleepers=1)).status == "success"
+    assert [job.status for job in told] == ["levitating", "success"]
+
+
+TROUBLE = {
+    "bad gateway": Fault(status=502, skip=2, times=4),
+    "sign-in page": Fault.sign_in_page(times=3),
+    "reset": Fault(reset="before", times=5),
+    "cut": Fault(reset="truncated", skip=1, times=5),
+    "throttled": Fault.throttled(times=2),
+    "none": Fault(times=0),
+}
+
+
+@pytest.mark.parametrize("fault", TROUBLE.values(), ids=TROUBLE)
+async def test_trouble_is_waited_through_and_told_once(simulator, clock, world, fault, caplog):
+    caplog.set_level(logging.WARNING)
+    (job,) = add_jobs(world, JobPlan(queued=5.0, duration=50.0))
+    simulator.faults.clear()
+    simulator.faults.add(fault)
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
+        assert (await gitlab.project(1).wait_for_job(job.id)).status == "success"
+        pipeline = await gitlab.project(1).wait_for_pipeline(job.pipeline.id)
+        assert pipeline.status == "success"
+    assert len(caplog.records) == (fault is not TROUBLE["none"])
+
+
+async def test_each_answer_gives_all_patience_back(simulator, clock, world):
+    (job,) = add_jobs(world, JobPlan(duration=600.0))
+    simulator.faults.add(Fault(status=502, every=2, times=None))
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
+        ended = await gitlab.project(1).wait_for_job(job.id, patience=40.0)
+    assert ended.status == "success"
+
+
+@pytest.mark.parametrize("patience", [0, 100.0])
+async def test_trouble_that_outlasts_patience_is_raised_as_it_is(simulator, clock, world, patience):
+    (job,) = add_jobs(world, JobPlan(duration=5.0))
+    began = clock.now()
+    simulator.faults.add(Fault.bad_gateway(times=None))
+    async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
+        with pytest.raises(ServerError, match="502"):
+            await gitlab.project(1).wait_for_job(job.id, patience=patience)
+    assert clock.now() - began == pytest.approx(patience, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, AuthenticationError), (403, PermissionDeniedError), (404, NotFoundError)],
+)
+@pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
+@prompt
+async def test_a_refusal_is_raised_at_once(simulator, project, name, status, kind):
+    simulator.faults.add(Fault(status=status, body=b"{}", skip=3, times=None))
+    with pytest.raises(kind):
+        await getattr(project, name)(1 if name == "wait_for_pipeline" else UNIT)
+    assert len(simulator.requests) == 4
+    assert not await others()
+
+
+@pytest.fixture
+async def driven_gitlab():
+    """A client and the default world on one clock, which `driven` moves."""
+    clock = CountingClock()
+    async with Simulator(clock=clock) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            yield clock, simulator, gitlab
+
+
+@pytest.mark.parametrize("timeout", [None, 1])
+@prompt
+async def test_what_has_ended_is_seen_with_one_request(driven_gitlab, timeout):
+    clock, simulator, gitlab = driven_gitlab
+    told = []
+    waiting = gitlab.project(1).wait_for_job(COMPILE, timeout=timeout, progress=told.append)
+    assert told == [await driven(clock, waiting)]
+    assert len(simulator.requests) == 1
+    assert not clock.sleepers
+
+
+async def test_time_is_up_and_the_last_state_is_told(driven_gitlab):
+    clock, simulator, gitlab = driven_gitlab
+    before, began = await others(), clock.now()
+    for name, number in [("job", UNIT), ("pipeline", 1)]:
+        wait = getattr(gitlab.project(1), f"wait_for_{name}")
+        with pytest.raises(WaitTimedOutError) as raised:
+            await driven(clock, wait(number, timeout=60))
+        error = raised.value
+        assert isinstance(error, TimeoutError)
+        assert isinstance(error, GitLabError)
+        assert (error.last.id, error.last.status, error.timeout) == (number, "running", 60)
+        said = f"{name} {number} has not ended within 60 s; it was last seen running"
+        assert str(error) == said
+        copy = pickle.loads(pickle.dumps(error))
+        assert (str(copy), copy.last) == (said, error.last)
+        assert await others() == before
+    assert clock.now() - began == 120
+    assert {method for method, _ in asked(simulator)} == {"GET"}
+    assert not simulator.world.jobs[UNIT].complete
+
+
+async def test_time_is_up_while_the_server_does_not_answer(driven_gitlab):
+    clock, simulator, gitlab = driven_gitlab
+    simulator.faults.add(Fault(latency=10_000.0, times=None))
+    began = clock.now()
+    with pytest.raises(WaitTimedOutError) as raised:
+        await driven(clock, gitlab.project(1).wait_for_job(UNIT, timeout=60))
+    assert raised.value.last is None
+    assert "never seen" in str(raised.value)
+    assert clock.now() - began == 60
+    assert open_connections(gitlab) == 0
+    clock.advance(10_000)
+
+
+@pytest.mark.parametrize("ends_at", [40.0, 50.0, 55.0, 57.9])
+async def test_an_end_before_the_time_is_up_is_seen(driven_gitlab, ends_at):
+    clock, simulator, gitlab = driven_gitlab
+    (job,) = add_jobs(simulator.world, JobPlan(queued=0.0, duration=ends_at))
+    waiting = gitlab.project(1).wait_for_job(job.id, timeout=62, max_interval=60)
+    assert (await driven(clock, waiting)).status == "success"
+
+
+@pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
+@prompt
+async def test_cancelled_half_way_it_leaves_nothing(simulator, gitlab, project, name):
+    call = getattr(project, name)(1, progress=print, timeout=None)
+    await cancel_half_way(simulator, gitlab, call)
+
+
+@pytest.mark.parametrize("timeout", [None, 500])
+@prompt
+async def test_cancelled_between_two_looks_it_leaves_nothing(driven_gitlab, timeout):
+    clock, simulator, gitlab = driven_gitlab
+    before = await others()
+    task = asyncio.create_task(gitlab.project(1).wait_for_job(UNIT, timeout=timeout))
+    await until(lambda: clock.sleepers == (1 if timeout is None else 2))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    assert {method for method, _ in asked(simulator)} == {"GET"}
+
+
+async def test_an_outer_timeout_leaves_nothing(driven_gitlab):
+    clock, _, gitlab = driven_gitlab
+    before = await others()
+    task = asyncio.create_task(gitlab.project(1).wait_for_pipeline(1, timeout=500))
+    await until(lambda: clock.sleepers == 2)
+    with pytest.raises(TimeoutError) as raised:
+        async with asyncio.timeout(0):
+            await task
+    assert not isinstance(raised.value, GitLabError)
+    assert await others() == before
+
+
+async def test_progress_may_be_a_coroutine_function(project, world):
+    (job,) = add_jobs(world, JobPlan(queued=5.0, duration=20.0))
+    told = []
+
+    async def progress(job):
+        await asyncio.sleep(0)
+        told.append(job.status)
+
+    await project.wait_for_job(job.id, progress=progress)
+    assert told == ["pending", "running", "success"]
+
+
+async def test_an_end_that_was_seen_counts_though_progress_takes_all_the_time(driven_gitlab):
+    clock, _, gitlab = driven_gitlab
+
+    async def progress(_job):
+        await clock.sleep(1000)
+
+    waiting = gitlab.project(1).wait_for_job(COMPILE, timeout=60, progress=progress)
+    assert (await driven(clock, waiting)).status == "success"
+    assert not clock.sleepers
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+@prompt
+async def test_what_progress_raises_ends_the_waiting(driven_gitlab, timeout):
+    clock, _, gitlab = driven_gitlab
+
+    def progress(_job):
+        raise ConnectionFailedError("my own", "GET", "http://elsewhere.example")
+
+    with pytest.raises(ConnectionFailedError, match="my own"):
+        await driven(
+            clock, gitlab.project(1).wait_for_job(UNIT, progress=progress, timeout=timeout)
+        )
+    assert not await others()
+    assert open_connections(gitlab) == 0
+
+
+async def test_a_pipeline_is_waited_for_with_one_request_a_look(simulator, project, world):
+    jobs = add_jobs(world, JobPlan(duration=40.0), JobPlan(duration=90.0, outcome="failed"))
+    ended = await project.wait_for_pipeline(jobs[0].pipeline.id)
+    assert (ended.status, ended.finished_at is not None) == ("failed", True)
+    (path,) = {path for _, path in asked(simulator)}
+    assert path == f"/projects/group%2Fapp/pipelines/{ended.id}"
+    assert len(simulator.requests) < 30
+
+
+async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, project):
+    send, lanes = gitlab._transport.send, set()
+
+    def noted(request, lane=Lane.DIRECT, **options):
+        lanes.add(lane)
+        return send(request, lane, **options)
+
+    gitlab._transport.send = noted
+    await project.wait_for_job(UNIT)
+    await project.play_job(DEPLOY)
+    assert lanes == {Lane.BACKGROUND, Lane.DIRECT}
+    lanes.clear()
+    await project.wait_for_pipeline(1, progress=print)
+    assert lanes == {Lane.BACKGROUND}
+
+
+async def test_progress_of_a_pipeline_is_told_with_its_jobs(project, world):
+    jobs = add_jobs(world, JobPlan(queued=3.0, duration=40.0), JobPlan(queued=3.0, duration=90.0))
+    told = []
+
+    def progress(pipeline, jobs):
+        told.append((pipeline.status, [job.status for job in reversed(jobs)]))
+
+    ended = await project.wait_for_pipeline(jobs[0].pipeline.id, progress=progress)
+    assert ended.status == "success"
+    assert told == [
+        ("pending", ["pending", "pending"]),
+        ("running", ["running", "running"]),
+        ("running", ["success", "running"]),
+        ("success", ["success", "success"]),
+    ]
+
+
+async def test_the_pipelines_own_status_decides(clock):
+    """GitLab brings it up to date some time after its last job has ended."""
+    settings = SimulatorSettings(pipeline_status_delay=45.0)
+    async with Simulator(settings=settings, clock=clock.stepped) as simulator:
+        (job,) = add_jobs(simulator.world, JobPlan(queued=1.0, duration=30.0))
+        told = []
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            ended = await gitlab.project(1).wait_for_pipeline(
+                job.pipeline.id, progress=lambda pipeline, jobs: told.append((pipeline, jobs))
+            )
+    assert ended.status == "success"
+    lagging = [jobs for pipeline, jobs in told if not pipeline.status.is_finished]
+    assert [job.status for job in lagging[-1]] == ["success"]
+
+
+async def test_a_pipeline_that_waits_for_a_manual_job_is_waited_for(simulator, project, world):
+    (job,) = add_jobs(world, JobPlan(when="manual", allow_failure=False))
+    simulator.faults.add(Fault(skip=15, effect=lambda: world.play(job)))
+    told = []
+    ended = await project.wait_for_pipeline(
+        job.pipeline.id, progress=lambda pipeline, _: told.append(pipeline.status)
+    )
+    assert told[0] == JobStatus.MANUAL
+    assert ended.status == "success"
+
+
+async def test_a_hundred_waits_side_by_side(project, world):
+    jobs = add_jobs(world, *[JobPlan(duration=float(10 * n)) for n in range(100)])
+    ended = await asyncio.gather(*(project.wait_for_job(job.id) for job in jobs))
+    assert [job.id for job in ended] == [job.id for job in jobs]
+    assert {job.status for job in ended} == {"success"}
+
+
+@pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
+@pytest.mark.parametrize(
+    ("args", "kwargs", "said"),
+    [
+        ((0,), {}, "_id must be a whole number above 0, not 0"),
+        ((True,), {}, "_id must be"),
+        ((1,), {"timeout": 0}, "timeout must be a number of seconds above 0, not 0"),
+        ((1,), {"timeout": "5"}, "timeout must be"),
+        ((1,), {"progress": 7}, "progress must be a function or a coroutine function, not 7"),
+        ((1,), {"min_interval": 0}, "min_interval must be"),
+        ((1,), {"max_interval": 1}, "max_interval must be at least min_interval"),
+        ((1,), {"patience": -1}, "patience must be"),
+    ],
+)
+async def test_bad_input_is_refused_before_any_request(
+    simulator, project, name, args, kwargs, said
+):
+    with pytest.raises((TypeError, ValueError), match=said):
+        await getattr(project, name)(*args, **kwargs)
+    assert simulator.requests == []

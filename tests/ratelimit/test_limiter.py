@@ -1,0 +1,405 @@
+"""The door that every request passes: places, lanes, limits, and nothing left behind."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from attrs import define, field
+
+from gitlab_jobs_async import (
+    GitLab,
+    GitLabError,
+    RateLimitedError,
+    Request,
+    RequestBudget,
+    Response,
+    RetryPolicy,
+)
+from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings, SteppedClock
+from tests.conftest import open_connections, others, prompt, serving, until
+
+VERSION = Request("GET", "/version")
+JOBS = Request("GET", "/projects/1/jobs", {"per_page": "1"})
+
+
+@define
+class Wire:
+    """What leaves and what comes, in order, as aiohttp's own tracing tells it."""
+
+    events: list[tuple[str, int]] = field(factory=list)
+
+    def session(self):
+        config = aiohttp.TraceConfig()
+
+        async def begins(_session, _context, _params):
+            self.events.append(("sent", 0))
+
+        async def ends(_session, _context, params):
+            self.events.append(("answered", params.response.status))
+
+        config.on_request_start.append(begins)
+        config.on_request_end.append(ends)
+        connector = aiohttp.TCPConnector(limit=0)
+        return aiohttp.ClientSession(trace_configs=[config], connector=connector)
+
+    @property
+    def most_refusals(self):
+        """How many were in flight when the first 429 came: no more may get one."""
+        first = self.events.index(("answered", 429))
+        before = self.events[:first]
+        return sum(1 if what == "sent" else -1 for what, _ in before)
+
+    @property
+    def refusals(self):
+        return self.events.count(("answered", 429))
+
+
+@asynccontextmanager
+async def throttled(settings, wire=None, **arguments):
+    """A simulated server with limits, and a client on its clock."""
+    clock = SteppedClock()
+    async with Simulator(settings=settings, clock=clock) as simulator:
+        wire = wire or Wire()
+        async with wire.session() as session:
+            arguments = {"auth": simulator.token, "clock": clock, "session": session} | arguments
+            async with GitLab(simulator.url, **arguments) as gitlab:
+                yield simulator, gitlab
+
+
+async def let_time_pass(gitlab, clock, tasks):
+    """Step the clock to the next alarm whenever nothing is under way, until all are done."""
+    door = gitlab._transport._admission
+    places = door.answers.free
+
+    def is_still():
+        waiting = sum(not task.done() for task in tasks)
+        return waiting == gitlab.budget.waiting and door.answers.free == places
+
+    while not all(task.done() for task in tasks):
+        await until(is_still)
+        if clock.next_wake is not None:
+            clock.advance(max(0.0, clock.next_wake - clock.now()))
+        await asyncio.sleep(0)
+
+
+LIMITS = {
+    "always": SimulatorSettings(api_limit=100),
+    "throttled": SimulatorSettings(api_limit=100, rate_limit_headers="throttled"),
+    "jobs, not said how long": SimulatorSettings(
+        jobs_index_limit=100, jobs_index_retry_after=False
+    ),
+    "jobs, the full interval": SimulatorSettings(jobs_index_limit=100, jobs_index_retry_after=True),
+}
+
+
+@pytest.mark.parametrize("concurrency", [16, 200])
+@pytest.mark.parametrize("kind", LIMITS)
+async def test_after_a_429_none_is_provoked_however_many_wait(kind, concurrency):
+    wire = Wire()
+    budget = RequestBudget(jobs_index_per_minute=None)
+    async with throttled(LIMITS[kind], wire, concurrency=concurrency, budget=budget) as (
+        simulator,
+        gitlab,
+    ):
+        before = await others()
+        tasks = [asyncio.create_task(gitlab.send(JOBS)) for _ in range(200)]
+        await let_time_pass(gitlab, simulator.clock, tasks)
+        assert [task.result().status for task in tasks] == [200] * 200
+        assert await others() == before
+        assert gitlab.budget.snapshot().waiting == 0
+    assert [record.status for record in simulator.requests].count(200) == 200
+    if kind == "always" and concurrency == 16:
+        assert wire.refusals == 0
+    else:
+        assert 1 <= wire.refusals <= wire.most_refusals
+
+
+async def test_a_limit_of_the_callers_holds_in_every_minute():
+    budget = RequestBudget(per_minute=10)
+    async with throttled(SimulatorSettings(), budget=budget) as (simulator, gitlab):
+        tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(35)]
+        await let_time_pass(gitlab, simulator.clock, tasks)
+        times = [record.at for record in simulator.requests]
+    assert len(times) == 35
+    assert max(sum(at <= other < at + 60 for other in times) for at in times) == 10
+    assert times[-1] - times[0] == 180
+
+
+async def test_polls_and_pages_leave_a_tenth_to_the_callers_own_calls():
+    budget = RequestBudget(per_minute=20)
+    async with throttled(SimulatorSettings(), budget=budget) as (simulator, gitlab):
+        polls = [
+            asyncio.create_task(gitlab._transport.send(VERSION, lane))
+            for lane in (Lane.BACKGROUND, Lane.LISTING)
+            for _ in range(20)
+        ]
+        await until(lambda: len(simulator.requests) == 18)
+        await until(lambda: budget.waiting == 22)
+        assert (await gitlab.send(VERSION)).status == 200
+        assert simulator.clock.now() == simulator.requests[0].at
+        await let_time_pass(gitlab, simulator.clock, polls)
+    assert len(simulator.requests) == 41
+
+
+async def test_own_calls_go_before_pages_and_pages_before_polls():
+    may_answer = asyncio.Event()
+
+    async def slow(_request):
+        await may_answer.wait()
+        return web.json_response({})
+
+    async with serving(slow) as server, GitLab(server.url, concurrency=1) as gitlab:
+        first = asyncio.create_task(gitlab.send(VERSION))
+        await until(lambda: server.requests)
+        tasks = [
+            asyncio.create_task(gitlab._transport.send(Request("GET", f"/{lane.name}{n}"), lane))
+            for lane in reversed(Lane)
+            for n in range(2)
+        ]
+        await until(lambda: gitlab.budget.waiting == 6)
+        assert gitlab._transport.idle_places() == 0
+        may_answer.set()
+        await asyncio.gather(first, *tasks)
+        assert gitlab._transport.idle_places() == 1
+    order = [request.path.rpartition("/")[2] for request in server.requests[1:]]
+    names = ["DIRECT", "LISTING", "BACKGROUND"]
+    assert order == [f"{name}{n}" for name in names for n in range(2)]
+
+
+# A pause that is too long
+
+
+@prompt
+async def test_a_pause_of_an_hour_is_told_at_once_before_any_request(gitlab, simulator, clock):
+    simulator.faults.add(Fault.throttled(retry_after=3600))
+    with pytest.raises(RateLimitedError, match="Retry later"):
+        await gitlab.send(VERSION)
+    for ask in (gitlab.send(VERSION), gitlab.project(1).list_jobs(), read_trace(gitlab)):
+        with pytest.raises(RateLimitedError, match="used up until 2025-06-15 16:06:40 UTC") as told:
+            await ask
+        assert told.value.retry_after == 3600
+        assert told.value.status == 429
+    assert len(simulator.requests) == 1
+    assert clock.slept == []
+
+
+async def read_trace(gitlab):
+    async with gitlab.project(1).stream_trace(1):
+        pass
+
+
+async def test_those_who_wait_are_told_too(simulator, clock):
+    simulator.faults.add(Fault.throttled(retry_after=3600))
+    async with GitLab(simulator.url, concurrency=1, clock=clock) as gitlab:
+        tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(9)]
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert gitlab.budget.waiting == 0
+    assert [type(end) for end in ended] == [RateLimitedError] * 9
+    assert len(simulator.requests) == 1
+
+
+async def test_a_kind_that_is_shut_for_an_hour_shuts_out_no_other(gitlab, simulator, clock):
+    simulator.faults.add(Fault.too_many_requests(retry_after=3600))
+    for _ in range(2):
+        with pytest.raises(RateLimitedError):
+            await gitlab.project(1).list_jobs()
+    assert len(simulator.requests) == 1
+    assert (await gitlab.project(1).get_job(1)).id == 1
+    assert clock.slept == []
+
+
+async def test_who_has_the_time_waits_for_an_hour(simulator, clock):
+    simulator.faults.add(Fault.throttled(retry_after=3600))
+    patient = RetryPolicy(longest_retry_after=7200)
+    async with GitLab(simulator.url, auth=simulator.token, retry=patient, clock=clock) as gitlab:
+        assert (await gitlab.send(VERSION)).status == 200
+    assert clock.slept == [3600]
+
+
+async def test_those_of_a_kind_that_is_shut_wait_apart_and_hold_up_nobody():
+    async with throttled(SimulatorSettings(), concurrency=2) as (simulator, gitlab):
+        simulator.faults.add(Fault.too_many_requests(path="*/jobs/1", retry_after=10))
+        project = gitlab.project(1)
+        tasks = [asyncio.create_task(project.get_job(1)) for _ in range(20)]
+        await until(lambda: simulator.clock.next_wake)
+        await until(lambda: gitlab._transport._admission.answers.free == 2)
+        shut = gitlab.budget.waiting
+        assert shut >= 18
+        for _ in range(3):
+            assert (await gitlab.send(VERSION)).status == 200
+            assert len(await project.list_jobs()) == 4
+        assert gitlab.budget.waiting == shut
+        await let_time_pass(gitlab, simulator.clock, tasks)
+        assert [record.status for record in simulator.requests].count(429) == 1
+        assert simulator.clock.now() - simulator.requests[0].at == 10
+
+
+# What counts
+
+
+async def test_every_request_on_the_way_counts(gitlab, simulator):
+    simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
+    await gitlab.project("group/app").get_job(1)
+    assert gitlab.budget.snapshot().used == 2
+    await read_trace(gitlab)
+    assert gitlab.budget.snapshot().used == 3
+    simulator.faults.add(Fault(reset="unanswered"))
+    await gitlab.project(1).get_job(1)
+    assert gitlab.budget.snapshot(simulator.clock.now()).used == len(simulator.requests) == 5
+
+
+async def test_a_request_that_never_left_does_not_count(unused_tcp_port, clock):
+    async with GitLab(f"http://127.0.0.1:{unused_tcp_port}", clock=clock) as gitlab:
+        with pytest.raises(GitLabError):
+            await gitlab.send(VERSION)
+        assert gitlab.budget.snapshot().used == 0
+
+
+async def test_another_hosts_429_is_not_the_servers(clock):
+    async def busy(_request):
+        return web.Response(status=429, headers={"Retry-After": "30"})
+
+    async with serving(busy) as storage:
+
+        async def redirect(_request):
+            raise web.HTTPFound(storage.url)
+
+        async with serving(redirect) as server:
+            async with GitLab(server.url, clock=clock) as gitlab:
+                with pytest.raises(RateLimitedError):
+                    await gitlab.send(VERSION)
+                assert gitlab.budget.pause(Lane.DIRECT, clock.now()) <= 0
+    assert len(storage.requests) == RetryPolicy().attempts
+    assert all(30 <= seconds <= 30.5 for seconds in clock.slept)
+
+
+async def test_a_budget_is_of_one_open_client(simulator):
+    budget = RequestBudget()
+    for _ in range(2):
+        async with GitLab(simulator.url, budget=budget) as gitlab:
+            assert gitlab.budget is budget
+            with pytest.raises(RuntimeError, match="in use by another open GitLab"):
+                async with GitLab(simulator.url, budget=budget):
+                    pass
+
+
+# Nothing left behind
+
+
+def limited(simulator, clock):
+    """A client that sends one request a minute."""
+    budget = RequestBudget(per_minute=1)
+    return GitLab(simulator.url, auth=simulator.token, budget=budget, clock=clock)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@prompt
+async def test_one_cancelled_while_it_waits_for_the_limit_leaves_nothing(stream):
+    clock = SteppedClock()
+    async with Simulator(clock=clock) as simulator:
+        async with limited(simulator, clock) as gitlab:
+            await gitlab.send(VERSION)
+            before = await others()
+            ask = read_trace(gitlab) if stream else gitlab.send(VERSION)
+            task = asyncio.create_task(ask)
+            await until(lambda: clock.next_wake)
+            assert gitlab.budget.snapshot().waiting == 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await others() == before
+            assert clock.next_wake is None
+            assert gitlab.budget.snapshot().waiting == 0
+            assert gitlab._transport.idle_places() == 16
+        assert len(simulator.requests) == 1
+
+
+async def test_a_turn_that_comes_to_one_cancelled_is_passed_on():
+    async def slow(_request):
+        await may_answer.wait()
+        return web.json_response({})
+
+    async def hold():
+        await gitlab.send(VERSION)
+        called.cancel()
+
+    may_answer = asyncio.Event()
+    async with serving(slow) as server, GitLab(server.url, concurrency=1) as gitlab:
+        holder = asyncio.create_task(hold())
+        await until(lambda: server.requests)
+        called, behind = (asyncio.create_task(gitlab.send(VERSION)) for _ in range(2))
+        await until(lambda: gitlab.budget.waiting == 2)
+        may_answer.set()
+        ended = await asyncio.gather(holder, called, behind, return_exceptions=True)
+        assert isinstance(ended[1], asyncio.CancelledError)
+        assert ended[2].status == 200
+        assert gitlab._transport.idle_places() == 1
+        assert gitlab.budget.snapshot().used == len(server.requests) == 2
+
+
+@prompt
+async def test_closing_sends_those_away_who_wait():
+    clock = SteppedClock()
+    async with Simulator(clock=clock) as simulator:
+        async with limited(simulator, clock) as gitlab:
+            await gitlab.send(VERSION)
+            before = await others()
+            tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(3)]
+            await until(lambda: clock.next_wake)
+        assert clock.next_wake is None
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(end, RuntimeError)
+            assert "was closed meanwhile" in str(end)
+        assert await others() == before
+
+
+async def test_one_called_just_before_a_429_and_the_closing_is_sent_away():
+    """The 429 would have it wait again, but nobody calls it any more."""
+    async with Simulator() as simulator, GitLab(simulator.url, concurrency=1) as gitlab:
+        door = gitlab._transport._admission
+        holding = await door.enter(VERSION, Lane.DIRECT, door.answers)
+        refused = await door.enter(VERSION, Lane.DIRECT, door.streams)
+        task = asyncio.create_task(door.enter(VERSION, Lane.DIRECT, door.answers))
+        await until(lambda: gitlab.budget.waiting == 1)
+        holding.answered(Response(200, {}, b"", "GET", "u"))
+        holding.leave()
+        refused.answered(Response(429, {}, b"", "GET", "u"))
+        await door.close()
+        with pytest.raises(RuntimeError, match="was closed meanwhile"):
+            async with asyncio.timeout(5):
+                await task
+        assert gitlab.budget.waiting == 0
+
+
+async def test_a_clock_that_breaks_is_told_to_all_who_wait(simulator):
+    class Broken(SteppedClock):
+        async def sleep(self, _seconds):
+            raise OSError("no such clock")
+
+    async with limited(simulator, Broken()) as gitlab:
+        await gitlab.send(VERSION)
+        tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(3)]
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(end, OSError)
+        assert gitlab.budget.waiting == 0
+
+
+async def test_ten_thousand_may_wait_and_go_again():
+    clock = SteppedClock()
+    async with Simulator(clock=clock) as simulator:
+        async with limited(simulator, clock) as gitlab:
+            await gitlab.send(VERSION)
+            before = await others()
+            paths = (Request("GET", f"/projects/{n % 100 + 1}/jobs") for n in range(10_000))
+            tasks = [asyncio.create_task(gitlab.send(path)) for path in paths]
+            await until(lambda: gitlab.budget.waiting == 10_000)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            assert await others() == before
+            assert gitlab.budget.waiting == 0
+            assert len(gitlab._transport._admission._queue) == 0
+            assert open_connections(gitlab) == 0

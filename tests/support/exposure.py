@@ -1,0 +1,106 @@
+"""What an error reporter would collect of an error: every place where a secret stands in it."""
+
+import traceback
+from base64 import b64encode
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import CodeType
+from urllib.parse import quote, quote_plus
+
+import attrs
+
+TESTS = Path(__file__).parents[1]
+FOREIGN = ("aiohttp", "yarl", "multidict", "http.cookies", "ssl")
+DEEPEST = 7
+
+
+def written(secret: str) -> set[str]:
+    """A secret as it may stand in a text: as it is, quoted, or anywhere inside of base64."""
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    for before in range(3):
+        encoded = b64encode(b"x" * before + secret.encode()).decode()
+        # What stands at the seams depends on the neighbours.
+        forms.add(encoded.rstrip("=")[(0, 2, 3)[before] : -1])
+    return forms
+
+
+def exposed(error: BaseException, *secrets: str) -> list[str]:
+    """The places in *error* where one of *secrets* stands; empty if it shows none.
+
+    The rule is that of the reporters that collect most (Sentry's and rich's locals, Datadog's
+    snapshots), on the strict side. Followed are the error, its causes and contexts (the suppressed
+    ones, too) and the members of groups; of each its text, arguments, attributes and notes, and the
+    locals of every frame of its traceback but the caller's own, which stand in these tests. Of a
+    local: its text and repr, all that a container holds, the fields that attrs or a dataclass show
+    in their repr, and every attribute of an object of aiohttp's, yarl's or multidict's, all of it
+    to a depth of seven. Objects of ours are good if their repr hides the secret: nothing is read
+    past a field with `repr=False`, nor out of closures and suspended coroutines.
+    """
+    forms = set().union(*map(written, secrets))
+    return sorted({place for place, text in _texts(error) if any(form in text for form in forms)})
+
+
+def _texts(error: BaseException) -> Iterator[tuple[str, str]]:
+    links, seen = [("error", error)], set()
+    while links:
+        name, link = links.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield from _walk(name, [str(link), repr(link), link.args, vars(link)], DEEPEST, set())
+        for frame, line in traceback.walk_tb(link.__traceback__):
+            if not _is_callers(frame.f_code):
+                where = f"{name} {Path(frame.f_code.co_filename).name}:{line}"
+                for local, value in frame.f_locals.items():
+                    yield from _walk(f"{where} {local}", value, DEEPEST, set())
+        links += [
+            (f"{name}.{kind}", other)
+            for kind, other in (("cause", link.__cause__), ("context", link.__context__))
+            if other is not None
+        ]
+        if isinstance(link, BaseExceptionGroup):
+            links += [(f"{name}[{n}]", one) for n, one in enumerate(link.exceptions)]
+
+
+def _is_callers(code: CodeType) -> bool:
+    return TESTS in Path(code.co_filename).parents
+
+
+def _walk(place: str, value: object, depth: int, above: set[int]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, bytes | bytearray | memoryview):
+        yield place, bytes(value).decode("latin-1")
+    elif depth and id(value) not in above:
+        above = above | {id(value)}
+        with suppress(AttributeError, TypeError):  # of an object that is half made
+            yield place, repr(value)
+        for name, part in _parts(value):
+            yield from _walk(f"{place}{name}", part, depth - 1, above)
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield "{}", name
+            yield f"[{name!r:.20}]", part
+    elif isinstance(value, list | tuple | set | frozenset | deque):
+        yield from (("[]", part) for part in value)
+    elif attrs.has(type(value)) and not _is_foreign(value):
+        shown = [f.name for f in attrs.fields(type(value)) if f.repr is True]
+        yield from ((f".{name}", getattr(value, name, None)) for name in shown)
+    elif is_dataclass(value) and not isinstance(value, type):
+        shown = [f.name for f in dataclass_fields(value) if f.repr]
+        yield from ((f".{name}", getattr(value, name, None)) for name in shown)
+    elif _is_foreign(value) and not isinstance(value, type):
+        slots = [s for kind in type(value).__mro__ for s in getattr(kind, "__slots__", ())]
+        for name in {*slots, *getattr(value, "__dict__", ())}:
+            yield f".{name}", getattr(value, name, None)
+
+
+def _is_foreign(value: object) -> bool:
+    return type(value).__module__.startswith(FOREIGN)

@@ -1,0 +1,263 @@
+"""A listing on a server, as values, that anything may happen to between two answers."""
+
+import base64
+import json
+import random
+from bisect import bisect_left
+
+from attrs import frozen
+
+from gitlab_jobs_async import (
+    BadRequestError,
+    MethodNotAllowedError,
+    Request,
+    Response,
+    ResponseError,
+    ServerError,
+)
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.listing.id_ranges import TOP
+
+HERE = ServerUrl("https://gitlab.example.com")
+JOBS = Request(
+    "GET",
+    "/projects/7/jobs",
+    [("pagination", "keyset"), ("order_by", "id"), ("sort", "desc"), ("per_page", "100")],
+)
+PIPELINES = Request("GET", "/projects/7/pipelines", [("per_page", "100")])
+
+
+@frozen
+class Row:
+    id: int
+
+
+def cursor(last_id):
+    written = json.dumps({"id": str(last_id), "_kd": "n"}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(written.encode()).decode()
+
+
+def spread_out(kind, count, rnd):
+    """So many ids, spread as `kind` says."""
+    if kind == "two ages":
+        return [*range(1, 1 + count // 2), *range(10**9, 10**9 + count - count // 2)]
+    gap = {
+        "dense": lambda: 1,
+        "even": lambda: 37,
+        "uniform": lambda: rnd.randint(1, 2000),
+        "bursty": lambda: 1 if rnd.random() < 0.98 else rnd.randint(10_000, 1_000_000),
+        "heavy-tailed": lambda: min(10**12, int(rnd.paretovariate(0.5))),
+        "growing": lambda: 1 + int(1.01 ** rnd.randint(0, 2000)),
+    }[kind]
+    ids, last = [], rnd.choice([0, 10**9])
+    for _ in range(count):
+        last += gap()
+        ids.append(last)
+    return ids
+
+
+class Listing:
+    """`page_size` is the server's largest; `answer` is one snapshot, as its database gives.
+
+    By default as today's GitLab: a cursor beyond which no row stands is a 500; `is_older` answers
+    a forward one with no rows. `last` and `up` say how it reads the cursors `{"_kd":"p"}` and, with
+    an id, the one for the rows above it; `links` says of each page that has a next one whether its
+    `Link` comes through.
+    """
+
+    def __init__(
+        self, ids, *, page_size=100, keyset="json", counted=True, offset_limit=None,
+        is_older=False, last="last", up="up", links=lambda: True, cursor_headers=False,
+        offset_headers=True,
+    ):  # fmt: skip
+        self.rows = sorted(ids)
+        self.hidden = set()
+        self.always = set(ids)
+        self.ever = set(ids)
+        self.page_size = page_size
+        self.keyset = keyset
+        self.counted = counted
+        self.offset_limit = offset_limit
+        self.is_older = is_older
+        self.last, self.up = last, up
+        self.links, self.cursor_headers = links, cursor_headers
+        self.offset_headers = offset_headers
+        self.requests = 0
+        self.failures = 0
+        self.lowest_asked = TOP
+
+    def change(self, rnd, churn):
+        """Rows are created, deleted, and leave or enter the scope."""
+        for _ in range(churn):
+            what = rnd.randrange(4)
+            if what == 0:
+                self._insert((self.rows[-1] if self.rows else 0) + rnd.randint(1, 5))
+            elif what == 1 and self.rows:
+                self._remove(rnd.choice(self.rows))
+            elif what == 2 and self.rows:
+                row = rnd.choice(self.rows)
+                self._remove(row)
+                self.hidden.add(row)
+            elif self.hidden:
+                self._insert(self.hidden.pop())
+
+    def _insert(self, row):
+        if row not in self.rows:
+            self.rows.insert(bisect_left(self.rows, row), row)
+            self.ever.add(row)
+
+    def _remove(self, row):
+        self.rows.remove(row)
+        self.always.discard(row)
+
+    def answer(self, request):
+        self.requests += 1
+        params = dict(request.params)
+        size = min(int(params["per_page"]), self.page_size)
+        if self.keyset and params.get("pagination") == "keyset":
+            return self._by_keyset(params.get("cursor"), size)
+        return self._by_offset(int(params.get("page", 1)), size)
+
+    def vanish(self, below):
+        """All rows under *below* are deleted at once."""
+        for row in [row for row in self.rows if row < below]:
+            self._remove(row)
+
+    def _by_keyset(self, given, size):
+        way, number = ("down", TOP) if given is None else self._read(given)
+        way = {"last": self.last, "up": self.up}.get(way, way)
+        if way == "refused":
+            raise self._failed()
+        if way == "first":
+            way, number = "down", TOP
+        elif way == "last":
+            way, number = "up", 0
+        elif given is not None:
+            self.lowest_asked = min(self.lowest_asked, number)
+        start, stop = self._range(way, number, size)
+        rows = self.rows[start:stop][::-1]
+        if given is not None and not rows and number and not (self.is_older and way == "down"):
+            raise self._failed()
+        is_more = bool(rows and (start if way == "down" else number))
+        return self._page(self._keyset_headers(rows, stop, size, is_more=is_more), rows)
+
+    def _range(self, way, number, size):
+        if way == "down":
+            stop = bisect_left(self.rows, number)
+            return max(0, stop - size), stop
+        start = bisect_left(self.rows, number + 1)
+        return start, min(len(self.rows), start + size)
+
+    def _keyset_headers(self, rows, stop, size, *, is_more):
+        headers = {}
+        if is_more:
+            following = self._write(rows[-1])
+            if self.links():
+                link = f"<https://x/api/v4{JOBS.path}?cursor={following}&pagination=keyset"
+                headers["link"] = f'{link}&per_page={size}>; rel="next"'
+            if self.cursor_headers:
+                headers["x-next-cursor"] = following
+        if self.cursor_headers and stop < len(self.rows):
+            headers["x-prev-cursor"] = "any"
+        return headers
+
+    def _failed(self):
+        self.failures += 1
+        return ServerError(500, "500 Internal Server Error", "GET", "u")
+
+    def _write(self, last_id):
+        return cursor(last_id) if self.keyset == "json" else f"{self.keyset}-{last_id * 7 + 3}"
+
+    def _read(self, given):
+        """Which way the cursor leads, and from which id."""
+        if self.keyset == "json":
+            value = json.loads(base64.urlsafe_b64decode(given))
+            if "id" not in value:
+                return "last", 0
+            return "up" if value["_kd"] == "p" else "down", int(value["id"])
+        name, _, number = given.partition("-")
+        if name != self.keyset:
+            raise BadRequestError(400, "cursor is invalid", "GET", "u")
+        return "down", (int(number) - 3) // 7
+
+    def _by_offset(self, page, size):
+        if self.offset_limit is not None and page * size > self.offset_limit:
+            raise MethodNotAllowedError(405, "Offset pagination has a maximum", "GET", "u")
+        newest_first = self.rows[::-1]
+        rows = newest_first[(page - 1) * size : page * size]
+        more = len(newest_first) > page * size
+        headers = {
+            "x-page": str(page),
+            "x-per-page": str(size),
+            "x-next-page": str(page + 1) if more else "",
+        }
+        if self.counted:
+            headers["x-total"] = str(len(newest_first))
+            headers["x-total-pages"] = str(max(1, -(-len(newest_first) // size)))
+        if not self.offset_headers:
+            headers = {}
+        return self._page(headers, rows)
+
+    def _page(self, headers, rows):
+        return Response(200, headers, b"", "GET", "https://u"), [Row(row) for row in rows]
+
+
+def read(walk, listing, *, window=16, guesses=True, seed=0, churn=0, event=None):
+    """All that *walk* tells, its asks answered in a random order; anything changes in between.
+
+    *event* is called before each answer with the number of requests.
+    """
+    rnd = random.Random(seed)
+    told, flight = [], []
+    while True:
+        flight += [(walk, ask) for ask in walk.asks(window - len(flight), 0)]
+        if guesses:
+            flight += [(walk, ask) for ask in walk.asks(window - len(flight), window)]
+        assert len(flight) <= window
+        if walk.is_complete:
+            return told
+        assert flight, "nothing is asked and rows are unread"
+        owner, ask = flight.pop(rnd.randrange(len(flight)))
+        listing.change(rnd, rnd.randint(0, churn))
+        if event is not None:
+            event(listing.requests)
+        if owner is not walk:
+            continue
+        try:
+            response, rows = listing.answer(ask.wanted)
+        except ResponseError as error:
+            walk = walk.refused(ask, error)
+            continue
+        walk, new = walk.take(ask, response, rows)
+        told += [row.id for row in new]
+
+
+def check_exact(told, listing):
+    """Each row that was there all the time, once; nothing that never was."""
+    assert len(told) == len(set(told))
+    assert listing.always <= set(told) <= listing.ever
+
+
+def rounds(walk, listing, *, window=16, jitter=0.0, seed=0):
+    """What *walk* tells, and after how many round trips, where each answer takes one.
+
+    With *jitter* an answer takes up to so much longer.
+    """
+    rnd = random.Random(seed)
+    told, flight, now = [], [], 0.0
+    while not walk.is_complete:
+        asks = walk.asks(window - len(flight), 0)
+        asks += walk.asks(window - len(flight) - len(asks), window)
+        flight += [(now + 1 + jitter * rnd.random(), ask.place, walk, ask) for ask in asks]
+        flight.sort(key=lambda sent: sent[:2])
+        now, _, owner, ask = flight.pop(0)
+        if owner is not walk:
+            continue
+        try:
+            response, rows = listing.answer(ask.wanted)
+        except ResponseError as error:
+            walk = walk.refused(ask, error)
+            continue
+        walk, new = walk.take(ask, response, rows)
+        told += [row.id for row in new]
+    return told, now

@@ -1,0 +1,43 @@
+"""Jobs, pipelines and events for the tests of the small classes that watch them."""
+
+from datetime import UTC, datetime
+
+from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.watch.job_tracker import Told
+
+START = 1_750_000_000.0
+
+
+def moment(at):
+    return None if at is None else datetime.fromtimestamp(START + at, UTC)
+
+
+def pipeline(number=9, created=0.0, **fields):
+    return Pipeline(
+        id=number, project_id=7, status=JobStatus.RUNNING, created_at=moment(created), **fields
+    )
+
+
+def job(
+    number, status="running", *, name="build", of=9, created=0.0, erased=None, kind=Job, **fields
+):
+    """A job *created* so many seconds after `START`, of the pipeline with the id *of*."""
+    return kind(
+        id=number,
+        status=JobStatus(status),
+        stage="test",
+        name=name,
+        created_at=moment(created),
+        erased_at=moment(erased),
+        pipeline=None if of is None else pipeline(of),
+        **fields,
+    )
+
+
+def bridge(number, status="running", **fields):
+    return job(number, status, kind=Bridge, **fields)
+
+
+def told(number, status="running", since=START, *, name="build", of=9, **fields):
+    return Told(number, JobStatus(status), name, of, since, **fields)
