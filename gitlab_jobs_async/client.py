@@ -11,6 +11,7 @@ from typing import Self, TypedDict, Unpack
 import aiohttp
 
 from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.credentials import (
     Credentials,
     credentials_from,
@@ -34,7 +35,6 @@ from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.concurrency import in_flight
 from gitlab_jobs_async.http.body_limits import Limits
 from gitlab_jobs_async.http.error_mapping import clear_locals
-from gitlab_jobs_async.http.settings import TransportSettings
 from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
@@ -47,6 +47,7 @@ from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.monitor import Monitor, Watching, checkpoint_of, monitored
+from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
 from gitlab_jobs_async.monitor.watch.factory import Target, plain_targets
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -125,9 +126,10 @@ class GitLab:
         if not isinstance(limits, Limits):
             raise TypeError(f"limits must be Limits, not {limits!r}")
         server = ServerUrl.parse(url)
-        settings = TransportSettings(
-            server=server,
-            credentials=auth,
+        self._transport = Transport(
+            server,
+            auth,
+            session=session,
             concurrency=positive_id("concurrency", concurrency),
             timeout=seconds("timeout", timeout),
             retry=retry,
@@ -136,7 +138,8 @@ class GitLab:
             tls=tls_contexts(server, os.environ, given=ssl, has_session=session is not None),
             clock=clock or SystemClock(),
         )
-        self._transport = Transport(settings, session)
+        self._capabilities = ServerCapabilities()
+        self._schedule = SharedSchedule(self._transport.concurrency)
 
     @classmethod
     def from_env(cls, **overrides: Unpack[Overrides]) -> Self:
@@ -181,18 +184,18 @@ class GitLab:
         await self._transport.close()
 
     def __repr__(self) -> str:
-        server = self._transport.settings.server
+        server = self._transport.server
         return f"{type(self).__name__}({server.origin + server.prefix!r})"
 
     @property
     def budget(self) -> RequestBudget:
         """What this client may ask of its server; `budget.snapshot()` says how things stand."""
-        return self._transport.settings.budget
+        return self._transport.budget
 
     def project(self, project: ProjectId) -> Project:
         """The project with this numeric id or full path, such as 17 or "group/app"; no request."""
         project_path(project)
-        return Project(project, self._transport)
+        return Project(project, self._transport, self._capabilities)
 
     async def get_token_job(self) -> Job:
         """The job that the client's `JobToken` belongs to.
@@ -255,7 +258,7 @@ class GitLab:
             (project, endpoints.list_jobs(project, scope=scope, ref=ref)) for project in projects
         ]
         return [
-            (project, by_keyset(self._transport, request))
+            (project, by_keyset(self._transport, self._capabilities, request))
             for project, request in dict(requests).items()
         ]
 
@@ -281,7 +284,7 @@ class GitLab:
         """
         how = Following(Intervals(min_interval, max_interval), patience)
         last = None if lines is None else whole_number("lines", lines)
-        return tailed(self._transport, job_keys(jobs), last=last, how=how)
+        return tailed(self._transport, self._capabilities, job_keys(jobs), last=last, how=how)
 
     def monitor(
         self,
@@ -310,7 +313,9 @@ class GitLab:
             TypeError, ValueError: one of *targets* is nothing that can be watched.
         """
         how = Watching(logs, downstream, checkpoint_of(checkpoint))
-        return monitored(self._transport, plain_targets(targets), how)
+        return monitored(
+            self._transport, self._capabilities, self._schedule, plain_targets(targets), how
+        )
 
     async def send(self, request: Request) -> Response:
         """The whole answer to any request of GitLab's REST API: the way to what has no method.

@@ -1,6 +1,7 @@
-"""The only door to time, so that a test can simulate a day in a second."""
+"""The only source of time and chance, so that a test can simulate a day in a second."""
 
 import asyncio
+import random
 import time
 from typing import Protocol
 
@@ -33,3 +34,8 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Return after *seconds*."""
         await asyncio.sleep(seconds)
+
+
+def jitter() -> float:
+    """Return a random number in [0, 1) that spreads out what would happen at the same moment."""
+    return random.random()  # noqa: S311 - spreads retries, guards nothing

@@ -58,13 +58,19 @@ class Project(ProjectPipelines):
         https://docs.gitlab.com/api/jobs/#list-project-jobs.
         """
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
-        jobs = await read_all(self._transport, by_keyset(self._transport, request), Job)
+        jobs = await read_all(
+            self._transport, by_keyset(self._transport, self._capabilities, request), Job
+        )
         return newest_first(of_ref(jobs, ref))
 
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
         """What `list_jobs` gives, one after another by keyset, with one page in memory."""
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
-        rows = iter_rows(self._transport, by_keyset(self._transport, request, in_order=True), Job)
+        rows = iter_rows(
+            self._transport,
+            by_keyset(self._transport, self._capabilities, request, in_order=True),
+            Job,
+        )
         return rows if ref is None else only_ref(rows, ref)
 
     async def get_job(self, job_id: int) -> Job:
@@ -209,7 +215,7 @@ class Project(ProjectPipelines):
     ) -> JobTrace:
         endpoints.get_trace(self.id, job_id)
         how = Following(Intervals(min_interval, max_interval), patience)
-        return JobTrace(self._transport, self.id, job_id, how)
+        return JobTrace(self._transport, self._capabilities, self.id, job_id, how)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 

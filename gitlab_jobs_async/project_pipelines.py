@@ -9,6 +9,7 @@ from typing import Unpack
 from attrs import field, frozen
 
 from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
 from gitlab_jobs_async.api.parameters import ProjectId, Scope
 from gitlab_jobs_async.http.transport import Transport
@@ -34,6 +35,7 @@ class ProjectPipelines:
 
     id: ProjectId
     _transport: Transport = field(repr=False)
+    _capabilities: ServerCapabilities = field(repr=False)
 
     async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
         """All pipelines that the filters let through, newest first unless they say otherwise.

@@ -3,13 +3,13 @@
 Follows https://docs.gitlab.com/api/rest/#pagination: `Link` with rel="next" for both kinds, else
 `X-Next-Cursor` (keyset, newer servers) or `X-Next-Page` (offset). A keyset listing sends `Link`
 with rel="next" alone, and none on its last page: so where no header comes through, a full page
-looks like the last one (`NextHeaders`).
+looks like the last one (`capabilities.NextPageHeaders`).
 """
 
 import re
 from collections.abc import Sequence
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
@@ -25,31 +25,6 @@ _LONGEST_NUMBER = 18
 # Possessive throughout: a hostile header must not make the parser go back over it.
 _VALUE = r"\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^\s;,\"]*+"
 _ATTRIBUTE = re.compile(rf"\s*+;\s*+(?:([\w*-]++)(?:\s*+=\s*+({_VALUE}))?+)?+", re.DOTALL)
-
-
-@define
-class NextHeaders:
-    """What a server has shown of the headers that name a next page; one value for all listings.
-
-    A gateway may let none of them through, or only some.
-    """
-
-    is_seen: bool = False
-    is_dropped: bool = False
-
-    def learn(self, response: Response) -> None:
-        """Note that *response* came with such a header, if it did."""
-        if response.headers.get("link") or response.headers.get("x-next-cursor"):
-            self.is_seen = True
-
-    def learn_dropped(self) -> None:
-        """Note that a page had a next one and did not name it."""
-        self.is_dropped = True
-
-    @property
-    def are_reliable(self) -> bool:
-        """Whether a page that names no next one may be believed to be the last."""
-        return self.is_seen and not self.is_dropped
 
 
 @frozen

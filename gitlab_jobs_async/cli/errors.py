@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gitlab_jobs_async.cli.views.cleaning import ellipsis
+from gitlab_jobs_async.cli.cleaning import ellipsis
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     DecodeError,

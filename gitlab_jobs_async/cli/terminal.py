@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from rich.console import Console
 
-from gitlab_jobs_async.cli.views.cleaning import clean, escape_non_ascii
+from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 
 
 def is_terminal() -> bool:

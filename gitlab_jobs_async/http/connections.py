@@ -10,13 +10,14 @@ from ssl import SSLContext
 import aiohttp
 from yarl import URL
 
+from gitlab_jobs_async.api.credentials import Credentials
 from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.http.attempts import Attempt
 from gitlab_jobs_async.http.decompression import ACCEPTED
 from gitlab_jobs_async.http.error_mapping import MOST_HEADERS
 from gitlab_jobs_async.http.proxies import Proxies, Proxy
-from gitlab_jobs_async.http.settings import TransportSettings
-from gitlab_jobs_async.http.tls_context import without_client_certificate
+from gitlab_jobs_async.http.tls_context import TLSContexts, without_client_certificate
 from gitlab_jobs_async.version import __version__
 
 _USER_AGENT = f"gitlab_jobs_async/{__version__}"
@@ -29,13 +30,26 @@ class Connections:
         ValueError: the proxy on the way to the server cannot be used.
     """
 
-    def __init__(self, settings: TransportSettings, given: aiohttp.ClientSession | None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        server: ServerUrl,
+        credentials: Credentials | None,
+        *,
+        given: aiohttp.ClientSession | None,
+        tls: TLSContexts,
+        connect_timeout: float,
+        longest_header: int,
+    ) -> None:
+        self._server = server
+        self._credentials = credentials
+        self._tls = tls
+        self._connect_timeout = connect_timeout
+        self._longest_header = longest_header
         self._given = given
         # A session of the caller's without trust_env has its own proxy, or none.
         reads_proxies = given is None or (given.trust_env and _proxy_of(given) is None)
         self._proxies = Proxies.of_environment(os.environ) if reads_proxies else Proxies()
-        self._check_proxy(self._proxies.to(settings.server.origin))
+        self._check_proxy(self._proxies.to(server.origin))
         self.session = given or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -79,7 +93,7 @@ class Connections:
             ValueError: aiohttp would use it for both.
         """
         is_secured = proxy is not None and proxy.url.startswith("https:")
-        tls, origin = self._settings.tls, self._settings.server.origin
+        tls, origin = self._tls, self._server.origin
         if is_secured and origin.startswith("https:") and tls.own is not tls.elsewhere:
             raise ValueError(
                 "a client certificate and an https:// proxy: expected an http:// proxy, or the "
@@ -93,9 +107,9 @@ class Connections:
         headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
         session, url, body = self._elsewhere, str(hop), None
         if not isinstance(hop, str):
-            credentials = self._settings.credentials
+            credentials = self._credentials
             signed = hop if credentials is None else credentials.sign(hop)
-            url, body = self._settings.server.url_for(signed), hop.body
+            url, body = self._server.url_for(signed), hop.body
             headers |= dict(signed.headers)
             session = self._own_authorized if "Authorization" in headers else self._own
         if body is not None:
@@ -111,12 +125,12 @@ class Connections:
             allow_redirects=False,
             auto_decompress=False,
             raise_for_status=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.timeout / 2),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
             proxy=proxy,
             proxy_headers=proxy_headers,
             ssl=self._secured(url, proxy),
-            max_line_size=self._settings.limits.header,
-            max_field_size=self._settings.limits.header,
+            max_line_size=self._longest_header,
+            max_field_size=self._longest_header,
             max_headers=MOST_HEADERS,
             middlewares=None if middlewares is None else (*middlewares, attempt),
         )
@@ -138,7 +152,7 @@ class Connections:
         return found.url, None
 
     def _secured(self, url: str, proxy: str | URL | None) -> SSLContext | bool:
-        tls = self._settings.tls
+        tls = self._tls
         if self._given is not None and tls.is_left_to_session:
             return self._secured_by_session(url)
         if not url.startswith("https:") and str(proxy).startswith("https:"):
@@ -147,7 +161,7 @@ class Connections:
 
     def _secured_by_session(self, url: str) -> SSLContext | bool:
         """Leave it to the connector, but for a client certificate that is for the server only."""
-        if not url.startswith("https:") or self._settings.server.is_own(url):
+        if not url.startswith("https:") or self._server.is_own(url):
             return True
         if self._bare is None:
             context = getattr(self.session.connector, "_ssl", True)

@@ -1,13 +1,13 @@
 """Tries that follow one another as the policy decides; a wait holds no connection and no place."""
 
 import logging
-import random
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
-from gitlab_jobs_async.http.settings import TransportSettings
+from gitlab_jobs_async.retry.policy import RetryPolicy
 
 T = TypeVar("T")
 
@@ -15,7 +15,8 @@ _log = logging.getLogger("gitlab_jobs_async")
 
 
 async def retried(
-    settings: TransportSettings,
+    policy: RetryPolicy,
+    clock: Clock,
     request: Request,
     attempt: Callable[[], Awaitable[T]],
     is_held_back: Callable[[], bool],
@@ -41,11 +42,11 @@ async def retried(
             raise failure
         if tried > 1 and isinstance(failure, RateLimitedError) and is_refused_probe():
             tried -= 1
-        wait = settings.retry.wait_before_retry(
+        wait = policy.wait_before_retry(
             tried,
             failure,
             is_safe=request.is_safe,
-            jitter=chance(),
+            jitter=jitter(),
         )
         if wait is None:
             raise failure
@@ -53,9 +54,4 @@ async def retried(
             _log.debug("try %d failed, next when the rate limit lets it: %s", tried, failure)
             continue
         _log.debug("try %d failed, next in %.1f s: %s", tried, wait, failure)
-        await settings.clock.sleep(wait)
-
-
-def chance() -> float:
-    """A number from 0 to 1, drawn to spread what would else come at once."""
-    return random.random()  # noqa: S311 - spreads retries, guards nothing
+        await clock.sleep(wait)

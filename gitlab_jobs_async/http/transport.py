@@ -9,10 +9,11 @@ from typing import TypeVar
 import aiohttp
 from attrs import define, evolve, field, frozen
 
-from gitlab_jobs_async.api.credentials import hiding
-from gitlab_jobs_async.api.links import NextHeaders
+from gitlab_jobs_async.api.credentials import Credentials, hiding
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response, error_of, folded, printable
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     GitLabError,
@@ -21,7 +22,7 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.http.attempts import Attempt, Deadline
 from gitlab_jobs_async.http.body import Body, Chunks
-from gitlab_jobs_async.http.body_limits import Bound, Gauge, Rate
+from gitlab_jobs_async.http.body_limits import Bound, Gauge, Limits, Rate
 from gitlab_jobs_async.http.connections import Connections
 from gitlab_jobs_async.http.decompression import UnknownEncodingError
 from gitlab_jobs_async.http.error_mapping import (
@@ -34,12 +35,11 @@ from gitlab_jobs_async.http.error_mapping import (
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.http.response_body import beginning_of, body_of
 from gitlab_jobs_async.http.retries import retried
-from gitlab_jobs_async.http.settings import TransportSettings
-from gitlab_jobs_async.logs.trace_cursor import TraceKind
-from gitlab_jobs_async.monitor.schedule.poll_slots import PollSlots
-from gitlab_jobs_async.monitor.schedule.shared_rate import SharedPace
+from gitlab_jobs_async.http.tls_context import TLSContexts
+from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.ratelimit.fair_queue import Lane
 from gitlab_jobs_async.ratelimit.limiter import CLOSED, Admission, Admitted
+from gitlab_jobs_async.retry.policy import RetryPolicy
 
 T = TypeVar("T")
 
@@ -76,28 +76,55 @@ class _Opened:
 class Transport:
     """One server: its connections, and the door to them."""
 
-    def __init__(self, settings: TransportSettings, session: aiohttp.ClientSession | None) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        server: ServerUrl,
+        credentials: Credentials | None,
+        *,
+        session: aiohttp.ClientSession | None,
+        tls: TLSContexts,
+        concurrency: int,
+        timeout: float,
+        retry: RetryPolicy,
+        budget: RequestBudget,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self.server = server
+        self.concurrency = concurrency
+        self.timeout = timeout
+        self.budget = budget
+        self.limits = limits
+        self.clock = clock
+        self._credentials = credentials
         self._given = session
+        self._tls = tls
+        self._retry = retry
         self._connections: Connections | None = None
         self._admission: Admission | None = None
-        self._hide = hiding(settings.credentials)
+        self._hide = hiding(credentials)
         self._deadlines: set[Deadline] = set()
-        self.pace = SharedPace()
-        self.poll_slots = PollSlots(settings.concurrency)
-        """What all monitors of this client share."""
-        self.trace_kind: TraceKind | None = None
-        """What the server last showed to send of a trace: a hint for the next one."""
-        self.next_headers = NextHeaders()
-        """Whether its answers name the next page, as far as they have shown."""
 
     async def open(self) -> None:
         """Take the session given, or make one."""
         if self._connections is not None:
             raise RuntimeError("this GitLab is open already; make another one to open it twice")
-        self._admission = Admission(self.settings)
+        self._admission = Admission(
+            self.budget,
+            self.clock,
+            concurrency=self.concurrency,
+            longest_retry_after=self._retry.longest_retry_after,
+            shown=self.server.shown,
+        )
         try:
-            self._connections = Connections(self.settings, self._given)
+            self._connections = Connections(
+                self.server,
+                self._credentials,
+                given=self._given,
+                tls=self._tls,
+                connect_timeout=self.timeout / 2,
+                longest_header=self.limits.header,
+            )
         except BaseException as error:
             clear_locals(error)
             await self._admission.close()
@@ -131,7 +158,8 @@ class Transport:
             ResponseTooLargeError: it is beyond the limit of *bound*.
         """
         return await retried(
-            self.settings,
+            self._retry,
+            self.clock,
             request,
             lambda: self._whole(request, lane, bound),
             lambda: self._door().is_paused(request, lane),
@@ -149,13 +177,14 @@ class Transport:
         the timeout counts from one piece of the body to the next.
         """
         opened = await retried(
-            self.settings,
+            self._retry,
+            self.clock,
             request,
             lambda: self._head(request, lane),
             lambda: self._door().is_paused(request, lane),
             lambda: self._door().is_refused_probe(request, lane),
         )
-        limits, shown = self.settings.limits, self.settings.server.shown(request)
+        limits, shown = self.limits, self.server.shown(request)
         most = None if bound is None else getattr(limits, bound)
         try:
             yield (
@@ -163,7 +192,7 @@ class Transport:
                 Chunks(
                     lambda: self.within_time(request, opened.body.read()),
                     Gauge(bound or "", most, request.method, shown),
-                    Rate(limits.min_rate, self.settings.timeout),
+                    Rate(limits.min_rate, self.timeout),
                 ),
             )
         finally:
@@ -229,7 +258,7 @@ class Transport:
             return None
         answer, head = followed
         async with answer:
-            gauge = Gauge(*self.settings.limits.whole(bound), head.method, head.url)
+            gauge = Gauge(*self.limits.whole(bound), head.method, head.url)
             return evolve(head, body=await body_of(answer).read_all(gauge))
 
     async def _opened(self, way: _Way, place: Admitted) -> _Opened | None:
@@ -252,7 +281,7 @@ class Transport:
             GitLabError: it failed, or did not end within the timeout.
             RuntimeError: the client was closed meanwhile.
         """
-        deadline = Deadline(self.settings.timeout) if attempt is None else attempt.deadline
+        deadline = Deadline(self.timeout) if attempt is None else attempt.deadline
         self._deadlines.add(deadline)
         try:
             async with deadline.timeout:
@@ -271,7 +300,7 @@ class Transport:
         raise failure
 
     async def _sent_within_time(self, way: _Way, place: Admitted, exchange: Awaitable[T]) -> T:
-        way.attempt = Attempt(Deadline(self.settings.timeout), is_action=not way.request.is_safe)
+        way.attempt = Attempt(Deadline(self.timeout), is_action=not way.request.is_safe)
         try:
             return await self.within_time(way.request, exchange, way.attempt)
         except ConnectionFailedError as failure:
@@ -314,11 +343,11 @@ class Transport:
             _log.debug("%s %s: %d", request.method, head.url, answer.status)
             return answer, head
         async with answer:
-            said = evolve(head, body=await beginning_of(answer, self.settings.timeout / 4))
-        raise error_of(said, self.settings.clock.now(), self._hide)
+            said = evolve(head, body=await beginning_of(answer, self.timeout / 4))
+        raise error_of(said, self.clock.now(), self._hide)
 
     def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:
-        server, request = self.settings.server, way.request
+        server, request = self.server, way.request
         if way.redirects == _MOST_REDIRECTS:
             raise self._refused(request, status, f"redirected more than {_MOST_REDIRECTS} times")
         way.redirects += 1
@@ -337,12 +366,12 @@ class Transport:
         raise self._refused(request, status, reason)
 
     def _refused(self, request: Request, status: int, reason: str) -> ResponseError:
-        shown = self.settings.server.shown(request)
+        shown = self.server.shown(request)
         return ResponseError(status, printable(self._hide(reason)), request.method, shown)
 
     def _response(self, request: Request, answer: aiohttp.ClientResponse) -> Response:
-        shown = self.settings.server.shown(request)
-        gauge = Gauge("header", self.settings.limits.all_headers, request.method, shown)
+        shown = self.server.shown(request)
+        gauge = Gauge("header", self.limits.all_headers, request.method, shown)
         gauge.add(sum(len(name) + len(value) for name, value in answer.raw_headers))
         headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
         return Response(answer.status, headers, b"", request.method, shown)
@@ -352,10 +381,10 @@ class Transport:
     ) -> GitLabError:
         """Our error for what failed on the way of *request*."""
         reason = printable(self._hide(reason_of(error)))
-        shown = self.settings.server.shown(request)
+        shown = self.server.shown(request)
         if is_header_too_long(error):
-            most = self.settings.limits.header
+            most = self.limits.header
             return ResponseTooLargeError("header", most, request.method, shown)
         is_unsent = attempt is not None and attempt.is_unsent
-        timeout = self.settings.timeout
+        timeout = self.timeout
         return failure_of(error, reason, request.method, shown, timeout, is_unsent=is_unsent)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
 from gitlab_jobs_async.api.decoding import UndecodedRow, decode_rows
 from gitlab_jobs_async.api.links import next_page
@@ -35,24 +36,28 @@ _MOST_EMPTY = 20
 
 
 def by_keyset(
-    transport: Transport, request: Request, *, in_order: bool = False
+    transport: Transport,
+    capabilities: ServerCapabilities,
+    request: Request,
+    *,
+    in_order: bool = False,
 ) -> KeysetWalk[UndecodedRow]:
     """The walk through a project's jobs; *in_order* for `iter_rows`."""
-    settings = transport.settings
-    window = 1 if in_order else settings.concurrency
-    return KeysetWalk(settings.server, request, window, headers=transport.next_headers)
+    window = 1 if in_order else transport.concurrency
+    headers = capabilities.next_page_headers
+    return KeysetWalk(transport.server, request, window, headers=headers)
 
 
 def by_offset(
     transport: Transport, request: Request, *, in_order: bool = False
 ) -> OffsetWalk[UndecodedRow]:
     """The walk through a listing that has no keyset and comes newest first."""
-    return OffsetWalk(transport.settings.server, request, in_order=in_order)
+    return OffsetWalk(transport.server, request, in_order=in_order)
 
 
 def by_looks(transport: Transport, request: Request) -> LookWalk[UndecodedRow]:
     """The walk through a listing in an order of the caller's."""
-    return LookWalk(transport.settings.server, request)
+    return LookWalk(transport.server, request)
 
 
 async def read_all(
@@ -110,7 +115,7 @@ async def pages_of(
             side_by_side.leave(reading)
         side_by_side.ask()
         # So that requests leave between pages that have come at once, not after the last of them.
-        await transport.settings.clock.sleep(0)
+        await transport.clock.sleep(0)
         if told:
             yield reading.key, told
 
@@ -177,7 +182,7 @@ class _SideBySide(Generic[K]):
 
     @property
     def _window(self) -> int:
-        return self.transport.settings.concurrency
+        return self.transport.concurrency
 
     def _free(self) -> int:
         return max(0, self._window - len(self.flight))
@@ -223,7 +228,7 @@ async def iter_any_order(
             yield row
         asked.add(hash((request.path, request.params)))
         empty = 0 if page else empty + 1
-        following = next_page(transport.settings.server, request, response)
+        following = next_page(transport.server, request, response)
         if following is None and is_unnamed(request, response, page):
             following = next_by_number(request)
         request = following

@@ -23,8 +23,9 @@ from typing import Generic
 
 from attrs import define, field
 
+from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.api.endpoints import PER_PAGE
-from gitlab_jobs_async.api.links import NextHeaders, has_cursor_headers, may_be_clamped
+from gitlab_jobs_async.api.links import has_cursor_headers, may_be_clamped
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -63,7 +64,7 @@ class KeysetWalk(Generic[R]):
     window: int
     coverage: Coverage = field(factory=Coverage)
     refusal: MethodNotAllowedError | None = None
-    headers: NextHeaders = field(factory=NextHeaders)
+    headers: NextPageHeaders = field(factory=NextPageHeaders)
     _asked: dict[int, Asked] = field(factory=dict[int, Asked])
     _links: dict[int, tuple[Request, int]] = field(factory=dict[int, tuple[Request, int]])
     _made: MadeCursors = field(factory=MadeCursors)

@@ -12,8 +12,9 @@ from typing import Generic
 
 from attrs import define, evolve, field, frozen
 
+from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.api.endpoints import PER_PAGE
-from gitlab_jobs_async.api.links import NextHeaders, is_last_page, number_in
+from gitlab_jobs_async.api.links import is_last_page, number_in
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -85,7 +86,7 @@ class OffsetWalk(Generic[R]):
     in_order: bool = False
     coverage: Coverage = field(factory=Coverage)
     beyond_limit: Callable[[MethodNotAllowedError], Walk[R]] | None = None
-    headers: NextHeaders = field(factory=NextHeaders)
+    headers: NextPageHeaders = field(factory=NextPageHeaders)
     is_silent: bool = False
     _asked: dict[int, Window] = field(factory=dict[int, Window])
     _told: "array[int]" = field(factory=lambda: array("q"))

@@ -11,12 +11,13 @@ from contextlib import aclosing
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.capabilities import ServerCapabilities, TraceSupport
 from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.clock import yield_to_loop
+from gitlab_jobs_async.clock import jitter, yield_to_loop
 from gitlab_jobs_async.errors import (
     ConnectionFailedError,
     GitLabError,
@@ -24,13 +25,12 @@ from gitlab_jobs_async.errors import (
     TraceInterruptedError,
 )
 from gitlab_jobs_async.http.body_limits import Gauge
-from gitlab_jobs_async.http.retries import chance
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.line_reader import LineReader
 from gitlab_jobs_async.logs.poll_queue import NotBefore
 from gitlab_jobs_async.logs.poll_schedule import Cadence, Intervals, Look, Subject
 from gitlab_jobs_async.logs.spool import Spool
-from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceKind, TraceRange, check_trace
+from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.fair_queue import Lane
@@ -67,6 +67,7 @@ class JobTrace:
     """One job's trace, on the network."""
 
     transport: Transport
+    capabilities: ServerCapabilities
     project: ProjectId
     job_id: int
     how: Following = field(factory=Following)
@@ -98,10 +99,10 @@ class JobTrace:
         """The same, and where `lines` would wait, until when; nothing is held meanwhile."""
         reader = LineReader(self._now(), self.how.intervals.longest, last, offset)
         server, wanted = (
-            self.transport.settings.server,
+            self.transport.server,
             endpoints.get_trace(self.project, self.job_id),
         )
-        most = None if last is None else self.transport.settings.limits.trace
+        most = None if last is None else self.transport.limits.trace
         # A trace without end would else be read for ever before its last lines are told.
         untold = Gauge("trace", most, "GET", server.shown(wanted))
         async with aclosing(self._chunks(TraceCursor(offset), follow=follow)) as chunks:
@@ -128,7 +129,7 @@ class JobTrace:
     ) -> AsyncGenerator[TraceChunk | NotBefore | None, None]:
         """What each look adds, `None` after each look but the last, and when the next one is."""
         cadence = Cadence(self.how.intervals)
-        cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
+        cadence.is_dear = self.capabilities.trace is TraceSupport.WHOLE
         patience = Patience(
             self.how.patience if follow else 0.0,
             self.how.most_denials,
@@ -168,8 +169,8 @@ class JobTrace:
             elif is_last:
                 return
             else:
-                self.transport.trace_kind = cursor.kind or self.transport.trace_kind
-                cadence.is_dear = self.transport.trace_kind is TraceKind.WHOLE
+                self.capabilities.trace = cursor.kind or self.capabilities.trace
+                cadence.is_dear = self.capabilities.trace is TraceSupport.WHOLE
                 look = cadence.after_trace(self._now(), grew=has_grown, says_end=cursor.says_end)
                 has_grown = False
                 yield None
@@ -182,14 +183,14 @@ class JobTrace:
 
     def _may_stint(self, cursor: TraceCursor) -> bool:
         """Whether an answer may hold less than there is: the last look cannot trust its length."""
-        return (cursor.kind or self.transport.trace_kind) in {None, TraceKind.RANGE}
+        return (cursor.kind or self.capabilities.trace) in {None, TraceSupport.RANGE}
 
     def _again(
         self, look: Look, error: GitLabError, patience: Patience, cursor: TraceCursor
     ) -> Look:
         """The same look later, as long as there is patience for *error*."""
         is_refusal, is_new = not patience.is_for(error), patience.is_fresh
-        wait = patience.wait_after(error, self._now(), jitter=chance())
+        wait = patience.wait_after(error, self._now(), jitter=jitter())
         if wait is not None:
             if is_new:
                 _log.warning("a log is not to be had now, and is asked for again: %s", error)
@@ -199,12 +200,12 @@ class JobTrace:
         raise TraceInterruptedError(str(error), cursor.offset) from error
 
     def _now(self) -> float:
-        return self.transport.settings.clock.now()
+        return self.transport.clock.now()
 
     async def _until(self, at: float) -> None:
         wait = at - self._now()
         if wait > 0:
-            await self.transport.settings.clock.sleep(wait)
+            await self.transport.clock.sleep(wait)
 
     async def _status(self) -> JobStatus:
         request = endpoints.get_job(self.project, self.job_id)
@@ -219,8 +220,8 @@ class JobTrace:
         Yields when the spool is to be emptied: at the end, with the connection closed, and before
         that only where an answer is larger or slower than can be waited for.
         """
-        overdue_at = self._now() + self.transport.settings.timeout
-        most = min(self.transport.settings.limits.trace or _MOST_SPOOLED, _MOST_SPOOLED)
+        overdue_at = self._now() + self.transport.timeout
+        most = min(self.transport.limits.trace or _MOST_SPOOLED, _MOST_SPOOLED)
         wanted = cursor.ask(is_archived=by_header)
         request = self._request(wanted)
         try:
@@ -232,7 +233,7 @@ class JobTrace:
                     spool.add(cursor.feed(piece))
                     if spool.size >= most or (spool.size and self._now() >= overdue_at):
                         yield
-                        overdue_at = self._now() + self.transport.settings.timeout
+                        overdue_at = self._now() + self.transport.timeout
             spool.add(cursor.close())
             if cursor.restarts > _MOST_RESTARTS:
                 raise TraceInterruptedError(f"{request.path}: another trace each time", 0)

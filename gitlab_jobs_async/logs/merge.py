@@ -5,6 +5,7 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Self
 
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.parameters import ProjectId, job_path
 from gitlab_jobs_async.concurrency import Merged
 from gitlab_jobs_async.errors import GitLabError
@@ -58,7 +59,12 @@ class JobLines:
 
 @asynccontextmanager
 async def tailed(
-    transport: Transport, keys: Iterable[JobKey], *, last: int | None, how: Following
+    transport: Transport,
+    capabilities: ServerCapabilities,
+    keys: Iterable[JobKey],
+    *,
+    last: int | None,
+    how: Following,
 ) -> AsyncIterator[JobLines]:
     """The logs of the jobs *keys*: at most as many have a turn at once as requests may be made.
 
@@ -66,10 +72,9 @@ async def tailed(
     """
 
     def begin(project: ProjectId, job_id: int) -> Paced[TailedItem]:
-        return _items(JobTrace(transport, project, job_id, how), last)
+        return _items(JobTrace(transport, capabilities, project, job_id, how), last)
 
-    settings = transport.settings
-    async with taking_turns(settings.clock, settings.concurrency) as (together, turns):
+    async with taking_turns(transport.clock, transport.concurrency) as (together, turns):
         lines = JobLines(begin, together, turns)
         for project, job_id in keys:
             lines.add(project, job_id)

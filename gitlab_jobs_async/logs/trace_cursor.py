@@ -10,10 +10,10 @@ line, only so much is asked for that a whole trace would have to be longer.
 
 import re
 from collections.abc import Mapping
-from enum import Enum
 
 from attrs import define, field, frozen
 
+from gitlab_jobs_async.api.capabilities import TraceSupport
 from gitlab_jobs_async.api.endpoints import LONGEST_RANGE
 from gitlab_jobs_async.api.responses import Response, check_no_page, check_whole
 from gitlab_jobs_async.errors import DecodeError
@@ -24,14 +24,6 @@ _OVERLAP = 128
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)", re.ASCII)
 _ENDINGS = re.compile(rb"Job succeeded|ERROR: Job failed")
-
-
-class TraceKind(Enum):
-    """What a server sends of a trace that is known in part."""
-
-    RANGE = "what was asked for"
-    CHANGED = "all of it, if it has changed"
-    WHOLE = "all of it each time"
 
 
 @frozen
@@ -69,7 +61,7 @@ class TraceCursor:
     """
 
     offset: int = 0
-    kind: TraceKind | None = None
+    kind: TraceSupport | None = None
     has_more: bool = False
     is_in_doubt: bool = False
     restarts: int = 0
@@ -100,10 +92,10 @@ class TraceCursor:
             return TraceRange(0, LONGEST_RANGE, self._etag)
         if not self._tail:
             return TraceRange(start, _OVERLAP)
-        by_header = is_archived and self.kind not in {None, TraceKind.RANGE}
+        by_header = is_archived and self.kind not in {None, TraceSupport.RANGE}
         if self._head is not None and self._head != self._tail:
             return TraceRange(start, LONGEST_RANGE, self._etag, by_header)
-        if self.kind in {TraceKind.CHANGED, TraceKind.WHOLE}:
+        if self.kind in {TraceSupport.CHANGED, TraceSupport.WHOLE}:
             return TraceRange(0, None, self._etag)
         if self.offset <= 2 * _OVERLAP:
             return TraceRange(0, LONGEST_RANGE)
@@ -186,9 +178,9 @@ class TraceCursor:
         elif has_grown:
             self._etag = None
         if answer.is_whole:
-            self.kind = TraceKind.WHOLE if etag is None else TraceKind.CHANGED
+            self.kind = TraceSupport.WHOLE if etag is None else TraceSupport.CHANGED
         elif self._asked.offset and answer.status == 200:
-            self.kind = TraceKind.RANGE
+            self.kind = TraceSupport.RANGE
 
     def _doubt(self) -> TraceChunk | None:
         self.has_more = False

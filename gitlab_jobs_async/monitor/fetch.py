@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
+from gitlab_jobs_async.api.capabilities import NextPageHeaders, ServerCapabilities
 from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
 from gitlab_jobs_async.api.decoding import decode, decode_rows
 from gitlab_jobs_async.api.links import next_page, with_params
@@ -21,21 +22,25 @@ from gitlab_jobs_async.ratelimit.fair_queue import Lane
 T = TypeVar("T")
 
 
-async def answered(transport: Transport, inquiry: Inquiry) -> Answer:
+async def answered(
+    transport: Transport, capabilities: ServerCapabilities, inquiry: Inquiry
+) -> Answer:
     """What the server says to *inquiry*.
 
     Raises:
         GitLabError: it says that it will not, or nothing that can be read, or that can be so.
     """
-    answer = await _answered(transport, inquiry)
+    answer = await _answered(transport, capabilities, inquiry)
     reason = impossible(answer.rows)
     if reason is not None:
-        server, wanted = transport.settings.server, inquiry.wanted
+        server, wanted = transport.server, inquiry.wanted
         raise DecodeError(f"{reason} @ $", wanted.method, server.shown(wanted))
     return answer
 
 
-async def _answered(transport: Transport, inquiry: Inquiry) -> Answer:
+async def _answered(
+    transport: Transport, capabilities: ServerCapabilities, inquiry: Inquiry
+) -> Answer:
     kind, wanted = inquiry.about.kind, inquiry.wanted
     if inquiry.is_whole:
         rows = await read_all(transport, by_offset(transport, wanted), kind, Lane.BACKGROUND)
@@ -43,15 +48,17 @@ async def _answered(transport: Transport, inquiry: Inquiry) -> Answer:
     if inquiry.about.is_single:
         response = await transport.send(wanted, Lane.BACKGROUND)
         return Answer([decode(response, kind, warn_of_oddity)])
-    return await _page(transport, wanted, kind)
+    return await _page(transport, capabilities.next_page_headers, wanted, kind)
 
 
-async def _page(transport: Transport, wanted: Request, kind: type[T]) -> Answer:
+async def _page(
+    transport: Transport, headers: NextPageHeaders, wanted: Request, kind: type[T]
+) -> Answer:
     """One page of a listing, which is the last only if more says so than a header that is absent.
 
     Where all rows below a cursor have vanished, GitLab answers 500: the lowest id says whether so.
     """
-    server, cursor = transport.settings.server, cursor_of(wanted)
+    server, cursor = transport.server, cursor_of(wanted)
     try:
         final = () if cursor is None else REFUSED
         response = await transport.send(wanted, Lane.BACKGROUND, final=final)
@@ -62,21 +69,27 @@ async def _page(transport: Transport, wanted: Request, kind: type[T]) -> Answer:
             return Answer([])
         response = await transport.send(wanted, Lane.BACKGROUND)
     rows: Any = decode_rows(response, kind, report=warn_of_oddity)
-    transport.next_headers.learn(response)
+    headers.learn(response)
     following = next_page(server, wanted, response)
-    are_reliable = transport.next_headers.are_reliable
+    are_reliable = headers.are_reliable
     if following is None and is_unnamed(wanted, response, rows, are_reliable=are_reliable):
-        following = await _unnamed(transport, wanted, response, min(row.id for row in rows))
+        following = await _unnamed(
+            transport, headers, wanted, response, min(row.id for row in rows)
+        )
     return Answer(rows, following)
 
 
 async def _unnamed(
-    transport: Transport, wanted: Request, response: Response, lowest: int
+    transport: Transport,
+    headers: NextPageHeaders,
+    wanted: Request,
+    response: Response,
+    lowest: int,
 ) -> Request | None:
     """The page after a full one that names none; its rows go down to the id *lowest*."""
     if not dict(wanted.params).get("cursor"):
         return next_by_number(wanted)
-    cursor, headers = cursor_of(wanted), transport.next_headers
+    cursor = cursor_of(wanted)
     if cursor is not None:
         form, _ = cursor
         if not await _has_rows_below(transport, wanted, form, lowest):
@@ -96,7 +109,7 @@ async def _has_rows_below(
     oldest = sized(with_params(wanted, cursor=form.last_page()), 1)
     response = await transport.send(oldest, Lane.BACKGROUND, final=REFUSED)
     ids = [row.id for row in decode_rows(response, RowId)]
-    if next_page(transport.settings.server, oldest, response) is not None:
+    if next_page(transport.server, oldest, response) is not None:
         reason = "another page where the last one was asked for @ $"
         raise DecodeError(reason, response.method, response.url)
     return any(row_id < below for row_id in ids)

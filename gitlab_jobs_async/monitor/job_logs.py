@@ -11,6 +11,7 @@ from zlib import crc32
 from attrs import evolve, frozen
 
 from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.follow import Following, JobTrace
@@ -156,6 +157,7 @@ def log_begun_by(event: Event) -> FollowedLog | None:
 
 async def log_events(
     transport: Transport,
+    capabilities: ServerCapabilities,
     followed: FollowedLog,
     offset: int,
     token: TokenCheck,
@@ -168,7 +170,7 @@ async def log_events(
     job, project = followed.job, followed.project
     place = job.project_id or project
     how = Following(most_denials=_MOST_DENIALS, outlasts_limits=True)
-    trace = JobTrace(transport, place, job.id, how)
+    trace = JobTrace(transport, capabilities, place, job.id, how)
     name = f"{followed.stem or f'job/{job.id}'}/log"
     try:
         async with aclosing(trace.paced_lines(last=None, follow=True, offset=offset)) as lines:

@@ -12,6 +12,7 @@ from typing import Self
 
 from attrs import frozen
 
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.concurrency import Merged, in_flight
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.http.transport import Transport
@@ -28,6 +29,7 @@ from gitlab_jobs_async.monitor.job_logs import (
     log_events,
 )
 from gitlab_jobs_async.monitor.poller import Rounds
+from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
 from gitlab_jobs_async.monitor.watch.factory import Plain, Target, name_of, plain_target
 
 _EVENTS = "events"
@@ -61,6 +63,7 @@ class Monitor:
     def __init__(
         self,
         transport: Transport,
+        capabilities: ServerCapabilities,
         how: Watching,
         sources: Merged[object, Event],
         outbox: Outbox,
@@ -69,6 +72,7 @@ class Monitor:
         turns: LogTurns[int, Event],
     ) -> None:
         self._transport = transport
+        self._capabilities = capabilities
         self._how = how
         self._sources = sources
         self._outbox = outbox
@@ -157,7 +161,9 @@ class Monitor:
     def _follow(self, log: FollowedLog) -> None:
         self._turns.remove(log.job.id)  # the log of another job with this id, before a reset
         offset, token = self._logs.offset(log.job.id), self._rounds.token
-        self._turns.add(log.job.id, partial(log_events, self._transport, log, offset, token))
+        self._turns.add(
+            log.job.id, partial(log_events, self._transport, self._capabilities, log, offset, token)
+        )
 
     def _listen(self) -> None:
         """Take events from the outbox, unless that goes on."""
@@ -181,7 +187,11 @@ def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint 
 
 @asynccontextmanager
 async def monitored(
-    transport: Transport, targets: Iterable[Plain], how: Watching
+    transport: Transport,
+    capabilities: ServerCapabilities,
+    schedule: SharedSchedule,
+    targets: Iterable[Plain],
+    how: Watching,
 ) -> AsyncIterator[Monitor]:
     """The events of *targets*; when the block is left, every task has ended.
 
@@ -194,14 +204,15 @@ async def monitored(
     try:
         states = {} if checkpoint is None else _states(checkpoint, transport)
         outbox = Outbox(checkpoint)
-        rounds = Rounds(transport, outbox, states, downstream=how.downstream)
+        rounds = Rounds(
+            transport, capabilities, schedule, outbox, states, downstream=how.downstream
+        )
         logs = FollowedLogs(checkpoint, states)
-        settings = transport.settings
         async with (
-            taking_turns(settings.clock, settings.concurrency) as (sources, turns),
+            taking_turns(transport.clock, transport.concurrency) as (sources, turns),
             in_flight() as flight,
         ):
-            monitor = Monitor(transport, how, sources, outbox, rounds, logs, turns)
+            monitor = Monitor(transport, capabilities, how, sources, outbox, rounds, logs, turns)
             for target in targets:
                 monitor.add(target)
             flight.start(_EVENTS, _run(rounds, outbox))
@@ -219,7 +230,7 @@ async def monitored(
 
 def _states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, bytes]:
     """What was recorded, if it was of this server: ids of two would be taken for one another."""
-    server = transport.settings.server
+    server = transport.server
     url = f"{server.origin}{server.prefix}"
     states = checkpoint.states()
     known = states.get(_SERVER)

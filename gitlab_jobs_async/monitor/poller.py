@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Mapping
 from math import inf, isfinite
 
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
+from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.concurrency import InFlight, in_flight
 from gitlab_jobs_async.errors import (
     AuthenticationError,
@@ -16,7 +18,6 @@ from gitlab_jobs_async.errors import (
     GitLabError,
     RateLimitedError,
 )
-from gitlab_jobs_async.http.retries import chance
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.announcer import Announcer
@@ -28,6 +29,7 @@ from gitlab_jobs_async.monitor.fetch import answered
 from gitlab_jobs_async.monitor.schedule.interval import LONGEST
 from gitlab_jobs_async.monitor.schedule.poll_slots import Held, held_slots
 from gitlab_jobs_async.monitor.schedule.scheduler import Rota
+from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.token_check import TokenCheck
@@ -56,9 +58,18 @@ class Rounds:
     """The targets, and the looks at them; *states* is what an earlier monitor recorded."""
 
     def __init__(
-        self, transport: Transport, outbox: Outbox, states: Mapping[str, bytes], *, downstream: bool
+        self,
+        transport: Transport,
+        capabilities: ServerCapabilities,
+        shared: SharedSchedule,
+        outbox: Outbox,
+        states: Mapping[str, bytes],
+        *,
+        downstream: bool,
     ) -> None:
         self._transport = transport
+        self._capabilities = capabilities
+        self._shared = shared
         self._outbox = outbox
         self._states = {name: states[name] for name in states if not _is_progress(name)}
         self._progress = ProgressRows()
@@ -89,7 +100,7 @@ class Rounds:
         """Look at *target* too, unless there is one of that *name*."""
         if name in self._watches:
             return
-        now = self._transport.settings.clock.now()
+        now = self._transport.clock.now()
         recorded = self._states.pop(name, None)
         progress = None if recorded is None else self._progress.known(name)
         try:
@@ -152,11 +163,11 @@ class Rounds:
         try:
             with (
                 self._transport.watching_pauses(self._changed),
-                held_slots(self._transport.poll_slots, self._changed) as slots,
+                held_slots(self._shared.slots, self._changed) as slots,
             ):
                 await self._run(slots)
         finally:
-            self._transport.pace.leave(self)
+            self._shared.rate.leave(self)
 
     async def _run(self, slots: Held) -> None:
         async with in_flight() as looks:
@@ -186,7 +197,7 @@ class Rounds:
 
     def _announce_pauses(self) -> None:
         """Tell of pauses that begin and end, before what is told by the answers after them."""
-        budget = self._transport.settings.budget
+        budget = self._transport.budget
         if self._seen_pauses == budget.pause_changes:
             return
         self._seen_pauses = budget.pause_changes
@@ -195,9 +206,9 @@ class Rounds:
 
     def _begin(self, looks: InFlight[str, None], slots: Held) -> None:
         """Begin the looks whose turn it is."""
-        pace, now = self._transport.pace, self._now()
+        pace, now = self._shared.rate, self._now()
         pace.claim(self, len(self._watches), self._rota.demand if self._outbox.has_room() else 0.0)
-        gap = self._transport.settings.budget.gap(JOBS_INDEX, pace.targets, now)
+        gap = self._transport.budget.gap(JOBS_INDEX, pace.targets, now)
         self._rota.gap = gap * pace.stretch(self)
         # Asked before the time, which goes on: the other way round nothing would ever be open.
         is_open = self._transport.lets_through_at(Lane.BACKGROUND) <= self._now()
@@ -222,7 +233,7 @@ class Rounds:
         async with in_flight() as first:
             first.start("change", self._changed.wait())
             if isfinite(wait):
-                first.start("turn", self._transport.settings.clock.sleep(max(0.0, wait)))
+                first.start("turn", self._transport.clock.sleep(max(0.0, wait)))
             if not self._outbox.has_room():
                 first.start("room", self._outbox.room())
             _, ended = await first.first()
@@ -270,7 +281,7 @@ class Rounds:
     async def _answered(self, inquiry: Inquiry) -> Answer:
         """What the server says to *inquiry*; how long it is held back is not left to one answer."""
         try:
-            answer = await answered(self._transport, inquiry)
+            answer = await answered(self._transport, self._capabilities, inquiry)
         except RateLimitedError as error:
             kind = Claim.of(inquiry.wanted, Lane.BACKGROUND).kind
             self._announcer.kinds.add(kind)
@@ -408,7 +419,7 @@ class Rounds:
 
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()
-        self._rota.put(name, now, max(0.0, watch.next_at - now), chance())
+        self._rota.put(name, now, max(0.0, watch.next_at - now), jitter())
         self._changed.set()
 
     def _wait_overdue(self, name: str, watch: Watch) -> None:
@@ -416,13 +427,13 @@ class Rounds:
 
         A second apart, but within the interval that each has anyhow, whoever comes when.
         """
-        most = (watch.timing.interval or LONGEST) * chance()
+        most = (watch.timing.interval or LONGEST) * jitter()
         self._rota.put(name, self._now(), min(_APART * self._overdue, most))
         self._overdue += 1
         self._changed.set()
 
     def _now(self) -> float:
-        return self._transport.settings.clock.now()
+        return self._transport.clock.now()
 
 
 def _is_progress(name: str) -> bool:

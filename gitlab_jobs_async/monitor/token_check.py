@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Iterator
 
 from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.errors import AuthenticationError, GitLabError
-from gitlab_jobs_async.http.retries import chance
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.ratelimit.fair_queue import Claim, Lane
 
@@ -39,15 +39,15 @@ class TokenCheck:
         self._proofs[project] = request
         if len(self._proofs) > _MOST_PROOFS:
             del self._proofs[next(iter(self._proofs))]
-        self._worked_at = self._transport.settings.clock.now()
+        self._worked_at = self._transport.clock.now()
 
     def is_proven(self) -> bool:
         """Whether the token has been good within the last minute."""
-        return self._transport.settings.clock.now() - self._worked_at <= _RECENT
+        return self._transport.clock.now() - self._worked_at <= _RECENT
 
     async def pause(self) -> None:
         """Wait for a second or so, before what got a 401 is asked again."""
-        await self._transport.settings.clock.sleep(0.5 + chance())
+        await self._transport.clock.sleep(0.5 + jitter())
 
     async def is_refused(self, request: Request) -> bool:
         """Whether the token is refused, now that *request* got a 401 twice.
@@ -59,7 +59,7 @@ class TokenCheck:
             if self._is_refused:
                 return True
             for wait in _WAITS if self._proofs else _WAITS[:1]:
-                await self._transport.settings.clock.sleep(wait)
+                await self._transport.clock.sleep(wait)
                 for proof in self._proofs_beside(request):
                     if not await self._is_denied(proof):
                         return False

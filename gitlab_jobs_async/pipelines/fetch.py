@@ -41,7 +41,7 @@ async def read_tree(
     hierarchy = Hierarchy(root)
     async with in_flight() as flight:
         while True:
-            while len(flight) < transport.settings.concurrency and (place := hierarchy.next()):
+            while len(flight) < transport.concurrency and (place := hierarchy.next()):
                 flight.start(place, _read(transport, place, include_retried=include_retried))
             if not len(flight):
                 return hierarchy.tree()

@@ -14,10 +14,9 @@ from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import ProjectId, seconds
-from gitlab_jobs_async.clock import Clock
+from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import in_flight
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
-from gitlab_jobs_async.http.retries import chance
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.poll_schedule import Intervals
 from gitlab_jobs_async.models.jobs import Job, Pipeline
@@ -70,7 +69,7 @@ async def wait_for_job(
         job = decode(await transport.send(request, Lane.BACKGROUND), Job, warn_of_oddity)
         return _Look(job, job.status, (job,))
 
-    return await _Wait(f"job {job_id}", look, transport.settings.clock, how, progress).ended()
+    return await _Wait(f"job {job_id}", look, transport.clock, how, progress).ended()
 
 
 async def wait_for_pipeline(
@@ -93,7 +92,7 @@ async def wait_for_pipeline(
         return _Look(pipeline, statuses, (pipeline, jobs))
 
     what = f"pipeline {pipeline_id}"
-    return await _Wait(what, look, transport.settings.clock, how, progress).ended()
+    return await _Wait(what, look, transport.clock, how, progress).ended()
 
 
 def _callable(_wait: object, _attribute: object, progress: Callable[..., object] | None) -> None:
@@ -146,13 +145,13 @@ class _Wait(Generic[T]):
                     await self._tell(look)
                 if look.value.status.is_finished:
                     return look.value
-                wait = pace.wait(self.clock.now(), jitter=chance())
+                wait = pace.wait(self.clock.now(), jitter=jitter())
             await self.clock.sleep(wait)
 
     def _endured(self, error: GitLabError, patience: Patience) -> float:
         """Seconds to wait for *error* to pass; it is raised again where there is no patience."""
         is_new = patience.is_fresh
-        wait = patience.wait_after(error, self.clock.now(), jitter=chance())
+        wait = patience.wait_after(error, self.clock.now(), jitter=jitter())
         if wait is None:
             raise error
         if is_new:

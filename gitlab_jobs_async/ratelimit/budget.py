@@ -27,8 +27,9 @@ from gitlab_jobs_async.ratelimit.limits import (
     apart,
     reserve,
 )
-from gitlab_jobs_async.ratelimit.pauses import LONGEST_SILENCE, Pause, Pauses, PauseState
+from gitlab_jobs_async.ratelimit.pauses import Pause, Pauses, PauseState
 from gitlab_jobs_async.ratelimit.windows import Windows
+from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 JOBS_INDEX = "GET /projects/:id/jobs"
 """What has a limit of its own, per user and over all projects, that no header ever tells."""

@@ -7,15 +7,15 @@ for a time, and `close` waits for its end.
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
+from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.errors import RateLimitedError
-from gitlab_jobs_async.http.retries import chance
-from gitlab_jobs_async.http.settings import TransportSettings
-from gitlab_jobs_async.ratelimit.budget import Sent, not_before
+from gitlab_jobs_async.ratelimit.budget import RequestBudget, Sent, not_before
 from gitlab_jobs_async.ratelimit.fair_queue import Claim, FairQueue, Lane, Waiting
 
 _log = logging.getLogger("gitlab_jobs_async")
@@ -71,20 +71,30 @@ class Admission:
     streams are open waits for none of them.
     """
 
-    def __init__(self, settings: TransportSettings) -> None:
-        settings.budget.begin()
+    def __init__(
+        self,
+        budget: RequestBudget,
+        clock: Clock,
+        *,
+        concurrency: int,
+        longest_retry_after: float,
+        shown: Callable[[Request], str],
+    ) -> None:
+        budget.begin()
         self.is_open = True
         self.refusals = 0
-        self.answers = Places(settings.concurrency)
-        self.streams = Places(settings.concurrency)
-        self._settings = settings
-        self.budget = settings.budget
+        self.answers = Places(concurrency)
+        self.streams = Places(concurrency)
+        self.budget = budget
+        self._clock = clock
+        self._longest_retry_after = longest_retry_after
+        self._shown = shown
         self._queue = FairQueue[_Waiter]()
         self._alarm: asyncio.Task[None] | None = None
         self._rings_at = math.inf
         self._alarms: set[asyncio.Task[None]] = set()
         self._warned: dict[str, float] = {}
-        self._seen_changes = settings.budget.pause_changes
+        self._seen_changes = budget.pause_changes
         self.pause_watchers: set[asyncio.Event] = set()
         """Set whenever a long pause of the server's begins, is probed or ends."""
 
@@ -129,7 +139,7 @@ class Admission:
         Infinity while one is out that tests the pause.
         """
         now = self.now()
-        if self.budget.pause(lane, now) <= self._settings.retry.longest_retry_after:
+        if self.budget.pause(lane, now) <= self._longest_retry_after:
             return now
         return self.budget.opens(lane, now)
 
@@ -145,11 +155,11 @@ class Admission:
 
     def now(self) -> float:
         """Unix seconds of the client's clock."""
-        return self._settings.clock.now()
+        return self._clock.now()
 
     def heard(self, sent: Sent, answer: Response) -> None:
         """Take in an answer, and let in those who may go by that."""
-        self.budget.answered(sent, answer, self.now(), chance())
+        self.budget.answered(sent, answer, self.now(), jitter())
         self.tell_of_pauses()
         self.admit()
 
@@ -232,13 +242,13 @@ class Admission:
     def _refuse_if_long(self, lane: Lane, now: float, kind: str = "") -> None:
         """Send away those of *lane* (or of *kind*) if the server shuts them out for too long."""
         pause = self.budget.pause(lane, now, kind)
-        is_short = pause <= self._settings.retry.longest_retry_after
+        is_short = pause <= self._longest_retry_after
         if is_short or self.budget.is_probing(kind):
             return
         reason = not_before(pause, now, self.budget.probe_at(lane, now, kind))
         for waiter in tuple(self._queue):
             if waiter.claim.lane is lane and kind in {"", waiter.need.kind}:
-                method, shown = waiter.request.method, self._settings.server.shown(waiter.request)
+                method, shown = waiter.request.method, self._shown(waiter.request)
                 self._send_away(waiter, RateLimitedError(429, reason, method, shown, pause))
 
     def _send_away(self, waiter: _Waiter, error: BaseException) -> None:
@@ -266,7 +276,7 @@ class Admission:
             self._stop_alarm()
         if self._alarm is None and rings_at < math.inf:
             self._rings_at = rings_at
-            self._alarm = asyncio.create_task(self._settings.clock.sleep(rings_at - now))
+            self._alarm = asyncio.create_task(self._clock.sleep(rings_at - now))
             self._alarms.add(self._alarm)
             self._alarm.add_done_callback(self._rung)
 

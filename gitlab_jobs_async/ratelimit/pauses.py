@@ -10,9 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.ratelimit.headers import utc
-
-LONGEST_SILENCE = 3600.0
-"""Seconds: a pause that is longer is probed; no two probes of it are further apart."""
+from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 SHORTEST_PROBE = 60.0
 """Seconds until the first probe; each refusal doubles them."""

@@ -4,7 +4,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.ratelimit.headers import StatedWindow
 from gitlab_jobs_async.ratelimit.limits import Window, reserve
-from gitlab_jobs_async.ratelimit.pauses import LONGEST_SILENCE
+from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 _MOST_NAMES = 10
 

@@ -15,8 +15,7 @@ from gitlab_jobs_async.errors import (
     RateLimitedError,
     ResponseError,
 )
-from gitlab_jobs_async.ratelimit.pauses import LONGEST_SILENCE
-from gitlab_jobs_async.retry.policy import is_transient
+from gitlab_jobs_async.retry.policy import LONGEST_SILENCE, is_transient
 
 _PASSING = (DecodeError, ListingChangedError)
 """A web page where a log was due is a `DecodeError`: proxies send them while GitLab is down."""

@@ -18,7 +18,9 @@ from gitlab_jobs_async.errors import (
     RateLimitedError,
     ResponseError,
 )
-from gitlab_jobs_async.ratelimit.pauses import LONGEST_SILENCE
+
+LONGEST_SILENCE = 3600.0
+"""Seconds: a longer pause is probed, with at most this long between two probes."""
 
 _NOT_NOW = frozenset({408, 425, 429})
 """RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4: refused now, and welcome later."""

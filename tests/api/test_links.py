@@ -3,8 +3,8 @@
 import pytest
 
 from gitlab_jobs_async import DecodeError, Request, Response
+from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.api.links import (
-    NextHeaders,
     is_last_page,
     next_link,
     next_page,
@@ -123,7 +123,7 @@ def test_a_next_page_that_is_no_number_is_an_error(number):
 
 
 def test_headers_seen_and_kept_are_reliable():
-    headers = NextHeaders()
+    headers = NextPageHeaders()
     headers.learn(page(x_next_page="2"))
     assert not headers.are_reliable
     headers.learn(page(link='<https://h/f>; rel="first"'))

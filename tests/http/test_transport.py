@@ -9,7 +9,6 @@ import traceback
 import aiohttp
 import pytest
 from aiohttp import web
-from attrs import evolve
 
 from gitlab_jobs_async import (
     ConflictError,
@@ -81,7 +80,7 @@ async def test_a_client_is_opened_once_and_may_be_opened_again_after(simulator):
 def test_a_client_may_be_used_in_one_loop_after_another():
     async def crowd():
         async with serving(ok) as server:
-            transport.settings = evolve(transport.settings, server=ServerUrl.parse(server.url))
+            transport.server = ServerUrl.parse(server.url)
             async with client:
                 await asyncio.gather(*(client.send(VERSION) for _ in range(9)))
 

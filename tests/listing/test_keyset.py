@@ -17,7 +17,7 @@ from gitlab_jobs_async import (
     Response,
     ServerError,
 )
-from gitlab_jobs_async.api.links import NextHeaders
+from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.listing.id_ranges import TOP
 from gitlab_jobs_async.listing.keyset import KeysetWalk
 from gitlab_jobs_async.listing.synthetic_cursors import Way
@@ -38,7 +38,7 @@ SPREADS = st.sampled_from(KINDS)
 
 
 def walk(window=16, headers=None):
-    return KeysetWalk(HERE, JOBS, window, headers=headers or NextHeaders())
+    return KeysetWalk(HERE, JOBS, window, headers=headers or NextPageHeaders())
 
 
 @given(
@@ -128,7 +128,7 @@ def test_one_after_another_it_is_newest_first_and_asks_for_each_page_once(count,
 def test_a_single_page_costs_one_request(count, requests):
     """A full first page without Link may have lost it: page=2 tells, until a Link was seen."""
     listing = Listing(range(5, count + 5))
-    headers = NextHeaders()
+    headers = NextPageHeaders()
     assert len(read(walk(headers=headers), listing, guesses=False)) == count
     assert listing.requests == requests
     headers.is_seen = True

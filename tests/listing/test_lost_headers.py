@@ -78,7 +78,7 @@ async def test_a_monitor_goes_on_after_a_small_page(largest):
         assert len(ids) == largest
         assert len((await look(gitlab, Inquiry(Subject.NEWEST, following)))[0]) == 3
         # A server that is known to name its next pages is believed.
-        gitlab._transport.next_headers.is_seen = True
+        gitlab._capabilities.next_page_headers.is_seen = True
         assert (await look(gitlab, newest(100)))[1] is None
 
 
@@ -158,7 +158,7 @@ def newest(size):
 
 
 async def look(gitlab, inquiry):
-    answer = await answered(gitlab._transport, inquiry)
+    answer = await answered(gitlab._transport, gitlab._capabilities, inquiry)
     return [row.id for row in answer.rows], answer.following
 
 

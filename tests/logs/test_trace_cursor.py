@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import DecodeError, Response
+from gitlab_jobs_async.api.capabilities import TraceSupport
 from gitlab_jobs_async.logs import trace_cursor as trace_module
-from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceKind, TraceRange, check_trace
+from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
 
 OVERLAP = 128
 KINDS = ("ranged", "conditional", "whole", "archived")
@@ -140,7 +141,7 @@ def test_a_ranged_server_is_asked_for_no_more_than_is_new_and_the_overlap(upload
             most = len(upload) + asked * 2 * OVERLAP
             assert reader.received - before <= most
     if len(log) > 4 * OVERLAP:
-        assert reader.cursor.kind in {None, TraceKind.RANGE}
+        assert reader.cursor.kind in {None, TraceSupport.RANGE}
 
 
 @given(UPLOADS, MANY_KINDS, st.integers(0, 3000))
@@ -207,13 +208,13 @@ def test_a_ranged_server_sends_little_more_than_what_is_new():
         log += b"line %d\n" % number * 700
         asked += reader.look(log, itertools.repeat("ranged"))
     assert reader.told == log
-    assert reader.cursor.kind is TraceKind.RANGE
+    assert reader.cursor.kind is TraceSupport.RANGE
     assert asked == 200
     assert reader.received <= len(log) + 200 * OVERLAP
 
 
 @pytest.mark.parametrize(
-    ("kind", "seen"), [("conditional", TraceKind.CHANGED), ("whole", TraceKind.WHOLE)]
+    ("kind", "seen"), [("conditional", TraceSupport.CHANGED), ("whole", TraceSupport.WHOLE)]
 )
 def test_an_old_server_is_known_by_its_answer(kind, seen):
     reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(99))
@@ -231,8 +232,8 @@ def test_a_log_of_one_repeated_line_hides_no_kind_of_server(kind):
         log += b"same\n" * 40
         reader.look(log, itertools.repeat(kind))
         assert reader.told == log
-    seen = {"ranged": TraceKind.RANGE, "conditional": TraceKind.CHANGED}
-    assert reader.cursor.kind is seen.get(kind, TraceKind.WHOLE)
+    seen = {"ranged": TraceSupport.RANGE, "conditional": TraceSupport.CHANGED}
+    assert reader.cursor.kind is seen.get(kind, TraceSupport.WHOLE)
 
 
 @pytest.mark.parametrize("size", [130, 256, 257, 258, 300, 400, 5000])

@@ -50,8 +50,8 @@ async def delays(monitors):
                 task.cancel()
             await asyncio.wait(tasks)
             assert await others() == before
-            assert gitlab._transport.poll_slots.free == 16
-            assert gitlab._transport.pace.targets == 0
+            assert gitlab._schedule.slots.free == 16
+            assert gitlab._schedule.rate.targets == 0
     assert told.keys() == made.keys()
     most = max(
         sum(1 for r in simulator.requests if at <= r.at < at + 60)

@@ -8,7 +8,7 @@ _QUIET = 25
 
 async def settled(gitlab):
     """Return when no request of *gitlab* is under way."""
-    door, places = gitlab._transport._admission, gitlab._transport.settings.concurrency
+    door, places = gitlab._transport._admission, gitlab._transport.concurrency
     quiet = 0
     while quiet < _QUIET:
         is_quiet = door.answers.free == places == door.streams.free

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.arguments import pairs, project_id, typed_pairs
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import FAILED, OK, CommandError, bad_input
 from gitlab_jobs_async.cli.options import (
@@ -19,7 +20,6 @@ from gitlab_jobs_async.cli.options import (
     Yes,
 )
 from gitlab_jobs_async.cli.terminal import write, write_json
-from gitlab_jobs_async.cli.views.cleaning import clean
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.models.jobs import JobBasic
 

@@ -8,6 +8,7 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.arguments import project_id
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.commands.actions import confirm
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import OK, bad_input
@@ -29,7 +30,6 @@ from gitlab_jobs_async.cli.terminal import (
     write,
     write_json,
 )
-from gitlab_jobs_async.cli.views.cleaning import clean
 from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_line, size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
 from gitlab_jobs_async.models.jobs import ArtifactEntry

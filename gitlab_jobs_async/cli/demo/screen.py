@@ -9,7 +9,7 @@ from attrs import frozen
 from rich.console import Console
 from rich.text import Text
 
-from gitlab_jobs_async.cli.views.cleaning import clean
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.events import LOG_EVENTS, plain_event
 from gitlab_jobs_async.cli.views.live import Picture, living
 from gitlab_jobs_async.cli.views.rows import pipeline_of, size, status_symbol

@@ -10,8 +10,8 @@ from typing import Final
 from attrs import frozen
 from rich.text import Text
 
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.board import ACTIVE, ENDED, Board, JobRow, PipelineRow
-from gitlab_jobs_async.cli.views.cleaning import clean
 from gitlab_jobs_async.cli.views.rows import length, status_symbol
 from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.models.statuses import JobStatus

@@ -6,7 +6,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from gitlab_jobs_async.cli.views.cleaning import clean
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot
 

@@ -15,9 +15,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
-from gitlab_jobs_async.cli.views.cleaning import clean
 from gitlab_jobs_async.cli.views.events import LOG_EVENTS
 from gitlab_jobs_async.cli.views.footer import footer_lines, trouble_lines
 from gitlab_jobs_async.cli.views.log_pane import LogPane

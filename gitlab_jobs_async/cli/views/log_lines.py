@@ -12,8 +12,8 @@ from attrs import define, field, frozen
 from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.arguments import pattern
+from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import Color
-from gitlab_jobs_async.cli.views.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.views.rows import json_line, length
 from gitlab_jobs_async.models.jobs import LogLine, Section
 

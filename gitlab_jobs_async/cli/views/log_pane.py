@@ -11,8 +11,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.panel import Panel
 from rich.text import Text
 
+from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.views.board import path_of
-from gitlab_jobs_async.cli.views.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.models.jobs import Job, LogLine
 from gitlab_jobs_async.monitor.events import JobLogEnded, JobLogFailed, JobLogGrew

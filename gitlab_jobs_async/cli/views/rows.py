@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from gitlab_jobs_async.cli.views.cleaning import clean, escape_hidden
+from gitlab_jobs_async.cli.cleaning import clean, escape_hidden
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from gitlab_jobs_async.cli.views.cleaning import clean
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.rows import Listed, age, length, pipeline_of, status_symbol
 from gitlab_jobs_async.models.jobs import JobBasic
 

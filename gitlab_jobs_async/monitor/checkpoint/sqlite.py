@@ -12,8 +12,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.http.retries import chance
 from gitlab_jobs_async.monitor.checkpoint.checksums import (
     WrongChecksumError,
     sealed,
@@ -95,7 +95,7 @@ class SqliteCheckpoint:
             raise CheckpointError(self.path, IN_USE)
         try:
             self._look_at_file()
-            patience = _PATIENCE * chance()
+            patience = _PATIENCE * jitter()
             connection = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
         except (OSError, *_FAILURES) as error:
             raise self._failure(error) from error

@@ -9,6 +9,8 @@ from collections.abc import Hashable
 
 from attrs import define, field, frozen
 
+from gitlab_jobs_async.monitor.schedule.poll_slots import PollSlots
+
 
 @frozen
 class _Claim:
@@ -40,3 +42,11 @@ class SharedPace:
         own = self._claims[monitor].demand
         total = sum(claim.demand for claim in self._claims.values())
         return total / own if own > 0 else 1.0
+
+
+class SharedSchedule:
+    """What all monitors of one client share: their rate, and *concurrency* slots for polls."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.rate = SharedPace()
+        self.slots = PollSlots(concurrency)

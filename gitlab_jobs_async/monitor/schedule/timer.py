@@ -11,7 +11,8 @@ from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.events import ProjectUnreachable
 from gitlab_jobs_async.monitor.schedule.availability import Reachability
 from gitlab_jobs_async.monitor.schedule.interval import SHORTEST, interval
-from gitlab_jobs_async.ratelimit.pauses import LONGEST_SILENCE, SHORTEST_PROBE
+from gitlab_jobs_async.ratelimit.pauses import SHORTEST_PROBE
+from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 
 @define

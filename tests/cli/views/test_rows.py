@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from gitlab_jobs_async.cli.views.cleaning import clean, ellipsis
+from gitlab_jobs_async.cli.cleaning import clean, ellipsis
 from gitlab_jobs_async.cli.views.rows import age, json_line, length, plain_job, size, status_symbol
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.models.jobs import Job, Pipeline

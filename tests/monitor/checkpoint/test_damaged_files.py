@@ -45,7 +45,14 @@ async def test_what_bridges_led_to_is_not_remembered_for_ever(gitlab: GitLab):
     for number in range(1, 11_001):
         checkpoint.record(f"{FOUND}1 {number}", b'{"jobs":[],"is_over":true}', ())
     outbox = Outbox(checkpoint)
-    rounds = Rounds(gitlab._transport, outbox, checkpoint.states(), downstream=True)
+    rounds = Rounds(
+        gitlab._transport,
+        gitlab._capabilities,
+        gitlab._schedule,
+        outbox,
+        checkpoint.states(),
+        downstream=True,
+    )
     rounds.resume()
     assert len(rounds) == 0
     assert len(rounds._states) == len(checkpoint.states()) == 10_000

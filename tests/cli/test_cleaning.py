@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from gitlab_jobs_async.cli.commands.artifacts import _print_entries
-from gitlab_jobs_async.cli.commands.listing import print_job
-from gitlab_jobs_async.cli.runner import run_process
-from gitlab_jobs_async.cli.terminal import Complaints, complain
-from gitlab_jobs_async.cli.views.board import Board
-from gitlab_jobs_async.cli.views.board_layout import board_lines
-from gitlab_jobs_async.cli.views.cleaning import (
+from gitlab_jobs_async.cli.cleaning import (
     clean,
     clean_log,
     ellipsis,
     escape_hidden,
     escape_non_ascii,
 )
+from gitlab_jobs_async.cli.commands.artifacts import _print_entries
+from gitlab_jobs_async.cli.commands.listing import print_job
+from gitlab_jobs_async.cli.runner import run_process
+from gitlab_jobs_async.cli.terminal import Complaints, complain
+from gitlab_jobs_async.cli.views.board import Board
+from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import event_json, plain_event
 from gitlab_jobs_async.cli.views.footer import trouble_lines
 from gitlab_jobs_async.cli.views.log_lines import LogView, Look, line_as_json
