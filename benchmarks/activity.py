@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Subject
+from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, QueryResult
 
 START = 1_750_032_000.0
 """The first second of a day."""
@@ -93,19 +93,19 @@ class SimulatedProject:
         """The ids on a page of so many."""
         return self._ids[-count:]
 
-    def answer(self, inquiry: Inquiry, now: float) -> Answer:
+    def answer(self, inquiry: Query, now: float) -> QueryResult:
         """What the server says at *now*."""
         self.move(now)
         self.is_watched = True
-        if inquiry.about is Subject.JOB:
-            return Answer([self.rows[inquiry.of]])
-        if inquiry.about is Subject.PIPELINE_JOBS:
+        if inquiry.about is QueryKind.JOB:
+            return QueryResult([self.rows[inquiry.of]])
+        if inquiry.about is QueryKind.PIPELINE_JOBS:
             named = {
                 row.name: row
                 for row in self.rows.values()
                 if row.pipeline is not None and row.pipeline.id == inquiry.of
             }
-            return Answer(list(named.values()))
+            return QueryResult(list(named.values()))
         params = inquiry.wanted.params
         scope = {value for name, value in params if name == "scope[]"}
         below = next((int(value) for name, value in params if name == "cursor"), None)
@@ -119,9 +119,9 @@ class SimulatedProject:
                 if len(rows) == size:
                     pairs = [pair for pair in params if pair[0] != "cursor"]
                     cursor = ("cursor", str(rows[-1].id))
-                    return Answer(rows, evolve(inquiry.wanted, params=[*pairs, cursor]))
+                    return QueryResult(rows, evolve(inquiry.wanted, params=[*pairs, cursor]))
                 rows.append(row)
-        return Answer(rows)
+        return QueryResult(rows)
 
 
 def moment(at: float) -> datetime:

@@ -9,7 +9,7 @@ from activity import moment as written
 
 from gitlab_jobs_async.models.jobs import Pipeline
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.monitor.watch.queries import Answer
+from gitlab_jobs_async.monitor.watch.queries import QueryResult
 
 LATER = 200.0
 """Seconds after which what is settled is known to be."""
@@ -32,7 +32,7 @@ def made_up(number: int, past: int, opened: int) -> SimulatedProject:
     return SimulatedProject(number, "", changes)
 
 
-def looked(watch: ProjectWatch, now: float, answer_of: Callable[[float], Answer]) -> int:
+def looked(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryResult]) -> int:
     """One look that brings what *answer_of* says; how many requests it took."""
     watch.hasten(now)
     asked = 0

@@ -15,10 +15,10 @@ from typing import Protocol
 from activity import QUIET, START, SimulatedProject
 from attrs import define, field
 
-from gitlab_jobs_async.monitor.events import JobAppeared, JobChanged, JobFinished
-from gitlab_jobs_async.monitor.schedule.scheduler import Rota
+from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.ratelimit.limits import Allowance, reserve
+from gitlab_jobs_async.ratelimit.limits import LimitGroup, reserve
 
 LATENCY = 0.05
 CONCURRENCY = 16
@@ -26,7 +26,7 @@ NAIVE_PAGE = 20
 
 
 class Turns(Protocol):
-    """Whose turn it is; `Rota` is one."""
+    """Whose turn it is; `PollScheduler` is one."""
 
     def put(self, key: int, now: float, interval: float, chance: float = 0.0) -> None:
         """Let this one wait; *interval* is what it asks for."""
@@ -97,7 +97,7 @@ class Simulation:
     _looked: dict[int, float] = field(factory=dict, init=False)
     _seen: set[int] = field(factory=set, init=False)
     _seen_ended: set[int] = field(factory=set, init=False)
-    _allowance: Allowance = field(init=False)
+    _allowance: LimitGroup = field(init=False)
     _waiting: deque[int] = field(factory=deque, init=False)
     _flying: list[tuple[float, int, int]] = field(factory=list, init=False)
     _looks: int = field(default=0, init=False)
@@ -106,7 +106,7 @@ class Simulation:
 
     def __attrs_post_init__(self) -> None:
         self.record = Record(self.hours)
-        self._allowance = Allowance(self.per_minute)
+        self._allowance = LimitGroup(self.per_minute)
         self.watches = {p.number: ProjectWatch.of(p.number) for p in self.projects}
         self._by_number = {p.number: p for p in self.projects}
 
@@ -239,5 +239,5 @@ def _quiet_seconds(project: SimulatedProject, end: float) -> float:
 def adaptive(per_minute: int | None) -> Turns:
     """Our own way; a tenth of the budget is left to a caller's own requests."""
     gap = 0.0 if per_minute is None else 60 / (per_minute - reserve(per_minute))
-    rota: Rota[int] = Rota(gap)
+    rota: PollScheduler[int] = PollScheduler(gap)
     return rota

@@ -1,221 +1,188 @@
-from gitlab_jobs_async.api.credentials import BearerToken, Credentials, JobToken, PrivateToken
-from gitlab_jobs_async.api.endpoints import PipelineFilters
-from gitlab_jobs_async.api.parameters import ProjectId
-from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.clock import Clock, SystemClock
-from gitlab_jobs_async.errors import (
-    AuthenticationError,
-    BadRequestError,
-    CertificateError,
-    CheckpointError,
-    ConflictError,
-    ConnectionFailedError,
-    DecodeError,
-    GitLabError,
-    HookRefusedError,
-    ListingChangedError,
-    MethodNotAllowedError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ResponseError,
-    ResponseTooLargeError,
-    ServerError,
-    TimedOutError,
-    TraceInterruptedError,
-    WaitTimedOutError,
+from . import events as events
+from . import models as models
+from .api.credentials import (
+    BearerToken as BearerToken,
 )
-from gitlab_jobs_async.http.body_limits import Limits
-from gitlab_jobs_async.http.tls_config import TLSConfig
-from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
-from gitlab_jobs_async.logs.merge import JobLines
-from gitlab_jobs_async.models.agents import (
-    AgentConfigProject,
-    AgentEnvironment,
-    AgentProject,
-    AgentUser,
-    AllowedAgent,
-    AllowedAgents,
-    Reference,
+from .api.credentials import (
+    Credentials as Credentials,
 )
-from gitlab_jobs_async.models.jobs import (
-    Artifact,
-    ArtifactEntry,
-    ArtifactsFile,
-    Bridge,
-    Commit,
-    DetailedStatus,
-    Job,
-    JobBasic,
-    JobProject,
-    LogLine,
-    Pipeline,
-    Runner,
-    RunnerManager,
-    Section,
-    TraceChunk,
-    User,
+from .api.credentials import (
+    JobToken as JobToken,
 )
-from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
-from gitlab_jobs_async.models.webhooks import (
-    HookAuthor,
-    HookBuild,
-    HookCommit,
-    HookEnvironment,
-    HookJob,
-    HookMergeRequest,
-    HookProject,
-    HookRunner,
-    HookUser,
-    HookVariable,
-    JobHook,
-    JobHookCommit,
-    PipelineHook,
-    SourcePipeline,
+from .api.credentials import (
+    PrivateToken as PrivateToken,
 )
-from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint, MemoryCheckpoint
-from gitlab_jobs_async.monitor.checkpoint.sqlite import SqliteCheckpoint
-from gitlab_jobs_async.monitor.events import (
-    AllTargetsUnreachable,
-    Event,
-    JobAppeared,
-    JobChanged,
-    JobDeleted,
-    JobErased,
-    JobEvent,
-    JobFinished,
-    JobLogEnded,
-    JobLogFailed,
-    JobLogGrew,
-    MonitorEvent,
-    MonitorPaused,
-    MonitorResumed,
-    ProjectRecovered,
-    ProjectReset,
-    ProjectUnreachable,
+from .api.parameters import (
+    ProjectId as ProjectId,
 )
-from gitlab_jobs_async.monitor.monitor import Monitor
-from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
-from gitlab_jobs_async.monitor.watch.factory import Target
-from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
-from gitlab_jobs_async.project import Project
-from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot, RequestBudget
-from gitlab_jobs_async.retry.policy import RetryPolicy
-from gitlab_jobs_async.version import __version__
-from gitlab_jobs_async.webhooks.deduplication import Deliveries
-from gitlab_jobs_async.webhooks.receive import read_hook
-
-__all__ = [
-    "AgentConfigProject",
-    "AgentEnvironment",
-    "AgentProject",
-    "AgentUser",
-    "AllTargetsUnreachable",
-    "AllowedAgent",
-    "AllowedAgents",
-    "Artifact",
-    "ArtifactEntry",
-    "ArtifactsFile",
-    "AuthenticationError",
-    "BadRequestError",
-    "BearerToken",
-    "Bridge",
-    "BudgetSnapshot",
-    "CertificateError",
-    "Checkpoint",
-    "CheckpointError",
-    "Clock",
-    "Commit",
-    "ConflictError",
-    "ConnectionFailedError",
-    "Credentials",
-    "DecodeError",
-    "Deliveries",
-    "DetailedStatus",
-    "Downstream",
-    "Event",
-    "FailureReason",
-    "GitLab",
-    "GitLabError",
-    "HookAuthor",
-    "HookBuild",
-    "HookCommit",
-    "HookEnvironment",
-    "HookJob",
-    "HookMergeRequest",
-    "HookProject",
-    "HookRefusedError",
-    "HookRunner",
-    "HookUser",
-    "HookVariable",
-    "Job",
-    "JobAppeared",
-    "JobBasic",
-    "JobChanged",
-    "JobDeleted",
-    "JobErased",
-    "JobEvent",
-    "JobFinished",
-    "JobHook",
-    "JobHookCommit",
-    "JobLines",
-    "JobLogEnded",
-    "JobLogFailed",
-    "JobLogGrew",
-    "JobProject",
-    "JobStatus",
-    "JobTarget",
-    "JobToken",
-    "Limits",
-    "ListingChangedError",
-    "LogLine",
-    "MemoryCheckpoint",
-    "MethodNotAllowedError",
-    "Monitor",
-    "MonitorEvent",
-    "MonitorPaused",
-    "MonitorResumed",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "Pipeline",
-    "PipelineFilters",
-    "PipelineHook",
-    "PipelineTarget",
-    "PipelineTree",
-    "PrivateToken",
-    "Project",
-    "ProjectId",
-    "ProjectRecovered",
-    "ProjectReset",
-    "ProjectUnreachable",
-    "RateLimitedError",
-    "Reference",
-    "Request",
-    "RequestBudget",
-    "Response",
-    "ResponseError",
-    "ResponseTooLargeError",
-    "RetryPolicy",
-    "Runner",
-    "RunnerManager",
-    "Section",
-    "ServerError",
-    "SourcePipeline",
-    "SqliteCheckpoint",
-    "SystemClock",
-    "TLSConfig",
-    "TailEnded",
-    "TailFailed",
-    "TailedItem",
-    "TailedLine",
-    "Target",
-    "TimedOutError",
-    "TraceChunk",
-    "TraceInterruptedError",
-    "User",
-    "WaitTimedOutError",
-    "__version__",
-    "read_hook",
-]
+from .api.requests import (
+    Request as Request,
+)
+from .api.responses import (
+    Response as Response,
+)
+from .client import (
+    GitLab as GitLab,
+)
+from .clock import (
+    Clock as Clock,
+)
+from .clock import (
+    SystemClock as SystemClock,
+)
+from .errors import (
+    AuthenticationError as AuthenticationError,
+)
+from .errors import (
+    BadRequestError as BadRequestError,
+)
+from .errors import (
+    CertificateError as CertificateError,
+)
+from .errors import (
+    CheckpointError as CheckpointError,
+)
+from .errors import (
+    ConflictError as ConflictError,
+)
+from .errors import (
+    ConnectionFailedError as ConnectionFailedError,
+)
+from .errors import (
+    DecodeError as DecodeError,
+)
+from .errors import (
+    GitLabError as GitLabError,
+)
+from .errors import (
+    ListingChangedError as ListingChangedError,
+)
+from .errors import (
+    MethodNotAllowedError as MethodNotAllowedError,
+)
+from .errors import (
+    NotFoundError as NotFoundError,
+)
+from .errors import (
+    PermissionDeniedError as PermissionDeniedError,
+)
+from .errors import (
+    RateLimitedError as RateLimitedError,
+)
+from .errors import (
+    ResponseError as ResponseError,
+)
+from .errors import (
+    ResponseTooLargeError as ResponseTooLargeError,
+)
+from .errors import (
+    ServerError as ServerError,
+)
+from .errors import (
+    TimedOutError as TimedOutError,
+)
+from .errors import (
+    TraceInterruptedError as TraceInterruptedError,
+)
+from .errors import (
+    WaitTimedOutError as WaitTimedOutError,
+)
+from .errors import (
+    WebhookRejectedError as WebhookRejectedError,
+)
+from .http.body_limits import (
+    Limits as Limits,
+)
+from .http.tls_config import (
+    TLSConfig as TLSConfig,
+)
+from .logs.items import (
+    TailedLine as TailedLine,
+)
+from .logs.items import (
+    TailEnded as TailEnded,
+)
+from .logs.items import (
+    TailFailed as TailFailed,
+)
+from .logs.merge import (
+    JobLines as JobLines,
+)
+from .models.jobs import (
+    ArtifactEntry as ArtifactEntry,
+)
+from .models.jobs import (
+    Bridge as Bridge,
+)
+from .models.jobs import (
+    Job as Job,
+)
+from .models.jobs import (
+    LogLine as LogLine,
+)
+from .models.jobs import (
+    Pipeline as Pipeline,
+)
+from .models.jobs import (
+    TraceChunk as TraceChunk,
+)
+from .models.statuses import (
+    FailureReason as FailureReason,
+)
+from .models.statuses import (
+    JobStatus as JobStatus,
+)
+from .models.webhooks import (
+    JobHook as JobHook,
+)
+from .models.webhooks import (
+    PipelineHook as PipelineHook,
+)
+from .monitor.checkpoint.protocol import (
+    Checkpoint as Checkpoint,
+)
+from .monitor.checkpoint.protocol import (
+    MemoryCheckpoint as MemoryCheckpoint,
+)
+from .monitor.checkpoint.sqlite import (
+    SqliteCheckpoint as SqliteCheckpoint,
+)
+from .monitor.monitor import (
+    Monitor as Monitor,
+)
+from .monitor.targets import (
+    JobTarget as JobTarget,
+)
+from .monitor.targets import (
+    PipelineTarget as PipelineTarget,
+)
+from .monitor.watch.factory import (
+    Target as Target,
+)
+from .pipelines.tree import (
+    Downstream as Downstream,
+)
+from .pipelines.tree import (
+    PipelineTree as PipelineTree,
+)
+from .project import (
+    Project as Project,
+)
+from .ratelimit.budget import (
+    BudgetSnapshot as BudgetSnapshot,
+)
+from .ratelimit.budget import (
+    RequestBudget as RequestBudget,
+)
+from .retry.policy import (
+    RetryPolicy as RetryPolicy,
+)
+from .version import (
+    __version__ as __version__,
+)
+from .webhooks.deduplication import (
+    SeenDeliveries as SeenDeliveries,
+)
+from .webhooks.receive import (
+    parse_webhook as parse_webhook,
+)

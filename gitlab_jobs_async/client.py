@@ -17,7 +17,7 @@ from gitlab_jobs_async.api.credentials import (
     credentials_from,
     from_environment,
 )
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import UndecodedRow, decode
 from gitlab_jobs_async.api.environment import GITLAB_COM
 from gitlab_jobs_async.api.parameters import (
@@ -32,21 +32,21 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock, SystemClock
-from gitlab_jobs_async.concurrency import in_flight
+from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.http.body_limits import Limits
 from gitlab_jobs_async.http.error_mapping import clear_locals
 from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_keyset, newest_first, of_ref, pages_of
-from gitlab_jobs_async.listing.strategy import Walk
-from gitlab_jobs_async.logs.follow import Following
+from gitlab_jobs_async.listing.strategy import PageStrategy
+from gitlab_jobs_async.logs.follow import FollowOptions
 from gitlab_jobs_async.logs.merge import JobLines, TailTarget, job_keys, tailed
-from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
-from gitlab_jobs_async.monitor.monitor import Monitor, Watching, checkpoint_of, monitored
+from gitlab_jobs_async.monitor.monitor import Monitor, MonitorOptions, checkpoint_of, monitored
 from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
 from gitlab_jobs_async.monitor.watch.factory import Target, plain_targets
 from gitlab_jobs_async.project import Project
@@ -202,7 +202,7 @@ class GitLab:
 
         See https://docs.gitlab.com/api/jobs/#get-job-tokens-job.
         """
-        return decode(await self.send(endpoints.get_token_job()), Job, warn_of_oddity)
+        return decode(await self.send(endpoints.get_token_job()), Job, log_ignored_value)
 
     async def get_allowed_agents(self) -> AllowedAgents:
         """The agents for Kubernetes that the `JobToken`'s job may use.
@@ -210,7 +210,7 @@ class GitLab:
         See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
         """
         answer = await self.send(endpoints.get_allowed_agents())
-        return decode(answer, AllowedAgents, warn_of_oddity)
+        return decode(answer, AllowedAgents, log_ignored_value)
 
     async def list_jobs(
         self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
@@ -222,7 +222,7 @@ class GitLab:
         """
         walks = self._job_walks(projects, scope, ref)
         listed: dict[ProjectId, list[Job]] = {project: [] for project, _ in walks}
-        async with in_flight() as flight:
+        async with task_pool() as flight:
             async for project, page in pages_of(flight, self._transport, walks, Job):
                 listed[project] += of_ref(page, ref)
         return {project: newest_first(jobs) for project, jobs in listed.items()}
@@ -237,7 +237,7 @@ class GitLab:
         ones are asked for only as these are consumed. Leaving the block ends what is under way.
         """
         walks = self._job_walks(projects, scope, ref)
-        async with in_flight() as flight:
+        async with task_pool() as flight:
             pages = pages_of(flight, self._transport, walks, Job)
             jobs = _one_by_one(pages, ref)
             try:
@@ -250,7 +250,7 @@ class GitLab:
 
     def _job_walks(
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
-    ) -> list[tuple[ProjectId, Walk[UndecodedRow]]]:
+    ) -> list[tuple[ProjectId, PageStrategy[UndecodedRow]]]:
         """A walk for each project once; all are checked before any is taken."""
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")
@@ -269,7 +269,7 @@ class GitLab:
         lines: int | None = None,
         min_interval: float = 3.0,
         max_interval: float = 60.0,
-        patience: float = 300.0,
+        outage_timeout: float = 300.0,
     ) -> AbstractAsyncContextManager[JobLines]:
         """Many logs as one stream: `async with … as lines: async for item in lines`.
 
@@ -282,7 +282,7 @@ class GitLab:
         first comes next, and one that waits costs a few KB. The rest is as with `Project.tail`, for
         each job.
         """
-        how = Following(Intervals(min_interval, max_interval), patience)
+        how = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
         last = None if lines is None else whole_number("lines", lines)
         return tailed(self._transport, self._capabilities, job_keys(jobs), last=last, how=how)
 
@@ -312,7 +312,7 @@ class GitLab:
             CheckpointError: the checkpoint is in use by another monitor, or cannot be used.
             TypeError, ValueError: one of *targets* is nothing that can be watched.
         """
-        how = Watching(logs, downstream, checkpoint_of(checkpoint))
+        how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint))
         return monitored(
             self._transport, self._capabilities, self._schedule, plain_targets(targets), how
         )

@@ -31,7 +31,7 @@ async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     A caller who is cancelled meanwhile is cancelled, even where a failure comes in at that time.
     """
     results: dict[int, T] = {}
-    async with in_flight() as flight:
+    async with task_pool() as flight:
         for number, coroutine in enumerate(coroutines):
             flight.start(number, coroutine)
         while len(flight):
@@ -58,7 +58,7 @@ async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
         raise cancelled
 
 
-class InFlight(Generic[K, T]):
+class TaskPool(Generic[K, T]):
     """Coroutines that run side by side, each under a key, to be had as they end."""
 
     def __init__(self) -> None:
@@ -107,9 +107,9 @@ class InFlight(Generic[K, T]):
 
 
 @asynccontextmanager
-async def in_flight() -> AsyncIterator[InFlight[Any, Any]]:
+async def task_pool() -> AsyncIterator[TaskPool[Any, Any]]:
     """Tasks of this block: none of them outlives it, however it is left."""
-    running = InFlight[Any, Any]()
+    running = TaskPool[Any, Any]()
     try:
         yield running
     finally:

@@ -14,7 +14,7 @@ GitLabError
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
 ├── ResponseTooLargeError         an answer beyond the client's `Limits`
-├── TraceInterruptedError         trouble outlasted the patience of whoever follows a trace
+├── TraceInterruptedError         errors lasted longer than `outage_timeout`
 ├── WaitTimedOutError             what was waited for has not ended in time; a TimeoutError, too
 ├── DecodeError                   the answer is not what the API documents
 ├── ListingChangedError           a listing changed faster than it could be read
@@ -232,7 +232,7 @@ class CheckpointError(GitLabError):
         return f"checkpoint {self.path}: {self.reason}"
 
 
-class HookRefusedError(GitLabError):
+class WebhookRejectedError(GitLabError):
     """A webhook delivery is not taken: forged, broken, or about something else.
 
     `reason` says why, and `status` is the HTTP status to answer GitLab with: 4xx for a failure, of

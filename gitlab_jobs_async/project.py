@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from attrs import frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.api.parameters import Inputs, Scope, whole_number
 from gitlab_jobs_async.api.requests import Request
@@ -24,11 +24,11 @@ from gitlab_jobs_async.listing.fetch import (
     only_ref,
     read_all,
 )
-from gitlab_jobs_async.logs.follow import Following, JobTrace
-from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.logs.trace_cursor import check_trace
 from gitlab_jobs_async.models.jobs import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
-from gitlab_jobs_async.pipelines.wait import JobProgress, Waiting, wait_for_job
+from gitlab_jobs_async.pipelines.wait import JobProgress, WaitOptions, wait_for_job
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
 
 
@@ -113,7 +113,7 @@ class Project(ProjectPipelines):
         id; a job that cannot be played is a `BadRequestError`. See https://docs.gitlab.com/api/jobs/#run-a-job.
         """
         request = endpoints.play_job(self.id, job_id, variables=variables, inputs=inputs)
-        return decode_job_or_bridge(await self._transport.send(request), warn_of_oddity)
+        return decode_job_or_bridge(await self._transport.send(request), log_ignored_value)
 
     async def wait_for_job(
         self,
@@ -123,7 +123,7 @@ class Project(ProjectPipelines):
         progress: JobProgress | None = None,
         min_interval: float = 2.0,
         max_interval: float = 30.0,
-        patience: float = 300.0,
+        outage_timeout: float = 300.0,
     ) -> Job:
         """The job once it has ended, well or not: `job.status` says how.
 
@@ -133,11 +133,11 @@ class Project(ProjectPipelines):
         function, with the job as it is first seen and at each change of its status.
 
         A look is one request; they come from *min_interval* to *max_interval* seconds apart, soon
-        after a change and the later the longer there was none. Trouble is waited through for
-        *patience* seconds as with `follow_trace`, then raised as it is. A retry, also GitLab's own,
-        is another job: `list_pipeline_jobs(job.pipeline.id)` has the latest one of that name.
+        after a change and the later the longer there was none. Transient errors are retried for
+        *outage_timeout* seconds as with `follow_trace`, then raised. A retry, also GitLab's own, is
+        another job: `list_pipeline_jobs(job.pipeline.id)` has the latest one of that name.
         """
-        how = Waiting(timeout, Intervals(min_interval, max_interval), patience)
+        how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
         return await wait_for_job(self._transport, self.id, job_id, how, progress)
 
     # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
@@ -165,7 +165,7 @@ class Project(ProjectPipelines):
         offset: int = 0,
         min_interval: float = 3.0,
         max_interval: float = 60.0,
-        patience: float = 300.0,
+        outage_timeout: float = 300.0,
     ) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as the runner uploads them, until the job has ended.
 
@@ -173,12 +173,12 @@ class Project(ProjectPipelines):
         *max_interval* seconds after it last asked: no byte lies there for longer. Each is told
         once. An empty chunk at 0 says that the trace was erased or replaced, and begins anew.
 
-        Lost connections, time-outs, 429, 5xx and web pages are waited through for *patience*
+        Lost connections, time-outs, 429, 5xx and web pages are waited through for *outage_timeout*
         seconds (0: not at all, `math.inf`: for ever), then a `TraceInterruptedError` says where to
         go on: its `offset`. Refusals such as 401, 403 and 404 are raised at once.
         """
         start = whole_number("offset", offset)
-        return self._trace(job_id, min_interval, max_interval, patience).follow(start)
+        return self._trace(job_id, min_interval, max_interval, outage_timeout).follow(start)
 
     def tail(
         self,
@@ -189,7 +189,7 @@ class Project(ProjectPipelines):
         follow: bool = True,
         min_interval: float = 3.0,
         max_interval: float = 60.0,
-        patience: float = 300.0,
+        outage_timeout: float = 300.0,
     ) -> AsyncGenerator[LogLine, None]:
         """The lines of a job's log until the job has ended, or those there now if not *follow*.
 
@@ -203,18 +203,18 @@ class Project(ProjectPipelines):
         A line that ends with a carriage return, as all do on Windows and in terminals, may be one
         that is still written to: the newest of them comes with the next poll that brings nothing.
         Of a progress bar the last state is told. The rest is as with `follow_trace`, but without
-        *follow* no *patience*; how the job ended, `get_job` says.
+        *follow* no *outage_timeout*; how the job ended, `get_job` says.
         """
         last = None if lines is None else whole_number("lines", lines)
         start = whole_number("offset", offset)
-        trace = self._trace(job_id, min_interval, max_interval, patience)
+        trace = self._trace(job_id, min_interval, max_interval, outage_timeout)
         return trace.lines(last=last, follow=follow, offset=start)
 
     def _trace(
-        self, job_id: int, min_interval: float, max_interval: float, patience: float
+        self, job_id: int, min_interval: float, max_interval: float, outage_timeout: float
     ) -> JobTrace:
         endpoints.get_trace(self.id, job_id)
-        how = Following(Intervals(min_interval, max_interval), patience)
+        how = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
         return JobTrace(self._transport, self._capabilities, self.id, job_id, how)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
@@ -256,7 +256,7 @@ class Project(ProjectPipelines):
         check_deletion(await self._transport.send(endpoints.delete_artifacts(self.id, job_id)))
 
     async def _job(self, request: Request) -> Job:
-        return decode(await self._transport.send(request), Job, warn_of_oddity)
+        return decode(await self._transport.send(request), Job, log_ignored_value)
 
     @asynccontextmanager
     async def _chunks(

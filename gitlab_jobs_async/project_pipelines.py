@@ -14,19 +14,19 @@ from gitlab_jobs_async.api.endpoints import PipelineFilters
 from gitlab_jobs_async.api.parameters import ProjectId, Scope
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import (
-    by_looks,
     by_offset,
+    by_rescan,
     iter_each_once,
     iter_rows,
     newest_first,
     read_all,
 )
-from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.pipelines.fetch import read_bridges, read_jobs, read_pipeline, read_tree
-from gitlab_jobs_async.pipelines.traversal import Place
+from gitlab_jobs_async.pipelines.traversal import PipelineRef
 from gitlab_jobs_async.pipelines.tree import PipelineTree
-from gitlab_jobs_async.pipelines.wait import PipelineProgress, Waiting, wait_for_pipeline
+from gitlab_jobs_async.pipelines.wait import PipelineProgress, WaitOptions, wait_for_pipeline
 
 
 @frozen
@@ -48,7 +48,7 @@ class ProjectPipelines:
         if endpoints.are_newest_first(filters):
             walk = by_offset(self._transport, request)
             return newest_first(await read_all(self._transport, walk, Pipeline))
-        return await read_all(self._transport, by_looks(self._transport, request), Pipeline)
+        return await read_all(self._transport, by_rescan(self._transport, request), Pipeline)
 
     def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
         """What `list_pipelines` gives, one after another, with one page in memory.
@@ -108,7 +108,7 @@ class ProjectPipelines:
         retried bridges had made are not among them: GitLab's listing leaves those bridges out.
         See https://docs.gitlab.com/ci/pipelines/downstream_pipelines/.
         """
-        root = Place(self.id, pipeline_id)
+        root = PipelineRef(self.id, pipeline_id)
         return await read_tree(self._transport, root, include_retried=include_retried)
 
     async def wait_for_pipeline(
@@ -119,7 +119,7 @@ class ProjectPipelines:
         progress: PipelineProgress | None = None,
         min_interval: float = 2.0,
         max_interval: float = 30.0,
-        patience: float = 300.0,
+        outage_timeout: float = 300.0,
     ) -> Pipeline:
         """The pipeline once it has ended, well or not: `pipeline.status` says how.
 
@@ -128,5 +128,5 @@ class ProjectPipelines:
         the list of its jobs as they are first seen and when the status of any of them has changed;
         without it a look is one request, with it two or more. All else is as with `wait_for_job`.
         """
-        how = Waiting(timeout, Intervals(min_interval, max_interval), patience)
+        how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
         return await wait_for_pipeline(self._transport, self.id, pipeline_id, how, progress)

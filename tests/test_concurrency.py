@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gitlab_jobs_async.concurrency import gathered, in_flight, merged
+from gitlab_jobs_async.concurrency import gathered, merged, task_pool
 from tests.conftest import others, prompt
 
 
@@ -41,7 +41,7 @@ async def test_cancelling_it_cancels_all():
 
 @prompt
 async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
-    async with in_flight() as flight:
+    async with task_pool() as flight:
         flight.start("slow", later("a", 9))
         flight.start("quick", later("b", 1))
         flight.start("broken", later(KeyError("c"), 4))
@@ -54,7 +54,7 @@ async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
 
 
 async def test_what_is_dropped_is_cancelled_and_not_had():
-    async with asyncio.timeout(5), in_flight() as flight:
+    async with asyncio.timeout(5), task_pool() as flight:
         flight.start("needless", later("a", 10**9))
         flight.start("needless too", later("b", 2))
         flight.start("wanted", later("c", 4))
@@ -67,7 +67,7 @@ async def test_what_is_dropped_is_cancelled_and_not_had():
 
 
 async def test_dropped_result_is_not_returned():
-    async with asyncio.timeout(5), in_flight() as flight:
+    async with asyncio.timeout(5), task_pool() as flight:
         flight.start("done", later("a", 1))
         flight.start("wanted", later("b", 6))
         for _ in range(4):
@@ -82,7 +82,7 @@ async def test_what_is_in_flight_ends_with_its_block(error):
     flights = []
 
     async def block():
-        async with in_flight() as flight:
+        async with task_pool() as flight:
             flights.append(flight)
             flight.start(1, later(1, 10**9))
             flight.start(2, later(ValueError("not looked at"), 0))
@@ -108,7 +108,7 @@ async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and
             ended.append(True)
 
     async def block():
-        async with in_flight() as flight:
+        async with task_pool() as flight:
             flight.start(1, stubborn())
             await flight.first()
 

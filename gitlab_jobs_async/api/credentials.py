@@ -136,7 +136,7 @@ _SHORTEST_TOKEN = 8
 """GitLab's have 20 characters and more."""
 
 
-def hiding(credentials: Credentials | None) -> Callable[[str], str]:
+def redactor(credentials: Credentials | None) -> Callable[[str], str]:
     """What takes the token out of a text that a server or proxy said, however it wrote it.
 
     One shorter than any of GitLab's stays: it would be found where it is none, such as in the word

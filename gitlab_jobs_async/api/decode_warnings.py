@@ -5,6 +5,6 @@ import logging
 _log = logging.getLogger("gitlab_jobs_async")
 
 
-def warn_of_oddity(said: str) -> None:
+def log_ignored_value(said: str) -> None:
     """Warn of the values that one answer was decoded without."""
     _log.warning("left out, being of another type than GitLab documents: %s", said)

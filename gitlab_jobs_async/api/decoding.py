@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.endpoints import PER_PAGE
-from gitlab_jobs_async.api.json_types import EXACT, Hook, due
+from gitlab_jobs_async.api.json_types import EXACT, Hook, type_mismatch
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.structuring import object_of, strict_converter, structured
 from gitlab_jobs_async.api.tolerant import tolerant_converter, tolerated
@@ -169,7 +169,7 @@ class _LeftOut:
         if get_origin(kind) is not list:
             return self._one(given, kind, "")
         if type(given) is not list:
-            raise self._error(str(due("a list", given)) + " @ $")
+            raise self._error(str(type_mismatch("a list", given)) + " @ $")
         (item,) = get_args(kind)
         return [self._row(row, item, number) for number, row in enumerate(given)]
 

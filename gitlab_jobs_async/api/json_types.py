@@ -13,19 +13,19 @@ Hook = Callable[[Any, Any], Any]
 """Takes a value and the kind that is due, as cattrs calls it."""
 
 
-def due(expected: str, given: object) -> TypeError:
+def type_mismatch(expected: str, given: object) -> TypeError:
     """What is wrong where *expected*, such as "an object", was due."""
     names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
     return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
 
 
-def same(kind: type, words: str, *, or_null: bool = False) -> Hook:
+def instance_hook(kind: type, words: str, *, or_null: bool = False) -> Hook:
     """Take a value of this very type as it is; a bool is no int."""
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is kind or (or_null and given is None):
             return given
-        raise due(words, given)
+        raise type_mismatch(words, given)
 
     return hook
 
@@ -36,13 +36,13 @@ WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
 def _whole_number_or_string(given: Any, _: Any) -> int | str:
     if type(given) is int or type(given) is str:
         return given
-    raise due("a whole number or a string", given)
+    raise type_mismatch("a whole number or a string", given)
 
 
 def _number(given: Any, _: Any) -> float:
     if type(given) is float or type(given) is int:
         return float(given)
-    raise due("a number", given)
+    raise type_mismatch("a number", given)
 
 
 def _number_or_string(given: Any, _: Any) -> float | str | None:
@@ -51,7 +51,7 @@ def _number_or_string(given: Any, _: Any) -> float | str | None:
 
 def _datetime(given: Any, _: Any) -> datetime:
     if type(given) is not str:
-        raise due("a time", given)
+        raise type_mismatch("a time", given)
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
@@ -65,18 +65,18 @@ _REASONS = {reason.value: reason for reason in FailureReason}
 
 def _status(given: Any, _: Any) -> JobStatus:
     if type(given) is not str:
-        raise due("a string", given)
+        raise type_mismatch("a string", given)
     return _STATUSES.get(given) or JobStatus(given)
 
 
 def _failure_reason(given: Any, _: Any) -> FailureReason:
     if type(given) is not str:
-        raise due("a string", given)
+        raise type_mismatch("a string", given)
     return _REASONS.get(given) or FailureReason(given)
 
 
 EXACT: dict[Any, Hook] = {
-    **{kind: same(kind, words) for kind, words in WORDS.items()},
+    **{kind: instance_hook(kind, words) for kind, words in WORDS.items()},
     float: _number,
     float | str | None: _number_or_string,
     int | str: _whole_number_or_string,

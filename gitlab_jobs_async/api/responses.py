@@ -88,7 +88,7 @@ def _overloaded(body: bytes) -> str:
     return f"{count} lists and objects where at most {most} were due" if count > most else ""
 
 
-def folded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def merge_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers by lower-case name; one that stands there several times, as a list with commas."""
     by_name: dict[str, list[str]] = {}
     for name, value in headers:
@@ -108,7 +108,7 @@ def check_whole(answer: Response, what: str) -> Response:
     return answer
 
 
-def check_no_page(answer: Response, what: str) -> Response:
+def reject_html(answer: Response, what: str) -> Response:
     """*answer* if it is no web page, as sign-in pages are with status 200.
 
     Raises:
@@ -125,7 +125,7 @@ def check_archive(answer: Response) -> Response:
     Raises:
         DecodeError: it is a web page, a part, or nothing.
     """
-    return check_whole(check_no_page(answer, "an archive"), "an archive")
+    return check_whole(reject_html(answer, "an archive"), "an archive")
 
 
 def check_deletion(answer: Response) -> None:

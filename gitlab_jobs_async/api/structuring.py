@@ -13,7 +13,7 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
-from gitlab_jobs_async.api.json_types import EXACT, WORDS, Hook, due, same
+from gitlab_jobs_async.api.json_types import EXACT, WORDS, Hook, instance_hook, type_mismatch
 
 T = TypeVar("T")
 _AS_NAMED: Mapping[str, Any] = {}
@@ -66,7 +66,7 @@ def object_of(kind: Any, converter: Converter, overrides: Mapping[str, Any] = _A
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not dict:
-            raise due("an object", given)
+            raise type_mismatch("an object", given)
         return structure(given, kind)
 
     return hook
@@ -75,7 +75,7 @@ def object_of(kind: Any, converter: Converter, overrides: Mapping[str, Any] = _A
 def _optional_of(kind: Any, converter: Converter) -> Hook:
     inner = next(arg for arg in get_args(kind) if arg is not type(None))
     if inner in WORDS:
-        return same(inner, WORDS[inner], or_null=True)
+        return instance_hook(inner, WORDS[inner], or_null=True)
     structure = converter.get_structure_hook(inner)
     return lambda given, _: None if given is None else structure(given, inner)
 
@@ -85,7 +85,7 @@ def _list_of(kind: Any, converter: Converter) -> Hook:
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not list:
-            raise due("a list", given)
+            raise type_mismatch("a list", given)
         return structure(given, kind)
 
     return hook
@@ -106,7 +106,7 @@ def _row_of(kinds: tuple[Any, ...], converter: Converter) -> Hook:
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not list or len(given) != len(kinds):
-            raise due(f"a list of {len(kinds)}", given)
+            raise type_mismatch(f"a list of {len(kinds)}", given)
         return tuple(
             structure(value, kind)
             for structure, value, kind in zip(hooks, given, kinds, strict=True)
@@ -123,7 +123,7 @@ def _mapping_of(kind: Any, converter: Converter) -> Hook:
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not dict:
-            raise due("an object", given)
+            raise type_mismatch("an object", given)
         return {name: structure(value, values) for name, value in given.items()}
 
     return hook

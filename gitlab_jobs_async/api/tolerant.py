@@ -13,7 +13,7 @@ from attrs import NOTHING, Attribute, define, field, fields, has
 from cattrs import BaseValidationError, Converter
 from cattrs.gen import override
 
-from gitlab_jobs_async.api.json_types import Hook, due
+from gitlab_jobs_async.api.json_types import Hook, type_mismatch
 from gitlab_jobs_async.api.structuring import object_of, said_of, strict_converter, structured
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ def _rows(kind: Any, where: str, converter: Converter) -> Hook:
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not list:
-            raise due("a list", given)
+            raise type_mismatch("a list", given)
         if len(given) > MOST_ROWS:
             raise TypeError(f"a list of {len(given)} where at most {MOST_ROWS} were due")
         return tuple(rows(given))

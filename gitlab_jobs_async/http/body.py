@@ -9,7 +9,7 @@ from attrs import define, field
 from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.errors import ResponseTooLargeError, TimedOutError
 from gitlab_jobs_async.http.body_limits import Gauge, Rate
-from gitlab_jobs_async.http.decompression import Gzip, Plain, decoder_for
+from gitlab_jobs_async.http.decompression import Gzip, Identity, decoder_for
 
 _AT_ONCE = 4
 """Pieces that are decompressed before the loop's other tasks run."""
@@ -24,7 +24,7 @@ class Body:
     """
 
     _receive: Callable[[], Awaitable[bytes]]
-    _decoder: Plain | Gzip = field(converter=decoder_for)
+    _decoder: Identity | Gzip = field(converter=decoder_for)
     _pending: Iterator[bytes] = field(init=False, factory=lambda: iter(()))
     _steps: int = field(init=False, default=0)
 

@@ -17,7 +17,7 @@ _RAW_DEFLATE = -15
 _GZIP = b"\x1f\x8b"
 
 
-class CutShortError(Exception):
+class TruncatedBodyError(Exception):
     """The body ended before the compressed data did, or it is none."""
 
 
@@ -25,7 +25,7 @@ class UnknownEncodingError(Exception):
     """The body is encoded in a way that was not asked for."""
 
 
-def decoder_for(encoding: str) -> "Plain | Gzip":
+def decoder_for(encoding: str) -> "Identity | Gzip":
     """What reads a body with this `Content-Encoding`.
 
     Raises:
@@ -34,7 +34,7 @@ def decoder_for(encoding: str) -> "Plain | Gzip":
     codings = [coding.strip().lower() for coding in encoding.split(",")]
     match [coding for coding in codings if coding not in {"", "identity"}]:
         case []:
-            return Plain()
+            return Identity()
         case ["gzip" | "x-gzip"]:
             return Gzip()
         case ["deflate"]:
@@ -44,7 +44,7 @@ def decoder_for(encoding: str) -> "Plain | Gzip":
 
 
 @define
-class Plain:
+class Identity:
     """A body as it is."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -105,7 +105,7 @@ class Gzip:
         try:
             piece = self._inflate.decompress(data, LARGEST_PIECE)
         except zlib.error as error:
-            raise CutShortError(f"a compressed body that is broken ({error})") from None
+            raise TruncatedBodyError(f"a compressed body that is broken ({error})") from None
         return piece, self._inflate.unconsumed_tail or self._inflate.unused_data
 
     def finish(self) -> None:
@@ -115,4 +115,4 @@ class Gzip:
             CutShortError: the compressed data goes on after the body's end.
         """
         if (not self._is_empty and not self._inflate.eof) or (self.may_be_raw and self._begun):
-            raise CutShortError("a compressed body that was cut short")
+            raise TruncatedBodyError("a compressed body that was cut short")

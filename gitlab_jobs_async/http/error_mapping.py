@@ -18,9 +18,9 @@ from gitlab_jobs_async.errors import (
     GitLabError,
     TimedOutError,
 )
-from gitlab_jobs_async.http.decompression import CutShortError, UnknownEncodingError
+from gitlab_jobs_async.http.decompression import TruncatedBodyError, UnknownEncodingError
 
-FAILURES = (aiohttp.ClientError, OSError, ValueError, CutShortError, UnknownEncodingError)
+FAILURES = (aiohttp.ClientError, OSError, ValueError, TruncatedBodyError, UnknownEncodingError)
 """What an exchange may raise besides our own errors; a TimeoutError is an OSError."""
 
 MOST_HEADERS = 512

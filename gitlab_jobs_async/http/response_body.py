@@ -6,7 +6,7 @@ import logging
 import aiohttp
 
 from gitlab_jobs_async.http.body import Body
-from gitlab_jobs_async.http.decompression import CutShortError, UnknownEncodingError
+from gitlab_jobs_async.http.decompression import TruncatedBodyError, UnknownEncodingError
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -31,6 +31,6 @@ async def beginning_of(answer: aiohttp.ClientResponse, seconds: float) -> bytes:
         async with asyncio.timeout(seconds):
             async for piece in body_of(answer).pieces(_LONGEST_ERROR):
                 read += piece
-    except (aiohttp.ClientError, TimeoutError, CutShortError, UnknownEncodingError):
+    except (aiohttp.ClientError, TimeoutError, TruncatedBodyError, UnknownEncodingError):
         _log.debug("the body of an error cannot be read whole")
     return read

@@ -14,7 +14,7 @@ T = TypeVar("T")
 _log = logging.getLogger("gitlab_jobs_async")
 
 
-async def retried(
+async def send_with_retries(
     policy: RetryPolicy,
     clock: Clock,
     request: Request,

@@ -9,9 +9,9 @@ from typing import TypeVar
 import aiohttp
 from attrs import define, evolve, field, frozen
 
-from gitlab_jobs_async.api.credentials import Credentials, hiding
+from gitlab_jobs_async.api.credentials import Credentials, redactor
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response, error_of, folded, printable
+from gitlab_jobs_async.api.responses import Response, error_of, merge_headers, printable
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.errors import (
@@ -34,11 +34,11 @@ from gitlab_jobs_async.http.error_mapping import (
 )
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.http.response_body import beginning_of, body_of
-from gitlab_jobs_async.http.retries import retried
+from gitlab_jobs_async.http.retries import send_with_retries
 from gitlab_jobs_async.http.tls_context import TLSContexts
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
-from gitlab_jobs_async.ratelimit.limiter import CLOSED, Admission, Admitted
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
+from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit, RequestLimiter
 from gitlab_jobs_async.retry.policy import RetryPolicy
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ _MOST_REDIRECTS = 5
 
 
 @define
-class _Way:
+class _RedirectState:
     """Where a request has been led so far: to itself, or to one at its project's new place."""
 
     request: Request
@@ -62,7 +62,7 @@ class _Way:
 class _Opened:
     """An answer whose head has come, and the place that it holds."""
 
-    place: Admitted
+    place: Permit
     answer: aiohttp.ClientResponse = field(repr=False)
     head: Response
     body: Body = field(repr=False)
@@ -101,15 +101,15 @@ class Transport:
         self._tls = tls
         self._retry = retry
         self._connections: Connections | None = None
-        self._admission: Admission | None = None
-        self._hide = hiding(credentials)
+        self._admission: RequestLimiter | None = None
+        self._hide = redactor(credentials)
         self._deadlines: set[Deadline] = set()
 
     async def open(self) -> None:
         """Take the session given, or make one."""
         if self._connections is not None:
             raise RuntimeError("this GitLab is open already; make another one to open it twice")
-        self._admission = Admission(
+        self._admission = RequestLimiter(
             self.budget,
             self.clock,
             concurrency=self.concurrency,
@@ -143,7 +143,7 @@ class Transport:
     async def send(
         self,
         request: Request,
-        lane: Lane = Lane.DIRECT,
+        lane: Priority = Priority.DIRECT,
         bound: Bound = "page",
         *,
         final: Collection[int] = (),
@@ -157,7 +157,7 @@ class Transport:
             ConnectionFailedError: no whole answer came.
             ResponseTooLargeError: it is beyond the limit of *bound*.
         """
-        return await retried(
+        return await send_with_retries(
             self._retry,
             self.clock,
             request,
@@ -169,14 +169,14 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, lane: Lane = Lane.DIRECT, bound: Bound | None = None
+        self, request: Request, lane: Priority = Priority.DIRECT, bound: Bound | None = None
     ) -> AsyncIterator[tuple[Response, Chunks]]:
         """The head of the answer (its body empty) and the body as it arrives, within *bound*.
 
         It is tried again only until the head has come. While the block lasts it holds a connection;
         the timeout counts from one piece of the body to the next.
         """
-        opened = await retried(
+        opened = await send_with_retries(
             self._retry,
             self.clock,
             request,
@@ -202,11 +202,11 @@ class Transport:
         """Places for whole answers that are free while nobody waits for one."""
         return self._door().idle_places()
 
-    def is_held_back(self, request: Request, lane: Lane) -> bool:
+    def is_held_back(self, request: Request, lane: Priority) -> bool:
         """Whether *request* would be held back now, as the server has asked."""
         return self._door().is_paused(request, lane)
 
-    def lets_through_at(self, lane: Lane) -> float:
+    def lets_through_at(self, lane: Priority) -> float:
         """When requests of *lane* are no longer refused for a long pause; now if they are not.
 
         Infinity while one is out that tests the pause.
@@ -223,15 +223,15 @@ class Transport:
         finally:
             watchers.discard(changed)
 
-    def _door(self) -> Admission:
+    def _door(self) -> RequestLimiter:
         if self._admission is None:
             raise RuntimeError(
                 "this GitLab is not open: use it inside 'async with GitLab(...) as gitlab:'"
             )
         return self._admission
 
-    async def _whole(self, request: Request, lane: Lane, bound: Bound) -> Response:
-        way, door = _Way(request, request), self._door()
+    async def _whole(self, request: Request, lane: Priority, bound: Bound) -> Response:
+        way, door = _RedirectState(request, request), self._door()
         while True:
             place = await door.enter(way.own, lane, door.answers)
             try:
@@ -241,8 +241,8 @@ class Transport:
             if answer is not None:
                 return answer
 
-    async def _head(self, request: Request, lane: Lane) -> _Opened:
-        way, door = _Way(request, request), self._door()
+    async def _head(self, request: Request, lane: Priority) -> _Opened:
+        way, door = _RedirectState(request, request), self._door()
         while True:
             with ExitStack() as held:
                 place = await door.enter(way.own, lane, door.streams)
@@ -252,7 +252,7 @@ class Transport:
                     held.pop_all()
                     return opened
 
-    async def _exchange(self, way: _Way, place: Admitted, bound: Bound) -> Response | None:
+    async def _exchange(self, way: _RedirectState, place: Permit, bound: Bound) -> Response | None:
         followed = await self._follow(way, place)
         if followed is None:
             return None
@@ -261,7 +261,7 @@ class Transport:
             gauge = Gauge(*self.limits.whole(bound), head.method, head.url)
             return evolve(head, body=await body_of(answer).read_all(gauge))
 
-    async def _opened(self, way: _Way, place: Admitted) -> _Opened | None:
+    async def _opened(self, way: _RedirectState, place: Permit) -> _Opened | None:
         followed = await self._follow(way, place)
         if followed is None:
             return None
@@ -299,7 +299,9 @@ class Transport:
             self._deadlines.discard(deadline)
         raise failure
 
-    async def _sent_within_time(self, way: _Way, place: Admitted, exchange: Awaitable[T]) -> T:
+    async def _sent_within_time(
+        self, way: _RedirectState, place: Permit, exchange: Awaitable[T]
+    ) -> T:
         way.attempt = Attempt(Deadline(self.timeout), is_action=not way.request.is_safe)
         try:
             return await self.within_time(way.request, exchange, way.attempt)
@@ -309,7 +311,7 @@ class Transport:
             raise
 
     async def _follow(
-        self, way: _Way, place: Admitted
+        self, way: _RedirectState, place: Permit
     ) -> tuple[aiohttp.ClientResponse, Response] | None:
         """The answer, still open, and its head; `None` if the server wants another request.
 
@@ -346,7 +348,9 @@ class Transport:
             said = evolve(head, body=await beginning_of(answer, self.timeout / 4))
         raise error_of(said, self.clock.now(), self._hide)
 
-    def _next_hop(self, way: _Way, hop: Request | str, status: int, location: str) -> Request | str:
+    def _next_hop(
+        self, way: _RedirectState, hop: Request | str, status: int, location: str
+    ) -> Request | str:
         server, request = self.server, way.request
         if way.redirects == _MOST_REDIRECTS:
             raise self._refused(request, status, f"redirected more than {_MOST_REDIRECTS} times")
@@ -373,7 +377,7 @@ class Transport:
         shown = self.server.shown(request)
         gauge = Gauge("header", self.limits.all_headers, request.method, shown)
         gauge.add(sum(len(name) + len(value) for name, value in answer.raw_headers))
-        headers = folded((name, self._hide(value)) for name, value in answer.headers.items())
+        headers = merge_headers((name, self._hide(value)) for name, value in answer.headers.items())
         return Response(answer.status, headers, b"", request.method, shown)
 
     def failure(

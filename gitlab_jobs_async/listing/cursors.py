@@ -16,7 +16,7 @@ _FORWARD, _BACKWARD = '"n"', '"p"'
 
 
 @frozen
-class CursorForm:
+class CursorTemplate:
     """How a cursor is written, but for its id."""
 
     _before: str

@@ -24,7 +24,7 @@ _UNEVEN = 4
 
 
 @define
-class Spread:
+class IdDensity:
     """What the pages read so far tell of the others."""
 
     page_size: int = 1

@@ -12,21 +12,21 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import UndecodedRow, decode_rows
 from gitlab_jobs_async.api.links import next_page
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.concurrency import InFlight, in_flight
+from gitlab_jobs_async.concurrency import TaskPool, task_pool
 from gitlab_jobs_async.errors import DecodeError, GitLabError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.listing.keyset import KeysetWalk
-from gitlab_jobs_async.listing.offset import OffsetWalk
+from gitlab_jobs_async.listing.keyset import KeysetStrategy
+from gitlab_jobs_async.listing.offset import OffsetStrategy
 from gitlab_jobs_async.listing.page_checks import is_unnamed, next_by_number
-from gitlab_jobs_async.listing.rescan import LookWalk
-from gitlab_jobs_async.listing.strategy import Ask, R, Walk
+from gitlab_jobs_async.listing.rescan import RescanStrategy
+from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R
 from gitlab_jobs_async.models.jobs import Job
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -41,43 +41,46 @@ def by_keyset(
     request: Request,
     *,
     in_order: bool = False,
-) -> KeysetWalk[UndecodedRow]:
+) -> KeysetStrategy[UndecodedRow]:
     """The walk through a project's jobs; *in_order* for `iter_rows`."""
     window = 1 if in_order else transport.concurrency
     headers = capabilities.next_page_headers
-    return KeysetWalk(transport.server, request, window, headers=headers)
+    return KeysetStrategy(transport.server, request, window, headers=headers)
 
 
 def by_offset(
     transport: Transport, request: Request, *, in_order: bool = False
-) -> OffsetWalk[UndecodedRow]:
+) -> OffsetStrategy[UndecodedRow]:
     """The walk through a listing that has no keyset and comes newest first."""
-    return OffsetWalk(transport.server, request, in_order=in_order)
+    return OffsetStrategy(transport.server, request, in_order=in_order)
 
 
-def by_looks(transport: Transport, request: Request) -> LookWalk[UndecodedRow]:
+def by_rescan(transport: Transport, request: Request) -> RescanStrategy[UndecodedRow]:
     """The walk through a listing in an order of the caller's."""
-    return LookWalk(transport.server, request)
+    return RescanStrategy(transport.server, request)
 
 
 async def read_all(
-    transport: Transport, walk: Walk[UndecodedRow], kind: type[T], lane: Lane = Lane.LISTING
+    transport: Transport,
+    walk: PageStrategy[UndecodedRow],
+    kind: type[T],
+    lane: Priority = Priority.LISTING,
 ) -> list[T]:
     """The rows of a listing in the order of their arrival, pages fetched side by side."""
-    async with in_flight() as flight:
+    async with task_pool() as flight:
         pages = pages_of(flight, transport, [(None, walk)], kind, lane)
         return [row async for _, page in pages for row in page]
 
 
 async def iter_rows(
-    transport: Transport, walk: Walk[UndecodedRow], kind: type[T]
+    transport: Transport, walk: PageStrategy[UndecodedRow], kind: type[T]
 ) -> AsyncGenerator[T, None]:
     """The rows of a listing in its own order, with one page in memory."""
-    reading = _Reading(None, walk)
+    reading = _Listing(None, walk)
     while asks := reading.walk.asks(1, 0):
         ask = asks[0]
         try:
-            response = await transport.send(ask.wanted, Lane.LISTING, final=ask.final)
+            response = await transport.send(ask.wanted, Priority.LISTING, final=ask.final)
         except GitLabError as error:
             reading.walk = reading.walk.refused(ask, error)
             continue
@@ -86,18 +89,20 @@ async def iter_rows(
 
 
 async def pages_of(
-    flight: InFlight[Any, Any],
+    flight: TaskPool[Any, Any],
     transport: Transport,
-    walks: Iterable[tuple[K, Walk[UndecodedRow]]],
+    walks: Iterable[tuple[K, PageStrategy[UndecodedRow]]],
     kind: type[T],
-    lane: Lane = Lane.LISTING,
+    lane: Priority = Priority.LISTING,
 ) -> AsyncGenerator[tuple[K, list[T]], None]:
     """The new rows of each page of several listings as they come, each with its listing's key.
 
     At most `concurrency` pages are asked for at once, and so many listings read; the next are asked
     for only when the consumer comes back. *flight* belongs to the block around.
     """
-    side_by_side = _SideBySide(flight, transport, lane, deque(_Reading(*walk) for walk in walks))
+    side_by_side = _ConcurrentFetch(
+        flight, transport, lane, deque(_Listing(*walk) for walk in walks)
+    )
     while side_by_side.ask():
         (reading, walk, ask), task = await flight.first()
         reading.asked -= 1
@@ -121,14 +126,14 @@ async def pages_of(
 
 
 @define(eq=False)
-class _Reading(Generic[K]):
+class _Listing(Generic[K]):
     """One listing on its way: how many of its pages are asked for and not taken yet."""
 
     key: K
-    walk: Walk[UndecodedRow]
+    walk: PageStrategy[UndecodedRow]
     asked: int = 0
 
-    def take(self, ask: Ask, response: Response, kind: type[T]) -> list[T]:
+    def take(self, ask: PageRequest, response: Response, kind: type[T]) -> list[T]:
         """What the answer adds to the listing."""
         is_taken = False
 
@@ -139,7 +144,7 @@ class _Reading(Generic[K]):
             return told
 
         try:
-            return decode_rows(response, kind, wanted, warn_of_oddity)
+            return decode_rows(response, kind, wanted, log_ignored_value)
         except DecodeError as error:
             if is_taken:
                 raise
@@ -149,14 +154,14 @@ class _Reading(Generic[K]):
 
 
 @define
-class _SideBySide(Generic[K]):
+class _ConcurrentFetch(Generic[K]):
     """Listings that share one window of requests, in turns."""
 
-    flight: InFlight[Any, Any]
+    flight: TaskPool[Any, Any]
     transport: Transport
-    lane: Lane
-    waiting: deque[_Reading[K]]
-    active: deque[_Reading[K]] = field(factory=deque)
+    lane: Priority
+    waiting: deque[_Listing[K]]
+    active: deque[_Listing[K]] = field(factory=deque)
 
     def ask(self) -> bool:
         """Ask as much as may be asked at once; false when all has been read.
@@ -175,7 +180,7 @@ class _SideBySide(Generic[K]):
         self.active.rotate(-1)
         return len(self.flight) > 0
 
-    def leave(self, reading: _Reading[K]) -> None:
+    def leave(self, reading: _Listing[K]) -> None:
         """Leave the answers that a complete listing still waits for: they can only come late."""
         self.flight.drop(lambda key: key[0] is reading)
         reading.asked = 0
@@ -187,7 +192,7 @@ class _SideBySide(Generic[K]):
     def _free(self) -> int:
         return max(0, self._window - len(self.flight))
 
-    def _ask_for(self, reading: _Reading[K], guesses: int) -> bool:
+    def _ask_for(self, reading: _Listing[K], guesses: int) -> bool:
         """Whether *reading* may want anything yet."""
         free = self._free()
         asks = reading.walk.asks(free, guesses) if free else []
@@ -222,8 +227,8 @@ async def iter_any_order(
     asked: set[int] = set()
     empty = 0
     while request is not None:
-        response = await transport.send(request, Lane.LISTING)
-        page = decode_rows(response, kind, report=warn_of_oddity)
+        response = await transport.send(request, Priority.LISTING)
+        page = decode_rows(response, kind, report=log_ignored_value)
         for row in page:
             yield row
         asked.add(hash((request.path, request.params)))

@@ -17,7 +17,7 @@ TOP = 2**63
 
 
 @frozen
-class Stretch:
+class IdRange:
     """The ids from `newest` down to `oldest`, all read."""
 
     newest: int
@@ -33,17 +33,17 @@ class Gap:
 
 
 @define
-class Coverage:
+class IdRangeSet:
     """The ids that have been read, as stretches that neither meet nor overlap, newest first."""
 
-    _stretches: list[Stretch] = field(factory=list[Stretch])
+    _stretches: list[IdRange] = field(factory=list[IdRange])
 
     def add(self, newest: int, oldest: int) -> None:
         """The ids from *newest* down to *oldest* have been read."""
         apart_above = [s for s in self._stretches if s.oldest > newest + 1]
         apart_below = [s for s in self._stretches if s.newest < oldest - 1]
         met = self._stretches[len(apart_above) : len(self._stretches) - len(apart_below)]
-        merged = Stretch(
+        merged = IdRange(
             max([newest, *(s.newest for s in met)]), min([oldest, *(s.oldest for s in met)])
         )
         self._stretches = [*apart_above, merged, *apart_below]

@@ -35,12 +35,18 @@ from gitlab_jobs_async.errors import (
     MethodNotAllowedError,
     ServerError,
 )
-from gitlab_jobs_async.listing.density import Spread
-from gitlab_jobs_async.listing.id_ranges import TOP, Coverage, Gap
-from gitlab_jobs_async.listing.offset import OffsetWalk, without_keyset
+from gitlab_jobs_async.listing.density import IdDensity
+from gitlab_jobs_async.listing.id_ranges import TOP, Gap, IdRangeSet
+from gitlab_jobs_async.listing.offset import OffsetStrategy, without_keyset
 from gitlab_jobs_async.listing.page_checks import is_made_page, is_offset_page, next_by_keyset
-from gitlab_jobs_async.listing.strategy import Ask, R, Walk
-from gitlab_jobs_async.listing.synthetic_cursors import REFUSED, Asked, MadeCursors, Way, unwalked
+from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R
+from gitlab_jobs_async.listing.synthetic_cursors import (
+    REFUSED,
+    Direction,
+    PendingRequest,
+    SyntheticCursors,
+    unwalked,
+)
 
 _MOST_EMPTY = 20
 """Empty pages in a row that may name a next one; a server that sends more has lost its way."""
@@ -51,7 +57,7 @@ _MOST_DOUBTS = 2
 
 
 @define
-class KeysetWalk(Generic[R]):
+class KeysetStrategy(Generic[R]):
     """A listing of project jobs, read by keyset in ranges; *first* asks for its newest page.
 
     With a *window* of 1 rows come newest first. Without keyset (before 15.9), or where no header
@@ -62,13 +68,13 @@ class KeysetWalk(Generic[R]):
     server: ServerUrl
     first: Request
     window: int
-    coverage: Coverage = field(factory=Coverage)
+    coverage: IdRangeSet = field(factory=IdRangeSet)
     refusal: MethodNotAllowedError | None = None
     headers: NextPageHeaders = field(factory=NextPageHeaders)
-    _asked: dict[int, Asked] = field(factory=dict[int, Asked])
+    _asked: dict[int, PendingRequest] = field(factory=dict[int, PendingRequest])
     _links: dict[int, tuple[Request, int]] = field(factory=dict[int, tuple[Request, int]])
-    _made: MadeCursors = field(factory=MadeCursors)
-    _spread: Spread = field(factory=Spread)
+    _made: SyntheticCursors = field(factory=SyntheticCursors)
+    _spread: IdDensity = field(factory=IdDensity)
     _told: "array[int]" = field(factory=lambda: array("q"))
     _doubts: dict[int, int] = field(factory=dict[int, int])
     _is_doubted: bool = False
@@ -79,16 +85,16 @@ class KeysetWalk(Generic[R]):
 
     def __attrs_post_init__(self) -> None:
         if self.window == 1:
-            self._made.direction = Way.DOWN
+            self._made.direction = Direction.DOWN
 
     @property
     def is_complete(self) -> bool:
-        """See `Walk.is_complete`."""
+        """See `PageStrategy.is_complete`."""
         return next(self.coverage.gaps(), None) is None
 
-    def asks(self, free: int, guesses: int, /) -> list[Ask]:
+    def asks(self, free: int, guesses: int, /) -> list[PageRequest]:
         """Go on in each range that nothing walks yet; then guess, as far as it is paid."""
-        asks: list[Ask] = []
+        asks: list[PageRequest] = []
         for gap in unwalked(list(self.coverage.gaps()), list(self._asked.values())):
             if len(asks) < free and (ask := self._go_on(gap)):
                 asks.append(ask)
@@ -97,13 +103,15 @@ class KeysetWalk(Generic[R]):
             asks.append(ask)
         return asks
 
-    def take(self, ask: Ask, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
-        """See `Walk.take`; an answer without keyset hands the listing over to `OffsetWalk`."""
+    def take(
+        self, ask: PageRequest, response: Response, rows: Sequence[R]
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
+        """See `PageStrategy.take`; an answer without keyset hands over to `OffsetStrategy`."""
         asked = self._asked.pop(ask.place)
         self.headers.learn(response)
         if self.is_complete:
             return self, ()
-        if asked.way is Way.LINK:
+        if asked.way is Direction.LINK:
             return self._take_link(ask, asked, response, rows)
         is_proven = self._made.is_taking(asked.way)
         try:
@@ -115,24 +123,28 @@ class KeysetWalk(Generic[R]):
         if not is_page:
             self._made.misread(asked.way)
             return self, ()
-        if asked.way is Way.UP and not is_proven and self.coverage.unread_above(asked.start) == TOP:
+        if (
+            asked.way is Direction.UP
+            and not is_proven
+            and self.coverage.unread_above(asked.start) == TOP
+        ):
             # Read meanwhile by the server's links: it proves nothing.
             return self, ()
         self._made.taken(asked.way)
-        if asked.way is Way.LAST:
+        if asked.way is Direction.LAST:
             return self, self._take_last(rows)
-        newest = asked.start - 1 if asked.way is Way.DOWN else rows[0].id
-        oldest = rows[-1].id if asked.way is Way.DOWN else asked.start + 1
+        newest = asked.start - 1 if asked.way is Direction.DOWN else rows[0].id
+        oldest = rows[-1].id if asked.way is Direction.DOWN else asked.start + 1
         return self, self._read(newest, oldest, following, rows)
 
-    def refused(self, ask: Ask, error: GitLabError) -> Walk[R]:
-        """See `Walk.refused`; where a made cursor is, there are no more of them."""
+    def refused(self, ask: PageRequest, error: GitLabError) -> PageStrategy[R]:
+        """See `PageStrategy.refused`; where a made cursor is, there are no more of them."""
         asked = self._asked.pop(ask.place)
         if self.is_complete:
             return self
-        if asked.way is not Way.LINK:
+        if asked.way is not Direction.LINK:
             self._made.refused(asked.way)
-            self._is_doubted = asked.way is not Way.LAST
+            self._is_doubted = asked.way is not Direction.LAST
             return self
         if isinstance(error, ServerError) and error.status in ask.final:
             return self._doubt(asked)
@@ -141,21 +153,21 @@ class KeysetWalk(Generic[R]):
             return self._offset_walk()
         raise self.refusal or error
 
-    def _go_on(self, gap: Gap) -> Ask | None:
+    def _go_on(self, gap: Gap) -> PageRequest | None:
         """Walk *gap* on from an end; `None` if an answer under way says how."""
         made = self._made
-        if gap.below and made.is_taking(Way.UP) and not self._is_better_walked_down(gap):
-            return self._ask_made(Way.UP, gap.below, gap.below)
+        if gap.below and made.is_taking(Direction.UP) and not self._is_better_walked_down(gap):
+            return self._ask_made(Direction.UP, gap.below, gap.below)
         has_link = gap.above == TOP or gap.above in self._links
         if has_link and not self._is_doubted:
             return self._ask_link(gap.above)
         is_known_below = self._is_known_below(gap)
         if made.can_ask_last and (self._is_doubted or not is_known_below):
-            is_asked = any(one.way is Way.LAST for one in self._asked.values())
-            return None if is_asked else self._ask_made(Way.LAST, 0, gap.above)
+            is_asked = any(one.way is Direction.LAST for one in self._asked.values())
+            return None if is_asked else self._ask_made(Direction.LAST, 0, gap.above)
         if not has_link and is_known_below and made.way(()) is not None:
             way = made.way(self._asked.values())
-            start = gap.above if way is Way.DOWN else gap.below
+            start = gap.above if way is Direction.DOWN else gap.below
             return None if way is None else self._ask_made(way, start, gap.above)
         # The server's own links are all there is, and one of them may lead to several ranges.
         place = min((place for place in self._links if place >= gap.above), default=TOP)
@@ -168,21 +180,21 @@ class KeysetWalk(Generic[R]):
         A few links at a time: where old rows vanish, each one under way is answered with 500.
         """
         is_linked = gap.above in self._links and not self._is_doubted
-        under_way = sum(1 for one in self._asked.values() if one.way is Way.LINK)
+        under_way = sum(1 for one in self._asked.values() if one.way is Direction.LINK)
         return is_linked and under_way < _MOST_LINKS and self._spread.is_sparser_above(gap)
 
     def _is_known_below(self, gap: Gap) -> bool:
         return gap.below > 0 or 0 < self._lowest < gap.above
 
     def _is_under_way(self, start: int) -> bool:
-        return any(one.way is Way.LINK and one.start == start for one in self._asked.values())
+        return any(one.way is Direction.LINK and one.start == start for one in self._asked.values())
 
-    def _guess(self) -> Ask | None:
+    def _guess(self) -> PageRequest | None:
         """Ask for the lowest id; once it is known, for a page within a range."""
         made = self._made
         if not made.is_last_asked:
             may_ask = made.can_ask_last and made.direction is not None
-            return self._ask_made(Way.LAST, 0, TOP) if may_ask else None
+            return self._ask_made(Direction.LAST, 0, TOP) if may_ask else None
         way = made.way(self._asked.values())
         if way is None or not made.is_last_known or not self._second_is_read:
             return None
@@ -190,20 +202,20 @@ class KeysetWalk(Generic[R]):
         start = self._spread.best_guess(list(self.coverage.gaps()), starts)
         return None if start is None else self._ask_made(way, start, start)
 
-    def _ask_link(self, place: int) -> Ask:
+    def _ask_link(self, place: int) -> PageRequest:
         request, start = self._links.get(place, (self.first, TOP))
         is_doubtful = start != TOP and self._doubts.get(place, 0) < _MOST_DOUBTS
         final = REFUSED if is_doubtful and self._made.can_ask_last else frozenset[int]()
-        return self._ask(request, Asked(Way.LINK, start, place), final)
+        return self._ask(request, PendingRequest(Direction.LINK, start, place), final)
 
-    def _ask_made(self, way: Way, start: int, edge: int) -> Ask:
+    def _ask_made(self, way: Direction, start: int, edge: int) -> PageRequest:
         request, final = self._made.page(way, start), self._made.final(way)
-        return self._ask(request, Asked(way, start, edge), final)
+        return self._ask(request, PendingRequest(way, start, edge), final)
 
-    def _ask(self, request: Request, asked: Asked, final: frozenset[int]) -> Ask:
+    def _ask(self, request: Request, asked: PendingRequest, final: frozenset[int]) -> PageRequest:
         self._asked[self._sent] = asked
         self._sent += 1
-        return Ask(request, self._sent - 1, final)
+        return PageRequest(request, self._sent - 1, final)
 
     def _is_paid(self) -> bool:
         """Whether one more guess may fail."""
@@ -213,8 +225,8 @@ class KeysetWalk(Generic[R]):
         return self._sent + open_ranges + 1 <= pages + allowance
 
     def _take_link(
-        self, ask: Ask, asked: Asked, response: Response, rows: Sequence[R]
-    ) -> tuple[Walk[R], Sequence[R]]:
+        self, ask: PageRequest, asked: PendingRequest, response: Response, rows: Sequence[R]
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
         if asked.start == TOP and is_offset_page(self.server, ask.wanted, response):
             return self._by_offset(response, rows)
         following = next_by_keyset(self.server, ask.wanted, response, rows)
@@ -232,7 +244,7 @@ class KeysetWalk(Generic[R]):
         oldest = 1 if following is None else rows[-1].id
         return self, self._read(asked.start - 1, oldest, following, rows)
 
-    def _is_full(self, asked: Asked, rows: Sequence[R]) -> bool:
+    def _is_full(self, asked: PendingRequest, rows: Sequence[R]) -> bool:
         """Whether a page without a next one has as many rows as a page of this server may have."""
         if len(rows) >= PER_PAGE or not may_be_clamped(len(rows)):
             return len(rows) >= PER_PAGE
@@ -241,8 +253,8 @@ class KeysetWalk(Generic[R]):
         return len(rows) >= self._spread.page_size
 
     def _take_silent(
-        self, asked: Asked, response: Response, rows: Sequence[R]
-    ) -> tuple[Walk[R], Sequence[R]]:
+        self, asked: PendingRequest, response: Response, rows: Sequence[R]
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
         """Go on from a full page that names no next one: the last, or its headers were lost."""
         if asked.start == TOP:
             if not self.headers.are_reliable:
@@ -260,8 +272,8 @@ class KeysetWalk(Generic[R]):
         return (self if can_go_on else self._offset_walk(is_silent=True)), told
 
     def _go_on_below(
-        self, ask: Ask, asked: Asked, following: Request, response: Response
-    ) -> tuple[Walk[R], Sequence[R]]:
+        self, ask: PageRequest, asked: PendingRequest, following: Request, response: Response
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
         """Follow an empty page that names a next one: it says nothing of any id."""
         self._empty += 1
         if self._empty > _MOST_EMPTY or following.params == ask.wanted.params:
@@ -287,7 +299,7 @@ class KeysetWalk(Generic[R]):
             return ()
         return self._read(rows[0].id, 1, None, rows)
 
-    def _doubt(self, asked: Asked) -> Walk[R]:
+    def _doubt(self, asked: PendingRequest) -> PageStrategy[R]:
         """Ask for the lowest id before a link answered with 500 is believed to be a failure."""
         self._doubts[asked.edge] = self._doubts.get(asked.edge, 0) + 1
         self._is_doubted = True
@@ -316,14 +328,14 @@ class KeysetWalk(Generic[R]):
 
     def _by_offset(
         self, response: Response, rows: Sequence[R], *, is_silent: bool = False
-    ) -> tuple[Walk[R], Sequence[R]]:
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
         if self.refusal is not None:
             raise self.refusal
         walk = self._offset_walk(is_silent=is_silent)
         return walk.take(walk.asks(1, 0)[0], response, rows)
 
-    def _offset_walk(self, *, is_silent: bool = False) -> OffsetWalk[R]:
-        return OffsetWalk(
+    def _offset_walk(self, *, is_silent: bool = False) -> OffsetStrategy[R]:
+        return OffsetStrategy(
             self.server,
             without_keyset(self.first),
             in_order=self.window == 1,
@@ -334,8 +346,8 @@ class KeysetWalk(Generic[R]):
             told=array("q", sorted(self._told)),
         )
 
-    def _beyond_limit(self, refusal: MethodNotAllowedError) -> Walk[R]:
-        return KeysetWalk(
+    def _beyond_limit(self, refusal: MethodNotAllowedError) -> PageStrategy[R]:
+        return KeysetStrategy(
             self.server,
             self.first,
             self.window,

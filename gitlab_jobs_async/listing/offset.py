@@ -24,9 +24,9 @@ from gitlab_jobs_async.errors import (
     ListingChangedError,
     MethodNotAllowedError,
 )
-from gitlab_jobs_async.listing.id_ranges import TOP, Coverage, Gap
-from gitlab_jobs_async.listing.rescan import LookWalk
-from gitlab_jobs_async.listing.strategy import Ask, R, Walk, is_newest_first
+from gitlab_jobs_async.listing.id_ranges import TOP, Gap, IdRangeSet
+from gitlab_jobs_async.listing.rescan import RescanStrategy
+from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R, is_newest_first
 
 _KEYSET = frozenset({"pagination", "order_by", "sort"})
 _PLACE = frozenset({"page", "per_page"})
@@ -50,7 +50,7 @@ def is_by_offset(response: Response) -> bool:
 
 
 @frozen
-class Window:
+class PageWindow:
     """The rows from `start` to before `stop`, as page `number` of pages of that size."""
 
     number: int
@@ -58,13 +58,13 @@ class Window:
     stop: int
 
 
-def window_at(index: int, overlap: int, largest: int) -> Window:
+def window_at(index: int, overlap: int, largest: int) -> PageWindow:
     """The page that reaches furthest of those with the row *index* and, before it, *overlap* rows.
 
     Where no page of at most *largest* rows has so many, fewer.
     """
     windows = [
-        Window(first // size + 1, first // size * size, first // size * size + size)
+        PageWindow(first // size + 1, first // size * size, first // size * size + size)
         for first in range(max(0, index - overlap), index + 1)
         for size in range(largest, 0, -1)
     ]
@@ -72,23 +72,23 @@ def window_at(index: int, overlap: int, largest: int) -> Window:
 
 
 @define
-class OffsetWalk(Generic[R]):
+class OffsetStrategy(Generic[R]):
     """A listing whose rows come newest first, read by overlapping offset pages.
 
     With *in_order*, a page below a break is not told before the break is read. Where an offset is
     past the server's limit, *beyond_limit* makes the walk to go on with. Rows in another order are
-    read by `LookWalk`. Where the server *is_silent*, as no header names the next page, one is
+    read by `RescanStrategy`. Where the server *is_silent*, as no header names the next page, one is
     asked for after each full page; the ids *told* before, rising, say at which row to go on.
     """
 
     server: ServerUrl
     first: Request
     in_order: bool = False
-    coverage: Coverage = field(factory=Coverage)
-    beyond_limit: Callable[[MethodNotAllowedError], Walk[R]] | None = None
+    coverage: IdRangeSet = field(factory=IdRangeSet)
+    beyond_limit: Callable[[MethodNotAllowedError], PageStrategy[R]] | None = None
     headers: NextPageHeaders = field(factory=NextPageHeaders)
     is_silent: bool = False
-    _asked: dict[int, Window] = field(factory=dict[int, Window])
+    _asked: dict[int, PageWindow] = field(factory=dict[int, PageWindow])
     _told: "array[int]" = field(factory=lambda: array("q"))
     _sent: int = 0
     _largest: int = PER_PAGE
@@ -100,12 +100,12 @@ class OffsetWalk(Generic[R]):
 
     @property
     def is_complete(self) -> bool:
-        """See `Walk.is_complete`."""
+        """See `PageStrategy.is_complete`."""
         return next(self.coverage.gaps(), None) is None
 
-    def asks(self, free: int, _guesses: int, /) -> list[Ask]:
+    def asks(self, free: int, _guesses: int, /) -> list[PageRequest]:
         """The page at the first break; and where the server counts, those that are to follow."""
-        asks: list[Ask] = []
+        asks: list[PageRequest] = []
         top = next(self.coverage.gaps(), None)
         if top is None:
             return asks
@@ -117,8 +117,10 @@ class OffsetWalk(Generic[R]):
             asks.append(self._ask(self._planned, _OVERLAP))
         return asks
 
-    def take(self, ask: Ask, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
-        """See `Walk.take`; rows in another order hand the listing over to `LookWalk`."""
+    def take(
+        self, ask: PageRequest, response: Response, rows: Sequence[R]
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
+        """See `PageStrategy.take`; rows in another order hand over to `RescanStrategy`."""
         window = self._asked.pop(ask.place)
         window = self._clamped(window, number_in(response, "x-per-page") or 0)
         if self.is_complete:
@@ -152,14 +154,14 @@ class OffsetWalk(Generic[R]):
             raise ListingChangedError(response.method, response.url)
         return self, told
 
-    def refused(self, ask: Ask, error: GitLabError) -> Walk[R]:
-        """See `Walk.refused`; past the server's limit for offsets there may be another way."""
+    def refused(self, ask: PageRequest, error: GitLabError) -> PageStrategy[R]:
+        """See `PageStrategy.refused`; past the server's offset limit, keyset may go on."""
         del self._asked[ask.place]
         if isinstance(error, MethodNotAllowedError) and ask.place and self.beyond_limit is not None:
             return self.beyond_limit(error)
         raise error
 
-    def _ask(self, index: int, overlap: int) -> Ask:
+    def _ask(self, index: int, overlap: int) -> PageRequest:
         window = window_at(index, overlap, self._largest)
         self._planned = max(self._planned, window.stop)
         place, self._sent = self._sent, self._sent + 1
@@ -167,7 +169,7 @@ class OffsetWalk(Generic[R]):
         params = [pair for pair in self.first.params if pair[0] not in _PLACE]
         size = str(window.stop - window.start)
         params += [("page", str(window.number)), ("per_page", size)]
-        return Ask(evolve(self.first, params=params), place)
+        return PageRequest(evolve(self.first, params=params), place)
 
     def _index_of(self, gap: Gap) -> int:
         """Where the rows of the first *gap* begin, as far as known."""
@@ -177,22 +179,22 @@ class OffsetWalk(Generic[R]):
         """How many rows have been told down to *last_id*."""
         return len(self._told) - bisect_left(self._told, min(last_id, TOP - 1))
 
-    def _clamped(self, window: Window, size: int) -> Window:
+    def _clamped(self, window: PageWindow, size: int) -> PageWindow:
         """What *window* was for a server that allows at most *size* rows a page."""
         if not 0 < size < window.stop - window.start:
             return window
         self._largest = min(self._largest, size)
         start = (window.number - 1) * size
         self._planned = min(self._planned, start + size)
-        return Window(window.number, start, start + size)
+        return PageWindow(window.number, start, start + size)
 
     def _by_looks(
-        self, window: Window, response: Response, rows: Sequence[R]
-    ) -> tuple[Walk[R], Sequence[R]]:
-        look = LookWalk[R](self.server, self.first, told=set(self._told))
+        self, window: PageWindow, response: Response, rows: Sequence[R]
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
+        look = RescanStrategy[R](self.server, self.first, told=set(self._told))
         return look.take(look.asks(1, 0)[0], response, rows) if not window.start else (look, ())
 
-    def _read(self, window: Window, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
+    def _read(self, window: PageWindow, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
         self._learn_drift(window, rows)
         top = next(self.coverage.gaps())
         if self.in_order and rows and window.start and rows[0].id < top.above - 1:
@@ -204,7 +206,7 @@ class OffsetWalk(Generic[R]):
             self.coverage.add(newest, 1 if is_last else rows[-1].id)
         return told
 
-    def _learn_drift(self, window: Window, rows: Sequence[R]) -> None:
+    def _learn_drift(self, window: PageWindow, rows: Sequence[R]) -> None:
         """How far the rows stand from where they were told to be, as others came and went."""
         top = next(self.coverage.gaps())
         if not rows:

@@ -14,11 +14,11 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.listing.cursors import CursorForm
-from gitlab_jobs_async.listing.id_ranges import Coverage
+from gitlab_jobs_async.listing.cursors import CursorTemplate
+from gitlab_jobs_async.listing.id_ranges import IdRangeSet
 from gitlab_jobs_async.listing.offset import is_by_offset, without_keyset
 from gitlab_jobs_async.listing.strategy import Row, is_newest_first
-from gitlab_jobs_async.listing.synthetic_cursors import Asked, Way
+from gitlab_jobs_async.listing.synthetic_cursors import Direction, PendingRequest
 
 
 def is_offset_page(server: ServerUrl, wanted: Request, response: Response) -> bool:
@@ -74,10 +74,10 @@ def next_by_number(wanted: Request) -> Request:
     return with_params(without_keyset(wanted), page=str(page + 1))
 
 
-def cursor_of(wanted: Request) -> tuple[CursorForm, int] | None:
+def cursor_of(wanted: Request) -> tuple[CursorTemplate, int] | None:
     """Return the form of the cursor that *wanted* goes on from, and its id, if it has one."""
     cursor = dict(wanted.params).get("cursor", "")
-    return CursorForm.read(cursor) if cursor else None
+    return CursorTemplate.read(cursor) if cursor else None
 
 
 def _has_cursor(request: Request) -> bool:
@@ -85,10 +85,10 @@ def _has_cursor(request: Request) -> bool:
 
 
 def is_made_page(
-    asked: Asked,
+    asked: PendingRequest,
     following: Request | None,
     rows: Sequence[Row],
-    coverage: Coverage,
+    coverage: IdRangeSet,
     *,
     is_proven: bool,
 ) -> bool:
@@ -97,9 +97,9 @@ def is_made_page(
     *is_proven* says that the server has shown to read such cursors so.
     """
     match asked.way:
-        case Way.LAST:
+        case Direction.LAST:
             return following is None
-        case Way.DOWN:
+        case Direction.DOWN:
             return bool(rows) and rows[0].id < asked.start
         case _:
             if not rows or rows[-1].id <= asked.start:

@@ -17,7 +17,7 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import DecodeError, GitLabError, ListingChangedError
-from gitlab_jobs_async.listing.strategy import Ask, R, Walk
+from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R
 
 _MOST_LOOKS = 20
 _MOST_REPEATED = 20
@@ -25,7 +25,7 @@ _MOST_REPEATED = 20
 
 
 @define
-class LookWalk(Generic[R]):
+class RescanStrategy(Generic[R]):
     """A listing by offset in the server's own order; rows of *told* ids are not told again."""
 
     server: ServerUrl
@@ -42,10 +42,10 @@ class LookWalk(Generic[R]):
 
     @property
     def is_complete(self) -> bool:
-        """See `Walk.is_complete`."""
+        """See `PageStrategy.is_complete`."""
         return self._is_done
 
-    def asks(self, free: int, _guesses: int, /) -> list[Ask]:
+    def asks(self, free: int, _guesses: int, /) -> list[PageRequest]:
         """The pages of this look that are not asked for yet."""
         if self._is_done:
             return []
@@ -55,8 +55,10 @@ class LookWalk(Generic[R]):
         self._asked.update(pages)
         return [self._ask(page) for page in pages]
 
-    def take(self, ask: Ask, response: Response, rows: Sequence[R]) -> tuple[Walk[R], Sequence[R]]:
-        """See `Walk.take`; rows are told all at once, when two looks were the same."""
+    def take(
+        self, ask: PageRequest, response: Response, rows: Sequence[R]
+    ) -> tuple[PageStrategy[R], Sequence[R]]:
+        """See `PageStrategy.take`; rows are told all at once, when two looks were the same."""
         self._asked.remove(ask.place)
         self._pages[ask.place] = rows
         self._check_progress(response, rows)
@@ -70,8 +72,8 @@ class LookWalk(Generic[R]):
             return self, ()
         return self, self._compared(response)
 
-    def refused(self, ask: Ask, error: GitLabError) -> Walk[R]:
-        """See `Walk.refused`: there is no way around."""
+    def refused(self, ask: PageRequest, error: GitLabError) -> PageStrategy[R]:
+        """See `PageStrategy.refused`: there is no way around."""
         self._asked.remove(ask.place)
         raise error
 
@@ -82,9 +84,9 @@ class LookWalk(Generic[R]):
         if self._repeated > _MOST_REPEATED:
             raise DecodeError("pages that lead nowhere @ $", response.method, response.url)
 
-    def _ask(self, page: int) -> Ask:
+    def _ask(self, page: int) -> PageRequest:
         params = [pair for pair in self.first.params if pair[0] != "page"]
-        return Ask(evolve(self.first, params=[*params, ("page", str(page))]), page)
+        return PageRequest(evolve(self.first, params=[*params, ("page", str(page))]), page)
 
     def _compared(self, response: Response) -> Sequence[R]:
         """All rows, once each, if this look was like the one before; else nothing yet."""

@@ -27,7 +27,7 @@ R = TypeVar("R", bound=Row)
 
 
 @frozen
-class Ask:
+class PageRequest:
     """One page to ask for; `place` is where it stands, for the walk that asks.
 
     An answer whose status is in `final` is not asked for again: the walk says how to go on.
@@ -38,22 +38,22 @@ class Ask:
     final: frozenset[int] = frozenset()
 
 
-class Walk(Protocol[R]):
+class PageStrategy(Protocol[R]):
     """One listing being read; complete when it has nothing left to ask and nothing is asked."""
 
     @property
     def is_complete(self) -> bool:
         """Whether all has been read, so that answers still under way can be left."""
 
-    def asks(self, free: int, guesses: int, /) -> list[Ask]:
+    def asks(self, free: int, guesses: int, /) -> list[PageRequest]:
         """At most *free* pages to ask for now, side by side.
 
         At most *guesses* of them may turn out to have been read already.
         """
 
     def take(
-        self, ask: Ask, response: Response, rows: Sequence[R]
-    ) -> tuple["Walk[R]", Sequence[R]]:
+        self, ask: PageRequest, response: Response, rows: Sequence[R]
+    ) -> tuple["PageStrategy[R]", Sequence[R]]:
         """The walk to go on with, and those of *rows* that it had not told before.
 
         Raises:
@@ -61,7 +61,7 @@ class Walk(Protocol[R]):
             ListingChangedError: it changes faster than it can be read.
         """
 
-    def refused(self, ask: Ask, error: GitLabError) -> "Walk[R]":
+    def refused(self, ask: PageRequest, error: GitLabError) -> "PageStrategy[R]":
         """The walk to go on with although *ask* failed.
 
         Raises:

@@ -14,7 +14,7 @@ from attrs import define, frozen
 
 from gitlab_jobs_async.api.links import with_params
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.listing.cursors import CursorForm
+from gitlab_jobs_async.listing.cursors import CursorTemplate
 from gitlab_jobs_async.listing.id_ranges import TOP, Gap
 
 _MOST_TRIALS = 2
@@ -27,7 +27,7 @@ _NOT_WORTH_IT = REFUSED | {502, 503, 504}
 """What ends a try of a cursor that the listing can do without."""
 
 
-class Way(Enum):
+class Direction(Enum):
     """How a page is reached: by a link of the server's own, or by a cursor made up."""
 
     LINK = "link"
@@ -37,15 +37,15 @@ class Way(Enum):
 
 
 @frozen
-class Asked:
+class PendingRequest:
     """One page under way: the id that it starts from, and the edge of the ids read before it."""
 
-    way: Way
+    way: Direction
     start: int
     edge: int
 
 
-def unwalked(gaps: Sequence[Gap], asked: Collection[Asked]) -> Iterator[Gap]:
+def unwalked(gaps: Sequence[Gap], asked: Collection[PendingRequest]) -> Iterator[Gap]:
     """Yield each of the *gaps*, all that are unread, that no request in *asked* will go on in.
 
     One that starts among the ids read beside a gap does so; one that starts inside it leaves the
@@ -55,8 +55,8 @@ def unwalked(gaps: Sequence[Gap], asked: Collection[Asked]) -> Iterator[Gap]:
     for gap, bottom in zip(gaps, [*(gap.above for gap in gaps[1:]), 1], strict=False):
         is_walked = any(
             bottom - 1 <= one.start <= gap.below
-            if one.way is Way.UP
-            else one.way is not Way.LAST and gap.above <= one.start <= ceiling
+            if one.way is Direction.UP
+            else one.way is not Direction.LAST and gap.above <= one.start <= ceiling
             for one in asked
         )
         if not is_walked:
@@ -65,17 +65,17 @@ def unwalked(gaps: Sequence[Gap], asked: Collection[Asked]) -> Iterator[Gap]:
 
 
 @define
-class MadeCursors:
+class SyntheticCursors:
     """Which cursors may be made for one listing; the form is read off the server's own.
 
     A refusal ends this for the listing; an answer that is no page of it does so for that direction.
     """
 
-    direction: Way | None = Way.UP
+    direction: Direction | None = Direction.UP
     is_last_asked: bool = False
     is_last_known: bool = False
     _is_proven: bool = False
-    _form: CursorForm | None = None
+    _form: CursorTemplate | None = None
     _like: Request | None = None
     _is_readable: bool = True
     _is_last_taken: bool = True
@@ -83,7 +83,7 @@ class MadeCursors:
 
     def learn(self, following: Request, last_id: int) -> None:
         """Learn the form from the server's request for the rows below *last_id*."""
-        form = CursorForm.learned(dict(following.params).get("cursor", ""), last_id)
+        form = CursorTemplate.learned(dict(following.params).get("cursor", ""), last_id)
         is_usable = form is not None and form.has_directions and self._form in {None, form}
         if form is not None and is_usable and self._is_readable:
             self._form, self._like = form.padded_as(self._form), following
@@ -95,18 +95,18 @@ class MadeCursors:
         """Whether the last page may be asked for."""
         return self._form is not None and self._is_last_taken
 
-    def is_taking(self, way: Way) -> bool:
+    def is_taking(self, way: Direction) -> bool:
         """Whether the server has shown that it takes cursors that lead that *way*."""
         return self._is_proven and way is self.direction
 
-    def way(self, asked: Iterable[Asked]) -> Way | None:
+    def way(self, asked: Iterable[PendingRequest]) -> Direction | None:
         """Return the direction in which one more cursor may be made beside those *asked*."""
         if self._form is None or self._is_proven:
             return self.direction if self._form is not None else None
-        trials = sum(1 for one in asked if one.way in {Way.UP, Way.DOWN})
+        trials = sum(1 for one in asked if one.way in {Direction.UP, Direction.DOWN})
         return self.direction if trials < _MOST_TRIALS else None
 
-    def page(self, way: Way, start: int) -> Request:
+    def page(self, way: Direction, start: int) -> Request:
         """Return the request for the page that lies that *way* from the id *start*.
 
         Raises:
@@ -115,37 +115,37 @@ class MadeCursors:
         if self._form is None or self._like is None:
             raise RuntimeError("no cursor can be made before the server has sent one")
         match way:
-            case Way.UP:
+            case Direction.UP:
                 cursor = self._form.backward(start)
-            case Way.DOWN:
+            case Direction.DOWN:
                 cursor = self._form.cursor(start)
             case _:
                 cursor = self._form.last_page()
                 self.is_last_asked = True
         return with_params(self._like, cursor=cursor)
 
-    def final(self, way: Way) -> frozenset[int]:
+    def final(self, way: Direction) -> frozenset[int]:
         """Return the statuses that are not asked again where a cursor leads that *way*."""
         return REFUSED if self.is_taking(way) else _NOT_WORTH_IT
 
-    def taken(self, way: Way) -> None:
+    def taken(self, way: Direction) -> None:
         """The answer to a made cursor was the page it should be."""
-        if way is Way.LAST:
+        if way is Direction.LAST:
             self.is_last_known = True
         elif way is self.direction:
             self._is_proven = True
 
-    def refused(self, way: Way) -> None:
+    def refused(self, way: Direction) -> None:
         """A made cursor was refused: no more are made."""
         self.direction = None
-        if way is Way.LAST:
+        if way is Direction.LAST:
             self._is_last_taken = False
 
-    def misread(self, way: Way) -> None:
+    def misread(self, way: Direction) -> None:
         """The answer to a made cursor was another page: the server reads it in another way."""
-        if way is Way.UP and self.direction is Way.UP and not self._is_proven:
+        if way is Direction.UP and self.direction is Direction.UP and not self._is_proven:
             self._misread += 1
             if self._misread == _MOST_TRIALS:
-                self.direction = Way.DOWN
-        elif way is self.direction or way is Way.LAST:
+                self.direction = Direction.DOWN
+        elif way is self.direction or way is Direction.LAST:
             self.refused(way)

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities, TraceSupport
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
@@ -28,13 +28,13 @@ from gitlab_jobs_async.http.body_limits import Gauge
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.line_reader import LineReader
 from gitlab_jobs_async.logs.poll_queue import NotBefore
-from gitlab_jobs_async.logs.poll_schedule import Cadence, Intervals, Look, Subject
+from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollIntervals, PollKind, PollSchedule
 from gitlab_jobs_async.logs.spool import Spool
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
-from gitlab_jobs_async.retry.outage import Patience, checked
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
+from gitlab_jobs_async.retry.outage import OutageTolerance, checked
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -49,15 +49,15 @@ _MOST_RESTARTS = 8
 
 
 @frozen
-class Following:
+class FollowOptions:
     """How a trace is followed: between which waits, and how long trouble is ridden out.
 
     *most_denials* is how many times in a row a 401 that follows an answer is asked again, and
     *outlasts_limits* whether a rate limit is waited through for as long as it lasts.
     """
 
-    intervals: Intervals = field(factory=Intervals)
-    patience: float = field(default=300.0, converter=checked)
+    intervals: PollIntervals = field(factory=PollIntervals)
+    outage_timeout: float = field(default=300.0, converter=checked)
     most_denials: int = 0
     outlasts_limits: bool = False
 
@@ -70,7 +70,7 @@ class JobTrace:
     capabilities: ServerCapabilities
     project: ProjectId
     job_id: int
-    how: Following = field(factory=Following)
+    how: FollowOptions = field(factory=FollowOptions)
 
     async def follow(self, offset: int) -> AsyncGenerator[TraceChunk, None]:
         """The bytes from *offset* on as they come, until the job has ended."""
@@ -128,44 +128,44 @@ class JobTrace:
         self, cursor: TraceCursor, *, follow: bool
     ) -> AsyncGenerator[TraceChunk | NotBefore | None, None]:
         """What each look adds, `None` after each look but the last, and when the next one is."""
-        cadence = Cadence(self.how.intervals)
+        cadence = PollSchedule(self.how.intervals)
         cadence.is_dear = self.capabilities.trace is TraceSupport.WHOLE
-        patience = Patience(
-            self.how.patience if follow else 0.0,
+        tolerance = OutageTolerance(
+            self.how.outage_timeout if follow else 0.0,
             self.how.most_denials,
             outlasts_limits=follow and self.how.outlasts_limits,
         )
-        look = Look(Subject.STATUS if follow else Subject.TRACE, self._now())
+        look = NextPoll(PollKind.STATUS if follow else PollKind.TRACE, self._now())
         is_last, has_grown = not follow, False
         while True:
             if look.at > self._now():
                 yield NotBefore(look.at)
-            if look.subject is Subject.STATUS:
+            if look.subject is PollKind.STATUS:
                 try:
                     status = await self._status()
                 except GitLabError as error:
-                    look = self._again(look, error, patience, cursor)
+                    look = self._again(look, error, tolerance, cursor)
                     continue
                 is_last = status.is_finished
                 look = self._after(status, cadence)
-                patience.succeeded()
+                tolerance.succeeded()
                 continue
             with Spool() as spool:
-                reading = self._read(cursor, spool, by_header=is_last and patience.is_fresh)
+                reading = self._read(cursor, spool, by_header=is_last and tolerance.is_fresh)
                 async with aclosing(reading):
                     while (ended := await _filled(reading)) is False:
                         for chunk in spool.take():
                             yield chunk
                             await yield_to_loop()
             if isinstance(ended, GitLabError):
-                look = self._again(look, ended, patience, cursor)
+                look = self._again(look, ended, tolerance, cursor)
                 continue
-            patience.succeeded()
+            tolerance.succeeded()
             has_grown |= spool.has_any
             is_behind = cursor.has_more or (is_last and spool.has_any and self._may_stint(cursor))
             if is_behind or cursor.is_in_doubt:
                 pause = 0.0 if is_behind else self.how.intervals.shortest
-                look = Look(Subject.TRACE, self._now() + pause)
+                look = NextPoll(PollKind.TRACE, self._now() + pause)
             elif is_last:
                 return
             else:
@@ -175,10 +175,10 @@ class JobTrace:
                 has_grown = False
                 yield None
 
-    def _after(self, status: JobStatus, cadence: Cadence) -> Look:
+    def _after(self, status: JobStatus, cadence: PollSchedule) -> NextPoll:
         now = self._now()
         if status.is_finished:
-            return Look(Subject.TRACE, now)
+            return NextPoll(PollKind.TRACE, now)
         return cadence.after_status(status, now)
 
     def _may_stint(self, cursor: TraceCursor) -> bool:
@@ -186,16 +186,16 @@ class JobTrace:
         return (cursor.kind or self.capabilities.trace) in {None, TraceSupport.RANGE}
 
     def _again(
-        self, look: Look, error: GitLabError, patience: Patience, cursor: TraceCursor
-    ) -> Look:
-        """The same look later, as long as there is patience for *error*."""
-        is_refusal, is_new = not patience.is_for(error), patience.is_fresh
-        wait = patience.wait_after(error, self._now(), jitter=jitter())
+        self, look: NextPoll, error: GitLabError, tolerance: OutageTolerance, cursor: TraceCursor
+    ) -> NextPoll:
+        """The same look later, as long as *tolerance* allows for *error*."""
+        is_refusal, is_new = not tolerance.is_for(error), tolerance.is_fresh
+        wait = tolerance.wait_after(error, self._now(), jitter=jitter())
         if wait is not None:
             if is_new:
                 _log.warning("a log is not to be had now, and is asked for again: %s", error)
             return evolve(look, at=self._now() + wait)
-        if is_refusal or not patience.seconds:
+        if is_refusal or not tolerance.seconds:
             raise error
         raise TraceInterruptedError(str(error), cursor.offset) from error
 
@@ -209,8 +209,8 @@ class JobTrace:
 
     async def _status(self) -> JobStatus:
         request = endpoints.get_job(self.project, self.job_id)
-        answer = await self.transport.send(request, Lane.BACKGROUND)
-        return decode(answer, Job, warn_of_oddity).status
+        answer = await self.transport.send(request, Priority.BACKGROUND)
+        return decode(answer, Job, log_ignored_value).status
 
     async def _read(
         self, cursor: TraceCursor, spool: Spool, *, by_header: bool
@@ -225,7 +225,7 @@ class JobTrace:
         wanted = cursor.ask(is_archived=by_header)
         request = self._request(wanted)
         try:
-            async with self.transport.stream(request, Lane.BACKGROUND) as (head, pieces):
+            async with self.transport.stream(request, Priority.BACKGROUND) as (head, pieces):
                 cursor.open(
                     check_trace(head, conditional=bool(wanted.etag), partial=wanted.is_archived)
                 )

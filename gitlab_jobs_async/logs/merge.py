@@ -10,9 +10,9 @@ from gitlab_jobs_async.api.parameters import ProjectId, job_path
 from gitlab_jobs_async.concurrency import Merged
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.follow import Following, JobTrace
+from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
 from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
-from gitlab_jobs_async.logs.poll_queue import LogTurns, NotBefore, Paced, taking_turns
+from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, Paced, log_poll_queue
 from gitlab_jobs_async.models.jobs import JobBasic
 
 JobKey = tuple[ProjectId, int]
@@ -29,7 +29,7 @@ class JobLines:
         self,
         begin: Callable[[ProjectId, int], Paced[TailedItem]],
         together: Merged[JobKey, TailedItem],
-        turns: LogTurns[JobKey, TailedItem],
+        turns: LogPollQueue[JobKey, TailedItem],
     ) -> None:
         self._begin = begin
         self._together = together
@@ -64,7 +64,7 @@ async def tailed(
     keys: Iterable[JobKey],
     *,
     last: int | None,
-    how: Following,
+    how: FollowOptions,
 ) -> AsyncIterator[JobLines]:
     """The logs of the jobs *keys*: at most as many have a turn at once as requests may be made.
 
@@ -74,7 +74,7 @@ async def tailed(
     def begin(project: ProjectId, job_id: int) -> Paced[TailedItem]:
         return _items(JobTrace(transport, capabilities, project, job_id, how), last)
 
-    async with taking_turns(transport.clock, transport.concurrency) as (together, turns):
+    async with log_poll_queue(transport.clock, transport.concurrency) as (together, turns):
         lines = JobLines(begin, together, turns)
         for project, job_id in keys:
             lines.add(project, job_id)

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define, frozen
 
 from gitlab_jobs_async.clock import Clock
-from gitlab_jobs_async.concurrency import Merged, in_flight, merged
+from gitlab_jobs_async.concurrency import Merged, merged, task_pool
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class _Row(Generic[K, T]):
             await self.source.aclose()
 
 
-class LogTurns(Generic[K, T]):
+class LogPollQueue(Generic[K, T]):
     """Sources by key, of which at most *most* have a turn at once; what they give goes to *into*.
 
     A turn lasts until the source wants to wait. Whoever is due first has the next one.
@@ -108,7 +108,7 @@ class LogTurns(Generic[K, T]):
             while self._removed:
                 await self._removed.pop().close()
             due_at = self._begin()
-            async with in_flight() as first:
+            async with task_pool() as first:
                 first.start("change", self._changed.wait())
                 if isfinite(due_at):
                     first.start("turn", self._clock.sleep(due_at - self._clock.now()))
@@ -155,14 +155,14 @@ class LogTurns(Generic[K, T]):
 
 
 @asynccontextmanager
-async def taking_turns(
+async def log_poll_queue(
     clock: Clock, most: int
-) -> AsyncIterator[tuple[Merged[Any, Any], LogTurns[Any, Any]]]:
+) -> AsyncIterator[tuple[Merged[Any, Any], LogPollQueue[Any, Any]]]:
     """Merge sources, of which those that are added by turns have *most* at once."""
-    turns: LogTurns[Any, Any] | None = None
+    turns: LogPollQueue[Any, Any] | None = None
     try:
         async with merged() as together:
-            turns = LogTurns(together, clock, most)
+            turns = LogPollQueue(together, clock, most)
             yield together, turns
     finally:
         if turns is not None:

@@ -10,7 +10,7 @@ from enum import Enum
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.parameters import seconds
-from gitlab_jobs_async.logs.upload_interval import Rhythm
+from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
 
 _WAITING = frozenset(
@@ -37,7 +37,7 @@ _ENDINGS = 3
 
 
 @frozen
-class Intervals:
+class PollIntervals:
     """The bounds of waiting, in seconds: the *shortest*, and the *longest* that a line may lie."""
 
     shortest: float = field(default=3.0)
@@ -55,7 +55,7 @@ class Intervals:
             )
 
 
-class Subject(Enum):
+class PollKind(Enum):
     """What a look is at."""
 
     STATUS = "status"
@@ -63,15 +63,15 @@ class Subject(Enum):
 
 
 @frozen
-class Look:
+class NextPoll:
     """The next look: at what, and *at* which time of the clock (seconds)."""
 
-    subject: Subject
+    subject: PollKind
     at: float
 
 
 @define
-class Cadence:
+class PollSchedule:
     """Learns how often one job's log is uploaded; begin with a look at the status.
 
     `is_dear`, to be set after each look at the trace, is whether a look that finds nothing costs
@@ -79,7 +79,7 @@ class Cadence:
     asked before each, so that the look after the end is none too many.
     """
 
-    intervals: Intervals = field(factory=Intervals)
+    intervals: PollIntervals = field(factory=PollIntervals)
     is_dear: bool = False
     _spare: int = _IN_ADVANCE
     _waits: int = 0
@@ -87,30 +87,30 @@ class Cadence:
     _overdue: int = 0
     _due: float | None = None
     _at_latest: float = 0.0
-    _rhythm: Rhythm = field(init=False)
+    _rhythm: UploadIntervalEstimator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rhythm = Rhythm(self.intervals.shortest)
+        self._rhythm = UploadIntervalEstimator(self.intervals.shortest)
 
-    def after_status(self, status: JobStatus, now: float) -> Look:
+    def after_status(self, status: JobStatus, now: float) -> NextPoll:
         """The look that follows *status*, which is not a finished one."""
         shortest, longest = self.intervals.shortest, self.intervals.longest
         if status in _WAITING:
             self._waits += 1
             wait = min(longest, shortest * _SLOWER ** min(self._waits - 1, 99))
             self._due = None
-            return Look(Subject.STATUS, now + wait)
+            return NextPoll(PollKind.STATUS, now + wait)
         if self._due is None:
-            return Look(Subject.TRACE, now)
+            return NextPoll(PollKind.TRACE, now)
         self._spare -= 1
         again = now + shortest
         if 0 < self._endings < _ENDINGS and self._spare > 0 and again <= self._at_latest:
             self._endings += 1
-            return Look(Subject.STATUS, again)
+            return NextPoll(PollKind.STATUS, again)
         self._endings = 0
-        return Look(Subject.TRACE, max(now, self._due))
+        return NextPoll(PollKind.TRACE, max(now, self._due))
 
-    def after_trace(self, now: float, *, grew: bool, says_end: bool = False) -> Look:
+    def after_trace(self, now: float, *, grew: bool, says_end: bool = False) -> NextPoll:
         """The look that follows one at the trace; *says_end* is whether the log says it is over."""
         if grew:
             self._spare, self._overdue = self._spare + 1, 0
@@ -120,13 +120,13 @@ class Cadence:
             self._rhythm.missed(now)
         self._due, self._at_latest = now + self._wait(now), now + self.intervals.longest
         if self.is_dear:
-            return Look(Subject.STATUS, now if says_end else self._due)
+            return NextPoll(PollKind.STATUS, now if says_end else self._due)
         if grew and says_end:
             self._endings = 1
-            return Look(Subject.STATUS, now)
+            return NextPoll(PollKind.STATUS, now)
         if not grew and self._asks_what_became_of_it(now):
-            return Look(Subject.STATUS, now)
-        return Look(Subject.TRACE, self._due)
+            return NextPoll(PollKind.STATUS, now)
+        return NextPoll(PollKind.TRACE, self._due)
 
     def _wait(self, now: float) -> float:
         shortest, longest = self.intervals.shortest, self.intervals.longest

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.capabilities import TraceSupport
 from gitlab_jobs_async.api.endpoints import LONGEST_RANGE
-from gitlab_jobs_async.api.responses import Response, check_no_page, check_whole
+from gitlab_jobs_async.api.responses import Response, check_whole, reject_html
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models.jobs import TraceChunk
 
@@ -250,7 +250,7 @@ def check_trace(answer: Response, *, conditional: bool = False, partial: bool = 
     Raises:
         DecodeError: it is a web page, as sign-in pages send with status 200, or a part.
     """
-    check_no_page(answer, "a trace")
+    reject_html(answer, "a trace")
     if (conditional and answer.status == 304) or (partial and answer.status == 206):
         return answer
     return check_whole(answer, "a trace")

@@ -33,7 +33,7 @@ _FIRST_PROBE, _RAREST_PROBE = 2, 16
 
 
 @define
-class Rhythm:
+class UploadIntervalEstimator:
     """The rhythm of one runner's uploads, in seconds of the clock; none is below *shortest*."""
 
     shortest: float

@@ -1,1 +1,8 @@
-"""GitLab's values as frozen attrs classes. They know nothing of JSON or the network."""
+"""GitLab's values as frozen attrs classes. They know nothing of JSON or the network.
+
+A name is loaded when it is first used; `__init__.pyi` lists all of them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

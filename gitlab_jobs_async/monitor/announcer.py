@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from attrs import define, field
 
 from gitlab_jobs_async.errors import ResponseError
-from gitlab_jobs_async.monitor.events import AllTargetsUnreachable, MonitorPaused, MonitorResumed
+from gitlab_jobs_async.events import AllTargetsUnreachable, MonitorPaused, MonitorResumed
 from gitlab_jobs_async.ratelimit.pauses import Pause
 
 _EVER = datetime.max.replace(tzinfo=UTC)

@@ -5,26 +5,26 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from gitlab_jobs_async.api.capabilities import NextPageHeaders, ServerCapabilities
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode, decode_rows
 from gitlab_jobs_async.api.links import next_page, with_params
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.errors import DecodeError, ServerError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.listing.cursors import CursorForm
+from gitlab_jobs_async.listing.cursors import CursorTemplate
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.listing.page_checks import cursor_of, is_unnamed, next_by_number
 from gitlab_jobs_async.listing.synthetic_cursors import REFUSED
-from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, impossible, sized
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.monitor.watch.queries import Query, QueryResult, impossible, sized
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 T = TypeVar("T")
 
 
 async def answered(
-    transport: Transport, capabilities: ServerCapabilities, inquiry: Inquiry
-) -> Answer:
+    transport: Transport, capabilities: ServerCapabilities, inquiry: Query
+) -> QueryResult:
     """What the server says to *inquiry*.
 
     Raises:
@@ -39,21 +39,21 @@ async def answered(
 
 
 async def _answered(
-    transport: Transport, capabilities: ServerCapabilities, inquiry: Inquiry
-) -> Answer:
+    transport: Transport, capabilities: ServerCapabilities, inquiry: Query
+) -> QueryResult:
     kind, wanted = inquiry.about.kind, inquiry.wanted
     if inquiry.is_whole:
-        rows = await read_all(transport, by_offset(transport, wanted), kind, Lane.BACKGROUND)
-        return Answer(rows)
+        rows = await read_all(transport, by_offset(transport, wanted), kind, Priority.BACKGROUND)
+        return QueryResult(rows)
     if inquiry.about.is_single:
-        response = await transport.send(wanted, Lane.BACKGROUND)
-        return Answer([decode(response, kind, warn_of_oddity)])
+        response = await transport.send(wanted, Priority.BACKGROUND)
+        return QueryResult([decode(response, kind, log_ignored_value)])
     return await _page(transport, capabilities.next_page_headers, wanted, kind)
 
 
 async def _page(
     transport: Transport, headers: NextPageHeaders, wanted: Request, kind: type[T]
-) -> Answer:
+) -> QueryResult:
     """One page of a listing, which is the last only if more says so than a header that is absent.
 
     Where all rows below a cursor have vanished, GitLab answers 500: the lowest id says whether so.
@@ -61,14 +61,14 @@ async def _page(
     server, cursor = transport.server, cursor_of(wanted)
     try:
         final = () if cursor is None else REFUSED
-        response = await transport.send(wanted, Lane.BACKGROUND, final=final)
+        response = await transport.send(wanted, Priority.BACKGROUND, final=final)
     except ServerError as error:
         if cursor is None or error.status not in REFUSED:
             raise
         if not await _has_rows_below(transport, wanted, *cursor):
-            return Answer([])
-        response = await transport.send(wanted, Lane.BACKGROUND)
-    rows: Any = decode_rows(response, kind, report=warn_of_oddity)
+            return QueryResult([])
+        response = await transport.send(wanted, Priority.BACKGROUND)
+    rows: Any = decode_rows(response, kind, report=log_ignored_value)
     headers.learn(response)
     following = next_page(server, wanted, response)
     are_reliable = headers.are_reliable
@@ -76,7 +76,7 @@ async def _page(
         following = await _unnamed(
             transport, headers, wanted, response, min(row.id for row in rows)
         )
-    return Answer(rows, following)
+    return QueryResult(rows, following)
 
 
 async def _unnamed(
@@ -103,11 +103,11 @@ async def _unnamed(
 
 
 async def _has_rows_below(
-    transport: Transport, wanted: Request, form: CursorForm, below: int
+    transport: Transport, wanted: Request, form: CursorTemplate, below: int
 ) -> bool:
     """Whether any row of the listing has an id under *below*, by its oldest one."""
     oldest = sized(with_params(wanted, cursor=form.last_page()), 1)
-    response = await transport.send(oldest, Lane.BACKGROUND, final=REFUSED)
+    response = await transport.send(oldest, Priority.BACKGROUND, final=REFUSED)
     ids = [row.id for row in decode_rows(response, RowId)]
     if next_page(transport.server, oldest, response) is not None:
         reason = "another page where the last one was asked for @ $"

@@ -13,14 +13,7 @@ from attrs import evolve, frozen
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
-from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.follow import Following, JobTrace
-from gitlab_jobs_async.logs.poll_queue import NotBefore, Paced
-from gitlab_jobs_async.models.jobs import Job, LogLine
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
-from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     Event,
     JobAppeared,
     JobChanged,
@@ -28,8 +21,15 @@ from gitlab_jobs_async.monitor.events import (
     JobFinished,
     JobLogEnded,
     JobLogFailed,
-    JobLogGrew,
+    JobLogLine,
 )
+from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
+from gitlab_jobs_async.logs.poll_queue import NotBefore, Paced
+from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 
 _LOG = "log of job "
@@ -39,7 +39,7 @@ _WRITING = frozenset({JobStatus.RUNNING, JobStatus.CANCELING})
 
 
 @frozen
-class FollowedLog:
+class TrackedLog:
     """A log that is told, for the checkpoint: of the *job* as it was, for *project*.
 
     It *is_over* when the end of the log was told, and *is_done* when that of the job was. *stem* is
@@ -53,7 +53,7 @@ class FollowedLog:
     stem: str = ""
 
 
-class FollowedLogs:
+class TrackedLogs:
     """The logs that are told or were, each once; by the *states* of an earlier monitor, too.
 
     Raises:
@@ -62,19 +62,19 @@ class FollowedLogs:
 
     def __init__(self, checkpoint: Checkpoint | None, states: Mapping[str, bytes]) -> None:
         self._checkpoint = checkpoint
-        self._logs: dict[int, FollowedLog] = {}
+        self._logs: dict[int, TrackedLog] = {}
         self._over: dict[int, str] = {}
         for name, state in states.items():
             if checkpoint is not None and name.startswith(_LOG):
                 try:
-                    log = read(state, FollowedLog)
+                    log = loads(state, TrackedLog)
                 except ValueError as error:
                     raise CheckpointError(checkpoint.path, f"the {name}: {error}") from error
                 self._logs[log.job.id] = log
                 if log.is_over:
                     self._remember(log)
 
-    def unfinished(self) -> list[FollowedLog]:
+    def unfinished(self) -> list[TrackedLog]:
         """Those whose end has not been told."""
         return [log for log in self._logs.values() if not log.is_over]
 
@@ -82,7 +82,7 @@ class FollowedLogs:
         """The byte of this log that is to be told next."""
         return (self._checkpoint and self._checkpoint.log_offset(job_id)) or 0
 
-    def begin(self, log: FollowedLog) -> bool:
+    def begin(self, log: TrackedLog) -> bool:
         """Whether this log is to be told from now on: not if it is, or was."""
         job_id = log.job.id
         known = self._logs.get(job_id)
@@ -100,7 +100,7 @@ class FollowedLogs:
     def told(self, event: Event) -> None:
         """The consumer is done with *event*."""
         match event:
-            case JobLogGrew(job=job, line=line) if self._checkpoint is not None:
+            case JobLogLine(job=job, line=line) if self._checkpoint is not None:
                 self._checkpoint.record_log_offset(job.id, line.end)
             case JobLogEnded(job=job) | JobLogFailed(job=job) if job.id in self._logs:
                 over = evolve(self._logs[job.id], is_over=True)
@@ -110,15 +110,15 @@ class FollowedLogs:
                 if job_id in self._logs:
                     self._keep(evolve(self._logs[job_id], is_done=True))
 
-    def _keep(self, log: FollowedLog) -> None:
+    def _keep(self, log: TrackedLog) -> None:
         if log.is_over and log.is_done:
             self._forget(log.job.id)
             return
         self._logs[log.job.id] = log
         if self._checkpoint is not None:
-            self._checkpoint.record(_name(log.job.id), record(log), ())
+            self._checkpoint.record(_name(log.job.id), dumps(log), ())
 
-    def _remember(self, log: FollowedLog) -> None:
+    def _remember(self, log: TrackedLog) -> None:
         """Its log was told; that the job has ended may still come, also by another target."""
         self._over[log.job.id] = log.stem
         while len(self._over) > _MOST_REMEMBERED:
@@ -136,7 +136,7 @@ def _name(job_id: int) -> str:
     return f"{_LOG}{job_id}"
 
 
-def log_begun_by(event: Event) -> FollowedLog | None:
+def log_begun_by(event: Event) -> TrackedLog | None:
     """The log that is to be followed since *event* was told; one that is followed already, too.
 
     A job that ended before it was seen to run has its log told as well; one that had ended before
@@ -152,13 +152,13 @@ def log_begun_by(event: Event) -> FollowedLog | None:
     if not (is_writing or has_written):
         return None
     stem = "/".join(event.key.split("/")[:2])
-    return FollowedLog(event.project, job, stem="" if stem == f"job/{job.id}" else stem)
+    return TrackedLog(event.project, job, stem="" if stem == f"job/{job.id}" else stem)
 
 
 async def log_events(
     transport: Transport,
     capabilities: ServerCapabilities,
-    followed: FollowedLog,
+    followed: TrackedLog,
     offset: int,
     token: TokenCheck,
 ) -> Paced[Event]:
@@ -169,7 +169,7 @@ async def log_events(
     """
     job, project = followed.job, followed.project
     place = job.project_id or project
-    how = Following(most_denials=_MOST_DENIALS, outlasts_limits=True)
+    how = FollowOptions(most_denials=_MOST_DENIALS, outlasts_limits=True)
     trace = JobTrace(transport, capabilities, place, job.id, how)
     name = f"{followed.stem or f'job/{job.id}'}/log"
     try:
@@ -178,7 +178,7 @@ async def log_events(
                 if isinstance(line, NotBefore):
                     yield line
                     continue
-                yield JobLogGrew(key=_line_key(name, line), project=project, job=job, line=line)
+                yield JobLogLine(key=_line_key(name, line), project=project, job=job, line=line)
     except AuthenticationError as error:
         if await token.is_refused(endpoints.get_job(place, job.id)):
             raise

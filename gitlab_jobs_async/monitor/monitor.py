@@ -13,24 +13,24 @@ from typing import Self
 from attrs import frozen
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.concurrency import Merged, in_flight
+from gitlab_jobs_async.concurrency import Merged, task_pool
 from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.poll_queue import LogTurns, taking_turns
+from gitlab_jobs_async.logs.poll_queue import LogPollQueue, log_poll_queue
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.checkpoint.sqlite import SqliteCheckpoint
-from gitlab_jobs_async.monitor.events import Event
 from gitlab_jobs_async.monitor.job_logs import (
-    FollowedLog,
-    FollowedLogs,
+    TrackedLog,
+    TrackedLogs,
     log_begun_by,
     log_events,
 )
-from gitlab_jobs_async.monitor.poller import Rounds
+from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
-from gitlab_jobs_async.monitor.watch.factory import Plain, Target, name_of, plain_target
+from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, Target, name_of, plain_target
 
 _EVENTS = "events"
 _SERVER = "server"
@@ -38,7 +38,7 @@ _LEFT = "the block of this monitor was left: take its events inside 'async with'
 
 
 @frozen
-class Watching:
+class MonitorOptions:
     """How a monitor watches: with *logs*, *downstream* of bridges, from *checkpoint* on."""
 
     logs: bool = False
@@ -64,12 +64,12 @@ class Monitor:
         self,
         transport: Transport,
         capabilities: ServerCapabilities,
-        how: Watching,
+        how: MonitorOptions,
         sources: Merged[object, Event],
         outbox: Outbox,
-        rounds: Rounds,
-        logs: FollowedLogs,
-        turns: LogTurns[int, Event],
+        rounds: Poller,
+        logs: TrackedLogs,
+        turns: LogPollQueue[int, Event],
     ) -> None:
         self._transport = transport
         self._capabilities = capabilities
@@ -158,7 +158,7 @@ class Monitor:
             if source != _EVENTS or self._outbox.take(event):
                 return event
 
-    def _follow(self, log: FollowedLog) -> None:
+    def _follow(self, log: TrackedLog) -> None:
         self._turns.remove(log.job.id)  # the log of another job with this id, before a reset
         offset, token = self._logs.offset(log.job.id), self._rounds.token
         self._turns.add(
@@ -190,8 +190,8 @@ async def monitored(
     transport: Transport,
     capabilities: ServerCapabilities,
     schedule: SharedSchedule,
-    targets: Iterable[Plain],
-    how: Watching,
+    targets: Iterable[NormalizedTarget],
+    how: MonitorOptions,
 ) -> AsyncIterator[Monitor]:
     """The events of *targets*; when the block is left, every task has ended.
 
@@ -204,13 +204,13 @@ async def monitored(
     try:
         states = {} if checkpoint is None else _states(checkpoint, transport)
         outbox = Outbox(checkpoint)
-        rounds = Rounds(
+        rounds = Poller(
             transport, capabilities, schedule, outbox, states, downstream=how.downstream
         )
-        logs = FollowedLogs(checkpoint, states)
+        logs = TrackedLogs(checkpoint, states)
         async with (
-            taking_turns(transport.clock, transport.concurrency) as (sources, turns),
-            in_flight() as flight,
+            log_poll_queue(transport.clock, transport.concurrency) as (sources, turns),
+            task_pool() as flight,
         ):
             monitor = Monitor(transport, capabilities, how, sources, outbox, rounds, logs, turns)
             for target in targets:
@@ -241,7 +241,7 @@ def _states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, bytes]
     return states
 
 
-async def _run(rounds: Rounds, outbox: Outbox) -> None:
+async def _run(rounds: Poller, outbox: Outbox) -> None:
     try:
         await rounds.run()
     except Exception as error:  # noqa: BLE001 - raised where the events are taken

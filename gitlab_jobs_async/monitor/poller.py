@@ -11,35 +11,40 @@ from math import inf, isfinite
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.clock import jitter
-from gitlab_jobs_async.concurrency import InFlight, in_flight
+from gitlab_jobs_async.concurrency import TaskPool, task_pool
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     CheckpointError,
     GitLabError,
     RateLimitedError,
 )
+from gitlab_jobs_async.events import Event, ProjectReset
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
-from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
-from gitlab_jobs_async.monitor.events import Event, ProjectReset
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.fetch import answered
 from gitlab_jobs_async.monitor.schedule.interval import LONGEST
-from gitlab_jobs_async.monitor.schedule.poll_slots import Held, held_slots
-from gitlab_jobs_async.monitor.schedule.scheduler import Rota
+from gitlab_jobs_async.monitor.schedule.poll_slots import HeldSlots, held_slots
+from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.token_check import TokenCheck
-from gitlab_jobs_async.monitor.watch.factory import Plain, name_of, plain_target, watch_of
+from gitlab_jobs_async.monitor.watch.factory import (
+    NormalizedTarget,
+    name_of,
+    plain_target,
+    watch_of,
+)
 from gitlab_jobs_async.monitor.watch.id_history import IDS, IdHistory, IdState
-from gitlab_jobs_async.monitor.watch.pipeline import OneState
+from gitlab_jobs_async.monitor.watch.pipeline import TargetState
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Lead, Watch
+from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline, Query, QueryResult, Watch
 from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX
-from gitlab_jobs_async.ratelimit.fair_queue import Claim, Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 
 FOUND = "found: "
 """What the names of targets begin with that a bridge has led to."""
@@ -54,7 +59,7 @@ _APART = 1.0
 """Seconds between the first polls of two targets that are overdue after a restart."""
 
 
-class Rounds:
+class Poller:
     """The targets, and the looks at them; *states* is what an earlier monitor recorded."""
 
     def __init__(
@@ -81,7 +86,7 @@ class Rounds:
             except ValueError as error:
                 raise CheckpointError(outbox.path, f"{row!r} cannot be read: {error}") from error
         self._downstream = downstream
-        self._rota: Rota[str] = Rota()
+        self._rota: PollScheduler[str] = PollScheduler()
         self._index = TargetIndex()
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
@@ -96,7 +101,7 @@ class Rounds:
     def __len__(self) -> int:
         return len(self._watches)
 
-    def add(self, target: Plain, name: str) -> None:
+    def add(self, target: NormalizedTarget, name: str) -> None:
         """Look at *target* too, unless there is one of that *name*."""
         if name in self._watches:
             return
@@ -169,8 +174,8 @@ class Rounds:
         finally:
             self._shared.rate.leave(self)
 
-    async def _run(self, slots: Held) -> None:
-        async with in_flight() as looks:
+    async def _run(self, slots: HeldSlots) -> None:
+        async with task_pool() as looks:
             while True:
                 self._changed.clear()
                 while looks.ended:
@@ -204,14 +209,14 @@ class Rounds:
         for event in self._announcer.of_pauses(budget.pauses(self._now()), budget.holds_back):
             self._outbox.announce(event)
 
-    def _begin(self, looks: InFlight[str, None], slots: Held) -> None:
+    def _begin(self, looks: TaskPool[str, None], slots: HeldSlots) -> None:
         """Begin the looks whose turn it is."""
         pace, now = self._shared.rate, self._now()
         pace.claim(self, len(self._watches), self._rota.demand if self._outbox.has_room() else 0.0)
         gap = self._transport.budget.gap(JOBS_INDEX, pace.targets, now)
         self._rota.gap = gap * pace.stretch(self)
         # Asked before the time, which goes on: the other way round nothing would ever be open.
-        is_open = self._transport.lets_through_at(Lane.BACKGROUND) <= self._now()
+        is_open = self._transport.lets_through_at(Priority.BACKGROUND) <= self._now()
         while is_open and self._outbox.has_room() and self._rota.next_at() <= self._now():
             if not slots.take():
                 return
@@ -222,15 +227,15 @@ class Rounds:
             looks.start(name, self._look(name, self._watches[name]))
         slots.give_up()
 
-    async def _until_something_changes(self, slots: Held) -> None:
+    async def _until_something_changes(self, slots: HeldSlots) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""
         may_begin = not slots.is_waiting and self._outbox.has_room()
-        next_at = max(self._rota.next_at(), self._transport.lets_through_at(Lane.BACKGROUND))
+        next_at = max(self._rota.next_at(), self._transport.lets_through_at(Priority.BACKGROUND))
         wait = next_at - self._now() if may_begin else inf
         writes_at = self._progress.next_at()
         if may_begin and writes_at is not None:
             wait = min(wait, writes_at - self._now())
-        async with in_flight() as first:
+        async with task_pool() as first:
             first.start("change", self._changed.wait())
             if isfinite(wait):
                 first.start("turn", self._transport.clock.sleep(max(0.0, wait)))
@@ -269,7 +274,7 @@ class Rounds:
         else:
             self._refused.discard(name)
 
-    async def _observed(self, watch: Watch, inquiry: Inquiry) -> list[Event]:
+    async def _observed(self, watch: Watch, inquiry: Query) -> list[Event]:
         try:
             answer = await self._answered(inquiry)
         except AuthenticationError as error:
@@ -278,22 +283,22 @@ class Rounds:
             return self._failed(watch, error)
         return [*watch.observe(self._now(), answer)]
 
-    async def _answered(self, inquiry: Inquiry) -> Answer:
+    async def _answered(self, inquiry: Query) -> QueryResult:
         """What the server says to *inquiry*; how long it is held back is not left to one answer."""
         try:
             answer = await answered(self._transport, self._capabilities, inquiry)
         except RateLimitedError as error:
-            kind = Claim.of(inquiry.wanted, Lane.BACKGROUND).kind
+            kind = RequestClass.of(inquiry.wanted, Priority.BACKGROUND).kind
             self._announcer.kinds.add(kind)
             self._seen_pauses = -1
-            if self._transport.is_held_back(inquiry.wanted, Lane.BACKGROUND):
+            if self._transport.is_held_back(inquiry.wanted, Priority.BACKGROUND):
                 raise _asked_soon(error) from error
             raise
         self.token.worked(inquiry.wanted)
         return answer
 
     async def _doubted(
-        self, watch: Watch, inquiry: Inquiry, error: AuthenticationError
+        self, watch: Watch, inquiry: Query, error: AuthenticationError
     ) -> list[Event]:
         """Ask again after a 401; it is the target's own trouble, unless the token is refused.
 
@@ -346,7 +351,7 @@ class Rounds:
         """The ids that an earlier monitor has seen."""
         data = self._states.pop(IDS, None)
         try:
-            return IdHistory() if data is None else IdHistory.restored(read(data, IdState))
+            return IdHistory() if data is None else IdHistory.restored(loads(data, IdState))
         except ValueError as error:
             raise CheckpointError(self._outbox.path, f"the {IDS}: {error}") from error
 
@@ -375,7 +380,7 @@ class Rounds:
         self._record_progress(everything=True)
         self._record_ids()
 
-    def _follow(self, lead: Lead) -> None:
+    def _follow(self, lead: DownstreamPipeline) -> None:
         """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
         target = lead.target
         name = f"{FOUND}{target.project} {target.pipeline_id}"
@@ -383,16 +388,16 @@ class Rounds:
         is_seen = isinstance(target.project, int) and self._index.has_project(target.project)
         if is_seen or is_watched or not self._is_unknown(name, lead):
             return
-        begun = OneState((), is_known=lead.is_new, epoch=lead.epoch)
+        begun = TargetState((), is_known=lead.is_new, epoch=lead.epoch)
         self._outbox.put(name, begun, ())
-        self._states[name] = record(begun)
+        self._states[name] = dumps(begun)
         self.add(target, name)
 
-    def _is_unknown(self, name: str, lead: Lead) -> bool:
+    def _is_unknown(self, name: str, lead: DownstreamPipeline) -> bool:
         """Whether *lead* was not followed yet, or before a reset, when it may have been another."""
         known = self._states.get(name)
         try:
-            return known is None or read(known, OneState).epoch < lead.epoch
+            return known is None or loads(known, TargetState).epoch < lead.epoch
         except ValueError as error:
             raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
 
@@ -404,7 +409,7 @@ class Rounds:
         self._refused.discard(name)
         self._recorded.pop(name, None)
         if watch.is_over:
-            self._states[name] = record(watch.state())
+            self._states[name] = dumps(watch.state())
             if name.startswith(FOUND):
                 self._remember(name)
         self._changed.set()

@@ -11,7 +11,7 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.errors import AuthenticationError, GitLabError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.ratelimit.fair_queue import Claim, Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 
 _WAITS = (0.0, 2.0, 4.0)
 """Seconds before each round of asking, for a token that has been good before."""
@@ -34,7 +34,7 @@ class TokenCheck:
 
     def worked(self, request: Request) -> None:
         """Remember that *request* has been answered: another time it may prove the token."""
-        project = Claim.of(request, Lane.BACKGROUND).project
+        project = RequestClass.of(request, Priority.BACKGROUND).project
         self._proofs.pop(project, None)
         self._proofs[project] = request
         if len(self._proofs) > _MOST_PROOFS:
@@ -68,14 +68,14 @@ class TokenCheck:
 
     def _proofs_beside(self, request: Request) -> Iterator[Request]:
         """What has worked last for another project, and *request* itself."""
-        own = Claim.of(request, Lane.BACKGROUND).project
+        own = RequestClass.of(request, Priority.BACKGROUND).project
         others = [proof for project, proof in self._proofs.items() if project != own]
         yield others[-1] if others else _VERSION
         yield request
 
     async def _is_denied(self, request: Request) -> bool:
         try:
-            await self._transport.send(request, Lane.BACKGROUND)
+            await self._transport.send(request, Priority.BACKGROUND)
         except AuthenticationError:
             return True
         except GitLabError:

@@ -4,20 +4,22 @@ from collections.abc import Coroutine
 from typing import Any
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.concurrency import gathered, in_flight
+from gitlab_jobs_async.concurrency import gathered, task_pool
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, newest_first, read_all
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
-from gitlab_jobs_async.pipelines.traversal import Hierarchy, PipelineRead, Place
+from gitlab_jobs_async.pipelines.traversal import PipelineRead, PipelineRef, PipelineTraversal
 from gitlab_jobs_async.pipelines.tree import PipelineTree
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 
-async def read_jobs(transport: Transport, request: Request, lane: Lane = Lane.LISTING) -> list[Job]:
+async def read_jobs(
+    transport: Transport, request: Request, lane: Priority = Priority.LISTING
+) -> list[Job]:
     """The jobs of a pipeline, newest id first."""
     return newest_first(await read_all(transport, by_offset(transport, request), Job, lane))
 
@@ -28,18 +30,18 @@ async def read_bridges(transport: Transport, request: Request) -> list[Bridge]:
 
 
 async def read_pipeline(
-    transport: Transport, request: Request, lane: Lane = Lane.DIRECT
+    transport: Transport, request: Request, lane: Priority = Priority.DIRECT
 ) -> Pipeline:
     """The pipeline as it is now."""
-    return decode(await transport.send(request, lane), Pipeline, warn_of_oddity)
+    return decode(await transport.send(request, lane), Pipeline, log_ignored_value)
 
 
 async def read_tree(
-    transport: Transport, root: Place, *, include_retried: bool = False
+    transport: Transport, root: PipelineRef, *, include_retried: bool = False
 ) -> PipelineTree:
     """The pipeline at *root* with everything downstream; so many are read at once as requests."""
-    hierarchy = Hierarchy(root)
-    async with in_flight() as flight:
+    hierarchy = PipelineTraversal(root)
+    async with task_pool() as flight:
         while True:
             while len(flight) < transport.concurrency and (place := hierarchy.next()):
                 flight.start(place, _read(transport, place, include_retried=include_retried))
@@ -54,7 +56,7 @@ async def read_tree(
                 hierarchy.take(place, read)
 
 
-async def _read(transport: Transport, place: Place, *, include_retried: bool) -> PipelineRead:
+async def _read(transport: Transport, place: PipelineRef, *, include_retried: bool) -> PipelineRead:
     """One pipeline in three requests, or a few more if it has more than a page of jobs."""
     project, number = place.project, place.pipeline_id
     jobs = endpoints.list_pipeline_jobs(project, number, include_retried=include_retried)

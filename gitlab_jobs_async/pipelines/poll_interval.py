@@ -8,7 +8,7 @@ from math import inf
 
 from attrs import define, field
 
-from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 
 _SHARE = 1 / 4
 """How long a wait is, in parts of the time since the last change."""
@@ -18,10 +18,10 @@ _SPREAD = 1 / 5
 
 
 @define
-class Pace:
+class WaitInterval:
     """The pace of looks within *intervals*, since a time of the clock (seconds)."""
 
-    intervals: Intervals
+    intervals: PollIntervals
     _since: float
     _until: float = field(default=inf)
 

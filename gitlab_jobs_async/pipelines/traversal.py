@@ -32,7 +32,7 @@ class PipelineRead:
 
 
 @frozen
-class Place:
+class PipelineRef:
     """Where a pipeline is to be read: other projects' pipelines are found by that project only."""
 
     project: ProjectId
@@ -40,36 +40,36 @@ class Place:
 
 
 @define
-class Hierarchy:
+class PipelineTraversal:
     """Everything downstream of the pipeline at *root*."""
 
-    root: Place
+    root: PipelineRef
     _met: set[int] = field(init=False, factory=set)
-    _to_read: deque[Place] = field(init=False, factory=deque)
+    _to_read: deque[PipelineRef] = field(init=False, factory=deque)
     _reads: dict[int, PipelineRead] = field(init=False, factory=dict)
     _refusals: dict[int, ResponseError] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._meet(self.root)
 
-    def next(self) -> Place | None:
+    def next(self) -> PipelineRef | None:
         """A pipeline to be read, told once; `None` when there is none before another answer."""
         return self._to_read.popleft() if self._to_read else None
 
-    def take(self, place: Place, read: PipelineRead) -> None:
+    def take(self, place: PipelineRef, read: PipelineRead) -> None:
         """Note what was *read* at *place*, and what that leads to."""
         self._reads[place.pipeline_id] = read
         for made in filter(None, (bridge.downstream_pipeline for bridge in read.bridges)):
             project = place.project if made.project_id is None else made.project_id
-            self._meet(Place(project, made.id))
+            self._meet(PipelineRef(project, made.id))
 
-    def refused(self, place: Place, error: GitLabError) -> None:
+    def refused(self, place: PipelineRef, error: GitLabError) -> None:
         """Note that the server refuses what is downstream; any other error is raised again."""
         if place == self.root or not isinstance(error, _UNREADABLE):
             raise error
         self._refusals[place.pipeline_id] = error
 
-    def _meet(self, place: Place) -> None:
+    def _meet(self, place: PipelineRef) -> None:
         if place.pipeline_id not in self._met:
             self._met.add(place.pipeline_id)
             self._to_read.append(place)

@@ -11,19 +11,19 @@ from typing import Generic, TypeVar
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.decode_warnings import warn_of_oddity
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import ProjectId, seconds
 from gitlab_jobs_async.clock import Clock, jitter
-from gitlab_jobs_async.concurrency import in_flight
+from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.poll_schedule import Intervals
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.pipelines.fetch import read_jobs, read_pipeline
-from gitlab_jobs_async.pipelines.poll_interval import Pace
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
-from gitlab_jobs_async.retry.outage import Patience, checked
+from gitlab_jobs_async.pipelines.poll_interval import WaitInterval
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
+from gitlab_jobs_async.retry.outage import OutageTolerance, checked
 
 T = TypeVar("T", Job, Pipeline)
 
@@ -38,12 +38,12 @@ def _some_time(timeout: float | None) -> float | None:
 
 
 @frozen
-class Waiting:
+class WaitOptions:
     """For how long something is waited for, how often it is looked at, and how much is endured."""
 
     timeout: float | None = field(converter=_some_time)
-    intervals: Intervals
-    patience: float = field(converter=checked)
+    intervals: PollIntervals
+    outage_timeout: float = field(converter=checked)
 
 
 @frozen
@@ -59,14 +59,14 @@ async def wait_for_job(
     transport: Transport,
     project: ProjectId,
     job_id: int,
-    how: Waiting,
+    how: WaitOptions,
     progress: JobProgress | None,
 ) -> Job:
     """The job once it has ended."""
     request = endpoints.get_job(project, job_id)
 
     async def look() -> _Look[Job]:
-        job = decode(await transport.send(request, Lane.BACKGROUND), Job, warn_of_oddity)
+        job = decode(await transport.send(request, Priority.BACKGROUND), Job, log_ignored_value)
         return _Look(job, job.status, (job,))
 
     return await _Wait(f"job {job_id}", look, transport.clock, how, progress).ended()
@@ -76,7 +76,7 @@ async def wait_for_pipeline(
     transport: Transport,
     project: ProjectId,
     pipeline_id: int,
-    how: Waiting,
+    how: WaitOptions,
     progress: PipelineProgress | None,
 ) -> Pipeline:
     """The pipeline once it has ended; its jobs are listed, after it, only for *progress*."""
@@ -84,10 +84,10 @@ async def wait_for_pipeline(
     its_jobs = endpoints.list_pipeline_jobs(project, pipeline_id)
 
     async def look() -> _Look[Pipeline]:
-        pipeline = await read_pipeline(transport, request, Lane.BACKGROUND)
+        pipeline = await read_pipeline(transport, request, Priority.BACKGROUND)
         if progress is None:
             return _Look(pipeline, pipeline.status, ())
-        jobs = await read_jobs(transport, its_jobs, Lane.BACKGROUND)
+        jobs = await read_jobs(transport, its_jobs, Priority.BACKGROUND)
         statuses = (pipeline.status, {job.id: job.status for job in jobs})
         return _Look(pipeline, statuses, (pipeline, jobs))
 
@@ -107,7 +107,7 @@ class _Wait(Generic[T]):
     what: str
     look: Callable[[], Awaitable[_Look[T]]]
     clock: Clock
-    how: Waiting
+    how: WaitOptions
     progress: Callable[..., object] | None = field(validator=_callable)
     last: T | None = None
 
@@ -119,9 +119,9 @@ class _Wait(Generic[T]):
         """
         timeout, now = self.how.timeout, self.clock.now()
         if timeout is None:
-            return await self._looks(Pace(self.how.intervals, now))
-        async with in_flight() as flight:
-            flight.start("looks", self._looks(Pace(self.how.intervals, now, now + timeout)))
+            return await self._looks(WaitInterval(self.how.intervals, now))
+        async with task_pool() as flight:
+            flight.start("looks", self._looks(WaitInterval(self.how.intervals, now, now + timeout)))
             flight.start("time", self.clock.sleep(timeout))
             _, first = await flight.first()
             first.result()
@@ -129,15 +129,15 @@ class _Wait(Generic[T]):
             raise WaitTimedOutError(self.what, timeout, self.last)
         return self.last
 
-    async def _looks(self, pace: Pace) -> T:
-        patience, statuses = Patience(self.how.patience), None
+    async def _looks(self, pace: WaitInterval) -> T:
+        tolerance, statuses = OutageTolerance(self.how.outage_timeout), None
         while True:
             try:
                 look = await self.look()
             except GitLabError as error:
-                wait = self._endured(error, patience)
+                wait = self._endured(error, tolerance)
             else:
-                patience.succeeded()
+                tolerance.succeeded()
                 self.last = look.value
                 if look.statuses != statuses:
                     statuses = look.statuses
@@ -148,10 +148,10 @@ class _Wait(Generic[T]):
                 wait = pace.wait(self.clock.now(), jitter=jitter())
             await self.clock.sleep(wait)
 
-    def _endured(self, error: GitLabError, patience: Patience) -> float:
-        """Seconds to wait for *error* to pass; it is raised again where there is no patience."""
-        is_new = patience.is_fresh
-        wait = patience.wait_after(error, self.clock.now(), jitter=jitter())
+    def _endured(self, error: GitLabError, tolerance: OutageTolerance) -> float:
+        """Seconds to wait for *error* to pass; raise it where the tolerance is spent."""
+        is_new = tolerance.is_fresh
+        wait = tolerance.wait_after(error, self.clock.now(), jitter=jitter())
         if wait is None:
             raise error
         if is_new:

@@ -11,7 +11,7 @@ from attrs import Attribute, define, field, frozen, setters
 
 from gitlab_jobs_async.api.parameters import positive_id
 from gitlab_jobs_async.api.responses import Response, retry_after
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.headers import (
     UNSAID_WAIT,
     StatedWindow,
@@ -22,13 +22,13 @@ from gitlab_jobs_async.ratelimit.headers import (
 )
 from gitlab_jobs_async.ratelimit.limits import (
     JOBS_INDEX_PER_MINUTE,
-    Allowance,
-    Window,
+    FixedWindow,
+    LimitGroup,
     apart,
     reserve,
 )
 from gitlab_jobs_async.ratelimit.pauses import Pause, Pauses, PauseState
-from gitlab_jobs_async.ratelimit.windows import Windows
+from gitlab_jobs_async.ratelimit.windows import FixedWindows
 from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 JOBS_INDEX = "GET /projects/:id/jobs"
@@ -72,7 +72,7 @@ class Sent:
     """One request in flight: its kind, what it counts against, and the pauses that it probes."""
 
     kind: str
-    allowances: tuple[Allowance, ...]
+    allowances: tuple[LimitGroup, ...]
     probes: tuple[str, ...] = ()
 
 
@@ -102,16 +102,16 @@ class RequestBudget:
         default=JOBS_INDEX_PER_MINUTE, validator=_limit, kw_only=True
     )
     waiting: int = field(init=False, default=0, repr=False)
-    _all: Allowance = field(init=False, repr=False)
-    _kinds: dict[str, Allowance] = field(init=False, repr=False)
-    _windows: Windows = field(init=False, factory=Windows, repr=False)
+    _all: LimitGroup = field(init=False, repr=False)
+    _kinds: dict[str, LimitGroup] = field(init=False, repr=False)
+    _windows: FixedWindows = field(init=False, factory=FixedWindows, repr=False)
     _pauses: Pauses = field(init=False, factory=Pauses, repr=False)
     _last: float = field(init=False, default=0.0, repr=False)
     _is_used: bool = field(init=False, default=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._all = Allowance(self.per_minute)
-        self._kinds = {JOBS_INDEX: Allowance(self.jobs_index_per_minute)}
+        self._all = LimitGroup(self.per_minute)
+        self._kinds = {JOBS_INDEX: LimitGroup(self.jobs_index_per_minute)}
 
     # What a caller asks
 
@@ -141,7 +141,7 @@ class RequestBudget:
 
     def pauses(self, now: float) -> list[Pause]:
         """Return what the server holds back for more than two minutes: all requests, then kinds."""
-        return self._pauses.listed(now, lambda kind: self.pause(Lane.BACKGROUND, now, kind))
+        return self._pauses.listed(now, lambda kind: self.pause(Priority.BACKGROUND, now, kind))
 
     @property
     def pause_changes(self) -> int:
@@ -179,13 +179,13 @@ class RequestBudget:
         """The name under which requests of *kind* are limited apart; empty if they are not."""
         return kind if kind in self._kinds else ""
 
-    def opens(self, lane: Lane, now: float, kind: str = "") -> float:
+    def opens(self, lane: Priority, now: float, kind: str = "") -> float:
         """When the next request of *lane* may go; *now* if it may, infinity after an answer.
 
         With *kind*, as far as that kind's own limits say; without, as far as all others do.
         """
         self._last = now
-        spare = lane is not Lane.DIRECT
+        spare = lane is not Priority.DIRECT
         allowance = self._kinds.get(kind) if kind else self._all
         if allowance is None:
             return now
@@ -208,7 +208,7 @@ class RequestBudget:
             gaps.append(apart(stated))
         return max(gaps)
 
-    def pause(self, lane: Lane, now: float, kind: str = "") -> float:
+    def pause(self, lane: Priority, now: float, kind: str = "") -> float:
         """Seconds for which the server lets nothing of *lane* (or of *kind*) through, as it said.
 
         Waiting for one's turn is none.
@@ -217,7 +217,7 @@ class RequestBudget:
             return self._kinds[kind].throttle.until - now if kind in self._kinds else 0.0
         ends = [self._all.throttle.until]
         for window in self._windows.known(now):
-            kept = 0 if lane is Lane.DIRECT else reserve(window.most)
+            kept = 0 if lane is Priority.DIRECT else reserve(window.most)
             if window.remaining <= kept:
                 ends.append(window.ends)
         return max(ends) - now
@@ -226,12 +226,12 @@ class RequestBudget:
         """Whether a request is out that tests the pause of *kind*: its answer is worth a wait."""
         return self._pauses.is_probing(kind)
 
-    def probe_at(self, lane: Lane, now: float, kind: str = _ALL) -> float | None:
+    def probe_at(self, lane: Priority, now: float, kind: str = _ALL) -> float | None:
         """When one request may test the pause that holds back *lane* now; `None` if none may."""
         state = self._probed(lane, now, kind)
         return None if state is None else min(state.next_probe, now + self.pause(lane, now, kind))
 
-    def is_refused_probe(self, lane: Lane, now: float, kind: str) -> bool:
+    def is_refused_probe(self, lane: Priority, now: float, kind: str) -> bool:
         """Whether a request of *kind* has been refused as a probe of a pause that is still long."""
         for scope in self._scopes(kind):
             state = self._probed(lane, now, scope)
@@ -240,7 +240,7 @@ class RequestBudget:
                 return True
         return False
 
-    def sent(self, kind: str, lane: Lane = Lane.DIRECT) -> Sent:
+    def sent(self, kind: str, lane: Priority = Priority.DIRECT) -> Sent:
         """A request goes; each of these is answered, lost or withdrawn in the end."""
         known = self._kinds.get(kind)
         allowances = (self._all,) if known is None else (self._all, known)
@@ -290,7 +290,7 @@ class RequestBudget:
                 allowance.succeeded(now)
         said = "HTTP 429" if is_refusal else f"HTTP {answer.status} with RateLimit-Remaining"
         for scope in self._scopes(sent.kind):
-            self._pauses.note(scope, now, self.pause(Lane.BACKGROUND, now, scope), said)
+            self._pauses.note(scope, now, self.pause(Priority.BACKGROUND, now, scope), said)
 
     def _refused(
         self,
@@ -331,7 +331,7 @@ class RequestBudget:
         for scope in self._scopes(sent.kind):
             if scope in sent.probes:
                 self._end_pause(scope, now)
-            elif scope in self._pauses and self.pause(Lane.BACKGROUND, now, scope) <= 0:
+            elif scope in self._pauses and self.pause(Priority.BACKGROUND, now, scope) <= 0:
                 self._pauses.ended(scope)
 
     def _end_pause(self, scope: str, now: float) -> None:
@@ -346,12 +346,12 @@ class RequestBudget:
         """The names under which requests of *kind* are limited."""
         return (_ALL, kind) if kind in self._kinds else (_ALL,)
 
-    def _probed(self, lane: Lane, now: float, scope: str) -> PauseState | None:
+    def _probed(self, lane: Priority, now: float, scope: str) -> PauseState | None:
         """The pause that holds back *lane* now, if it is one to be tested."""
         state = self._pauses.probed(scope)
         return state if state is not None and self.pause(lane, now, scope) > 0 else None
 
-    def _kind(self, kind: str, now: float) -> Allowance:
+    def _kind(self, kind: str, now: float) -> LimitGroup:
         if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
             self._kinds = {
                 name: known
@@ -359,9 +359,9 @@ class RequestBudget:
                 if name == JOBS_INDEX or known.in_flight or known.throttle.until > now
             }
             self._pauses.keep({_ALL, *self._kinds})
-        return self._kinds.setdefault(kind, Allowance())
+        return self._kinds.setdefault(kind, LimitGroup())
 
-    def _left(self, window: Window) -> int:
+    def _left(self, window: FixedWindow) -> int:
         return window.remaining - self._all.in_flight
 
 

@@ -21,7 +21,7 @@ _DEEPEST_ROUTE = 5
 K = TypeVar("K", bound=Hashable)
 
 
-class Lane(IntEnum):
+class Priority(IntEnum):
     """Who goes first: a caller's own request, a page of a listing, or a poll in the background."""
 
     DIRECT = 0
@@ -30,19 +30,19 @@ class Lane(IntEnum):
 
 
 @frozen
-class Claim:
+class RequestClass:
     """What a request asks of the limits: its lane, its project, and its kind.
 
     The kind is the method and the shape of the path, such as `GET /projects/:id/jobs`: what the
     server's own limits of one endpoint go by.
     """
 
-    lane: Lane
+    lane: Priority
     project: str
     kind: str
 
     @classmethod
-    def of(cls, request: Request, lane: Lane) -> Self:
+    def of(cls, request: Request, lane: Priority) -> Self:
         """What *request* asks; those without a project share one place in the round."""
         segments = request.path.split("/")[1 : _DEEPEST_ROUTE + 1]
         project = segments[1] if segments[0] == "projects" and len(segments) > 1 else ""
@@ -52,16 +52,16 @@ class Claim:
 
 
 @define(eq=False)
-class Waiting(Generic[K]):
+class Waiter(Generic[K]):
     """One who waits for a turn; those who have the same `need` stand in one queue."""
 
-    claim: Claim
+    claim: RequestClass
     need: K
     turn: tuple[int, int] = field(init=False, default=(0, 0))
     is_gone: bool = field(init=False, default=False)
 
 
-W = TypeVar("W", bound=Waiting[Any])
+W = TypeVar("W", bound=Waiter[Any])
 
 
 @define(eq=False)
@@ -73,7 +73,7 @@ class _Project:
 
 
 @define(eq=False)
-class _LaneQueue(Generic[W]):
+class _PriorityQueue(Generic[W]):
     """Those who wait in one lane, by need.
 
     Each queue is a heap by turn; no two turns are alike, so that nothing else is compared.
@@ -90,8 +90,8 @@ class _LaneQueue(Generic[W]):
 class FairQueue(Generic[W]):
     """Those who wait, and who of them is next."""
 
-    _lanes: tuple[_LaneQueue[W], ...] = field(
-        init=False, factory=lambda: tuple(_LaneQueue() for _ in Lane)
+    _lanes: tuple[_PriorityQueue[W], ...] = field(
+        init=False, factory=lambda: tuple(_PriorityQueue() for _ in Priority)
     )
     _count: int = field(init=False, default=0)
 
@@ -104,7 +104,7 @@ class FairQueue(Generic[W]):
             for queue in lane.queues.values():
                 yield from (waiting for _, waiting in queue if not waiting.is_gone)
 
-    def waits_in(self, lane: Lane) -> bool:
+    def waits_in(self, lane: Priority) -> bool:
         """Whether anybody waits in *lane*."""
         return bool(self._lanes[lane].projects)
 
@@ -127,7 +127,7 @@ class FairQueue(Generic[W]):
         waiting.need = need
         self._stand(lane, waiting)
 
-    def next(self, lane: Lane, may_go: Callable[[W], bool]) -> W | None:
+    def next(self, lane: Priority, may_go: Callable[[W], bool]) -> W | None:
         """Who is next, of the first in each queue that may go; who it is stays until taken."""
         queues = self._lanes[lane].queues
         first: tuple[tuple[int, int], W] | None = None
@@ -158,17 +158,17 @@ class FairQueue(Generic[W]):
         if lane.gone * 2 > sum(map(len, lane.queues.values())):
             self._sweep(lane)
 
-    def _stand(self, lane: _LaneQueue[W], waiting: W) -> None:
+    def _stand(self, lane: _PriorityQueue[W], waiting: W) -> None:
         heapq.heappush(lane.queues.setdefault(waiting.need, []), (waiting.turn, waiting))
 
-    def _left(self, lane: _LaneQueue[W], waiting: W) -> None:
+    def _left(self, lane: _PriorityQueue[W], waiting: W) -> None:
         self._count -= 1
         project = lane.projects[waiting.claim.project]
         project.waiting -= 1
         if not project.waiting:
             del lane.projects[waiting.claim.project]
 
-    def _sweep(self, lane: _LaneQueue[W]) -> None:
+    def _sweep(self, lane: _PriorityQueue[W]) -> None:
         """Forget those who have gone; done when they are half, so that it costs little each."""
         for name, queue in tuple(lane.queues.items()):
             lane.queues[name] = [entry for entry in queue if not entry[1].is_gone]

@@ -16,7 +16,7 @@ from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.errors import RateLimitedError
 from gitlab_jobs_async.ratelimit.budget import RequestBudget, Sent, not_before
-from gitlab_jobs_async.ratelimit.fair_queue import Claim, FairQueue, Lane, Waiting
+from gitlab_jobs_async.ratelimit.fair_queue import FairQueue, Priority, RequestClass, Waiter
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -24,7 +24,7 @@ CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...
 
 
 @define(eq=False)
-class Places:
+class Slots:
     """So many at once."""
 
     free: int
@@ -32,15 +32,15 @@ class Places:
 
 
 @frozen
-class Need:
+class Bucket:
     """What those of one queue wait for: a place, and the limit of one kind, if it has one."""
 
-    places: Places
+    places: Slots
     kind: str
 
 
 @define(eq=False)
-class _Waiter(Waiting[Need]):
+class _Waiter(Waiter[Bucket]):
     """Who waits; `called` is done once there is an `admitted` or an `error`.
 
     `refusals` are those known when it was admitted: if one comes before it wakes, it waits again.
@@ -48,11 +48,11 @@ class _Waiter(Waiting[Need]):
 
     request: Request = field(kw_only=True)
     called: asyncio.Future[None] | None = field(init=False, default=None)
-    admitted: "Admitted | None" = field(init=False, default=None)
+    admitted: "Permit | None" = field(init=False, default=None)
     refusals: int = field(init=False, default=0)
     error: BaseException | None = field(init=False, default=None)
 
-    def turn_or_error(self) -> "Admitted | None":
+    def turn_or_error(self) -> "Permit | None":
         """What it has waited for, if it is there, or the error that is there instead."""
         if self.error is not None:
             raise self.error
@@ -64,7 +64,7 @@ class _Waiter(Waiting[Need]):
             self.called.set_result(None)
 
 
-class Admission:
+class RequestLimiter:
     """Lets requests in, by lane, turn, place and budget; for one loop, until it is closed.
 
     Whole answers and open streams each have places of their own, so that a request made while
@@ -83,8 +83,8 @@ class Admission:
         budget.begin()
         self.is_open = True
         self.refusals = 0
-        self.answers = Places(concurrency)
-        self.streams = Places(concurrency)
+        self.answers = Slots(concurrency)
+        self.streams = Slots(concurrency)
         self.budget = budget
         self._clock = clock
         self._longest_retry_after = longest_retry_after
@@ -98,15 +98,15 @@ class Admission:
         self.pause_watchers: set[asyncio.Event] = set()
         """Set whenever a long pause of the server's begins, is probed or ends."""
 
-    async def enter(self, request: Request, lane: Lane, places: Places) -> "Admitted":
+    async def enter(self, request: Request, lane: Priority, places: Slots) -> "Permit":
         """One of *places* for *request*, once its turn has come.
 
         Raises:
             RateLimitedError: the server lets nothing through for longer than the caller allows.
             RuntimeError: the client was closed meanwhile.
         """
-        claim = Claim.of(request, lane)
-        need = Need(places, self.budget.queue_of(claim.kind))
+        claim = RequestClass.of(request, lane)
+        need = Bucket(places, self.budget.queue_of(claim.kind))
         waiter = _Waiter(claim, need, request=request)
         self._line_up(waiter)
         while (turn := waiter.turn_or_error()) is None:
@@ -123,17 +123,17 @@ class Admission:
         """Places for whole answers that are free while nobody waits for one."""
         return 0 if self.answers.waiting else self.answers.free
 
-    def is_paused(self, request: Request, lane: Lane) -> bool:
+    def is_paused(self, request: Request, lane: Priority) -> bool:
         """Whether *request* would be held back now, as the server has asked."""
-        claim, now = Claim.of(request, lane), self.now()
+        claim, now = RequestClass.of(request, lane), self.now()
         kind = self.budget.queue_of(claim.kind)
         return max(self.budget.pause(lane, now), self.budget.pause(lane, now, kind)) > 0
 
-    def is_refused_probe(self, request: Request, lane: Lane) -> bool:
+    def is_refused_probe(self, request: Request, lane: Priority) -> bool:
         """Whether *request* was one that only tests a pause, so that it is no try of its own."""
-        return self.budget.is_refused_probe(lane, self.now(), Claim.of(request, lane).kind)
+        return self.budget.is_refused_probe(lane, self.now(), RequestClass.of(request, lane).kind)
 
-    def lets_through_at(self, lane: Lane) -> float:
+    def lets_through_at(self, lane: Priority) -> float:
         """When requests of *lane* are no longer refused for a long pause; *now* if they are not.
 
         Infinity while one is out that tests the pause.
@@ -181,12 +181,12 @@ class Admission:
         """Let in all who may go now, and set the alarm for when to look again."""
         if self.is_open and self._queue:
             now = self.now()
-            lanes = [lane for lane in Lane if self._queue.waits_in(lane)]
+            lanes = [lane for lane in Priority if self._queue.waits_in(lane)]
             self._set_alarm(min([self._admit_from(lane, now) for lane in lanes]), now)
         if not self._queue:
             self._stop_alarm()
 
-    def _admit_from(self, lane: Lane, now: float) -> float:
+    def _admit_from(self, lane: Priority, now: float) -> float:
         """Let in those of one lane who may go now; when to look again at the others."""
         closed: dict[str, float] = {}
 
@@ -228,18 +228,18 @@ class Admission:
         """Let in who is next; or have it wait apart, if its kind has got a limit meanwhile."""
         places, kind = waiter.need.places, self.budget.queue_of(waiter.claim.kind)
         if kind != waiter.need.kind:
-            self._queue.move(waiter, Need(places, kind))
+            self._queue.move(waiter, Bucket(places, kind))
             return
         self._queue.take(waiter)
         self._count(waiter, -1)
         places.free -= 1
         waiter.refusals = self.refusals
-        waiter.admitted = Admitted(
+        waiter.admitted = Permit(
             self, places, self.budget.sent(waiter.claim.kind, waiter.claim.lane)
         )
         waiter.call()
 
-    def _refuse_if_long(self, lane: Lane, now: float, kind: str = "") -> None:
+    def _refuse_if_long(self, lane: Priority, now: float, kind: str = "") -> None:
         """Send away those of *lane* (or of *kind*) if the server shuts them out for too long."""
         pause = self.budget.pause(lane, now, kind)
         is_short = pause <= self._longest_retry_after
@@ -299,14 +299,14 @@ class Admission:
 
 
 @define(eq=False)
-class Admitted:
+class Permit:
     """A place, held until `leave`; and at first a request in flight.
 
     The request is `answered` or `withdrawn`; if neither is said until the end, it was lost.
     """
 
-    _admission: Admission
-    _places: Places
+    _admission: RequestLimiter
+    _places: Slots
     _sent: Sent | None
 
     def answered(self, answer: Response) -> None:

@@ -48,7 +48,7 @@ class _Bucket:
 
 
 @define(eq=False)
-class Minute:
+class SlidingWindow:
     """How many there were in the last minute."""
 
     _buckets: deque[_Bucket] = field(init=False, factory=deque[_Bucket])
@@ -80,7 +80,7 @@ class Minute:
 
 
 @define(eq=False)
-class Throttle:
+class AdaptiveLimit:
     """What 429s have taught: not before when, how many a minute then, how gently to come back.
 
     Without a word of the server's on it, what went through in the minute before is the limit, until
@@ -93,7 +93,7 @@ class Throttle:
     _is_paused: bool = field(init=False, default=False)
     _is_stated: bool = field(init=False, default=False)
     _at_once: float = field(init=False, default=math.inf)
-    _minute: Minute = field(init=False, factory=Minute)
+    _minute: SlidingWindow = field(init=False, factory=SlidingWindow)
     _patience: int = field(init=False, default=1)
     _grows_at: float = field(init=False, default=math.inf)
     _tested: float = field(init=False, default=math.inf)
@@ -192,15 +192,15 @@ class Throttle:
 
 
 @define(eq=False)
-class Allowance:
+class LimitGroup:
     """Requests that are limited together: what the caller allows and what 429s have taught.
 
     `per_minute` is never exceeded in any minute of the server's.
     """
 
     per_minute: int | None = None
-    throttle: Throttle = field(init=False, factory=Throttle)
-    minute: Minute = field(init=False, factory=Minute)
+    throttle: AdaptiveLimit = field(init=False, factory=AdaptiveLimit)
+    minute: SlidingWindow = field(init=False, factory=SlidingWindow)
     in_flight: int = field(init=False, default=0)
 
     def room(self, now: float, *, spare: bool) -> float:
@@ -254,7 +254,7 @@ class Allowance:
 
 
 @define(eq=False)
-class Window:
+class FixedWindow:
     """One fixed window of the server's, as `RateLimit-Remaining` and `-Reset` tell it.
 
     What was lost counts in this window and in the next one, for it may have come to the server in

@@ -3,18 +3,18 @@
 from attrs import define, field
 
 from gitlab_jobs_async.ratelimit.headers import StatedWindow
-from gitlab_jobs_async.ratelimit.limits import Window, reserve
+from gitlab_jobs_async.ratelimit.limits import FixedWindow, reserve
 from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 _MOST_NAMES = 10
 
 
 @define(eq=False)
-class Windows:
+class FixedWindows:
     """The windows by name; `limit` is how many requests a minute the server last stated."""
 
     limit: int | None = field(init=False, default=None)
-    _by_name: dict[str, Window] = field(init=False, factory=dict[str, Window])
+    _by_name: dict[str, FixedWindow] = field(init=False, factory=dict[str, FixedWindow])
     _doubted: set[str] = field(init=False, factory=set[str])
 
     def hear(self, stated: StatedWindow | None, now: float, *, is_refusal: bool) -> bool:
@@ -32,10 +32,10 @@ class Windows:
         self.limit = stated.limit
         is_new = stated.name not in self._by_name and len(self._by_name) < _MOST_NAMES
         if is_new and not is_refusal:
-            self._by_name[stated.name] = Window(stated.reset, stated.ends, stated.remaining)
+            self._by_name[stated.name] = FixedWindow(stated.reset, stated.ends, stated.remaining)
         return True
 
-    def known(self, now: float) -> list[Window]:
+    def known(self, now: float) -> list[FixedWindow]:
         """Return the windows of which something is known."""
         over = [name for name, window in self._by_name.items() if window.is_over(now)]
         for name in over:

@@ -25,17 +25,19 @@ _LONGEST = 30.0
 _LONGEST_OUTLASTED = 60.0
 
 
-def checked(patience: float) -> float:
-    """*patience* if it is a length of time, which may be 0 or endless."""
-    if isinstance(patience, bool) or not isinstance(patience, int | float):
-        raise TypeError(f"patience must be a number of seconds from 0, not {patience!r}")
-    if not patience >= 0:
-        raise ValueError(f"patience must be a number of seconds from 0, not {patience}")
-    return float(patience)
+def checked(outage_timeout: float) -> float:
+    """*outage_timeout* if it is a length of time, which may be 0 or endless."""
+    if isinstance(outage_timeout, bool) or not isinstance(outage_timeout, int | float):
+        raise TypeError(
+            f"outage_timeout must be a number of seconds from 0, not {outage_timeout!r}"
+        )
+    if not outage_timeout >= 0:
+        raise ValueError(f"outage_timeout must be a number of seconds from 0, not {outage_timeout}")
+    return float(outage_timeout)
 
 
 @define
-class Patience:
+class OutageTolerance:
     """So many *seconds* without any success are waited through.
 
     A 401 that comes after an answer is asked again up to *most_denials* times. With
@@ -70,7 +72,7 @@ class Patience:
         """Seconds until the next try, or `None` to give up with *error*.
 
         *now* is in seconds, *jitter* a random number from 0 to 1. The last try comes when all
-        patience is spent; where the server asks to wait for longer than that, there is none.
+        the tolerance is spent; where the server asks to wait for longer than that, there is none.
         """
         asked = error.retry_after if isinstance(error, ResponseError) else None
         if self.outlasts_limits:

@@ -3,7 +3,7 @@
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 
 
-class Deliveries:
+class SeenDeliveries:
     """Remembers the latest *most* deliveries, and knows those that come again.
 
     They are known by the `webhook-id` that is signed, or by GitLab's Idempotency-Key. For a replay

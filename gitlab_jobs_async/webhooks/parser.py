@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import orjson
 from attrs import evolve, fields
 
-from gitlab_jobs_async.api.json_types import EXACT, due
-from gitlab_jobs_async.api.responses import folded
+from gitlab_jobs_async.api.json_types import EXACT, type_mismatch
+from gitlab_jobs_async.api.responses import merge_headers
 from gitlab_jobs_async.api.tolerant import Oddities, tolerant_converter, tolerated
-from gitlab_jobs_async.errors import HookRefusedError
+from gitlab_jobs_async.errors import WebhookRejectedError
 from gitlab_jobs_async.models.jobs import ArtifactsFile
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.webhooks import HookJob, JobHook, PipelineHook
@@ -51,15 +51,17 @@ def receive(
     if not isinstance(given, bytes):
         raise TypeError(f"body must be the bytes that were sent, not {type(given).__name__}")
     if len(body) > _LARGEST:
-        raise HookRefusedError(f"{len(body)} bytes are more than the 25 MB that GitLab sends", 413)
-    named = folded(headers.items())
+        raise WebhookRejectedError(
+            f"{len(body)} bytes are more than the 25 MB that GitLab sends", 413
+        )
+    named = merge_headers(headers.items())
     untrusted = secrets.refusal(named, body, now)
     if untrusted is not None:
-        raise HookRefusedError(untrusted, 401)
+        raise WebhookRejectedError(untrusted, 401)
     if "x-gitlab-event" not in named:
-        raise HookRefusedError("no X-Gitlab-Event header", 400)
+        raise WebhookRejectedError("no X-Gitlab-Event header", 400)
     if named["x-gitlab-event"] not in _EVENTS:
-        raise HookRefusedError(_NO_INTEREST, 202)
+        raise WebhookRejectedError(_NO_INTEREST, 202)
     # The signature covers webhook-id alone: with another Idempotency-Key a replay would look new.
     keys = ("webhook-id",) if secrets.keys else ("idempotency-key", "webhook-id")
     delivery = next((named[key] for key in keys if named.get(key)), None)
@@ -67,26 +69,26 @@ def receive(
         sent = _parsed(body)
         hook, odd = _structured(sent)
     except (MemoryError, RecursionError):
-        raise HookRefusedError("nested deeper or larger than can be read @ $", 400) from None
+        raise WebhookRejectedError("nested deeper or larger than can be read @ $", 400) from None
     return evolve(hook, delivery=delivery, raw=sent), odd
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
-        raise HookRefusedError(f"more than {_MOST_VALUES} values @ $", 413)
+        raise WebhookRejectedError(f"more than {_MOST_VALUES} values @ $", 413)
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
         given = None
     if type(given) is not dict:
-        raise HookRefusedError("no JSON object @ $", 400)
+        raise WebhookRejectedError("no JSON object @ $", 400)
     return given
 
 
 def _structured(body: dict[str, Any]) -> tuple[Hook, Oddities]:
     kind = body.get("object_kind")
     if kind is not None and type(kind) is not str:
-        raise HookRefusedError(f"{due('a string', kind)} @ $.object_kind", 400)
+        raise WebhookRejectedError(f"{type_mismatch('a string', kind)} @ $.object_kind", 400)
     if kind == "build":
         job, odd = _tolerated(_job_fields(body), JobHook)
         return _with_reason(job), odd
@@ -96,7 +98,7 @@ def _structured(body: dict[str, Any]) -> tuple[Hook, Oddities]:
             tuple(map(_with_reason, jobs)) for jobs in (pipeline.builds, pipeline.bridges)
         )
         return evolve(pipeline, builds=builds, bridges=bridges), odd
-    raise HookRefusedError(f"{_NO_INTEREST} @ $.object_kind", 202)
+    raise WebhookRejectedError(f"{_NO_INTEREST} @ $.object_kind", 202)
 
 
 def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, Oddities]:
@@ -107,7 +109,7 @@ def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, Oddities]:
     names = _NAMES[kind]
     # The paths as they stand in the body.
     said = _PATH.sub(lambda path: f"@ $.{names.get(path[1], path[1])}", reason)
-    raise HookRefusedError(said, 400)
+    raise WebhookRejectedError(said, 400)
 
 
 def _job_fields(body: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _pipeline_fields(body: dict[str, Any]) -> dict[str, Any]:
 def _inner(body: dict[str, Any], name: str) -> dict[str, Any]:
     given = body.get(name)
     if given is not None and type(given) is not dict:
-        raise HookRefusedError(f"{due('an object', given)} @ $.{name}", 400)
+        raise WebhookRejectedError(f"{type_mismatch('an object', given)} @ $.{name}", 400)
     return given or {}
 
 

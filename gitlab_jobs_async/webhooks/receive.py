@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from gitlab_jobs_async.clock import SystemClock
-from gitlab_jobs_async.errors import HookRefusedError
+from gitlab_jobs_async.errors import WebhookRejectedError
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.webhooks.parser import receive
 from gitlab_jobs_async.webhooks.signatures import Secrets, Tokens
@@ -15,7 +15,7 @@ _LONGEST_DELIVERY = 100
 """Characters of a delivery's id in a warning; GitLab's are UUIDs."""
 
 
-def read_hook(
+def parse_webhook(
     headers: Mapping[str, str],
     body: bytes,
     *,
@@ -47,7 +47,7 @@ def read_hook(
     at = SystemClock().now() if now is None else now
     try:
         hook, odd = receive(headers, body, Secrets.of(token, signing_token, tolerance), at)
-    except (HookRefusedError, TypeError, ValueError) as error:
+    except (WebhookRejectedError, TypeError, ValueError) as error:
         wrong = error.with_traceback(None)
     else:
         if odd.count:

@@ -7,7 +7,7 @@ import pytest
 from attrs import asdict
 
 from gitlab_jobs_async import BearerToken, JobToken, PrivateToken, Request
-from gitlab_jobs_async.api.credentials import credentials_from, from_environment, hiding
+from gitlab_jobs_async.api.credentials import credentials_from, from_environment, redactor
 from tests.conftest import CREDENTIALS, SECRET
 
 JOB = Request("GET", "/job", [("x", "1")])
@@ -33,15 +33,15 @@ def test_each_kind_signs_in_its_own_place(credentials, headers, params):
 def test_nothing_that_prints_shows_a_token(credentials):
     shown = f"{credentials!r} {credentials} {credentials.sign(JOB)!r}"
     assert SECRET not in shown
-    assert hiding(credentials)(f"bad {SECRET}!") == "bad [token]!"
-    assert hiding(None)("said") == "said"
+    assert redactor(credentials)(f"bad {SECRET}!") == "bad [token]!"
+    assert redactor(None)("said") == "said"
 
 
 @pytest.mark.parametrize(
     "written", ["glpat-a/b+c=", "glpat-a%2Fb%2Bc%3D", "glpat-a/b%2Bc%3D", "Z2xwYXQtYS9iK2M9"]
 )
 def test_a_token_is_hidden_however_it_is_written(written):
-    assert hiding(PrivateToken("glpat-a/b+c="))(f"<{written}>") == "<[token]>"
+    assert redactor(PrivateToken("glpat-a/b+c="))(f"<{written}>") == "<[token]>"
 
 
 def test_a_string_is_a_private_token_and_none_is_nobody():

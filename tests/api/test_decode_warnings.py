@@ -6,7 +6,8 @@ import logging
 import pytest
 from aiohttp import web
 
-from gitlab_jobs_async import DecodeError, GitLab, JobAppeared
+from gitlab_jobs_async import DecodeError, GitLab
+from gitlab_jobs_async.events import JobAppeared
 from tests.conftest import JumpClock, serving
 
 PIPELINE = {"id": 9, "project_id": 1, "status": "success"}

@@ -12,11 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
-    AgentUser,
-    AllowedAgents,
-    Artifact,
     ArtifactEntry,
-    ArtifactsFile,
     Bridge,
     DecodeError,
     FailureReason,
@@ -26,6 +22,7 @@ from gitlab_jobs_async import (
     Response,
 )
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
+from gitlab_jobs_async.models import AgentUser, AllowedAgents, Artifact, ArtifactsFile
 from tests.support.cpu_time import cpu_seconds
 
 USER = {

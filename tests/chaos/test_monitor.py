@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from attrs import define, evolve, field
 
-from gitlab_jobs_async import GitLab, HookProject, JobStatus, PipelineHook, read_hook
+from gitlab_jobs_async import GitLab, JobStatus, PipelineHook, parse_webhook
+from gitlab_jobs_async.models import HookProject
 from gitlab_jobs_async.simulator import (
     NEVER,
     Fault,
@@ -169,7 +170,7 @@ class Post:
             self.forge()
 
     def hand(self, delivery):
-        hook = read_hook(delivery.headers, delivery.body)
+        hook = parse_webhook(delivery.headers, delivery.body)
         fate = self.rng.choice(["lost", "late", "twice", "once"])
         self.tally[f"hook: {fate}"] += 1
         if fate == "late":

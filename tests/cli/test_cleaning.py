@@ -31,6 +31,12 @@ from gitlab_jobs_async.cli.views.log_lines import LogView, Look, line_as_json
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import json_line, plain_job
 from gitlab_jobs_async.cli.views.tables import jobs_table
+from gitlab_jobs_async.events import (
+    JobAppeared,
+    JobFinished,
+    JobLogLine,
+    ProjectUnreachable,
+)
 from gitlab_jobs_async.logs.ansi import readable
 from gitlab_jobs_async.models.jobs import (
     ArtifactEntry,
@@ -43,12 +49,6 @@ from gitlab_jobs_async.models.jobs import (
     User,
 )
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
-from gitlab_jobs_async.monitor.events import (
-    JobAppeared,
-    JobFinished,
-    JobLogGrew,
-    ProjectUnreachable,
-)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -189,13 +189,13 @@ def boarded():
 
 def paned():
     pane = LogPane(only=HOSTILE)
-    pane.tell(JobLogGrew(key="1", project=HOSTILE, job=hostile_job(), line=LINE))
+    pane.tell(JobLogLine(key="1", project=HOSTILE, job=hostile_job(), line=LINE))
     return pane
 
 
 EVENTS = [
     JobFinished(key="1", project=HOSTILE, job=hostile_job(), previous=JobStatus(HOSTILE)),
-    JobLogGrew(key="1", project=HOSTILE, job=hostile_job(), line=LINE),
+    JobLogLine(key="1", project=HOSTILE, job=hostile_job(), line=LINE),
     ProjectUnreachable(key="1", project=HOSTILE, reason=HOSTILE),
 ]
 SHOWN = {

@@ -116,7 +116,7 @@ CALLS = [
     lambda g: g.project(1).get_artifact_file(2, "a"),
     lambda g: streamed(g.project(1).stream_trace(2)),
     lambda g: streamed(g.project(1).stream_artifacts(2)),
-    lambda g: iterated(g.project(1).follow_trace(2, patience=0)),
+    lambda g: iterated(g.project(1).follow_trace(2, outage_timeout=0)),
     lambda g: iterated(g.project(1).tail(2, lines=3, follow=False)),
     lambda g: g.get_token_job(),
     lambda g: g.send(Request("HEAD", "/version")),

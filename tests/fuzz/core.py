@@ -5,12 +5,10 @@ from itertools import pairwise
 import orjson
 
 from gitlab_jobs_async import (
-    AllowedAgents,
     ArtifactEntry,
     Bridge,
     DecodeError,
     GitLabError,
-    HookRefusedError,
     Job,
     Pipeline,
     Request,
@@ -18,18 +16,24 @@ from gitlab_jobs_async import (
     Response,
     ResponseError,
     RetryPolicy,
-    read_hook,
+    WebhookRejectedError,
+    parse_webhook,
 )
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
 from gitlab_jobs_async.api.links import next_page, number_in
-from gitlab_jobs_async.api.responses import error_of, folded
+from gitlab_jobs_async.api.responses import error_of, merge_headers
 from gitlab_jobs_async.api.urls import ServerUrl
-from gitlab_jobs_async.http.decompression import CutShortError, UnknownEncodingError, decoder_for
+from gitlab_jobs_async.http.decompression import (
+    TruncatedBodyError,
+    UnknownEncodingError,
+    decoder_for,
+)
 from gitlab_jobs_async.http.redirects import RedirectRefusedError, next_hop
-from gitlab_jobs_async.listing.keyset import KeysetWalk
-from gitlab_jobs_async.listing.offset import OffsetWalk
+from gitlab_jobs_async.listing.keyset import KeysetStrategy
+from gitlab_jobs_async.listing.offset import OffsetStrategy
 from gitlab_jobs_async.logs.parser import LogParser
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, check_trace
+from gitlab_jobs_async.models import AllowedAgents
 from tests.fuzz import samples
 from tests.fuzz.mutations import (
     changed,
@@ -84,7 +88,9 @@ def links(rng):
 
 
 def headers(rng):
-    folded((rng.choice(["Link", "link", "X"]), odd_value(rng)) for _ in range(rng.randrange(9)))
+    merge_headers(
+        (rng.choice(["Link", "link", "X"]), odd_value(rng)) for _ in range(rng.randrange(9))
+    )
     budget = RequestBudget()
     budget.begin()
     for _ in range(3):
@@ -141,7 +147,7 @@ def hooks(rng):
     if rng.random() < 0.3:
         given |= {"webhook-id": odd_value(rng), "webhook-timestamp": odd_value(rng)}
         given |= {"webhook-signature": odd_value(rng), "Idempotency-Key": odd_value(rng)}
-    read_hook(given, body, token=rng.choice(["t", None]), now=NOW)
+    parse_webhook(given, body, token=rng.choice(["t", None]), now=NOW)
 
 
 def redirects(rng):
@@ -160,8 +166,8 @@ def redirects(rng):
 def listings(rng):
     """A walk through pages of a server that makes no sense: it ends, or says so."""
     walk = rng.choice([
-        KeysetWalk(SERVER, LISTING, rng.choice([1, 4])),
-        OffsetWalk(SERVER, Request("GET", "/projects/1/pipelines/2/jobs"), in_order=False),
+        KeysetStrategy(SERVER, LISTING, rng.choice([1, 4])),
+        OffsetStrategy(SERVER, Request("GET", "/projects/1/pipelines/2/jobs"), in_order=False),
     ])  # fmt: skip
     for _ in range(12):
         asks = walk.asks(3, rng.randrange(3))
@@ -188,10 +194,10 @@ TARGETS = {
     errors: (),
     links: (DecodeError,),
     headers: (),
-    compression: (CutShortError, UnknownEncodingError),
+    compression: (TruncatedBodyError, UnknownEncodingError),
     trace: (DecodeError,),
     log_lines: (),
-    hooks: (HookRefusedError,),
+    hooks: (WebhookRejectedError,),
     redirects: (RedirectRefusedError,),
     listings: (GitLabError, ResponseError),
 }

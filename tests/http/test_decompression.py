@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.http.decompression import CutShortError, UnknownEncodingError, decoder_for
+from gitlab_jobs_async.http.decompression import (
+    TruncatedBodyError,
+    UnknownEncodingError,
+    decoder_for,
+)
 
 
 def decode(encoding, *chunks):
@@ -52,7 +56,7 @@ def test_a_body_is_read_however_it_is_cut_into_chunks(encoding, compress, data, 
 def test_a_compressed_body_cut_anywhere_is_an_error(content, data):
     body = gzip.compress(content)
     end = data.draw(st.integers(1, len(body) - 1))
-    with pytest.raises(CutShortError, match="cut short"):
+    with pytest.raises(TruncatedBodyError, match="cut short"):
         decode("gzip", body[:end])
 
 
@@ -61,7 +65,7 @@ def test_an_empty_body_is_empty_in_any_encoding():
 
 
 def test_a_body_that_is_not_compressed_at_all_is_an_error():
-    with pytest.raises(CutShortError, match="broken"):
+    with pytest.raises(TruncatedBodyError, match="broken"):
         decode("gzip", b"<html>")
 
 
@@ -88,7 +92,7 @@ def test_empty_members_take_many_steps():
     ids=["byte", "raw", "zlib"],
 )
 def test_deflate_cut_short_is_an_error(body):
-    with pytest.raises(CutShortError, match="cut short"):
+    with pytest.raises(TruncatedBodyError, match="cut short"):
         decode("deflate", body)
 
 
@@ -98,5 +102,5 @@ def test_deflate_cut_short_is_an_error(body):
     ids=["page", "head", "tail"],
 )
 def test_garbage_is_an_error(body):
-    with pytest.raises(CutShortError, match="broken"):
+    with pytest.raises(TruncatedBodyError, match="broken"):
         decode("gzip", body)

@@ -33,7 +33,7 @@ SMALL = Limits(page=20_000, trace=20_000, archive=20_000, header=2_000)
 SIGNATURE = "s1gnature-of-a-storage"
 PASSWORD = "hunter2-of-the-proxy"
 EVERY = [*CREDENTIALS, SECRET]
-QUICK = {"min_interval": 0.01, "max_interval": 0.01, "patience": 0.0}
+QUICK = {"min_interval": 0.01, "max_interval": 0.01, "outage_timeout": 0.0}
 
 
 async def drained(items):

@@ -161,7 +161,7 @@ async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
     private = certificates.ca
 
     def loaded():
-        context = GitLab("https://gitlab.example")._transport.settings.tls.own
+        context = GitLab("https://gitlab.example")._transport._tls.own
         return len(context.get_ca_certs())
 
     # OpenSSL's own variable is the store; a store that it does not name would be larger.
@@ -177,9 +177,9 @@ async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
     assert loaded() == 1
     environment.delenv("REQUESTS_CA_BUNDLE")
     environment.delenv("CURL_CA_BUNDLE")
-    with_store = GitLab("https://h", ssl=TLSConfig(ca_file=private))._transport.settings.tls.own
+    with_store = GitLab("https://h", ssl=TLSConfig(ca_file=private))._transport._tls.own
     alone = TLSConfig(ca_file=private, system_store=False)
-    without = GitLab("https://h", ssl=alone)._transport.settings.tls.own
+    without = GitLab("https://h", ssl=alone)._transport._tls.own
     assert len(without.get_ca_certs()) == 1
     assert len(with_store.get_ca_certs()) == beside
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.listing.cursors import CursorForm
+from gitlab_jobs_async.listing.cursors import CursorTemplate
 
 
 def written(text):
@@ -27,13 +27,13 @@ def test_a_form_that_was_learned_writes_any_id(last_id, other, template, is_padd
         cursor = written(template % number)
         return cursor if is_padded else cursor.rstrip("=")
 
-    form = CursorForm.learned(as_sent(last_id), last_id)
+    form = CursorTemplate.learned(as_sent(last_id), last_id)
     assert form.cursor(last_id) == as_sent(last_id)
     made = form.cursor(other)
     padded = made + "=" * (-len(made) % 4)
     value = json.loads(base64.urlsafe_b64decode(padded))
     assert int(value["id"]) == other
-    assert CursorForm.learned(made, other) is not None
+    assert CursorTemplate.learned(made, other) is not None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_form_that_was_learned_writes_any_id(last_id, other, template, is_padd
     ],
 )
 def test_another_form_is_not_learned(cursor):
-    assert CursorForm.learned(cursor, 123) is None
+    assert CursorTemplate.learned(cursor, 123) is None
 
 
 @given(st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1), st.booleans())
@@ -67,17 +67,17 @@ def test_cursors_of_all_directions_are_alike(last_id, other, is_padded):
         cursor = written(f'{{"id":"{number}","_kd":"{direction}"}}')
         return cursor if is_padded else cursor.rstrip("=")
 
-    form = CursorForm.learned(sent(last_id, "n"), last_id)
+    form = CursorTemplate.learned(sent(last_id, "n"), last_id)
     assert form.has_directions
     assert form.backward(other).rstrip("=") == sent(other, "p").rstrip("=")
     assert form.last_page().rstrip("=") == written('{"_kd":"p"}').rstrip("=")
-    assert CursorForm.read(sent(last_id, "n")) == (form, last_id)
+    assert CursorTemplate.read(sent(last_id, "n")) == (form, last_id)
 
 
 def test_a_form_without_direction_makes_no_others():
-    assert not CursorForm.learned(written('{"id":"123"}'), 123).has_directions
+    assert not CursorTemplate.learned(written('{"id":"123"}'), 123).has_directions
 
 
 @pytest.mark.parametrize("cursor", ["", "opaque", "!", written("[]"), written('{"id":"x"}')])
 def test_another_cursor_is_not_read(cursor):
-    assert CursorForm.read(cursor) is None
+    assert CursorTemplate.read(cursor) is None

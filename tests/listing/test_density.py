@@ -5,7 +5,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.listing.density import Spread
+from gitlab_jobs_async.listing.density import IdDensity
 from gitlab_jobs_async.listing.id_ranges import TOP, Gap
 
 
@@ -20,7 +20,7 @@ def rows(newest, count, apart=1):
 
 def learned(newest=10_000, count=100, apart=1):
     """What the first page of a listing tells, and its oldest id."""
-    spread = Spread()
+    spread = IdDensity()
     page = rows(newest, count, apart)
     spread.learn(TOP - 1, page[-1].id, page)
     return spread, page[-1].id
@@ -84,7 +84,7 @@ def test_nothing_is_measured_beyond_the_ends():
 
 def test_ids_without_rows_beside_a_page_are_sparse():
     """The page read up from 9,001 begins far above it: nothing stands between."""
-    spread = Spread()
+    spread = IdDensity()
     spread.learn(100, 1, rows(100, 100))
     spread.learn(20_000, 9001, rows(20_000, 100))
     assert spread.is_sparser_above(Gap(9001, 100))

@@ -7,7 +7,7 @@ from attrs import define, field
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.listing.fetch import read_all
-from gitlab_jobs_async.listing.strategy import Ask
+from gitlab_jobs_async.listing.strategy import PageRequest
 from gitlab_jobs_async.models.jobs import Job
 from tests.conftest import others, prompt, serving, until
 
@@ -22,7 +22,9 @@ class Planned:
     is_complete: bool = False
 
     def asks(self, _free, _guesses):
-        asks = [Ask(Request("GET", f"/projects/7/jobs/{page}"), page) for page in self.pages]
+        asks = [
+            PageRequest(Request("GET", f"/projects/7/jobs/{page}"), page) for page in self.pages
+        ]
         self.pages = []
         return asks
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.listing.id_ranges import TOP, Coverage, Gap
+from gitlab_jobs_async.listing.id_ranges import TOP, Gap, IdRangeSet
 from tests.support.listing_model import Row
 
 SPAN = 40
@@ -11,7 +11,7 @@ SPAN = 40
 
 @given(st.lists(st.tuples(st.integers(1, SPAN), st.integers(1, SPAN)), max_size=12))
 def test_what_is_no_gap_has_been_read(added):
-    coverage, read = Coverage(), set()
+    coverage, read = IdRangeSet(), set()
     for one, other in added:
         coverage.add(max(one, other), min(one, other))
         read |= set(range(min(one, other), max(one, other) + 1))
@@ -25,7 +25,7 @@ def test_what_is_no_gap_has_been_read(added):
 
 
 def test_at_first_all_is_unread_and_at_last_nothing():
-    coverage = Coverage()
+    coverage = IdRangeSet()
     assert list(coverage.gaps()) == [Gap(TOP, 0)]
     assert coverage.unread([]) == []
     coverage.add(TOP - 1, 7)

@@ -19,8 +19,8 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.listing.id_ranges import TOP
-from gitlab_jobs_async.listing.keyset import KeysetWalk
-from gitlab_jobs_async.listing.synthetic_cursors import Way
+from gitlab_jobs_async.listing.keyset import KeysetStrategy
+from gitlab_jobs_async.listing.synthetic_cursors import Direction
 from tests.support.listing_model import (
     HERE,
     JOBS,
@@ -38,7 +38,7 @@ SPREADS = st.sampled_from(KINDS)
 
 
 def walk(window=16, headers=None):
-    return KeysetWalk(HERE, JOBS, window, headers=headers or NextPageHeaders())
+    return KeysetStrategy(HERE, JOBS, window, headers=headers or NextPageHeaders())
 
 
 @given(
@@ -508,7 +508,7 @@ def test_overtaken_answer_proves_nothing(cut_at):
     before = list(going.coverage.gaps())
     going, new = going.take(trials[cut_at], *late)
     assert (list(new), list(going.coverage.gaps())) == ([], before)
-    assert not going._made.is_taking(Way.UP)
+    assert not going._made.is_taking(Direction.UP)
 
 
 def test_a_made_cursor_is_asked_for_once():

@@ -13,7 +13,7 @@ from aiohttp import web
 from gitlab_jobs_async import DecodeError, GitLab
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.monitor.fetch import answered
-from gitlab_jobs_async.monitor.watch.queries import Inquiry, Subject, sized
+from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, sized
 from tests.conftest import JumpClock, others, serving
 from tests.support.listing_server import ListingServer
 
@@ -76,7 +76,7 @@ async def test_a_monitor_goes_on_after_a_small_page(largest):
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         ids, following = await look(gitlab, newest(100))
         assert len(ids) == largest
-        assert len((await look(gitlab, Inquiry(Subject.NEWEST, following)))[0]) == 3
+        assert len((await look(gitlab, Query(QueryKind.NEWEST, following)))[0]) == 3
         # A server that is known to name its next pages is believed.
         gitlab._capabilities.next_page_headers.is_seen = True
         assert (await look(gitlab, newest(100)))[1] is None
@@ -154,7 +154,7 @@ async def test_a_listing_at_rest_is_read_by_number(kind, name):
 
 
 def newest(size):
-    return Inquiry(Subject.NEWEST, sized(endpoints.list_jobs(1), size))
+    return Query(QueryKind.NEWEST, sized(endpoints.list_jobs(1), size))
 
 
 async def look(gitlab, inquiry):
@@ -168,7 +168,7 @@ async def test_monitor_follows_a_full_page():
         ids, following = await look(gitlab, newest(20))
         assert len(ids) == 20
         assert dict(following.params) == {"per_page": "20", "page": "2"}
-        ids, following = await look(gitlab, Inquiry(Subject.NEWEST, following))
+        ids, following = await look(gitlab, Query(QueryKind.NEWEST, following))
         assert (len(ids), following) == (11, None)
         assert (await look(gitlab, newest(50)))[1] is None
 
@@ -180,12 +180,12 @@ async def test_monitor_asks_for_the_oldest_row(count):
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         _, following = await look(gitlab, newest(30))
         listing.lets = lets("none")
-        ids, following = await look(gitlab, Inquiry(Subject.NEWEST, following))
+        ids, following = await look(gitlab, Query(QueryKind.NEWEST, following))
         assert len(ids) == 30
         if count == 60:
             assert following is None
         else:
-            ids, following = await look(gitlab, Inquiry(Subject.NEWEST, following))
+            ids, following = await look(gitlab, Query(QueryKind.NEWEST, following))
             assert (ids, following) == ([7], None)
         assert set(listing.statuses()) == {200}
 
@@ -196,6 +196,6 @@ async def test_monitor_ends_where_rows_vanished():
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         _, following = await look(gitlab, newest(30))
         listing.ids = listing.ids[30:]
-        assert await look(gitlab, Inquiry(Subject.NEWEST, following)) == ([], None)
+        assert await look(gitlab, Query(QueryKind.NEWEST, following)) == ([], None)
         assert listing.statuses() == {200: 2, 500: 1}
     assert await others() == before

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import DecodeError, ListingChangedError, Response, ServerError
-from gitlab_jobs_async.listing.offset import OffsetWalk, is_by_offset, window_at, without_keyset
-from gitlab_jobs_async.listing.rescan import LookWalk
+from gitlab_jobs_async.listing.offset import OffsetStrategy, is_by_offset, window_at, without_keyset
+from gitlab_jobs_async.listing.rescan import RescanStrategy
 from tests.support.cpu_time import cpu_seconds
 from tests.support.listing_model import HERE, JOBS, PIPELINES, Listing, Row, check_exact, read
 
 
 def walk(*, in_order=False):
-    return OffsetWalk(HERE, PIPELINES, in_order=in_order)
+    return OffsetStrategy(HERE, PIPELINES, in_order=in_order)
 
 
 def pages(count, size=100):
@@ -171,7 +171,7 @@ def test_a_first_page_in_order_and_a_later_one_in_none():
     assert sorted(told) == list(range(1, 251))
 
 
-@pytest.mark.parametrize("start", [OffsetWalk, LookWalk])
+@pytest.mark.parametrize("start", [OffsetStrategy, RescanStrategy])
 def test_a_full_page_that_does_not_say_what_follows_is_an_error(start):
     going = start(HERE, PIPELINES)
     ask = going.asks(1, 0)[0]
@@ -189,7 +189,7 @@ def test_a_full_page_that_does_not_say_what_follows_is_an_error(start):
 )
 def test_looks_at_a_listing_at_rest_tell_each_row_once(counted, count, page_size, seed, window):
     listing = Listing(range(1, count + 1), page_size=page_size, keyset=None, counted=counted)
-    told = read(LookWalk(HERE, PIPELINES), listing, seed=seed, window=window)
+    told = read(RescanStrategy(HERE, PIPELINES), listing, seed=seed, window=window)
     assert told == list(range(count, 0, -1))
     several = pages(count, page_size) > 1
     assert listing.requests == pages(count, page_size) * (2 if several else 1)
@@ -198,7 +198,7 @@ def test_looks_at_a_listing_at_rest_tell_each_row_once(counted, count, page_size
 def test_a_look_that_differs_is_looked_at_again():
     listing = Listing(range(1, 31), page_size=10, keyset=None)
     rnd = random.Random(1)
-    going, told, answered = LookWalk(HERE, PIPELINES), [], 0
+    going, told, answered = RescanStrategy(HERE, PIPELINES), [], 0
     while asks := going.asks(1, 0):
         answered += 1
         if answered in {3, 7}:
@@ -211,7 +211,7 @@ def test_a_look_that_differs_is_looked_at_again():
 
 def test_looks_that_never_agree_are_an_error():
     with pytest.raises(ListingChangedError):
-        read(LookWalk(HERE, PIPELINES), Restless(range(1, 301), keyset=None))
+        read(RescanStrategy(HERE, PIPELINES), Restless(range(1, 301), keyset=None))
 
 
 def test_keyset_and_offset_are_told_apart():
@@ -230,7 +230,7 @@ def test_a_server_of_small_pages_is_looked_at_twice():
 def test_a_silent_server_is_read_to_its_end(count, churn, seed):
     """A gateway lets no header through: a full page is followed, if only by an empty one."""
     listing = Listing(range(5, 5 + count), keyset=None, offset_headers=False)
-    going = OffsetWalk(HERE, PIPELINES, is_silent=True)
+    going = OffsetStrategy(HERE, PIPELINES, is_silent=True)
     try:
         told = read(going, listing, seed=seed, churn=churn)
     except ListingChangedError:
@@ -244,7 +244,7 @@ def test_an_absurd_count_of_pages_is_bounded():
     headers = {"x-total-pages": "1" + 17 * "0", "x-next-page": "2"}
 
     def read():
-        going = LookWalk(HERE, PIPELINES)
+        going = RescanStrategy(HERE, PIPELINES)
         ask = going.asks(1, 0)[0]
         going.take(ask, Response(200, headers, b"", "GET", "u"), [Row(2), Row(1)])
         assert len(going.asks(16, 16)) == 16
@@ -253,7 +253,7 @@ def test_an_absurd_count_of_pages_is_bounded():
 
 
 def test_a_page_size_above_what_was_asked_is_no_end():
-    going = LookWalk(HERE, PIPELINES)
+    going = RescanStrategy(HERE, PIPELINES)
     ask = going.asks(1, 0)[0]
     answer = Response(200, {"x-per-page": "500"}, b"", "GET", "https://h")
     with pytest.raises(DecodeError, match="does not say"):

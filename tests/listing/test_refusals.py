@@ -3,7 +3,7 @@
 import pytest
 
 from gitlab_jobs_async import MethodNotAllowedError, ServerError
-from gitlab_jobs_async.listing.keyset import KeysetWalk
+from gitlab_jobs_async.listing.keyset import KeysetStrategy
 from tests.support.listing_model import HERE, JOBS
 
 REFUSAL = MethodNotAllowedError(405, "Offset pagination has a maximum", "GET", "/jobs?page=501")
@@ -17,7 +17,7 @@ REFUSAL = MethodNotAllowedError(405, "Offset pagination has a maximum", "GET", "
     ],
 )
 def test_the_first_refusal_is_the_error(error):
-    walk = KeysetWalk(HERE, JOBS, 4, refusal=REFUSAL)
+    walk = KeysetStrategy(HERE, JOBS, 4, refusal=REFUSAL)
     (ask,) = walk.asks(4, 0)
     with pytest.raises(MethodNotAllowedError) as refused:
         walk.refused(ask, error)
@@ -25,7 +25,7 @@ def test_the_first_refusal_is_the_error(error):
 
 
 def test_without_a_refusal_the_error_is_raised():
-    walk = KeysetWalk(HERE, JOBS, 4)
+    walk = KeysetStrategy(HERE, JOBS, 4)
     (ask,) = walk.asks(4, 0)
     error = ServerError(500, "500 Internal Server Error", "GET", "/jobs")
     with pytest.raises(ServerError) as refused:

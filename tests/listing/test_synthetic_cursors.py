@@ -4,54 +4,59 @@ import pytest
 
 from gitlab_jobs_async.api.links import with_params
 from gitlab_jobs_async.listing.id_ranges import TOP, Gap
-from gitlab_jobs_async.listing.synthetic_cursors import Asked, MadeCursors, Way, unwalked
+from gitlab_jobs_async.listing.synthetic_cursors import (
+    Direction,
+    PendingRequest,
+    SyntheticCursors,
+    unwalked,
+)
 from tests.support.listing_model import JOBS, cursor
 
-TRIAL = Asked(Way.UP, 50, 50)
+TRIAL = PendingRequest(Direction.UP, 50, 50)
 
 
 def made():
-    cursors = MadeCursors()
+    cursors = SyntheticCursors()
     cursors.learn(with_params(JOBS, cursor=cursor(100)), 100)
     return cursors
 
 
 def test_no_cursor_is_made_before_one_was_seen():
-    cursors = MadeCursors()
+    cursors = SyntheticCursors()
     assert cursors.way(()) is None
     assert not cursors.can_ask_last
     with pytest.raises(RuntimeError, match="before the server has sent one"):
-        cursors.page(Way.UP, 5)
+        cursors.page(Direction.UP, 5)
 
 
 def test_two_cursors_are_tried_before_one_is_taken():
     cursors = made()
-    assert cursors.way([TRIAL]) is Way.UP
+    assert cursors.way([TRIAL]) is Direction.UP
     assert cursors.way([TRIAL, TRIAL]) is None
-    cursors.taken(Way.UP)
-    assert cursors.way([TRIAL] * 15) is Way.UP
-    assert cursors.is_taking(Way.UP)
-    assert not cursors.is_taking(Way.DOWN)
+    cursors.taken(Direction.UP)
+    assert cursors.way([TRIAL] * 15) is Direction.UP
+    assert cursors.is_taking(Direction.UP)
+    assert not cursors.is_taking(Direction.DOWN)
 
 
 def test_a_misread_direction_gives_way_to_the_other():
     cursors = made()
-    cursors.misread(Way.UP)
-    assert cursors.direction is Way.UP
-    cursors.misread(Way.UP)
-    assert cursors.direction is Way.DOWN
-    cursors.misread(Way.UP)
-    assert cursors.direction is Way.DOWN
-    cursors.misread(Way.DOWN)
+    cursors.misread(Direction.UP)
+    assert cursors.direction is Direction.UP
+    cursors.misread(Direction.UP)
+    assert cursors.direction is Direction.DOWN
+    cursors.misread(Direction.UP)
+    assert cursors.direction is Direction.DOWN
+    cursors.misread(Direction.DOWN)
     assert cursors.direction is None
 
 
-@pytest.mark.parametrize("way", [Way.UP, Way.DOWN, Way.LAST])
+@pytest.mark.parametrize("way", [Direction.UP, Direction.DOWN, Direction.LAST])
 def test_a_refusal_ends_all_made_cursors(way):
     cursors = made()
     cursors.refused(way)
     assert cursors.way(()) is None
-    assert cursors.can_ask_last == (way is not Way.LAST)
+    assert cursors.can_ask_last == (way is not Direction.LAST)
 
 
 def test_a_form_that_changes_ends_all_made_cursors():
@@ -65,11 +70,11 @@ def test_a_form_that_changes_ends_all_made_cursors():
 @pytest.mark.parametrize("ids", [(187, 93, 8), (93, 187, 8), (8, 93, 187)])
 def test_cursors_without_padding_are_one_form(ids):
     # Of three lengths in a row, one needs no padding: it does not say whether others have it.
-    cursors = MadeCursors()
+    cursors = SyntheticCursors()
     for number in ids:
         cursors.learn(with_params(JOBS, cursor=cursor(number).rstrip("=")), number)
     assert cursors.can_ask_last
-    asked = [dict(cursors.page(Way.UP, number).params)["cursor"] for number in ids]
+    asked = [dict(cursors.page(Direction.UP, number).params)["cursor"] for number in ids]
     assert not any(one.endswith("=") for one in asked)
 
 
@@ -77,14 +82,14 @@ def test_cursors_without_padding_are_one_form(ids):
     ("asked", "left"),
     [
         ([], [300, 100]),
-        ([Asked(Way.LINK, 300, 300)], [100]),
-        ([Asked(Way.DOWN, 400, 400)], [100]),
-        ([Asked(Way.UP, 200, 200)], [100]),
-        ([Asked(Way.UP, 99, 99)], [100]),
-        ([Asked(Way.UP, 98, 98)], [300, 100]),
-        ([Asked(Way.DOWN, 250, 250)], [300, 100]),
-        ([Asked(Way.DOWN, 150, 150)], [300]),
-        ([Asked(Way.LAST, 0, TOP)], [300, 100]),
+        ([PendingRequest(Direction.LINK, 300, 300)], [100]),
+        ([PendingRequest(Direction.DOWN, 400, 400)], [100]),
+        ([PendingRequest(Direction.UP, 200, 200)], [100]),
+        ([PendingRequest(Direction.UP, 99, 99)], [100]),
+        ([PendingRequest(Direction.UP, 98, 98)], [300, 100]),
+        ([PendingRequest(Direction.DOWN, 250, 250)], [300, 100]),
+        ([PendingRequest(Direction.DOWN, 150, 150)], [300]),
+        ([PendingRequest(Direction.LAST, 0, TOP)], [300, 100]),
     ],
 )
 def test_a_range_is_walked_from_either_end(asked, left):

@@ -267,7 +267,7 @@ async def test_trouble_that_lasts_says_where_to_go_on(simulator, gitlab):
 
     async def read():
         nonlocal told
-        async for chunk in gitlab.project(1).follow_trace(job.id, patience=60):
+        async for chunk in gitlab.project(1).follow_trace(job.id, outage_timeout=60):
             told += chunk.data
             simulator.faults.add(down)
 
@@ -282,7 +282,7 @@ async def test_trouble_that_lasts_says_where_to_go_on(simulator, gitlab):
 
 async def test_trouble_is_told_once_and_a_quiet_log_is_none(simulator, gitlab, caplog):
     job = add_job(simulator, b"a\nb\n", duration=600)
-    lines = gitlab.project(1).tail(job.id, patience=3600)
+    lines = gitlab.project(1).tail(job.id, outage_timeout=3600)
     assert [line.text async for line in lines] == ["a", "b"]
     assert "asked for again" not in caplog.text
     simulator.faults.add(Fault(path="*/trace", status=502, times=12))
@@ -294,7 +294,7 @@ async def test_trouble_is_told_once_and_a_quiet_log_is_none(simulator, gitlab, c
 
 async def test_a_quiet_log_is_no_trouble(clock, simulator, gitlab):
     job = add_job(simulator, b"one line\n", duration=7200.0, first_upload=7000.0)
-    lines = [line.text async for line in gitlab.project(1).tail(job.id, patience=60)]
+    lines = [line.text async for line in gitlab.project(1).tail(job.id, outage_timeout=60)]
     assert lines == ["one line"]
     assert sum(clock.slept) > 7000
 
@@ -439,7 +439,7 @@ async def test_whatever_comes_between_every_byte_is_told_once(clock, seed):
     kinds = ["ranged", "etag", "whole"][: 1 + seed % 3]
     troubled, told = TroubledServer(clock, random.Random(seed), kinds), b""
     async with serving(troubled) as server, GitLab(server.url, clock=clock) as gitlab:
-        async for chunk in gitlab.project(1).follow_trace(1, patience=100_000):
+        async for chunk in gitlab.project(1).follow_trace(1, outage_timeout=100_000):
             assert chunk.offset == len(told)
             told += chunk.data
     assert told == b"".join(piece for _, piece in troubled.uploads)
@@ -561,7 +561,7 @@ async def test_a_failure_is_an_error_and_no_end(simulator, gitlab):
         await anext(gitlab.project(1).follow_trace(job.id))
     assert isinstance(given_up.value.__cause__, ServerError)
     with pytest.raises(ServerError):
-        await anext(gitlab.project(1).follow_trace(job.id, patience=0))
+        await anext(gitlab.project(1).follow_trace(job.id, outage_timeout=0))
     with pytest.raises(NotFoundError, match="404 Not found"):
         await anext(gitlab.project(1).tail(99_999))
 
@@ -581,8 +581,14 @@ async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
         ({"lines": -1}, "lines must be a whole number from 0, not -1"),
         ({"lines": "10"}, "not '10'"),
         ({"lines": 1, "offset": -1}, "offset must be a whole number from 0, not -1"),
-        ({"offset": 0, "patience": -1}, "patience must be a number of seconds from 0, not -1"),
-        ({"lines": 1, "patience": "long"}, "patience must be a number of seconds from 0"),
+        (
+            {"offset": 0, "outage_timeout": -1},
+            "outage_timeout must be a number of seconds from 0, not -1",
+        ),
+        (
+            {"lines": 1, "outage_timeout": "long"},
+            "outage_timeout must be a number of seconds from 0",
+        ),
         ({"offset": 0, "max_interval": 1}, "max_interval must be at least min_interval, 3 s"),
         ({"lines": 1, "min_interval": 0}, "min_interval must be a number of seconds above 0"),
     ],

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import Section
 from gitlab_jobs_async.logs.parser import LogParser
+from gitlab_jobs_async.models import Section
 
 AT = b"2024-05-22T12:43:46.962646Z "
 CLEAR = b"\r\x1b[0K"

@@ -5,15 +5,9 @@ import tracemalloc
 
 import pytest
 
-from gitlab_jobs_async import (
-    GitLab,
-    JobLogEnded,
-    JobLogGrew,
-    RequestBudget,
-    TailedLine,
-    TailEnded,
-)
-from gitlab_jobs_async.logs.poll_queue import NotBefore, taking_turns
+from gitlab_jobs_async import GitLab, RequestBudget, TailedLine, TailEnded
+from gitlab_jobs_async.events import JobLogEnded, JobLogLine
+from gitlab_jobs_async.logs.poll_queue import NotBefore, log_poll_queue
 from gitlab_jobs_async.simulator import JobPlan, Simulator, SteppedClock
 from tests.conftest import open_connections, others
 from tests.support.stepped_time import pass_time
@@ -63,7 +57,7 @@ async def drained(together, clock):
 @pytest.mark.parametrize("most", [1, 3])
 async def test_whoever_is_due_first_comes_first(most):
     clock, order, closed = SteppedClock(0.0), [], []
-    async with taking_turns(clock, most) as (together, turns):
+    async with log_poll_queue(clock, most) as (together, turns):
         for name, times in (("a", [5, 40]), ("b", [3, 30]), ("c", [4, 50])):
             turns.add(name, lambda name=name, times=times: source(name, times, order, closed))
         assert len(turns) == 3
@@ -76,7 +70,7 @@ async def test_whoever_is_due_first_comes_first(most):
 async def test_waiting_logs_cost_few_tasks():
     clock, before = SteppedClock(0.0), await others()
     order, most = [], 0
-    async with taking_turns(clock, 16) as (together, turns):
+    async with log_poll_queue(clock, 16) as (together, turns):
         tracemalloc.start()
         base, _ = tracemalloc.get_traced_memory()
         for number in range(1000):
@@ -103,7 +97,7 @@ async def test_waiting_logs_cost_few_tasks():
 
 async def test_removed_source_is_closed_wherever_it_stands():
     clock, order, closed = SteppedClock(0.0), [], []
-    async with taking_turns(clock, 1) as (together, turns):
+    async with log_poll_queue(clock, 1) as (together, turns):
         for name in "abc":
             turns.add(name, lambda name=name: source(name, [0, 9], order, closed))
         assert await anext(together) == ("a", "a")
@@ -121,7 +115,7 @@ async def test_failure_of_one_is_raised_and_others_go_on():
         raise OSError("broken")
 
     clock, order, closed = SteppedClock(0.0), [], []
-    async with taking_turns(clock, 1) as (together, turns):
+    async with log_poll_queue(clock, 1) as (together, turns):
         turns.add("bad", failing)
         turns.add("good", lambda: source("good", [2], order, closed))
         with pytest.raises(OSError, match="broken"):
@@ -133,7 +127,7 @@ async def test_failure_of_one_is_raised_and_others_go_on():
 @pytest.mark.parametrize("after", [0, 1, 5, 50])
 async def test_left_block_closes_all_sources(after):
     clock, order, closed, before = SteppedClock(0.0), [], [], await others()
-    async with taking_turns(clock, 2) as (together, turns):
+    async with log_poll_queue(clock, 2) as (together, turns):
         for name in range(10):
             turns.add(name, lambda name=name: source(name, [0, 1e9], order, closed))
         await anext(together)
@@ -159,7 +153,7 @@ async def test_logs_that_outrun_the_budget_are_bounded():
             async def watch():
                 async with gitlab.monitor(["many/jobs"], logs=True) as events:
                     async for event in events:
-                        if isinstance(event, JobLogGrew):
+                        if isinstance(event, JobLogLine):
                             lines.setdefault(event.job.id, []).append(event.line.text)
                         elif isinstance(event, JobLogEnded):
                             ended.append(event.job.id)

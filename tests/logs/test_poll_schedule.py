@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import JobStatus
-from gitlab_jobs_async.logs.poll_schedule import Cadence, Intervals, Subject
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals, PollKind, PollSchedule
 
 LONGEST = 60.0
 
@@ -31,7 +31,7 @@ class Seen:
 
 def follow(uploads, *, ending=True, latency=0.2, intervals=None, is_dear=False, lasts=0.5):
     """Follow a job that uploads at these times and ends *lasts* seconds after the last of them."""
-    cadence = Cadence(intervals or Intervals(), is_dear)
+    cadence = PollSchedule(intervals or PollIntervals(), is_dear)
     seen, known, now = Seen(), 0, 0.0
     is_status, end = True, uploads[-1] + lasts
     while True:
@@ -51,7 +51,7 @@ def follow(uploads, *, ending=True, latency=0.2, intervals=None, is_dear=False, 
             look = cadence.after_trace(now, grew=there > known, says_end=says_end)
             known = there
         assert look.at >= now
-        is_status, now = look.subject is Subject.STATUS, look.at
+        is_status, now = look.subject is PollKind.STATUS, look.at
 
 
 def every(period, count=200, first=3.0):
@@ -100,12 +100,12 @@ def test_a_short_log_costs_no_more_than_two_requests_an_upload_and_six(
 
 @pytest.mark.parametrize("shortest", [3.0, 20.0, 31.0, 60.0])
 def test_a_log_that_seems_over_is_looked_at_in_time(shortest):
-    cadence, now = Cadence(Intervals(shortest, LONGEST)), 0.0
+    cadence, now = PollSchedule(PollIntervals(shortest, LONGEST)), 0.0
     cadence.after_status(JobStatus.RUNNING, now)
     for _ in range(5):
         now = cadence.after_trace(now, grew=True).at
     looked, look = now, cadence.after_trace(now, grew=True, says_end=True)
-    while look.subject is Subject.STATUS:
+    while look.subject is PollKind.STATUS:
         look = cadence.after_status(JobStatus.RUNNING, look.at)
     assert look.at <= looked + LONGEST
 
@@ -132,7 +132,7 @@ def test_no_line_lies_longer_than_allowed(gaps, ending, is_dear, latency, shorte
         list(itertools.accumulate(gaps)),
         ending=ending,
         latency=latency,
-        intervals=Intervals(shortest, longest),
+        intervals=PollIntervals(shortest, longest),
         is_dear=is_dear,
     )
     assert max(seen.lags) <= longest + 2 * latency + 0.001
@@ -152,30 +152,30 @@ def test_where_every_look_costs_the_whole_log_none_comes_for_nothing(period):
 
 
 def test_a_job_that_waits_is_asked_ever_more_rarely():
-    cadence, now, asked = Cadence(), 0.0, []
+    cadence, now, asked = PollSchedule(), 0.0, []
     for status in [*["created", "pending", "manual", "scheduled", "preparing"] * 40]:
         look = cadence.after_status(JobStatus(status), now)
-        assert look.subject is Subject.STATUS
+        assert look.subject is PollKind.STATUS
         asked.append(look.at - now)
         now = look.at
     assert asked == sorted(asked)
     assert (asked[0], asked[-1]) == (3.0, LONGEST)
     begun = cadence.after_status(JobStatus.RUNNING, now)
-    assert (begun.subject, begun.at) == (Subject.TRACE, now)
+    assert (begun.subject, begun.at) == (PollKind.TRACE, now)
 
 
 @pytest.mark.parametrize("status", ["running", "canceling", "brand_new"])
 def test_a_job_that_may_write_has_its_trace_read(status):
-    look = Cadence().after_status(JobStatus(status), 5.0)
-    assert (look.subject, look.at) == (Subject.TRACE, 5.0)
+    look = PollSchedule().after_status(JobStatus(status), 5.0)
+    assert (look.subject, look.at) == (PollKind.TRACE, 5.0)
 
 
 def test_a_log_that_says_it_is_over_is_believed_for_a_while_only():
-    cadence = Cadence()
+    cadence = PollSchedule()
     cadence.after_status(JobStatus.RUNNING, 0.0)
     look = cadence.after_trace(0.0, grew=True, says_end=True)
     asked = [look.at]
-    while look.subject is Subject.STATUS:
+    while look.subject is PollKind.STATUS:
         look = cadence.after_status(JobStatus.RUNNING, look.at)
         asked.append(look.at)
     assert asked[0] == 0.0
@@ -193,4 +193,4 @@ def test_a_log_that_says_it_is_over_is_believed_for_a_while_only():
 )
 def test_intervals_that_cannot_be_are_refused(shortest, longest, said):
     with pytest.raises((TypeError, ValueError), match=said):
-        Intervals(shortest, longest)
+        PollIntervals(shortest, longest)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.logs.upload_interval import Rhythm
+from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 
 
 def learn(rhythm, looks):
@@ -15,7 +15,7 @@ def learn(rhythm, looks):
 
 
 def test_it_begins_with_the_intervals_that_servers_ask_for():
-    rhythm = learn(Rhythm(3.0), [(0.0, True)])
+    rhythm = learn(UploadIntervalEstimator(3.0), [(0.0, True)])
     asked, now = [], 0.0
     for _ in range(4):
         now = rhythm.next_look(now)
@@ -34,18 +34,18 @@ def test_it_begins_with_the_intervals_that_servers_ask_for():
     ],
 )
 def test_the_next_look_comes_when_an_upload_is_due(looks, least, most):
-    assert least <= learn(Rhythm(3.0), looks).next_look(looks[-1][0]) <= most
+    assert least <= learn(UploadIntervalEstimator(3.0), looks).next_look(looks[-1][0]) <= most
 
 
 def test_an_upload_that_stays_away_is_overdue():
-    rhythm = learn(Rhythm(3.0), [(0, True), (59, False), (61, True)])
+    rhythm = learn(UploadIntervalEstimator(3.0), [(0, True), (59, False), (61, True)])
     assert not rhythm.is_overdue(100)
     assert rhythm.is_overdue(125)
-    assert Rhythm(3.0).is_overdue(0)
+    assert UploadIntervalEstimator(3.0).is_overdue(0)
 
 
 def test_half_a_period_early_it_looks_whether_uploads_are_more_frequent():
-    rhythm = learn(Rhythm(3.0), [(0, True), (59, False), (61, True), (121, True)])
+    rhythm = learn(UploadIntervalEstimator(3.0), [(0, True), (59, False), (61, True), (121, True)])
     assert 140 < rhythm.next_look(121) < 160
     rhythm.found(151)
     assert rhythm.next_look(151) - 151 < 40
@@ -53,7 +53,7 @@ def test_half_a_period_early_it_looks_whether_uploads_are_more_frequent():
 
 @given(st.lists(st.tuples(st.floats(0.01, 500.0), st.booleans()), max_size=80))
 def test_whatever_was_seen_there_is_a_next_look(steps):
-    rhythm, now = Rhythm(3.0), 0.0
+    rhythm, now = UploadIntervalEstimator(3.0), 0.0
     for wait, grew in steps:
         now += wait
         learn(rhythm, [(now, grew)])
@@ -64,7 +64,7 @@ def test_whatever_was_seen_there_is_a_next_look(steps):
 
 @pytest.mark.parametrize("period", [30.0, 60.0])
 def test_probes_for_a_faster_runner_get_rarer(period):
-    rhythm, now, seen, missed = Rhythm(3.0), 0.0, 0, 0
+    rhythm, now, seen, missed = UploadIntervalEstimator(3.0), 0.0, 0, 0
     rhythm.found(now)
     while seen < 200:
         now = rhythm.next_look(now)

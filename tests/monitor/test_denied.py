@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from gitlab_jobs_async import (
+from gitlab_jobs_async import AuthenticationError, GitLab
+from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
-    AuthenticationError,
-    GitLab,
     JobLogEnded,
     JobLogFailed,
     ProjectRecovered,

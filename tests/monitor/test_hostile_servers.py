@@ -6,14 +6,8 @@ from itertools import count
 import pytest
 from aiohttp import web
 
-from gitlab_jobs_async import (
-    GitLab,
-    JobAppeared,
-    JobFinished,
-    JobTarget,
-    PipelineTarget,
-    ProjectUnreachable,
-)
+from gitlab_jobs_async import GitLab, JobTarget, PipelineTarget
+from gitlab_jobs_async.events import JobAppeared, JobFinished, ProjectUnreachable
 from gitlab_jobs_async.simulator import Fault, JobPlan
 from tests.conftest import JumpClock, open_connections, others, serving
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from attrs import define, evolve, field
 
-from gitlab_jobs_async import (
+from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
     JobDeleted,
@@ -25,11 +25,11 @@ from gitlab_jobs_async import (
     JobFinished,
     JobLogEnded,
     JobLogFailed,
-    JobLogGrew,
+    JobLogLine,
     ProjectUnreachable,
 )
 from gitlab_jobs_async.logs.parser import LogParser
-from gitlab_jobs_async.monitor.checkpoint.serialization import read_event
+from gitlab_jobs_async.monitor.checkpoint.serialization import load_event
 from gitlab_jobs_async.simulator import (
     NEVER,
     AcceleratedClock,
@@ -74,7 +74,7 @@ class Journal:
             if not line:
                 self.lives.append([])
                 continue
-            event = read_event(line)
+            event = load_event(line)
             self.lives[-1].append(event)
             self.seen.setdefault(event.key, event)
         return self
@@ -96,7 +96,7 @@ class Journal:
     def lines(self):
         """Each job's log as it was told, repeats left out."""
         logs = {}
-        for event in self.of(JobLogGrew):
+        for event in self.of(JobLogLine):
             logs.setdefault(event.job.id, []).append((event.line.end, event.line.raw))
         return logs
 
@@ -406,7 +406,7 @@ def check_repeats(journal):
 def content(event):
     """What an event tells, but for what began before a restart: numbers, sections, request ids."""
     match event:
-        case JobLogGrew(line=line):
+        case JobLogLine(line=line):
             return evolve(event, line=evolve(line, number=0, section=(), markers=()))
         case JobLogFailed():
             return evolve(event, reason="")

@@ -8,20 +8,22 @@ import pytest
 from gitlab_jobs_async import (
     AuthenticationError,
     GitLab,
-    JobAppeared,
-    JobChanged,
-    JobFinished,
     JobHook,
-    JobLogEnded,
-    JobLogFailed,
-    JobLogGrew,
     JobStatus,
     JobTarget,
     Pipeline,
     PipelineTarget,
+    RequestBudget,
+)
+from gitlab_jobs_async.events import (
+    JobAppeared,
+    JobChanged,
+    JobFinished,
+    JobLogEnded,
+    JobLogFailed,
+    JobLogLine,
     ProjectRecovered,
     ProjectUnreachable,
-    RequestBudget,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 from tests.conftest import open_connections, others, prompt, until
@@ -332,7 +334,7 @@ async def test_the_lines_of_running_jobs_are_told_with_their_jobs(simulator, git
                 break
     for job in (runs, short):
         assert replay.lines[job.id] == [f"line {number}" for number in range(50)]
-    keys = [event.key for event in replay.events if isinstance(event, JobLogGrew)]
+    keys = [event.key for event in replay.events if isinstance(event, JobLogLine)]
     assert len(keys) == len(set(keys))
     assert 1 not in replay.lines
 

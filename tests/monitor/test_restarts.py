@@ -6,30 +6,26 @@ from datetime import UTC, datetime
 import pytest
 from attrs import define, evolve, field
 
-from gitlab_jobs_async import (
-    CheckpointError,
-    GitLab,
+from gitlab_jobs_async import CheckpointError, GitLab, JobTarget, PipelineTarget, ServerError
+from gitlab_jobs_async.events import (
     JobAppeared,
     JobFinished,
     JobLogEnded,
-    JobTarget,
-    PipelineTarget,
     ProjectRecovered,
     ProjectUnreachable,
-    ServerError,
 )
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
-from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
-from gitlab_jobs_async.monitor.job_logs import FollowedLog, FollowedLogs
-from gitlab_jobs_async.monitor.watch.downstream import Bridging
-from gitlab_jobs_async.monitor.watch.job_tracker import Told
-from gitlab_jobs_async.monitor.watch.pipeline import OneState
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.job_logs import TrackedLog, TrackedLogs
+from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
+from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
+from gitlab_jobs_async.monitor.watch.pipeline import TargetState
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
-from gitlab_jobs_async.monitor.watch.queries import Answer, Subject
+from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
 from gitlab_jobs_async.simulator import (
     JobPlan,
     PipelinePlan,
@@ -286,19 +282,19 @@ def test_removing_one_of_two_that_told_the_same_leaves_it_to_the_other():
     outbox = Outbox(kept)
     shared = JobAppeared(key="shared", project=APP, job=UNIT)
     for name, own in (("one", "a"), ("other", "b")):
-        outbox.put(name, OneState(()), [shared, evolve(shared, key=own)])
+        outbox.put(name, TargetState(()), [shared, evolve(shared, key=own)])
     outbox.drop("one")
     assert [key for key, _ in kept.untold()] == ["shared", "b"]
 
 
 def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
     kept = MemoryCheckpoint()
-    log = FollowedLog(APP, UNIT)
+    log = TrackedLog(APP, UNIT)
     finished = evolve(log, job=evolve(log.job, status=JobStatus.SUCCESS))
-    first = FollowedLogs(kept, kept.states())
+    first = TrackedLogs(kept, kept.states())
     assert first.begin(log)
     first.told(JobLogEnded(key="ended", project=APP, job=log.job))
-    second = FollowedLogs(kept, kept.states())
+    second = TrackedLogs(kept, kept.states())
     assert not second.unfinished()
     assert not second.begin(finished)
     second.told(JobFinished(key="finished", project=APP, job=finished.job))
@@ -310,13 +306,13 @@ def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
 def test_a_log_begins_anew_after_a_reset(is_over, is_same):
     """Of another job under the id at once, of the same one only when its log was told."""
     kept = MemoryCheckpoint()
-    log, logs = FollowedLog(APP, UNIT), FollowedLogs(kept, {})
+    log, logs = TrackedLog(APP, UNIT), TrackedLogs(kept, {})
     assert logs.begin(log)
     kept.record_log_offset(UNIT.id, 5)
     if is_over:
         logs.told(JobLogEnded(key="ended", project=APP, job=UNIT))
     created_at = UNIT.created_at if is_same else datetime(2026, 1, 1, tzinfo=UTC)
-    later = FollowedLog(APP, evolve(UNIT, created_at=created_at), stem="job/7@9")
+    later = TrackedLog(APP, evolve(UNIT, created_at=created_at), stem="job/7@9")
     assert logs.begin(later) == (is_over or not is_same)
     assert not logs.begin(later)
     assert logs.offset(UNIT.id) == (0 if is_over or not is_same else 5)
@@ -324,11 +320,11 @@ def test_a_log_begins_anew_after_a_reset(is_over, is_same):
 
 def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
     kept = MemoryCheckpoint()
-    log = FollowedLog(APP, UNIT)
-    first = FollowedLogs(kept, kept.states())
+    log = TrackedLog(APP, UNIT)
+    first = TrackedLogs(kept, kept.states())
     assert first.begin(log)
     first.told(JobFinished(key="finished", project=APP, job=log.job))
-    second = FollowedLogs(kept, kept.states())
+    second = TrackedLogs(kept, kept.states())
     assert [following.job for following in second.unfinished()] == [log.job]
     second.told(JobLogEnded(key="ended", project=APP, job=log.job))
     assert not kept.states()
@@ -337,7 +333,7 @@ def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
 def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
     watch = ProjectWatch.of(APP)
     state = evolve(watch.state(), floor=0, reviving=(5, 6))
-    restored = ProjectWatch.of(APP, read(record(state), ProjectState), 0.0)
+    restored = ProjectWatch.of(APP, loads(dumps(state), ProjectState), 0.0)
     assert restored.state() == state
 
 
@@ -346,7 +342,7 @@ def asked_for(bridging, now=0.0):
 
 
 def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
-    bridging = Bridging()
+    bridging = DownstreamTracker()
     bridging.touch(5)
     assert asked_for(bridging) == [5]
     assert asked_for(bridging) == [5]
@@ -356,10 +352,10 @@ def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
 
 def test_open_bridges_are_asked_for_by_the_next_one():
     told = [
-        Told(1, JobStatus.RUNNING, "fork", 5, 0.0, is_bridge=True),
-        Told(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
+        TrackedJob(1, JobStatus.RUNNING, "fork", 5, 0.0, is_bridge=True),
+        TrackedJob(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
     ]
-    assert asked_for(Bridging.restored(None, told)) == [5]
+    assert asked_for(DownstreamTracker.restored(None, told)) == [5]
 
 
 def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines_can():
@@ -368,8 +364,8 @@ def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines
     for _ in range(10):
         now = max(now, watch.next_at)
         while inquiry := watch.due(now):
-            if inquiry.about is Subject.PIPELINES:
-                events += watch.observe(now, Answer([]))
+            if inquiry.about is QueryKind.PIPELINES:
+                events += watch.observe(now, QueryResult([]))
             else:
                 events += watch.failed(now, ServerError(500, "", "GET", "/"))
     assert [type(event) for event in events] == [ProjectUnreachable]
@@ -378,7 +374,7 @@ def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines
 async def test_pipelines_that_are_over_are_not_remembered_for_ever(gitlab):
     checkpoint = MemoryCheckpoint()
     for number in range(1, 10_051):
-        checkpoint.record(f"found: 3 {number}", record(OneState((), is_over=True)), ())
+        checkpoint.record(f"found: 3 {number}", dumps(TargetState((), is_over=True)), ())
     async with gitlab.monitor([APP], downstream=True, checkpoint=checkpoint) as events:
         await anext(events)
         assert len(events) == 1

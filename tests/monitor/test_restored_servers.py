@@ -6,7 +6,8 @@ from copy import deepcopy
 
 import pytest
 
-from gitlab_jobs_async import GitLab, JobFinished, JobTarget, PipelineTarget, ProjectReset
+from gitlab_jobs_async import GitLab, JobTarget, PipelineTarget
+from gitlab_jobs_async.events import JobFinished, ProjectReset
 from gitlab_jobs_async.simulator import NEVER, JobPlan, PipelinePlan, PlannedJob, Simulator, World
 from tests.conftest import JumpClock, open_connections, others, until
 from tests.support.event_replay import Replay

@@ -5,7 +5,8 @@ from statistics import mean
 
 import pytest
 
-from gitlab_jobs_async import GitLab, JobFinished, RequestBudget
+from gitlab_jobs_async import GitLab, RequestBudget
+from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.monitor.schedule.poll_slots import PollSlots, held_slots
 from gitlab_jobs_async.simulator import JobPlan, Simulator, SteppedClock
 from tests.conftest import others

@@ -3,11 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.logs.poll_schedule import Intervals
-from gitlab_jobs_async.pipelines.poll_interval import Pace
+from gitlab_jobs_async.logs.poll_schedule import PollIntervals
+from gitlab_jobs_async.pipelines.poll_interval import WaitInterval
 
 CHANCES = st.floats(0, 1)
-BOUNDS = st.tuples(st.floats(0.1, 100), st.floats(0, 1000)).map(lambda b: Intervals(b[0], sum(b)))
+BOUNDS = st.tuples(st.floats(0.1, 100), st.floats(0, 1000)).map(
+    lambda b: PollIntervals(b[0], sum(b))
+)
 
 
 def looks(pace, now, chances):
@@ -20,7 +22,7 @@ def looks(pace, now, chances):
 @given(BOUNDS, st.lists(st.tuples(CHANCES, st.booleans()), max_size=60), st.floats(0.1, 1e5))
 def test_no_wait_is_outside_the_bounds(bounds, steps, timeout):
     now = 1e9
-    pace = Pace(bounds, now, now + timeout)
+    pace = WaitInterval(bounds, now, now + timeout)
     for jitter, changes in steps:
         if changes:
             pace.changed(now)
@@ -31,7 +33,7 @@ def test_no_wait_is_outside_the_bounds(bounds, steps, timeout):
 
 @given(BOUNDS, CHANCES, st.floats(0, 1e5), st.floats(0, 1e5))
 def test_the_longer_nothing_changes_the_longer_a_wait_is(bounds, jitter, age, more):
-    pace = Pace(bounds, 0.0)
+    pace = WaitInterval(bounds, 0.0)
     sooner, later = (pace.wait(now, jitter=jitter) for now in (age, age + more))
     assert sooner <= later
     pace.changed(age + more)
@@ -40,20 +42,24 @@ def test_the_longer_nothing_changes_the_longer_a_wait_is(bounds, jitter, age, mo
 
 @given(st.lists(CHANCES, min_size=400, max_size=400), st.floats(1, 3600))
 def test_an_end_is_seen_within_a_third_of_its_time_or_the_bounds(chances, ends_at):
-    bounds = Intervals(2.0, 30.0)
-    seen = next(at for at in looks(Pace(bounds, 0.0), 0.0, chances) if at >= ends_at)
+    bounds = PollIntervals(2.0, 30.0)
+    seen = next(at for at in looks(WaitInterval(bounds, 0.0), 0.0, chances) if at >= ends_at)
     assert seen - ends_at <= min(bounds.longest, max(bounds.shortest, ends_at * 0.3 + 0.001))
 
 
 def test_an_hour_costs_few_looks():
-    times = [at for at in looks(Pace(Intervals(2.0, 30.0), 0.0), 0.0, [0.5] * 400) if at < 3600]
+    times = [
+        at
+        for at in looks(WaitInterval(PollIntervals(2.0, 30.0), 0.0), 0.0, [0.5] * 400)
+        if at < 3600
+    ]
     assert len(times) <= 135
     assert times[:4] == [2.0, 4.0, 6.0, 8.0]
 
 
 @given(BOUNDS, st.floats(0.1, 1e4), CHANCES)
 def test_the_last_look_leaves_little_of_the_time_unseen(bounds, timeout, jitter):
-    last, pace = 0.0, Pace(bounds, 0.0, timeout)
+    last, pace = 0.0, WaitInterval(bounds, 0.0, timeout)
     for _ in range(200_000):
         following = last + pace.wait(last, jitter=jitter)
         if following > timeout:
@@ -63,5 +69,5 @@ def test_the_last_look_leaves_little_of_the_time_unseen(bounds, timeout, jitter)
 
 
 def test_who_look_at_the_same_time_do_not_look_again_at_the_same_time():
-    pace = Pace(Intervals(2.0, 30.0), 0.0)
+    pace = WaitInterval(PollIntervals(2.0, 30.0), 0.0)
     assert len({pace.wait(60.0, jitter=jitter) for jitter in (0.0, 0.3, 0.7, 1.0)}) == 4

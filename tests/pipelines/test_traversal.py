@@ -14,7 +14,7 @@ from gitlab_jobs_async import (
     Pipeline,
     ServerError,
 )
-from gitlab_jobs_async.pipelines.traversal import Hierarchy, PipelineRead, Place
+from gitlab_jobs_async.pipelines.traversal import PipelineRead, PipelineRef, PipelineTraversal
 
 WHERE = ("GET", "https://gitlab.example.com/api/v4/projects/2/pipelines/2")
 REFUSALS = [PermissionDeniedError(403, "no", *WHERE), NotFoundError(404, "gone", *WHERE)]
@@ -44,7 +44,7 @@ def read(number, made):
 
 def walked(graph, draw):
     """The tree, with answers that come in the order that *draw* chooses, and what was asked."""
-    hierarchy, asked, under_way = Hierarchy(Place("group/app", 1)), [], []
+    hierarchy, asked, under_way = PipelineTraversal(PipelineRef("group/app", 1)), [], []
     while True:
         while place := hierarchy.next():
             asked.append(place)
@@ -98,14 +98,14 @@ def test_of_each_bridge_one_of_four_things_is_told(graph):
 
 @pytest.mark.parametrize("error", FATAL + REFUSALS, ids=lambda error: type(error).__name__)
 def test_what_fails_at_the_pipeline_asked_for_is_raised(error):
-    hierarchy = Hierarchy(Place(1, 1))
+    hierarchy = PipelineTraversal(PipelineRef(1, 1))
     with pytest.raises(type(error)):
         hierarchy.refused(hierarchy.next(), error)
 
 
 @pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
 def test_only_a_refusal_is_part_of_the_tree(error):
-    hierarchy = Hierarchy(Place(1, 1))
+    hierarchy = PipelineTraversal(PipelineRef(1, 1))
     hierarchy.take(hierarchy.next(), read(1, [2]))
     with pytest.raises(type(error)):
         hierarchy.refused(hierarchy.next(), error)
@@ -121,8 +121,8 @@ def test_a_chain_may_be_deeper_than_the_stack():
 
 
 def test_a_downstream_pipeline_that_says_no_project_is_looked_for_in_the_same():
-    hierarchy = Hierarchy(Place(1, 1))
+    hierarchy = PipelineTraversal(PipelineRef(1, 1))
     unplaced = Pipeline(id=2, status=JobStatus.SUCCESS)
     bridge = Bridge(id=5, downstream_pipeline=unplaced, **PARTS)
     hierarchy.take(hierarchy.next(), PipelineRead(unplaced, [], [bridge]))
-    assert hierarchy.next() == Place(1, 2)
+    assert hierarchy.next() == PipelineRef(1, 2)

@@ -19,7 +19,7 @@ from gitlab_jobs_async import (
     ServerError,
     WaitTimedOutError,
 )
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.simulator import (
     Fault,
     JobPlan,
@@ -153,19 +153,19 @@ async def test_each_answer_gives_all_patience_back(simulator, clock, world):
     (job,) = add_jobs(world, JobPlan(duration=600.0))
     simulator.faults.add(Fault(status=502, every=2, times=None))
     async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
-        ended = await gitlab.project(1).wait_for_job(job.id, patience=40.0)
+        ended = await gitlab.project(1).wait_for_job(job.id, outage_timeout=40.0)
     assert ended.status == "success"
 
 
-@pytest.mark.parametrize("patience", [0, 100.0])
-async def test_trouble_that_outlasts_patience_is_raised_as_it_is(simulator, clock, world, patience):
+@pytest.mark.parametrize("outage_timeout", [0, 100.0])
+async def test_wait_raises_error_after_outage_timeout(simulator, clock, world, outage_timeout):
     (job,) = add_jobs(world, JobPlan(duration=5.0))
     began = clock.now()
     simulator.faults.add(Fault.bad_gateway(times=None))
     async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
         with pytest.raises(ServerError, match="502"):
-            await gitlab.project(1).wait_for_job(job.id, patience=patience)
-    assert clock.now() - began == pytest.approx(patience, abs=0.01)
+            await gitlab.project(1).wait_for_job(job.id, outage_timeout=outage_timeout)
+    assert clock.now() - began == pytest.approx(outage_timeout, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -329,17 +329,17 @@ async def test_a_pipeline_is_waited_for_with_one_request_a_look(simulator, proje
 async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, project):
     send, lanes = gitlab._transport.send, set()
 
-    def noted(request, lane=Lane.DIRECT, **options):
+    def noted(request, lane=Priority.DIRECT, **options):
         lanes.add(lane)
         return send(request, lane, **options)
 
     gitlab._transport.send = noted
     await project.wait_for_job(UNIT)
     await project.play_job(DEPLOY)
-    assert lanes == {Lane.BACKGROUND, Lane.DIRECT}
+    assert lanes == {Priority.BACKGROUND, Priority.DIRECT}
     lanes.clear()
     await project.wait_for_pipeline(1, progress=print)
-    assert lanes == {Lane.BACKGROUND}
+    assert lanes == {Priority.BACKGROUND}
 
 
 async def test_progress_of_a_pipeline_is_told_with_its_jobs(project, world):
@@ -403,7 +403,7 @@ async def test_a_hundred_waits_side_by_side(project, world):
         ((1,), {"progress": 7}, "progress must be a function or a coroutine function, not 7"),
         ((1,), {"min_interval": 0}, "min_interval must be"),
         ((1,), {"max_interval": 1}, "max_interval must be at least min_interval"),
-        ((1,), {"patience": -1}, "patience must be"),
+        ((1,), {"outage_timeout": -1}, "outage_timeout must be"),
     ],
 )
 async def test_bad_input_is_refused_before_any_request(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async import BudgetSnapshot, RequestBudget, Response
 from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX, not_before
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 START = 1_750_000_000.0
 JOB = "GET /projects/:id/jobs/:id"
@@ -39,7 +39,7 @@ def asked(budget, said=None, *, at=START, kind=JOB):
         budget.answered(sent, said, at)
 
 
-def room(budget, at=START, lane=Lane.DIRECT, kind=JOB):
+def room(budget, at=START, lane=Priority.DIRECT, kind=JOB):
     """How many may go at once."""
     sent = []
     while len(sent) < 1000 and is_open(budget, at, lane, kind):
@@ -49,7 +49,7 @@ def room(budget, at=START, lane=Lane.DIRECT, kind=JOB):
     return len(sent)
 
 
-def is_open(budget, at, lane=Lane.DIRECT, kind=JOB):
+def is_open(budget, at, lane=Priority.DIRECT, kind=JOB):
     own = budget.opens(lane, at, kind) if budget.queue_of(kind) else at
     return max(budget.opens(lane, at), own) <= at
 
@@ -71,8 +71,8 @@ def test_a_limit_of_the_callers_holds_in_any_minute():
     for n in range(10):
         asked(budget, answer(), at=START + n)
     assert room(budget, START + 9) == 0
-    assert budget.opens(Lane.DIRECT, START + 9) == START + 60
-    assert budget.pause(Lane.DIRECT, START + 9) <= 0
+    assert budget.opens(Priority.DIRECT, START + 9) == START + 60
+    assert budget.pause(Priority.DIRECT, START + 9) <= 0
     assert room(budget, START + 59.9) == 0
     assert room(budget, START + 63) == 4
 
@@ -80,9 +80,9 @@ def test_a_limit_of_the_callers_holds_in_any_minute():
 def test_one_in_flight_counts_until_a_minute_after_its_answer():
     budget = RequestBudget(per_minute=1)
     sent = budget.sent(JOB)
-    assert budget.opens(Lane.DIRECT, START + 500) == float("inf")
+    assert budget.opens(Priority.DIRECT, START + 500) == float("inf")
     budget.answered(sent, answer(), START + 500)
-    assert budget.opens(Lane.DIRECT, START + 500) == START + 560
+    assert budget.opens(Priority.DIRECT, START + 500) == START + 560
     assert room(budget, START + 560) == 1
 
 
@@ -90,11 +90,11 @@ def test_a_tenth_is_kept_for_the_callers_own_calls():
     for budget in (RequestBudget(per_minute=100), RequestBudget()):
         if budget.per_minute is None:
             asked(budget, answer(**limits(99)))
-        assert room(budget, lane=Lane.DIRECT) in {99, 100}
-        assert room(budget, lane=Lane.LISTING) in {89, 90}
-        assert room(budget, lane=Lane.BACKGROUND) in {89, 90}
+        assert room(budget, lane=Priority.DIRECT) in {99, 100}
+        assert room(budget, lane=Priority.LISTING) in {89, 90}
+        assert room(budget, lane=Priority.BACKGROUND) in {89, 90}
     budget = RequestBudget()
-    assert room(budget, lane=Lane.LISTING, kind=JOBS_INDEX) == 540
+    assert room(budget, lane=Priority.LISTING, kind=JOBS_INDEX) == 540
 
 
 def test_what_the_server_says_remains_is_what_may_be_in_flight():
@@ -108,11 +108,11 @@ def test_what_the_server_says_remains_is_what_may_be_in_flight():
     budget.answered(flying[1], answer(**limits(3)), START)
     budget.answered(flying[2], answer(**limits(4)), START)
     assert room(budget) == 2
-    assert budget.opens(Lane.DIRECT, START) <= START
+    assert budget.opens(Priority.DIRECT, START) <= START
     for _ in range(2):
         asked(budget, answer())
-    assert budget.opens(Lane.DIRECT, START) == START + 20
-    assert budget.pause(Lane.DIRECT, START) == 20
+    assert budget.opens(Priority.DIRECT, START) == START + 20
+    assert budget.pause(Priority.DIRECT, START) == 20
     assert room(budget, START + 19.9) == 0
     assert room(budget, START + 20) == 5
     asked(budget, answer(date=START + 20, **limits(99, START + 80)), at=START + 20)
@@ -135,7 +135,7 @@ def test_the_servers_clock_may_be_wrong():
     for skew in (-5000, 5000):
         budget = RequestBudget()
         asked(budget, answer(date=START + skew, **limits(0, START + skew + 20)))
-        assert budget.opens(Lane.DIRECT, START) == START + 20
+        assert budget.opens(Priority.DIRECT, START) == START + 20
 
 
 def test_two_throttles_are_known_by_name():
@@ -195,7 +195,7 @@ def test_a_text_429_holds_everything_for_as_long_as_it_says():
     for kind in (JOB, JOBS_INDEX):
         assert room(budget, START + 19.9, kind=kind) == 0
         assert room(budget, START + 20, kind=kind) == 1
-    assert budget.pause(Lane.DIRECT, START) == 20
+    assert budget.pause(Priority.DIRECT, START) == 20
 
 
 @pytest.mark.parametrize("json", [True, False])
@@ -220,7 +220,7 @@ def test_a_429_holds_for_a_minute_if_it_does_not_say(json, said, seconds):
     if json and seconds == 60:
         # GitLab's limiter of single endpoints opens at each whole minute: START is 40 s into one.
         seconds = 20
-    assert budget.pause(Lane.DIRECT, START, kind) == seconds
+    assert budget.pause(Priority.DIRECT, START, kind) == seconds
     assert room(budget, START + seconds - 0.1) == 0
     assert room(budget, START + seconds) == 1
 
@@ -228,7 +228,7 @@ def test_a_429_holds_for_a_minute_if_it_does_not_say(json, said, seconds):
 def test_a_429_that_says_only_when_its_window_ends_holds_until_then():
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0)))
-    assert budget.pause(Lane.DIRECT, START) == 20
+    assert budget.pause(Priority.DIRECT, START) == 20
 
 
 @pytest.mark.parametrize(("asked_for", "held"), [("5", 20), ("20", 20), ("300", 300)])
@@ -236,7 +236,7 @@ def test_the_longer_wait_of_a_429_counts(asked_for, held):
     """A window ends sooner than a ban: both are told by Rack::Attack."""
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0), **{"retry-after": asked_for}))
-    assert budget.pause(Lane.DIRECT, START) == held
+    assert budget.pause(Priority.DIRECT, START) == held
 
 
 def test_a_json_429_holds_its_own_kind_alone():
@@ -247,8 +247,8 @@ def test_a_json_429_holds_its_own_kind_alone():
     assert room(budget, kind=JOBS_INDEX) == 600
     assert budget.queue_of(JOB) == JOB
     assert budget.queue_of("GET /version") == ""
-    assert budget.opens(Lane.DIRECT, START, "GET /version") == START
-    assert budget.pause(Lane.DIRECT, START, "GET /version") <= 0
+    assert budget.opens(Priority.DIRECT, START, "GET /version") == START
+    assert budget.pause(Priority.DIRECT, START, "GET /version") <= 0
 
 
 def test_after_a_pause_they_come_back_one_first_and_then_more():
@@ -274,7 +274,7 @@ def test_what_went_through_before_is_the_limit_until_more_proves_possible():
     for n in range(50):
         asked(budget, answer(), at=at)
         assert room(budget, at) == min(n + 2, 49 - n)
-    assert budget.opens(Lane.DIRECT, at) == at + 60
+    assert budget.opens(Priority.DIRECT, at) == at + 60
     at += 60
     for _ in range(50):
         asked(budget, answer(), at=at)
@@ -282,7 +282,7 @@ def test_what_went_through_before_is_the_limit_until_more_proves_possible():
     assert budget.snapshot().limit == 55
 
 
-@pytest.mark.parametrize("lane", Lane)
+@pytest.mark.parametrize("lane", Priority)
 def test_trying_for_more_in_vain_is_tried_ever_more_rarely(lane):
     budget, at, minutes = RequestBudget(), START, []
     for minute in range(200):
@@ -422,7 +422,8 @@ class Client:
         while self.got < wanted:
             while flying < self.concurrency and self.got + flying < wanted:
                 opens = max(
-                    self.budget.opens(Lane.DIRECT, now), self.budget.opens(Lane.DIRECT, now, JOB)
+                    self.budget.opens(Priority.DIRECT, now),
+                    self.budget.opens(Priority.DIRECT, now, JOB),
                 )
                 if opens > now:
                     heapq.heappush(events, (opens, next(numbers), None))

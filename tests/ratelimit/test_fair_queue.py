@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import Request
-from gitlab_jobs_async.ratelimit.fair_queue import Claim, FairQueue, Lane, Waiting
+from gitlab_jobs_async.ratelimit.fair_queue import FairQueue, Priority, RequestClass, Waiter
 
-LANES = st.sampled_from(Lane)
+LANES = st.sampled_from(Priority)
 PROJECTS = st.sampled_from("abcde")
 NEEDS = st.sampled_from(["", "x", "y"])
 
 
-def waiting(lane=Lane.DIRECT, project="a", need=""):
-    return Waiting(Claim(lane, project, "GET /"), need)
+def waiting(lane=Priority.DIRECT, project="a", need=""):
+    return Waiter(RequestClass(lane, project, "GET /"), need)
 
 
 def taken(queue, lane, may_go=lambda _: True):
@@ -39,18 +39,18 @@ def taken(queue, lane, may_go=lambda _: True):
     ],
 )
 def test_a_request_asks_by_project_and_kind(method, path, project, kind):
-    claim = Claim.of(Request(method, path, {"page": "2"}), Lane.LISTING)
-    assert claim == Claim(Lane.LISTING, project, kind)
+    claim = RequestClass.of(Request(method, path, {"page": "2"}), Priority.LISTING)
+    assert claim == RequestClass(Priority.LISTING, project, kind)
 
 
 def test_projects_have_turns_and_each_ones_own_come_in_order():
     queue = FairQueue()
     for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
         queue.put(waiting(project=name[0], need=name))
-        queue.next(Lane.DIRECT, lambda _: False)
-    order = [taken(queue, Lane.DIRECT).need for _ in range(6)]
+        queue.next(Priority.DIRECT, lambda _: False)
+    order = [taken(queue, Priority.DIRECT).need for _ in range(6)]
     assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
-    assert taken(queue, Lane.DIRECT) is None
+    assert taken(queue, Priority.DIRECT) is None
 
 
 def test_one_who_cannot_go_holds_up_nobody_and_keeps_its_turn():
@@ -58,13 +58,13 @@ def test_one_who_cannot_go_holds_up_nobody_and_keeps_its_turn():
     early, late = waiting(need="shut"), waiting(need="open")
     queue.put(early)
     queue.put(late)
-    assert queue.next(Lane.DIRECT, lambda w: w.need == "open") is late
-    assert queue.next(Lane.DIRECT, lambda _: True) is early
+    assert queue.next(Priority.DIRECT, lambda w: w.need == "open") is late
+    assert queue.next(Priority.DIRECT, lambda _: True) is early
     queue.move(early, "open")
-    assert taken(queue, Lane.DIRECT) is early
+    assert taken(queue, Priority.DIRECT) is early
     queue.put(early)
-    assert taken(queue, Lane.DIRECT) is early
-    assert taken(queue, Lane.DIRECT) is late
+    assert taken(queue, Priority.DIRECT) is early
+    assert taken(queue, Priority.DIRECT) is late
 
 
 @given(st.lists(st.one_of(st.tuples(PROJECTS, NEEDS), st.none(), st.integers(0, 9)), max_size=80))
@@ -74,7 +74,7 @@ def test_no_project_waits_for_more_than_this_round_and_the_next_of_each_other(sc
     passed = {}
     for step in script:
         if step is None:
-            if (gone := taken(queue, Lane.LISTING)) is not None:
+            if (gone := taken(queue, Priority.LISTING)) is not None:
                 there.remove(gone)
                 for other in there:
                     passed[other][gone.claim.project] += 1
@@ -82,7 +82,7 @@ def test_no_project_waits_for_more_than_this_round_and_the_next_of_each_other(sc
             if there:
                 queue.drop(there.pop(step % len(there)))
         else:
-            new = waiting(Lane.LISTING, *step)
+            new = waiting(Priority.LISTING, *step)
             passed[new] = Counter(before=sum(w.claim.project == step[0] for w in there))
             there.append(new)
             queue.put(new)
@@ -101,7 +101,7 @@ def test_each_is_let_in_once_and_a_project_in_the_order_it_came(script, shut):
         one = waiting(lane, project, need)
         number[one] = len(number)
         queue.put(one)
-    for lane in Lane:
+    for lane in Priority:
         order = []
         while (one := taken(queue, lane, lambda w: w.need not in shut)) is not None:
             order.append(one)
@@ -120,7 +120,7 @@ def test_those_who_gave_up_are_not_kept():
         queue.put(one)
     for one in crowd[10:]:
         queue.drop(one)
-    (heap,) = queue._lanes[Lane.DIRECT].queues.values()
+    (heap,) = queue._lanes[Priority.DIRECT].queues.values()
     assert len(heap) <= 20
     assert set(queue) == set(crowd[:10])
 
@@ -131,10 +131,10 @@ def test_project_with_a_blocked_kind_is_fair():
     queue.put(waiting(project="p", need="shut"))
     for _ in range(20):
         queue.put(waiting(project="q"))
-        assert taken(queue, Lane.DIRECT, lambda one: one.need != "shut")
+        assert taken(queue, Priority.DIRECT, lambda one: one.need != "shut")
     for project in "pq":
         for _ in range(10):
             queue.put(waiting(project=project))
-    order = [taken(queue, Lane.DIRECT, lambda one: one.need != "shut") for _ in range(20)]
+    order = [taken(queue, Priority.DIRECT, lambda one: one.need != "shut") for _ in range(20)]
     projects = "".join(one.claim.project for one in order)
     assert projects.count("pp") + projects.count("qq") <= 1

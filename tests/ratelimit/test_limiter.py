@@ -17,7 +17,7 @@ from gitlab_jobs_async import (
     Response,
     RetryPolicy,
 )
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings, SteppedClock
 from tests.conftest import open_connections, others, prompt, serving, until
 
@@ -133,7 +133,7 @@ async def test_polls_and_pages_leave_a_tenth_to_the_callers_own_calls():
     async with throttled(SimulatorSettings(), budget=budget) as (simulator, gitlab):
         polls = [
             asyncio.create_task(gitlab._transport.send(VERSION, lane))
-            for lane in (Lane.BACKGROUND, Lane.LISTING)
+            for lane in (Priority.BACKGROUND, Priority.LISTING)
             for _ in range(20)
         ]
         await until(lambda: len(simulator.requests) == 18)
@@ -156,7 +156,7 @@ async def test_own_calls_go_before_pages_and_pages_before_polls():
         await until(lambda: server.requests)
         tasks = [
             asyncio.create_task(gitlab._transport.send(Request("GET", f"/{lane.name}{n}"), lane))
-            for lane in reversed(Lane)
+            for lane in reversed(Priority)
             for n in range(2)
         ]
         await until(lambda: gitlab.budget.waiting == 6)
@@ -271,7 +271,7 @@ async def test_another_hosts_429_is_not_the_servers(clock):
             async with GitLab(server.url, clock=clock) as gitlab:
                 with pytest.raises(RateLimitedError):
                     await gitlab.send(VERSION)
-                assert gitlab.budget.pause(Lane.DIRECT, clock.now()) <= 0
+                assert gitlab.budget.pause(Priority.DIRECT, clock.now()) <= 0
     assert len(storage.requests) == RetryPolicy().attempts
     assert all(30 <= seconds <= 30.5 for seconds in clock.slept)
 
@@ -360,9 +360,9 @@ async def test_one_called_just_before_a_429_and_the_closing_is_sent_away():
     """The 429 would have it wait again, but nobody calls it any more."""
     async with Simulator() as simulator, GitLab(simulator.url, concurrency=1) as gitlab:
         door = gitlab._transport._admission
-        holding = await door.enter(VERSION, Lane.DIRECT, door.answers)
-        refused = await door.enter(VERSION, Lane.DIRECT, door.streams)
-        task = asyncio.create_task(door.enter(VERSION, Lane.DIRECT, door.answers))
+        holding = await door.enter(VERSION, Priority.DIRECT, door.answers)
+        refused = await door.enter(VERSION, Priority.DIRECT, door.streams)
+        task = asyncio.create_task(door.enter(VERSION, Priority.DIRECT, door.answers))
         await until(lambda: gitlab.budget.waiting == 1)
         holding.answered(Response(200, {}, b"", "GET", "u"))
         holding.leave()

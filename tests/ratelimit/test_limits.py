@@ -2,13 +2,13 @@
 
 import pytest
 
-from gitlab_jobs_async.ratelimit.limits import Minute, Throttle, Window
+from gitlab_jobs_async.ratelimit.limits import AdaptiveLimit, FixedWindow, SlidingWindow
 
 START = 1_750_000_000.0
 
 
 def test_bucket_expires_with_its_last_request():
-    minute = Minute()
+    minute = SlidingWindow()
     minute.add(START)
     minute.add(START + 0.24)
     assert minute.count(START + 60.0) == 2
@@ -17,7 +17,7 @@ def test_bucket_expires_with_its_last_request():
 
 
 def test_request_counts_for_a_whole_minute():
-    minute = Minute()
+    minute = SlidingWindow()
     minute.add(START)
     minute.add(START + 1)
     assert minute.count(START + 59.99) == 2
@@ -39,7 +39,7 @@ def refused(throttle, at):
 
 def test_probe_backoff_is_reset_by_success():
     """Each try in vain doubles the wait; one that finds more begins anew."""
-    throttle = Throttle()
+    throttle = AdaptiveLimit()
     sends(throttle, START, 50)
     at = refused(throttle, START)
     assert at == START + 60 + 60
@@ -51,7 +51,7 @@ def test_probe_backoff_is_reset_by_success():
 
 
 def test_lost_request_counts_in_the_next_window_too():
-    window = Window(100, START + 20, 10)
+    window = FixedWindow(100, START + 20, 10)
     window.lost()
     assert window.remaining == 9
     window.told(160, START + 80, 10)
@@ -61,7 +61,7 @@ def test_lost_request_counts_in_the_next_window_too():
 
 
 def test_lost_request_counts_after_a_gap():
-    window = Window(100, START + 20, 10)
+    window = FixedWindow(100, START + 20, 10)
     window.lost()
     assert not window.is_over(START + 20)
     assert window.remaining == 11 - 1
@@ -69,7 +69,7 @@ def test_lost_request_counts_after_a_gap():
 
 @pytest.mark.parametrize("sooner", [5.0, 60.0])
 def test_throttle_opens_sooner_once(sooner):
-    throttle = Throttle()
+    throttle = AdaptiveLimit()
     throttle.refused(START, 60.0, None, sooner=sooner)
     assert throttle.until == START + sooner
     assert throttle.room(START + sooner, 0, spare=False) >= 1

@@ -12,19 +12,21 @@ import pytest
 
 from gitlab_jobs_async import (
     GitLab,
-    JobLogEnded,
-    JobLogFailed,
-    MonitorPaused,
-    MonitorResumed,
-    ProjectRecovered,
-    ProjectUnreachable,
     RateLimitedError,
     Request,
     RetryPolicy,
     ServerError,
     TraceInterruptedError,
 )
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.events import (
+    JobLogEnded,
+    JobLogFailed,
+    MonitorPaused,
+    MonitorResumed,
+    ProjectRecovered,
+    ProjectUnreachable,
+)
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
 from tests.conftest import open_connections, others, until
 from tests.monitor.test_monitor import APP, add_pipeline, ended, heard
@@ -141,7 +143,7 @@ async def test_calls_are_told_at_once_while_probes_go_on(simulator, gitlab, cloc
     for call in (
         lambda: gitlab.send(VERSION),
         project.list_jobs,
-        lambda: gitlab._transport.send(VERSION, Lane.BACKGROUND),
+        lambda: gitlab._transport.send(VERSION, Priority.BACKGROUND),
         lambda: project.get_trace(1),
     ):
         with pytest.raises(RateLimitedError, match="next try at") as told:

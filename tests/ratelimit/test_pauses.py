@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async import RequestBudget
 from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX, not_before
-from gitlab_jobs_async.ratelimit.fair_queue import Lane
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.headers import utc
 from tests.ratelimit.test_budget import JOB, START, answer, asked, is_open, limits, room
 
@@ -27,7 +27,7 @@ ABSURD = [
 ]
 
 
-def probes(budget, said, *, hours, kind=JOB, lane=Lane.BACKGROUND, start=START):
+def probes(budget, said, *, hours, kind=JOB, lane=Priority.BACKGROUND, start=START):
     """When requests go if each is answered so, after one that was answered so at *start*."""
     asked(budget, said, at=start, kind=kind)
     at, times = start, []
@@ -63,7 +63,7 @@ def test_absurd_wait_is_probed_ever_more_rarely(said, json):
 def test_wait_that_is_no_number_is_a_minute(said):
     budget = RequestBudget()
     asked(budget, answer(429, **said))
-    assert budget.pause(Lane.DIRECT, START) == 60
+    assert budget.pause(Priority.DIRECT, START) == 60
     assert budget.pauses(START) == []
 
 
@@ -72,8 +72,8 @@ def test_any_header_leaves_a_request_within_an_hour(text, json):
     budget = RequestBudget()
     said = dict.fromkeys(("retry_after", "ratelimit_remaining", "ratelimit_reset"), text)
     asked(budget, answer(429, json=json, **said))
-    own = budget.opens(Lane.BACKGROUND, START, JOB) if budget.queue_of(JOB) else START
-    assert max(budget.opens(Lane.BACKGROUND, START), own) <= START + HOUR
+    own = budget.opens(Priority.BACKGROUND, START, JOB) if budget.queue_of(JOB) else START
+    assert max(budget.opens(Priority.BACKGROUND, START), own) <= START + HOUR
 
 
 @pytest.mark.parametrize("json", [True, False])
@@ -106,7 +106,7 @@ def test_lost_probe_is_sent_again_after_as_long():
     asked(budget, answer(429, retry_after=YEAR))
     assert is_open(budget, START + 60)
     asked(budget, None, at=START + 60)
-    assert budget.opens(Lane.DIRECT, START + 60) == START + 120
+    assert budget.opens(Priority.DIRECT, START + 60) == START + 120
 
 
 def test_withdrawn_probe_may_be_sent_at_once():
@@ -130,16 +130,16 @@ def test_probe_is_of_all_lanes_together():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=YEAR))
     at = START + 60
-    assert all(is_open(budget, at, lane) for lane in Lane)
-    budget.sent(JOB, Lane.LISTING)
-    assert not any(is_open(budget, at, lane) for lane in Lane)
+    assert all(is_open(budget, at, lane) for lane in Priority)
+    budget.sent(JOB, Priority.LISTING)
+    assert not any(is_open(budget, at, lane) for lane in Priority)
 
 
 def test_probe_respects_the_callers_own_limit():
     budget = RequestBudget(per_minute=1)
     asked(budget, answer(429, retry_after=YEAR), at=START)
     asked(budget, answer(), at=START + 30)  # was in flight
-    assert budget.opens(Lane.DIRECT, START + 60) == START + 90
+    assert budget.opens(Priority.DIRECT, START + 60) == START + 90
 
 
 def test_json_pause_leaves_other_kinds_alone():
@@ -166,10 +166,10 @@ def test_refused_probe_never_prolongs_the_pause():
     asked(budget, answer(429, retry_after=2 * HOUR))
     assert is_open(budget, START + 60)
     asked(budget, answer(429, retry_after=YEAR), at=START + 60)
-    assert budget.pause(Lane.DIRECT, START + 60) == 2 * HOUR - 60
+    assert budget.pause(Priority.DIRECT, START + 60) == 2 * HOUR - 60
     assert is_open(budget, START + 180)
     asked(budget, answer(429, retry_after=30), at=START + 180)
-    assert budget.pause(Lane.DIRECT, START + 180) == 30
+    assert budget.pause(Priority.DIRECT, START + 180) == 30
 
 
 def test_pause_that_begins_anew_goes_on_being_probed():
@@ -184,7 +184,7 @@ def test_pause_that_begins_anew_goes_on_being_probed():
 def test_two_hours_with_no_probe_would_be_silence():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=HOUR))
-    assert budget.opens(Lane.DIRECT, START) == START + HOUR
+    assert budget.opens(Priority.DIRECT, START) == START + HOUR
     assert budget.pauses(START)[0].next_probe is None
 
 
@@ -195,7 +195,7 @@ def exhausted(reset, **others):
     return answer(**limits(0, START + reset), **others)
 
 
-@pytest.mark.parametrize("lane", Lane)
+@pytest.mark.parametrize("lane", Priority)
 def test_remaining_of_zero_for_hours_is_probed(lane):
     budget = RequestBudget()
     asked(budget, exhausted(23 * HOUR))
@@ -225,9 +225,9 @@ def test_probe_corrects_a_far_reset():
     asked(budget, answer(**limits(1900)))
     asked(budget, exhausted(23 * HOUR))
     at = START + 60
-    assert is_open(budget, at, Lane.BACKGROUND)
+    assert is_open(budget, at, Priority.BACKGROUND)
     asked(budget, answer(date=at, **limits(1800, START + 100)), at=at)
-    assert room(budget, at, Lane.BACKGROUND) > 1000 - 1
+    assert room(budget, at, Priority.BACKGROUND) > 1000 - 1
 
 
 def test_window_refused_again_keeps_its_pause():
@@ -236,7 +236,7 @@ def test_window_refused_again_keeps_its_pause():
     assert is_open(budget, START + 60)
     asked(budget, answer(429, **limits(0, START + 23 * HOUR)), at=START + 60)
     assert not is_open(budget, START + 60)
-    assert budget.opens(Lane.DIRECT, START + 60) == START + 180
+    assert budget.opens(Priority.DIRECT, START + 60) == START + 180
 
 
 # What is said of it
@@ -293,19 +293,19 @@ def test_json_429_waits_for_the_servers_minute(second, skew, said):
     now, there = minute + second, minute + second + skew
     skew_in_minute = (second + skew) % 60
     asked(budget, answer(429, json=True, date=there, **said), at=now)
-    assert budget.pause(Lane.DIRECT, now, JOB) == 60 - skew_in_minute
+    assert budget.pause(Priority.DIRECT, now, JOB) == 60 - skew_in_minute
 
 
 def test_json_429_without_date_waits_as_it_says():
     budget = RequestBudget()
     asked(budget, answer(429, json=True, date=None, retry_after=60))
-    assert budget.pause(Lane.DIRECT, START, JOB) == 60
+    assert budget.pause(Priority.DIRECT, START, JOB) == 60
 
 
 def test_jitter_comes_on_top_of_the_minute():
     budget = RequestBudget()
     budget.answered(budget.sent(JOB), answer(429, json=True, retry_after=60), START, 0.5)
-    assert budget.pause(Lane.DIRECT, START, JOB) == 20.5
+    assert budget.pause(Priority.DIRECT, START, JOB) == 20.5
 
 
 def test_wrong_minute_is_waited_for_in_full():
@@ -314,13 +314,13 @@ def test_wrong_minute_is_waited_for_in_full():
     at = START + 20
     assert is_open(budget, at)
     asked(budget, answer(429, json=True, date=at, retry_after=60), at=at)
-    assert budget.pause(Lane.DIRECT, at, JOB) == 60
+    assert budget.pause(Priority.DIRECT, at, JOB) == 60
     # From then on, too: no more 429s are provoked than by waiting as long as is said.
     at += 60
     assert is_open(budget, at)
     asked(budget, answer(), at=at)
     asked(budget, answer(429, json=True, date=at + 30, retry_after=60), at=at + 30)
-    assert budget.pause(Lane.DIRECT, at + 30, JOB) == 60
+    assert budget.pause(Priority.DIRECT, at + 30, JOB) == 60
 
 
 def test_minute_that_proves_right_is_trusted_again():
@@ -330,13 +330,13 @@ def test_minute_that_proves_right_is_trusted_again():
         assert is_open(budget, at)
         asked(budget, answer(), at=at)
         asked(budget, answer(429, json=True, date=at, retry_after=60), at=at)
-        assert budget.pause(Lane.DIRECT, at, JOB) == 20
+        assert budget.pause(Priority.DIRECT, at, JOB) == 20
 
 
 def test_retry_after_of_zero_is_no_tight_loop():
     budget, at, times = RequestBudget(), START, []
     while at < START + 300:
-        opens = budget.opens(Lane.DIRECT, at)
+        opens = budget.opens(Priority.DIRECT, at)
         if opens > at:
             at = opens
             continue

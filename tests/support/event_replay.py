@@ -2,13 +2,13 @@
 
 from attrs import define, field
 
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
     JobDeleted,
     JobErased,
     JobFinished,
-    JobLogGrew,
+    JobLogLine,
     ProjectRecovered,
     ProjectReset,
     ProjectUnreachable,
@@ -59,7 +59,7 @@ class Replay:
             case JobDeleted(job_id=job_id, previous=previous):
                 assert self.status.pop(job_id) == previous
                 self.deleted.add(job_id)
-            case JobLogGrew(job=job, line=line):
+            case JobLogLine(job=job, line=line):
                 self.lines.setdefault(job.id, []).append(line.text)
             case ProjectUnreachable() | ProjectRecovered() | ProjectReset():
                 self.take_project(event)

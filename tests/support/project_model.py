@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 from gitlab_jobs_async.errors import NotFoundError
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.queries import Answer
+from gitlab_jobs_async.monitor.watch.queries import QueryResult
 
 START = 1_750_000_000.0
 NUMBER = 7
@@ -183,11 +183,11 @@ class ModelProject:
             jobs = [job for job in self.visible() if job.pipeline == int(parts[3])]
             if not any(job.pipeline == int(parts[3]) for job in self.jobs.values()):
                 raise NotFoundError(404, "404 Not found", "GET", "/")
-            return Answer([self.row(job) for job in jobs])
+            return QueryResult([self.row(job) for job in jobs])
         if len(parts) == 4:
             for job in self.visible():
                 if job.id == int(parts[3]):
-                    return Answer([self.row(job)])
+                    return QueryResult([self.row(job)])
             raise NotFoundError(404, "404 Not found", "GET", "/")
         scope = set(params["scope[]"])
         below = int(params["cursor"][0]) if params["cursor"] else 2**62
@@ -197,7 +197,7 @@ class ModelProject:
         if len(rows) > size:
             pairs = [p for p in inquiry.wanted.params if p[0] != "cursor"]
             following = evolve(inquiry.wanted, params=[*pairs, ("cursor", str(rows[size - 1].id))])
-        return Answer([self.row(job) for job in rows[:size]], following)
+        return QueryResult([self.row(job) for job in rows[:size]], following)
 
 
 def look(watch, project, meanwhile=lambda: None):

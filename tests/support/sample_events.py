@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gitlab_jobs_async.models.jobs import Bridge, Job, LogLine, Pipeline
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
     JobFinished,
     JobLogEnded,
-    JobLogGrew,
+    JobLogLine,
 )
+from gitlab_jobs_async.models.jobs import Bridge, Job, LogLine, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
 
 NOW = 1_750_000_000.0
 BEGUN = datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=60)
@@ -52,7 +52,7 @@ def finished(job, previous="running", project="group/app"):
 
 def log_line(job, number, text, raw=None, project="group/app", **fields):
     line = LogLine(number, text, raw or text, **fields)
-    return JobLogGrew(key=f"job/{job.id}/{number}/log", project=project, job=job, line=line)
+    return JobLogLine(key=f"job/{job.id}/{number}/log", project=project, job=job, line=line)
 
 
 def log_ended(job, project="group/app"):

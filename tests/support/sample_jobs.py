@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import Told
+from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
 
 START = 1_750_000_000.0
 
@@ -40,4 +40,4 @@ def bridge(number, status="running", **fields):
 
 
 def told(number, status="running", since=START, *, name="build", of=9, **fields):
-    return Told(number, JobStatus(status), name, of, since, **fields)
+    return TrackedJob(number, JobStatus(status), name, of, since, **fields)

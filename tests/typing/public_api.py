@@ -9,28 +9,17 @@ from typing import Any, assert_type
 from multidict import CIMultiDictProxy
 
 from gitlab_jobs_async import (
-    AllowedAgents,
-    AllTargetsUnreachable,
     ArtifactEntry,
     BearerToken,
     Bridge,
     BudgetSnapshot,
     Checkpoint,
-    Deliveries,
     Downstream,
-    Event,
     GitLab,
     GitLabError,
-    HookBuild,
-    HookMergeRequest,
-    HookRefusedError,
-    HookRunner,
     Job,
-    JobAppeared,
-    JobFinished,
     JobHook,
     JobLines,
-    JobLogGrew,
     JobStatus,
     JobTarget,
     JobToken,
@@ -38,8 +27,6 @@ from gitlab_jobs_async import (
     LogLine,
     MemoryCheckpoint,
     Monitor,
-    MonitorPaused,
-    MonitorResumed,
     Pipeline,
     PipelineHook,
     PipelineTarget,
@@ -52,7 +39,7 @@ from gitlab_jobs_async import (
     Response,
     ResponseError,
     RetryPolicy,
-    Section,
+    SeenDeliveries,
     SqliteCheckpoint,
     TailedLine,
     TailEnded,
@@ -61,8 +48,19 @@ from gitlab_jobs_async import (
     TLSConfig,
     TraceChunk,
     WaitTimedOutError,
-    read_hook,
+    WebhookRejectedError,
+    parse_webhook,
 )
+from gitlab_jobs_async.events import (
+    AllTargetsUnreachable,
+    Event,
+    JobAppeared,
+    JobFinished,
+    JobLogLine,
+    MonitorPaused,
+    MonitorResumed,
+)
+from gitlab_jobs_async.models import AllowedAgents, HookBuild, HookMergeRequest, HookRunner, Section
 
 
 async def a_client(gitlab: GitLab) -> None:
@@ -128,7 +126,7 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.get_trace(1), bytes)
     assert_type(project.follow_trace(1), AsyncGenerator[TraceChunk, None])
     assert_type(project.tail(1, lines=10), AsyncGenerator[LogLine, None])
-    assert_type(project.tail(1, patience=9, max_interval=30), AsyncGenerator[LogLine, None])
+    assert_type(project.tail(1, outage_timeout=9, max_interval=30), AsyncGenerator[LogLine, None])
     async with project.stream_trace(1) as chunks:
         assert_type(chunks, AsyncIterator[bytes])
     async with project.stream_artifacts(1) as archive:
@@ -189,7 +187,7 @@ async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
                     assert_type(event.replaces, int | None)
                 case JobFinished():
                     assert_type(event.previous, JobStatus | None)
-                case JobLogGrew():
+                case JobLogLine():
                     assert_type(event.line, LogLine)
 
 
@@ -216,8 +214,8 @@ def checkpoints() -> None:
         assert_type((key, event), tuple[str, bytes])
 
 
-def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: HookRefusedError) -> None:
-    hook = read_hook(headers, body, token="s")
+def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: WebhookRejectedError) -> None:
+    hook = parse_webhook(headers, body, token="s")
     assert_type(hook, JobHook | PipelineHook)
     assert_type(hook.status, JobStatus)
     assert_type(hook.delivery, str | None)
@@ -228,7 +226,7 @@ def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: HookRefused
         assert_type(hook.merge_request, HookMergeRequest | None)
     else:
         assert_type(hook.runner, HookRunner | None)
-    assert_type(Deliveries(most=100).is_repeat(hook), bool)
+    assert_type(SeenDeliveries(most=100).is_repeat(hook), bool)
     assert_type(refused.status, int)
-    read_hook(headers, body, token=["old", "new"], signing_token="whsec_YQ==", tolerance=60.0)
-    read_hook(headers, body, token=b"s")  # type: ignore[arg-type]  # a string
+    parse_webhook(headers, body, token=["old", "new"], signing_token="whsec_YQ==", tolerance=60.0)
+    parse_webhook(headers, body, token=b"s")  # type: ignore[arg-type]  # a string

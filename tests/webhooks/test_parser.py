@@ -11,26 +11,28 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from gitlab_jobs_async import (
-    ArtifactsFile,
-    Deliveries,
     FailureReason,
     GitLabError,
+    JobHook,
+    JobStatus,
+    PipelineHook,
+    SeenDeliveries,
+    WebhookRejectedError,
+    parse_webhook,
+)
+from gitlab_jobs_async.models import (
+    ArtifactsFile,
     HookAuthor,
     HookBuild,
     HookCommit,
     HookEnvironment,
     HookMergeRequest,
     HookProject,
-    HookRefusedError,
     HookRunner,
     HookUser,
     HookVariable,
-    JobHook,
     JobHookCommit,
-    JobStatus,
-    PipelineHook,
     SourcePipeline,
-    read_hook,
 )
 
 SECRET = "wh-s3cret"
@@ -108,12 +110,12 @@ PIPELINE = {
 
 
 def read(body, headers=JOB_HEADERS, **options):
-    return read_hook(headers, orjson.dumps(body), **options)
+    return parse_webhook(headers, orjson.dumps(body), **options)
 
 
 def refusal(headers, body, **options):
-    with pytest.raises(HookRefusedError) as refused:
-        read_hook(headers, body, **options)
+    with pytest.raises(WebhookRejectedError) as refused:
+        parse_webhook(headers, body, **options)
     return refused.value
 
 
@@ -490,15 +492,15 @@ BODIES = st.one_of(
 
 def outcome(headers, body, secret):
     try:
-        return read_hook(headers, body, token=secret)
-    except HookRefusedError as refused:
+        return parse_webhook(headers, body, token=secret)
+    except WebhookRejectedError as refused:
         return refused
 
 
 @given(HEADERS | st.just(JOB_HEADERS), BODIES, st.none() | st.just(SECRET))
 def test_whatever_comes_is_a_hook_or_a_refusal(headers, body, secret):
     came = outcome(headers, body, secret)
-    if isinstance(came, HookRefusedError):
+    if isinstance(came, WebhookRejectedError):
         assert came.status in {202, 400, 401}
         assert SECRET not in str(came)
     else:
@@ -509,7 +511,7 @@ def test_whatever_comes_is_a_hook_or_a_refusal(headers, body, secret):
 @given(mutated())
 def test_what_a_hook_tells_has_the_types_it_promises(body):
     hook = outcome(JOB_HEADERS, orjson.dumps(body), None)
-    if isinstance(hook, HookRefusedError):
+    if isinstance(hook, WebhookRejectedError):
         return
     assert type(hook.project_id) is type(hook.pipeline_id) is int
     assert type(hook.status) is JobStatus
@@ -525,24 +527,24 @@ def hook_of(delivery):
 
 
 def test_a_delivery_that_comes_again_is_a_repeat():
-    deliveries = Deliveries()
+    deliveries = SeenDeliveries()
     assert [deliveries.is_repeat(hook_of(key)) for key in "abab"] == [False, False, True, True]
 
 
 def test_a_delivery_without_a_key_is_never_a_repeat():
-    deliveries = Deliveries()
+    deliveries = SeenDeliveries()
     assert not any(deliveries.is_repeat(hook_of("")) for _ in range(3))
     assert len(deliveries) == 0
 
 
 def test_nothing_can_be_remembered_in_no_space():
     with pytest.raises(ValueError, match=r"^most must be at least 1, not 0$"):
-        Deliveries(0)
+        SeenDeliveries(0)
 
 
 @given(st.lists(st.integers(0, 9).map(str), max_size=60), st.integers(1, 8))
 def test_the_latest_deliveries_are_remembered_and_no_more(keys, most):
-    deliveries, remembered = Deliveries(most), []
+    deliveries, remembered = SeenDeliveries(most), []
     for key in keys:
         assert deliveries.is_repeat(hook_of(key)) == (key in remembered)
         if key not in remembered:

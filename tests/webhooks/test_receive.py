@@ -1,4 +1,4 @@
-"""`read_hook` as a receiver calls it: the clock, odd values, bad bodies, and tracebacks."""
+"""`parse_webhook` as a receiver calls it: the clock, odd values, bad bodies, and tracebacks."""
 
 import base64
 import hashlib
@@ -14,16 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
-    Deliveries,
-    HookBuild,
-    HookCommit,
-    HookRefusedError,
-    HookRunner,
-    HookUser,
     JobHook,
     PipelineHook,
-    read_hook,
+    SeenDeliveries,
+    WebhookRejectedError,
+    parse_webhook,
 )
+from gitlab_jobs_async.models import HookBuild, HookCommit, HookRunner, HookUser
 from gitlab_jobs_async.webhooks import parser
 
 KEY = b"a key of 32 bytes, to sign with."
@@ -56,13 +53,13 @@ BODY = orjson.dumps(JOB)
 
 
 def refusal(headers, body=BODY, **options):
-    with pytest.raises(HookRefusedError) as refused:
-        read_hook(headers, body, **options)
+    with pytest.raises(WebhookRejectedError) as refused:
+        parse_webhook(headers, body, **options)
     return refused.value
 
 
 def test_signed_delivery_is_read_by_the_system_clock():
-    assert read_hook(signed(BODY), BODY, signing_token=SIGNING).job_id == 1
+    assert parse_webhook(signed(BODY), BODY, signing_token=SIGNING).job_id == 1
     late = signed(BODY, int(time.time()) - 310)
     assert refusal(late, signing_token=SIGNING).status == 401
     early = signed(BODY, int(time.time()) + 310)
@@ -71,9 +68,9 @@ def test_signed_delivery_is_read_by_the_system_clock():
 
 def test_now_can_be_given():
     headers = signed(BODY, 1000)
-    assert read_hook(headers, BODY, signing_token=SIGNING, now=1300).job_id == 1
+    assert parse_webhook(headers, BODY, signing_token=SIGNING, now=1300).job_id == 1
     assert refusal(headers, signing_token=SIGNING, now=1301).status == 401
-    assert read_hook(headers, BODY, signing_token=SIGNING, now=2000, tolerance=1000).job_id == 1
+    assert parse_webhook(headers, BODY, signing_token=SIGNING, now=2000, tolerance=1000).job_id == 1
 
 
 def test_delivery_without_expected_headers_is_401():
@@ -83,7 +80,7 @@ def test_delivery_without_expected_headers_is_401():
         assert refusal(headers, token=TOKEN).status == 401
     assert refusal(signed(BODY), token=TOKEN, signing_token=SIGNING).status == 401
     both = signed(BODY, **{"X-Gitlab-Token": TOKEN})
-    assert read_hook(both, BODY, token=TOKEN, signing_token=SIGNING).job_id == 1
+    assert parse_webhook(both, BODY, token=TOKEN, signing_token=SIGNING).job_id == 1
 
 
 def test_forged_body_is_not_parsed():
@@ -93,25 +90,25 @@ def test_forged_body_is_not_parsed():
 @pytest.mark.parametrize("spelled", [str.upper, str.lower, str.title])
 def test_signature_headers_in_any_case(spelled):
     headers = {spelled(name): value for name, value in signed(BODY).items()}
-    assert read_hook(headers, BODY, signing_token=[SIGNING]).delivery == "id-1"
+    assert parse_webhook(headers, BODY, signing_token=[SIGNING]).delivery == "id-1"
 
 
 def test_replay_with_another_key_is_a_repeat():
     # GitLab signs webhook-id and not Idempotency-Key, so only the first can be believed.
-    seen = Deliveries()
+    seen = SeenDeliveries()
     for key, is_repeat in (("id-1", False), ("id-1", True), ("other", True), (None, True)):
         headers = signed(BODY) | ({} if key is None else {"Idempotency-Key": key})
-        hook = read_hook(headers, BODY, signing_token=SIGNING)
+        hook = parse_webhook(headers, BODY, signing_token=SIGNING)
         assert (hook.delivery, seen.is_repeat(hook)) == ("id-1", is_repeat)
-    again = read_hook(signed(BODY, number="id-2"), BODY, signing_token=SIGNING)
+    again = parse_webhook(signed(BODY, number="id-2"), BODY, signing_token=SIGNING)
     assert not seen.is_repeat(again)
 
 
 def test_delivery_is_the_idempotency_key_unsigned():
     ids = {"Idempotency-Key": "a", "webhook-id": "b"}
-    assert read_hook(EVENT | ids, BODY).delivery == "a"
-    assert read_hook(EVENT | {"webhook-id": "b"}, BODY).delivery == "b"
-    assert read_hook(EVENT | {"Idempotency-Key": ""}, BODY).delivery is None
+    assert parse_webhook(EVENT | ids, BODY).delivery == "a"
+    assert parse_webhook(EVENT | {"webhook-id": "b"}, BODY).delivery == "b"
+    assert parse_webhook(EVENT | {"Idempotency-Key": ""}, BODY).delivery is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +116,7 @@ def test_delivery_is_the_idempotency_key_unsigned():
 )
 def test_body_that_is_not_bytes_is_refused(body, kind):
     with pytest.raises(TypeError, match=rf"^body must be the bytes that were sent, not {kind}$"):
-        read_hook(EVENT, body)
+        parse_webhook(EVENT, body)
 
 
 def locals_of(error):
@@ -147,8 +144,8 @@ def locals_of(error):
     ],
 )
 def test_no_secret_in_locals_of_a_traceback(headers, options):
-    with pytest.raises((HookRefusedError, ValueError, TypeError)) as wrong:
-        read_hook(headers, b"[1]", **options)
+    with pytest.raises((WebhookRejectedError, ValueError, TypeError)) as wrong:
+        parse_webhook(headers, b"[1]", **options)
     shown = locals_of(wrong.value) + repr(wrong.value) + str(wrong.value)
     assert TOKEN not in shown
     assert SIGNING not in shown
@@ -165,7 +162,7 @@ def test_no_secret_in_locals_of_a_traceback(headers, options):
     ],
 )  # fmt: skip
 def test_odd_value_costs_its_field_alone(name, odd):
-    hook = read_hook(EVENT, orjson.dumps(JOB | {"ref": "main", name: odd}))
+    hook = parse_webhook(EVENT, orjson.dumps(JOB | {"ref": "main", name: odd}))
     assert (hook.job_id, hook.pipeline_id, hook.project_id, hook.status) == (1, 2, 3, "failed")
     assert hook.raw[name] == odd
     if name != "ref":
@@ -174,7 +171,7 @@ def test_odd_value_costs_its_field_alone(name, odd):
 
 def test_odd_value_is_a_warning_without_text(caplog):
     body = JOB | {"user": {"id": TOKEN, "name": "Ann"}, "runner": 7, "build_name": [TOKEN]}
-    hook = read_hook(EVENT | {"Idempotency-Key": "k"}, orjson.dumps(body))
+    hook = parse_webhook(EVENT | {"Idempotency-Key": "k"}, orjson.dumps(body))
     assert (hook.user, hook.runner, hook.name) == (HookUser(name="Ann"), None, None)
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("gitlab_jobs_async", logging.WARNING)
@@ -188,7 +185,7 @@ def test_odd_value_is_a_warning_without_text(caplog):
 def test_odd_builds_are_left_out_one_by_one(caplog):
     tags = {"id": 1, "status": "x", "runner": {"id": 5, "tags": ["a", 7, "b"]}}
     builds = [7, {"id": "x", "status": "x"}, {"id": 2}, {"id": 3, "status": "y", "when": 1}, tags]
-    hook = read_hook(EVENT, orjson.dumps(PIPELINE | {"builds": builds, "bridges": {}}))
+    hook = parse_webhook(EVENT, orjson.dumps(PIPELINE | {"builds": builds, "bridges": {}}))
     assert hook.builds == (
         HookBuild(id=3, status="y"),
         HookBuild(id=1, status="x", runner=HookRunner(id=5, tags=("a", "b"))),
@@ -205,7 +202,7 @@ def test_what_gitlab_sends_is_no_warning(caplog):
     none = {"filename": None, "size": None}
     builds = [{"id": 1, "status": "x", "artifacts_file": none, "runner": None, "environment": None}]
     sent = PIPELINE | {"builds": builds, "merge_request": None, "commit": None, "user": None}
-    hook = read_hook(EVENT, orjson.dumps(sent))
+    hook = parse_webhook(EVENT, orjson.dumps(sent))
     assert hook.builds == (HookBuild(id=1, status="x"),)
     assert not caplog.records
 
@@ -213,7 +210,7 @@ def test_what_gitlab_sends_is_no_warning(caplog):
 def test_warnings_are_bounded(caplog):
     builds = [{"id": 1, "status": "x", "name": 7, "stage": 7, "when": 7}] * 1000
     headers = EVENT | {"Idempotency-Key": "k" * 9000}
-    hook = read_hook(headers, orjson.dumps(PIPELINE | {"builds": builds}))
+    hook = parse_webhook(headers, orjson.dumps(PIPELINE | {"builds": builds}))
     assert hook.builds == (HookBuild(id=1, status="x"),) * 1000
     (record,) = caplog.records
     assert "3000 values left out" in record.getMessage()
@@ -221,9 +218,9 @@ def test_warnings_are_bounded(caplog):
 
 
 def test_oddities_of_one_call_stay_in_it(caplog):
-    read_hook(EVENT, orjson.dumps(JOB | {"ref": 1}))
+    parse_webhook(EVENT, orjson.dumps(JOB | {"ref": 1}))
     assert len(caplog.records) == 1
-    read_hook(EVENT, BODY)
+    parse_webhook(EVENT, BODY)
     assert len(caplog.records) == 1
 
 
@@ -233,8 +230,8 @@ ODD_FIELDS = [one.name for one in attrs.fields(HookBuild) if one.name not in IDS
 
 def outcome(body):
     try:
-        return read_hook(EVENT, body)
-    except HookRefusedError as refused:
+        return parse_webhook(EVENT, body)
+    except WebhookRejectedError as refused:
         return refused
 
 
@@ -287,7 +284,7 @@ def test_machine_that_cannot_read_it_refuses(monkeypatch, error):
 
 
 def test_rows_beyond_any_pipeline_are_left_out(caplog):
-    hook = read_hook(EVENT, HOSTILE["many builds"])
+    hook = parse_webhook(EVENT, HOSTILE["many builds"])
     assert hook.builds == ()
     assert len(hook.raw["builds"]) == 60_000
     assert "a list of 60000 where at most 50000 were due" in caplog.records[0].getMessage()
@@ -314,7 +311,7 @@ FIELDS = st.sampled_from([*JOB, *PIPELINE, "user", "runner", "builds", "bridges"
 def test_any_object_is_a_hook_or_a_refusal(base, more):
     body = orjson.dumps(base | more)
     hook = outcome(body)
-    if isinstance(hook, HookRefusedError):
+    if isinstance(hook, WebhookRejectedError):
         assert hook.status in {202, 400}
         return
     hash(hook)
@@ -329,5 +326,5 @@ def test_only_ids_and_status_cost_a_hook(base, more):
     needed = {"object_kind", "object_attributes", "project", "project_id", "pipeline_id",
               "build_id", "build_status"}  # fmt: skip
     more = {name: value for name, value in more.items() if name not in needed}
-    hook = read_hook(EVENT, orjson.dumps(base | more))
+    hook = parse_webhook(EVENT, orjson.dumps(base | more))
     assert (hook.project_id, hook.pipeline_id) == (3, 2)

@@ -14,12 +14,12 @@ from aiohttp import web
 from attrs import define, field
 
 from gitlab_jobs_async import (
-    Deliveries,
     GitLab,
-    HookRefusedError,
     JobHook,
     PipelineHook,
-    read_hook,
+    SeenDeliveries,
+    WebhookRejectedError,
+    parse_webhook,
 )
 from gitlab_jobs_async.simulator import (
     JobPlan,
@@ -43,8 +43,8 @@ SIGNING, SIGNING_BEFORE = (
 def webhook_app(events, secrets):
     async def receive(request: web.Request) -> web.Response:
         try:
-            hook = read_hook(request.headers, await request.read(), **secrets)
-        except HookRefusedError as refused:
+            hook = parse_webhook(request.headers, await request.read(), **secrets)
+        except WebhookRejectedError as refused:
             return web.Response(status=refused.status, text=refused.reason)
         events.notify(hook)
         return web.Response(status=204)
@@ -119,7 +119,7 @@ async def test_what_the_simulator_delivers_is_what_the_api_answers(world, clock)
 
 
 async def test_a_receiver_answers_so_that_gitlab_does_right(world):
-    events, deliveries = Notified(), Deliveries()
+    events, deliveries = Notified(), SeenDeliveries()
     hook = Webhook(world, world.project("group/app"), "", token=SECRET)
     job = hook.job_event(world.jobs[1], world.now)
     headers = job.headers
@@ -146,7 +146,7 @@ async def test_a_receiver_answers_so_that_gitlab_does_right(world):
 
 
 async def test_signed_deliveries_over_http(world):
-    events, deliveries, key = Notified(), Deliveries(), b"k" * 32
+    events, deliveries, key = Notified(), SeenDeliveries(), b"k" * 32
     secret = "whsec_" + base64.b64encode(key).decode()
     job = Webhook(world, world.project("group/app"), "").job_event(world.jobs[1], world.now)
 
@@ -183,11 +183,11 @@ def test_what_the_simulator_signs_is_read_whole(world, caplog):
     for delivery in hook.deliveries:
         sent_at = world.now + 86400
         headers = delivery.headers_at(sent_at)
-        read = read_hook(headers, delivery.body, **secrets, now=sent_at + 30)
+        read = parse_webhook(headers, delivery.body, **secrets, now=sent_at + 30)
         assert read.raw == orjson.loads(delivery.body)
         assert read.delivery == delivery.headers["webhook-id"]
-        with pytest.raises(HookRefusedError, match=r"timestamp"):
-            read_hook(headers, delivery.body, **secrets, now=sent_at + 301)
+        with pytest.raises(WebhookRejectedError, match=r"timestamp"):
+            parse_webhook(headers, delivery.body, **secrets, now=sent_at + 301)
     assert not caplog.records, "GitLab's own bodies have nothing odd"
 
 
@@ -226,7 +226,7 @@ def test_simulated_deliveries_are_read_whole(world, version, token, caplog):
     world.add_bridge(made, "below", downstream=PipelinePlan(jobs=(PlannedJob("child"),)))
     world.settle(world.now + 1000)
     read = [
-        read_hook(
+        parse_webhook(
             sent.headers, sent.body, token=token, signing_token=signing, tolerance=float(10**12)
         )
         for sent in hook.deliveries

@@ -13,7 +13,7 @@ from rich.text import Text
 from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line, length, plain_line
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
-from gitlab_jobs_async.monitor.schedule.forecast import Expectation, expect
+from gitlab_jobs_async.monitor.schedule.forecast import Forecast, forecast
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE
 
 _DIGITS: Final = 2
@@ -21,7 +21,7 @@ _DIGITS: Final = 2
 
 def print_plan(projects: int, busy: int, per_minute: int | None, *, json: bool) -> None:
     """The plan as a table, as lines of a name, a tab and a value, or as one JSON object."""
-    expected = expect(projects, busy=busy, per_minute=per_minute)
+    expected = forecast(projects, busy=busy, per_minute=per_minute)
     if is_terminal() and not json:
         limit = min(per_minute or JOBS_INDEX_PER_MINUTE, JOBS_INDEX_PER_MINUTE)
         screen = console()
@@ -50,7 +50,7 @@ def _named(numbers: dict[str, Any], prefix: str = "") -> Iterator[list[object]]:
             yield [f"{prefix}{name}", one]
 
 
-def _table(expected: Expectation) -> Table:
+def _table(expected: Forecast) -> Table:
     table = empty_table()
     add_column(table, "")
     for title in ("projects", "requests/min", "looked at every", "half seen in", "95 % in"):
@@ -68,7 +68,7 @@ def _table(expected: Expectation) -> Table:
     return table
 
 
-def _sums(expected: Expectation, limit: int) -> str:
+def _sums(expected: Forecast, limit: int) -> str:
     """What all of it costs, how long the beginning takes, and what the limit takes away."""
     lines = [
         f"{expected.requests_per_minute:,.0f} requests a minute of at most {limit:,}",

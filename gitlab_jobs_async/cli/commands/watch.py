@@ -39,9 +39,9 @@ from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import gathered
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
+from gitlab_jobs_async.events import AllTargetsUnreachable, Event
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import AllTargetsUnreachable, Event
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 

@@ -30,7 +30,7 @@ from gitlab_jobs_async.cli.views.rows import json_line, pipeline_of
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gathered
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.monitor.events import Event
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.simulator import ServedRequest, Simulator, demo_world
 
 _PATIENCE = 60.0

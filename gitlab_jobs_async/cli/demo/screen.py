@@ -14,9 +14,9 @@ from gitlab_jobs_async.cli.views.events import LOG_EVENTS, plain_event
 from gitlab_jobs_async.cli.views.live import Picture, living
 from gitlab_jobs_async.cli.views.rows import pipeline_of, size, status_symbol
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import Event
 
 _COUNTED = (JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.RUNNING, JobStatus.MANUAL)
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from attrs import define, field
 
 from gitlab_jobs_async.cli.views.rows import pipeline_of
-from gitlab_jobs_async.models.jobs import Bridge, JobBasic
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     Event,
     JobAppeared,
     JobEvent,
     JobLogEnded,
     JobLogFailed,
-    JobLogGrew,
+    JobLogLine,
 )
+from gitlab_jobs_async.models.jobs import Bridge, JobBasic
 
 
 @define
@@ -33,7 +33,7 @@ class Seen:
     def tell(self, event: Event) -> None:
         """Take in what was told."""
         self.events += 1
-        if isinstance(event, JobLogGrew):
+        if isinstance(event, JobLogLine):
             self.lines[event.job.id] += 1
         elif isinstance(event, JobLogEnded | JobLogFailed):
             self.whole_logs.add(event.job.id)

@@ -11,9 +11,7 @@ from typing import Final
 from attrs import define, field
 
 from gitlab_jobs_async.cli.views.rows import pipeline_of
-from gitlab_jobs_async.models.jobs import Bridge, JobBasic, Pipeline
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     Event,
     JobAppeared,
     JobDeleted,
@@ -24,6 +22,8 @@ from gitlab_jobs_async.monitor.events import (
     ProjectReset,
     ProjectUnreachable,
 )
+from gitlab_jobs_async.models.jobs import Bridge, JobBasic, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
 
 ACTIVE: Final = 0
 WAITING: Final = 1

@@ -7,9 +7,7 @@ from typing import Any, Final
 import attrs
 
 from gitlab_jobs_async.cli.views.rows import json_line, moment, pipeline_of, plain_line
-from gitlab_jobs_async.models.jobs import JobBasic
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     Event,
     JobAppeared,
@@ -19,15 +17,17 @@ from gitlab_jobs_async.monitor.events import (
     JobFinished,
     JobLogEnded,
     JobLogFailed,
-    JobLogGrew,
+    JobLogLine,
     MonitorPaused,
     MonitorResumed,
     ProjectRecovered,
     ProjectReset,
     ProjectUnreachable,
 )
+from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.models.statuses import JobStatus
 
-LOG_EVENTS: Final = JobLogGrew | JobLogEnded | JobLogFailed
+LOG_EVENTS: Final = JobLogLine | JobLogEnded | JobLogFailed
 ABOUT_WATCHING: Final = (
     ProjectUnreachable
     | ProjectRecovered
@@ -95,7 +95,7 @@ def details(event: Event) -> str:
             said = f"was {event.previous}"
         case JobErased(job=job):
             said = f"at {moment(job.erased_at)}"
-        case JobLogGrew(line=line):
+        case JobLogLine(line=line):
             said = line.text
         case ProjectUnreachable() | ProjectReset() | JobLogFailed() | AllTargetsUnreachable():
             said = short_reason(event.reason)

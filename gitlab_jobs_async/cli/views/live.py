@@ -22,7 +22,7 @@ from gitlab_jobs_async.cli.views.events import LOG_EVENTS
 from gitlab_jobs_async.cli.views.footer import footer_lines, trouble_lines
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.clock import Clock
-from gitlab_jobs_async.monitor.events import Event
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
 _SMALLEST: Final = 8

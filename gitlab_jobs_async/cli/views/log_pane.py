@@ -14,8 +14,8 @@ from rich.text import Text
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.views.board import path_of
 from gitlab_jobs_async.cli.views.events import short_reason
+from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogLine
 from gitlab_jobs_async.models.jobs import Job, LogLine
-from gitlab_jobs_async.monitor.events import JobLogEnded, JobLogFailed, JobLogGrew
 
 _KEPT: Final = 200
 _LONGEST_LABEL: Final = 24
@@ -46,7 +46,7 @@ class LogPane:
     _title: str = "logs"
     _section: tuple[str, ...] = ()
 
-    def tell(self, event: JobLogGrew | JobLogEnded | JobLogFailed) -> None:
+    def tell(self, event: JobLogLine | JobLogEnded | JobLogFailed) -> None:
         """Take in what was told of a log."""
         job = event.job
         project = path_of(event.project, job)
@@ -55,7 +55,7 @@ class LogPane:
                 return
             if self._shown is None or self._shown.id != job.id:
                 self._begin(project, job)
-        if isinstance(event, JobLogGrew):
+        if isinstance(event, JobLogLine):
             self._begin_section(project, job, event.line)
             self._rows.append(_Row(project, job, event.line))
             self.count += 1

@@ -10,7 +10,7 @@ _SIZE = 4
 _OFFSET_SIZE = 8
 
 
-class WrongChecksumError(ValueError):
+class ChecksumError(ValueError):
     """A row is not as it was written."""
 
 
@@ -29,7 +29,7 @@ def unsealed(name: str, stored: object) -> bytes:
         data = stored[_SIZE:]
         if stored[:_SIZE] == _checksum(name, data):
             return data
-    raise WrongChecksumError(f"the row of {name!a} is not as it was written")
+    raise ChecksumError(f"the row of {name!a} is not as it was written")
 
 
 def sealed_offset(job_id: int, offset: int) -> bytes:

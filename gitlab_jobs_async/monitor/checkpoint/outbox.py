@@ -5,20 +5,20 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
-from gitlab_jobs_async.monitor.checkpoint.serialization import read_event, record, record_event
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     Event,
     JobLogEnded,
     JobLogFailed,
-    JobLogGrew,
+    JobLogLine,
     MonitorPaused,
     MonitorResumed,
 )
+from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
+from gitlab_jobs_async.monitor.checkpoint.serialization import dump_event, dumps, load_event
 
 _MOST_WAITING = 1000
-_OF_LOGS = (JobLogGrew, JobLogEnded, JobLogFailed)
+_OF_LOGS = (JobLogLine, JobLogEnded, JobLogFailed)
 """These are recorded by how far the log was told."""
 
 _OF_THE_MOMENT = (AllTargetsUnreachable, MonitorPaused, MonitorResumed)
@@ -55,8 +55,8 @@ class Outbox:
     def put(self, target: str, state: object, events: Sequence[Event]) -> None:
         """Let *events* wait, recorded together with the *state* of their target."""
         if self._checkpoint is not None:
-            recorded = [(event.key, record_event(event)) for event in events]
-            self._checkpoint.record(target, record(state), recorded)
+            recorded = [(event.key, dump_event(event)) for event in events]
+            self._checkpoint.record(target, dumps(state), recorded)
         self._waiting.extend((target, event) for event in events)
         if len(self._waiting) >= _MOST_WAITING:
             self._has_room.clear()
@@ -136,7 +136,7 @@ class Outbox:
 
     def _recorded(self, data: bytes) -> Event:
         try:
-            return read_event(data)
+            return load_event(data)
         except ValueError as error:
             raise CheckpointError(self.path, f"an event cannot be read: {error}") from error
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
-from gitlab_jobs_async.monitor.checkpoint.serialization import read
+from gitlab_jobs_async.monitor.checkpoint.serialization import loads
 
 PROGRESS = "progress "
 """What the names of these rows begin with, before their number."""
@@ -68,7 +68,7 @@ class ProgressRows:
             ValueError: it cannot be read.
         """
         number = int(name.removeprefix(PROGRESS))
-        for target, progress in read(data, ProgressRow).targets.items():
+        for target, progress in loads(data, ProgressRow).targets.items():
             self._known[target] = progress
             self._put(target, number)
 

@@ -10,16 +10,16 @@ from typing import Any, TypeVar, get_args
 from attrs import has
 from cattrs import Converter
 
-from gitlab_jobs_async.api.json_types import Hook, due
+from gitlab_jobs_async.api.json_types import Hook, type_mismatch
 from gitlab_jobs_async.api.structuring import is_union, strict_converter, structured
-from gitlab_jobs_async.monitor.events import Event
+from gitlab_jobs_async.events import Event
 
 T = TypeVar("T")
 
 _CLASS = "_class"
 
 
-def record(value: object) -> bytes:
+def dumps(value: object) -> bytes:
     """An attrs value as JSON.
 
     Its fields may be `int`, `float`, `str`, `bool`, aware times, statuses and failure reasons,
@@ -28,8 +28,8 @@ def record(value: object) -> bytes:
     return _written(_converter.unstructure(value))
 
 
-def read(data: bytes, kind: type[T]) -> T:
-    """The *kind* of value that `record` made *data* of.
+def loads(data: bytes, kind: type[T]) -> T:
+    """The *kind* of value that `dumps` made *data* of.
 
     Raises:
         ValueError: it is no JSON, or not of that kind; it says what and where.
@@ -37,13 +37,13 @@ def read(data: bytes, kind: type[T]) -> T:
     return structured(_parsed(data), kind, _converter)
 
 
-def record_event(event: Event) -> bytes:
+def dump_event(event: Event) -> bytes:
     """What a monitor tells, as JSON that says of which class it is."""
     return _written(_converter.unstructure(event, Event))
 
 
-def read_event(data: bytes) -> Event:
-    """The event that `record_event` made *data* of.
+def load_event(data: bytes) -> Event:
+    """The event that `dump_event` made *data* of.
 
     Raises:
         ValueError: it is no JSON, or no event of this version; it says what and where.
@@ -82,7 +82,7 @@ def _choice_of(kind: Any, converter: Converter) -> Hook:
             return None
         name = given.get(_CLASS) if type(given) is dict else None
         if type(name) is not str:
-            raise due(words, given)
+            raise type_mismatch(words, given)
         if name not in classes:
             raise TypeError(f"class {name!r} where {words} was due")
         return hooks[name](given, classes[name])

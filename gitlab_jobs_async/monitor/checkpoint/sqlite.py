@@ -15,7 +15,7 @@ from typing import Any
 from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.monitor.checkpoint.checksums import (
-    WrongChecksumError,
+    ChecksumError,
     sealed,
     sealed_offset,
     unsealed,
@@ -52,7 +52,7 @@ _REASONS = {
 }
 
 
-_FAILURES = (sqlite3.Error, UnicodeDecodeError, WrongChecksumError)
+_FAILURES = (sqlite3.Error, UnicodeDecodeError, ChecksumError)
 """A damaged file may also have SQLite speak in bytes that are no text."""
 
 _log = logging.getLogger("gitlab_jobs_async")
@@ -234,7 +234,7 @@ class SqliteCheckpoint:
         found = self._rows("SELECT told_to FROM logs WHERE job_id = ?", (job_id,))
         try:
             return unsealed_offset(job_id, found[0][0]) if found else None
-        except WrongChecksumError as error:
+        except ChecksumError as error:
             raise self._failure(error) from error
 
     def record_log_offset(self, job_id: int, offset: int) -> None:
@@ -263,11 +263,11 @@ class SqliteCheckpoint:
     def _unsealed(self, name: str, stored: object) -> bytes:
         try:
             return unsealed(name, stored)
-        except WrongChecksumError as error:
+        except ChecksumError as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> CheckpointError:
-        if isinstance(error, WrongChecksumError):
+        if isinstance(error, ChecksumError):
             return CheckpointError(self.path, f"it is corrupt: {error}")
         if isinstance(error, UnicodeDecodeError):
             return CheckpointError(self.path, "it is corrupt")

@@ -11,7 +11,7 @@ from gitlab_jobs_async.errors import (
     RateLimitedError,
     ResponseError,
 )
-from gitlab_jobs_async.monitor.events import ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
 
 _SHORTEST = 15.0
 _LONGEST = 600.0
@@ -29,7 +29,7 @@ def is_gone(error: GitLabError) -> bool:
 
 
 @define
-class Reachability:
+class TargetAvailability:
     """How it stands with one target, called *name* in the keys; *told* counts the events."""
 
     project: int | str

@@ -8,7 +8,7 @@ an interval in the middle. `benchmarks/monitor.py` simulates the same and says h
 from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import positive_id, whole_number
-from gitlab_jobs_async.monitor.schedule.interval import interval
+from gitlab_jobs_async.monitor.schedule.interval import poll_interval
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE, reserve
 
@@ -26,7 +26,7 @@ _UNEVEN = 1.5
 
 
 @frozen
-class Detection:
+class DetectionDelay:
     """How projects of one kind are looked at, and how late a change in them is seen; in seconds.
 
     `interval` is what lies between two looks; half of the changes are seen within `median`, 95 % of
@@ -41,7 +41,7 @@ class Detection:
 
 
 @frozen
-class Expectation:
+class Forecast:
     """What watching costs, and what it shows.
 
     Attributes:
@@ -56,11 +56,11 @@ class Expectation:
     requests_per_minute: float
     stretch: float
     first_round: float
-    busy: Detection
-    idle: Detection
+    busy: DetectionDelay
+    idle: DetectionDelay
 
 
-def expect(projects: int, *, busy: int, per_minute: int | None = None) -> Expectation:
+def forecast(projects: int, *, busy: int, per_minute: int | None = None) -> Forecast:
     """What to expect of watching *projects*, of which so many are *busy* at a time.
 
     *per_minute* is how many requests the budget allows; `None` stands for GitLab's own limit, 600
@@ -84,7 +84,7 @@ def expect(projects: int, *, busy: int, per_minute: int | None = None) -> Expect
     looks = sum(60.0 * count / every for count, every in wanted.values())
     per_look = min(_MOST_A_LOOK, _ONE_LOOK + _FALLEN_BEHIND * looks / supply)
     stretch = max(1.0, looks * per_look / supply)
-    return Expectation(
+    return Forecast(
         requests_per_minute=min(looks * per_look, supply),
         stretch=stretch,
         first_round=60.0 * projects / supply,
@@ -94,14 +94,14 @@ def expect(projects: int, *, busy: int, per_minute: int | None = None) -> Expect
 
 
 def _looked_at_every(stood: tuple[float, ...], quiet: float) -> float:
-    return interval(stood, quiet) * (1 + JITTER / 2)
+    return poll_interval(stood, quiet) * (1 + JITTER / 2)
 
 
 def _detected(
     wanted: tuple[int, float], per_look: float, stretch: float, uneven: float
-) -> Detection:
+) -> DetectionDelay:
     projects, every = wanted[0], wanted[1] * stretch
-    return Detection(
+    return DetectionDelay(
         projects=projects,
         requests_per_minute=60.0 * projects * per_look / every,
         interval=every,

@@ -18,7 +18,7 @@ _ARRIVALS_COUNT = 0.25
 """An idle project is looked at half as often as one job that has stood for as long."""
 
 
-def interval(stood: Iterable[float], quiet: float) -> float:
+def poll_interval(stood: Iterable[float], quiet: float) -> float:
     """Seconds until the next look at a target.
 
     *stood* is for how many seconds each of its open jobs has been as it is, *quiet* for how many

@@ -51,7 +51,7 @@ class PollSlots:
 
 
 @define(eq=False)
-class Held:
+class HeldSlots:
     """The slots that one monitor holds."""
 
     _slots: PollSlots
@@ -86,9 +86,9 @@ class Held:
 
 
 @contextmanager
-def held_slots(slots: PollSlots, changed: asyncio.Event) -> Iterator[Held]:
+def held_slots(slots: PollSlots, changed: asyncio.Event) -> Iterator[HeldSlots]:
     """Slots for the length of the block; *changed* is set when one is free again."""
-    held = Held(slots, changed)
+    held = HeldSlots(slots, changed)
     try:
         yield held
     finally:

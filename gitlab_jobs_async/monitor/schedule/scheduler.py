@@ -41,7 +41,7 @@ class _Place(Generic[K]):
 
 
 @define
-class Rota(Generic[K]):
+class PollScheduler(Generic[K]):
     """The targets that wait to be looked at; *gap* is how many seconds the budget has for one."""
 
     gap: float = 0.0

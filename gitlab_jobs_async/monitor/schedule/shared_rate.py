@@ -19,7 +19,7 @@ class _Claim:
 
 
 @define(eq=False)
-class SharedPace:
+class SharedRate:
     """What each monitor asks for: so many targets, and polls a second."""
 
     _claims: dict[Hashable, _Claim] = field(init=False, factory=dict[Hashable, _Claim])
@@ -48,5 +48,5 @@ class SharedSchedule:
     """What all monitors of one client share: their rate, and *concurrency* slots for polls."""
 
     def __init__(self, concurrency: int) -> None:
-        self.rate = SharedPace()
+        self.rate = SharedRate()
         self.slots = PollSlots(concurrency)

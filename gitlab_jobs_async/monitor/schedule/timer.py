@@ -7,16 +7,16 @@ from typing import Self
 from attrs import define
 
 from gitlab_jobs_async.errors import GitLabError, ResponseError
+from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.events import ProjectUnreachable
-from gitlab_jobs_async.monitor.schedule.availability import Reachability
-from gitlab_jobs_async.monitor.schedule.interval import SHORTEST, interval
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
+from gitlab_jobs_async.monitor.schedule.interval import SHORTEST, poll_interval
 from gitlab_jobs_async.ratelimit.pauses import SHORTEST_PROBE
 from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
 
 
 @define
-class Timing:
+class PollTimer:
     """The looks at one target; times are unix seconds, *active_at* that of its last event."""
 
     next_at: float = 0.0
@@ -55,10 +55,10 @@ class Timing:
             self.active_at = now
         self.looked_at = now
         self._absurd = 0
-        self.next_at = now + interval(stood, now - self.active_at)
+        self.next_at = now + poll_interval(stood, now - self.active_at)
 
     def failed(
-        self, now: float, error: GitLabError, reachability: Reachability
+        self, now: float, error: GitLabError, reachability: TargetAvailability
     ) -> list[ProjectUnreachable]:
         """A look came to nothing."""
         events = reachability.failed(error)

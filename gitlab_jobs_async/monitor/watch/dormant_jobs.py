@@ -7,8 +7,8 @@ open, a hundred jobs a request; only what is missing there, having moved on, is 
 from attrs import define, field
 
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import Told
-from gitlab_jobs_async.monitor.watch.watermark import Reach
+from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
+from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 OPEN = tuple(status for status in JobStatus if not status.is_finished)
 _OF_GITLAB_17 = {JobStatus.CANCELING, JobStatus.WAITING_FOR_CALLBACK}
@@ -25,17 +25,17 @@ _NEVER = -1e18
 
 
 @define
-class Parked:
+class DormantJobs:
     """The ids of parked jobs, each with the time when it was last asked for singly."""
 
     ids: dict[int, float] = field(factory=dict[int, float])
     swept_at: float = _NEVER
 
-    def park(self, told: Told) -> None:
+    def park(self, told: TrackedJob) -> None:
         """Leave this one to the sweeps, until it is told anew."""
         self.ids.setdefault(told.id, 0.0)
 
-    def choose(self, jobs: list[Told], reach: Reach, now: float) -> None:
+    def choose(self, jobs: list[TrackedJob], reach: Watermark, now: float) -> None:
         """Park those of the open *jobs* that have stood for long: the deeper, the sooner."""
         known = {told.id for told in jobs}
         self.ids = {job_id: at for job_id, at in self.ids.items() if job_id in known}
@@ -44,7 +44,7 @@ class Parked:
             if now - told.since > patience / reach.pages_to(told.id) ** 2:
                 self.park(told)
 
-    def due(self, jobs: list[Told], reach: Reach, now: float) -> list[int]:
+    def due(self, jobs: list[TrackedJob], reach: Watermark, now: float) -> list[int]:
         """The parked ones that no look brings, when it is time to ask for them; oldest id first."""
         out_of_sight = [t for t in jobs if t.id in self.ids and not reach.saw(t.id)]
         if not out_of_sight or now < self.swept_at + min(_wait(t, now) for t in out_of_sight):
@@ -52,7 +52,7 @@ class Parked:
         self.swept_at = now
         return sorted(told.id for told in out_of_sight)
 
-    def stood(self, jobs: list[Told], reach: Reach, now: float) -> list[float]:
+    def stood(self, jobs: list[TrackedJob], reach: Watermark, now: float) -> list[float]:
         """For how many seconds each of *jobs* has been as it is, those out of sight as one.
 
         No look brings these, and a sweep asks for all of them at once.
@@ -71,7 +71,7 @@ class Parked:
         return chosen
 
 
-def _wait(told: Told, now: float) -> float:
+def _wait(told: TrackedJob, now: float) -> float:
     """Seconds between two sweeps for the sake of one job."""
     stood = now - told.since
     if told.status in _BLOCKED:

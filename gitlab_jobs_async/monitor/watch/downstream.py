@@ -16,8 +16,8 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.models.jobs import Bridge, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import PipelineTarget
-from gitlab_jobs_async.monitor.watch.job_tracker import Told, stood_since
-from gitlab_jobs_async.monitor.watch.queries import Inquiry, Lead, Subject, sized
+from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob, stood_since
+from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline, Query, QueryKind, sized
 
 _AGAIN = 10.0
 _LATEST = 600.0
@@ -51,7 +51,7 @@ def _asked_again_after(bridge: Bridge, now: float) -> float | None:
 
 
 @frozen
-class BridgingState:
+class DownstreamState:
     """Which pipelines a restart must ask for, and which it need not.
 
     The bridges of the pipelines *touched* are still to be asked for, those of the *live* ones at
@@ -65,7 +65,7 @@ class BridgingState:
 
 
 @define
-class Bridging:
+class DownstreamTracker:
     """The bridges of one project's pipelines; *updated_to* is the last change it has heard of.
 
     The bridges of all that has changed up to *settled_to* were asked for: a restart goes on there.
@@ -78,7 +78,7 @@ class Bridging:
     _live: dict[int, float] = field(factory=dict[int, float], init=False)
     _touched: dict[int, None] = field(factory=dict[int, None], init=False)
     _led: dict[int, None] = field(factory=dict[int, None], init=False)
-    _found: list[Lead] = field(factory=list[Lead], init=False)
+    _found: list[DownstreamPipeline] = field(factory=list[DownstreamPipeline], init=False)
     _refused: set[int] = field(factory=set[int], init=False)
     _left: int = field(default=_MOST_AT_ONCE, init=False)
 
@@ -86,8 +86,8 @@ class Bridging:
     def restored(
         cls,
         settled_to: datetime | None,
-        bridges: Iterable[Told],
-        state: BridgingState | None = None,
+        bridges: Iterable[TrackedJob],
+        state: DownstreamState | None = None,
     ) -> Self:
         """Those that go on from what was told: *bridges* were, and the open ones are asked for.
 
@@ -106,7 +106,7 @@ class Bridging:
                 bridging._has_bridges.setdefault(pipeline_id, has_bridges)
         return bridging
 
-    def state(self) -> BridgingState:
+    def state(self) -> DownstreamState:
         """Return what `restored` goes on from, but for the bridges that were told."""
         since = (self.updated_to or _NEVER) - _OVERLAP
         heard = (
@@ -114,21 +114,21 @@ class Bridging:
             for pipeline_id, changed in self._changed_at.items()
             if changed >= since
         )
-        return BridgingState(
+        return DownstreamState(
             tuple(self._touched),
             tuple(self._live.items()),
             tuple((i, changed, has) for i, changed, has in heard if has is not None),
         )
 
-    def changed_pipelines(self, project: ProjectId) -> Inquiry:
+    def changed_pipelines(self, project: ProjectId) -> Query:
         """What to ask at each look first: which pipelines have changed since the last one."""
         self._left = _MOST_AT_ONCE
         if self.updated_to is None:
             first = sized(endpoints.list_pipelines(project, {}), _AT_FIRST)
-            return Inquiry(Subject.PIPELINES, first)
+            return Query(QueryKind.PIPELINES, first)
         since = self.updated_to - _OVERLAP
         wanted = endpoints.list_pipelines(project, {"updated_after": since})
-        return Inquiry(Subject.PIPELINES, wanted, is_whole=True)
+        return Query(QueryKind.PIPELINES, wanted, is_whole=True)
 
     def take_pipelines(self, pipelines: Iterable[Pipeline]) -> None:
         """These have changed, those of the time before among them; at first, only what goes on."""
@@ -153,7 +153,7 @@ class Bridging:
         if pipeline_id and (has_bridges is None or (has_bridges and changed)):
             self._touched[pipeline_id] = None
 
-    def inquiries(self, project: ProjectId, began: float) -> list[Inquiry]:
+    def inquiries(self, project: ProjectId, began: float) -> list[Query]:
         """The pipelines whose bridges are still to be asked for in the look that *began* then.
 
         Each look asks for so many at most, and leaves the others to the next one: or pipelines that
@@ -165,7 +165,7 @@ class Bridging:
         asked = list(dict.fromkeys(due))[: self._left]
         self._left -= len(asked)
         return [
-            Inquiry(Subject.BRIDGES, endpoints.list_bridges(project, number), number, is_whole=True)
+            Query(QueryKind.BRIDGES, endpoints.list_bridges(project, number), number, is_whole=True)
             for number in asked
         ]
 
@@ -201,7 +201,7 @@ class Bridging:
                 self._led[below.id] = None
                 _bound(self._led)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Lead(target, is_new(bridge.id), epoch))
+                self._found.append(DownstreamPipeline(target, is_new(bridge.id), epoch))
 
     def is_live(self, pipeline_id: int) -> bool:
         """Whether the bridges of this pipeline may be asked for again."""
@@ -222,7 +222,7 @@ class Bridging:
         self._live.pop(pipeline_id, None)
         return True
 
-    def found(self) -> list[Lead]:
+    def found(self) -> list[DownstreamPipeline]:
         """Where bridges have led, each once."""
         found, self._found = self._found, []
         return found

@@ -6,21 +6,21 @@ from typing import TypeVar
 from gitlab_jobs_async.api.parameters import ProjectId, job_path, pipeline_path, project_path
 from gitlab_jobs_async.models.jobs import JobBasic, Pipeline
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.checkpoint.serialization import read
+from gitlab_jobs_async.monitor.checkpoint.serialization import loads
 from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
-from gitlab_jobs_async.monitor.watch.pipeline import JobWatch, OneState, PipelineWatch
+from gitlab_jobs_async.monitor.watch.pipeline import JobWatch, PipelineWatch, TargetState
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.queries import Watch
 
-Plain = ProjectId | PipelineTarget | JobTarget
-Target = Plain | Pipeline | JobBasic
+NormalizedTarget = ProjectId | PipelineTarget | JobTarget
+Target = NormalizedTarget | Pipeline | JobBasic
 
 T = TypeVar("T")
 
 
-def plain_targets(targets: Iterable[Target]) -> list[Plain]:
+def plain_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
     """Each of *targets*, checked.
 
     Raises:
@@ -31,7 +31,7 @@ def plain_targets(targets: Iterable[Target]) -> list[Plain]:
     return [plain_target(target) for target in targets]
 
 
-def plain_target(target: Target) -> Plain:
+def plain_target(target: Target) -> NormalizedTarget:
     """*target* by its ids, checked; a `Pipeline` or `Job` must say its project."""
     match target:
         case Pipeline(id=number, project_id=project):
@@ -60,7 +60,7 @@ def _said(project: int | None, what: str, number: int) -> int:
     return project
 
 
-def name_of(target: Plain) -> str:
+def name_of(target: NormalizedTarget) -> str:
     """What a checkpoint calls *target*."""
     match target:
         case PipelineTarget(project=project, pipeline_id=number):
@@ -71,7 +71,7 @@ def name_of(target: Plain) -> str:
 
 
 def watch_of(
-    target: Plain,
+    target: NormalizedTarget,
     recorded: bytes | None,
     now: float,
     progress: Progress | None = None,
@@ -87,11 +87,11 @@ def watch_of(
     if not isinstance(target, PipelineTarget | JobTarget):
         state = _read(recorded, ProjectState)
         return ProjectWatch.of(target, state, now, progress, history, downstream=downstream)
-    known = _read(recorded, OneState)
+    known = _read(recorded, TargetState)
     if isinstance(target, JobTarget):
         return JobWatch.of(target, known, now, progress, history)
     return PipelineWatch.of(target, known, now, progress, history, downstream=downstream)
 
 
 def _read(recorded: bytes | None, kind: type[T]) -> T | None:
-    return None if recorded is None else read(recorded, kind)
+    return None if recorded is None else loads(recorded, kind)

@@ -23,7 +23,7 @@ _SCANS = 50
 
 
 @define
-class Comparing:
+class FullScanSchedule:
     """When a project was compared, with so many *scans* since; *is_suspicious* asks for the next.
 
     That is so when its newest jobs were gone, or one seemed to run again: deleted, or a reset.

@@ -10,9 +10,7 @@ from datetime import datetime
 
 from attrs import define, field
 
-from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
     JobDeleted,
@@ -20,6 +18,8 @@ from gitlab_jobs_async.monitor.events import (
     JobEvent,
     JobFinished,
 )
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.statuses import JobStatus
 
 LEFT_NEVER = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
 """A job that has ended so never runs again."""
@@ -28,7 +28,7 @@ _SECONDS = 32
 
 
 @define
-class Told:
+class TrackedJob:
     """How a job stood when it was last told: with *events* so far, *since* a unix time.
 
     One that was there before the watching began, and had ended, is only remembered: no event.
@@ -75,7 +75,7 @@ def stood_since(job: Job | Bridge, now: float) -> float:
 
 
 @define
-class Ledger:
+class JobTracker:
     """The jobs of one target, as they were told.
 
     *epoch* sets the keys of what is told after a reset apart from those before it. No job above
@@ -83,7 +83,7 @@ class Ledger:
     """
 
     project: int | str
-    jobs: dict[int, Told] = field(factory=dict[int, Told])
+    jobs: dict[int, TrackedJob] = field(factory=dict[int, TrackedJob])
     epoch: int = 0
     deleted_to: int = 0
     _newest: dict[tuple[int, str], int] = field(factory=dict[tuple[int, str], int], init=False)
@@ -95,7 +95,7 @@ class Ledger:
     def __contains__(self, job_id: object) -> bool:
         return job_id in self.jobs
 
-    def open_jobs(self) -> list[Told]:
+    def open_jobs(self) -> list[TrackedJob]:
         """Those of which more is to come."""
         return [told for told in self.jobs.values() if told.is_open]
 
@@ -179,20 +179,20 @@ class Ledger:
             return events
         return [*events, *self._ended(told, job), *self._erased(told, job)]
 
-    def _ended(self, told: Told, job: Job | Bridge) -> list[JobEvent]:
+    def _ended(self, told: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
         """That it had ended when it was first seen."""
         if not job.status.is_finished:
             return []
         return [JobFinished(key=self._key(told, "finished"), project=self.project, job=job)]
 
-    def _erased(self, told: Told, job: Job | Bridge) -> list[JobEvent]:
+    def _erased(self, told: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
         if told.is_erased or job.erased_at is None:
             return []
         told.is_erased = True
         return [JobErased(key=self._key(told, "erased"), project=self.project, job=job)]
 
-    def _add(self, job: Job | Bridge, since: float) -> Told:
-        told = Told(
+    def _add(self, job: Job | Bridge, since: float) -> TrackedJob:
+        told = TrackedJob(
             id=job.id,
             status=job.status,
             name=job.name,
@@ -205,11 +205,11 @@ class Ledger:
         self._index(told)
         return told
 
-    def _index(self, told: Told) -> None:
+    def _index(self, told: TrackedJob) -> None:
         key = (told.pipeline_id, told.name)
         self._newest[key] = max(told.id, self._newest.get(key, 0))
 
-    def _key(self, told: Told, what: str) -> str:
+    def _key(self, told: TrackedJob, what: str) -> str:
         """What nothing else is called, not even by another target's ledger."""
         key = f"{job_stem(told.id, self.epoch)}/{told.events}/{what}/{told.status}"
         told.events += 1

@@ -9,17 +9,22 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.events import Event
-from gitlab_jobs_async.monitor.schedule.availability import Reachability, is_gone
-from gitlab_jobs_async.monitor.schedule.timer import Timing
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability, is_gone
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
 from gitlab_jobs_async.monitor.watch.downstream import leads_nowhere_yet
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory, created
-from gitlab_jobs_async.monitor.watch.job_tracker import Ledger, Told
-from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Lead, Subject
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, TrackedJob
+from gitlab_jobs_async.monitor.watch.queries import (
+    DownstreamPipeline,
+    Query,
+    QueryKind,
+    QueryResult,
+)
 from gitlab_jobs_async.monitor.watch.server_resets import (
     epoch_of,
     reset_event,
@@ -31,20 +36,20 @@ _WAITS_FOR_SOMEBODY = frozenset({JobStatus.MANUAL, JobStatus.SCHEDULED})
 
 
 @frozen
-class OneState:
+class TargetState:
     """What was told of a pipeline or a job; a restart goes on from there.
 
     After a reset *before* is what was told before it, until what is there is known; the pipeline
     was *created* at that unix second, 0 where that is not known.
     """
 
-    jobs: tuple[Told, ...]
+    jobs: tuple[TrackedJob, ...]
     unreachable_told: int = 0
     is_unreachable: bool = False
     is_over: bool = False
     is_known: bool = True
     epoch: int = 0
-    before: tuple[Told, ...] | None = None
+    before: tuple[TrackedJob, ...] | None = None
     created: int = 0
 
 
@@ -58,25 +63,25 @@ class PipelineWatch:
 
     target: PipelineTarget
     downstream: bool
-    ledger: Ledger
-    reachability: Reachability
+    ledger: JobTracker
+    reachability: TargetAvailability
     is_known: bool = False
     is_over: bool = False
     history: IdHistory = field(factory=IdHistory, init=False)
-    before: dict[int, Told] | None = field(default=None, init=False)
+    before: dict[int, TrackedJob] | None = field(default=None, init=False)
     created: int = field(default=0, init=False)
-    timing: Timing = field(factory=Timing, init=False)
-    _queue: deque[Inquiry] = field(factory=deque, init=False)
+    timing: PollTimer = field(factory=PollTimer, init=False)
+    _queue: deque[Query] = field(factory=deque, init=False)
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
     _status: JobStatus | None = field(default=None, init=False)
     _led: set[int] = field(factory=set[int], init=False)
-    _found: list[Lead] = field(factory=list[Lead], init=False)
+    _found: list[DownstreamPipeline] = field(factory=list[DownstreamPipeline], init=False)
 
     @classmethod
     def of(
         cls,
         target: PipelineTarget,
-        state: OneState | None,
+        state: TargetState | None,
         now: float = 0.0,
         progress: Progress | None = None,
         history: IdHistory | None = None,
@@ -98,7 +103,7 @@ class PipelineWatch:
         """When it wants to look again, in unix seconds."""
         return self.timing.next_at
 
-    def state(self) -> OneState:
+    def state(self) -> TargetState:
         """What a restart needs; of what is over, only that."""
         return _state_of(self)
 
@@ -110,24 +115,24 @@ class PipelineWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.timing.hasten(now)
 
-    def found(self) -> list[Lead]:
+    def found(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
         found, self._found = self._found, []
         return found
 
-    def due(self, now: float) -> Inquiry | None:
+    def due(self, now: float) -> Query | None:
         """What to ask now; the same until it is answered, `None` when the look is over."""
         if not self._queue:
             if self.is_over or now < self.next_at:
                 return None
             self._rows.clear()
             self._status = None
-            self._ask(Subject.PIPELINE_JOBS)
+            self._ask(QueryKind.PIPELINE_JOBS)
             if self.downstream:
-                self._ask(Subject.BRIDGES)
+                self._ask(QueryKind.BRIDGES)
         return self._queue[0]
 
-    def observe(self, now: float, answer: Answer) -> Sequence[Event]:
+    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
         """What the look adds to what was told, once it is whole."""
         self._queue.popleft()
         if reset := self._shows_reset(now, answer):
@@ -137,12 +142,12 @@ class PipelineWatch:
         for pipeline in (*(job.pipeline for job in answer.jobs), *answer.pipelines):
             self._status = self._status if pipeline is None else pipeline.status
         if not self._queue and self._status is None:
-            self._ask(Subject.PIPELINE)
+            self._ask(QueryKind.PIPELINE)
         if self._queue:
             return []
         return [*self.reachability.succeeded(), *self._looked(now)]
 
-    def _shows_reset(self, now: float, answer: Answer) -> tuple[int, str] | None:
+    def _shows_reset(self, now: float, answer: QueryResult) -> tuple[int, str] | None:
         """Whether this is another pipeline than before, or has another past."""
         if not self.is_known:
             _label(self.ledger, self.history, answer, now)
@@ -162,7 +167,7 @@ class PipelineWatch:
         epoch = epoch_of(now, self.ledger.epoch)
         self.history.close(job_id or max(self.ledger.jobs, default=0), epoch)
         self.before = self.ledger.jobs | (self.before or {})
-        self.ledger = Ledger(self.target.project, epoch=epoch)
+        self.ledger = JobTracker(self.target.project, epoch=epoch)
         self.is_known, self.created = False, 0
         self._queue.clear()
         self._led.clear()
@@ -173,17 +178,17 @@ class PipelineWatch:
         self._queue.clear()
         return self.timing.failed(now, error, self.reachability)
 
-    def _ask(self, about: Subject) -> None:
+    def _ask(self, about: QueryKind) -> None:
         project, pipeline_id = self.target.project, self.target.pipeline_id
-        if about is Subject.PIPELINE:
-            self._queue.append(Inquiry(about, endpoints.get_pipeline(project, pipeline_id)))
+        if about is QueryKind.PIPELINE:
+            self._queue.append(Query(about, endpoints.get_pipeline(project, pipeline_id)))
             return
         wanted = (
             endpoints.list_bridges(project, pipeline_id)
-            if about is Subject.BRIDGES
+            if about is QueryKind.BRIDGES
             else endpoints.list_pipeline_jobs(project, pipeline_id, include_retried=True)
         )
-        self._queue.append(Inquiry(about, wanted, pipeline_id, is_whole=True))
+        self._queue.append(Query(about, wanted, pipeline_id, is_whole=True))
 
     def _looked(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -221,7 +226,7 @@ class PipelineWatch:
             if below is not None and below.project_id and below.id not in self._led:
                 self._led.add(below.id)
                 target = PipelineTarget(below.project_id, below.id)
-                self._found.append(Lead(target, self.is_known, self.ledger.epoch))
+                self._found.append(DownstreamPipeline(target, self.is_known, self.ledger.epoch))
 
 
 @define
@@ -229,19 +234,19 @@ class JobWatch:
     """A `Watch` of one job; over when that has ended. A retry is another job."""
 
     target: JobTarget
-    ledger: Ledger
-    reachability: Reachability
+    ledger: JobTracker
+    reachability: TargetAvailability
     is_known: bool = False
     is_over: bool = False
     history: IdHistory = field(factory=IdHistory, init=False)
-    timing: Timing = field(factory=Timing, init=False)
+    timing: PollTimer = field(factory=PollTimer, init=False)
     _is_asking: bool = field(default=False, init=False)
 
     @classmethod
     def of(
         cls,
         target: JobTarget,
-        state: OneState | None,
+        state: TargetState | None,
         now: float = 0.0,
         progress: Progress | None = None,
         history: IdHistory | None = None,
@@ -258,7 +263,7 @@ class JobWatch:
         """When it wants to look again, in unix seconds."""
         return self.timing.next_at
 
-    def state(self) -> OneState:
+    def state(self) -> TargetState:
         """What a restart needs; of what is over, only that."""
         return _state_of(self)
 
@@ -270,29 +275,29 @@ class JobWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.timing.hasten(now)
 
-    def found(self) -> list[Lead]:
+    def found(self) -> list[DownstreamPipeline]:
         """Nothing: a job leads nowhere."""
         return []
 
-    def due(self, now: float) -> Inquiry | None:
+    def due(self, now: float) -> Query | None:
         """What to ask now; `None` when the look is over."""
         if self.is_over or (not self._is_asking and now < self.next_at):
             return None
         self._is_asking = True
         wanted = endpoints.get_job(self.target.project, self.target.job_id)
-        return Inquiry(Subject.JOB, wanted, self.target.job_id)
+        return Query(QueryKind.JOB, wanted, self.target.job_id)
 
-    def observe(self, now: float, answer: Answer) -> Sequence[Event]:
+    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
         """What the answer adds to what was told."""
         self._is_asking = False
         events: list[Event] = [*self.reachability.succeeded()]
-        before: dict[int, Told] | None = None
+        before: dict[int, TrackedJob] | None = None
         if not self.is_known:
             _label(self.ledger, self.history, answer, now)
         elif reset := reset_shown_by(answer.jobs, self.ledger, self.history, now):
             epoch, before = epoch_of(now, self.ledger.epoch), self.ledger.jobs
             self.history.close(reset[0], epoch)
-            self.ledger = Ledger(self.target.project, epoch=epoch)
+            self.ledger = JobTracker(self.target.project, epoch=epoch)
             events.append(reset_event(self.target.project, self.reachability, epoch, reset[1]))
         self.history.learn(answer.jobs, now)
         for job in answer.jobs:
@@ -318,28 +323,28 @@ class JobWatch:
 
 
 def _told(
-    project: int | str, name: str, state: OneState | None
-) -> tuple[Ledger, Reachability, bool, bool]:
+    project: int | str, name: str, state: TargetState | None
+) -> tuple[JobTracker, TargetAvailability, bool, bool]:
     """What was told, whether the target can be reached, is known, and is over."""
     if state is None:
-        return Ledger(project), Reachability(project, name), False, False
-    ledger = Ledger(project, {told.id: told for told in state.jobs}, state.epoch)
-    reachability = Reachability(project, name, state.unreachable_told, state.is_unreachable)
+        return JobTracker(project), TargetAvailability(project, name), False, False
+    ledger = JobTracker(project, {told.id: told for told in state.jobs}, state.epoch)
+    reachability = TargetAvailability(project, name, state.unreachable_told, state.is_unreachable)
     return ledger, reachability, state.is_known, state.is_over
 
 
-def _timing(reachability: Reachability, progress: Progress | None, now: float) -> Timing:
+def _timing(reachability: TargetAvailability, progress: Progress | None, now: float) -> PollTimer:
     """The schedule, and after how many failures."""
     if progress is not None:
         reachability.failures = progress.failures
-    return Timing.restored(progress, now)
+    return PollTimer.restored(progress, now)
 
 
-def _state_of(watch: PipelineWatch | JobWatch) -> OneState:
+def _state_of(watch: PipelineWatch | JobWatch) -> TargetState:
     jobs = () if watch.is_over else tuple(watch.ledger.jobs.values())
     trouble = watch.reachability
     before = watch.before if isinstance(watch, PipelineWatch) else None
-    return OneState(
+    return TargetState(
         jobs,
         trouble.told,
         trouble.is_unreachable,
@@ -351,7 +356,7 @@ def _state_of(watch: PipelineWatch | JobWatch) -> OneState:
     )
 
 
-def _label(ledger: Ledger, history: IdHistory, answer: Answer, now: float) -> None:
+def _label(ledger: JobTracker, history: IdHistory, answer: QueryResult, now: float) -> None:
     """Set the keys apart where another target has told another job under an id that is here."""
     if not ledger.jobs and any(history.is_given_again(j, ledger.epoch) for j in answer.jobs):
         ledger.epoch = epoch_of(now, ledger.epoch)

@@ -23,17 +23,23 @@ from gitlab_jobs_async.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.listing.offset import without_keyset
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.events import Event
-from gitlab_jobs_async.monitor.schedule.availability import Reachability, is_gone
-from gitlab_jobs_async.monitor.schedule.timer import Timing
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability, is_gone
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.watch.dormant_jobs import OPEN, OPEN_BEFORE_17
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.project_state import KnownJobs, ProjectState
-from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Lead, Subject, sized
-from gitlab_jobs_async.monitor.watch.scans import MOST_SWEPT, Look, Sweep
+from gitlab_jobs_async.monitor.watch.queries import (
+    DownstreamPipeline,
+    Query,
+    QueryKind,
+    QueryResult,
+    sized,
+)
+from gitlab_jobs_async.monitor.watch.scans import MOST_SWEPT, NewestScan, OpenJobsScan
 from gitlab_jobs_async.monitor.watch.server_resets import epoch_of, reset_event
 from gitlab_jobs_async.monitor.watch.watermark import PAGE
 
@@ -42,7 +48,7 @@ _MOST_ALONE = 20
 _MOST_NEWS = 50
 """Pages that are read after a reset to find what is new."""
 
-_DISPENSABLE = frozenset({Subject.PIPELINE_JOBS, Subject.PIPELINES, Subject.BRIDGES})
+_DISPENSABLE = frozenset({QueryKind.PIPELINE_JOBS, QueryKind.PIPELINES, QueryKind.BRIDGES})
 _REFUSED = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
 
 
@@ -51,15 +57,15 @@ class ProjectWatch:
     """One project being watched: see `Watch`."""
 
     known: KnownJobs
-    reachability: Reachability
-    timing: Timing = field(factory=Timing, init=False)
+    reachability: TargetAvailability
+    timing: PollTimer = field(factory=PollTimer, init=False)
     is_over: bool = field(default=False, init=False)
-    _queue: deque[Inquiry] = field(factory=deque, init=False)
-    _look: Look | None = field(default=None, init=False)
-    _sweep: Sweep | None = field(default=None, init=False)
+    _queue: deque[Query] = field(factory=deque, init=False)
+    _look: NewestScan | None = field(default=None, init=False)
+    _sweep: OpenJobsScan | None = field(default=None, init=False)
     _has_keyset: bool = field(default=True, init=False)
     _scope: tuple[JobStatus, ...] = field(default=OPEN, init=False)
-    _troubled: Subject | None = field(default=None, init=False)
+    _troubled: QueryKind | None = field(default=None, init=False)
 
     @classmethod
     def of(
@@ -76,15 +82,15 @@ class ProjectWatch:
         name = str(project)
         if state is None:
             known = KnownJobs.of(project, history, downstream=downstream)
-            return cls(known, Reachability(project, name))
+            return cls(known, TargetAvailability(project, name))
         known = KnownJobs.restored(
             project, state, now, downstream=downstream, progress=progress, history=history
         )
         told, is_unreachable = state.unreachable_told, state.is_unreachable
         failures = 0 if progress is None else progress.failures
-        watch = cls(known, Reachability(project, name, told, is_unreachable, failures))
-        watch.timing = Timing.restored(progress, now)
-        watch._troubled = Subject.NEWEST if is_unreachable else None
+        watch = cls(known, TargetAvailability(project, name, told, is_unreachable, failures))
+        watch.timing = PollTimer.restored(progress, now)
+        watch._troubled = QueryKind.NEWEST if is_unreachable else None
         return watch
 
     @property
@@ -109,11 +115,11 @@ class ProjectWatch:
         """Look again at *now*, or as soon after the last look as it ever would."""
         self.timing.hasten(now)
 
-    def found(self) -> list[Lead]:
+    def found(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
         return [] if self.known.bridging is None else self.known.bridging.found()
 
-    def due(self, now: float) -> Inquiry | None:
+    def due(self, now: float) -> Query | None:
         """What to ask now; the same until it is answered, `None` when the look is over."""
         if not self._queue:
             if now < self.next_at:
@@ -121,7 +127,7 @@ class ProjectWatch:
             self._begin(now)
         return self._queue[0]
 
-    def observe(self, now: float, answer: Answer) -> Sequence[Event]:
+    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
         """What the answer adds to what was told."""
         inquiry = self._queue.popleft()
         events: list[Event] = []
@@ -131,13 +137,13 @@ class ProjectWatch:
             return [*events, self._begin_anew(now, *reset)]
         self.known.learn(answer.jobs, now)
         match inquiry.about:
-            case Subject.NEWEST:
+            case QueryKind.NEWEST:
                 events += self._take_newest(now, answer)
-            case Subject.SWEEP:
+            case QueryKind.SWEEP:
                 events += self._take_sweep(now, answer)
-            case Subject.PIPELINES if self.known.bridging is not None:
+            case QueryKind.PIPELINES if self.known.bridging is not None:
                 self.known.bridging.take_pipelines(answer.pipelines)
-            case Subject.BRIDGES if self.known.bridging is not None:
+            case QueryKind.BRIDGES if self.known.bridging is not None:
                 bridges = answer.bridges
                 self.known.bridging.take_bridges(
                     inquiry.of,
@@ -150,7 +156,7 @@ class ProjectWatch:
                 events += self.known.tell(bridges, now, newest_known=self.known.began)
                 events += self.known.gone(inquiry.of, bridges)
             case _:
-                if inquiry.about is Subject.PIPELINE_JOBS:
+                if inquiry.about is QueryKind.PIPELINE_JOBS:
                     self.known.revivals.asked(inquiry.of)
                 events += self.known.tell(answer.jobs, now)
         return [*events, *self._end(now)]
@@ -171,7 +177,7 @@ class ProjectWatch:
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The inquiry failed; what a project can do without is left out, else the look ends."""
         inquiry = self._queue.popleft()
-        if inquiry.about is Subject.JOB and is_gone(error):
+        if inquiry.about is QueryKind.JOB and is_gone(error):
             return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
         if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
             return [*self._refused(inquiry, now, error), *self._end(now)]
@@ -182,23 +188,23 @@ class ProjectWatch:
         self._troubled = inquiry.about
         return self.timing.failed(now, error, self.reachability)
 
-    def _asks_less(self, about: Subject, error: GitLabError) -> bool:
+    def _asks_less(self, about: QueryKind, error: GitLabError) -> bool:
         """Whether it is asked again, without what an older server refuses."""
-        is_listing = about in {Subject.NEWEST, Subject.SWEEP}
+        is_listing = about in {QueryKind.NEWEST, QueryKind.SWEEP}
         if is_listing and self._has_keyset and isinstance(error, MethodNotAllowedError):
             self._has_keyset = False
             return True
-        if about is Subject.SWEEP and self._scope == OPEN and isinstance(error, BadRequestError):
+        if about is QueryKind.SWEEP and self._scope == OPEN and isinstance(error, BadRequestError):
             self._scope = OPEN_BEFORE_17
             return True
         return False
 
-    def _refused(self, inquiry: Inquiry, now: float, error: GitLabError) -> list[Event]:
+    def _refused(self, inquiry: Query, now: float, error: GitLabError) -> list[Event]:
         """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
-        if inquiry.about is Subject.PIPELINE_JOBS:
+        if inquiry.about is QueryKind.PIPELINE_JOBS:
             self.known.revivals.asked(inquiry.of)
             return self.known.lost(inquiry.of) if is_gone(error) else []
-        if self.known.bridging is None or inquiry.about is not Subject.BRIDGES:
+        if self.known.bridging is None or inquiry.about is not QueryKind.BRIDGES:
             return []
         is_sure = self.known.bridging.refused(inquiry.of, now)
         return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
@@ -207,9 +213,9 @@ class ProjectWatch:
         self.known.created_before = self.known.created_to
         compares = self.is_known and self.known.comparing.is_due(now)
         goal = self.known.compared_to() if compares else self.known.goal()
-        self._look = Look(now, goal, compares=compares)
+        self._look = NewestScan(now, goal, compares=compares)
         rows = PAGE if compares else self.known.reach.page_size(goal)
-        self._ask(Subject.NEWEST, self._listing((), rows))
+        self._ask(QueryKind.NEWEST, self._listing((), rows))
         if self.known.bridging is not None:
             self._queue.append(self.known.bridging.changed_pipelines(self.known.address))
         if self.known.reach.floor is None:
@@ -220,10 +226,10 @@ class ProjectWatch:
         wanted = sized(endpoints.list_jobs(self.known.address, scope=scope), rows)
         return wanted if self._has_keyset else without_keyset(wanted)
 
-    def _ask(self, about: Subject, wanted: Request, of: int = 0) -> None:
-        self._queue.append(Inquiry(about, wanted, of))
+    def _ask(self, about: QueryKind, wanted: Request, of: int = 0) -> None:
+        self._queue.append(Query(about, wanted, of))
 
-    def _take_newest(self, now: float, answer: Answer) -> list[Event]:
+    def _take_newest(self, now: float, answer: QueryResult) -> list[Event]:
         look = self._look
         if look is None:
             return []
@@ -235,16 +241,16 @@ class ProjectWatch:
         if floor is not None:
             return self._took_newest(look, floor, now)
         if answer.following and self.known.reaches_news(answer.jobs) and look.pages < _MOST_NEWS:
-            self._queue.appendleft(Inquiry(Subject.NEWEST, answer.following))
+            self._queue.appendleft(Query(QueryKind.NEWEST, answer.following))
             return []
         self.known.began = max(look.ids, default=0)
         if answer.following is None:
             return self.known.begin(look, now)
-        self._sweep = Sweep()
-        self._queue.appendleft(Inquiry(Subject.SWEEP, self._listing(self._scope, PAGE)))
+        self._sweep = OpenJobsScan()
+        self._queue.appendleft(Query(QueryKind.SWEEP, self._listing(self._scope, PAGE)))
         return []
 
-    def _took_newest(self, look: Look, floor: int, now: float) -> list[Event]:
+    def _took_newest(self, look: NewestScan, floor: int, now: float) -> list[Event]:
         """The first part of the look is there; say what else is to be asked."""
         events = self.known.tell_look(look, now)
         if look.lowest <= floor:
@@ -279,20 +285,20 @@ class ProjectWatch:
             else:
                 alone += jobs
         for job_id in alone[:_MOST_ALONE]:
-            self._ask(Subject.JOB, endpoints.get_job(self.known.address, job_id), job_id)
+            self._ask(QueryKind.JOB, endpoints.get_job(self.known.address, job_id), job_id)
 
     def _ask_for_pipeline(self, pipeline_id: int) -> None:
         wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id, include_retried=True)
-        self._queue.append(Inquiry(Subject.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
+        self._queue.append(Query(QueryKind.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
 
     def _begin_sweep(self, sought: list[int], *, compares: bool) -> None:
         if len(sought) == 1 and not compares:
             self._ask_for(sought)
         elif sought or compares:
-            self._sweep = Sweep(sought, MOST_SWEPT, is_whole=compares)
-            self._ask(Subject.SWEEP, self._listing(self._scope, PAGE))
+            self._sweep = OpenJobsScan(sought, MOST_SWEPT, is_whole=compares)
+            self._ask(QueryKind.SWEEP, self._listing(self._scope, PAGE))
 
-    def _take_sweep(self, now: float, answer: Answer) -> list[Event]:
+    def _take_sweep(self, now: float, answer: QueryResult) -> list[Event]:
         look, sweep = self._look, self._sweep
         if look is None or sweep is None:
             return []

@@ -8,19 +8,24 @@ from typing import Self
 from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.events import Event
-from gitlab_jobs_async.monitor.schedule.availability import Reachability
-from gitlab_jobs_async.monitor.schedule.timer import Timing
-from gitlab_jobs_async.monitor.watch.dormant_jobs import Parked
-from gitlab_jobs_async.monitor.watch.downstream import Bridging, BridgingState
-from gitlab_jobs_async.monitor.watch.full_scan import MOST_COMPARED, Comparing
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
+from gitlab_jobs_async.monitor.watch.dormant_jobs import DormantJobs
+from gitlab_jobs_async.monitor.watch.downstream import DownstreamState, DownstreamTracker
+from gitlab_jobs_async.monitor.watch.full_scan import MOST_COMPARED, FullScanSchedule
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory, created
-from gitlab_jobs_async.monitor.watch.job_tracker import Ledger, Told, pipeline_of, stood_since
-from gitlab_jobs_async.monitor.watch.reopened_pipelines import Revivals
-from gitlab_jobs_async.monitor.watch.scans import Look
+from gitlab_jobs_async.monitor.watch.job_tracker import (
+    JobTracker,
+    TrackedJob,
+    pipeline_of,
+    stood_since,
+)
+from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines
+from gitlab_jobs_async.monitor.watch.scans import NewestScan
 from gitlab_jobs_async.monitor.watch.server_resets import (
     epoch_of,
     is_as_before,
@@ -29,7 +34,7 @@ from gitlab_jobs_async.monitor.watch.server_resets import (
     runs_again,
     tell_anew,
 )
-from gitlab_jobs_async.monitor.watch.watermark import Reach
+from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 _KEPT = 100
 _KEPT_SKIPPED = 300
@@ -43,16 +48,16 @@ class ProjectState:
     number: int | None
     floor: int | None
     began: int
-    jobs: tuple[Told, ...]
+    jobs: tuple[TrackedJob, ...]
     unreachable_told: int = 0
     is_unreachable: bool = False
     updated_to: datetime | None = None
     reviving: tuple[int, ...] = ()
     reviving_once: tuple[int, ...] = ()
     parked: tuple[int, ...] = ()
-    bridging: BridgingState | None = None
+    bridging: DownstreamState | None = None
     epoch: int = 0
-    before: tuple[Told, ...] | None = None
+    before: tuple[TrackedJob, ...] | None = None
     news_from: int | None = None
     created_to: int = 0
     top: int = 0
@@ -72,30 +77,30 @@ class KnownJobs:
     """
 
     project: ProjectId
-    ledger: Ledger
-    reach: Reach = field(factory=Reach)
-    bridging: Bridging | None = None
+    ledger: JobTracker
+    reach: Watermark = field(factory=Watermark)
+    bridging: DownstreamTracker | None = None
     number: int | None = None
     began: int = 0
-    revivals: Revivals = field(factory=Revivals)
+    revivals: ReopenedPipelines = field(factory=ReopenedPipelines)
     active_at: float | None = None
     history: IdHistory = field(factory=IdHistory)
-    before: dict[int, Told] | None = None
+    before: dict[int, TrackedJob] | None = None
     news_from: int | None = None
     created_to: int = 0
     top: int = 0
     forgotten_to: int = 0
     created_before: int = 0
-    comparing: Comparing = field(factory=Comparing)
-    parked: Parked = field(factory=Parked, init=False)
+    comparing: FullScanSchedule = field(factory=FullScanSchedule)
+    parked: DormantJobs = field(factory=DormantJobs, init=False)
 
     @classmethod
     def of(cls, project: ProjectId, history: IdHistory | None = None, *, downstream: bool) -> Self:
         """Nothing is known yet."""
         return cls(
             project,
-            Ledger(project),
-            bridging=Bridging() if downstream else None,
+            JobTracker(project),
+            bridging=DownstreamTracker() if downstream else None,
             history=history or IdHistory(),
         )
 
@@ -127,12 +132,14 @@ class KnownJobs:
         settled_to = max((at for at in settled if at is not None), default=None)
         known = cls(
             project,
-            Ledger(project, {told.id: told for told in state.jobs}, state.epoch, state.deleted_to),
-            Reach(state.floor),
-            Bridging.restored(settled_to, bridges, state.bridging) if downstream else None,
+            JobTracker(
+                project, {told.id: told for told in state.jobs}, state.epoch, state.deleted_to
+            ),
+            Watermark(state.floor),
+            DownstreamTracker.restored(settled_to, bridges, state.bridging) if downstream else None,
             state.number,
             state.began,
-            Revivals.of(state.reviving, state.reviving_once),
+            ReopenedPipelines.of(state.reviving, state.reviving_once),
             max((told.since for told in state.jobs), default=now),
             history or IdHistory(),
             None if state.before is None else {told.id: told for told in state.before},
@@ -141,17 +148,17 @@ class KnownJobs:
             state.top,
             (state.floor or 0) if state.forgotten_to is None else state.forgotten_to,
             state.created_to,
-            Comparing.restored(progress, str(project), now),
+            FullScanSchedule.restored(progress, str(project), now),
         )
         known.parked.ids.update(dict.fromkeys(state.parked, 0.0))
         if progress is not None and state.floor is not None:
-            known.reach = Reach(max(state.floor, progress.floor or 0), progress.rows)
+            known.reach = Watermark(max(state.floor, progress.floor or 0), progress.rows)
             known.parked.swept_at = min(progress.swept_at or known.parked.swept_at, now)
             known.active_at = progress.active_at or known.active_at
         known.parked.choose(known.ledger.open_jobs(), known.reach, now)
         return known
 
-    def state(self, reachability: Reachability) -> ProjectState:
+    def state(self, reachability: TargetAvailability) -> ProjectState:
         """What a restart needs."""
         once = self.revivals.asked_once()
         return ProjectState(
@@ -175,7 +182,7 @@ class KnownJobs:
             self.ledger.deleted_to,
         )
 
-    def progress(self, timing: Timing, failures: int) -> Progress:
+    def progress(self, timing: PollTimer, failures: int) -> Progress:
         """What changes at each scan, also where that brings no event."""
         return evolve(
             timing.progress(failures),
@@ -244,7 +251,7 @@ class KnownJobs:
         """The numeric id once it is known: it never moves."""
         return self.project if self.number is None else self.number
 
-    def open_jobs(self) -> list[Told]:
+    def open_jobs(self) -> list[TrackedJob]:
         """The open ones that the listing of jobs has."""
         return [told for told in self.ledger.open_jobs() if not told.is_bridge]
 
@@ -253,7 +260,7 @@ class KnownJobs:
         if self.number is None and jobs:
             self.number = jobs[0].project_id
 
-    def begin(self, look: Look, now: float) -> list[Event]:
+    def begin(self, look: NewestScan, now: float) -> list[Event]:
         """What was there at the beginning: told as far as it is in pipelines that go on."""
         going_on = {pipeline_of(job) for job in look.rows.values() if not job.status.is_finished}
         stood = [stood_since(job, now) for job in look.rows.values()]
@@ -270,7 +277,7 @@ class KnownJobs:
             else:
                 self.ledger.remember(job, now)
         self.before = None
-        self.comparing = Comparing.begun(str(self.project), now)
+        self.comparing = FullScanSchedule.begun(str(self.project), now)
         self.reach.looked(look.began, look.answered or now, look.ids)
         self.top = max(look.ids, default=0)
         for told in self.open_jobs():
@@ -278,7 +285,7 @@ class KnownJobs:
                 self.parked.park(told)
         return events
 
-    def tell_look(self, look: Look, now: float) -> list[Event]:
+    def tell_look(self, look: NewestScan, now: float) -> list[Event]:
         """What has come of a look so far adds."""
         rows, floor = look.take_rows(), self.reach.floor or 0
         look.arrived += sum(job.id > floor and job.id not in self.ledger for job in rows)
@@ -340,7 +347,7 @@ class KnownJobs:
         if self.bridging is not None:
             self.bridging.touch(pipeline_of(job))
 
-    def forget(self, look: Look) -> None:
+    def forget(self, look: NewestScan) -> None:
         """Keep what a look brings, what may be replaced or taken up again, and no more."""
         floor, bridging = self.reach.floor or 0, self.bridging
         past: list[int] = []

@@ -9,18 +9,18 @@ from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.events import Event
-from gitlab_jobs_async.monitor.schedule.availability import Reachability
-from gitlab_jobs_async.monitor.schedule.timer import Timing
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 
 _NO_ID = 2**63
 """GitLab's ids are signed whole numbers of 64 bits."""
 
 
-class Subject(Enum):
+class QueryKind(Enum):
     """What an inquiry is about, which says what its answer's rows are."""
 
     NEWEST = "the newest jobs"
@@ -34,31 +34,31 @@ class Subject(Enum):
     @property
     def kind(self) -> type[Job] | type[Bridge] | type[Pipeline]:
         """What each row is."""
-        if self in {Subject.PIPELINES, Subject.PIPELINE}:
+        if self in {QueryKind.PIPELINES, QueryKind.PIPELINE}:
             return Pipeline
-        return Bridge if self is Subject.BRIDGES else Job
+        return Bridge if self is QueryKind.BRIDGES else Job
 
     @property
     def is_single(self) -> bool:
         """Whether the answer is one value and no list."""
-        return self in {Subject.JOB, Subject.PIPELINE}
+        return self in {QueryKind.JOB, QueryKind.PIPELINE}
 
 
 @frozen
-class Inquiry:
+class Query:
     """One thing to ask; with *is_whole*, a listing by offset of which all pages are wanted.
 
     *of* is the id of the job or pipeline that it is about.
     """
 
-    about: Subject
+    about: QueryKind
     wanted: Request
     of: int = 0
     is_whole: bool = False
 
 
 @frozen
-class Answer:
+class QueryResult:
     """The rows that came, and the request for the page after them if there is one."""
 
     rows: Sequence[Job | Bridge | Pipeline] = field(repr=lambda rows: f"<{len(rows)} rows>")
@@ -81,7 +81,7 @@ class Answer:
 
 
 @frozen
-class Lead:
+class DownstreamPipeline:
     """A pipeline that a bridge has led to; *is_new* if that came to be while it was watched.
 
     *epoch* is that of the bridge's own keys: what an earlier one led to may be another pipeline.
@@ -95,7 +95,7 @@ class Lead:
 class Watch(Protocol):
     """One target being watched; it asks one thing at a time, and a look may take several."""
 
-    reachability: Reachability
+    reachability: TargetAvailability
 
     @property
     def next_at(self) -> float:
@@ -110,13 +110,13 @@ class Watch(Protocol):
         """Whether what was there at the beginning is known: what comes now is new."""
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> PollTimer:
         """Its schedule."""
 
-    def due(self, now: float) -> Inquiry | None:
+    def due(self, now: float) -> Query | None:
         """What to ask now; the same until it is answered, `None` when the look is over."""
 
-    def observe(self, now: float, answer: Answer) -> Sequence[Event]:
+    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
         """What the answer to that adds to what was told."""
 
     def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
@@ -125,7 +125,7 @@ class Watch(Protocol):
     def hasten(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
 
-    def found(self) -> list[Lead]:
+    def found(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
 
     def state(self) -> object:

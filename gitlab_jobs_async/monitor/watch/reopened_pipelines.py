@@ -9,8 +9,8 @@ from typing import Self, TypeGuard
 
 from attrs import define, field
 
+from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import Event, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.monitor.watch.job_tracker import pipeline_of
 
 _LATE = 30.0
@@ -21,7 +21,7 @@ _WAITED = frozenset({JobStatus.MANUAL, JobStatus.SKIPPED})
 
 
 @define
-class Revivals:
+class ReopenedPipelines:
     """The pipelines to ask for: twice each, in two looks, as it shows just after the retry."""
 
     _left: dict[int, int] = field(factory=dict[int, int], init=False)

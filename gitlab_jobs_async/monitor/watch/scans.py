@@ -4,7 +4,7 @@ from attrs import define, evolve, field
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.monitor.watch.queries import Answer, Inquiry, Subject, sized
+from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, QueryResult, sized
 from gitlab_jobs_async.monitor.watch.watermark import PAGE
 
 MOST_PAGES = 10
@@ -15,7 +15,7 @@ _MOST_AT_FIRST = 20
 
 
 @define
-class Look:
+class NewestScan:
     """The newest jobs down to *goal*: the *rows* not told yet, and the *ids* of all.
 
     It *began* with the request for the first page, which was *answered* at the other time.
@@ -31,7 +31,7 @@ class Look:
     compares: bool = False
     pages: int = 0
 
-    def take(self, now: float, answer: Answer, floor: int | None) -> Inquiry | None:
+    def take(self, now: float, answer: QueryResult, floor: int | None) -> Query | None:
         """What to ask next: nothing when the goal is reached, or with 10 pages at least *floor*.
 
         `lowest` is then the id down to which all is there.
@@ -51,7 +51,7 @@ class Look:
         is_deeper = self.pages == 1 or self.lowest < higher
         if self.lowest <= self.goal or not is_deeper:
             return None
-        return Inquiry(Subject.NEWEST, _onward(answer.following))
+        return Query(QueryKind.NEWEST, _onward(answer.following))
 
     def take_rows(self) -> list[Job | Bridge]:
         """The rows that have come, oldest first; they are told by that."""
@@ -75,7 +75,7 @@ def _onward(following: Request) -> Request:
 
 
 @define
-class Sweep:
+class OpenJobsScan:
     """The open jobs down to the oldest of those *sought*, or as far as a few pages go.
 
     The first one seeks none, and goes further: so many pages at *most*.
@@ -88,7 +88,7 @@ class Sweep:
     lowest: int = 0
     _pages: int = 0
 
-    def take(self, answer: Answer) -> Inquiry | None:
+    def take(self, answer: QueryResult) -> Query | None:
         """What to ask next; `lowest` is at the end the id down to which all is there."""
         self._pages += 1
         self.ids |= {job.id for job in answer.jobs}
@@ -99,7 +99,7 @@ class Sweep:
         is_deep = self.is_whole or not self.sought or self.lowest > self.sought[0]
         if not is_deep or self._pages >= self.most:
             return None
-        return Inquiry(Subject.SWEEP, answer.following)
+        return Query(QueryKind.SWEEP, answer.following)
 
     def missing(self) -> list[int]:
         """Those sought that should have come and have not: they are open no more."""

@@ -7,14 +7,14 @@ what is known, as those of a replica that lags may be.
 
 from collections.abc import Iterable, Mapping
 
+from gitlab_jobs_async.events import JobEvent, JobFinished, ProjectReset
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.monitor.events import JobEvent, JobFinished, ProjectReset
-from gitlab_jobs_async.monitor.schedule.availability import Reachability
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.id_history import FUTURE, IdHistory, created
 from gitlab_jobs_async.monitor.watch.job_tracker import (
     LEFT_NEVER,
-    Ledger,
-    Told,
+    JobTracker,
+    TrackedJob,
     pipeline_of,
     times_of,
 )
@@ -24,7 +24,7 @@ _SECONDS = 32
 _MASK = (1 << _SECONDS) - 1
 
 
-def contradiction(told: Told, job: Job | Bridge, now: float) -> str | None:
+def contradiction(told: TrackedJob, job: Job | Bridge, now: float) -> str | None:
     """Return how *job*, as seen at *now*, cannot be the one that was told; `None` if it can."""
     before, times = told.times, times_of(job)
     is_moved = told.pipeline_id and pipeline_of(job) not in {0, told.pipeline_id}
@@ -41,7 +41,7 @@ def contradiction(told: Told, job: Job | Bridge, now: float) -> str | None:
     return None
 
 
-def runs_again(told: Told, job: Job | Bridge) -> bool:
+def runs_again(told: TrackedJob, job: Job | Bridge) -> bool:
     """Whether *job* had ended: it was restored, or the answer is an older one."""
     is_over = told.status in LEFT_NEVER and job.status not in LEFT_NEVER
     return is_over and not told.is_bridge
@@ -52,7 +52,7 @@ def _differ(one: int, other: int) -> bool:
 
 
 def reset_shown_by(
-    rows: Iterable[Job | Bridge], ledger: Ledger, history: IdHistory, now: float
+    rows: Iterable[Job | Bridge], ledger: JobTracker, history: IdHistory, now: float
 ) -> tuple[int, str] | None:
     """Return the id of a job that can only come of a reset, and why; `None` if all is well."""
     for job in rows:
@@ -71,7 +71,7 @@ def epoch_of(now: float, before: int) -> int:
 
 
 def reset_event(
-    project: int | str, reachability: Reachability, epoch: int, reason: str
+    project: int | str, reachability: TargetAvailability, epoch: int, reason: str
 ) -> ProjectReset:
     """Return what says that the target begins anew."""
     key = f"target/{reachability.name}/{reachability.told}/reset/{epoch}"
@@ -80,7 +80,12 @@ def reset_event(
 
 
 def tell_anew(
-    ledger: Ledger, before: Mapping[int, Told], job: Job | Bridge, now: float, *, is_news: bool
+    ledger: JobTracker,
+    before: Mapping[int, TrackedJob],
+    job: Job | Bridge,
+    now: float,
+    *,
+    is_news: bool,
 ) -> list[JobEvent]:
     """Tell *job* after a reset: also its end, unless it was told *before* and is unchanged."""
     events = ledger.tell(job, now, is_new=is_news)
@@ -90,7 +95,7 @@ def tell_anew(
     return events
 
 
-def is_as_before(before: Mapping[int, Told], job: Job | Bridge) -> bool:
+def is_as_before(before: Mapping[int, TrackedJob], job: Job | Bridge) -> bool:
     """Whether *job* stands as it was told before the reset."""
     told = before.get(job.id)
     if told is None or told.status != job.status:

@@ -20,7 +20,7 @@ _MOST_SPARE = 40
 
 
 @define
-class Reach:
+class Watermark:
     """Everything up to the id *floor* is settled: a look reaches down to it.
 
     *expected* is how many rows that took when an earlier monitor looked last, if it has said so.

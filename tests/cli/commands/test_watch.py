@@ -11,7 +11,7 @@ from gitlab_jobs_async import RequestBudget
 from gitlab_jobs_async.cli.commands.watch import What, show
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import Executed
-from gitlab_jobs_async.monitor.events import AllTargetsUnreachable, ProjectUnreachable
+from gitlab_jobs_async.events import AllTargetsUnreachable, ProjectUnreachable
 from tests.conftest import others, prompt, until
 from tests.support.sample_events import appeared, changed, finished, job, log_line
 

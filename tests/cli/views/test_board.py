@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitlab_jobs_async.cli.views.board import ACTIVE, ENDED, WAITING, Board, composed, path_of
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     JobDeleted,
     MonitorPaused,
     MonitorResumed,
@@ -14,6 +13,7 @@ from gitlab_jobs_async.monitor.events import (
     ProjectReset,
     ProjectUnreachable,
 )
+from gitlab_jobs_async.models.statuses import JobStatus
 from tests.support.sample_events import NOW, appeared, bridge, changed, finished, job, log_line
 
 

@@ -14,8 +14,7 @@ from gitlab_jobs_async.cli.views.events import (
     plain_event,
     short_reason,
 )
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     Event,
     JobDeleted,
@@ -27,6 +26,7 @@ from gitlab_jobs_async.monitor.events import (
     ProjectReset,
     ProjectUnreachable,
 )
+from gitlab_jobs_async.models.statuses import JobStatus
 from tests.cli.conftest import HOSTILE_NAME
 from tests.support.sample_events import (
     appeared,

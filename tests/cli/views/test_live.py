@@ -15,8 +15,8 @@ from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.footer import footer_lines, trouble_lines
 from gitlab_jobs_async.cli.views.live import Pace, Picture, living
 from gitlab_jobs_async.cli.views.log_pane import LogPane
+from gitlab_jobs_async.events import JobLogFailed, ProjectUnreachable
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import JobLogFailed, ProjectUnreachable
 from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot
 from tests.cli.conftest import HOSTILE_NAME
 from tests.cli.views.test_rows import NASTY

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import LogLine, Section
+from gitlab_jobs_async import LogLine
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.views.log_lines import LogView, Look
 from gitlab_jobs_async.logs.parser import LogParser
+from gitlab_jobs_async.models import Section
 
 AT = datetime(2025, 6, 15, 15, 6, 40, 123456, UTC)
 BEGUN = Section(("build", "compile"), AT)

@@ -7,7 +7,7 @@ import pytest
 from gitlab_jobs_async import CheckpointError, GitLab, PipelineTarget
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
-from gitlab_jobs_async.monitor.poller import FOUND, Rounds
+from gitlab_jobs_async.monitor.poller import FOUND, Poller
 
 EDITS = [
     "UPDATE states SET state = '{broken' WHERE target LIKE 'project%'",
@@ -45,7 +45,7 @@ async def test_what_bridges_led_to_is_not_remembered_for_ever(gitlab: GitLab):
     for number in range(1, 11_001):
         checkpoint.record(f"{FOUND}1 {number}", b'{"jobs":[],"is_over":true}', ())
     outbox = Outbox(checkpoint)
-    rounds = Rounds(
+    rounds = Poller(
         gitlab._transport,
         gitlab._capabilities,
         gitlab._schedule,

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from gitlab_jobs_async.events import ProjectRecovered
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
-from gitlab_jobs_async.monitor.events import ProjectRecovered
 from tests.conftest import prompt
 
 MOST = 1000

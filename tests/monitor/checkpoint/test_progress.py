@@ -10,7 +10,7 @@ from gitlab_jobs_async.monitor.checkpoint.progress import (
     Progress,
     ProgressRows,
 )
-from gitlab_jobs_async.monitor.schedule.timer import Timing
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 
 
 def current(name):
@@ -87,11 +87,11 @@ def test_a_row_that_cannot_be_read_is_refused(data):
     ],
 )
 def test_a_schedule_goes_on_whatever_the_clock_says(progress, next_at):
-    assert Timing.restored(progress, 1000.0).next_at == next_at
+    assert PollTimer.restored(progress, 1000.0).next_at == next_at
 
 
 def test_a_schedule_comes_back_as_it_was():
-    timing = Timing(1060.0, 1000.0, 500.0)
-    assert Timing.restored(timing.progress(2), 1010.0) == timing
+    timing = PollTimer(1060.0, 1000.0, 500.0)
+    assert PollTimer.restored(timing.progress(2), 1010.0) == timing
     assert timing.progress(2).failures == 2
-    assert Timing.restored(None, 1010.0) == Timing()
+    assert PollTimer.restored(None, 1010.0) == PollTimer()

@@ -4,8 +4,8 @@ import pytest
 
 from gitlab_jobs_async import ConnectionFailedError, NotFoundError, RateLimitedError, ServerError
 from gitlab_jobs_async.errors import AuthenticationError, GitLabError
-from gitlab_jobs_async.monitor.events import ProjectRecovered, ProjectUnreachable
-from gitlab_jobs_async.monitor.schedule.availability import Reachability, is_gone
+from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability, is_gone
 
 URL = "https://gitlab.example.com/api/v4/projects/7/jobs"
 
@@ -15,7 +15,7 @@ def server_error(status=502):
 
 
 def test_an_outage_is_reported_once():
-    reach = Reachability("group/app", "group/app")
+    reach = TargetAvailability("group/app", "group/app")
     (lost,) = reach.failed(server_error())
     assert (type(lost), lost.project, lost.status) == (ProjectUnreachable, "group/app", 502)
     assert "down" in lost.reason
@@ -26,7 +26,7 @@ def test_an_outage_is_reported_once():
 
 
 def test_each_outage_has_keys_of_its_own():
-    reach, keys = Reachability(7, "7"), []
+    reach, keys = TargetAvailability(7, "7"), []
     for _ in range(3):
         keys += [event.key for event in [*reach.failed(server_error()), *reach.succeeded()]]
     assert keys[0] == "target/7/0/unreachable"
@@ -35,13 +35,13 @@ def test_each_outage_has_keys_of_its_own():
 
 
 def test_a_rate_limit_is_no_outage():
-    reach = Reachability(7, "7")
+    reach = TargetAvailability(7, "7")
     assert reach.failed(RateLimitedError(429, "later", "GET", URL)) == []
     assert (reach.is_unreachable, reach.failures) == (False, 0)
 
 
 def test_waits_double_and_begin_anew():
-    reach, waits = Reachability(7, "7"), []
+    reach, waits = TargetAvailability(7, "7"), []
     for _ in range(8):
         reach.failed(server_error())
         waits.append(reach.wait())
@@ -52,11 +52,11 @@ def test_waits_double_and_begin_anew():
 
 
 def test_endless_failures_wait_no_longer():
-    assert Reachability(7, "7", failures=10**9).wait() == 600
+    assert TargetAvailability(7, "7", failures=10**9).wait() == 600
 
 
 def test_a_lost_connection_has_no_status():
-    (lost,) = Reachability(7, "7").failed(ConnectionFailedError("lost", "GET", URL))
+    (lost,) = TargetAvailability(7, "7").failed(ConnectionFailedError("lost", "GET", URL))
     assert lost.status is None
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gitlab_jobs_async import NotFoundError, PermissionDeniedError, RateLimitedError, ServerError
-from gitlab_jobs_async.monitor.schedule.availability import Reachability
-from gitlab_jobs_async.monitor.schedule.timer import Timing
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 
 WHERE = ("GET", "https://gitlab.example.com/api/v4/projects/1/jobs")
 GONE = NotFoundError(404, "404 Project Not Found", *WHERE)
@@ -18,11 +18,11 @@ def fail(timing, reachability, error, now=0.0):
 @pytest.mark.parametrize(("asked", "wait"), [(None, 30), (0, 30), (100, 100), (3600, 3600)])
 def test_retry_after_of_up_to_an_hour_is_obeyed(asked, wait):
     error = ServerError(503, "maintenance", *WHERE, asked)
-    assert fail(Timing(), Reachability(1, "1"), error) == wait
+    assert fail(PollTimer(), TargetAvailability(1, "1"), error) == wait
 
 
 def test_absurd_wait_is_tested_ever_more_rarely():
-    timing, reachability = Timing(), Reachability(1, "1")
+    timing, reachability = PollTimer(), TargetAvailability(1, "1")
     error = ServerError(503, "maintenance", *WHERE, 31_536_000)
     waits = [fail(timing, reachability, error) for _ in range(9)]
     assert waits == sorted(waits)
@@ -33,14 +33,14 @@ def test_absurd_wait_is_tested_ever_more_rarely():
 
 
 def test_target_that_never_answered_is_refused_at_once():
-    reachability = Reachability(1, "1")
+    reachability = TargetAvailability(1, "1")
     reachability.failed(GONE)
     assert reachability.is_refused
     assert reachability.refusal is GONE
 
 
 def test_second_refusal_of_a_target_counts():
-    reachability = Reachability(1, "1")
+    reachability = TargetAvailability(1, "1")
     reachability.succeeded()
     reachability.failed(GONE)
     assert not reachability.is_refused
@@ -55,13 +55,13 @@ def test_second_refusal_of_a_target_counts():
     "error", [ServerError(502, "x", *WHERE), RateLimitedError(429, "x", *WHERE)]
 )
 def test_outage_is_no_refusal(error):
-    reachability = Reachability(1, "1")
+    reachability = TargetAvailability(1, "1")
     reachability.failed(error)
     assert not reachability.is_refused
 
 
 def test_rate_limit_takes_no_refusal_back():
-    reachability = Reachability(1, "1")
+    reachability = TargetAvailability(1, "1")
     reachability.failed(GONE)
     reachability.failed(RateLimitedError(429, "x", *WHERE))
     assert reachability.is_refused

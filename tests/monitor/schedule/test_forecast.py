@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.monitor.schedule.forecast import expect
+from gitlab_jobs_async.monitor.schedule.forecast import forecast
 
 counts = st.integers(1, 20_000)
 budgets = st.none() | st.integers(1, 5000)
@@ -19,7 +19,7 @@ def plans(draw):
 @given(plans())
 def test_what_is_sent_is_what_the_looks_cost_and_fits_into_the_budget(plan):
     projects, busy, per_minute = plan
-    expected = expect(projects, busy=busy, per_minute=per_minute)
+    expected = forecast(projects, busy=busy, per_minute=per_minute)
     parts = expected.busy.requests_per_minute + expected.idle.requests_per_minute
     assert expected.requests_per_minute == pytest.approx(parts)
     assert expected.requests_per_minute <= min(per_minute or 600, 600) * (1 + 1e-9)
@@ -29,7 +29,7 @@ def test_what_is_sent_is_what_the_looks_cost_and_fits_into_the_budget(plan):
 @given(plans())
 def test_busy_projects_are_seen_sooner_and_most_changes_later_than_half_of_them(plan):
     projects, busy, per_minute = plan
-    expected = expect(projects, busy=busy, per_minute=per_minute)
+    expected = forecast(projects, busy=busy, per_minute=per_minute)
     assert expected.stretch >= 1
     assert expected.busy.interval < expected.idle.interval
     assert expected.busy.median < expected.idle.median
@@ -40,17 +40,17 @@ def test_busy_projects_are_seen_sooner_and_most_changes_later_than_half_of_them(
 @given(plans(), st.integers(1, 5000))
 def test_a_larger_budget_or_fewer_projects_are_never_worse(plan, more):
     projects, busy, per_minute = plan
-    expected = expect(projects, busy=busy, per_minute=per_minute)
+    expected = forecast(projects, busy=busy, per_minute=per_minute)
     larger = None if per_minute is None else per_minute + more
-    assert expect(projects, busy=busy, per_minute=larger).stretch <= expected.stretch
-    crowded = expect(projects + more, busy=busy, per_minute=per_minute)
+    assert forecast(projects, busy=busy, per_minute=larger).stretch <= expected.stretch
+    crowded = forecast(projects + more, busy=busy, per_minute=per_minute)
     assert crowded.stretch >= expected.stretch
     assert crowded.first_round > expected.first_round
 
 
 def test_no_budget_stands_for_the_limit_of_gitlab_itself():
-    assert expect(1000, busy=20) == expect(1000, busy=20, per_minute=600)
-    assert expect(1000, busy=20, per_minute=5000) == expect(1000, busy=20, per_minute=600)
+    assert forecast(1000, busy=20) == forecast(1000, busy=20, per_minute=600)
+    assert forecast(1000, busy=20, per_minute=5000) == forecast(1000, busy=20, per_minute=600)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_no_budget_stands_for_the_limit_of_gitlab_itself():
 def test_numbers_that_make_no_sense_are_refused_by_name(given, error, said):
     projects = given.pop("projects")
     with pytest.raises(error, match=said):
-        expect(projects, **given)
+        forecast(projects, **given)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gitlab_jobs_async.monitor.schedule.scheduler import Rota
+from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 
 intervals = st.floats(0.0, 3600.0)
 ALIKE = 2**0.25
@@ -30,7 +30,7 @@ def turns_of(rota, intervals, gap, count, chance=0.0):
 @given(st.lists(st.floats(1.0, 300.0), min_size=2, max_size=8))
 def test_nobody_has_more_than_his_share_of_turns_between_two_of_another(intervals):
     """While all are due, of two the busier has as many more turns as its interval is shorter."""
-    taken = turns_of(Rota(), intervals, 2 * max(intervals), 300)
+    taken = turns_of(PollScheduler(), intervals, 2 * max(intervals), 300)
     for key, interval in enumerate(intervals):
         places = [-1, *(n for n, k in enumerate(taken) if k == key)]
         for other, its in enumerate(intervals):
@@ -43,7 +43,7 @@ def test_nobody_has_more_than_his_share_of_turns_between_two_of_another(interval
 def test_under_shortage_turns_are_in_proportion_to_what_is_asked_for(intervals):
     """Ten targets of each, since with two of them turn and turn about is as near as it comes."""
     rates = [1 / interval for interval in intervals]
-    taken = turns_of(Rota(), intervals * 10, 0.2 / sum(rates), 3000)
+    taken = turns_of(PollScheduler(), intervals * 10, 0.2 / sum(rates), 3000)
     for kind, rate in enumerate(rates):
         due = 3000 * rate / sum(rates)
         had = sum(key % len(rates) == kind for key in taken)
@@ -52,7 +52,7 @@ def test_under_shortage_turns_are_in_proportion_to_what_is_asked_for(intervals):
 
 @given(intervals, st.permutations(range(8)))
 def test_of_equal_intervals_the_least_recently_looked_at_is_first(interval, order):
-    rota = Rota()
+    rota = PollScheduler()
     for now, key in enumerate(order):
         rota.put(key, float(now), interval)
     later = 10_000.0
@@ -61,7 +61,7 @@ def test_of_equal_intervals_the_least_recently_looked_at_is_first(interval, orde
 
 @given(st.lists(st.tuples(intervals, st.floats(0.0, 1.0)), min_size=1), st.floats(0.0, 5000.0))
 def test_only_those_are_given_that_are_due(waits, now):
-    rota = Rota()
+    rota = PollScheduler()
     for key, (interval, chance) in enumerate(waits):
         rota.put(key, 0.0, interval, chance)
     taken = set()
@@ -75,7 +75,7 @@ def test_only_those_are_given_that_are_due(waits, now):
 
 @given(st.floats(0.01, 10.0), st.integers(1, 50))
 def test_turns_come_evenly_with_a_second_of_those_left_over(gap, count):
-    rota = Rota(gap)
+    rota = PollScheduler(gap)
     for key in range(200):
         rota.put(key, 0.0, 0.0)
     begun, now = 1000.0, 1000.0
@@ -88,7 +88,7 @@ def test_turns_come_evenly_with_a_second_of_those_left_over(gap, count):
 
 def test_those_that_are_told_to_hasten_leave_turns_to_the_others():
     """Five that hooks tell of every second, faster than turns come, and one of which none does."""
-    rota, turns = Rota(1.0), []
+    rota, turns = PollScheduler(1.0), []
     for key in range(6):
         rota.put(key, 0.0, 180.0)
     looked_at = dict.fromkeys(range(5), 0.0)
@@ -108,7 +108,7 @@ def test_those_that_are_told_to_hasten_leave_turns_to_the_others():
 
 @given(st.floats(0.0, 400.0), st.lists(st.floats(0.0, 5.0), max_size=20))
 def test_one_that_is_told_to_hasten_is_never_set_back(before, hooks):
-    rota, now = Rota(), before
+    rota, now = PollScheduler(), before
     rota.put("told", 0.0, 180.0)
     rota.put("untold", 0.0, 180.0)
     for wait in hooks:
@@ -118,7 +118,7 @@ def test_one_that_is_told_to_hasten_is_never_set_back(before, hooks):
 
 
 def test_nobody_is_next_where_nobody_waits():
-    rota = Rota(5.0)
+    rota = PollScheduler(5.0)
     assert rota.take(1e9) is None
     assert rota.next_at() == inf
     assert not rota.remove("nobody")
@@ -129,7 +129,7 @@ class Waiting(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.rota, self.now, self.due = Rota(), 0.0, {}
+        self.rota, self.now, self.due = PollScheduler(), 0.0, {}
 
     @rule(key=st.integers(0, 5), interval=intervals, chance=st.floats(0.0, 1.0))
     def put(self, key, interval, chance):
@@ -164,7 +164,7 @@ TestWaiting = Waiting.TestCase
 
 
 def test_demand_is_of_those_who_wait():
-    rota = Rota()
+    rota = PollScheduler()
     assert rota.demand == 0
     rota.put("a", 0.0, 32.0)
     rota.put("b", 0.0, 64.0)
@@ -180,7 +180,7 @@ def test_demand_is_of_those_who_wait():
 
 
 def test_shorter_gap_counts_from_the_last_turn():
-    rota = Rota(gap=100.0)
+    rota = PollScheduler(gap=100.0)
     for key in "ab":
         rota.put(key, 0.0, 1.0)
     assert rota.take(10.0)

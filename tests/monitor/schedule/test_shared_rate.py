@@ -1,10 +1,10 @@
 """Monitors of one client share its pace in proportion to what their targets ask for."""
 
-from gitlab_jobs_async.monitor.schedule.shared_rate import SharedPace
+from gitlab_jobs_async.monitor.schedule.shared_rate import SharedRate
 
 
 def test_pace_is_shared_by_demand():
-    pace = SharedPace()
+    pace = SharedRate()
     pace.claim("a", 10, 3.0)
     assert pace.stretch("a") == 1
     pace.claim("b", 30, 1.0)
@@ -15,7 +15,7 @@ def test_pace_is_shared_by_demand():
 
 
 def test_unused_share_is_left_to_others():
-    pace = SharedPace()
+    pace = SharedRate()
     pace.claim("a", 10, 3.0)
     pace.claim("b", 30, 0.0)
     assert pace.stretch("a") == 1

@@ -8,9 +8,9 @@ from attrs import evolve
 from gitlab_jobs_async.errors import NotFoundError, PermissionDeniedError
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.downstream import Bridging
+from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.monitor.watch.queries import Answer, Subject
+from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
 
 NOW = 1_750_000_000.0
 MOMENT = datetime.fromtimestamp(NOW, UTC)
@@ -42,7 +42,7 @@ def asked(watch, now, seconds, answer):
         now += seconds
         kinds.append(inquiry)
         given = answer(inquiry)
-        if isinstance(given, Answer):
+        if isinstance(given, QueryResult):
             watch.observe(now, given)
         else:
             watch.failed(now, given)
@@ -55,11 +55,11 @@ def project_with(pipelines, bridges):
 
     def answer(inquiry):
         match inquiry.about:
-            case Subject.NEWEST:
+            case QueryKind.NEWEST:
                 row = Job(id=5, status=JobStatus.RUNNING, stage="a", name="b", pipeline=pipeline(1))
-                return Answer([row])
-            case Subject.PIPELINES:
-                return Answer(pipelines)
+                return QueryResult([row])
+            case QueryKind.PIPELINES:
+                return QueryResult(pipelines)
             case _:
                 return bridges(inquiry.of)
 
@@ -68,15 +68,15 @@ def project_with(pipelines, bridges):
 
 def test_a_look_ends_although_its_bridges_are_due_again_before_all_were_asked():
     pipelines = [pipeline(number) for number in range(1, 31)]
-    answer = project_with(pipelines, lambda of: Answer([bridge(100 + of, pipeline(of))]))
+    answer = project_with(pipelines, lambda of: QueryResult([bridge(100 + of, pipeline(of))]))
     inquiries = asked(ProjectWatch.of(7, downstream=True), NOW, 1.0, answer)
-    assert sum(inquiry.about is Subject.BRIDGES for inquiry in inquiries) == 30
+    assert sum(inquiry.about is QueryKind.BRIDGES for inquiry in inquiries) == 30
 
 
 def test_a_look_ends_although_pipelines_lead_in_a_circle_longer_than_is_remembered():
     def leads_on(of):
         below = pipeline(of % 5000 + 1)
-        return Answer([bridge(10_000 + of, pipeline(of), JobStatus.SUCCESS, below)])
+        return QueryResult([bridge(10_000 + of, pipeline(of), JobStatus.SUCCESS, below)])
 
     watch = ProjectWatch.of(7, downstream=True)
     answer = project_with([pipeline(1)], leads_on)
@@ -88,37 +88,37 @@ def test_a_look_ends_although_pipelines_lead_in_a_circle_longer_than_is_remember
 def test_bridges_refused_once_are_asked_for_again(refusal):
     watch = ProjectWatch.of(7, downstream=True)
     told = bridge(100, pipeline(1))
-    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: Answer([told])))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
     asked(watch, NOW + 60, 0.0, project_with([], lambda _: refusal))
     ended = evolve(told, status=JobStatus.FAILED)
-    asked(watch, NOW + 120, 0.0, project_with([], lambda _: Answer([ended])))
+    asked(watch, NOW + 120, 0.0, project_with([], lambda _: QueryResult([ended])))
     assert watch.known.ledger.jobs[100].status == JobStatus.FAILED
 
 
 def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
     watch = ProjectWatch.of(7, downstream=True)
     told = bridge(100, pipeline(1))
-    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: Answer([told])))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
     for number in range(1, 3):
         asked(watch, NOW + 60 * number, 0.0, project_with([], lambda _: GONE))
     assert 100 not in watch.known.ledger
     again = asked(watch, NOW + 999, 0.0, project_with([], lambda _: GONE))
-    assert Subject.BRIDGES not in {inquiry.about for inquiry in again}
+    assert QueryKind.BRIDGES not in {inquiry.about for inquiry in again}
 
 
 def test_a_bridge_that_was_retried_before_its_end_was_seen_does_not_stay_open():
     watch = ProjectWatch.of(7, downstream=True)
     told, again = bridge(100, pipeline(1)), bridge(101, pipeline(1))
-    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: Answer([told])))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
     watch.hasten(NOW + 60)
-    asked(watch, NOW + 60, 0.0, project_with([], lambda _: Answer([again])))
+    asked(watch, NOW + 60, 0.0, project_with([], lambda _: QueryResult([again])))
     assert 100 not in watch.known.ledger
     assert 101 in watch.known.ledger
 
 
 @pytest.mark.parametrize("status", [JobStatus.MANUAL, JobStatus.SUCCESS])
 def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
-    bridging, of = Bridging(), pipeline(1, JobStatus.SUCCESS)
+    bridging, of = DownstreamTracker(), pipeline(1, JobStatus.SUCCESS)
     asked_at, now = [], NOW
     while now < NOW + 36_000:
         now += 10
@@ -131,7 +131,7 @@ def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
 
 
 def test_a_change_that_shows_up_late_has_its_bridges_asked_for():
-    bridging = Bridging(updated_to=MOMENT)
+    bridging = DownstreamTracker(updated_to=MOMENT)
     bridging.take_bridges(
         1, [bridge(100, pipeline(1), JobStatus.SUCCESS, pipeline(2))], 7, NOW, bool
     )

@@ -5,7 +5,7 @@ import pytest
 from gitlab_jobs_async import JobTarget, PipelineTarget
 from gitlab_jobs_async.errors import ServerError
 from gitlab_jobs_async.monitor.watch.factory import watch_of
-from gitlab_jobs_async.monitor.watch.job_tracker import Ledger
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from tests.support.project_model import START, ModelProject
 
 TROUBLE = ServerError(500, "500 Internal Server Error", "GET", "/")
@@ -24,7 +24,7 @@ def test_targets_of_like_numbers_do_not_share_the_key_of_their_trouble():
 def test_two_targets_that_see_a_job_at_other_times_tell_no_two_changes_under_one_key():
     project = ModelProject()
     job = project.add_pipeline(["a"])[0]
-    often, rarely = Ledger("group/app"), Ledger("group/app")
+    often, rarely = JobTracker("group/app"), JobTracker("group/app")
     told = {}
     for status in ("created", "pending", "running", "success"):
         job.status = status
@@ -38,7 +38,7 @@ def test_two_targets_that_see_a_job_at_other_times_tell_no_two_changes_under_one
 @pytest.mark.parametrize("is_remembered", [True, False])
 @pytest.mark.parametrize("stale", ["running", "failed"])
 def test_a_job_that_has_ended_is_told_no_more_by_an_older_answer(is_remembered, stale):
-    project, ledger = ModelProject(), Ledger("group/app")
+    project, ledger = ModelProject(), JobTracker("group/app")
     job = project.add_pipeline(["a"])[0]
     job.status = "success"
     if is_remembered:

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import (
+from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
     JobDeleted,
     JobErased,
     JobFinished,
 )
-from gitlab_jobs_async.monitor.watch.job_tracker import Ledger, pipeline_of, stood_since
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, pipeline_of, stood_since
 from tests.support.sample_jobs import START, bridge, job, told
 
 STATUSES = [status.value for status in JobStatus]
@@ -24,7 +24,7 @@ def kinds(events):
 
 
 def test_a_new_job_appears_once():
-    ledger = Ledger("group/app")
+    ledger = JobTracker("group/app")
     (appeared,) = ledger.tell(job(1), START)
     assert kinds([appeared]) == [JobAppeared]
     assert (appeared.project, appeared.is_new, appeared.replaces) == ("group/app", True, None)
@@ -32,7 +32,7 @@ def test_a_new_job_appears_once():
 
 
 def test_each_status_is_reported_with_the_one_before():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     seen = ["created", "pending", "running", "success"]
     events = [event for status in seen for event in ledger.tell(job(1, status), START)]
     assert kinds(events) == [JobAppeared, JobChanged, JobChanged, JobFinished]
@@ -43,14 +43,14 @@ def test_each_status_is_reported_with_the_one_before():
 @pytest.mark.parametrize("later", STATUSES)
 def test_a_final_status_is_never_left(final, later):
     """An older row may come from another replica of the database."""
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(1, final), START)
     assert ledger.tell(job(1, later), START) == []
     assert ledger.jobs[1].status == final
 
 
 def test_a_skipped_job_may_go_on():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(1, "skipped"), START)
     (changed,) = ledger.tell(job(1, "pending"), START)
     (finished,) = ledger.tell(job(1, "success"), START)
@@ -58,8 +58,8 @@ def test_a_skipped_job_may_go_on():
 
 
 def test_a_job_that_had_ended_appears_and_ends():
-    assert kinds(Ledger(7).tell(job(1, "failed"), START)) == [JobAppeared, JobFinished]
-    assert kinds(Ledger(7).tell(job(1, "failed", erased=5), START)) == [
+    assert kinds(JobTracker(7).tell(job(1, "failed"), START)) == [JobAppeared, JobFinished]
+    assert kinds(JobTracker(7).tell(job(1, "failed", erased=5), START)) == [
         JobAppeared,
         JobFinished,
         JobErased,
@@ -67,19 +67,19 @@ def test_a_job_that_had_ended_appears_and_ends():
 
 
 def test_what_was_there_before_appears_only():
-    (appeared,) = Ledger(7).tell(job(1, "failed", erased=5), START, is_new=False)
+    (appeared,) = JobTracker(7).tell(job(1, "failed", erased=5), START, is_new=False)
     assert not appeared.is_new
 
 
 def test_an_erasure_is_reported_once():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(1, "success"), START)
     assert kinds(ledger.tell(job(1, "success", erased=9), START)) == [JobErased]
     assert ledger.tell(job(1, "success", erased=9), START) == []
 
 
 def test_a_remembered_job_reports_only_what_comes():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.remember(job(1, "success"), START)
     ledger.remember(job(2, "success", erased=3), START)
     assert ledger.tell(job(1, "success"), START) == []
@@ -88,14 +88,14 @@ def test_a_remembered_job_reports_only_what_comes():
 
 
 def test_skipped_job_appears_when_it_goes_on():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.remember(job(1, "skipped"), START)
     (appeared,) = ledger.tell(job(1, "pending"), START)
     assert (type(appeared), appeared.is_new) == (JobAppeared, False)
 
 
 def test_a_retry_replaces_the_newest_of_its_name():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     for number in (1, 2):
         ledger.tell(job(number, "failed"), START)
     ledger.tell(job(3, name="other"), START)
@@ -105,7 +105,7 @@ def test_a_retry_replaces_the_newest_of_its_name():
 
 
 def test_an_older_attempt_replaces_nothing():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(5), START)
     assert ledger.tell(job(3), START)[0].replaces is None
     assert ledger.tell(job(6), START)[0].replaces == 5
@@ -113,7 +113,7 @@ def test_an_older_attempt_replaces_nothing():
 
 def test_forgetting_an_older_attempt_keeps_the_newest():
     """`JobAppeared.replaces` goes by the newest one."""
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(1, "failed"), START)
     ledger.tell(job(2, "failed"), START)
     ledger.forget([1])
@@ -121,7 +121,7 @@ def test_forgetting_an_older_attempt_keeps_the_newest():
 
 
 def test_a_forgotten_job_is_replaced_no_more():
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(1, "failed"), START)
     ledger.forget([1])
     assert 1 not in ledger
@@ -130,7 +130,7 @@ def test_a_forgotten_job_is_replaced_no_more():
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_only_an_open_job_is_reported_deleted(status):
-    ledger = Ledger(7)
+    ledger = JobTracker(7)
     ledger.tell(job(1, status), START)
     deleted = ledger.deleted(1)
     assert kinds(deleted) == ([] if JobStatus(status).is_finished else [JobDeleted])
@@ -139,7 +139,9 @@ def test_only_an_open_job_is_reported_deleted(status):
 
 
 def test_a_restored_ledger_goes_on():
-    ledger = Ledger(7, {1: told(1, "running", events=1), 2: told(2, "failed", name="x", events=2)})
+    ledger = JobTracker(
+        7, {1: told(1, "running", events=1), 2: told(2, "failed", name="x", events=2)}
+    )
     assert [one.id for one in ledger.open_jobs()] == [1]
     (finished,) = ledger.tell(job(1, "success"), START)
     assert finished.key == "job/1/1/finished/success"
@@ -148,7 +150,7 @@ def test_a_restored_ledger_goes_on():
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(STATUSES), st.booleans())))
 def test_keys_are_never_used_twice(rows):
-    ledger, keys, ends = Ledger(7), [], {}
+    ledger, keys, ends = JobTracker(7), [], {}
     for number, status, is_erased in rows:
         for event in ledger.tell(job(number, status, erased=9 if is_erased else None), START):
             keys.append(event.key)

@@ -7,12 +7,13 @@ from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import JobChanged, JobFinished, JobStatus
+from gitlab_jobs_async import JobStatus
 from gitlab_jobs_async.errors import MethodNotAllowedError, NotFoundError, RateLimitedError
-from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
+from gitlab_jobs_async.events import JobChanged, JobFinished
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
-from gitlab_jobs_async.monitor.watch.queries import Subject
+from gitlab_jobs_async.monitor.watch.queries import QueryKind
 from gitlab_jobs_async.monitor.watch.watermark import SETTLING
 from tests.support.event_replay import Replay
 from tests.support.project_model import OPEN, ModelProject, look
@@ -64,7 +65,7 @@ class Watched:
             self.look(wait)
 
     def restart(self):
-        state = read(record(self.watch.state()), ProjectState)
+        state = loads(dumps(self.watch.state()), ProjectState)
         self.watch = ProjectWatch.of("group/app", state, self.project.now)
 
 
@@ -229,7 +230,7 @@ def test_trouble_is_told_once_and_asked_about_ever_more_rarely():
     watch, gone = watched.watch, NotFoundError(404, "404 Project Not Found", "GET", "/")
     told, waits, now = [], [], watch.next_at
     for _ in range(8):
-        assert watch.due(now).about is Subject.NEWEST
+        assert watch.due(now).about is QueryKind.NEWEST
         told += watch.failed(now, gone)
         assert watch.due(now) is None
         waits.append(watch.next_at - now)

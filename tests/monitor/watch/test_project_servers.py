@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import pytest
 from attrs import evolve
 
-from gitlab_jobs_async import JobDeleted, JobTarget, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async import JobTarget
 from gitlab_jobs_async.errors import (
     BadRequestError,
     GitLabError,
@@ -13,10 +13,11 @@ from gitlab_jobs_async.errors import (
     NotFoundError,
     ServerError,
 )
+from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectUnreachable
 from gitlab_jobs_async.monitor.schedule.interval import LONGEST
 from gitlab_jobs_async.monitor.watch.pipeline import JobWatch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.monitor.watch.queries import Answer, Subject
+from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
 from tests.support.project_model import NUMBER, ModelProject
 
 DAY = 86_400.0
@@ -44,7 +45,7 @@ class OffsetProject(ModelProject):
             pairs = [pair for pair in inquiry.wanted.params if pair[0] != "page"]
             page = ("page", str(begin // size + 2))
             following = evolve(inquiry.wanted, params=[*pairs, page])
-        return Answer([self.row(job) for job in rows[begin : begin + size]], following)
+        return QueryResult([self.row(job) for job in rows[begin : begin + size]], following)
 
 
 def look(watch, project, trouble=lambda _: None):
@@ -107,7 +108,7 @@ def with_a_missing_job():
 def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted():
     project, watch = with_a_missing_job()
     gone = NotFoundError(404, "404 Project Not Found", "GET", "/")
-    events = look(watch, project, lambda inquiry: gone if inquiry.about is Subject.JOB else None)
+    events = look(watch, project, lambda inquiry: gone if inquiry.about is QueryKind.JOB else None)
     assert [type(event) for event in events] == [ProjectUnreachable]
     assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
 
@@ -129,7 +130,7 @@ def test_a_part_of_each_look_that_fails_is_told_once():
     told, waits = [], []
 
     def trouble(inquiry):
-        broken = inquiry.about is Subject.JOB
+        broken = inquiry.about is QueryKind.JOB
         return ServerError(500, "500 Internal Server Error", "GET", "/") if broken else None
 
     for _ in range(5):
@@ -164,4 +165,4 @@ def test_all_of_a_large_pipeline_is_asked_for_when_skipped_jobs_may_be_taken_up(
     project.retry(first)
     asked = []
     look(watch, project, asked.append)
-    assert [i.is_whole for i in asked if i.about is Subject.PIPELINE_JOBS] == [True]
+    assert [i.is_whole for i in asked if i.about is QueryKind.PIPELINE_JOBS] == [True]

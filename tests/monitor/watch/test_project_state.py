@@ -2,23 +2,23 @@
 
 import pytest
 
-from gitlab_jobs_async.monitor.events import JobAppeared, JobChanged, JobDeleted, JobFinished
-from gitlab_jobs_async.monitor.schedule.availability import Reachability
+from gitlab_jobs_async.events import JobAppeared, JobChanged, JobDeleted, JobFinished
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.project_state import KnownJobs
-from gitlab_jobs_async.monitor.watch.scans import Look
-from gitlab_jobs_async.monitor.watch.watermark import Reach
+from gitlab_jobs_async.monitor.watch.scans import NewestScan
+from gitlab_jobs_async.monitor.watch.watermark import Watermark
 from tests.support.sample_jobs import START, bridge, job
 
 
 def known_with(*jobs, floor=0, downstream=False):
     known = KnownJobs.of("group/app", downstream=downstream)
-    known.reach = Reach(floor)
+    known.reach = Watermark(floor)
     known.tell(jobs, START, newest_known=0)
     return known
 
 
 def look_of(*jobs):
-    look = Look(START, 0, answered=START, rows={one.id: one for one in jobs})
+    look = NewestScan(START, 0, answered=START, rows={one.id: one for one in jobs})
     look.ids |= {one.id for one in jobs}
     return look
 
@@ -139,7 +139,7 @@ def test_a_restart_knows_the_same():
     known.tell([job(4, "manual")], START)
     known.tell([job(4, "pending")], START)
     known.revivals.asked(9)
-    state = known.state(Reachability("group/app", "group/app", told=3, is_unreachable=True))
+    state = known.state(TargetAvailability("group/app", "group/app", told=3, is_unreachable=True))
     again = KnownJobs.restored("group/app", state, START, downstream=True)
     assert again.ledger.jobs == known.ledger.jobs
     assert (again.number, again.began, again.reach.floor) == (7, 2, 0)

@@ -7,20 +7,20 @@ from attrs import evolve
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
-from gitlab_jobs_async.monitor.watch.queries import Answer, Subject, impossible, sized
+from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult, impossible, sized
 from tests.support.sample_jobs import bridge, job, pipeline
 
 
-@pytest.mark.parametrize("subject", Subject)
+@pytest.mark.parametrize("subject", QueryKind)
 def test_a_subject_says_what_its_rows_are(subject):
     kind = {"PIPELINES": Pipeline, "PIPELINE": Pipeline, "BRIDGES": Bridge}.get(subject.name, Job)
     assert subject.kind is kind
-    assert subject.is_single is (subject in {Subject.JOB, Subject.PIPELINE})
+    assert subject.is_single is (subject in {QueryKind.JOB, QueryKind.PIPELINE})
 
 
 def test_rows_are_told_apart():
     rows = [job(1), bridge(2), pipeline(3)]
-    answer = Answer(rows)
+    answer = QueryResult(rows)
     assert (answer.jobs, answer.bridges, answer.pipelines) == (rows[:2], rows[1:2], rows[2:])
     assert repr(answer) == "Answer(rows=<3 rows>, following=None)"
 

@@ -3,9 +3,9 @@
 import pytest
 from attrs import evolve
 
+from gitlab_jobs_async.events import JobAppeared, JobChanged, JobErased, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.events import JobAppeared, JobChanged, JobErased, JobFinished
-from gitlab_jobs_async.monitor.watch.reopened_pipelines import Revivals, may_revive
+from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines, may_revive
 from tests.support.sample_jobs import job, pipeline
 
 
@@ -50,7 +50,7 @@ def test_without_times_only_a_retry_counts(unknown):
 
 
 def test_a_pipeline_is_asked_for_twice():
-    revivals = Revivals()
+    revivals = ReopenedPipelines()
     revivals.note([changed("manual"), changed("pending")])
     assert (revivals.pipelines(), revivals.asked_once()) == ([9], [])
     revivals.asked(9)
@@ -62,7 +62,7 @@ def test_a_pipeline_is_asked_for_twice():
 
 
 def test_another_retry_begins_anew():
-    revivals = Revivals()
+    revivals = ReopenedPipelines()
     revivals.note([changed("manual")])
     revivals.asked(9)
     revivals.note([changed("skipped")])
@@ -70,13 +70,13 @@ def test_another_retry_begins_anew():
 
 
 def test_a_job_without_a_pipeline_asks_for_none():
-    revivals = Revivals()
+    revivals = ReopenedPipelines()
     revivals.note([appeared(of=None, replaces=5)])
     assert revivals.pipelines() == []
 
 
 def test_a_restart_goes_on_with_what_is_left():
-    revivals = Revivals.of([1, 2], [3])
+    revivals = ReopenedPipelines.of([1, 2], [3])
     assert (sorted(revivals.pipelines()), revivals.asked_once()) == ([1, 2, 3], [3])
     revivals.asked(3)
     assert sorted(revivals.pipelines()) == [1, 2]

@@ -6,8 +6,8 @@ from attrs import evolve
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.queries import Answer, sized
-from gitlab_jobs_async.monitor.watch.scans import Look
+from gitlab_jobs_async.monitor.watch.queries import QueryResult, sized
+from gitlab_jobs_async.monitor.watch.scans import NewestScan
 
 FLOOR = 10
 
@@ -24,13 +24,13 @@ def offset_page(wanted, ids):
     if page * size < len(ids):
         kept = [pair for pair in wanted.params if pair[0] != "page"]
         following = evolve(wanted, params=[*kept, ("page", str(page + 1))])
-    return Answer([row(i) for i in ids[(page - 1) * size : page * size]], following)
+    return QueryResult([row(i) for i in ids[(page - 1) * size : page * size]], following)
 
 
 @pytest.mark.parametrize("count", [3, 5, 6, 99, 100, 101, 450])
 def test_offset_pages_of_two_sizes_leave_no_row_out(count):
     ids = list(range(FLOOR + count, 0, -1))
-    look, wanted, pages = Look(0.0, FLOOR), sized(endpoints.list_jobs(7), 5), 0
+    look, wanted, pages = NewestScan(0.0, FLOOR), sized(endpoints.list_jobs(7), 5), 0
     while wanted is not None:
         inquiry = look.take(0.0, offset_page(wanted, ids), FLOOR)
         wanted = None if inquiry is None else inquiry.wanted
@@ -40,15 +40,15 @@ def test_offset_pages_of_two_sizes_leave_no_row_out(count):
 
 
 def test_pages_that_do_not_go_deeper_are_not_followed():
-    look, following = Look(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
-    assert look.take(0.0, Answer([row(50)], following), FLOOR)
-    assert look.take(0.0, Answer([row(60)], following), FLOOR) is None
+    look, following = NewestScan(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
+    assert look.take(0.0, QueryResult([row(50)], following), FLOOR)
+    assert look.take(0.0, QueryResult([row(60)], following), FLOOR) is None
     assert look.lowest > FLOOR
 
 
 @pytest.mark.parametrize(("lowest", "goes_on"), [(FLOOR + 1, True), (FLOOR, False), (1, False)])
 def test_a_scan_ends_where_its_goal_is_reached(lowest, goes_on):
-    look, following = Look(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
-    inquiry = look.take(0.0, Answer([row(50), row(lowest)], following), FLOOR)
+    look, following = NewestScan(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
+    inquiry = look.take(0.0, QueryResult([row(50), row(lowest)], following), FLOOR)
     assert (inquiry is not None) is goes_on
     assert look.lowest == lowest

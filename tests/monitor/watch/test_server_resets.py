@@ -5,10 +5,11 @@ from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import JobDeleted, JobStatus, JobTarget, PipelineTarget, ProjectReset
-from gitlab_jobs_async.monitor.checkpoint.serialization import read, record
+from gitlab_jobs_async import JobStatus, JobTarget, PipelineTarget
+from gitlab_jobs_async.events import JobDeleted, ProjectReset
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory, IdState
-from gitlab_jobs_async.monitor.watch.pipeline import JobWatch, OneState, PipelineWatch
+from gitlab_jobs_async.monitor.watch.pipeline import JobWatch, PipelineWatch, TargetState
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.watermark import SETTLING
@@ -54,8 +55,8 @@ class Watched:
             self.look(wait)
 
     def restart(self):
-        state = read(record(self.watch.state()), ProjectState)
-        history = IdHistory.restored(read(record(self.watch.known.history.state()), IdState))
+        state = loads(dumps(self.watch.state()), ProjectState)
+        history = IdHistory.restored(loads(dumps(self.watch.known.history.state()), IdState))
         self.watch = ProjectWatch.of("group/app", state, self.project.now, history=history)
 
     def pipeline(self, names, status=None):
@@ -246,7 +247,7 @@ def test_ids_of_before_a_reset_stay_known():
     assert len(one.replay.resets) == 1
     other.project.now, other.project.next_id = one.project.now, one.project.next_id
     new = other.pipeline("ab", "success")
-    other.watch.known.history = IdHistory.restored(read(record(history.state()), IdState))
+    other.watch.known.history = IdHistory.restored(loads(dumps(history.state()), IdState))
     other.settle(3, 60.0)
     check_new(other, new)
     assert not one.replay.keys & other.replay.keys
@@ -330,7 +331,7 @@ def test_a_pipeline_given_anew_resets_its_target():
     replay.hear(*look(watch, project))
     project.restore(backup)
     project.now += 600.0
-    state = read(record(watch.state()), OneState)
+    state = loads(dumps(watch.state()), TargetState)
     watch = PipelineWatch.of(target, state, project.now, downstream=False)
     replay.hear(*look(watch, project))
     assert replay.resets == ["group/app"]

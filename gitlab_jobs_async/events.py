@@ -82,7 +82,7 @@ class JobDeleted(MonitorEvent):
 
 
 @frozen(kw_only=True)
-class JobLogGrew(MonitorEvent):
+class JobLogLine(MonitorEvent):
     """One more line of a job's log, with `logs=True`; `job` is as it stood when its log began.
 
     After a restart the log goes on where it was: `line.number` begins at 1 again, and of a section
@@ -193,7 +193,7 @@ Event = (
     | JobFinished
     | JobErased
     | JobDeleted
-    | JobLogGrew
+    | JobLogLine
     | JobLogEnded
     | JobLogFailed
     | ProjectUnreachable

@@ -1,0 +1,117 @@
+from .agents import (
+    AgentConfigProject as AgentConfigProject,
+)
+from .agents import (
+    AgentEnvironment as AgentEnvironment,
+)
+from .agents import (
+    AgentProject as AgentProject,
+)
+from .agents import (
+    AgentUser as AgentUser,
+)
+from .agents import (
+    AllowedAgent as AllowedAgent,
+)
+from .agents import (
+    AllowedAgents as AllowedAgents,
+)
+from .agents import (
+    Reference as Reference,
+)
+from .jobs import (
+    Artifact as Artifact,
+)
+from .jobs import (
+    ArtifactEntry as ArtifactEntry,
+)
+from .jobs import (
+    ArtifactsFile as ArtifactsFile,
+)
+from .jobs import (
+    Bridge as Bridge,
+)
+from .jobs import (
+    Commit as Commit,
+)
+from .jobs import (
+    DetailedStatus as DetailedStatus,
+)
+from .jobs import (
+    Job as Job,
+)
+from .jobs import (
+    JobBasic as JobBasic,
+)
+from .jobs import (
+    JobProject as JobProject,
+)
+from .jobs import (
+    LogLine as LogLine,
+)
+from .jobs import (
+    Pipeline as Pipeline,
+)
+from .jobs import (
+    Runner as Runner,
+)
+from .jobs import (
+    RunnerManager as RunnerManager,
+)
+from .jobs import (
+    Section as Section,
+)
+from .jobs import (
+    TraceChunk as TraceChunk,
+)
+from .jobs import (
+    User as User,
+)
+from .statuses import (
+    FailureReason as FailureReason,
+)
+from .statuses import (
+    JobStatus as JobStatus,
+)
+from .webhooks import (
+    HookAuthor as HookAuthor,
+)
+from .webhooks import (
+    HookBuild as HookBuild,
+)
+from .webhooks import (
+    HookCommit as HookCommit,
+)
+from .webhooks import (
+    HookEnvironment as HookEnvironment,
+)
+from .webhooks import (
+    HookJob as HookJob,
+)
+from .webhooks import (
+    HookMergeRequest as HookMergeRequest,
+)
+from .webhooks import (
+    HookProject as HookProject,
+)
+from .webhooks import (
+    HookRunner as HookRunner,
+)
+from .webhooks import (
+    HookUser as HookUser,
+)
+from .webhooks import (
+    HookVariable as HookVariable,
+)
+from .webhooks import (
+    JobHook as JobHook,
+)
+from .webhooks import (
+    JobHookCommit as JobHookCommit,
+)
+from .webhooks import (
+    PipelineHook as PipelineHook,
+)
+from .webhooks import (
+    SourcePipeline as SourcePipeline,
+)
