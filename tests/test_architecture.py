@@ -33,7 +33,7 @@ PURE_IMPORTS = {
     "copy", "cyclopts", "datetime", "email", "enum", "gc", "heapq", "hmac", "html", "ipaddress",
     "itertools", "json", "locale", "math", "operator", "orjson", "re", "rich", "traceback",
     "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser", "string",
-    "textwrap", "functools", "lazy_loader", "shlex", "lazy_loader",
+    "textwrap", "functools", "lazy_loader", "shlex",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",
