@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gitlab_jobs_async"
 
 FORBIDDEN = [
-    r"\btold\b", r"\bdoors?\b", r"\blook(s|ed|ing)? at\b", r"\b(a|each|every|one|next|two) looks?\b",
+    r"\btold\b", r"\bdoors?\b", r"\blook(s|ed|ing)? at\b",
+    r"\b(a|each|every|one|next|two) looks?\b",
     r"\bso many\b", r"\bnot to be had\b", r"\b(is|be|are|was) had\b", r"\bthere no more\b",
     r"\bby that\b", r"\ball the same\b", r"\b(is|are) no (?!longer|more than|less than)\w+",
     r"\bis none\b", r"\blest\b", r"\bbe (they|it)\b", r"\bdear(er)?\b", r"\bhasten", r"\bridden\b",
