@@ -34,7 +34,7 @@ from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_t
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
-from gitlab_jobs_async.retry.outage import OutageTolerance, checked
+from gitlab_jobs_async.retry.outage import OutageTolerance, outage_seconds
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -52,14 +52,14 @@ _MOST_RESTARTS = 8
 class FollowOptions:
     """How a trace is followed: between which waits, and how long trouble is ridden out.
 
-    *most_denials* is how many times in a row a 401 that follows an answer is asked again, and
-    *outlasts_limits* whether a rate limit is waited through for as long as it lasts.
+    *max_denials* is how many times in a row a 401 that follows an answer is asked again, and
+    *outlasts_rate_limits* whether a rate limit is waited through for as long as it lasts.
     """
 
     intervals: PollIntervals = field(factory=PollIntervals)
-    outage_timeout: float = field(default=300.0, converter=checked)
-    most_denials: int = 0
-    outlasts_limits: bool = False
+    outage_timeout: float = field(default=300.0, converter=outage_seconds)
+    max_denials: int = 0
+    outlasts_rate_limits: bool = False
 
 
 @frozen
@@ -132,8 +132,8 @@ class JobTrace:
         cadence.is_dear = self.capabilities.trace is TraceSupport.WHOLE
         tolerance = OutageTolerance(
             self.how.outage_timeout if follow else 0.0,
-            self.how.most_denials,
-            outlasts_limits=follow and self.how.outlasts_limits,
+            self.how.max_denials,
+            outlasts_rate_limits=follow and self.how.outlasts_rate_limits,
         )
         look = NextPoll(PollKind.STATUS if follow else PollKind.TRACE, self._now())
         is_last, has_grown = not follow, False
@@ -151,7 +151,7 @@ class JobTrace:
                 tolerance.succeeded()
                 continue
             with Spool() as spool:
-                reading = self._read(cursor, spool, by_header=is_last and tolerance.is_fresh)
+                reading = self._read(cursor, spool, by_header=is_last and tolerance.is_healthy)
                 async with aclosing(reading):
                     while (ended := await _filled(reading)) is False:
                         for chunk in spool.take():
@@ -189,8 +189,8 @@ class JobTrace:
         self, look: NextPoll, error: GitLabError, tolerance: OutageTolerance, cursor: TraceCursor
     ) -> NextPoll:
         """The same look later, as long as *tolerance* allows for *error*."""
-        is_refusal, is_new = not tolerance.is_for(error), tolerance.is_fresh
-        wait = tolerance.wait_after(error, self._now(), jitter=jitter())
+        is_refusal, is_new = not tolerance.tolerates(error), tolerance.is_healthy
+        wait = tolerance.next_delay(error, self._now(), jitter=jitter())
         if wait is not None:
             if is_new:
                 _log.warning("a log is not to be had now, and is asked for again: %s", error)

@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 from gitlab_jobs_async.api.parameters import seconds
 from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.retry.backoff import Backoff
 
 _WAITING = frozenset(
     {
@@ -97,7 +98,7 @@ class PollSchedule:
         shortest, longest = self.intervals.shortest, self.intervals.longest
         if status in _WAITING:
             self._waits += 1
-            wait = min(longest, shortest * _SLOWER ** min(self._waits - 1, 99))
+            wait = Backoff(shortest, _SLOWER, longest).delay(self._waits - 1)
             self._due = None
             return NextPoll(PollKind.STATUS, now + wait)
         if self._due is None:

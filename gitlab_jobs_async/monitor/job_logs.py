@@ -169,7 +169,7 @@ async def log_events(
     """
     job, project = followed.job, followed.project
     place = job.project_id or project
-    how = FollowOptions(most_denials=_MOST_DENIALS, outlasts_limits=True)
+    how = FollowOptions(max_denials=_MOST_DENIALS, outlasts_rate_limits=True)
     trace = JobTrace(transport, capabilities, place, job.id, how)
     name = f"{followed.stem or f'job/{job.id}'}/log"
     try:

@@ -23,7 +23,7 @@ from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.pipelines.fetch import read_jobs, read_pipeline
 from gitlab_jobs_async.pipelines.poll_interval import WaitInterval
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
-from gitlab_jobs_async.retry.outage import OutageTolerance, checked
+from gitlab_jobs_async.retry.outage import OutageTolerance, outage_seconds
 
 T = TypeVar("T", Job, Pipeline)
 
@@ -43,7 +43,7 @@ class WaitOptions:
 
     timeout: float | None = field(converter=_some_time)
     intervals: PollIntervals
-    outage_timeout: float = field(converter=checked)
+    outage_timeout: float = field(converter=outage_seconds)
 
 
 @frozen
@@ -150,8 +150,8 @@ class _Wait(Generic[T]):
 
     def _endured(self, error: GitLabError, tolerance: OutageTolerance) -> float:
         """Seconds to wait for *error* to pass; raise it where the tolerance is spent."""
-        is_new = tolerance.is_fresh
-        wait = tolerance.wait_after(error, self.clock.now(), jitter=jitter())
+        is_new = tolerance.is_healthy
+        wait = tolerance.next_delay(error, self.clock.now(), jitter=jitter())
         if wait is None:
             raise error
         if is_new:

@@ -29,7 +29,7 @@ from gitlab_jobs_async.ratelimit.limits import (
 )
 from gitlab_jobs_async.ratelimit.pauses import Pause, Pauses, PauseState
 from gitlab_jobs_async.ratelimit.windows import FixedWindows
-from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
+from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE
 
 JOBS_INDEX = "GET /projects/:id/jobs"
 """What has a limit of its own, per user and over all projects, that no header ever tells."""
@@ -235,7 +235,7 @@ class RequestBudget:
         """Whether a request of *kind* has been refused as a probe of a pause that is still long."""
         for scope in self._scopes(kind):
             state = self._probed(lane, now, scope)
-            is_long = self.pause(lane, now, scope) > LONGEST_SILENCE
+            is_long = self.pause(lane, now, scope) > LONGEST_PAUSE
             if state is not None and state.refusals > 0 and is_long:
                 return True
         return False

@@ -10,6 +10,8 @@ from collections import deque
 
 from attrs import define, field
 
+from gitlab_jobs_async.retry.backoff import Backoff
+
 _MINUTE = 60.0
 _BUCKET = 0.25
 """Seconds whose requests are counted as one; they count until the last of them has expired."""
@@ -22,8 +24,8 @@ _FEW = 10
 
 _MOST_PATIENCE = 64
 
-_SHORTEST_WAIT = 1.0
-"""Seconds: a server that asks to wait for less, and refuses again, is asked ever more rarely."""
+_SHORT_WAITS = Backoff(1.0, 2.0, _MINUTE)
+"""For a server that asks to wait for less than a second, and refuses again."""
 
 
 JOBS_INDEX_PER_MINUTE = 600
@@ -167,8 +169,8 @@ class AdaptiveLimit:
         self._is_shortened = sooner is not None and self._may_shorten
         if sooner is not None and self._may_shorten:
             wait = min(wait, sooner)
-        if self._in_vain > 1 and wait < _SHORTEST_WAIT:
-            wait = max(wait, min(_MINUTE, 2.0 ** min(self._in_vain - 2, 9)))
+        if self._in_vain > 1 and wait < _SHORT_WAITS.base:
+            wait = max(wait, _SHORT_WAITS.delay(self._in_vain - 2))
         self.until = max(self.until, now + wait)
 
     def probe_refused(self, now: float, wait: float | None) -> None:

@@ -10,10 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.ratelimit.headers import utc
-from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
-
-SHORTEST_PROBE = 60.0
-"""Seconds until the first probe; each refusal doubles them."""
+from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, PROBES
 
 _WORTH_TELLING = 120.0
 """Seconds: shorter pauses are the usual course of limits that open each minute."""
@@ -51,7 +48,6 @@ class PauseState:
     next_probe: float = field(init=False, default=math.inf)
     is_probe_out: bool = field(init=False, default=False)
     refusals: int = field(init=False, default=0)
-    _interval: float = field(init=False, default=SHORTEST_PROBE)
 
     def probe_from_now(self, now: float) -> None:
         """Begin to probe, unless it is probed already: the pause has become longer than an hour."""
@@ -66,7 +62,6 @@ class PauseState:
     def refused(self, now: float) -> None:
         """The probe was refused: the next one comes after twice as long."""
         self.refusals += 1
-        self._interval = min(LONGEST_SILENCE, 2 * self._interval)
         self.lost(now)
 
     def lost(self, now: float) -> None:
@@ -79,7 +74,7 @@ class PauseState:
         self.is_probe_out = False
 
     def _plan(self, now: float) -> None:
-        self.next_probe = now + self._interval
+        self.next_probe = now + PROBES.delay(self.refusals)
 
 
 @define(eq=False)
@@ -119,7 +114,7 @@ class Pauses:
             reason = f"{said}{what}: no requests allowed until {utc(now + left)}"
             self._states[scope] = PauseState(now, reason)
             self.changes += 1
-        if left > LONGEST_SILENCE:
+        if left > LONGEST_PAUSE:
             self._states[scope].probe_from_now(now)
 
     def probed(self, scope: str) -> PauseState | None:

@@ -4,7 +4,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.ratelimit.headers import StatedWindow
 from gitlab_jobs_async.ratelimit.limits import FixedWindow, reserve
-from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
+from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE
 
 _MOST_NAMES = 10
 
@@ -62,7 +62,7 @@ class FixedWindows:
         """Whether it says again what a probe has shown to be wrong: nothing left, for hours."""
         if stated.name not in self._doubted:
             return False
-        if stated.remaining == 0 and stated.ends - now > LONGEST_SILENCE:
+        if stated.remaining == 0 and stated.ends - now > LONGEST_PAUSE:
             return True
         self._doubted.discard(stated.name)
         return False

@@ -1,7 +1,7 @@
-"""How long to wait before the next try, or to give up; the shell sleeps, chance is passed in.
+"""Retry policy of one request; the caller sleeps and draws the jitter.
 
-A GET may be sent again whenever its answer did not come whole. Anything else may have been carried
-out already, so it is sent again only where it surely was not.
+A GET is retried whenever its response was incomplete. An action may have been carried out already,
+so it is retried only where the server certainly did not process it.
 """
 
 from math import inf
@@ -18,29 +18,27 @@ from gitlab_jobs_async.errors import (
     RateLimitedError,
     ResponseError,
 )
+from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, Backoff
 
-LONGEST_SILENCE = 3600.0
-"""Seconds: a longer pause is probed, with at most this long between two probes."""
+# RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4: refused now, accepted later.
+_RETRYABLE_4XX = frozenset({408, 425, 429})
 
-_NOT_NOW = frozenset({408, 425, 429})
-"""RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4: refused now, and welcome later."""
-
-_PERMANENT = frozenset({501, 505, 506, 508, 510, 511})
-"""The 5xx that the same request gets again; all others, 52x and 530 of proxies too, may pass."""
+# The same request gets the same answer. Every other 5xx may pass, 52x and 530 of proxies included.
+_PERMANENT_5XX = frozenset({501, 505, 506, 508, 510, 511})
 
 
 def is_transient(error: GitLabError) -> bool:
-    """Return whether the same request may succeed later, without anybody doing anything."""
+    """Return whether the same request may succeed later without anything being changed."""
     if isinstance(error, ConflictError):
-        return _is_locked(error)
+        return _is_lock_conflict(error)
     if isinstance(error, ResponseError):
         status = error.status
-        return status in _NOT_NOW or (500 <= status < 600 and status not in _PERMANENT)
+        return status in _RETRYABLE_4XX or (500 <= status < 600 and status not in _PERMANENT_5XX)
     return isinstance(error, ConnectionFailedError) and not isinstance(error, CertificateError)
 
 
-def _is_locked(error: ConflictError) -> bool:
-    """GitLab's answer while another request holds the row: lib/api/api.rb."""
+def _is_lock_conflict(error: ConflictError) -> bool:
+    # GitLab's response while another request holds the row: lib/api/api.rb.
     return "resource lock" in error.message.lower()
 
 
@@ -51,16 +49,20 @@ def _is_seconds(_policy: object, attribute: "Attribute[Any]", value: object) -> 
 
 @frozen(kw_only=True)
 class RetryPolicy:
-    """When a failed request is sent again.
+    """Decides when a failed request is sent again: `GitLab(retry=RetryPolicy(attempts=3))`.
 
-    It is tried *attempts* times in all. Waits are random between 0 and *base* x 2 ^ tries seconds,
-    at most *cap*; where the server says `Retry-After`, that long, but a wait above
-    *longest_retry_after* seconds is the caller's decision: the error is raised at once. So it is
-    for requests that a pause for the rate limit would hold back for longer. Nothing waits for more
-    than an hour without asking again, whatever the server says.
+    A GET is retried on a lost connection, a timeout, a truncated body, 408, 425, 429 and transient
+    5xx. An action is retried on 429, on a locked resource (409), and when it was never sent.
+
+    Attributes:
+        attempts: tries of one request in all, the first included.
+        base: seconds; the wait after try n is random between 0 and *base* x 2 ** n.
+        cap: seconds, the longest such wait. A `Retry-After` of the server replaces it.
+        longest_retry_after: seconds; a longer `Retry-After` or rate-limit pause raises its error
+            at once. Pauses of more than an hour are probed at least once an hour.
 
     Raises:
-        ValueError, TypeError: a number that cannot be; the message names it.
+        ValueError, TypeError: an attribute is out of range.
     """
 
     attempts: int = field(default=5, validator=[instance_of(int), not_(instance_of(bool)), ge(1)])
@@ -69,28 +71,28 @@ class RetryPolicy:
     longest_retry_after: float = field(default=120.0, validator=[_is_seconds, ge(0)])
 
     def wait_before_retry(
-        self, tried: int, error: GitLabError, *, is_safe: bool, jitter: float
+        self, attempts: int, error: GitLabError, *, is_safe: bool, jitter: float
     ) -> float | None:
-        """Seconds to wait after *tried* failed tries, or `None` to give up with *error*.
+        """Return the seconds to wait after failed *attempts*, or `None` to give up with *error*.
 
         *is_safe* is whether sending the request twice does no harm, *jitter* a random number from
         0 to 1.
         """
-        if tried >= self.attempts or not _may_be_sent_again(error, is_safe=is_safe):
+        if attempts >= self.attempts or not _is_retryable(error, is_safe=is_safe):
             return None
-        asked = error.retry_after if isinstance(error, ResponseError) else None
-        if asked is None:
-            return min(self.cap, self.base * 2.0 ** min(tried, 60)) * jitter
-        if asked > self.longest_retry_after:
+        requested = error.retry_after if isinstance(error, ResponseError) else None
+        if requested is None:
+            return Backoff(self.base, 2.0, self.cap).delay(attempts, jitter)
+        if requested > self.longest_retry_after:
             return None
-        return min(asked, LONGEST_SILENCE) + self.base * jitter
+        return min(requested, LONGEST_PAUSE) + self.base * jitter
 
 
-def _may_be_sent_again(error: GitLabError, *, is_safe: bool) -> bool:
+def _is_retryable(error: GitLabError, *, is_safe: bool) -> bool:
     if is_safe:
         return is_transient(error)
     if isinstance(error, ConnectionFailedError):
         return not error.was_sent and is_transient(error)
     if isinstance(error, ConflictError):
-        return _is_locked(error)
+        return _is_lock_conflict(error)
     return isinstance(error, RateLimitedError)

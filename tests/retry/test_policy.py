@@ -1,4 +1,4 @@
-"""When a failed request is sent again, and how long that waits."""
+"""Unit tests of the retry policy: which requests are retried, after how many seconds."""
 
 from email.utils import formatdate
 
@@ -22,8 +22,8 @@ from gitlab_jobs_async.api.responses import error_of
 POLICY = RetryPolicy()
 
 
-def wait(error, *, tried=1, is_safe=True, jitter=1.0, policy=POLICY):
-    return policy.wait_before_retry(tried, error, is_safe=is_safe, jitter=jitter)
+def wait(error, *, attempts=1, is_safe=True, jitter=1.0, policy=POLICY):
+    return policy.wait_before_retry(attempts, error, is_safe=is_safe, jitter=jitter)
 
 
 def response(status, message="m", retry_after=None, kind=ResponseError):
@@ -32,23 +32,23 @@ def response(status, message="m", retry_after=None, kind=ResponseError):
 
 LOST = ConnectionFailedError("lost", "GET", "u")
 UNMADE = ConnectionFailedError("refused", "POST", "u", False)
-SLOW = TimedOutError("no whole answer within 30 s", "GET", "u")
+SLOW = TimedOutError("response incomplete after 30 s", "GET", "u")
 LIMITED = response(429, kind=RateLimitedError)
 LOCKED = response(409, "409 Conflict: Resource lock", kind=ConflictError)
 
 FAILURES = {
-    "connection lost, or body cut short": (LOST, True, False),
-    "time-out": (SLOW, True, False),
-    "connection never made": (UNMADE, True, True),
-    "connection not made in time": (TimedOutError("slow", "GET", "u", False), True, True),
+    "connection lost or body truncated": (LOST, True, False),
+    "timeout": (SLOW, True, False),
+    "connection refused": (UNMADE, True, True),
+    "connection timed out": (TimedOutError("slow", "GET", "u", False), True, True),
     "429": (LIMITED, True, True),
     "409, locked": (LOCKED, True, True),
-    "409, locked, in other letters": (
+    "409, locked, other case": (
         response(409, "resource LOCK", kind=ConflictError),
         True,
         True,
     ),
-    "409, another": (response(409, "409 Conflict", kind=ConflictError), False, False),
+    "409, other": (response(409, "409 Conflict", kind=ConflictError), False, False),
     "a web page": (DecodeError("html", "GET", "u"), False, False),
     **{
         str(status): (response(status), True, False)
@@ -63,9 +63,7 @@ FAILURES = {
 
 @pytest.mark.parametrize(("error", "safe", "unsafe"), FAILURES.values(), ids=FAILURES)
 @pytest.mark.parametrize("verb", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-def test_what_may_have_been_carried_out_is_sent_again_only_if_that_does_no_harm(
-    verb, error, safe, unsafe
-):
+def test_actions_are_retried_only_if_unprocessed(verb, error, safe, unsafe):
     is_safe = Request(verb, "/projects/1/jobs").is_safe
     assert is_safe == (verb in {"GET", "HEAD"})
     assert (wait(error, is_safe=is_safe) is not None) == (safe if is_safe else unsafe)
@@ -92,18 +90,18 @@ NOW = 1_750_000_000.0
         (formatdate(NOW - 30, usegmt=True), 0),
         (formatdate(NOW + 3600, usegmt=True), None),
         ("Wed, 21 Oct 2015 07:28:00", 0),
-        ("-5", "back-off"),
-        ("soon", "back-off"),
-        ("", "back-off"),
-        ("1e3", "back-off"),
-        ("٣", "back-off"),
-        ("Wed, 99 Oct 2015", "back-off"),
+        ("-5", "backoff"),
+        ("soon", "backoff"),
+        ("", "backoff"),
+        ("1e3", "backoff"),
+        ("٣", "backoff"),
+        ("Wed, 99 Oct 2015", "backoff"),
     ],
 )
-def test_a_wait_is_what_the_server_says_if_that_makes_sense(verb, said, seconds):
+def test_valid_retry_after_sets_the_wait(verb, said, seconds):
     headers = {"retry-after": said, "date": formatdate(NOW, usegmt=True)}
     error = error_of(Response(429, headers, b"Retry later", verb, "u"), NOW + 1e6)
-    expected = {None: None, "back-off": 1.0}
+    expected = {None: None, "backoff": 1.0}
     if seconds not in expected:
         expected[seconds] = seconds + 0.5
     assert wait(error, is_safe=verb == "GET") == expected[seconds]
@@ -113,23 +111,23 @@ def test_a_wait_is_what_the_server_says_if_that_makes_sense(verb, said, seconds)
     st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([LOST, LIMITED, response(503)]),
     st.booleans(),
 )  # fmt: skip
-def test_a_wait_is_never_negative_nor_above_the_cap_and_tries_end(tried, jitter, error, is_safe):
+def test_wait_is_within_cap_and_retries_end(attempts, jitter, error, is_safe):
     policy = RetryPolicy(attempts=5000, base=0.5, cap=8)
-    seconds = wait(error, tried=tried, jitter=jitter, is_safe=is_safe, policy=policy)
+    seconds = wait(error, attempts=attempts, jitter=jitter, is_safe=is_safe, policy=policy)
     assert seconds is None or 0 <= seconds <= 8
-    assert tried < 5000 or seconds is None
+    assert attempts < 5000 or seconds is None
 
 
-def test_waits_grow_twofold_up_to_the_cap():
-    assert [wait(LOST, tried=n) for n in range(1, 6)] == [1, 2, 4, 8, None]
-    assert wait(LOST, tried=9, policy=RetryPolicy(attempts=10, cap=20)) == 20
+def test_waits_double_up_to_the_cap():
+    assert [wait(LOST, attempts=n) for n in range(1, 6)] == [1, 2, 4, 8, None]
+    assert wait(LOST, attempts=9, policy=RetryPolicy(attempts=10, cap=20)) == 20
     assert wait(LOST, jitter=0) == 0
 
 
 @pytest.mark.parametrize(
     ("asked", "seconds"), [(0, 0.5), (60, 60.5), (120, 120.5), (121, None), (3600, None)]
 )
-def test_the_server_says_how_long_unless_that_is_the_callers_decision(asked, seconds):
+def test_retry_after_above_the_limit_is_raised(asked, seconds):
     assert wait(response(429, retry_after=asked, kind=RateLimitedError)) == seconds
 
 
@@ -150,6 +148,6 @@ def test_the_server_says_how_long_unless_that_is_the_callers_decision(asked, sec
         {"longest_retry_after": True},
     ],
 )
-def test_a_policy_that_cannot_be_is_refused(wrong):
+def test_policy_rejects_invalid_values(wrong):
     with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
         RetryPolicy(**wrong)

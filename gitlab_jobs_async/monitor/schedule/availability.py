@@ -12,9 +12,9 @@ from gitlab_jobs_async.errors import (
     ResponseError,
 )
 from gitlab_jobs_async.events import ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.retry.backoff import Backoff
 
-_SHORTEST = 15.0
-_LONGEST = 600.0
+_BACKOFF = Backoff(15.0, 2.0, 600.0)
 _REFUSALS = frozenset({401, 403, 404, 410})
 
 
@@ -78,7 +78,7 @@ class TargetAvailability:
 
     def wait(self) -> float:
         """Seconds until the next try: twice as long after each failure."""
-        return min(_LONGEST, _SHORTEST * 2.0 ** min(self.failures, 10))
+        return _BACKOFF.delay(self.failures)
 
     def _key(self, what: str) -> str:
         key = f"target/{self.name}/{self.told}/{what}"

@@ -11,8 +11,7 @@ from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.schedule.interval import SHORTEST, poll_interval
-from gitlab_jobs_async.ratelimit.pauses import SHORTEST_PROBE
-from gitlab_jobs_async.retry.policy import LONGEST_SILENCE
+from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, PROBES
 
 
 @define
@@ -30,7 +29,7 @@ class PollTimer:
         if progress is None:
             return cls()
         looked_at = min(progress.looked_at, now) if isfinite(progress.looked_at) else 0.0
-        wait = progress.interval if 0.0 <= progress.interval <= LONGEST_SILENCE else 0.0
+        wait = progress.interval if 0.0 <= progress.interval <= LONGEST_PAUSE else 0.0
         active_at = progress.active_at
         if active_at is not None:
             active_at = min(active_at, now) if isfinite(active_at) else None
@@ -69,8 +68,8 @@ class PollTimer:
 
     def _obeyed(self, asked: float) -> float:
         """The seconds of a `Retry-After` to wait: more than an hour is tested ever more rarely."""
-        if asked <= LONGEST_SILENCE:
+        if asked <= LONGEST_PAUSE:
             self._absurd = 0
             return asked
         self._absurd += 1
-        return min(LONGEST_SILENCE, SHORTEST_PROBE * 2.0 ** min(self._absurd - 1, 20))
+        return PROBES.delay(self._absurd - 1)
