@@ -91,7 +91,6 @@ TODO = {
     "tests/test_concurrency.py",
     "tests/test_project.py",
     "tests/test_public_api.py",
-    "tests/test_readme.py",
     "tests/truth",
     "tests/typing",
     "tests/webhooks",

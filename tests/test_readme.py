@@ -1,4 +1,4 @@
-"""The README is true: every code block in it is run, or is what the gate runs."""
+"""Run every code block of the README, or check that the gate runs it."""
 
 import ast
 import inspect
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_jobs_async import GitLab
+from gitlab_jobs_async.cli.runner import run
 from gitlab_jobs_async.simulator import RealClock, Simulator, demo_world
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +32,7 @@ SNIPPETS = [code for code in blocks("python") if code not in SCRIPTS + TESTS]
 
 @pytest.fixture
 async def simulated(clock, monkeypatch, tmp_path):
-    """The world that `gitlab-jobs simulate` serves, named by the environment."""
+    """Serve the demo world and name it in the environment."""
     monkeypatch.chdir(tmp_path)
     clock.stepped.advance(NOW - clock.now())
     async with Simulator(demo_world(NOW), clock=clock.stepped) as simulator:
@@ -40,7 +41,7 @@ async def simulated(clock, monkeypatch, tmp_path):
         yield simulator
 
 
-def test_no_block_is_of_an_unknown_kind():
+def test_all_block_kinds_are_known():
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "console", "text"}
     assert (len(SCRIPTS), len(TESTS)) == (1, 1)
     assert len(SNIPPETS) > 8
@@ -48,7 +49,7 @@ def test_no_block_is_of_an_unknown_kind():
 
 @pytest.mark.parametrize("code", SNIPPETS, ids=lambda code: code.splitlines()[0][:40])
 @pytest.mark.usefixtures("simulated")
-async def test_a_snippet_runs_inside_the_block_that_it_names(code):
+async def test_snippet_runs(code):
     assert 'project = gitlab.project("shop/checkout")' in README
     compiled = compile(code, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     async with GitLab.from_env() as gitlab:
@@ -58,7 +59,7 @@ async def test_a_snippet_runs_inside_the_block_that_it_names(code):
             await running
 
 
-def test_the_script_runs_as_it_stands():
+def test_script_runs_unchanged():
     with Simulator(demo_world(RealClock().now())) as simulator:
         environ = {**os.environ, "GITLAB_URL": simulator.url, "GITLAB_TOKEN": simulator.token}
         ran = subprocess.run(
@@ -71,7 +72,7 @@ def test_the_script_runs_as_it_stands():
     assert "shop/payments 200 contract script_failure http" in ran.stdout
 
 
-def test_the_test_runs_as_it_stands(tmp_path):
+def test_example_test_passes(tmp_path):
     (tmp_path / "test_bot.py").write_text(TESTS[0])
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
     ran = subprocess.run(
@@ -81,24 +82,43 @@ def test_the_test_runs_as_it_stands(tmp_path):
     assert "1 passed" in ran.stdout
 
 
-def test_the_commands_run_in_their_order():
-    commands = [line.removeprefix("$ ") for code in blocks("console") for line in code.splitlines()]
-    assert len(commands) >= 10
+COMMANDS = [line.removeprefix("$ ") for code in blocks("console") for line in code.splitlines()]
+
+
+def test_readme_shows_the_commands():
+    assert len(COMMANDS) >= 10
+    assert {shlex.split(command)[0] for command in COMMANDS} == {"gitlab-jobs"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_succeeds(command):
+    """Run each on a world of its own; `tail` of a failed job exits with 1, all others with 0."""
+    arguments = shlex.split(command)[1:]
     with Simulator(demo_world(RealClock().now())) as simulator:
         environ = {**os.environ, "GITLAB_URL": simulator.url, "GITLAB_TOKEN": simulator.token}
-        for command in commands:
-            program, *arguments = shlex.split(command)
-            assert program == "gitlab-jobs"
-            ran = subprocess.run(
-                [sys.executable, "-m", "gitlab_jobs_async.cli", *arguments],
-                env=environ, capture_output=True, text=True, timeout=30, check=False,
-            )  # fmt: skip
-            followed_a_failure = arguments[0] == "tail"
-            assert ran.returncode == int(followed_a_failure), command
-            assert followed_a_failure or not ran.stderr, command
+        ran = subprocess.run(
+            [sys.executable, "-m", "gitlab_jobs_async.cli", *arguments],
+            env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    followed_a_failure = arguments[0] == "tail"
+    assert ran.returncode == int(followed_a_failure), ran.stderr
+    assert followed_a_failure or not ran.stderr
 
 
-def test_the_gate_runs_the_two_commands_of_the_first_screen():
+def test_actions_succeed_in_their_order(monkeypatch):
+    """A reader tries them one after the other on one server: a job is canceled after its play."""
+    actions = [shlex.split(command)[1:] for command in COMMANDS]
+    actions = [
+        words for words in actions if words[0] not in {"list", "show", "trace", "tail", "watch"}
+    ]
+    with Simulator(demo_world(RealClock().now())) as simulator:
+        monkeypatch.setenv("GITLAB_URL", simulator.url)
+        monkeypatch.setenv("GITLAB_TOKEN", simulator.token)
+        assert [run(words) for words in actions] == [0] * len(actions)
+    assert [words[0] for words in actions] == ["retry", "play", "cancel", "artifacts", "erase"]
+
+
+def test_gate_runs_both_setup_commands():
     gate = (ROOT / ".ci" / "run").read_text()
     demo, tests, simulate = (code.strip() for code in blocks("sh"))
     assert demo in gate

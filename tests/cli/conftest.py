@@ -1,10 +1,9 @@
-"""A simulated GitLab on the loopback, and the command run against it, here or on its own."""
+"""Serve a simulated GitLab, and run the command against it in this process or in another."""
 
 import subprocess
 import sys
 
 import pytest
-from attrs import frozen
 
 from gitlab_jobs_async.cli.runner import run as run_command
 from gitlab_jobs_async.simulator import (
@@ -16,28 +15,9 @@ from gitlab_jobs_async.simulator import (
     Simulator,
     default_world,
 )
+from tests.support.command import COMMAND, HOSTILE_LOG, HOSTILE_NAME, Result
 
 SPEED = 100.0
-HIDDEN = "\u202e\u2066\u061c\u200f\u2060\ufeff\U000e0041\U000e007f"
-HOSTILE_NAME = f"[bold]x[/] \x1b]0;owned\x07\x1b[2J\x9b31mred\ttab\nline{HIDDEN}\u2028"
-HOSTILE_LOG = (
-    b"\x1b[32mgreen\x1b[0m plain" + HIDDEN.encode() + b"\n"
-    b"\x1b]0;owned\x07title \x1b[2J\x1b[1;1Hmoved \xc2\x9b31m c1\n"
-    b"\x1b[31mred, not closed\n"
-)
-ARTIFACTS = {"reports/junit.xml": b"<testsuite/>\n", "app.txt": b"app\n"}
-COMMAND = [sys.executable, "-m", "gitlab_jobs_async.cli"]
-
-
-@frozen
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        return self.out.splitlines()
 
 
 @pytest.fixture
@@ -47,7 +27,7 @@ def clock():
 
 @pytest.fixture
 def world(clock):
-    """The simulator's small world, with a second project full of malice and an empty one."""
+    """Return the small world with a hostile project and an empty one."""
     world = default_world(clock.now())
     evil = world.add_project("group/evil")
     world.add_project("group/empty")
@@ -72,7 +52,7 @@ def gitlab(world, clock):
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """An environment in which nothing of the person who runs the tests is left."""
+    """Clear the environment of whoever runs the tests and set an empty home."""
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "home"
@@ -90,7 +70,7 @@ def signed_in(gitlab, monkeypatch):
 
 @pytest.fixture
 def run(capfdbinary):
-    """Run the command here: `run("list", "group/app").lines`."""
+    """Run the command in this process: `run("list", "group/app").lines`."""
 
     def call(*arguments) -> Result:
         capfdbinary.readouterr()
@@ -104,7 +84,7 @@ def run(capfdbinary):
 
 @pytest.fixture
 def job_of(world):
-    """The newest job of that name."""
+    """Find the newest job with a name."""
 
     def find(name):
         return max((job for job in world.jobs.values() if job.name == name), key=lambda j: j.id)
@@ -114,7 +94,7 @@ def job_of(world):
 
 @pytest.fixture
 def spawn():
-    """Start the command as a process of its own, ended with the test."""
+    """Start the command as a process that ends with the test."""
     started = []
 
     def start(*arguments, **options):
@@ -132,7 +112,7 @@ def spawn():
 
 @pytest.fixture
 def assert_one_line():
-    """The contract of every failure."""
+    """Check that a failure prints one line on stderr and nothing else."""
 
     def check(result, code, *words):
         assert result.code == code, result

@@ -13,20 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import COMMAND, output_of
+
 COMMANDS = "list show trace tail watch cancel retry erase play artifacts simulate demo"
 STEPS = ["list", "watch", "follow", "retry", "play", "child"]
-
-
-def output_of(*arguments, code=0, **options):
-    done = subprocess.run(
-        [sys.executable, "-m", "gitlab_jobs_async.cli", *arguments],
-        capture_output=True,
-        timeout=30,
-        check=False,
-        **options,
-    )
-    assert done.returncode == code, done.stderr.decode()
-    return done.stdout.decode()
 
 
 def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
@@ -40,7 +30,7 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
     assert any(
         cells[4:6] == ["contract", "job_appeared"] and "replaces" in cells[7] for cells in events
     )
-    logs = [cells for cells in events if cells[5] == "job_log_grew"]
+    logs = [cells for cells in events if cells[5] == "job_log_line"]
     assert {cells[4] for cells in logs} == {"end-to-end"}
     assert logs[-1][7] == "Job succeeded"
     assert any(line.startswith("-- job 207 deploy production is played") for line in lines)
@@ -175,7 +165,7 @@ def test_a_reader_may_go_at_any_time(spawn, arguments):
 def test_a_full_disk_is_a_failure():
     with Path("/dev/full").open("wb") as full:
         process = subprocess.run(
-            [sys.executable, "-m", "gitlab_jobs_async.cli", "--version"],
+            [*COMMAND, "--version"],
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,

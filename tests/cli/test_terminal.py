@@ -7,12 +7,11 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 
 import pytest
 
-from tests.cli.conftest import HIDDEN, HOSTILE_NAME
+from tests.support.command import COMMAND, HIDDEN, HOSTILE_NAME
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
@@ -28,7 +27,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gitlab_jobs_async.cli", *map(str, arguments)],
+            [*COMMAND, *map(str, arguments)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -1,13 +1,10 @@
-"""A simulator per test on a stepped clock, and a terse way to call it over real HTTP."""
+"""Serve a simulator per test on a stepped clock."""
 
 import contextlib
 from collections.abc import AsyncIterator
 
 import aiohttp
-import orjson
 import pytest
-from attrs import define, frozen
-from yarl import URL
 
 from gitlab_jobs_async.simulator import (
     JobPlan,
@@ -18,40 +15,9 @@ from gitlab_jobs_async.simulator import (
     SteppedClock,
     World,
 )
+from tests.support.gitlab_api import Api
 
 START = 1_750_000_000.0
-
-
-@frozen
-class Reply:
-    status: int
-    headers: aiohttp.typedefs.LooseHeaders
-    body: bytes
-
-    @property
-    def json(self):
-        return orjson.loads(self.body)
-
-    @property
-    def ids(self):
-        return [row["id"] for row in self.json]
-
-
-@define
-class Api:
-    gitlab: Simulator
-    session: aiohttp.ClientSession
-
-    async def __call__(self, call, *, token="glpat-root", headers=None, **options):
-        method, _, path = call.partition(" ")
-        sent = dict(headers or {})
-        if token:
-            sent["PRIVATE-TOKEN"] = token
-        url = URL(f"{self.gitlab.url}/api/v4{path}", encoded=True)
-        async with self.session.request(
-            method, url, headers=sent, allow_redirects=False, **options
-        ) as response:
-            return Reply(response.status, response.headers, await response.read())
 
 
 @pytest.fixture
@@ -76,7 +42,7 @@ async def serve(clock) -> AsyncIterator:
 
 @pytest.fixture
 def world() -> World:
-    """Two projects with people of all roles; see the names for what each job is about."""
+    """Return three projects with a member of every role; each job is named by its purpose."""
     world = World(START - 100)
     names = ("gus", "rita", "bob", "maria", "eve")
     gus, rita, bob, maria, _eve = (world.add_user(name) for name in names)
@@ -109,7 +75,7 @@ async def api(serve, world) -> Api:
 
 @pytest.fixture
 def job(world):
-    """The job of that name: its path under /projects/1, and the row itself by `job.row`."""
+    """Find the newest job with a name."""
 
     def find(name):
         found = [row for row in world.jobs.values() if row.name == name]

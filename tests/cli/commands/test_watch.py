@@ -81,7 +81,7 @@ def test_a_pipe_gets_a_line_an_event(capfd):
     assert [(cells[3], cells[5]) for cells in lines] == [
         ("1", "job_appeared"),
         ("1", "job_changed"),
-        ("1", "job_log_grew"),
+        ("1", "job_log_line"),
         ("1", "job_finished"),
         ("2", "job_finished"),
         ("", "project_unreachable"),
@@ -92,7 +92,7 @@ def test_a_pipe_gets_a_line_an_event(capfd):
 def test_json_is_one_object_a_line(capfd):
     shown(EVENTS, json=True)
     found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert [one["event"] for one in found][2:4] == ["job_log_grew", "job_finished"]
+    assert [one["event"] for one in found][2:4] == ["job_log_line", "job_finished"]
     assert found[3]["job"]["failure_reason"] == "script_failure"
 
 

@@ -189,7 +189,7 @@ def test_lines_of_logs_are_told_too(run, world):
     result = run("watch", "group/empty", "--pipeline", pipeline.id, "--logs")
     assert (result.code, result.err) == (0, "")
     lines = [line.split("\t") for line in result.lines]
-    logged = [cells[7] for cells in lines if cells[5] == "job_log_grew"]
+    logged = [cells[7] for cells in lines if cells[5] == "job_log_line"]
     assert logged[0].startswith("Running with gitlab-runner")
     assert logged[-1] == "Job succeeded"
     assert [cells[5] for cells in lines].count("job_log_ended") == 1

@@ -27,7 +27,7 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.models.statuses import JobStatus
-from tests.cli.conftest import HOSTILE_NAME
+from tests.support.command import HOSTILE_NAME
 from tests.support.sample_events import (
     appeared,
     bridge,
@@ -62,7 +62,7 @@ CASES = [
     (finished(job(3, pipeline_id=None)), "group/app  3 unit job_finished running was running"),
     (DELETED, "17  9 gone job_deleted  was manual"),
     (ERASED, "a/b 7 3 flaky job_erased success at 2026-01-02T03:04:05Z"),
-    (log_line(job(3), 1, "a\tb"), "group/app 7 3 unit job_log_grew  a b"),
+    (log_line(job(3), 1, "a\tb"), "group/app 7 3 unit job_log_line  a b"),
     (log_ended(job(3)), "group/app 7 3 unit job_log_ended  "),
     (LOG_FAILED, "a/b 7 1 unit job_log_failed  403 Forbidden"),
     (UNREACHABLE, "a/b    project_unreachable  404 Not Found"),

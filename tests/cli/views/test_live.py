@@ -18,9 +18,9 @@ from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.events import JobLogFailed, ProjectUnreachable
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot
-from tests.cli.conftest import HOSTILE_NAME
 from tests.cli.views.test_rows import NASTY
 from tests.conftest import until
+from tests.support.command import HOSTILE_NAME
 from tests.support.sample_events import NOW, appeared, bridge, job, log_ended, log_line
 
 STAGES = ("build", "test", "deploy")
