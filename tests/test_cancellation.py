@@ -7,7 +7,8 @@ from attrs import evolve
 
 from gitlab_jobs_async import GitLab, GitLabError
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
-from tests.conftest import open_connections, others
+from tests.support.connections import open_connections
+from tests.support.tasks import others
 
 MOST_TURNS = 300
 

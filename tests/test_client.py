@@ -12,7 +12,8 @@ from gitlab_jobs_async import (
     RequestBudget,
     RetryPolicy,
 )
-from tests.conftest import cancel_half_way, others, prompt
+from tests.support.cancellation import cancel_half_way
+from tests.support.tasks import others, prompt
 
 UNIT = 2
 

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from gitlab_jobs_async.concurrency import gathered, merged, task_pool
-from tests.conftest import others, prompt
+from tests.support.tasks import others, prompt
 
 
 async def later(value, turns):

@@ -62,7 +62,6 @@ TODO = {
     "tests/api",
     "tests/chaos",
     "tests/cli",
-    "tests/conftest.py",
     "tests/fuzz",
     "tests/http",
     "tests/listing",

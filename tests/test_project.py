@@ -24,7 +24,8 @@ from gitlab_jobs_async.simulator import (
     Simulator,
     SimulatorSettings,
 )
-from tests.conftest import cancel_half_way, prompt
+from tests.support.cancellation import cancel_half_way
+from tests.support.tasks import prompt
 
 COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 

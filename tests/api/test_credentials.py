@@ -8,7 +8,7 @@ from attrs import asdict
 
 from gitlab_jobs_async import BearerToken, JobToken, PrivateToken, Request
 from gitlab_jobs_async.api.credentials import credentials_from, from_environment, redactor
-from tests.conftest import CREDENTIALS, SECRET
+from tests.support.credentials import CREDENTIALS, SECRET
 
 JOB = Request("GET", "/job", [("x", "1")])
 

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from gitlab_jobs_async import DecodeError, GitLab
 from gitlab_jobs_async.events import JobAppeared
-from tests.conftest import JumpClock, serving
+from tests.support.clocks import JumpClock
+from tests.support.servers import serving
 
 PIPELINE = {"id": 9, "project_id": 1, "status": "success"}
 ROW = {"id": 30, "name": "build", "stage": "test", "status": "success", "pipeline": PIPELINE}

@@ -20,7 +20,9 @@ from attrs import define, evolve, field
 
 from gitlab_jobs_async import BearerToken, GitLab, GitLabError, PrivateToken
 from gitlab_jobs_async.simulator import Fault, Faults, Simulator, SimulatorSettings, World
-from tests.conftest import JumpClock, open_connections, others, until
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.tasks import others, until
 
 SEEDS = range(20)
 LARGE, SMALL = 1000, 250

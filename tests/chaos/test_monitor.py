@@ -29,8 +29,10 @@ from gitlab_jobs_async.simulator import (
 )
 from gitlab_jobs_async.simulator.actions import ActionRefused
 from tests.chaos.test_listing import SHARES
-from tests.conftest import JumpClock, open_connections, others, until
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
+from tests.support.tasks import others, until
 
 SEEDS = range(1, 4)
 PROJECTS = 15

@@ -11,7 +11,7 @@ import pytest
 
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import Executed
-from tests.conftest import until
+from tests.support.tasks import until
 
 
 def python(script, *arguments):

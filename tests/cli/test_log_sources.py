@@ -6,7 +6,7 @@ import pytest
 
 from gitlab_jobs_async import GitLabError, LogLine
 from gitlab_jobs_async.cli.log_sources import JobLine, followed
-from tests.conftest import prompt
+from tests.support.tasks import prompt
 
 
 class Log:

@@ -23,7 +23,9 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.logs import follow as following
 from gitlab_jobs_async.logs import spool
-from tests.conftest import open_connections, others, serving
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others
 
 ONCE = RetryPolicy(attempts=1)
 SMALL = Limits(page=100_000, trace=200_000, archive=300_000)

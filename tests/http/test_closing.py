@@ -7,7 +7,8 @@ import pytest
 from aiohttp import web
 
 from gitlab_jobs_async import GitLab, Request
-from tests.conftest import others, serving, until
+from tests.support.servers import serving
+from tests.support.tasks import others, until
 
 SHOW = Request("GET", "/version")
 

@@ -19,7 +19,9 @@ from gitlab_jobs_async import (
     RetryPolicy,
     TimedOutError,
 )
-from tests.conftest import JumpClock, others, serving, until
+from tests.support.clocks import JumpClock
+from tests.support.servers import serving
+from tests.support.tasks import others, until
 
 JOB = {"id": 1, "name": "build", "stage": "test", "status": "success"}
 ONCE = RetryPolicy(attempts=1)

@@ -25,8 +25,11 @@ from gitlab_jobs_async import (
     TLSConfig,
 )
 from gitlab_jobs_async.http.error_mapping import clear_locals
-from tests.conftest import CREDENTIALS, SECRET, JumpClock, others, serving, serving_bytes, until
+from tests.support.clocks import JumpClock
+from tests.support.credentials import CREDENTIALS, SECRET
 from tests.support.exposure import exposed
+from tests.support.servers import serving, serving_bytes
+from tests.support.tasks import others, until
 
 ONCE = RetryPolicy(attempts=1)
 SMALL = Limits(page=20_000, trace=20_000, archive=20_000, header=2_000)

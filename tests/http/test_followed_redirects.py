@@ -19,7 +19,10 @@ from gitlab_jobs_async import (
     RetryPolicy,
 )
 from gitlab_jobs_async.simulator import Simulator, SimulatorSettings
-from tests.conftest import CREDENTIALS, SECRET, open_connections, prompt, serving
+from tests.support.connections import open_connections
+from tests.support.credentials import CREDENTIALS, SECRET
+from tests.support.servers import serving
+from tests.support.tasks import prompt
 
 ADDED = {
     "cookies": {},

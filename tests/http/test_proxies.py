@@ -21,8 +21,11 @@ from gitlab_jobs_async import (
     TLSConfig,
 )
 from gitlab_jobs_async.http.proxies import Proxies, Proxy
-from tests.conftest import CREDENTIALS, SECRET, open_connections, others, prompt, serving
 from tests.support.certificates import Certificates, shown_by_client
+from tests.support.connections import open_connections
+from tests.support.credentials import CREDENTIALS, SECRET
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt
 
 ONCE = RetryPolicy(attempts=1)
 VERSION = Request("GET", "/version")

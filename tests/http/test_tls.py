@@ -24,9 +24,12 @@ from gitlab_jobs_async import (
     TLSConfig,
 )
 from gitlab_jobs_async.http.tls_context import without_client_certificate
-from tests.conftest import SECRET, JumpClock, open_connections, serving
 from tests.support.certificates import Certificates, shown_by_client
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.credentials import SECRET
 from tests.support.exposure import exposed
+from tests.support.servers import serving
 
 VERSION = Request("GET", "/version")
 PASSWORD = "hunter2-of-the-key"

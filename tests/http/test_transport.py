@@ -28,17 +28,11 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
-from tests.conftest import (
-    CREDENTIALS,
-    SECRET,
-    JumpClock,
-    open_connections,
-    others,
-    prompt,
-    serving,
-    serving_bytes,
-    until,
-)
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.credentials import CREDENTIALS, SECRET
+from tests.support.servers import serving, serving_bytes
+from tests.support.tasks import others, prompt, until
 
 VERSION = Request("GET", "/version")
 ERASE = Request("POST", "/projects/1/jobs/1/erase")

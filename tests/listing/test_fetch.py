@@ -18,7 +18,9 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
-from tests.conftest import cancel_half_way, open_connections, others, prompt, until
+from tests.support.cancellation import cancel_half_way
+from tests.support.connections import open_connections
+from tests.support.tasks import others, prompt, until
 
 JOBS = "*/projects/*/jobs"
 

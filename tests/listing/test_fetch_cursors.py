@@ -11,8 +11,11 @@ from aiohttp import web
 
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, open_connections, others, serving, until
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
 from tests.support.listing_server import ListingServer, Rounds, cursor_of
+from tests.support.servers import serving
+from tests.support.tasks import others, until
 
 
 def project_of(count, clock, **settings):

@@ -9,7 +9,8 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.listing.fetch import read_all
 from gitlab_jobs_async.listing.strategy import PageRequest
 from gitlab_jobs_async.models.jobs import Job
-from tests.conftest import others, prompt, serving, until
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt, until
 
 
 @define

@@ -7,7 +7,10 @@ import pytest
 from aiohttp import web
 
 from gitlab_jobs_async import GitLab
-from tests.conftest import JumpClock, open_connections, others, serving
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others
 
 PAGES, PER_PAGE = 1500, 20
 COUNT = PAGES * PER_PAGE

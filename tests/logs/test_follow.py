@@ -24,7 +24,11 @@ from gitlab_jobs_async import (
     TraceInterruptedError,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, RepeatedLog, Simulator, SimulatorSettings
-from tests.conftest import JumpClock, cancel_half_way, open_connections, others, prompt, serving
+from tests.support.cancellation import cancel_half_way
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt
 
 KINDS = [{}, {"byte_ranges": False}, {"byte_ranges": False, "etags": False}, {"gzip": True}]
 ALL_KINDS = [

@@ -15,7 +15,9 @@ from gitlab_jobs_async import (
     TailFailed,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan
-from tests.conftest import JumpClock, open_connections, others, prompt
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.tasks import others, prompt
 
 
 def add_job(simulator, name, lines=50, **plan):

@@ -9,8 +9,9 @@ from gitlab_jobs_async import GitLab, RequestBudget, TailedLine, TailEnded
 from gitlab_jobs_async.events import JobLogEnded, JobLogLine
 from gitlab_jobs_async.logs.poll_queue import NotBefore, log_poll_queue
 from gitlab_jobs_async.simulator import JobPlan, Simulator, SteppedClock
-from tests.conftest import open_connections, others
+from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
+from tests.support.tasks import others
 
 LINES = [f"line {number}" for number in range(20)]
 LOG = "".join(f"{line}\n" for line in LINES).encode()

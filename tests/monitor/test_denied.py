@@ -13,9 +13,10 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
-from tests.conftest import open_connections, others
 from tests.monitor.test_monitor import APP, add_pipeline, ended, heard
+from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
+from tests.support.tasks import others
 
 OTHER = "group/other"
 

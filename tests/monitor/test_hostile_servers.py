@@ -9,7 +9,10 @@ from aiohttp import web
 from gitlab_jobs_async import GitLab, JobTarget, PipelineTarget
 from gitlab_jobs_async.events import JobAppeared, JobFinished, ProjectUnreachable
 from gitlab_jobs_async.simulator import Fault, JobPlan
-from tests.conftest import JumpClock, open_connections, others, serving
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others
 
 TIME = "2025-06-15T15:00:00.000Z"
 LOOKS = 8

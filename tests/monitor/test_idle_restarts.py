@@ -15,8 +15,10 @@ from gitlab_jobs_async.simulator import (
     Simulator,
     World,
 )
-from tests.conftest import JumpClock, open_connections, others, until
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
+from tests.support.tasks import others, until
 
 APP = "shop/web"
 QUICK = JobPlan(queued=0.1, duration=1.0)

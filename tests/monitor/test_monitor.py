@@ -26,8 +26,9 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
-from tests.conftest import open_connections, others, prompt, until
+from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
+from tests.support.tasks import others, prompt, until
 
 APP = "group/app"
 

@@ -9,8 +9,10 @@ import pytest
 from gitlab_jobs_async import GitLab, JobTarget, PipelineTarget
 from gitlab_jobs_async.events import JobFinished, ProjectReset
 from gitlab_jobs_async.simulator import NEVER, JobPlan, PipelinePlan, PlannedJob, Simulator, World
-from tests.conftest import JumpClock, open_connections, others, until
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
+from tests.support.tasks import others, until
 
 QUICK = JobPlan(queued=0.1, duration=1.0, log=b"one\n")
 PATHS = ["shop/web", "shop/api"]

@@ -9,8 +9,8 @@ from gitlab_jobs_async import GitLab, RequestBudget
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.monitor.schedule.poll_slots import PollSlots, held_slots
 from gitlab_jobs_async.simulator import JobPlan, Simulator, SteppedClock
-from tests.conftest import others
 from tests.support.stepped_time import pass_time
+from tests.support.tasks import others
 
 PROJECTS = 200
 PER_MINUTE = 200

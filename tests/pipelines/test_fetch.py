@@ -17,7 +17,10 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
-from tests.conftest import cancel_half_way, open_connections, others, prompt, serving, until
+from tests.support.cancellation import cancel_half_way
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt, until
 
 
 def planned(name, *bridges, project=None):

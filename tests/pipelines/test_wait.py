@@ -27,7 +27,10 @@ from gitlab_jobs_async.simulator import (
     SimulatorSettings,
     SteppedClock,
 )
-from tests.conftest import cancel_half_way, open_connections, others, prompt, serving, until
+from tests.support.cancellation import cancel_half_way
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt, until
 
 COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 ONCE = RetryPolicy(attempts=1)

@@ -19,7 +19,9 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings, SteppedClock
-from tests.conftest import open_connections, others, prompt, serving, until
+from tests.support.connections import open_connections
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt, until
 
 VERSION = Request("GET", "/version")
 JOBS = Request("GET", "/projects/1/jobs", {"per_page": "1"})

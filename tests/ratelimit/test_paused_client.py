@@ -28,9 +28,10 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.simulator import Fault, Simulator, SteppedClock
-from tests.conftest import open_connections, others, until
 from tests.monitor.test_monitor import APP, add_pipeline, ended, heard
+from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
+from tests.support.tasks import others, until
 
 VERSION = Request("GET", "/version")
 YEAR = "31536000"

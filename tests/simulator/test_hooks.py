@@ -20,7 +20,8 @@ from gitlab_jobs_async.simulator import (
     delivering,
 )
 from gitlab_jobs_async.simulator.signing import signature_headers
-from tests.conftest import others, serving, until
+from tests.support.servers import serving
+from tests.support.tasks import others, until
 
 START = 1_750_000_000.0
 URL = "https://bot.example.com/gitlab"

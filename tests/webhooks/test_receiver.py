@@ -32,7 +32,7 @@ from gitlab_jobs_async.simulator import (
     World,
     delivering,
 )
-from tests.conftest import others, until
+from tests.support.tasks import others, until
 
 SECRET = "wh-s3cret"
 SIGNING, SIGNING_BEFORE = (

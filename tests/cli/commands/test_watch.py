@@ -12,8 +12,8 @@ from gitlab_jobs_async.cli.commands.watch import What, show
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import Executed
 from gitlab_jobs_async.events import AllTargetsUnreachable, ProjectUnreachable
-from tests.conftest import others, prompt, until
 from tests.support.sample_events import appeared, changed, finished, job, log_line
+from tests.support.tasks import others, prompt, until
 
 RUNNING = job(1, "unit", "running")
 FAILED = job(1, "unit", "failed", failure_reason="script_failure")

@@ -19,9 +19,9 @@ from gitlab_jobs_async.events import JobLogFailed, ProjectUnreachable
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot
 from tests.cli.views.test_rows import NASTY
-from tests.conftest import until
 from tests.support.command import HOSTILE_NAME
 from tests.support.sample_events import NOW, appeared, bridge, job, log_ended, log_line
+from tests.support.tasks import until
 
 STAGES = ("build", "test", "deploy")
 SMALL, LARGE = (80, 24), (100, 40)

@@ -6,7 +6,7 @@ import pytest
 
 from gitlab_jobs_async.events import ProjectRecovered
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
-from tests.conftest import prompt
+from tests.support.tasks import prompt
 
 MOST = 1000
 
