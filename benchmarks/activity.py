@@ -93,20 +93,20 @@ class SimulatedProject:
         """The ids on a page of so many."""
         return self._ids[-count:]
 
-    def answer(self, inquiry: Query, now: float) -> QueryResult:
+    def answer(self, query: Query, now: float) -> QueryResult:
         """What the server says at *now*."""
         self.move(now)
         self.is_watched = True
-        if inquiry.about is QueryKind.JOB:
-            return QueryResult([self.rows[inquiry.of]])
-        if inquiry.about is QueryKind.PIPELINE_JOBS:
+        if query.kind is QueryKind.JOB:
+            return QueryResult([self.rows[query.subject_id]])
+        if query.kind is QueryKind.PIPELINE_JOBS:
             named = {
                 row.name: row
                 for row in self.rows.values()
-                if row.pipeline is not None and row.pipeline.id == inquiry.of
+                if row.pipeline is not None and row.pipeline.id == query.subject_id
             }
             return QueryResult(list(named.values()))
-        params = inquiry.wanted.params
+        params = query.request.params
         scope = {value for name, value in params if name == "scope[]"}
         below = next((int(value) for name, value in params if name == "cursor"), None)
         size = next(int(value) for name, value in params if name == "per_page")
@@ -119,7 +119,7 @@ class SimulatedProject:
                 if len(rows) == size:
                     pairs = [pair for pair in params if pair[0] != "cursor"]
                     cursor = ("cursor", str(rows[-1].id))
-                    return QueryResult(rows, evolve(inquiry.wanted, params=[*pairs, cursor]))
+                    return QueryResult(rows, evolve(query.request, params=[*pairs, cursor]))
                 rows.append(row)
         return QueryResult(rows)
 

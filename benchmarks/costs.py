@@ -34,11 +34,11 @@ def made_up(number: int, past: int, opened: int) -> SimulatedProject:
 
 def looked(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryResult]) -> int:
     """One look that brings what *answer_of* says; how many requests it took."""
-    watch.hasten(now)
+    watch.poll_now(now)
     asked = 0
-    while watch.due(now) is not None:
+    while watch.next_query(now) is not None:
         asked += 1
-        watch.observe(now, answer_of(now))
+        watch.on_result(now, answer_of(now))
     return asked
 
 
@@ -46,10 +46,10 @@ def microseconds(past: int, opened: int, looks: int = 5000) -> float:
     """Of our own code in a look at which nothing has changed; the answer is there already."""
     project = made_up(1, past, opened)
     watch, now = begun(project), START + 2 * LATER
-    watch.hasten(now)
-    inquiry = watch.due(now)
-    assert inquiry is not None
-    answer = project.answer(inquiry, now)
+    watch.poll_now(now)
+    query = watch.next_query(now)
+    assert query is not None
+    answer = project.answer(query, now)
     looked(watch, now, lambda _: answer)
     spent = time.process_time()
     for _ in range(looks):
@@ -62,9 +62,9 @@ def begun(project: SimulatedProject) -> ProjectWatch:
     """A watch after its first looks."""
     watch = ProjectWatch.of(project.number)
     for now in (START, START + LATER):
-        watch.hasten(now)
-        while (inquiry := watch.due(now)) is not None:
-            watch.observe(now, project.answer(inquiry, now))
+        watch.poll_now(now)
+        while (query := watch.next_query(now)) is not None:
+            watch.on_result(now, project.answer(query, now))
     return watch
 
 

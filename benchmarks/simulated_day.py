@@ -131,8 +131,8 @@ class Simulation:
         """Begin the looks whose turn it is."""
         while self._looks < CONCURRENCY and (number := self.turns.take(now)) is not None:
             watch = self.watches[number]
-            watch.hasten(now)
-            if watch.due(now) is None:
+            watch.poll_now(now)
+            if watch.next_query(now) is None:
                 self.turns.put(number, now, watch.next_at - now)
             else:
                 self._looks += 1
@@ -159,7 +159,7 @@ class Simulation:
         self._allowance.succeeded(now)
         self._answered(number, now)
         watch = self.watches[number]
-        if watch.due(now) is not None:
+        if watch.next_query(now) is not None:
             self._waiting.appendleft(number)
             return
         self._looks -= 1
@@ -168,23 +168,23 @@ class Simulation:
 
     def _answered(self, number: int, now: float) -> None:
         watch, project, record = self.watches[number], self._by_number[number], self.record
-        inquiry = watch.due(now)
-        assert inquiry is not None
+        query = watch.next_query(now)
+        assert query is not None
         was_watched = project.is_watched
-        answer = project.answer(inquiry, now - LATENCY / 2)
+        answer = project.answer(query, now - LATENCY / 2)
         minute = int((now - START) // 60)
         record.requests += 1
         record.per_minute[minute] += 1
-        record.subjects[inquiry.about.name] += 1
+        record.subjects[query.kind.name] += 1
         record.of_kind[project.kind] += 1
         if was_watched and now - project.changed_at > QUIET:
             record.quiet[number, minute] += 1
-        if self.has_naive and inquiry.about.name == "NEWEST":
+        if self.has_naive and query.kind.name == "NEWEST":
             for job_id in project.newest(NAIVE_PAGE):
                 self._seen.add(job_id)
                 if project.rows[job_id].status.is_finished:
                     self._seen_ended.add(job_id)
-        for event in watch.observe(now, answer):
+        for event in watch.on_result(now, answer):
             if isinstance(event, JobAppeared | JobChanged | JobFinished):
                 self._told(project, event.job.id, now)
 
@@ -211,9 +211,9 @@ class Simulation:
             watch, now = self.watches[number], end
             for _ in range(3):
                 now += 2 * QUIET
-                watch.hasten(now)
-                while (inquiry := watch.due(now)) is not None:
-                    for event in watch.observe(now, project.answer(inquiry, end)):
+                watch.poll_now(now)
+                while (query := watch.next_query(now)) is not None:
+                    for event in watch.on_result(now, project.answer(query, end)):
                         if isinstance(event, JobAppeared | JobChanged | JobFinished):
                             self._told(project, event.job.id, end)
             record.lost += sum(len(changes) for changes in project.untold.values())

@@ -48,7 +48,7 @@ from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.monitor import Monitor, MonitorOptions, checkpoint_of, monitored
 from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
-from gitlab_jobs_async.monitor.watch.factory import Target, plain_targets
+from gitlab_jobs_async.monitor.watch.factory import Target, normalize_targets
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
@@ -314,7 +314,7 @@ class GitLab:
         """
         how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint))
         return monitored(
-            self._transport, self._capabilities, self._schedule, plain_targets(targets), how
+            self._transport, self._capabilities, self._schedule, normalize_targets(targets), how
         )
 
     async def send(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""An inquiry of a watch, put to the server as a poll in the background: its rows, or the error."""
+"""A query of a watch, put to the server as a poll in the background: its rows, or the error."""
 
 from typing import Any, TypeVar
 
@@ -16,36 +16,41 @@ from gitlab_jobs_async.listing.cursors import CursorTemplate
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.listing.page_checks import cursor_of, is_unnamed, next_by_number
 from gitlab_jobs_async.listing.synthetic_cursors import REFUSED
-from gitlab_jobs_async.monitor.watch.queries import Query, QueryResult, impossible, sized
+from gitlab_jobs_async.monitor.watch.queries import (
+    Query,
+    QueryResult,
+    invalid_reason,
+    with_page_size,
+)
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 T = TypeVar("T")
 
 
 async def answered(
-    transport: Transport, capabilities: ServerCapabilities, inquiry: Query
+    transport: Transport, capabilities: ServerCapabilities, query: Query
 ) -> QueryResult:
-    """What the server says to *inquiry*.
+    """What the server says to *query*.
 
     Raises:
         GitLabError: it says that it will not, or nothing that can be read, or that can be so.
     """
-    answer = await _answered(transport, capabilities, inquiry)
-    reason = impossible(answer.rows)
+    answer = await _answered(transport, capabilities, query)
+    reason = invalid_reason(answer.rows)
     if reason is not None:
-        server, wanted = transport.server, inquiry.wanted
+        server, wanted = transport.server, query.request
         raise DecodeError(f"{reason} @ $", wanted.method, server.shown(wanted))
     return answer
 
 
 async def _answered(
-    transport: Transport, capabilities: ServerCapabilities, inquiry: Query
+    transport: Transport, capabilities: ServerCapabilities, query: Query
 ) -> QueryResult:
-    kind, wanted = inquiry.about.kind, inquiry.wanted
-    if inquiry.is_whole:
+    kind, wanted = query.kind.row_type, query.request
+    if query.all_pages:
         rows = await read_all(transport, by_offset(transport, wanted), kind, Priority.BACKGROUND)
         return QueryResult(rows)
-    if inquiry.about.is_single:
+    if query.kind.is_single:
         response = await transport.send(wanted, Priority.BACKGROUND)
         return QueryResult([decode(response, kind, log_ignored_value)])
     return await _page(transport, capabilities.next_page_headers, wanted, kind)
@@ -106,7 +111,7 @@ async def _has_rows_below(
     transport: Transport, wanted: Request, form: CursorTemplate, below: int
 ) -> bool:
     """Whether any row of the listing has an id under *below*, by its oldest one."""
-    oldest = sized(with_params(wanted, cursor=form.last_page()), 1)
+    oldest = with_page_size(with_params(wanted, cursor=form.last_page()), 1)
     response = await transport.send(oldest, Priority.BACKGROUND, final=REFUSED)
     ids = [row.id for row in decode_rows(response, RowId)]
     if next_page(transport.server, oldest, response) is not None:

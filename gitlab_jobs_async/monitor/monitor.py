@@ -30,7 +30,12 @@ from gitlab_jobs_async.monitor.job_logs import (
 )
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
-from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, Target, name_of, plain_target
+from gitlab_jobs_async.monitor.watch.factory import (
+    NormalizedTarget,
+    Target,
+    normalize_target,
+    target_name,
+)
 
 _EVENTS = "events"
 _SERVER = "server"
@@ -96,8 +101,8 @@ class Monitor:
             TypeError, ValueError: it is nothing that can be watched.
             CheckpointError: what an earlier monitor has recorded of it cannot be read.
         """
-        plain = plain_target(target)
-        self._rounds.add(plain, name_of(plain))
+        plain = normalize_target(target)
+        self._rounds.add(plain, target_name(plain))
         self._listen()
 
     def remove(self, target: Target) -> bool:
@@ -105,7 +110,7 @@ class Monitor:
 
         Logs that have begun go on to their end, and what an earlier monitor left untold is told.
         """
-        return self._rounds.remove(name_of(plain_target(target)))
+        return self._rounds.remove(target_name(normalize_target(target)))
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:
         """Look soon at what a webhook has told of; whether that is watched.

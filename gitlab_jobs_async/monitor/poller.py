@@ -35,9 +35,9 @@ from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.factory import (
     NormalizedTarget,
-    name_of,
-    plain_target,
-    watch_of,
+    create_watch,
+    normalize_target,
+    target_name,
 )
 from gitlab_jobs_async.monitor.watch.id_history import IDS, IdHistory, IdState
 from gitlab_jobs_async.monitor.watch.pipeline import TargetState
@@ -109,7 +109,7 @@ class Poller:
         recorded = self._states.pop(name, None)
         progress = None if recorded is None else self._progress.known(name)
         try:
-            watch = watch_of(
+            watch = create_watch(
                 target, recorded, now, progress, self._history, downstream=self._downstream
             )
         except ValueError as error:
@@ -131,7 +131,7 @@ class Poller:
         for name in [name for name in self._states if name.startswith(FOUND)]:
             try:
                 project, pipeline_id = map(int, name.removeprefix(FOUND).split(" "))
-                target = plain_target(PipelineTarget(project, pipeline_id))
+                target = normalize_target(PipelineTarget(project, pipeline_id))
             except ValueError as error:
                 raise CheckpointError(self._outbox.path, f"{name!r} is no target") from error
             self.add(target, name)
@@ -151,7 +151,7 @@ class Poller:
         for name in concerned:
             if name in self._rota:
                 watch, now = self._watches[name], self._now()
-                watch.hasten(now)
+                watch.poll_now(now)
                 self._rota.hasten(name, now, max(0.0, watch.next_at - now))
                 self._changed.set()
             else:
@@ -195,7 +195,7 @@ class Poller:
     def _announce(self) -> None:
         """Tell that no target can be reached; once, and again if that has changed meanwhile."""
         refused = next(iter(self._refused), None)
-        last = None if refused is None else self._watches[refused].reachability.refusal
+        last = None if refused is None else self._watches[refused].availability.refusal
         targets = len(self._watches), len(self._refused)
         for event in self._announcer.of_targets(*targets, last, self._now()):
             self._outbox.announce(event)
@@ -246,8 +246,8 @@ class Poller:
 
     async def _look(self, name: str, watch: Watch) -> None:
         try:
-            while (inquiry := watch.due(self._now())) is not None:
-                events = await self._observed(watch, inquiry)
+            while (query := watch.next_query(self._now())) is not None:
+                events = await self._observed(watch, query)
                 self._announce_pauses()
                 self._note_refusal(name, watch)
                 if self._watches.get(name) is watch:
@@ -261,7 +261,7 @@ class Poller:
                 self._drop(name)
             else:
                 if name in self._hastened:
-                    watch.hasten(self._now())
+                    watch.poll_now(self._now())
                 self._wait(name, watch)
         finally:
             self._hastened.discard(name)
@@ -269,64 +269,62 @@ class Poller:
             asyncio.get_running_loop().call_soon(self._changed.set)
 
     def _note_refusal(self, name: str, watch: Watch) -> None:
-        if self._watches.get(name) is watch and watch.reachability.is_refused:
+        if self._watches.get(name) is watch and watch.availability.is_refused:
             self._refused.add(name)
         else:
             self._refused.discard(name)
 
-    async def _observed(self, watch: Watch, inquiry: Query) -> list[Event]:
+    async def _observed(self, watch: Watch, query: Query) -> list[Event]:
         try:
-            answer = await self._answered(inquiry)
+            answer = await self._answered(query)
         except AuthenticationError as error:
-            return await self._doubted(watch, inquiry, error)
+            return await self._doubted(watch, query, error)
         except GitLabError as error:
             return self._failed(watch, error)
-        return [*watch.observe(self._now(), answer)]
+        return [*watch.on_result(self._now(), answer)]
 
-    async def _answered(self, inquiry: Query) -> QueryResult:
-        """What the server says to *inquiry*; how long it is held back is not left to one answer."""
+    async def _answered(self, query: Query) -> QueryResult:
+        """What the server says to *query*; how long it is held back is not left to one answer."""
         try:
-            answer = await answered(self._transport, self._capabilities, inquiry)
+            answer = await answered(self._transport, self._capabilities, query)
         except RateLimitedError as error:
-            kind = RequestClass.of(inquiry.wanted, Priority.BACKGROUND).kind
+            kind = RequestClass.of(query.request, Priority.BACKGROUND).kind
             self._announcer.kinds.add(kind)
             self._seen_pauses = -1
-            if self._transport.is_held_back(inquiry.wanted, Priority.BACKGROUND):
+            if self._transport.is_held_back(query.request, Priority.BACKGROUND):
                 raise _asked_soon(error) from error
             raise
-        self.token.worked(inquiry.wanted)
+        self.token.worked(query.request)
         return answer
 
-    async def _doubted(
-        self, watch: Watch, inquiry: Query, error: AuthenticationError
-    ) -> list[Event]:
+    async def _doubted(self, watch: Watch, query: Query, error: AuthenticationError) -> list[Event]:
         """Ask again after a 401; it is the target's own trouble, unless the token is refused.
 
         Raises:
             AuthenticationError: the token is no longer good.
         """
-        is_known = watch.reachability.refusal is not None and self.token.is_proven()
+        is_known = watch.availability.refusal is not None and self.token.is_proven()
         if not is_known:
             await self.token.pause()
             try:
-                return [*watch.observe(self._now(), await self._answered(inquiry))]
+                return [*watch.on_result(self._now(), await self._answered(query))]
             except AuthenticationError as again:
                 error = again
             except GitLabError as other:
                 return self._failed(watch, other)
-            if await self.token.is_refused(inquiry.wanted):
+            if await self.token.is_refused(query.request):
                 raise error
         return self._failed(watch, error)
 
     def _failed(self, watch: Watch, error: GitLabError) -> list[Event]:
-        return [*watch.failed(self._now(), error)]
+        return [*watch.on_error(self._now(), error)]
 
     def _tell(self, name: str, watch: Watch, events: list[Event]) -> None:
         """Record what a look has brought, and let it be told.
 
         Where bridges have led to is recorded before it, so that a restart knows of both or neither.
         """
-        for lead in watch.found():
+        for lead in watch.take_discovered():
             self._follow(lead)
         stands = watch.is_known, watch.is_over
         if any(isinstance(event, ProjectReset) for event in events):
@@ -337,8 +335,8 @@ class Poller:
 
     def _learn(self, name: str, watch: Watch) -> None:
         """Find a project by its id as soon as that is known: its path may change."""
-        if isinstance(watch, ProjectWatch) and watch.known.number is not None:
-            self._index.learn(name, watch.known.number)
+        if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
+            self._index.learn(name, watch.numeric_id)
 
     def _scanned(self, name: str, watch: Watch) -> None:
         """Have the progress written soon; of what is over, none is needed."""
@@ -369,7 +367,7 @@ class Poller:
 
     def _progress_of(self, name: str) -> Progress | None:
         watch = self._watches.get(name)
-        return watch.progress() if watch is not None and watch.timing.looked_at else None
+        return watch.progress() if watch is not None and watch.timer.looked_at else None
 
     def leave(self) -> None:
         """Write what the next monitor needs to go on with the schedule.
@@ -384,7 +382,7 @@ class Poller:
         """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
         target = lead.target
         name = f"{FOUND}{target.project} {target.pipeline_id}"
-        is_watched = name in self._watches or name_of(target) in self._watches
+        is_watched = name in self._watches or target_name(target) in self._watches
         is_seen = isinstance(target.project, int) and self._index.has_project(target.project)
         if is_seen or is_watched or not self._is_unknown(name, lead):
             return
@@ -432,7 +430,7 @@ class Poller:
 
         A second apart, but within the interval that each has anyhow, whoever comes when.
         """
-        most = (watch.timing.interval or LONGEST) * jitter()
+        most = (watch.timer.interval or LONGEST) * jitter()
         self._rota.put(name, self._now(), min(_APART * self._overdue, most))
         self._overdue += 1
         self._changed.set()

@@ -13,7 +13,7 @@ from aiohttp import web
 from gitlab_jobs_async import DecodeError, GitLab
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.monitor.fetch import answered
-from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, sized
+from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, with_page_size
 from tests.conftest import JumpClock, others, serving
 from tests.support.listing_server import ListingServer
 
@@ -154,12 +154,12 @@ async def test_a_listing_at_rest_is_read_by_number(kind, name):
 
 
 def newest(size):
-    return Query(QueryKind.NEWEST, sized(endpoints.list_jobs(1), size))
+    return Query(QueryKind.NEWEST, with_page_size(endpoints.list_jobs(1), size))
 
 
-async def look(gitlab, inquiry):
-    answer = await answered(gitlab._transport, gitlab._capabilities, inquiry)
-    return [row.id for row in answer.rows], answer.following
+async def look(gitlab, query):
+    answer = await answered(gitlab._transport, gitlab._capabilities, query)
+    return [row.id for row in answer.rows], answer.next_page
 
 
 async def test_monitor_follows_a_full_page():

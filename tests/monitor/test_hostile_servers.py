@@ -151,7 +151,7 @@ async def test_ids_that_are_none_are_told_as_the_trouble_of_their_project():
             async with gitlab.monitor([7]) as events:
                 event = await anext(events)
     assert isinstance(event, ProjectUnreachable)
-    assert "0 is no id" in event.reason
+    assert "id 0 out of range" in event.reason
 
 
 async def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted(simulator, gitlab):

@@ -338,7 +338,7 @@ def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
 
 
 def asked_for(bridging, now=0.0):
-    return [inquiry.of for inquiry in bridging.inquiries(APP, now)]
+    return [query.subject_id for query in bridging.queries(APP, now)]
 
 
 def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
@@ -363,11 +363,11 @@ def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines
     events, now = [], 0.0
     for _ in range(10):
         now = max(now, watch.next_at)
-        while inquiry := watch.due(now):
-            if inquiry.about is QueryKind.PIPELINES:
-                events += watch.observe(now, QueryResult([]))
+        while query := watch.next_query(now):
+            if query.kind is QueryKind.PIPELINES:
+                events += watch.on_result(now, QueryResult([]))
             else:
-                events += watch.failed(now, ServerError(500, "", "GET", "/"))
+                events += watch.on_error(now, ServerError(500, "", "GET", "/"))
     assert [type(event) for event in events] == [ProjectUnreachable]
 
 

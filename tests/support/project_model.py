@@ -172,13 +172,13 @@ class ModelProject:
             ),
         )
 
-    def answer(self, inquiry):
+    def answer(self, query):
         """What the server says now, or the error it raises."""
         self.asked += 1
         params = defaultdict(list)
-        for name, value in inquiry.wanted.params:
+        for name, value in query.request.params:
             params[name].append(value)
-        parts = [unquote(part) for part in inquiry.wanted.path.strip("/").split("/")]
+        parts = [unquote(part) for part in query.request.path.strip("/").split("/")]
         if parts[2:3] == ["pipelines"]:
             jobs = [job for job in self.visible() if job.pipeline == int(parts[3])]
             if not any(job.pipeline == int(parts[3]) for job in self.jobs.values()):
@@ -195,20 +195,20 @@ class ModelProject:
         rows = [j for j in self.visible() if j.id < below and (not scope or j.status in scope)]
         following = None
         if len(rows) > size:
-            pairs = [p for p in inquiry.wanted.params if p[0] != "cursor"]
-            following = evolve(inquiry.wanted, params=[*pairs, ("cursor", str(rows[size - 1].id))])
+            pairs = [p for p in query.request.params if p[0] != "cursor"]
+            following = evolve(query.request, params=[*pairs, ("cursor", str(rows[size - 1].id))])
         return QueryResult([self.row(job) for job in rows[:size]], following)
 
 
 def look(watch, project, meanwhile=lambda: None):
     """One whole look, with something happening before each answer."""
     events = []
-    while (inquiry := watch.due(project.now)) is not None:
+    while (query := watch.next_query(project.now)) is not None:
         meanwhile()
         try:
-            answer = project.answer(inquiry)
+            answer = project.answer(query)
         except NotFoundError as error:
-            events += watch.failed(project.now, error)
+            events += watch.on_error(project.now, error)
         else:
-            events += watch.observe(project.now, answer)
+            events += watch.on_result(project.now, answer)
     return events

@@ -17,7 +17,12 @@ from gitlab_jobs_async.models.jobs import Bridge, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob, stood_since
-from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline, Query, QueryKind, sized
+from gitlab_jobs_async.monitor.watch.queries import (
+    DownstreamPipeline,
+    Query,
+    QueryKind,
+    with_page_size,
+)
 
 _AGAIN = 10.0
 _LATEST = 600.0
@@ -124,11 +129,11 @@ class DownstreamTracker:
         """What to ask at each look first: which pipelines have changed since the last one."""
         self._left = _MOST_AT_ONCE
         if self.updated_to is None:
-            first = sized(endpoints.list_pipelines(project, {}), _AT_FIRST)
+            first = with_page_size(endpoints.list_pipelines(project, {}), _AT_FIRST)
             return Query(QueryKind.PIPELINES, first)
         since = self.updated_to - _OVERLAP
         wanted = endpoints.list_pipelines(project, {"updated_after": since})
-        return Query(QueryKind.PIPELINES, wanted, is_whole=True)
+        return Query(QueryKind.PIPELINES, wanted, all_pages=True)
 
     def take_pipelines(self, pipelines: Iterable[Pipeline]) -> None:
         """These have changed, those of the time before among them; at first, only what goes on."""
@@ -153,7 +158,7 @@ class DownstreamTracker:
         if pipeline_id and (has_bridges is None or (has_bridges and changed)):
             self._touched[pipeline_id] = None
 
-    def inquiries(self, project: ProjectId, began: float) -> list[Query]:
+    def queries(self, project: ProjectId, began: float) -> list[Query]:
         """The pipelines whose bridges are still to be asked for in the look that *began* then.
 
         Each look asks for so many at most, and leaves the others to the next one: or pipelines that
@@ -165,7 +170,9 @@ class DownstreamTracker:
         asked = list(dict.fromkeys(due))[: self._left]
         self._left -= len(asked)
         return [
-            Query(QueryKind.BRIDGES, endpoints.list_bridges(project, number), number, is_whole=True)
+            Query(
+                QueryKind.BRIDGES, endpoints.list_bridges(project, number), number, all_pages=True
+            )
             for number in asked
         ]
 
@@ -222,7 +229,7 @@ class DownstreamTracker:
         self._live.pop(pipeline_id, None)
         return True
 
-    def found(self) -> list[DownstreamPipeline]:
+    def take_discovered(self) -> list[DownstreamPipeline]:
         """Where bridges have led, each once."""
         found, self._found = self._found, []
         return found

@@ -20,7 +20,7 @@ Target = NormalizedTarget | Pipeline | JobBasic
 T = TypeVar("T")
 
 
-def plain_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
+def normalize_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
     """Each of *targets*, checked.
 
     Raises:
@@ -28,16 +28,16 @@ def plain_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
     """
     if isinstance(targets, str | bytes | int | PipelineTarget | JobTarget | Pipeline | JobBasic):
         raise TypeError(f"targets must be several things to watch, not {targets!r}")
-    return [plain_target(target) for target in targets]
+    return [normalize_target(target) for target in targets]
 
 
-def plain_target(target: Target) -> NormalizedTarget:
+def normalize_target(target: Target) -> NormalizedTarget:
     """*target* by its ids, checked; a `Pipeline` or `Job` must say its project."""
     match target:
         case Pipeline(id=number, project_id=project):
-            return plain_target(PipelineTarget(_said(project, "pipeline", number), number))
+            return normalize_target(PipelineTarget(_said(project, "pipeline", number), number))
         case JobBasic(id=number, project_id=project):
-            return plain_target(JobTarget(_said(project, "job", number), number))
+            return normalize_target(JobTarget(_said(project, "job", number), number))
         case PipelineTarget(project=project, pipeline_id=number):
             pipeline_path(project, number)
         case JobTarget(project=project, job_id=number):
@@ -60,7 +60,7 @@ def _said(project: int | None, what: str, number: int) -> int:
     return project
 
 
-def name_of(target: NormalizedTarget) -> str:
+def target_name(target: NormalizedTarget) -> str:
     """What a checkpoint calls *target*."""
     match target:
         case PipelineTarget(project=project, pipeline_id=number):
@@ -70,7 +70,7 @@ def name_of(target: NormalizedTarget) -> str:
     return f"project {target}"
 
 
-def watch_of(
+def create_watch(
     target: NormalizedTarget,
     recorded: bytes | None,
     now: float,

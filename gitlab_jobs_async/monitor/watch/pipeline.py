@@ -64,13 +64,13 @@ class PipelineWatch:
     target: PipelineTarget
     downstream: bool
     ledger: JobTracker
-    reachability: TargetAvailability
+    availability: TargetAvailability
     is_known: bool = False
     is_over: bool = False
     history: IdHistory = field(factory=IdHistory, init=False)
     before: dict[int, TrackedJob] | None = field(default=None, init=False)
     created: int = field(default=0, init=False)
-    timing: PollTimer = field(factory=PollTimer, init=False)
+    timer: PollTimer = field(factory=PollTimer, init=False)
     _queue: deque[Query] = field(factory=deque, init=False)
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
     _status: JobStatus | None = field(default=None, init=False)
@@ -91,7 +91,7 @@ class PipelineWatch:
         """A watch that begins, or goes on from what was told, and on its schedule."""
         name = f"{target.project}/-/pipelines/{target.pipeline_id}"
         watch = cls(target, downstream, *_told(target.project, name, state))
-        watch.timing = _timing(watch.reachability, progress, now)
+        watch.timer = _timing(watch.availability, progress, now)
         watch.history = history or watch.history
         if state is not None:
             watch.before = None if state.before is None else {t.id: t for t in state.before}
@@ -101,7 +101,7 @@ class PipelineWatch:
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
-        return self.timing.next_at
+        return self.timer.next_at
 
     def state(self) -> TargetState:
         """What a restart needs; of what is over, only that."""
@@ -109,18 +109,18 @@ class PipelineWatch:
 
     def progress(self) -> Progress:
         """How far the polls have come."""
-        return self.timing.progress(self.reachability.failures)
+        return self.timer.progress(self.availability.failures)
 
-    def hasten(self, now: float) -> None:
+    def poll_now(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.timing.hasten(now)
+        self.timer.hasten(now)
 
-    def found(self) -> list[DownstreamPipeline]:
+    def take_discovered(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
         found, self._found = self._found, []
         return found
 
-    def due(self, now: float) -> Query | None:
+    def next_query(self, now: float) -> Query | None:
         """What to ask now; the same until it is answered, `None` when the look is over."""
         if not self._queue:
             if self.is_over or now < self.next_at:
@@ -132,26 +132,26 @@ class PipelineWatch:
                 self._ask(QueryKind.BRIDGES)
         return self._queue[0]
 
-    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
         """What the look adds to what was told, once it is whole."""
         self._queue.popleft()
-        if reset := self._shows_reset(now, answer):
-            return [*self.reachability.succeeded(), self._begin_anew(now, *reset)]
-        self.history.learn(answer.jobs, now)
-        self._rows |= {job.id: job for job in answer.jobs}
-        for pipeline in (*(job.pipeline for job in answer.jobs), *answer.pipelines):
+        if reset := self._shows_reset(now, result):
+            return [*self.availability.succeeded(), self._begin_anew(now, *reset)]
+        self.history.learn(result.jobs, now)
+        self._rows |= {job.id: job for job in result.jobs}
+        for pipeline in (*(job.pipeline for job in result.jobs), *result.pipelines):
             self._status = self._status if pipeline is None else pipeline.status
         if not self._queue and self._status is None:
             self._ask(QueryKind.PIPELINE)
         if self._queue:
             return []
-        return [*self.reachability.succeeded(), *self._looked(now)]
+        return [*self.availability.succeeded(), *self._looked(now)]
 
-    def _shows_reset(self, now: float, answer: QueryResult) -> tuple[int, str] | None:
+    def _shows_reset(self, now: float, result: QueryResult) -> tuple[int, str] | None:
         """Whether this is another pipeline than before, or has another past."""
         if not self.is_known:
-            _label(self.ledger, self.history, answer, now)
-        for pipeline in (*(job.pipeline for job in answer.jobs), *answer.pipelines):
+            _label(self.ledger, self.history, result, now)
+        for pipeline in (*(job.pipeline for job in result.jobs), *result.pipelines):
             at = None if pipeline is None else pipeline.created_at
             if at is None or (pipeline and pipeline.id != self.target.pipeline_id):
                 continue
@@ -161,7 +161,7 @@ class PipelineWatch:
             self.created = created
         if not self.is_known:
             return None
-        return reset_shown_by(answer.jobs, self.ledger, self.history, now)
+        return reset_shown_by(result.jobs, self.ledger, self.history, now)
 
     def _begin_anew(self, now: float, job_id: int, reason: str) -> Event:
         epoch = epoch_of(now, self.ledger.epoch)
@@ -171,12 +171,12 @@ class PipelineWatch:
         self.is_known, self.created = False, 0
         self._queue.clear()
         self._led.clear()
-        return reset_event(self.target.project, self.reachability, epoch, reason)
+        return reset_event(self.target.project, self.availability, epoch, reason)
 
-    def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
+    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing."""
         self._queue.clear()
-        return self.timing.failed(now, error, self.reachability)
+        return self.timer.failed(now, error, self.availability)
 
     def _ask(self, about: QueryKind) -> None:
         project, pipeline_id = self.target.project, self.target.pipeline_id
@@ -188,7 +188,7 @@ class PipelineWatch:
             if about is QueryKind.BRIDGES
             else endpoints.list_pipeline_jobs(project, pipeline_id, include_retried=True)
         )
-        self._queue.append(Query(about, wanted, pipeline_id, is_whole=True))
+        self._queue.append(Query(about, wanted, pipeline_id, all_pages=True))
 
     def _looked(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -204,7 +204,7 @@ class PipelineWatch:
             if told.id not in self._rows and self.downstream >= told.is_bridge:
                 events += self.ledger.deleted(told.id)
         if events:
-            self.timing.active_at = now
+            self.timer.active_at = now
         bridges = [job for job in self._rows.values() if isinstance(job, Bridge)]
         self._follow(bridges)
         open_jobs = [t for t in self.ledger.open_jobs() if self.downstream >= t.is_bridge]
@@ -218,7 +218,7 @@ class PipelineWatch:
                 for bridge in bridges
             )
         )
-        self.timing.looked(now, [now - told.since for told in open_jobs])
+        self.timer.looked(now, [now - told.since for told in open_jobs])
         return events
 
     def _follow(self, bridges: Sequence[Bridge]) -> None:
@@ -235,11 +235,11 @@ class JobWatch:
 
     target: JobTarget
     ledger: JobTracker
-    reachability: TargetAvailability
+    availability: TargetAvailability
     is_known: bool = False
     is_over: bool = False
     history: IdHistory = field(factory=IdHistory, init=False)
-    timing: PollTimer = field(factory=PollTimer, init=False)
+    timer: PollTimer = field(factory=PollTimer, init=False)
     _is_asking: bool = field(default=False, init=False)
 
     @classmethod
@@ -254,14 +254,14 @@ class JobWatch:
         """A watch that begins, or goes on from what was told, and on its schedule."""
         name = f"{target.project}/-/jobs/{target.job_id}"
         watch = cls(target, *_told(target.project, name, state))
-        watch.timing = _timing(watch.reachability, progress, now)
+        watch.timer = _timing(watch.availability, progress, now)
         watch.history = history or watch.history
         return watch
 
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
-        return self.timing.next_at
+        return self.timer.next_at
 
     def state(self) -> TargetState:
         """What a restart needs; of what is over, only that."""
@@ -269,17 +269,17 @@ class JobWatch:
 
     def progress(self) -> Progress:
         """How far the polls have come."""
-        return self.timing.progress(self.reachability.failures)
+        return self.timer.progress(self.availability.failures)
 
-    def hasten(self, now: float) -> None:
+    def poll_now(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.timing.hasten(now)
+        self.timer.hasten(now)
 
-    def found(self) -> list[DownstreamPipeline]:
+    def take_discovered(self) -> list[DownstreamPipeline]:
         """Nothing: a job leads nowhere."""
         return []
 
-    def due(self, now: float) -> Query | None:
+    def next_query(self, now: float) -> Query | None:
         """What to ask now; `None` when the look is over."""
         if self.is_over or (not self._is_asking and now < self.next_at):
             return None
@@ -287,39 +287,39 @@ class JobWatch:
         wanted = endpoints.get_job(self.target.project, self.target.job_id)
         return Query(QueryKind.JOB, wanted, self.target.job_id)
 
-    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
         """What the answer adds to what was told."""
         self._is_asking = False
-        events: list[Event] = [*self.reachability.succeeded()]
+        events: list[Event] = [*self.availability.succeeded()]
         before: dict[int, TrackedJob] | None = None
         if not self.is_known:
-            _label(self.ledger, self.history, answer, now)
-        elif reset := reset_shown_by(answer.jobs, self.ledger, self.history, now):
+            _label(self.ledger, self.history, result, now)
+        elif reset := reset_shown_by(result.jobs, self.ledger, self.history, now):
             epoch, before = epoch_of(now, self.ledger.epoch), self.ledger.jobs
             self.history.close(reset[0], epoch)
             self.ledger = JobTracker(self.target.project, epoch=epoch)
-            events.append(reset_event(self.target.project, self.reachability, epoch, reset[1]))
-        self.history.learn(answer.jobs, now)
-        for job in answer.jobs:
+            events.append(reset_event(self.target.project, self.availability, epoch, reset[1]))
+        self.history.learn(result.jobs, now)
+        for job in result.jobs:
             if before is None:
                 told = self.ledger.tell(job, now, is_new=self.is_known)
             else:
                 told = tell_anew(self.ledger, before, job, now, is_news=False)
             if told:
-                self.timing.active_at = now
+                self.timer.active_at = now
             events += told
             self.is_over = job.status.is_finished
         self.is_known = True
-        self.timing.looked(now, [now - told.since for told in self.ledger.open_jobs()])
+        self.timer.looked(now, [now - told.since for told in self.ledger.open_jobs()])
         return events
 
-    def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
+    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing; a job that was seen and is there no more was deleted."""
         self._is_asking = False
         if is_gone(error) and self.target.job_id in self.ledger:
             self.is_over = True
             return self.ledger.deleted(self.target.job_id)
-        return self.timing.failed(now, error, self.reachability)
+        return self.timer.failed(now, error, self.availability)
 
 
 def _told(
@@ -329,20 +329,20 @@ def _told(
     if state is None:
         return JobTracker(project), TargetAvailability(project, name), False, False
     ledger = JobTracker(project, {told.id: told for told in state.jobs}, state.epoch)
-    reachability = TargetAvailability(project, name, state.unreachable_told, state.is_unreachable)
-    return ledger, reachability, state.is_known, state.is_over
+    availability = TargetAvailability(project, name, state.unreachable_told, state.is_unreachable)
+    return ledger, availability, state.is_known, state.is_over
 
 
-def _timing(reachability: TargetAvailability, progress: Progress | None, now: float) -> PollTimer:
+def _timing(availability: TargetAvailability, progress: Progress | None, now: float) -> PollTimer:
     """The schedule, and after how many failures."""
     if progress is not None:
-        reachability.failures = progress.failures
+        availability.failures = progress.failures
     return PollTimer.restored(progress, now)
 
 
 def _state_of(watch: PipelineWatch | JobWatch) -> TargetState:
     jobs = () if watch.is_over else tuple(watch.ledger.jobs.values())
-    trouble = watch.reachability
+    trouble = watch.availability
     before = watch.before if isinstance(watch, PipelineWatch) else None
     return TargetState(
         jobs,
@@ -356,7 +356,7 @@ def _state_of(watch: PipelineWatch | JobWatch) -> TargetState:
     )
 
 
-def _label(ledger: JobTracker, history: IdHistory, answer: QueryResult, now: float) -> None:
+def _label(ledger: JobTracker, history: IdHistory, result: QueryResult, now: float) -> None:
     """Set the keys apart where another target has told another job under an id that is here."""
-    if not ledger.jobs and any(history.is_given_again(j, ledger.epoch) for j in answer.jobs):
+    if not ledger.jobs and any(history.is_given_again(j, ledger.epoch) for j in result.jobs):
         ledger.epoch = epoch_of(now, ledger.epoch)

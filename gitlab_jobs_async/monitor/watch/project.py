@@ -37,7 +37,7 @@ from gitlab_jobs_async.monitor.watch.queries import (
     Query,
     QueryKind,
     QueryResult,
-    sized,
+    with_page_size,
 )
 from gitlab_jobs_async.monitor.watch.scans import MOST_SWEPT, NewestScan, OpenJobsScan
 from gitlab_jobs_async.monitor.watch.server_resets import epoch_of, reset_event
@@ -57,8 +57,8 @@ class ProjectWatch:
     """One project being watched: see `Watch`."""
 
     known: KnownJobs
-    reachability: TargetAvailability
-    timing: PollTimer = field(factory=PollTimer, init=False)
+    availability: TargetAvailability
+    timer: PollTimer = field(factory=PollTimer, init=False)
     is_over: bool = field(default=False, init=False)
     _queue: deque[Query] = field(factory=deque, init=False)
     _look: NewestScan | None = field(default=None, init=False)
@@ -89,14 +89,19 @@ class ProjectWatch:
         told, is_unreachable = state.unreachable_told, state.is_unreachable
         failures = 0 if progress is None else progress.failures
         watch = cls(known, TargetAvailability(project, name, told, is_unreachable, failures))
-        watch.timing = PollTimer.restored(progress, now)
+        watch.timer = PollTimer.restored(progress, now)
         watch._troubled = QueryKind.NEWEST if is_unreachable else None
         return watch
 
     @property
     def next_at(self) -> float:
         """When it wants to look again, in unix seconds."""
-        return self.timing.next_at
+        return self.timer.next_at
+
+    @property
+    def numeric_id(self) -> int | None:
+        """Numeric id of the project, once a job has shown it."""
+        return self.known.number
 
     @property
     def is_known(self) -> bool:
@@ -105,21 +110,21 @@ class ProjectWatch:
 
     def state(self) -> ProjectState:
         """What a restart needs."""
-        return self.known.state(self.reachability)
+        return self.known.state(self.availability)
 
     def progress(self) -> Progress:
         """How far the scans have come."""
-        return self.known.progress(self.timing, self.reachability.failures)
+        return self.known.progress(self.timer, self.availability.failures)
 
-    def hasten(self, now: float) -> None:
+    def poll_now(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.timing.hasten(now)
+        self.timer.hasten(now)
 
-    def found(self) -> list[DownstreamPipeline]:
+    def take_discovered(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
-        return [] if self.known.bridging is None else self.known.bridging.found()
+        return [] if self.known.bridging is None else self.known.bridging.take_discovered()
 
-    def due(self, now: float) -> Query | None:
+    def next_query(self, now: float) -> Query | None:
         """What to ask now; the same until it is answered, `None` when the look is over."""
         if not self._queue:
             if now < self.next_at:
@@ -127,26 +132,26 @@ class ProjectWatch:
             self._begin(now)
         return self._queue[0]
 
-    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
         """What the answer adds to what was told."""
-        inquiry = self._queue.popleft()
+        query = self._queue.popleft()
         events: list[Event] = []
-        if inquiry.about is self._troubled:
+        if query.kind is self._troubled:
             events += self._recovered()
-        if reset := self.known.shows_reset(answer.jobs, now):
+        if reset := self.known.shows_reset(result.jobs, now):
             return [*events, self._begin_anew(now, *reset)]
-        self.known.learn(answer.jobs, now)
-        match inquiry.about:
+        self.known.learn(result.jobs, now)
+        match query.kind:
             case QueryKind.NEWEST:
-                events += self._take_newest(now, answer)
-            case QueryKind.SWEEP:
-                events += self._take_sweep(now, answer)
+                events += self._take_newest(now, result)
+            case QueryKind.OPEN_JOBS:
+                events += self._take_sweep(now, result)
             case QueryKind.PIPELINES if self.known.bridging is not None:
-                self.known.bridging.take_pipelines(answer.pipelines)
+                self.known.bridging.take_pipelines(result.pipelines)
             case QueryKind.BRIDGES if self.known.bridging is not None:
-                bridges = answer.bridges
+                bridges = result.bridges
                 self.known.bridging.take_bridges(
-                    inquiry.of,
+                    query.subject_id,
                     bridges,
                     self.known.number,
                     now,
@@ -154,11 +159,11 @@ class ProjectWatch:
                     self.known.ledger.epoch,
                 )
                 events += self.known.tell(bridges, now, newest_known=self.known.began)
-                events += self.known.gone(inquiry.of, bridges)
+                events += self.known.gone(query.subject_id, bridges)
             case _:
-                if inquiry.about is QueryKind.PIPELINE_JOBS:
-                    self.known.revivals.asked(inquiry.of)
-                events += self.known.tell(answer.jobs, now)
+                if query.kind is QueryKind.PIPELINE_JOBS:
+                    self.known.revivals.asked(query.subject_id)
+                events += self.known.tell(result.jobs, now)
         return [*events, *self._end(now)]
 
     def _begin_anew(self, now: float, job_id: int, reason: str) -> Event:
@@ -168,46 +173,50 @@ class ProjectWatch:
         self.known = self.known.anew(epoch)
         self._queue.clear()
         self._look = self._sweep = None
-        return reset_event(self.known.project, self.reachability, epoch, reason)
+        return reset_event(self.known.project, self.availability, epoch, reason)
 
     def _recovered(self) -> Sequence[Event]:
         self._troubled = None
-        return self.reachability.succeeded()
+        return self.availability.succeeded()
 
-    def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
-        """The inquiry failed; what a project can do without is left out, else the look ends."""
-        inquiry = self._queue.popleft()
-        if inquiry.about is QueryKind.JOB and is_gone(error):
-            return [*self.known.ledger.deleted(inquiry.of), *self._end(now)]
-        if inquiry.about in _DISPENSABLE and isinstance(error, _REFUSED):
-            return [*self._refused(inquiry, now, error), *self._end(now)]
+    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+        """The query failed; what a project can do without is left out, else the look ends."""
+        query = self._queue.popleft()
+        if query.kind is QueryKind.JOB and is_gone(error):
+            return [*self.known.ledger.deleted(query.subject_id), *self._end(now)]
+        if query.kind in _DISPENSABLE and isinstance(error, _REFUSED):
+            return [*self._refused(query, now, error), *self._end(now)]
         self._queue.clear()
         self._look = self._sweep = None
-        if self._asks_less(inquiry.about, error):
+        if self._asks_less(query.kind, error):
             return []
-        self._troubled = inquiry.about
-        return self.timing.failed(now, error, self.reachability)
+        self._troubled = query.kind
+        return self.timer.failed(now, error, self.availability)
 
     def _asks_less(self, about: QueryKind, error: GitLabError) -> bool:
         """Whether it is asked again, without what an older server refuses."""
-        is_listing = about in {QueryKind.NEWEST, QueryKind.SWEEP}
+        is_listing = about in {QueryKind.NEWEST, QueryKind.OPEN_JOBS}
         if is_listing and self._has_keyset and isinstance(error, MethodNotAllowedError):
             self._has_keyset = False
             return True
-        if about is QueryKind.SWEEP and self._scope == OPEN and isinstance(error, BadRequestError):
+        if (
+            about is QueryKind.OPEN_JOBS
+            and self._scope == OPEN
+            and isinstance(error, BadRequestError)
+        ):
             self._scope = OPEN_BEFORE_17
             return True
         return False
 
-    def _refused(self, inquiry: Query, now: float, error: GitLabError) -> list[Event]:
+    def _refused(self, query: Query, now: float, error: GitLabError) -> list[Event]:
         """What belongs to one pipeline is not to be had; if that is gone, so is what it had."""
-        if inquiry.about is QueryKind.PIPELINE_JOBS:
-            self.known.revivals.asked(inquiry.of)
-            return self.known.lost(inquiry.of) if is_gone(error) else []
-        if self.known.bridging is None or inquiry.about is not QueryKind.BRIDGES:
+        if query.kind is QueryKind.PIPELINE_JOBS:
+            self.known.revivals.asked(query.subject_id)
+            return self.known.lost(query.subject_id) if is_gone(error) else []
+        if self.known.bridging is None or query.kind is not QueryKind.BRIDGES:
             return []
-        is_sure = self.known.bridging.refused(inquiry.of, now)
-        return self.known.gone(inquiry.of) if is_sure and is_gone(error) else []
+        is_sure = self.known.bridging.refused(query.subject_id, now)
+        return self.known.gone(query.subject_id) if is_sure and is_gone(error) else []
 
     def _begin(self, now: float) -> None:
         self.known.created_before = self.known.created_to
@@ -223,31 +232,31 @@ class ProjectWatch:
             self._queue.reverse()
 
     def _listing(self, scope: Sequence[str], rows: int) -> Request:
-        wanted = sized(endpoints.list_jobs(self.known.address, scope=scope), rows)
+        wanted = with_page_size(endpoints.list_jobs(self.known.address, scope=scope), rows)
         return wanted if self._has_keyset else without_keyset(wanted)
 
     def _ask(self, about: QueryKind, wanted: Request, of: int = 0) -> None:
         self._queue.append(Query(about, wanted, of))
 
-    def _take_newest(self, now: float, answer: QueryResult) -> list[Event]:
+    def _take_newest(self, now: float, result: QueryResult) -> list[Event]:
         look = self._look
         if look is None:
             return []
-        self.known.learn_number(answer.jobs)
+        self.known.learn_number(result.jobs)
         floor = self.known.reach.floor
-        if more := look.take(now, answer, floor):
+        if more := look.take(now, result, floor):
             self._queue.appendleft(more)
             return self.known.tell_look(look, now) if look.is_full else []
         if floor is not None:
             return self._took_newest(look, floor, now)
-        if answer.following and self.known.reaches_news(answer.jobs) and look.pages < _MOST_NEWS:
-            self._queue.appendleft(Query(QueryKind.NEWEST, answer.following))
+        if result.next_page and self.known.reaches_news(result.jobs) and look.pages < _MOST_NEWS:
+            self._queue.appendleft(Query(QueryKind.NEWEST, result.next_page))
             return []
         self.known.began = max(look.ids, default=0)
-        if answer.following is None:
+        if result.next_page is None:
             return self.known.begin(look, now)
         self._sweep = OpenJobsScan()
-        self._queue.appendleft(Query(QueryKind.SWEEP, self._listing(self._scope, PAGE)))
+        self._queue.appendleft(Query(QueryKind.OPEN_JOBS, self._listing(self._scope, PAGE)))
         return []
 
     def _took_newest(self, look: NewestScan, floor: int, now: float) -> list[Event]:
@@ -289,24 +298,24 @@ class ProjectWatch:
 
     def _ask_for_pipeline(self, pipeline_id: int) -> None:
         wanted = endpoints.list_pipeline_jobs(self.known.address, pipeline_id, include_retried=True)
-        self._queue.append(Query(QueryKind.PIPELINE_JOBS, wanted, pipeline_id, is_whole=True))
+        self._queue.append(Query(QueryKind.PIPELINE_JOBS, wanted, pipeline_id, all_pages=True))
 
     def _begin_sweep(self, sought: list[int], *, compares: bool) -> None:
         if len(sought) == 1 and not compares:
             self._ask_for(sought)
         elif sought or compares:
             self._sweep = OpenJobsScan(sought, MOST_SWEPT, is_whole=compares)
-            self._ask(QueryKind.SWEEP, self._listing(self._scope, PAGE))
+            self._ask(QueryKind.OPEN_JOBS, self._listing(self._scope, PAGE))
 
-    def _take_sweep(self, now: float, answer: QueryResult) -> list[Event]:
+    def _take_sweep(self, now: float, result: QueryResult) -> list[Event]:
         look, sweep = self._look, self._sweep
         if look is None or sweep is None:
             return []
         is_first = self.known.reach.floor is None
         if is_first:
-            look.rows = {job.id: job for job in answer.jobs} | look.rows
-        events = [] if is_first else self.known.tell(answer.jobs, now)
-        if more := sweep.take(answer):
+            look.rows = {job.id: job for job in result.jobs} | look.rows
+        events = [] if is_first else self.known.tell(result.jobs, now)
+        if more := sweep.take(result):
             self._queue.appendleft(more)
             return events
         self._sweep = None
@@ -321,13 +330,13 @@ class ProjectWatch:
         """If nothing is left to ask, the look is over; the next one comes when it may pay."""
         if not self._queue and self.known.bridging is not None:
             began = now if self._look is None else self._look.began
-            self._queue.extend(self.known.bridging.inquiries(self.known.address, began))
+            self._queue.extend(self.known.bridging.queries(self.known.address, began))
         if self._queue:
             return []
         if self._look is not None:
             self.known.comparing.scanned(now, compared=self._look.compares)
         self._look = None
-        self.timing.active_at = self.known.active_at
+        self.timer.active_at = self.known.active_at
         open_jobs = self.known.ledger.open_jobs()
-        self.timing.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
+        self.timer.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
         return self._recovered()

@@ -158,7 +158,7 @@ class KnownJobs:
         known.parked.choose(known.ledger.open_jobs(), known.reach, now)
         return known
 
-    def state(self, reachability: TargetAvailability) -> ProjectState:
+    def state(self, availability: TargetAvailability) -> ProjectState:
         """What a restart needs."""
         once = self.revivals.asked_once()
         return ProjectState(
@@ -166,8 +166,8 @@ class KnownJobs:
             self.reach.floor,
             self.began,
             tuple(self.ledger.jobs.values()),
-            reachability.told,
-            reachability.is_unreachable,
+            availability.told,
+            availability.is_unreachable,
             None if self.bridging is None else self.bridging.settled_to,
             tuple(i for i in self.revivals.pipelines() if i not in once),
             tuple(once),

@@ -1,4 +1,4 @@
-"""What a watch wants to know next, and what it is told: values that the shell carries both ways."""
+"""Queries that a watch issues, and their results: the protocol between a watch and the poller."""
 
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR
@@ -16,75 +16,76 @@ from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 
-_NO_ID = 2**63
-"""GitLab's ids are signed whole numbers of 64 bits."""
+_ID_LIMIT = 2**63
+"""GitLab's ids are signed integers of 64 bits."""
 
 
 class QueryKind(Enum):
-    """What an inquiry is about, which says what its answer's rows are."""
+    """Kind of a query; it determines the type of the rows."""
 
     NEWEST = "the newest jobs"
-    SWEEP = "jobs that are open"
+    OPEN_JOBS = "unfinished jobs"
     JOB = "one job"
     PIPELINE_JOBS = "the jobs of one pipeline"
-    PIPELINES = "pipelines that changed"
+    PIPELINES = "changed pipelines"
     BRIDGES = "the bridges of one pipeline"
     PIPELINE = "one pipeline"
 
     @property
-    def kind(self) -> type[Job] | type[Bridge] | type[Pipeline]:
-        """What each row is."""
+    def row_type(self) -> type[Job] | type[Bridge] | type[Pipeline]:
+        """Class of each row."""
         if self in {QueryKind.PIPELINES, QueryKind.PIPELINE}:
             return Pipeline
         return Bridge if self is QueryKind.BRIDGES else Job
 
     @property
     def is_single(self) -> bool:
-        """Whether the answer is one value and no list."""
+        """Whether the response is one object instead of a list."""
         return self in {QueryKind.JOB, QueryKind.PIPELINE}
 
 
 @frozen
 class Query:
-    """One thing to ask; with *is_whole*, a listing by offset of which all pages are wanted.
+    """One request of a watch; with *all_pages*, an offset listing to read to its end.
 
-    *of* is the id of the job or pipeline that it is about.
+    *subject_id* is the id of the job or pipeline in question, or 0.
     """
 
-    about: QueryKind
-    wanted: Request
-    of: int = 0
-    is_whole: bool = False
+    kind: QueryKind
+    request: Request
+    subject_id: int = 0
+    all_pages: bool = False
 
 
 @frozen
 class QueryResult:
-    """The rows that came, and the request for the page after them if there is one."""
+    """Rows of a response, and the request for the next page if there is one."""
 
     rows: Sequence[Job | Bridge | Pipeline] = field(repr=lambda rows: f"<{len(rows)} rows>")
-    following: Request | None = None
+    next_page: Request | None = None
 
     @property
     def jobs(self) -> list[Job | Bridge]:
-        """The rows that are jobs or bridges."""
+        """Rows that are jobs or bridges."""
         return [row for row in self.rows if not isinstance(row, Pipeline)]
 
     @property
     def bridges(self) -> list[Bridge]:
-        """The rows that are bridges."""
+        """Rows that are bridges."""
         return [row for row in self.rows if isinstance(row, Bridge)]
 
     @property
     def pipelines(self) -> list[Pipeline]:
-        """The rows that are pipelines."""
+        """Rows that are pipelines."""
         return [row for row in self.rows if isinstance(row, Pipeline)]
 
 
 @frozen
 class DownstreamPipeline:
-    """A pipeline that a bridge has led to; *is_new* if that came to be while it was watched.
+    """A pipeline triggered by a bridge; *is_new* if it was triggered while being watched.
 
-    *epoch* is that of the bridge's own keys: what an earlier one led to may be another pipeline.
+    *epoch* is that of the bridge's event keys: in another epoch the same id may be another
+    pipeline.
     """
 
     target: PipelineTarget
@@ -93,68 +94,66 @@ class DownstreamPipeline:
 
 
 class Watch(Protocol):
-    """One target being watched; it asks one thing at a time, and a look may take several."""
+    """One watched target: it issues one query at a time, and several in one poll."""
 
-    reachability: TargetAvailability
+    availability: TargetAvailability
 
     @property
     def next_at(self) -> float:
-        """When it wants to look again, in unix seconds."""
+        """Unix time of the next poll."""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether no further event can follow."""
 
     @property
     def is_known(self) -> bool:
-        """Whether what was there at the beginning is known: what comes now is new."""
+        """Whether the baseline is complete, so that further jobs are new."""
 
     @property
-    def timing(self) -> PollTimer:
-        """Its schedule."""
+    def timer(self) -> PollTimer:
+        """Schedule of the polls."""
 
-    def due(self, now: float) -> Query | None:
-        """What to ask now; the same until it is answered, `None` when the look is over."""
+    def next_query(self, now: float) -> Query | None:
+        """Return the query to send, the same until it is answered; `None` between polls."""
 
-    def observe(self, now: float, answer: QueryResult) -> Sequence[Event]:
-        """What the answer to that adds to what was told."""
+    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
+        """Take the result of the pending query, and return the events that follow from it."""
 
-    def failed(self, now: float, error: GitLabError) -> Sequence[Event]:
-        """The inquiry failed; the same look or a later one asks again."""
+    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+        """Take the error of the pending query; this poll or a later one retries it."""
 
-    def hasten(self, now: float) -> None:
-        """Look again at *now*, or as soon after the last look as it ever would."""
+    def poll_now(self, now: float) -> None:
+        """Schedule the next poll at *now*, or as soon as the minimum interval allows."""
 
-    def found(self) -> list[DownstreamPipeline]:
-        """What bridges have led to since this was last called, each once."""
+    def take_discovered(self) -> list[DownstreamPipeline]:
+        """Return and clear the downstream pipelines discovered since the last call."""
 
     def state(self) -> object:
-        """What a restart needs to go on from what has been told, for the checkpoint."""
+        """Return the state to resume from, for the checkpoint."""
 
     def progress(self) -> Progress:
-        """Return when it was polled last and how far: this changes without any event."""
+        """Return the poll progress, which changes without any event."""
 
 
-def impossible(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:
-    """What of *rows* no GitLab says, and what it would be refused to ask about; `None` if nothing.
-
-    That is an id that is none, and a time at the edge of what can be told in another time zone.
-    """
+def invalid_reason(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:
+    """Return why *rows* cannot be valid (id or time out of range), or `None`."""
     for row in rows:
-        below = row.downstream_pipeline if isinstance(row, Bridge) else None
-        inner = row if isinstance(row, Pipeline) else row.pipeline
-        pipelines = [pipeline for pipeline in (inner, below) if pipeline is not None]
-        ids = [row.id, *(number for p in pipelines for number in (p.id, p.project_id))]
+        downstream = row.downstream_pipeline if isinstance(row, Bridge) else None
+        own = row if isinstance(row, Pipeline) else row.pipeline
+        pipelines = [pipeline for pipeline in (own, downstream) if pipeline is not None]
+        ids = [row.id, *(i for pipeline in pipelines for i in (pipeline.id, pipeline.project_id))]
         for number in ids:
-            if number is not None and not 0 < number < _NO_ID:
-                return f"{number} is no id"
-        for at in (row.created_at, *(p.updated_at for p in pipelines)):
+            if number is not None and not 0 < number < _ID_LIMIT:
+                return f"id {number} out of range"
+        for at in (row.created_at, *(pipeline.updated_at for pipeline in pipelines)):
+            # A time in the first or last year overflows when converted to another time zone.
             if at is not None and not MINYEAR < at.year < MAXYEAR:
-                return f"{at.isoformat()} is no time"
+                return f"time {at.isoformat()} out of range"
     return None
 
 
-def sized(wanted: Request, rows: int) -> Request:
-    """The same with so many rows a page."""
-    params = [pair for pair in wanted.params if pair[0] != "per_page"]
-    return evolve(wanted, params=[*params, ("per_page", str(rows))])
+def with_page_size(request: Request, rows: int) -> Request:
+    """Return *request* with pages of *rows* rows."""
+    params = [pair for pair in request.params if pair[0] != "per_page"]
+    return evolve(request, params=[*params, ("per_page", str(rows))])

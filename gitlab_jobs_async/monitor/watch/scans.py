@@ -4,7 +4,7 @@ from attrs import define, evolve, field
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, QueryResult, sized
+from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, QueryResult, with_page_size
 from gitlab_jobs_async.monitor.watch.watermark import PAGE
 
 MOST_PAGES = 10
@@ -44,14 +44,14 @@ class NewestScan:
         self.pages += 1
         if self.pages >= MOST_PAGES and floor is not None:
             self.goal = floor
-        if answer.following is None:
+        if answer.next_page is None:
             self.lowest = 0
             return None
         higher, self.lowest = self.lowest, min(self.ids, default=0)
         is_deeper = self.pages == 1 or self.lowest < higher
         if self.lowest <= self.goal or not is_deeper:
             return None
-        return Query(QueryKind.NEWEST, _onward(answer.following))
+        return Query(QueryKind.NEWEST, _onward(answer.next_page))
 
     def take_rows(self) -> list[Job | Bridge]:
         """The rows that have come, oldest first; they are told by that."""
@@ -71,7 +71,7 @@ def _onward(following: Request) -> Request:
     if "cursor" not in names and ("per_page", str(PAGE)) not in following.params:
         counted = [pair for pair in following.params if pair[0] != "page"]
         following = evolve(following, params=[*counted, ("page", "1")])
-    return sized(following, PAGE)
+    return with_page_size(following, PAGE)
 
 
 @define
@@ -92,14 +92,14 @@ class OpenJobsScan:
         """What to ask next; `lowest` is at the end the id down to which all is there."""
         self._pages += 1
         self.ids |= {job.id for job in answer.jobs}
-        if answer.following is None:
+        if answer.next_page is None:
             self.lowest = 0
             return None
         self.lowest = min(self.ids, default=0)
         is_deep = self.is_whole or not self.sought or self.lowest > self.sought[0]
         if not is_deep or self._pages >= self.most:
             return None
-        return Query(QueryKind.SWEEP, answer.following)
+        return Query(QueryKind.OPEN_JOBS, answer.next_page)
 
     def missing(self) -> list[int]:
         """Those sought that should have come and have not: they are open no more."""

@@ -71,11 +71,11 @@ def epoch_of(now: float, before: int) -> int:
 
 
 def reset_event(
-    project: int | str, reachability: TargetAvailability, epoch: int, reason: str
+    project: int | str, availability: TargetAvailability, epoch: int, reason: str
 ) -> ProjectReset:
     """Return what says that the target begins anew."""
-    key = f"target/{reachability.name}/{reachability.told}/reset/{epoch}"
-    reachability.told += 1
+    key = f"target/{availability.name}/{availability.told}/reset/{epoch}"
+    availability.told += 1
     return ProjectReset(key=key, project=project, reason=reason)
 
 

@@ -38,14 +38,14 @@ def bridge(number, of, status=JobStatus.RUNNING, below=None):
 def asked(watch, now, seconds, answer):
     """What one look asks for, each answer so many *seconds* after its question."""
     kinds = []
-    while (inquiry := watch.due(now)) is not None:
+    while (query := watch.next_query(now)) is not None:
         now += seconds
-        kinds.append(inquiry)
-        given = answer(inquiry)
+        kinds.append(query)
+        given = answer(query)
         if isinstance(given, QueryResult):
-            watch.observe(now, given)
+            watch.on_result(now, given)
         else:
-            watch.failed(now, given)
+            watch.on_error(now, given)
         assert len(kinds) < 1000
     return kinds
 
@@ -53,15 +53,15 @@ def asked(watch, now, seconds, answer):
 def project_with(pipelines, bridges):
     """The answers of one that has these."""
 
-    def answer(inquiry):
-        match inquiry.about:
+    def answer(query):
+        match query.kind:
             case QueryKind.NEWEST:
                 row = Job(id=5, status=JobStatus.RUNNING, stage="a", name="b", pipeline=pipeline(1))
                 return QueryResult([row])
             case QueryKind.PIPELINES:
                 return QueryResult(pipelines)
             case _:
-                return bridges(inquiry.of)
+                return bridges(query.subject_id)
 
     return answer
 
@@ -69,8 +69,8 @@ def project_with(pipelines, bridges):
 def test_a_look_ends_although_its_bridges_are_due_again_before_all_were_asked():
     pipelines = [pipeline(number) for number in range(1, 31)]
     answer = project_with(pipelines, lambda of: QueryResult([bridge(100 + of, pipeline(of))]))
-    inquiries = asked(ProjectWatch.of(7, downstream=True), NOW, 1.0, answer)
-    assert sum(inquiry.about is QueryKind.BRIDGES for inquiry in inquiries) == 30
+    queries = asked(ProjectWatch.of(7, downstream=True), NOW, 1.0, answer)
+    assert sum(query.kind is QueryKind.BRIDGES for query in queries) == 30
 
 
 def test_a_look_ends_although_pipelines_lead_in_a_circle_longer_than_is_remembered():
@@ -103,14 +103,14 @@ def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
         asked(watch, NOW + 60 * number, 0.0, project_with([], lambda _: GONE))
     assert 100 not in watch.known.ledger
     again = asked(watch, NOW + 999, 0.0, project_with([], lambda _: GONE))
-    assert QueryKind.BRIDGES not in {inquiry.about for inquiry in again}
+    assert QueryKind.BRIDGES not in {query.kind for query in again}
 
 
 def test_a_bridge_that_was_retried_before_its_end_was_seen_does_not_stay_open():
     watch = ProjectWatch.of(7, downstream=True)
     told, again = bridge(100, pipeline(1)), bridge(101, pipeline(1))
     asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
-    watch.hasten(NOW + 60)
+    watch.poll_now(NOW + 60)
     asked(watch, NOW + 60, 0.0, project_with([], lambda _: QueryResult([again])))
     assert 100 not in watch.known.ledger
     assert 101 in watch.known.ledger
@@ -122,7 +122,7 @@ def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
     asked_at, now = [], NOW
     while now < NOW + 36_000:
         now += 10
-        if bridging.inquiries(7, now):
+        if bridging.queries(7, now):
             asked_at.append(now)
         if now == NOW + 10 or asked_at[-1:] == [now]:
             bridging.take_bridges(1, [bridge(100, of, status)], 7, now, bool)
@@ -138,7 +138,7 @@ def test_a_change_that_shows_up_late_has_its_bridges_asked_for():
     bridging.take_bridges(2, [], 7, NOW, bool)
     late = evolve(pipeline(1), updated_at=MOMENT - timedelta(seconds=5))
     bridging.take_pipelines([late])
-    assert [inquiry.of for inquiry in bridging.inquiries(7, NOW)] == [1]
+    assert [query.subject_id for query in bridging.queries(7, NOW)] == [1]
     bridging.take_bridges(1, [], 7, NOW, bool)
     bridging.take_pipelines([late])
-    assert not bridging.inquiries(7, NOW)
+    assert not bridging.queries(7, NOW)

@@ -4,7 +4,7 @@ import pytest
 
 from gitlab_jobs_async import JobTarget, PipelineTarget
 from gitlab_jobs_async.errors import ServerError
-from gitlab_jobs_async.monitor.watch.factory import watch_of
+from gitlab_jobs_async.monitor.watch.factory import create_watch
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from tests.support.project_model import START, ModelProject
 
@@ -15,9 +15,9 @@ def test_targets_of_like_numbers_do_not_share_the_key_of_their_trouble():
     keys = set()
     targets = [PipelineTarget(1, 5), JobTarget(1, 5), "1/5", PipelineTarget("1/5", 5)]
     for target in targets:
-        watch = watch_of(target, None, START, downstream=False)
-        watch.due(START)
-        keys |= {event.key for event in watch.failed(START, TROUBLE)}
+        watch = create_watch(target, None, START, downstream=False)
+        watch.next_query(START)
+        keys |= {event.key for event in watch.on_error(START, TROUBLE)}
     assert len(keys) == len(targets)
 
 

@@ -117,8 +117,8 @@ def test_a_quiet_project_costs_one_small_page_a_look():
     watched.project.move(job, 4)
     watched.settle(10)
     watched.project.asked = 0
-    inquiry = watched.watch.due(watched.watch.next_at)
-    assert dict(inquiry.wanted.params)["per_page"] == "5"
+    query = watched.watch.next_query(watched.watch.next_at)
+    assert dict(query.request.params)["per_page"] == "5"
     watched.settle(10)
     assert watched.project.asked == 10
 
@@ -230,9 +230,9 @@ def test_trouble_is_told_once_and_asked_about_ever_more_rarely():
     watch, gone = watched.watch, NotFoundError(404, "404 Project Not Found", "GET", "/")
     told, waits, now = [], [], watch.next_at
     for _ in range(8):
-        assert watch.due(now).about is QueryKind.NEWEST
-        told += watch.failed(now, gone)
-        assert watch.due(now) is None
+        assert watch.next_query(now).kind is QueryKind.NEWEST
+        told += watch.on_error(now, gone)
+        assert watch.next_query(now) is None
         waits.append(watch.next_at - now)
         now = watch.next_at
     watched.replay.hear(*told)
@@ -246,19 +246,19 @@ def test_trouble_is_told_once_and_asked_about_ever_more_rarely():
 def test_a_rate_limit_is_no_news_of_a_project():
     watched, _ = begun(["a"])
     now = watched.watch.next_at
-    watched.watch.due(now)
+    watched.watch.next_query(now)
     limit = RateLimitedError(429, "Retry later", "GET", "/", retry_after=900.0)
-    assert watched.watch.failed(now, limit) == []
+    assert watched.watch.on_error(now, limit) == []
     assert watched.watch.next_at == now + 900
 
 
 def test_a_server_without_keyset_is_asked_by_offset():
     watched, _ = begun(["a"])
     now = watched.watch.next_at
-    watched.watch.due(now)
+    watched.watch.next_query(now)
     refusal = MethodNotAllowedError(405, "not yet available", "GET", "/")
-    assert watched.watch.failed(now, refusal) == []
-    assert "pagination" not in dict(watched.watch.due(now).wanted.params)
+    assert watched.watch.on_error(now, refusal) == []
+    assert "pagination" not in dict(watched.watch.next_query(now).request.params)
 
 
 @pytest.mark.parametrize("times", [1, 50])
@@ -266,5 +266,5 @@ def test_being_told_to_hurry_has_no_effect_beyond_the_shortest_interval(times):
     watched, _ = begun(["a"])
     looked_at = watched.project.now
     for _ in range(times):
-        watched.watch.hasten(looked_at)
+        watched.watch.poll_now(looked_at)
     assert watched.watch.next_at == looked_at + 3

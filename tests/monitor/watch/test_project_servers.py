@@ -28,12 +28,12 @@ class OffsetProject(ModelProject):
 
     refuses = True
 
-    def answer(self, inquiry):
+    def answer(self, query):
         params = defaultdict(list)
-        for name, value in inquiry.wanted.params:
+        for name, value in query.request.params:
             params[name].append(value)
-        if not inquiry.wanted.path.endswith("/jobs") or "pipelines" in inquiry.wanted.path:
-            return super().answer(inquiry)
+        if not query.request.path.endswith("/jobs") or "pipelines" in query.request.path:
+            return super().answer(query)
         self.asked += 1
         if params["pagination"] and self.refuses:
             raise MethodNotAllowedError(405, "not yet available", "GET", "/")
@@ -42,9 +42,9 @@ class OffsetProject(ModelProject):
         rows = [job for job in self.visible() if not scope or job.status in scope]
         following = None
         if len(rows) > begin + size:
-            pairs = [pair for pair in inquiry.wanted.params if pair[0] != "page"]
+            pairs = [pair for pair in query.request.params if pair[0] != "page"]
             page = ("page", str(begin // size + 2))
-            following = evolve(inquiry.wanted, params=[*pairs, page])
+            following = evolve(query.request, params=[*pairs, page])
         return QueryResult([self.row(job) for job in rows[begin : begin + size]], following)
 
 
@@ -52,15 +52,15 @@ def look(watch, project, trouble=lambda _: None):
     """One look, with the errors that *trouble* says."""
     events = []
     project.now = max(project.now, watch.next_at)
-    while (inquiry := watch.due(project.now)) is not None:
+    while (query := watch.next_query(project.now)) is not None:
         try:
-            if error := trouble(inquiry):
+            if error := trouble(query):
                 raise error
-            answer = project.answer(inquiry)
+            answer = project.answer(query)
         except GitLabError as error:
-            events += watch.failed(project.now, error)
+            events += watch.on_error(project.now, error)
         else:
-            events += watch.observe(project.now, answer)
+            events += watch.on_result(project.now, answer)
     return events
 
 
@@ -85,9 +85,9 @@ def test_a_server_that_does_not_know_every_status_is_asked_for_those_it_knows():
     project.add_bulk(200, "success")
     project.now += 300
 
-    def refuse(inquiry):
+    def refuse(query):
         newer = {("scope[]", "canceling"), ("scope[]", "waiting_for_callback")}
-        if newer & set(inquiry.wanted.params):
+        if newer & set(query.request.params):
             return BadRequestError(400, "scope does not have a valid value", "GET", "/")
         return None
 
@@ -108,7 +108,7 @@ def with_a_missing_job():
 def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted():
     project, watch = with_a_missing_job()
     gone = NotFoundError(404, "404 Project Not Found", "GET", "/")
-    events = look(watch, project, lambda inquiry: gone if inquiry.about is QueryKind.JOB else None)
+    events = look(watch, project, lambda query: gone if query.kind is QueryKind.JOB else None)
     assert [type(event) for event in events] == [ProjectUnreachable]
     assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
 
@@ -129,8 +129,8 @@ def test_a_part_of_each_look_that_fails_is_told_once():
     project, watch = with_a_missing_job()
     told, waits = [], []
 
-    def trouble(inquiry):
-        broken = inquiry.about is QueryKind.JOB
+    def trouble(query):
+        broken = query.kind is QueryKind.JOB
         return ServerError(500, "500 Internal Server Error", "GET", "/") if broken else None
 
     for _ in range(5):
@@ -165,4 +165,4 @@ def test_all_of_a_large_pipeline_is_asked_for_when_skipped_jobs_may_be_taken_up(
     project.retry(first)
     asked = []
     look(watch, project, asked.append)
-    assert [i.is_whole for i in asked if i.about is QueryKind.PIPELINE_JOBS] == [True]
+    assert [i.all_pages for i in asked if i.kind is QueryKind.PIPELINE_JOBS] == [True]

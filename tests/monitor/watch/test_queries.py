@@ -7,14 +7,19 @@ from attrs import evolve
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
-from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult, impossible, sized
+from gitlab_jobs_async.monitor.watch.queries import (
+    QueryKind,
+    QueryResult,
+    invalid_reason,
+    with_page_size,
+)
 from tests.support.sample_jobs import bridge, job, pipeline
 
 
 @pytest.mark.parametrize("subject", QueryKind)
 def test_a_subject_says_what_its_rows_are(subject):
     kind = {"PIPELINES": Pipeline, "PIPELINE": Pipeline, "BRIDGES": Bridge}.get(subject.name, Job)
-    assert subject.kind is kind
+    assert subject.row_type is kind
     assert subject.is_single is (subject in {QueryKind.JOB, QueryKind.PIPELINE})
 
 
@@ -22,7 +27,7 @@ def test_rows_are_told_apart():
     rows = [job(1), bridge(2), pipeline(3)]
     answer = QueryResult(rows)
     assert (answer.jobs, answer.bridges, answer.pipelines) == (rows[:2], rows[1:2], rows[2:])
-    assert repr(answer) == "Answer(rows=<3 rows>, following=None)"
+    assert repr(answer) == "QueryResult(rows=<3 rows>, next_page=None)"
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**63, 2**70])
@@ -34,14 +39,14 @@ def test_an_impossible_id_is_named(number, where):
         "project": lambda: evolve(job(1), pipeline=evolve(pipeline(), project_id=number)),
         "downstream": lambda: evolve(bridge(1), downstream_pipeline=pipeline(number)),
     }[where]()
-    assert impossible([job(5), row]) == f"{number} is no id"
+    assert invalid_reason([job(5), row]) == f"id {number} out of range"
 
 
 @pytest.mark.parametrize("number", [1, 2**63 - 1])
 def test_a_possible_row_is_fine(number):
     rows = [job(number), job(number, of=number), bridge(number), pipeline(number), job(1, of=None)]
-    assert impossible(rows) is None
-    assert impossible([evolve(pipeline(), project_id=None)]) is None
+    assert invalid_reason(rows) is None
+    assert invalid_reason([evolve(pipeline(), project_id=None)]) is None
 
 
 @pytest.mark.parametrize("year", [1, 9999])
@@ -52,9 +57,9 @@ def test_a_time_at_the_edge_is_impossible(year):
         evolve(job(1), created_at=at),
         evolve(job(1), pipeline=evolve(pipeline(), updated_at=at)),
     ):
-        assert impossible([row]) == f"{at.isoformat()} is no time"
+        assert invalid_reason([row]) == f"time {at.isoformat()} out of range"
 
 
 def test_a_listing_is_asked_for_in_another_size():
     request = Request("GET", "/projects/7/jobs", params=[("scope", "running"), ("per_page", "20")])
-    assert sized(request, 7).params == (("scope", "running"), ("per_page", "7"))
+    assert with_page_size(request, 7).params == (("scope", "running"), ("per_page", "7"))

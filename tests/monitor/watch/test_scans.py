@@ -6,7 +6,7 @@ from attrs import evolve
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.queries import QueryResult, sized
+from gitlab_jobs_async.monitor.watch.queries import QueryResult, with_page_size
 from gitlab_jobs_async.monitor.watch.scans import NewestScan
 
 FLOOR = 10
@@ -30,17 +30,17 @@ def offset_page(wanted, ids):
 @pytest.mark.parametrize("count", [3, 5, 6, 99, 100, 101, 450])
 def test_offset_pages_of_two_sizes_leave_no_row_out(count):
     ids = list(range(FLOOR + count, 0, -1))
-    look, wanted, pages = NewestScan(0.0, FLOOR), sized(endpoints.list_jobs(7), 5), 0
+    look, wanted, pages = NewestScan(0.0, FLOOR), with_page_size(endpoints.list_jobs(7), 5), 0
     while wanted is not None:
-        inquiry = look.take(0.0, offset_page(wanted, ids), FLOOR)
-        wanted = None if inquiry is None else inquiry.wanted
+        query = look.take(0.0, offset_page(wanted, ids), FLOOR)
+        wanted = None if query is None else query.request
         pages += 1
     assert look.ids >= set(range(FLOOR, FLOOR + count + 1))
     assert pages <= 2 + count // 100 + 1
 
 
 def test_pages_that_do_not_go_deeper_are_not_followed():
-    look, following = NewestScan(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
+    look, following = NewestScan(0.0, FLOOR), with_page_size(endpoints.list_jobs(7), 100)
     assert look.take(0.0, QueryResult([row(50)], following), FLOOR)
     assert look.take(0.0, QueryResult([row(60)], following), FLOOR) is None
     assert look.lowest > FLOOR
@@ -48,7 +48,7 @@ def test_pages_that_do_not_go_deeper_are_not_followed():
 
 @pytest.mark.parametrize(("lowest", "goes_on"), [(FLOOR + 1, True), (FLOOR, False), (1, False)])
 def test_a_scan_ends_where_its_goal_is_reached(lowest, goes_on):
-    look, following = NewestScan(0.0, FLOOR), sized(endpoints.list_jobs(7), 100)
-    inquiry = look.take(0.0, QueryResult([row(50), row(lowest)], following), FLOOR)
-    assert (inquiry is not None) is goes_on
+    look, following = NewestScan(0.0, FLOOR), with_page_size(endpoints.list_jobs(7), 100)
+    query = look.take(0.0, QueryResult([row(50), row(lowest)], following), FLOOR)
+    assert (query is not None) is goes_on
     assert look.lowest == lowest

@@ -198,8 +198,8 @@ def test_a_stop_amid_a_reset_loses_nothing():
     watched.project.now = max(watched.project.now, watched.watch.next_at)
     events = []
     while not events:
-        inquiry = watched.watch.due(watched.project.now)
-        events = watched.watch.observe(watched.project.now, watched.project.answer(inquiry))
+        query = watched.watch.next_query(watched.project.now)
+        events = watched.watch.on_result(watched.project.now, watched.project.answer(query))
     assert [type(event) for event in events] == [ProjectReset]
     watched.replay.hear(*events)
     watched.restart()
