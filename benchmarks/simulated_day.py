@@ -28,10 +28,10 @@ NAIVE_PAGE = 20
 class Turns(Protocol):
     """Whose turn it is; `PollScheduler` is one."""
 
-    def put(self, key: int, now: float, interval: float, chance: float = 0.0) -> None:
+    def schedule(self, key: str, now: float, interval: float, jitter: float = 0.0) -> None:
         """Let this one wait; *interval* is what it asks for."""
 
-    def take(self, now: float) -> int | None:
+    def pop_due(self, now: float) -> str | None:
         """Whose turn it is now."""
 
     def next_at(self) -> float:
@@ -43,13 +43,13 @@ class RoundRobin:
     """One after the other, at once or each no sooner than *every* seconds after its last look."""
 
     every: float = 3.0
-    _queue: deque[tuple[float, int]] = field(factory=deque)
+    _queue: deque[tuple[float, str]] = field(factory=deque)
 
-    def put(self, key: int, now: float, interval: float, chance: float = 0.0) -> None:
+    def schedule(self, key: str, now: float, interval: float, jitter: float = 0.0) -> None:
         """See `Turns`: nobody is asked what he wants, except at the very start."""
-        self._queue.append((now + (self.every if interval else self.every * chance), key))
+        self._queue.append((now + (self.every if interval else self.every * jitter), key))
 
-    def take(self, now: float) -> int | None:
+    def pop_due(self, now: float) -> str | None:
         """See `Turns`."""
         return self._queue.popleft()[1] if self.next_at() <= now else None
 
@@ -116,7 +116,7 @@ class Simulation:
         order = list(self._by_number)
         self._chance.shuffle(order)
         for number in order:
-            self.turns.put(number, now, 0.0, self._chance.random())
+            self.turns.schedule(str(number), now, 0.0, self._chance.random())
             self._looked[number] = now
         while now < end:
             self._begin(now)
@@ -129,11 +129,12 @@ class Simulation:
 
     def _begin(self, now: float) -> None:
         """Begin the looks whose turn it is."""
-        while self._looks < CONCURRENCY and (number := self.turns.take(now)) is not None:
+        while self._looks < CONCURRENCY and (key := self.turns.pop_due(now)) is not None:
+            number = int(key)
             watch = self.watches[number]
             watch.poll_now(now)
             if watch.next_query(now) is None:
-                self.turns.put(number, now, watch.next_at - now)
+                self.turns.schedule(str(number), now, watch.next_at - now)
             else:
                 self._looks += 1
                 self._waiting.append(number)
@@ -164,7 +165,7 @@ class Simulation:
             return
         self._looks -= 1
         self._ended_look(number, now)
-        self.turns.put(number, now, watch.next_at - now, self._chance.random())
+        self.turns.schedule(str(number), now, watch.next_at - now, self._chance.random())
 
     def _answered(self, number: int, now: float) -> None:
         watch, project, record = self.watches[number], self._by_number[number], self.record

@@ -47,7 +47,7 @@ from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.monitor import Monitor, MonitorOptions, checkpoint_of, monitored
-from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
+from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
 from gitlab_jobs_async.monitor.watch.factory import Target, normalize_targets
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget

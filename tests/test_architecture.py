@@ -17,7 +17,7 @@ IO_MODULES = {
     "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
     "monitor.fetch", "monitor.job_logs", "monitor.monitor", "monitor.poller",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.sqlite",
-    "monitor.schedule.poll_slots", "pipelines.fetch", "pipelines.wait", "ratelimit.limiter",
+    "pipelines.fetch", "pipelines.wait", "ratelimit.limiter",
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
     "cli.log_sources", "cli.options", "cli.output_files", "cli.runner", "cli.signals",
     "cli.terminal", "cli.commands.actions", "cli.commands.artifacts", "cli.commands.listing",

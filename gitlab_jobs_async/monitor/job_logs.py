@@ -97,7 +97,7 @@ class TrackedLogs:
         self._keep(log)
         return True
 
-    def told(self, event: Event) -> None:
+    def acknowledge(self, event: Event) -> None:
         """The consumer is done with *event*."""
         match event:
             case JobLogLine(job=job, line=line) if self._checkpoint is not None:

@@ -29,7 +29,7 @@ from gitlab_jobs_async.monitor.job_logs import (
     log_events,
 )
 from gitlab_jobs_async.monitor.poller import Poller
-from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
+from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
 from gitlab_jobs_async.monitor.watch.factory import (
     NormalizedTarget,
     Target,
@@ -134,8 +134,8 @@ class Monitor:
             raise RuntimeError("another task waits for the next event: let one task read them all")
         last, self._last = self._last, None
         if last is not None:
-            self._outbox.told(last)
-            self._logs.told(last)
+            self._outbox.acknowledge(last)
+            self._logs.acknowledge(last)
         if self._failure is not None:
             raise self._failure
         self._is_awaited = True

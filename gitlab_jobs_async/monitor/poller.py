@@ -26,10 +26,9 @@ from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.fetch import answered
-from gitlab_jobs_async.monitor.schedule.interval import LONGEST
-from gitlab_jobs_async.monitor.schedule.poll_slots import HeldSlots, held_slots
+from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
-from gitlab_jobs_async.monitor.schedule.shared_rate import SharedSchedule
+from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.token_check import TokenCheck
@@ -86,7 +85,7 @@ class Poller:
             except ValueError as error:
                 raise CheckpointError(outbox.path, f"{row!r} cannot be read: {error}") from error
         self._downstream = downstream
-        self._rota: PollScheduler[str] = PollScheduler()
+        self._scheduler: PollScheduler = PollScheduler()
         self._index = TargetIndex()
         self._watches: dict[str, Watch] = {}
         self._hastened: set[str] = set()
@@ -149,10 +148,10 @@ class Poller:
         """Look soon at what *hook* tells of; whether that is watched."""
         concerned = self._index.concerned(hook)
         for name in concerned:
-            if name in self._rota:
+            if name in self._scheduler:
                 watch, now = self._watches[name], self._now()
                 watch.poll_now(now)
-                self._rota.hasten(name, now, max(0.0, watch.next_at - now))
+                self._scheduler.expedite(name, now, max(0.0, watch.next_at - now))
                 self._changed.set()
             else:
                 self._hastened.add(name)
@@ -165,32 +164,29 @@ class Poller:
             AuthenticationError: the token is no longer good.
             CheckpointError: the checkpoint cannot be written.
         """
-        try:
-            with (
-                self._transport.watching_pauses(self._changed),
-                held_slots(self._shared.slots, self._changed) as slots,
-            ):
-                await self._run(slots)
-        finally:
-            self._shared.rate.leave(self)
+        with (
+            self._transport.watching_pauses(self._changed),
+            self._shared.join(self._changed.set) as share,
+        ):
+            await self._run(share)
 
-    async def _run(self, slots: HeldSlots) -> None:
+    async def _run(self, share: ScheduleShare) -> None:
         async with task_pool() as looks:
             while True:
                 self._changed.clear()
                 while looks.ended:
                     _, look = await looks.first()
-                    slots.give_back()
+                    share.release()
                     look.result()
                 self._announce_pauses()
                 self._announce()
-                self._begin(looks, slots)
+                self._begin(looks, share)
                 self._record_progress()
                 if self._watches:
                     self._outbox.begin()
                 else:
                     self._outbox.finish()
-                await self._until_something_changes(slots)
+                await self._until_something_changes(share)
 
     def _announce(self) -> None:
         """Tell that no target can be reached; once, and again if that has changed meanwhile."""
@@ -209,28 +205,30 @@ class Poller:
         for event in self._announcer.of_pauses(budget.pauses(self._now()), budget.holds_back):
             self._outbox.announce(event)
 
-    def _begin(self, looks: TaskPool[str, None], slots: HeldSlots) -> None:
+    def _begin(self, looks: TaskPool[str, None], share: ScheduleShare) -> None:
         """Begin the looks whose turn it is."""
-        pace, now = self._shared.rate, self._now()
-        pace.claim(self, len(self._watches), self._rota.demand if self._outbox.has_room() else 0.0)
-        gap = self._transport.budget.gap(JOBS_INDEX, pace.targets, now)
-        self._rota.gap = gap * pace.stretch(self)
+        has_capacity = self._outbox.has_capacity()
+        share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
+        spacing = self._transport.budget.gap(JOBS_INDEX, self._shared.targets, self._now())
+        self._scheduler.spacing = spacing * share.stretch
         # Asked before the time, which goes on: the other way round nothing would ever be open.
         is_open = self._transport.lets_through_at(Priority.BACKGROUND) <= self._now()
-        while is_open and self._outbox.has_room() and self._rota.next_at() <= self._now():
-            if not slots.take():
+        while is_open and self._outbox.has_capacity() and self._scheduler.next_at() <= self._now():
+            if not share.acquire():
                 return
-            name = self._rota.take(self._now())
+            name = self._scheduler.pop_due(self._now())
             if name is None:
-                slots.give_back()
+                share.release()
                 break
             looks.start(name, self._look(name, self._watches[name]))
-        slots.give_up()
+        share.leave_queue()
 
-    async def _until_something_changes(self, slots: HeldSlots) -> None:
+    async def _until_something_changes(self, share: ScheduleShare) -> None:
         """Return when a look has ended, a target has come, or the next turn has."""
-        may_begin = not slots.is_waiting and self._outbox.has_room()
-        next_at = max(self._rota.next_at(), self._transport.lets_through_at(Priority.BACKGROUND))
+        may_begin = not share.is_queued and self._outbox.has_capacity()
+        next_at = max(
+            self._scheduler.next_at(), self._transport.lets_through_at(Priority.BACKGROUND)
+        )
         wait = next_at - self._now() if may_begin else inf
         writes_at = self._progress.next_at()
         if may_begin and writes_at is not None:
@@ -239,8 +237,8 @@ class Poller:
             first.start("change", self._changed.wait())
             if isfinite(wait):
                 first.start("turn", self._transport.clock.sleep(max(0.0, wait)))
-            if not self._outbox.has_room():
-                first.start("room", self._outbox.room())
+            if not self._outbox.has_capacity():
+                first.start("room", self._outbox.wait_for_capacity())
             _, ended = await first.first()
             ended.result()
 
@@ -253,7 +251,7 @@ class Poller:
                 if self._watches.get(name) is watch:
                     self._learn(name, watch)
                     self._tell(name, watch, events)
-                    await self._outbox.room()
+                    await self._outbox.wait_for_capacity()
                 if self._watches.get(name) is not watch:
                     return
             self._scanned(name, watch)
@@ -367,7 +365,7 @@ class Poller:
 
     def _progress_of(self, name: str) -> Progress | None:
         watch = self._watches.get(name)
-        return watch.progress() if watch is not None and watch.timer.looked_at else None
+        return watch.progress() if watch is not None and watch.timer.polled_at else None
 
     def leave(self) -> None:
         """Write what the next monitor needs to go on with the schedule.
@@ -403,7 +401,7 @@ class Poller:
         """It is over, or removed."""
         watch = self._watches.pop(name)
         self._index.remove(name)
-        self._rota.remove(name)
+        self._scheduler.remove(name)
         self._refused.discard(name)
         self._recorded.pop(name, None)
         if watch.is_over:
@@ -422,7 +420,7 @@ class Poller:
 
     def _wait(self, name: str, watch: Watch) -> None:
         now = self._now()
-        self._rota.put(name, now, max(0.0, watch.next_at - now), jitter())
+        self._scheduler.schedule(name, now, max(0.0, watch.next_at - now), jitter())
         self._changed.set()
 
     def _wait_overdue(self, name: str, watch: Watch) -> None:
@@ -430,8 +428,8 @@ class Poller:
 
         A second apart, but within the interval that each has anyhow, whoever comes when.
         """
-        most = (watch.timer.interval or LONGEST) * jitter()
-        self._rota.put(name, self._now(), min(_APART * self._overdue, most))
+        most = (watch.timer.interval or MAX_INTERVAL) * jitter()
+        self._scheduler.schedule(name, self._now(), min(_APART * self._overdue, most))
         self._overdue += 1
         self._changed.set()
 

@@ -284,7 +284,7 @@ def test_removing_one_of_two_that_told_the_same_leaves_it_to_the_other():
     for name, own in (("one", "a"), ("other", "b")):
         outbox.put(name, TargetState(()), [shared, evolve(shared, key=own)])
     outbox.drop("one")
-    assert [key for key, _ in kept.untold()] == ["shared", "b"]
+    assert [key for key, _ in kept.pending()] == ["shared", "b"]
 
 
 def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
@@ -293,11 +293,11 @@ def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
     finished = evolve(log, job=evolve(log.job, status=JobStatus.SUCCESS))
     first = TrackedLogs(kept, kept.states())
     assert first.begin(log)
-    first.told(JobLogEnded(key="ended", project=APP, job=log.job))
+    first.acknowledge(JobLogEnded(key="ended", project=APP, job=log.job))
     second = TrackedLogs(kept, kept.states())
     assert not second.unfinished()
     assert not second.begin(finished)
-    second.told(JobFinished(key="finished", project=APP, job=finished.job))
+    second.acknowledge(JobFinished(key="finished", project=APP, job=finished.job))
     assert not kept.states()
 
 
@@ -310,7 +310,7 @@ def test_a_log_begins_anew_after_a_reset(is_over, is_same):
     assert logs.begin(log)
     kept.record_log_offset(UNIT.id, 5)
     if is_over:
-        logs.told(JobLogEnded(key="ended", project=APP, job=UNIT))
+        logs.acknowledge(JobLogEnded(key="ended", project=APP, job=UNIT))
     created_at = UNIT.created_at if is_same else datetime(2026, 1, 1, tzinfo=UTC)
     later = TrackedLog(APP, evolve(UNIT, created_at=created_at), stem="job/7@9")
     assert logs.begin(later) == (is_over or not is_same)
@@ -323,10 +323,10 @@ def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
     log = TrackedLog(APP, UNIT)
     first = TrackedLogs(kept, kept.states())
     assert first.begin(log)
-    first.told(JobFinished(key="finished", project=APP, job=log.job))
+    first.acknowledge(JobFinished(key="finished", project=APP, job=log.job))
     second = TrackedLogs(kept, kept.states())
     assert [following.job for following in second.unfinished()] == [log.job]
-    second.told(JobLogEnded(key="ended", project=APP, job=log.job))
+    second.acknowledge(JobLogEnded(key="ended", project=APP, job=log.job))
     assert not kept.states()
 
 

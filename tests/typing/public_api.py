@@ -210,7 +210,7 @@ def a_line(line: LogLine) -> None:
 def checkpoints() -> None:
     kept: list[Checkpoint] = [MemoryCheckpoint(), SqliteCheckpoint("ci.db")]
     assert_type(kept[0].log_offset(7), int | None)
-    for key, event in kept[1].untold():
+    for key, event in kept[1].pending():
         assert_type((key, event), tuple[str, bytes])
 
 

@@ -30,7 +30,7 @@ class Outbox:
 
     def __init__(self, checkpoint: Checkpoint | None) -> None:
         self._checkpoint = checkpoint
-        self._before = iter(()) if checkpoint is None else checkpoint.untold()
+        self._before = iter(()) if checkpoint is None else checkpoint.pending()
         self._waiting: deque[tuple[str, Event]] = deque()
         self._ahead: tuple[str, Event] | None = None
         self._changed = asyncio.Event()
@@ -39,11 +39,11 @@ class Outbox:
         self._failure: Exception | None = None
         self._is_finished = False
 
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether few enough events wait for more to be looked for."""
         return self._has_room.is_set()
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Return when few enough events wait."""
         await self._has_room.wait()
 
@@ -67,10 +67,10 @@ class Outbox:
         self._waiting.append(("", event))
         self._changed.set()
 
-    def told(self, event: Event) -> None:
+    def acknowledge(self, event: Event) -> None:
         """The consumer is done with *event*."""
         if self._checkpoint is not None and not isinstance(event, (*_OF_LOGS, *_OF_THE_MOMENT)):
-            self._checkpoint.told(event.key)
+            self._checkpoint.acknowledge(event.key)
 
     def drop(self, target: str) -> None:
         """Tell nothing more of *target*."""
@@ -81,7 +81,7 @@ class Outbox:
         self._waiting = deque(one for one in self._waiting if one[0] != target)
         if self._checkpoint is not None:
             for key in dropped.difference(event.key for _, event in self._waiting):
-                self._checkpoint.told(key)
+                self._checkpoint.acknowledge(key)
         self.forget(target)
         self._let_in()
 

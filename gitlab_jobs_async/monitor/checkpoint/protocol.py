@@ -38,7 +38,7 @@ class Checkpoint(Protocol):
     def states(self) -> Mapping[str, bytes]:
         """The state that was recorded last for each target."""
 
-    def untold(self) -> Iterator[tuple[str, bytes]]:
+    def pending(self) -> Iterator[tuple[str, bytes]]:
         """The key and the event of all that wait now to be told, in the order of recording."""
 
     def record(self, target: str, state: bytes, events: Sequence[tuple[str, bytes]]) -> None:
@@ -47,7 +47,7 @@ class Checkpoint(Protocol):
         An event whose key is waiting already is not put there twice.
         """
 
-    def told(self, key: str) -> None:
+    def acknowledge(self, key: str) -> None:
         """The event of this key waits no more."""
 
     def forget(self, target: str) -> None:
@@ -92,7 +92,7 @@ class MemoryCheckpoint:
         """See `Checkpoint.states`, and so on."""
         return dict(self._states)
 
-    def untold(self) -> Iterator[tuple[str, bytes]]:
+    def pending(self) -> Iterator[tuple[str, bytes]]:
         """Those that wait now; what is recorded while they are read is not among them."""
         return iter(list(self._untold.items()))
 
@@ -102,7 +102,7 @@ class MemoryCheckpoint:
         for key, event in events:
             self._untold.setdefault(key, event)
 
-    def told(self, key: str) -> None:
+    def acknowledge(self, key: str) -> None:
         """A key that is not there may be told as well."""
         self._untold.pop(key, None)
 

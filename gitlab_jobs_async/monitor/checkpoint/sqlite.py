@@ -188,7 +188,7 @@ class SqliteCheckpoint:
         rows = self._rows("SELECT target, CAST(state AS BLOB) FROM states")
         return {target: self._unsealed(target, state) for target, state in rows}
 
-    def untold(self) -> Iterator[tuple[str, bytes]]:
+    def pending(self) -> Iterator[tuple[str, bytes]]:
         """Those that wait now, read a hundred at a time as they are asked for."""
         [[last]] = self._rows("SELECT max(place) FROM untold")
         return self._untold_up_to(last or 0)
@@ -221,7 +221,7 @@ class SqliteCheckpoint:
         except _FAILURES as error:
             raise self._failure(error) from error
 
-    def told(self, key: str) -> None:
+    def acknowledge(self, key: str) -> None:
         """A key that is not there may be told as well."""
         self._rows("DELETE FROM untold WHERE key = ?", (key,))
 

@@ -1,1 +1,1 @@
-"""When to poll which target."""
+"""Decide when each target is polled."""

@@ -1,6 +1,6 @@
-"""Whether a target can be looked at: told once when it cannot, and once when it can again.
+"""Track whether a target answers, and report each outage and each recovery once.
 
-It is asked again ever more rarely. A rate limit is nobody's fault, and no news of any target.
+A rate limit does not make a target unreachable.
 """
 
 from attrs import define
@@ -19,22 +19,23 @@ _REFUSALS = frozenset({401, 403, 404, 410})
 
 
 def is_gone(error: GitLabError) -> bool:
-    """Whether GitLab says that what was asked for is not there, and not so of the project.
-
-    Whoever has lost the right to see a private project hears of each of its jobs, too, "404 Project
-    Not Found".
-    """
-    said = error.message.lower() if isinstance(error, NotFoundError) else ""
-    return said.startswith("404") and "project" not in said
+    """Return whether GitLab reports the requested object, not its project, as missing."""
+    # Without access to a private project, each of its jobs is a "404 Project Not Found", too.
+    message = error.message.lower() if isinstance(error, NotFoundError) else ""
+    return message.startswith("404") and "project" not in message
 
 
 @define
 class TargetAvailability:
-    """How it stands with one target, called *name* in the keys; *told* counts the events."""
+    """The availability of one target, called *name* in event keys.
+
+    *emitted* counts its events, *failures* the failed polls since the last success; *refusal* is
+    the last error if it was a refusal.
+    """
 
     project: int | str
     name: str
-    told: int = 0
+    emitted: int = 0
     is_unreachable: bool = False
     failures: int = 0
     refusal: ResponseError | None = None
@@ -43,14 +44,12 @@ class TargetAvailability:
 
     @property
     def is_refused(self) -> bool:
-        """Whether GitLab refuses the target for good, as far as can be known.
-
-        One that has answered before is asked twice: one odd answer proves nothing.
-        """
+        """Whether GitLab refuses the target permanently."""
+        # A target that has answered before must refuse twice: proxies send single odd responses.
         return self._refusals > self._has_answered
 
-    def failed(self, error: GitLabError) -> list[ProjectUnreachable]:
-        """A look has come to nothing."""
+    def on_error(self, error: GitLabError) -> list[ProjectUnreachable]:
+        """Record a failed poll, and report the first one of an outage."""
         if isinstance(error, RateLimitedError):
             return []
         self.failures += 1
@@ -63,24 +62,28 @@ class TargetAvailability:
         status = error.status if isinstance(error, ResponseError) else None
         return [
             ProjectUnreachable(
-                key=self._key("unreachable"), project=self.project, reason=str(error), status=status
+                key=self.next_key("unreachable"),
+                project=self.project,
+                reason=str(error),
+                status=status,
             )
         ]
 
-    def succeeded(self) -> list[ProjectRecovered]:
-        """There is an answer."""
+    def on_success(self) -> list[ProjectRecovered]:
+        """Record an answered poll, and report the end of an outage."""
         self.failures = self._refusals = 0
         self._has_answered, self.refusal = True, None
         if not self.is_unreachable:
             return []
         self.is_unreachable = False
-        return [ProjectRecovered(key=self._key("recovered"), project=self.project)]
+        return [ProjectRecovered(key=self.next_key("recovered"), project=self.project)]
 
-    def wait(self) -> float:
-        """Seconds until the next try: twice as long after each failure."""
+    def retry_delay(self) -> float:
+        """Return the seconds until the next poll: twice as long after each failure."""
         return _BACKOFF.delay(self.failures)
 
-    def _key(self, what: str) -> str:
-        key = f"target/{self.name}/{self.told}/{what}"
-        self.told += 1
+    def next_key(self, what: str) -> str:
+        """Return a key for an event of this target, unique over restarts."""
+        key = f"target/{self.name}/{self.emitted}/{what}"
+        self.emitted += 1
         return key

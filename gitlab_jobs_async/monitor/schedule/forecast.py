@@ -1,8 +1,8 @@
-"""What to expect of watching so many projects within a budget, reckoned without any request.
+"""Estimate request rate and detection delay for N projects under a budget, without any request.
 
-Each project is looked at after an interval of its own (pace.py); where the budget does not suffice,
-all intervals stretch alike (rota.py). A change is seen at the next look, so that the delay is half
-an interval in the middle. `benchmarks/monitor.py` simulates the same and says how far off this is.
+Each project is polled after an interval of its own (interval.py); under a small budget all of them
+stretch alike (scheduler.py). A poll detects a change half an interval late on average.
+`benchmarks/monitor.py` compares this with a simulated day.
 """
 
 from attrs import frozen
@@ -12,25 +12,24 @@ from gitlab_jobs_async.monitor.schedule.interval import poll_interval
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE, reserve
 
-_STOOD = (20.0, 60.0, 180.0, 180.0)
-"""For how many seconds the open jobs of a busy project have been as they are, typically."""
+_BUSY_AGES = (20.0, 60.0, 180.0, 180.0)
+"""Typical seconds since the last change of each open job in a busy project."""
 
 _DAY = 86_400.0
-_ONE_LOOK = 1.03
-_FALLEN_BEHIND = 0.015
-_MOST_A_LOOK = 3.0
-"""Requests: the rarer the looks, the more of them go back more than a page, or ask for more."""
+# Requests per poll. Rarer polls have more to catch up with, and need more pages.
+_REQUESTS_PER_POLL = 1.03
+_CATCH_UP = 0.015
+_MAX_REQUESTS_PER_POLL = 3.0
 
-_UNEVEN = 1.5
-"""A busy project is not always as busy: so many intervals are what 95 % stay within."""
+_UNEVENNESS = 1.5
+"""Intervals within which 95 % of the changes in a busy project are detected."""
 
 
 @frozen
 class DetectionDelay:
-    """How projects of one kind are looked at, and how late a change in them is seen; in seconds.
+    """The poll interval of one kind of project, and its detection delay, in seconds.
 
-    `interval` is what lies between two looks; half of the changes are seen within `median`, 95 % of
-    them within `most`.
+    Half of the changes are detected within `median`, 95 % within `most`.
     """
 
     projects: int
@@ -42,15 +41,14 @@ class DetectionDelay:
 
 @frozen
 class Forecast:
-    """What watching costs, and what it shows.
+    """The cost of a monitor, and its detection delays.
 
     Attributes:
-        requests_per_minute: what will be sent, on average.
-        stretch: how many times as long all intervals are as they would be without a limit.
-        first_round: seconds until each project has been looked at once; what was there before is
-            told then.
-        busy: of the projects in which jobs run.
-        idle: of those in which nothing has happened for a day; their first change is meant.
+        requests_per_minute: average number of requests.
+        stretch: the slowdown of all intervals that the budget causes.
+        first_round: seconds until each project has been polled once.
+        busy: projects with running jobs.
+        idle: projects without an event for a day; the delay is that of their first change.
     """
 
     requests_per_minute: float
@@ -61,14 +59,14 @@ class Forecast:
 
 
 def forecast(projects: int, *, busy: int, per_minute: int | None = None) -> Forecast:
-    """What to expect of watching *projects*, of which so many are *busy* at a time.
+    """Estimate what a monitor of *projects* costs, *busy* of which have running jobs.
 
-    *per_minute* is how many requests the budget allows; `None` stands for GitLab's own limit, 600
-    listings of jobs a minute and user, which no budget takes away.
+    *per_minute* is the request budget; `None` and larger values mean GitLab's own limit of 600
+    listings of jobs a minute and user.
 
     Raises:
-        ValueError, TypeError: a number is no whole one, *projects* or *per_minute* are not above 0,
-            or more projects are busy than there are.
+        ValueError, TypeError: a number is not an integer, is below its minimum, or *busy* exceeds
+            *projects*.
     """
     positive_id("projects", projects)
     if whole_number("busy", busy) > projects:
@@ -78,32 +76,32 @@ def forecast(projects: int, *, busy: int, per_minute: int | None = None) -> Fore
         allowed = min(allowed, positive_id("per_minute", per_minute))
     supply = float(allowed - reserve(allowed))
     wanted = {
-        "busy": (busy, _looked_at_every(_STOOD, 0.0)),
-        "idle": (projects - busy, _looked_at_every((), _DAY)),
+        "busy": (busy, _average_interval(_BUSY_AGES, 0.0)),
+        "idle": (projects - busy, _average_interval((), _DAY)),
     }
-    looks = sum(60.0 * count / every for count, every in wanted.values())
-    per_look = min(_MOST_A_LOOK, _ONE_LOOK + _FALLEN_BEHIND * looks / supply)
-    stretch = max(1.0, looks * per_look / supply)
+    polls = sum(60.0 * count / every for count, every in wanted.values())
+    per_poll = min(_MAX_REQUESTS_PER_POLL, _REQUESTS_PER_POLL + _CATCH_UP * polls / supply)
+    stretch = max(1.0, polls * per_poll / supply)
     return Forecast(
-        requests_per_minute=min(looks * per_look, supply),
+        requests_per_minute=min(polls * per_poll, supply),
         stretch=stretch,
         first_round=60.0 * projects / supply,
-        busy=_detected(wanted["busy"], per_look, stretch, _UNEVEN),
-        idle=_detected(wanted["idle"], per_look, stretch, 1.0),
+        busy=_detected(wanted["busy"], per_poll, stretch, _UNEVENNESS),
+        idle=_detected(wanted["idle"], per_poll, stretch, 1.0),
     )
 
 
-def _looked_at_every(stood: tuple[float, ...], quiet: float) -> float:
-    return poll_interval(stood, quiet) * (1 + JITTER / 2)
+def _average_interval(ages: tuple[float, ...], quiet: float) -> float:
+    return poll_interval(ages, quiet) * (1 + JITTER / 2)
 
 
 def _detected(
-    wanted: tuple[int, float], per_look: float, stretch: float, uneven: float
+    wanted: tuple[int, float], per_poll: float, stretch: float, uneven: float
 ) -> DetectionDelay:
     projects, every = wanted[0], wanted[1] * stretch
     return DetectionDelay(
         projects=projects,
-        requests_per_minute=60.0 * projects * per_look / every,
+        requests_per_minute=60.0 * projects * per_poll / every,
         interval=every,
         median=every / 2,
         most=every * uneven,

@@ -1,29 +1,27 @@
-"""How soon to look again: what has stood for t seconds changes within the next with about 1/t.
+"""Derive a poll interval from how recently a target changed.
 
-The looks that see changes soonest for a given number of requests go by the square root of the rate
-of change. So a job that has just changed is looked at every few seconds, one that builds for an
-hour every minute, and a project where nothing has happened for long every three: to look there
-more rarely leaves little to the others, and delays the first change of each pipeline by as much.
+A state that has lasted t seconds changes next at a rate of about 1/t. For a given number of
+requests, polling in proportion to the square root of that rate detects changes soonest.
 """
 
 from collections.abc import Iterable
 from math import sqrt
 
-SHORTEST = 3.0
-LONGEST = 180.0
+MIN_INTERVAL = 3.0
+MAX_INTERVAL = 180.0
+# Longer intervals save little and delay the first change of each pipeline by as much.
 
-_JOB = 30.0
-_ARRIVAL = 60.0
-_ARRIVALS_COUNT = 0.25
-"""An idle project is looked at half as often as one job that has stood for as long."""
+_JOB_AGE = 30.0
+_QUIET_AGE = 60.0
+_IDLE_WEIGHT = 0.25
+"""Rate of new pipelines in a quiet project, relative to changes of one job of the same age."""
 
 
-def poll_interval(stood: Iterable[float], quiet: float) -> float:
-    """Seconds until the next look at a target.
+def poll_interval(ages: Iterable[float], quiet: float) -> float:
+    """Return the seconds until the next poll of a target.
 
-    *stood* is for how many seconds each of its open jobs has been as it is, *quiet* for how many
-    nothing has happened at all.
+    *ages* are the seconds since each open job's last change, *quiet* those since any event.
     """
-    rate = _ARRIVALS_COUNT / (_ARRIVAL + max(0.0, quiet))
-    rate += sum(1 / (_JOB + max(0.0, seconds)) for seconds in stood)
-    return min(LONGEST, max(SHORTEST, 1 / sqrt(rate)))
+    rate = _IDLE_WEIGHT / (_QUIET_AGE + max(0.0, quiet))
+    rate += sum(1 / (_JOB_AGE + max(0.0, age)) for age in ages)
+    return min(MAX_INTERVAL, max(MIN_INTERVAL, 1 / sqrt(rate)))

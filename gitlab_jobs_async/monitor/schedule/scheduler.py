@@ -1,140 +1,127 @@
-"""Whose turn it is to be looked at, when there are more targets than the budget has requests for.
+"""Choose the next target to poll when the budget is too small to poll all of them on time.
 
-Each wants to be looked at after an interval of its own. When all cannot be, the next is the one
-that has waited longest in proportion to its interval: so all intervals stretch alike, a busy target
-stays as many times more often looked at as it ought to be, and none is left out, since whoever
-waits becomes the next. Among those of like intervals that is the least recently looked at.
-
-Turns come evenly. Taken all at once when a new minute of the budget begins, and none after that,
-they could not be in proportion: the busiest would have one a minute, like others.
+Among the due targets, the next is the one that has waited longest in proportion to its interval. So
+all intervals stretch alike: a busy target stays as many times more frequent than an idle one, and
+every target comes up in the end.
 """
 
 import heapq
-from collections import Counter
-from collections.abc import Hashable
 from itertools import count
-from math import inf, log2
-from typing import Generic, TypeVar
+from math import inf
 
 from attrs import define, field
 
-from gitlab_jobs_async.monitor.schedule.interval import SHORTEST
-
-K = TypeVar("K", bound=Hashable)
-
-_STEPS = 2
-"""Intervals count as alike within a factor of 2 ** (1 / this)."""
+from gitlab_jobs_async.monitor.schedule.interval import MIN_INTERVAL
 
 JITTER = 0.2
+"""Largest random delay, in parts of the interval."""
 
-_AT_ONCE = 1.0
-"""Seconds whose turns may be taken at once, having been left over."""
+_MAX_BURST = 1.0
+"""Seconds of unused capacity that may be spent at once."""
+
+_LEAST_INTERVAL = 0.1
 
 
 @define(eq=False)
-class _Place(Generic[K]):
-    """A target that waits since *since* for a look after *interval* seconds."""
+class _Entry:
+    """A target that waits since *since*, for *interval* seconds."""
 
-    key: K
+    key: str
     since: float
     interval: float
 
-
-@define
-class PollScheduler(Generic[K]):
-    """The targets that wait to be looked at; *gap* is how many seconds the budget has for one."""
-
-    gap: float = 0.0
-    _last_turn: float = field(default=-inf, init=False)
-    _waiting: Counter[float] = field(factory=Counter[float], init=False)
-    _places: dict[K, _Place[K]] = field(factory=dict, init=False)
-    _alike: dict[int, list[tuple[float, int, _Place[K]]]] = field(factory=dict, init=False)
-    _count: "count[int]" = field(factory=count, init=False)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._places
-
-    def put(self, key: K, now: float, interval: float, chance: float = 0.0) -> None:
-        """Let *key* wait from *now* on; *chance*, from 0 to 1, keeps equals from coming at once."""
-        level = _level(interval)
-        alike = _interval(level)
-        since = now + (max(interval, 0.0) - alike) + interval * JITTER * chance
-        self._stand(_Place(key, since, alike), level)
-
-    def hasten(self, key: K, now: float, interval: float) -> None:
-        """Let *key*, who waits, wait from *now* no longer than *interval*, as one of the busiest.
-
-        What it has waited for counts on: however often it is told to hasten, it is not set back,
-        and takes no more turns than a busy one would.
-        """
-        place, level = self._places[key], _level(SHORTEST)
-        alike = min(place.interval, _interval(level))
-        waited = (now - place.since) / place.interval
-        since = now - max(waited * alike, alike - interval)
-        if since + alike < place.since + place.interval or alike < place.interval:
-            self._stand(_Place(key, since, alike), _level(alike))
+    @property
+    def due_at(self) -> float:
+        return self.since + self.interval
 
     @property
     def demand(self) -> float:
-        """Turns a second that those who wait would take if the budget had room for all."""
-        return sum(n / max(interval, SHORTEST) for interval, n in self._waiting.items())
+        return 1 / max(self.interval, MIN_INTERVAL)
 
-    def _stand(self, place: _Place[K], level: int) -> None:
-        self.remove(place.key)
-        self._places[place.key] = place
-        self._waiting[place.interval] += 1
-        entry = (place.since, next(self._count), place)
-        heapq.heappush(self._alike.setdefault(level, []), entry)
+    def lateness(self, now: float) -> float:
+        """Return the time waited in proportion to the interval: 1 when it becomes due."""
+        return (now - self.since) / self.interval
 
-    def remove(self, key: K) -> bool:
-        """Let *key* wait no longer; whether it did."""
-        place = self._places.pop(key, None)
-        if place is None:
+
+@define
+class PollScheduler:
+    """The targets that wait for a poll; *spacing* is the least number of seconds between two."""
+
+    # The heap holds every entry until it is due, replaced ones too; `_due` then holds its key.
+    spacing: float = 0.0
+    demand: float = field(default=0.0, init=False)
+    """Polls a second that the waiting targets would take from an unlimited budget."""
+    _last_at: float = field(default=-inf, init=False)
+    _entries: dict[str, _Entry] = field(factory=dict[str, _Entry], init=False)
+    _heap: list[tuple[float, int, _Entry]] = field(
+        factory=list[tuple[float, int, _Entry]], init=False
+    )
+    _due: dict[str, _Entry] = field(factory=dict[str, _Entry], init=False)
+    _numbers: "count[int]" = field(factory=count, init=False)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def schedule(self, key: str, now: float, interval: float, jitter: float = 0.0) -> None:
+        """Poll *key* in *interval* seconds; *jitter*, from 0 to 1, spreads equal intervals."""
+        least = max(interval, _LEAST_INTERVAL)
+        due_at = now + interval * (1 + JITTER * jitter)
+        self._add(_Entry(key, due_at - least, least))
+
+    def expedite(self, key: str, now: float, interval: float) -> None:
+        """Poll a waiting *key* in at most *interval* seconds, as one of the busiest targets.
+
+        The time that it has waited still counts. So repeated calls never set it back, and give it
+        no more polls than a busy target gets.
+        """
+        entry = self._entries[key]
+        busiest = min(entry.interval, MIN_INTERVAL)
+        waited = max(entry.lateness(now) * busiest, busiest - interval)
+        faster = _Entry(key, now - waited, busiest)
+        if faster.due_at < entry.due_at or busiest < entry.interval:
+            self._add(faster)
+
+    def remove(self, key: str) -> bool:
+        """Remove *key*, and return whether it was waiting."""
+        entry = self._entries.pop(key, None)
+        self._due.pop(key, None)
+        if entry is None:
             return False
-        self._waiting[place.interval] -= 1
-        if not self._waiting[place.interval]:
-            del self._waiting[place.interval]
+        self.demand = self.demand - entry.demand if self._entries else 0.0
         return True
 
     def next_at(self) -> float:
-        """When the next one may be taken; infinity if none waits."""
-        due = min((p.since + p.interval for p in self._first()), default=inf)
-        return max(due, self._last_turn + self.gap)
+        """Return when the next target can be popped; infinity if none waits."""
+        if not self._entries:
+            return inf
+        due_at = -inf if self._due else self._first_due_at()
+        return max(due_at, self._last_at + self.spacing)
 
-    def take(self, now: float) -> K | None:
-        """Whose turn it is now, who waits no longer then; `None` if nobody's."""
-        if now < self._last_turn + self.gap:
+    def pop_due(self, now: float) -> str | None:
+        """Remove and return the next target to poll, or `None` if none is due."""
+        if now < self._last_at + self.spacing:
             return None
-        due = [place for place in self._first() if place.since + place.interval <= now]
-        if not due:
+        while self._first_due_at() <= now:
+            entry = heapq.heappop(self._heap)[2]
+            self._due[entry.key] = entry
+        if not self._due:
             return None
-        place = max(due, key=lambda place: (now - place.since) / place.interval)
-        self.remove(place.key)
-        self._last_turn = max(self._last_turn + self.gap, now - _AT_ONCE)
-        return place.key
+        entry = max(self._due.values(), key=lambda entry: entry.lateness(now))
+        self.remove(entry.key)
+        self._last_at = max(self._last_at + self.spacing, now - _MAX_BURST)
+        return entry.key
 
-    def _first(self) -> list[_Place[K]]:
-        """The first of each kind, as far as they have not been removed or put anew."""
-        first = []
-        for level in tuple(self._alike):
-            queue = self._alike[level]
-            while queue and self._places.get(queue[0][2].key) is not queue[0][2]:
-                heapq.heappop(queue)
-            if queue:
-                first.append(queue[0][2])
-            else:
-                del self._alike[level]
-        return first
+    def _add(self, entry: _Entry) -> None:
+        self.remove(entry.key)
+        self._entries[entry.key] = entry
+        self.demand += entry.demand
+        heapq.heappush(self._heap, (entry.due_at, next(self._numbers), entry))
 
-
-def _level(interval: float) -> int:
-    """The number of the kind to which *interval* belongs."""
-    return round(_STEPS * log2(max(0.1, interval)))
-
-
-def _interval(level: int) -> float:
-    """The seconds that stand for all intervals of a kind."""
-    return float(2 ** (level / _STEPS))
+    def _first_due_at(self) -> float:
+        """Return the earliest time in the heap, without entries that were replaced."""
+        while self._heap and self._entries.get(self._heap[0][2].key) is not self._heap[0][2]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else inf

@@ -1,4 +1,4 @@
-"""When one target is looked at again: by its pace, sooner when told to, later after a failure."""
+"""Time the polls of one target: by its interval, sooner on a hint, later after an error."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -10,66 +10,67 @@ from gitlab_jobs_async.errors import GitLabError, ResponseError
 from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
-from gitlab_jobs_async.monitor.schedule.interval import SHORTEST, poll_interval
+from gitlab_jobs_async.monitor.schedule.interval import MIN_INTERVAL, poll_interval
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, PROBES
 
 
 @define
 class PollTimer:
-    """The looks at one target; times are unix seconds, *active_at* that of its last event."""
+    """The poll times of one target in unix seconds; *active_at* is the time of its last event."""
 
     next_at: float = 0.0
-    looked_at: float = 0.0
+    polled_at: float = 0.0
     active_at: float | None = None
-    _absurd: int = 0
+    _excessive_waits: int = 0
 
     @classmethod
     def restored(cls, progress: Progress | None, now: float) -> Self:
-        """Go on with the schedule of an earlier monitor; a clock set back makes no wait longer."""
+        """Resume the schedule of an earlier monitor."""
         if progress is None:
             return cls()
-        looked_at = min(progress.looked_at, now) if isfinite(progress.looked_at) else 0.0
+        # A clock that was set back, or a damaged value, must not delay the next poll.
+        polled_at = min(progress.looked_at, now) if isfinite(progress.looked_at) else 0.0
         wait = progress.interval if 0.0 <= progress.interval <= LONGEST_PAUSE else 0.0
         active_at = progress.active_at
         if active_at is not None:
             active_at = min(active_at, now) if isfinite(active_at) else None
-        return cls(looked_at + wait, looked_at, active_at)
+        return cls(polled_at + wait, polled_at, active_at)
 
     @property
     def interval(self) -> float:
         """Seconds between the last poll and the next."""
-        return max(0.0, self.next_at - self.looked_at)
+        return max(0.0, self.next_at - self.polled_at)
 
     def progress(self, failures: int) -> Progress:
-        """Return what `restored` goes on from."""
-        return Progress(self.looked_at, self.interval, self.active_at, failures)
+        """Return the values that `restored` resumes from."""
+        return Progress(self.polled_at, self.interval, self.active_at, failures)
 
-    def hasten(self, now: float) -> None:
-        """Look again at *now*, or as soon after the last look as it ever would."""
-        self.next_at = min(self.next_at, max(now, self.looked_at + SHORTEST))
+    def poll_now(self, now: float) -> None:
+        """Move the next poll to *now*, but keep the minimum interval since the last poll."""
+        self.next_at = min(self.next_at, max(now, self.polled_at + MIN_INTERVAL))
 
-    def looked(self, now: float, stood: Iterable[float]) -> None:
-        """A look is over; *stood* is for how many seconds each open job has been as it is."""
+    def on_success(self, now: float, ages: Iterable[float]) -> None:
+        """Schedule the poll after one that ended at *now*; see `poll_interval` for *ages*."""
         if self.active_at is None:
             self.active_at = now
-        self.looked_at = now
-        self._absurd = 0
-        self.next_at = now + poll_interval(stood, now - self.active_at)
+        self.polled_at = now
+        self._excessive_waits = 0
+        self.next_at = now + poll_interval(ages, now - self.active_at)
 
-    def failed(
-        self, now: float, error: GitLabError, reachability: TargetAvailability
+    def on_error(
+        self, now: float, error: GitLabError, availability: TargetAvailability
     ) -> list[ProjectUnreachable]:
-        """A look came to nothing."""
-        events = reachability.failed(error)
-        asked = error.retry_after if isinstance(error, ResponseError) else None
-        self.looked_at = now
-        self.next_at = now + max(reachability.wait(), self._obeyed(asked or 0.0))
+        """Schedule the poll after a failed one, and return what *availability* reports."""
+        events = availability.on_error(error)
+        retry_after = error.retry_after if isinstance(error, ResponseError) else None
+        self.polled_at = now
+        self.next_at = now + max(availability.retry_delay(), self._bounded(retry_after or 0.0))
         return events
 
-    def _obeyed(self, asked: float) -> float:
-        """The seconds of a `Retry-After` to wait: more than an hour is tested ever more rarely."""
-        if asked <= LONGEST_PAUSE:
-            self._absurd = 0
-            return asked
-        self._absurd += 1
-        return PROBES.delay(self._absurd - 1)
+    def _bounded(self, retry_after: float) -> float:
+        """Return *retry_after*, or a growing probe delay of up to an hour where it is longer."""
+        if retry_after <= LONGEST_PAUSE:
+            self._excessive_waits = 0
+            return retry_after
+        self._excessive_waits += 1
+        return PROBES.delay(self._excessive_waits - 1)

@@ -113,7 +113,7 @@ class PipelineWatch:
 
     def poll_now(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.timer.hasten(now)
+        self.timer.poll_now(now)
 
     def take_discovered(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
@@ -136,7 +136,7 @@ class PipelineWatch:
         """What the look adds to what was told, once it is whole."""
         self._queue.popleft()
         if reset := self._shows_reset(now, result):
-            return [*self.availability.succeeded(), self._begin_anew(now, *reset)]
+            return [*self.availability.on_success(), self._begin_anew(now, *reset)]
         self.history.learn(result.jobs, now)
         self._rows |= {job.id: job for job in result.jobs}
         for pipeline in (*(job.pipeline for job in result.jobs), *result.pipelines):
@@ -145,7 +145,7 @@ class PipelineWatch:
             self._ask(QueryKind.PIPELINE)
         if self._queue:
             return []
-        return [*self.availability.succeeded(), *self._looked(now)]
+        return [*self.availability.on_success(), *self._looked(now)]
 
     def _shows_reset(self, now: float, result: QueryResult) -> tuple[int, str] | None:
         """Whether this is another pipeline than before, or has another past."""
@@ -176,7 +176,7 @@ class PipelineWatch:
     def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The look has come to nothing."""
         self._queue.clear()
-        return self.timer.failed(now, error, self.availability)
+        return self.timer.on_error(now, error, self.availability)
 
     def _ask(self, about: QueryKind) -> None:
         project, pipeline_id = self.target.project, self.target.pipeline_id
@@ -218,7 +218,7 @@ class PipelineWatch:
                 for bridge in bridges
             )
         )
-        self.timer.looked(now, [now - told.since for told in open_jobs])
+        self.timer.on_success(now, [now - told.since for told in open_jobs])
         return events
 
     def _follow(self, bridges: Sequence[Bridge]) -> None:
@@ -273,7 +273,7 @@ class JobWatch:
 
     def poll_now(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.timer.hasten(now)
+        self.timer.poll_now(now)
 
     def take_discovered(self) -> list[DownstreamPipeline]:
         """Nothing: a job leads nowhere."""
@@ -290,7 +290,7 @@ class JobWatch:
     def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
         """What the answer adds to what was told."""
         self._is_asking = False
-        events: list[Event] = [*self.availability.succeeded()]
+        events: list[Event] = [*self.availability.on_success()]
         before: dict[int, TrackedJob] | None = None
         if not self.is_known:
             _label(self.ledger, self.history, result, now)
@@ -310,7 +310,7 @@ class JobWatch:
             events += told
             self.is_over = job.status.is_finished
         self.is_known = True
-        self.timer.looked(now, [now - told.since for told in self.ledger.open_jobs()])
+        self.timer.on_success(now, [now - told.since for told in self.ledger.open_jobs()])
         return events
 
     def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
@@ -319,7 +319,7 @@ class JobWatch:
         if is_gone(error) and self.target.job_id in self.ledger:
             self.is_over = True
             return self.ledger.deleted(self.target.job_id)
-        return self.timer.failed(now, error, self.availability)
+        return self.timer.on_error(now, error, self.availability)
 
 
 def _told(
@@ -346,7 +346,7 @@ def _state_of(watch: PipelineWatch | JobWatch) -> TargetState:
     before = watch.before if isinstance(watch, PipelineWatch) else None
     return TargetState(
         jobs,
-        trouble.told,
+        trouble.emitted,
         trouble.is_unreachable,
         watch.is_over,
         watch.is_known,

@@ -118,7 +118,7 @@ class ProjectWatch:
 
     def poll_now(self, now: float) -> None:
         """Look again at *now*, or as soon after the last look as it ever would."""
-        self.timer.hasten(now)
+        self.timer.poll_now(now)
 
     def take_discovered(self) -> list[DownstreamPipeline]:
         """What bridges have led to since this was last called, each once."""
@@ -177,7 +177,7 @@ class ProjectWatch:
 
     def _recovered(self) -> Sequence[Event]:
         self._troubled = None
-        return self.availability.succeeded()
+        return self.availability.on_success()
 
     def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
         """The query failed; what a project can do without is left out, else the look ends."""
@@ -191,7 +191,7 @@ class ProjectWatch:
         if self._asks_less(query.kind, error):
             return []
         self._troubled = query.kind
-        return self.timer.failed(now, error, self.availability)
+        return self.timer.on_error(now, error, self.availability)
 
     def _asks_less(self, about: QueryKind, error: GitLabError) -> bool:
         """Whether it is asked again, without what an older server refuses."""
@@ -338,5 +338,5 @@ class ProjectWatch:
         self._look = None
         self.timer.active_at = self.known.active_at
         open_jobs = self.known.ledger.open_jobs()
-        self.timer.looked(now, self.known.parked.stood(open_jobs, self.known.reach, now))
+        self.timer.on_success(now, self.known.parked.stood(open_jobs, self.known.reach, now))
         return self._recovered()

@@ -166,7 +166,7 @@ class KnownJobs:
             self.reach.floor,
             self.began,
             tuple(self.ledger.jobs.values()),
-            availability.told,
+            availability.emitted,
             availability.is_unreachable,
             None if self.bridging is None else self.bridging.settled_to,
             tuple(i for i in self.revivals.pipelines() if i not in once),
@@ -182,10 +182,10 @@ class KnownJobs:
             self.ledger.deleted_to,
         )
 
-    def progress(self, timing: PollTimer, failures: int) -> Progress:
+    def progress(self, timer: PollTimer, failures: int) -> Progress:
         """What changes at each scan, also where that brings no event."""
         return evolve(
-            timing.progress(failures),
+            timer.progress(failures),
             floor=self.reach.floor,
             rows=self.reach.rows_to(self.goal()),
             swept_at=self.parked.swept_at,

@@ -74,8 +74,7 @@ def reset_event(
     project: int | str, availability: TargetAvailability, epoch: int, reason: str
 ) -> ProjectReset:
     """Return what says that the target begins anew."""
-    key = f"target/{availability.name}/{availability.told}/reset/{epoch}"
-    availability.told += 1
+    key = availability.next_key(f"reset/{epoch}")
     return ProjectReset(key=key, project=project, reason=reason)
 
 

@@ -23,18 +23,18 @@ def filled(count):
 
 @pytest.mark.parametrize(("waiting", "has_room"), [(0, True), (MOST - 1, True), (MOST, False)])
 def test_room_ends_with_a_thousand_events(waiting, has_room):
-    assert filled(waiting).has_room() is has_room
+    assert filled(waiting).has_capacity() is has_room
 
 
 @prompt
 async def test_one_event_taken_makes_room():
     outbox = filled(MOST)
-    waiting = asyncio.create_task(outbox.room())
+    waiting = asyncio.create_task(outbox.wait_for_capacity())
     events = outbox.events()
     first = await anext(events)
     assert outbox.take(first)
     await waiting
-    assert outbox.has_room()
+    assert outbox.has_capacity()
     await events.aclose()
 
 
@@ -43,7 +43,7 @@ async def test_dropping_a_target_makes_room():
     outbox = filled(MOST)
     outbox.put("8", None, [event(MOST)])
     outbox.drop("7")
-    assert outbox.has_room()
+    assert outbox.has_capacity()
     outbox.finish()
     assert [one.key async for one in outbox.events()] == [f"target/7/{MOST}"]
 

@@ -91,7 +91,7 @@ def test_a_schedule_goes_on_whatever_the_clock_says(progress, next_at):
 
 
 def test_a_schedule_comes_back_as_it_was():
-    timing = PollTimer(1060.0, 1000.0, 500.0)
-    assert PollTimer.restored(timing.progress(2), 1010.0) == timing
-    assert timing.progress(2).failures == 2
+    timer = PollTimer(1060.0, 1000.0, 500.0)
+    assert PollTimer.restored(timer.progress(2), 1010.0) == timer
+    assert timer.progress(2).failures == 2
     assert PollTimer.restored(None, 1010.0) == PollTimer()

@@ -50,27 +50,27 @@ def test_the_state_recorded_last_counts(store):
 def test_events_wait_in_order_until_they_are_told(store):
     store.record("a", b"1", [("k1", b"x"), ("k2", b"y")])
     store.record("b", b"2", [("k0", b"z")])
-    assert list(store.untold()) == [("k1", b"x"), ("k2", b"y"), ("k0", b"z")]
-    store.told("k2")
-    store.told("never was")
-    assert list(store.untold()) == [("k1", b"x"), ("k0", b"z")]
+    assert list(store.pending()) == [("k1", b"x"), ("k2", b"y"), ("k0", b"z")]
+    store.acknowledge("k2")
+    store.acknowledge("never was")
+    assert list(store.pending()) == [("k1", b"x"), ("k0", b"z")]
 
 
 def test_a_key_that_waits_is_not_put_there_twice(store):
     store.record("a", b"1", [("k", b"first"), ("k", b"again")])
     store.record("b", b"1", [("k", b"later"), ("l", b"")])
-    assert list(store.untold()) == [("k", b"first"), ("l", b"")]
+    assert list(store.pending()) == [("k", b"first"), ("l", b"")]
 
 
 def test_what_is_recorded_while_the_untold_are_read_is_not_among_them(store):
     store.record("a", b"1", [(f"{n}", b"") for n in range(250)])
     told = []
-    for key, _ in store.untold():
+    for key, _ in store.pending():
         told.append(key)
-        store.told(key)
+        store.acknowledge(key)
         store.record("a", b"2", [(f"new {key}", b"")])
     assert told == [f"{n}" for n in range(250)]
-    assert [key for key, _ in store.untold()] == [f"new {n}" for n in range(250)]
+    assert [key for key, _ in store.pending()] == [f"new {n}" for n in range(250)]
 
 
 def test_a_forgotten_target_leaves_its_events_to_be_told(store):
@@ -78,7 +78,7 @@ def test_a_forgotten_target_leaves_its_events_to_be_told(store):
     store.forget("a")
     store.forget("never was")
     assert store.states() == {}
-    assert list(store.untold()) == [("k", b"x")]
+    assert list(store.pending()) == [("k", b"x")]
 
 
 def test_how_far_logs_were_told_is_kept_by_job(store):
@@ -99,7 +99,7 @@ def test_all_is_there_when_it_is_opened_anew(store):
     store.close()
     store.open()
     assert store.states() == {"a": b"\0\xff"}
-    assert list(store.untold()) == [("k", b"\0\xff")]
+    assert list(store.pending()) == [("k", b"\0\xff")]
     assert store.log_offset(7) == 100
 
 
@@ -135,9 +135,9 @@ class Restarts(RuleBasedStateMachine):
             self.untold.setdefault(key, event)
 
     @rule(key=keys)
-    def told(self, key):
+    def acknowledge(self, key):
         for store in self.stores:
-            store.told(key)
+            store.acknowledge(key)
         self.untold.pop(key, None)
 
     @rule(of=targets)
@@ -165,8 +165,8 @@ class Restarts(RuleBasedStateMachine):
     @rule(tellings=st.integers(1, 3))
     def tell_the_first(self, tellings):
         for store in self.stores:
-            for key, _ in islice(store.untold(), tellings):
-                store.told(key)
+            for key, _ in islice(store.pending(), tellings):
+                store.acknowledge(key)
         for key in list(self.untold)[:tellings]:
             del self.untold[key]
 
@@ -174,7 +174,7 @@ class Restarts(RuleBasedStateMachine):
     def same(self):
         for store in self.stores:
             assert store.states() == self.states
-            assert list(store.untold()) == list(self.untold.items())
+            assert list(store.pending()) == list(self.untold.items())
             for job_id, offset in self.offsets.items():
                 assert store.log_offset(job_id) == offset
 
@@ -381,7 +381,7 @@ def test_what_a_kill_left_is_read_whole(path):
     store = opened(path)
     assert store.states()["p"] == b"1"
     assert len(store.states()) == 51
-    assert [key for key, _ in store.untold()][-1] == "k"
+    assert [key for key, _ in store.pending()][-1] == "k"
     store.close()
     assert not path.with_name("ci.db-wal").exists()
 
@@ -398,7 +398,7 @@ def test_a_second_one_in_the_process_is_refused_and_disturbs_nothing(path):
         opened(link)
     link.unlink()
     assert contents(path.parent) == before
-    first.told("k")
+    first.acknowledge("k")
     first.close()
     assert opened(path).states() == {"a": b"1"}
 
@@ -417,10 +417,10 @@ def test_a_full_disk_is_said_and_nothing_of_that_record_stays(path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert isinstance(failed.value.__cause__, sqlite3.Error)
-    assert (store.states(), list(store.untold())) == ({"a": b"1"}, [("k", b"x")])
+    assert (store.states(), list(store.pending())) == ({"a": b"1"}, [("k", b"x")])
     store.close()
     again = opened(path)
-    assert (again.states(), list(again.untold())) == ({"a": b"1"}, [("k", b"x")])
+    assert (again.states(), list(again.pending())) == ({"a": b"1"}, [("k", b"x")])
 
 
 def test_memory_does_not_grow_with_what_waits(path):
@@ -431,7 +431,7 @@ def test_memory_does_not_grow_with_what_waits(path):
     store = opened(path)
     tracemalloc.start()
     try:
-        waiting = sum(1 for _ in store.untold())
+        waiting = sum(1 for _ in store.pending())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -477,9 +477,9 @@ store = SqliteCheckpoint(sys.argv[1])
 store.open()
 last = max(map(int, store.states().values()), default=-1)
 for n in count(last + 1):
-    for key, _ in list(store.untold()):
+    for key, _ in list(store.pending()):
         if int(key.split("/")[0]) < n - 1:
-            store.told(key)
+            store.acknowledge(key)
             os.write(1, f"told {key}\\n".encode())
     store.record(f"p{n % 3}", b"%d" % n, [(f"{n}/{m}", b"x" * 999) for m in range(3)])
     os.write(1, f"recorded {n}\\n".encode())
@@ -500,7 +500,7 @@ def test_killed_at_any_moment_it_holds_what_was_recorded_and_not_what_was_told(p
         least = max([recorded, *(int(n) for what, n in said if what == "recorded")])
 
         store = opened(path)
-        states, untold = store.states(), [key for key, _ in store.untold()]
+        states, untold = store.states(), [key for key, _ in store.pending()]
         store.close()
         recorded = max(map(int, states.values()))
         assert least <= recorded <= least + 1

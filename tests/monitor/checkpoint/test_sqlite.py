@@ -45,7 +45,7 @@ def content(path):
     """All that a monitor reads, when it opens the file and later."""
     store = opened(path)
     try:
-        return store.states(), list(store.untold()), {i: store.log_offset(i) for i in OFFSETS}
+        return store.states(), list(store.pending()), {i: store.log_offset(i) for i in OFFSETS}
     finally:
         store.close()
 
@@ -117,7 +117,7 @@ def test_a_row_changed_while_it_is_open_is_refused(path):
     store = opened(path)
     assert store._connection is not None
     store._connection.execute("UPDATE untold SET event = x'0102030405' WHERE place = 2")
-    untold = store.untold()
+    untold = store.pending()
     assert next(untold) == UNTOLD[0]
     with pytest.raises(CheckpointError, match="corrupt"):
         next(untold)

@@ -1,4 +1,4 @@
-"""A target that cannot be polled is reported once, and once when it can again."""
+"""An outage of a target is reported once, and so is its end."""
 
 import pytest
 
@@ -14,49 +14,52 @@ def server_error(status=502):
     return ServerError(status, "down", "GET", URL)
 
 
-def test_an_outage_is_reported_once():
-    reach = TargetAvailability("group/app", "group/app")
-    (lost,) = reach.failed(server_error())
+def test_outage_is_reported_once():
+    availability = TargetAvailability("group/app", "group/app")
+    (lost,) = availability.on_error(server_error())
     assert (type(lost), lost.project, lost.status) == (ProjectUnreachable, "group/app", 502)
     assert "down" in lost.reason
-    assert reach.failed(server_error()) == []
-    (found,) = reach.succeeded()
+    assert availability.on_error(server_error()) == []
+    (found,) = availability.on_success()
     assert type(found) is ProjectRecovered
-    assert reach.succeeded() == []
+    assert availability.on_success() == []
 
 
-def test_each_outage_has_keys_of_its_own():
-    reach, keys = TargetAvailability(7, "7"), []
+def test_each_outage_has_its_own_keys():
+    availability, keys = TargetAvailability(7, "7"), []
     for _ in range(3):
-        keys += [event.key for event in [*reach.failed(server_error()), *reach.succeeded()]]
+        keys += [
+            event.key
+            for event in [*availability.on_error(server_error()), *availability.on_success()]
+        ]
     assert keys[0] == "target/7/0/unreachable"
     assert keys[1] == "target/7/1/recovered"
     assert len(set(keys)) == 6
 
 
-def test_a_rate_limit_is_no_outage():
-    reach = TargetAvailability(7, "7")
-    assert reach.failed(RateLimitedError(429, "later", "GET", URL)) == []
-    assert (reach.is_unreachable, reach.failures) == (False, 0)
+def test_rate_limit_is_not_an_outage():
+    availability = TargetAvailability(7, "7")
+    assert availability.on_error(RateLimitedError(429, "later", "GET", URL)) == []
+    assert (availability.is_unreachable, availability.failures) == (False, 0)
 
 
-def test_waits_double_and_begin_anew():
-    reach, waits = TargetAvailability(7, "7"), []
+def test_retry_delays_double_until_success():
+    availability, waits = TargetAvailability(7, "7"), []
     for _ in range(8):
-        reach.failed(server_error())
-        waits.append(reach.wait())
+        availability.on_error(server_error())
+        waits.append(availability.retry_delay())
     assert waits == [30, 60, 120, 240, 480, 600, 600, 600]
-    reach.succeeded()
-    reach.failed(server_error())
-    assert reach.wait() == 30
+    availability.on_success()
+    availability.on_error(server_error())
+    assert availability.retry_delay() == 30
 
 
-def test_endless_failures_wait_no_longer():
-    assert TargetAvailability(7, "7", failures=10**9).wait() == 600
+def test_retry_delay_is_bounded():
+    assert TargetAvailability(7, "7", failures=10**9).retry_delay() == 600
 
 
-def test_a_lost_connection_has_no_status():
-    (lost,) = TargetAvailability(7, "7").failed(ConnectionFailedError("lost", "GET", URL))
+def test_lost_connection_has_no_status():
+    (lost,) = TargetAvailability(7, "7").on_error(ConnectionFailedError("lost", "GET", URL))
     assert lost.status is None
 
 
@@ -72,6 +75,6 @@ def test_a_lost_connection_has_no_status():
         (GitLabError("404 Not found"), False),
     ],
 )
-def test_what_is_gone_and_what_is_hidden(error, gone):
-    """Whoever lost the right to see a project is told "404 Project Not Found"."""
+def test_missing_object_is_gone_but_not_a_project(error, gone):
+    """GitLab hides a private project, and its jobs, behind "404 Project Not Found"."""
     assert is_gone(error) is gone

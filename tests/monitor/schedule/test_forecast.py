@@ -1,4 +1,4 @@
-"""What a user is told to expect: checked numbers in, seconds and requests out that fit together."""
+"""A forecast checks its numbers, and its parts fit together."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def plans(draw):
 
 
 @given(plans())
-def test_what_is_sent_is_what_the_looks_cost_and_fits_into_the_budget(plan):
+def test_requests_add_up_and_fit_the_budget(plan):
     projects, busy, per_minute = plan
     expected = forecast(projects, busy=busy, per_minute=per_minute)
     parts = expected.busy.requests_per_minute + expected.idle.requests_per_minute
@@ -27,7 +27,7 @@ def test_what_is_sent_is_what_the_looks_cost_and_fits_into_the_budget(plan):
 
 
 @given(plans())
-def test_busy_projects_are_seen_sooner_and_most_changes_later_than_half_of_them(plan):
+def test_busy_projects_are_detected_sooner(plan):
     projects, busy, per_minute = plan
     expected = forecast(projects, busy=busy, per_minute=per_minute)
     assert expected.stretch >= 1
@@ -38,7 +38,7 @@ def test_busy_projects_are_seen_sooner_and_most_changes_later_than_half_of_them(
 
 
 @given(plans(), st.integers(1, 5000))
-def test_a_larger_budget_or_fewer_projects_are_never_worse(plan, more):
+def test_larger_budget_or_fewer_projects_help(plan, more):
     projects, busy, per_minute = plan
     expected = forecast(projects, busy=busy, per_minute=per_minute)
     larger = None if per_minute is None else per_minute + more
@@ -48,7 +48,7 @@ def test_a_larger_budget_or_fewer_projects_are_never_worse(plan, more):
     assert crowded.first_round > expected.first_round
 
 
-def test_no_budget_stands_for_the_limit_of_gitlab_itself():
+def test_default_budget_is_the_limit_of_gitlab():
     assert forecast(1000, busy=20) == forecast(1000, busy=20, per_minute=600)
     assert forecast(1000, busy=20, per_minute=5000) == forecast(1000, busy=20, per_minute=600)
 
@@ -65,7 +65,7 @@ def test_no_budget_stands_for_the_limit_of_gitlab_itself():
         ({"projects": 5, "busy": 1, "per_minute": 1.5}, TypeError, "per_minute must .* not 1.5"),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused_by_name(given, error, said):
+def test_invalid_numbers_are_refused_by_name(given, error, said):
     projects = given.pop("projects")
     with pytest.raises(error, match=said):
         forecast(projects, **given)

@@ -14,7 +14,7 @@ from gitlab_jobs_async.errors import (
     ServerError,
 )
 from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectUnreachable
-from gitlab_jobs_async.monitor.schedule.interval import LONGEST
+from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL
 from gitlab_jobs_async.monitor.watch.pipeline import JobWatch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
@@ -151,8 +151,8 @@ def test_thousands_of_manual_jobs_do_not_have_an_idle_project_looked_at_often():
     project.asked, begun = 0, project.now
     while project.now < begun + 3600:
         look(watch, project)
-    assert watch.next_at - project.now == pytest.approx(LONGEST, rel=0.1)
-    assert project.asked <= 3600 / LONGEST + 10
+    assert watch.next_at - project.now == pytest.approx(MAX_INTERVAL, rel=0.1)
+    assert project.asked <= 3600 / MAX_INTERVAL + 10
 
 
 def test_all_of_a_large_pipeline_is_asked_for_when_skipped_jobs_may_be_taken_up():

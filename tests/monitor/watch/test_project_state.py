@@ -139,7 +139,9 @@ def test_a_restart_knows_the_same():
     known.tell([job(4, "manual")], START)
     known.tell([job(4, "pending")], START)
     known.revivals.asked(9)
-    state = known.state(TargetAvailability("group/app", "group/app", told=3, is_unreachable=True))
+    state = known.state(
+        TargetAvailability("group/app", "group/app", emitted=3, is_unreachable=True)
+    )
     again = KnownJobs.restored("group/app", state, START, downstream=True)
     assert again.ledger.jobs == known.ledger.jobs
     assert (again.number, again.began, again.reach.floor) == (7, 2, 0)
