@@ -16,7 +16,7 @@ FORBIDDEN = [
     r"\b(a|each|every|one|next|two) looks?\b",
     r"\bso many\b", r"\bnot to be had\b", r"\b(is|be|are|was) had\b", r"\bthere no more\b",
     r"\bby that\b", r"\ball the same\b", r"\b(is|are) no (?!longer|more than|less than)\w+",
-    r"\bis none\b", r"\blest\b", r"\bbe (they|it)\b", r"\bdear(er)?\b", r"\bhasten", r"\bridden\b",
+    r"(?-i:\bis none\b)", r"\blest\b", r"\bbe (they|it)\b", r"\bdear(er)?\b", r"\bhasten", r"\bridden\b",
     r"\bbegun\b", r"\bwhoever\b", r"\bwhom?so", r"\bthereby\b", r"\bfor want of\b", r"\btrouble\b",
     r"\bnobody\b", r"\bsomebody\b", r"\btakes? (its|their|his) turns?\b", r"\bturn has come\b",
     r"\breckon", r"\b(has|have|had) come\b", r"\bnone too\b", r"\bis as it (is|was)\b",
@@ -27,7 +27,6 @@ CLAUSE_FIRST = re.compile(r"(What|Who|Whoever|Those|That which|He who|Which)\b")
 """A relative clause as the subject of a docstring's first sentence."""
 
 TODO = {
-    "README.md",
     "gitlab_jobs_async/__init__.py",
     "gitlab_jobs_async/api",
     "gitlab_jobs_async/cli",
@@ -143,5 +142,5 @@ def test_test_names_are_short(path):
 def test_guide_and_readme_use_the_terms_of_the_field():
     pages = [ROOT / "README.md", *(PACKAGE / "guide").glob("*.md")]
     pages = [page for page in pages if not is_open(page) and page.name != "contributing.md"]
-    found = {page.name: _PATTERN.findall(page.read_text()) for page in pages}
+    found = {page.name: [m[0] for m in _PATTERN.finditer(page.read_text())] for page in pages}
     assert not any(found.values()), found

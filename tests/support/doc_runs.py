@@ -1,0 +1,90 @@
+"""Run the code blocks of the documentation against a simulated GitLab."""
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitlab_jobs_async import GitLab
+from gitlab_jobs_async.cli.runner import run as run_command
+from gitlab_jobs_async.simulator import AcceleratedClock, Simulator, demo_world
+from tests.support.doc_blocks import Block
+
+NOW = 1_750_000_000.0
+SPEED = 300.0
+_LONGEST_SCRIPT = 2.5
+"""Real seconds for a script that serves until it is stopped: twelve simulated minutes."""
+
+
+@contextlib.contextmanager
+def demo_server(monkeypatch, folder: Path) -> Iterator[Simulator]:
+    """Serve the demo world at 300 times real time; the environment names it, *folder* is home."""
+    monkeypatch.chdir(folder)
+    clock = AcceleratedClock(SPEED)
+    with Simulator(demo_world(clock.now()), clock=clock) as simulator:
+        variables = {"GITLAB_URL": simulator.url, "GITLAB_TOKEN": simulator.token}
+        for name, value in {**variables, "HOME": str(folder)}.items():
+            monkeypatch.setenv(name, value)
+        yield simulator
+
+
+def commands(block: Block) -> list[str]:
+    """Return the commands of a console block, without their prompts."""
+    return [line.removeprefix("$ ") for line in block.code.splitlines() if line.startswith("$ ")]
+
+
+def exit_code_of(command: str) -> int:
+    """Return the exit code that *command* must have: 1 where it follows the failed job 200."""
+    follows = command.startswith("gitlab-jobs tail ") and "--no-follow" not in command
+    return int(follows and " 200" in command)
+
+
+def run_line(command: str) -> int:
+    """Run a `gitlab-jobs` command in this process and return its exit code."""
+    program, *arguments = shlex.split(command)
+    assert program == "gitlab-jobs"
+    return run_command(arguments)
+
+
+async def run_snippet(block: Block) -> None:
+    """Run *block* with a `gitlab` that the environment names, and a `project` of it."""
+    code = compile(block.code, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    async with GitLab.from_env() as gitlab:
+        names = {"gitlab": gitlab, "project": gitlab.project("shop/checkout")}
+        running = eval(code, names)
+        if inspect.iscoroutine(running):
+            await running
+
+
+def run_script(block: Block, server: Simulator, monkeypatch) -> None:
+    """Run *block* on the clock of *server*; a program that never ends is stopped after 2.5 s."""
+    real_run = asyncio.run
+
+    async def bounded(main):
+        try:
+            async with asyncio.timeout(_LONGEST_SCRIPT) as limit:
+                return await main
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gitlab_jobs_async.client.SystemClock", lambda: server.clock)
+        patched.setattr(asyncio, "run", lambda main: real_run(bounded(main)))
+        with contextlib.suppress(SystemExit):  # a gate exits with the result of its pipeline
+            exec(compile(block.code, block.page, "exec"), {"__name__": "__main__"})
+
+
+def typed(block: Block) -> str:
+    """Return *block* as a module for a type checker: snippets get the names that they use."""
+    if not block.is_snippet:
+        return block.code
+    body = "".join(f"    {line}" if line.strip() else line for line in block.code.splitlines(True))
+    return (
+        "from gitlab_jobs_async import GitLab, Project\n\n\n"
+        f"async def snippet(gitlab: GitLab, project: Project) -> None:\n{body}"
+    )

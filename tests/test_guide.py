@@ -1,0 +1,147 @@
+"""Run every code block of the README and the guide, and check the pages themselves."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from gitlab_jobs_async.simulator import Simulator, demo_world
+from tests.support.doc_blocks import BLOCKS, GUIDE, PAGES, ROOT, blocks
+from tests.support.doc_runs import (
+    NOW,
+    commands,
+    demo_server,
+    exit_code_of,
+    run_line,
+    run_script,
+    run_snippet,
+    typed,
+)
+
+SNIPPETS = [block for block in BLOCKS if block.is_snippet]
+SCRIPTS = [block for block in BLOCKS if block.is_script]
+TEST_MODULES = [block for block in BLOCKS if block.is_test_module]
+COMMANDS = [
+    pytest.param(command, id=f"{block.name}-{command[12:40]}")
+    for block in blocks("console")
+    for command in commands(block)
+]
+
+
+def named(blocks):
+    return [pytest.param(block, id=block.name) for block in blocks]
+
+
+@pytest.fixture
+async def stepped_server(clock, environment, tmp_path):
+    """The demo world, named by the environment, on a clock that only waits move."""
+    environment.chdir(tmp_path)
+    clock.stepped.advance(NOW - clock.now())
+    async with Simulator(demo_world(NOW), clock=clock.stepped) as simulator:
+        environment.setenv("GITLAB_URL", simulator.url)
+        environment.setenv("GITLAB_TOKEN", simulator.token)
+        yield simulator
+
+
+@pytest.fixture
+def fast_server(environment, tmp_path):
+    with demo_server(environment, tmp_path) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("block", named(SNIPPETS))
+@pytest.mark.usefixtures("stepped_server")
+async def test_snippet_runs(block):
+    await run_snippet(block)
+
+
+@pytest.mark.parametrize("block", named(SCRIPTS))
+def test_script_runs(block, fast_server, monkeypatch, capsys, tmp_path):
+    run_script(block, fast_server, monkeypatch)
+    assert capsys.readouterr().out or list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.usefixtures("fast_server")
+def test_command_runs(command, capfd):
+    code = run_line(command)
+    assert (code, capfd.readouterr().err if code == 0 else "") == (exit_code_of(command), "")
+
+
+@pytest.mark.parametrize("block", named(TEST_MODULES))
+def test_test_module_passes(block, tmp_path):
+    (tmp_path / "test_bot.py").write_text(block.code)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+def test_python_blocks_are_strictly_typed(tmp_path):
+    for block in [*SNIPPETS, *SCRIPTS]:
+        name = f"{block.name}.py".replace("-", "_")
+        (tmp_path / name).write_text(typed(block))
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".cache", "."],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+def test_block_languages_are_known():
+    assert {block.language for block in BLOCKS} <= {"python", "sh", "console", "text"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_fence_is_a_block(page):
+    fences = re.findall(r"^\s*```", page.read_text(), re.MULTILINE)
+    found = [block for block in BLOCKS if block.page == page.stem]
+    assert len(fences) == 2 * len(found)
+
+
+@pytest.mark.parametrize("block", named(blocks("sh")))
+def test_shell_block_is_part_of_the_gate(block):
+    gate = (ROOT / ".ci" / "run").read_text()
+    for line in block.code.splitlines():
+        command = line.partition("  #")[0].strip()
+        assert command in gate or command == "gitlab-jobs simulate --port 8080", command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_relative_links_resolve(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked.read_text()), target
+
+
+def anchors(text):
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_index_links_every_page():
+    index = (GUIDE / "index.md").read_text()
+    missing = [page.name for page in GUIDE.glob("*.md") if f"({page.name})" not in index]
+    assert missing == ["index.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_sentences_have_at_most_25_words(page):
+    long = [sentence for sentence in sentences(page.read_text()) if len(sentence.split()) > 25]
+    assert long == []
+
+
+def sentences(text):
+    """Return the sentences of *text*; an inline code span or a link's text is at most one word."""
+    text = re.sub(r"^```.*?^```$", "\n\n", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]+`", "CODE", text)
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*|#]|\d+\.) ?)|\|", text):
+        yield from re.split(r"(?<=[.!?])\s+", " ".join(paragraph.split()))
