@@ -7,16 +7,23 @@ import json
 from datetime import datetime
 from typing import Any, TypeVar, get_args
 
-from attrs import has
+from attrs import fields, has
 from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from gitlab_jobs_async.api.json_types import Hook, type_mismatch
-from gitlab_jobs_async.api.structuring import is_union, strict_converter, structured
+from gitlab_jobs_async.api.structuring import is_union, object_of, strict_converter, structured
 from gitlab_jobs_async.events import Event
 
 T = TypeVar("T")
 
 _CLASS = "_class"
+_NAME = "stored_as"
+
+
+def stored_as(name: str) -> dict[str, str]:
+    """Return the metadata for an attrs field that checkpoints store under another *name*."""
+    return {_NAME: name}
 
 
 def dumps(value: object) -> bytes:
@@ -101,8 +108,21 @@ def _unstructured_choice_of(kind: Any, converter: Converter) -> Any:
     return hook
 
 
+def _renamed(kind: Any) -> dict[str, Any]:
+    named = (f for f in fields(kind) if _NAME in f.metadata)
+    return {field.name: override(rename=field.metadata[_NAME]) for field in named}
+
+
+def _unstructured_object(kind: Any, converter: Converter) -> Any:
+    return make_dict_unstructure_fn(
+        kind, converter, _cattrs_omit_if_default=converter.omit_if_default, **_renamed(kind)
+    )
+
+
 def _make_converter() -> Converter:
     converter = strict_converter(omit_if_default=True)
+    converter.register_structure_hook_factory(has, lambda k, c: object_of(k, c, _renamed(k)))
+    converter.register_unstructure_hook_factory(has, _unstructured_object)
     converter.register_structure_hook_factory(_is_choice, _choice_of)
     converter.register_unstructure_hook_factory(_is_choice, _unstructured_choice_of)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
