@@ -38,11 +38,11 @@ from gitlab_jobs_async.http.error_mapping import clear_locals
 from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import by_keyset, newest_first, of_ref, pages_of
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.logs.follow import FollowOptions
 from gitlab_jobs_async.logs.merge import JobLines, TailTarget, job_keys, tailed
-from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint

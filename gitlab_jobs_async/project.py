@@ -15,6 +15,7 @@ from gitlab_jobs_async.api.parameters import Inputs, Scope, whole_number
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response, check_archive, check_deletion, check_whole
 from gitlab_jobs_async.http.body_limits import Bound
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_keyset,
     iter_any_order,
@@ -25,7 +26,6 @@ from gitlab_jobs_async.listing.fetch import (
     read_all,
 )
 from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
-from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.logs.trace_cursor import check_trace
 from gitlab_jobs_async.models.jobs import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
 from gitlab_jobs_async.pipelines.wait import JobProgress, WaitOptions, wait_for_job

@@ -13,6 +13,7 @@ from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
 from gitlab_jobs_async.api.parameters import ProjectId, Scope
 from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_offset,
     by_rescan,
@@ -21,7 +22,6 @@ from gitlab_jobs_async.listing.fetch import (
     newest_first,
     read_all,
 )
-from gitlab_jobs_async.logs.poll_schedule import PollIntervals
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.pipelines.fetch import read_bridges, read_jobs, read_pipeline, read_tree
 from gitlab_jobs_async.pipelines.traversal import PipelineRef

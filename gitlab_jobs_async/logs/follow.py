@@ -26,9 +26,10 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.http.body_limits import Gauge
 from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.logs.line_reader import LineReader
 from gitlab_jobs_async.logs.poll_queue import NotBefore
-from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollIntervals, PollKind, PollSchedule
+from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollKind, PollSchedule
 from gitlab_jobs_async.logs.spool import Spool
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk

@@ -9,7 +9,7 @@ from enum import Enum
 
 from attrs import define, field, frozen
 
-from gitlab_jobs_async.api.parameters import seconds
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.retry.backoff import Backoff
@@ -35,25 +35,6 @@ _IN_ADVANCE = 2
 
 _ENDINGS = 3
 """Times a status is asked in a row because the log says that the job is over."""
-
-
-@frozen
-class PollIntervals:
-    """The bounds of waiting, in seconds: the *shortest*, and the *longest* that a line may lie."""
-
-    shortest: float = field(default=3.0)
-    longest: float = field(default=60.0)
-
-    @shortest.validator
-    def _is_time(self, _attribute: object, value: object) -> None:
-        seconds("min_interval", value)
-
-    @longest.validator
-    def _is_longer(self, _attribute: object, value: object) -> None:
-        if seconds("max_interval", value) < self.shortest:
-            raise ValueError(
-                f"max_interval must be at least min_interval, {self.shortest:g} s, not {value}"
-            )
 
 
 class PollKind(Enum):

@@ -1,44 +1,35 @@
-"""When to look again at what is waited for: the longer it has stood still, the later.
-
-A change is seen late by a share of the time since the change before it, so that many short steps
-are told soon and one long step costs few requests.
-"""
+"""Poll interval of a wait: a share of the time since the last change, with jitter."""
 
 from math import inf
 
 from attrs import define, field
 
-from gitlab_jobs_async.logs.poll_schedule import PollIntervals
+from gitlab_jobs_async.intervals import PollIntervals
 
 _SHARE = 1 / 4
-"""How long a wait is, in parts of the time since the last change."""
+"""The interval, as a part of the time since the last change."""
 
-_SPREAD = 1 / 5
-"""By how much chance makes it shorter or longer, so that many who wait do not look at once."""
+_JITTER = 1 / 5
+"""The most that chance adds or takes away, as a part of the interval."""
 
 
 @define
 class WaitInterval:
-    """The pace of looks within *intervals*, since a time of the clock (seconds)."""
+    """Poll interval within *intervals*, for a wait that ends at *until*.
+
+    The last change was at *changed_at*; both are times of the clock, in seconds.
+    """
 
     intervals: PollIntervals
-    _since: float
-    _until: float = field(default=inf)
+    changed_at: float
+    until: float = field(default=inf)
 
-    def changed(self, now: float) -> None:
-        """The look at *now* has shown something new."""
-        self._since = now
-
-    def wait(self, now: float, *, jitter: float) -> float:
-        """Seconds until the next look; *jitter* is a random number from 0 to 1.
-
-        It is never outside the intervals. Where the next look would come after the end of all
-        waiting, it comes the shortest interval before that: time enough for its answer.
-        """
-        shortest, longest = self.intervals.shortest, self.intervals.longest
-        middle = (now - self._since) * _SHARE
-        least = min(max(middle * (1 - _SPREAD), shortest), longest)
-        most = min(max(middle * (1 + _SPREAD), shortest), longest)
-        wait = least + (most - least) * jitter
-        last = self._until - shortest
-        return last - now if shortest <= last - now < wait else wait
+    def delay(self, now: float, *, jitter: float) -> float:
+        """Return the seconds from *now* until the next poll; *jitter* is from 0 to 1."""
+        age = now - self.changed_at
+        least = self.intervals.for_age(age, _SHARE * (1 - _JITTER))
+        most = self.intervals.for_age(age, _SHARE * (1 + _JITTER))
+        delay = least + (most - least) * jitter
+        # A poll after the end is of no use; one just before it leaves time for its answer.
+        left = self.until - self.intervals.shortest - now
+        return left if self.intervals.shortest <= left < delay else delay

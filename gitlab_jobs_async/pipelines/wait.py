@@ -18,7 +18,7 @@ from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.poll_schedule import PollIntervals
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.pipelines.fetch import read_jobs, read_pipeline
 from gitlab_jobs_async.pipelines.poll_interval import WaitInterval
@@ -141,11 +141,11 @@ class _Wait(Generic[T]):
                 self.last = look.value
                 if look.statuses != statuses:
                     statuses = look.statuses
-                    pace.changed(self.clock.now())
+                    pace.changed_at = self.clock.now()
                     await self._tell(look)
                 if look.value.status.is_finished:
                     return look.value
-                wait = pace.wait(self.clock.now(), jitter=jitter())
+                wait = pace.delay(self.clock.now(), jitter=jitter())
             await self.clock.sleep(wait)
 
     def _endured(self, error: GitLabError, tolerance: OutageTolerance) -> float:
