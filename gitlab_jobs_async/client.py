@@ -1,7 +1,7 @@
 """One GitLab server: one connection pool for all that is done with it."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from os import PathLike
 from ssl import SSLContext
@@ -41,8 +41,8 @@ from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import by_keyset, newest_first, of_ref, pages_of
 from gitlab_jobs_async.listing.strategy import PageStrategy
-from gitlab_jobs_async.logs.follow import FollowOptions
-from gitlab_jobs_async.logs.merge import JobLines, TailTarget, job_keys, tailed
+from gitlab_jobs_async.logs.follower import FollowOptions
+from gitlab_jobs_async.logs.merge import JobKey, JobLines, TailTarget, jobs_with_offsets, tail_logs
 from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
@@ -267,24 +267,37 @@ class GitLab:
         jobs: Iterable[TailTarget],
         *,
         lines: int | None = None,
+        offsets: Mapping[JobKey, int] | None = None,
+        follow: bool = True,
         min_interval: float = 3.0,
         max_interval: float = 60.0,
         outage_timeout: float = 300.0,
     ) -> AbstractAsyncContextManager[JobLines]:
-        """Many logs as one stream: `async with … as lines: async for item in lines`.
+        """Merge many logs: `async with … as lines: async for item in lines`.
 
-        *jobs* are pairs of project and job id, or `Job`s, whose project is then their `project_id`;
-        `lines.add(project, job_id)` and `lines.remove(project, job_id)` change them meanwhile: 1
-        and "group/app" are two projects there. An item is a `TailedLine`, or at a log's end a
-        `TailEnded`, or a `TailFailed` with what ended it before, which ends no other. The iteration
-        ends when all have. Jobs take turns, and none reads on before its line was taken: who reads
-        slowly asks less often. At most *concurrency* logs are polled at once; whichever was due
-        first comes next, and one that waits costs a few KB. The rest is as with `Project.tail`, for
-        each job.
+        *jobs* are pairs of project and job id, or `Job`s, which stand for their `project_id`; 1 and
+        "group/app" are two projects here. *offsets* has the byte to begin at by such a pair, as
+        *offset* of `Project.tail`; the other logs begin at 0. `lines.add(project, job_id)` and
+        `lines.remove(project, job_id)` change the jobs meanwhile.
+
+        An item is a `TailedLine`; or, once a log, a `TailEnded` or a `TailFailed`, which has the
+        error and does not stop the other logs. The iteration ends when all logs have ended. No log
+        is read ahead of the consumer: a slow one causes fewer polls. At most *concurrency* logs are
+        polled at once, the longest due first; a waiting log costs a few KB. Everything else is as
+        with `Project.tail`.
+
+        Raises:
+            TypeError, ValueError: an argument is invalid; raised before any request.
         """
-        how = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
-        last = None if lines is None else whole_number("lines", lines)
-        return tailed(self._transport, self._capabilities, job_keys(jobs), last=last, how=how)
+        options = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
+        return tail_logs(
+            self._transport,
+            self._capabilities,
+            jobs_with_offsets(jobs, offsets or {}),
+            last=None if lines is None else whole_number("lines", lines),
+            follow=follow,
+            options=options,
+        )
 
     def monitor(
         self,

@@ -25,7 +25,8 @@ from gitlab_jobs_async.listing.fetch import (
     only_ref,
     read_all,
 )
-from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
+from gitlab_jobs_async.logs.follow import JobLog
+from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.trace_cursor import check_trace
 from gitlab_jobs_async.models.jobs import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
 from gitlab_jobs_async.pipelines.wait import JobProgress, WaitOptions, wait_for_job
@@ -178,7 +179,7 @@ class Project(ProjectPipelines):
         go on: its `offset`. Refusals such as 401, 403 and 404 are raised at once.
         """
         start = whole_number("offset", offset)
-        return self._trace(job_id, min_interval, max_interval, outage_timeout).follow(start)
+        return self._log(job_id, min_interval, max_interval, outage_timeout).chunks(start)
 
     def tail(
         self,
@@ -207,15 +208,15 @@ class Project(ProjectPipelines):
         """
         last = None if lines is None else whole_number("lines", lines)
         start = whole_number("offset", offset)
-        trace = self._trace(job_id, min_interval, max_interval, outage_timeout)
-        return trace.lines(last=last, follow=follow, offset=start)
+        log = self._log(job_id, min_interval, max_interval, outage_timeout)
+        return log.lines(last=last, follow=follow, offset=start)
 
-    def _trace(
+    def _log(
         self, job_id: int, min_interval: float, max_interval: float, outage_timeout: float
-    ) -> JobTrace:
+    ) -> JobLog:
         endpoints.get_trace(self.id, job_id)
-        how = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
-        return JobTrace(self._transport, self._capabilities, self.id, job_id, how)
+        options = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
+        return JobLog(self._transport, self._capabilities, self.id, job_id, options)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 

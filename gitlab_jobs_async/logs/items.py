@@ -1,4 +1,4 @@
-"""What `GitLab.tail_jobs` tells: lines of many logs, how each log ended, and what went wrong."""
+"""Items of `GitLab.tail_jobs`: a line of a log, its end, or the error that ended it early."""
 
 from attrs import field, frozen
 
@@ -7,31 +7,30 @@ from gitlab_jobs_async.models.jobs import LogLine
 
 
 @frozen
-class TailedLine:
-    """One line of the log of job *job_id*.
-
-    *project* is as it was given, or `project_id` of a `Job` that was given.
-    """
-
+class _Tailed:
     project: int | str
     job_id: int
+
+
+@frozen
+class TailedLine(_Tailed):
+    """One *line* of the log of job *job_id*.
+
+    *project* is as the caller gave it, or the `project_id` of a given `Job`.
+    """
+
     line: LogLine
 
 
 @frozen
-class TailEnded:
-    """The job has ended, and every line of its log was told."""
-
-    project: int | str
-    job_id: int
+class TailEnded(_Tailed):
+    """The job has ended, and every line of its log was emitted."""
 
 
 @frozen
-class TailFailed:
-    """The job's log is followed no further, for what *error* says; it was no end of the job."""
+class TailFailed(_Tailed):
+    """The log cannot be followed any further because of *error*; the job may still run."""
 
-    project: int | str
-    job_id: int
     error: GitLabError = field(eq=False)
 
 

@@ -1,121 +1,136 @@
-"""The logs of many jobs as one stream, in which one job's failure is told and is no other's end."""
+"""Merge the logs of many jobs; one failure is reported and does not stop the others."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Self
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.api.parameters import ProjectId, job_path
+from gitlab_jobs_async.api.parameters import ProjectId, job_path, whole_number
 from gitlab_jobs_async.concurrency import Merged
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
+from gitlab_jobs_async.logs.follow import JobLog
+from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
-from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, Paced, log_poll_queue
+from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, PollSource, log_poll_queue
 from gitlab_jobs_async.models.jobs import JobBasic
 
 JobKey = tuple[ProjectId, int]
 TailTarget = JobKey | JobBasic
 
 
-class JobLines:
-    """The items of many logs as they come, in turn: iterate over it, once at a time.
+async def tail_items(
+    log: JobLog, *, last: int | None = None, offset: int = 0, follow: bool = True
+) -> PollSource[TailedItem]:
+    """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`."""
+    end: TailedItem = TailEnded(log.project, log.job_id)
+    lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
+    try:
+        async with aclosing(lines):
+            async for line in lines:
+                if isinstance(line, NotBefore):
+                    yield line
+                else:
+                    yield TailedLine(log.project, log.job_id, line)
+    except GitLabError as error:
+        end = TailFailed(log.project, log.job_id, error)
+    yield end
 
-    The iteration ends when every job here has ended; after an `add` it can be begun again.
+
+class JobLines:
+    """Items of many logs, as they come and fairly interleaved: an asynchronous iterator.
+
+    The iteration ends when every log has ended. After another `add` it can be resumed.
     """
 
     def __init__(
         self,
-        begin: Callable[[ProjectId, int], Paced[TailedItem]],
-        together: Merged[JobKey, TailedItem],
-        turns: LogPollQueue[JobKey, TailedItem],
+        open_log: Callable[[ProjectId, int, int], PollSource[TailedItem]],
+        items: Merged[JobKey, TailedItem],
+        queue: LogPollQueue[JobKey, TailedItem],
     ) -> None:
-        self._begin = begin
-        self._together = together
-        self._turns = turns
+        self._open_log = open_log
+        self._items = items
+        self._queue = queue
 
-    def add(self, project: ProjectId, job_id: int) -> None:
-        """Follow this job's log too; nothing happens if it is followed already."""
+    def add(self, project: ProjectId, job_id: int, *, offset: int = 0) -> None:
+        """Follow this job's log, too, from byte *offset* on; ignore a job that is followed.
+
+        Raises:
+            TypeError, ValueError: an argument is invalid.
+            RuntimeError: the block of `tail_jobs` was left.
+        """
         job_path(project, job_id)
+        whole_number("offset", offset)
         key = (project, job_id)
-        if key not in self._turns:
-            self._turns.add(key, partial(self._begin, project, job_id))
+        if key not in self._queue:
+            self._queue.add(key, partial(self._open_log, project, job_id, offset))
 
     def remove(self, project: ProjectId, job_id: int) -> bool:
-        """Follow this job's log no longer, and tell nothing more of it; whether it was here."""
-        return self._turns.remove((project, job_id))
+        """Stop following this job's log, emit nothing more of it; return whether it was here."""
+        return self._queue.remove((project, job_id))
 
     def __len__(self) -> int:
-        return len(self._turns)
+        """Return the number of logs that have not ended."""
+        return len(self._queue)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> TailedItem:
-        _, item = await anext(self._together)
+        _, item = await anext(self._items)
         return item
 
 
 @asynccontextmanager
-async def tailed(
+async def tail_logs(
     transport: Transport,
     capabilities: ServerCapabilities,
-    keys: Iterable[JobKey],
+    jobs: Mapping[JobKey, int],
     *,
     last: int | None,
-    how: FollowOptions,
+    follow: bool,
+    options: FollowOptions,
 ) -> AsyncIterator[JobLines]:
-    """The logs of the jobs *keys*: at most as many have a turn at once as requests may be made.
+    """Open the logs of *jobs*, each from its offset on; poll at most `concurrency` at once."""
 
-    The others wait for theirs, without a task, and whoever was due first comes first.
-    """
+    def open_log(project: ProjectId, job_id: int, offset: int) -> PollSource[TailedItem]:
+        log = JobLog(transport, capabilities, project, job_id, options)
+        return tail_items(log, last=last, offset=offset, follow=follow)
 
-    def begin(project: ProjectId, job_id: int) -> Paced[TailedItem]:
-        return _items(JobTrace(transport, capabilities, project, job_id, how), last)
-
-    async with log_poll_queue(transport.clock, transport.concurrency) as (together, turns):
-        lines = JobLines(begin, together, turns)
-        for project, job_id in keys:
-            lines.add(project, job_id)
+    async with log_poll_queue(transport.clock, transport.concurrency) as (items, queue):
+        lines = JobLines(open_log, items, queue)
+        for (project, job_id), offset in jobs.items():
+            lines.add(project, job_id, offset=offset)
         yield lines
 
 
-def job_keys(jobs: Iterable[TailTarget]) -> list[JobKey]:
-    """Project and id of each of *jobs*.
+def jobs_with_offsets(
+    jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int]
+) -> dict[JobKey, int]:
+    """Return project and id of each of *jobs*, with the byte to begin at: 0 if none is given.
 
     Raises:
-        TypeError, ValueError: one of them is neither a pair of both nor a job that says both.
+        TypeError, ValueError: a job or an offset is invalid, or an offset belongs to no job.
     """
     if isinstance(jobs, str | bytes | JobBasic) or not isinstance(jobs, Iterable):
-        raise TypeError(f"jobs must be several jobs, or pairs of project and job id, not {jobs!r}")
-    return [_job_key(job) for job in jobs]
+        raise TypeError(f"invalid jobs {jobs!r}: expected several Jobs or (project, job_id) pairs")
+    keys = [_job_key(job) for job in jobs]
+    for key, offset in offsets.items():
+        whole_number(f"offsets[{key!r}]", offset)
+        if key not in keys:
+            raise ValueError(f"invalid offsets: {key!r} is not among the jobs")
+    return {key: offsets.get(key, 0) for key in keys}
 
 
 def _job_key(job: object) -> JobKey:
     if isinstance(job, JobBasic):
         if job.project_id is None:
-            raise ValueError(f"job {job.id} does not say its project; give (project, {job.id})")
+            raise ValueError(f"job {job.id} has no project_id: expected (project, {job.id})")
         return job.project_id, job.id
     if not isinstance(job, tuple) or len(job) != 2:
-        raise TypeError(f"{job!r} is no job; allowed are a Job and a pair (project, job_id)")
+        raise TypeError(f"invalid job {job!r}: expected a Job or a pair (project, job_id)")
     project, job_id = job
     job_path(project, job_id)
     return project, job_id
-
-
-async def _items(trace: JobTrace, last: int | None) -> Paced[TailedItem]:
-    project, job_id = trace.project, trace.job_id
-    try:
-        async with aclosing(trace.paced_lines(last=last, follow=True)) as lines:
-            async for line in lines:
-                if isinstance(line, NotBefore):
-                    yield line
-                else:
-                    yield TailedLine(project, job_id, line)
-    except GitLabError as error:
-        failure = error
-    else:
-        yield TailEnded(project, job_id)
-        return
-    yield TailFailed(project, job_id, failure)

@@ -1,13 +1,13 @@
-"""Many logs followed at once, a few at a time: those that wait for their time cost no task.
+"""Poll many logs, a few at a time; a log that waits for its next poll costs no task.
 
-A source says by `NotBefore` when it wants to go on. Until then it is a row in a queue by that time,
-so that of more logs than can be polled the one that has waited longest comes next.
+A source emits `NotBefore` to be resumed at that time. Until then it is an entry of a heap, so that
+the log that has been due for longest is polled next.
 """
 
 import asyncio
 import heapq
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from math import inf, isfinite
 from typing import Any, Generic, TypeVar
@@ -23,21 +23,31 @@ T = TypeVar("T")
 
 @frozen
 class NotBefore:
-    """What a source gives to be asked again only *at* that time of the clock."""
+    """A source's request to be resumed *at* that time of the clock."""
 
     at: float
 
 
-Paced = AsyncGenerator[T | NotBefore, None]
+PollSource = AsyncGenerator[T | NotBefore, None]
+
+
+async def sleep_between(clock: Clock, source: PollSource[T]) -> AsyncGenerator[T, None]:
+    """Emit the items of *source*, and sleep until each `NotBefore`."""
+    async with aclosing(source) as items:
+        async for item in items:
+            if not isinstance(item, NotBefore):
+                yield item
+            elif (delay := item.at - clock.now()) > 0:
+                await clock.sleep(delay)
 
 
 @define(eq=False)
-class _Row(Generic[K, T]):
-    """A source that has not ended; it begins with its first turn."""
+class _Entry(Generic[K, T]):
+    """A source that has not ended; it is opened for its first poll."""
 
     key: K
-    begin: Callable[[], Paced[T]]
-    source: Paced[T] | None = None
+    open: Callable[[], PollSource[T]]
+    source: PollSource[T] | None = None
 
     async def close(self) -> None:
         if self.source is not None:
@@ -45,125 +55,126 @@ class _Row(Generic[K, T]):
 
 
 class LogPollQueue(Generic[K, T]):
-    """Sources by key, of which at most *most* have a turn at once; what they give goes to *into*.
+    """Runs at most *limit* of its sources at once, and merges their items into *merged*.
 
-    A turn lasts until the source wants to wait. Whoever is due first has the next one.
+    A source runs until it emits a `NotBefore` in the future. The one that is due first runs next.
     """
 
-    def __init__(self, into: Merged[Any, Any], clock: Clock, most: int) -> None:
-        self._into = into
+    def __init__(self, merged: Merged[Any, Any], clock: Clock, limit: int) -> None:
+        self._merged = merged
         self._clock = clock
-        self._most = most
-        self._rows: dict[K, _Row[K, T]] = {}
-        self._due: list[tuple[float, int, _Row[K, T]]] = []
+        self._limit = limit
+        self._entries: dict[K, _Entry[K, T]] = {}
+        self._due: list[tuple[float, int, _Entry[K, T]]] = []
         self._order = count()
-        self._running: set[_Row[K, T]] = set()
-        self._removed: list[_Row[K, T]] = []
+        self._running: set[_Entry[K, T]] = set()
+        self._removed: list[_Entry[K, T]] = []
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
-        """How many have not ended, those that wait among them."""
-        return len(self._rows)
+        """Return the number of sources that have not ended."""
+        return len(self._entries)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._rows
+        return key in self._entries
 
-    def add(self, key: K, begin: Callable[[], Paced[T]]) -> None:
-        """Let the source that *begin* makes have its turns, the first one as soon as may be.
+    def add(self, key: K, open_source: Callable[[], PollSource[T]]) -> None:
+        """Schedule a source, to be opened as soon as possible.
 
         Raises:
-            RuntimeError: the block that this is for has been left.
+            RuntimeError: the block of this queue was left.
         """
-        if self not in self._into:
-            self._into.add(self, self._schedule())
-        row = self._rows[key] = _Row(key, begin)
-        self._wait(row, self._clock.now())
+        if self not in self._merged:
+            self._merged.add(self, self._dispatch())
+        entry = self._entries[key] = _Entry(key, open_source)
+        self._schedule(entry, self._clock.now())
 
     def remove(self, key: K) -> bool:
-        """Take no more of *key*'s items, not even one that is waiting; whether it was there."""
-        row = self._rows.pop(key, None)
-        if row is None:
+        """Close a source and discard its items; return whether it was there."""
+        entry = self._entries.pop(key, None)
+        if entry is None:
             return False
-        if row in self._running:
-            self._into.remove(key)
+        if entry in self._running:
+            self._merged.remove(key)
         else:
-            self._removed.append(row)
+            self._removed.append(entry)
         self._changed.set()
         return True
 
     async def close(self) -> None:
-        """Close the sources that wait; nobody may have a turn any more."""
-        for row in (*self._rows.values(), *self._removed):
-            await row.close()
-        self._rows.clear()
+        """Close the waiting sources; none may be running."""
+        for entry in (*self._entries.values(), *self._removed):
+            await entry.close()
+        self._entries.clear()
 
-    def _wait(self, row: _Row[K, T], at: float) -> None:
-        heapq.heappush(self._due, (at, next(self._order), row))
+    def _schedule(self, entry: _Entry[K, T], at: float) -> None:
+        heapq.heappush(self._due, (at, next(self._order), entry))
         self._changed.set()
 
-    async def _schedule(self) -> AsyncGenerator[T, None]:
-        """Begin the turns when they are due, as long as there are sources; gives nothing itself."""
-        while self._rows or self._removed:
+    async def _dispatch(self) -> AsyncGenerator[T, None]:
+        """Start sources when they are due, as long as there are any; emit nothing."""
+        while self._entries or self._removed:
             self._changed.clear()
             while self._removed:
                 await self._removed.pop().close()
-            due_at = self._begin()
-            async with task_pool() as first:
-                first.start("change", self._changed.wait())
+            due_at = self._start_due()
+            async with task_pool() as tasks:
+                tasks.start("change", self._changed.wait())
                 if isfinite(due_at):
-                    first.start("turn", self._clock.sleep(due_at - self._clock.now()))
-                _, ended = await first.first()
+                    tasks.start("due", self._clock.sleep(due_at - self._clock.now()))
+                _, ended = await tasks.first()
                 ended.result()
         nothing: tuple[T, ...] = ()
         for item in nothing:
             yield item
 
-    def _begin(self) -> float:
-        """Begin what is due; when there is more to begin."""
-        while self._due and len(self._running) < self._most:
-            at, _, row = self._due[0]
-            is_there = self._rows.get(row.key) is row
-            if is_there and at > self._clock.now():
+    def _start_due(self) -> float:
+        """Start what is due and has a slot; return when the next source is due."""
+        while self._due and len(self._running) < self._limit:
+            at, _, entry = self._due[0]
+            is_current = self._entries.get(entry.key) is entry
+            if is_current and at > self._clock.now():
                 return at
             heapq.heappop(self._due)
-            if is_there:
-                self._running.add(row)
-                self._into.add(row.key, self._turn(row))
+            if is_current:
+                self._running.add(entry)
+                self._merged.add(entry.key, self._run(entry))
         return inf
 
-    async def _turn(self, row: _Row[K, T]) -> AsyncGenerator[T, None]:
-        is_over, again_at = True, inf
+    async def _run(self, entry: _Entry[K, T]) -> AsyncGenerator[T, None]:
+        """Emit the items of a source until it ends or waits."""
+        has_ended, resume_at = True, inf
         try:
-            if row.source is None:
-                row.source = row.begin()
-            async for item in row.source:
+            if entry.source is None:
+                entry.source = entry.open()
+            async for item in entry.source:
                 if not isinstance(item, NotBefore):
                     yield item
                 elif item.at > self._clock.now():
-                    is_over, again_at = False, item.at
+                    has_ended, resume_at = False, item.at
                     break
         finally:
-            self._running.discard(row)
-            is_there = self._rows.get(row.key) is row
-            if is_over or not is_there:
-                await row.close()
-                if is_there:
-                    del self._rows[row.key]
+            self._running.discard(entry)
+            is_current = self._entries.get(entry.key) is entry
+            if has_ended or not is_current:
+                await entry.close()
+                if is_current:
+                    del self._entries[entry.key]
             self._changed.set()
-        if not is_over and is_there:
-            self._wait(row, again_at)
+        if not has_ended and is_current:
+            self._schedule(entry, resume_at)
 
 
 @asynccontextmanager
 async def log_poll_queue(
-    clock: Clock, most: int
+    clock: Clock, limit: int
 ) -> AsyncIterator[tuple[Merged[Any, Any], LogPollQueue[Any, Any]]]:
-    """Merge sources, of which those that are added by turns have *most* at once."""
-    turns: LogPollQueue[Any, Any] | None = None
+    """Merge sources; those that are added to the queue run at most *limit* at once."""
+    queue: LogPollQueue[Any, Any] | None = None
     try:
-        async with merged() as together:
-            turns = LogPollQueue(together, clock, most)
-            yield together, turns
+        async with merged() as items:
+            queue = LogPollQueue(items, clock, limit)
+            yield items, queue
     finally:
-        if turns is not None:
-            await turns.close()
+        if queue is not None:
+            await queue.close()

@@ -1,8 +1,8 @@
-"""When to look at a job again while its log is followed, and whether at its status or its trace.
+"""When to poll one job while its log is followed, and whether its status or its trace.
 
-The trace is looked at when an upload is due; the status only where the job has no runner yet, where
-an upload stays away, and where the log says that it is over. Looks that find nothing are paid for
-by those that find something: two requests an upload, and a few in advance.
+The trace is polled when an upload is due. The status is polled only before a runner has the job,
+when an upload is overdue, and when the log says that the job has ended. Polls that find nothing are
+paid for by those that find something: two requests an upload, and a few in advance.
 """
 
 from enum import Enum
@@ -14,6 +14,7 @@ from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.retry.backoff import Backoff
 
+# No runner has the job, so there is no log yet. An unknown status is not among these.
 _WAITING = frozenset(
     {
         JobStatus.CREATED,
@@ -25,20 +26,19 @@ _WAITING = frozenset(
         JobStatus.SCHEDULED,
     }
 )
-"""No runner has the job, so there is no log yet. An unknown status is none of these."""
 
-_SLOWER = 1.5
-"""How much longer each wait for a runner is than the one before."""
+_WAITING_FACTOR = 1.5
+"""Growth of the interval from one poll to the next while no runner has the job."""
 
-_IN_ADVANCE = 2
-"""Requests that may find nothing before any upload is seen; the others are for the two ends."""
+_CREDIT_IN_ADVANCE = 2
+"""Requests that may find nothing before any upload is seen."""
 
-_ENDINGS = 3
-"""Times a status is asked in a row because the log says that the job is over."""
+_MAX_END_POLLS = 3
+"""Polls of the status in a row because the log says that the job has ended."""
 
 
 class PollKind(Enum):
-    """What a look is at."""
+    """The resource that a poll requests."""
 
     STATUS = "status"
     TRACE = "trace"
@@ -46,80 +46,80 @@ class PollKind(Enum):
 
 @frozen
 class NextPoll:
-    """The next look: at what, and *at* which time of the clock (seconds)."""
+    """The next poll, *at* a time of the clock in seconds."""
 
-    subject: PollKind
+    kind: PollKind
     at: float
 
 
 @define
 class PollSchedule:
-    """Learns how often one job's log is uploaded; begin with a look at the status.
+    """Learns how often one job's log is uploaded; a poll of the status comes first.
 
-    `is_dear`, to be set after each look at the trace, is whether a look that finds nothing costs
-    the whole log all the same: then none is dared before `longest` has passed, and the status is
-    asked before each, so that the look after the end is none too many.
+    `polls_are_expensive`, to be set before each `after_trace`, is whether the server sends the
+    whole log even if it has not changed. Then `longest` is the interval, and the status is polled
+    before each trace, so that the poll after the end is not one too many.
     """
 
     intervals: PollIntervals = field(factory=PollIntervals)
-    is_dear: bool = False
-    _spare: int = _IN_ADVANCE
+    polls_are_expensive: bool = False
+    _poll_credit: int = _CREDIT_IN_ADVANCE
     _waits: int = 0
-    _endings: int = 0
+    _end_polls: int = 0
     _overdue: int = 0
     _due: float | None = None
     _at_latest: float = 0.0
-    _rhythm: UploadIntervalEstimator = field(init=False)
+    _estimator: UploadIntervalEstimator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rhythm = UploadIntervalEstimator(self.intervals.shortest)
+        self._estimator = UploadIntervalEstimator(self.intervals.shortest)
 
     def after_status(self, status: JobStatus, now: float) -> NextPoll:
-        """The look that follows *status*, which is not a finished one."""
+        """Return the poll that follows *status*, which is not a final one."""
         shortest, longest = self.intervals.shortest, self.intervals.longest
         if status in _WAITING:
+            delay = Backoff(shortest, _WAITING_FACTOR, longest).delay(self._waits)
             self._waits += 1
-            wait = Backoff(shortest, _SLOWER, longest).delay(self._waits - 1)
             self._due = None
-            return NextPoll(PollKind.STATUS, now + wait)
+            return NextPoll(PollKind.STATUS, now + delay)
         if self._due is None:
             return NextPoll(PollKind.TRACE, now)
-        self._spare -= 1
+        self._poll_credit -= 1
         again = now + shortest
-        if 0 < self._endings < _ENDINGS and self._spare > 0 and again <= self._at_latest:
-            self._endings += 1
+        has_credit = self._poll_credit > 0 and again <= self._at_latest
+        if 0 < self._end_polls < _MAX_END_POLLS and has_credit:
+            self._end_polls += 1
             return NextPoll(PollKind.STATUS, again)
-        self._endings = 0
+        self._end_polls = 0
         return NextPoll(PollKind.TRACE, max(now, self._due))
 
     def after_trace(self, now: float, *, grew: bool, says_end: bool = False) -> NextPoll:
-        """The look that follows one at the trace; *says_end* is whether the log says it is over."""
+        """Return the poll that follows a trace; *says_end* is whether its last line is the end."""
         if grew:
-            self._spare, self._overdue = self._spare + 1, 0
-            self._rhythm.found(now)
+            self._poll_credit, self._overdue = self._poll_credit + 1, 0
+            self._estimator.hit(now)
         else:
-            self._spare -= 1
-            self._rhythm.missed(now)
-        self._due, self._at_latest = now + self._wait(now), now + self.intervals.longest
-        if self.is_dear:
+            self._poll_credit -= 1
+            self._estimator.miss(now)
+        self._due, self._at_latest = now + self._delay(now), now + self.intervals.longest
+        if self.polls_are_expensive:
             return NextPoll(PollKind.STATUS, now if says_end else self._due)
         if grew and says_end:
-            self._endings = 1
+            self._end_polls = 1
             return NextPoll(PollKind.STATUS, now)
-        if not grew and self._asks_what_became_of_it(now):
+        if not grew and self._checks_status(now):
             return NextPoll(PollKind.STATUS, now)
         return NextPoll(PollKind.TRACE, self._due)
 
-    def _wait(self, now: float) -> float:
-        shortest, longest = self.intervals.shortest, self.intervals.longest
-        if self.is_dear or self._spare <= 0:
-            return longest
-        return min(max(self._rhythm.next_look(now) - now, shortest), longest)
+    def _delay(self, now: float) -> float:
+        if self.polls_are_expensive or self._poll_credit <= 0:
+            return self.intervals.longest
+        return self.intervals.clamp(self._estimator.next_poll(now) - now)
 
-    def _asks_what_became_of_it(self, now: float) -> bool:
-        """Whether to ask for the status, at every other look for an upload that stays away."""
-        rhythm = self._rhythm
-        if not rhythm.is_overdue(now) or (not rhythm.uploads and rhythm.misses == 1):
+    def _checks_status(self, now: float) -> bool:
+        """Return whether to poll the status, at every second poll for an overdue upload."""
+        known = self._estimator
+        if not known.is_overdue(now) or (not known.uploads and known.misses == 1):
             return False
         self._overdue += 1
-        return self._overdue % 2 == (self._spare <= 0)
+        return self._overdue % 2 == (self._poll_credit <= 0)

@@ -22,8 +22,6 @@ class Spool:
     """
 
     def __init__(self) -> None:
-        self.has_any = False
-        """Whether anything was put in, an empty chunk included."""
         self.size = 0
         """Bytes that were put in and not taken out yet."""
         self._start: int | None = None
@@ -46,7 +44,6 @@ class Spool:
         """Put *chunk* after the ones before."""
         if chunk is None:
             return
-        self.has_any = True
         if self._start is None:
             self._start = chunk.offset
         with self._on_disk():

@@ -1,11 +1,11 @@
-"""How much of one trace we have, what to ask next, and what an answer adds.
+"""Cursor of one trace: which range to request next, and which bytes of a response are new.
 
-A server of 19.x honours `byte_offset` and `byte_limit` with a plain 200, an older one ignores them
-and sends the whole trace. All are asked the same: for what follows, and a few bytes before it. What
-kind of answer came is read from the answer itself, never from memory, so that servers may be
-upgraded, downgraded or mixed behind one address: a range begins with the bytes before the next, a
-whole trace with the trace's own beginning. Where those two are alike, as in a log of one repeated
-line, only so much is asked for that a whole trace would have to be longer.
+Servers of GitLab 19 honour `byte_offset` and `byte_limit` with a plain 200; older ones ignore them
+and send the whole trace. All get the same request: for what follows the cursor, and a few bytes
+before it. The response itself shows its kind, so that servers may be upgraded, downgraded or mixed
+behind one address: a range begins with the bytes before the cursor, a whole trace with the trace's
+own beginning. Where these are alike, as in a log of one repeated line, the requested range is so
+short that a whole trace would exceed it.
 """
 
 import re
@@ -20,18 +20,20 @@ from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models.jobs import TraceChunk
 
 _OVERLAP = 128
-"""Bytes asked for again: fewer are too easily alike by chance, more are waste."""
+"""Known bytes that are requested again: fewer are too easily alike by chance, more are waste."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)", re.ASCII)
+
+# The last lines of a runner: common/build.go.
 _ENDINGS = re.compile(rb"Job succeeded|ERROR: Job failed")
 
 
 @frozen
 class TraceRange:
-    """What to ask for: *limit* bytes from *offset*, or the whole trace where that is `None`.
+    """A request for *limit* bytes from *offset*, or for the whole trace without a limit.
 
-    With an *etag* only if it has changed; *is_archived* asks by a `Range` header too, which servers
-    honour for the logs of jobs that ended a while ago.
+    *etag* makes it conditional. *is_archived* adds a `Range` header, which servers honour for the
+    logs of jobs that ended a while ago.
     """
 
     offset: int = 0
@@ -41,35 +43,35 @@ class TraceRange:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """The headers that go with the question."""
+        """The request headers."""
         headers = [] if self.etag is None else [("If-None-Match", self.etag)]
         if self.is_archived:
-            # A part of a compressed body could not be read.
+            # A part of a compressed body could not be decompressed.
             headers += [("Range", f"bytes={self.offset}-"), ("Accept-Encoding", "identity")]
         return tuple(headers)
 
 
 @define
 class TraceCursor:
-    """The bytes of one trace told so far; the next one stands at `offset`.
+    """The bytes of one trace that were received; the next one is at `offset`.
 
-    For each answer: `ask`, `open` with its head, `feed` with its body as it comes, `close` at its
-    end. An answer that is lost on the way is just not closed. `has_more` is whether the last answer
-    calls for another question at once; `is_in_doubt` whether it contradicted what was told: when
-    the next one does too, the trace was replaced, which an empty chunk at 0 tells, and `restarts`
-    counts.
+    For each response, call `next_request`, `begin_response`, `receive_data` for each piece of the
+    body, and `end_response`; a response that was lost is not ended. `has_more` is whether to send
+    another request at once. `mismatch_pending` is whether the last response contradicts the bytes
+    before. If the next one does, too, the trace was replaced: an empty chunk at 0 is returned, and
+    counted in `restarts`.
     """
 
     offset: int = 0
     kind: TraceSupport | None = None
     has_more: bool = False
-    is_in_doubt: bool = False
+    mismatch_pending: bool = False
     restarts: int = 0
     _head: bytes | None = None
     _tail: bytes = b""
     _etag: str | None = None
-    _asked: TraceRange = field(factory=TraceRange)
-    _answer: "_Answer | None" = None
+    _requested: TraceRange = field(factory=TraceRange)
+    _response: "_TraceResponse | None" = None
 
     def __attrs_post_init__(self) -> None:
         if self.offset == 0:
@@ -77,16 +79,16 @@ class TraceCursor:
 
     @property
     def says_end(self) -> bool:
-        """Whether the trace so far ends with what a runner writes last: common/build.go."""
+        """Whether the trace ends with the last line of a runner."""
         return _ENDINGS.search(self._tail) is not None
 
-    def ask(self, *, is_archived: bool = False) -> TraceRange:
-        """What to ask next; *is_archived* if the job has ended, so that its log may be archived."""
-        self._answer = None
-        self._asked = self._question(is_archived=is_archived)
-        return self._asked
+    def next_request(self, *, is_archived: bool = False) -> TraceRange:
+        """Return the next range; *is_archived* if the job has ended, so that a `Range` may do."""
+        self._response = None
+        self._requested = self._next_range(is_archived=is_archived)
+        return self._requested
 
-    def _question(self, *, is_archived: bool) -> TraceRange:
+    def _next_range(self, *, is_archived: bool) -> TraceRange:
         start = self.offset - _OVERLAP
         if start <= 0:
             return TraceRange(0, LONGEST_RANGE, self._etag)
@@ -101,60 +103,60 @@ class TraceCursor:
             return TraceRange(0, LONGEST_RANGE)
         return TraceRange(start, min(LONGEST_RANGE, self.offset - 1))
 
-    def open(self, head: Response) -> None:
-        """Begin an answer with this status and these headers."""
+    def begin_response(self, head: Response) -> None:
+        """Begin a response with this status and these headers."""
         self.has_more = False
-        self._answer = _Answer(head.status, head.headers)
+        self._response = _TraceResponse(head.status, head.headers)
         if head.status == 206:
-            self._answer.place(_start_of(head))
-        elif self._asked.limit is None:
-            self._answer.place(0)
+            self._response.place(_range_start(head))
+        elif self._requested.limit is None:
+            self._response.place(0)
 
-    def feed(self, piece: bytes) -> TraceChunk | None:
-        """What the next *piece* of the body adds, as soon as that is certain."""
-        answer = self._opened()
-        limit = self._asked.limit
-        if answer.start is None:
-            answer.unplaced += piece
-            if limit is None or len(answer.unplaced) <= limit:
+    def receive_data(self, piece: bytes) -> TraceChunk | None:
+        """Return the new bytes that *piece* of the body adds, as soon as they are certain."""
+        response = self._current()
+        limit = self._requested.limit
+        if response.start is None:
+            response.unplaced += piece
+            if limit is None or len(response.unplaced) <= limit:
                 return None
-            answer.is_whole = True
-            piece = bytes(answer.unplaced)
-            answer.place(0)
-        return self._absorb(answer, piece)
+            response.is_whole = True
+            piece = bytes(response.unplaced)
+            response.place(0)
+        return self._absorb(response, piece)
 
-    def close(self) -> TraceChunk | None:
-        """What the end of the answer adds, which has come whole."""
-        answer, self._answer = self._opened(), None
-        if answer.status == 304:
-            self.is_in_doubt = False
+    def end_response(self) -> TraceChunk | None:
+        """Return the new bytes that the end of a complete response adds."""
+        response, self._response = self._current(), None
+        if response.status == 304:
+            self.mismatch_pending = False
             return None
-        chunk = self._decide(answer) if answer.start is None else None
-        if not answer.fits(self.offset, self._head, self._tail):
-            return self._doubt()
-        self.is_in_doubt = False
-        self._remember(answer, has_grown=chunk is not None)
+        chunk = self._place_and_absorb(response) if response.start is None else None
+        if not response.fits(self.offset, self._head, self._tail):
+            return self._reject()
+        self.mismatch_pending = False
+        self._remember(response, has_grown=chunk is not None)
         return chunk
 
-    def _opened(self) -> "_Answer":
-        if self._answer is None:
-            raise RuntimeError("no answer is open")
-        return self._answer
+    def _current(self) -> "_TraceResponse":
+        if self._response is None:
+            raise RuntimeError("no response is open: expected begin_response first")
+        return self._response
 
-    def _decide(self, answer: "_Answer") -> TraceChunk | None:
-        """Place a body that is not longer than was asked for, now that it is there."""
-        asked, body = self._asked, bytes(answer.unplaced)
-        is_range = asked.offset == 0 or body.startswith(self._tail)
-        answer.place(asked.offset if is_range else 0)
-        answer.is_whole = not is_range
-        self.has_more = is_range and len(body) == asked.limit
-        return self._absorb(answer, body)
+    def _place_and_absorb(self, response: "_TraceResponse") -> TraceChunk | None:
+        """Place a complete body that is no longer than the requested range."""
+        requested, body = self._requested, bytes(response.unplaced)
+        is_range = requested.offset == 0 or body.startswith(self._tail)
+        response.place(requested.offset if is_range else 0)
+        response.is_whole = not is_range
+        self.has_more = is_range and len(body) == requested.limit
+        return self._absorb(response, body)
 
-    def _absorb(self, answer: "_Answer", piece: bytes) -> TraceChunk | None:
-        known = answer.skip(piece, self.offset)
-        if known == len(piece) or not answer.fits(self.offset, self._head, self._tail):
+    def _absorb(self, response: "_TraceResponse", piece: bytes) -> TraceChunk | None:
+        known = response.skip(piece, self.offset)
+        if known == len(piece) or not response.fits(self.offset, self._head, self._tail):
             return None
-        self._learn(answer)
+        self._learn(response)
         chunk = TraceChunk(self.offset, piece[known:] if known else piece)
         self.offset = chunk.end
         self._tail = (self._tail + chunk.data[-_OVERLAP:])[-_OVERLAP:]
@@ -162,30 +164,31 @@ class TraceCursor:
             self._head = (self._head + chunk.data[:_OVERLAP])[:_OVERLAP]
         return chunk
 
-    def _learn(self, answer: "_Answer") -> None:
-        """What is not known yet of a trace that is followed from an offset."""
+    def _learn(self, response: "_TraceResponse") -> None:
+        """Keep both ends of the known part, if the trace is followed from an offset."""
         if not self._tail:
-            self._tail = answer.tail
-        if self._head is None and answer.start == 0:
-            self._head = answer.head
+            self._tail = response.tail
+        if self._head is None and response.start == 0:
+            self._head = response.head
 
-    def _remember(self, answer: "_Answer", *, has_grown: bool) -> None:
-        self._learn(answer)
-        etag = answer.headers.get("etag")
-        is_all = answer.start == 0 and not self.has_more and answer.status == 200
+    def _remember(self, response: "_TraceResponse", *, has_grown: bool) -> None:
+        self._learn(response)
+        etag = response.headers.get("etag")
+        is_all = response.start == 0 and not self.has_more and response.status == 200
         if is_all:
             self._etag = etag
         elif has_grown:
             self._etag = None
-        if answer.is_whole:
+        if response.is_whole:
             self.kind = TraceSupport.WHOLE if etag is None else TraceSupport.CHANGED
-        elif self._asked.offset and answer.status == 200:
+        elif self._requested.offset and response.status == 200:
             self.kind = TraceSupport.RANGE
 
-    def _doubt(self) -> TraceChunk | None:
+    def _reject(self) -> TraceChunk | None:
+        """Note a response that does not fit; start over after the second in a row."""
         self.has_more = False
-        self.is_in_doubt = not self.is_in_doubt
-        if self.is_in_doubt:
+        self.mismatch_pending = not self.mismatch_pending
+        if self.mismatch_pending:
             return None
         self.has_more = True
         self.restarts += 1
@@ -194,8 +197,8 @@ class TraceCursor:
 
 
 @define
-class _Answer:
-    """One answer as it comes: where its next byte stands, and what it holds of the known part."""
+class _TraceResponse:
+    """A response as it arrives: the offset of its next byte, and both ends of its known part."""
 
     status: int
     headers: Mapping[str, str]
@@ -208,12 +211,12 @@ class _Answer:
     tail: bytes = b""
 
     def place(self, start: int) -> None:
-        """The body begins at *start* of the trace."""
+        """Set the offset at which the body begins."""
         self.start = self.position = start
         self.unplaced = bytearray()
 
     def skip(self, piece: bytes, offset: int) -> int:
-        """How many bytes of *piece* stand before *offset*; the ends of all of them are kept."""
+        """Return how many bytes of *piece* are before *offset*, and keep the ends of them all."""
         known = min(len(piece), max(0, offset - self.position))
         self.position += len(piece)
         if known:
@@ -223,7 +226,7 @@ class _Answer:
         return known
 
     def fits(self, offset: int, head: bytes | None, tail: bytes) -> bool:
-        """Whether it goes on where what was told before it ends, as far as it has come."""
+        """Return whether the response so far continues the bytes up to *offset*."""
         if not self.is_proven:
             overlap = min(len(self.tail), len(tail))
             self.is_proven = (
@@ -235,22 +238,24 @@ class _Answer:
         return self.is_proven
 
 
-def _start_of(head: Response) -> int:
+def _range_start(head: Response) -> int:
     match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", ""))
     if match is None:
-        raise DecodeError("a part that does not say which", head.method, head.url)
+        raise DecodeError("206 response without a valid Content-Range", head.method, head.url)
     return int(match[1])
 
 
-def check_trace(answer: Response, *, conditional: bool = False, partial: bool = False) -> Response:
-    """*answer* if it is a whole trace or the range asked for.
+def check_trace(
+    response: Response, *, conditional: bool = False, partial: bool = False
+) -> Response:
+    """Return *response* if it is a whole trace or the range that was requested.
 
-    A 304 is one only if it was *conditional*, a 206 only if *partial* was asked for.
+    A 304 is valid only after a *conditional* request, a 206 only after one for a *partial* trace.
 
     Raises:
-        DecodeError: it is a web page, as sign-in pages send with status 200, or a part.
+        DecodeError: it is a web page, as sign-in pages with status 200 are, or an unwanted part.
     """
-    reject_html(answer, "a trace")
-    if (conditional and answer.status == 304) or (partial and answer.status == 206):
-        return answer
-    return check_whole(answer, "a trace")
+    reject_html(response, "a trace")
+    if (conditional and response.status == 304) or (partial and response.status == 206):
+        return response
+    return check_whole(response, "a trace")

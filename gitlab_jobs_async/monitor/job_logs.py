@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.errors import AuthenticationError, CheckpointError, GitLabError
+from gitlab_jobs_async.errors import AuthenticationError, CheckpointError
 from gitlab_jobs_async.events import (
     Event,
     JobAppeared,
@@ -24,8 +24,11 @@ from gitlab_jobs_async.events import (
     JobLogLine,
 )
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.follow import FollowOptions, JobTrace
-from gitlab_jobs_async.logs.poll_queue import NotBefore, Paced
+from gitlab_jobs_async.logs.follow import JobLog
+from gitlab_jobs_async.logs.follower import FollowOptions
+from gitlab_jobs_async.logs.items import TailedLine, TailEnded, TailFailed
+from gitlab_jobs_async.logs.merge import tail_items
+from gitlab_jobs_async.logs.poll_queue import PollSource
 from gitlab_jobs_async.models.jobs import Job, LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
@@ -161,7 +164,7 @@ async def log_events(
     followed: TrackedLog,
     offset: int,
     token: TokenCheck,
-) -> Paced[Event]:
+) -> PollSource[Event]:
     """The lines from byte *offset* on until the job has ended, and how that ended.
 
     Raises:
@@ -169,26 +172,26 @@ async def log_events(
     """
     job, project = followed.job, followed.project
     place = job.project_id or project
-    how = FollowOptions(max_denials=_MOST_DENIALS, outlasts_rate_limits=True)
-    trace = JobTrace(transport, capabilities, place, job.id, how)
+    options = FollowOptions(max_denials=_MOST_DENIALS, outlasts_rate_limits=True)
+    log = JobLog(transport, capabilities, place, job.id, options)
     name = f"{followed.stem or f'job/{job.id}'}/log"
-    try:
-        async with aclosing(trace.paced_lines(last=None, follow=True, offset=offset)) as lines:
-            async for line in lines:
-                if isinstance(line, NotBefore):
-                    yield line
-                    continue
-                yield JobLogLine(key=_line_key(name, line), project=project, job=job, line=line)
-    except AuthenticationError as error:
-        if await token.is_refused(endpoints.get_job(place, job.id)):
-            raise
-        reason = str(error)
-    except GitLabError as error:
-        reason = str(error)
-    else:
-        yield JobLogEnded(key=f"{name}/ended", project=project, job=job)
-        return
-    yield JobLogFailed(key=f"{name}/failed", project=project, job=job, reason=reason)
+    async with aclosing(tail_items(log, offset=offset)) as items:
+        async for item in items:
+            match item:
+                case TailedLine(line=line):
+                    yield JobLogLine(key=_line_key(name, line), project=project, job=job, line=line)
+                case TailEnded():
+                    yield JobLogEnded(key=f"{name}/ended", project=project, job=job)
+                case TailFailed(error=error):
+                    is_denied = isinstance(error, AuthenticationError)
+                    if is_denied and await token.is_refused(endpoints.get_job(place, job.id)):
+                        raise error
+                    reason = str(error)
+                    yield JobLogFailed(
+                        key=f"{name}/failed", project=project, job=job, reason=reason
+                    )
+                case _:
+                    yield item
 
 
 def _line_key(name: str, line: LogLine) -> str:

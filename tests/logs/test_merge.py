@@ -1,4 +1,4 @@
-"""Many logs as one stream: every line of each, told apart, and nothing left behind."""
+"""Many logs as one stream: every line of each, with its job, and nothing left behind."""
 
 import asyncio
 from collections import Counter
@@ -35,7 +35,7 @@ def lines_of(items, job):
     ]
 
 
-async def test_every_line_of_every_log_comes_with_its_job(simulator, gitlab):
+async def test_lines_of_many_logs_have_their_job(simulator, gitlab):
     jobs = [add_job(simulator, f"job{number}", duration=100.0) for number in range(20)]
     async with gitlab.tail_jobs([("group/app", job.id) for job in jobs]) as lines:
         assert len(lines) == 20
@@ -47,7 +47,7 @@ async def test_every_line_of_every_log_comes_with_its_job(simulator, gitlab):
     assert not await others()
 
 
-async def test_one_failure_is_told_and_is_no_other_end(simulator, gitlab):
+async def test_one_failure_does_not_stop_the_others(simulator, gitlab):
     good, bad = (add_job(simulator, name, duration=100.0) for name in ("good", "bad"))
     simulator.faults.add(
         Fault(path=f"*/{bad.id}/trace", status=403, body=b"{}", skip=2, times=None)
@@ -62,7 +62,21 @@ async def test_one_failure_is_told_and_is_no_other_end(simulator, gitlab):
     assert TailEnded(1, bad.id) not in items
 
 
-async def test_jobs_come_and_go_while_it_runs(simulator, gitlab):
+async def test_other_errors_end_the_iteration(simulator, gitlab, monkeypatch):
+    jobs = [add_job(simulator, name, duration=100.0) for name in ("a", "b")]
+
+    def broken(*_arguments):
+        raise ZeroDivisionError
+
+    async with gitlab.tail_jobs([(1, job.id) for job in jobs]) as lines:
+        await anext(lines)
+        monkeypatch.setattr("gitlab_jobs_async.logs.line_reader.LineReader.ended", broken)
+        with pytest.raises(ZeroDivisionError):
+            _ = [item async for item in lines]
+    assert not await others()
+
+
+async def test_jobs_are_added_and_removed(simulator, gitlab):
     first, second, third = (add_job(simulator, name, duration=30.0) for name in "abc")
     items = []
     async with gitlab.tail_jobs([(1, first.id)], lines=10) as lines:
@@ -81,9 +95,11 @@ async def test_jobs_come_and_go_while_it_runs(simulator, gitlab):
     assert sorted(ended) == [first.id, second.id]
     with pytest.raises(ValueError, match="job_id"):
         lines.add(1, 0)
+    with pytest.raises(ValueError, match="offset"):
+        lines.add(1, 1, offset=-1)
 
 
-async def test_who_reads_slowly_asks_less_often(simulator, gitlab):
+async def test_slow_consumer_causes_fewer_polls(simulator, gitlab):
     jobs = [add_job(simulator, f"job{number}", lines=5_000, duration=5.0) for number in range(40)]
     simulator.clock.advance(60)
     async with gitlab.tail_jobs([(1, job.id) for job in jobs]) as lines:
@@ -95,6 +111,32 @@ async def test_who_reads_slowly_asks_less_often(simulator, gitlab):
         read = {request.path for request in simulator.requests if "trace" in request.path}
     assert len(read) <= 16
     assert max(seen.values()) - min(seen.values()) <= 1
+
+
+async def test_each_log_begins_at_its_offset(simulator, gitlab):
+    jobs = [add_job(simulator, name, duration=1.0) for name in "abcd"]
+    simulator.clock.advance(60)
+    offsets = {(1, job.id): len("a 0\n") * count for count, job in enumerate(jobs[:3])}
+    targets = [(1, job.id) for job in jobs[:2]]
+    targets.append(await gitlab.project(1).get_job(jobs[2].id))
+    async with gitlab.tail_jobs(targets, offsets=offsets) as lines:
+        lines.add(1, jobs[3].id, offset=len("d 0\n") * 3)
+        items = [item async for item in lines]
+    for count, job in enumerate(jobs):
+        assert lines_of(items, job) == [f"{job.name} {line}" for line in range(count, 50)]
+
+
+@pytest.mark.parametrize(("last", "shown"), [(None, 49), (2, 2)])
+async def test_lines_there_now_without_follow(simulator, gitlab, clock, last, shown):
+    jobs = [add_job(simulator, name, duration=100.0, upload_interval=50.0) for name in "ab"]
+    simulator.clock.advance(60)
+    keys = [("group/app", job.id) for job in jobs]
+    async with gitlab.tail_jobs(keys, lines=last, follow=False) as lines:
+        items = [item async for item in lines]
+    for job in jobs:
+        assert 0 < len(lines_of(items, job)) <= shown
+        assert TailEnded("group/app", job.id) in items
+    assert clock.slept == []
 
 
 @pytest.mark.parametrize("way", ["break", "cancel"])
@@ -127,23 +169,28 @@ async def test_leaving_the_block_leaves_nothing(simulator, way):
         assert open_connections(gitlab) == 0
 
 
-async def test_a_job_that_says_its_project_will_do(simulator, gitlab):
+async def test_job_stands_for_its_project(simulator, gitlab):
     job = await gitlab.project(1).get_job(add_job(simulator, "a", duration=3.0).id)
     async with gitlab.tail_jobs([job]) as lines:
         assert [item async for item in lines][-1] == TailEnded(1, job.id)
 
 
+HOMELESS = Job(id=3, status=JobStatus.RUNNING, stage="a", name="b")
+
+
 @pytest.mark.parametrize(
-    ("jobs", "said"),
+    ("jobs", "offsets", "said"),
     [
-        ([(1, 0)], "job_id must be a whole number above 0, not 0"),
-        ([("a b", 1)], "is no project"),
-        ([7], "7 is no job; allowed are a Job and a pair"),
-        ("group/app", "several jobs"),
-        (7, "several jobs"),
-        ([Job(id=3, status=JobStatus.RUNNING, stage="a", name="b")], r"give \(project, 3\)"),
+        ([(1, 0)], {}, "job_id must be a whole number above 0, not 0"),
+        ([("a b", 1)], {}, "project 'a b'"),
+        ([7], {}, r"invalid job 7: expected a Job or a pair \(project, job_id\)"),
+        ("group/app", {}, "invalid jobs 'group/app': expected several"),
+        (7, {}, "invalid jobs 7: expected several"),
+        ([HOMELESS], {}, r"job 3 has no project_id: expected \(project, 3\)"),
+        ([(1, 2)], {("group/app", 2): 5}, "'group/app', 2.* is not among the jobs"),
+        ([(1, 2)], {(1, 2): -5}, "offsets.* must be a whole number from 0, not -5"),
     ],
 )
-def test_bad_input_is_refused_at_once(jobs, said):
+def test_invalid_input_is_refused_at_once(jobs, offsets, said):
     with pytest.raises((TypeError, ValueError), match=said):
-        GitLab("https://gitlab.example.com").tail_jobs(jobs)
+        GitLab("https://gitlab.example.com").tail_jobs(jobs, offsets=offsets)

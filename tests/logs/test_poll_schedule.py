@@ -30,9 +30,11 @@ class Seen:
         return sum(self.lags) / len(self.lags)
 
 
-def follow(uploads, *, ending=True, latency=0.2, intervals=None, is_dear=False, lasts=0.5):
+def follow(
+    uploads, *, ending=True, latency=0.2, intervals=None, polls_are_expensive=False, lasts=0.5
+):
     """Follow a job that uploads at these times and ends *lasts* seconds after the last of them."""
-    cadence = PollSchedule(intervals or PollIntervals(), is_dear)
+    cadence = PollSchedule(intervals or PollIntervals(), polls_are_expensive)
     seen, known, now = Seen(), 0, 0.0
     is_status, end = True, uploads[-1] + lasts
     while True:
@@ -52,7 +54,7 @@ def follow(uploads, *, ending=True, latency=0.2, intervals=None, is_dear=False, 
             look = cadence.after_trace(now, grew=there > known, says_end=says_end)
             known = there
         assert look.at >= now
-        is_status, now = look.subject is PollKind.STATUS, look.at
+        is_status, now = look.kind is PollKind.STATUS, look.at
 
 
 def every(period, count=200, first=3.0):
@@ -106,7 +108,7 @@ def test_a_log_that_seems_over_is_looked_at_in_time(shortest):
     for _ in range(5):
         now = cadence.after_trace(now, grew=True).at
     looked, look = now, cadence.after_trace(now, grew=True, says_end=True)
-    while look.subject is PollKind.STATUS:
+    while look.kind is PollKind.STATUS:
         look = cadence.after_status(JobStatus.RUNNING, look.at)
     assert look.at <= looked + LONGEST
 
@@ -128,13 +130,15 @@ def test_a_change_of_pace_is_learned():
     st.floats(1.0, 20.0),
     st.floats(20.0, 90.0),
 )
-def test_no_line_lies_longer_than_allowed(gaps, ending, is_dear, latency, shortest, longest):
+def test_no_line_lies_longer_than_allowed(
+    gaps, ending, polls_are_expensive, latency, shortest, longest
+):
     seen = follow(
         list(itertools.accumulate(gaps)),
         ending=ending,
         latency=latency,
         intervals=PollIntervals(shortest, longest),
-        is_dear=is_dear,
+        polls_are_expensive=polls_are_expensive,
     )
     assert max(seen.lags) <= longest + 2 * latency + 0.001
 
@@ -147,7 +151,7 @@ def test_no_log_that_grows_each_minute_costs_more_than_two_requests_an_upload(ga
 
 @pytest.mark.parametrize("period", [3, 30, 60])
 def test_where_every_look_costs_the_whole_log_none_comes_for_nothing(period):
-    seen = follow(every(period), is_dear=True, latency=0.0)
+    seen = follow(every(period), polls_are_expensive=True, latency=0.0)
     assert seen.traces <= 200 + 3
     assert seen.requests <= 2 * 200 + 6
 
@@ -156,19 +160,19 @@ def test_a_job_that_waits_is_asked_ever_more_rarely():
     cadence, now, asked = PollSchedule(), 0.0, []
     for status in [*["created", "pending", "manual", "scheduled", "preparing"] * 40]:
         look = cadence.after_status(JobStatus(status), now)
-        assert look.subject is PollKind.STATUS
+        assert look.kind is PollKind.STATUS
         asked.append(look.at - now)
         now = look.at
     assert asked == sorted(asked)
     assert (asked[0], asked[-1]) == (3.0, LONGEST)
     begun = cadence.after_status(JobStatus.RUNNING, now)
-    assert (begun.subject, begun.at) == (PollKind.TRACE, now)
+    assert (begun.kind, begun.at) == (PollKind.TRACE, now)
 
 
 @pytest.mark.parametrize("status", ["running", "canceling", "brand_new"])
 def test_a_job_that_may_write_has_its_trace_read(status):
     look = PollSchedule().after_status(JobStatus(status), 5.0)
-    assert (look.subject, look.at) == (PollKind.TRACE, 5.0)
+    assert (look.kind, look.at) == (PollKind.TRACE, 5.0)
 
 
 def test_a_log_that_says_it_is_over_is_believed_for_a_while_only():
@@ -176,7 +180,7 @@ def test_a_log_that_says_it_is_over_is_believed_for_a_while_only():
     cadence.after_status(JobStatus.RUNNING, 0.0)
     look = cadence.after_trace(0.0, grew=True, says_end=True)
     asked = [look.at]
-    while look.subject is PollKind.STATUS:
+    while look.kind is PollKind.STATUS:
         look = cadence.after_status(JobStatus.RUNNING, look.at)
         asked.append(look.at)
     assert asked[0] == 0.0

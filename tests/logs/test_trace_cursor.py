@@ -67,20 +67,20 @@ class Reader:
 
     def answer(self, sent, cuts=(), *, lost=False):
         """One answer, its body cut at these places; a *lost* one never ends."""
-        self.cursor.open(sent)
+        self.cursor.begin_response(sent)
         self.received += len(sent.body)
         places = sorted({min(cut, len(sent.body)) for cut in cuts} | {0, len(sent.body)})
         for start, stop in itertools.pairwise(places):
-            self.take(self.cursor.feed(sent.body[start:stop]))
+            self.take(self.cursor.receive_data(sent.body[start:stop]))
         if not lost:
-            self.take(self.cursor.close())
+            self.take(self.cursor.end_response())
 
     def look(self, log, kinds, *, is_archived=False):
         """Ask until there is no more to ask now; returns how often that was."""
         number, is_behind = 0, True
         while is_behind:
-            self.answer(serve(log, self.cursor.ask(is_archived=is_archived), next(kinds)))
-            number, is_behind = number + 1, self.cursor.has_more or self.cursor.is_in_doubt
+            self.answer(serve(log, self.cursor.next_request(is_archived=is_archived), next(kinds)))
+            number, is_behind = number + 1, self.cursor.has_more or self.cursor.mismatch_pending
             assert number < 2000
         return number
 
@@ -120,7 +120,7 @@ def test_lost_answers_lose_and_repeat_nothing(uploads, kinds, data):
     for upload in uploads:
         log += upload
         for _ in range(data.draw(st.integers(0, 2))):
-            sent = serve(log, reader.cursor.ask(), next(served))
+            sent = serve(log, reader.cursor.next_request(), next(served))
             stop = data.draw(st.integers(0, len(sent.body)))
             part = Response(sent.status, sent.headers, sent.body[:stop], sent.method, sent.url)
             reader.answer(part, data.draw(cuts), lost=True)
@@ -187,8 +187,8 @@ def test_one_answer_that_does_not_fit_is_no_replacement(kind):
     log = b"".join(b"line %d\n" % number for number in range(2_000))
     reader = Reader(TraceCursor())
     reader.look(log[:9_000], itertools.repeat(kind))
-    reader.answer(serve(log[:500], reader.cursor.ask(), kind))
-    assert reader.cursor.is_in_doubt
+    reader.answer(serve(log[:500], reader.cursor.next_request(), kind))
+    assert reader.cursor.mismatch_pending
     reader.look(log, itertools.repeat(kind))
     assert (reader.told, reader.replaced) == (log, 0)
 
@@ -222,7 +222,9 @@ def test_an_old_server_is_known_by_its_answer(kind, seen):
     assert reader.cursor.kind is None
     reader.look(log + b"more\n", itertools.repeat(kind))
     assert reader.cursor.kind is seen
-    assert reader.cursor.ask().etag == (etag_of(log + b"more\n") if kind != "whole" else None)
+    assert reader.cursor.next_request().etag == (
+        etag_of(log + b"more\n") if kind != "whole" else None
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -252,11 +254,11 @@ def test_the_etag_of_an_older_state_is_not_sent():
     """The log may be replaced by one that has been there before."""
     with small_ranges(300):
         reader = Reader(TraceCursor())
-        reader.answer(serve(b"old", reader.cursor.ask(), "ranged"))
-        assert reader.cursor.ask().etag == etag_of(b"old")
-        reader.answer(serve(b"old" + b"new" * 300, reader.cursor.ask(), "ranged"))
+        reader.answer(serve(b"old", reader.cursor.next_request(), "ranged"))
+        assert reader.cursor.next_request().etag == etag_of(b"old")
+        reader.answer(serve(b"old" + b"new" * 300, reader.cursor.next_request(), "ranged"))
         assert reader.cursor.has_more
-        assert reader.cursor.ask().etag is None
+        assert reader.cursor.next_request().etag is None
 
 
 def test_the_known_part_of_a_whole_answer_is_not_kept():
@@ -264,14 +266,14 @@ def test_the_known_part_of_a_whole_answer_is_not_kept():
     pieces = [b"%07d\n" % number * 8192 for number in range(40)]
     reader = Reader(cursor)
     reader.look(b"".join(pieces[:20]), itertools.repeat("whole"))
-    cursor.ask()
-    cursor.open(answer(b""))
+    cursor.next_request()
+    cursor.begin_response(answer(b""))
     for piece in pieces:
-        chunk = cursor.feed(piece)
+        chunk = cursor.receive_data(piece)
         assert chunk is None or len(chunk.data) <= len(piece) + trace_module.LONGEST_RANGE
         reader.take(chunk)
-        assert len(cursor._answer.unplaced) <= trace_module.LONGEST_RANGE
-    reader.take(cursor.close())
+        assert len(cursor._response.unplaced) <= trace_module.LONGEST_RANGE
+    reader.take(cursor.end_response())
     assert reader.told == b"".join(pieces)
 
 
@@ -279,7 +281,7 @@ def test_an_archived_log_is_asked_for_by_a_header_that_old_servers_know():
     reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(999))
     reader.look(log[:5_000], itertools.repeat("whole"))
     reader.look(log[:6_000], itertools.repeat("whole"))
-    asked = reader.cursor.ask(is_archived=True)
+    asked = reader.cursor.next_request(is_archived=True)
     assert dict(asked.headers) == {"Range": "bytes=5872-", "Accept-Encoding": "identity"}
     received = reader.received
     reader.look(log, itertools.repeat("archived"), is_archived=True)
@@ -300,13 +302,13 @@ def test_the_end_that_a_runner_writes_is_seen(before):
 def test_a_question_says_what_goes_with_it():
     assert TraceRange(5, 10).headers == ()
     assert TraceRange(0, 10, 'W/"1"').headers == (("If-None-Match", 'W/"1"'),)
-    with pytest.raises(RuntimeError, match="no answer is open"):
-        TraceCursor().feed(b"")
+    with pytest.raises(RuntimeError, match="no response is open"):
+        TraceCursor().receive_data(b"")
 
 
 def test_a_part_must_say_which():
-    with pytest.raises(DecodeError, match="a part that does not say which"):
-        TraceCursor().open(answer(b"", 206))
+    with pytest.raises(DecodeError, match="without a valid Content-Range"):
+        TraceCursor().begin_response(answer(b"", 206))
 
 
 def test_a_web_page_is_no_trace():

@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import OK, bad_input
-from gitlab_jobs_async.cli.log_sources import Following, Lines, lines_from
+from gitlab_jobs_async.cli.log_writer import LogWriter
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     Color,
@@ -132,15 +132,17 @@ async def tail(
             complain(f"no job of pipeline {extent.pipeline} is running")
             return OK
         options = _options(look, server, raw=raw, json=json)
-        following = Following(handle, project, options, dict.fromkeys(names, extent.offset))
+        writer = LogWriter(gitlab, handle, project, options, dict.fromkeys(names, extent.offset))
         if raw:
-            await following.write_bytes(follow=extent.follow)
+            await writer.write_bytes(follow=extent.follow)
         else:
-            show = _writer(project, names, look, json=json)
-            is_counted = json or look.sections or look.section is not None
-            sources = _sources(handle, names, extent, is_counted=is_counted)
-            await following.write_lines(sources, show)
-        return await following.code() if extent.follow else following.code_so_far
+            await writer.write_lines(
+                _line_writer(project, names, look, json=json),
+                last=extent.lines,
+                follow=extent.follow,
+                is_counted=json or look.sections or look.section is not None,
+            )
+        return await writer.exit_code() if extent.follow else writer.code_so_far
 
 
 def _check(jobs: Sequence[int], extent: Extent) -> None:
@@ -179,18 +181,7 @@ async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) ->
     return {job.id: job.name if len(found) > 1 else "" for job in found}
 
 
-def _sources(
-    project: Project, jobs: Mapping[int, str], extent: Extent, *, is_counted: bool
-) -> dict[int, Lines]:
-    if extent.offset is not None:
-        offset = extent.offset
-        return {i: lines_from(project, i, offset, is_counted=is_counted) for i in jobs}
-    return {
-        job_id: project.tail(job_id, lines=extent.lines, follow=extent.follow) for job_id in jobs
-    }
-
-
-def _writer(
+def _line_writer(
     project: str, names: Mapping[int, str], look: Look, *, json: bool
 ) -> Callable[[int, LogLine], None]:
     """Return what writes a line of a job."""

@@ -1,0 +1,147 @@
+"""Write the logs of jobs as they grow, and say how to resume where the writing stopped."""
+
+import asyncio
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from attrs import define, field
+
+from gitlab_jobs_async.cli.errors import FAILED, OK, line_of
+from gitlab_jobs_async.cli.terminal import (
+    break_line,
+    complain,
+    stdout_bytes,
+    while_somebody_reads,
+)
+from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.logs.items import TailedLine, TailEnded, TailFailed
+from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.project import Project
+
+
+@define
+class _Resumption:
+    """Tells the lines after byte *offset* of a log that is read from its beginning."""
+
+    offset: int
+    _number: int = 0
+
+    def is_new(self, line: LogLine) -> bool:
+        if line.number <= self._number:
+            self.offset = 0  # the log was replaced
+        self._number = line.number
+        return line.end > self.offset
+
+
+@define
+class LogWriter:
+    """Writes the logs of some jobs of one project, which the user calls *name*.
+
+    *resume_at* is the byte after the last written one, by job id; `None` before any was written.
+    Ctrl-C and errors print the command that resumes, with *options*.
+    """
+
+    gitlab: GitLab
+    project: Project
+    name: str
+    options: Sequence[str]
+    resume_at: dict[int, int | None]
+    code_so_far: int = OK
+    _ended: set[int] = field(factory=set, init=False)
+
+    async def write_lines(
+        self,
+        show: Callable[[int, LogLine], None],
+        *,
+        last: int | None,
+        follow: bool,
+        is_counted: bool,
+    ) -> None:
+        """Call *show* with each line and its job id; of those there at first, only the *last*.
+
+        With *is_counted*, the lines before the offset are read, though not shown, so that those
+        after it have their own numbers and sections.
+        """
+        offsets = {job_id: offset or 0 for job_id, offset in self.resume_at.items()}
+        resumptions = {job_id: _Resumption(0) for job_id in offsets}
+        if is_counted:
+            for job_id in filter(offsets.get, offsets):
+                # A shorter log than that has replaced the one that was read before.
+                if await self._size(job_id) >= offsets[job_id]:
+                    resumptions[job_id].offset = offsets[job_id]
+                offsets[job_id] = 0
+        keys = {(self.project.id, job_id): offset for job_id, offset in offsets.items()}
+        tail = self.gitlab.tail_jobs(keys, lines=last, offsets=keys, follow=follow)
+        try:
+            async with while_somebody_reads(), tail as items:
+                async for item in items:
+                    if not isinstance(item, TailedLine):
+                        self._end(item)
+                    elif resumptions[item.job_id].is_new(item.line):
+                        show(item.job_id, item.line)
+                        self.resume_at[item.job_id] = item.line.end
+        except (asyncio.CancelledError, GitLabError) as end:
+            self._print_hints(end)
+            raise
+
+    async def write_bytes(self, *, follow: bool) -> None:
+        """Write the bytes of the one job's log to stdout."""
+        ((job_id, offset),) = self.resume_at.items()
+        with stdout_bytes() as out:
+            if not follow:
+                async with self.project.stream_trace(job_id) as pieces:
+                    async for piece in pieces:
+                        out.write(piece)
+                return
+            try:
+                chunks = self.project.follow_trace(job_id, offset=offset or 0)
+                async with while_somebody_reads(), aclosing(chunks):
+                    async for chunk in chunks:
+                        if chunk.offset < (self.resume_at[job_id] or 0):
+                            complain(f"log of job {job_id} was replaced: starting over")
+                        out.write(chunk.data)
+                        out.flush()
+                        self.resume_at[job_id] = chunk.end
+            except (asyncio.CancelledError, GitLabError) as end:
+                self._print_hints(end)
+                raise
+
+    async def exit_code(self) -> int:
+        """Return the exit code once all logs have ended, and name the jobs that failed."""
+        jobs = await gathered([self.project.get_job(job_id) for job_id in self.resume_at])
+        for job in jobs:
+            if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
+                reason = f" ({job.failure_reason})" if job.failure_reason else ""
+                complain(f"job {job.id} {job.status}{reason}")
+                self.code_so_far = FAILED
+        return self.code_so_far
+
+    async def _size(self, job_id: int) -> int:
+        async with self.project.stream_trace(job_id) as pieces:
+            return sum([len(piece) async for piece in pieces])
+
+    def _end(self, item: TailEnded | TailFailed) -> None:
+        if isinstance(item, TailFailed):
+            if len(self.resume_at) == 1:
+                raise item.error
+            complain(f"job {item.job_id}: {line_of(item.error)}")
+            self._print_hint(item.job_id)
+            self.code_so_far = FAILED
+        self._ended.add(item.job_id)
+
+    def _print_hints(self, end: BaseException) -> None:
+        if isinstance(end, asyncio.CancelledError):
+            break_line()
+        for job_id in self.resume_at:
+            if job_id not in self._ended:
+                self._print_hint(job_id)
+
+    def _print_hint(self, job_id: int) -> None:
+        offset = self.resume_at[job_id]
+        if offset is not None:
+            rest = [self.name, str(job_id), "--offset", str(offset), *self.options]
+            complain(f"to go on: {shlex.join(['gitlab-jobs', 'tail', *rest])}")
