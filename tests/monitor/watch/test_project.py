@@ -69,6 +69,7 @@ class Watched:
         self.watch = ProjectWatch.of("group/app", state, self.project.now)
 
 
+@pytest.mark.timeout(120)  # 300 histories of a project: 10 s alone, 35 s on a busy machine
 @settings(max_examples=300, deadline=None)
 @given(st.lists(OPS, max_size=12), st.lists(OPS, max_size=40))
 def test_what_is_told_adds_up_to_what_there_is(before, during):
