@@ -29,7 +29,7 @@ class Fault:
 
     Attributes:
         method: only this verb; None: any.
-        path: glob over the raw path, such as "*/trace" (which begins with /api/v4).
+        path: glob over the raw path, which begins with `/api/v4`; for example `*/trace`.
         skip: let so many matching requests pass first.
         times: then strike so many; None: for ever.
         every: of those that match, strike only every nth.
