@@ -1,6 +1,7 @@
 """Check the import contracts of `pyproject.toml`, and that pure modules stay pure."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,14 @@ def test_import_contracts_are_kept():
 
 def test_io_modules_exist():
     assert TREES.keys() >= IO_MODULES
+
+
+def test_architecture_page_lists_io_modules():
+    page = (PACKAGE / "guide" / "architecture.md").read_text()
+    table = page.partition("## I/O modules")[2].partition("##")[0]
+    listed = set(re.findall(r"`([a-z_.]+)`", re.sub(r"^\|[^|]*\|", "", table, flags=re.M)))
+    library = {name for name in IO_MODULES if not name.startswith("cli.")} - {"__init__"}
+    assert listed - {"cli", "tests"} == library, "update guide/architecture.md"
 
 
 @pytest.mark.parametrize("name", PURE_MODULES)

@@ -16,8 +16,9 @@ FORBIDDEN = [
     r"\b(a|each|every|one|next|two) looks?\b",
     r"\bso many\b", r"\bnot to be had\b", r"\b(is|be|are|was) had\b", r"\bthere no more\b",
     r"\bby that\b", r"\ball the same\b", r"\b(is|are) no (?!longer|more than|less than)\w+",
-    r"(?-i:\bis none\b)", r"\blest\b", r"\bbe (they|it)\b", r"\bdear(er)?\b", r"\bhasten", r"\bridden\b",
-    r"\bbegun\b", r"\bwhoever\b", r"\bwhom?so", r"\bthereby\b", r"\bfor want of\b", r"\btrouble\b",
+    r"(?-i:\bis none\b)", r"\blest\b", r"\bbe (they|it)\b", r"\bdear(er)?\b", r"\bhasten",
+    r"\bridden\b", r"\bbegun\b", r"\bwhoever\b", r"\bwhom?so", r"\bthereby\b",
+    r"\bfor want of\b", r"\btrouble\b",
     r"\bnobody\b", r"\bsomebody\b", r"\btakes? (its|their|his) turns?\b", r"\bturn has come\b",
     r"\breckon", r"\b(has|have|had) come\b", r"\bnone too\b", r"\bis as it (is|was)\b",
 ]  # fmt: skip
