@@ -20,7 +20,8 @@ from gitlab_jobs_async.cli.cleaning import (
     escape_non_ascii,
 )
 from gitlab_jobs_async.cli.commands.artifacts import _print_entries
-from gitlab_jobs_async.cli.commands.listing import print_job
+from gitlab_jobs_async.cli.commands.listing import job_facts
+from gitlab_jobs_async.cli.output import print_facts
 from gitlab_jobs_async.cli.runner import run_process
 from gitlab_jobs_async.cli.terminal import Complaints, complain
 from gitlab_jobs_async.cli.views.board import Board
@@ -29,7 +30,7 @@ from gitlab_jobs_async.cli.views.events import event_json, plain_event
 from gitlab_jobs_async.cli.views.footer import trouble_lines
 from gitlab_jobs_async.cli.views.log_lines import LogView, Look, line_as_json
 from gitlab_jobs_async.cli.views.log_pane import LogPane
-from gitlab_jobs_async.cli.views.rows import json_line, plain_job
+from gitlab_jobs_async.cli.views.rows import job_cells, json_line, plain_line
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.events import (
     JobAppeared,
@@ -200,7 +201,7 @@ EVENTS = [
 ]
 SHOWN = {
     "list": lambda: printed(jobs_table([(HOSTILE, hostile_job()), ("b", hostile_job())], NOW)),
-    "list in a pipe": lambda: plain_job((HOSTILE, hostile_job())).replace("\t", ""),
+    "list in a pipe": lambda: plain_line(job_cells((HOSTILE, hostile_job()))).replace("\t", ""),
     "board": lambda: printed(*board_lines(boarded(), 2.0, 200, 40)),
     "log pane": lambda: printed(paned().panel(200, 10)),
     "trouble": lambda: printed(*trouble_lines({HOSTILE: HOSTILE}, 200)),
@@ -224,8 +225,9 @@ def test_no_view_shows_anything_hidden(name):
 
 def test_commands_print_nothing_hidden(capfd):
     entry = ArtifactEntry(name=HOSTILE, path=HOSTILE, type="file", size=1)
-    print_job(hostile_job(), json=False)
-    print_job(hostile_job(), json=True)
+    job = hostile_job()
+    for json in (False, True):
+        print_facts(job_facts(job), job, json=json)
     _print_entries([entry], json=False)
     _print_entries([entry], json=True)
     complain(HOSTILE)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_job
+from gitlab_jobs_async.cli.views.rows import job_cells, json_line, moment
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.simulator import BytesLog, JobPlan
@@ -181,7 +181,7 @@ def test_time_is_shown_in_the_readers_zone(monkeypatch, name, shown, sent):
     job = Job(id=1, name="a", stage="b", status=JobStatus.SUCCESS, created_at=sent)
     with zone(monkeypatch, name):
         assert moment(sent) == shown
-        assert plain_job(("p", job)).split("\t")[7] == shown
+        assert job_cells(("p", job))[7] == shown
         assert json.loads(json_line(job))["created_at"] == sent.isoformat().replace("+00:00", "Z")
 
 

@@ -11,10 +11,9 @@ from rich.console import Console
 from gitlab_jobs_async import GitLab, NotFoundError
 from gitlab_jobs_async.cli import runner
 from gitlab_jobs_async.cli.demo import command
-from gitlab_jobs_async.cli.demo.clock import HeldClock
+from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen
-from gitlab_jobs_async.cli.demo.seen import Seen
-from gitlab_jobs_async.cli.demo.steps import Scene, list_everything
+from gitlab_jobs_async.cli.demo.steps import Scene, follow_log, list_everything, retry_failed
 from gitlab_jobs_async.cli.errors import CommandError, code_of, line_of
 from gitlab_jobs_async.simulator import Fault, Simulator, World, demo_world
 
@@ -25,25 +24,25 @@ async def scene(clock):
     screen = DemoScreen(Console(file=out, width=100), quiet=False)
     async with Simulator(World(clock.now()), clock=clock) as server:
         async with GitLab(server.url, auth=server.token, clock=clock) as gitlab:
-            yield Scene(gitlab, clock, screen, ["no/such"], Seen()), server
+            yield Scene(gitlab, clock, screen, ["no/such"], Observed()), server
 
 
 async def test_a_step_of_the_demo_that_fails_says_so(scene):
-    report = await command._carried_out(command._LIST, scene[0], 10.0)
+    report = await command.carry_out("list", list_everything, scene[0], 10.0)
     assert not report.ok
     assert "404" in report.detail
-    assert command._total([report], 1.0).detail == "0 of 1 steps done"
+    assert command.total([report], 1.0).detail == "0 of 1 steps done"
 
 
 async def test_a_step_that_misses_its_job_says_which(scene):
     scene, server = scene
     server.world.add_project("shop/checkout")
-    report = await command._carried_out(command._WATCHED[0], scene, 10.0)
+    report = await command.carry_out("follow", follow_log, scene, 10.0)
     assert "end-to-end" in report.detail
 
 
 async def test_a_step_that_takes_too_long_is_given_up(scene):
-    report = await command._carried_out(command._WATCHED[1], scene[0], 0.01)
+    report = await command.carry_out("retry", retry_failed, scene[0], 0.01)
     assert (report.ok, report.detail) == (False, "not done after 0.01 s")
 
 
@@ -95,7 +94,7 @@ async def test_a_demo_that_does_not_show_what_it_claims_fails(spoil, failed):
     spoil(server)
     screen = DemoScreen(Console(file=out, width=100), quiet=False)
     with pytest.raises(CommandError, match=f"the demo failed at: {failed}$") as raised:
-        await command.perform(server, clock, screen, speed=200.0, json=False, patience=40.0)
+        await command.perform(server, clock, screen, speed=200.0, json=False, timeout=40.0)
     assert code_of(raised.value) == 1
     assert "✗" in out.getvalue()
 

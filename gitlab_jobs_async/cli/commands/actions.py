@@ -19,9 +19,7 @@ from gitlab_jobs_async.cli.options import (
     Switch,
     Yes,
 )
-from gitlab_jobs_async.cli.terminal import write, write_json
-from gitlab_jobs_async.cli.views.rows import json_line
-from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.cli.output import print_result
 
 Inputs = Annotated[
     tuple[str, ...],
@@ -54,7 +52,9 @@ async def cancel(
     """Cancel a job. It may still be canceling for a while; a finished job stays as it is."""
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).cancel_job(job, force=force)
-    return _said(f"job {job} {clean(found.name)} is {clean(found.status)}", found, json=json)
+    sentence = f"job {job} {clean(found.name)} is {clean(found.status)}"
+    print_result(sentence, found, json=json)
+    return OK
 
 
 async def retry(
@@ -70,8 +70,9 @@ async def retry(
     given = typed_pairs("--input", inputs)
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).retry_job(job, inputs=given or None)
-    words = f"job {job} {clean(found.name)} runs again as job {found.id}: {clean(found.status)}"
-    return _said(words, found, json=json)
+    sentence = f"job {job} {clean(found.name)} runs again as job {found.id}: {clean(found.status)}"
+    print_result(sentence, found, json=json)
+    return OK
 
 
 async def play(
@@ -91,8 +92,9 @@ async def play(
             job, variables=values or None, inputs=given or None
         )
     again = "" if found.id == job else f" runs again as job {found.id}:"
-    words = f"job {job} {clean(found.name)}{again or ' is'} {clean(found.status)}"
-    return _said(words, found, json=json)
+    sentence = f"job {job} {clean(found.name)}{again or ' is'} {clean(found.status)}"
+    print_result(sentence, found, json=json)
+    return OK
 
 
 def erase(
@@ -113,7 +115,8 @@ def erase(
 async def _erase(project: str, job: int, *, json: bool, server: ServerOptions) -> int:
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).erase_job(job)
-    return _said(f"job {job} {clean(found.name)} is erased", found, json=json)
+    print_result(f"job {job} {clean(found.name)} is erased", found, json=json)
+    return OK
 
 
 def confirm(question: str) -> None:
@@ -127,11 +130,3 @@ def confirm(question: str) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was done", FAILED)
-
-
-def _said(words: str, job: JobBasic, *, json: bool) -> int:
-    if json:
-        write_json(json_line(job))
-    else:
-        write(f"{words}\n")
-    return OK

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from attrs import frozen
 from cyclopts import Parameter
+from rich.table import Table
 
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.cleaning import clean
@@ -22,15 +23,10 @@ from gitlab_jobs_async.cli.options import (
     Switch,
     Yes,
 )
+from gitlab_jobs_async.cli.output import print_result, print_rows
 from gitlab_jobs_async.cli.output_files import whole_file
-from gitlab_jobs_async.cli.terminal import (
-    console,
-    is_terminal,
-    stdout_bytes,
-    write,
-    write_json,
-)
-from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_line, size
+from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
+from gitlab_jobs_async.cli.views.rows import moment, size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
 from gitlab_jobs_async.models.jobs import ArtifactEntry
 from gitlab_jobs_async.project import Project
@@ -92,24 +88,20 @@ async def _carry_out(
     async with connect(server) as gitlab:
         project = gitlab.project(project_id(name))
         if wish.listed:
-            _print_entries(await project.list_artifacts(job, recursive=True), json=json)
+            entries = await project.list_artifacts(job, recursive=True)
+            rows = ((entry.path, entry.type, entry.size) for entry in entries)
+            print_rows(entries, rows, lambda: _entries_table(entries), json=json)
         elif wish.keep:
             kept = await project.keep_artifacts(job)
             until = moment(kept.artifacts_expire_at) or "for good"
-            _say(f"the artifacts of job {job} are kept {until}", kept, json=json)
+            print_result(f"the artifacts of job {job} are kept {until}", kept, json=json)
         elif wish.delete:
             await project.delete_artifacts(job)
-            _say(f"the artifacts of job {job} are deleted", {"id": job, "artifacts": []}, json=json)
+            deleted = {"id": job, "artifacts": []}
+            print_result(f"the artifacts of job {job} are deleted", deleted, json=json)
         else:
             await _fetch(project, job, wish.path, output)
     return OK
-
-
-def _say(words: str, value: object, *, json: bool) -> None:
-    if json:
-        write_json(json_line(value))
-    else:
-        write(f"{words}\n")
 
 
 async def _fetch(project: Project, job: int, path: str | None, output: Path | None) -> None:
@@ -124,17 +116,10 @@ async def _fetch(project: Project, job: int, path: str | None, output: Path | No
                 out.write(chunk)
 
 
-def _print_entries(entries: list[ArtifactEntry], *, json: bool) -> None:
-    if json:
-        write_json("".join(json_line(entry) for entry in entries))
-        return
-    if not is_terminal():
-        rows = ([entry.path, entry.type, entry.size] for entry in entries)
-        write("".join(plain_line(list[object](row)) for row in rows))
-        return
+def _entries_table(entries: list[ArtifactEntry]) -> Table:
     table = empty_table()
     add_column(table, "path")
     add_column(table, "size", justify="right", whole=True)
     for entry in entries:
         table.add_row(cell(entry.path), cell("" if entry.size is None else size(entry.size)))
-    console().print(table)
+    return table

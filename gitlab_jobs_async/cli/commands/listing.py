@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.console import RenderableType
 
 from gitlab_jobs_async.cli.arguments import project_id, split_scopes
 from gitlab_jobs_async.cli.config.client import connect
@@ -19,17 +20,10 @@ from gitlab_jobs_async.cli.options import (
     ServerOptions,
     Switch,
 )
-from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
-from gitlab_jobs_async.cli.views.rows import (
-    Listed,
-    age,
-    json_line,
-    length,
-    moment,
-    plain_job,
-    plain_line,
-)
-from gitlab_jobs_async.cli.views.tables import details_table, jobs_table
+from gitlab_jobs_async.cli.output import print_facts, print_rows
+from gitlab_jobs_async.cli.terminal import is_terminal
+from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, moment
+from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gathered
 from gitlab_jobs_async.models.jobs import Job
@@ -79,21 +73,12 @@ async def list_jobs(
     """
     async with connect(server) as gitlab:
         jobs = await _selected(gitlab, projects, selection)
-    if json:
-        write_json("".join(json_line(job) for _, job in jobs))
-    elif is_terminal():
-        _show_table(jobs)
-    else:
-        write("".join(plain_job(listed) for listed in jobs))
+    print_rows((job for _, job in jobs), map(job_cells, jobs), lambda: _table(jobs), json=json)
     return OK
 
 
-def _show_table(jobs: list[Listed]) -> None:
-    screen = console()
-    if jobs:
-        screen.print(jobs_table(jobs, datetime.now(UTC)))
-    else:
-        screen.print("no jobs")
+def _table(jobs: list[Listed]) -> RenderableType:
+    return jobs_table(jobs, datetime.now(UTC)) if jobs else "no jobs"
 
 
 async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selection) -> list[Listed]:
@@ -152,28 +137,18 @@ async def show(
     """One job, with all that matters about it; a pipe gets a name, a tab and a value a line."""
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).get_job(job)
-    print_job(found, json=json)
+    print_facts(job_facts(found), found, json=json)
     return OK
 
 
-def print_job(job: Job, *, json: bool) -> None:
-    """One job as the caller wants it."""
-    facts = [(name, value) for name, value in _facts(job) if value not in (None, "", ())]
-    if json:
-        write_json(json_line(job))
-    elif is_terminal():
-        console().print(details_table(facts))
-    else:
-        write("".join(plain_line([name, value]) for name, value in facts))
-
-
-def _facts(job: Job) -> list[tuple[str, object]]:
+def job_facts(job: Job) -> list[tuple[str, object]]:
+    """Return the names and values that describe a job, without the empty ones."""
     user, commit, runner = job.user, job.commit, job.runner
     now = datetime.now(UTC)
     created = moment(job.created_at)
     if is_terminal() and job.created_at is not None:
         created += f" ({age(job.created_at, now)} ago)"
-    return [
+    facts = [
         ("id", job.id),
         ("name", job.name),
         ("status", job.status),
@@ -196,3 +171,4 @@ def _facts(job: Job) -> list[tuple[str, object]]:
         ("erased_at", moment(job.erased_at)),
         ("web_url", job.web_url),
     ]
+    return [(name, value) for name, value in facts if value not in (None, "", ())]

@@ -1,1 +1,1 @@
-"""The command `demo`: one tour against a simulated GitLab in this process."""
+"""The command `demo`: a tour of the SDK against a simulated GitLab in this process."""

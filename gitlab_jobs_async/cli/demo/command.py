@@ -1,25 +1,23 @@
-"""The command `demo`: the whole way once, against a simulated GitLab in this very process.
+"""The command `demo`: every part of the SDK once, against a simulated GitLab in this process.
 
-It asks over real HTTP and knows nothing that a client cannot know; only the bill is the server's.
+The client speaks real HTTP to it and has no other access; only the costs are read on the server.
 """
 
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.commands.watch import Events
 from gitlab_jobs_async.cli.demo import steps
-from gitlab_jobs_async.cli.demo.clock import HeldClock
+from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen, StepReport
-from gitlab_jobs_async.cli.demo.seen import Seen
 from gitlab_jobs_async.cli.demo.steps import Scene
 from gitlab_jobs_async.cli.errors import OK, CommandError, line_of
 from gitlab_jobs_async.cli.signals import ended_like_an_interrupt
@@ -28,34 +26,23 @@ from gitlab_jobs_async.cli.views.live import Picture
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import json_line, pipeline_of
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.simulator import ServedRequest, Simulator, demo_world
 
-_PATIENCE = 60.0
-"""Real seconds after which a step is given up."""
+Step = Callable[[Scene], Awaitable[str]]
 
-_FIRST_WORDS = "ten projects at work; one of their logs below"
-
-
-@frozen
-class Step:
-    """How something is done, and which of the requests served while watching were for it."""
-
-    name: str
-    act: Callable[[Scene], Awaitable[str]]
-    paths: tuple[str, ...]
-
-
-_LIST = Step("list", steps.list_everything, ())
-_FIRST_SEEN = (steps.FOLLOWED, "contract", "deploy production", "image api")
-_WATCHED = (
-    Step("follow", steps.follow_log, ("/trace",)),
-    Step("retry", steps.retry_failed, ("/retry",)),
-    Step("play", steps.play_manual, ("/play",)),
-    Step("child", steps.see_child, ("/bridges",)),
-)
+STEP_TIMEOUT: Final = 60.0
+_HEADLINE: Final = "ten projects at work; one of their logs below"
+_BEGIN_WITH: Final = (steps.FOLLOWED, "contract", "deploy production", "image api")
+WHILE_WATCHING: Final[Mapping[str, Step]] = {
+    "follow": steps.follow_log,
+    "retry": steps.retry_failed,
+    "play": steps.play_manual,
+    "child": steps.see_child,
+}
+_PURPOSES: Final = {"trace": "follow", "retry": "retry", "play": "play", "bridges": "child"}
+"""The step that a request is for, by the end of its path; all others are the monitor's."""
 
 
 async def demo(
@@ -64,29 +51,26 @@ async def demo(
         float,
         Parameter(
             validator=Number(gt=0, lte=1000),
-            help="How many seconds pass on the simulated GitLab in one second here.",
+            help="Simulated seconds per real second.",
             show_default=True,
         ),
     ] = 15.0,
     json: Annotated[
         bool,
-        Parameter(help="Only the summary: one JSON object a step, last the total."),
+        Parameter(help="Print only the summary: one JSON object per step, the total last."),
     ] = False,
 ) -> int:
-    """See it all on a simulated GitLab: list, watch, retry, play. Ends by itself.
-
-    Nothing is needed for it, nothing leaves this machine and nothing stays behind.
-    """
+    """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit."""
     clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)
-    with ended_like_an_interrupt(), _directly():
+    with ended_like_an_interrupt(), _no_proxy():
         return await perform(server, clock, screen, speed=speed, json=json)
 
 
 @contextmanager
-def _directly() -> Iterator[None]:
-    """Reach this machine without the proxy that leads away from it."""
+def _no_proxy() -> Iterator[None]:
+    """Connect to the loopback directly, whatever proxy the environment names."""
     known = os.environ.get("no_proxy")
     os.environ["no_proxy"] = "*"
     try:
@@ -104,22 +88,22 @@ async def perform(
     *,
     speed: float,
     json: bool,
-    patience: float = _PATIENCE,
+    timeout: float = STEP_TIMEOUT,
 ) -> int:
-    """All steps, on a server that is not running yet; a step that fails keeps no other from it.
+    """Run all steps on *server*, each for at most *timeout* real seconds.
 
     Raises:
-        CommandError: a step did not show what it is there to show.
+        CommandError: at least one step failed; the others were run.
     """
     async with server, GitLab(server.url, auth=server.token, clock=clock) as gitlab:
         projects = [project.path for project in server.world.projects]
-        scene = Scene(gitlab, clock, screen, projects, Seen())
+        scene = Scene(gitlab, clock, screen, projects, Observed())
         begun = monotonic()
         screen.opening(server.url, len(projects), speed)
-        listed = await _carried_out(_LIST, scene, patience)
-        reports = [_billed(listed, server.requests)]
-        reports += await _watched(scene, server, clock, patience)
-    reports.append(_total(reports, monotonic() - begun))
+        listed = await carry_out("list", steps.list_everything, scene, timeout)
+        reports = [_with_cost(listed, server.requests)]
+        reports += await _watched(scene, server, clock, timeout)
+    reports.append(total(reports, monotonic() - begun))
     screen.summary(reports)
     if json:
         write_json("".join(json_line(report) for report in reports))
@@ -130,82 +114,67 @@ async def perform(
 
 
 async def _watched(
-    scene: Scene, server: Simulator, clock: HeldClock, patience: float
+    scene: Scene, server: Simulator, clock: HeldClock, timeout: float
 ) -> list[StepReport]:
-    """What came of the steps that act while all is watched, and of the watching itself."""
+    """Run the steps of `WHILE_WATCHING` side by side under one monitor."""
     begun, first = monotonic(), len(server.requests)
-    gitlab = scene.gitlab
+    gitlab, observed, reports = scene.gitlab, scene.observed, dict[str, StepReport]()
     async with gitlab.monitor(scene.projects, logs=True, downstream=True) as events:
-        pane = LogPane(only=steps.FOLLOWED)
         picture = Picture(
-            gitlab.budget, lambda: len(events), scene.clock, logs=pane, headline=_FIRST_WORDS
+            gitlab.budget,
+            lambda: len(events),
+            scene.clock,
+            logs=LogPane(only=steps.FOLLOWED),
+            headline=_HEADLINE,
         )
-        async with scene.screen.watching(picture) as tell:
-            reading = asyncio.create_task(_read(events, scene.seen, tell))
-            starting = asyncio.create_task(clock.begin_when_told(scene.seen, _FIRST_SEEN))
-            acting = asyncio.create_task(
-                gathered([_carried_out(step, scene, patience) for step in _WATCHED])
-            )
-            try:
-                await asyncio.wait({reading, acting}, return_when=asyncio.FIRST_COMPLETED)
-                if reading.done():
-                    reading.result()
-                reports = await acting
-            finally:
-                reading.cancel()
-                starting.cancel()
-                acting.cancel()
-                await asyncio.wait({reading, starting, acting})
-    seen, seconds = scene.seen, monotonic() - begun
-    pipelines = {pipeline_of(job) for job in seen.jobs.values()}
-    detail = f"{seen.events} events of {len(seen.jobs)} jobs in {len(pipelines)} pipelines"
+
+        async def read() -> None:
+            async for event in events:
+                observed.add(event)
+                show(event)
+                if observed.has(_BEGIN_WITH):
+                    clock.begin()
+
+        async with scene.screen.watching(picture) as show, task_pool() as tasks:
+            tasks.start("watch", read())
+            for name, step in WHILE_WATCHING.items():
+                tasks.start(name, carry_out(name, step, scene, timeout))
+            while len(reports) < len(WHILE_WATCHING):
+                name, task = await tasks.first()
+                if (report := task.result()) is not None:
+                    reports[name] = report
+    pipelines = {pipeline_of(job) for job in observed.jobs.values()}
+    detail = f"{observed.events} events of {len(observed.jobs)} jobs in {len(pipelines)} pipelines"
     watch = StepReport(
-        step="watch",
-        ok=bool(seen.jobs),
-        detail=detail,
-        requests=0,
-        bytes=0,
-        seconds=round(seconds, 2),
+        step="watch", ok=bool(observed.jobs), detail=detail, seconds=monotonic() - begun
     )
-    served = server.requests[first:]
-    bills: dict[str, list[ServedRequest]] = defaultdict(list)
-    for one in served:
-        bills[_purpose(one)].append(one)
-    return [_billed(report, bills[report.step]) for report in (watch, *reports)]
+    costs: dict[str, list[ServedRequest]] = defaultdict(list)
+    for request in server.requests[first:]:
+        costs[_PURPOSES.get(request.path.rpartition("/")[2], "watch")].append(request)
+    ordered = [watch, *(reports[name] for name in WHILE_WATCHING)]
+    return [_with_cost(report, costs[report.step]) for report in ordered]
 
 
-def _purpose(request: ServedRequest) -> str:
-    """The step that a request was for; what is asked by no step is asked by the monitor."""
-    return next((step.name for step in _WATCHED if request.path.endswith(step.paths)), "watch")
-
-
-async def _read(events: Events, seen: Seen, tell: Callable[[Event], None]) -> None:
-    async for event in events:
-        seen.tell(event)
-        tell(event)
-
-
-async def _carried_out(step: Step, scene: Scene, patience: float) -> StepReport:
+async def carry_out(name: str, step: Step, scene: Scene, timeout: float) -> StepReport:
+    """Run a step and report its result or its error; its cost is still zero."""
     begun, is_done = monotonic(), False
     try:
-        async with asyncio.timeout(patience):
-            detail = await step.act(scene)
+        async with asyncio.timeout(timeout):
+            detail = await step(scene)
         is_done = True
     except TimeoutError:
-        detail = f"not done after {patience:g} s"
+        detail = f"not done after {timeout:g} s"
     except (GitLabError, OSError, LookupError, CommandError) as error:
         detail = line_of(error)
-    seconds = round(monotonic() - begun, 2)
-    return StepReport(
-        step=step.name, ok=is_done, detail=detail, requests=0, bytes=0, seconds=seconds
-    )
+    return StepReport(step=name, ok=is_done, detail=detail, seconds=monotonic() - begun)
 
 
-def _billed(report: StepReport, served: Sequence[ServedRequest]) -> StepReport:
+def _with_cost(report: StepReport, served: Sequence[ServedRequest]) -> StepReport:
     return evolve(report, requests=len(served), bytes=sum(one.sent for one in served))
 
 
-def _total(reports: Sequence[StepReport], seconds: float) -> StepReport:
+def total(reports: Sequence[StepReport], seconds: float) -> StepReport:
+    """Sum up the reports of all steps."""
     done = sum(report.ok for report in reports)
     return StepReport(
         step="total",
@@ -213,5 +182,5 @@ def _total(reports: Sequence[StepReport], seconds: float) -> StepReport:
         detail=f"{done} of {len(reports)} steps done",
         requests=sum(report.requests for report in reports),
         bytes=sum(report.bytes for report in reports),
-        seconds=round(seconds, 2),
+        seconds=seconds,
     )

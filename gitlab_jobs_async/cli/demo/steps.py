@@ -1,8 +1,7 @@
-"""What the demo does, with the SDK as any program would use it.
+"""Steps of the demo, written with the SDK as any program would use it.
 
-Each step returns what came of it in one line, and raises where that is not what it is there to
-show. The first one lists; the others act side by side while everything is watched, and know what
-has come of it by what the monitor tells.
+Each returns its result in one line and raises if it did not happen. All but the first act while a
+monitor runs, and read its events to see what came of it.
 """
 
 from collections import Counter
@@ -11,8 +10,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from gitlab_jobs_async.cli.demo.observed import Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen
-from gitlab_jobs_async.cli.demo.seen import Seen
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.views.rows import length, pipeline_of
 from gitlab_jobs_async.client import GitLab
@@ -21,7 +20,7 @@ from gitlab_jobs_async.models.jobs import Bridge, JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 _PAUSE = 40.0
-"""Seconds, of the simulated clock, in which a person sees what is before something is done."""
+"""Simulated seconds that a viewer gets to see the state before an action."""
 
 FOLLOWED = "end-to-end"
 
@@ -30,100 +29,95 @@ J = TypeVar("J", bound=JobBasic)
 
 @frozen
 class Scene:
-    """Who acts, by which clock, before whose eyes, on which projects, and what was seen so far."""
+    """Client, clock, screen, projects and observed state that the steps share."""
 
     gitlab: GitLab
     clock: Clock
     screen: DemoScreen
     projects: Sequence[str]
-    seen: Seen
+    observed: Observed
 
 
 async def list_everything(scene: Scene) -> str:
-    """All jobs of all projects, fetched side by side."""
+    """List all jobs of all projects concurrently."""
     found = await scene.gitlab.list_jobs(scene.projects)
-    scene.screen.projects({str(project): jobs for project, jobs in found.items()})
+    listed = [(str(project), job) for project, jobs in found.items() for job in jobs]
     for project, jobs in found.items():
-        _must(bool(jobs), f"no job is listed in {project}")
-    listed = [job for jobs in found.values() for job in jobs]
-    pipelines = {pipeline_of(job) for job in listed}
+        _require(bool(jobs), f"list {project}: expected jobs")
+    scene.screen.newest(listed, scene.clock.now())
+    pipelines = {pipeline_of(job) for _, job in listed}
     return f"{len(listed)} jobs, {len(pipelines)} pipelines, {len(found)} projects"
 
 
 async def follow_log(scene: Scene) -> str:
-    """The log of a running job as it grows, until the job has ended."""
-    seen = scene.seen
+    """Follow the log of a running job until the job ends."""
+    observed = scene.observed
     job = _named(await scene.gitlab.project("shop/checkout").list_jobs(scope="running"), FOLLOWED)
-    await seen.until(lambda: job.id in seen.whole_logs)
-    lines = seen.lines[job.id]
-    _must(lines > 0, f"the log of job {job.id} has no line")
-    ended = _succeeded(await seen.ended(job.id))
+    await observed.until(lambda: job.id in observed.complete_logs)
+    lines = observed.lines[job.id]
+    _require(lines > 0, f"log of job {job.id}: expected lines")
+    ended = _succeeded(await observed.finished(job.id))
     return f"{lines} lines, job {job.id} {ended.status} after {length(ended.duration)}"
 
 
 async def retry_failed(scene: Scene) -> str:
-    """A failed job runs again under a new id, which is told to replace the other."""
-    seen, project = scene.seen, scene.gitlab.project("shop/payments")
+    """Retry a failed job; the monitor reports the new job as its replacement."""
+    observed, project = scene.observed, scene.gitlab.project("shop/payments")
     await scene.clock.sleep(_PAUSE)
     failed = _named(await project.list_jobs(scope="failed"), "contract")
-    was_told = failed.id in seen.jobs
+    was_observed = failed.id in observed.jobs
     again = await project.retry_job(failed.id)
-    _must(again.id != failed.id, f"the retry of job {failed.id} is no job of its own")
     scene.screen.note(f"job {failed.id} {failed.name} had failed: retried as job {again.id}")
-    ended = _succeeded(await seen.ended(again.id))
-    is_linked = seen.replaced.get(failed.id) == again.id
-    _must(is_linked or not was_told, f"job {again.id} is not told to replace job {failed.id}")
+    ended = _succeeded(await observed.finished(again.id))
+    is_linked = observed.replaced.get(failed.id) == again.id
+    _require(is_linked or not was_observed, f"job {again.id}: expected it to replace {failed.id}")
     return f"job {failed.id} is now {again.id}: {ended.status} after {length(ended.duration)}"
 
 
 async def play_manual(scene: Scene) -> str:
-    """A manual job starts, with a variable of its own."""
+    """Start a manual job with a variable."""
     project = scene.gitlab.project("infra/deploy")
     manual = _named(await project.list_jobs(scope="manual"), "deploy production")
     await scene.clock.sleep(2 * _PAUSE)
     await project.play_job(manual.id, variables={"RELEASE": "2025.24"})
     scene.screen.note(f"job {manual.id} {manual.name} is played with RELEASE=2025.24")
-    ended = _succeeded(await scene.seen.ended(manual.id))
+    ended = _succeeded(await scene.observed.finished(manual.id))
     return f"job {manual.id}: {ended.status} after {length(ended.duration)}"
 
 
 async def see_child(scene: Scene) -> str:
-    """A new trigger job, the pipeline that it makes, and the end of each of that one's jobs."""
-    seen = scene.seen
-    project = scene.gitlab.project("infra/deploy")
-    parent = _named(await project.list_jobs(), "terraform plan").pipeline
-    if parent is None:
-        raise LookupError("the job names no pipeline")
-    _named(await project.list_bridges(parent.id), "trigger images")
-    await seen.until(lambda: _whole_child(seen))
-    bridge, jobs = _whole_child(seen)[0]
-    states = Counter(str(job.status) for job in jobs)
-    said = ", ".join(f"{count} {status}" for status, count in states.items())
-    child = bridge.downstream_pipeline
-    return f"bridge {bridge.id} made pipeline {child.id if child else '?'}: {said}"
+    """Wait for a new trigger job and for all jobs of the child pipeline that it creates."""
+    observed, project = scene.observed, scene.gitlab.project("infra/deploy")
+    parent = pipeline_of(_named(await project.list_jobs(), "terraform plan"))
+    _named(await project.list_bridges(parent or 0), "trigger images")
+    await observed.until(lambda: _finished_child(observed))
+    bridge, pipeline, jobs = _finished_child(observed)[0]
+    counts = Counter(str(job.status) for job in jobs)
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return f"bridge {bridge} made pipeline {pipeline}: {summary}"
 
 
-def _whole_child(seen: Seen) -> list[tuple[Bridge, list[JobBasic]]]:
-    """The trigger jobs whose pipelines are known and have ended."""
+def _finished_child(observed: Observed) -> list[tuple[int, int, list[JobBasic]]]:
+    """Return new bridges with their pipeline and its jobs, once all of them have ended."""
+    children = [
+        (bridge.id, bridge.downstream_pipeline.id)
+        for bridge in (observed.jobs[number] for number in observed.created)
+        if isinstance(bridge, Bridge) and bridge.downstream_pipeline
+    ]
     found = [
-        (bridge, seen.jobs_of(bridge.downstream_pipeline.id))
-        for bridge in seen.new_bridges
-        if bridge.downstream_pipeline is not None
+        (bridge, child, [job for job in observed.jobs.values() if pipeline_of(job) == child])
+        for bridge, child in children
     ]
-    return [
-        (bridge, jobs)
-        for bridge, jobs in found
-        if jobs and all(job.status.is_finished for job in jobs)
-    ]
+    return [one for one in found if one[2] and all(job.status.is_finished for job in one[2])]
 
 
-def _must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a claim and what is said without it
-    if not holds:
+def _require(condition: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not condition:
         raise CommandError(otherwise)
 
 
 def _succeeded(job: JobBasic) -> JobBasic:
-    _must(job.status == JobStatus.SUCCESS, f"job {job.id} {job.name} ended {job.status}")
+    _require(job.status == JobStatus.SUCCESS, f"job {job.id} {job.name} ended {job.status}")
     return job
 
 
@@ -131,4 +125,4 @@ def _named(jobs: Iterable[J], name: str) -> J:
     for job in jobs:
         if job.name == name:
             return job
-    raise LookupError(f"there is no job {name!r} to show")
+    raise LookupError(f"job {name!r} not found")

@@ -1,6 +1,7 @@
 """Models -> JSON lines, plain lines and words for people. Pure; only clean text gets through."""
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -15,17 +16,6 @@ from gitlab_jobs_async.models.statuses import JobStatus
 Listed = tuple[str, JobBasic]
 """A project, as the caller named it, and a job of it."""
 
-COLUMNS: Final = (
-    "id",
-    "project",
-    "pipeline",
-    "stage",
-    "name",
-    "status",
-    "duration",
-    "created_at",
-    "ref",
-)
 _SYMBOLS: Final = {
     JobStatus.SUCCESS: ("✓", "green"),
     JobStatus.FAILED: ("✗", "red"),
@@ -60,27 +50,25 @@ def _plain_moment(at: datetime) -> str:
     return written
 
 
-def plain_line(cells: list[object]) -> str:
+def plain_line(cells: Iterable[object]) -> str:
     """Cells separated by tabs; what is not there is empty."""
     return "\t".join(clean(cell) for cell in cells) + "\n"
 
 
-def plain_job(listed: Listed) -> str:
-    """A job as one plain line, with the columns of `COLUMNS`."""
+def job_cells(listed: Listed) -> list[object]:
+    """Return a job's cells for a plain line, in the order that `list --help` names."""
     project, job = listed
-    return plain_line(
-        [
-            job.id,
-            project,
-            pipeline_of(job),
-            job.stage,
-            job.name,
-            job.status,
-            "" if job.duration is None else f"{job.duration:.1f}",
-            moment(job.created_at),
-            job.ref,
-        ]
-    )
+    return [
+        job.id,
+        project,
+        pipeline_of(job),
+        job.stage,
+        job.name,
+        job.status,
+        "" if job.duration is None else f"{job.duration:.1f}",
+        moment(job.created_at),
+        job.ref,
+    ]
 
 
 def pipeline_of(job: JobBasic) -> int | None:

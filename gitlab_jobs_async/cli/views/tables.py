@@ -1,6 +1,6 @@
 """Jobs as tables for a terminal; ids and states stay whole, names give way where it is narrow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -76,7 +76,7 @@ def _job_cells(job: JobBasic, now: datetime) -> list[Text]:
     ]
 
 
-def details_table(facts: Sequence[tuple[str, object]]) -> Table:
+def details_table(facts: Iterable[tuple[str, object]]) -> Table:
     """Names and values, below one another; long values wrap."""
     table = empty_table(header=False)
     table.add_column(style="bright_black", no_wrap=True)

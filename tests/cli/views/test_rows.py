@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gitlab_jobs_async.cli.cleaning import clean, ellipsis
-from gitlab_jobs_async.cli.views.rows import age, json_line, length, plain_job, size, status_symbol
+from gitlab_jobs_async.cli.views.rows import (
+    age,
+    job_cells,
+    json_line,
+    length,
+    plain_line,
+    size,
+    status_symbol,
+)
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -108,7 +116,7 @@ def test_json_says_the_name_exactly_without_a_raw_control(name):
 
 @given(NASTY, NASTY, NASTY)
 def test_a_plain_line_always_has_the_same_columns(name, ref, stage):
-    line = plain_job(("group/app", job(name=name, ref=ref, stage=stage)))
+    line = plain_line(job_cells(("group/app", job(name=name, ref=ref, stage=stage))))
     assert line.count("\t") == 8
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1

@@ -1,0 +1,38 @@
+"""Print results in one of three forms: JSON lines, a table on a terminal, plain lines in a pipe."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.console import RenderableType
+
+from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
+from gitlab_jobs_async.cli.views.rows import json_line, plain_line
+from gitlab_jobs_async.cli.views.tables import details_table
+
+
+def print_result(sentence: str, value: object, *, json: bool) -> None:
+    """Print what an action did: *value* as JSON, else *sentence*."""
+    if json:
+        write_json(json_line(value))
+    else:
+        write(f"{sentence}\n")
+
+
+def print_rows(
+    values: Iterable[object],
+    rows: Iterable[Sequence[object]],
+    table: Callable[[], RenderableType],
+    *,
+    json: bool,
+) -> None:
+    """Print many values, each as one JSON object or as a row of plain cells or of *table*."""
+    if json:
+        write_json("".join(map(json_line, values)))
+    elif is_terminal():
+        console().print(table())
+    else:
+        write("".join(map(plain_line, rows)))
+
+
+def print_facts(facts: Sequence[tuple[str, object]], value: object, *, json: bool) -> None:
+    """Print one value, else its *facts*, names with values, one below the other."""
+    print_rows([value], facts, lambda: details_table(facts), json=json)
