@@ -19,7 +19,7 @@ from gitlab_jobs_async.cli.cleaning import (
     escape_hidden,
     escape_non_ascii,
 )
-from gitlab_jobs_async.cli.commands.artifacts import _print_entries
+from gitlab_jobs_async.cli.commands.artifacts import print_entries
 from gitlab_jobs_async.cli.commands.listing import job_facts
 from gitlab_jobs_async.cli.output import print_facts
 from gitlab_jobs_async.cli.runner import run_process
@@ -226,10 +226,10 @@ def test_no_view_shows_anything_hidden(name):
 def test_commands_print_nothing_hidden(capfd):
     entry = ArtifactEntry(name=HOSTILE, path=HOSTILE, type="file", size=1)
     job = hostile_job()
-    for json in (False, True):
-        print_facts(job_facts(job), job, json=json)
-    _print_entries([entry], json=False)
-    _print_entries([entry], json=True)
+    for as_json in (False, True):
+        print_facts(job_facts(job), job, json=as_json)
+    print_entries([entry], json=False)
+    print_entries([entry], json=True)
     complain(HOSTILE)
     out, err = capfd.readouterr()
     assert not seen(out.replace("\n", "").replace("\t", ""))

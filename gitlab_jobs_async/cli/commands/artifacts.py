@@ -88,9 +88,7 @@ async def _carry_out(
     async with connect(server) as gitlab:
         project = gitlab.project(project_id(name))
         if wish.listed:
-            entries = await project.list_artifacts(job, recursive=True)
-            rows = ((entry.path, entry.type, entry.size) for entry in entries)
-            print_rows(entries, rows, lambda: _entries_table(entries), json=json)
+            print_entries(await project.list_artifacts(job, recursive=True), json=json)
         elif wish.keep:
             kept = await project.keep_artifacts(job)
             until = moment(kept.artifacts_expire_at) or "for good"
@@ -116,7 +114,13 @@ async def _fetch(project: Project, job: int, path: str | None, output: Path | No
                 out.write(chunk)
 
 
-def _entries_table(entries: list[ArtifactEntry]) -> Table:
+def print_entries(entries: list[ArtifactEntry], *, json: bool) -> None:
+    """Print the files of an archive."""
+    rows = ((entry.path, entry.type, entry.size) for entry in entries)
+    print_rows(entries, rows, lambda: _table(entries), json=json)
+
+
+def _table(entries: list[ArtifactEntry]) -> Table:
     table = empty_table()
     add_column(table, "path")
     add_column(table, "size", justify="right", whole=True)
