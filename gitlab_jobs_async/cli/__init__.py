@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _missing(error: BaseException | None) -> str | None:
-    """The package of the extra whose absence is behind *error*; late loading chains it."""
+    """Return the package of the extra whose absence is behind *error*; late loading chains it."""
     while error is not None:
         if isinstance(error, ImportError) and error.name:
             name = error.name.partition(".")[0]

@@ -105,7 +105,7 @@ _COMMANDS: Final = (
 
 
 def build() -> App:
-    """The whole command line, ready to be called with arguments."""
+    """Return the whole command line, ready to be called with arguments."""
     app = App(
         name="gitlab-jobs",
         help=_HELP,

@@ -13,7 +13,7 @@ _STATUSES = tuple(str(status) for status in JobStatus)
 
 
 def project_id(text: str) -> ProjectId:
-    """A number is an id, everything else a path; a path cannot begin with a dash."""
+    """Return a number is an id, everything else a path; a path cannot begin with a dash."""
     if text.startswith("-"):
         raise bad_input(f"project {text!r} begins with a dash")
     return int(text) if text.isascii() and text.isdigit() else text
@@ -44,12 +44,12 @@ def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def _is_broken(text: str) -> bool:
-    """Whether an argument's bytes were no UTF-8: Python hands those on as halves of characters."""
+    """Return whether an argument's bytes were no UTF-8: Python hands those on as halves of characters."""
     return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def typed_pairs(option: str, texts: Sequence[str]) -> dict[str, object]:
-    """The same with values that read as a JSON number, boolean, list or string taken as such."""
+    """Return the same with values that read as a JSON number, boolean, list or string taken as such."""
     return {name: _typed(value) for name, value in pairs(option, texts).items()}
 
 
@@ -62,7 +62,7 @@ def _typed(text: str) -> object:
 
 
 def pattern(option: str, text: str) -> re.Pattern[str]:
-    """A regular expression."""
+    """Return a regular expression."""
     try:
         return re.compile(text)
     except re.error as error:

@@ -30,12 +30,12 @@ class CommandError(Exception):
 
 
 def bad_input(words: str) -> CommandError:
-    """The refusal of something the caller wrote."""
+    """Return the refusal of something the caller wrote."""
     return CommandError(words, BAD_INPUT)
 
 
 def line_of(error: BaseException) -> str:
-    """The one line that says what *error* is about."""
+    """Return the one line that says what *error* is about."""
     words: object = error
     if isinstance(error, OSError) and error.filename:
         words = f"{error.filename}: {error.strerror}"
@@ -47,7 +47,7 @@ def line_of(error: BaseException) -> str:
 
 
 def code_of(error: Exception) -> int:
-    """The exit code for *error*."""
+    """Return the exit code for *error*."""
     if isinstance(error, CommandError):
         return error.code
     return FAILED if isinstance(error, GitLabError | OSError) else BAD_INPUT

@@ -26,7 +26,7 @@ class Executed:
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """The command that *line* names.
+        """Return the command that *line* names.
 
         Raises:
             CommandError: its quotes do not match, or there is no such program.

@@ -38,7 +38,7 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
 
 
 def _mode(place: Path) -> int:
-    """The permissions that *place* has, or would get."""
+    """Return the permissions that *place* has, or would get."""
     if place.exists():
         return place.stat().st_mode & 0o7777
     mask = os.umask(0)

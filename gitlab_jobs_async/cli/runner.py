@@ -27,7 +27,7 @@ _DEBUG = "GITLAB_JOBS_DEBUG"
 
 
 def run_process(arguments: Sequence[str]) -> int:
-    """The exit code of this process's own call, with what a process owes its streams."""
+    """Return the exit code of this process's own call, with what a process owes its streams."""
     if not os.environ.get(_DEBUG):
         sys.excepthook = _one_line
     logging.lastResort = Complaints(logging.WARNING)

@@ -20,12 +20,12 @@ from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 
 
 def is_terminal() -> bool:
-    """Whether a person reads stdout."""
+    """Return whether a person reads stdout."""
     return sys.stdout.isatty()
 
 
 def may_colour() -> bool:
-    """Whether that person's terminal wants colours."""
+    """Return whether that person's terminal wants colours."""
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return is_terminal() and wanted
 
@@ -69,7 +69,7 @@ class Screen(Console):
 
 
 def console(*, color: bool = True) -> Screen:
-    """A console on stdout that takes every text as it is; plain where stdout is no terminal."""
+    """Return a console on stdout that takes every text as it is; plain where stdout is no terminal."""
     person = is_terminal()
     return Screen(
         file=sys.stdout,
@@ -105,7 +105,7 @@ def json_bytes(lines: str) -> bytes:
 
 
 def complain(line: str) -> None:
-    """One line to stderr, harmless; where nobody reads it, so be it."""
+    """Return one line to stderr, harmless; where nobody reads it, so be it."""
     with suppress(OSError):
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
 

@@ -35,7 +35,7 @@ def retry_job(
     user: User | None,
     inputs: dict[str, object] | None = None,
 ) -> Job:
-    """A new job in the place of this one."""
+    """Return a new job in the place of this one."""
     if job.retried or job.status not in RETRYABLE or job.plan.archived:
         raise ActionRefused("Job is not retryable")
     check_inputs(job, inputs)

@@ -16,7 +16,7 @@ _NAMES: Final = ("build", "lint", "unit", "integration", "deploy")
 
 
 def gaps(kind: str, count: int, rng: random.Random, *, mean: int = 10) -> Iterator[int]:
-    """Distances between the ids of neighbouring jobs, on average about `mean` (dense: 1)."""
+    """Return distances between the ids of neighbouring jobs, on average about `mean` (dense: 1)."""
     for index in range(count):
         if kind == "dense":
             yield 1
@@ -39,7 +39,7 @@ def add_finished_jobs(
     user: User | None,
     rng: random.Random,
 ) -> list[Job]:
-    """One finished job for each id, every tenth of them failed; `per_pipeline` share a pipeline."""
+    """Return one finished job for each id, every tenth of them failed; `per_pipeline` share a pipeline."""
     made: list[Job] = []
     pipeline: Pipeline | None = None
     runner = registry.runners[0] if registry.runners else None

@@ -13,7 +13,7 @@ class Clock(Protocol):
     """What the simulator (and a client that shares its clock) asks of time."""
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return Unix seconds."""
 
     async def sleep(self, seconds: float) -> None:
         """Return once `seconds` of this clock have passed."""
@@ -23,7 +23,7 @@ class RealClock:
     """The machine's own time."""
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return Unix seconds."""
         return time.time()
 
     async def sleep(self, seconds: float) -> None:
@@ -42,7 +42,7 @@ class AcceleratedClock:
         self._origin = time.monotonic()
 
     def now(self) -> float:
-        """Unix seconds of the accelerated time."""
+        """Return Unix seconds of the accelerated time."""
         return self._start + (time.monotonic() - self._origin) * self.factor
 
     async def sleep(self, seconds: float) -> None:
@@ -62,7 +62,7 @@ class SteppedClock:
         ] = []
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return Unix seconds."""
         return self._now
 
     @property

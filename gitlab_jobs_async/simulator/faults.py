@@ -75,7 +75,7 @@ class Fault:
 
     @classmethod
     def sign_in_page(cls, *, path: str = "*", times: int | None = 1) -> "Fault":
-        """A 200 with an HTML page where JSON is due, as proxies and lost sessions give."""
+        """Return a 200 with an HTML page where JSON is due, as proxies and lost sessions give."""
         return cls(path=path, times=times, status=200, body=SIGN_IN_PAGE)
 
     @classmethod
@@ -87,7 +87,7 @@ class Fault:
     def throttled(
         cls, *, path: str = "*", times: int | None = 1, retry_after: str | int | None = 60
     ) -> "Fault":
-        """The text 429 of Rack::Attack; `retry_after` may be seconds, an HTTP date or None.
+        """Return the text 429 of Rack::Attack; `retry_after` may be seconds, an HTTP date or None.
 
         For a date that moves with the clock, say None and `attrs.evolve(fault, retry_date=30)`.
         """
@@ -104,7 +104,7 @@ class Fault:
     def too_many_requests(
         cls, *, path: str = "*", times: int | None = 1, retry_after: str | int | None = None
     ) -> "Fault":
-        """The JSON 429 of the application limiter, by default without any header."""
+        """Return the JSON 429 of the application limiter, by default without any header."""
         return cls(
             path=path,
             times=times,
@@ -156,7 +156,7 @@ class Faults:
         self._rules.clear()
 
     def count(self, fault: Fault) -> int:
-        """How often a fault has struck."""
+        """Return how often a fault has struck."""
         return sum(rule.struck for rule in self._rules if rule.fault is fault)
 
     def decide(self, method: str, path: str) -> Trouble:

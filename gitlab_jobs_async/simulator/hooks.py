@@ -75,11 +75,11 @@ class Webhook:
         world.registry.listeners.append(self._note)
 
     def job_event(self, job: Job, at: float) -> Delivery:
-        """A Job event about a job as it stands."""
+        """Return a Job event about a job as it stands."""
         return self._delivery("Job Hook", _job(job, self._view(at)), at)
 
     def pipeline_event(self, pipeline: Pipeline, at: float) -> Delivery:
-        """A Pipeline event about a pipeline as it stands."""
+        """Return a Pipeline event about a pipeline as it stands."""
         return self._delivery("Pipeline Hook", _pipeline(pipeline, self._view(at)), at)
 
     def _note(self, row: Job | Pipeline, at: float) -> None:

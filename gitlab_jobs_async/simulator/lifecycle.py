@@ -125,7 +125,7 @@ def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
 
 
 def try_again(registry: Registry, job: Job, at: float, user: User | None) -> Job:
-    """A new attempt with a new id; the old one becomes `retried`, skipped later jobs come back."""
+    """Return a new attempt with a new id; the old one becomes `retried`, skipped later jobs come back."""
     job.retried = True
     again = registry.new_job(
         job.pipeline,

@@ -26,14 +26,14 @@ class Log(Protocol):
         """The length in bytes."""
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces."""
+        """Return the bytes from `start` up to `stop`, in pieces."""
 
 
 class LogScript(Protocol):
     """Something that writes a log once it is known when its job ran."""
 
     def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
-        """The log of the job `name` that ran `duration` seconds from `started_at`."""
+        """Return the log of the job `name` that ran `duration` seconds from `started_at`."""
 
 
 @frozen
@@ -48,7 +48,7 @@ class BytesLog:
         return len(self.content)
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces."""
+        """Return the bytes from `start` up to `stop`, in pieces."""
         view = memoryview(self.content)
         for at in range(start, min(stop, len(view)), PIECE):
             yield bytes(view[at : min(at + PIECE, stop)])
@@ -62,7 +62,7 @@ class RepeatedLog:
     size: int
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces."""
+        """Return the bytes from `start` up to `stop`, in pieces."""
         stop = min(stop, self.size)
         while start < stop:
             wanted = min(PIECE, stop - start)
@@ -93,7 +93,7 @@ class RunnerScript:
     seed: int = 0
 
     def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
-        """The log of the job `name` that ran `duration` seconds from `started_at`."""
+        """Return the log of the job `name` that ran `duration` seconds from `started_at`."""
         writer = _Writer(self, name, started_at, duration)
         return BytesLog(writer.written(outcome))
 

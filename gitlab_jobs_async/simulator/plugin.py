@@ -32,7 +32,7 @@ def gitlab_simulator_clock() -> Any:
 def gitlab_simulator(
     gitlab_simulator_settings: Any, gitlab_simulator_world: Any, gitlab_simulator_clock: Any
 ) -> Iterator[Any]:
-    """A running `gitlab_jobs_async.simulator.Simulator`, one per test, on a thread of its own."""
+    """Return a running `gitlab_jobs_async.simulator.Simulator`, one per test, on a thread of its own."""
     simulator = import_module("gitlab_jobs_async.simulator.server").Simulator
     with simulator(
         gitlab_simulator_world, gitlab_simulator_settings, gitlab_simulator_clock

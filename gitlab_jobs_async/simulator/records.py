@@ -27,7 +27,7 @@ _by_id = attrgetter("id")
 
 
 def level_of(role: str) -> int:
-    """A role as GitLab's number; ValueError for one it does not have."""
+    """Return a role as GitLab's number; ValueError for one it does not have."""
     if role not in ACCESS:
         raise ValueError(f"no such role: {role!r}; there are {', '.join(ACCESS)}")
     return ACCESS[role]
@@ -115,7 +115,7 @@ class Project:
         return self.path.rsplit("/", 1)[-1]
 
     def builds_below(self, job_id: int) -> int:
-        """How many builds have a smaller id: where a keyset page begins."""
+        """Return how many builds have a smaller id: where a keyset page begins."""
         return bisect_left(self.builds, job_id, key=_by_id)
 
     def file(self, job: "Job") -> None:
@@ -265,7 +265,7 @@ class Job:
         self.log_revision += 1
 
     def log_at(self, at: float) -> int:
-        """How many bytes of its log the job has written by then."""
+        """Return how many bytes of its log the job has written by then."""
         if self.started_at is None or self.erased_at is not None:
             return 0
         if self.finished_at is not None and (self.status != "canceled" or not self.plan.duration):

@@ -55,7 +55,7 @@ class Registry:
             listener(row, at)
 
     def next_due(self) -> float | None:
-        """When the next event is due, None when nothing is planned."""
+        """Return when the next event is due, None when nothing is planned."""
         return self._agenda[0][0] if self._agenda else None
 
     def pop_due(self, now: float) -> tuple[float, Due] | None:
@@ -88,12 +88,12 @@ class Registry:
         self.redirects[old] = self.paths[path] = self.paths.pop(old)
 
     def busy_runners(self) -> frozenset[int]:
-        """The ids of runners that run a job."""
+        """Return the ids of runners that run a job."""
         running = [job for job in self.job_tokens.values() if job.status == "running"]
         return frozenset(job.runner.id for job in running if job.runner is not None)
 
     def job_id(self, wanted: int | None = None) -> int:
-        """The next free id of a job, or the wanted one if it is free."""
+        """Return the next free id of a job, or the wanted one if it is free."""
         if wanted is None:
             wanted = self._next_job_id
         elif wanted in self.jobs:
@@ -117,7 +117,7 @@ class Registry:
         user: User | None = None,
         pipeline_id: int | None = None,
     ) -> Pipeline:
-        """A new row for a pipeline, with a sha of its own."""
+        """Return a new row for a pipeline, with a sha of its own."""
         number = pipeline_id or self._next_pipeline_id
         if number in self.pipelines:
             raise ValueError(f"there is a pipeline {number} already")
@@ -148,7 +148,7 @@ class Registry:
         downstream: PipelinePlan | None = None,
         job_id: int | None = None,
     ) -> Job:
-        """A new row for a job or a bridge, in the status `created`."""
+        """Return a new row for a job or a bridge, in the status `created`."""
         job = Job(
             id=self.job_id(job_id),
             pipeline=pipeline,
@@ -176,7 +176,7 @@ class Registry:
         return job
 
     def runner_for(self, job: Job) -> Runner | None:
-        """A runner that has all of the job's tags."""
+        """Return a runner that has all of the job's tags."""
         fitting = [r for r in self.runners if set(job.plan.tags) <= set(r.tags) and not r.paused]
         return fitting[job.id % len(fitting)] if fitting else None
 

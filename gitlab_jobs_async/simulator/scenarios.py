@@ -72,7 +72,7 @@ _STEPS: Final = (
 
 
 def demo_world(now: float) -> World:
-    """A company's GitLab in the middle of a working day, at `now`.
+    """Return a company's GitLab in the middle of a working day, at `now`.
 
     Ten projects, some two hundred jobs in all statuses, and more to come during the next minutes.
 

@@ -87,7 +87,7 @@ _ANY: Final = (
 
 
 def composite(jobs: Iterable[tuple[str, bool]]) -> str | None:
-    """The one status of many jobs, each given as (status, allow_failure); None for no jobs."""
+    """Return the one status of many jobs, each given as (status, allow_failure); None for no jobs."""
     seen = {_seen_as(status, allow_failure) for status, allow_failure in jobs}
     if not seen:
         return None

@@ -65,7 +65,7 @@ class World:
         return self.registry.jobs
 
     def project(self, path: str) -> Project:
-        """The project at `path`; KeyError if there is none."""
+        """Return the project at `path`; KeyError if there is none."""
         return self.registry.paths[path]
 
     def settle(self, now: float) -> None:
@@ -73,7 +73,7 @@ class World:
         settle(self.registry, now)
 
     def next_event(self) -> float | None:
-        """When the next planned event is due (unix seconds), None if nothing is planned."""
+        """Return when the next planned event is due (unix seconds), None if nothing is planned."""
         return self.registry.next_due()
 
     def add_user(
@@ -85,7 +85,7 @@ class World:
         admin: bool = False,
         state: str = "active",
     ) -> User:
-        """A user with a token (default `glpat-<username>`)."""
+        """Return a user with a token (default `glpat-<username>`)."""
         value = f"glpat-{username}" if token is None else token
         number = len(self.registry.users) + 1
         if any(user.username == username for user in self.registry.users.values()):
@@ -107,7 +107,7 @@ class World:
         revoked: bool = False,
         kind: str = "personal",
     ) -> Token:
-        """Another token of a user; `kind` "oauth" is good as a bearer only."""
+        """Return another token of a user; `kind` "oauth" is good as a bearer only."""
         return self.registry.add_token(Token(token, user, tuple(scopes), expires_at, revoked, kind))
 
     def add_project(
@@ -121,7 +121,7 @@ class World:
         protected_refs: Sequence[str] = (),
         variables_role: str = "developer",
     ) -> Project:
-        """A project; `members` maps a user to "guest" ... "owner"."""
+        """Return a project; `members` maps a user to "guest" ... "owner"."""
         number = project_id or max(self.registry.projects, default=0) + 1
         project = Project(
             number,
@@ -142,7 +142,7 @@ class World:
     def add_runner(
         self, description: str, *, tags: Sequence[str] = (), runner_type: str = "instance_type"
     ) -> Runner:
-        """A runner that takes jobs whose tags it all has."""
+        """Return a runner that takes jobs whose tags it all has."""
         runner = Runner(
             len(self.registry.runners) + 1,
             description,
@@ -154,7 +154,7 @@ class World:
         return runner
 
     def add_agent(self, project: Project, *, config_project: Project | None = None) -> Agent:
-        """An agent for Kubernetes that the project's jobs may use."""
+        """Return an agent for Kubernetes that the project's jobs may use."""
         number = 1 + sum(len(other.agents) for other in self.registry.projects.values())
         agent = Agent(number, config_project or project)
         project.agents.append(agent)
@@ -173,7 +173,7 @@ class World:
         merge_request: MergeRequest | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> Pipeline:
-        """A pipeline without jobs yet; stages follow one another as listed.
+        """Return a pipeline without jobs yet; stages follow one another as listed.
 
         One for a `merge_request` has its ref and source. `variables` are told by webhooks.
         """
@@ -199,7 +199,7 @@ class World:
         job_id: int | None = None,
         user: User | None = None,
     ) -> Job:
-        """A job of the pipeline, created with it, or now if that runs already.
+        """Return a job of the pipeline, created with it, or now if that runs already.
 
         It starts when its stage does. A `job_id` below others lets an id appear out of order.
         """
@@ -215,7 +215,7 @@ class World:
         plan: JobPlan | None = None,
         job_id: int | None = None,
     ) -> Job:
-        """A trigger job; when it runs, the downstream pipeline is created."""
+        """Return a trigger job; when it runs, the downstream pipeline is created."""
         return self._add(pipeline, name, stage, plan or JobPlan(), downstream, job_id, None)
 
     def _add(
@@ -258,7 +258,7 @@ class World:
         per_pipeline: int = 20,
         mean_gap: int = 10,
     ) -> list[Job]:
-        """Many finished jobs, cheaply; `gaps` between ids: dense, uniform, bursty, heavy_tailed."""
+        """Return many finished jobs, cheaply; `gaps` between ids: dense, uniform, bursty, heavy_tailed."""
         first = self.registry.job_id(first_id)
         steps = bulk.gaps(gaps, count - 1, self.random, mean=mean_gap)
         ids = accumulate(steps, initial=first)

@@ -66,7 +66,7 @@ def artifacts(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """A job's artifacts: the whole archive (a zip), one file of it, or what it holds.
+    """Return a job's artifacts: the whole archive (a zip), one file of it, or what it holds.
 
     Bytes go to --output, or to stdout where that is no terminal.
     """

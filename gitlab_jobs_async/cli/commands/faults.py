@@ -25,7 +25,7 @@ retry-after=date:30". A value with spaces needs quotes of its own. May be given 
 
 
 def fault_of(rule: str, insert: Callable[[int], object]) -> Fault:
-    """The fault that *rule* says; *insert* makes so many new jobs.
+    """Return the fault that *rule* says; *insert* makes so many new jobs.
 
     Raises:
         CommandError: the rule cannot be read, or says not what happens.

@@ -66,7 +66,7 @@ async def list_jobs(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """The jobs of one or many projects, side by side, or of a pipeline; the newest first.
+    """Return the jobs of one or many projects, side by side, or of a pipeline; the newest first.
 
     A terminal shows a table. A pipe gets one line a job without a header, tab-separated: id,
     project, pipeline, stage, name, status, seconds it ran, time of creation, ref.
@@ -117,7 +117,7 @@ async def _of_pipeline(
 
 
 async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
-    """The first *limit* rows; what comes after them is not asked for."""
+    """Return the first *limit* rows; what comes after them is not asked for."""
     found: list[T] = []
     async for row in rows:
         found.append(row)
@@ -134,7 +134,7 @@ async def show(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """One job, with all that matters about it; a pipe gets a name, a tab and a value a line."""
+    """Return one job, with all that matters about it; a pipe gets a name, a tab and a value a line."""
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).get_job(job)
     print_facts(job_facts(found), found, json=json)

@@ -174,7 +174,7 @@ def _print_plan(planned: Planned, projects: int, *, is_alone: bool, json: bool) 
 
 
 def _names(projects: Sequence[str], what: What) -> list[str]:
-    """The projects to watch, each once."""
+    """Return the projects to watch, each once."""
     if what.logs and what.failed_only:
         raise bad_input("--logs does not go with --failed-only: a job's log comes before it fails")
     if what.pipeline and (what.group is not None or len(projects) != 1):
@@ -257,7 +257,7 @@ async def _write(event: Event, command: Executed | None, *, json: bool) -> None:
 
 
 async def _code(gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]) -> int:
-    """The exit code, once the pipelines have ended; it is said which jobs failed."""
+    """Return the exit code, once the pipelines have ended; it is said which jobs failed."""
     if not pipelines:
         return OK
     project = gitlab.project(project_id(names[0]))

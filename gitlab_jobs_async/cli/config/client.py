@@ -34,7 +34,7 @@ _HELPER_SECONDS = 60
 async def connect(
     options: ServerOptions, budget: RequestBudget | None = None
 ) -> AsyncIterator[GitLab]:
-    """The client to use, open while the block lasts; it asks no more than *budget* allows.
+    """Return the client to use, open while the block lasts; it asks no more than *budget* allows.
 
     Where nothing was found to sign with, what the server hides or refuses is said to be due to it.
     """

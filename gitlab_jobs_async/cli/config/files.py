@@ -60,7 +60,7 @@ class Known:
     default_name: str | None = None
 
     def by_rank(self) -> list[Account]:
-        """The default account first, the others as the file has them."""
+        """Return the default account first, the others as the file has them."""
         first = self.default_name
         return [self.accounts[name] for name in sorted(self.accounts, key=lambda n: n != first)]
 
@@ -73,7 +73,7 @@ def credentials_of(kind: str, token: str) -> Credentials:
 
 
 def read_python_gitlab(texts: Mapping[Path, str]) -> Known:
-    """The sections of the files, each later one winning."""
+    """Return the sections of the files, each later one winning."""
     parser = configparser.ConfigParser()
     for path, text in texts.items():
         try:
@@ -115,7 +115,7 @@ def _account(section: configparser.SectionProxy, verify: str) -> Account:
 
 
 def _ssl_verify(section: str, value: str) -> TLSSettings:
-    """A word for true or false, or the path of what is trusted instead of the system's store."""
+    """Return a word for true or false, or the path of what is trusted instead of the system's store."""
     source = f"ssl_verify of [{section}] in python-gitlab's configuration"
     verify = configparser.ConfigParser.BOOLEAN_STATES.get(value.lower())
     if verify is None and value:
@@ -136,7 +136,7 @@ def _token_or_helper(section: str, kind: str, value: str) -> Credentials | Helpe
 
 
 def read_glab(texts: Mapping[Path, str]) -> Known:
-    """The hosts of the file."""
+    """Return the hosts of the file."""
     for path, text in texts.items():
         try:
             content = yaml.safe_load(_NULL_TAG.sub("", text))

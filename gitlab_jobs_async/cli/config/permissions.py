@@ -27,7 +27,7 @@ def warn_of_exposed(files: Iterable[Mapping[Path, str]], credentials: Credential
 
 
 def is_exposed(path: Path) -> bool:
-    """Whether the group or anybody may read *path*; Windows keeps that elsewhere."""
+    """Return whether the group or anybody may read *path*; Windows keeps that elsewhere."""
     if os.name != "posix":
         return False
     try:

@@ -14,7 +14,7 @@ _STDIN: Final = Path("-")
 
 
 def projects_of(file: Path) -> list[str]:
-    """The projects that *file* lists, each once, in its order; a single dash stands for stdin.
+    """Return the projects that *file* lists, each once, in its order; a single dash stands for stdin.
 
     Raises:
         CommandError: it cannot be read, a line is no project, or there is none.

@@ -50,7 +50,7 @@ class ConfigFiles:
         return read_python_gitlab(self.python_gitlab)
 
     def accounts(self) -> list[Known]:
-        """All that is known, in the order in which it counts."""
+        """Return all that is known, in the order in which it counts."""
         return [self.python_gitlab_accounts(), self.glab_accounts()]
 
     def glab_accounts(self) -> Known:
@@ -59,14 +59,14 @@ class ConfigFiles:
 
 
 def python_gitlab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
-    """Where python-gitlab looks; a file named by the environment is the only one."""
+    """Return where python-gitlab looks; a file named by the environment is the only one."""
     if named := environ.get("PYTHON_GITLAB_CFG"):
         return [Path(named)]
     return [Path("/etc/python-gitlab.cfg"), home / ".python-gitlab.cfg"]
 
 
 def glab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
-    """Where glab looks; the first file there is counts."""
+    """Return where glab looks; the first file there is counts."""
     if named := environ.get("GLAB_CONFIG_DIR"):
         return [Path(named) / "config.yml"]
     user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
@@ -75,7 +75,7 @@ def glab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
 
 
 def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFiles) -> Address:
-    """The server and token to use, and what flags and files say of certificates.
+    """Return the server and token to use, and what flags and files say of certificates.
 
     Raises:
         CommandError: a file that is needed cannot be read, or the flags contradict one another.

@@ -46,7 +46,7 @@ class JobRow:
     replaces: int | None = None
 
     def seconds(self, now: float) -> float | None:
-        """How long it ran or runs, or has been queued; `None` where it does not wait for a runner.
+        """Return how long it ran or runs, or has been queued; `None` where it does not wait for a runner.
 
         It ticks by our clock from what the server said, so the two need not agree on the time.
         """
@@ -114,7 +114,7 @@ class PipelineRow:
 
 
 def composed(jobs: Iterable[JobBasic]) -> JobStatus:
-    """The status of a pipeline with these jobs; what may fail or be left undone is no matter."""
+    """Return the status of a pipeline with these jobs; what may fail or be left undone is no matter."""
     every = list(jobs)
     states = {job.status for job in every}
     if any(status.is_active for status in states):
@@ -160,7 +160,7 @@ class Board:
             self._job(event.project, event.job, now, replaces)
 
     def parent_of(self, row: PipelineRow) -> int | None:
-        """The id of the pipeline whose trigger job has made this one."""
+        """Return the id of the pipeline whose trigger job has made this one."""
         return None if row.id is None else self._parents.get(row.id)
 
     def ordered(self, now: float) -> list[PipelineRow]:
@@ -226,7 +226,7 @@ class Board:
 
 
 def path_of(project: int | str, job: JobBasic) -> str:
-    """The project's name to show: of one that is a number, the path that its pages have."""
+    """Return the project's name to show: of one that is a number, the path that its pages have."""
     if isinstance(project, str) or not job.web_url:
         return str(project)
     path, found, _ = job.web_url.partition("://")[2].partition("/")[2].partition("/-/")

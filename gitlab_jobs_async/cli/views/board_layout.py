@@ -105,7 +105,7 @@ def board_lines(
 
 
 def _wanted(row: PipelineRow, now: float, *, failed_only: bool) -> list[JobRow]:
-    """The jobs that are worth a line of their own, the most urgent first."""
+    """Return the jobs that are worth a line of their own, the most urgent first."""
     if failed_only:
         return sorted(row.failed, key=lambda job: job.job.id)
     if row.rank == ACTIVE:
@@ -160,7 +160,7 @@ def _titles(columns: Columns) -> Text:
 
 
 def _staged(stage: str, name: Text, columns: Columns) -> Text:
-    """The stage, where there is room for it, and the name."""
+    """Return the stage, where there is room for it, and the name."""
     width = columns.stage
     return Text.assemble("  ", _fit(stage, width) if width else "", " " if width else "", name)
 
@@ -212,7 +212,7 @@ def _pipeline_seconds(row: PipelineRow, now: float) -> float | None:
 
 
 def _bar(row: PipelineRow, width: int) -> Text:
-    """How far the pipeline is, in the colours of its jobs."""
+    """Return how far the pipeline is, in the colours of its jobs."""
     counts, total = row.counts, len(row.jobs)
     bar, sum_so_far, drawn = Text(no_wrap=True), 0, 0
     for colour, statuses in _BAR:
@@ -251,7 +251,7 @@ def _more(
     shown: Sequence[Shown],
     width: int,
 ) -> list[Text]:
-    """The line that says how much there was no room for."""
+    """Return the line that says how much there was no room for."""
     jobs = sum(len(wanted[one.row]) - len(one.jobs) for one in shown)
     parts = [
         f"{count:,} more {word}{'s' * (count != 1)}"

@@ -48,27 +48,27 @@ def event_name(event: Event) -> str:
 
 
 def is_failure(event: Event) -> bool:
-    """Whether a job has failed, or how far projects can be watched has changed."""
+    """Return whether a job has failed, or how far projects can be watched has changed."""
     if isinstance(event, JobFinished):
         return event.job.status == JobStatus.FAILED
     return isinstance(event, ABOUT_WATCHING)
 
 
 def job_of(event: Event) -> JobBasic | None:
-    """The job that the event is about, where it holds one."""
+    """Return the job that the event is about, where it holds one."""
     job: JobBasic | None = getattr(event, "job", None)
     return job
 
 
 def event_json(event: Event) -> str:
-    """The event as one line of JSON: its name, its key, and all that it holds."""
+    """Return the event as one line of JSON: its name, its key, and all that it holds."""
     plain: dict[str, Any] = attrs.asdict(event)
     whose = {"key": event.key, "project": event.project}
     return json_line({"event": event_name(event), **whose, **plain})
 
 
 def plain_event(event: Event, now: datetime) -> str:
-    """The event as one plain line: time, project, pipeline, job, name, event, status, details."""
+    """Return the event as one plain line: time, project, pipeline, job, name, event, status, details."""
     job = job_of(event)
     pipeline = None if job is None else pipeline_of(job)
     number, name = (None, None) if job is None else (job.id, job.name)

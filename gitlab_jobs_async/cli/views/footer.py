@@ -15,7 +15,7 @@ _TROUBLES: Final = 3
 
 
 def trouble_lines(unreachable: Mapping[str, str], width: int) -> list[Text]:
-    """Which projects cannot be watched now, and why: a line each for the first few."""
+    """Return which projects cannot be watched now, and why: a line each for the first few."""
     lines = [
         Text.assemble(("✗ ", "red"), (clean(project), "bold"), f" {clean(short_reason(reason))}")
         for project, reason in list(unreachable.items())[:_TROUBLES]
@@ -30,7 +30,7 @@ def trouble_lines(unreachable: Mapping[str, str], width: int) -> list[Text]:
 def footer_lines(
     events: int, targets: int, unreachable: int, budget: BudgetSnapshot, width: int
 ) -> list[Text]:
-    """How things stand, in one line or two."""
+    """Return how things stand, in one line or two."""
     parts = [f"{events:,} {_plural('event', events)}", f"{targets:,} {_plural('target', targets)}"]
     if unreachable:
         parts.append(f"{unreachable:,} unreachable")

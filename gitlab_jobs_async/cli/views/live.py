@@ -63,7 +63,7 @@ class Picture:
             self.logs.tell(event)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The picture in the size that the console has now."""
+        """Return the picture in the size that the console has now."""
         width, now = options.max_width, self.clock.now()
         is_filling = console.is_alt_screen or options.height is not None
         left_free = 0 if is_filling else _LEFT_FREE

@@ -87,7 +87,7 @@ class LogView:
         return "".join(f"{prefix}{one}\n" for one in written if one is not None)
 
     def is_shown(self, line: LogLine) -> bool:
-        """Whether the line is among those wanted."""
+        """Return whether the line is among those wanted."""
         wanted = self.look.section is None or self.look.section in line.section
         return wanted and (self._found is None or self._found.search(line.text) is not None)
 
@@ -111,7 +111,7 @@ class LogView:
         return self._styled(moment, _DIM) + " "
 
     def _coloured(self, job_id: int, line: LogLine) -> str:
-        """The line in its colours, those included that lines before it did not end."""
+        """Return the line in its colours, those included that lines before it did not end."""
         styles = self._styles.setdefault(job_id, [])
         shown = "".join(styles) + line.raw
         for style in _STYLE.finditer(line.raw):
@@ -127,10 +127,10 @@ class LogView:
 
 
 def _begins_anew(parameters: str) -> bool:
-    """Whether a style ends all before it, as an empty one or 0 does."""
+    """Return whether a style ends all before it, as an empty one or 0 does."""
     return parameters.partition(";")[0].strip("0") == ""
 
 
 def line_as_json(project: str, job_id: int, line: LogLine) -> str:
-    """A line as one JSON object, with its project, as the caller named it, and its job."""
+    """Return a line as one JSON object, with its project, as the caller named it, and its job."""
     return json_line({"project": project, "job_id": job_id, **attrs.asdict(line)})

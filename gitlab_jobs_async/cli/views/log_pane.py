@@ -30,7 +30,7 @@ class _Row:
     line: LogLine | str
 
     def label(self, *, is_wide: bool) -> str:
-        """The job, and where there is room the last part of its project's path."""
+        """Return the job, and where there is room the last part of its project's path."""
         home = f"{self.project.rpartition('/')[2]} " if is_wide else ""
         return ellipsis(home + self.job.name, _LONGEST_LABEL)
 
@@ -65,7 +65,7 @@ class LogPane:
             )
 
     def panel(self, width: int, height: int) -> Panel:
-        """The pane as it is now, in a frame of this size."""
+        """Return the pane as it is now, in a frame of this size."""
         room = max(1, height - 2)
         rows = list(self._rows)[-room:]
         labels = [row.label(is_wide=width >= _WIDE) for row in rows]

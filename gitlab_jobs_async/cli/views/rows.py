@@ -36,7 +36,7 @@ _TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
 def json_line(value: Any) -> str:
-    """A model or a mapping as one line of JSON, under GitLab's names and with times as sent."""
+    """Return a model or a mapping as one line of JSON, under GitLab's names and with times as sent."""
     plain = attrs.asdict(value) if attrs.has(type(value)) else value
     try:
         line = orjson.dumps(plain, option=_TIMES).decode()
@@ -51,7 +51,7 @@ def _plain_moment(at: datetime) -> str:
 
 
 def plain_line(cells: Iterable[object]) -> str:
-    """Cells separated by tabs; what is not there is empty."""
+    """Return cells separated by tabs; what is not there is empty."""
     return "\t".join(clean(cell) for cell in cells) + "\n"
 
 
@@ -72,12 +72,12 @@ def job_cells(listed: Listed) -> list[object]:
 
 
 def pipeline_of(job: JobBasic) -> int | None:
-    """The id of the job's pipeline."""
+    """Return the id of the job's pipeline."""
     return None if job.pipeline is None else job.pipeline.id
 
 
 def moment(at: datetime | None) -> str:
-    """A time to the second, in the zone of whoever reads it; Z where that is UTC."""
+    """Return a time to the second, in the zone of whoever reads it; Z where that is UTC."""
     if at is None:
         return ""
     with suppress(OverflowError, ValueError, OSError):  # a year that no zone has
@@ -86,12 +86,12 @@ def moment(at: datetime | None) -> str:
 
 
 def status_symbol(status: str) -> tuple[str, str]:
-    """A sign and a colour for a status; one this version does not know gets a question mark."""
+    """Return a sign and a colour for a status; one this version does not know gets a question mark."""
     return _SYMBOLS.get(JobStatus(status), ("?", "white"))
 
 
 def length(seconds: float | None) -> str:
-    """A duration as people say it: 7s, 3m 05s, 2h 10m."""
+    """Return a duration as people say it: 7s, 3m 05s, 2h 10m."""
     if seconds is None:
         return ""
     whole = round(seconds)
@@ -102,7 +102,7 @@ def length(seconds: float | None) -> str:
 
 
 def age(at: datetime | None, now: datetime) -> str:
-    """How long ago, in the largest unit that fits: 12s, 5m, 3h, 40d, 2y."""
+    """Return how long ago, in the largest unit that fits: 12s, 5m, 3h, 40d, 2y."""
     if at is None:
         return ""
     left = max(0, int((now - at).total_seconds()))
@@ -114,7 +114,7 @@ def age(at: datetime | None, now: datetime) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as people say them."""
+    """Return bytes as people say them."""
     if count < 1024:
         return f"{count} B"
     return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024**2:.1f} MiB"

@@ -14,18 +14,18 @@ from gitlab_jobs_async.models.jobs import JobBasic
 
 
 def cell(value: object, style: str = "") -> Text:
-    """One cell: cleaned, never markup, cut with an ellipsis."""
+    """Return one cell: cleaned, never markup, cut with an ellipsis."""
     return Text(clean(value), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def status_text(status: str) -> Text:
-    """The status as symbol and word."""
+    """Return the status as symbol and word."""
     symbol, colour = status_symbol(status)
     return Text(f"{symbol} {clean(status)}", style=colour, no_wrap=True, overflow="ellipsis")
 
 
 def empty_table(*, header: bool = True) -> Table:
-    """A table in the style of all of them."""
+    """Return a table in the style of all of them."""
     return Table(
         box=box.SIMPLE_HEAD if header else None,
         show_header=header,
@@ -40,7 +40,7 @@ def empty_table(*, header: bool = True) -> Table:
 def add_column(
     table: Table, title: str, *, justify: Literal["left", "right"] = "left", whole: bool = False
 ) -> None:
-    """A column; *whole* ones never lose a character to make room."""
+    """Return a column; *whole* ones never lose a character to make room."""
     table.add_column(title, justify=justify, no_wrap=whole, overflow="ellipsis")
 
 
@@ -77,7 +77,7 @@ def _job_cells(job: JobBasic, now: datetime) -> list[Text]:
 
 
 def details_table(facts: Iterable[tuple[str, object]]) -> Table:
-    """Names and values, below one another; long values wrap."""
+    """Return names and values, below one another; long values wrap."""
     table = empty_table(header=False)
     table.add_column(style="bright_black", no_wrap=True)
     table.add_column(overflow="fold")

@@ -18,7 +18,7 @@ class Body(Protocol):
         """The length in bytes."""
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, in order."""
+        """Return the bytes, in order."""
 
 
 @frozen
@@ -33,7 +33,7 @@ class Plain:
         return len(self.content)
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, in order."""
+        """Return the bytes, in order."""
         if self.content:
             yield self.content
 
@@ -48,14 +48,14 @@ class Answer:
     etag: str | None = None
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, in any case."""
+        """Return the first header of that name, in any case."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), None)
 
 
 def json_answer(
     value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
 ) -> Answer:
-    """An answer in JSON."""
+    """Return an answer in JSON."""
     return Answer(status, (JSON, *headers), Plain(orjson.dumps(value)))
 
 
@@ -68,12 +68,12 @@ class ApiError(Exception):
 
 
 def message(status: int, text: object, headers: tuple[tuple[str, str], ...] = ()) -> ApiError:
-    """The envelope of render_api_error!: `{"message": ...}`."""
+    """Return the envelope of render_api_error!: `{"message": ...}`."""
     return ApiError(json_answer({"message": text}, status, headers))
 
 
 def error(status: int, text: str) -> ApiError:
-    """The envelope of Grape: `{"error": ...}`."""
+    """Return the envelope of Grape: `{"error": ...}`."""
     return ApiError(json_answer({"error": text}, status))
 
 

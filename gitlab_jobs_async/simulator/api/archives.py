@@ -14,7 +14,7 @@ _END: Final = 22
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """The archive of some files; the same files make the same bytes."""
+    """Return the archive of some files; the same files make the same bytes."""
     return _packed(tuple(sorted(files.items())))
 
 
@@ -28,7 +28,7 @@ def _packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
 
 
 def packed_size(files: Mapping[str, bytes]) -> int:
-    """The size of that archive, without packing it: stored files have headers of known lengths."""
+    """Return the size of that archive, without packing it: stored files have headers of known lengths."""
     return _END + sum(
         _LOCAL_HEADER + _CENTRAL_HEADER + 2 * len(path.encode()) + len(content)
         for path, content in files.items()

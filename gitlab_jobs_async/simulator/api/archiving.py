@@ -5,6 +5,6 @@ from gitlab_jobs_async.simulator.settings import SimulatorSettings
 
 
 def is_archived(job: Job, now: float, settings: SimulatorSettings) -> bool:
-    """Whether the job is too old to be played, retried or canceled: Ci::Processable#archived?."""
+    """Return whether the job is too old to be played, retried or canceled: Ci::Processable#archived?."""
     limit = settings.jobs_archived_after
     return job.plan.archived or (limit is not None and now - job.created_at > limit)

@@ -35,22 +35,22 @@ _KNOWN_TYPES: Final = {
 
 
 def download(call: Call) -> Answer:
-    """GET /projects/:id/jobs/:job_id/artifacts."""
+    """Answer GET /projects/:id/jobs/:job_id/artifacts."""
     return _archive(call, _readable_job(call))
 
 
 def download_by_ref(call: Call) -> Answer:
-    """GET /projects/:id/jobs/artifacts/:ref_name/download?job=."""
+    """Answer GET /projects/:id/jobs/artifacts/:ref_name/download?job=."""
     return _archive(call, _latest_job(call))
 
 
 def one_file(call: Call) -> Answer:
-    """GET /projects/:id/jobs/:job_id/artifacts/*artifact_path."""
+    """Answer GET /projects/:id/jobs/:job_id/artifacts/*artifact_path."""
     return _file(call, _readable_job(call))
 
 
 def one_file_by_ref(call: Call) -> Answer:
-    """GET /projects/:id/jobs/artifacts/:ref_name/raw/*artifact_path?job=."""
+    """Answer GET /projects/:id/jobs/artifacts/:ref_name/raw/*artifact_path?job=."""
     return _file(call, _latest_job(call))
 
 
@@ -107,7 +107,7 @@ def stored_object(world: World, request: Request) -> Answer:
 
 
 def tree(call: Call) -> Answer:
-    """GET /projects/:id/jobs/:job_id/artifacts/tree."""
+    """Answer GET /projects/:id/jobs/:job_id/artifacts/tree."""
     if not call.settings.features.artifacts_tree:
         call.params["artifact_path"] = "tree"
         return one_file(call)
@@ -125,7 +125,7 @@ def tree(call: Call) -> Answer:
 
 
 def keep(call: Call) -> Answer:
-    """POST /projects/:id/jobs/:job_id/artifacts/keep: a 200."""
+    """Answer POST /projects/:id/jobs/:job_id/artifacts/keep: a 200."""
     job = permissions.find_build(call, permissions.user_project(call))
     permissions.require_update(call, job)
     _files(call, job)
@@ -134,7 +134,7 @@ def keep(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """DELETE /projects/:id/jobs/:job_id/artifacts."""
+    """Answer DELETE /projects/:id/jobs/:job_id/artifacts."""
     project = permissions.user_project(call)
     permissions.require_level(call, project, "maintainer")
     job = permissions.find_build(call, project)
@@ -145,7 +145,7 @@ def delete(call: Call) -> Answer:
 
 
 def delete_all(call: Call) -> Answer:
-    """DELETE /projects/:id/artifacts."""
+    """Answer DELETE /projects/:id/artifacts."""
     project = permissions.user_project(call)
     permissions.require_level(call, project, "maintainer")
     permissions.require_no_refresh(project)

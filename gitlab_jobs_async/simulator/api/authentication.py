@@ -23,7 +23,7 @@ _BLOCKED: Final = {
 
 
 def identify(call: Call) -> Identity | None:
-    """The caller, None when no token is given; a bad token is an error everywhere."""
+    """Return the caller, None when no token is given; a bad token is an error everywhere."""
     query = dict(call.request.query)
     headers = call.request.headers
     scheme, _, credentials = headers.get("authorization", "").partition(" ")

@@ -31,7 +31,7 @@ class View:
     _users: dict[int, Json] = field(factory=dict[int, Json], init=False, repr=False)
 
     def user_basic(self, user: User) -> Json:
-        """API::Entities::UserBasic."""
+        """Return API::Entities::UserBasic."""
         digest = hashlib.md5(user.username.encode(), usedforsecurity=False).hexdigest()
         return {
             "id": user.id,
@@ -45,7 +45,7 @@ class View:
         }
 
     def user(self, user: User | None) -> Json | None:
-        """API::Entities::User."""
+        """Return API::Entities::User."""
         if user is None:
             return None
         if user.id not in self._users:
@@ -73,7 +73,7 @@ class View:
         }
 
     def commit(self, pipeline: Pipeline) -> Json:
-        """API::Entities::Commit; a job shows none when its commit is gone."""
+        """Return API::Entities::Commit; a job shows none when its commit is gone."""
         author = pipeline.user.name if pipeline.user else "Ghost User"
         email = f"{pipeline.user.username if pipeline.user else 'ghost'}@example.com"
         at = author_time(pipeline.created_at - 5)
@@ -96,7 +96,7 @@ class View:
         }
 
     def pipeline_basic(self, pipeline: Pipeline) -> Json:
-        """API::Entities::Ci::PipelineBasic."""
+        """Return API::Entities::Ci::PipelineBasic."""
         return {
             "id": pipeline.id,
             "iid": pipeline.iid,
@@ -111,7 +111,7 @@ class View:
         }
 
     def pipeline(self, pipeline: Pipeline) -> Json:
-        """API::Entities::Ci::Pipeline, as actions answer."""
+        """Return API::Entities::Ci::Pipeline, as actions answer."""
         started, finished = pipeline.started_at, pipeline.finished_at
         return self.pipeline_basic(pipeline) | {
             "before_sha": "0" * 40,
@@ -128,7 +128,7 @@ class View:
         }
 
     def named_pipeline(self, pipeline: Pipeline) -> Json:
-        """API::Entities::Ci::PipelineWithMetadata."""
+        """Return API::Entities::Ci::PipelineWithMetadata."""
         return self.pipeline(pipeline) | {"name": pipeline.name}
 
     def _detailed_status(self, pipeline: Pipeline) -> Json:
@@ -181,7 +181,7 @@ class View:
         return entity
 
     def job(self, job: Job) -> Json:
-        """API::Entities::Ci::Job."""
+        """Return API::Entities::Ci::Job."""
         entity = self._job_basic(job)
         artifacts = self._artifacts(job)
         archive = next((a for a in artifacts if a["file_type"] == "archive"), None)
@@ -205,7 +205,7 @@ class View:
         return runner_entity(runner, busy=runner.id in self.busy_runners)
 
     def bridge(self, job: Job) -> Json:
-        """API::Entities::Ci::Bridge."""
+        """Return API::Entities::Ci::Bridge."""
         downstream = job.downstream_pipeline
         return self._job_basic(job) | {
             "downstream_pipeline": self.pipeline_basic(downstream) if downstream else None
@@ -225,7 +225,7 @@ class View:
         return [dict(zip(keys, file, strict=True)) for file in files]
 
     def project_identity(self, project: Project) -> Json:
-        """API::Entities::ProjectIdentity."""
+        """Return API::Entities::ProjectIdentity."""
         return {
             "id": project.id,
             "description": None,
@@ -237,7 +237,7 @@ class View:
         }
 
     def project(self, project: Project) -> Json:
-        """API::Entities::Project, the parts a client of jobs may want."""
+        """Return API::Entities::Project, the parts a client of jobs may want."""
         return self.project_identity(project) | {
             "default_branch": "main",
             "visibility": project.visibility,
@@ -264,7 +264,7 @@ def _seconds(start: float | None, stop: float | None, now: float) -> float | Non
 
 
 def _whole_wait(pipeline: Pipeline) -> int | None:
-    """Ci::Pipeline#queued_duration: less than a second is none."""
+    """Return Ci::Pipeline#queued_duration: less than a second is none."""
     if pipeline.started_at is None:
         return None
     return int(pipeline.started_at - pipeline.created_at) or None

@@ -24,7 +24,7 @@ def view_of(call: Call) -> View:
 
 
 def list_jobs(call: Call) -> Answer:
-    """GET /projects/:id/jobs."""
+    """Answer GET /projects/:id/jobs."""
     features = call.settings.features
     statuses = parameters.scope(call.params, features.statuses)
     ref = (parameters.text(call.params, "ref") or None) if features.job_ref_filter else None
@@ -49,14 +49,14 @@ def _filter(statuses: frozenset[str] | None, ref: str | None) -> Callable[[Job],
 
 
 def get_job(call: Call) -> Answer:
-    """GET /projects/:id/jobs/:job_id."""
+    """Answer GET /projects/:id/jobs/:job_id."""
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     return json_answer(view_of(call).job(permissions.find_build(call, project)))
 
 
 def get_trace(call: Call) -> Answer:
-    """GET /projects/:id/jobs/:job_id/trace."""
+    """Answer GET /projects/:id/jobs/:job_id/trace."""
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     job = permissions.find_build(call, project)
@@ -65,7 +65,7 @@ def get_trace(call: Call) -> Answer:
 
 
 def cancel_job(call: Call) -> Answer:
-    """POST /projects/:id/jobs/:job_id/cancel."""
+    """Answer POST /projects/:id/jobs/:job_id/cancel."""
     project = permissions.user_project(call)
     force = call.settings.features.force_cancel and parameters.boolean(call.params, "force")
     permissions.require_level(call, project, "developer")
@@ -78,7 +78,7 @@ def cancel_job(call: Call) -> Answer:
 
 
 def retry_job(call: Call) -> Answer:
-    """POST /projects/:id/jobs/:job_id/retry."""
+    """Answer POST /projects/:id/jobs/:job_id/retry."""
     project = permissions.user_project(call)
     inputs = parameters.mapping(call.params, "inputs")
     job = permissions.find_build(call, project, bridges=call.settings.features.bridge_retry)
@@ -93,7 +93,7 @@ def retry_job(call: Call) -> Answer:
 
 
 def erase_job(call: Call) -> Answer:
-    """POST /projects/:id/jobs/:job_id/erase."""
+    """Answer POST /projects/:id/jobs/:job_id/erase."""
     project = permissions.user_project(call)
     job = permissions.find_build(call, project)
     permissions.require_erase(call, job)
@@ -107,7 +107,7 @@ def erase_job(call: Call) -> Answer:
 
 
 def play_job(call: Call) -> Answer:
-    """POST /projects/:id/jobs/:job_id/play."""
+    """Answer POST /projects/:id/jobs/:job_id/play."""
     project = permissions.user_project(call)
     variables = parameters.variables(call.params)
     inputs = parameters.mapping(call.params, "job_inputs")
@@ -126,12 +126,12 @@ def play_job(call: Call) -> Answer:
 
 
 def get_token_job(call: Call) -> Answer:
-    """GET /job."""
+    """Answer GET /job."""
     return json_answer(view_of(call).job(_token_job(call)))
 
 
 def get_allowed_agents(call: Call) -> Answer:
-    """GET /job/allowed_agents."""
+    """Answer GET /job/allowed_agents."""
     job = _token_job(call)
     view = view_of(call)
     groups = job.project.path.split("/")[:-1]

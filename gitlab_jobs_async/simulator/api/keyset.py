@@ -160,7 +160,7 @@ def _read_cursor(call: Call) -> Cursor:
 
 
 def _blank(value: object) -> bool:
-    """Whether Rails calls a JSON value blank."""
+    """Return whether Rails calls a JSON value blank."""
     if isinstance(value, str):
         return not value.strip()
     return value is None or value is False or value in ([], {})

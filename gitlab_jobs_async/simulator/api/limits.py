@@ -78,6 +78,6 @@ class Limits:
 
 
 def too_many_requests(*, retry_after: int | None = 60) -> Answer:
-    """The JSON 429 of the application limiter."""
+    """Return the JSON 429 of the application limiter."""
     headers: Headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
     return json_answer({"message": {"error": _TOO_MANY}}, 429, headers)

@@ -64,7 +64,7 @@ def window(call: Call) -> Window:
 def paginated(
     call: Call, rows: Sequence[Row], present: Callable[[Sequence[Row]], object]
 ) -> Answer:
-    """A page of rows that are all there, counted if they are not too many."""
+    """Return a page of rows that are all there, counted if they are not too many."""
     page_parameters(call)
     asked = window(call)
     total = len(rows) if len(rows) <= call.settings.count_limit else None
@@ -114,7 +114,7 @@ def _url(call: Call, **changes: object) -> str:
 def project_jobs(
     call: Call, project: Project, fits: Callable[[Job], bool] | None, present: Present
 ) -> Answer:
-    """A page of a project's builds: by keyset if asked for and known, else by offset; uncounted."""
+    """Return a page of a project's builds: by keyset if asked for and known, else by offset; uncounted."""
     if call.params.get("pagination") == "keyset" and call.settings.features.keyset:
         return keyset_page(call, project, fits, present)
     limit = call.settings.offset_limit

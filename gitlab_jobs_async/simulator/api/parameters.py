@@ -22,7 +22,7 @@ _FALSE: Final = {False, "0", "false", "f", "no", "off", ""}
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> Parameters:
-    """Pairs of a query or form as Rack nests them: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`.
+    """Return pairs of a query or form as Rack nests them: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`.
 
     Names that ask for two types at once, or are nested too deeply, are refused.
     """
@@ -63,7 +63,7 @@ def _put_in_list(target: list[object], parts: list[str], value: object) -> None:
 
 
 def parsed_body(content_type: str, body: bytes) -> Parameters:
-    """Parameters in a body; broken JSON is Grape's 400."""
+    """Return parameters in a body; broken JSON is Grape's 400."""
     if not body:
         return {}
     if content_type.startswith("application/json"):
@@ -78,7 +78,7 @@ def parsed_body(content_type: str, body: bytes) -> Parameters:
 
 
 def to_query(params: Mapping[str, object]) -> str:
-    """Parameters as Rails' Hash#to_query writes them: keys sorted, lists as `key[]` in order."""
+    """Return parameters as Rails' Hash#to_query writes them: keys sorted, lists as `key[]` in order."""
     return "&".join(sorted(_query_of(params)))
 
 
@@ -98,7 +98,7 @@ def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
 
 
 def number(text: str) -> int | None:
-    """A whole number in ASCII digits; one beyond any id of a database stands for all of those."""
+    """Return a whole number in ASCII digits; one beyond any id of a database stands for all of those."""
     if not _NUMBER.fullmatch(text):
         return None
     if len(text.lstrip("+-0")) > _DIGITS:
@@ -107,7 +107,7 @@ def number(text: str) -> int | None:
 
 
 def integer(params: Parameters, name: str) -> int | None:
-    """An Integer parameter, as Ruby's `Integer()` reads it: " 1_000 " is 1000."""
+    """Return an Integer parameter, as Ruby's `Integer()` reads it: " 1_000 " is 1000."""
     value = params.get(name)
     if value is None or value == "":
         return None
@@ -120,7 +120,7 @@ def integer(params: Parameters, name: str) -> int | None:
 
 
 def boolean(params: Parameters, name: str, *, default: bool = False) -> bool:
-    """A Boolean parameter."""
+    """Return a Boolean parameter."""
     value = params.get(name)
     if value is None:
         return default
@@ -134,13 +134,13 @@ def boolean(params: Parameters, name: str, *, default: bool = False) -> bool:
 
 
 def text(params: Parameters, name: str) -> str | None:
-    """A String parameter."""
+    """Return a String parameter."""
     value = params.get(name)
     return None if value is None else _string(value, name)
 
 
 def choice(params: Parameters, name: str, allowed: Iterable[str]) -> str | None:
-    """A parameter with a list of values."""
+    """Return a parameter with a list of values."""
     value = text(params, name)
     if value is not None and value not in set(allowed):
         raise error(400, f"{name} does not have a valid value")
@@ -148,7 +148,7 @@ def choice(params: Parameters, name: str, allowed: Iterable[str]) -> str | None:
 
 
 def scope(params: Parameters, statuses: Iterable[str]) -> frozenset[str] | None:
-    """The statuses of `scope`, coerced as lib/api/ci/jobs.rb does; None for all of them.
+    """Return the statuses of `scope`, coerced as lib/api/ci/jobs.rb does; None for all of them.
 
     Refuses one that is not among *statuses*, those the server knows.
     """
@@ -169,7 +169,7 @@ def scope(params: Parameters, statuses: Iterable[str]) -> frozenset[str] | None:
 
 
 def mapping(params: Parameters, name: str) -> dict[str, object] | None:
-    """A Hash parameter."""
+    """Return a Hash parameter."""
     value = params.get(name)
     if value is None:
         return None
@@ -202,7 +202,7 @@ def variables(params: Parameters) -> dict[str, str]:
 
 
 def _string(value: object, name: str) -> str:
-    """A String as Grape coerces to one: scalars only."""
+    """Return a String as Grape coerces to one: scalars only."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float):

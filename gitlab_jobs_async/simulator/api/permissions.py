@@ -22,21 +22,21 @@ from gitlab_jobs_async.simulator.records import ACCESS, Job, Pipeline, Project, 
 
 
 def access_level(project: Project, user: User | None) -> int:
-    """The caller's role in a project as GitLab's number; 0 for none."""
+    """Return the caller's role in a project as GitLab's number; 0 for none."""
     if user is None:
         return 0
     return 60 if user.admin else project.members.get(user.id, 0)
 
 
 def may_see(project: Project, user: User | None) -> bool:
-    """Whether the project exists for the caller."""
+    """Return whether the project exists for the caller."""
     if project.visibility == "public" or access_level(project, user):
         return True
     return project.visibility == "internal" and user is not None
 
 
 def user_project(call: Call) -> Project:
-    """The project `:id` names, or the error GitLab answers: a secret project is not found."""
+    """Return the project `:id` names, or the error GitLab answers: a secret project is not found."""
     wanted = str(call.params["id"])
     registry = call.world.registry
     redirected = False
@@ -90,19 +90,19 @@ def may_read_builds(call: Call, project: Project) -> bool:
 
 
 def require_read_builds(call: Call, project: Project) -> None:
-    """403 unless the caller may read jobs."""
+    """Raise 403 unless the caller may read jobs."""
     if not may_read_builds(call, project):
         raise forbidden()
 
 
 def require_level(call: Call, project: Project, role: str) -> None:
-    """403 unless the caller has at least this role."""
+    """Raise 403 unless the caller has at least this role."""
     if access_level(project, call.user) < ACCESS[role]:
         raise forbidden()
 
 
 def require_update(call: Call, job: Job) -> None:
-    """403 unless the caller may change the job: developers; on protected refs maintainers."""
+    """Raise 403 unless the caller may change the job: developers; on protected refs maintainers."""
     protected = job.pipeline.ref in job.project.protected_refs
     require_level(call, job.project, "maintainer" if protected else "developer")
     if is_archived(job, call.now, call.settings):
@@ -110,13 +110,13 @@ def require_update(call: Call, job: Job) -> None:
 
 
 def require_erase(call: Call, job: Job) -> None:
-    """403 unless the caller is a maintainer or owns the job on an unprotected ref."""
+    """Raise 403 unless the caller is a maintainer or owns the job on an unprotected ref."""
     owned = job.user is call.user and job.pipeline.ref not in job.project.protected_refs
     require_level(call, job.project, "developer" if owned else "maintainer")
 
 
 def require_no_refresh(project: Project) -> None:
-    """409 while the project's statistics of artifacts are counted anew."""
+    """Raise 409 while the project's statistics of artifacts are counted anew."""
     if project.refreshing_artifacts:
         raise message(
             409,
@@ -126,21 +126,21 @@ def require_no_refresh(project: Project) -> None:
 
 
 def require_trace(call: Call, job: Job) -> None:
-    """403 unless the caller may read the log; debug logs are for developers."""
+    """Raise 403 unless the caller may read the log; debug logs are for developers."""
     require_read_builds(call, job.project)
     if job.plan.debug_trace:
         require_level(call, job.project, "developer")
 
 
 def require_variables(call: Call, project: Project) -> None:
-    """403 unless the caller may set variables."""
+    """Raise 403 unless the caller may set variables."""
     if project.variables_role == "no_one_allowed":
         raise forbidden()
     require_level(call, project, project.variables_role)
 
 
 def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:
-    """The job `:job_id` names in the project."""
+    """Return the job `:job_id` names in the project."""
     job_id = integer(call.params, "job_id")
     job = call.world.jobs.get(job_id) if job_id is not None else None
     if job is None or job.project is not project or (job.is_bridge and not bridges):
@@ -149,7 +149,7 @@ def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:
 
 
 def find_pipeline(call: Call, project: Project) -> Pipeline:
-    """The pipeline `:pipeline_id` names in the project."""
+    """Return the pipeline `:pipeline_id` names in the project."""
     pipeline_id = integer(call.params, "pipeline_id")
     pipeline = call.world.pipelines.get(pipeline_id) if pipeline_id is not None else None
     if pipeline is None or pipeline.project is not project:

@@ -42,7 +42,7 @@ Fits = Callable[[Pipeline], bool]
 
 
 def list_pipelines(call: Call) -> Answer:
-    """GET /projects/:id/pipelines."""
+    """Answer GET /projects/:id/pipelines."""
     params = call.params
     order = parameters.choice(params, "order_by", _ORDERS) or "id"
     sort = parameters.choice(params, "sort", ("asc", "desc")) or "desc"
@@ -139,12 +139,12 @@ def _time(params: Parameters, name: str) -> float | None:
 
 
 def get_pipeline(call: Call) -> Answer:
-    """GET /projects/:id/pipelines/:pipeline_id."""
+    """Answer GET /projects/:id/pipelines/:pipeline_id."""
     return json_answer(view_of(call).named_pipeline(_readable_pipeline(call)))
 
 
 def get_latest_pipeline(call: Call) -> Answer:
-    """GET /projects/:id/pipelines/latest: of the default branch's, or `ref`'s, last commit."""
+    """Answer GET /projects/:id/pipelines/latest: of the default branch's, or `ref`'s, last commit."""
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     ref = parameters.text(call.params, "ref") or "main"
@@ -155,7 +155,7 @@ def get_latest_pipeline(call: Call) -> Answer:
 
 
 def list_pipeline_jobs(call: Call) -> Answer:
-    """GET /projects/:id/pipelines/:pipeline_id/jobs."""
+    """Answer GET /projects/:id/pipelines/:pipeline_id/jobs."""
     retried = parameters.boolean(call.params, "include_retried")
     call.params["include_retried"] = retried
     statuses = _listed_statuses(call)
@@ -165,7 +165,7 @@ def list_pipeline_jobs(call: Call) -> Answer:
 
 
 def list_bridges(call: Call) -> Answer:
-    """GET /projects/:id/pipelines/:pipeline_id/bridges."""
+    """Answer GET /projects/:id/pipelines/:pipeline_id/bridges."""
     statuses = _listed_statuses(call)
     pipeline = _readable_pipeline(call)
     rows = [bridge for bridge in pipeline.bridges if not bridge.retried]
@@ -201,14 +201,14 @@ def _readable_pipeline(call: Call) -> Pipeline:
 
 
 def retry_pipeline(call: Call) -> Answer:
-    """POST /projects/:id/pipelines/:pipeline_id/retry."""
+    """Answer POST /projects/:id/pipelines/:pipeline_id/retry."""
     pipeline = _changeable_pipeline(call)
     actions.retry_pipeline(call.world.registry, pipeline, call.now, call.user)
     return json_answer(view_of(call).pipeline(pipeline), 201)
 
 
 def cancel_pipeline(call: Call) -> Answer:
-    """POST /projects/:id/pipelines/:pipeline_id/cancel: a 200, unlike its neighbours."""
+    """Answer POST /projects/:id/pipelines/:pipeline_id/cancel: a 200, unlike its neighbours."""
     pipeline = _changeable_pipeline(call)
     actions.cancel_pipeline(call.world.registry, pipeline, call.now)
     return json_answer(view_of(call).pipeline(pipeline))

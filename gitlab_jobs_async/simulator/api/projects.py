@@ -15,12 +15,12 @@ _REVISION: Final = "0b1c2d3e4f5"
 
 
 def version(call: Call) -> Answer:
-    """GET /version."""
+    """Answer GET /version."""
     return json_answer({"version": call.settings.version, "revision": _REVISION})
 
 
 def metadata(call: Call) -> Answer:
-    """GET /metadata."""
+    """Answer GET /metadata."""
     kas = {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None}
     return json_answer(
         {
@@ -33,7 +33,7 @@ def metadata(call: Call) -> Answer:
 
 
 def current_user(call: Call) -> Answer:
-    """GET /user."""
+    """Answer GET /user."""
     user = call.user
     if user is None:
         raise unauthorized()
@@ -47,12 +47,12 @@ def current_user(call: Call) -> Answer:
 
 
 def get_project(call: Call) -> Answer:
-    """GET /projects/:id."""
+    """Answer GET /projects/:id."""
     return json_answer(view_of(call).project(permissions.user_project(call)))
 
 
 def list_projects(call: Call) -> Answer:
-    """GET /projects: those the caller sees, newest first; `membership`, `search`, `simple`."""
+    """Answer GET /projects: those the caller sees, newest first; `membership`, `search`, `simple`."""
     member = parameters.boolean(call.params, "membership")
     search = (parameters.text(call.params, "search") or "").lower()
     rows = [

@@ -11,18 +11,18 @@ _AUTHORS = timezone(timedelta(hours=2))
 
 
 def author_time(at: float) -> str:
-    """Unix seconds as GitLab writes the times of commits: whole ones, in the author's own zone."""
+    """Return Unix seconds as GitLab writes the times of commits: whole ones, in the author's own zone."""
     return datetime.fromtimestamp(int(at), _AUTHORS).isoformat(timespec="milliseconds")
 
 
 def clock_time(at: float) -> str:
-    """Unix seconds as GitLab shows a user's local time, such as "3:38 PM"; all are in UTC here."""
+    """Return Unix seconds as GitLab shows a user's local time, such as "3:38 PM"; all are in UTC here."""
     return datetime.fromtimestamp(at, UTC).strftime("%I:%M %p").lstrip("0")
 
 
 @lru_cache(maxsize=65_536)
 def iso(at: float | None) -> str | None:
-    """Unix seconds as GitLab writes times."""
+    """Return Unix seconds as GitLab writes times."""
     if at is None or at == NEVER:
         return None
     written = datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds")
@@ -30,7 +30,7 @@ def iso(at: float | None) -> str | None:
 
 
 def runner_entity(runner: Runner, *, busy: bool) -> Json:
-    """API::Entities::Ci::Runner."""
+    """Return API::Entities::Ci::Runner."""
     return {
         "id": runner.id,
         "description": runner.description,
@@ -49,7 +49,7 @@ def runner_entity(runner: Runner, *, busy: bool) -> Json:
 
 
 def manager_entity(job: Job, now: float, *, busy: bool) -> Json | None:
-    """API::Entities::Ci::RunnerManager: the machine that ran the job."""
+    """Return API::Entities::Ci::RunnerManager: the machine that ran the job."""
     runner = job.runner
     if runner is None:
         return None

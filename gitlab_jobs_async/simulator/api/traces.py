@@ -37,12 +37,12 @@ class TraceBody:
         return self.stop - self.start
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, in order."""
+        """Return the bytes, in order."""
         return self.job.log.read(self.start, self.stop)
 
 
 def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
-    """How much of a log has been uploaded: all of an ended one, else as of the last upload."""
+    """Return how much of a log has been uploaded: all of an ended one, else as of the last upload."""
     if job.started_at is None or job.erased_at is not None:
         return 0
     if job.finished_at is not None:
@@ -52,7 +52,7 @@ def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
 
 
 def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> float | None:
-    """When, in seconds since its start, a job that runs for *since* seconds uploaded last."""
+    """Return when, in seconds since its start, a job that runs for *since* seconds uploaded last."""
     if plan.upload_times:
         return max((at for at in plan.upload_times if at <= since), default=None)
     first = settings.first_upload if plan.first_upload is None else plan.first_upload
@@ -71,7 +71,7 @@ def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> fl
 
 
 def trace(call: Call, job: Job) -> Answer:
-    """The answer to GET .../trace."""
+    """Return the answer to GET .../trace."""
     size = visible_size(job, call.now, call.settings)
     ranged = _byte_range(call, size) if call.settings.features.byte_ranges else None
     start, stop = ranged or (0, size)
