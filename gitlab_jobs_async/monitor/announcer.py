@@ -1,66 +1,85 @@
-"""What a monitor tells of itself: that the server pauses it, and that no target can be reached."""
+"""Report pauses of the whole monitor: by the server's rate limit, or because it refuses all."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from attrs import define, field
 
 from gitlab_jobs_async.errors import ResponseError
 from gitlab_jobs_async.events import AllTargetsUnreachable, MonitorPaused, MonitorResumed
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
+from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.ratelimit.pauses import Pause
 
-_EVER = datetime.max.replace(tzinfo=UTC)
+_MAX_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @define(eq=False)
 class Announcer:
-    """Tells each pause once, and once that all targets are refused; `kinds` are those it asks."""
+    """Emit each pause once, and one event when all targets are refused."""
 
-    kinds: set[str] = field(factory=lambda: {""})
+    _budget: RequestBudget
+    _kinds: set[str] = field(init=False, factory=lambda: {""})
     _paused: dict[str, Pause] = field(init=False, factory=dict[str, Pause])
+    _seen_changes: int = field(init=False, default=-1)
+    _refusals: dict[str, ResponseError | None] = field(
+        init=False, factory=dict[str, ResponseError | None]
+    )
     _is_cut_off: bool = field(init=False, default=False)
 
-    def of_pauses(
-        self, pauses: Iterable[Pause], holds_back: Callable[[str], bool]
-    ) -> list[MonitorPaused | MonitorResumed]:
-        """Return what to tell, now that *pauses* are there."""
-        events: list[MonitorPaused | MonitorResumed] = []
-        for kind in [kind for kind in self._paused if not holds_back(kind)]:
-            key = _key("resumed", self._paused.pop(kind))
-            events.append(MonitorResumed(key=key, kind=kind))
-        for pause in pauses:
-            if pause.kind in self.kinds and pause.kind not in self._paused:
-                self._paused[pause.kind] = pause
-                events.append(
-                    MonitorPaused(
-                        key=_key("paused", pause),
-                        kind=pause.kind,
-                        until=_moment(pause.until),
-                        next_probe=None if pause.next_probe is None else _moment(pause.next_probe),
-                        reason=pause.reason,
-                    )
-                )
-        return events
+    def concern(self, kind: str) -> None:
+        """Report pauses of requests of *kind*, which this monitor has sent."""
+        self._kinds.add(kind)
+        self._seen_changes = -1
 
-    def of_targets(
-        self, targets: int, refused: int, last: ResponseError | None, now: float
-    ) -> list[AllTargetsUnreachable]:
-        """Return what to tell, now that of so many *targets* so many are *refused*."""
-        was_cut_off, self._is_cut_off = self._is_cut_off, 0 < targets <= refused
-        if was_cut_off or not self._is_cut_off or last is None:
-            return []
-        key = f"monitor/{now:.3f}/all_unreachable"
-        return [
-            AllTargetsUnreachable(key=key, targets=targets, reason=str(last), status=last.status)
-        ]
+    def pause_events(self, now: float) -> Iterator[MonitorPaused | MonitorResumed]:
+        """Yield an event for each pause that has started or ended since the last call."""
+        if self._seen_changes == self._budget.pause_changes:
+            return
+        self._seen_changes = self._budget.pause_changes
+        for kind in [kind for kind in self._paused if not self._budget.holds_back(kind)]:
+            yield MonitorResumed(key=_key("resumed", self._paused.pop(kind)), kind=kind)
+        for pause in self._budget.pauses(now):
+            if pause.kind in self._kinds and pause.kind not in self._paused:
+                self._paused[pause.kind] = pause
+                yield MonitorPaused(
+                    key=_key("paused", pause),
+                    kind=pause.kind,
+                    until=_time(pause.until),
+                    next_probe=None if pause.next_probe is None else _time(pause.next_probe),
+                    reason=pause.reason,
+                )
+
+    def polled(self, name: str, availability: TargetAvailability) -> None:
+        """Note whether the target *name* is refused after a poll."""
+        if availability.is_refused:
+            self._refusals[name] = availability.refusal
+        else:
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Forget the target *name*."""
+        self._refusals.pop(name, None)
+
+    def target_events(self, targets: int, now: float) -> Iterator[AllTargetsUnreachable]:
+        """Yield an event when all *targets* are refused, once until that changes."""
+        was_cut_off, self._is_cut_off = self._is_cut_off, 0 < targets <= len(self._refusals)
+        refusal = next(iter(self._refusals.values()), None)
+        if self._is_cut_off and not was_cut_off and refusal is not None:
+            yield AllTargetsUnreachable(
+                key=f"monitor/{now:.3f}/all_unreachable",
+                targets=targets,
+                reason=str(refusal),
+                status=refusal.status,
+            )
 
 
 def _key(what: str, pause: Pause) -> str:
     return f"monitor/{pause.began:.3f}/{what}/{pause.kind or 'all'}"
 
 
-def _moment(at: float) -> datetime:
+def _time(at: float) -> datetime:
     try:
         return datetime.fromtimestamp(at, UTC)
     except (ValueError, OverflowError, OSError):
-        return _EVER
+        return _MAX_TIME

@@ -120,7 +120,7 @@ class Monitor:
         """
         if not isinstance(hook, JobHook | PipelineHook):
             raise TypeError(f"hook must be what read_hook gives, not {hook!r}")
-        return self._rounds.hasten(hook)
+        return self._rounds.notify(hook)
 
     def __len__(self) -> int:
         """How many targets are watched, those that bridges have led to among them."""
@@ -225,9 +225,9 @@ async def monitored(
                 yield monitor
             except BaseException:
                 with suppress(CheckpointError):  # what ends the block says more
-                    rounds.leave()
+                    rounds.close()
                 raise
-            rounds.leave()
+            rounds.close()
     finally:
         if checkpoint is not None:
             checkpoint.close()

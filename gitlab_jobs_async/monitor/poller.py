@@ -1,450 +1,260 @@
-"""Looks at many targets, as many at once as requests may be made, each when its turn has come.
+"""Poll many targets, each when it is due, with at most `concurrency` polls at once.
 
-What a look brings is put into the outbox with the state it leads to. While that is full, no look
-begins; one that fails is its target's affair alone, unless nothing can be asked at all.
+The events of a poll are queued together with the state that they lead to. A full queue delays
+further polls. A failed poll affects its own target only, unless the token is refused.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping
 from math import inf, isfinite
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.concurrency import TaskPool, task_pool
-from gitlab_jobs_async.errors import (
-    AuthenticationError,
-    CheckpointError,
-    GitLabError,
-    RateLimitedError,
-)
-from gitlab_jobs_async.events import Event, ProjectReset
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
-from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
-from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
-from gitlab_jobs_async.monitor.fetch import answered
+from gitlab_jobs_async.monitor.discovered import DiscoveredPipelines
+from gitlab_jobs_async.monitor.fetch import QueryRunner
+from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
 from gitlab_jobs_async.monitor.target_index import TargetIndex
-from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.token_check import TokenCheck
-from gitlab_jobs_async.monitor.watch.factory import (
-    NormalizedTarget,
-    create_watch,
-    normalize_target,
-    target_name,
-)
-from gitlab_jobs_async.monitor.watch.id_history import IDS, IdHistory, IdState
-from gitlab_jobs_async.monitor.watch.pipeline import TargetState
+from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline, Query, QueryResult, Watch
+from gitlab_jobs_async.monitor.watch.queries import Watch
 from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX
-from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
+from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
-FOUND = "found: "
-"""What the names of targets begin with that a bridge has led to."""
-
-_LONGEST_HELD_BACK = 60.0
-"""Seconds until a target that the rate limit holds back asks again; only the door is knocked at."""
-
-_MOST_REMEMBERED = 10_000
-"""Pipelines that bridges have led to and that are over."""
-
-_APART = 1.0
+_RESTART_SPACING = 1.0
 """Seconds between the first polls of two targets that are overdue after a restart."""
 
 
 class Poller:
-    """The targets, and the looks at them; *states* is what an earlier monitor recorded."""
+    """The watched targets by name, and their polls; *states* are those of an earlier monitor."""
 
     def __init__(
         self,
         transport: Transport,
         capabilities: ServerCapabilities,
-        shared: SharedSchedule,
+        schedule: SharedSchedule,
         outbox: Outbox,
         states: Mapping[str, bytes],
         *,
         downstream: bool,
     ) -> None:
         self._transport = transport
-        self._capabilities = capabilities
-        self._shared = shared
+        self._clock = transport.clock
+        self._budget = transport.budget
+        self._schedule = schedule
         self._outbox = outbox
-        self._states = {name: states[name] for name in states if not _is_progress(name)}
-        self._progress = ProgressRows()
-        self._history = self._known_ids()
-        self._overdue = 0
-        for row in filter(_is_progress, states):
-            try:
-                self._progress.restore(row, states[row])
-            except ValueError as error:
-                raise CheckpointError(outbox.path, f"{row!r} cannot be read: {error}") from error
-        self._downstream = downstream
-        self._scheduler: PollScheduler = PollScheduler()
-        self._index = TargetIndex()
-        self._watches: dict[str, Watch] = {}
-        self._hastened: set[str] = set()
-        self._recorded: dict[str, tuple[bool, bool]] = {}
-        self._over: deque[str] = deque()
         self._changed = asyncio.Event()
-        self._announcer = Announcer()
-        self._seen_pauses = -1
-        self._refused: set[str] = set()
+        self._scheduler = PollScheduler()
+        self._watches: dict[str, Watch] = {}
+        self._hinted: set[str] = set()
+        self._overdue = 0
+        self._index = TargetIndex()
+        self._recorder = StateRecorder(outbox, states, downstream=downstream)
+        self._discovered = DiscoveredPipelines(self._recorder, self._index)
+        self._announcer = Announcer(self._budget)
         self.token = TokenCheck(transport)
+        self._queries = QueryRunner(transport, capabilities, self.token, self._announcer)
 
     def __len__(self) -> int:
         return len(self._watches)
 
     def add(self, target: NormalizedTarget, name: str) -> None:
-        """Look at *target* too, unless there is one of that *name*."""
+        """Poll *target*, unless *name* is polled already.
+
+        Raises:
+            CheckpointError: its recorded state cannot be read.
+        """
         if name in self._watches:
             return
-        now = self._transport.clock.now()
-        recorded = self._states.pop(name, None)
-        progress = None if recorded is None else self._progress.known(name)
-        try:
-            watch = create_watch(
-                target, recorded, now, progress, self._history, downstream=self._downstream
-            )
-        except ValueError as error:
-            raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
+        watch, is_restored = self._recorder.add(target, name, self._now())
         self._watches[name] = watch
         self._index.add(name, target)
-        self._learn(name, watch)
-        if recorded is not None:
-            self._recorded[name] = watch.is_known, watch.is_over
+        self._learn_id(name, watch)
         if watch.is_over:
             self._drop(name)
-        elif recorded is not None and watch.next_at <= now:
-            self._wait_overdue(name, watch)
+        elif is_restored and watch.next_at <= self._now():
+            self._schedule_overdue(name, watch)
         else:
-            self._wait(name, watch)
+            self._schedule_next(name, watch)
 
     def resume(self) -> None:
-        """Look at what bridges had led an earlier monitor to."""
-        for name in [name for name in self._states if name.startswith(FOUND)]:
-            try:
-                project, pipeline_id = map(int, name.removeprefix(FOUND).split(" "))
-                target = normalize_target(PipelineTarget(project, pipeline_id))
-            except ValueError as error:
-                raise CheckpointError(self._outbox.path, f"{name!r} is no target") from error
+        """Poll the downstream pipelines that an earlier monitor discovered.
+
+        Raises:
+            CheckpointError: a recorded name or state cannot be read.
+        """
+        for target, name in self._discovered.recorded():
             self.add(target, name)
 
     def remove(self, name: str) -> bool:
-        """Look at it no longer, and tell nothing more of it; whether it was there."""
-        is_there = name in self._watches
-        if is_there:
+        """Stop polling *name* and discard its pending events; return whether it was polled."""
+        is_watched = name in self._watches
+        if is_watched:
             self._drop(name)
-            self._outbox.drop(name)
-            self._progress.forget(name)
-        return is_there
+            self._recorder.remove(name)
+        return is_watched
 
-    def hasten(self, hook: JobHook | PipelineHook) -> bool:
-        """Look soon at what *hook* tells of; whether that is watched."""
-        concerned = self._index.concerned(hook)
-        for name in concerned:
+    def notify(self, hook: JobHook | PipelineHook) -> bool:
+        """Poll the targets of *hook* soon, and return whether there are any."""
+        names = self._index.concerned(hook)
+        for name in names:
             if name in self._scheduler:
                 watch, now = self._watches[name], self._now()
                 watch.poll_now(now)
                 self._scheduler.expedite(name, now, max(0.0, watch.next_at - now))
                 self._changed.set()
             else:
-                self._hastened.add(name)
-        return bool(concerned)
+                self._hinted.add(name)
+        return bool(names)
 
     async def run(self) -> None:
-        """Look, until the task that does it is cancelled.
+        """Poll until cancelled.
 
         Raises:
-            AuthenticationError: the token is no longer good.
+            AuthenticationError: the token is refused.
             CheckpointError: the checkpoint cannot be written.
         """
         with (
             self._transport.watching_pauses(self._changed),
-            self._shared.join(self._changed.set) as share,
+            self._schedule.join(self._changed.set) as share,
         ):
-            await self._run(share)
+            async with task_pool() as polls:
+                while True:
+                    await self._run_once(polls, share)
 
-    async def _run(self, share: ScheduleShare) -> None:
-        async with task_pool() as looks:
-            while True:
-                self._changed.clear()
-                while looks.ended:
-                    _, look = await looks.first()
-                    share.release()
-                    look.result()
-                self._announce_pauses()
-                self._announce()
-                self._begin(looks, share)
-                self._record_progress()
-                if self._watches:
-                    self._outbox.begin()
-                else:
-                    self._outbox.finish()
-                await self._until_something_changes(share)
+    def close(self) -> None:
+        """Record the schedule for the next monitor.
 
-    def _announce(self) -> None:
-        """Tell that no target can be reached; once, and again if that has changed meanwhile."""
-        refused = next(iter(self._refused), None)
-        last = None if refused is None else self._watches[refused].availability.refusal
-        targets = len(self._watches), len(self._refused)
-        for event in self._announcer.of_targets(*targets, last, self._now()):
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        self._recorder.write(self._now(), everything=True)
+
+    async def _run_once(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
+        self._changed.clear()
+        while polls.ended:
+            _, poll = await polls.first()
+            share.release()
+            poll.result()
+        self._announce_pauses()
+        for event in self._announcer.target_events(len(self._watches), self._now()):
             self._outbox.announce(event)
+        self._start_polls(polls, share)
+        self._recorder.write(self._now())
+        if self._watches:
+            self._outbox.begin()
+        else:
+            self._outbox.finish()
+        await self._wait_for_change(share)
 
     def _announce_pauses(self) -> None:
-        """Tell of pauses that begin and end, before what is told by the answers after them."""
-        budget = self._transport.budget
-        if self._seen_pauses == budget.pause_changes:
-            return
-        self._seen_pauses = budget.pause_changes
-        for event in self._announcer.of_pauses(budget.pauses(self._now()), budget.holds_back):
+        """Emit the pauses before the events of later responses."""
+        for event in self._announcer.pause_events(self._now()):
             self._outbox.announce(event)
 
-    def _begin(self, looks: TaskPool[str, None], share: ScheduleShare) -> None:
-        """Begin the looks whose turn it is."""
+    def _start_polls(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
         has_capacity = self._outbox.has_capacity()
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
-        spacing = self._transport.budget.gap(JOBS_INDEX, self._shared.targets, self._now())
+        spacing = self._budget.gap(JOBS_INDEX, self._schedule.targets, self._now())
         self._scheduler.spacing = spacing * share.stretch
-        # Asked before the time, which goes on: the other way round nothing would ever be open.
+        # Read the time after the limiter's: in the other order it would never be open.
         is_open = self._transport.lets_through_at(Priority.BACKGROUND) <= self._now()
-        while is_open and self._outbox.has_capacity() and self._scheduler.next_at() <= self._now():
+        while is_open and has_capacity and self._scheduler.next_at() <= self._now():
             if not share.acquire():
                 return
             name = self._scheduler.pop_due(self._now())
             if name is None:
                 share.release()
                 break
-            looks.start(name, self._look(name, self._watches[name]))
+            polls.start(name, self._poll(name, self._watches[name]))
         share.leave_queue()
 
-    async def _until_something_changes(self, share: ScheduleShare) -> None:
-        """Return when a look has ended, a target has come, or the next turn has."""
-        may_begin = not share.is_queued and self._outbox.has_capacity()
-        next_at = max(
-            self._scheduler.next_at(), self._transport.lets_through_at(Priority.BACKGROUND)
-        )
-        wait = next_at - self._now() if may_begin else inf
-        writes_at = self._progress.next_at()
-        if may_begin and writes_at is not None:
-            wait = min(wait, writes_at - self._now())
-        async with task_pool() as first:
-            first.start("change", self._changed.wait())
-            if isfinite(wait):
-                first.start("turn", self._transport.clock.sleep(max(0.0, wait)))
-            if not self._outbox.has_capacity():
-                first.start("room", self._outbox.wait_for_capacity())
-            _, ended = await first.first()
+    async def _wait_for_change(self, share: ScheduleShare) -> None:
+        """Return when a poll has ended, a target was added, or a poll or a write is due."""
+        has_capacity, wake_at = self._outbox.has_capacity(), inf
+        if has_capacity and not share.is_queued:
+            opens_at = self._transport.lets_through_at(Priority.BACKGROUND)
+            next_poll_at = max(self._scheduler.next_at(), opens_at)
+            wake_at = min(next_poll_at, self._recorder.next_write_at())
+        async with task_pool() as waits:
+            waits.start("change", self._changed.wait())
+            if isfinite(wake_at):
+                waits.start("time", self._clock.sleep(max(0.0, wake_at - self._now())))
+            if not has_capacity:
+                waits.start("capacity", self._outbox.wait_for_capacity())
+            _, ended = await waits.first()
             ended.result()
 
-    async def _look(self, name: str, watch: Watch) -> None:
+    async def _poll(self, name: str, watch: Watch) -> None:
+        """Run the queries of one poll, and schedule the next one."""
         try:
             while (query := watch.next_query(self._now())) is not None:
-                events = await self._observed(watch, query)
+                events = await self._queries.run(watch, query)
                 self._announce_pauses()
-                self._note_refusal(name, watch)
-                if self._watches.get(name) is watch:
-                    self._learn(name, watch)
-                    self._tell(name, watch, events)
-                    await self._outbox.wait_for_capacity()
                 if self._watches.get(name) is not watch:
                     return
-            self._scanned(name, watch)
+                self._announcer.polled(name, watch.availability)
+                self._learn_id(name, watch)
+                # Recorded first, so that a restart knows of both or neither.
+                self._add_discovered(watch)
+                self._recorder.record(name, watch, events)
+                await self._outbox.wait_for_capacity()
+                if self._watches.get(name) is not watch:
+                    return
+            self._recorder.polled(name, watch)
             if watch.is_over:
                 self._drop(name)
             else:
-                if name in self._hastened:
+                if name in self._hinted:
                     watch.poll_now(self._now())
-                self._wait(name, watch)
+                self._schedule_next(name, watch)
         finally:
-            self._hastened.discard(name)
-            # Together with the end of this task, or `run` may miss it when a timer wakes it first.
+            self._hinted.discard(name)
+            # When this task ends, not before: a timer could wake `run` in between.
             asyncio.get_running_loop().call_soon(self._changed.set)
 
-    def _note_refusal(self, name: str, watch: Watch) -> None:
-        if self._watches.get(name) is watch and watch.availability.is_refused:
-            self._refused.add(name)
-        else:
-            self._refused.discard(name)
+    def _learn_id(self, name: str, watch: Watch) -> None:
+        """Index a project by its id once that is known, because its path may change."""
+        if isinstance(watch, ProjectWatch) and watch.known.number is not None:
+            self._index.learn(name, watch.known.number)
 
-    async def _observed(self, watch: Watch, query: Query) -> list[Event]:
-        try:
-            answer = await self._answered(query)
-        except AuthenticationError as error:
-            return await self._doubted(watch, query, error)
-        except GitLabError as error:
-            return self._failed(watch, error)
-        return [*watch.on_result(self._now(), answer)]
-
-    async def _answered(self, query: Query) -> QueryResult:
-        """What the server says to *query*; how long it is held back is not left to one answer."""
-        try:
-            answer = await answered(self._transport, self._capabilities, query)
-        except RateLimitedError as error:
-            kind = RequestClass.of(query.request, Priority.BACKGROUND).kind
-            self._announcer.kinds.add(kind)
-            self._seen_pauses = -1
-            if self._transport.is_held_back(query.request, Priority.BACKGROUND):
-                raise _asked_soon(error) from error
-            raise
-        self.token.worked(query.request)
-        return answer
-
-    async def _doubted(self, watch: Watch, query: Query, error: AuthenticationError) -> list[Event]:
-        """Ask again after a 401; it is the target's own trouble, unless the token is refused.
-
-        Raises:
-            AuthenticationError: the token is no longer good.
-        """
-        is_known = watch.availability.refusal is not None and self.token.is_proven()
-        if not is_known:
-            await self.token.pause()
-            try:
-                return [*watch.on_result(self._now(), await self._answered(query))]
-            except AuthenticationError as again:
-                error = again
-            except GitLabError as other:
-                return self._failed(watch, other)
-            if await self.token.is_refused(query.request):
-                raise error
-        return self._failed(watch, error)
-
-    def _failed(self, watch: Watch, error: GitLabError) -> list[Event]:
-        return [*watch.on_error(self._now(), error)]
-
-    def _tell(self, name: str, watch: Watch, events: list[Event]) -> None:
-        """Record what a look has brought, and let it be told.
-
-        Where bridges have led to is recorded before it, so that a restart knows of both or neither.
-        """
-        for lead in watch.take_discovered():
-            self._follow(lead)
-        stands = watch.is_known, watch.is_over
-        if any(isinstance(event, ProjectReset) for event in events):
-            self._record_ids()
-        if events or self._recorded.get(name) != stands:
-            self._outbox.put(name, watch.state(), events)
-            self._recorded[name] = stands
-
-    def _learn(self, name: str, watch: Watch) -> None:
-        """Find a project by its id as soon as that is known: its path may change."""
-        if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
-            self._index.learn(name, watch.numeric_id)
-
-    def _scanned(self, name: str, watch: Watch) -> None:
-        """Have the progress written soon; of what is over, none is needed."""
-        if watch.is_over:
-            self._progress.forget(name)
-        elif self._outbox.is_recorded:
-            self._progress.changed(name)
-
-    def _known_ids(self) -> IdHistory:
-        """The ids that an earlier monitor has seen."""
-        data = self._states.pop(IDS, None)
-        try:
-            return IdHistory() if data is None else IdHistory.restored(loads(data, IdState))
-        except ValueError as error:
-            raise CheckpointError(self._outbox.path, f"the {IDS}: {error}") from error
-
-    def _record_progress(self, *, everything: bool = False) -> None:
-        """Write a row of those that have changed, if it is time to, or all of them."""
-        while (at := self._progress.next_at()) is not None and (everything or at <= self._now()):
-            row = self._progress.take(self._now(), self._progress_of)
-            if row is not None:
-                self._outbox.put(*row, ())
-            self._record_ids()
-
-    def _record_ids(self) -> None:
-        if self._history.has_changed and self._outbox.is_recorded:
-            self._outbox.put(IDS, self._history.state(), ())
-
-    def _progress_of(self, name: str) -> Progress | None:
-        watch = self._watches.get(name)
-        return watch.progress() if watch is not None and watch.timer.polled_at else None
-
-    def leave(self) -> None:
-        """Write what the next monitor needs to go on with the schedule.
-
-        Raises:
-            CheckpointError: it cannot be written.
-        """
-        self._record_progress(everything=True)
-        self._record_ids()
-
-    def _follow(self, lead: DownstreamPipeline) -> None:
-        """Look at a pipeline that a bridge has led to, unless that is seen anyhow."""
-        target = lead.target
-        name = f"{FOUND}{target.project} {target.pipeline_id}"
-        is_watched = name in self._watches or target_name(target) in self._watches
-        is_seen = isinstance(target.project, int) and self._index.has_project(target.project)
-        if is_seen or is_watched or not self._is_unknown(name, lead):
-            return
-        begun = TargetState((), is_known=lead.is_new, epoch=lead.epoch)
-        self._outbox.put(name, begun, ())
-        self._states[name] = dumps(begun)
-        self.add(target, name)
-
-    def _is_unknown(self, name: str, lead: DownstreamPipeline) -> bool:
-        """Whether *lead* was not followed yet, or before a reset, when it may have been another."""
-        known = self._states.get(name)
-        try:
-            return known is None or loads(known, TargetState).epoch < lead.epoch
-        except ValueError as error:
-            raise CheckpointError(self._outbox.path, f"the state of {name}: {error}") from error
+    def _add_discovered(self, watch: Watch) -> None:
+        for pipeline in watch.take_discovered():
+            name = self._discovered.start(pipeline, self._watches)
+            if name is not None:
+                self.add(pipeline.target, name)
 
     def _drop(self, name: str) -> None:
-        """It is over, or removed."""
-        watch = self._watches.pop(name)
+        """Stop polling *name*, which is over or removed."""
+        is_over = self._watches.pop(name).is_over
         self._index.remove(name)
         self._scheduler.remove(name)
-        self._refused.discard(name)
-        self._recorded.pop(name, None)
-        if watch.is_over:
-            self._states[name] = dumps(watch.state())
-            if name.startswith(FOUND):
-                self._remember(name)
+        self._announcer.drop(name)
+        self._recorder.drop(name)
+        if is_over:
+            self._discovered.finished(name)
         self._changed.set()
 
-    def _remember(self, name: str) -> None:
-        """It is over, and is not to be followed again; what has long been over may be forgotten."""
-        self._over.append(name)
-        while len(self._over) > _MOST_REMEMBERED:
-            oldest = self._over.popleft()
-            self._states.pop(oldest, None)
-            self._outbox.forget(oldest)
-
-    def _wait(self, name: str, watch: Watch) -> None:
+    def _schedule_next(self, name: str, watch: Watch) -> None:
         now = self._now()
         self._scheduler.schedule(name, now, max(0.0, watch.next_at - now), jitter())
         self._changed.set()
 
-    def _wait_overdue(self, name: str, watch: Watch) -> None:
-        """Let those whose time came while nobody was there have their turns one after the other.
-
-        A second apart, but within the interval that each has anyhow, whoever comes when.
-        """
-        most = (watch.timer.interval or MAX_INTERVAL) * jitter()
-        self._scheduler.schedule(name, self._now(), min(_APART * self._overdue, most))
+    def _schedule_overdue(self, name: str, watch: Watch) -> None:
+        """Spread the first polls after a restart, each within its own interval."""
+        interval = watch.timer.interval or MAX_INTERVAL
+        delay = min(_RESTART_SPACING * self._overdue, interval * jitter())
+        self._scheduler.schedule(name, self._now(), delay)
         self._overdue += 1
         self._changed.set()
 
     def _now(self) -> float:
-        return self._transport.clock.now()
-
-
-def _is_progress(name: str) -> bool:
-    return name.startswith(PROGRESS)
-
-
-def _asked_soon(error: RateLimitedError) -> RateLimitedError:
-    """*error*, so that its target asks again within a minute: it waits where the limit is known."""
-    said = error.retry_after
-    wait = None if said is None else min(said, _LONGEST_HELD_BACK)
-    return RateLimitedError(
-        error.status, error.message, error.method, error.url, wait, error.request_id
-    )
+        return self._clock.now()

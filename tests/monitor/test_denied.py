@@ -125,7 +125,7 @@ async def test_cancelled_doubt_leaves_nothing():
             assert task.cancelled()
             assert await others() == before
             assert open_connections(gitlab) == 0
-            assert gitlab._schedule.slots.free == 16
+            assert gitlab._schedule.free_slots == 16
 
 
 # No target can be reached

@@ -18,6 +18,7 @@ from gitlab_jobs_async.simulator import (
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
+from tests.support.stepped_time import settled
 from tests.support.tasks import others, until
 
 APP = "shop/web"
@@ -249,12 +250,9 @@ async def test_the_schedule_is_written_when_it_ends(fails):
         paths = [project.path for project in world.projects]
 
         async def watch():
-            async with gitlab.monitor(paths, checkpoint=checkpoint) as events:
-                progress = events._rounds._progress
-                await until(
-                    lambda: len(simulator.requests) == 102 and progress.next_at() is not None
-                )
-                await others()
+            async with gitlab.monitor(paths, checkpoint=checkpoint):
+                await until(lambda: len(simulator.requests) == 102)
+                await settled(gitlab)
                 if fails:
                     raise LookupError
 

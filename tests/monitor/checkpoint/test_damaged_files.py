@@ -1,4 +1,4 @@
-"""A checkpoint that somebody has edited is refused by name, and ends in no other error."""
+"""An edited checkpoint is refused by name, with no other error."""
 
 import sqlite3
 
@@ -7,7 +7,9 @@ import pytest
 from gitlab_jobs_async import CheckpointError, GitLab, PipelineTarget
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
-from gitlab_jobs_async.monitor.poller import FOUND, Poller
+from gitlab_jobs_async.monitor.discovered import PREFIX
+from gitlab_jobs_async.monitor.poller import Poller
+from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
 
 EDITS = [
     "UPDATE states SET state = '{broken' WHERE target LIKE 'project%'",
@@ -29,7 +31,7 @@ async def first_event(gitlab, path):
 
 
 @pytest.mark.parametrize("edit", EDITS)
-async def test_what_was_edited_is_refused(gitlab, tmp_path, edit):
+async def test_edited_checkpoint_is_refused(gitlab, tmp_path, edit):
     path = tmp_path / "ci.db"
     await first_event(gitlab, path)
     edited = sqlite3.connect(path)
@@ -40,21 +42,23 @@ async def test_what_was_edited_is_refused(gitlab, tmp_path, edit):
         await first_event(gitlab, path)
 
 
-async def test_what_bridges_led_to_is_not_remembered_for_ever(gitlab: GitLab):
+async def test_finished_downstream_is_bounded(gitlab: GitLab):
+    """Build the poller alone: a monitor would need 11,000 finished pipelines."""
     checkpoint = MemoryCheckpoint()
     for number in range(1, 11_001):
-        checkpoint.record(f"{FOUND}1 {number}", b'{"jobs":[],"is_over":true}', ())
-    outbox = Outbox(checkpoint)
-    rounds = Poller(
+        checkpoint.record(f"{PREFIX}1 {number}", b'{"jobs":[],"is_over":true}', ())
+    poller = Poller(
         gitlab._transport,
         gitlab._capabilities,
-        gitlab._schedule,
-        outbox,
+        SharedSchedule(1),
+        Outbox(checkpoint),
         checkpoint.states(),
         downstream=True,
     )
-    rounds.resume()
-    assert len(rounds) == 0
-    assert len(rounds._states) == len(checkpoint.states()) == 10_000
-    rounds.add(PipelineTarget(1, 11_000), f"{FOUND}1 11000")
-    assert len(rounds) == 0
+    poller.resume()
+    assert len(poller) == 0
+    assert len(checkpoint.states()) == 10_000
+    poller.add(PipelineTarget(1, 11_000), f"{PREFIX}1 11000")
+    assert len(poller) == 0
+    poller.add(PipelineTarget(1, 1), f"{PREFIX}1 1")
+    assert len(poller) == 1

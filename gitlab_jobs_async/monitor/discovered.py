@@ -1,0 +1,67 @@
+"""Watch each downstream pipeline that bridges trigger, once."""
+
+from collections import deque
+from collections.abc import Container, Iterator
+
+from attrs import define, field
+
+from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.monitor.recorder import StateRecorder
+from gitlab_jobs_async.monitor.target_index import TargetIndex
+from gitlab_jobs_async.monitor.targets import PipelineTarget
+from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, normalize_target, target_name
+from gitlab_jobs_async.monitor.watch.pipeline import TargetState
+from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
+
+PREFIX = "found: "
+"""Start of the names of discovered targets in a checkpoint."""
+
+_MAX_REMEMBERED = 10_000
+"""Finished pipelines that are remembered, so that they are not watched again."""
+
+
+@define
+class DiscoveredPipelines:
+    """The pipelines that bridges have triggered, under names of their own."""
+
+    _recorder: StateRecorder
+    _index: TargetIndex
+    _finished: deque[str] = field(factory=deque[str], init=False)
+
+    def recorded(self) -> Iterator[tuple[NormalizedTarget, str]]:
+        """Yield the pipelines that an earlier monitor discovered, with their names.
+
+        Raises:
+            CheckpointError: a name is not that of a pipeline.
+        """
+        for name in self._recorder.names(PREFIX):
+            try:
+                project, pipeline_id = map(int, name.removeprefix(PREFIX).split(" "))
+                yield normalize_target(PipelineTarget(project, pipeline_id)), name
+            except ValueError as error:
+                raise CheckpointError(self._recorder.path, f"{name!r} is not a target") from error
+
+    def start(self, pipeline: DownstreamPipeline, watched: Container[str]) -> str | None:
+        """Record *pipeline* and return its name, or `None` if it is or was watched anyway."""
+        target = pipeline.target
+        name = f"{PREFIX}{target.project} {target.pipeline_id}"
+        is_watched = name in watched or target_name(target) in watched
+        is_covered = isinstance(target.project, int) and self._index.has_project(target.project)
+        if is_covered or is_watched or not self._is_new(name, pipeline):
+            return None
+        state = TargetState((), is_known=pipeline.is_new, epoch=pipeline.epoch)
+        self._recorder.start(name, state)
+        return name
+
+    def finished(self, name: str) -> None:
+        """Remember that *name* is over, and forget the oldest ones."""
+        if not name.startswith(PREFIX):
+            return
+        self._finished.append(name)
+        while len(self._finished) > _MAX_REMEMBERED:
+            self._recorder.forget(self._finished.popleft())
+
+    def _is_new(self, name: str, pipeline: DownstreamPipeline) -> bool:
+        """Return whether *pipeline* was not watched, or its id was reused after a reset."""
+        known = self._recorder.state(name, TargetState)
+        return known is None or known.epoch < pipeline.epoch

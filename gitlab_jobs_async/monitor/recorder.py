@@ -1,0 +1,152 @@
+"""Restore the state of targets from a checkpoint, and record what changes.
+
+The state of a target is written together with the events that lead to it. Its progress, which
+changes with every poll, is written apart and rarely.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import TypeVar
+
+from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.events import Event, ProjectReset
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, create_watch
+from gitlab_jobs_async.monitor.watch.id_history import IDS, IdHistory, IdState
+from gitlab_jobs_async.monitor.watch.queries import Watch
+
+T = TypeVar("T")
+
+
+class StateRecorder:
+    """The recorded *states* by name, and the watches restored from them.
+
+    Raises:
+        CheckpointError: a row cannot be read.
+    """
+
+    def __init__(self, outbox: Outbox, states: Mapping[str, bytes], *, downstream: bool) -> None:
+        self._outbox = outbox
+        self._downstream = downstream
+        self._states = {n: data for n, data in states.items() if not n.startswith(PROGRESS)}
+        self._progress = ProgressRows()
+        self._written: dict[str, tuple[bool, bool]] = {}
+        self._watches: dict[str, Watch] = {}
+        for name in states.keys() - self._states.keys():
+            try:
+                self._progress.restore(name, states[name])
+            except ValueError as error:
+                raise self._unreadable(name, error) from error
+        ids = self.state(IDS, IdState)
+        self._history = IdHistory() if ids is None else IdHistory.restored(ids)
+        self._states.pop(IDS, None)
+
+    @property
+    def path(self) -> str:
+        """The checkpoint's name in errors."""
+        return self._outbox.path
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of recorded states that start with *prefix*."""
+        return [name for name in self._states if name.startswith(prefix)]
+
+    def state(self, name: str, kind: type[T]) -> T | None:
+        """Return the recorded state of *name*, or `None`.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        data = self._states.get(name)
+        try:
+            return None if data is None else loads(data, kind)
+        except ValueError as error:
+            raise self._unreadable(name, error) from error
+
+    def add(self, target: NormalizedTarget, name: str, now: float) -> tuple[Watch, bool]:
+        """Return the watch of *target*, and whether it was restored.
+
+        Raises:
+            CheckpointError: the recorded state cannot be read.
+        """
+        recorded = self._states.pop(name, None)
+        progress = None if recorded is None else self._progress.known(name)
+        try:
+            watch = create_watch(
+                target, recorded, now, progress, self._history, downstream=self._downstream
+            )
+        except ValueError as error:
+            raise self._unreadable(name, error) from error
+        self._watches[name] = watch
+        if recorded is not None:
+            self._written[name] = watch.is_known, watch.is_over
+        return watch, recorded is not None
+
+    def start(self, name: str, state: object) -> None:
+        """Record the initial *state* of a target that is added next."""
+        self._outbox.put(name, state, ())
+        self._states[name] = dumps(state)
+
+    def record(self, name: str, watch: Watch, events: Sequence[Event]) -> None:
+        """Queue *events*, and record the state that they lead to."""
+        status = watch.is_known, watch.is_over
+        if any(isinstance(event, ProjectReset) for event in events):
+            self._record_ids()
+        if events or self._written.get(name) != status:
+            self._outbox.put(name, watch.state(), events)
+            self._written[name] = status
+
+    def polled(self, name: str, watch: Watch) -> None:
+        """Schedule a write of the progress of *name* after a complete poll."""
+        if watch.is_over:
+            self._progress.forget(name)
+        elif self._outbox.is_recorded:
+            self._progress.changed(name)
+
+    def drop(self, name: str) -> None:
+        """Watch *name* no longer; keep the final state of a target that is over."""
+        watch = self._watches.pop(name)
+        self._written.pop(name, None)
+        if watch.is_over:
+            self._states[name] = dumps(watch.state())
+
+    def remove(self, name: str) -> None:
+        """Discard the pending events and the record of *name*."""
+        self._outbox.drop(name)
+        self._progress.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Delete the final state of *name*."""
+        self._states.pop(name, None)
+        self._outbox.forget(name)
+
+    def next_write_at(self) -> float:
+        """Return the time of the next progress write, infinity if nothing changed."""
+        at = self._progress.next_at()
+        return inf if at is None else at
+
+    def write(self, now: float, *, everything: bool = False) -> None:
+        """Write the progress that is due at *now*, or all that changed.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        while (at := self._progress.next_at()) is not None and (everything or at <= now):
+            row = self._progress.take(now, self._progress_of)
+            if row is not None:
+                self._outbox.put(*row, ())
+            self._record_ids()
+        if everything:
+            self._record_ids()
+
+    def _record_ids(self) -> None:
+        if self._history.has_changed and self._outbox.is_recorded:
+            self._outbox.put(IDS, self._history.state(), ())
+
+    def _progress_of(self, name: str) -> Progress | None:
+        watch = self._watches.get(name)
+        return watch.progress() if watch is not None and watch.timer.polled_at else None
+
+    def _unreadable(self, name: str, error: ValueError) -> CheckpointError:
+        return CheckpointError(self._outbox.path, f"state of {name!r} is invalid: {error}")
