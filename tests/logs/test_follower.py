@@ -1,0 +1,310 @@
+"""The state machine of a followed log, driven over simulated time without a network."""
+
+import itertools
+import re
+
+import pytest
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import (
+    AuthenticationError,
+    ConnectionFailedError,
+    DecodeError,
+    GitLabError,
+    JobStatus,
+    NotFoundError,
+    RateLimitedError,
+    ResponseError,
+    ServerError,
+    TraceInterruptedError,
+)
+from gitlab_jobs_async.api.capabilities import ServerCapabilities, TraceSupport
+from gitlab_jobs_async.intervals import PollIntervals
+from gitlab_jobs_async.logs.follower import (
+    CaughtUp,
+    Done,
+    FollowOptions,
+    LogFollower,
+    PollStatus,
+    PollTrace,
+)
+from tests.support.traces import KINDS, URL, serve
+
+SHORTEST, LONGEST, TIMEOUT = 3.0, 60.0, 300.0
+WHERE = ("GET", URL)
+LOST = ConnectionFailedError("lost", *WHERE)
+TRANSIENT = [LOST, ServerError(502, "bad", *WHERE), DecodeError("HTML page", *WHERE)]
+REFUSALS = [AuthenticationError(401, "no", *WHERE), NotFoundError(404, "gone", *WHERE)]
+
+
+@define
+class Server:
+    """A job that uploads at these times, as *kinds* of servers in turn send its log.
+
+    *faults* are errors of its responses in turn: `None` for none, a number of bytes for a
+    connection that is lost after them.
+    """
+
+    uploads: list
+    ends_at: float
+    kinds: object = field(converter=itertools.cycle)
+    faults: object = field(factory=list, converter=iter)
+
+    def log(self, now):
+        return b"".join(data for at, data in self.uploads if at <= now)
+
+    def status(self, now):
+        return JobStatus.SUCCESS if now >= self.ends_at else JobStatus.RUNNING
+
+
+@define
+class Run:
+    """What one run of a follower did."""
+
+    received: bytearray = field(factory=bytearray)
+    polls: list = field(factory=list)
+    is_full: bool = False
+    failing_since: float | None = None
+    now: float = 0.0
+
+    def add(self, chunk):
+        if chunk is not None:
+            if not chunk.data:
+                self.received.clear()
+            assert chunk.offset == len(self.received)
+            self.received += chunk.data
+
+
+def follower(*, follow=True, offset=0, support=None, timeout=TIMEOUT, **options):
+    options = FollowOptions(PollIntervals(SHORTEST, LONGEST), timeout, **options)
+    capabilities = ServerCapabilities(trace=support)
+    return LogFollower(options, capabilities, "/trace", offset=offset, follow=follow, now=0.0)
+
+
+def poll_trace(followed, server, run, wanted, fault):
+    sent = serve(server.log(run.now), wanted, next(server.kinds))
+    if isinstance(fault, GitLabError):
+        raise fault
+    try:
+        if sent.status == 416:
+            raise ResponseError(416, "no range", *WHERE)
+        followed.begin_response(sent)
+        run.is_full = len(sent.body) == wanted.limit
+        body = sent.body if fault is None else sent.body[:fault]
+        for start in range(0, len(body), 100):
+            run.add(followed.receive_data(body[start : start + 100]))
+        if fault is not None:
+            raise LOST
+        run.add(followed.end_response())
+    except GitLabError as error:
+        run.add(followed.abort_response(error))
+
+
+def step(followed, server, run, *, latency=0.1, jitter=0.5):
+    """Take one action of *followed*; return it."""
+    action = followed.next_action()
+    if isinstance(action, Done | CaughtUp):
+        return action
+    run.now = max(run.now, action.at)
+    if not run.is_full:
+        run.polls.append((type(action), run.now))
+    fault = next(server.faults, None)
+    try:
+        if isinstance(action, PollTrace):
+            poll_trace(followed, server, run, action.range, fault)
+            run.now += latency
+            followed.on_trace(run.now)
+        elif fault is None:
+            status = server.status(run.now)
+            run.now += latency
+            followed.on_status(status, run.now)
+        else:
+            raise fault if isinstance(fault, GitLabError) else LOST
+    except GitLabError as error:
+        run.failing_since = run.failing_since or run.now
+        followed.on_error(error, run.now, jitter)
+    return action
+
+
+def drive(followed, server, run=None, **options):
+    """Take the actions of *followed* until it is done; return the run."""
+    run = run or Run()
+    while not isinstance(step(followed, server, run, **options), Done):
+        assert len(run.polls) < 10_000
+    return run
+
+
+UPLOADS = st.lists(
+    st.tuples(
+        st.floats(0.5, 90.0),
+        st.one_of(st.binary(min_size=1, max_size=300), st.sampled_from([b"a\n" * 80, b"x" * 400])),
+    ),
+    min_size=1,
+    max_size=12,
+)
+MANY_KINDS = st.lists(st.sampled_from(KINDS), min_size=1, max_size=4)
+FAULTS = st.lists(
+    st.one_of(st.none(), st.integers(0, 500), st.sampled_from(TRANSIENT)), max_size=40
+)
+
+
+def server_of(uploads, lasts, kinds, faults=()):
+    times = itertools.accumulate(gap for gap, _ in uploads)
+    timed = [(at, data) for at, (_, data) in zip(times, uploads, strict=True)]
+    return Server(timed, timed[-1][0] + lasts, kinds, faults)
+
+
+@given(UPLOADS, st.floats(0.0, 100.0), MANY_KINDS, FAULTS, st.floats(0.0, 1.0))
+def test_every_byte_is_emitted_once(uploads, lasts, kinds, faults, jitter):
+    server = server_of(uploads, lasts, kinds, faults)
+    run = drive(follower(timeout=1e6), server, jitter=jitter)
+    assert run.received == server.log(1e9)
+
+
+@given(UPLOADS, st.floats(0.0, 100.0), MANY_KINDS, FAULTS)
+def test_trace_is_read_after_a_final_status(uploads, lasts, kinds, faults):
+    server = server_of(uploads, lasts, kinds, faults)
+    followed = follower(timeout=1e6)
+    run = drive(followed, server)
+    statuses = [at for kind, at in run.polls if kind is PollStatus]
+    kind, last = run.polls[-1]
+    assert kind is PollTrace
+    assert server.ends_at <= statuses[-1] <= last
+    assert isinstance(followed.next_action(), Done)
+
+
+@given(UPLOADS, st.floats(0.0, 100.0), st.sampled_from(KINDS), st.floats(0.0, 2.0))
+def test_polls_keep_the_shortest_interval(uploads, lasts, kind, latency):
+    """Only a poll after a final status, or after a range that was full, comes at once."""
+    server = server_of(uploads, lasts, [kind])
+    run = drive(follower(), server, latency=latency)
+    for wanted in (PollStatus, PollTrace):
+        times = [at for kind, at in run.polls if kind is wanted and at < server.ends_at]
+        assert all(later - sooner >= SHORTEST for sooner, later in itertools.pairwise(times))
+
+
+@given(UPLOADS, MANY_KINDS, st.floats(0.0, 1.0), st.sampled_from(TRANSIENT))
+def test_outage_ends_after_its_timeout(uploads, kinds, jitter, error):
+    server = server_of(uploads, 10.0, kinds, [None, None, *[error] * 500])
+    run = Run()
+    with pytest.raises(TraceInterruptedError) as interrupted:
+        drive(follower(), server, run, jitter=jitter)
+    assert run.now - run.failing_since == pytest.approx(TIMEOUT)
+    assert interrupted.value.offset == len(run.received)
+    assert interrupted.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [*REFUSALS, *TRANSIENT], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("timeout", [0.0, TIMEOUT])
+def test_first_error(error, timeout):
+    """A refusal is raised at once; so is any error if none is tolerated."""
+    followed = follower(timeout=timeout)
+    if timeout and error in TRANSIENT:
+        assert followed.on_error(error, 0.0, 0.5)
+        assert 1.0 <= followed.next_action().at <= 2.0
+        assert not followed.on_error(error, 1.5, 0.5)
+        return
+    with pytest.raises(type(error)):
+        followed.on_error(error, 0.0, 0.5)
+
+
+def test_rate_limit_may_outlast_the_timeout():
+    followed, now = follower(timeout=10.0, outlasts_rate_limits=True), 0.0
+    for number in range(100):
+        assert followed.on_error(RateLimitedError(429, "slow", *WHERE), now, 0.5) == (number == 0)
+        assert followed.next_action().at >= now + 15.0
+        now = followed.next_action().at
+
+
+def test_denials_after_a_success_are_retried():
+    followed = follower(max_denials=2)
+    denied = AuthenticationError(401, "no", *WHERE)
+    followed.on_status(JobStatus.PENDING, 0.0)
+    followed.on_error(denied, 1.0, 0.5)
+    followed.on_error(denied, 2.0, 0.5)
+    with pytest.raises(AuthenticationError):
+        followed.on_error(denied, 3.0, 0.5)
+
+
+@pytest.mark.parametrize("log", [b"", b"some\nlines\n", b"x" * 1000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_log_is_read_once_without_follow(log, kind):
+    server = Server([(0.0, log)], 1e9, [kind])
+    run = drive(follower(follow=False, timeout=TIMEOUT), server)
+    assert run.received == log
+    assert {poll for poll, _ in run.polls} == {PollTrace}
+    assert run.now < 1.0
+    with pytest.raises(ServerError):
+        follower(follow=False).on_error(ServerError(502, "bad", *WHERE), 0.0, 0.5)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 200, 1000])
+def test_log_is_followed_from_an_offset(offset):
+    log = b"".join(b"%d\n" % number for number in range(1000))
+    server = Server([(0.0, log)], 0.0, ["ranged"])
+    run = drive(follower(offset=offset), server, Run(bytearray(log[:offset])))
+    assert run.received == log
+
+
+def test_caught_up_follows_each_trace_but_the_last():
+    """Status, trace, caught up: the order lets lines that may still grow be held back."""
+    followed, run, actions = follower(), Run(), ""
+    server = Server([(0.0, b"one\n"), (10.0, b"two\n")], 11.0, ["ranged"])
+    letters = {PollStatus: "S", PollTrace: "T", CaughtUp: "C", Done: "D"}
+    while not actions.endswith("D"):
+        actions += letters[type(step(followed, server, run))]
+    assert re.fullmatch(r"(S*TC){2,}S+T+D", actions)
+
+
+@pytest.mark.parametrize(
+    ("kind", "support"), [("ranged", TraceSupport.RANGE), ("whole", TraceSupport.WHOLE)]
+)
+def test_support_is_shared_by_all_logs(kind, support):
+    capabilities = ServerCapabilities()
+    options = FollowOptions(PollIntervals(SHORTEST, LONGEST), TIMEOUT)
+    lines = [(5.0 * n, b"%d line of the log\n" % n * 20) for n in range(1, 9)]
+    first = LogFollower(options, capabilities, "/trace", offset=0, follow=True, now=0.0)
+    drive(first, Server(lines, 60.0, [kind]))
+    assert capabilities.trace is support
+
+
+def test_whole_logs_are_polled_rarely():
+    """The server sends the whole log even if it has not changed."""
+    server = Server([(30.0, b"x\n" * 50)], 600.0, ["whole"])
+    run = drive(follower(support=TraceSupport.WHOLE), server)
+    times = [at for kind, at in run.polls if kind is PollTrace]
+    assert all(later - sooner >= LONGEST for sooner, later in itertools.pairwise(times[:-1]))
+
+
+@define
+class TornServer(Server):
+    """Two servers behind one address that have another trace each."""
+
+    polls: int = 0
+
+    def log(self, _now):
+        self.polls += 1
+        return (b"this log\n", b"that log\n")[self.polls // 3 % 2] * (100 + self.polls)
+
+
+def test_trace_replaced_at_every_poll_is_an_error():
+    run = Run()
+    with pytest.raises(TraceInterruptedError, match="/trace: trace replaced at every poll"):
+        drive(follower(), TornServer([], 1e9, ["whole"]), run)
+    assert len(run.polls) < 100
+
+
+def test_data_of_a_lost_response_is_kept():
+    """More than was requested shows at once that it is the whole log."""
+    followed, run = follower(follow=False), Run()
+    server = Server([(0.0, b"x" * 600_000)], 0.0, ["whole"])
+    poll_trace(followed, server, run, followed.next_action().range, 550_000)
+    followed.on_trace(5.0)
+    assert len(run.received) == 550_000
+    action = followed.next_action()
+    assert isinstance(action, PollTrace)
+    assert action.at == 5.0
+    with pytest.raises(ConnectionFailedError):
+        poll_trace(followed, server, run, action.range, 0)
