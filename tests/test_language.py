@@ -55,7 +55,6 @@ TODO = {
     "gitlab_jobs_async/project.py",
     "gitlab_jobs_async/project_pipelines.py",
     "gitlab_jobs_async/ratelimit",
-    "gitlab_jobs_async/simulator",
     "gitlab_jobs_async/version.py",
     "gitlab_jobs_async/webhooks",
     "tests/api",

@@ -1,4 +1,4 @@
-"""An in-process GitLab to develop and test against; nothing is loaded before it is used.
+"""An in-process GitLab to develop and test against. Its parts are loaded on first use.
 
 `Simulator` serves a `World` (projects, pipelines and jobs that move on a clock) over real HTTP.
 """

@@ -1,4 +1,4 @@
-"""What people do to jobs and pipelines: cancel, retry, erase and play, with their refusals.
+"""Actions on jobs and pipelines: cancel, retry, erase and play, with their refusals.
 
 Follows app/services/ci/{retry_job,play_build,play_bridge}_service.rb and app/models/ci/build.rb.
 """
@@ -17,11 +17,11 @@ from gitlab_jobs_async.simulator.statuses import RETRYABLE
 
 
 class ActionRefused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
-    """The job is not in a state for this; the text is GitLab's."""
+    """The job's state does not allow the action; the message is GitLab's."""
 
 
 def cancel_job(registry: Registry, job: Job, at: float, *, force: bool = False) -> None:
-    """Cancel a job; one that cannot be canceled stays as it is, without a word."""
+    """Cancel a job; do nothing if it cannot be canceled."""
     moved = fire(registry, job, "force_cancel", at) if force else begin_cancel(registry, job, at)
     if moved:
         advance(registry, job.pipeline, at)
@@ -35,7 +35,7 @@ def retry_job(
     user: User | None,
     inputs: dict[str, object] | None = None,
 ) -> Job:
-    """Return a new job in the place of this one."""
+    """Create a new job that replaces this one."""
     if job.retried or job.status not in RETRYABLE or job.plan.archived:
         raise ActionRefused("Job is not retryable")
     check_inputs(job, inputs)
@@ -46,14 +46,14 @@ def retry_job(
 
 
 def check_erasable(job: Job, at: float) -> None:
-    """Refuse a job that goes on, or has nothing to erase."""
+    """Raise `ActionRefused` for an unfinished job or one without anything to erase."""
     has_something = job.artifacts is not None or job.log_at(at) > 0
     if not job.complete or not has_something:
         raise ActionRefused("Job is not erasable!")
 
 
 def erase_job(job: Job, at: float) -> None:
-    """Remove the log and the artifacts of a job that has ended."""
+    """Remove the log and the artifacts of a finished job."""
     check_erasable(job, at)
     job.erased_at = at
     job.artifacts = job.artifacts_expire_at = None
@@ -68,7 +68,7 @@ def play_job(
     variables: dict[str, str] | None = None,
     inputs: dict[str, object] | None = None,
 ) -> Job:
-    """Start a manual or delayed job; one that has run already gives a new job."""
+    """Start a manual or delayed job; create a new job if it has already run."""
     repeatable = job.status in RETRYABLE and not job.retried
     startable = job.status in {"manual", "scheduled"}
     if job.plan.when not in {"manual", "delayed"} or not (repeatable or startable):
@@ -87,7 +87,7 @@ def play_job(
 
 
 def check_inputs(job: Job, inputs: dict[str, object] | None) -> None:
-    """Refuse inputs the job does not declare."""
+    """Raise `ActionRefused` for inputs that the job does not declare."""
     unknown = [name for name in inputs or {} if name not in job.plan.inputs]
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
@@ -95,7 +95,7 @@ def check_inputs(job: Job, inputs: dict[str, object] | None) -> None:
 
 
 def cancel_pipeline(registry: Registry, pipeline: Pipeline, at: float) -> None:
-    """Cancel all jobs that can be canceled, and the child pipelines with them."""
+    """Cancel all cancelable jobs and the child pipelines."""
     for job in pipeline.jobs:
         begin_cancel(registry, job, at)
         child = job.downstream_pipeline

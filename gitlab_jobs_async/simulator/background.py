@@ -1,4 +1,4 @@
-"""A thread with an event loop of its own, in which something is served until it is told to end."""
+"""A thread with its own event loop that serves something until it is stopped."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 
 class Background:
-    """Enters `served` in a thread, and leaves it there at the end."""
+    """Enters and leaves the context manager `served` in a thread."""
 
     def __init__(self, served: AbstractAsyncContextManager[object]) -> None:
         self._served = served
@@ -17,7 +17,7 @@ class Background:
         self._thread = threading.Thread(target=self._run, name="gitlab-simulator", daemon=True)
 
     def begin(self) -> None:
-        """Return when it serves; raise the OSError that kept it from that."""
+        """Start the thread and return once it serves; raise the `OSError` of a failed start."""
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -25,7 +25,7 @@ class Background:
             raise self._failure
 
     def finish(self) -> None:
-        """End it and wait for the thread."""
+        """Stop serving and wait for the thread."""
         if self._loop is not None and self._end is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()

@@ -1,4 +1,4 @@
-"""Many finished jobs at once, with ids as an instance gives them: global, so with gaps."""
+"""Many finished jobs at once. Their ids have gaps, as ids are shared by a whole instance."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _NAMES: Final = ("build", "lint", "unit", "integration", "deploy")
 
 
 def gaps(kind: str, count: int, rng: random.Random, *, mean: int = 10) -> Iterator[int]:
-    """Return distances between the ids of neighbouring jobs, on average about `mean` (dense: 1)."""
+    """Return gaps between the ids of neighbouring jobs, on average about `mean` (dense: 1)."""
     for index in range(count):
         if kind == "dense":
             yield 1
@@ -27,7 +27,7 @@ def gaps(kind: str, count: int, rng: random.Random, *, mean: int = 10) -> Iterat
         elif kind == "heavy_tailed":
             yield max(1, min(int(mean / 3 * rng.paretovariate(1.3)), 1_000_000))
         else:
-            raise ValueError(f"no such gaps: {kind!r}; there are {', '.join(GAPS)}")
+            raise ValueError(f"unknown gaps {kind!r}: expected one of {', '.join(GAPS)}")
 
 
 def add_finished_jobs(
@@ -39,7 +39,7 @@ def add_finished_jobs(
     user: User | None,
     rng: random.Random,
 ) -> list[Job]:
-    """Return one finished job for each id, every tenth of them failed; `per_pipeline` share a pipeline."""
+    """Create a finished job per id, every tenth failed; `per_pipeline` jobs share a pipeline."""
     made: list[Job] = []
     pipeline: Pipeline | None = None
     runner = registry.runners[0] if registry.runners else None

@@ -1,4 +1,4 @@
-"""Clocks to run a simulation by: real, accelerated or stepped. The only door to time."""
+"""Real, accelerated and stepped clocks: the only source of time in the simulator."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the simulator (and a client that shares its clock) asks of time."""
+    """Time for the simulator, and for a client that shares its clock."""
 
     def now(self) -> float:
         """Return Unix seconds."""
@@ -36,22 +36,22 @@ class AcceleratedClock:
 
     def __init__(self, factor: float, *, start: float | None = None) -> None:
         if factor <= 0:
-            raise ValueError(f"factor must be positive, not {factor!r}")
+            raise ValueError(f"factor {factor!r}: expected a positive number")
         self.factor = factor
         self._start = time.time() if start is None else start
         self._origin = time.monotonic()
 
     def now(self) -> float:
-        """Return Unix seconds of the accelerated time."""
+        """Return Unix seconds of accelerated time."""
         return self._start + (time.monotonic() - self._origin) * self.factor
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep `seconds` simulated, that is `seconds / factor` real seconds."""
+        """Sleep `seconds` simulated seconds, `seconds / factor` real ones."""
         await asyncio.sleep(seconds / self.factor)
 
 
 class SteppedClock:
-    """A clock that stands still until `advance` moves it; safe to move from another thread."""
+    """A clock that moves only by `advance`, which is thread-safe."""
 
     def __init__(self, start: float = 1_750_000_000.0) -> None:
         self._now = start
@@ -67,13 +67,13 @@ class SteppedClock:
 
     @property
     def next_wake(self) -> float | None:
-        """When the first sleeper is due (unix seconds), None when nobody sleeps."""
+        """Unix seconds at which the first sleeper is due, None without sleepers."""
         with self._lock:
             waiting = [entry[0] for entry in self._sleepers if not entry[3].done()]
         return min(waiting, default=None)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has been advanced by `seconds`; zero and less only yield."""
+        """Wait until the clock has advanced by `seconds`; only yield if that is not positive."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -85,14 +85,14 @@ class SteppedClock:
         await future
 
     def advance(self, seconds: float) -> None:
-        """Move time forward and wake those whose time has come, the earliest first."""
+        """Advance the time and wake the sleepers that are due, the earliest first."""
         if seconds < 0:
-            raise ValueError(f"time does not run backwards: {seconds!r}")
+            raise ValueError(f"seconds {seconds!r}: expected no negative number")
         with self._lock:
             self._now += seconds
             while self._sleepers and self._sleepers[0][0] <= self._now:
                 _, _, loop, future = heapq.heappop(self._sleepers)
-                with contextlib.suppress(RuntimeError):  # that loop has been closed meanwhile
+                with contextlib.suppress(RuntimeError):  # that loop was closed meanwhile
                     loop.call_soon_threadsafe(_wake, future)
 
 

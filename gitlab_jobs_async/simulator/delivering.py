@@ -1,4 +1,4 @@
-"""Sending what webhooks have to tell, as GitLab does: once, in order, whatever the answer."""
+"""Delivery of webhooks as GitLab does it: once, in order, whatever the response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ _TIMEOUT: Final = ClientTimeout(total=10)
 class Delivered:
     """A delivery that was sent `at` (clock seconds).
 
-    `status` is the receiver's answer, None if there was none within ten seconds.
+    `status` is that of the receiver's response, None without one within ten seconds.
     """
 
     delivery: Delivery
@@ -29,9 +29,9 @@ class Delivered:
 
 @asynccontextmanager
 async def delivering(simulator: Simulator, *hooks: Webhook) -> AsyncIterator[list[Delivered]]:
-    """Send the deliveries of `hooks` for the length of the block, as the simulator's clock goes on.
+    """Send the deliveries of `hooks` during the block, each second of the simulator's clock.
 
-    What there is to tell is sent each second of that clock; the list yielded grows by it.
+    The yielded list grows with each delivery.
     """
     sent: list[Delivered] = []
     async with ClientSession(timeout=_TIMEOUT) as session:
@@ -42,7 +42,7 @@ async def delivering(simulator: Simulator, *hooks: Webhook) -> AsyncIterator[lis
             sending.cancel()
             await asyncio.wait([sending])
             if not sending.cancelled():
-                sending.result()  # raises what ended it before its time
+                sending.result()  # raise the error that ended it early
 
 
 async def _send_all(

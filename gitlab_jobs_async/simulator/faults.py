@@ -1,4 +1,4 @@
-"""Scripted trouble: which requests get which. Decides only; server.py plays what is decided."""
+"""Scripted faults: pure decisions per request, which `server.py` carries out."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -25,29 +25,29 @@ def _as_bytes(body: bytes | str) -> bytes:
 
 @frozen(kw_only=True)
 class Fault:
-    """One rule of trouble, for the requests it matches.
+    """A fault and the requests that it strikes.
 
     Attributes:
-        method: only this verb; None: any.
+        method: only this method, None for any.
         path: glob over the raw path, which begins with `/api/v4`; for example `*/trace`.
-        skip: let so many matching requests pass first.
-        times: then strike so many; None: for ever.
-        every: of those that match, strike only every nth.
-        probability: and of those, at random, this share (drawn from the seed of `Faults`).
-        status: answer this instead of asking the API.
-        body: the body of that answer.
-        content_type: its type.
+        skip: number of matching requests to let pass first.
+        times: number of requests to strike after that, None for all.
+        every: strike only every nth of the matching requests.
+        probability: share of those that are struck at random, by the seed of `Faults`.
+        status: status of a response sent in place of the API's.
+        body: body of that response.
+        content_type: its content type.
         headers: its other headers.
-        retry_date: seconds from that answer to the HTTP date that its `Retry-After` names.
-        latency: seconds of the simulator's clock before anything else happens.
-        jitter: up to so many seconds more, at random.
-        reset: lose the connection: "before" the request is handled; "unanswered", when it has been
-            handled and nothing is sent; "within" the body, by a reset; "truncated", the same by an
-            orderly close; "after" the body.
-        cut_at: how many bytes of the body are sent before it breaks; None: half of them.
-        drip: send the body in pieces of so many bytes, one per second of the simulator's clock.
-        effect: called when the fault strikes, for instance to insert a job; the request that it
-            strikes finds what has changed.
+        retry_date: seconds from that response to the HTTP date in its `Retry-After`.
+        latency: seconds of the simulator's clock before the request is handled.
+        jitter: maximum of random seconds added to the latency.
+        reset: lose the connection: "before" the request is handled; "unanswered", after it was
+            handled and before a byte is sent; "within" the body, by a reset; "truncated", within
+            the body by an orderly close; "after" the body.
+        cut_at: number of body bytes sent before the break, None for half of them.
+        drip: bytes sent per second of the simulator's clock.
+        effect: called when the fault strikes, for instance to insert a job; the struck request
+            sees the change.
     """
 
     method: str | None = None
@@ -71,16 +71,16 @@ class Fault:
     @times.validator
     def _countable(self, _attribute: object, times: int | None) -> None:
         if times is not None and times < 0:
-            raise ValueError(f"times must be 0 or more, or None, not {times!r}")
+            raise ValueError(f"times {times!r}: expected None or 0 or more")
 
     @classmethod
     def sign_in_page(cls, *, path: str = "*", times: int | None = 1) -> "Fault":
-        """Return a 200 with an HTML page where JSON is due, as proxies and lost sessions give."""
+        """Return a 200 with HTML in place of JSON, as from a proxy or an expired session."""
         return cls(path=path, times=times, status=200, body=SIGN_IN_PAGE)
 
     @classmethod
     def bad_gateway(cls, *, path: str = "*", times: int | None = 1) -> "Fault":
-        """Nginx's 502 page."""
+        """Return the 502 page of nginx."""
         return cls(path=path, times=times, status=502, body=BAD_GATEWAY_PAGE)
 
     @classmethod
@@ -89,7 +89,7 @@ class Fault:
     ) -> "Fault":
         """Return the text 429 of Rack::Attack; `retry_after` may be seconds, an HTTP date or None.
 
-        For a date that moves with the clock, say None and `attrs.evolve(fault, retry_date=30)`.
+        For a date relative to the clock, pass None and `attrs.evolve(fault, retry_date=30)`.
         """
         return cls(
             path=path,
@@ -117,7 +117,7 @@ class Fault:
 
     @property
     def only_delays(self) -> bool:
-        """Whether the request is answered as usual in the end."""
+        """Whether the request still gets its usual response."""
         return self.status is None and self.reset is None and self.drip is None
 
 
@@ -126,8 +126,8 @@ def _retry_after(value: str | int | None) -> dict[str, str]:
 
 
 @frozen
-class Trouble:
-    """What befalls one request: a delay, and perhaps one fault that does more than delay."""
+class Decision:
+    """The decision on one request: a delay, and at most one fault that does more than delay."""
 
     delay: float = 0.0
     fault: Fault | None = None
@@ -141,26 +141,26 @@ class _Rule:
 
 
 class Faults:
-    """The script: faults in the order in which they were added; the delays of all add up."""
+    """Faults in the order in which they were added; their delays add up."""
 
     def __init__(self, seed: int = 0) -> None:
         self._rules: list[_Rule] = []
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
 
     def add(self, *faults: Fault) -> None:
-        """Add faults to the script."""
+        """Add faults."""
         self._rules += [_Rule(fault) for fault in faults]
 
     def clear(self) -> None:
-        """No more trouble."""
+        """Remove all faults."""
         self._rules.clear()
 
     def count(self, fault: Fault) -> int:
-        """Return how often a fault has struck."""
+        """Return the number of requests that a fault has struck."""
         return sum(rule.struck for rule in self._rules if rule.fault is fault)
 
-    def decide(self, method: str, path: str) -> Trouble:
-        """What befalls the next request."""
+    def decide(self, method: str, path: str) -> Decision:
+        """Return the decision on the next request."""
         delay, chosen = 0.0, None
         for rule in self._rules:
             fault = rule.fault
@@ -173,7 +173,7 @@ class Faults:
                 fault.effect()
             if not fault.only_delays:
                 chosen = fault
-        return Trouble(delay, chosen)
+        return Decision(delay, chosen)
 
     def _strikes(self, rule: _Rule, method: str, path: str) -> bool:
         fault = rule.fault

@@ -1,4 +1,4 @@
-"""Calls of a handler, each in a task, so that none of them outlives the server."""
+"""Handler calls, each in a task that ends with the server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,14 +9,14 @@ Answered = TypeVar("Answered")
 
 
 class Handling(Generic[Asked, Answered]):
-    """Calls a handler and knows which calls are not over: those of clients long gone, too."""
+    """Calls a handler and tracks unfinished calls, also those of disconnected clients."""
 
     def __init__(self, handler: Callable[[Asked], Awaitable[Answered]]) -> None:
         self._handler = handler
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def __call__(self, asked: Asked) -> Answered:
-        """What the handler answers."""
+        """Return the handler's response."""
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
@@ -24,7 +24,7 @@ class Handling(Generic[Asked, Answered]):
         return await self._handler(asked)
 
     async def end(self) -> None:
-        """Cancel what goes on, and wait for it."""
+        """Cancel unfinished calls and wait for them."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

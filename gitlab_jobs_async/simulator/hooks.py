@@ -1,7 +1,7 @@
-"""Webhooks of a project: which changes are told, and the headers and bodies they are told in.
+"""Webhooks of a project: reported changes, and the headers and bodies of their deliveries.
 
 Follows lib/gitlab/data_builder/{build,pipeline}.rb and app/services/web_hook_service.rb. No I/O:
-the deliveries wait until someone sends them, such as `delivering`.
+deliveries wait until they are sent, for instance by `delivering`.
 """
 
 import random
@@ -25,7 +25,7 @@ _NO_SHA: Final = "0" * 40
 
 @frozen
 class Delivery:
-    """One POST that GitLab makes; a manual resend is the same value once more.
+    """One POST of GitLab; a manual resend is an equal value.
 
     `headers` are those of a delivery at the time of its event; see `headers_at` for a later one.
     """
@@ -36,7 +36,7 @@ class Delivery:
     key: bytes | None = field(default=None, repr=False)
 
     def headers_at(self, at: float) -> dict[str, str]:
-        """Return the headers of a delivery sent at *at* (Unix seconds), which is signed then."""
+        """Return the headers of a delivery signed and sent at *at* (Unix seconds)."""
         if self.key is None:
             return self.headers
         number = self.headers["webhook-id"]
@@ -44,13 +44,13 @@ class Delivery:
 
 
 class Webhook:
-    """A project's webhook: what happens there from now on is added to `deliveries`, oldest first.
+    """A project's webhook: adds later events to `deliveries`, oldest first.
 
-    `token` is its secret token, `signing_token` what its deliveries are signed with (`whsec_` and
-    the base64 of 32 bytes); a hook may have both. `instance` is the base URL of the GitLab that
-    sends, `settings` say which release that is. Jobs are told when they are created, become
-    pending, begin to run and end (but not when they are skipped), pipelines at each new status;
-    bridges and what blocked users do is not told.
+    `token` is its secret token, `signing_token` the key of its signatures (`whsec_` and the base64
+    of 32 bytes); a hook may have both. `instance` is the base URL of the sending GitLab, `settings`
+    give its release. Jobs are reported when they are created, become pending, start and end, but
+    not when they are skipped; pipelines at each new status. Bridges and actions of blocked users
+    are not reported.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Webhook:
         world.registry.listeners.append(self._note)
 
     def job_event(self, job: Job, at: float) -> Delivery:
-        """Return a Job event about a job as it stands."""
+        """Return a Job event about a job in its present state."""
         return self._delivery("Job Hook", _job(job, self._view(at)), at)
 
     def pipeline_event(self, pipeline: Pipeline, at: float) -> Delivery:
-        """Return a Pipeline event about a pipeline as it stands."""
+        """Return a Pipeline event about a pipeline in its present state."""
         return self._delivery("Pipeline Hook", _pipeline(pipeline, self._view(at)), at)
 
     def _note(self, row: Job | Pipeline, at: float) -> None:
@@ -154,7 +154,7 @@ def _job(job: Job, view: View) -> Json:
 
 
 def _commit_of_job(pipeline: Pipeline, view: View) -> Json:
-    """Of which `id` is the pipeline's."""
+    """Return the commit of a Job event, whose `id` is the pipeline's."""
     entity, commit = view.pipeline(pipeline), view.commit(pipeline)
     times = {"started_at": pipeline.started_at, "finished_at": pipeline.finished_at}
     author = pipeline.user and view.user_basic(pipeline.user)["web_url"]

@@ -1,4 +1,4 @@
-"""How jobs move: each step is one row of the table in statuses.py, its time the event's own.
+"""Transitions of jobs: each is a row of the table in statuses.py, at the time of its event.
 
 Follows app/models/ci/build.rb, app/services/ci/process_build_service.rb, retry_job_service.rb.
 """
@@ -11,7 +11,7 @@ from gitlab_jobs_async.simulator.registry import Due, Registry
 from gitlab_jobs_async.simulator.statuses import (
     COMPLETED,
     FINISHED,
-    TOLD,
+    REPORTED,
     TRANSITIONS,
     composite,
 )
@@ -28,7 +28,7 @@ _UPSTREAM: Final = {"success": "succeed", "failed": "drop", "canceled": "cancel"
 
 
 def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
-    """Take the step `event` if it is legal from where the job stands; tell whether it was."""
+    """Make the transition `event` if the job's status allows it; return whether it does."""
     target = TRANSITIONS[event].get(job.status)
     if target is None:
         return False
@@ -43,13 +43,13 @@ def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
     if target in COMPLETED:
         registry.job_tokens.pop(job.token, None)
     job.failure_reason = job.plan.failure_reason if target == "failed" else None
-    if target in TOLD:
-        registry.tell(job, at)
+    if target in REPORTED:
+        registry.notify(job, at)
     return True
 
 
 def enqueue(registry: Registry, job: Job, at: float) -> None:
-    """Send a job on its way: by way of its resource group and its preparation, to `pending`."""
+    """Enqueue a job: by its resource group and its preparation, to `pending`."""
     plan = job.plan
     if job.status == "waiting_for_resource":
         after_wait = "prepare" if plan.preparing else "enqueue_waiting_for_resource"
@@ -79,7 +79,7 @@ def _plan_next(registry: Registry, job: Job, at: float) -> None:
 
 
 def settle_job(registry: Registry, job: Job, event: str, at: float) -> None:
-    """Do what was planned for a job."""
+    """Carry out a planned event of a job."""
     if event in {"resource", "delayed"}:
         enqueue(registry, job, at)
     elif event == "prepared":
@@ -115,7 +115,7 @@ def _finish(registry: Registry, job: Job, at: float) -> None:
 
 
 def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
-    """Cancel a job, by way of `canceling` when its runner still has an after_script to run."""
+    """Cancel a job, by way of `canceling` if its runner still has to run an after_script."""
     runs = job.status == "running" and registry.knows_canceling
     gracefully = runs and job.plan.after_script > 0
     moved = fire(registry, job, "cancel_gracefully" if gracefully else "cancel", at)
@@ -125,7 +125,7 @@ def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
 
 
 def try_again(registry: Registry, job: Job, at: float, user: User | None) -> Job:
-    """Return a new attempt with a new id; the old one becomes `retried`, skipped later jobs come back."""
+    """Create a new attempt; the old one becomes `retried`, and skipped later jobs `created`."""
     job.retried = True
     again = registry.new_job(
         job.pipeline,
@@ -153,8 +153,8 @@ def revive_later(registry: Registry, job: Job, at: float) -> None:
 
 
 def advance(registry: Registry, pipeline: Pipeline, at: float) -> None:
-    """Start what may start now, and have the pipeline's status follow."""
-    pipeline.begun = True
+    """Start the jobs that may start and update the pipeline's status."""
+    pipeline.started = True
     latest = [job for job in pipeline.jobs if not job.retried]
     earlier: list[tuple[str, bool]] = []
     for stage in pipeline.stages:
@@ -186,7 +186,7 @@ def _begin(registry: Registry, job: Job, so_far: str, at: float) -> None:
 
 
 def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
-    """Recompute a pipeline's status from its latest jobs, and tell a bridge that waits for it."""
+    """Recompute a pipeline's status from its latest jobs and update a bridge that waits for it."""
     latest = [(job.status, job.allow_failure) for job in pipeline.jobs if not job.retried]
     status = composite(latest) or pipeline.status
     if status == pipeline.status:
@@ -195,7 +195,7 @@ def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
     if status == "running" and pipeline.started_at is None:
         pipeline.started_at = at
     pipeline.finished_at = at if status in COMPLETED else None
-    registry.tell(pipeline, at)
+    registry.notify(pipeline, at)
     bridge = pipeline.upstream
     if bridge and bridge.downstream and bridge.downstream.depend and status in COMPLETED:
         fire(registry, bridge, _UPSTREAM[status], at)
@@ -205,7 +205,7 @@ def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
 def create_pipeline(
     registry: Registry, project: Project, plan: PipelinePlan, *, at: float, user: User | None
 ) -> Pipeline:
-    """Make a planned pipeline with its jobs real, and start its first stage."""
+    """Create a planned pipeline with its jobs and start its first stage."""
     pipeline = registry.new_pipeline(project, at=at, ref=plan.ref or "main", user=user)
     pipeline.stages = list(plan.stage_names)
     pipeline.name = plan.name

@@ -1,6 +1,6 @@
-"""Logs that jobs write: as bytes, as a few bytes repeated to any size, or as a runner would.
+"""Logs of jobs: given bytes, a repeated pattern, or the output of a runner.
 
-A log is read by ranges and never copied whole, so that one of 64 MiB costs its pieces.
+A log is read by ranges and never copied whole, so that 64 MiB need little memory.
 Formats follow gitlab-runner: common/buildlogger, helpers/build_section.go, shells/bash.go.
 """
 
@@ -26,19 +26,19 @@ class Log(Protocol):
         """The length in bytes."""
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Return the bytes from `start` up to `stop`, in pieces."""
+        """Yield the bytes from `start` up to `stop`, in pieces."""
 
 
 class LogScript(Protocol):
-    """Something that writes a log once it is known when its job ran."""
+    """A generator of logs, given the time of the job's run."""
 
     def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
-        """Return the log of the job `name` that ran `duration` seconds from `started_at`."""
+        """Write the log of the job `name` that ran `duration` seconds from `started_at`."""
 
 
 @frozen
 class BytesLog:
-    """A log that is just these bytes."""
+    """A log of given bytes."""
 
     content: bytes = field(repr=False)
 
@@ -48,7 +48,7 @@ class BytesLog:
         return len(self.content)
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Return the bytes from `start` up to `stop`, in pieces."""
+        """Yield the bytes from `start` up to `stop`, in pieces."""
         view = memoryview(self.content)
         for at in range(start, min(stop, len(view)), PIECE):
             yield bytes(view[at : min(at + PIECE, stop)])
@@ -56,13 +56,13 @@ class BytesLog:
 
 @frozen
 class RepeatedLog:
-    """`pattern` over and over up to `size` bytes; holds no more than one piece of it."""
+    """`pattern` repeated up to `size` bytes, of which one piece is kept in memory."""
 
     pattern: bytes
     size: int
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Return the bytes from `start` up to `stop`, in pieces."""
+        """Yield the bytes from `start` up to `stop`, in pieces."""
         stop = min(stop, self.size)
         while start < stop:
             wanted = min(PIECE, stop - start)
@@ -77,12 +77,12 @@ class RunnerScript:
     """A log as a runner writes it: sections, colours, commands and their output.
 
     Attributes:
-        lines: how many lines of output the script makes.
-        timestamps: the 32-byte header before each line (default in current runners).
-        progress: how many progress bars (lines rewritten by carriage returns) are among them.
-        words: what the output is made of: each command and its lines, printed once each; the last
-            command prints some of its own, at random, for as long as the log goes on. `<subject>`,
-            `<case>`, `<number>` and `<percent>` in them are filled in.
+        lines: number of output lines.
+        timestamps: write the 32-byte header before each line (default in current runners).
+        progress: number of progress bars (lines rewritten by carriage returns) among them.
+        words: commands and their output lines, printed once each; the last command repeats its
+            lines at random until the log ends. `<subject>`, `<case>`, `<number>` and `<percent>`
+            are replaced.
         seed: the same seed writes the same log.
     """
 
@@ -93,7 +93,7 @@ class RunnerScript:
     seed: int = 0
 
     def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
-        """Return the log of the job `name` that ran `duration` seconds from `started_at`."""
+        """Write the log of the job `name` that ran `duration` seconds from `started_at`."""
         writer = _Writer(self, name, started_at, duration)
         return BytesLog(writer.written(outcome))
 
@@ -143,7 +143,7 @@ _TITLES: Final = {
 
 
 class _Writer:
-    """Writes one log: what is said, when, and with which header."""
+    """Writes one log: lines with their times and headers."""
 
     def __init__(self, script: RunnerScript, name: str, started_at: float, duration: float) -> None:
         self._script = script
@@ -174,7 +174,7 @@ class _Writer:
             self._bar() if index in bars else self._line(self._filled(said, index, lines))
 
     def _said(self, lines: int) -> Iterator[tuple[str, str]]:
-        """So many lines of output, each with the command that begins at it, if one does."""
+        """Yield output lines, each with the command that starts at it, or ""."""
         *first, (last, choice) = self._script.words.items()
         for command, output in first:
             for number, said in enumerate(output[:lines]):

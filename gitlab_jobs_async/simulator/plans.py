@@ -1,4 +1,4 @@
-"""What will happen: planned timelines of jobs and of pipelines yet to come. Values only."""
+"""Planned timelines of jobs and of future pipelines. Values only."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def _as_log(log: "bytes | Log | LogScript") -> "Log | LogScript":
 
 @frozen(kw_only=True)
 class JobPlan:
-    """How a job will go, in seconds of the clock; `NEVER` as a time means: not by itself.
+    """The course of a job, in seconds of the clock; `NEVER` is a time that does not come.
 
     Attributes:
         waiting_for_resource: seconds in `waiting_for_resource` before it is queued.
@@ -27,7 +27,7 @@ class JobPlan:
         queued: seconds in `pending` until a runner takes it; `NEVER` leaves it stuck.
         duration: seconds it runs; `NEVER` runs until someone cancels it.
         outcome: "success", "failed", "canceled" or "skipped".
-        failure_reason: GitLab's reason, told when the outcome is "failed".
+        failure_reason: GitLab's reason, if the outcome is "failed".
         when: "on_success", "on_failure", "always", "manual" or "delayed".
         start_in: seconds a delayed job is `scheduled`.
         allow_failure: None means GitLab's default: true for manual jobs, else false.
@@ -36,21 +36,21 @@ class JobPlan:
         artifacts: path in the archive to content.
         artifacts_when: "on_success", "on_failure" or "always".
         artifacts_expire_in: seconds after the end, None to keep them.
-        log: bytes, a `Log`, or a `LogScript` that writes one when the job starts. Written evenly
-            over the duration, seen in uploads.
-        first_upload: seconds to the first upload of the log; None: as the settings say.
-        upload_interval: seconds between uploads; None: as the settings say.
-        watched: from when to when, in seconds since it began to run, somebody watches its page: an
-            upload in that time is followed by the next after 3 seconds.
-        upload_times: when its log is uploaded, in seconds since it began to run, and no rhythm; the
-            rest comes with the end.
-        after_script: seconds its `after_script` takes when it is canceled while running; with it
-            the job passes through `canceling`.
-        auto_retry: how often a failed attempt is retried by GitLab itself.
+        log: bytes, a `Log`, or a `LogScript` that writes one when the job starts. It grows evenly
+            over the duration and is visible as far as it was uploaded.
+        first_upload: seconds to the first upload of the log; None for that of the settings.
+        upload_interval: seconds between uploads; None for that of the settings.
+        watched: start and end, in seconds since the job's start, of a time in which a user watches
+            its page: an upload in that time is followed by the next after 3 seconds.
+        upload_times: times of uploads in seconds since the job's start, in place of an interval;
+            the rest is uploaded at the end.
+        after_script: seconds of its `after_script` if it is canceled while running; with it the
+            job passes through `canceling`.
+        auto_retry: number of automatic retries of a failed attempt.
         attempts: plans of the attempts after the first; the last one repeats.
         inputs: names and default values of the job's inputs.
-        environment: name of the environment it deploys to, as webhooks tell it; None for none.
-        environment_action: what it does there: "start", "prepare", "stop", "verify" or "access".
+        environment: name of the environment it deploys to, for webhooks, or None.
+        environment_action: "start", "prepare", "stop", "verify" or "access".
         debug_trace: the job ran with CI_DEBUG_TRACE, so only developers may read its log.
         archived: the job is too old to be played, retried or canceled.
     """
@@ -96,7 +96,7 @@ class JobPlan:
 
     @property
     def may_fail(self) -> bool:
-        """Whether the pipeline goes on when the job does not succeed."""
+        """Whether the pipeline continues if the job does not succeed."""
         return self.when == "manual" if self.allow_failure is None else self.allow_failure
 
     @property
@@ -110,7 +110,7 @@ class JobPlan:
 
 @frozen
 class PlannedJob:
-    """A job of a pipeline that does not exist yet; `downstream` makes it a bridge."""
+    """A job of a future pipeline; `downstream` makes it a bridge."""
 
     name: str
     stage: str = "test"
@@ -120,12 +120,12 @@ class PlannedJob:
 
 @frozen(kw_only=True)
 class PipelinePlan:
-    """A pipeline that will be created: by a bridge, or at a time of its own.
+    """A pipeline that a bridge will create, or that is created at a given time.
 
     Attributes:
         jobs: its jobs, in the order in which they get their ids.
-        stages: in order; empty means: as the jobs name them.
-        project: path of another project; None is the bridge's own, so a child pipeline.
+        stages: in order; if empty, as the jobs name them.
+        project: path of another project; None for the bridge's own, so a child pipeline.
         ref: None: the ref of the pipeline that triggers it, or "main".
         depend: the bridge waits for the pipeline's end and takes its status (`strategy: depend`).
         name: the pipeline's name.

@@ -1,6 +1,6 @@
 """The pytest fixture `gitlab_simulator`; loaded into every run, so it imports only pytest.
 
-The simulator is imported when a test first asks for it: the one import inside a function.
+The simulator is imported by the first test that uses it.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def gitlab_simulator_clock() -> Any:
 def gitlab_simulator(
     gitlab_simulator_settings: Any, gitlab_simulator_world: Any, gitlab_simulator_clock: Any
 ) -> Iterator[Any]:
-    """Return a running `gitlab_jobs_async.simulator.Simulator`, one per test, on a thread of its own."""
+    """Yield a running `gitlab_jobs_async.simulator.Simulator` per test, on a thread of its own."""
     simulator = import_module("gitlab_jobs_async.simulator.server").Simulator
     with simulator(
         gitlab_simulator_world, gitlab_simulator_settings, gitlab_simulator_clock

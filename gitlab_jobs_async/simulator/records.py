@@ -1,4 +1,4 @@
-"""What the simulated GitLab has in its database: rows, linked as they are there."""
+"""Rows of the simulated GitLab's database, with their links."""
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping
@@ -27,15 +27,15 @@ _by_id = attrgetter("id")
 
 
 def level_of(role: str) -> int:
-    """Return a role as GitLab's number; ValueError for one it does not have."""
+    """Return a role as GitLab's number; raise `ValueError` for an unknown one."""
     if role not in ACCESS:
-        raise ValueError(f"no such role: {role!r}; there are {', '.join(ACCESS)}")
+        raise ValueError(f"unknown role {role!r}: expected one of {', '.join(ACCESS)}")
     return ACCESS[role]
 
 
 def _project_path(_project: object, _attribute: object, path: str) -> None:
     if not path or path.isdigit() or path != path.strip("/ "):
-        raise ValueError(f"{path!r} is no path of a project; a number would be an id")
+        raise ValueError(f"path {path!r}: expected a project path; a number would be an id")
 
 
 @define(eq=False)
@@ -89,9 +89,9 @@ class Agent:
 class Project:
     """A project and, sorted by id, its builds and pipelines.
 
-    `public_jobs`: those who may see the project may see its jobs. `job_token_allowlist`: ids of the
-    projects whose job tokens may come in, None for all. `job_token_permissions`: what they may do,
-    None for all. `variables_role`: the least role that may pass variables.
+    `public_jobs`: all who see the project see its jobs. `job_token_allowlist`: ids of projects
+    whose job tokens have access, None for all. `job_token_permissions`: their permissions, None
+    for all. `variables_role`: the lowest role that may pass variables.
     """
 
     id: int
@@ -115,11 +115,11 @@ class Project:
         return self.path.rsplit("/", 1)[-1]
 
     def builds_below(self, job_id: int) -> int:
-        """Return how many builds have a smaller id: where a keyset page begins."""
+        """Return the number of builds with a smaller id, where a keyset page begins."""
         return bisect_left(self.builds, job_id, key=_by_id)
 
     def file(self, job: "Job") -> None:
-        """Keep a build where its id belongs."""
+        """Insert a build in the order of ids."""
         if self.builds and self.builds[-1].id > job.id:
             insort(self.builds, job, key=_by_id)
         else:
@@ -128,7 +128,7 @@ class Project:
 
 @frozen(kw_only=True)
 class MergeRequest:
-    """A merge request of a project, as webhooks tell it of the pipelines that run for it."""
+    """A merge request of a project, for the webhooks of its pipelines."""
 
     iid: int
     title: str = "Draft"
@@ -138,7 +138,7 @@ class MergeRequest:
 
     @property
     def id(self) -> int:
-        """An id of its own, unlike `iid` unique in the whole GitLab."""
+        """An id that is unique in the whole instance, unlike `iid`."""
         return 100_000 + self.iid
 
     @property
@@ -149,10 +149,10 @@ class MergeRequest:
 
 @define(eq=False)
 class Pipeline:
-    """A pipeline; `jobs` holds builds and bridges of all attempts; `begun`: jobs have started.
+    """A pipeline; `jobs` holds builds and bridges of all attempts.
 
-    `has_commit`: the repository still has its commit; else its jobs have none. `variables`: those
-    that it was started with.
+    `started`: jobs have started. `has_commit`: the repository still has its commit; else its jobs
+    have none. `variables`: those that it was started with.
     """
 
     id: int
@@ -174,19 +174,19 @@ class Pipeline:
     finished_at: float | None = None
     yaml_errors: str | None = None
     upstream: "Job | None" = field(default=None, repr=False)
-    begun: bool = False
+    started: bool = False
     has_commit: bool = True
     merge_request: MergeRequest | None = None
     variables: dict[str, str] = field(factory=dict[str, str], repr=False)
 
     @property
     def source_ref(self) -> str:
-        """The branch that it runs for: of a merge request, its source."""
+        """The branch that it runs for, of a merge request the source."""
         return self.ref if self.merge_request is None else self.merge_request.source_branch
 
     @property
     def builds(self) -> list["Job"]:
-        """The jobs that are no bridges."""
+        """The jobs without bridges."""
         return [job for job in self.jobs if not job.is_bridge]
 
     @property
@@ -199,7 +199,7 @@ class Pipeline:
 class Job:
     """A job or, with `downstream`, a bridge. Times are unix seconds.
 
-    `timeline` counts the plans made for it: what was planned under an older number is void.
+    `timeline` counts the plans made for it; events of an older number are void.
     """
 
     id: int
@@ -247,25 +247,25 @@ class Job:
 
     @property
     def log(self) -> Log:
-        """The whole log this job writes, if it runs to its end; written on first use."""
+        """The whole log of a job that runs to its end, written on first use."""
         if self.written is None:
             script = self.plan.log
             if isinstance(script, Log):
                 self.written = script
             else:
-                begun = self.created_at if self.started_at is None else self.started_at
+                started = self.created_at if self.started_at is None else self.started_at
                 self.written = script.record(
-                    self.name, begun, self._log_seconds(), self.plan.outcome
+                    self.name, started, self._log_seconds(), self.plan.outcome
                 )
         return self.written
 
     def replace_log(self, log: Log) -> None:
-        """Let the server show `log` from now on."""
+        """Return `log` from the server from now on."""
         self.written = log
         self.log_revision += 1
 
     def log_at(self, at: float) -> int:
-        """Return how many bytes of its log the job has written by then."""
+        """Return the number of log bytes that the job has written by *at*."""
         if self.started_at is None or self.erased_at is not None:
             return 0
         if self.finished_at is not None and (self.status != "canceled" or not self.plan.duration):

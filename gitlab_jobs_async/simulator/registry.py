@@ -1,4 +1,4 @@
-"""The simulated GitLab's database: who and what there is, by id, and the agenda of what comes."""
+"""The simulated GitLab's database: rows by id, and the agenda of planned events."""
 
 import hashlib
 import heapq
@@ -23,7 +23,7 @@ class Due:
 
 
 class Registry:
-    """All rows, and the events planned for them in the order of their times."""
+    """All rows, and their planned events ordered by time."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -45,12 +45,12 @@ class Registry:
         self._order = itertools.count()
 
     def plan(self, at: float, due: Due) -> None:
-        """Put an event on the agenda; one at infinity never comes."""
+        """Add an event to the agenda, unless its time is infinite."""
         if at != float("inf"):
             heapq.heappush(self._agenda, (at, next(self._order), due))
 
-    def tell(self, row: Job | Pipeline, at: float) -> None:
-        """Let the webhooks know that a row has another status, or is new."""
+    def notify(self, row: Job | Pipeline, at: float) -> None:
+        """Report a new row or a new status to the webhooks."""
         for listener in self.listeners:
             listener(row, at)
 
@@ -59,30 +59,30 @@ class Registry:
         return self._agenda[0][0] if self._agenda else None
 
     def pop_due(self, now: float) -> tuple[float, Due] | None:
-        """Take the earliest event that is due by `now`."""
+        """Pop the earliest event that is due by `now`."""
         if self._agenda and self._agenda[0][0] <= now:
             at, _, due = heapq.heappop(self._agenda)
             return at, due
         return None
 
     def add_token(self, token: Token) -> Token:
-        """Keep a token, which is one user's only."""
+        """Add a token; its value must be unique."""
         if token.value in self.tokens:
-            raise ValueError("there is such a token (not shown) already")
+            raise ValueError("token (not shown) already exists")
         self.tokens[token.value] = token
         return token
 
     def add_project(self, project: Project) -> Project:
-        """Keep a project, whose id and path are its own."""
+        """Add a project; its id and path must be unique."""
         if project.id in self.projects or project.path in self.paths:
-            raise ValueError(f"there is a project {project.id} or {project.path!r} already")
+            raise ValueError(f"project {project.id} or {project.path!r} already exists")
         self.projects[project.id] = self.paths[project.path] = project
         return project
 
     def move_project(self, project: Project, path: str) -> None:
         """Give a project a new path; the old one redirects."""
         if path in self.paths:
-            raise ValueError(f"there is a project {path!r} already")
+            raise ValueError(f"project {path!r} already exists")
         old, project.path = project.path, path
         self.redirects.pop(path, None)
         self.redirects[old] = self.paths[path] = self.paths.pop(old)
@@ -93,16 +93,16 @@ class Registry:
         return frozenset(job.runner.id for job in running if job.runner is not None)
 
     def job_id(self, wanted: int | None = None) -> int:
-        """Return the next free id of a job, or the wanted one if it is free."""
+        """Return the wanted id of a job, or the next free one; raise if the wanted id is taken."""
         if wanted is None:
             wanted = self._next_job_id
         elif wanted in self.jobs:
-            raise ValueError(f"there is a job {wanted} already")
+            raise ValueError(f"job {wanted} already exists")
         self._next_job_id = max(self._next_job_id, wanted + 1)
         return wanted
 
     def add_pipeline(self, pipeline: Pipeline) -> Pipeline:
-        """Keep a pipeline."""
+        """Add a pipeline."""
         self.pipelines[pipeline.id] = pipeline
         pipeline.project.pipelines.append(pipeline)
         return pipeline
@@ -117,10 +117,10 @@ class Registry:
         user: User | None = None,
         pipeline_id: int | None = None,
     ) -> Pipeline:
-        """Return a new row for a pipeline, with a sha of its own."""
+        """Return a new row for a pipeline, with a unique sha."""
         number = pipeline_id or self._next_pipeline_id
         if number in self.pipelines:
-            raise ValueError(f"there is a pipeline {number} already")
+            raise ValueError(f"pipeline {number} already exists")
         self._next_pipeline_id = max(self._next_pipeline_id, number + 1)
         digest = hashlib.sha1(f"{project.path}/{number}".encode(), usedforsecurity=False)
         pipeline = Pipeline(
@@ -162,11 +162,11 @@ class Registry:
             inputs=dict(plan.inputs),
         )
         self.add_job(job)
-        self.tell(job, at)
+        self.notify(job, at)
         return job
 
     def add_job(self, job: Job) -> Job:
-        """Keep a job."""
+        """Add a job."""
         self.jobs[job.id] = job
         if job.stage not in job.pipeline.stages:
             job.pipeline.stages.append(job.stage)

@@ -1,4 +1,4 @@
-"""Ready-made worlds, always the same: a small one for tests, a busy one for demonstrations."""
+"""Reproducible worlds: a small one for tests, a busy one for demonstrations."""
 
 import random
 from typing import Final
@@ -15,11 +15,11 @@ _REPORT: Final = {
 
 
 def default_world(now: float) -> World:
-    """What `Simulator()` serves: the project `group/app` (id 1) with one pipeline, a minute old.
+    """Return the default world: project `group/app` (id 1) with one pipeline, a minute old.
 
-    `compile` (1) has succeeded and has artifacts, `unit` (2) runs for ten minutes more, `flaky`
-    (3) has failed and succeeds on retry, `deploy` (4) waits to be played. Bob is its developer,
-    with the token `glpat-bob`.
+    `compile` (1) has succeeded and has artifacts, `unit` (2) runs for ten more minutes, `flaky`
+    (3) has failed and succeeds on retry, `deploy` (4) is manual. Bob is a developer, with the
+    token `glpat-bob`.
     """
     world = World(now - 60.0)
     bob = world.add_user("bob")
@@ -74,13 +74,13 @@ _STEPS: Final = (
 def demo_world(now: float) -> World:
     """Return a company's GitLab in the middle of a working day, at `now`.
 
-    Ten projects, some two hundred jobs in all statuses, and more to come during the next minutes.
+    It has ten projects and about two hundred jobs in all statuses; more follow in the next minutes.
 
-    Worth finding: in `shop/checkout` the job `end-to-end` runs for about 220 s more and uploads its
-    long, coloured log every 4 s; in `shop/payments` the job `contract` has failed and succeeds on
-    retry; in `infra/deploy` the job `deploy production` waits to be played, and `trigger images`
-    has made a child pipeline. Within a minute another `contract` fails and another `trigger images`
-    makes a child. `world.token` may do everything.
+    In `shop/checkout` the job `end-to-end` runs for about 220 more seconds and uploads its long,
+    coloured log every 4 s. In `shop/payments` the job `contract` has failed and succeeds on retry.
+    In `infra/deploy` the job `deploy production` is manual, and `trigger images` has created a
+    child pipeline. Within a minute another `contract` fails and another `trigger images` creates a
+    child. `world.token` is an administrator's.
     """
     rng = random.Random(20250615)  # noqa: S311 - the same world every time
     world = World(now - 3600.0, seed=1)
@@ -89,8 +89,8 @@ def demo_world(now: float) -> World:
     projects = [_project(world, path, people) for path in _PROJECTS]
     for index in range(18):
         project = projects[index % len(projects)]
-        begun = now - 3400.0 + index * 180.0 + rng.uniform(0, 40)
-        world.settle(begun)
+        start = now - 3400.0 + index * 180.0 + rng.uniform(0, 40)
+        world.settle(start)
         _ordinary_pipeline(world, project, people[index % len(people)], rng, ref=_ref(index))
     _payments(world, now)
     _checkout(world, now)

@@ -1,6 +1,6 @@
-"""The world behind a real HTTP server: the one module of the simulator that does I/O.
+"""A world behind a real HTTP server; no other module of the simulator does I/O.
 
-It reads a request, settles the world, asks the pure API, plays scripted faults, and keeps a record.
+It reads a request, settles the world, calls the pure API, plays faults and records the request.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ _NO_FAULT: Final = Fault()
 
 @frozen
 class ServedRequest:
-    """One request as it was served. `sent`: bytes of the body that left; `at`: clock seconds."""
+    """A served request. `sent`: bytes of the body that were sent; `at`: clock seconds."""
 
     method: str
     path: str
@@ -49,13 +49,13 @@ class ServedRequest:
 
 
 class Simulator:
-    """A GitLab on a port of the loopback, for as long as the block lasts.
+    """A GitLab on a port of the loopback during the block.
 
     `async with` serves it from the running loop, plain `with` from a thread of its own. Without a
-    `world` it serves a small one: see `default_world`. After entering: `url` (no /api/v4), `token`
-    of an administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
-    `storage_requests` of the object storage beside it. Another seed for what is random in `faults`:
-    `simulator.faults = Faults(seed)`.
+    `world` it serves `default_world`. After entering: `url` (without /api/v4), `token` of an
+    administrator, `world`, `clock`, `faults`, `requests`; and for artifacts `storage_url` and
+    `storage_requests` of the object storage. `simulator.faults = Faults(seed)` sets another seed
+    for random faults.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Simulator:
 
     @property
     def world(self) -> World:
-        """The world as it is now, by the clock."""
+        """The world, settled up to the clock's time."""
         with self._lock:
             self._world.settle(self.clock.now())
             return self._world
@@ -142,12 +142,12 @@ class Simulator:
     ) -> web.StreamResponse:
         try:
             request = await _read(incoming)
-        except ConnectionResetError:  # the client has gone in the middle of its request
+        except ConnectionResetError:  # the client disconnected while sending
             return web.Response()
-        trouble = self.faults.decide(request.method, request.path)
-        if trouble.delay:
-            await self.clock.sleep(trouble.delay)
-        fault = trouble.fault or _NO_FAULT
+        decision = self.faults.decide(request.method, request.path)
+        if decision.delay:
+            await self.clock.sleep(decision.delay)
+        fault = decision.fault or _NO_FAULT
         answer = Answer(0)
         if fault.reset != "before":
             now = self.clock.now()
@@ -160,7 +160,7 @@ class Simulator:
             return web.Response()
         try:
             return await self._send(incoming, request, answer, fault, records)
-        except ConnectionResetError:  # the client has gone in the middle of its answer
+        except ConnectionResetError:  # the client disconnected while receiving
             return web.Response()
 
     def _answer(self, request: Request) -> Answer:

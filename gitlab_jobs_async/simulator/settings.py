@@ -1,4 +1,4 @@
-"""What kind of GitLab the simulator plays: one value, every switch documented."""
+"""Settings of the simulated GitLab."""
 
 import re
 from typing import Final
@@ -21,28 +21,27 @@ _OVERRIDES: Final = (
 
 @frozen(kw_only=True)
 class SimulatorSettings:
-    """How the simulated server is configured; the defaults are a GitLab 19.5 of one's own.
+    """Configuration of the simulated server; the defaults are a self-managed GitLab 19.5.
 
-    `version` decides what the server knows and does. A switch that is None follows it; set one to
-    play a server that differs from its release.
+    A switch that is None follows `version`; set one to play a server that differs from its release.
 
     Attributes:
         version: the release to play, from 15.0 on, such as "16.0" or "18.4.2"; answered by
             `/version` and `/metadata`. Rows of the API have today's fields in all of them.
-        external_url: origin (no path) named in `Link`, `Location` and `web_url`; None: the origin
-            that really listens. Set another one to play a server behind a port forward.
+        external_url: origin (no path) named in `Link`, `Location` and `web_url`; None for the
+            listening one. Another origin plays a server behind a port forward.
         keyset: keyset pagination on project jobs (15.9). False ignores `pagination=keyset` and
             pages by offset.
-        cursor_headers: send `X-NEXT-CURSOR` and `X-PREV-CURSOR` beside the keyset `Link` where
-            there is such a page, and answer 500 to a forward cursor without rows below it, as the
-            same change of GitLab does (18.2). False answers it with 200 and an empty list.
-        cursor_form: "json" is GitLab's base64 of `{"id":"123","_kd":"n"}`; "opaque" a form nobody
-            can read or forge, for clients that must not depend on the first. A broken one is a 500.
+        cursor_headers: send `X-NEXT-CURSOR` and `X-PREV-CURSOR` beside the keyset `Link`, and
+            answer 500 to a forward cursor without rows below it; both came with one change of
+            GitLab (18.2). False answers it with 200 and an empty list.
+        cursor_form: "json" is GitLab's base64 of `{"id":"123","_kd":"n"}`; "opaque" cannot be read
+            or forged, for clients that must not depend on the first. A broken cursor is a 500.
         offset_limit: `page * per_page` above it is a 405 on project jobs; 0 switches the limit off
             (GitLab.com has 50,000).
         count_limit: lists of more rows get no `X-Total` and no `rel=last`.
         positive_pagination: `page` or `per_page` below 1 is a 400, as with the flag
-            `only_positive_pagination_values`. That is off by default: then only `per_page=0` is.
+            `only_positive_pagination_values`. It is off by default: only `per_page=0` is a 400.
         job_ref_filter: `ref` filters project jobs (19.1); False ignores it.
         byte_ranges: traces honour `byte_offset` and `byte_limit` (19.1); False ignores them.
         archived_ranges: the traces of finished jobs honour `Range` with a 206 and carry a strong
@@ -55,18 +54,18 @@ class SimulatorSettings:
         upload_interval: seconds between later uploads (60; 3 when watched; once 30).
         pipeline_status_delay: seconds by which a pipeline's status lags behind its jobs.
         object_storage: archives of artifacts are a 302 to a second port on another origin.
-        jobs_archived_after: age in seconds from which a job is archived, so can be neither played
-            nor retried nor canceled; None never (GitLab.com: about three months).
-        api_limit: requests per window and user (Rack::Attack); None: no limit, no headers, as
-            GitLab has it by default.
+        jobs_archived_after: age in seconds from which a job is archived and cannot be played,
+            retried or canceled; None for never (GitLab.com: about three months).
+        api_limit: requests per window and user (Rack::Attack); None for neither limit nor headers,
+            GitLab's default.
         api_window: length of that window in seconds; windows are aligned to the epoch.
         rate_limit_headers: "always" (18.6) or "throttled" (on 429 only).
         jobs_index_limit: requests to `GET /projects/:id/jobs` per user and minute of the clock;
             None is GitLab's default (600 from 16.5 on); 0 switches the limit off.
         jobs_index_retry_after: whether the JSON 429 of that limit carries `Retry-After`, which is
             always 60 (18.0).
-        kept_requests: of how many requests, the latest, `requests` keeps the record; None: of all.
-        features: what the server does, by its version and the switches above; not an argument.
+        kept_requests: number of latest requests kept in `requests`, None for all.
+        features: features of the version with the switches above; not an argument.
     """
 
     version: str = field(default=NEWEST, converter=full_version)
@@ -101,7 +100,7 @@ class SimulatorSettings:
     @external_url.validator
     def _origin(self, _attribute: object, value: str | None) -> None:
         if value is not None and not _ORIGIN.fullmatch(value):
-            raise ValueError(f"external_url must be an origin without a path, not {value!r}")
+            raise ValueError(f"external_url {value!r}: expected an origin without a path")
 
     @features.default
     def _by_version(self) -> Features:
@@ -113,7 +112,7 @@ class SimulatorSettings:
 
     @property
     def jobs_per_minute(self) -> int:
-        """The limit of `GET /projects/:id/jobs` per user and minute; 0 for none."""
+        """The limit of `GET /projects/:id/jobs` per user and minute, 0 for no limit."""
         if self.jobs_index_limit is not None:
             return self.jobs_index_limit
         return JOBS_INDEX_LIMIT if self.features.jobs_index_limit else 0

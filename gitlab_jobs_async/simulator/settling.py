@@ -1,4 +1,4 @@
-"""Bringing a world forward: what is due happens in the order of its time, at its own time."""
+"""Advance a world: due events happen in the order of their times, each at its own time."""
 
 from gitlab_jobs_async.simulator import lifecycle
 from gitlab_jobs_async.simulator.plans import PipelinePlan
@@ -7,7 +7,7 @@ from gitlab_jobs_async.simulator.registry import Due, Registry
 
 
 def settle(registry: Registry, now: float) -> None:
-    """Let everything planned up to `now` happen."""
+    """Carry out all events planned up to `now`."""
     while (entry := registry.pop_due(now)) is not None:
         at, due = entry
         registry.now = max(registry.now, at)

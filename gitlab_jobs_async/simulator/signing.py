@@ -1,6 +1,6 @@
 """Signatures of webhooks: https://www.standardwebhooks.com and gitlab-org/gitlab!230944.
 
-Written from those pages and not from the SDK, which verifies what is signed here.
+Written from those pages and not from the SDK, which verifies these signatures.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ def key_of(signing_token: str) -> bytes:
     """Return the key in a signing token, `whsec_` and the base64 of 32 bytes.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it has another form.
     """
     try:
         key = b64decode(signing_token.removeprefix(_PREFIX), validate=True)

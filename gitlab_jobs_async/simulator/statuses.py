@@ -27,8 +27,8 @@ FINISHED: Final = frozenset({"success", "failed", "canceled"})
 ACTIVE: Final = frozenset(
     {"waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running"}
 )
-TOLD: Final = FINISHED | {"pending", "running"}
-"""The steps that webhooks tell of a job, besides its creation: app/models/ci/build.rb."""
+REPORTED: Final = FINISHED | {"pending", "running"}
+"""The steps that webhooks report of a job, besides its creation: app/models/ci/build.rb."""
 
 RETRYABLE: Final = frozenset({"success", "failed", "canceled", "canceling"})
 _UNFINISHED: Final = ACTIVE | {"created"}
@@ -87,7 +87,7 @@ _ANY: Final = (
 
 
 def composite(jobs: Iterable[tuple[str, bool]]) -> str | None:
-    """Return the one status of many jobs, each given as (status, allow_failure); None for no jobs."""
+    """Return the combined status of jobs given as (status, allow_failure), None for no jobs."""
     seen = {_seen_as(status, allow_failure) for status, allow_failure in jobs}
     if not seen:
         return None

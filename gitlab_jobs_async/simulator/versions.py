@@ -1,4 +1,4 @@
-"""What the releases of GitLab do differently, as one table. Values only."""
+"""Differences between the releases of GitLab, as one table. Values only."""
 
 import re
 from typing import Final
@@ -36,7 +36,7 @@ A comment gives the bounds where no source names the release.
 
 @frozen(kw_only=True)
 class Features:
-    """What a release of GitLab knows and does; each is False in the releases before.
+    """Features of a release of GitLab; each is False in earlier releases.
 
     Attributes:
         keyset: keyset pagination of project jobs.
@@ -87,7 +87,7 @@ def full_version(text: str) -> str:
     """Return *text* with all three numbers, such as "16.0.0" for "16.0".
 
     Raises:
-        ValueError: it is not a version, or one before 15.0.
+        ValueError: it is invalid or below 15.0.
     """
     match = _VERSION.fullmatch(str(text))
     if match is None:
@@ -100,6 +100,6 @@ def full_version(text: str) -> str:
 
 
 def features_of(version: str) -> Features:
-    """Return what a version does; one newer than all that are known does what the newest does."""
+    """Return the features of a version; an unknown newer one has those of the newest."""
     major, minor = (int(number) for number in full_version(version).split(".")[:2])
     return Features(**{name: (major, minor) >= since for name, since in _SINCE.items()})

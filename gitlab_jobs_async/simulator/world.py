@@ -1,7 +1,7 @@
-"""The simulated GitLab's world: build it up, then let `settle` bring it forward in time. No I/O.
+"""The state of the simulated GitLab, which `settle` advances in time. No I/O.
 
-Nothing happens by itself: planned events wait on an agenda until someone settles the world, so a
-simulated day costs only its events. Settling often or once gives the same world.
+Planned events wait on an agenda until the world is settled, so a simulated day costs only its
+events. Settling often or once gives the same world.
 """
 
 import random
@@ -30,7 +30,7 @@ class World:
     """Users, projects, pipelines and jobs of a GitLab, at `now` (unix seconds).
 
     Starts with the administrator `root`, whose token is `token`, and one shared runner. Methods
-    that take `at` default to the present. Change it between requests, not while one is answered.
+    that take `at` default to the present. Change it between requests, not during one.
     """
 
     def __init__(self, now: float = 1_750_000_000.0, *, seed: int = 0) -> None:
@@ -65,15 +65,15 @@ class World:
         return self.registry.jobs
 
     def project(self, path: str) -> Project:
-        """Return the project at `path`; KeyError if there is none."""
+        """Return the project at `path`; raise `KeyError` without one."""
         return self.registry.paths[path]
 
     def settle(self, now: float) -> None:
-        """Let everything planned up to `now` happen, in the order of its time."""
+        """Carry out all events planned up to `now`, in the order of their times."""
         settle(self.registry, now)
 
     def next_event(self) -> float | None:
-        """Return when the next planned event is due (unix seconds), None if nothing is planned."""
+        """Return Unix seconds at which the next planned event is due, or None."""
         return self.registry.next_due()
 
     def add_user(
@@ -85,11 +85,11 @@ class World:
         admin: bool = False,
         state: str = "active",
     ) -> User:
-        """Return a user with a token (default `glpat-<username>`)."""
+        """Add a user with a token (default `glpat-<username>`)."""
         value = f"glpat-{username}" if token is None else token
         number = len(self.registry.users) + 1
         if any(user.username == username for user in self.registry.users.values()):
-            raise ValueError(f"there is a user {username!r} already")
+            raise ValueError(f"user {username!r} already exists")
         user = User(
             number, username, username.replace(".", " ").title(), value, state, admin, self.now
         )
@@ -107,7 +107,7 @@ class World:
         revoked: bool = False,
         kind: str = "personal",
     ) -> Token:
-        """Return another token of a user; `kind` "oauth" is good as a bearer only."""
+        """Add a token of a user; `kind` "oauth" is valid as a bearer token only."""
         return self.registry.add_token(Token(token, user, tuple(scopes), expires_at, revoked, kind))
 
     def add_project(
@@ -121,7 +121,7 @@ class World:
         protected_refs: Sequence[str] = (),
         variables_role: str = "developer",
     ) -> Project:
-        """Return a project; `members` maps a user to "guest" ... "owner"."""
+        """Add a project; `members` maps a user to "guest" ... "owner"."""
         number = project_id or max(self.registry.projects, default=0) + 1
         project = Project(
             number,
@@ -142,7 +142,7 @@ class World:
     def add_runner(
         self, description: str, *, tags: Sequence[str] = (), runner_type: str = "instance_type"
     ) -> Runner:
-        """Return a runner that takes jobs whose tags it all has."""
+        """Add a runner for jobs whose tags it has all."""
         runner = Runner(
             len(self.registry.runners) + 1,
             description,
@@ -154,7 +154,7 @@ class World:
         return runner
 
     def add_agent(self, project: Project, *, config_project: Project | None = None) -> Agent:
-        """Return an agent for Kubernetes that the project's jobs may use."""
+        """Add an agent for Kubernetes that the project's jobs may use."""
         number = 1 + sum(len(other.agents) for other in self.registry.projects.values())
         agent = Agent(number, config_project or project)
         project.agents.append(agent)
@@ -173,9 +173,9 @@ class World:
         merge_request: MergeRequest | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> Pipeline:
-        """Return a pipeline without jobs yet; stages follow one another as listed.
+        """Add a pipeline without jobs; stages run in the given order.
 
-        One for a `merge_request` has its ref and source. `variables` are told by webhooks.
+        One for a `merge_request` has its ref and source. Webhooks report `variables`.
         """
         pipeline = self.registry.new_pipeline(
             project,
@@ -199,9 +199,9 @@ class World:
         job_id: int | None = None,
         user: User | None = None,
     ) -> Job:
-        """Return a job of the pipeline, created with it, or now if that runs already.
+        """Add a job to the pipeline, created with it, or now if it already runs.
 
-        It starts when its stage does. A `job_id` below others lets an id appear out of order.
+        The job starts with its stage. A `job_id` below others makes an id appear out of order.
         """
         return self._add(pipeline, name, stage, plan or JobPlan(), None, job_id, user)
 
@@ -215,7 +215,7 @@ class World:
         plan: JobPlan | None = None,
         job_id: int | None = None,
     ) -> Job:
-        """Return a trigger job; when it runs, the downstream pipeline is created."""
+        """Add a trigger job, which creates the downstream pipeline when it runs."""
         return self._add(pipeline, name, stage, plan or JobPlan(), downstream, job_id, None)
 
     def _add(
@@ -228,7 +228,7 @@ class World:
         job_id: int | None,
         user: User | None,
     ) -> Job:
-        at = self.now if pipeline.begun else pipeline.created_at
+        at = self.now if pipeline.started else pipeline.created_at
         job = self.registry.new_job(
             pipeline,
             name=name,
@@ -245,7 +245,7 @@ class World:
     def plan_pipeline(
         self, project: Project, plan: PipelinePlan, *, at: float, user: User | None = None
     ) -> None:
-        """Have a whole pipeline created at a time to come."""
+        """Schedule the creation of a whole pipeline."""
         self.registry.plan(at, Due("pipeline", project, plan=plan, user=user or self.root))
 
     def add_finished_jobs(
@@ -258,7 +258,7 @@ class World:
         per_pipeline: int = 20,
         mean_gap: int = 10,
     ) -> list[Job]:
-        """Return many finished jobs, cheaply; `gaps` between ids: dense, uniform, bursty, heavy_tailed."""
+        """Add finished jobs cheaply; `gaps` between ids: dense, uniform, bursty, heavy_tailed."""
         first = self.registry.job_id(first_id)
         steps = bulk.gaps(gaps, count - 1, self.random, mean=mean_gap)
         ids = accumulate(steps, initial=first)
@@ -276,7 +276,7 @@ class World:
         actions.cancel_job(self.registry, job, self.now, force=force)
 
     def retry(self, job: Job, *, user: User | None = None) -> Job:
-        """Retry a job now; the new job comes back."""
+        """Retry a job now and return the new job."""
         return actions.retry_job(self.registry, job, self.now, user=user or self.root)
 
     def erase(self, job: Job) -> None:
@@ -288,11 +288,11 @@ class World:
         return actions.play_job(self.registry, job, self.now, user=user or self.root)
 
     def replace_log(self, job: Job, log: bytes | Log) -> None:
-        """Have the server show another log for a job, as after a loss of chunks."""
+        """Replace a job's log, as after a loss of chunks."""
         job.replace_log(BytesLog(log) if isinstance(log, bytes) else log)
 
     def delete_job(self, job: Job) -> None:
-        """Remove a job without a trace, as the deletion of its pipeline does."""
+        """Delete a job, as the deletion of its pipeline does."""
         job.timeline += 1
         del self.registry.jobs[job.id]
         job.pipeline.jobs.remove(job)

@@ -1,4 +1,4 @@
-"""What the API answers: status, headers, body; and the error bodies of lib/api/helpers.rb."""
+"""Responses of the API: status, headers, body; and the error bodies of lib/api/helpers.rb."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -18,7 +18,7 @@ class Body(Protocol):
         """The length in bytes."""
 
     def pieces(self) -> Iterator[bytes]:
-        """Return the bytes, in order."""
+        """Yield the bytes, in order."""
 
 
 @frozen
@@ -33,14 +33,14 @@ class Plain:
         return len(self.content)
 
     def pieces(self) -> Iterator[bytes]:
-        """Return the bytes, in order."""
+        """Yield the bytes, in order."""
         if self.content:
             yield self.content
 
 
 @frozen
 class Answer:
-    """A whole answer. `etag` is None where the server sends none."""
+    """A whole response. `etag` is None if the server sends none."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -48,19 +48,19 @@ class Answer:
     etag: str | None = None
 
     def header(self, name: str) -> str | None:
-        """Return the first header of that name, in any case."""
+        """Return the first header with a name, ignoring case."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), None)
 
 
 def json_answer(
     value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
 ) -> Answer:
-    """Return an answer in JSON."""
+    """Return a response in JSON."""
     return Answer(status, (JSON, *headers), Plain(orjson.dumps(value)))
 
 
 class ApiError(Exception):
-    """An answer that ends the call early."""
+    """A response that ends the call early."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -78,32 +78,32 @@ def error(status: int, text: str) -> ApiError:
 
 
 def bad_request(reason: str | None = None) -> ApiError:
-    """bad_request!."""
+    """Return a 400: `bad_request!`."""
     return message(400, "400 Bad request" + (f" - {reason}" if reason else ""))
 
 
 def unauthorized() -> ApiError:
-    """Unauthorized!."""
+    """Return a 401: `unauthorized!`."""
     return message(401, "401 Unauthorized")
 
 
 def forbidden(reason: str | None = None) -> ApiError:
-    """Forbidden!."""
+    """Return a 403: `forbidden!`."""
     return message(403, "403 Forbidden" + (f" - {reason}" if reason else ""))
 
 
 def not_found(what: str | None = None) -> ApiError:
-    """not_found!."""
+    """Return a 404: `not_found!`."""
     return message(404, f"404 {what} Not Found" if what else "404 Not Found")
 
 
 def record_not_found() -> ApiError:
-    """ActiveRecord::RecordNotFound, with its lower-case f."""
+    """Return the 404 of ActiveRecord::RecordNotFound, with its lower-case f."""
     return message(404, "404 Not found")
 
 
 def server_error() -> ApiError:
-    """Return the 500 with which GitLab answers what its code does not expect."""
+    """Return the 500 of an unexpected error in GitLab's code."""
     return message(500, "500 Internal Server Error")
 
 
@@ -113,6 +113,6 @@ def bad_string() -> ApiError:
 
 
 def invalid_token(description: str) -> ApiError:
-    """OAuth's envelope for a token that is no longer good (lib/api/api_guard.rb)."""
+    """Return the OAuth error for an invalid token (lib/api/api_guard.rb)."""
     body = {"error": "invalid_token", "error_description": description}
     return ApiError(json_answer(body, 401))

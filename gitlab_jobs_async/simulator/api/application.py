@@ -1,4 +1,4 @@
-"""The API as one function: finds route and caller, calls the handler, finishes the answer."""
+"""The API as one function: find route and caller, call the handler, finish the response."""
 
 import gzip
 import hashlib
@@ -30,10 +30,10 @@ from gitlab_jobs_async.simulator.world import World
 _logger = logging.getLogger(__name__)
 _PREFIX: Final = "/api/v4/"
 _CONDITIONAL: Final = (200, 206, 416)
-"""What a matching If-None-Match turns into a 304: it counts before Range does."""
+"""Statuses that a matching If-None-Match turns into a 304, before Range applies."""
 _MALFORMED: Final = re.compile("[\0\ud800-\udfff]")
 _SEARCHED: Final = 4
-"""How many levels of a body GitLab searches for NUL, itself included."""
+"""Levels of a body, itself included, that GitLab searches for NUL."""
 
 _COMPRESSIBLE: Final = ("application/json", "text/plain")
 
@@ -59,7 +59,7 @@ ENDPOINTS: Final = tuple((route.method, route.pattern) for _, route in _ROUTES)
 
 @define
 class Application:
-    """A GitLab's API over `world`, under `origin`; archives lie at `storage`."""
+    """The API of a GitLab over `world` at `origin`, with archives at `storage`."""
 
     world: World
     settings: SimulatorSettings
@@ -68,7 +68,7 @@ class Application:
     limits: Limits = field(factory=Limits)
 
     def answer(self, request: Request, now: float) -> Answer:
-        """What GitLab answers to a request at `now`; the world has been settled up to then."""
+        """Answer a request at `now`, up to which the world must be settled."""
         try:
             extra, answer = self._routed(request, now)
         except Exception:
@@ -112,7 +112,7 @@ class Application:
         return call.route.handler(call)
 
     def _caller(self, request: Request) -> str | None:
-        """Who calls, as the limits count; None for all who are nobody."""
+        """Return the key of the caller for rate limits, None for anonymous ones."""
         value = _token_of(request)
         token, job = (
             self.world.registry.tokens.get(value),
@@ -145,7 +145,7 @@ _COMMON: Final = (
 
 
 def _read_query(request: Request) -> Parameters:
-    """Read the query as Rack does; GitLab refuses what is malformed before the API sees it."""
+    """Read the query as Rack does; raise the 400 that GitLab sends for a malformed one."""
     path, given = request.path, request.headers.get("authorization", "")
     texts = (unquote(path, errors="surrogateescape"), given, *chain(*request.query))
     if any(_MALFORMED.search(text) for text in texts):

@@ -14,7 +14,7 @@ _END: Final = 22
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Return the archive of some files; the same files make the same bytes."""
+    """Return a reproducible zip archive of *files*."""
     return _packed(tuple(sorted(files.items())))
 
 
@@ -28,7 +28,7 @@ def _packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
 
 
 def packed_size(files: Mapping[str, bytes]) -> int:
-    """Return the size of that archive, without packing it: stored files have headers of known lengths."""
+    """Return the size of the archive without packing it, from the known lengths of its headers."""
     return _END + sum(
         _LOCAL_HEADER + _CENTRAL_HEADER + 2 * len(path.encode()) + len(content)
         for path, content in files.items()
@@ -36,7 +36,7 @@ def packed_size(files: Mapping[str, bytes]) -> int:
 
 
 def entries(files: Mapping[str, bytes], folder: str, *, recursive: bool) -> list[Json]:
-    """What lies in a folder as API::Entities::Ci::JobArtifactEntry: directories, then files."""
+    """List a folder as API::Entities::Ci::JobArtifactEntry: directories, then files."""
     prefix = f"{folder}/" if folder else ""
     found: dict[str, Json] = {}
     for path, content in files.items():

@@ -87,7 +87,7 @@ def _signature(job: Job) -> str:
 
 
 def stored_object(world: World, request: Request) -> Answer:
-    """What object storage answers on its own port: the archive, to whoever has the signed URL."""
+    """Answer on the port of the object storage: the archive, if the URL is signed."""
     parts = request.path.split("/")
     job = world.jobs.get(parameters.number(parts[2]) or 0) if len(parts) > 2 else None
     if job is None or job.artifacts is None:
@@ -125,7 +125,7 @@ def tree(call: Call) -> Answer:
 
 
 def keep(call: Call) -> Answer:
-    """Answer POST /projects/:id/jobs/:job_id/artifacts/keep: a 200."""
+    """Answer POST /projects/:id/jobs/:job_id/artifacts/keep, with a 200."""
     job = permissions.find_build(call, permissions.user_project(call))
     permissions.require_update(call, job)
     _files(call, job)

@@ -1,4 +1,4 @@
-"""Who calls, by which token; follows lib/gitlab/auth/auth_finders.rb and lib/api/api_guard.rb."""
+"""Authentication; follows lib/gitlab/auth/auth_finders.rb and lib/api/api_guard.rb."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ _BLOCKED: Final = {
 
 
 def identify(call: Call) -> Identity | None:
-    """Return the caller, None when no token is given; a bad token is an error everywhere."""
+    """Return the caller, None without a token; raise a 401 for an invalid token on any path."""
     query = dict(call.request.query)
     headers = call.request.headers
     scheme, _, credentials = headers.get("authorization", "").partition(" ")

@@ -1,4 +1,4 @@
-"""One call of the API: the request as it came, who makes it, and where it goes."""
+"""A call of the API: request, caller and route."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from gitlab_jobs_async.simulator.world import World
 
 @frozen
 class Request:
-    """A request as on the wire: `path` raw and without its query, header names in lower case."""
+    """A request: `path` raw and without its query, header names in lower case."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Request:
 
 @frozen
 class Identity:
-    """Who calls: a user, by a token of his own or by the token of a running job."""
+    """The caller: a user, by a personal token or by the token of a running job."""
 
     user: User
     token: Token | None = None
@@ -34,7 +34,7 @@ class Identity:
 
 @define
 class Call:
-    """A request on its way through the API, at `now` on the server `origin`."""
+    """A request in the API, at `now` on the server `origin`."""
 
     request: Request
     world: World
@@ -48,12 +48,12 @@ class Call:
     identity: Identity | None = None
 
     def check_jobs_index(self) -> None:
-        """Count this request against the limit of job listings, and refuse it past that."""
+        """Count this request against the limit of job listings; raise 429 past it."""
         self.limits.jobs_index(self.settings, self.user.id if self.user else None, self.now)
 
     @property
     def user(self) -> User | None:
-        """The user who calls, None for nobody."""
+        """The calling user, or None."""
         return self.identity.user if self.identity else None
 
 
@@ -61,7 +61,7 @@ class Call:
 class Route:
     """A method and a path pattern (`:name` is one segment, `*name` any number) with its handler.
 
-    `permission`: what a job token must be allowed to come here; None keeps job tokens out.
+    `permission`: the permission that a job token needs; None refuses job tokens.
     `anonymous`: may be called without a token.
     """
 

@@ -1,4 +1,4 @@
-"""Rows as GitLab's JSON, written from lib/api/entities, never from what the SDK expects."""
+"""Rows as GitLab's JSON, written from lib/api/entities and not from the SDK's models."""
 
 import hashlib
 
@@ -21,7 +21,7 @@ from gitlab_jobs_async.simulator.statuses import COMPLETED
 
 @frozen
 class View:
-    """What an entity depends on besides its row: the server's origin, the time, who is at work."""
+    """Context of an entity besides its row: the server's origin, the time, the busy runners."""
 
     origin: str
     now: float
@@ -73,7 +73,7 @@ class View:
         }
 
     def commit(self, pipeline: Pipeline) -> Json:
-        """Return API::Entities::Commit; a job shows none when its commit is gone."""
+        """Return API::Entities::Commit."""
         author = pipeline.user.name if pipeline.user else "Ghost User"
         email = f"{pipeline.user.username if pipeline.user else 'ghost'}@example.com"
         at = author_time(pipeline.created_at - 5)
@@ -111,7 +111,7 @@ class View:
         }
 
     def pipeline(self, pipeline: Pipeline) -> Json:
-        """Return API::Entities::Ci::Pipeline, as actions answer."""
+        """Return API::Entities::Ci::Pipeline, the response of actions."""
         started, finished = pipeline.started_at, pipeline.finished_at
         return self.pipeline_basic(pipeline) | {
             "before_sha": "0" * 40,
@@ -237,7 +237,7 @@ class View:
         }
 
     def project(self, project: Project) -> Json:
-        """Return API::Entities::Project, the parts a client of jobs may want."""
+        """Return the parts of API::Entities::Project that matter to a client of jobs."""
         return self.project_identity(project) | {
             "default_branch": "main",
             "visibility": project.visibility,
@@ -264,7 +264,7 @@ def _seconds(start: float | None, stop: float | None, now: float) -> float | Non
 
 
 def _whole_wait(pipeline: Pipeline) -> int | None:
-    """Return Ci::Pipeline#queued_duration: less than a second is none."""
+    """Return Ci::Pipeline#queued_duration, None below one second."""
     if pipeline.started_at is None:
         return None
     return int(pipeline.started_at - pipeline.created_at) or None

@@ -19,7 +19,7 @@ from gitlab_jobs_async.simulator.records import Job
 
 
 def view_of(call: Call) -> View:
-    """What entities are presented with."""
+    """Return the context of a call's entities."""
     return View(call.origin, call.now, call.settings, call.world.registry.busy_runners())
 
 
@@ -29,7 +29,7 @@ def list_jobs(call: Call) -> Answer:
     statuses = parameters.scope(call.params, features.statuses)
     ref = (parameters.text(call.params, "ref") or None) if features.job_ref_filter else None
     pagination.page_parameters(call)
-    call.check_jobs_index()  # its first line: what fails from here on counts
+    call.check_jobs_index()  # first, as in GitLab: later failures count
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     present = view_of(call).job

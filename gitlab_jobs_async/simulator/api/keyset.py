@@ -1,4 +1,4 @@
-"""Keyset pages of a project's jobs and their cursors, with all that GitLab answers to odd ones.
+"""Keyset pages of a project's jobs and their cursors, with GitLab's responses to odd ones.
 
 Follows lib/gitlab/pagination/keyset/{paginator,order,cursor_pager,header_builder}.rb.
 """
@@ -27,10 +27,10 @@ Present = Callable[[Sequence[Job]], object]
 
 @frozen
 class Cursor:
-    """Where a page begins: after which id, in which direction.
+    """The start of a page: an id and a direction.
 
-    `job_id` None: at an end of the list, which `direction` names. A `direction` that is neither is
-    none for GitLab: it reads forward and gives no headers.
+    `job_id` None: an end of the list, which `direction` names. GitLab ignores an unknown
+    `direction`: it reads forward and sends no headers.
     """
 
     job_id: int | None
@@ -44,7 +44,7 @@ class Cursor:
 
 @frozen
 class Page:
-    """Rows of a page, newest first, and whether GitLab sees a page after and before it."""
+    """Rows of a page, newest first, and whether GitLab finds a page after and before it."""
 
     rows: Sequence[Job]
     has_next: bool
@@ -138,7 +138,7 @@ def _write_cursor(call: Call, job_id: int, direction: str) -> str:
 
 
 def _read_cursor(call: Call) -> Cursor:
-    """Read `cursor` as GitLab does: what its code stumbles over is a 500."""
+    """Read `cursor` as GitLab does; raise a 500 where its code fails."""
     given = call.params.get("cursor")
     if _blank(given):
         return Cursor(None, _FORWARD)
@@ -160,7 +160,7 @@ def _read_cursor(call: Call) -> Cursor:
 
 
 def _blank(value: object) -> bool:
-    """Return whether Rails calls a JSON value blank."""
+    """Return whether a JSON value is blank for Rails."""
     if isinstance(value, str):
         return not value.strip()
     return value is None or value is False or value in ([], {})
@@ -178,7 +178,7 @@ def _decoded(call: Call, cursor: object) -> bytes:
 def _unsealed(sealed: bytes) -> bytes:
     written = bytes(byte ^ 0x5A for byte in sealed[6:])
     if hashlib.sha256(written).digest()[:6] != sealed[:6]:
-        raise ValueError("not one of ours")
+        raise ValueError("not an opaque cursor")
     return written
 
 

@@ -1,4 +1,4 @@
-"""Both rate limits of a server, as fixed windows.
+"""Both rate limits of a server, with fixed windows.
 
 Follows lib/gitlab/rack_attack.rb and lib/gitlab/application_rate_limiter.rb.
 """
@@ -24,7 +24,7 @@ class Window:
     counts: dict[str, int] = field(factory=dict[str, int])
 
     def count(self, key: str, now: float, seconds: float) -> int:
-        """Count one more and tell how many there are in this window."""
+        """Count one request and return the number in this window."""
         number = int(now // seconds)
         if number != self.number:
             self.number = number
@@ -35,7 +35,7 @@ class Window:
 
 @define
 class Limits:
-    """What has been asked in the present windows, and what that means for the next request."""
+    """Requests in the present windows, and the limits on the next one."""
 
     _api: Window = field(factory=Window)
     _jobs_index: Window = field(factory=Window)
@@ -43,7 +43,7 @@ class Limits:
     def throttle(
         self, settings: SimulatorSettings, caller: str | None, now: float
     ) -> tuple[Headers, Answer | None]:
-        """Rack::Attack: headers for any answer, and the 429 if the limit is passed."""
+        """Return the headers of Rack::Attack, and its 429 past the limit."""
         limit, seconds = settings.api_limit, settings.api_window
         if limit is None:
             return (), None
@@ -69,7 +69,7 @@ class Limits:
     def jobs_index(self, settings: SimulatorSettings, user_id: int | None, now: float) -> None:
         """Count a request to GET /projects/:id/jobs, and raise the 429 past the limit.
 
-        The window is the minute of the epoch: `Retry-After` is its whole length, whenever it ends.
+        The window is a minute of the epoch. GitLab sends its whole length as `Retry-After`.
         """
         limit = settings.jobs_per_minute
         if limit and self._jobs_index.count(str(user_id), now, _MINUTE) > limit:

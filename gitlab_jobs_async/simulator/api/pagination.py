@@ -1,4 +1,4 @@
-"""Offset pages with their headers; rows come newest first.
+"""Offset pages with their headers; rows are newest first.
 
 Follows lib/api/helpers/pagination_strategies.rb, lib/gitlab/pagination/offset_pagination.rb and
 offset_header_builder.rb.
@@ -27,7 +27,7 @@ Row = TypeVar("Row")
 
 @frozen
 class Window:
-    """The page asked for."""
+    """The requested page."""
 
     page: int
     per_page: int
@@ -39,7 +39,7 @@ class Window:
 
 
 def page_parameters(call: Call) -> None:
-    """Check `page` and `per_page`, and put them among the parameters with their defaults."""
+    """Check `page` and `per_page` and store them with their defaults."""
     page, per_page = integer(call.params, "page"), integer(call.params, "per_page")
     page, per_page = 1 if page is None else page, 20 if per_page is None else per_page
     if call.settings.positive_pagination:
@@ -52,7 +52,7 @@ def page_parameters(call: Call) -> None:
 
 
 def window(call: Call) -> Window:
-    """Return the offset page asked for, clamped as Kaminari does."""
+    """Return the requested page, clamped as Kaminari does."""
     page, per_page = int(str(call.params["page"])), int(str(call.params["per_page"]))
     asked = Window(max(page, 1), min(per_page if per_page > 0 else 20, MAX_PER_PAGE))
     if asked.start > _MAX_OFFSET:
@@ -64,7 +64,7 @@ def window(call: Call) -> Window:
 def paginated(
     call: Call, rows: Sequence[Row], present: Callable[[Sequence[Row]], object]
 ) -> Answer:
-    """Return a page of rows that are all there, counted if they are not too many."""
+    """Return a page of rows, with totals unless there are too many."""
     page_parameters(call)
     asked = window(call)
     total = len(rows) if len(rows) <= call.settings.count_limit else None
@@ -77,9 +77,9 @@ def paginated(
 def offset_headers(
     call: Call, asked: Window, *, more: bool, total: int | None, empty: bool
 ) -> tuple[tuple[str, str], ...]:
-    """`X-*` and `Link` of an offset page; `total` None leaves out what needs counting.
+    """Return `X-*` and `Link` of an offset page; without `total`, those that need no count.
 
-    An `empty` page past the end has no previous one: Kaminari's `prev_page` is nil out of range.
+    An `empty` page past the end has no previous one: `prev_page` of Kaminari is nil out of range.
     """
     pages = None if total is None else max(1, -(-total // asked.per_page))
     following = str(asked.page + 1) if more else ""
@@ -114,7 +114,7 @@ def _url(call: Call, **changes: object) -> str:
 def project_jobs(
     call: Call, project: Project, fits: Callable[[Job], bool] | None, present: Present
 ) -> Answer:
-    """Return a page of a project's builds: by keyset if asked for and known, else by offset; uncounted."""
+    """Return a page of a project's builds, by keyset if asked for and supported, else by offset."""
     if call.params.get("pagination") == "keyset" and call.settings.features.keyset:
         return keyset_page(call, project, fits, present)
     limit = call.settings.offset_limit

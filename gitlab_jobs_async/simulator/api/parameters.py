@@ -22,9 +22,9 @@ _FALSE: Final = {False, "0", "false", "f", "no", "off", ""}
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> Parameters:
-    """Return pairs of a query or form as Rack nests them: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`.
+    """Nest pairs of a query or form as Rack does: `a[]=`, `a[k]=`, `a[][k]=`, `a[0][k]=`.
 
-    Names that ask for two types at once, or are nested too deeply, are refused.
+    Names of two types or nested too deeply raise a 400.
     """
     found: Parameters = {}
     for key, value in pairs:
@@ -63,7 +63,7 @@ def _put_in_list(target: list[object], parts: list[str], value: object) -> None:
 
 
 def parsed_body(content_type: str, body: bytes) -> Parameters:
-    """Return parameters in a body; broken JSON is Grape's 400."""
+    """Return the parameters of a body; raise Grape's 400 for invalid JSON."""
     if not body:
         return {}
     if content_type.startswith("application/json"):
@@ -78,7 +78,7 @@ def parsed_body(content_type: str, body: bytes) -> Parameters:
 
 
 def to_query(params: Mapping[str, object]) -> str:
-    """Return parameters as Rails' Hash#to_query writes them: keys sorted, lists as `key[]` in order."""
+    """Return parameters as Hash#to_query of Rails writes them: sorted keys, lists as `key[]`."""
     return "&".join(sorted(_query_of(params)))
 
 
@@ -98,7 +98,7 @@ def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
 
 
 def number(text: str) -> int | None:
-    """Return a whole number in ASCII digits; one beyond any id of a database stands for all of those."""
+    """Read an integer in ASCII digits, capped above any database id."""
     if not _NUMBER.fullmatch(text):
         return None
     if len(text.lstrip("+-0")) > _DIGITS:
@@ -107,7 +107,7 @@ def number(text: str) -> int | None:
 
 
 def integer(params: Parameters, name: str) -> int | None:
-    """Return an Integer parameter, as Ruby's `Integer()` reads it: " 1_000 " is 1000."""
+    """Return an Integer parameter as Ruby's `Integer()` reads it: " 1_000 " is 1000."""
     value = params.get(name)
     if value is None or value == "":
         return None
@@ -150,7 +150,7 @@ def choice(params: Parameters, name: str, allowed: Iterable[str]) -> str | None:
 def scope(params: Parameters, statuses: Iterable[str]) -> frozenset[str] | None:
     """Return the statuses of `scope`, coerced as lib/api/ci/jobs.rb does; None for all of them.
 
-    Refuses one that is not among *statuses*, those the server knows.
+    Raise a 400 for a status that the server does not know.
     """
     value = params.get("scope")
     if value is None:
@@ -179,7 +179,7 @@ def mapping(params: Parameters, name: str) -> dict[str, object] | None:
 
 
 def variables(params: Parameters) -> dict[str, str]:
-    """`job_variables_attributes`: items with a key and a value each."""
+    """Return `job_variables_attributes`: items with a key and a value each."""
     value = params.get("job_variables_attributes") or []
     if isinstance(value, dict):
         value = list(value.values())
@@ -202,7 +202,7 @@ def variables(params: Parameters) -> dict[str, str]:
 
 
 def _string(value: object, name: str) -> str:
-    """Return a String as Grape coerces to one: scalars only."""
+    """Coerce a scalar to a String as Grape does."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float):

@@ -1,4 +1,4 @@
-"""Who may do what.
+"""Permissions of callers.
 
 Follows app/policies/project_policy.rb, app/policies/ci/build_policy.rb and lib/api/helpers.rb.
 """
@@ -22,21 +22,21 @@ from gitlab_jobs_async.simulator.records import ACCESS, Job, Pipeline, Project, 
 
 
 def access_level(project: Project, user: User | None) -> int:
-    """Return the caller's role in a project as GitLab's number; 0 for none."""
+    """Return the caller's role in a project as GitLab's number, or 0."""
     if user is None:
         return 0
     return 60 if user.admin else project.members.get(user.id, 0)
 
 
 def may_see(project: Project, user: User | None) -> bool:
-    """Return whether the project exists for the caller."""
+    """Return whether the caller may see the project."""
     if project.visibility == "public" or access_level(project, user):
         return True
     return project.visibility == "internal" and user is not None
 
 
 def user_project(call: Call) -> Project:
-    """Return the project `:id` names, or the error GitLab answers: a secret project is not found."""
+    """Return the project that `:id` names; raise 404 if the caller may not see it."""
     wanted = str(call.params["id"])
     registry = call.world.registry
     redirected = False
@@ -84,7 +84,7 @@ def _moved(call: Call, project: Project) -> ApiError:
 
 
 def may_read_builds(call: Call, project: Project) -> bool:
-    """Read jobs and pipelines: reporters, and everybody who sees a project with public jobs."""
+    """Return whether the caller may read jobs: reporters, or all if jobs are public."""
     needed = 0 if project.public_jobs else ACCESS["reporter"]
     return access_level(project, call.user) >= needed
 
@@ -116,7 +116,7 @@ def require_erase(call: Call, job: Job) -> None:
 
 
 def require_no_refresh(project: Project) -> None:
-    """Raise 409 while the project's statistics of artifacts are counted anew."""
+    """Raise 409 while the project's artifact statistics are being recounted."""
     if project.refreshing_artifacts:
         raise message(
             409,
@@ -140,7 +140,7 @@ def require_variables(call: Call, project: Project) -> None:
 
 
 def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:
-    """Return the job `:job_id` names in the project."""
+    """Return the job that `:job_id` names in the project."""
     job_id = integer(call.params, "job_id")
     job = call.world.jobs.get(job_id) if job_id is not None else None
     if job is None or job.project is not project or (job.is_bridge and not bridges):
@@ -149,7 +149,7 @@ def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:
 
 
 def find_pipeline(call: Call, project: Project) -> Pipeline:
-    """Return the pipeline `:pipeline_id` names in the project."""
+    """Return the pipeline that `:pipeline_id` names in the project."""
     pipeline_id = integer(call.params, "pipeline_id")
     pipeline = call.world.pipelines.get(pipeline_id) if pipeline_id is not None else None
     if pipeline is None or pipeline.project is not project:

@@ -1,4 +1,4 @@
-"""The parts of the Pipelines API a client of jobs needs: lib/api/ci/pipelines.rb."""
+"""The parts of the Pipelines API that a client of jobs needs: lib/api/ci/pipelines.rb."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -144,7 +144,7 @@ def get_pipeline(call: Call) -> Answer:
 
 
 def get_latest_pipeline(call: Call) -> Answer:
-    """Answer GET /projects/:id/pipelines/latest: of the default branch's, or `ref`'s, last commit."""
+    """Answer GET /projects/:id/pipelines/latest, for `ref` or the default branch."""
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     ref = parameters.text(call.params, "ref") or "main"
@@ -173,7 +173,7 @@ def list_bridges(call: Call) -> Answer:
 
 
 def _listed_statuses(call: Call) -> frozenset[str] | None:
-    """Check what a list of a pipeline's jobs is asked by, before anything is looked up."""
+    """Check the parameters of a pipeline's job list before any lookup, as GitLab does."""
     statuses = parameters.scope(call.params, call.settings.features.statuses)
     page_parameters(call)
     return statuses
@@ -208,7 +208,7 @@ def retry_pipeline(call: Call) -> Answer:
 
 
 def cancel_pipeline(call: Call) -> Answer:
-    """Answer POST /projects/:id/pipelines/:pipeline_id/cancel: a 200, unlike its neighbours."""
+    """Answer POST /projects/:id/pipelines/:pipeline_id/cancel, with a 200 unlike other actions."""
     pipeline = _changeable_pipeline(call)
     actions.cancel_pipeline(call.world.registry, pipeline, call.now)
     return json_answer(view_of(call).pipeline(pipeline))

@@ -1,4 +1,4 @@
-"""What a client needs to find its way: version, user and projects."""
+"""Version, current user and projects."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -52,7 +52,7 @@ def get_project(call: Call) -> Answer:
 
 
 def list_projects(call: Call) -> Answer:
-    """Answer GET /projects: those the caller sees, newest first; `membership`, `search`, `simple`."""
+    """Answer GET /projects, newest first; knows `membership`, `search` and `simple`."""
     member = parameters.boolean(call.params, "membership")
     search = (parameters.text(call.params, "search") or "").lower()
     rows = [

@@ -11,18 +11,18 @@ _AUTHORS = timezone(timedelta(hours=2))
 
 
 def author_time(at: float) -> str:
-    """Return Unix seconds as GitLab writes the times of commits: whole ones, in the author's own zone."""
+    """Format Unix seconds as GitLab does for commits: without fractions, in the author's zone."""
     return datetime.fromtimestamp(int(at), _AUTHORS).isoformat(timespec="milliseconds")
 
 
 def clock_time(at: float) -> str:
-    """Return Unix seconds as GitLab shows a user's local time, such as "3:38 PM"; all are in UTC here."""
+    """Format Unix seconds as a user's local time, such as "3:38 PM"; all users are in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%I:%M %p").lstrip("0")
 
 
 @lru_cache(maxsize=65_536)
 def iso(at: float | None) -> str | None:
-    """Return Unix seconds as GitLab writes times."""
+    """Format Unix seconds as GitLab writes times."""
     if at is None or at == NEVER:
         return None
     written = datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Traces as the server shows them: in uploads, whole or by ranges.
+"""Traces as the server returns them: whole or by ranges, as far as uploaded.
 
 Follows lib/api/ci/jobs.rb and lib/gitlab/ci/trace.rb.
 """
@@ -25,7 +25,7 @@ _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 @frozen
 class TraceBody:
-    """A part of a log, read when it is sent."""
+    """A part of a log, read while it is sent."""
 
     job: Job
     start: int
@@ -42,7 +42,7 @@ class TraceBody:
 
 
 def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
-    """Return how much of a log has been uploaded: all of an ended one, else as of the last upload."""
+    """Return how many bytes of a log have been uploaded; all of them once the job has ended."""
     if job.started_at is None or job.erased_at is not None:
         return 0
     if job.finished_at is not None:
@@ -52,7 +52,7 @@ def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
 
 
 def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> float | None:
-    """Return when, in seconds since its start, a job that runs for *since* seconds uploaded last."""
+    """Return the time of the last upload of a job that runs for *since* seconds, from its start."""
     if plan.upload_times:
         return max((at for at in plan.upload_times if at <= since), default=None)
     first = settings.first_upload if plan.first_upload is None else plan.first_upload
@@ -64,14 +64,14 @@ def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> fl
     at = following = first
     while following <= since + 1e-9:
         at = following
-        # A runner learns of a watcher by the answer to an upload.
+        # The response to an upload tells a runner that its page is watched.
         is_watched = any(begin <= at < end for begin, end in plan.watched)
         following += _WATCHED_INTERVAL if is_watched else interval
     return at
 
 
 def trace(call: Call, job: Job) -> Answer:
-    """Return the answer to GET .../trace."""
+    """Answer GET .../trace."""
     size = visible_size(job, call.now, call.settings)
     ranged = _byte_range(call, size) if call.settings.features.byte_ranges else None
     start, stop = ranged or (0, size)
@@ -117,7 +117,7 @@ def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -
 
 
 def _asked_range(header: str, size: int) -> tuple[int, int] | None:
-    """From where to where; None for what is no range, which RFC 9110 has servers ignore."""
+    """Return start and end, or None for an invalid range, which servers ignore (RFC 9110)."""
     match = _RANGE.fullmatch(header)
     first, last = match.groups() if match else ("", "")
     if not first:
