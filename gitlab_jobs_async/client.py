@@ -39,7 +39,7 @@ from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.intervals import PollIntervals
-from gitlab_jobs_async.listing.fetch import by_keyset, newest_first, of_ref, pages_of
+from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.merge import JobKey, JobLines, TailTarget, jobs_with_offsets, tail_logs
@@ -223,8 +223,8 @@ class GitLab:
         walks = self._job_walks(projects, scope, ref)
         listed: dict[ProjectId, list[Job]] = {project: [] for project, _ in walks}
         async with task_pool() as flight:
-            async for project, page in pages_of(flight, self._transport, walks, Job):
-                listed[project] += of_ref(page, ref)
+            async for project, page in iter_pages(flight, self._transport, walks, Job):
+                listed[project] += filter_ref(page, ref)
         return {project: newest_first(jobs) for project, jobs in listed.items()}
 
     @asynccontextmanager
@@ -238,7 +238,7 @@ class GitLab:
         """
         walks = self._job_walks(projects, scope, ref)
         async with task_pool() as flight:
-            pages = pages_of(flight, self._transport, walks, Job)
+            pages = iter_pages(flight, self._transport, walks, Job)
             jobs = _one_by_one(pages, ref)
             try:
                 yield jobs
@@ -345,5 +345,5 @@ async def _one_by_one(
 ) -> AsyncGenerator[tuple[ProjectId, Job], None]:
     async with aclosing(pages):
         async for project, page in pages:
-            for job in of_ref(page, ref):
+            for job in filter_ref(page, ref):
                 yield project, job

@@ -18,11 +18,11 @@ from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_keyset,
-    iter_any_order,
+    filter_ref,
+    filter_ref_async,
     iter_rows,
+    iter_unordered,
     newest_first,
-    of_ref,
-    only_ref,
     read_all,
 )
 from gitlab_jobs_async.logs.follow import JobLog
@@ -62,7 +62,7 @@ class Project(ProjectPipelines):
         jobs = await read_all(
             self._transport, by_keyset(self._transport, self._capabilities, request), Job
         )
-        return newest_first(of_ref(jobs, ref))
+        return newest_first(filter_ref(jobs, ref))
 
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
         """What `list_jobs` gives, one after another by keyset, with one page in memory."""
@@ -72,7 +72,7 @@ class Project(ProjectPipelines):
             by_keyset(self._transport, self._capabilities, request, in_order=True),
             Job,
         )
-        return rows if ref is None else only_ref(rows, ref)
+        return rows if ref is None else filter_ref_async(rows, ref)
 
     async def get_job(self, job_id: int) -> Job:
         """One job as it is now; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
@@ -245,7 +245,7 @@ class Project(ProjectPipelines):
         Follows lib/api/ci/job_artifacts.rb.
         """
         request = endpoints.list_artifacts(self.id, job_id, path=path, recursive=recursive)
-        rows = iter_any_order(self._transport, request, ArtifactEntry)
+        rows = iter_unordered(self._transport, request, ArtifactEntry)
         return [entry async for entry in rows]
 
     async def keep_artifacts(self, job_id: int) -> Job:

@@ -17,7 +17,7 @@ from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_offset,
     by_rescan,
-    iter_each_once,
+    iter_distinct,
     iter_rows,
     newest_first,
     read_all,
@@ -59,7 +59,7 @@ class ProjectPipelines:
         if endpoints.are_newest_first(filters):
             walk = by_offset(self._transport, request, in_order=True)
             return iter_rows(self._transport, walk, Pipeline)
-        return iter_each_once(self._transport, request, Pipeline)
+        return iter_distinct(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
         """One pipeline as it is now; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""

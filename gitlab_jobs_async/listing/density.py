@@ -1,6 +1,6 @@
-"""How rows are spread over the ids, and where in the unread ones another page may well begin.
+"""Estimate how densely rows fill the ids, to guess where another page starts.
 
-Only ever a guess: a wrong one costs a request, never a row.
+A wrong guess costs a request, never a row.
 """
 
 import math
@@ -9,23 +9,23 @@ from itertools import pairwise
 
 from attrs import define, field
 
-from gitlab_jobs_async.listing.id_ranges import TOP, Gap
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 from gitlab_jobs_async.listing.strategy import Row
 
-_WORTH = 2.0
-"""Pages that a part must seem to hold beyond its first, to be worth a guess in its middle."""
+_MIN_PAGES = 2.0
+"""Estimated pages beyond its first one for which a gap is split."""
 
 _FEW_PAGES = 5
 _FEW_GUESSES = 4
 _GUESSES_A_PAGE = 4
 _UNEVEN_SHARE = 0.25
 _UNEVEN = 4
-"""Full pages whose widths in ids differ by more than this factor are no even spread."""
+"""Factor between the widths in ids of full pages beyond which rows are unevenly spread."""
 
 
 @define
 class IdDensity:
-    """What the pages read so far tell of the others."""
+    """The density of rows in the pages read so far."""
 
     page_size: int = 1
     _narrowest: int | None = None
@@ -34,13 +34,13 @@ class IdDensity:
 
     @property
     def is_uneven(self) -> bool:
-        """Whether guesses will often fail, since rows stand close here and far apart there."""
+        """Whether guesses will often fail, as the density varies."""
         return self._narrowest is not None and self._widest > _UNEVEN * self._narrowest
 
     def allowance(self, pages: float, window: int) -> float:
-        """Return how many guesses may have failed when so many pages have been found.
+        """Return how many guesses may have failed after *pages* were found.
 
-        *window* is how many pages are asked for at once.
+        *window* is the number of concurrent requests.
         """
         if pages <= _FEW_PAGES:
             return _FEW_GUESSES
@@ -51,7 +51,7 @@ class IdDensity:
         return min(most, opened) + pages * _UNEVEN_SHARE
 
     def learn(self, newest: int, oldest: int, rows: Sequence[Row]) -> None:
-        """Learn from a page whose *rows* are all that stand from the id *newest* to *oldest*."""
+        """Learn from a page whose *rows* are all between the ids *newest* and *oldest*."""
         if not rows:
             return
         self.page_size = max(self.page_size, len(rows))
@@ -59,41 +59,40 @@ class IdDensity:
         if len(rows) == self.page_size > 1:
             self._widest = max(self._widest, width)
             self._narrowest = width if self._narrowest is None else min(self._narrowest, width)
-        # Beside a row of the page rows stand as close as in it; beside an end without a row, the
-        # ids up to the first one count as well.
+        # At an edge with a row, rows are as close as in the page. At an edge without one, the ids
+        # up to the nearest row count as well.
         close = max(1.0, width / max(1, len(rows) - 1))
         self._spacing[newest] = max(close, (newest - rows[-1].id + 1) / len(rows))
         self._spacing[oldest] = max(close, (rows[0].id - oldest + 1) / len(rows))
-        if newest == TOP - 1:
+        if newest == ID_LIMIT - 1:
             self._spacing[newest] = close
         if oldest == 1:
             self._spacing[oldest] = close
 
     def is_sparser_above(self, gap: Gap) -> bool:
-        """Whether rows stand much further apart at the top of *gap* than at its bottom."""
+        """Return whether rows are much sparser at the top of *gap* than at its bottom."""
         above, below = (self._spacing.get(edge, 1.0) for edge in (gap.above, gap.below))
         return above > _UNEVEN * below
 
-    def forget(self, gaps: Collection[Gap]) -> None:
-        """Keep what tells of these *gaps*, the only ones left."""
+    def keep(self, gaps: Collection[Gap]) -> None:
+        """Forget the density at the edges of all other gaps."""
         edges = {edge for gap in gaps for edge in (gap.above, gap.below)}
         self._spacing = {edge: self._spacing[edge] for edge in edges & self._spacing.keys()}
 
-    def best_guess(self, gaps: Collection[Gap], asked: Collection[int]) -> int | None:
-        """Return the id at which a page would be worth most, if any is worth its request.
+    def best_split(self, gaps: Collection[Gap], requested: Collection[int]) -> int | None:
+        """Return the id at which one more page saves most, if any is worth a request.
 
-        *asked* are those at which one is asked for already. Below the lowest id that is known,
-        nothing is guessed.
+        Pages at the ids *requested* are pending. No id below the lowest known one is guessed.
         """
         best, most = None, 0.0
         for gap in gaps:
             if not gap.below:
                 continue
-            marks = sorted((a for a in asked if gap.below < a < gap.above), reverse=True)
+            marks = sorted((a for a in requested if gap.below < a < gap.above), reverse=True)
             spacing = self._spacing_in(gap)
             for above, below in pairwise([gap.above, *marks, gap.below]):
                 pages = (above - below) / spacing / self.page_size - 1
-                if pages >= _WORTH and pages > most:
+                if pages >= _MIN_PAGES and pages > most:
                     best, most = (above + below) // 2, pages
         return best
 

@@ -1,6 +1,7 @@
-"""All pages of listings, side by side or one after another; a page that cannot be read is an error.
+"""Fetch the pages of listings, concurrently or one after another.
 
-What to ask is decided by the walks of `listing`; here it is asked.
+A page that cannot be read is an error, never the end of a listing. The pure strategies of this
+folder choose the requests.
 """
 
 from collections import deque
@@ -24,15 +25,18 @@ from gitlab_jobs_async.listing.keyset import KeysetStrategy
 from gitlab_jobs_async.listing.offset import OffsetStrategy
 from gitlab_jobs_async.listing.page_checks import is_unnamed, next_by_number
 from gitlab_jobs_async.listing.rescan import RescanStrategy
-from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R
+from gitlab_jobs_async.listing.strategy import (
+    PageRequest,
+    PageStrategy,
+    ProgressGuard,
+    R,
+    not_advancing,
+)
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 K = TypeVar("K")
 T = TypeVar("T")
-
-_MOST_EMPTY = 20
-"""Empty pages in a row that may name a next one; a server that sends more has lost its way."""
 
 
 def by_keyset(
@@ -42,7 +46,7 @@ def by_keyset(
     *,
     in_order: bool = False,
 ) -> KeysetStrategy[UndecodedRow]:
-    """The walk through a project's jobs; *in_order* for `iter_rows`."""
+    """Return the strategy for a project's jobs; *in_order* for `iter_rows`."""
     window = 1 if in_order else transport.concurrency
     headers = capabilities.next_page_headers
     return KeysetStrategy(transport.server, request, window, headers=headers)
@@ -51,210 +55,204 @@ def by_keyset(
 def by_offset(
     transport: Transport, request: Request, *, in_order: bool = False
 ) -> OffsetStrategy[UndecodedRow]:
-    """The walk through a listing that has no keyset and comes newest first."""
+    """Return the strategy for a listing without keyset, newest first."""
     return OffsetStrategy(transport.server, request, in_order=in_order)
 
 
 def by_rescan(transport: Transport, request: Request) -> RescanStrategy[UndecodedRow]:
-    """The walk through a listing in an order of the caller's."""
+    """Return the strategy for a listing in an order that the caller has chosen."""
     return RescanStrategy(transport.server, request)
 
 
 async def read_all(
     transport: Transport,
-    walk: PageStrategy[UndecodedRow],
+    strategy: PageStrategy[UndecodedRow],
     kind: type[T],
-    lane: Priority = Priority.LISTING,
+    priority: Priority = Priority.LISTING,
 ) -> list[T]:
-    """The rows of a listing in the order of their arrival, pages fetched side by side."""
-    async with task_pool() as flight:
-        pages = pages_of(flight, transport, [(None, walk)], kind, lane)
+    """Return the rows of a listing in the order of their arrival; fetch pages concurrently."""
+    async with task_pool() as tasks:
+        pages = iter_pages(tasks, transport, [(None, strategy)], kind, priority)
         return [row async for _, page in pages for row in page]
 
 
 async def iter_rows(
-    transport: Transport, walk: PageStrategy[UndecodedRow], kind: type[T]
+    transport: Transport, strategy: PageStrategy[UndecodedRow], kind: type[T]
 ) -> AsyncGenerator[T, None]:
-    """The rows of a listing in its own order, with one page in memory."""
-    reading = _Listing(None, walk)
-    while asks := reading.walk.asks(1, 0):
-        ask = asks[0]
+    """Yield the rows of a listing in its own order, with one page in memory."""
+    while requests := strategy.next_requests(1, 0):
+        page = requests[0]
         try:
-            response = await transport.send(ask.wanted, Priority.LISTING, final=ask.final)
+            response = await transport.send(page.request, Priority.LISTING, final=page.final)
         except GitLabError as error:
-            reading.walk = reading.walk.refused(ask, error)
+            strategy.on_error(page, error)
             continue
-        for row in reading.take(ask, response, kind):
+        for row in _decode_new(strategy, page, response, kind):
             yield row
 
 
-async def pages_of(
-    flight: TaskPool[Any, Any],
+async def iter_pages(
+    tasks: TaskPool[Any, Any],
     transport: Transport,
-    walks: Iterable[tuple[K, PageStrategy[UndecodedRow]]],
+    strategies: Iterable[tuple[K, PageStrategy[UndecodedRow]]],
     kind: type[T],
-    lane: Priority = Priority.LISTING,
+    priority: Priority = Priority.LISTING,
 ) -> AsyncGenerator[tuple[K, list[T]], None]:
-    """The new rows of each page of several listings as they come, each with its listing's key.
+    """Yield the new rows of each page of several listings on arrival, each with its listing's key.
 
-    At most `concurrency` pages are asked for at once, and so many listings read; the next are asked
-    for only when the consumer comes back. *flight* belongs to the block around.
+    At most `concurrency` pages are pending, of at most as many listings. More are requested only
+    when the consumer continues. The caller closes *tasks*.
     """
-    side_by_side = _ConcurrentFetch(
-        flight, transport, lane, deque(_Listing(*walk) for walk in walks)
-    )
-    while side_by_side.ask():
-        (reading, walk, ask), task = await flight.first()
-        reading.asked -= 1
-        if walk is not reading.walk:
-            # It has handed the listing over, and the other one reads this page again.
-            task.exception()
-            continue
+    listings = deque(_Listing(key, strategy) for key, strategy in strategies)
+    fetch = _ConcurrentFetch(tasks, transport, priority, listings)
+    while fetch.start_requests():
+        (listing, page), task = await tasks.first()
+        listing.pending -= 1
         try:
             response = task.result()
         except GitLabError as error:
-            reading.walk = walk.refused(ask, error)
+            listing.strategy.on_error(page, error)
             continue
-        told = reading.take(ask, response, kind)
-        if reading.walk.is_complete:
-            side_by_side.leave(reading)
-        side_by_side.ask()
-        # So that requests leave between pages that have come at once, not after the last of them.
+        rows = _decode_new(listing.strategy, page, response, kind)
+        if listing.strategy.is_complete:
+            fetch.drop_pending(listing)
+        fetch.start_requests()
+        # Let requests leave between pages that arrived together, not after the last of them.
         await transport.clock.sleep(0)
-        if told:
-            yield reading.key, told
+        if rows:
+            yield listing.key, rows
+
+
+def _decode_new(
+    strategy: PageStrategy[UndecodedRow], page: PageRequest, response: Response, kind: type[T]
+) -> list[T]:
+    """Decode the rows that *response* adds to the listing."""
+    is_page = False
+
+    def select(rows: Sequence[UndecodedRow]) -> Sequence[UndecodedRow]:
+        nonlocal is_page
+        is_page = True
+        return strategy.on_page(page, response, rows)
+
+    try:
+        return decode_rows(response, kind, select, log_ignored_value)
+    except DecodeError as error:
+        if is_page:
+            raise
+        # Not a page at all: if a synthetic cursor caused it, the strategy goes on without.
+        strategy.on_error(page, error)
+        return []
 
 
 @define(eq=False)
 class _Listing(Generic[K]):
-    """One listing on its way: how many of its pages are asked for and not taken yet."""
+    """One listing, and how many of its pages are pending."""
 
     key: K
-    walk: PageStrategy[UndecodedRow]
-    asked: int = 0
-
-    def take(self, ask: PageRequest, response: Response, kind: type[T]) -> list[T]:
-        """What the answer adds to the listing."""
-        is_taken = False
-
-        def wanted(rows: Sequence[UndecodedRow]) -> Sequence[UndecodedRow]:
-            nonlocal is_taken
-            is_taken = True
-            self.walk, told = self.walk.take(ask, response, rows)
-            return told
-
-        try:
-            return decode_rows(response, kind, wanted, log_ignored_value)
-        except DecodeError as error:
-            if is_taken:
-                raise
-            # No page at all: where a cursor made up is answered so, the walk goes on without.
-            self.walk = self.walk.refused(ask, error)
-            return []
+    strategy: PageStrategy[UndecodedRow]
+    pending: int = 0
 
 
 @define
 class _ConcurrentFetch(Generic[K]):
-    """Listings that share one window of requests, in turns."""
+    """Listings that share a window of concurrent requests, round-robin."""
 
-    flight: TaskPool[Any, Any]
+    tasks: TaskPool[Any, Any]
     transport: Transport
-    lane: Priority
+    priority: Priority
     waiting: deque[_Listing[K]]
     active: deque[_Listing[K]] = field(factory=deque)
 
-    def ask(self) -> bool:
-        """Ask as much as may be asked at once; false when all has been read.
+    def start_requests(self) -> bool:
+        """Start as many requests as the window allows; return whether any is pending.
 
-        First what is needed for certain, then the next listings, and only then what is a guess.
+        Pages that are needed for certain come first, then further listings, then guesses.
         """
-        for reading in list(self.active):
-            if not self._ask_for(reading, 0) and not reading.asked:
-                self.active.remove(reading)
-        while self._free() and self.waiting and len(self.active) < self._window:
-            reading = self.waiting.popleft()
-            self.active.append(reading)
-            self._ask_for(reading, 0)
-        for reading in self.active if self._free() else ():
-            self._ask_for(reading, self._free())
+        for listing in list(self.active):
+            if not self._start(listing, 0) and not listing.pending:
+                self.active.remove(listing)
+        while self._free() and self.waiting and len(self.active) < self.transport.concurrency:
+            listing = self.waiting.popleft()
+            self.active.append(listing)
+            self._start(listing, 0)
+        for listing in self.active if self._free() else ():
+            self._start(listing, self._free())
         self.active.rotate(-1)
-        return len(self.flight) > 0
+        return len(self.tasks) > 0
 
-    def leave(self, reading: _Listing[K]) -> None:
-        """Leave the answers that a complete listing still waits for: they can only come late."""
-        self.flight.drop(lambda key: key[0] is reading)
-        reading.asked = 0
-
-    @property
-    def _window(self) -> int:
-        return self.transport.concurrency
+    def drop_pending(self, listing: _Listing[K]) -> None:
+        """Cancel the pending requests of a complete listing."""
+        self.tasks.drop(lambda key: key[0] is listing)
+        listing.pending = 0
 
     def _free(self) -> int:
-        return max(0, self._window - len(self.flight))
+        return max(0, self.transport.concurrency - len(self.tasks))
 
-    def _ask_for(self, reading: _Listing[K], guesses: int) -> bool:
-        """Whether *reading* may want anything yet."""
+    def _start(self, listing: _Listing[K], guesses: int) -> bool:
+        """Start requests of *listing*; return False if it wants none although there is room."""
         free = self._free()
-        asks = reading.walk.asks(free, guesses) if free else []
-        for ask in asks:
-            reading.asked += 1
-            key = (reading, reading.walk, ask)
-            sent = self.transport.send(ask.wanted, self.lane, final=ask.final)
-            self.flight.start(key, sent)
-        return bool(asks) or not free
+        pages = listing.strategy.next_requests(free, guesses) if free else []
+        for page in pages:
+            listing.pending += 1
+            sent = self.transport.send(page.request, self.priority, final=page.final)
+            self.tasks.start((listing, page), sent)
+        return bool(pages) or not free
 
 
-async def iter_each_once(
+async def iter_distinct(
     transport: Transport, first: Request, kind: type[R]
 ) -> AsyncGenerator[R, None]:
-    """The rows of a listing in an order of the caller's, each once; remembers the ids alone.
+    """Yield the rows of a listing in any order, each id once.
 
-    Rows that change places while it goes on may be missed.
+    Rows that move while the listing is read may be missed.
     """
-    told: set[int] = set()
-    async with aclosing(iter_any_order(transport, first, kind)) as rows:
+    emitted: set[int] = set()
+    async with aclosing(iter_unordered(transport, first, kind)) as rows:
         async for row in rows:
-            if row.id not in told:
-                told.add(row.id)
+            if row.id not in emitted:
+                emitted.add(row.id)
                 yield row
 
 
-async def iter_any_order(
+async def iter_unordered(
     transport: Transport, first: Request, kind: type[T]
 ) -> AsyncGenerator[T, None]:
-    """The rows of a listing that nothing is created in, such as an archive's."""
+    """Yield the rows of a listing that does not grow, such as the entries of an archive."""
     request: Request | None = first
-    asked: set[int] = set()
-    empty = 0
+    requested: set[int] = set()
+    guard = ProgressGuard()
     while request is not None:
         response = await transport.send(request, Priority.LISTING)
         page = decode_rows(response, kind, report=log_ignored_value)
         for row in page:
             yield row
-        asked.add(hash((request.path, request.params)))
-        empty = 0 if page else empty + 1
+        requested.add(hash((request.path, request.params)))
         following = next_page(transport.server, request, response)
         if following is None and is_unnamed(request, response, page):
             following = next_by_number(request)
         request = following
         if request is None:
             return
-        if empty > _MOST_EMPTY or hash((request.path, request.params)) in asked:
-            raise DecodeError("pages that lead nowhere @ $", first.method, response.url)
+        if hash((request.path, request.params)) in requested:
+            raise not_advancing(response)
+        if page:
+            guard.advance()
+        else:
+            guard.stall(response)
 
 
 def newest_first(rows: Iterable[R]) -> list[R]:
-    """*rows* in the order of their ids, the newest first."""
+    """Return *rows* by descending id."""
     return sorted(rows, key=attrgetter("id"), reverse=True)
 
 
-def of_ref(jobs: Iterable[Job], ref: str | None) -> list[Job]:
-    """The jobs of *ref*: a server before 19 knows no such filter and sends those of all refs."""
+def filter_ref(jobs: Iterable[Job], ref: str | None) -> list[Job]:
+    """Return the jobs of *ref*; a server before GitLab 19 ignores that filter."""
     return [job for job in jobs if ref is None or job.ref == ref]
 
 
-async def only_ref(jobs: AsyncGenerator[Job, None], ref: str) -> AsyncGenerator[Job, None]:
-    """The same for jobs that come one after another."""
+async def filter_ref_async(jobs: AsyncGenerator[Job, None], ref: str) -> AsyncGenerator[Job, None]:
+    """Yield the jobs of *ref*, as `filter_ref`."""
     async with aclosing(jobs):
         async for job in jobs:
             if job.ref == ref:

@@ -1,9 +1,8 @@
-"""Which ids of a listing have been read; an id in no stretch has not, whatever else is known.
+"""Track which ids of a listing have been read.
 
-A page is one snapshot of rows in the order of their ids, so it has every row that then stood
-between its first and its last. Hence whatever matched all the time has been told, once no id is
-left unread: at whatever times and in whatever order the pages were read, and whatever was created,
-deleted or changed meanwhile.
+A page is one snapshot of rows in the order of their ids: it holds every row that stood between its
+first and its last. So a row that matched during the whole call has been emitted once no id is
+unread, whatever the order of the pages and whatever changed meanwhile.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.listing.strategy import R
 
-TOP = 2**63
+ID_LIMIT = 2**63
 """Above every id: GitLab's are PostgreSQL's bigint."""
 
 
@@ -26,7 +25,7 @@ class IdRange:
 
 @frozen
 class Gap:
-    """Unread ids: those below `above` and above `below`, which is 0 where nothing older is read."""
+    """The unread ids below `above` and above `below`; `below` is 0 if no older id was read."""
 
     above: int
     below: int
@@ -34,39 +33,47 @@ class Gap:
 
 @define
 class IdRangeSet:
-    """The ids that have been read, as stretches that neither meet nor overlap, newest first."""
+    """The ids that were read, as disjoint ranges, newest first."""
 
-    _stretches: list[IdRange] = field(factory=list[IdRange])
+    _ranges: list[IdRange] = field(factory=list[IdRange])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every id was read."""
+        return next(self.gaps(), None) is None
 
     def add(self, newest: int, oldest: int) -> None:
-        """The ids from *newest* down to *oldest* have been read."""
-        apart_above = [s for s in self._stretches if s.oldest > newest + 1]
-        apart_below = [s for s in self._stretches if s.newest < oldest - 1]
-        met = self._stretches[len(apart_above) : len(self._stretches) - len(apart_below)]
+        """Mark the ids from *newest* down to *oldest* as read."""
+        above = [s for s in self._ranges if s.oldest > newest + 1]
+        below = [s for s in self._ranges if s.newest < oldest - 1]
+        met = self._ranges[len(above) : len(self._ranges) - len(below)]
         merged = IdRange(
             max([newest, *(s.newest for s in met)]), min([oldest, *(s.oldest for s in met)])
         )
-        self._stretches = [*apart_above, merged, *apart_below]
+        self._ranges = [*above, merged, *below]
 
     def gaps(self) -> Iterator[Gap]:
-        """What is unread, newest first; none, and the listing is complete."""
-        edge = TOP
-        for stretch in self._stretches:
-            if stretch.newest < edge - 1:
-                yield Gap(edge, stretch.newest)
-            edge = stretch.oldest
+        """Yield the unread ranges, newest first."""
+        edge = ID_LIMIT
+        for read in self._ranges:
+            if read.newest < edge - 1:
+                yield Gap(edge, read.newest)
+            edge = read.oldest
         if edge > 1:
             yield Gap(edge, 0)
 
     def unread_above(self, start: int) -> int:
-        """Return the lowest id that is read above *start* where that is unread, else `TOP`."""
+        """Return the lowest read id above *start* if the id above *start* is unread.
+
+        Else return `ID_LIMIT`.
+        """
         gaps = (gap.above for gap in self.gaps() if gap.below <= start < gap.above)
-        return next(gaps, TOP)
+        return next(gaps, ID_LIMIT)
 
     def unread(self, rows: Sequence[R]) -> list[R]:
-        """Those of *rows*, which are newest first, that have not been read."""
+        """Return those of *rows*, newest first, whose ids are unread."""
         if not rows:
             return []
         newest, oldest = rows[0].id, rows[-1].id
-        near = [s for s in self._stretches if s.oldest <= newest and s.newest >= oldest]
+        near = [s for s in self._ranges if s.oldest <= newest and s.newest >= oldest]
         return [row for row in rows if not any(s.oldest <= row.id <= s.newest for s in near)]

@@ -1,13 +1,13 @@
-"""Which offset pages to ask for next, so that the listing is exact although rows change places.
+"""Read a listing by overlapping offset pages, exact although rows move between two requests.
 
-Pages that only meet prove nothing: a row may slip through between two reads. So each page begins
-among the rows of the one before it. Where it does, the ids of both are read without a break (see
-coverage.py); where rows have moved meanwhile and it does not, that place is read again.
+Adjacent pages prove nothing: a row may move across their border between two reads. So each page
+starts among the rows of the one before. If it does, the ids of both are read without a gap (see
+`id_ranges.py`). If rows have moved meanwhile and it does not, that place is read again.
 """
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Generic
 
 from attrs import define, evolve, field, frozen
@@ -22,30 +22,29 @@ from gitlab_jobs_async.errors import (
     DecodeError,
     GitLabError,
     ListingChangedError,
-    MethodNotAllowedError,
 )
-from gitlab_jobs_async.listing.id_ranges import TOP, Gap, IdRangeSet
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, IdRangeSet
 from gitlab_jobs_async.listing.rescan import RescanStrategy
-from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R, is_newest_first
+from gitlab_jobs_async.listing.strategy import PageRequest, R, is_newest_first
 
 _KEYSET = frozenset({"pagination", "order_by", "sort"})
-_PLACE = frozenset({"page", "per_page"})
+_PAGE = frozenset({"page", "per_page"})
 _OVERLAP = 2
-_MOST_OVERLAP = 64
-_SMALLEST_PAGE = 20
-"""Pages of fewer rows may not overlap everywhere: a row may begin a page of every smaller size."""
+_MAX_OVERLAP = 64
+_MIN_PAGE_SIZE = 20
+"""Rows a page; smaller pages cannot overlap everywhere."""
 
-_MOST_FRUITLESS = 30
-"""Pages in a row that told nothing new; then the rows move faster than they can be read."""
+_MAX_FRUITLESS = 30
+"""Pages in a row without a new row; then the rows move faster than they can be read."""
 
 
 def without_keyset(request: Request) -> Request:
-    """The same listing by offset."""
+    """Return the request for the same listing by offset."""
     return evolve(request, params=[pair for pair in request.params if pair[0] not in _KEYSET])
 
 
 def is_by_offset(response: Response) -> bool:
-    """Whether an answer is an offset page: a keyset one has none of these headers."""
+    """Return whether a response is an offset page; a keyset page has none of these headers."""
     return "x-page" in response.headers or "x-next-page" in response.headers
 
 
@@ -59,9 +58,9 @@ class PageWindow:
 
 
 def window_at(index: int, overlap: int, largest: int) -> PageWindow:
-    """The page that reaches furthest of those with the row *index* and, before it, *overlap* rows.
+    """Return the page that reaches furthest and has the row *index* and *overlap* rows before it.
 
-    Where no page of at most *largest* rows has so many, fewer.
+    If no page of at most *largest* rows has that overlap, return the one with the most.
     """
     windows = [
         PageWindow(first // size + 1, first // size * size, first // size * size + size)
@@ -73,24 +72,23 @@ def window_at(index: int, overlap: int, largest: int) -> PageWindow:
 
 @define
 class OffsetStrategy(Generic[R]):
-    """A listing whose rows come newest first, read by overlapping offset pages.
+    """Offset pagination of rows that come newest first; others are read by `RescanStrategy`.
 
-    With *in_order*, a page below a break is not told before the break is read. Where an offset is
-    past the server's limit, *beyond_limit* makes the walk to go on with. Rows in another order are
-    read by `RescanStrategy`. Where the server *is_silent*, as no header names the next page, one is
-    asked for after each full page; the ids *told* before, rising, say at which row to go on.
+    With *in_order*, a page below a gap is not emitted before the gap is read. If the server
+    *is_silent*, as no header names the next page, each full page is followed by another. The
+    *emitted* ids, rising, locate the row at which to go on.
     """
 
     server: ServerUrl
     first: Request
     in_order: bool = False
-    coverage: IdRangeSet = field(factory=IdRangeSet)
-    beyond_limit: Callable[[MethodNotAllowedError], PageStrategy[R]] | None = None
+    ranges: IdRangeSet = field(factory=IdRangeSet)
     headers: NextPageHeaders = field(factory=NextPageHeaders)
     is_silent: bool = False
-    _asked: dict[int, PageWindow] = field(factory=dict[int, PageWindow])
-    _told: "array[int]" = field(factory=lambda: array("q"))
-    _sent: int = 0
+    _emitted: "array[int]" = field(factory=lambda: array("q"))
+    _pending: dict[PageRequest, PageWindow] = field(factory=dict[PageRequest, PageWindow])
+    _first_request: PageRequest | None = None
+    _rescan: RescanStrategy[R] | None = None
     _largest: int = PER_PAGE
     _total: int | None = None
     _planned: int = 0
@@ -101,86 +99,88 @@ class OffsetStrategy(Generic[R]):
     @property
     def is_complete(self) -> bool:
         """See `PageStrategy.is_complete`."""
-        return next(self.coverage.gaps(), None) is None
+        return self.ranges.is_complete if self._rescan is None else self._rescan.is_complete
 
-    def asks(self, free: int, _guesses: int, /) -> list[PageRequest]:
-        """The page at the first break; and where the server counts, those that are to follow."""
-        asks: list[PageRequest] = []
-        top = next(self.coverage.gaps(), None)
+    def next_requests(self, limit: int, guesses: int, /) -> list[PageRequest]:
+        """Return the page at the first gap; if the server counts rows, the following ones too."""
+        if self._rescan is not None:
+            return self._rescan.next_requests(limit, guesses)
+        requests: list[PageRequest] = []
+        top = next(self.ranges.gaps(), None)
         if top is None:
-            return asks
+            return requests
         index = self._index_of(top)
-        is_walked = any(w.start < max(index, 1) and index < w.stop for w in self._asked.values())
-        if free > 0 and not is_walked:
-            asks.append(self._ask(index, min(_OVERLAP << self._fruitless, _MOST_OVERLAP)))
-        while len(asks) < free and self._planned < (self._total or 0):
-            asks.append(self._ask(self._planned, _OVERLAP))
-        return asks
+        pending = self._pending.values()
+        is_pending = any(w.start < max(index, 1) and index < w.stop for w in pending)
+        if limit > 0 and not is_pending:
+            requests.append(self._request(index, min(_OVERLAP << self._fruitless, _MAX_OVERLAP)))
+        while len(requests) < limit and self._planned < (self._total or 0):
+            requests.append(self._request(self._planned, _OVERLAP))
+        return requests
 
-    def take(
-        self, ask: PageRequest, response: Response, rows: Sequence[R]
-    ) -> tuple[PageStrategy[R], Sequence[R]]:
-        """See `PageStrategy.take`; rows in another order hand over to `RescanStrategy`."""
-        window = self._asked.pop(ask.place)
+    def on_page(self, request: PageRequest, response: Response, rows: Sequence[R]) -> Sequence[R]:
+        """See `PageStrategy.on_page`; rows in another order start the rescan."""
+        if self._rescan is not None:
+            return self._rescan.on_page(request, response, rows)
+        window = self._pending.pop(request, None)
+        if window is None:
+            return ()
         window = self._clamped(window, number_in(response, "x-per-page") or 0)
         if self.is_complete:
-            return self, ()
+            return ()
         self.headers.learn(response)
         size = window.stop - window.start
         is_last = is_last_page(
-            self.server, ask.wanted, response, rows, size, is_silent=self.is_silent
+            self.server, request.request, response, rows, size, is_silent=self.is_silent
         )
         if not is_last:
             window = self._clamped(window, len(rows))
-        if self._largest < _SMALLEST_PAGE or not is_newest_first(rows):
-            return self._by_looks(window, response, rows)
-        if rows and not -TOP <= rows[-1].id <= rows[0].id < TOP:
-            raise DecodeError("an id that cannot be one @ $", response.method, response.url)
+        if self._largest < _MIN_PAGE_SIZE or not is_newest_first(rows):
+            return self._start_rescan(window, response, rows)
+        if rows and not -ID_LIMIT <= rows[-1].id <= rows[0].id < ID_LIMIT:
+            raise DecodeError("id out of range: expected a bigint", response.method, response.url)
         self._total = window.start + len(rows) if is_last else number_in(response, "x-total")
-        breaks = sum(1 for _ in self.coverage.gaps())
-        told = self._read(window, rows, is_last=is_last)
-        if self.is_silent and told and window.start:
+        gaps = sum(1 for _ in self.ranges.gaps())
+        new = self._read(window, rows, is_last=is_last)
+        if self.is_silent and new and window.start:
             self.headers.learn_dropped()
-        if told or sum(1 for _ in self.coverage.gaps()) < breaks:
-            self._fruitless = 0
-        else:
-            self._fruitless += 1
-        if len(rows) > size:
-            self._is_size_ignored = True
-        if self._fruitless > _MOST_FRUITLESS and self._is_size_ignored:
-            reason = "pages that do not overlap, as per_page is ignored @ $"
-            raise DecodeError(reason, response.method, response.url)
-        if self._fruitless > _MOST_FRUITLESS:
-            raise ListingChangedError(response.method, response.url)
-        return self, told
+        has_progress = bool(new) or sum(1 for _ in self.ranges.gaps()) < gaps
+        self._is_size_ignored = self._is_size_ignored or len(rows) > size
+        self._check_progress(response, has_progress=has_progress)
+        return new
 
-    def refused(self, ask: PageRequest, error: GitLabError) -> PageStrategy[R]:
-        """See `PageStrategy.refused`; past the server's offset limit, keyset may go on."""
-        del self._asked[ask.place]
-        if isinstance(error, MethodNotAllowedError) and ask.place and self.beyond_limit is not None:
-            return self.beyond_limit(error)
-        raise error
+    def on_error(self, request: PageRequest, error: GitLabError) -> None:
+        """See `PageStrategy.on_error`; there is no fallback."""
+        if self._rescan is not None:
+            self._rescan.on_error(request, error)
+        elif self._pending.pop(request, None) is not None:
+            raise error
 
-    def _ask(self, index: int, overlap: int) -> PageRequest:
+    def is_later_page(self, request: PageRequest) -> bool:
+        """Return whether *request* is pending here and was not the first of this strategy."""
+        return request in self._pending and request is not self._first_request
+
+    def _request(self, index: int, overlap: int) -> PageRequest:
         window = window_at(index, overlap, self._largest)
         self._planned = max(self._planned, window.stop)
-        place, self._sent = self._sent, self._sent + 1
-        self._asked[place] = window
-        params = [pair for pair in self.first.params if pair[0] not in _PLACE]
+        params = [pair for pair in self.first.params if pair[0] not in _PAGE]
         size = str(window.stop - window.start)
         params += [("page", str(window.number)), ("per_page", size)]
-        return PageRequest(evolve(self.first, params=params), place)
+        request = PageRequest(evolve(self.first, params=params))
+        self._first_request = self._first_request or request
+        self._pending[request] = window
+        return request
 
     def _index_of(self, gap: Gap) -> int:
-        """Where the rows of the first *gap* begin, as far as known."""
+        """Return the row at which the first *gap* starts, as far as known."""
         return max(0, self._rank(gap.above) + self._drift)
 
     def _rank(self, last_id: int) -> int:
-        """How many rows have been told down to *last_id*."""
-        return len(self._told) - bisect_left(self._told, min(last_id, TOP - 1))
+        """Return how many rows were emitted down to *last_id*."""
+        return len(self._emitted) - bisect_left(self._emitted, min(last_id, ID_LIMIT - 1))
 
     def _clamped(self, window: PageWindow, size: int) -> PageWindow:
-        """What *window* was for a server that allows at most *size* rows a page."""
+        """Return the rows of the page *window* on a server that allows *size* rows a page."""
         if not 0 < size < window.stop - window.start:
             return window
         self._largest = min(self._largest, size)
@@ -188,27 +188,39 @@ class OffsetStrategy(Generic[R]):
         self._planned = min(self._planned, start + size)
         return PageWindow(window.number, start, start + size)
 
-    def _by_looks(
+    def _check_progress(self, response: Response, *, has_progress: bool) -> None:
+        self._fruitless = 0 if has_progress else self._fruitless + 1
+        if self._fruitless <= _MAX_FRUITLESS:
+            return
+        if self._is_size_ignored:
+            reason = "pages do not overlap: expected the server to obey per_page"
+            raise DecodeError(reason, response.method, response.url)
+        raise ListingChangedError(response.method, response.url)
+
+    def _start_rescan(
         self, window: PageWindow, response: Response, rows: Sequence[R]
-    ) -> tuple[PageStrategy[R], Sequence[R]]:
-        look = RescanStrategy[R](self.server, self.first, told=set(self._told))
-        return look.take(look.asks(1, 0)[0], response, rows) if not window.start else (look, ())
+    ) -> Sequence[R]:
+        self._pending.clear()
+        self._rescan = RescanStrategy[R](self.server, self.first, emitted=set(self._emitted))
+        if window.start:
+            return ()
+        return self._rescan.on_page(self._rescan.next_requests(1, 0)[0], response, rows)
 
     def _read(self, window: PageWindow, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
         self._learn_drift(window, rows)
-        top = next(self.coverage.gaps())
+        top = next(self.ranges.gaps())
         if self.in_order and rows and window.start and rows[0].id < top.above - 1:
             return []
-        told = self.coverage.unread(rows)
-        self._remember(told)
+        new = self.ranges.unread(rows)
+        self._remember(new)
         if rows or (is_last and not window.start):
-            newest = rows[0].id if window.start else TOP - 1
-            self.coverage.add(newest, 1 if is_last else rows[-1].id)
-        return told
+            newest = rows[0].id if window.start else ID_LIMIT - 1
+            self.ranges.add(newest, 1 if is_last else rows[-1].id)
+        return new
 
     def _learn_drift(self, window: PageWindow, rows: Sequence[R]) -> None:
-        """How far the rows stand from where they were told to be, as others came and went."""
-        top = next(self.coverage.gaps())
+        """Estimate how far rows have moved, as others were created or deleted."""
+        top = next(self.ranges.gaps())
         if not rows:
             self._drift -= window.stop - window.start
         elif rows[0].id >= top.above:
@@ -216,11 +228,11 @@ class OffsetStrategy(Generic[R]):
         elif window.start < self._index_of(top):
             self._drift = window.start - self._rank(top.above)
 
-    def _remember(self, told: Sequence[R]) -> None:
-        if told:
-            ids = array("q", [row.id for row in reversed(told)])
-            at = bisect_left(self._told, ids[0])
-            if at != bisect_left(self._told, ids[-1]):
-                ids = array("q", sorted([*self._told[at:], *ids]))
-                del self._told[at:]
-            self._told[at:at] = ids
+    def _remember(self, rows: Sequence[R]) -> None:
+        if rows:
+            ids = array("q", [row.id for row in reversed(rows)])
+            at = bisect_left(self._emitted, ids[0])
+            if at != bisect_left(self._emitted, ids[-1]):
+                ids = array("q", sorted([*self._emitted[at:], *ids]))
+                del self._emitted[at:]
+            self._emitted[at:at] = ids

@@ -1,4 +1,4 @@
-"""Whether an answer is the page that was asked for, and what it says of the next one."""
+"""Check whether a response is the requested page, and what it says about the next one."""
 
 from collections.abc import Sequence
 
@@ -21,62 +21,63 @@ from gitlab_jobs_async.listing.strategy import Row, is_newest_first
 from gitlab_jobs_async.listing.synthetic_cursors import Direction, PendingRequest
 
 
-def is_offset_page(server: ServerUrl, wanted: Request, response: Response) -> bool:
+def is_offset_page(server: ServerUrl, request: Request, response: Response) -> bool:
     """Return whether a server without keyset has answered the request for a first page.
 
-    Where a gateway lets only `Link` through, that shows by a next page without a cursor.
+    Behind a gateway that passes only `Link`, a next page without a cursor shows it.
 
     Raises:
-        DecodeError: the next page that it names cannot be one.
+        DecodeError: the response names an invalid next page.
     """
     if is_by_offset(response):
         return True
-    following = next_page(server, wanted, response)
+    following = next_page(server, request, response)
     return following is not None and not _has_cursor(following)
 
 
 def next_by_keyset(
-    server: ServerUrl, wanted: Request, response: Response, rows: Sequence[Row]
+    server: ServerUrl, request: Request, response: Response, rows: Sequence[Row]
 ) -> Request | None:
     """Return the request for the page after *response*, if it names one.
 
     Raises:
-        DecodeError: it is no page by keyset, newest first.
+        DecodeError: the response is not a keyset page, newest first.
     """
     if not is_newest_first(rows):
-        raise DecodeError("rows that are not newest first @ $", response.method, response.url)
-    following = next_page(server, wanted, response)
+        reason = "rows are not newest first: expected descending ids"
+        raise DecodeError(reason, response.method, response.url)
+    following = next_page(server, request, response)
     if is_by_offset(response) or (following is not None and not _has_cursor(following)):
-        reason = "a page by offset where one below a cursor was asked for @ $"
+        reason = "server ignored the cursor and sent an offset page"
         raise DecodeError(reason, response.method, response.url)
     return following
 
 
 def is_unnamed(
-    wanted: Request, response: Response, rows: Sequence[object], *, are_reliable: bool = False
+    request: Request, response: Response, rows: Sequence[object], *, are_reliable: bool = False
 ) -> bool:
     """Return whether a page without a next one may have lost the headers that would name it.
 
-    A short page is the last, unless its size may be a gateway's and the server's headers are not
-    known to be reliable; so is one that came with the headers of its kind.
+    A short page is the last one, unless a gateway may have reduced its size and the headers are not
+    known to be reliable. A page with the headers of its kind is the last one, too.
     """
-    size = whole_number(dict(wanted.params).get("per_page", "")) or PER_PAGE
+    size = whole_number(dict(request.params).get("per_page", "")) or PER_PAGE
     is_clamped = may_be_clamped(len(rows)) and not are_reliable
     if (len(rows) < min(size, PER_PAGE) and not is_clamped) or has_cursor_headers(response):
         return False
-    is_offset = is_by_offset(response) or ("pagination", "keyset") not in wanted.params
+    is_offset = is_by_offset(response) or ("pagination", "keyset") not in request.params
     return not ("x-next-page" in response.headers or (is_offset and response.headers.get("link")))
 
 
-def next_by_number(wanted: Request) -> Request:
-    """Return the request for the page after *wanted* by offset."""
-    page = whole_number(dict(wanted.params).get("page", "1")) or 1
-    return with_params(without_keyset(wanted), page=str(page + 1))
+def next_by_number(request: Request) -> Request:
+    """Return the request for the page after *request* by offset."""
+    page = whole_number(dict(request.params).get("page", "1")) or 1
+    return with_params(without_keyset(request), page=str(page + 1))
 
 
-def cursor_of(wanted: Request) -> tuple[CursorTemplate, int] | None:
-    """Return the form of the cursor that *wanted* goes on from, and its id, if it has one."""
-    cursor = dict(wanted.params).get("cursor", "")
+def cursor_of(request: Request) -> tuple[CursorTemplate, int] | None:
+    """Return the template and the id of the cursor in *request*, if it has one."""
+    cursor = dict(request.params).get("cursor", "")
     return CursorTemplate.read(cursor) if cursor else None
 
 
@@ -84,25 +85,25 @@ def _has_cursor(request: Request) -> bool:
     return any(name == "cursor" for name, _ in request.params)
 
 
-def is_made_page(
-    asked: PendingRequest,
+def is_expected_page(
+    pending: PendingRequest,
     following: Request | None,
     rows: Sequence[Row],
-    coverage: IdRangeSet,
+    ranges: IdRangeSet,
     *,
-    is_proven: bool,
+    is_accepted: bool,
 ) -> bool:
-    """Return whether *rows* can be the page that a cursor made up should lead to.
+    """Return whether *rows* can be the page that a synthetic cursor should lead to.
 
-    *is_proven* says that the server has shown to read such cursors so.
+    *is_accepted* says whether the server has accepted such a cursor before.
     """
-    match asked.way:
+    match pending.direction:
         case Direction.LAST:
             return following is None
         case Direction.DOWN:
-            return bool(rows) and rows[0].id < asked.start
+            return bool(rows) and rows[0].id < pending.start
         case _:
-            if not rows or rows[-1].id <= asked.start:
+            if not rows or rows[-1].id <= pending.start:
                 return False
-            # A server that takes no notice of the cursor sends its newest rows.
-            return is_proven or rows[-1].id <= coverage.unread_above(asked.start)
+            # A server that ignores the cursor sends its newest rows.
+            return is_accepted or rows[-1].id <= ranges.unread_above(pending.start)

@@ -1,11 +1,10 @@
-"""Reading a whole listing again and again until two looks are the same, for rows in any order.
+"""Read a listing in any order: repeat the scan until two scans in a row are identical.
 
-One page is one snapshot. Several are told once they have been read twice and nothing had changed
-from one look to the next: neither a row nor its place. What the same change undone and done again
-between the same two pages may hide, no reading by offset can show.
+One page is one snapshot. Several pages are emitted after two scans with the same rows in the same
+places. A change that is undone between the same two pages stays invisible to offset pagination.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Generic
 
@@ -16,28 +15,26 @@ from gitlab_jobs_async.api.links import is_last_page, number_in
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
-from gitlab_jobs_async.errors import DecodeError, GitLabError, ListingChangedError
-from gitlab_jobs_async.listing.strategy import PageRequest, PageStrategy, R
+from gitlab_jobs_async.errors import GitLabError, ListingChangedError
+from gitlab_jobs_async.listing.strategy import PageRequest, ProgressGuard, R
 
-_MOST_LOOKS = 20
-_MOST_REPEATED = 20
-"""Pages in a row with nothing new; a server that sends more has lost its way."""
+_MAX_SCANS = 20
 
 
 @define
 class RescanStrategy(Generic[R]):
-    """A listing by offset in the server's own order; rows of *told* ids are not told again."""
+    """Offset pagination in the server's own order; rows with an *emitted* id are left out."""
 
     server: ServerUrl
     first: Request
-    told: set[int] = field(factory=set[int])
-    _asked: set[int] = field(factory=set[int])
+    emitted: set[int] = field(factory=set[int])
+    _pending: dict[PageRequest, int] = field(factory=dict[PageRequest, int])
     _pages: dict[int, Sequence[R]] = field(factory=dict[int, Sequence[R]])
-    _last: int = 1
-    _before: list[int] | None = None
-    _looks: int = 0
+    _last_page: int = 1
+    _previous_ids: list[int] | None = None
+    _scans: int = 0
     _seen: set[int] = field(factory=set[int])
-    _repeated: int = 0
+    _guard: ProgressGuard = field(factory=ProgressGuard)
     _is_done: bool = False
 
     @property
@@ -45,60 +42,65 @@ class RescanStrategy(Generic[R]):
         """See `PageStrategy.is_complete`."""
         return self._is_done
 
-    def asks(self, free: int, _guesses: int, /) -> list[PageRequest]:
-        """The pages of this look that are not asked for yet."""
+    def next_requests(self, limit: int, _guesses: int, /) -> list[PageRequest]:
+        """Return the pages of this scan that were not requested yet."""
         if self._is_done:
             return []
-        # Lazily: how many pages there are is the server's word, and may be absurd.
-        due = (n for n in range(1, self._last + 1) if n not in self._pages and n not in self._asked)
-        pages = list(islice(due, max(0, free)))
-        self._asked.update(pages)
-        return [self._ask(page) for page in pages]
+        # Lazily: the server says how many pages there are, and the number may be absurd.
+        pending = set(self._pending.values())
+        missing = (page for page in self._missing() if page not in pending)
+        requests = {self._request(page): page for page in islice(missing, max(0, limit))}
+        self._pending |= requests
+        return list(requests)
 
-    def take(
-        self, ask: PageRequest, response: Response, rows: Sequence[R]
-    ) -> tuple[PageStrategy[R], Sequence[R]]:
-        """See `PageStrategy.take`; rows are told all at once, when two looks were the same."""
-        self._asked.remove(ask.place)
-        self._pages[ask.place] = rows
+    def on_page(self, request: PageRequest, response: Response, rows: Sequence[R]) -> Sequence[R]:
+        """See `PageStrategy.on_page`; all rows are emitted at once, after the last scan."""
+        page = self._pending.pop(request, None)
+        if page is None:
+            return ()
+        self._pages[page] = rows
         self._check_progress(response, rows)
         size = min(number_in(response, "x-per-page") or PER_PAGE, PER_PAGE)
-        if is_last_page(self.server, ask.wanted, response, rows, size):
-            self._last = ask.place
+        if is_last_page(self.server, request.request, response, rows, size):
+            self._last_page = page
         else:
             counted = number_in(response, "x-total-pages") or 0
-            self._last = max(self._last, counted, ask.place + 1)
-        if self._asked or any(n not in self._pages for n in range(1, self._last + 1)):
-            return self, ()
-        return self, self._compared(response)
+            self._last_page = max(self._last_page, counted, page + 1)
+        if self._pending or next(self._missing(), None) is not None:
+            return ()
+        return self._finish_scan(response)
 
-    def refused(self, ask: PageRequest, error: GitLabError) -> PageStrategy[R]:
-        """See `PageStrategy.refused`: there is no way around."""
-        self._asked.remove(ask.place)
-        raise error
+    def on_error(self, request: PageRequest, error: GitLabError) -> None:
+        """See `PageStrategy.on_error`; there is no fallback."""
+        if self._pending.pop(request, None) is not None:
+            raise error
+
+    def _missing(self) -> Iterator[int]:
+        return (page for page in range(1, self._last_page + 1) if page not in self._pages)
 
     def _check_progress(self, response: Response, rows: Sequence[R]) -> None:
         ids = {row.id for row in rows}
-        self._repeated = 0 if ids - self._seen else self._repeated + 1
+        if ids - self._seen:
+            self._guard.advance()
+        else:
+            self._guard.stall(response)
         self._seen |= ids
-        if self._repeated > _MOST_REPEATED:
-            raise DecodeError("pages that lead nowhere @ $", response.method, response.url)
 
-    def _ask(self, page: int) -> PageRequest:
+    def _request(self, page: int) -> PageRequest:
         params = [pair for pair in self.first.params if pair[0] != "page"]
-        return PageRequest(evolve(self.first, params=[*params, ("page", str(page))]), page)
+        return PageRequest(evolve(self.first, params=[*params, ("page", str(page))]))
 
-    def _compared(self, response: Response) -> Sequence[R]:
-        """All rows, once each, if this look was like the one before; else nothing yet."""
-        rows = [row for page in range(1, self._last + 1) for row in self._pages[page]]
+    def _finish_scan(self, response: Response) -> Sequence[R]:
+        """Return all rows, once each, if this scan equals the one before; else start another."""
+        rows = [row for page in range(1, self._last_page + 1) for row in self._pages[page]]
         ids = [row.id for row in rows]
-        if self._last == 1 or ids == self._before:
+        if self._last_page == 1 or ids == self._previous_ids:
             self._is_done = True
-            unique = {row.id: row for row in rows if row.id not in self.told}
+            unique = {row.id: row for row in rows if row.id not in self.emitted}
             return list(unique.values())
-        self._looks += 1
-        if self._looks == _MOST_LOOKS:
+        self._scans += 1
+        if self._scans == _MAX_SCANS:
             raise ListingChangedError(response.method, response.url)
-        self._pages, self._before, self._last = {}, ids, 1
+        self._pages, self._previous_ids, self._last_page = {}, ids, 1
         self._seen = set()
         return ()

@@ -1,18 +1,21 @@
-"""What every way of reading a listing has in common: it says what to ask and takes the answers.
+"""The interface between a pagination strategy and the loop that fetches its pages.
 
-A walk never waits. Whoever drives it asks what it wants asked, in any order and number, and hands
-each answer or failure back; the walk that comes back is the one to go on with.
+A strategy is pure: it names the pages to request and consumes their responses or errors, in any
+order. It owns its fallback: if a server does not support one kind of pagination, the same object
+goes on with another, and ignores the pages that were requested before.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import DecodeError, GitLabError
+
+_MAX_STALLED_PAGES = 20
 
 
 class Row(Protocol):
@@ -26,49 +29,73 @@ class Row(Protocol):
 R = TypeVar("R", bound=Row)
 
 
-@frozen
+@frozen(eq=False)
 class PageRequest:
-    """One page to ask for; `place` is where it stands, for the walk that asks.
+    """A request for one page; its strategy recognizes it by identity.
 
-    An answer whose status is in `final` is not asked for again: the walk says how to go on.
+    A status in `final` is not retried: the strategy decides how to go on.
     """
 
-    wanted: Request
-    place: int
+    request: Request
     final: frozenset[int] = frozenset()
 
 
 class PageStrategy(Protocol[R]):
-    """One listing being read; complete when it has nothing left to ask and nothing is asked."""
+    """Pagination of one listing, from its first request to its last row."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether all has been read, so that answers still under way can be left."""
+        """Whether all rows were read, so that pending requests can be dropped."""
 
-    def asks(self, free: int, guesses: int, /) -> list[PageRequest]:
-        """At most *free* pages to ask for now, side by side.
+    def next_requests(self, limit: int, guesses: int, /) -> list[PageRequest]:
+        """Return at most *limit* pages to request now, concurrently.
 
-        At most *guesses* of them may turn out to have been read already.
+        At most *guesses* of them may return rows that were read already.
         """
 
-    def take(
-        self, ask: PageRequest, response: Response, rows: Sequence[R]
-    ) -> tuple["PageStrategy[R]", Sequence[R]]:
-        """The walk to go on with, and those of *rows* that it had not told before.
+    def on_page(self, request: PageRequest, response: Response, rows: Sequence[R]) -> Sequence[R]:
+        """Consume a page and return those of its *rows* that were not returned before.
 
         Raises:
-            DecodeError: the answer is no page of this listing.
-            ListingChangedError: it changes faster than it can be read.
+            DecodeError: the response is not a page of this listing.
+            ListingChangedError: the listing changes faster than it can be read.
         """
 
-    def refused(self, ask: PageRequest, error: GitLabError) -> "PageStrategy[R]":
-        """The walk to go on with although *ask* failed.
+    def on_error(self, request: PageRequest, error: GitLabError) -> None:
+        """Go on without the page if possible.
 
         Raises:
-            GitLabError: *error* itself, where nothing leads around it.
+            GitLabError: *error* ends the listing.
         """
+
+
+@define
+class ProgressGuard:
+    """Guard against endless pagination: fail after too many pages without a new row."""
+
+    _stalled: int = 0
+
+    def advance(self) -> None:
+        """Record a page with new rows."""
+        self._stalled = 0
+
+    def stall(self, response: Response) -> None:
+        """Record a page without new rows.
+
+        Raises:
+            DecodeError: there were too many in a row.
+        """
+        self._stalled += 1
+        if self._stalled > _MAX_STALLED_PAGES:
+            raise not_advancing(response)
+
+
+def not_advancing(response: Response, detail: str = "") -> DecodeError:
+    """Return the error for pagination that leads back to rows that were read already."""
+    reason = "pagination does not advance" + (f": {detail}" if detail else "")
+    return DecodeError(reason, response.method, response.url)
 
 
 def is_newest_first(rows: Sequence[Row]) -> bool:
-    """Whether the ids fall from row to row, as GitLab promises of jobs."""
+    """Return whether the ids fall from row to row, as GitLab promises of jobs."""
     return all(before.id > after.id for before, after in pairwise(rows))

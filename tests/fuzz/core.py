@@ -170,20 +170,20 @@ def listings(rng):
         OffsetStrategy(SERVER, Request("GET", "/projects/1/pipelines/2/jobs"), in_order=False),
     ])  # fmt: skip
     for _ in range(12):
-        asks = walk.asks(3, rng.randrange(3))
+        asks = walk.next_requests(3, rng.randrange(3))
         if not asks:
             return
         ask = rng.choice(asks)
         if rng.random() < 0.2:
             failed = error_of(answer(rng, b"{}", rng.choice([400, 404, 405, 500])), NOW)
-            walk = walk.refused(ask, failed)
+            walk.on_error(ask, failed)
             continue
         count = rng.choice([0, 1, 3, 100])
         top = rng.choice([10, 150, 10**9])
         page = answer(rng, orjson.dumps([samples.job(top - n) for n in range(count)]))
 
         def taken(given, walk=walk, ask=ask, page=page):
-            return walk.take(ask, page, given)[1]
+            return walk.on_page(ask, page, given)
 
         decode_rows(page, Job, taken)
         return

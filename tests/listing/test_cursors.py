@@ -1,4 +1,4 @@
-"""Cursors of GitLab's form are made for other ids; whatever is of another form is left alone."""
+"""Cursors of GitLab's form are made for other ids; those of another form are left alone."""
 
 import base64
 import json
@@ -17,19 +17,19 @@ def written(text):
 @given(
     last_id=st.integers(1, 2**63 - 1),
     other=st.integers(1, 2**63 - 1),
-    template=st.sampled_from(
+    text=st.sampled_from(
         ['{"id":"%d","_kd":"n"}', '{"_kd": "n", "id": %d}', '{"id":"%d"}', '{"id" : %d }']
     ),
     is_padded=st.booleans(),
 )
-def test_a_form_that_was_learned_writes_any_id(last_id, other, template, is_padded):
+def test_learned_template_writes_any_id(last_id, other, text, is_padded):
     def as_sent(number):
-        cursor = written(template % number)
+        cursor = written(text % number)
         return cursor if is_padded else cursor.rstrip("=")
 
-    form = CursorTemplate.learned(as_sent(last_id), last_id)
-    assert form.cursor(last_id) == as_sent(last_id)
-    made = form.cursor(other)
+    template = CursorTemplate.learned(as_sent(last_id), last_id)
+    assert template.cursor(last_id) == as_sent(last_id)
+    made = template.cursor(other)
     padded = made + "=" * (-len(made) % 4)
     value = json.loads(base64.urlsafe_b64decode(padded))
     assert int(value["id"]) == other
@@ -57,27 +57,27 @@ def test_a_form_that_was_learned_writes_any_id(last_id, other, template, is_padd
         base64.urlsafe_b64encode(b'{"id":"123\xff"}').decode(),
     ],
 )
-def test_another_form_is_not_learned(cursor):
+def test_unknown_form_is_not_learned(cursor):
     assert CursorTemplate.learned(cursor, 123) is None
 
 
 @given(st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1), st.booleans())
-def test_cursors_of_all_directions_are_alike(last_id, other, is_padded):
+def test_template_writes_all_directions(last_id, other, is_padded):
     def sent(number, direction):
         cursor = written(f'{{"id":"{number}","_kd":"{direction}"}}')
         return cursor if is_padded else cursor.rstrip("=")
 
-    form = CursorTemplate.learned(sent(last_id, "n"), last_id)
-    assert form.has_directions
-    assert form.backward(other).rstrip("=") == sent(other, "p").rstrip("=")
-    assert form.last_page().rstrip("=") == written('{"_kd":"p"}').rstrip("=")
-    assert CursorTemplate.read(sent(last_id, "n")) == (form, last_id)
+    template = CursorTemplate.learned(sent(last_id, "n"), last_id)
+    assert template.has_directions
+    assert template.backward(other).rstrip("=") == sent(other, "p").rstrip("=")
+    assert template.last_page().rstrip("=") == written('{"_kd":"p"}').rstrip("=")
+    assert CursorTemplate.read(sent(last_id, "n")) == (template, last_id)
 
 
-def test_a_form_without_direction_makes_no_others():
+def test_template_without_direction_is_detected():
     assert not CursorTemplate.learned(written('{"id":"123"}'), 123).has_directions
 
 
 @pytest.mark.parametrize("cursor", ["", "opaque", "!", written("[]"), written('{"id":"x"}')])
-def test_another_cursor_is_not_read(cursor):
+def test_unknown_cursor_is_not_read(cursor):
     assert CursorTemplate.read(cursor) is None

@@ -1,4 +1,4 @@
-"""Guesses where more rows stand: in the unread ids only, never twice, and worth a page."""
+"""Splits lie in unread ids only, are never repeated, and are worth a page."""
 
 import pytest
 from attrs import frozen
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.listing.density import IdDensity
-from gitlab_jobs_async.listing.id_ranges import TOP, Gap
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 
 
 @frozen
@@ -19,90 +19,90 @@ def rows(newest, count, apart=1):
 
 
 def learned(newest=10_000, count=100, apart=1):
-    """What the first page of a listing tells, and its oldest id."""
-    spread = IdDensity()
+    """Return the density after a first page, and its oldest id."""
+    density = IdDensity()
     page = rows(newest, count, apart)
-    spread.learn(TOP - 1, page[-1].id, page)
-    return spread, page[-1].id
+    density.learn(ID_LIMIT - 1, page[-1].id, page)
+    return density, page[-1].id
 
 
-def test_the_page_size_is_the_largest_seen():
-    spread, oldest = learned(count=100)
-    spread.learn(oldest - 1, 1, rows(50, 20))
-    assert spread.page_size == 100
+def test_page_size_is_the_largest_seen():
+    density, oldest = learned(count=100)
+    density.learn(oldest - 1, 1, rows(50, 20))
+    assert density.page_size == 100
 
 
-def test_an_even_listing_is_not_uneven():
-    spread, oldest = learned()
-    spread.learn(oldest - 1, oldest - 400, rows(oldest - 1, 100, 4))
-    assert not spread.is_uneven
-    spread.learn(oldest - 500, oldest - 1000, rows(oldest - 501, 100, 5))
-    assert spread.is_uneven
+def test_uneven_needs_widths_over_a_factor_of_four():
+    density, oldest = learned()
+    density.learn(oldest - 1, oldest - 400, rows(oldest - 1, 100, 4))
+    assert not density.is_uneven
+    density.learn(oldest - 500, oldest - 1000, rows(oldest - 501, 100, 5))
+    assert density.is_uneven
 
 
-def test_short_pages_say_nothing_of_evenness():
-    spread, oldest = learned()
-    spread.learn(oldest - 1, 1, [Row(oldest - 1), Row(2)])
-    assert not spread.is_uneven
+def test_short_page_does_not_make_it_uneven():
+    density, oldest = learned()
+    density.learn(oldest - 1, 1, [Row(oldest - 1), Row(2)])
+    assert not density.is_uneven
 
 
-def test_a_gap_too_small_is_worth_no_guess():
-    spread, oldest = learned()
-    assert spread.best_guess([Gap(oldest, oldest - 250)], []) is None
-    assert spread.best_guess([Gap(oldest, oldest - 300)], []) == oldest - 150
+def test_small_gap_is_not_split():
+    density, oldest = learned()
+    assert density.best_split([Gap(oldest, oldest - 250)], []) is None
+    assert density.best_split([Gap(oldest, oldest - 300)], []) == oldest - 150
 
 
-def test_the_middle_of_the_widest_part_is_guessed():
-    spread, oldest = learned()
+def test_split_is_the_middle_of_the_widest_part():
+    density, oldest = learned()
     narrow, wide = Gap(oldest, oldest - 1000), Gap(oldest - 2000, oldest - 8000)
-    assert spread.best_guess([narrow, wide], []) == oldest - 5000
-    asked = [oldest - 3000]
-    assert spread.best_guess([narrow, wide], asked) == oldest - 5500
+    assert density.best_split([narrow, wide], []) == oldest - 5000
+    requested = [oldest - 3000]
+    assert density.best_split([narrow, wide], requested) == oldest - 5500
 
 
-def test_the_end_is_not_guessed():
-    spread, oldest = learned()
-    assert spread.best_guess([Gap(oldest, 0)], []) is None
+def test_gap_at_the_end_is_not_split():
+    density, oldest = learned()
+    assert density.best_split([Gap(oldest, 0)], []) is None
 
 
 @pytest.mark.parametrize(
     ("pages", "even", "uneven"), [(0, 4, 4), (5, 4, 4), (5.5, 34, 7.375), (100, 34, 59)]
 )
-def test_guesses_are_allowed_by_pages(pages, even, uneven):
-    spread, oldest = learned()
-    assert spread.allowance(pages, 16) == even
-    spread.learn(oldest - 1, oldest - 900, rows(oldest - 1, 100, 9))
-    assert spread.allowance(pages, 16) == uneven
+def test_allowance_grows_with_pages(pages, even, uneven):
+    density, oldest = learned()
+    assert density.allowance(pages, 16) == even
+    density.learn(oldest - 1, oldest - 900, rows(oldest - 1, 100, 9))
+    assert density.allowance(pages, 16) == uneven
 
 
-def test_nothing_is_measured_beyond_the_ends():
-    spread, oldest = learned(apart=10)
-    assert spread._spacing[oldest] == pytest.approx(10, rel=0.01)
-    spread.learn(oldest - 1, 1, rows(oldest - 10, 10, 10))
-    assert spread._spacing[1] == pytest.approx(10, rel=0.01)
+def test_spacing_ignores_ids_beyond_the_ends():
+    density, oldest = learned(apart=10)
+    assert density._spacing[oldest] == pytest.approx(10, rel=0.01)
+    density.learn(oldest - 1, 1, rows(oldest - 10, 10, 10))
+    assert density._spacing[1] == pytest.approx(10, rel=0.01)
 
 
-def test_ids_without_rows_beside_a_page_are_sparse():
-    """The page read up from 9,001 begins far above it: nothing stands between."""
-    spread = IdDensity()
-    spread.learn(100, 1, rows(100, 100))
-    spread.learn(20_000, 9001, rows(20_000, 100))
-    assert spread.is_sparser_above(Gap(9001, 100))
-    assert not spread.is_sparser_above(Gap(30_000, 20_000))
+def test_empty_ids_beside_a_page_are_sparse():
+    """The page read up from 9,001 starts far above it: no row lies between."""
+    density = IdDensity()
+    density.learn(100, 1, rows(100, 100))
+    density.learn(20_000, 9001, rows(20_000, 100))
+    assert density.is_sparser_above(Gap(9001, 100))
+    assert not density.is_sparser_above(Gap(30_000, 20_000))
 
 
-def test_a_page_without_rows_teaches_nothing():
-    spread, _ = learned()
-    before = repr(spread)
-    spread.learn(500, 1, [])
-    assert repr(spread) == before
+def test_empty_page_is_ignored():
+    density, _ = learned()
+    before = repr(density)
+    density.learn(500, 1, [])
+    assert repr(density) == before
 
 
-def test_only_the_edges_of_gaps_are_remembered():
-    spread, oldest = learned()
-    spread.learn(4999, 4901, rows(4999, 99))
-    spread.forget([Gap(oldest, 4999)])
-    assert set(spread._spacing) == {oldest, 4999}
+def test_keep_forgets_other_edges():
+    density, oldest = learned()
+    density.learn(4999, 4901, rows(4999, 99))
+    density.keep([Gap(oldest, 4999)])
+    assert set(density._spacing) == {oldest, 4999}
 
 
 @given(
@@ -110,12 +110,12 @@ def test_only_the_edges_of_gaps_are_remembered():
     st.sets(st.integers(1, 100_000), max_size=8),
     st.integers(1, 50),
 )
-def test_a_guess_lies_in_a_gap_and_is_new(edges, asked, apart):
+def test_split_lies_in_a_gap_and_is_new(edges, requested, apart):
     edges = sorted(edges, reverse=True)
     gaps = [Gap(above, below) for above, below in zip(edges[::2], edges[1::2], strict=False)]
     gaps.append(Gap(edges[-1], 0))
-    spread, _ = learned(100_000, 100, apart)
-    guess = spread.best_guess(gaps, asked)
+    density, _ = learned(100_000, 100, apart)
+    guess = density.best_split(gaps, requested)
     if guess is not None:
-        assert guess not in asked
+        assert guess not in requested
         assert any(gap.below < guess < gap.above for gap in gaps)

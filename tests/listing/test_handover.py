@@ -1,58 +1,73 @@
-"""A walk that hands its listing over is no longer given pages: the other one reads them again."""
+"""Pages that were requested before a strategy switched to another kind of pagination."""
 
 import pytest
-from aiohttp import web
-from attrs import define, field
 
-from gitlab_jobs_async import GitLab
-from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.listing.fetch import read_all
-from gitlab_jobs_async.listing.strategy import PageRequest
-from gitlab_jobs_async.models.jobs import Job
-from tests.support.servers import serving
-from tests.support.tasks import others, prompt, until
+from gitlab_jobs_async import MethodNotAllowedError, NotFoundError
+from gitlab_jobs_async.listing.keyset import KeysetStrategy
+from gitlab_jobs_async.listing.offset import OffsetStrategy
+from tests.support.listing_model import HERE, JOBS, PIPELINES, Listing, check_exact, read, respond
+
+REFUSED = MethodNotAllowedError(405, "Offset pagination has a maximum", "GET", "u")
 
 
-@define
-class Planned:
-    """A walk that asks for these *pages* at once, and after an answer hands over to *next_walk*."""
-
-    pages: list
-    next_walk: "Planned | None" = None
-    taken: list = field(factory=list)
-    is_complete: bool = False
-
-    def asks(self, _free, _guesses):
-        asks = [
-            PageRequest(Request("GET", f"/projects/7/jobs/{page}"), page) for page in self.pages
-        ]
-        self.pages = []
-        return asks
-
-    def take(self, ask, _response, rows):
-        self.taken.append(ask.place)
-        return self.next_walk or self, rows
-
-    def refused(self, ask, error):
-        raise AssertionError(f"page {ask.place} was refused: {error}")
+def after_first_page(strategy, listing):
+    """Return the ids of the first page and 9 requests for the pages that the server counted."""
+    emitted = respond(strategy, listing, strategy.next_requests(1, 0)[0])
+    requests = strategy.next_requests(9, 9)
+    assert len(requests) == 9
+    return emitted, requests
 
 
-@prompt
-@pytest.mark.parametrize("late", ["answered", "refused"])
-async def test_pages_of_a_walk_that_handed_over_are_left(late):
-    async def answer(request):
-        page = int(request.path.rpartition("/")[2])
-        if page == 2:
-            await until(lambda: second.taken or len(server.requests) >= 3)
-            if late == "refused":
-                return web.json_response({"message": "404"}, status=404)
-        row = {"id": page, "status": "success", "stage": "a", "name": "b"}
-        return web.json_response([row])
+def deliver(strategy, listing, request, late):
+    """Deliver a page that was requested before the switch, or its error."""
+    if late == "page":
+        assert list(strategy.on_page(request, *listing.answer(request.request))) == []
+    else:
+        strategy.on_error(request, NotFoundError(404, "404 Not found", "GET", "u"))
 
-    second = Planned([3])
-    first = Planned([1, 2], second)
-    async with serving(answer) as server, GitLab(server.url) as gitlab:
-        jobs = await read_all(gitlab._transport, first, Job)
-    assert sorted(job.id for job in jobs) == [1, 3]
-    assert (first.taken, second.taken) == ([1], [3])
-    assert not await others()
+
+@pytest.mark.parametrize("late", ["page", "error"])
+def test_rescan_ignores_earlier_requests(late):
+    listing = Listing(range(1, 1001), keyset=None)
+    strategy = OffsetStrategy(HERE, PIPELINES)
+    emitted, (second, *pending) = after_first_page(strategy, listing)
+    response, rows = listing.answer(second.request)
+    assert strategy.on_page(second, response, rows[::-1]) == ()
+    for request in pending:
+        deliver(strategy, listing, request, late)
+    emitted += read(strategy, listing)
+    check_exact(emitted, listing)
+
+
+@pytest.mark.parametrize("late", ["page", "error"])
+def test_keyset_ignores_earlier_offset_pages(late):
+    listing = Listing(range(1, 1001), keyset=None)
+    strategy = KeysetStrategy(HERE, JOBS, 16)
+    emitted, (*pending, last) = after_first_page(strategy, listing)
+    strategy.on_error(last, REFUSED)
+    for request in pending:
+        deliver(strategy, listing, request, late)
+    listing.keyset = "json"
+    emitted += read(strategy, listing)
+    check_exact(emitted, listing)
+
+
+@pytest.mark.parametrize("late", ["page", "error"])
+def test_offset_ignores_earlier_keyset_pages(late):
+    """A gateway drops every header after the first page, and the server refuses "up"."""
+    listing = Listing(range(1, 1001), offset_headers=False)
+    strategy = KeysetStrategy(HERE, JOBS, 16)
+    emitted = respond(strategy, listing, strategy.next_requests(1, 0)[0])
+    for request in strategy.next_requests(16, 16):
+        emitted += respond(strategy, listing, request)
+    link, trial, pending = strategy.next_requests(16, 16)
+    listing.links, listing.up = lambda: False, "refused"
+    emitted += respond(strategy, listing, trial)
+    emitted += respond(strategy, listing, link)
+    (request,) = strategy.next_requests(1, 0)
+    assert "pagination" not in dict(request.request.params)
+    listing.up = "up"
+    deliver(strategy, listing, pending, late)
+    emitted += respond(strategy, listing, request)
+    emitted += read(strategy, listing)
+    check_exact(emitted, listing)

@@ -1,4 +1,4 @@
-"""Where a listing by offset goes on by keyset, the refusal that led there is the error."""
+"""Errors of a listing that went on by keyset after the server refused an offset."""
 
 import pytest
 
@@ -16,18 +16,18 @@ REFUSAL = MethodNotAllowedError(405, "Offset pagination has a maximum", "GET", "
         ServerError(500, "500 Internal Server Error", "GET", "/jobs"),
     ],
 )
-def test_the_first_refusal_is_the_error(error):
-    walk = KeysetStrategy(HERE, JOBS, 4, refusal=REFUSAL)
-    (ask,) = walk.asks(4, 0)
+def test_refused_offset_is_the_final_error(error):
+    strategy = KeysetStrategy(HERE, JOBS, 4, refusal=REFUSAL)
+    (request,) = strategy.next_requests(4, 0)
     with pytest.raises(MethodNotAllowedError) as refused:
-        walk.refused(ask, error)
+        strategy.on_error(request, error)
     assert refused.value is REFUSAL
 
 
-def test_without_a_refusal_the_error_is_raised():
-    walk = KeysetStrategy(HERE, JOBS, 4)
-    (ask,) = walk.asks(4, 0)
+def test_keyset_error_is_raised_unchanged():
+    strategy = KeysetStrategy(HERE, JOBS, 4)
+    (request,) = strategy.next_requests(4, 0)
     error = ServerError(500, "500 Internal Server Error", "GET", "/jobs")
     with pytest.raises(ServerError) as refused:
-        walk.refused(ask, error)
+        strategy.on_error(request, error)
     assert refused.value is error

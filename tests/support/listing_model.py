@@ -1,4 +1,4 @@
-"""A listing on a server, as values, that anything may happen to between two answers."""
+"""A model of a listing on a server, which may change between two responses."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.api.urls import ServerUrl
-from gitlab_jobs_async.listing.id_ranges import TOP
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT
 
 HERE = ServerUrl("https://gitlab.example.com")
 JOBS = Request(
@@ -38,7 +38,7 @@ def cursor(last_id):
 
 
 def spread_out(kind, count, rnd):
-    """So many ids, spread as `kind` says."""
+    """Return *count* ids with gaps of the *kind*."""
     if kind == "two ages":
         return [*range(1, 1 + count // 2), *range(10**9, 10**9 + count - count // 2)]
     gap = {
@@ -57,12 +57,12 @@ def spread_out(kind, count, rnd):
 
 
 class Listing:
-    """`page_size` is the server's largest; `answer` is one snapshot, as its database gives.
+    """A listing with pages of at most `page_size` rows; each response is one snapshot.
 
-    By default as today's GitLab: a cursor beyond which no row stands is a 500; `is_older` answers
-    a forward one with no rows. `last` and `up` say how it reads the cursors `{"_kd":"p"}` and, with
-    an id, the one for the rows above it; `links` says of each page that has a next one whether its
-    `Link` comes through.
+    By default as today's GitLab: a cursor without rows beyond it is a 500. With `is_older` a
+    forward one returns no rows. `last` and `up` choose how the cursors `{"_kd":"p"}` and, with an
+    id, the one for the rows above it are read. `links` chooses for each page that has a next one
+    whether its `Link` arrives.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class Listing:
         self.offset_headers = offset_headers
         self.requests = 0
         self.failures = 0
-        self.lowest_asked = TOP
+        self.lowest_asked = ID_LIMIT
 
     def change(self, rnd, churn):
-        """Rows are created, deleted, and leave or enter the scope."""
+        """Create and delete rows, and move some out of or into the scope."""
         for _ in range(churn):
             what = rnd.randrange(4)
             if what == 0:
@@ -119,17 +119,17 @@ class Listing:
         return self._by_offset(int(params.get("page", 1)), size)
 
     def vanish(self, below):
-        """All rows under *below* are deleted at once."""
+        """Delete all rows under *below* at once."""
         for row in [row for row in self.rows if row < below]:
             self._remove(row)
 
     def _by_keyset(self, given, size):
-        way, number = ("down", TOP) if given is None else self._read(given)
+        way, number = ("down", ID_LIMIT) if given is None else self._read(given)
         way = {"last": self.last, "up": self.up}.get(way, way)
         if way == "refused":
             raise self._failed()
         if way == "first":
-            way, number = "down", TOP
+            way, number = "down", ID_LIMIT
         elif way == "last":
             way, number = "up", 0
         elif given is not None:
@@ -169,7 +169,7 @@ class Listing:
         return cursor(last_id) if self.keyset == "json" else f"{self.keyset}-{last_id * 7 + 3}"
 
     def _read(self, given):
-        """Which way the cursor leads, and from which id."""
+        """Return the direction of the cursor and its id."""
         if self.keyset == "json":
             value = json.loads(base64.urlsafe_b64decode(given))
             if "id" not in value:
@@ -202,62 +202,58 @@ class Listing:
         return Response(200, headers, b"", "GET", "https://u"), [Row(row) for row in rows]
 
 
-def read(walk, listing, *, window=16, guesses=True, seed=0, churn=0, event=None):
-    """All that *walk* tells, its asks answered in a random order; anything changes in between.
+def read(strategy, listing, *, window=16, guesses=True, seed=0, churn=0, event=None):
+    """Return all ids that *strategy* emits; respond in a random order, with changes in between.
 
-    *event* is called before each answer with the number of requests.
+    *event* is called before each response with the number of requests.
     """
     rnd = random.Random(seed)
-    told, flight = [], []
+    emitted, pending = [], []
     while True:
-        flight += [(walk, ask) for ask in walk.asks(window - len(flight), 0)]
+        pending += strategy.next_requests(window - len(pending), 0)
         if guesses:
-            flight += [(walk, ask) for ask in walk.asks(window - len(flight), window)]
-        assert len(flight) <= window
-        if walk.is_complete:
-            return told
-        assert flight, "nothing is asked and rows are unread"
-        owner, ask = flight.pop(rnd.randrange(len(flight)))
+            pending += strategy.next_requests(window - len(pending), window)
+        assert len(pending) <= window
+        if strategy.is_complete:
+            return emitted
+        assert pending, "nothing is requested although rows are unread"
+        request = pending.pop(rnd.randrange(len(pending)))
         listing.change(rnd, rnd.randint(0, churn))
         if event is not None:
             event(listing.requests)
-        if owner is not walk:
-            continue
-        try:
-            response, rows = listing.answer(ask.wanted)
-        except ResponseError as error:
-            walk = walk.refused(ask, error)
-            continue
-        walk, new = walk.take(ask, response, rows)
-        told += [row.id for row in new]
+        emitted += respond(strategy, listing, request)
 
 
-def check_exact(told, listing):
-    """Each row that was there all the time, once; nothing that never was."""
-    assert len(told) == len(set(told))
-    assert listing.always <= set(told) <= listing.ever
+def respond(strategy, listing, request):
+    """Answer *request* from *listing* and return the ids that are emitted."""
+    try:
+        response, rows = listing.answer(request.request)
+    except ResponseError as error:
+        strategy.on_error(request, error)
+        return []
+    return [row.id for row in strategy.on_page(request, response, rows)]
 
 
-def rounds(walk, listing, *, window=16, jitter=0.0, seed=0):
-    """What *walk* tells, and after how many round trips, where each answer takes one.
+def check_exact(emitted, listing):
+    """Assert that each row present all the time was emitted once, and none that never existed."""
+    assert len(emitted) == len(set(emitted))
+    assert listing.always <= set(emitted) <= listing.ever
 
-    With *jitter* an answer takes up to so much longer.
+
+def rounds(strategy, listing, *, window=16, jitter=0.0, seed=0):
+    """Return the emitted ids and the number of round trips, if each response takes one.
+
+    With *jitter* a response takes up to that much longer.
     """
     rnd = random.Random(seed)
-    told, flight, now = [], [], 0.0
-    while not walk.is_complete:
-        asks = walk.asks(window - len(flight), 0)
-        asks += walk.asks(window - len(flight) - len(asks), window)
-        flight += [(now + 1 + jitter * rnd.random(), ask.place, walk, ask) for ask in asks]
-        flight.sort(key=lambda sent: sent[:2])
-        now, _, owner, ask = flight.pop(0)
-        if owner is not walk:
-            continue
-        try:
-            response, rows = listing.answer(ask.wanted)
-        except ResponseError as error:
-            walk = walk.refused(ask, error)
-            continue
-        walk, new = walk.take(ask, response, rows)
-        told += [row.id for row in new]
-    return told, now
+    emitted, pending, now, sent = [], [], 0.0, 0
+    while not strategy.is_complete:
+        requests = strategy.next_requests(window - len(pending), 0)
+        requests += strategy.next_requests(window - len(pending) - len(requests), window)
+        for request in requests:
+            pending.append((now + 1 + jitter * rnd.random(), sent, request))
+            sent += 1
+        pending.sort(key=lambda one: one[:2])
+        now, _, request = pending.pop(0)
+        emitted += respond(strategy, listing, request)
+    return emitted, now

@@ -1,4 +1,4 @@
-"""A GitLab of one listing behind a gateway, as a handler: any header may be lost on the way."""
+"""A handler for one listing, behind a gateway that may drop any header."""
 
 import asyncio
 import base64
@@ -13,7 +13,7 @@ NAMED = {"path": "a.txt", "type": "file", "size": 1, "mode": "100644"}
 
 @define
 class ListingServer:
-    """Answers any path with rows of these *ids*; `lets` says which headers come through.
+    """A listing with these *ids* at any path; `lets` chooses the headers that arrive.
 
     By default as today's GitLab: a cursor with no row beyond it is a 500.
     """
@@ -26,12 +26,12 @@ class ListingServer:
     served: list[tuple[dict, int]] = field(factory=list)
 
     def statuses(self):
-        """How many requests were answered with each status."""
+        """Return the number of responses by status."""
         found = [status for _, status in self.served]
         return {status: found.count(status) for status in set(found)}
 
     def cursors(self):
-        """What each cursor said, those alone."""
+        """Return the content of each cursor that was sent."""
         given = [query["cursor"] for query, _ in self.served if query.get("cursor")]
         return [json.loads(base64.urlsafe_b64decode(cursor)) for cursor in given]
 
@@ -77,14 +77,14 @@ class ListingServer:
 
 
 def cursor_of(text):
-    """The id and the direction of a cursor."""
+    """Return the id and the direction of a cursor."""
     value = json.loads(base64.urlsafe_b64decode(text))
     return (int(value["id"]) if "id" in value else None), value["_kd"]
 
 
 @define
 class Rounds:
-    """A handler that lets answers go in rounds: all that is asked meanwhile, at once."""
+    """A handler that sends responses in rounds: all pending ones at once."""
 
     handler: object
     count: int = 0
@@ -97,7 +97,7 @@ class Rounds:
         return await self.handler(request)
 
     async def run(self):
-        """Let one round go whenever the client asks for nothing more."""
+        """Send a round whenever the client has stopped sending requests."""
         while True:
             before = -1
             while not self._waiting or len(self._waiting) != before:
