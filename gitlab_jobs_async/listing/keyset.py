@@ -229,12 +229,13 @@ class KeysetStrategy(Generic[R]):
         self, response: Response, rows: Sequence[R], *, is_silent: bool = False
     ) -> Sequence[R]:
         """Switch to offsets, and take *response* as the first page of that."""
-        if self.refusal is not None:
-            raise self.refusal
         offset = self._use_offsets(is_silent=is_silent)
         return offset.on_page(offset.next_requests(1, 0)[0], response, rows)
 
     def _use_offsets(self, *, is_silent: bool = False) -> OffsetStrategy[R]:
+        if self.refusal is not None:
+            # Offsets have been refused, so a second switch could alternate forever.
+            raise self.refusal
         self._offset = OffsetStrategy(
             self.server,
             without_keyset(self.first),
