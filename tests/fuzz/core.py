@@ -113,15 +113,17 @@ def trace(rng):
     cursor, log = TraceCursor(rng.choice([0, 0, 5, 300])), samples.LOG * rng.randrange(1, 30)
     told = cursor.offset
     for _ in range(rng.randrange(1, 8)):
-        asked = cursor.ask(is_archived=rng.random() < 0.2)
+        asked = cursor.next_request(is_archived=rng.random() < 0.2)
         whole = changed(rng, log) if rng.random() < 0.3 else log
         start = rng.choice([asked.offset, asked.offset, 0, rng.randrange(len(log))])
         body = whole[start:] if rng.random() < 0.8 else some_bytes(rng)
         head = answer(rng, status=rng.choice([200, 200, 200, 206, 304, 416, 202]))
-        cursor.open(check_trace(head, conditional=True, partial=True))
+        cursor.begin_response(check_trace(head, conditional=True, partial=True))
         size = rng.choice([1, 100, 10_000])
-        chunks = [cursor.feed(body[at : at + size]) for at in range(0, min(len(body), 2000), size)]
-        for chunk in [*chunks, cursor.close()]:
+        chunks = [
+            cursor.receive_data(body[at : at + size]) for at in range(0, min(len(body), 2000), size)
+        ]
+        for chunk in [*chunks, cursor.end_response()]:
             if chunk is not None:
                 assert chunk.offset in {told, 0}
                 told = chunk.end
