@@ -117,7 +117,12 @@ class KeysetStrategy(Generic[R]):
     def _on_offset_error(
         self, offset: OffsetStrategy[R], request: PageRequest, error: GitLabError
     ) -> None:
-        if isinstance(error, MethodNotAllowedError) and offset.is_later_page(request):
+        # Only once: with an ambiguous end, the two kinds could alternate forever.
+        if (
+            isinstance(error, MethodNotAllowedError)
+            and self.refusal is None
+            and offset.is_later_page(request)
+        ):
             self.refusal, self._offset = error, None
         else:
             offset.on_error(request, error)
@@ -229,13 +234,12 @@ class KeysetStrategy(Generic[R]):
         self, response: Response, rows: Sequence[R], *, is_silent: bool = False
     ) -> Sequence[R]:
         """Switch to offsets, and take *response* as the first page of that."""
+        if self.refusal is not None:
+            raise self.refusal
         offset = self._use_offsets(is_silent=is_silent)
         return offset.on_page(offset.next_requests(1, 0)[0], response, rows)
 
     def _use_offsets(self, *, is_silent: bool = False) -> OffsetStrategy[R]:
-        if self.refusal is not None:
-            # Offsets have been refused, so a second switch could alternate forever.
-            raise self.refusal
         self._offset = OffsetStrategy(
             self.server,
             without_keyset(self.first),
