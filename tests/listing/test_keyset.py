@@ -103,7 +103,7 @@ def test_ambiguous_end_beyond_the_offset_limit(counted):
     )
     with pytest.raises((ListingChangedError, MethodNotAllowedError)):
         read(strategy(), listing)
-    assert listing.requests < 60
+    assert listing.requests < 80
 
 
 def bound(pages, window, *, is_even):

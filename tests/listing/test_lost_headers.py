@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gitlab_jobs_async import DecodeError, GitLab
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.monitor.fetch import answered
+from gitlab_jobs_async.monitor.fetch import fetch
 from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, with_page_size
 from tests.conftest import JumpClock, others, serving
 from tests.support.listing_server import ListingServer
@@ -158,7 +158,7 @@ def newest(size):
 
 
 async def look(gitlab, query):
-    answer = await answered(gitlab._transport, gitlab._capabilities, query)
+    answer = await fetch(gitlab._transport, gitlab._capabilities, query)
     return [row.id for row in answer.rows], answer.next_page
 
 
