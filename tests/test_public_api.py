@@ -41,7 +41,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = gitlab_jobs_async.Gitlab
 
 
-def test_importing_the_package_loads_nothing_before_it_is_used():
+def test_import_loads_nothing_before_first_use():
     script = (
         "import sys, gitlab_jobs_async\n"
         "assert not {'aiohttp', 'cattrs', 'orjson'} & set(sys.modules)\n"

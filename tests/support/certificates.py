@@ -55,7 +55,7 @@ class Certificates:
         return str(path)
 
     def shown(self, *, host="127.0.0.1", asks=False, expired=False) -> ssl.SSLContext:
-        """What a server shows; if it *asks*, only to clients with a certificate."""
+        """Return the TLS context of a server; with *asks* it demands a client certificate."""
         ended = datetime.now(UTC) - timedelta(days=1) if expired else None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.authority.issue_cert(host, not_after=ended).configure_cert(context)

@@ -1,4 +1,4 @@
-"""What a consumer knows who has heard every event; it objects to any that does not fit."""
+"""Replay a stream of events into state, and reject any event that does not fit."""
 
 from attrs import define, field
 
@@ -17,7 +17,7 @@ from gitlab_jobs_async.events import (
 
 @define
 class Replay:
-    """Statuses by job id as they were told, and what else was."""
+    """The last emitted status of each job by id, and all other events."""
 
     events: list = field(factory=list)
     keys: set = field(factory=set)

@@ -1,4 +1,4 @@
-"""What an error reporter would collect of an error: every place where a secret stands in it."""
+"""Collect an error as an error reporter does, and list every place that holds a secret."""
 
 import traceback
 from base64 import b64encode

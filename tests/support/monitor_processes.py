@@ -20,7 +20,7 @@ from gitlab_jobs_async.simulator import AcceleratedClock
 
 @frozen
 class Errand:
-    """What to watch, and the clock to do it by: *factor* times as fast, *start* at *origin*."""
+    """The targets of a monitor, and a clock that runs *factor* times as fast from *origin* on."""
 
     url: str
     token: str

@@ -173,7 +173,7 @@ class ModelProject:
         )
 
     def answer(self, query):
-        """What the server says now, or the error it raises."""
+        """Return the current response of the server, or raise its error."""
         self.asked += 1
         params = defaultdict(list)
         for name, value in query.request.params:

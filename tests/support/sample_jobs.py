@@ -22,7 +22,7 @@ def pipeline(number=9, created=0.0, **fields):
 def job(
     number, status="running", *, name="build", of=9, created=0.0, erased=None, kind=Job, **fields
 ):
-    """A job *created* so many seconds after `START`, of the pipeline with the id *of*."""
+    """A job *created* that many seconds after `START`, of the pipeline with the id *of*."""
     return kind(
         id=number,
         status=JobStatus(status),

@@ -17,7 +17,7 @@ async def settled(gitlab):
 
 
 async def pass_time(gitlab, clock, seconds, is_enough=lambda: False):
-    """Let so many seconds of *clock* pass, or until *is_enough*."""
+    """Advance *clock* by *seconds*, or until *is_enough*."""
     end = clock.now() + seconds
     while clock.now() < end:
         await settled(gitlab)
