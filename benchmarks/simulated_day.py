@@ -18,7 +18,8 @@ from attrs import define, field
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.ratelimit.limits import LimitGroup, reserve
+from gitlab_jobs_async.ratelimit.adaptive_limit import reserve
+from gitlab_jobs_async.ratelimit.limits import LimitGroup
 
 LATENCY = 0.05
 CONCURRENCY = 16
@@ -97,7 +98,7 @@ class Simulation:
     _looked: dict[int, float] = field(factory=dict, init=False)
     _seen: set[int] = field(factory=set, init=False)
     _seen_ended: set[int] = field(factory=set, init=False)
-    _allowance: LimitGroup = field(init=False)
+    _limits: LimitGroup = field(init=False)
     _waiting: deque[int] = field(factory=deque, init=False)
     _flying: list[tuple[float, int, int]] = field(factory=list, init=False)
     _looks: int = field(default=0, init=False)
@@ -106,7 +107,7 @@ class Simulation:
 
     def __attrs_post_init__(self) -> None:
         self.record = Record(self.hours)
-        self._allowance = LimitGroup(self.per_minute)
+        self._limits = LimitGroup(self.per_minute)
         self.watches = {p.number: ProjectWatch.of(p.number) for p in self.projects}
         self._by_number = {p.number: p for p in self.projects}
 
@@ -141,8 +142,8 @@ class Simulation:
 
     def _send(self, now: float) -> None:
         """Send what the budget lets through."""
-        while self._waiting and self._allowance.room(now, spare=True) >= 1:
-            self._allowance.in_flight += 1
+        while self._waiting and self._limits.available(now, background=True) >= 1:
+            self._limits.in_flight += 1
             number = self._waiting.popleft()
             heapq.heappush(self._flying, (now + LATENCY, next(self._numbers), number))
 
@@ -150,14 +151,14 @@ class Simulation:
         """When something happens next."""
         soonest = self._flying[0][0] if self._flying else inf
         if self._waiting:
-            soonest = min(soonest, self._allowance.opens(now, spare=True))
+            soonest = min(soonest, self._limits.available_at(now, background=True))
         if self._looks < CONCURRENCY:
             soonest = min(soonest, self.turns.next_at())
         return soonest
 
     def _arrive(self, number: int, now: float) -> None:
         """An answer is there: ask on, or let the look be over."""
-        self._allowance.succeeded(now)
+        self._limits.succeeded(now)
         self._answered(number, now)
         watch = self.watches[number]
         if watch.next_query(now) is not None:

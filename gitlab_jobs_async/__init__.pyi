@@ -169,10 +169,10 @@ from .project import (
     Project as Project,
 )
 from .ratelimit.budget import (
-    BudgetSnapshot as BudgetSnapshot,
-)
-from .ratelimit.budget import (
     RequestBudget as RequestBudget,
+)
+from .ratelimit.snapshot import (
+    BudgetSnapshot as BudgetSnapshot,
 )
 from .retry.policy import (
     RetryPolicy as RetryPolicy,

@@ -14,8 +14,8 @@ PACKAGE = ROOT / "gitlab_jobs_async"
 IO_MODULES = {
     "__init__", "client", "clock", "concurrency", "project", "project_pipelines",
     "api.decode_warnings", "http.attempts", "http.body", "http.connections", "http.error_mapping",
-    "http.proxies", "http.response_body", "http.retries", "http.tls_context", "http.transport",
-    "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
+    "http.exchange", "http.proxies", "http.response_body", "http.retries", "http.tls_context",
+    "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
     "monitor.fetch", "monitor.job_logs", "monitor.monitor", "monitor.poller",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.sqlite",
     "pipelines.fetch", "pipelines.wait", "ratelimit.limiter",

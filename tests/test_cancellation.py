@@ -79,8 +79,8 @@ async def test_cancelled_after_any_number_of_turns_it_leaves_nothing(clock, name
                 simulator.faults.add(*(evolve(fault) for fault in FAULTS[faults]))
                 was_done = await cancelled_after(turns, OPERATIONS[name], gitlab)
                 assert await others() == before
-                door = gitlab._transport._door()
-                assert (door.answers.free, door.streams.free) == (2, 2)
+                usage = gitlab.budget.snapshot()
+                assert (usage.in_flight, usage.streams, usage.waiting) == (0, 0, 0)
                 assert open_connections(gitlab) == 0
                 if was_done:
                     break

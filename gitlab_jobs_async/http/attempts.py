@@ -1,4 +1,4 @@
-"""One attempt at one request: how far it has come, and what aiohttp may do with it.
+"""One attempt to send a request: its progress and its deadline.
 
 aiohttp's connector waits for a slot, connects and picks pooled connections by itself. Its public
 hooks say too little about one request, so each request carries a middleware of its own.
@@ -15,60 +15,58 @@ from gitlab_jobs_async.http.error_mapping import LostError
 
 _log = logging.getLogger("gitlab_jobs_async")
 
-_APART = {"Proxy-Connection": "keep-alive"}
-"""Part of the key by which the connector pools connections; a proxy that sees it keeps none."""
+# Part of the key by which the connector pools connections; a proxy that sees it keeps none.
+_UNPOOLED = {"Proxy-Connection": "keep-alive"}
 
 
 class Deadline:
-    """The time that an exchange may take; it stands still while no connection slot is free."""
+    """Time limit of an exchange, suspended while no connection slot is free."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._is_over = False
+        self._is_expired = False
         self.timeout = asyncio.timeout(seconds)
-        """What the exchange is to be awaited in."""
+        """Context manager around the exchange."""
 
-    def pause(self) -> None:
-        """Stop counting."""
-        if not self._is_over and not self.timeout.expired():
+    def suspend(self) -> None:
+        """Stop the clock."""
+        if not self._is_expired and not self.timeout.expired():
             self.timeout.reschedule(None)
 
     def restart(self) -> None:
-        """Count the whole time from now on."""
-        if not self._is_over and not self.timeout.expired():
+        """Start the whole time anew."""
+        if not self._is_expired and not self.timeout.expired():
             self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
-    def end(self) -> None:
+    def expire(self) -> None:
         """Time out now."""
         if not self.timeout.expired():
-            self._is_over = True
+            self._is_expired = True
             self.timeout.reschedule(0.0)
 
 
 class Attempt:
-    """Watches one request on its way through aiohttp, as the innermost of its middlewares."""
+    """Innermost middleware of one request, which observes its way through aiohttp."""
 
     def __init__(self, deadline: Deadline, *, is_action: bool) -> None:
         self.deadline = deadline
         self._is_action = is_action
-        self._has_begun = False
-        self._has_left = False
+        self._has_started = False
+        self._was_sent = False
         self._warning: asyncio.TimerHandle | None = None
 
     @property
     def is_unsent(self) -> bool:
-        """Whether the request surely never left: no connection was ready for it."""
-        return self._has_begun and not self._has_left
+        """Whether the request was certainly never sent: no connection was ready for it."""
+        return self._has_started and not self._was_sent
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send *request* once.
-
-        aiohttp sends GET and DELETE a second time by itself when a pooled connection proves lost;
-        retries are the policy's. See `ClientSession._request`.
-        """
-        self._has_begun = True
+        """Send *request* once."""
+        # aiohttp resends GET and DELETE by itself when a pooled connection proves lost, see
+        # ClientSession._request. A LostError prevents that: retries are the policy's.
+        self._has_started = True
         connector = request.session.connector
         if connector is not None and (connector.limit or connector.limit_per_host):
             self._watch_queue(request)
@@ -80,27 +78,27 @@ class Attempt:
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             lost = LostError(error)
         except asyncio.CancelledError:
-            # A connector that is closed cancels whoever waits for a slot, without a word.
+            # A connector that is closed cancels the requests that wait for a slot.
             task = asyncio.current_task()
             if connector is None or not connector.closed or (task and task.cancelling()):
                 raise
             lost = LostError(aiohttp.ClientConnectionError("the session was closed"))
         finally:
-            # What would else be a cycle, and wait for the collector.
+            # Otherwise a reference cycle, which would wait for the collector.
             request.__dict__.pop("send", None)
             self._stop_warning()
         raise lost
 
-    def queued(self) -> None:
-        """All connection slots of the session are taken: wait for one, however long that takes."""
-        self.deadline.pause()
-        # Who holds them all and asks for another one waits for himself.
-        words = "a request has waited for a connection slot of the session for %g s"
+    def on_queued(self) -> None:
+        """Suspend the deadline while all connection slots of the session are in use."""
+        self.deadline.suspend()
+        # A caller that holds all slots and requests another one waits for itself.
+        message = "request has waited for a connection slot of the session for %g s"
         loop, seconds = asyncio.get_running_loop(), self.deadline.seconds
-        self._warning = loop.call_later(seconds, _log.warning, words, seconds)
+        self._warning = loop.call_later(seconds, _log.warning, message, seconds)
 
-    def called(self) -> None:
-        """There is a slot: from now on it is the server's time."""
+    def on_slot(self) -> None:
+        """Restart the deadline: a slot is free, and the server's time begins."""
         self._stop_warning()
         self.deadline.restart()
 
@@ -119,13 +117,13 @@ class Attempt:
     def _watch_sending(self, request: aiohttp.ClientRequest) -> None:
         send = request.send
         if self._is_action:
-            # A pooled connection may be closed by the server at any time, and then nobody knows
-            # whether the action was carried out. One of its own is fresh, and used once.
+            # The server may close a pooled connection at any time, and then it is unknown whether
+            # the action was carried out. So each action has a fresh connection.
             kept = dict(request.proxy_headers or {})
-            request.proxy_headers = kept | _APART  # type: ignore[assignment]  # any mapping will do
+            request.proxy_headers = kept | _UNPOOLED  # type: ignore[assignment]  # any mapping will do
 
         async def sent(conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-            self._has_left = True
+            self._was_sent = True
             if self._is_action and conn.protocol is not None:
                 conn.protocol.force_close()
             return await send(conn)
@@ -133,15 +131,15 @@ class Attempt:
         request.send = sent  # type: ignore[method-assign]  # of this one request
 
 
-async def _queued(_session: object, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.queued()
+async def _on_queued(_session: object, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.on_queued()
 
 
-async def _called(_session: object, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.called()
+async def _on_slot(_session: object, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.on_slot()
 
 
 _QUEUE = aiohttp.TraceConfig()
-_QUEUE.on_connection_queued_start.append(_queued)
-_QUEUE.on_connection_queued_end.append(_called)
+_QUEUE.on_connection_queued_start.append(_on_queued)
+_QUEUE.on_connection_queued_end.append(_on_slot)
 _QUEUE.freeze()

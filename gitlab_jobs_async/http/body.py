@@ -1,4 +1,4 @@
-"""The body of one answer, decompressed as it arrives; it ends only when it has come whole."""
+"""Response bodies, decompressed as they arrive."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -8,19 +8,19 @@ from attrs import define, field
 
 from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.errors import ResponseTooLargeError, TimedOutError
-from gitlab_jobs_async.http.body_limits import Gauge, Rate
+from gitlab_jobs_async.http.body_limits import MinRate, SizeLimit
 from gitlab_jobs_async.http.decompression import Gzip, Identity, decoder_for
 
-_AT_ONCE = 4
-"""Pieces that are decompressed before the loop's other tasks run."""
+# Pieces that are decompressed before other tasks of the loop run.
+_PIECES_PER_STEP = 4
 
 
 @define(eq=False)
 class Body:
-    """What *receive* brings in, until it brings nothing more, encoded as *encoding* says.
+    """A body of which *receive* returns pieces, and `b""` at the end.
 
     Raises:
-        UnknownEncodingError: *encoding* is one that was not asked for.
+        UnknownEncodingError: the encoding was not requested.
     """
 
     _receive: Callable[[], Awaitable[bytes]]
@@ -29,15 +29,15 @@ class Body:
     _steps: int = field(init=False, default=0)
 
     async def read(self) -> bytes:
-        """The next piece; empty at the end.
+        """Return the next piece, or `b""` at the end.
 
         Raises:
-            CutShortError: the compressed data is broken, or goes on after the body's end.
+            TruncatedBodyError: the compressed data is invalid or incomplete.
         """
         while True:
             for piece in self._pending:
                 self._steps += 1
-                if self._steps > _AT_ONCE:
+                if self._steps > _PIECES_PER_STEP:
                     self._steps = 0
                     await yield_to_loop()
                 if piece:
@@ -48,21 +48,21 @@ class Body:
                 return b""
             self._pending = self._decoder.feed(received)
 
-    async def read_all(self, gauge: Gauge) -> bytes:
-        """The whole of it.
+    async def read_all(self, size: SizeLimit) -> bytes:
+        """Return the whole body.
 
         Raises:
-            ResponseTooLargeError: *gauge* finds it too large.
+            ResponseTooLargeError: it exceeds *size*.
         """
-        # Unlike joined pieces it never holds the bytes twice.
-        held = BytesIO()
+        # Unlike joined pieces, BytesIO never holds the bytes twice.
+        body = BytesIO()
         while piece := await self.read():
-            gauge.add(len(piece))
-            held.write(piece)
-        return held.getvalue()
+            size.add(len(piece))
+            body.write(piece)
+        return body.getvalue()
 
     async def pieces(self, most: int) -> AsyncIterator[bytes]:
-        """The first *most* bytes of it, as they come."""
+        """Yield the first *most* bytes as they arrive."""
         while most > 0 and (piece := await self.read()):
             yield piece[:most]
             most -= len(piece)
@@ -70,16 +70,16 @@ class Body:
 
 @define(eq=False)
 class Chunks:
-    """The pieces of a body as *read* gives them, an empty one at the end.
+    """Iterator over the pieces of a body; the consumer's time does not count as slowness.
 
     Raises:
-        ResponseTooLargeError: *gauge* finds it too large.
-        TimedOutError: it comes more slowly than *rate* allows; the consumer's time does not count.
+        ResponseTooLargeError: the body exceeds the size limit.
+        TimedOutError: it arrives more slowly than the minimum rate.
     """
 
     _read: Callable[[], Awaitable[bytes]]
-    _gauge: Gauge
-    _rate: Rate
+    _size: SizeLimit
+    _rate: MinRate
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -91,12 +91,12 @@ class Chunks:
         if not piece:
             raise StopAsyncIteration
         try:
-            self._gauge.add(len(piece))
+            self._size.add(len(piece))
         except ResponseTooLargeError:
             piece = b""  # it may echo a token, and error reporters collect locals
             raise
         if not self._rate.add(len(piece), loop.time() - began):
             piece = b""
-            reason = f"response too slow: expected at least {self._rate.least:g} bytes a second"
-            raise TimedOutError(reason, self._gauge.method, self._gauge.url)
+            reason = f"response too slow: expected at least {self._rate.minimum:g} bytes a second"
+            raise TimedOutError(reason, self._size.method, self._size.url)
         return piece

@@ -1,4 +1,4 @@
-"""How large an answer may be and how slowly it may come; what is beyond that is an error."""
+"""Limits on the size of responses and on the rate of streams."""
 
 from typing import Any, Literal
 
@@ -7,11 +7,11 @@ from attrs import Attribute, define, field, frozen
 from gitlab_jobs_async.errors import ResponseTooLargeError
 
 _MIB = 1024 * 1024
+# All header lines together may be as long as this number of longest lines.
 _HEADERS = 16
-"""How many header lines may be as long as one may be."""
 
 Bound = Literal["page", "trace", "archive"]
-"""Which field of `Limits` bounds an answer."""
+"""Field of `Limits` that bounds a response."""
 
 
 def _is_size(_limits: object, attribute: "Attribute[Any]", value: object) -> None:
@@ -35,22 +35,24 @@ def _is_rate(_limits: object, attribute: "Attribute[Any]", value: object) -> Non
 
 @frozen(kw_only=True)
 class Limits:
-    """Bound what a server can make a client hold: `GitLab(limits=Limits(page=8 * 1024 * 1024))`.
+    """Size limits of responses: `GitLab(limits=Limits(page=8 * 1024 * 1024))`.
 
-    All sizes are bytes, counted after decompression; an answer beyond one is a
-    `ResponseTooLargeError`.
+    All sizes are in bytes after decompression. A larger response raises `ResponseTooLargeError`.
 
     Attributes:
-        page: of an answer in JSON, such as a page of a listing. GitLab's largest pages of 100 jobs
-            have about 0.3 MiB. Parsing one holds the event loop, so raise it with care.
-        trace: of what `get_trace` returns, `None` for any size. Streamed and followed traces are
-            not bounded, and held neither in memory nor on disk as a whole. GitLab itself ends a
-            job at 100 MB of log (`ci_jobs_trace_size_limit`).
-        archive: of what `stream_artifacts` yields and `get_artifact_file` returns. `None` leaves
-            the stream unbounded, and bounds the file by *trace*.
-        min_rate: bytes a second that a stream must bring on average while it is read, over spans of
-            the client's `timeout`; slower is a `TimedOutError`. 0 for any rate.
-        header: of one header line of an answer.
+        page: size of a JSON response, such as a page of a listing. GitLab's largest pages of 100
+            jobs have about 0.3 MiB. Parsing a page blocks the event loop.
+        trace: size of the result of `get_trace`; `None` for any. Streamed and followed traces have
+            no limit, since they are never held as a whole. GitLab limits a log to 100 MB
+            (https://docs.gitlab.com/administration/instance_limits/, `ci_jobs_trace_size_limit`).
+        archive: size of the result of `stream_artifacts` and `get_artifact_file`; `None` for any
+            stream, and *trace* for a file.
+        min_rate: bytes a second that a stream must reach on average over the client's `timeout`;
+            a slower one raises `TimedOutError`. 0 for any.
+        header: size of one header line.
+
+    Raises:
+        ValueError, TypeError: a limit is out of range.
     """
 
     page: int = field(default=4 * _MIB, validator=_is_size)
@@ -61,19 +63,19 @@ class Limits:
 
     @property
     def all_headers(self) -> int:
-        """Return the bytes of all header lines of an answer together."""
+        """Bytes of all header lines together."""
         return _HEADERS * self.header
 
     def whole(self, bound: Bound) -> tuple[Bound, int | None]:
-        """Return which field bounds an answer that is held in memory, and its bytes."""
+        """Return the field that bounds a response held in memory, and its bytes."""
         if bound == "archive" and self.archive is None:
             bound = "trace"
         return bound, getattr(self, bound)
 
 
 @define
-class Gauge:
-    """Checks the bytes of one answer as they come."""
+class SizeLimit:
+    """Counts the bytes of one response against its limit."""
 
     bound: str
     most: int | None
@@ -85,7 +87,7 @@ class Gauge:
         """Count *count* more bytes.
 
         Raises:
-            ResponseTooLargeError: these are too many.
+            ResponseTooLargeError: the limit is exceeded.
         """
         self._seen += count
         if self.most is not None and self._seen > self.most:
@@ -93,20 +95,20 @@ class Gauge:
 
 
 @define
-class Rate:
-    """Whether bytes come at *least* a second or faster, over spans of *span* seconds."""
+class MinRate:
+    """Minimum rate in bytes a second, checked over spans of *span* seconds."""
 
-    least: float
+    minimum: float
     span: float
     _seconds: float = 0.0
     _bytes: int = 0
 
     def add(self, count: int, seconds: float) -> bool:
-        """Count *count* bytes that took *seconds* to come; false if that is too slow."""
+        """Count *count* bytes that took *seconds*; return False if the rate is too low."""
         self._seconds += seconds
         self._bytes += count
         if self._seconds < self.span:
             return True
-        is_fast = self._bytes >= self.least * self._seconds
+        is_fast = self._bytes >= self.minimum * self._seconds
         self._seconds, self._bytes = 0.0, 0
         return is_fast

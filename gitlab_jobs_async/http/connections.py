@@ -1,4 +1,4 @@
-"""The connections to one server, and to where it redirects; one call sends one request.
+"""Connections to one server and to hosts that it redirects to.
 
 Credentials are put on each request, for the server's own origin only.
 """
@@ -24,10 +24,10 @@ _USER_AGENT = f"gitlab_jobs_async/{__version__}"
 
 
 class Connections:
-    """The caller's session, or one of our own, for as long as it is open.
+    """The caller's session, or one of our own.
 
     Raises:
-        ValueError: the proxy on the way to the server cannot be used.
+        ValueError: the proxy for the server cannot be used.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Connections:
         server: ServerUrl,
         credentials: Credentials | None,
         *,
-        given: aiohttp.ClientSession | None,
+        session: aiohttp.ClientSession | None,
         tls: TLSContexts,
         connect_timeout: float,
         longest_header: int,
@@ -45,16 +45,16 @@ class Connections:
         self._tls = tls
         self._connect_timeout = connect_timeout
         self._longest_header = longest_header
-        self._given = given
+        self._given = session
         # A session of the caller's without trust_env has its own proxy, or none.
-        reads_proxies = given is None or (given.trust_env and _proxy_of(given) is None)
+        reads_proxies = session is None or (session.trust_env and _proxy_of(session) is None)
         self._proxies = Proxies.of_environment(os.environ) if reads_proxies else Proxies()
-        self._check_proxy(self._proxies.to(server.origin))
-        self.session = given or aiohttp.ClientSession(
+        self._check_proxy(self._proxies.proxy_for(server.origin))
+        self.session = session or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        # The same connections, but none of the headers, cookies and logins of the session.
+        # The same connections without headers, cookies and logins of the session.
         self._elsewhere = aiohttp.ClientSession(
             connector=self.session.connector,
             connector_owner=False,
@@ -64,13 +64,13 @@ class Connections:
         self._views: list[aiohttp.ClientSession] = []
         # With trust_env aiohttp would take logins from netrc.
         self._own = self._view(self.session, "_trust_env", without=False)
-        # A login of the session's own does not go together with an Authorization of ours.
+        # aiohttp refuses a login of the session beside an Authorization header of ours.
         self._own_authorized = self._view(self._own, "_default_auth", without=None)
 
     def _view(
         self, session: aiohttp.ClientSession, name: str, *, without: object
     ) -> aiohttp.ClientSession:
-        """The same session, but for one setting, where it has that; the caller's stays as it is."""
+        """Return a copy of *session* with one setting replaced, if it is set."""
         if not getattr(session, name, None):
             return session
         view = copy.copy(session)
@@ -79,7 +79,7 @@ class Connections:
         return view
 
     async def close(self) -> None:
-        """Close what was made here, and only that."""
+        """Close everything but the caller's session."""
         await self._elsewhere.close()
         for view in self._views:
             view.detach()
@@ -87,10 +87,10 @@ class Connections:
             await self.session.close()
 
     def _check_proxy(self, proxy: Proxy | None) -> None:
-        """Refuse to show the server's client certificate to a proxy.
+        """Reject an https:// proxy with a client certificate.
 
         Raises:
-            ValueError: aiohttp would use it for both.
+            ValueError: aiohttp would show the certificate to both.
         """
         is_secured = proxy is not None and proxy.url.startswith("https:")
         tls, origin = self._tls, self._server.origin
@@ -100,10 +100,10 @@ class Connections:
                 "server's host in no_proxy"
             )
 
-    async def ask(
+    async def send_once(
         self, method: str, hop: Request | str, attempt: Attempt
     ) -> aiohttp.ClientResponse:
-        """The head of the answer to a request of the server's own, or at a URL elsewhere."""
+        """Send a request to the server, or a GET of a URL elsewhere; return the open response."""
         headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
         session, url, body = self._elsewhere, str(hop), None
         if not isinstance(hop, str):
@@ -114,8 +114,8 @@ class Connections:
             session = self._own_authorized if "Authorization" in headers else self._own
         if body is not None:
             headers["Content-Type"] = "application/json"
-        proxy, proxy_headers = self._way_to(url, headers, is_own=not isinstance(hop, str))
-        # A session has no public way to add a middleware to its own for one request.
+        proxy, proxy_headers = self._proxy_for(url, headers, is_own=not isinstance(hop, str))
+        # aiohttp has no public way to add a middleware to those of the session.
         middlewares = getattr(session, "_middlewares", None)
         return await session.request(
             method,
@@ -135,13 +135,13 @@ class Connections:
             middlewares=None if middlewares is None else (*middlewares, attempt),
         )
 
-    def _way_to(
+    def _proxy_for(
         self, url: str, headers: dict[str, str], *, is_own: bool
     ) -> tuple[str | URL | None, dict[str, str] | None]:
-        """The proxy for *url* with the headers for it; those of a plain request join *headers*."""
-        found = self._proxies.to(url)
+        """Return the proxy for *url* and its headers; those of plain http go into *headers*."""
+        found = self._proxies.proxy_for(url)
         if found is None:
-            # The session adds its own proxy to what it sends itself.
+            # The session adds its own proxy to requests that it sends itself.
             return (None if is_own or self._given is None else _proxy_of(self._given)), None
         if found.authorization is None:
             return found.url, None
@@ -160,7 +160,7 @@ class Connections:
         return tls.of(url)
 
     def _secured_by_session(self, url: str) -> SSLContext | bool:
-        """Leave it to the connector, but for a client certificate that is for the server only."""
+        """Use the connector's context, without its client certificate for other hosts."""
         if not url.startswith("https:") or self._server.is_own(url):
             return True
         if self._bare is None:
@@ -172,7 +172,7 @@ class Connections:
 
 
 def _proxy_of(session: aiohttp.ClientSession) -> str | URL | None:
-    """The proxy that a session was made with, with its login."""
+    """Return the proxy of a session, with its login."""
     proxy = getattr(session, "_default_proxy", None)
     login = getattr(session, "_default_proxy_auth", None)
     if proxy is None or login is None:

@@ -1,16 +1,16 @@
-"""Compressed bodies -> the bytes themselves; a body cut short is told apart from a whole one."""
+"""Decompress bodies, and detect truncated ones."""
 
 import zlib
 from collections.abc import Iterator
 
 from attrs import define, field
 
+# Unlike other encodings, gzip ends in a checksum and a length.
 ACCEPTED = "gzip"
-"""What we ask for: unlike the others it ends in a checksum and a length."""
 
 LARGEST_PIECE = 256 * 1024
+# Bytes decompressed at once: thousands of empty members fit into few.
 _LARGEST_STEP = 16 * 1024
-"""Bytes decompressed at once: thousands of empty members fit into few."""
 
 _GZIP_OR_ZLIB = 47
 _RAW_DEFLATE = -15
@@ -18,18 +18,18 @@ _GZIP = b"\x1f\x8b"
 
 
 class TruncatedBodyError(Exception):
-    """The body ended before the compressed data did, or it is none."""
+    """The compressed data of a body is invalid or incomplete."""
 
 
 class UnknownEncodingError(Exception):
-    """The body is encoded in a way that was not asked for."""
+    """The encoding of a body was not requested."""
 
 
 def decoder_for(encoding: str) -> "Identity | Gzip":
-    """What reads a body with this `Content-Encoding`.
+    """Return a decoder for this `Content-Encoding`.
 
     Raises:
-        UnknownEncodingError: it is one that was not asked for.
+        UnknownEncodingError: the encoding was not requested.
     """
     codings = [coding.strip().lower() for coding in encoding.split(",")]
     match [coding for coding in codings if coding not in {"", "identity"}]:
@@ -40,50 +40,51 @@ def decoder_for(encoding: str) -> "Identity | Gzip":
         case ["deflate"]:
             return Gzip(may_be_raw=True)
         case _:
-            raise UnknownEncodingError(f"a body encoded as {encoding[:40]!r}, not asked for")
+            reason = f"unexpected Content-Encoding {encoding[:40]!r}: expected gzip"
+            raise UnknownEncodingError(reason)
 
 
 @define
 class Identity:
-    """A body as it is."""
+    """Decoder of a body without an encoding."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bytes in *data*, in pieces."""
+        """Yield *data*."""
         yield data
 
     def finish(self) -> None:
-        """Nothing can be missing."""
+        """Accept any end."""
 
 
 def _looks_like_zlib(data: bytes) -> bool:
-    """RFC 1950 2.2: compression method 8, and a header that divides by 31."""
+    # RFC 1950 2.2: compression method 8, and a header that is divisible by 31.
     return data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0
 
 
 @define
 class Gzip:
-    """A gzip body, of one member or several, or a zlib one.
+    """Decoder of gzip, with one member or several, and of zlib.
 
-    With *may_be_raw* also deflate without a header, as some servers send it and browsers take it.
+    With *may_be_raw* also of deflate without a header, which some servers send.
     """
 
     may_be_raw: bool = False
     _inflate: "zlib._Decompress" = field(factory=lambda: zlib.decompressobj(_GZIP_OR_ZLIB))
     _is_empty: bool = True
-    _begun: bytes = b""
+    _head: bytes = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bytes in *data*, in pieces of at most `LARGEST_PIECE`, some of them empty.
+        """Yield the bytes in *data*, in pieces of at most `LARGEST_PIECE`; some are empty.
 
-        Each piece is a moment's work, so that others can be let to theirs in between.
+        Each piece takes little time, so that other tasks can run in between.
 
         Raises:
-            CutShortError: it is not compressed data.
+            TruncatedBodyError: *data* is not compressed data.
         """
         for start in range(0, len(data), _LARGEST_STEP):
             step = data[start : start + _LARGEST_STEP]
             if self.may_be_raw:
-                step = self._begun = self._begun + step
+                step = self._head = self._head + step
                 if len(step) < 2:
                     continue
                 self.may_be_raw = False
@@ -94,9 +95,9 @@ class Gzip:
                 yield piece
 
     def _inflated(self, data: bytes) -> tuple[bytes, bytes]:
-        """The next piece, and what of *data* is left."""
+        """Return the next piece, and the rest of *data*."""
         if self._inflate.eof:
-            # Padding of zeros, which gzip itself leaves out, too.
+            # Padding of zeros, which gzip itself skips, too.
             data = data.lstrip(b"\0")
             if not data:
                 return b"", b""
@@ -105,14 +106,14 @@ class Gzip:
         try:
             piece = self._inflate.decompress(data, LARGEST_PIECE)
         except zlib.error as error:
-            raise TruncatedBodyError(f"a compressed body that is broken ({error})") from None
+            raise TruncatedBodyError(f"invalid compressed body: {error}") from None
         return piece, self._inflate.unconsumed_tail or self._inflate.unused_data
 
     def finish(self) -> None:
-        """Check that nothing is missing.
+        """Check that the data is complete.
 
         Raises:
-            CutShortError: the compressed data goes on after the body's end.
+            TruncatedBodyError: the compressed data does not end with the body.
         """
-        if (not self._is_empty and not self._inflate.eof) or (self.may_be_raw and self._begun):
-            raise TruncatedBodyError("a compressed body that was cut short")
+        if (not self._is_empty and not self._inflate.eof) or (self.may_be_raw and self._head):
+            raise TruncatedBodyError("truncated compressed body")

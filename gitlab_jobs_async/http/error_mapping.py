@@ -1,7 +1,7 @@
-"""What fails on a connection, as errors of ours; no object of aiohttp's leaves here.
+"""Map errors of aiohttp to ours.
 
-They may hold the request, with its credential, or a proxy's password. So may the locals of the
-frames that an exception has passed, which error reporters collect.
+aiohttp's errors may hold the request, with its credential, or a proxy's password. So may the locals
+of the frames that an exception has passed, which error reporters collect.
 """
 
 import contextlib
@@ -20,11 +20,17 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.http.decompression import TruncatedBodyError, UnknownEncodingError
 
-FAILURES = (aiohttp.ClientError, OSError, ValueError, TruncatedBodyError, UnknownEncodingError)
-"""What an exchange may raise besides our own errors; a TimeoutError is an OSError."""
+EXCHANGE_ERRORS = (
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+    TruncatedBodyError,
+    UnknownEncodingError,
+)
+"""Errors that an exchange may raise besides ours; a TimeoutError is an OSError."""
 
 MOST_HEADERS = 512
-"""Header lines of an answer; aiohttp takes 128, and gateways send more."""
+"""Header lines of a response; aiohttp accepts 128, and gateways send more."""
 
 _UNMADE = (
     aiohttp.ClientConnectorError,
@@ -34,46 +40,46 @@ _UNMADE = (
 
 
 class LostError(aiohttp.ClientError):
-    """What aiohttp says of a lost connection, in a shape that it does not answer by itself."""
+    """A lost connection, in a class for which aiohttp does not resend the request."""
 
-    def __init__(self, said: aiohttp.ClientError) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, original: aiohttp.ClientError) -> None:
+        super().__init__(str(original))
+        self.original = original
 
 
-def reason_of(error: Exception) -> str:
-    """What went wrong in words that name no request."""
-    match error.said if isinstance(error, LostError) else error:
-        case aiohttp.ClientConnectorError() as said:
-            return f"no connection to {said.host}:{said.port}: {_unconnected(said)}"
+def describe_error(error: Exception) -> str:
+    """Return the reason of *error*, without the request."""
+    match error.original if isinstance(error, LostError) else error:
+        case aiohttp.ClientConnectorError() as cause:
+            return f"no connection to {cause.host}:{cause.port}: {_connect_reason(cause)}"
         case aiohttp.ServerDisconnectedError():
-            return "the server closed the connection before it had answered"
-        case aiohttp.ClientHttpProxyError() as said:
-            return f"the proxy refused: HTTP {said.status}"
-        case aiohttp.ClientResponseError() as said:
-            return f"the answer is no HTTP: {said.message}"
+            return "server closed the connection before responding"
+        case aiohttp.ClientHttpProxyError() as cause:
+            return f"proxy refused the connection: HTTP {cause.status}"
+        case aiohttp.ClientResponseError() as cause:
+            return f"invalid HTTP response: {cause.message}"
         case aiohttp.InvalidURL():
-            return "an address that cannot be used"
-        case said:
-            return str(said) or type(said).__name__
+            return "invalid URL"
+        case cause:
+            return str(cause) or type(cause).__name__
 
 
+# OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.
 _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 _WRONG_TIME = {9: "is not valid yet, or this machine's clock is wrong", 10: "has expired"}
 _WRONG_HOST = frozenset({62, 64})
-"""OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/."""
 
 
-def _unconnected(error: aiohttp.ClientConnectorError) -> object:
+def _connect_reason(error: aiohttp.ClientConnectorError) -> object:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _certificate(error)
     return error.strerror or error.os_error
 
 
 def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
-    """Say what is wrong with the server's certificate, and what to do."""
-    said = error.certificate_error
-    code, words = getattr(said, "verify_code", 0), getattr(said, "verify_message", str(said))
+    """Return the problem of the server's certificate, and what to do."""
+    cause = error.certificate_error
+    code, words = getattr(cause, "verify_code", 0), getattr(cause, "verify_message", str(cause))
     if code in _UNKNOWN_AUTHORITY:
         return (
             f"the server's certificate is of an unknown authority ({words}): name that by "
@@ -87,8 +93,8 @@ def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
 
 
 def is_header_too_long(error: Exception) -> bool:
-    """Return whether a line of the answer's head is longer than aiohttp was allowed to take."""
-    # aiohttp tells the parser's error as another one, and that as a third.
+    """Return whether a header line exceeds the limit that aiohttp was given."""
+    # aiohttp wraps the parser's error twice.
     link: BaseException | None = error
     for _ in range(5):
         if link is None or isinstance(link, LineTooLong):
@@ -97,10 +103,10 @@ def is_header_too_long(error: Exception) -> bool:
     return isinstance(link, LineTooLong)
 
 
-def failure_of(
+def map_error(
     error: Exception, reason: str, method: str, shown: str, timeout: float, *, is_unsent: bool
 ) -> GitLabError:
-    """Our error for one of `FAILURES`; only what the system said is chained."""
+    """Return our error for one of `EXCHANGE_ERRORS`; only an error of the system is chained."""
     was_sent = not (is_unsent or isinstance(error, _UNMADE))
     if isinstance(error, UnknownEncodingError):
         return DecodeError(reason, method, shown)
@@ -109,36 +115,36 @@ def failure_of(
         return DecodeError(reason, method, shown)
     failure: ConnectionFailedError
     if isinstance(error, TimeoutError):
-        reason = f"no whole answer within {timeout:g} s"
+        reason = f"response incomplete after {timeout:g} s"
         failure = TimedOutError(reason, method, shown, was_sent)
     elif isinstance(error, aiohttp.ClientConnectorCertificateError):
         failure = CertificateError(reason, method, shown, was_sent)
     else:
         failure = ConnectionFailedError(reason, method, shown, was_sent)
-    said: object = error
+    cause: object = error
     if isinstance(error, aiohttp.ClientError):
-        said = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
-    if isinstance(said, OSError):
-        failure.__cause__ = _alone(said)
+        cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    if isinstance(cause, OSError):
+        failure.__cause__ = _stripped(cause)
     return failure
 
 
-def _alone(error: OSError) -> OSError:
-    """Strip *error* of its traceback and of what led to it: those frames hold the request."""
+def _stripped(error: OSError) -> OSError:
+    # The frames of its traceback and context hold the request.
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
-_ROOMS = frozenset(
+# Packages whose frames are cleared; frames of the caller keep their locals.
+_PACKAGES = frozenset(
     {"aiohappyeyeballs", "aiohttp", "asyncio", "gitlab_jobs_async", "urllib", "yarl"}
 )
-"""Packages whose frames are cleared; those of the caller keep their locals."""
 
 
 def clear_locals(error: BaseException) -> None:
-    """Empty the frames that *error* has passed here and in aiohttp; their lines stay readable.
+    """Clear the locals of frames of ours and of aiohttp in the traceback of *error*.
 
-    Errors of aiohttp's are taken out of its causes and contexts.
+    Errors of aiohttp are removed from its causes and contexts.
     """
     links, seen = [error], {id(error)}
     while links:
@@ -160,5 +166,5 @@ def clear_locals(error: BaseException) -> None:
 
 def _is_ours(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
-    # What attrs makes of a class belongs to no module.
-    return module.partition(".")[0] in _ROOMS or frame.f_code.co_filename.startswith("<attrs")
+    # Functions that attrs generates belong to no module.
+    return module.partition(".")[0] in _PACKAGES or frame.f_code.co_filename.startswith("<attrs")

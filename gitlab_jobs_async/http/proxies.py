@@ -1,4 +1,4 @@
-"""The proxies that the environment names, as curl reads them; netrc, which aiohttp would add, not.
+"""Proxies of the environment, as curl reads them, without netrc.
 
 See https://curl.se/docs/manpage.html#ENVIRONMENT, and for networks in `no_proxy` lib/noproxy.c.
 """
@@ -24,17 +24,17 @@ _NOT_A_PROXY = (
 
 @frozen
 class Proxy:
-    """A proxy: its URL without the login, and the login as the header that says it."""
+    """A proxy: its URL without the login, and the login as a header value."""
 
     url: str
     authorization: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, variable: str, value: str) -> Self:
-        """Read what *variable* holds; without a scheme it is http.
+        """Parse the *value* of *variable*; without a scheme it is http.
 
         Raises:
-            ValueError: it is no URL, or of a kind that aiohttp cannot speak.
+            ValueError: it is not a URL, or aiohttp does not support its scheme.
         """
         try:
             parts = urlsplit(value if "://" in value else f"http://{value}")
@@ -62,7 +62,7 @@ def _login(parts: SplitResult) -> str | None:
 
 @frozen
 class _Direct:
-    """One entry of `no_proxy`: what is reached without a proxy."""
+    """One entry of `no_proxy`."""
 
     name: str
     network: IPv4Network | IPv6Network | None
@@ -70,7 +70,7 @@ class _Direct:
 
     @classmethod
     def read(cls, entry: str) -> Self:
-        """Read a host, `.suffix`, `*`, address or network, mostly without a port."""
+        """Parse a host, `.suffix`, `*`, address or network, with or without a port."""
         found = _HOST_AND_PORT.fullmatch(entry)
         host, port = (found[1], int(found[2])) if found else (entry, None)
         try:
@@ -80,7 +80,7 @@ class _Direct:
         return cls("*" if host == "*" else _plain(host.removeprefix("*")), network, port)
 
     def matches(self, host: str, port: int | None) -> bool:
-        """Return whether *host* is meant."""
+        """Return whether the entry matches *host* and *port*."""
         if self.port not in {None, port}:
             return False
         try:
@@ -101,21 +101,20 @@ def _plain(host: str) -> str:
 
 @frozen
 class Proxies:
-    """Which proxy leads to a URL; without any, none."""
+    """Proxies by scheme, and the hosts that are reached directly."""
 
     _named: Mapping[str, tuple[str, str]] = field(factory=dict[str, tuple[str, str]], repr=False)
-    """For each scheme the variable that counts and what it holds; read when it is needed."""
+    """Variable and value for each scheme; parsed when needed."""
     _direct: tuple[_Direct, ...] = ()
-    _asks_system: bool = False
+    _uses_system: bool = False
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Self:
-        """What the variables say, else on macOS and Windows the system's settings.
+        """Read the variables, else on macOS and Windows the system's settings.
 
-        `http_proxy` counts in lower case only: in a CGI program `HTTP_PROXY` is a header of the
-        request. `https_proxy`, `all_proxy` and `no_proxy` count before their upper case, and what
-        is empty does not count.
+        Lower case takes precedence, and empty variables are ignored.
         """
+        # HTTP_PROXY is ignored: in a CGI program it is a header of the request.
         every = _first(environ, "all_proxy", "ALL_PROXY")
         named = {
             "http": _first(environ, "http_proxy") or every,
@@ -126,11 +125,11 @@ class Proxies:
         direct = tuple(_Direct.read(entry) for entry in re.split(r"[\s,]+", no_proxy[1]) if entry)
         if not counting and sys.platform in {"darwin", "win32"}:
             system = {scheme: ("the system's proxy", url) for scheme, url in getproxies().items()}
-            return cls(system, direct, asks_system=True)
+            return cls(system, direct, uses_system=True)
         return cls(counting, direct)
 
-    def to(self, url: str) -> Proxy | None:
-        """The proxy on the way to *url*, or `None` to go there directly.
+    def proxy_for(self, url: str) -> Proxy | None:
+        """Return the proxy for *url*, or `None` for a direct connection.
 
         Raises:
             ValueError: the proxy cannot be used; the message names the variable.
@@ -141,7 +140,7 @@ class Proxies:
         port = parts.port or _PORTS.get(parts.scheme)
         if found is None or any(entry.matches(host, port) for entry in self._direct):
             return None
-        if self._asks_system and proxy_bypass(parts.netloc):
+        if self._uses_system and proxy_bypass(parts.netloc):
             return None
         return Proxy.read(*found)
 

@@ -1,4 +1,4 @@
-"""Where a redirect leads, and whether it is safe to go there; credentials go to one origin only."""
+"""Resolve redirects safely; credentials go to one origin only."""
 
 import re
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -8,24 +8,23 @@ from gitlab_jobs_async.api.urls import ServerUrl
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 _MOVED = frozenset({301, 307, 308})
+# Parts of a URL that may hold a secret: a login, or the signature of a storage.
 _SECRETS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
-"""Where a URL may hold what lets in whoever reads it: a login, or a storage's signature."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.ASCII)
+# Punctuation that is kept in path and query: it may be encoded, and signed, already.
 _KEPT = "%!$&'()*+,-./:;=?@[]_|~"
-"""Punctuation that stays as it is in path and query: what is encoded already, and signed so."""
 
 
 class RedirectRefusedError(Exception):
-    """A redirect that must not be followed; the message says why and what to do."""
+    """A redirect that must not be followed."""
 
 
 def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) -> Request | str:
-    """Where a redirect of *hop* leads: a request to sign and send to *server*, or a bare URL.
+    """Return the target of a redirect: a request to sign and send to *server*, or a URL.
 
-    A bare URL is another place, such as an object storage, and gets no credential. A project that
-    has moved is asked for at *server*, whatever host the answer names.
+    A URL is another host, such as an object storage, and gets no credential.
 
     Raises:
         RedirectRefusedError: following it would be unsafe or would not end.
@@ -40,7 +39,7 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
         there = urlsplit(target)
         is_own = server.is_own(target)
     except ValueError:
-        raise RedirectRefusedError(f"redirected to {_shown(location)!r}, which is no URL") from None
+        raise RedirectRefusedError(f"redirected to an invalid URL: {_shown(location)!r}") from None
     _check(urlsplit(here), there, target)
     if isinstance(hop, str):
         if is_own:
@@ -50,6 +49,7 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
         return target
     if not hop.is_safe:
         raise RedirectRefusedError(f"redirected to {_shown(target)}; only a GET is redirected")
+    # A moved project is requested at *server*, whatever host the response names.
     following = server.request_at(target, hop) if is_own or status in _MOVED else None
     if following is None:
         return target
@@ -64,7 +64,7 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
 def _check(here: SplitResult, there: SplitResult, target: str) -> None:
     if there.scheme not in {"http", "https"} or not there.hostname or "@" in there.netloc:
         raise RedirectRefusedError(
-            f"redirected to {_shown(target)!r}, which is no plain http(s) URL"
+            f"redirected to {_shown(target)!r}: expected an http(s) URL without a login"
         )
     if there.hostname == here.hostname and there.scheme != here.scheme:
         raise RedirectRefusedError(
@@ -73,17 +73,15 @@ def _check(here: SplitResult, there: SplitResult, target: str) -> None:
         )
     if there.path.endswith("/users/sign_in"):
         raise RedirectRefusedError(
-            "redirected to the sign-in page: these credentials are not taken here"
+            "redirected to the sign-in page: the server does not accept these credentials"
         )
 
 
 def _encoded(url: str) -> str:
-    """Return *url* as browsers and curl send it: what may not stand there is percent-encoded.
-
-    Bytes that are no UTF-8 came in as surrogates and go out as they were. A fragment is dropped.
+    """Return *url* percent-encoded as browsers and curl send it, without its fragment.
 
     Raises:
-        ValueError: the host is not one.
+        ValueError: the host is invalid.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").encode("idna").decode()
@@ -93,6 +91,7 @@ def _encoded(url: str) -> str:
         raise ValueError("no host")
     shown = f"[{host}]" if ":" in host else host
     port = "" if parts.port is None else f":{parts.port}"
+    # Bytes that are not UTF-8 arrive as surrogates, and are sent unchanged.
     path, query = (
         quote(part, safe=_KEPT, errors="surrogateescape") for part in (parts.path, parts.query)
     )

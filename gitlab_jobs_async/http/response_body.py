@@ -1,4 +1,4 @@
-"""What is read of an answer of aiohttp's: its body, or the beginning of an error's."""
+"""Read bodies of aiohttp's responses."""
 
 import asyncio
 import logging
@@ -10,27 +10,28 @@ from gitlab_jobs_async.http.decompression import TruncatedBodyError, UnknownEnco
 
 _log = logging.getLogger("gitlab_jobs_async")
 
+# Bytes of an error's body that are read: enough for its message.
 _LONGEST_ERROR = 64 * 1024
-"""Bytes of an error's body that are read: enough for its words."""
 
 
-def body_of(answer: aiohttp.ClientResponse) -> Body:
-    """The body of *answer*, not read yet.
+def body_of(raw: aiohttp.ClientResponse) -> Body:
+    """Return the unread body of *raw*.
 
     Raises:
-        UnknownEncodingError: it is encoded in a way that was not asked for.
+        UnknownEncodingError: its encoding was not requested.
     """
-    encodings = answer.headers.getall("Content-Encoding", ())
-    return Body(answer.content.readany, ",".join(encodings))
+    encodings = raw.headers.getall("Content-Encoding", ())
+    return Body(raw.content.readany, ",".join(encodings))
 
 
-async def beginning_of(answer: aiohttp.ClientResponse, seconds: float) -> bytes:
-    """What an error says; if the rest is lost or does not come, the status still counts."""
+async def read_error_body(raw: aiohttp.ClientResponse, seconds: float) -> bytes:
+    """Return the beginning of an error's body: what arrives within *seconds*."""
+    # The status counts even if the body is lost.
     read = b""
     try:
         async with asyncio.timeout(seconds):
-            async for piece in body_of(answer).pieces(_LONGEST_ERROR):
+            async for piece in body_of(raw).pieces(_LONGEST_ERROR):
                 read += piece
     except (aiohttp.ClientError, TimeoutError, TruncatedBodyError, UnknownEncodingError):
-        _log.debug("the body of an error cannot be read whole")
+        _log.debug("body of an error is incomplete")
     return read

@@ -1,4 +1,4 @@
-"""Tries that follow one another as the policy decides; a wait holds no connection and no place."""
+"""Send a request with retries; a wait holds no connection and no slot."""
 
 import logging
 from collections.abc import Awaitable, Callable, Collection
@@ -19,39 +19,37 @@ async def send_with_retries(
     clock: Clock,
     request: Request,
     attempt: Callable[[], Awaitable[T]],
-    is_held_back: Callable[[], bool],
+    is_paused: Callable[[], bool],
     is_refused_probe: Callable[[], bool],
     final: Collection[int] = (),
 ) -> T:
-    """What *attempt* returns in the end, or the error of its last try.
+    """Return the result of *attempt*, or raise the error of its last try.
 
-    An answer whose status is in *final* is not tried again, whatever the policy.
-
-    Where *is_held_back* says that the next try has to wait for the rate limit anyhow, it waits
-    there: as one of many that have their turns, rather than by itself. A try that by
-    *is_refused_probe* only tested a long pause leaves as many as there were.
+    A response whose status is in *final* is raised without a retry.
     """
-    tried = 0
+    attempts = 0
     while True:
-        tried += 1
+        attempts += 1
         try:
             return await attempt()
         except GitLabError as error:
             failure = error
         if isinstance(failure, ResponseError) and failure.status in final:
             raise failure
-        if tried > 1 and isinstance(failure, RateLimitedError) and is_refused_probe():
-            tried -= 1
+        # An attempt that only probed a long pause does not count.
+        if attempts > 1 and isinstance(failure, RateLimitedError) and is_refused_probe():
+            attempts -= 1
         wait = policy.wait_before_retry(
-            tried,
+            attempts,
             failure,
             is_safe=request.is_safe,
             jitter=jitter(),
         )
         if wait is None:
             raise failure
-        if isinstance(failure, RateLimitedError) and is_held_back():
-            _log.debug("try %d failed, next when the rate limit lets it: %s", tried, failure)
+        # In a pause the request waits in the limiter's queue, in fair order.
+        if isinstance(failure, RateLimitedError) and is_paused():
+            _log.debug("attempt %d failed, next when the rate limit allows: %s", attempts, failure)
             continue
-        _log.debug("try %d failed, next in %.1f s: %s", tried, wait, failure)
+        _log.debug("attempt %d failed, next in %.1f s: %s", attempts, wait, failure)
         await clock.sleep(wait)

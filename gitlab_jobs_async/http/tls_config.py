@@ -1,9 +1,9 @@
-"""Which certificates to trust and which one to show: a caller's choice, else the environment's.
+"""TLS settings of the caller, and of the environment where the caller gives none.
 
-What each variable does follows the tool that it belongs to. A bundle named by `REQUESTS_CA_BUNDLE`
-or `CURL_CA_BUNDLE` replaces the system's store, as requests and curl have it; `SSL_CERT_FILE` and
-`SSL_CERT_DIR` replace its parts, as OpenSSL has it; the file that GitLab Runner names is trusted
-beside it (https://docs.gitlab.com/ci/variables/predefined_variables/).
+Each variable works as in the tool that it belongs to. `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
+replace the system's store, as in requests and curl. `SSL_CERT_FILE` and `SSL_CERT_DIR` replace its
+parts, as in OpenSSL. The file of GitLab Runner is trusted in addition to the store
+(https://docs.gitlab.com/ci/variables/predefined_variables/).
 """
 
 from collections.abc import Mapping
@@ -32,16 +32,21 @@ def _path(value: str | _PathLike | None) -> str | None:
 
 @frozen(kw_only=True)
 class TLSConfig:
-    """TLS settings for `GitLab(ssl=...)`; what is left `None` comes from the environment.
+    """TLS settings: `GitLab(ssl=TLSConfig(ca_file="ca.pem"))`.
 
-    *ca_file* and *ca_dir* name PEM certificates of authorities (or of servers) to trust beside the
-    system's store, or instead of it with `system_store=False`. *client_cert* and *client_key* are
-    PEM files (the key may stand in the same file as the certificate, and be encrypted with
-    *client_key_password*); the certificate is shown to the origin of `url` only. With
-    `verify=False` any certificate is taken, so that anyone on the way can read the token.
+    Attributes:
+        ca_file, ca_dir: PEM certificates of authorities or servers to trust in addition to the
+            system's store. `None` reads the environment (`SSL_CERT_FILE`, `SSL_CERT_DIR`,
+            `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `CI_SERVER_TLS_CA_FILE`).
+        client_cert, client_key: PEM files; one file may hold both. The certificate is shown to the
+            origin of `url` only. `None` reads `CI_SERVER_TLS_CERT_FILE` and `_KEY_FILE`.
+        client_key_password: password of an encrypted key.
+        verify: with `False` any certificate is accepted: an attacker can read the token.
+        system_store: with `False` only *ca_file* and *ca_dir* are trusted.
+        sources: names of the fields in errors, such as the option that set them.
 
     Raises:
-        ValueError, TypeError: a setting cannot be right; the message names it.
+        ValueError, TypeError: a setting is invalid; the message names it.
     """
 
     ca_file: str | None = field(default=None, converter=_path)
@@ -52,7 +57,6 @@ class TLSConfig:
     verify: bool = True
     system_store: bool = True
     sources: Mapping[str, str] = field(factory=dict[str, str], repr=False, eq=False)
-    """What to call a field in an error, such as the option that it came from."""
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("verify", self.verify), ("system_store", self.system_store)):
@@ -70,18 +74,18 @@ class TLSConfig:
             raise ValueError("system_store=False: expected a ca_file or ca_dir to trust instead")
 
     def source(self, name: str) -> str:
-        """What to call the field *name* in an error."""
+        """Return the name of the field *name* in errors."""
         return self.sources.get(name, name)
 
     def named(self, name: str) -> list["NamedPath"]:
-        """The path in the field *name*, if there is one."""
+        """Return the path in the field *name*, if set."""
         path = getattr(self, name)
         return [] if path is None else [NamedPath(path, self.source(name))]
 
 
 @frozen
 class NamedPath:
-    """A path, and the variable, option or setting that names it."""
+    """A path and its source: a variable, option or setting."""
 
     path: str
     source: str
@@ -89,7 +93,7 @@ class NamedPath:
 
 @frozen(kw_only=True)
 class TLSPlan:
-    """What to load into a TLS context."""
+    """Certificates and options of a TLS context."""
 
     verify: bool = True
     system_store: bool = True
@@ -100,10 +104,10 @@ class TLSPlan:
 
 
 def plan_tls(config: TLSConfig, environ: Mapping[str, str], server: ServerUrl) -> TLSPlan:
-    """Fill what *config* leaves open from the environment; *server* is the one to ask.
+    """Return the plan of *config*, completed from the environment.
 
     Raises:
-        ValueError: variables contradict one another.
+        ValueError: a variable lacks another one.
     """
     own = [*config.named("ca_file"), *config.named("ca_dir")]
     authorities, system_store = own, config.system_store
@@ -139,7 +143,7 @@ def _client(
 
 
 def _of_job(environ: Mapping[str, str], server: ServerUrl, variable: str) -> list[NamedPath]:
-    """What GitLab Runner sets for the server of the job, and for no other."""
+    # GitLab Runner sets these variables for the server of the job only.
     found = _set(environ, variable)
     named = job_server(environ) if found else None
     return found if named is None or named.server == server else []

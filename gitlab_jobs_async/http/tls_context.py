@@ -1,4 +1,4 @@
-"""TLS contexts, made of files once; an error names the file and what named it."""
+"""TLS contexts from files; an error names the file and its source."""
 
 import logging
 import os
@@ -14,17 +14,17 @@ from gitlab_jobs_async.http.tls_config import NamedPath, TLSConfig, TLSPlan, pla
 
 _log = logging.getLogger("gitlab_jobs_async")
 
+# Names by which OpenSSL finds certificates in a directory.
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
-"""Names by which OpenSSL finds certificates in a directory."""
 
 _PEM_SUFFIXES = frozenset({".cer", ".crt", ".pem"})
 
 
 class TLSContexts:
-    """How connections are secured: to the server's own origin, and to where it redirects.
+    """TLS contexts for the server's origin, and for hosts that it redirects to.
 
-    The client certificate is shown to the first only; what is trusted is the same. `True` stands
-    for what the session's connector does by itself.
+    Both trust the same certificates; the client certificate is shown to the origin only. `True`
+    stands for the default of the session's connector.
     """
 
     def __init__(
@@ -34,32 +34,32 @@ class TLSContexts:
         self._given = given
         self._plan = plan
         if server.origin.startswith("https:"):
-            # What cannot be read is said before any request.
+            # An unreadable file is reported before any request.
             _ = self.own
 
     @property
     def is_left_to_session(self) -> bool:
-        """Whether nothing was given for a session of the caller's."""
+        """Whether the caller's session decides."""
         return self._given is None and self._plan is None
 
     def of(self, url: str) -> ssl.SSLContext | bool:
-        """The context for a connection to *url*."""
+        """Return the context for a connection to *url*."""
         if not url.startswith("https:"):
             return True
         return self.own if self._server.is_own(url) else self.elsewhere
 
     @cached_property
     def own(self) -> ssl.SSLContext | bool:
-        """The context for the server's own origin."""
+        """Context for the server's origin."""
         if self._given is not None or self._plan is None:
             return self._given or True
         if self._plan == TLSPlan():
-            return True  # aiohttp has made this one when it was imported
+            return True  # the default of aiohttp
         return _context(self._plan)
 
     @cached_property
     def elsewhere(self) -> ssl.SSLContext | bool:
-        """The context for all other places: the same trust, without a client certificate."""
+        """Context for other hosts: the same trust, without a client certificate."""
         if self._given is not None:
             return without_client_certificate(self._given)
         if self._plan is None or self._plan.certificate is None:
@@ -74,11 +74,11 @@ def tls_contexts(
     given: ssl.SSLContext | TLSConfig | bool | None,
     has_session: bool,
 ) -> TLSContexts:
-    """What `GitLab(ssl=...)` means; with a session of the caller's, `None` leaves it to that.
+    """Return the contexts for `GitLab(ssl=...)`; `None` leaves them to the caller's session.
 
     Raises:
         ValueError: a file is missing or cannot be used.
-        TypeError: *given* is something else.
+        TypeError: *given* has another type.
     """
     try:
         return _contexts(server, environ, given, has_session=has_session)
@@ -86,7 +86,7 @@ def tls_contexts(
         failure: Exception = TypeError(str(error))
     except ValueError as error:
         failure = ValueError(str(error))
-    # The environment holds tokens, and error reporters collect the locals of what has failed.
+    # The environment holds tokens, and error reporters collect the locals of frames.
     del environ
     raise failure
 
@@ -104,8 +104,8 @@ def _contexts(
         given = TLSConfig(verify=given is not False)
     if not isinstance(given, TLSConfig):
         raise TypeError(
-            f"ssl is a {type(given).__name__}; allowed are an ssl.SSLContext, a TLSConfig, False "
-            "(no verification) and None"
+            f"ssl must be an ssl.SSLContext, a TLSConfig, False (no verification) or None, "
+            f"not {type(given).__name__}"
         )
     if not given.verify:
         _warn(server)
@@ -114,17 +114,15 @@ def _contexts(
 
 def _warn(server: ServerUrl) -> None:
     _log.warning(
-        "TLS certificates are not verified: anyone on the way to %s can read the token",
+        "TLS certificates are not verified: an attacker between here and %s can read the token",
         server.origin,
     )
 
 
 def without_client_certificate(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Make a context that trusts what *context* trusts and shows no certificate.
-
-    OpenSSL tells only of authorities that were loaded from files or memory. A context of the
-    caller's that has none is taken to trust the system's store.
-    """
+    """Return a context with the trust of *context* and no client certificate."""
+    # OpenSSL lists only authorities that were loaded from files or memory. A context without any
+    # is assumed to trust the system's store.
     bare = type(context)(ssl.PROTOCOL_TLS_CLIENT)
     bare.check_hostname = context.check_hostname
     bare.verify_mode = context.verify_mode
@@ -147,7 +145,7 @@ def _context(plan: TLSPlan, *, shows_certificate: bool = True) -> ssl.SSLContext
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
     if plan.verify:
-        # What was named is trusted by itself, also a server's own or an intermediate certificate.
+        # A named certificate is trusted by itself, even a server's own or an intermediate one.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if plan.system_store:
             context.load_default_certs()
@@ -179,7 +177,7 @@ def _trust(context: ssl.SSLContext, named: NamedPath) -> None:
 
 
 def _trust_directory(context: ssl.SSLContext, path: Path) -> None:
-    """Trust the certificates of a directory, hashed as OpenSSL wants it or just lying there."""
+    """Trust the certificates of a directory, with hashed names as for OpenSSL or without."""
     names = [entry.name for entry in path.iterdir()]
     if any(_HASHED.fullmatch(name) for name in names):
         context.load_verify_locations(capath=path)
@@ -202,7 +200,7 @@ def _show(context: ssl.SSLContext, certificate: NamedPath, key: NamedPath, plan:
     try:
         context.load_cert_chain(paths[certificate], paths[key], password)
     except _NoPasswordError:
-        _refuse(key, paths[key], "the key is encrypted, and no client_key_password is given")
+        _refuse(key, paths[key], "encrypted key: expected client_key_password")
     except ssl.SSLError as error:
         if password.was_asked:
             _refuse(key, paths[key], "the key cannot be decrypted with client_key_password")
@@ -214,11 +212,11 @@ def _show(context: ssl.SSLContext, certificate: NamedPath, key: NamedPath, plan:
 
 
 class _NoPasswordError(Exception):
-    """A key is encrypted, and there is no password; OpenSSL would ask on the terminal."""
+    """An encrypted key has no password; OpenSSL would ask on the terminal."""
 
 
 class _Password:
-    """What OpenSSL calls for a password when a key is encrypted."""
+    """Password callback for OpenSSL, called for an encrypted key."""
 
     def __init__(self, plan: TLSPlan) -> None:
         self._plan = plan
@@ -234,7 +232,7 @@ class _Password:
 def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # no home directory
         return Path(path)
 
 

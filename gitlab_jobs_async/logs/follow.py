@@ -17,7 +17,7 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.clock import jitter, yield_to_loop
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.http.body_limits import Gauge
+from gitlab_jobs_async.http.body_limits import SizeLimit
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.follower import CaughtUp, Done, FollowOptions, LogFollower, PollStatus
 from gitlab_jobs_async.logs.line_reader import LineReader
@@ -69,7 +69,7 @@ class JobLog:
         reader = LineReader(self._now(), self.options.intervals.longest, last, offset)
         # An endless trace would be read for ever before its last lines are emitted.
         most = None if last is None else self.transport.limits.trace
-        backlog = Gauge("trace", most, "GET", self.transport.server.shown(self._request()))
+        backlog = SizeLimit("trace", most, "GET", self.transport.server.shown(self._request()))
         async with aclosing(self._poll(offset, follow=follow)) as events:
             async for event in events:
                 if isinstance(event, NotBefore):

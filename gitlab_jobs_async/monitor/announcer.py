@@ -37,7 +37,7 @@ class Announcer:
         if self._seen_changes == self._budget.pause_changes:
             return
         self._seen_changes = self._budget.pause_changes
-        for kind in [kind for kind in self._paused if not self._budget.holds_back(kind)]:
+        for kind in [kind for kind in self._paused if not self._budget.is_paused(kind)]:
             yield MonitorResumed(key=_key("resumed", self._paused.pop(kind)), kind=kind)
         for pause in self._budget.pauses(now):
             if pause.kind in self._kinds and pause.kind not in self._paused:

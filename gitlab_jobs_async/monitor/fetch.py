@@ -68,7 +68,7 @@ class QueryRunner:
         except RateLimitedError as error:
             kind = RequestClass.of(query.request, Priority.BACKGROUND).kind
             self._announcer.concern(kind)
-            if self._transport.is_held_back(query.request, Priority.BACKGROUND):
+            if self._transport.is_paused(query.request, Priority.BACKGROUND):
                 raise _retried_soon(error) from error
             raise
         self._token.worked(query.request)

@@ -26,8 +26,8 @@ from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.queries import Watch
-from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
 _RESTART_SPACING = 1.0
 """Seconds between the first polls of two targets that are overdue after a restart."""
@@ -163,10 +163,10 @@ class Poller:
     def _start_polls(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
         has_capacity = self._outbox.has_capacity()
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
-        spacing = self._budget.gap(JOBS_INDEX, self._schedule.targets, self._now())
+        spacing = self._budget.min_poll_spacing(JOBS_INDEX, self._schedule.targets, self._now())
         self._scheduler.spacing = spacing * share.stretch
         # Read the time after the limiter's: in the other order it would never be open.
-        is_open = self._transport.lets_through_at(Priority.BACKGROUND) <= self._now()
+        is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()
         while is_open and has_capacity and self._scheduler.next_at() <= self._now():
             if not share.acquire():
                 return
@@ -181,7 +181,7 @@ class Poller:
         """Return when a poll has ended, a target was added, or a poll or a write is due."""
         has_capacity, wake_at = self._outbox.has_capacity(), inf
         if has_capacity and not share.is_queued:
-            opens_at = self._transport.lets_through_at(Priority.BACKGROUND)
+            opens_at = self._transport.available_at(Priority.BACKGROUND)
             next_poll_at = max(self._scheduler.next_at(), opens_at)
             wake_at = min(next_poll_at, self._recorder.next_write_at())
         async with task_pool() as waits:

@@ -1,15 +1,15 @@
-"""Whose turn it is: lanes one before the other, within a lane round robin by project.
+"""Fair queue of requests: by priority, and round robin by project within a priority.
 
-A request is given the number of the round in which its project's turn comes, so that the next one
-is always the lowest number: no project waits for more than two requests of each other one:
-one of the round that goes on, one of the next.
+A request gets the number of the round in which its project is served, and the lowest number is
+served next. So a project waits for at most two requests of every other one: one of the current
+round, one of the next.
 """
 
 import heapq
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any, Generic, Self, TypeVar
+from typing import Self
 
 from attrs import define, field, frozen
 
@@ -18,11 +18,9 @@ from gitlab_jobs_async.api.requests import Request
 _WORD = re.compile(r"[a-z_]+")
 _DEEPEST_ROUTE = 5
 
-K = TypeVar("K", bound=Hashable)
-
 
 class Priority(IntEnum):
-    """Who goes first: a caller's own request, a page of a listing, or a poll in the background."""
+    """Priority of a request: a foreground call, a page of a listing, or a background poll."""
 
     DIRECT = 0
     LISTING = 1
@@ -31,66 +29,90 @@ class Priority(IntEnum):
 
 @frozen
 class RequestClass:
-    """What a request asks of the limits: its lane, its project, and its kind.
+    """Priority, project and kind of a request.
 
-    The kind is the method and the shape of the path, such as `GET /projects/:id/jobs`: what the
-    server's own limits of one endpoint go by.
+    The kind is the method and the shape of the path, such as `GET /projects/:id/jobs`: the server
+    limits single endpoints by it.
     """
 
-    lane: Priority
+    priority: Priority
     project: str
     kind: str
 
     @classmethod
-    def of(cls, request: Request, lane: Priority) -> Self:
-        """What *request* asks; those without a project share one place in the round."""
+    def of(cls, request: Request, priority: Priority) -> Self:
+        """Return the class of *request*; requests without a project share the project ""."""
         segments = request.path.split("/")[1 : _DEEPEST_ROUTE + 1]
         project = segments[1] if segments[0] == "projects" and len(segments) > 1 else ""
         shape = "/".join(part if _WORD.fullmatch(part) else ":id" for part in segments)
         method = "GET" if request.is_safe else request.method
-        return cls(lane, project, f"{method} /{shape}")
+        return cls(priority, project, f"{method} /{shape}")
+
+
+@frozen
+class Bucket:
+    """Resource that waiters share: slots of streams or responses, and the limit of a kind."""
+
+    is_stream: bool
+    kind: str
 
 
 @define(eq=False)
-class Waiter(Generic[K]):
-    """One who waits for a turn; those who have the same `need` stand in one queue."""
+class Waiter:
+    """A waiting request; waiters of one bucket are in one heap."""
 
-    claim: RequestClass
-    need: K
+    request: Request
+    request_class: RequestClass
+    bucket: Bucket
     turn: tuple[int, int] = field(init=False, default=(0, 0))
-    is_gone: bool = field(init=False, default=False)
+    is_removed: bool = field(init=False, default=False)
 
 
-W = TypeVar("W", bound=Waiter[Any])
+_Heap = list[tuple[tuple[int, int], Waiter]]
 
 
 @define(eq=False)
 class _Project:
-    """The number of a project's last turn, and how many wait in all."""
-
-    last: int
+    last_round: int
     waiting: int = 0
 
 
 @define(eq=False)
-class _PriorityQueue(Generic[W]):
-    """Those who wait in one lane, by need.
-
-    Each queue is a heap by turn; no two turns are alike, so that nothing else is compared.
-    """
+class _PriorityQueue:
+    """Waiters of one priority, by bucket; each heap is ordered by turn, and turns are unique."""
 
     round: int = 0
     number: int = 0
     projects: dict[str, _Project] = field(factory=dict[str, _Project])
-    queues: dict[Hashable, list[tuple[tuple[int, int], W]]] = field(factory=dict)
-    gone: int = 0
+    heaps: dict[Bucket, _Heap] = field(factory=dict[Bucket, _Heap])
+    removed: int = 0
+
+    def push(self, waiter: Waiter) -> None:
+        heapq.heappush(self.heaps.setdefault(waiter.bucket, []), (waiter.turn, waiter))
+
+    def forget(self, waiter: Waiter) -> None:
+        project = self.projects[waiter.request_class.project]
+        project.waiting -= 1
+        if not project.waiting:
+            del self.projects[waiter.request_class.project]
+
+    def compact(self) -> None:
+        """Drop removed waiters once they are the majority, which is cheap for each."""
+        if self.removed * 2 <= sum(map(len, self.heaps.values())):
+            return
+        for bucket, heap in tuple(self.heaps.items()):
+            self.heaps[bucket] = [entry for entry in heap if not entry[1].is_removed]
+            heapq.heapify(self.heaps[bucket])
+            if not self.heaps[bucket]:
+                del self.heaps[bucket]
+        self.removed = 0
 
 
 @define(eq=False)
-class FairQueue(Generic[W]):
-    """Those who wait, and who of them is next."""
+class FairQueue:
+    """Waiting requests and their order."""
 
-    _lanes: tuple[_PriorityQueue[W], ...] = field(
+    _queues: tuple[_PriorityQueue, ...] = field(
         init=False, factory=lambda: tuple(_PriorityQueue() for _ in Priority)
     )
     _count: int = field(init=False, default=0)
@@ -98,81 +120,67 @@ class FairQueue(Generic[W]):
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[W]:
-        """All who wait, in no order."""
-        for lane in self._lanes:
-            for queue in lane.queues.values():
-                yield from (waiting for _, waiting in queue if not waiting.is_gone)
+    def __iter__(self) -> Iterator[Waiter]:
+        """Iterate over all waiters, in no order."""
+        for queue in self._queues:
+            for heap in queue.heaps.values():
+                yield from (waiter for _, waiter in heap if not waiter.is_removed)
 
-    def waits_in(self, lane: Priority) -> bool:
-        """Whether anybody waits in *lane*."""
-        return bool(self._lanes[lane].projects)
+    def has_waiters(self, priority: Priority) -> bool:
+        """Return whether a request of *priority* waits."""
+        return bool(self._queues[priority].projects)
 
-    def put(self, waiting: W) -> None:
-        """Let *waiting* stand at the end of its project's; with a turn of old, where it stood."""
-        lane, project = self._lanes[waiting.claim.lane], waiting.claim.project
-        known = lane.projects.setdefault(project, _Project(lane.round))
-        if waiting.turn == (0, 0):
-            known.last = max(known.last, lane.round) + 1
-            lane.number += 1
-            waiting.turn = (known.last, lane.number)
-        known.waiting += 1
+    def push(self, waiter: Waiter) -> None:
+        """Add *waiter* behind its project's others; one with an earlier turn keeps its place."""
+        queue, name = self._queue(waiter), waiter.request_class.project
+        project = queue.projects.setdefault(name, _Project(queue.round))
+        if waiter.turn == (0, 0):
+            # A project that waited long for a blocked kind must not overtake with old rounds.
+            project.last_round = max(project.last_round, queue.round) + 1
+            queue.number += 1
+            waiter.turn = (project.last_round, queue.number)
+        project.waiting += 1
         self._count += 1
-        self._stand(lane, waiting)
+        queue.push(waiter)
 
-    def move(self, waiting: W, need: Hashable) -> None:
-        """Let *waiting*, who was first in one queue, wait in another without losing its turn."""
-        lane = self._lanes[waiting.claim.lane]
-        heapq.heappop(lane.queues[waiting.need])
-        waiting.need = need
-        self._stand(lane, waiting)
+    def move(self, waiter: Waiter, bucket: Bucket) -> None:
+        """Move *waiter*, the first of its heap, to another bucket; it keeps its turn."""
+        queue = self._queue(waiter)
+        heapq.heappop(queue.heaps[waiter.bucket])
+        waiter.bucket = bucket
+        queue.push(waiter)
 
-    def next(self, lane: Priority, may_go: Callable[[W], bool]) -> W | None:
-        """Who is next, of the first in each queue that may go; who it is stays until taken."""
-        queues = self._lanes[lane].queues
-        first: tuple[tuple[int, int], W] | None = None
-        for name in tuple(queues):
-            queue = queues[name]
-            while queue and queue[0][1].is_gone:
-                heapq.heappop(queue)
-                self._lanes[lane].gone -= 1
-            if not queue:
-                del queues[name]
-            elif (first is None or queue[0] < first) and may_go(queue[0][1]):
-                first = queue[0]
+    def peek(self, priority: Priority, may_go: Callable[[Waiter], bool]) -> Waiter | None:
+        """Return the next waiter, of the first in each bucket that may go; it stays queued."""
+        queue = self._queues[priority]
+        first: tuple[tuple[int, int], Waiter] | None = None
+        for bucket in tuple(queue.heaps):
+            heap = queue.heaps[bucket]
+            while heap and heap[0][1].is_removed:
+                heapq.heappop(heap)
+                queue.removed -= 1
+            if not heap:
+                del queue.heaps[bucket]
+            elif (first is None or heap[0] < first) and may_go(heap[0][1]):
+                first = heap[0]
         return None if first is None else first[1]
 
-    def take(self, waiting: W) -> None:
-        """Let *waiting*, who is next, go."""
-        lane = self._lanes[waiting.claim.lane]
-        heapq.heappop(lane.queues[waiting.need])
-        lane.round = max(lane.round, waiting.turn[0])
-        self._left(lane, waiting)
-
-    def drop(self, waiting: W) -> None:
-        """Let *waiting* give up, wherever it stands."""
-        lane = self._lanes[waiting.claim.lane]
-        waiting.is_gone = True
-        lane.gone += 1
-        self._left(lane, waiting)
-        if lane.gone * 2 > sum(map(len, lane.queues.values())):
-            self._sweep(lane)
-
-    def _stand(self, lane: _PriorityQueue[W], waiting: W) -> None:
-        heapq.heappush(lane.queues.setdefault(waiting.need, []), (waiting.turn, waiting))
-
-    def _left(self, lane: _PriorityQueue[W], waiting: W) -> None:
+    def pop(self, waiter: Waiter) -> None:
+        """Remove *waiter*, which `peek` has returned, and advance the round."""
+        queue = self._queue(waiter)
+        heapq.heappop(queue.heaps[waiter.bucket])
+        queue.round = max(queue.round, waiter.turn[0])
         self._count -= 1
-        project = lane.projects[waiting.claim.project]
-        project.waiting -= 1
-        if not project.waiting:
-            del lane.projects[waiting.claim.project]
+        queue.forget(waiter)
 
-    def _sweep(self, lane: _PriorityQueue[W]) -> None:
-        """Forget those who have gone; done when they are half, so that it costs little each."""
-        for name, queue in tuple(lane.queues.items()):
-            lane.queues[name] = [entry for entry in queue if not entry[1].is_gone]
-            heapq.heapify(lane.queues[name])
-            if not lane.queues[name]:
-                del lane.queues[name]
-        lane.gone = 0
+    def remove(self, waiter: Waiter) -> None:
+        """Remove *waiter* from anywhere in the queue."""
+        queue = self._queue(waiter)
+        waiter.is_removed = True
+        queue.removed += 1
+        self._count -= 1
+        queue.forget(waiter)
+        queue.compact()
+
+    def _queue(self, waiter: Waiter) -> _PriorityQueue:
+        return self._queues[waiter.request_class.priority]

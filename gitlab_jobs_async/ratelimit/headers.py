@@ -1,8 +1,7 @@
-"""Response headers -> what they state about rate limits, on the client's clock.
+"""Rate limits that response headers state, on the client's clock.
 
 Follows https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/ and, for the JSON
-429 of single endpoints, lib/gitlab/application_rate_limiter.rb. A number that cannot be is as good
-as none.
+429 of single endpoints, lib/gitlab/application_rate_limiter.rb. Impossible numbers are ignored.
 """
 
 import re
@@ -13,8 +12,8 @@ from attrs import frozen
 
 from gitlab_jobs_async.api.responses import http_date, retry_after
 
-UNSAID_WAIT = 60.0
-"""Seconds to wait after a 429 that says nothing: the window of every limit known."""
+DEFAULT_WAIT = 60.0
+"""Seconds to wait after a 429 that states nothing: the window of every known limit."""
 
 _LONGEST_WINDOW = 86_400.0
 _ALIGNED = 60.0
@@ -23,7 +22,7 @@ _NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 
 @frozen
 class StatedWindow:
-    """What the `RateLimit-*` headers of an answer state: requests a minute, left, and until when.
+    """Window that `RateLimit-*` headers state: requests a minute, remaining ones, and its end.
 
     `reset` is in the server's unix seconds, `ends` in the client's.
     """
@@ -36,7 +35,7 @@ class StatedWindow:
 
 
 def stated_window(headers: Mapping[str, str], now: float) -> StatedWindow | None:
-    """Return what the headers state; `Date` tells how far the server's clock is from ours."""
+    """Return the window that *headers* state; `Date` gives the offset of the server's clock."""
     limit, remaining, reset = (
         _number(headers.get(f"ratelimit-{name}", "")) for name in ("limit", "remaining", "reset")
     )
@@ -50,20 +49,20 @@ def stated_window(headers: Mapping[str, str], now: float) -> StatedWindow | None
     return StatedWindow(name, limit or None, remaining, reset, now + left)
 
 
-def is_of_one_kind(headers: Mapping[str, str]) -> bool:
-    """Whether a 429 is that of GitLab's limiter of single endpoints: it alone speaks JSON.
+def is_endpoint_limit(headers: Mapping[str, str]) -> bool:
+    """Return whether a 429 comes from GitLab's limiter of single endpoints: it alone sends JSON.
 
-    See lib/api/helpers.rb (`too_many_requests!`); Rack::Attack and most proxies send text. The head
-    must do, since others would go while the body is read.
+    See lib/api/helpers.rb (`too_many_requests!`); Rack::Attack and most proxies send text.
     """
+    # The head must do: other requests would be sent while the body is read.
     return headers.get("content-type", "").lower().startswith("application/json")
 
 
-def next_whole_minute(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds until GitLab's limiter of single endpoints opens again, if it says 60.
+def seconds_to_window_end(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds until GitLab's limiter of single endpoints resets, or `None`.
 
-    Its window is aligned to the whole minutes of the server's clock, so that the 60 seconds of its
-    `Retry-After` are the most, not the wait. `None` where that cannot be known.
+    Its window is aligned to whole minutes of the server's clock, so the 60 seconds of its
+    `Retry-After` are the longest wait.
     """
     answered = http_date(headers.get("date", ""))
     if answered is None or retry_after(headers, now) not in {None, _ALIGNED}:
@@ -72,7 +71,7 @@ def next_whole_minute(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def utc(at: float) -> str:
-    """Return unix seconds as text; they may be as far away as a hostile server likes."""
+    """Return unix seconds as text, however far away a hostile server puts them."""
     try:
         return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):

@@ -1,7 +1,7 @@
-"""The door that every request passes: it goes when there is a place and the budget lets it.
+"""Request limiter: a request proceeds when a slot is free and the budget allows it.
 
-Who waits holds nothing. At most one task is here, the alarm: it is there only while somebody waits
-for a time, and `close` waits for its end.
+Waiters hold no resources. At most one task runs here, the timer: only while a request waits for a
+time. `close` waits for its end.
 """
 
 import asyncio
@@ -9,66 +9,32 @@ import logging
 import math
 from collections.abc import Callable
 
-from attrs import define, field, frozen
+from attrs import define
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.errors import RateLimitedError
-from gitlab_jobs_async.ratelimit.budget import RequestBudget, Sent, not_before
-from gitlab_jobs_async.ratelimit.fair_queue import FairQueue, Priority, RequestClass, Waiter
+from gitlab_jobs_async.ratelimit.budget import RequestBudget, Slots, not_sent_reason
+from gitlab_jobs_async.ratelimit.fair_queue import (
+    Bucket,
+    FairQueue,
+    Priority,
+    RequestClass,
+    Waiter,
+)
+from gitlab_jobs_async.ratelimit.tracker import Sent
 
 _log = logging.getLogger("gitlab_jobs_async")
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
 
 
-@define(eq=False)
-class Slots:
-    """So many at once."""
-
-    free: int
-    waiting: int = field(init=False, default=0)
-
-
-@frozen
-class Bucket:
-    """What those of one queue wait for: a place, and the limit of one kind, if it has one."""
-
-    places: Slots
-    kind: str
-
-
-@define(eq=False)
-class _Waiter(Waiter[Bucket]):
-    """Who waits; `called` is done once there is an `admitted` or an `error`.
-
-    `refusals` are those known when it was admitted: if one comes before it wakes, it waits again.
-    """
-
-    request: Request = field(kw_only=True)
-    called: asyncio.Future[None] | None = field(init=False, default=None)
-    admitted: "Permit | None" = field(init=False, default=None)
-    refusals: int = field(init=False, default=0)
-    error: BaseException | None = field(init=False, default=None)
-
-    def turn_or_error(self) -> "Permit | None":
-        """What it has waited for, if it is there, or the error that is there instead."""
-        if self.error is not None:
-            raise self.error
-        return self.admitted
-
-    def call(self) -> None:
-        """Wake the one who waits, if it has gone to sleep."""
-        if self.called is not None and not self.called.done():
-            self.called.set_result(None)
-
-
 class RequestLimiter:
-    """Lets requests in, by lane, turn, place and budget; for one loop, until it is closed.
+    """Grants permits by priority, round robin, slots and budget; for one loop, until closed.
 
-    Whole answers and open streams each have places of their own, so that a request made while
-    streams are open waits for none of them.
+    Whole responses and open streams have slots of their own, so that a request made while streams
+    are open does not wait for them.
     """
 
     def __init__(
@@ -80,96 +46,105 @@ class RequestLimiter:
         longest_retry_after: float,
         shown: Callable[[Request], str],
     ) -> None:
-        budget.begin()
+        budget.attach()
         self.is_open = True
         self.refusals = 0
-        self.answers = Slots(concurrency)
-        self.streams = Slots(concurrency)
         self.budget = budget
+        self._usage = budget.usage
         self._clock = clock
+        self._concurrency = concurrency
         self._longest_retry_after = longest_retry_after
         self._shown = shown
-        self._queue = FairQueue[_Waiter]()
-        self._alarm: asyncio.Task[None] | None = None
-        self._rings_at = math.inf
-        self._alarms: set[asyncio.Task[None]] = set()
+        self._queue = FairQueue()
+        self._granted: dict[Waiter, asyncio.Future[Permit]] = {}
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_at = math.inf
+        self._timers: set[asyncio.Task[None]] = set()
         self._warned: dict[str, float] = {}
         self._seen_changes = budget.pause_changes
         self.pause_watchers: set[asyncio.Event] = set()
-        """Set whenever a long pause of the server's begins, is probed or ends."""
+        """Set whenever a long pause of the server begins, is probed or ends."""
 
-    async def enter(self, request: Request, lane: Priority, places: Slots) -> "Permit":
-        """One of *places* for *request*, once its turn has come.
+    async def acquire(
+        self, request: Request, priority: Priority, *, stream: bool = False
+    ) -> "Permit":
+        """Wait for a slot and the budget, and return the permit to send *request*.
 
         Raises:
-            RateLimitedError: the server lets nothing through for longer than the caller allows.
+            RateLimitedError: the server's pause is longer than the caller allows.
             RuntimeError: the client was closed meanwhile.
         """
-        claim = RequestClass.of(request, lane)
-        need = Bucket(places, self.budget.queue_of(claim.kind))
-        waiter = _Waiter(claim, need, request=request)
-        self._line_up(waiter)
-        while (turn := waiter.turn_or_error()) is None:
-            waiter.called = asyncio.get_running_loop().create_future()
+        request_class = RequestClass.of(request, priority)
+        bucket = Bucket(stream, self.budget.bucket_of(request_class.kind))
+        waiter = Waiter(request, request_class, bucket)
+        while True:
+            granted = self._enqueue(waiter)
+            if granted.done():
+                return granted.result()
             try:
-                await waiter.called
+                permit = await granted
             except asyncio.CancelledError:
-                self._give_up(waiter)
+                self._abandon(waiter, granted)
                 raise
-            self._check_again(waiter)
-        return turn
+            if permit.refusals == self.refusals:
+                return permit
+            # A 429 arrived after the permit was granted: this request would get another.
+            permit.return_unused()
 
-    def idle_places(self) -> int:
-        """Places for whole answers that are free while nobody waits for one."""
-        return 0 if self.answers.waiting else self.answers.free
+    def idle_slots(self) -> int:
+        """Return the free slots for whole responses, or 0 if a request waits for one."""
+        responses = self._usage.responses
+        return 0 if responses.waiting else self._concurrency - responses.in_use
 
-    def is_paused(self, request: Request, lane: Priority) -> bool:
-        """Whether *request* would be held back now, as the server has asked."""
-        claim, now = RequestClass.of(request, lane), self.now()
-        kind = self.budget.queue_of(claim.kind)
-        return max(self.budget.pause(lane, now), self.budget.pause(lane, now, kind)) > 0
+    def is_paused(self, request: Request, priority: Priority) -> bool:
+        """Return whether a pause of the server would delay *request* now."""
+        kind, now = self.budget.bucket_of(RequestClass.of(request, priority).kind), self.now()
+        blocked = [self.budget.blocked_for(priority, now, scope) for scope in ("", kind)]
+        return max(blocked) > 0
 
-    def is_refused_probe(self, request: Request, lane: Priority) -> bool:
-        """Whether *request* was one that only tests a pause, so that it is no try of its own."""
-        return self.budget.is_refused_probe(lane, self.now(), RequestClass.of(request, lane).kind)
+    def is_refused_probe(self, request: Request, priority: Priority) -> bool:
+        """Return whether *request* only probed a pause, so that it does not count as an attempt."""
+        kind = RequestClass.of(request, priority).kind
+        return self.budget.is_refused_probe(priority, self.now(), kind)
 
-    def lets_through_at(self, lane: Priority) -> float:
-        """When requests of *lane* are no longer refused for a long pause; *now* if they are not.
+    def available_at(self, priority: Priority) -> float:
+        """Return when requests of *priority* are no longer refused for a long pause, or *now*.
 
-        Infinity while one is out that tests the pause.
+        Infinity while a probe of the pause is in flight.
         """
         now = self.now()
-        if self.budget.pause(lane, now) <= self._longest_retry_after:
+        if self.budget.blocked_for(priority, now) <= self._longest_retry_after:
             return now
-        return self.budget.opens(lane, now)
+        return self.budget.available_at(priority, now)
 
     async def close(self) -> None:
-        """Send all away who wait, and wait for the alarm's end."""
+        """Reject all waiters, and wait for the end of the timer."""
         for waiter in tuple(self._queue):
-            self._send_away(waiter, RuntimeError(CLOSED))
-        self._stop_alarm()
+            self._reject(waiter, RuntimeError(CLOSED))
+        self._stop_timer()
         self.is_open = False
-        self.budget.end(self.now())
-        if self._alarms:
-            await asyncio.wait(self._alarms)
+        self.budget.detach(self.now())
+        if self._timers:
+            await asyncio.wait(self._timers)
 
     def now(self) -> float:
-        """Unix seconds of the client's clock."""
+        """Return unix seconds of the client's clock."""
         return self._clock.now()
 
-    def heard(self, sent: Sent, answer: Response) -> None:
-        """Take in an answer, and let in those who may go by that."""
-        self.budget.answered(sent, answer, self.now(), jitter())
-        self.tell_of_pauses()
-        self.admit()
+    def on_response(self, sent: Sent, response: Response) -> None:
+        """Learn from the head of a response, and grant the permits that it allows."""
+        self.refusals += response.status == 429
+        self.budget.answered(sent, response, self.now(), jitter())
+        self.report_pauses()
+        self.dispatch()
 
-    def tell_of_pauses(self) -> None:
-        """Warn of each long pause once, and wake those who want to know of them."""
+    def report_pauses(self) -> None:
+        """Log each long pause once, and set the events of watchers."""
         for pause in self.budget.pauses(self.now()):
             if self._warned.get(pause.kind) != pause.began:
                 self._warned[pause.kind] = pause.began
                 _log.warning("requests paused by the server: %s", pause.reason)
-        for kind in [kind for kind in self._warned if not self.budget.holds_back(kind)]:
+        for kind in [kind for kind in self._warned if not self.budget.is_paused(kind)]:
             del self._warned[kind]
             _log.info("requests allowed again%s", f" to {kind}" if kind else "")
         if self._seen_changes != self.budget.pause_changes:
@@ -177,162 +152,160 @@ class RequestLimiter:
             for watcher in self.pause_watchers:
                 watcher.set()
 
-    def admit(self) -> None:
-        """Let in all who may go now, and set the alarm for when to look again."""
+    def dispatch(self) -> None:
+        """Grant all permits that are possible now, and set the timer for the next."""
         if self.is_open and self._queue:
             now = self.now()
-            lanes = [lane for lane in Priority if self._queue.waits_in(lane)]
-            self._set_alarm(min([self._admit_from(lane, now) for lane in lanes]), now)
+            waiting = [priority for priority in Priority if self._queue.has_waiters(priority)]
+            self._set_timer(min([self._dispatch(priority, now) for priority in waiting]), now)
         if not self._queue:
-            self._stop_alarm()
+            self._stop_timer()
 
-    def _admit_from(self, lane: Priority, now: float) -> float:
-        """Let in those of one lane who may go now; when to look again at the others."""
-        closed: dict[str, float] = {}
+    def slots(self, bucket: Bucket) -> Slots:
+        """Return the slots that *bucket* uses."""
+        return self._usage.streams if bucket.is_stream else self._usage.responses
 
-        def may_go(waiter: _Waiter) -> bool:
-            kind = waiter.need.kind
-            opens = self.budget.opens(lane, now, kind) if kind else now
-            if opens > now:
-                closed[kind] = opens
-            return opens <= now and waiter.need.places.free > 0
+    def _dispatch(self, priority: Priority, now: float) -> float:
+        """Grant the permits of one priority; return when the others may go."""
+        blocked: dict[str, float] = {}
 
-        while self._queue.waits_in(lane):
-            opens = self.budget.opens(lane, now)
-            if opens > now:
-                self._refuse_if_long(lane, now)
-                return opens
-            waiter = self._queue.next(lane, may_go)
+        def may_go(waiter: Waiter) -> bool:
+            kind = waiter.bucket.kind
+            at = self.budget.available_at(priority, now, kind) if kind else now
+            if at > now:
+                blocked[kind] = at
+            return at <= now and self.slots(waiter.bucket).in_use < self._concurrency
+
+        while self._queue.has_waiters(priority):
+            at = self.budget.available_at(priority, now)
+            if at > now:
+                self._reject_blocked(priority, now)
+                return at
+            waiter = self._queue.peek(priority, may_go)
             if waiter is None:
-                for kind in closed:
-                    self._refuse_if_long(lane, now, kind)
-                return min(closed.values(), default=math.inf)
-            self._let_in(waiter)
+                for kind in blocked:
+                    self._reject_blocked(priority, now, kind)
+                return min(blocked.values(), default=math.inf)
+            self._grant(waiter)
         return math.inf
 
-    def _check_again(self, waiter: _Waiter) -> None:
-        """Have one wait again who was called before a 429 came; it would get another."""
-        if waiter.admitted is not None and waiter.refusals != self.refusals:
-            waiter.admitted.take_back()
-            self._line_up(waiter)
-
-    def _line_up(self, waiter: _Waiter) -> None:
-        waiter.admitted = None
+    def _enqueue(self, waiter: Waiter) -> "asyncio.Future[Permit]":
         if not self.is_open:
             raise RuntimeError(CLOSED)
-        self._queue.put(waiter)
-        self._count(waiter, 1)
-        self.admit()
+        granted = self._granted[waiter] = asyncio.get_running_loop().create_future()
+        self._queue.push(waiter)
+        self.slots(waiter.bucket).waiting += 1
+        self.dispatch()
+        return granted
 
-    def _let_in(self, waiter: _Waiter) -> None:
-        """Let in who is next; or have it wait apart, if its kind has got a limit meanwhile."""
-        places, kind = waiter.need.places, self.budget.queue_of(waiter.claim.kind)
-        if kind != waiter.need.kind:
-            self._queue.move(waiter, Bucket(places, kind))
+    def _grant(self, waiter: Waiter) -> None:
+        kind = self.budget.bucket_of(waiter.request_class.kind)
+        if kind != waiter.bucket.kind:
+            # A 429 has given this kind a limit of its own since the request was queued.
+            self._queue.move(waiter, Bucket(waiter.bucket.is_stream, kind))
             return
-        self._queue.take(waiter)
-        self._count(waiter, -1)
-        places.free -= 1
-        waiter.refusals = self.refusals
-        waiter.admitted = Permit(
-            self, places, self.budget.sent(waiter.claim.kind, waiter.claim.lane)
-        )
-        waiter.call()
+        self._queue.pop(waiter)
+        granted = self._dequeue(waiter)
+        if granted.cancelled():
+            return
+        self.slots(waiter.bucket).in_use += 1
+        sent = self.budget.sent(waiter.request_class.kind, waiter.request_class.priority)
+        granted.set_result(Permit(self, self.slots(waiter.bucket), self.refusals, sent))
 
-    def _refuse_if_long(self, lane: Priority, now: float, kind: str = "") -> None:
-        """Send away those of *lane* (or of *kind*) if the server shuts them out for too long."""
-        pause = self.budget.pause(lane, now, kind)
-        is_short = pause <= self._longest_retry_after
-        if is_short or self.budget.is_probing(kind):
+    def _reject_blocked(self, priority: Priority, now: float, kind: str = "") -> None:
+        """Reject the waiters of *priority* (or of *kind*) if the pause is too long for callers."""
+        pause = self.budget.blocked_for(priority, now, kind)
+        # The response to a probe is worth a wait.
+        if pause <= self._longest_retry_after or self.budget.is_probing(kind):
             return
-        reason = not_before(pause, now, self.budget.probe_at(lane, now, kind))
+        reason = not_sent_reason(pause, now, self.budget.probe_at(priority, now, kind))
         for waiter in tuple(self._queue):
-            if waiter.claim.lane is lane and kind in {"", waiter.need.kind}:
+            is_blocked = kind in {"", waiter.bucket.kind}
+            if is_blocked and waiter.request_class.priority is priority:
                 method, shown = waiter.request.method, self._shown(waiter.request)
-                self._send_away(waiter, RateLimitedError(429, reason, method, shown, pause))
+                self._reject(waiter, RateLimitedError(429, reason, method, shown, pause))
 
-    def _send_away(self, waiter: _Waiter, error: BaseException) -> None:
-        self._queue.drop(waiter)
-        self._count(waiter, -1)
-        waiter.error = error
-        waiter.call()
+    def _reject(self, waiter: Waiter, error: BaseException) -> None:
+        self._queue.remove(waiter)
+        granted = self._dequeue(waiter)
+        if not granted.done():
+            granted.set_exception(error)
 
-    def _give_up(self, waiter: _Waiter) -> None:
-        """The one who waits is cancelled; if its turn has come already, it is passed on."""
-        if waiter.admitted is not None:
-            waiter.admitted.take_back()
-            self.admit()
-        elif waiter.error is None:
-            self._queue.drop(waiter)
-            self._count(waiter, -1)
-            self.admit()
+    def _abandon(self, waiter: Waiter, granted: "asyncio.Future[Permit]") -> None:
+        """Clean up after a cancelled waiter; a permit granted just before goes to the next."""
+        if waiter in self._granted:
+            self._queue.remove(waiter)
+            self._dequeue(waiter)
+        elif not granted.cancelled() and granted.exception() is None:
+            granted.result().return_unused()
+        self.dispatch()
 
-    def _count(self, waiter: _Waiter, change: int) -> None:
-        waiter.need.places.waiting += change
-        self.budget.waiting += change
+    def _dequeue(self, waiter: Waiter) -> "asyncio.Future[Permit]":
+        self.slots(waiter.bucket).waiting -= 1
+        return self._granted.pop(waiter)
 
-    def _set_alarm(self, rings_at: float, now: float) -> None:
-        if self._alarm is not None and rings_at < self._rings_at:
-            self._stop_alarm()
-        if self._alarm is None and rings_at < math.inf:
-            self._rings_at = rings_at
-            self._alarm = asyncio.create_task(self._clock.sleep(rings_at - now))
-            self._alarms.add(self._alarm)
-            self._alarm.add_done_callback(self._rung)
+    def _set_timer(self, at: float, now: float) -> None:
+        if self._timer is not None and at < self._timer_at:
+            self._stop_timer()
+        if self._timer is None and at < math.inf:
+            self._timer_at = at
+            self._timer = asyncio.create_task(self._clock.sleep(at - now))
+            self._timers.add(self._timer)
+            self._timer.add_done_callback(self._timer_ended)
 
-    def _stop_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _rung(self, alarm: asyncio.Task[None]) -> None:
-        self._alarms.discard(alarm)
-        if alarm is not self._alarm:
+    def _timer_ended(self, timer: asyncio.Task[None]) -> None:
+        self._timers.discard(timer)
+        if timer is not self._timer:
             return
-        self._alarm = None
-        error = asyncio.CancelledError() if alarm.cancelled() else alarm.exception()
+        self._timer = None
+        error = asyncio.CancelledError() if timer.cancelled() else timer.exception()
         if error is None:
-            self.admit()
+            self.dispatch()
             return
         for waiter in tuple(self._queue):
-            self._send_away(waiter, error)
+            self._reject(waiter, error)
 
 
 @define(eq=False)
 class Permit:
-    """A place, held until `leave`; and at first a request in flight.
+    """A slot, held until `release`, and at first a request in flight.
 
-    The request is `answered` or `withdrawn`; if neither is said until the end, it was lost.
+    The request is `answered` or `cancelled`; if neither by its release, it was lost.
     """
 
-    _admission: RequestLimiter
-    _places: Slots
+    _limiter: RequestLimiter
+    _slots: Slots
+    refusals: int
     _sent: Sent | None
 
-    def answered(self, answer: Response) -> None:
-        """The head of the answer has come."""
-        if (sent := self._settled()) is not None:
-            self._admission.refusals += answer.status == 429
-            self._admission.heard(sent, answer)
+    def answered(self, response: Response) -> None:
+        """Settle the request by the head of its response."""
+        if (sent := self._settle()) is not None:
+            self._limiter.on_response(sent, response)
 
-    def withdrawn(self) -> None:
-        """The request surely never left."""
-        if (sent := self._settled()) is not None:
-            self._admission.budget.withdrawn(sent)
+    def cancelled(self) -> None:
+        """Settle the request as certainly not sent."""
+        if (sent := self._settle()) is not None:
+            self._limiter.budget.cancelled(sent)
 
-    def take_back(self) -> None:
-        """Leave without having sent anything, and let nobody in yet."""
-        self.withdrawn()
-        self._places.free += 1
+    def return_unused(self) -> None:
+        """Release the slot without a request, and without granting the next permit."""
+        self.cancelled()
+        self._slots.in_use -= 1
 
-    def leave(self) -> None:
-        """Give the place to the next one."""
-        if (sent := self._settled()) is not None:
-            self._admission.budget.lost(sent, self._admission.now())
-            self._admission.tell_of_pauses()
-        self._places.free += 1
-        self._admission.admit()
+    def release(self) -> None:
+        """Release the slot, and grant the next permit."""
+        if (sent := self._settle()) is not None:
+            self._limiter.budget.lost(sent, self._limiter.now())
+            self._limiter.report_pauses()
+        self._slots.in_use -= 1
+        self._limiter.dispatch()
 
-    def _settled(self) -> Sent | None:
+    def _settle(self) -> Sent | None:
         sent, self._sent = self._sent, None
-        return sent if self._admission.is_open else None
+        return sent if self._limiter.is_open else None

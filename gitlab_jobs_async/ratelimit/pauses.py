@@ -1,6 +1,6 @@
-"""Long pauses that the server asks for, and when one request may test whether they still hold.
+"""Long pauses that the server asks for, and the probes that test whether they still hold.
 
-No single answer silences a client: a pause longer than an hour is probed, first after a minute,
+No single response silences a client. A pause of more than an hour is probed: first after a minute,
 then after twice as long each time, and at least once an hour.
 """
 
@@ -12,13 +12,13 @@ from attrs import define, field, frozen
 from gitlab_jobs_async.ratelimit.headers import utc
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, PROBES
 
-_WORTH_TELLING = 120.0
-"""Seconds: shorter pauses are the usual course of limits that open each minute."""
+# Seconds: shorter pauses are normal, since limits reset each minute.
+_REPORTED = 120.0
 
 
 @frozen
 class Pause:
-    """A pause that the server has asked for, of more than two minutes; times are unix seconds.
+    """Pause of more than two minutes that the server has asked for; times are unix seconds.
 
     Attributes:
         kind: the requests it holds back, such as "GET /projects/:id/jobs"; "" for all.
@@ -37,51 +37,51 @@ class Pause:
 
 @define(eq=False)
 class PauseState:
-    """One pause from its first refusal until a request gets through.
+    """One pause, from its first refusal until a request gets through.
 
-    It outlives its own end: if the next request is refused again, its probes do not begin anew.
+    It outlives its own end, so that another refusal continues the backoff of its probes.
     """
 
     began: float
     reason: str
     is_probed: bool = field(init=False, default=False)
     next_probe: float = field(init=False, default=math.inf)
-    is_probe_out: bool = field(init=False, default=False)
+    is_probe_in_flight: bool = field(init=False, default=False)
     refusals: int = field(init=False, default=0)
 
-    def probe_from_now(self, now: float) -> None:
-        """Begin to probe, unless it is probed already: the pause has become longer than an hour."""
+    def start_probing(self, now: float) -> None:
+        """Schedule the first probe, unless probing has started."""
         if not self.is_probed:
             self.is_probed = True
-            self._plan(now)
+            self._schedule(now)
 
-    def opens(self, now: float) -> float:
-        """When a probe may go; *now* if it may, infinity while one is out or none is wanted."""
-        return math.inf if self.is_probe_out else max(now, self.next_probe)
+    def available_at(self, now: float) -> float:
+        """Return when a probe may go, or *now*; infinity while one is in flight."""
+        return math.inf if self.is_probe_in_flight else max(now, self.next_probe)
 
     def refused(self, now: float) -> None:
-        """The probe was refused: the next one comes after twice as long."""
+        """Record a refused probe: the next one waits twice as long."""
         self.refusals += 1
         self.lost(now)
 
     def lost(self, now: float) -> None:
-        """The probe has no answer: the next one comes after as long as this one."""
-        self.is_probe_out = False
-        self._plan(now)
+        """Record a probe without a response: the next one waits as long again."""
+        self.is_probe_in_flight = False
+        self._schedule(now)
 
-    def withdrawn(self) -> None:
-        """The probe never left: another one may go at once."""
-        self.is_probe_out = False
+    def cancelled(self) -> None:
+        """Record a probe that was never sent: another one may go at once."""
+        self.is_probe_in_flight = False
 
-    def _plan(self, now: float) -> None:
+    def _schedule(self, now: float) -> None:
         self.next_probe = now + PROBES.delay(self.refusals)
 
 
 @define(eq=False)
 class Pauses:
-    """The pauses of more than two minutes, by what they hold back: a kind, or "" for all.
+    """Pauses of more than two minutes by scope: a kind, or "" for all requests.
 
-    `changes` grows with each that begins, is probed or ends.
+    `changes` grows whenever a pause begins, is probed or ends.
     """
 
     changes: int = field(init=False, default=0)
@@ -90,77 +90,77 @@ class Pauses:
     def __contains__(self, scope: object) -> bool:
         return scope in self._states
 
-    def listed(self, now: float, left_of: Callable[[str], float]) -> list[Pause]:
-        """Return those that go on; *left_of* says for how many seconds more."""
-        held = []
+    def active(self, now: float, left_of: Callable[[str], float]) -> list[Pause]:
+        """Return the pauses in force; *left_of* returns the seconds left of a scope."""
+        pauses = []
         for kind, state in sorted(self._states.items()):
             left = left_of(kind)
             if left > 0:
-                probe = min(state.next_probe, now + left) if state.is_probed else None
                 until = now + left
-                held.append(
+                probe = min(state.next_probe, until) if state.is_probed else None
+                pauses.append(
                     Pause(
                         kind, began=state.began, until=until, next_probe=probe, reason=state.reason
                     )
                 )
-        return held
+        return pauses
 
-    def note(self, scope: str, now: float, left: float, said: str) -> None:
-        """Keep what is known of a pause of *left* seconds more, if that is worth telling."""
-        if left <= _WORTH_TELLING:
+    def record(self, scope: str, now: float, left: float, source: str) -> None:
+        """Record a pause that *source* asked for, if more than two minutes are *left*."""
+        if left <= _REPORTED:
             return
         if scope not in self._states:
-            what = f" to {scope}" if scope else ""
-            reason = f"{said}{what}: no requests allowed until {utc(now + left)}"
+            target = f" to {scope}" if scope else ""
+            reason = f"{source}{target}: no requests allowed until {utc(now + left)}"
             self._states[scope] = PauseState(now, reason)
             self.changes += 1
         if left > LONGEST_PAUSE:
-            self._states[scope].probe_from_now(now)
+            self._states[scope].start_probing(now)
 
     def probed(self, scope: str) -> PauseState | None:
-        """Return the pause of *scope* if it is one to be tested."""
+        """Return the pause of *scope* if it is probed."""
         state = self._states.get(scope)
         return state if state is not None and state.is_probed else None
 
     def is_probing(self, scope: str) -> bool:
-        """Whether a request is out that tests it: its answer is worth a wait."""
-        return scope in self._states and self._states[scope].is_probe_out
+        """Return whether a probe of *scope* is in flight."""
+        return scope in self._states and self._states[scope].is_probe_in_flight
 
-    def began_probing(self, scopes: Iterable[str]) -> None:
+    def probe_sent(self, scopes: Iterable[str]) -> None:
         """Count a request as the probe of each of *scopes*."""
         for scope in scopes:
-            self._states[scope].is_probe_out = True
+            self._states[scope].is_probe_in_flight = True
 
-    def withdrawn(self, scopes: Iterable[str]) -> None:
-        """The probe of *scopes* never left."""
+    def cancelled(self, scopes: Iterable[str]) -> None:
+        """Record that the probe of *scopes* was never sent."""
         for state in self._known(scopes):
-            state.withdrawn()
+            state.cancelled()
 
     def lost(self, scopes: Iterable[str], now: float) -> None:
-        """The probe of *scopes* has no answer, or none that is about them."""
+        """Record that the probe of *scopes* has no response that concerns them."""
         for state in self._known(scopes):
             state.lost(now)
             self.changes += 1
 
     def refused(self, scope: str, now: float) -> None:
-        """The probe of *scope* was refused."""
+        """Record that the probe of *scope* was refused."""
         for state in self._known([scope]):
             state.refused(now)
             self.changes += 1
 
     def ended(self, scope: str) -> None:
-        """A request got through."""
+        """Drop the pause of *scope*: a request got through."""
         if self._states.pop(scope, None) is not None:
             self.changes += 1
 
     def client_closed(self, now: float) -> None:
-        """Whatever probe is out, nobody waits for its answer any more."""
+        """Count probes in flight as lost."""
         for state in self._states.values():
-            if state.is_probe_out:
+            if state.is_probe_in_flight:
                 state.lost(now)
 
     def keep(self, scopes: Collection[str]) -> None:
-        """Forget the pauses of all kinds but *scopes*."""
+        """Drop the pauses of all scopes but *scopes*."""
         self._states = {name: state for name, state in self._states.items() if name in scopes}
 
     def _known(self, scopes: Iterable[str]) -> list[PauseState]:

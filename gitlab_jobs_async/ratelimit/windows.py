@@ -1,32 +1,93 @@
-"""The fixed windows that a server states by name in `RateLimit-*` headers: what is left in each."""
+"""Fixed windows that a server states by name in `RateLimit-*` headers."""
 
 from attrs import define, field
 
+from gitlab_jobs_async.ratelimit.adaptive_limit import reserve
 from gitlab_jobs_async.ratelimit.headers import StatedWindow
-from gitlab_jobs_async.ratelimit.limits import FixedWindow, reserve
+from gitlab_jobs_async.ratelimit.sliding_window import MINUTE
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE
 
 _MOST_NAMES = 10
 
 
 @define(eq=False)
+class FixedWindow:
+    """One fixed window of the server, as `RateLimit-Remaining` and `-Reset` state it.
+
+    `reset` is in the server's unix seconds, `ends` in the client's. `most` is the highest number
+    of requests that one window has allowed so far.
+    """
+
+    reset: int
+    ends: float
+    _stated: int
+    most: int = field(init=False)
+    is_stated: bool = field(init=False, default=True)
+    _unstated: int = field(init=False, default=0)
+    _lost: int = field(init=False, default=0)
+    _lost_before: int = field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self.most = self._stated + 1
+
+    @property
+    def remaining(self) -> int:
+        """Requests that may be in flight or still be sent."""
+        return self._stated - self._unstated - self._lost - self._lost_before
+
+    def update(self, reset: int, ends: float, remaining: int) -> None:
+        """Apply what a response states; responses may arrive in any order."""
+        if reset < self.reset:
+            return
+        if reset == self.reset and self.is_stated:
+            self._stated = min(self._stated, remaining)
+            self.ends = min(self.ends, ends)
+            return
+        # A lost request may have reached the server in this window or in the next.
+        if self.is_stated:
+            self._lost_before, self._lost = self._lost, 0
+        self.reset, self.ends, self._stated = reset, ends, remaining
+        self.is_stated, self._unstated = True, 0
+        self.most = max(self.most, remaining + 1)
+
+    def count_lost(self) -> None:
+        """Count a request without a response."""
+        self._lost += 1
+
+    def count_unstated(self) -> None:
+        """Count a response that does not state this window."""
+        self._unstated += 1
+
+    def roll_over(self, now: float) -> bool:
+        """Begin the next window if this one has ended; return True if no response states it."""
+        if now < self.ends:
+            return False
+        is_forgotten = self._unstated > 0 and not self.is_stated
+        self.is_stated, self._unstated = False, 0
+        self._lost_before, self._lost = self._lost, 0
+        self.reset, self.ends, self._stated = self.reset + 1, now + MINUTE, self.most
+        return is_forgotten
+
+
+@define(eq=False)
 class FixedWindows:
-    """The windows by name; `limit` is how many requests a minute the server last stated."""
+    """Windows by name; `limit` is the last stated number of requests a minute."""
 
     limit: int | None = field(init=False, default=None)
     _by_name: dict[str, FixedWindow] = field(init=False, factory=dict[str, FixedWindow])
-    _doubted: set[str] = field(init=False, factory=set[str])
+    _distrusted: set[str] = field(init=False, factory=set[str])
 
-    def hear(self, stated: StatedWindow | None, now: float, *, is_refusal: bool) -> bool:
-        """Take in what an answer states, `None` if nothing; whether it is believed."""
-        if stated is not None and not is_refusal and self._is_doubtful(stated, now):
+    def update(self, stated: StatedWindow | None, now: float, *, is_refusal: bool) -> bool:
+        """Apply what a response states, if anything; return whether it is trusted."""
+        if stated is not None and not is_refusal and self._is_distrusted(stated, now):
             stated = None
         for name, window in self._by_name.items():
             if stated is not None and stated.name == name:
-                window.told(stated.reset, stated.ends, stated.remaining)
+                window.update(stated.reset, stated.ends, stated.remaining)
             elif stated is None or stated.remaining <= window.remaining:
-                # An answer names the narrowest limit: a wider one says that this one did not count.
-                window.unsaid()
+                # A response names the narrowest limit: if that is wider than this window, the
+                # request did not count here.
+                window.count_unstated()
         if stated is None:
             return False
         self.limit = stated.limit
@@ -35,34 +96,34 @@ class FixedWindows:
             self._by_name[stated.name] = FixedWindow(stated.reset, stated.ends, stated.remaining)
         return True
 
-    def known(self, now: float) -> list[FixedWindow]:
-        """Return the windows of which something is known."""
-        over = [name for name, window in self._by_name.items() if window.is_over(now)]
-        for name in over:
+    def active(self, now: float) -> list[FixedWindow]:
+        """Return the windows in force, without those that responses no longer state."""
+        forgotten = [name for name, window in self._by_name.items() if window.roll_over(now)]
+        for name in forgotten:
             del self._by_name[name]
         return list(self._by_name.values())
 
-    def next_ends(self) -> list[float]:
-        """Return when each window ends of which an answer has told."""
-        return [window.ends for window in self._by_name.values() if window.is_news]
+    def stated_ends(self) -> list[float]:
+        """Return the stated ends of windows, in the client's unix seconds."""
+        return [window.ends for window in self._by_name.values() if window.is_stated]
 
-    def lost(self) -> None:
-        """A request has no answer, and may have been counted."""
+    def count_lost(self) -> None:
+        """Count a request without a response in each window."""
         for window in self._by_name.values():
-            window.lost()
+            window.count_lost()
 
-    def doubt(self) -> None:
-        """A request got through although nothing was left: forget the windows that said so."""
+    def distrust_exhausted(self) -> None:
+        """Drop exhausted windows, since a request got through in spite of them."""
         for name, window in tuple(self._by_name.items()):
             if window.remaining <= reserve(window.most):
-                self._doubted.add(name)
+                self._distrusted.add(name)
                 del self._by_name[name]
 
-    def _is_doubtful(self, stated: StatedWindow, now: float) -> bool:
-        """Whether it says again what a probe has shown to be wrong: nothing left, for hours."""
-        if stated.name not in self._doubted:
+    def _is_distrusted(self, stated: StatedWindow, now: float) -> bool:
+        """Return whether it repeats what a probe has refuted: exhausted for hours."""
+        if stated.name not in self._distrusted:
             return False
         if stated.remaining == 0 and stated.ends - now > LONGEST_PAUSE:
             return True
-        self._doubted.discard(stated.name)
+        self._distrusted.discard(stated.name)
         return False

@@ -7,6 +7,7 @@ import random
 from gitlab_jobs_async import GitLab, GitLabError, Limits, Request, RetryPolicy
 from tests.fuzz import samples
 from tests.fuzz.mutations import changed, odd_headers, odd_page, packed, some_bytes
+from tests.support.connections import open_connections
 
 LONGEST = 5.0
 """Seconds that one call may take; its own timeout is far below."""
@@ -174,7 +175,7 @@ async def attack(seed, count, side_by_side=150):
             clock=NoWait(),
         ) as gitlab:
             await asyncio.gather(*(one(gitlab, rng, wrong) for _ in range(side_by_side)))
-            if gitlab._transport._connections.session.connector._acquired:
+            if open_connections(gitlab):
                 wrong.append("a connection is left")
         await asyncio.sleep(0)
         left = {t for t in asyncio.all_tasks() - before if "Server.serve" not in repr(t)}

@@ -92,7 +92,7 @@ def headers(rng):
         (rng.choice(["Link", "link", "X"]), odd_value(rng)) for _ in range(rng.randrange(9))
     )
     budget = RequestBudget()
-    budget.begin()
+    budget.attach()
     for _ in range(3):
         heard = answer(rng, status=rng.choice([200, 200, 429, 503]))
         budget.answered(budget.sent(rng.choice(["", "jobs"])), heard, NOW + rng.random() * 60)

@@ -9,7 +9,7 @@ import pytest
 from gitlab_jobs_async import ResponseTooLargeError, TimedOutError
 from gitlab_jobs_async.http.attempts import Deadline
 from gitlab_jobs_async.http.body import Body, Chunks
-from gitlab_jobs_async.http.body_limits import Gauge, Rate
+from gitlab_jobs_async.http.body_limits import MinRate, SizeLimit
 
 MIB = 1024 * 1024
 
@@ -24,7 +24,7 @@ def receiving(*pieces):
 
 
 def unbounded():
-    return Gauge("trace", None, "GET", "u")
+    return SizeLimit("trace", None, "GET", "u")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_decompression_yields_to_the_loop(body, size, least):
 async def test_whole_body_is_counted_after_decompression():
     body = Body(receiving(gzip.compress(bytes(1000))), "gzip")
     with pytest.raises(ResponseTooLargeError):
-        await body.read_all(Gauge("page", 999, "GET", "u"))
+        await body.read_all(SizeLimit("page", 999, "GET", "u"))
 
 
 async def test_first_bytes_are_read_and_no_more():
@@ -62,23 +62,23 @@ async def test_first_bytes_are_read_and_no_more():
 
 async def test_chunks_are_counted_and_timed():
     body = Body(receiving(b"a" * 10, b"b" * 10), "")
-    chunks = Chunks(body.read, Gauge("archive", 15, "GET", "u"), Rate(0.0, 1.0))
+    chunks = Chunks(body.read, SizeLimit("archive", 15, "GET", "u"), MinRate(0.0, 1.0))
     assert await anext(chunks) == b"a" * 10
     with pytest.raises(ResponseTooLargeError):
         await anext(chunks)
-    slow = Chunks(Body(receiving(b"a"), "").read, unbounded(), Rate(1e12, 0.0))
+    slow = Chunks(Body(receiving(b"a"), "").read, unbounded(), MinRate(1e12, 0.0))
     with pytest.raises(TimedOutError, match="too slow"):
         await anext(slow)
 
 
-@pytest.mark.parametrize("revive", [Deadline.pause, Deadline.restart])
+@pytest.mark.parametrize("revive", [Deadline.suspend, Deadline.restart])
 async def test_ended_deadline_stays_ended(revive):
     # A slot that comes free in the very turn in which the client is closed.
     deadline = Deadline(60.0)
 
     async def close():
         async with deadline.timeout:
-            deadline.end()
+            deadline.expire()
             revive(deadline)
             await asyncio.sleep(10)
 

@@ -214,9 +214,9 @@ async def test_stacked_encodings_are_refused(encodings):
         return response
 
     async with serving(handler) as server, GitLab(server.url) as gitlab:
-        with pytest.raises(DecodeError, match="not asked for"):
+        with pytest.raises(DecodeError, match="unexpected Content-Encoding"):
             await gitlab.project(1).get_trace(1)
-        with pytest.raises(DecodeError, match="not asked for"):
+        with pytest.raises(DecodeError, match="unexpected Content-Encoding"):
             await streamed(gitlab.project(1).stream_trace(1))
         assert open_connections(gitlab) == 0
 
@@ -236,7 +236,7 @@ async def test_drip_is_too_slow():
             async with asyncio.timeout(10):
                 with pytest.raises(TimedOutError, match="at least 256 bytes a second"):
                     await streamed(gitlab.project(1).stream_trace(1))
-                with pytest.raises(TimedOutError, match=r"within 0\.5 s"):
+                with pytest.raises(TimedOutError, match=r"after 0\.5 s"):
                     await gitlab.project(1).get_trace(1)
             assert open_connections(gitlab) == 0
 

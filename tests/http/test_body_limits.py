@@ -3,20 +3,20 @@
 import pytest
 
 from gitlab_jobs_async import Limits, ResponseTooLargeError
-from gitlab_jobs_async.http.body_limits import Gauge, Rate
+from gitlab_jobs_async.http.body_limits import MinRate, SizeLimit
 
 
 def test_gauge_counts_up_to_its_limit():
-    gauge = Gauge("page", 10, "GET", "u")
+    gauge = SizeLimit("page", 10, "GET", "u")
     gauge.add(10)
     with pytest.raises(ResponseTooLargeError, match="at most 10 bytes") as large:
         gauge.add(1)
     assert (large.value.limit, large.value.most, large.value.url) == ("page", 10, "u")
-    Gauge("trace", None, "GET", "u").add(10**12)
+    SizeLimit("trace", None, "GET", "u").add(10**12)
 
 
 def test_rate_is_judged_over_whole_spans():
-    rate = Rate(10.0, 30.0)
+    rate = MinRate(10.0, 30.0)
     # Slow for 29 s, which one piece makes up for.
     assert rate.add(1, 29.0)
     assert rate.add(309, 2.0)
@@ -24,7 +24,7 @@ def test_rate_is_judged_over_whole_spans():
     assert not rate.add(1, 0.2)
     assert rate.add(300, 30.0)
     assert not rate.add(299, 30.0)
-    assert Rate(0.0, 30.0).add(1, 1e6)
+    assert MinRate(0.0, 30.0).add(1, 1e6)
 
 
 def test_file_is_bounded_by_archive_or_trace():

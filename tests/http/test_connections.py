@@ -20,6 +20,7 @@ from gitlab_jobs_async import (
     TimedOutError,
 )
 from tests.support.clocks import JumpClock
+from tests.support.connections import CountingConnector
 from tests.support.servers import serving
 from tests.support.tasks import others, until
 
@@ -240,9 +241,7 @@ async def test_long_wait_for_a_slot_is_warned_of(caplog):
                         await asyncio.sleep(0.15)
                 assert (await gitlab.project(1).get_job(1)).id == 1
                 await asyncio.sleep(0.15)
-    assert caplog.messages == [
-        "a request has waited for a connection slot of the session for 0.1 s"
-    ]
+    assert caplog.messages == ["request has waited for a connection slot of the session for 0.1 s"]
 
 
 @pytest.mark.parametrize("way", ["cancel", "close", "session"])
@@ -251,13 +250,13 @@ async def test_waiting_for_callers_pool_ends_at_once(way):
         await asyncio.sleep(60)
 
     async with serving(silent) as server:
-        connector = aiohttp.TCPConnector(limit=1)
+        connector = CountingConnector(limit=1)
         async with aiohttp.ClientSession(connector=connector) as session:
             client = GitLab(server.url, session=session, retry=ONCE)
             async with asyncio.timeout(5), client as gitlab:
                 before = await others()
                 tasks = [asyncio.create_task(gitlab.project(1).get_job(1)) for _ in range(3)]
-                await until(lambda: server.requests and connector._waiters)
+                await until(lambda: server.requests and connector.connecting)
                 if way == "cancel":
                     for task in tasks:
                         task.cancel()
@@ -267,7 +266,7 @@ async def test_waiting_for_callers_pool_ends_at_once(way):
                     await gitlab._transport.close()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
                 assert await others() == before
-            assert not connector._acquired
+            assert connector.in_use == 0
     kinds = {
         "cancel": asyncio.CancelledError,
         "close": RuntimeError,

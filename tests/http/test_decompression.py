@@ -56,7 +56,7 @@ def test_a_body_is_read_however_it_is_cut_into_chunks(encoding, compress, data, 
 def test_a_compressed_body_cut_anywhere_is_an_error(content, data):
     body = gzip.compress(content)
     end = data.draw(st.integers(1, len(body) - 1))
-    with pytest.raises(TruncatedBodyError, match="cut short"):
+    with pytest.raises(TruncatedBodyError, match="truncated compressed body"):
         decode("gzip", body[:end])
 
 
@@ -65,13 +65,13 @@ def test_an_empty_body_is_empty_in_any_encoding():
 
 
 def test_a_body_that_is_not_compressed_at_all_is_an_error():
-    with pytest.raises(TruncatedBodyError, match="broken"):
+    with pytest.raises(TruncatedBodyError, match="invalid compressed body"):
         decode("gzip", b"<html>")
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,br", "x", "gzip;q=1"])
 def test_an_encoding_not_asked_for_is_an_error(encoding):
-    with pytest.raises(UnknownEncodingError, match="not asked for"):
+    with pytest.raises(UnknownEncodingError, match="unexpected Content-Encoding"):
         decoder_for(encoding)
 
 
@@ -92,7 +92,7 @@ def test_empty_members_take_many_steps():
     ids=["byte", "raw", "zlib"],
 )
 def test_deflate_cut_short_is_an_error(body):
-    with pytest.raises(TruncatedBodyError, match="cut short"):
+    with pytest.raises(TruncatedBodyError, match="truncated compressed body"):
         decode("deflate", body)
 
 
@@ -102,5 +102,5 @@ def test_deflate_cut_short_is_an_error(body):
     ids=["page", "head", "tail"],
 )
 def test_garbage_is_an_error(body):
-    with pytest.raises(TruncatedBodyError, match="broken"):
+    with pytest.raises(TruncatedBodyError, match="invalid compressed body"):
         decode("gzip", body)

@@ -63,7 +63,7 @@ ONE, TWO, THREE = "http://one:1", "http://two:2", "http://three:3"
 )
 def test_the_variable_that_counts(environ, http, https):
     proxies = Proxies.of_environment(environ)
-    found = [proxies.to(f"{scheme}://gitlab.example/x") for scheme in ("http", "https")]
+    found = [proxies.proxy_for(f"{scheme}://gitlab.example/x") for scheme in ("http", "https")]
     assert [proxy and proxy.url for proxy in found] == [http, https]
 
 
@@ -116,14 +116,14 @@ def test_the_variable_that_counts(environ, http, https):
 )
 def test_what_no_proxy_names_is_reached_directly(no_proxy, url, is_direct):
     environ = {"ALL_PROXY": ONE, "no_proxy": no_proxy}
-    assert (Proxies.of_environment(environ).to(url) is None) == is_direct
+    assert (Proxies.of_environment(environ).proxy_for(url) is None) == is_direct
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30))
 def test_no_text_in_no_proxy_breaks_anything(text):
     proxies = Proxies.of_environment({"ALL_PROXY": ONE, "NO_PROXY": text})
     for url in ("http://gitlab.example", "https://10.0.0.1:8443", "http://[::1]"):
-        assert proxies.to(url) in {None, Proxy(ONE)}
+        assert proxies.proxy_for(url) in {None, Proxy(ONE)}
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30))
@@ -131,7 +131,7 @@ def test_any_text_is_a_proxy_or_a_clear_error(text):
     proxies = Proxies.of_environment({"ALL_PROXY": text})
     said = ""
     try:
-        found = proxies.to("http://gitlab.example")
+        found = proxies.proxy_for("http://gitlab.example")
     except ValueError as error:
         found, said = None, str(error)
     assert not said or said.startswith("ALL_PROXY: ")

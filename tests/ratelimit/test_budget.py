@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import BudgetSnapshot, RequestBudget, Response
-from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX, not_before
+from gitlab_jobs_async.ratelimit.budget import not_sent_reason
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
 START = 1_750_000_000.0
 JOB = "GET /projects/:id/jobs/:id"
@@ -39,19 +40,19 @@ def asked(budget, said=None, *, at=START, kind=JOB):
         budget.answered(sent, said, at)
 
 
-def room(budget, at=START, lane=Priority.DIRECT, kind=JOB):
+def room(budget, at=START, priority=Priority.DIRECT, kind=JOB):
     """How many may go at once."""
     sent = []
-    while len(sent) < 1000 and is_open(budget, at, lane, kind):
+    while len(sent) < 1000 and is_open(budget, at, priority, kind):
         sent.append(budget.sent(kind))
     for one in sent:
-        budget.withdrawn(one)
+        budget.cancelled(one)
     return len(sent)
 
 
-def is_open(budget, at, lane=Priority.DIRECT, kind=JOB):
-    own = budget.opens(lane, at, kind) if budget.queue_of(kind) else at
-    return max(budget.opens(lane, at), own) <= at
+def is_open(budget, at, priority=Priority.DIRECT, kind=JOB):
+    own = budget.available_at(priority, at, kind) if budget.bucket_of(kind) else at
+    return max(budget.available_at(priority, at), own) <= at
 
 
 # What is said
@@ -71,8 +72,8 @@ def test_a_limit_of_the_callers_holds_in_any_minute():
     for n in range(10):
         asked(budget, answer(), at=START + n)
     assert room(budget, START + 9) == 0
-    assert budget.opens(Priority.DIRECT, START + 9) == START + 60
-    assert budget.pause(Priority.DIRECT, START + 9) <= 0
+    assert budget.available_at(Priority.DIRECT, START + 9) == START + 60
+    assert budget.blocked_for(Priority.DIRECT, START + 9) <= 0
     assert room(budget, START + 59.9) == 0
     assert room(budget, START + 63) == 4
 
@@ -80,9 +81,9 @@ def test_a_limit_of_the_callers_holds_in_any_minute():
 def test_one_in_flight_counts_until_a_minute_after_its_answer():
     budget = RequestBudget(per_minute=1)
     sent = budget.sent(JOB)
-    assert budget.opens(Priority.DIRECT, START + 500) == float("inf")
+    assert budget.available_at(Priority.DIRECT, START + 500) == float("inf")
     budget.answered(sent, answer(), START + 500)
-    assert budget.opens(Priority.DIRECT, START + 500) == START + 560
+    assert budget.available_at(Priority.DIRECT, START + 500) == START + 560
     assert room(budget, START + 560) == 1
 
 
@@ -90,11 +91,11 @@ def test_a_tenth_is_kept_for_the_callers_own_calls():
     for budget in (RequestBudget(per_minute=100), RequestBudget()):
         if budget.per_minute is None:
             asked(budget, answer(**limits(99)))
-        assert room(budget, lane=Priority.DIRECT) in {99, 100}
-        assert room(budget, lane=Priority.LISTING) in {89, 90}
-        assert room(budget, lane=Priority.BACKGROUND) in {89, 90}
+        assert room(budget, priority=Priority.DIRECT) in {99, 100}
+        assert room(budget, priority=Priority.LISTING) in {89, 90}
+        assert room(budget, priority=Priority.BACKGROUND) in {89, 90}
     budget = RequestBudget()
-    assert room(budget, lane=Priority.LISTING, kind=JOBS_INDEX) == 540
+    assert room(budget, priority=Priority.LISTING, kind=JOBS_INDEX) == 540
 
 
 def test_what_the_server_says_remains_is_what_may_be_in_flight():
@@ -108,11 +109,11 @@ def test_what_the_server_says_remains_is_what_may_be_in_flight():
     budget.answered(flying[1], answer(**limits(3)), START)
     budget.answered(flying[2], answer(**limits(4)), START)
     assert room(budget) == 2
-    assert budget.opens(Priority.DIRECT, START) <= START
+    assert budget.available_at(Priority.DIRECT, START) <= START
     for _ in range(2):
         asked(budget, answer())
-    assert budget.opens(Priority.DIRECT, START) == START + 20
-    assert budget.pause(Priority.DIRECT, START) == 20
+    assert budget.available_at(Priority.DIRECT, START) == START + 20
+    assert budget.blocked_for(Priority.DIRECT, START) == 20
     assert room(budget, START + 19.9) == 0
     assert room(budget, START + 20) == 5
     asked(budget, answer(date=START + 20, **limits(99, START + 80)), at=START + 20)
@@ -135,7 +136,7 @@ def test_the_servers_clock_may_be_wrong():
     for skew in (-5000, 5000):
         budget = RequestBudget()
         asked(budget, answer(date=START + skew, **limits(0, START + skew + 20)))
-        assert budget.opens(Priority.DIRECT, START) == START + 20
+        assert budget.available_at(Priority.DIRECT, START) == START + 20
 
 
 def test_two_throttles_are_known_by_name():
@@ -195,7 +196,7 @@ def test_a_text_429_holds_everything_for_as_long_as_it_says():
     for kind in (JOB, JOBS_INDEX):
         assert room(budget, START + 19.9, kind=kind) == 0
         assert room(budget, START + 20, kind=kind) == 1
-    assert budget.pause(Priority.DIRECT, START) == 20
+    assert budget.blocked_for(Priority.DIRECT, START) == 20
 
 
 @pytest.mark.parametrize("json", [True, False])
@@ -220,7 +221,7 @@ def test_a_429_holds_for_a_minute_if_it_does_not_say(json, said, seconds):
     if json and seconds == 60:
         # GitLab's limiter of single endpoints opens at each whole minute: START is 40 s into one.
         seconds = 20
-    assert budget.pause(Priority.DIRECT, START, kind) == seconds
+    assert budget.blocked_for(Priority.DIRECT, START, kind) == seconds
     assert room(budget, START + seconds - 0.1) == 0
     assert room(budget, START + seconds) == 1
 
@@ -228,7 +229,7 @@ def test_a_429_holds_for_a_minute_if_it_does_not_say(json, said, seconds):
 def test_a_429_that_says_only_when_its_window_ends_holds_until_then():
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0)))
-    assert budget.pause(Priority.DIRECT, START) == 20
+    assert budget.blocked_for(Priority.DIRECT, START) == 20
 
 
 @pytest.mark.parametrize(("asked_for", "held"), [("5", 20), ("20", 20), ("300", 300)])
@@ -236,7 +237,7 @@ def test_the_longer_wait_of_a_429_counts(asked_for, held):
     """A window ends sooner than a ban: both are told by Rack::Attack."""
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0), **{"retry-after": asked_for}))
-    assert budget.pause(Priority.DIRECT, START) == held
+    assert budget.blocked_for(Priority.DIRECT, START) == held
 
 
 def test_a_json_429_holds_its_own_kind_alone():
@@ -245,10 +246,10 @@ def test_a_json_429_holds_its_own_kind_alone():
     assert room(budget, kind=JOB) == 0
     assert room(budget, kind="GET /version") == 1000
     assert room(budget, kind=JOBS_INDEX) == 600
-    assert budget.queue_of(JOB) == JOB
-    assert budget.queue_of("GET /version") == ""
-    assert budget.opens(Priority.DIRECT, START, "GET /version") == START
-    assert budget.pause(Priority.DIRECT, START, "GET /version") <= 0
+    assert budget.bucket_of(JOB) == JOB
+    assert budget.bucket_of("GET /version") == ""
+    assert budget.available_at(Priority.DIRECT, START, "GET /version") == START
+    assert budget.blocked_for(Priority.DIRECT, START, "GET /version") <= 0
 
 
 def test_after_a_pause_they_come_back_one_first_and_then_more():
@@ -274,7 +275,7 @@ def test_what_went_through_before_is_the_limit_until_more_proves_possible():
     for n in range(50):
         asked(budget, answer(), at=at)
         assert room(budget, at) == min(n + 2, 49 - n)
-    assert budget.opens(Priority.DIRECT, at) == at + 60
+    assert budget.available_at(Priority.DIRECT, at) == at + 60
     at += 60
     for _ in range(50):
         asked(budget, answer(), at=at)
@@ -282,13 +283,13 @@ def test_what_went_through_before_is_the_limit_until_more_proves_possible():
     assert budget.snapshot().limit == 55
 
 
-@pytest.mark.parametrize("lane", Priority)
-def test_trying_for_more_in_vain_is_tried_ever_more_rarely(lane):
+@pytest.mark.parametrize("priority", Priority)
+def test_trying_for_more_in_vain_is_tried_ever_more_rarely(priority):
     budget, at, minutes = RequestBudget(), START, []
     for minute in range(200):
         at += 60
         for n in range(1000):
-            if not is_open(budget, at, lane):
+            if not is_open(budget, at, priority):
                 break
             if n == 50:
                 minutes.append(minute)
@@ -315,8 +316,8 @@ def test_kinds_that_are_limited_apart_are_bounded():
     budget = RequestBudget()
     for n in range(1000):
         asked(budget, answer(429, json=True, retry_after=1), at=START + 2 * n, kind=f"GET /{n}")
-    assert len(budget._kinds) <= 101
-    assert budget.queue_of(JOBS_INDEX) == JOBS_INDEX
+    assert sum(budget.bucket_of(f"GET /{n}") != "" for n in range(1000)) <= 100
+    assert budget.bucket_of(JOBS_INDEX) == JOBS_INDEX
 
 
 # What a caller sees
@@ -326,7 +327,7 @@ def test_a_snapshot_says_how_things_stand():
     budget = RequestBudget(per_minute=80)
     asked(budget, answer(**limits(60)))
     budget.sent(JOB)
-    budget.waiting = 3
+    budget.usage.responses.waiting = 3
     assert budget.snapshot() == BudgetSnapshot(
         limit=80, used=2, remaining=59, reset=START + 20, waiting=3
     )
@@ -346,18 +347,18 @@ def test_a_limit_that_cannot_be_is_refused(name, wrong, kind):
 
 def test_a_budget_serves_one_client_at_a_time_and_keeps_what_it_knows():
     budget = RequestBudget(per_minute=2)
-    budget.begin()
+    budget.attach()
     with pytest.raises(RuntimeError, match="in use by another open GitLab"):
-        budget.begin()
+        budget.attach()
     budget.sent(JOB)
-    budget.end(START)
-    budget.begin()
+    budget.detach(START)
+    budget.attach()
     assert room(budget) == 1
     assert room(budget, START + 60) == 2
 
 
 def test_a_pause_is_told_with_its_end():
-    assert not_before(3600, START).endswith("until 2025-06-15 16:06:40 UTC")
+    assert not_sent_reason(3600, START).endswith("until 2025-06-15 16:06:40 UTC")
 
 
 # A client and a server
@@ -422,8 +423,8 @@ class Client:
         while self.got < wanted:
             while flying < self.concurrency and self.got + flying < wanted:
                 opens = max(
-                    self.budget.opens(Priority.DIRECT, now),
-                    self.budget.opens(Priority.DIRECT, now, JOB),
+                    self.budget.available_at(Priority.DIRECT, now),
+                    self.budget.available_at(Priority.DIRECT, now, JOB),
                 )
                 if opens > now:
                     heapq.heappush(events, (opens, next(numbers), None))
@@ -507,7 +508,9 @@ def test_the_server_never_sees_more_in_a_minute_than_the_caller_allows(
 
 def test_polls_are_apart_only_where_they_could_not_all_go_at_once():
     budget = RequestBudget(per_minute=100)
-    assert budget.gap(JOBS_INDEX, 90, 0.0) == 0.0
-    assert budget.gap(JOBS_INDEX, 91, 0.0) == 60 / 90
-    assert RequestBudget().gap(JOBS_INDEX, 541, 0.0) == 60 / 540
-    assert RequestBudget(jobs_index_per_minute=None).gap(JOBS_INDEX, 10_000, 0.0) == 0.0
+    assert budget.min_poll_spacing(JOBS_INDEX, 90, 0.0) == 0.0
+    assert budget.min_poll_spacing(JOBS_INDEX, 91, 0.0) == 60 / 90
+    assert RequestBudget().min_poll_spacing(JOBS_INDEX, 541, 0.0) == 60 / 540
+    assert (
+        RequestBudget(jobs_index_per_minute=None).min_poll_spacing(JOBS_INDEX, 10_000, 0.0) == 0.0
+    )

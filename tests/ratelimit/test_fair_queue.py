@@ -1,5 +1,7 @@
-"""Whose turn it is: lanes before one another, projects in rounds, each project's own in order."""
+"""Unit tests of the fair queue: priorities, rounds of projects, order within a project."""
 
+import gc
+import weakref
 from collections import Counter
 
 import pytest
@@ -7,21 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import Request
-from gitlab_jobs_async.ratelimit.fair_queue import FairQueue, Priority, RequestClass, Waiter
+from gitlab_jobs_async.ratelimit.fair_queue import (
+    Bucket,
+    FairQueue,
+    Priority,
+    RequestClass,
+    Waiter,
+)
 
-LANES = st.sampled_from(Priority)
+PRIORITIES = st.sampled_from(Priority)
 PROJECTS = st.sampled_from("abcde")
-NEEDS = st.sampled_from(["", "x", "y"])
+BUCKETS = st.sampled_from(["", "x", "y"])
 
 
-def waiting(lane=Priority.DIRECT, project="a", need=""):
-    return Waiter(RequestClass(lane, project, "GET /"), need)
+def waiting(priority=Priority.DIRECT, project="a", kind=""):
+    request = Request("GET", "/version")
+    return Waiter(request, RequestClass(priority, project, "GET /"), Bucket(False, kind))
 
 
-def taken(queue, lane, may_go=lambda _: True):
-    first = queue.next(lane, may_go)
+def key_of(waiter):
+    return waiter.request_class.project, waiter.bucket.kind
+
+
+def is_open(waiter):
+    return waiter.bucket.kind != "shut"
+
+
+def taken(queue, priority, may_go=lambda _: True):
+    first = queue.peek(priority, may_go)
     if first is not None:
-        queue.take(first)
+        queue.pop(first)
     return first
 
 
@@ -38,38 +55,38 @@ def taken(queue, lane, may_go=lambda _: True):
         ("GET", "/", "", "GET /:id"),
     ],
 )
-def test_a_request_asks_by_project_and_kind(method, path, project, kind):
-    claim = RequestClass.of(Request(method, path, {"page": "2"}), Priority.LISTING)
-    assert claim == RequestClass(Priority.LISTING, project, kind)
+def test_request_class_has_project_and_kind(method, path, project, kind):
+    request_class = RequestClass.of(Request(method, path, {"page": "2"}), Priority.LISTING)
+    assert request_class == RequestClass(Priority.LISTING, project, kind)
 
 
-def test_projects_have_turns_and_each_ones_own_come_in_order():
+def test_round_robin_keeps_order_within_project():
     queue = FairQueue()
     for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
-        queue.put(waiting(project=name[0], need=name))
-        queue.next(Priority.DIRECT, lambda _: False)
-    order = [taken(queue, Priority.DIRECT).need for _ in range(6)]
+        queue.push(waiting(project=name[0], kind=name))
+        queue.peek(Priority.DIRECT, lambda _: False)
+    order = [taken(queue, Priority.DIRECT).bucket.kind for _ in range(6)]
     assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
     assert taken(queue, Priority.DIRECT) is None
 
 
-def test_one_who_cannot_go_holds_up_nobody_and_keeps_its_turn():
+def test_blocked_waiter_keeps_turn_blocks_no_other():
     queue = FairQueue()
-    early, late = waiting(need="shut"), waiting(need="open")
-    queue.put(early)
-    queue.put(late)
-    assert queue.next(Priority.DIRECT, lambda w: w.need == "open") is late
-    assert queue.next(Priority.DIRECT, lambda _: True) is early
-    queue.move(early, "open")
+    early, late = waiting(kind="shut"), waiting(kind="open")
+    queue.push(early)
+    queue.push(late)
+    assert queue.peek(Priority.DIRECT, lambda w: w.bucket.kind == "open") is late
+    assert queue.peek(Priority.DIRECT, lambda _: True) is early
+    queue.move(early, Bucket(False, "open"))
     assert taken(queue, Priority.DIRECT) is early
-    queue.put(early)
+    queue.push(early)
     assert taken(queue, Priority.DIRECT) is early
     assert taken(queue, Priority.DIRECT) is late
 
 
-@given(st.lists(st.one_of(st.tuples(PROJECTS, NEEDS), st.none(), st.integers(0, 9)), max_size=80))
-def test_no_project_waits_for_more_than_this_round_and_the_next_of_each_other(script):
-    """None lets one in, a number lets one of those who wait give up."""
+@given(st.lists(st.one_of(st.tuples(PROJECTS, BUCKETS), st.none(), st.integers(0, 9)), max_size=80))
+def test_project_waits_for_two_rounds_at_most(script):
+    """`None` pops a waiter, a number removes one."""
     queue, there = FairQueue(), []
     passed = {}
     for step in script:
@@ -77,64 +94,66 @@ def test_no_project_waits_for_more_than_this_round_and_the_next_of_each_other(sc
             if (gone := taken(queue, Priority.LISTING)) is not None:
                 there.remove(gone)
                 for other in there:
-                    passed[other][gone.claim.project] += 1
+                    passed[other][gone.request_class.project] += 1
         elif isinstance(step, int):
             if there:
-                queue.drop(there.pop(step % len(there)))
+                queue.remove(there.pop(step % len(there)))
         else:
             new = waiting(Priority.LISTING, *step)
-            passed[new] = Counter(before=sum(w.claim.project == step[0] for w in there))
+            passed[new] = Counter(before=sum(w.request_class.project == step[0] for w in there))
             there.append(new)
-            queue.put(new)
+            queue.push(new)
         assert len(queue) == len(there)
         assert set(queue) == set(there)
     for one, counts in passed.items():
         own = counts.pop("before")
-        assert counts[one.claim.project] <= own
+        assert counts[one.request_class.project] <= own
         assert all(count <= own + 2 for count in counts.values())
 
 
-@given(st.lists(st.tuples(LANES, PROJECTS, NEEDS), max_size=60), st.sets(NEEDS))
-def test_each_is_let_in_once_and_a_project_in_the_order_it_came(script, shut):
+@given(st.lists(st.tuples(PRIORITIES, PROJECTS, BUCKETS), max_size=60), st.sets(BUCKETS))
+def test_each_waiter_is_popped_once_in_order(script, shut):
     queue, number = FairQueue(), {}
-    for lane, project, need in script:
-        one = waiting(lane, project, need)
+    for priority, project, kind in script:
+        one = waiting(priority, project, kind)
         number[one] = len(number)
-        queue.put(one)
-    for lane in Priority:
+        queue.push(one)
+    for priority in Priority:
         order = []
-        while (one := taken(queue, lane, lambda w: w.need not in shut)) is not None:
+        while (one := taken(queue, priority, lambda w: w.bucket.kind not in shut)) is not None:
             order.append(one)
-        expected = [n for n, (at, _, need) in enumerate(script) if at is lane and need not in shut]
+        expected = [n for n, (at, _, k) in enumerate(script) if at is priority and k not in shut]
         assert sorted(number[one] for one in order) == expected
-        for key in {(one.claim.project, one.need) for one in order}:
-            own = [number[one] for one in order if (one.claim.project, one.need) == key]
+        for key in {key_of(one) for one in order}:
+            own = [number[one] for one in order if key_of(one) == key]
             assert own == sorted(own)
-    assert len(queue) == sum(need in shut for _, _, need in script)
+    assert len(queue) == sum(kind in shut for _, _, kind in script)
 
 
-def test_those_who_gave_up_are_not_kept():
+def test_removed_waiters_are_freed():
     queue = FairQueue()
     crowd = [waiting(project=str(n % 7)) for n in range(1000)]
     for one in crowd:
-        queue.put(one)
+        queue.push(one)
+    known = [weakref.ref(one) for one in crowd]
     for one in crowd[10:]:
-        queue.drop(one)
-    (heap,) = queue._lanes[Priority.DIRECT].queues.values()
-    assert len(heap) <= 20
-    assert set(queue) == set(crowd[:10])
+        queue.remove(one)
+    del one, crowd[10:]
+    gc.collect()
+    assert sum(ref() is not None for ref in known) <= 20
+    assert set(queue) == set(crowd)
 
 
 def test_project_with_a_blocked_kind_is_fair():
-    """Its place in the round was of long ago; that is no right to overtake."""
+    """The last round of the project was long ago; it must not overtake others."""
     queue = FairQueue()
-    queue.put(waiting(project="p", need="shut"))
+    queue.push(waiting(project="p", kind="shut"))
     for _ in range(20):
-        queue.put(waiting(project="q"))
-        assert taken(queue, Priority.DIRECT, lambda one: one.need != "shut")
+        queue.push(waiting(project="q"))
+        assert taken(queue, Priority.DIRECT, is_open)
     for project in "pq":
         for _ in range(10):
-            queue.put(waiting(project=project))
-    order = [taken(queue, Priority.DIRECT, lambda one: one.need != "shut") for _ in range(20)]
-    projects = "".join(one.claim.project for one in order)
+            queue.push(waiting(project=project))
+    order = [taken(queue, Priority.DIRECT, is_open) for _ in range(20)]
+    projects = "".join(one.request_class.project for one in order)
     assert projects.count("pp") + projects.count("qq") <= 1

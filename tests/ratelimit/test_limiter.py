@@ -1,4 +1,4 @@
-"""The door that every request passes: places, lanes, limits, and nothing left behind."""
+"""The door that every request passes: places, priorities, limits, and nothing left behind."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -18,6 +18,7 @@ from gitlab_jobs_async import (
     RetryPolicy,
 )
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
+from gitlab_jobs_async.ratelimit.limiter import RequestLimiter
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings, SteppedClock
 from tests.support.connections import open_connections
 from tests.support.servers import serving
@@ -73,18 +74,23 @@ async def throttled(settings, wire=None, **arguments):
 
 async def let_time_pass(gitlab, clock, tasks):
     """Step the clock to the next alarm whenever nothing is under way, until all are done."""
-    door = gitlab._transport._admission
-    places = door.answers.free
 
     def is_still():
         waiting = sum(not task.done() for task in tasks)
-        return waiting == gitlab.budget.waiting and door.answers.free == places
+        usage = gitlab.budget.snapshot()
+        return waiting == usage.waiting and usage.in_flight == 0
 
     while not all(task.done() for task in tasks):
         await until(is_still)
         if clock.next_wake is not None:
             clock.advance(max(0.0, clock.next_wake - clock.now()))
         await asyncio.sleep(0)
+
+
+def limiter_of(budget):
+    return RequestLimiter(
+        budget, SteppedClock(), concurrency=1, longest_retry_after=120.0, shown=lambda _: "u"
+    )
 
 
 LIMITS = {
@@ -134,12 +140,12 @@ async def test_polls_and_pages_leave_a_tenth_to_the_callers_own_calls():
     budget = RequestBudget(per_minute=20)
     async with throttled(SimulatorSettings(), budget=budget) as (simulator, gitlab):
         polls = [
-            asyncio.create_task(gitlab._transport.send(VERSION, lane))
-            for lane in (Priority.BACKGROUND, Priority.LISTING)
+            asyncio.create_task(gitlab._transport.send(VERSION, priority))
+            for priority in (Priority.BACKGROUND, Priority.LISTING)
             for _ in range(20)
         ]
         await until(lambda: len(simulator.requests) == 18)
-        await until(lambda: budget.waiting == 22)
+        await until(lambda: budget.snapshot().waiting == 22)
         assert (await gitlab.send(VERSION)).status == 200
         assert simulator.clock.now() == simulator.requests[0].at
         await let_time_pass(gitlab, simulator.clock, polls)
@@ -157,15 +163,17 @@ async def test_own_calls_go_before_pages_and_pages_before_polls():
         first = asyncio.create_task(gitlab.send(VERSION))
         await until(lambda: server.requests)
         tasks = [
-            asyncio.create_task(gitlab._transport.send(Request("GET", f"/{lane.name}{n}"), lane))
-            for lane in reversed(Priority)
+            asyncio.create_task(
+                gitlab._transport.send(Request("GET", f"/{priority.name}{n}"), priority)
+            )
+            for priority in reversed(Priority)
             for n in range(2)
         ]
-        await until(lambda: gitlab.budget.waiting == 6)
-        assert gitlab._transport.idle_places() == 0
+        await until(lambda: gitlab.budget.snapshot().waiting == 6)
+        assert gitlab._transport.idle_slots() == 0
         may_answer.set()
         await asyncio.gather(first, *tasks)
-        assert gitlab._transport.idle_places() == 1
+        assert gitlab._transport.idle_slots() == 1
     order = [request.path.rpartition("/")[2] for request in server.requests[1:]]
     names = ["DIRECT", "LISTING", "BACKGROUND"]
     assert order == [f"{name}{n}" for name in names for n in range(2)]
@@ -198,7 +206,7 @@ async def test_those_who_wait_are_told_too(simulator, clock):
     async with GitLab(simulator.url, concurrency=1, clock=clock) as gitlab:
         tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(9)]
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        assert gitlab.budget.waiting == 0
+        assert gitlab.budget.snapshot().waiting == 0
     assert [type(end) for end in ended] == [RateLimitedError] * 9
     assert len(simulator.requests) == 1
 
@@ -227,13 +235,13 @@ async def test_those_of_a_kind_that_is_shut_wait_apart_and_hold_up_nobody():
         project = gitlab.project(1)
         tasks = [asyncio.create_task(project.get_job(1)) for _ in range(20)]
         await until(lambda: simulator.clock.next_wake)
-        await until(lambda: gitlab._transport._admission.answers.free == 2)
-        shut = gitlab.budget.waiting
+        await until(lambda: gitlab.budget.snapshot().in_flight == 0)
+        shut = gitlab.budget.snapshot().waiting
         assert shut >= 18
         for _ in range(3):
             assert (await gitlab.send(VERSION)).status == 200
             assert len(await project.list_jobs()) == 4
-        assert gitlab.budget.waiting == shut
+        assert gitlab.budget.snapshot().waiting == shut
         await let_time_pass(gitlab, simulator.clock, tasks)
         assert [record.status for record in simulator.requests].count(429) == 1
         assert simulator.clock.now() - simulator.requests[0].at == 10
@@ -273,7 +281,7 @@ async def test_another_hosts_429_is_not_the_servers(clock):
             async with GitLab(server.url, clock=clock) as gitlab:
                 with pytest.raises(RateLimitedError):
                     await gitlab.send(VERSION)
-                assert gitlab.budget.pause(Priority.DIRECT, clock.now()) <= 0
+                assert gitlab.budget.blocked_for(Priority.DIRECT, clock.now()) <= 0
     assert len(storage.requests) == RetryPolicy().attempts
     assert all(30 <= seconds <= 30.5 for seconds in clock.slept)
 
@@ -315,7 +323,7 @@ async def test_one_cancelled_while_it_waits_for_the_limit_leaves_nothing(stream)
             assert await others() == before
             assert clock.next_wake is None
             assert gitlab.budget.snapshot().waiting == 0
-            assert gitlab._transport.idle_places() == 16
+            assert gitlab._transport.idle_slots() == 16
         assert len(simulator.requests) == 1
 
 
@@ -333,12 +341,12 @@ async def test_a_turn_that_comes_to_one_cancelled_is_passed_on():
         holder = asyncio.create_task(hold())
         await until(lambda: server.requests)
         called, behind = (asyncio.create_task(gitlab.send(VERSION)) for _ in range(2))
-        await until(lambda: gitlab.budget.waiting == 2)
+        await until(lambda: gitlab.budget.snapshot().waiting == 2)
         may_answer.set()
         ended = await asyncio.gather(holder, called, behind, return_exceptions=True)
         assert isinstance(ended[1], asyncio.CancelledError)
         assert ended[2].status == 200
-        assert gitlab._transport.idle_places() == 1
+        assert gitlab._transport.idle_slots() == 1
         assert gitlab.budget.snapshot().used == len(server.requests) == 2
 
 
@@ -359,21 +367,21 @@ async def test_closing_sends_those_away_who_wait():
 
 
 async def test_one_called_just_before_a_429_and_the_closing_is_sent_away():
-    """The 429 would have it wait again, but nobody calls it any more."""
-    async with Simulator() as simulator, GitLab(simulator.url, concurrency=1) as gitlab:
-        door = gitlab._transport._admission
-        holding = await door.enter(VERSION, Priority.DIRECT, door.answers)
-        refused = await door.enter(VERSION, Priority.DIRECT, door.streams)
-        task = asyncio.create_task(door.enter(VERSION, Priority.DIRECT, door.answers))
-        await until(lambda: gitlab.budget.waiting == 1)
-        holding.answered(Response(200, {}, b"", "GET", "u"))
-        holding.leave()
-        refused.answered(Response(429, {}, b"", "GET", "u"))
-        await door.close()
-        with pytest.raises(RuntimeError, match="was closed meanwhile"):
-            async with asyncio.timeout(5):
-                await task
-        assert gitlab.budget.waiting == 0
+    """The 429 sends it back to the queue, which is closed."""
+    budget = RequestBudget()
+    limiter = limiter_of(budget)
+    holding = await limiter.acquire(VERSION, Priority.DIRECT)
+    refused = await limiter.acquire(VERSION, Priority.DIRECT, stream=True)
+    task = asyncio.create_task(limiter.acquire(VERSION, Priority.DIRECT))
+    await until(lambda: budget.snapshot().waiting == 1)
+    holding.answered(Response(200, {}, b"", "GET", "u"))
+    holding.release()
+    refused.answered(Response(429, {}, b"", "GET", "u"))
+    await limiter.close()
+    with pytest.raises(RuntimeError, match="was closed meanwhile"):
+        async with asyncio.timeout(5):
+            await task
+    assert budget.snapshot().waiting == 0
 
 
 async def test_a_clock_that_breaks_is_told_to_all_who_wait(simulator):
@@ -386,7 +394,7 @@ async def test_a_clock_that_breaks_is_told_to_all_who_wait(simulator):
         tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(3)]
         for end in await asyncio.gather(*tasks, return_exceptions=True):
             assert isinstance(end, OSError)
-        assert gitlab.budget.waiting == 0
+        assert gitlab.budget.snapshot().waiting == 0
 
 
 async def test_ten_thousand_may_wait_and_go_again():
@@ -397,11 +405,10 @@ async def test_ten_thousand_may_wait_and_go_again():
             before = await others()
             paths = (Request("GET", f"/projects/{n % 100 + 1}/jobs") for n in range(10_000))
             tasks = [asyncio.create_task(gitlab.send(path)) for path in paths]
-            await until(lambda: gitlab.budget.waiting == 10_000)
+            await until(lambda: gitlab.budget.snapshot().waiting == 10_000)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
             assert await others() == before
-            assert gitlab.budget.waiting == 0
-            assert len(gitlab._transport._admission._queue) == 0
+            assert gitlab.budget.snapshot().waiting == 0
             assert open_connections(gitlab) == 0

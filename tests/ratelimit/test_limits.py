@@ -1,8 +1,10 @@
-"""Each small machine of the limits alone: what counts, for how long, and how it comes back."""
+"""Unit tests of the small limits: sliding and fixed windows, groups."""
 
-import pytest
+import math
 
-from gitlab_jobs_async.ratelimit.limits import AdaptiveLimit, FixedWindow, SlidingWindow
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX, LimitGroup, LimitGroups
+from gitlab_jobs_async.ratelimit.sliding_window import SlidingWindow
+from gitlab_jobs_async.ratelimit.windows import FixedWindow
 
 START = 1_750_000_000.0
 
@@ -24,54 +26,73 @@ def test_request_counts_for_a_whole_minute():
     assert minute.count(START + 60) == 1
 
 
-def sends(throttle, at, count):
-    for _ in range(count):
-        assert throttle.room(at, 0, spare=False) >= 1
-        throttle.succeeded(at)
-
-
-def refused(throttle, at):
-    """When it tries for more than its limit, having been refused and let in again."""
-    throttle.refused(at, 60.0, None)
-    assert throttle.room(at + 60, 0, spare=False) >= 1
-    return throttle.opens(at + 60)
-
-
-def test_probe_backoff_is_reset_by_success():
-    """Each try in vain doubles the wait; one that finds more begins anew."""
-    throttle = AdaptiveLimit()
-    sends(throttle, START, 50)
-    at = refused(throttle, START)
-    assert at == START + 60 + 60
-    for tried, following in ((50, 120), (50, 240), (51, 60)):
-        sends(throttle, at, tried)
-        assert throttle.room(at, 0, spare=False) >= 1
-        before, at = at, refused(throttle, at)
-        assert at == before + 60 + following
+def test_cleared_window_is_empty():
+    minute = SlidingWindow()
+    minute.add(START)
+    minute.clear()
+    assert minute.count(START) == 0
+    assert minute.next_expiry() == math.inf
 
 
 def test_lost_request_counts_in_the_next_window_too():
     window = FixedWindow(100, START + 20, 10)
-    window.lost()
+    window.count_lost()
     assert window.remaining == 9
-    window.told(160, START + 80, 10)
+    window.update(160, START + 80, 10)
     assert window.remaining == 9
-    window.told(220, START + 140, 10)
+    window.update(220, START + 140, 10)
     assert window.remaining == 10
 
 
 def test_lost_request_counts_after_a_gap():
     window = FixedWindow(100, START + 20, 10)
-    window.lost()
-    assert not window.is_over(START + 20)
+    window.count_lost()
+    assert not window.roll_over(START + 20)
     assert window.remaining == 11 - 1
 
 
-@pytest.mark.parametrize("sooner", [5.0, 60.0])
-def test_throttle_opens_sooner_once(sooner):
-    throttle = AdaptiveLimit()
-    throttle.refused(START, 60.0, None, sooner=sooner)
-    assert throttle.until == START + sooner
-    assert throttle.room(START + sooner, 0, spare=False) >= 1
-    throttle.refused(START + sooner, 60.0, None, sooner=sooner)
-    assert throttle.until == START + sooner + 60
+def test_window_ignores_an_older_statement():
+    window = FixedWindow(100, START + 20, 10)
+    window.update(40, START - 40, 0)
+    assert (window.reset, window.ends, window.remaining) == (100, START + 20, 10)
+
+
+def test_unstated_window_is_dropped_at_its_end():
+    window = FixedWindow(100, START + 20, 10)
+    assert not window.roll_over(START + 20)
+    window.count_unstated()
+    assert window.roll_over(START + 80)
+
+
+def test_group_counts_requests_in_flight():
+    group = LimitGroup(10)
+    group.in_flight = 4
+    assert group.available(START, background=False) == 6
+    assert group.available(START, background=True) == 5
+    group.lost(START)
+    assert (group.in_flight, group.used(START)) == (3, 4)
+    assert group.used(START + 60) == 3
+
+
+def test_group_at_its_cap_opens_with_the_oldest():
+    group = LimitGroup(1)
+    assert group.available_at(START, background=False) == START
+    group.in_flight = 1
+    group.succeeded(START)
+    assert group.available_at(START + 1, background=False) == START + 60
+
+
+def test_poll_spacing_leaves_the_reserve():
+    assert LimitGroup(100).min_poll_spacing(START, 90) == 0.0
+    assert LimitGroup(100).min_poll_spacing(START, 91) == 60 / 90
+    assert LimitGroup().min_poll_spacing(START, 10**6) == 0.0
+
+
+def test_idle_kinds_are_dropped_blocked_ones_kept():
+    groups = LimitGroups(LimitGroup(), {JOBS_INDEX: LimitGroup(600)})
+    groups.add("blocked", START).adaptive.refused(START, 60.0, None)
+    groups.add("in flight", START).in_flight = 1
+    for n in range(200):
+        groups.add(f"GET /{n}", START)
+    assert {JOBS_INDEX, "blocked", "in flight"} <= set(groups.kinds)
+    assert len(list(groups.kinds)) <= 101

@@ -178,7 +178,7 @@ async def test_those_beside_a_probe_wait_for_its_answer(simulator, gitlab, clock
     refused = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(error) for error in refused} == {RateLimitedError}
     assert len(simulator.requests) == asked + 1
-    assert gitlab.budget.waiting == 0
+    assert gitlab.budget.snapshot().waiting == 0
 
 
 async def test_patient_call_is_not_ended_by_probes(simulator, clock):
@@ -308,5 +308,5 @@ async def test_paused_monitor_leaves_nothing_behind(is_left_early):
             await asyncio.wait([task])
             assert await others() == before
             assert open_connections(gitlab) == 0
-            assert not gitlab._transport._admission.pause_watchers
-            assert gitlab.budget.waiting == 0
+            assert not gitlab._transport._parts.limiter.pause_watchers
+            assert gitlab.budget.snapshot().waiting == 0

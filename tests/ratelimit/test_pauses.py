@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import RequestBudget
-from gitlab_jobs_async.ratelimit.budget import JOBS_INDEX, not_before
+from gitlab_jobs_async.ratelimit.budget import not_sent_reason
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.headers import utc
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 from tests.ratelimit.test_budget import JOB, START, answer, asked, is_open, limits, room
 
 YEAR = 31_536_000
@@ -27,21 +28,21 @@ ABSURD = [
 ]
 
 
-def probes(budget, said, *, hours, kind=JOB, lane=Priority.BACKGROUND, start=START):
+def probes(budget, said, *, hours, kind=JOB, priority=Priority.BACKGROUND, start=START):
     """When requests go if each is answered so, after one that was answered so at *start*."""
     asked(budget, said, at=start, kind=kind)
     at, times = start, []
     while at < start + hours * HOUR:
-        own = budget.opens(lane, at, kind) if budget.queue_of(kind) else at
-        opens = max(budget.opens(lane, at), own)
+        own = budget.available_at(priority, at, kind) if budget.bucket_of(kind) else at
+        opens = max(budget.available_at(priority, at), own)
         if opens > at:
             at = opens
             continue
         times.append(at)
         is_probe = any(pause.next_probe for pause in budget.pauses(at))
-        sent = budget.sent(kind, lane)
+        sent = budget.sent(kind, priority)
         assert is_probe == (budget.is_probing() or budget.is_probing(kind))
-        assert not is_open(budget, at, lane, kind)
+        assert not is_open(budget, at, priority, kind)
         budget.answered(sent, said, at)
     return times
 
@@ -63,7 +64,7 @@ def test_absurd_wait_is_probed_ever_more_rarely(said, json):
 def test_wait_that_is_no_number_is_a_minute(said):
     budget = RequestBudget()
     asked(budget, answer(429, **said))
-    assert budget.pause(Priority.DIRECT, START) == 60
+    assert budget.blocked_for(Priority.DIRECT, START) == 60
     assert budget.pauses(START) == []
 
 
@@ -72,8 +73,8 @@ def test_any_header_leaves_a_request_within_an_hour(text, json):
     budget = RequestBudget()
     said = dict.fromkeys(("retry_after", "ratelimit_remaining", "ratelimit_reset"), text)
     asked(budget, answer(429, json=json, **said))
-    own = budget.opens(Priority.BACKGROUND, START, JOB) if budget.queue_of(JOB) else START
-    assert max(budget.opens(Priority.BACKGROUND, START), own) <= START + HOUR
+    own = budget.available_at(Priority.BACKGROUND, START, JOB) if budget.bucket_of(JOB) else START
+    assert max(budget.available_at(Priority.BACKGROUND, START), own) <= START + HOUR
 
 
 @pytest.mark.parametrize("json", [True, False])
@@ -90,7 +91,7 @@ def test_probe_that_gets_through_ends_the_pause(json):
     budget.answered(probe, answer(), at)
     assert room(budget, at) >= 1
     assert budget.pauses(at) == []
-    assert not budget.holds_back("")
+    assert not budget.is_paused("")
 
 
 def test_server_error_to_a_probe_is_no_refusal():
@@ -106,14 +107,14 @@ def test_lost_probe_is_sent_again_after_as_long():
     asked(budget, answer(429, retry_after=YEAR))
     assert is_open(budget, START + 60)
     asked(budget, None, at=START + 60)
-    assert budget.opens(Priority.DIRECT, START + 60) == START + 120
+    assert budget.available_at(Priority.DIRECT, START + 60) == START + 120
 
 
 def test_withdrawn_probe_may_be_sent_at_once():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=YEAR))
     assert is_open(budget, START + 60)
-    budget.withdrawn(budget.sent(JOB))
+    budget.cancelled(budget.sent(JOB))
     assert is_open(budget, START + 60)
 
 
@@ -122,7 +123,7 @@ def test_probe_out_when_the_client_closes_is_forgotten():
     asked(budget, answer(429, retry_after=YEAR))
     assert is_open(budget, START + 60)
     budget.sent(JOB)
-    budget.end(START + 60)
+    budget.detach(START + 60)
     assert is_open(budget, START + 120)
 
 
@@ -130,16 +131,16 @@ def test_probe_is_of_all_lanes_together():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=YEAR))
     at = START + 60
-    assert all(is_open(budget, at, lane) for lane in Priority)
+    assert all(is_open(budget, at, priority) for priority in Priority)
     budget.sent(JOB, Priority.LISTING)
-    assert not any(is_open(budget, at, lane) for lane in Priority)
+    assert not any(is_open(budget, at, priority) for priority in Priority)
 
 
 def test_probe_respects_the_callers_own_limit():
     budget = RequestBudget(per_minute=1)
     asked(budget, answer(429, retry_after=YEAR), at=START)
     asked(budget, answer(), at=START + 30)  # was in flight
-    assert budget.opens(Priority.DIRECT, START + 60) == START + 90
+    assert budget.available_at(Priority.DIRECT, START + 60) == START + 90
 
 
 def test_json_pause_leaves_other_kinds_alone():
@@ -166,10 +167,10 @@ def test_refused_probe_never_prolongs_the_pause():
     asked(budget, answer(429, retry_after=2 * HOUR))
     assert is_open(budget, START + 60)
     asked(budget, answer(429, retry_after=YEAR), at=START + 60)
-    assert budget.pause(Priority.DIRECT, START + 60) == 2 * HOUR - 60
+    assert budget.blocked_for(Priority.DIRECT, START + 60) == 2 * HOUR - 60
     assert is_open(budget, START + 180)
     asked(budget, answer(429, retry_after=30), at=START + 180)
-    assert budget.pause(Priority.DIRECT, START + 180) == 30
+    assert budget.blocked_for(Priority.DIRECT, START + 180) == 30
 
 
 def test_pause_that_begins_anew_goes_on_being_probed():
@@ -184,7 +185,7 @@ def test_pause_that_begins_anew_goes_on_being_probed():
 def test_two_hours_with_no_probe_would_be_silence():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=HOUR))
-    assert budget.opens(Priority.DIRECT, START) == START + HOUR
+    assert budget.available_at(Priority.DIRECT, START) == START + HOUR
     assert budget.pauses(START)[0].next_probe is None
 
 
@@ -195,18 +196,18 @@ def exhausted(reset, **others):
     return answer(**limits(0, START + reset), **others)
 
 
-@pytest.mark.parametrize("lane", Priority)
-def test_remaining_of_zero_for_hours_is_probed(lane):
+@pytest.mark.parametrize("priority", Priority)
+def test_remaining_of_zero_for_hours_is_probed(priority):
     budget = RequestBudget()
     asked(budget, exhausted(23 * HOUR))
-    assert not is_open(budget, START + 59, lane)
+    assert not is_open(budget, START + 59, priority)
     assert budget.snapshot(START).paused_until == START + 23 * HOUR
-    assert is_open(budget, START + 60, lane)
+    assert is_open(budget, START + 60, priority)
     asked(budget, exhausted(23 * HOUR), at=START + 60)
     # It got through although nothing was left: the same is not believed again.
-    assert is_open(budget, START + 60, lane)
+    assert is_open(budget, START + 60, priority)
     asked(budget, exhausted(23 * HOUR), at=START + 61)
-    assert is_open(budget, START + 61, lane)
+    assert is_open(budget, START + 61, priority)
 
 
 def test_doubted_window_that_counts_is_believed():
@@ -236,7 +237,7 @@ def test_window_refused_again_keeps_its_pause():
     assert is_open(budget, START + 60)
     asked(budget, answer(429, **limits(0, START + 23 * HOUR)), at=START + 60)
     assert not is_open(budget, START + 60)
-    assert budget.opens(Priority.DIRECT, START + 60) == START + 180
+    assert budget.available_at(Priority.DIRECT, START + 60) == START + 180
 
 
 # What is said of it
@@ -265,19 +266,19 @@ def test_pause_is_one_until_a_request_gets_through():
     asked(budget, answer(429, retry_after=200))
     began = budget.pauses(START)[0].began
     assert budget.pauses(START + 200) == []
-    assert budget.holds_back("")
+    assert budget.is_paused("")
     assert is_open(budget, START + 200)
     asked(budget, answer(429, retry_after=200), at=START + 200)
     assert budget.pauses(START + 200)[0].began == began
     assert is_open(budget, START + 400)
     asked(budget, answer(), at=START + 400)
-    assert not budget.holds_back("")
+    assert not budget.is_paused("")
 
 
 @pytest.mark.parametrize("at", [1e30, -1e30, math.inf, math.nan, 1e12])
 def test_any_time_can_be_said(at):
     assert utc(at)
-    assert not_before(1.0, at, at)
+    assert not_sent_reason(1.0, at, at)
 
 
 # GitLab's own limiter of single endpoints opens at each whole minute of the server's clock
@@ -293,19 +294,19 @@ def test_json_429_waits_for_the_servers_minute(second, skew, said):
     now, there = minute + second, minute + second + skew
     skew_in_minute = (second + skew) % 60
     asked(budget, answer(429, json=True, date=there, **said), at=now)
-    assert budget.pause(Priority.DIRECT, now, JOB) == 60 - skew_in_minute
+    assert budget.blocked_for(Priority.DIRECT, now, JOB) == 60 - skew_in_minute
 
 
 def test_json_429_without_date_waits_as_it_says():
     budget = RequestBudget()
     asked(budget, answer(429, json=True, date=None, retry_after=60))
-    assert budget.pause(Priority.DIRECT, START, JOB) == 60
+    assert budget.blocked_for(Priority.DIRECT, START, JOB) == 60
 
 
 def test_jitter_comes_on_top_of_the_minute():
     budget = RequestBudget()
     budget.answered(budget.sent(JOB), answer(429, json=True, retry_after=60), START, 0.5)
-    assert budget.pause(Priority.DIRECT, START, JOB) == 20.5
+    assert budget.blocked_for(Priority.DIRECT, START, JOB) == 20.5
 
 
 def test_wrong_minute_is_waited_for_in_full():
@@ -314,13 +315,13 @@ def test_wrong_minute_is_waited_for_in_full():
     at = START + 20
     assert is_open(budget, at)
     asked(budget, answer(429, json=True, date=at, retry_after=60), at=at)
-    assert budget.pause(Priority.DIRECT, at, JOB) == 60
+    assert budget.blocked_for(Priority.DIRECT, at, JOB) == 60
     # From then on, too: no more 429s are provoked than by waiting as long as is said.
     at += 60
     assert is_open(budget, at)
     asked(budget, answer(), at=at)
     asked(budget, answer(429, json=True, date=at + 30, retry_after=60), at=at + 30)
-    assert budget.pause(Priority.DIRECT, at + 30, JOB) == 60
+    assert budget.blocked_for(Priority.DIRECT, at + 30, JOB) == 60
 
 
 def test_minute_that_proves_right_is_trusted_again():
@@ -330,13 +331,13 @@ def test_minute_that_proves_right_is_trusted_again():
         assert is_open(budget, at)
         asked(budget, answer(), at=at)
         asked(budget, answer(429, json=True, date=at, retry_after=60), at=at)
-        assert budget.pause(Priority.DIRECT, at, JOB) == 20
+        assert budget.blocked_for(Priority.DIRECT, at, JOB) == 20
 
 
 def test_retry_after_of_zero_is_no_tight_loop():
     budget, at, times = RequestBudget(), START, []
     while at < START + 300:
-        opens = budget.opens(Priority.DIRECT, at)
+        opens = budget.available_at(Priority.DIRECT, at)
         if opens > at:
             at = opens
             continue

@@ -1,17 +1,17 @@
-"""A stepped clock driven from outside: time passes only when nothing is under way."""
+"""Drive a stepped clock from outside: time passes only while no request is in flight."""
 
 import asyncio
 
-_QUIET = 25
-"""Rounds of the loop without a request under way after which nothing more is to come of it."""
+_QUIET_ROUNDS = 25
+"""Rounds of the loop without a request in flight, after which none follows."""
 
 
 async def settled(gitlab):
-    """Return when no request of *gitlab* is under way."""
-    door, places = gitlab._transport._admission, gitlab._transport.concurrency
+    """Return when no request of *gitlab* is in flight."""
     quiet = 0
-    while quiet < _QUIET:
-        is_quiet = door.answers.free == places == door.streams.free
+    while quiet < _QUIET_ROUNDS:
+        usage = gitlab.budget.snapshot()
+        is_quiet = usage.in_flight == usage.streams == 0
         quiet = quiet + 1 if is_quiet else 0
         await asyncio.sleep(0 if is_quiet else 0.0005)
 

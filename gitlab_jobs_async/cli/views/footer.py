@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.events import short_reason
-from gitlab_jobs_async.ratelimit.budget import BudgetSnapshot
+from gitlab_jobs_async.ratelimit.snapshot import BudgetSnapshot
 
 _SEPARATOR: Final = " · "
 _TROUBLES: Final = 3

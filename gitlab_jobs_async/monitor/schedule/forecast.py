@@ -10,7 +10,8 @@ from attrs import frozen
 from gitlab_jobs_async.api.parameters import positive_id, whole_number
 from gitlab_jobs_async.monitor.schedule.interval import poll_interval
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
-from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE, reserve
+from gitlab_jobs_async.ratelimit.adaptive_limit import reserve
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE
 
 _BUSY_AGES = (20.0, 60.0, 180.0, 180.0)
 """Typical seconds since the last change of each open job in a busy project."""

@@ -1,0 +1,204 @@
+"""Exchanges with the server: one request, its redirects, its deadline, and errors of ours."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import aiohttp
+from attrs import define, evolve, field
+
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.responses import Response, error_of, merge_headers, printable
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.clock import Clock
+from gitlab_jobs_async.errors import (
+    ConnectionFailedError,
+    GitLabError,
+    ResponseError,
+    ResponseTooLargeError,
+)
+from gitlab_jobs_async.http.attempts import Attempt, Deadline
+from gitlab_jobs_async.http.body_limits import Limits, SizeLimit
+from gitlab_jobs_async.http.connections import Connections
+from gitlab_jobs_async.http.error_mapping import (
+    EXCHANGE_ERRORS,
+    clear_locals,
+    describe_error,
+    is_header_too_long,
+    map_error,
+)
+from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
+from gitlab_jobs_async.http.response_body import read_error_body
+from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit
+
+T = TypeVar("T")
+
+_log = logging.getLogger("gitlab_jobs_async")
+
+_MOST_REDIRECTS = 5
+
+
+@define
+class RedirectState:
+    """The original request, and its current target on the same server."""
+
+    request: Request
+    target: Request
+    redirects: int = 0
+    attempt: Attempt = field(init=False)
+
+
+class Exchanges:
+    """Sends requests over *connections*; no error that leaves here shows a credential."""
+
+    def __init__(
+        self,
+        server: ServerUrl,
+        connections: Connections,
+        *,
+        redact: Callable[[str], str],
+        limits: Limits,
+        timeout: float,
+        clock: Clock,
+    ) -> None:
+        self._server = server
+        self._connections = connections
+        self._redact = redact
+        self._limits = limits
+        self._timeout = timeout
+        self._clock = clock
+        self._is_closed = False
+        self._deadlines: set[Deadline] = set()
+
+    def expire(self) -> None:
+        """End all pending exchanges with a `RuntimeError`."""
+        self._is_closed = True
+        # aiohttp does not wake the readers of a body when its connector is closed.
+        for deadline in list(self._deadlines):
+            deadline.expire()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connections.close()
+
+    async def within_time(
+        self, request: Request, exchange: Awaitable[T], attempt: Attempt | None = None
+    ) -> T:
+        """Await *exchange* and map its errors.
+
+        Raises:
+            GitLabError: it failed, or did not end within the timeout.
+            RuntimeError: the client was closed meanwhile.
+        """
+        deadline = Deadline(self._timeout) if attempt is None else attempt.deadline
+        self._deadlines.add(deadline)
+        try:
+            async with deadline.timeout:
+                return await exchange
+        except (*EXCHANGE_ERRORS, RuntimeError, AssertionError) as error:
+            if not self._is_closed and not isinstance(error, EXCHANGE_ERRORS):
+                clear_locals(error)
+                raise
+            is_closed = self._is_closed
+            failure = RuntimeError(CLOSED) if is_closed else self._failure(request, error, attempt)
+        except BaseException as error:
+            clear_locals(error)
+            raise
+        finally:
+            self._deadlines.discard(deadline)
+        # Outside of the handler, where the foreign error would become the context of ours.
+        raise failure
+
+    async def send_within_time(
+        self, state: RedirectState, permit: Permit, exchange: Awaitable[T]
+    ) -> T:
+        """Await *exchange* as a new attempt; cancel *permit* if it was never sent."""
+        state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_safe)
+        try:
+            return await self.within_time(state.request, exchange, state.attempt)
+        except ConnectionFailedError as failure:
+            if not failure.was_sent:
+                permit.cancelled()
+            raise
+
+    async def follow(
+        self, state: RedirectState, permit: Permit
+    ) -> tuple[aiohttp.ClientResponse, Response] | None:
+        """Send the current target; return the open response and its head.
+
+        Redirects to other hosts are followed here. `None` if the server redirects to itself: that
+        request needs a permit of its own.
+
+        Raises:
+            ResponseError: the response is an error; its body was read.
+        """
+        if self._is_closed:
+            raise RuntimeError(CLOSED)
+        hop: Request | str = state.target
+        while True:
+            raw = await self._connections.send_once(state.request.method, hop, state.attempt)
+            try:
+                head = self._head(state.request, raw)
+                permit.answered(head)
+                location = raw.headers.get("Location")
+                if raw.status not in STATUSES or location is None:
+                    return await self._checked(state.request, raw, head)
+                hop = self._next_hop(state, hop, raw.status, location)
+            except BaseException:
+                raw.close()
+                raise
+            raw.close()
+            if not isinstance(hop, str):
+                state.target = hop
+                return None
+
+    async def _checked(
+        self, request: Request, raw: aiohttp.ClientResponse, head: Response
+    ) -> tuple[aiohttp.ClientResponse, Response]:
+        is_conditional = any(name == "If-None-Match" for name, _ in request.headers)
+        if 200 <= raw.status < 300 or (raw.status == 304 and is_conditional):
+            _log.debug("%s %s: %d", request.method, head.url, raw.status)
+            return raw, head
+        async with raw:
+            response = evolve(head, body=await read_error_body(raw, self._timeout / 4))
+        raise error_of(response, self._clock.now(), self._redact)
+
+    def _next_hop(
+        self, state: RedirectState, hop: Request | str, status: int, location: str
+    ) -> Request | str:
+        server, request = self._server, state.request
+        if state.redirects == _MOST_REDIRECTS:
+            raise self._refusal(request, status, f"redirected more than {_MOST_REDIRECTS} times")
+        state.redirects += 1
+        try:
+            following = next_hop(server, hop, status, location)
+        except RedirectRefusedError as error:
+            reason = str(error)
+        else:
+            if not isinstance(following, str):
+                moved = self._redact(server.shown(following))
+                _log.info("%s has moved to %s", server.shown(request), moved)
+                return following
+            if self._redact(following) == following:
+                return following
+            reason = "redirected to another host with the token in its URL"
+        raise self._refusal(request, status, reason)
+
+    def _refusal(self, request: Request, status: int, reason: str) -> ResponseError:
+        shown = self._server.shown(request)
+        return ResponseError(status, printable(self._redact(reason)), request.method, shown)
+
+    def _head(self, request: Request, raw: aiohttp.ClientResponse) -> Response:
+        shown = self._server.shown(request)
+        size = SizeLimit("header", self._limits.all_headers, request.method, shown)
+        size.add(sum(len(name) + len(value) for name, value in raw.raw_headers))
+        headers = merge_headers((name, self._redact(value)) for name, value in raw.headers.items())
+        return Response(raw.status, headers, b"", request.method, shown)
+
+    def _failure(self, request: Request, error: Exception, attempt: Attempt | None) -> GitLabError:
+        reason = printable(self._redact(describe_error(error)))
+        shown = self._server.shown(request)
+        if is_header_too_long(error):
+            return ResponseTooLargeError("header", self._limits.header, request.method, shown)
+        is_unsent = attempt is not None and attempt.is_unsent
+        return map_error(error, reason, request.method, shown, self._timeout, is_unsent=is_unsent)
