@@ -18,10 +18,10 @@ from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 
 async def read_jobs(
-    transport: Transport, request: Request, lane: Priority = Priority.LISTING
+    transport: Transport, request: Request, priority: Priority = Priority.LISTING
 ) -> list[Job]:
     """The jobs of a pipeline, newest id first."""
-    return newest_first(await read_all(transport, by_offset(transport, request), Job, lane))
+    return newest_first(await read_all(transport, by_offset(transport, request), Job, priority))
 
 
 async def read_bridges(transport: Transport, request: Request) -> list[Bridge]:
@@ -30,10 +30,10 @@ async def read_bridges(transport: Transport, request: Request) -> list[Bridge]:
 
 
 async def read_pipeline(
-    transport: Transport, request: Request, lane: Priority = Priority.DIRECT
+    transport: Transport, request: Request, priority: Priority = Priority.DIRECT
 ) -> Pipeline:
     """The pipeline as it is now."""
-    return decode(await transport.send(request, lane), Pipeline, log_ignored_value)
+    return decode(await transport.send(request, priority), Pipeline, log_ignored_value)
 
 
 async def read_tree(

@@ -250,12 +250,12 @@ async def test_pages_are_asked_for_side_by_side_within_the_window(clock, setting
         async with GitLab(simulator.url, auth=simulator.token, concurrency=5) as gitlab:
             send = gitlab._transport.send
 
-            async def counted(request, lane, **how):
+            async def counted(request, priority, **how):
                 nonlocal most, now
                 now += 1
                 most = max(most, now)
                 try:
-                    return await send(request, lane, **how)
+                    return await send(request, priority, **how)
                 finally:
                     now -= 1
 

@@ -330,19 +330,19 @@ async def test_a_pipeline_is_waited_for_with_one_request_a_look(simulator, proje
 
 
 async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, project):
-    send, lanes = gitlab._transport.send, set()
+    send, priorities = gitlab._transport.send, set()
 
-    def noted(request, lane=Priority.DIRECT, **options):
-        lanes.add(lane)
-        return send(request, lane, **options)
+    def noted(request, priority=Priority.DIRECT, **options):
+        priorities.add(priority)
+        return send(request, priority, **options)
 
     gitlab._transport.send = noted
     await project.wait_for_job(UNIT)
     await project.play_job(DEPLOY)
-    assert lanes == {Priority.BACKGROUND, Priority.DIRECT}
-    lanes.clear()
+    assert priorities == {Priority.BACKGROUND, Priority.DIRECT}
+    priorities.clear()
     await project.wait_for_pipeline(1, progress=print)
-    assert lanes == {Priority.BACKGROUND}
+    assert priorities == {Priority.BACKGROUND}
 
 
 async def test_progress_of_a_pipeline_is_told_with_its_jobs(project, world):
