@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import gitlab_jobs_async
+from gitlab_jobs_async import simulator
 from gitlab_jobs_async.simulator import Simulator, demo_world
 from tests.support.doc_blocks import BLOCKS, GUIDE, PAGES, ROOT, blocks
 from tests.support.doc_runs import (
@@ -130,6 +132,13 @@ def test_index_links_every_page():
     index = (GUIDE / "index.md").read_text()
     missing = [page.name for page in GUIDE.glob("*.md") if f"({page.name})" not in index]
     assert missing == ["index.md"]
+
+
+@pytest.mark.parametrize("module", [gitlab_jobs_async, simulator], ids=lambda m: m.__name__)
+def test_guide_mentions_every_public_name(module):
+    text = "".join(page.read_text() for page in PAGES)
+    names = set(module.__all__) - {"__version__"}
+    assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
