@@ -133,7 +133,11 @@ def test_test_names_are_short(path):
 
 
 def test_guide_and_readme_use_the_terms_of_the_field():
-    pages = [ROOT / "README.md", *(PACKAGE / "guide").glob("*.md")]
+    pages = [
+        ROOT / "README.md",
+        ROOT / "benchmarks" / "README.md",
+        *(PACKAGE / "guide").glob("*.md"),
+    ]
     pages = [page for page in pages if not is_open(page) and page.name != "contributing.md"]
     found = {page.name: [m[0] for m in _PATTERN.finditer(page.read_text())] for page in pages}
     assert not any(found.values()), found
