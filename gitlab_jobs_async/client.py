@@ -1,4 +1,4 @@
-"""One GitLab server: one connection pool for all that is done with it."""
+"""Client of one GitLab server."""
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ from gitlab_jobs_async.retry.policy import RetryPolicy
 
 
 class Overrides(TypedDict, total=False):
-    """What `GitLab.from_env` takes beside the environment: everything that `GitLab` does."""
+    """Arguments of `GitLab.from_env`: those of `GitLab`."""
 
     url: str
     auth: Credentials | str | None
@@ -70,29 +70,29 @@ class Overrides(TypedDict, total=False):
 
 
 class GitLab:
-    """A GitLab server, to be used as `async with GitLab(url, auth=token) as gitlab:`.
+    """Client of a GitLab server: `async with GitLab(url, auth=token) as gitlab:`.
 
-    *auth* is a private token as a string, a `PrivateToken`, `BearerToken` or `JobToken`, or `None`.
-    At most *concurrency* requests are in flight at once, and as many streams open beside them: the
-    next one waits until a block ends. *timeout* is seconds for one try of a request (half of it for
-    making the connection), or between two pieces of a stream; *retry* is when it is tried again. A
-    *session* of the caller's own is used as it is, never closed and never changed. *budget* is what
-    all requests share: how often the caller or the server lets them go, and who goes first.
-    *limits* bound what an answer may hold. Waiting goes through *clock*.
+    Args:
+        url: URL of the server, with its relative path if it has one.
+        auth: `PrivateToken`, `BearerToken` or `JobToken`; a string is a private token.
+        session: an open `aiohttp.ClientSession` to use; it is never changed or closed.
+        ssl: `TLSConfig`, `ssl.SSLContext`, or `False` to accept any certificate. `None` reads the
+            variables that `TLSConfig` lists, or leaves TLS to *session*. Hosts that the server
+            redirects to are verified likewise, and never get a client certificate.
+        concurrency: maximum number of requests in flight, and of open streams beside them.
+        timeout: seconds for one attempt of a request, and between two pieces of a stream. Half of
+            it for the connection.
+        retry: when a failed request is sent again.
+        budget: rate limits, and the fair share of all requests in them.
+        limits: maximum sizes of responses.
+        clock: source of time for all waiting.
 
-    *ssl* says which certificates are trusted and shown: a `TLSConfig`, an `ssl.SSLContext`, `False`
-    for no verification, or `None` for what `SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`,
-    `CURL_CA_BUNDLE` and `CI_SERVER_TLS_CA_FILE`, `_CERT_FILE` and `_KEY_FILE` name (with *session*:
-    for what that was made with). Places to which the server redirects are held to the same trust
-    and are shown no client certificate; of a context of the caller's, only authorities loaded from
-    files or memory count there.
-
-    Proxies are those of `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, as curl reads
-    them; a *session* has its own, and those of the environment if it was made with `trust_env`.
-    netrc is never used.
+    Proxies come from `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, as in curl
+    (https://curl.se/docs/manpage.html#ENVIRONMENT). A *session* uses its own, and these with
+    `trust_env`. netrc is never used.
 
     Raises:
-        ValueError, TypeError: an argument cannot be right; the message says what is allowed.
+        ValueError, TypeError: an argument is invalid; the message says what is expected.
     """
 
     def __init__(
@@ -143,19 +143,17 @@ class GitLab:
 
     @classmethod
     def from_env(cls, **overrides: Unpack[Overrides]) -> Self:
-        """A client for the server and token that environment variables name.
+        """Return a client for the server and token that environment variables name.
 
-        The server is that of `GITLAB_URL`, `GITLAB_HOST`, `GL_HOST`, `GITLAB_URI`,
-        `GITLAB_BASE_URL`, `GITLAB_API_URL` or another name that a tool has for it, a URL or a
-        host; else that of the CI job (`CI_SERVER_URL`, `CI_API_V4_URL`, `CI_SERVER_FQDN`,
-        `CI_SERVER_HOST`), else https://gitlab.com. The token is `GITLAB_TOKEN` or
-        `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`; each is taken only
-        for its own server. *overrides* are arguments of `GitLab`.
+        Server: `GITLAB_URL`, `GITLAB_HOST`, `GL_HOST`, `GITLAB_URI`, `GITLAB_BASE_URL` or
+        `GITLAB_API_URL`, a URL or a host; else the CI job's (`CI_SERVER_URL`, `CI_API_V4_URL`,
+        `CI_SERVER_FQDN`, `CI_SERVER_HOST`), else https://gitlab.com. Token: `GITLAB_TOKEN` or
+        `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. A token is sent to
+        its own server only. *overrides* are arguments of `GitLab`.
 
         Raises:
-            ValueError: there is no token, neither in the environment nor as *auth*; or variables
-                name different servers, or another server than gitlab.com under a name that is not
-                read: a token goes to no server that was guessed.
+            ValueError: no token was found; or variables name different servers, or a server other
+                than gitlab.com in a variable that is not read. A server is never guessed.
         """
         try:
             if not {"url", "auth"} <= overrides.keys():
@@ -169,7 +167,7 @@ class GitLab:
             clear_locals(error)
             raise
         finally:
-            del overrides  # a token given as auth= may stand in it
+            del overrides  # it may hold a token
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -189,23 +187,23 @@ class GitLab:
 
     @property
     def budget(self) -> RequestBudget:
-        """What this client may ask of its server; `budget.snapshot()` says how things stand."""
+        """Rate limits of this client; `budget.snapshot()` shows their state."""
         return self._transport.budget
 
     def project(self, project: ProjectId) -> Project:
-        """The project with this numeric id or full path, such as 17 or "group/app"; no request."""
+        """Return a project by numeric id or full path, such as "group/app", without a request."""
         project_path(project)
         return Project(project, self._transport, self._capabilities)
 
     async def get_token_job(self) -> Job:
-        """The job that the client's `JobToken` belongs to.
+        """Return the job of the client's `JobToken`.
 
         See https://docs.gitlab.com/api/jobs/#get-job-tokens-job.
         """
         return decode(await self.send(endpoints.get_token_job()), Job, log_ignored_value)
 
     async def get_allowed_agents(self) -> AllowedAgents:
-        """The agents for Kubernetes that the `JobToken`'s job may use.
+        """Return the Kubernetes agents that the `JobToken`'s job may use.
 
         See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
         """
@@ -215,10 +213,10 @@ class GitLab:
     async def list_jobs(
         self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
     ) -> dict[ProjectId, list[Job]]:
-        """All jobs of several projects, fetched side by side; keys are as given, in that order.
+        """Return all jobs of several projects, by project in the given order.
 
-        The first project that fails ends the call with its error; to have the others all the same,
-        call `Project.list_jobs` for each and catch what each raises.
+        Projects are fetched concurrently. The first project that fails ends the call with its
+        error; call `Project.list_jobs` for each to handle errors one by one.
         """
         walks = self._job_walks(projects, scope, ref)
         listed: dict[ProjectId, list[Job]] = {project: [] for project, _ in walks}
@@ -231,10 +229,11 @@ class GitLab:
     async def stream_jobs(
         self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
     ) -> AsyncIterator[AsyncIterator[tuple[ProjectId, Job]]]:
-        """The same jobs as they arrive, each with its project as it was given.
+        """Yield the jobs of several projects as they arrive, each with its project as given.
 
-        `async with … as jobs: async for project, job in jobs`. A few pages are in memory: the next
-        ones are asked for only as these are consumed. Leaving the block ends what is under way.
+        `async with gitlab.stream_jobs([1, 2]) as jobs: async for project, job in jobs`. Pages are
+        requested as jobs are consumed; only a few are in memory. The end of the block cancels
+        pending requests.
         """
         walks = self._job_walks(projects, scope, ref)
         async with task_pool() as flight:
@@ -244,14 +243,14 @@ class GitLab:
                 yield jobs
             finally:
                 await flight.close()
-                # Another task that still reads has just been told; it closes them itself.
+                # Another task may still iterate; it was just cancelled, and closes them itself.
                 with suppress(RuntimeError):
                     await jobs.aclose()
 
     def _job_walks(
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
     ) -> list[tuple[ProjectId, PageStrategy[UndecodedRow]]]:
-        """A walk for each project once; all are checked before any is taken."""
+        """Return a page strategy for each distinct project; validate all of them first."""
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")
         requests = [
@@ -307,23 +306,25 @@ class GitLab:
         downstream: bool = False,
         checkpoint: Checkpoint | str | PathLike[str] | None = None,
     ) -> AbstractAsyncContextManager[Monitor]:
-        """What happens in many projects: `async with … as events: async for event in events`.
+        """Emit events of many projects: `async with ... as events: async for event in events`.
 
-        *targets* are projects by id or path, and `PipelineTarget`s, `JobTarget`s, `Pipeline`s and
-        `Job`s; `events.add` and `events.remove` change them meanwhile. The events are those of
-        `monitor.events`: first what goes on already, then whatever changes, all of it
-        once. Projects where something happens are looked at every few seconds, idle ones ever more
-        rarely, down to every 3 minutes, and all within the client's `budget`.
+        Events (`gitlab_jobs_async.events`) begin with the unfinished jobs, then report each change
+        once. Active projects are polled every few seconds, idle ones at growing intervals of up to
+        3 minutes, all within the client's `budget`.
 
-        With *logs* the lines of jobs that run are told, too; with *downstream* the bridges, and
-        pipelines in other projects that they lead to. With *checkpoint*, the path of a file, one
-        that is begun anew goes on where this one was: an event counts as told when the next one is
-        asked for, and each is told at least once, under the same `key`.
+        Args:
+            targets: projects by id or path, `PipelineTarget`, `JobTarget`, `Pipeline` and `Job`;
+                `events.add` and `events.remove` change them meanwhile.
+            logs: also emit the log lines of running jobs.
+            downstream: also emit bridges, and follow them into pipelines of other projects.
+            checkpoint: path of a file. The next monitor with it resumes where this one ended:
+                an event is acknowledged by requesting the next one, and emitted at least once,
+                under the same `key`.
 
         Raises:
-            AuthenticationError: from the iteration: the token is not good, or no longer.
-            CheckpointError: the checkpoint is in use by another monitor, or cannot be used.
-            TypeError, ValueError: one of *targets* is nothing that can be watched.
+            AuthenticationError: while iterating, if the token is invalid or revoked.
+            CheckpointError: another monitor uses the checkpoint, or it is unusable.
+            TypeError, ValueError: a target is invalid.
         """
         how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint))
         return monitored(
@@ -331,11 +332,14 @@ class GitLab:
         )
 
     async def send(self, request: Request) -> Response:
-        """The whole answer to any request of GitLab's REST API: the way to what has no method.
+        """Send any request of GitLab's REST API and return the whole response.
 
-        `Request("GET", "/version")` stands below `/api/v4`; credentials, retries and redirects are
-        as everywhere. An error status is raised as `ResponseError`, an answer beyond `Limits.page`
-        as `ResponseTooLargeError`.
+        `Request("GET", "/version")` is relative to `/api/v4`. Credentials, retries and redirects
+        apply as everywhere.
+
+        Raises:
+            ResponseError: the status is an error.
+            ResponseTooLargeError: the response exceeds `Limits.page`.
         """
         return await self._transport.send(request)
 

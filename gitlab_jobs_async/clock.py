@@ -1,4 +1,4 @@
-"""The only source of time and chance, so that a test can simulate a day in a second."""
+"""Time and randomness, from one replaceable source."""
 
 import asyncio
 import random
@@ -7,35 +7,35 @@ from typing import Protocol
 
 
 async def yield_to_loop() -> None:
-    """Let the other tasks of the loop run; no time passes, and no clock is asked."""
+    """Let other tasks of the loop run, without a clock."""
     await asyncio.sleep(0)
 
 
 class Clock(Protocol):
-    """Tells the time and lets it pass; all of the SDK's waiting goes through one."""
+    """Source of time for all waiting of the SDK: `GitLab(clock=...)`, such as a test's own."""
 
     def now(self) -> float:
-        """Unix seconds; never runs backwards."""
+        """Return unix seconds, which never decrease."""
 
     async def sleep(self, seconds: float) -> None:
-        """Return after *seconds*."""
+        """Wait *seconds*."""
 
 
 class SystemClock:
-    """The machine's clock, immune to its being set while the program runs."""
+    """The system's clock, unaffected by clock changes while the program runs."""
 
     def __init__(self) -> None:
         self._epoch = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Unix seconds; never runs backwards."""
+        """Return unix seconds, which never decrease."""
         return self._epoch + time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Return after *seconds*."""
+        """Wait *seconds*."""
         await asyncio.sleep(seconds)
 
 
 def jitter() -> float:
-    """Return a random number in [0, 1) that spreads out what would happen at the same moment."""
+    """Return a random number in [0, 1) that spreads simultaneous retries."""
     return random.random()  # noqa: S311 - spreads retries, guards nothing

@@ -1,8 +1,8 @@
-"""Many coroutines as one, many iterators as one; no task outlives the call or block it is for.
+"""Concurrent tasks and merged iterators; no task outlives its call or block.
 
-Neither TaskGroup nor gather: both may swallow a cancellation that comes in with a failure, and
-TaskGroup before 3.13 leaves the caller's count of them one too high, so that an asyncio.timeout
-around him ends in CancelledError.
+Neither asyncio.TaskGroup nor asyncio.gather fits: both may swallow a cancellation that arrives with
+a failure. Before 3.13 TaskGroup also leaves the task's cancellation count one too high, so that an
+enclosing `asyncio.timeout` raises CancelledError.
 """
 
 import asyncio
@@ -22,26 +22,27 @@ from typing import Any, Generic, Self, TypeVar
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
-_LEFT = "the block that these tasks belong to has been left"
+_CLOSED = "this task group is closed"
 
 
-async def gathered(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results, in order. The first failure ends the others and is raised as it is.
+async def gather_all(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run *coroutines* concurrently and return their results in order.
 
-    A caller who is cancelled meanwhile is cancelled, even where a failure comes in at that time.
+    The first failure cancels the others and is raised unchanged. A cancellation of the caller takes
+    precedence over a failure.
     """
     results: dict[int, T] = {}
-    async with task_pool() as flight:
+    async with task_pool() as pool:
         for number, coroutine in enumerate(coroutines):
-            flight.start(number, coroutine)
-        while len(flight):
-            number, task = await flight.first()
+            pool.start(number, coroutine)
+        while len(pool):
+            number, task = await pool.next_done()
             results[number] = task.result()
     return [results[number] for number in sorted(results)]
 
 
-async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel *tasks* and return when they have ended, however often this is cancelled meanwhile."""
+async def _cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks* and wait for their end, even if cancelled meanwhile."""
     for task in tasks:
         task.cancel()
     cancelled = None
@@ -51,7 +52,7 @@ async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     for task in tasks:
-        # A failure that nobody looks at is reported when the task is collected.
+        # An exception that is never retrieved is logged when the task is collected.
         if not task.cancelled():
             task.exception()
     if cancelled is not None:
@@ -59,7 +60,7 @@ async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
 
 
 class TaskPool(Generic[K, T]):
-    """Coroutines that run side by side, each under a key, to be had as they end."""
+    """Concurrent tasks by key, returned in completion order."""
 
     def __init__(self) -> None:
         self._running: dict[asyncio.Task[T], K] = {}
@@ -68,60 +69,68 @@ class TaskPool(Generic[K, T]):
         self._is_closed = False
 
     def __len__(self) -> int:
-        """How many have not been had yet."""
+        """Return the number of tasks not returned yet."""
         return len(self._running)
 
     @property
     def ended(self) -> int:
-        """How many of them have ended."""
+        """Number of ended tasks not returned yet."""
         return self._ended.qsize()
 
     def start(self, key: K, coroutine: Coroutine[Any, Any, T]) -> None:
-        """Run *coroutine* beside the others."""
+        """Start *coroutine* as a task.
+
+        Raises:
+            RuntimeError: the pool is closed.
+        """
         if self._is_closed:
             coroutine.close()
-            raise RuntimeError(_LEFT)
+            raise RuntimeError(_CLOSED)
         task = asyncio.create_task(coroutine)
         self._running[task] = key
         task.add_done_callback(self._ended.put_nowait)
 
-    async def first(self) -> tuple[K, asyncio.Task[T]]:
-        """The next that has ended, well or not."""
+    async def next_done(self) -> tuple[K, asyncio.Task[T]]:
+        """Return the next ended task with its key.
+
+        Raises:
+            RuntimeError: the pool was closed meanwhile.
+        """
         while (task := await self._ended.get()) in self._dropped:
             self._dropped.discard(task)
         if self._is_closed:
-            raise RuntimeError(_LEFT)
+            raise RuntimeError(_CLOSED)
         return self._running.pop(task), task
 
     def drop(self, is_needless: Callable[[K], bool]) -> None:
-        """Cancel those whose key *is_needless*; `first` returns none of them."""
+        """Cancel the tasks whose key *is_needless*; `next_done` does not return them."""
         for task in [task for task, key in self._running.items() if is_needless(key)]:
             del self._running[task]
             self._dropped.add(task)
             task.cancel()
 
     async def close(self) -> None:
-        """End all, and return when they have ended, however often this is cancelled meanwhile."""
+        """Cancel all tasks and wait for their end, even if cancelled meanwhile."""
         self._is_closed = True
-        await _end([*self._running, *self._dropped])
+        await _cancel_and_wait([*self._running, *self._dropped])
 
 
 @asynccontextmanager
 async def task_pool() -> AsyncIterator[TaskPool[Any, Any]]:
-    """Tasks of this block: none of them outlives it, however it is left."""
-    running = TaskPool[Any, Any]()
+    """Yield a pool whose tasks end with the block."""
+    pool = TaskPool[Any, Any]()
     try:
-        yield running
+        yield pool
     finally:
-        await running.close()
+        await pool.close()
 
 
 class Merged(Generic[K, T]):
-    """The items of many iterators as they come, each with the key of its iterator.
+    """Items of many iterators in order of arrival, each with the key of its iterator.
 
-    An iterator goes on only when its last item was taken, so that nothing piles up; those that have
-    an item wait in line. The iteration ends when all iterators have, and goes on after an `add`.
-    The failure of one is raised as it is; the others are still there then.
+    An iterator advances only after its last item was consumed, so nothing accumulates. The
+    iteration ends with the last iterator, and continues after an `add`. An iterator's failure is
+    raised unchanged; the others stay.
     """
 
     def __init__(self) -> None:
@@ -132,36 +141,34 @@ class Merged(Generic[K, T]):
         self._is_closed = False
 
     def add(self, key: K, source: AsyncGenerator[T, None]) -> None:
-        """Take the items of *source* too, which is closed in the end; one for each *key*.
+        """Merge the items of *source* under *key*, and close it in the end.
 
         Raises:
-            ValueError: there is one for *key* already.
-            RuntimeError: the block that this is for has been left.
+            ValueError: *key* is in use.
+            RuntimeError: the block has ended.
         """
         if self._is_closed:
             raise RuntimeError("these iterators are closed: add to them inside their block")
         if key in self._tasks:
-            raise ValueError(f"{key!r} is there already")
+            raise ValueError(f"duplicate key {key!r}: expected one iterator for each key")
         task = asyncio.create_task(self._drain(key, source))
         self._tasks[key] = task
         self._ending.add(task)
         task.add_done_callback(self._ended)
 
     def remove(self, key: K) -> bool:
-        """Take no more of *key*'s items, not even one that is waiting; whether it was there."""
+        """Drop the iterator of *key* with its pending item; return whether there was one."""
         task = self._tasks.pop(key, None)
         if task is None:
             return False
-        for offered, _, taken in self._ready:
-            if offered == key:
-                taken.cancel()
+        # This cancels the future of a pending item, too.
         task.cancel()
         self._changed.set()
         return True
 
     @property
     def is_closed(self) -> bool:
-        """Whether the block that this is for has been left."""
+        """Whether the block has ended."""
         return self._is_closed
 
     def __contains__(self, key: object) -> bool:
@@ -200,7 +207,7 @@ class Merged(Generic[K, T]):
             self._forget(key)
 
     def _forget(self, key: K) -> None:
-        """Another iterator may have been added in the place of one removed."""
+        # A removed iterator may have a successor under the same key.
         if self._tasks.get(key) is asyncio.current_task():
             del self._tasks[key]
 
@@ -215,17 +222,17 @@ class Merged(Generic[K, T]):
         self._changed.set()
 
     async def close(self) -> None:
-        """End all, and return when they have ended, however often this is cancelled meanwhile."""
+        """Cancel all tasks and wait for their end, even if cancelled meanwhile."""
         self._is_closed = True
         self._tasks.clear()
-        await _end(list(self._ending))
+        await _cancel_and_wait(list(self._ending))
 
 
 @asynccontextmanager
 async def merged() -> AsyncIterator[Merged[Any, Any]]:
-    """Many iterators as one; those that are left at the end of the block are closed."""
-    together = Merged[Any, Any]()
+    """Yield merged iterators, which are closed with the block."""
+    iterators = Merged[Any, Any]()
     try:
-        yield together
+        yield iterators
     finally:
-        await together.close()
+        await iterators.close()

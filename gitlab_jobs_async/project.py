@@ -1,7 +1,4 @@
-"""Everything about one project: an id and the way to its server, and no state beside.
-
-What GitLab has under pipelines is in `project_pipelines`.
-"""
+"""Jobs, logs and artifacts of one project; `project_pipelines` has its pipelines."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -35,28 +32,26 @@ from gitlab_jobs_async.project_pipelines import ProjectPipelines
 
 @frozen
 class Project(ProjectPipelines):
-    """One project of a `GitLab`, made by `GitLab.project`; `id` is as it was given.
+    """A project of a `GitLab`, returned by `GitLab.project`; `id` is unchanged.
 
-    Ids come first, everything after them is named. `scope` is one status or several, as
-    `JobStatus` or string; without one, all jobs.
+    Ids are positional, all other arguments keyword-only. `scope` is a status or several, as
+    `JobStatus` or string; the default is all jobs.
 
     Raises:
-        ValueError, TypeError: from every method, before any request, for input that cannot be
-            right; the message names it and what is allowed.
-        GitLabError: from every method, for what goes wrong then: `ResponseError` (such as
-            `NotFoundError`) with the server's words, `ConnectionFailedError`, `DecodeError`.
+        ValueError, TypeError: from every method, before any request, for an invalid argument.
+        GitLabError: from every method: `ResponseError` (such as `NotFoundError`) with the server's
+            message, `ConnectionFailedError`, `DecodeError`.
     """
 
     # Jobs: https://docs.gitlab.com/api/jobs/
 
     async def list_jobs(self, *, scope: Scope = (), ref: str | None = None) -> list[Job]:
-        """All jobs, newest id first; trigger jobs are not among them, see `list_bridges`.
+        """Return all jobs, newest id first, without trigger jobs (see `list_bridges`).
 
-        Pages are fetched side by side; whatever was there and matched during the whole call is in
-        the list, once, however many jobs are created, deleted or changed meanwhile. With *scope*
-        "failed" the attempts that were retried since are among them. *ref* is a branch or tag; a
-        server before 19 sends the jobs of all refs, and the others are left out here. See
-        https://docs.gitlab.com/api/jobs/#list-project-jobs.
+        Every job that existed and matched during the whole call is returned exactly once, even if
+        others are created, deleted or changed meanwhile. With *scope* "failed", retried attempts
+        are included. *ref* is a branch or tag; servers before 19 ignore it, so it is applied here,
+        too. See https://docs.gitlab.com/api/jobs/#list-project-jobs.
         """
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
         jobs = await read_all(
@@ -65,7 +60,7 @@ class Project(ProjectPipelines):
         return newest_first(filter_ref(jobs, ref))
 
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
-        """What `list_jobs` gives, one after another by keyset, with one page in memory."""
+        """Iterate over the jobs of `list_jobs`, with one page in memory."""
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
         rows = iter_rows(
             self._transport,
@@ -75,29 +70,35 @@ class Project(ProjectPipelines):
         return rows if ref is None else filter_ref_async(rows, ref)
 
     async def get_job(self, job_id: int) -> Job:
-        """One job as it is now; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
+        """Return a job; see https://docs.gitlab.com/api/jobs/#get-a-single-job."""
         return await self._job(endpoints.get_job(self.id, job_id))
 
     async def cancel_job(self, job_id: int, *, force: bool = False) -> Job:
-        """Cancel a job; what comes back may still be `canceling`, or finished and unchanged.
+        """Cancel a job; the returned job may still be `canceling`, or finished and unchanged.
 
-        *force* ends a job that hangs in `canceling`; it needs a maintainer and a server of 18.x.
+        *force* ends a job that hangs in `canceling`; it needs a maintainer and GitLab 18.
         See https://docs.gitlab.com/api/jobs/#cancel-a-job.
         """
         return await self._job(endpoints.cancel_job(self.id, job_id, force=force))
 
     async def retry_job(self, job_id: int, *, inputs: Inputs | None = None) -> Job:
-        """Run a job, or a trigger job, again: what comes back is a new job with a new id.
+        """Retry a job or a trigger job; the returned job is new, with a new id.
 
-        A job that was retried before is a `PermissionDeniedError`, an input that the job does not
-        have a `BadRequestError`. See https://docs.gitlab.com/api/jobs/#retry-a-job.
+        See https://docs.gitlab.com/api/jobs/#retry-a-job.
+
+        Raises:
+            PermissionDeniedError: the job was retried before.
+            BadRequestError: the job does not have one of *inputs*.
         """
         return await self._job(endpoints.retry_job(self.id, job_id, inputs=inputs))
 
     async def erase_job(self, job_id: int) -> Job:
-        """Remove a finished job's log and artifacts.
+        """Erase the log and artifacts of a finished job.
 
-        A job that has neither is a `PermissionDeniedError`. See https://docs.gitlab.com/api/jobs/#erase-a-job.
+        See https://docs.gitlab.com/api/jobs/#erase-a-job.
+
+        Raises:
+            PermissionDeniedError: the job has neither.
         """
         return await self._job(endpoints.erase_job(self.id, job_id))
 
@@ -108,10 +109,13 @@ class Project(ProjectPipelines):
         variables: Mapping[str, str] | None = None,
         inputs: Inputs | None = None,
     ) -> Job | Bridge:
-        """Start a manual or delayed job, with *variables* or *inputs* of its own.
+        """Start a manual or delayed job, with its own *variables* or *inputs*.
 
-        A trigger job comes back as a `Bridge`; a job that had run before, as a new one with a new
-        id; a job that cannot be played is a `BadRequestError`. See https://docs.gitlab.com/api/jobs/#run-a-job.
+        Returns a `Bridge` for a trigger job, and a new job with a new id for one that ran before.
+        See https://docs.gitlab.com/api/jobs/#run-a-job.
+
+        Raises:
+            BadRequestError: the job cannot be played.
         """
         request = endpoints.play_job(self.id, job_id, variables=variables, inputs=inputs)
         return decode_job_or_bridge(await self._transport.send(request), log_ignored_value)
@@ -126,17 +130,17 @@ class Project(ProjectPipelines):
         max_interval: float = 30.0,
         outage_timeout: float = 300.0,
     ) -> Job:
-        """The job once it has ended, well or not: `job.status` says how.
+        """Wait for the end of a job and return it, whatever its `status`.
 
-        A `manual` or `scheduled` job is waited for, too; after *timeout* seconds a
-        `WaitTimedOutError` (a `TimeoutError`, too) has it as it was `last` seen. Whatever ends the
-        waiting does nothing to the job. *progress* is called, and awaited if it is a coroutine
-        function, with the job as it is first seen and at each change of its status.
+        A `manual` or `scheduled` job has not ended. *progress* is called with the job at first and
+        at each change of its status, and awaited if it is a coroutine function. Polls come
+        *min_interval* to *max_interval* seconds apart, at growing intervals after a change.
+        Transient errors are retried for *outage_timeout* seconds. A retry, also GitLab's own, is
+        another job: see `list_pipeline_jobs`.
 
-        A look is one request; they come from *min_interval* to *max_interval* seconds apart, soon
-        after a change and the later the longer there was none. Transient errors are retried for
-        *outage_timeout* seconds as with `follow_trace`, then raised. A retry, also GitLab's own, is
-        another job: `list_pipeline_jobs(job.pipeline.id)` has the latest one of that name.
+        Raises:
+            WaitTimedOutError: *timeout* seconds have passed; `last` is the job as last seen. It is
+                a `TimeoutError`, too. The job itself is not changed.
         """
         how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
         return await wait_for_job(self._transport, self.id, job_id, how, progress)
@@ -144,18 +148,22 @@ class Project(ProjectPipelines):
     # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
 
     async def get_trace(self, job_id: int) -> bytes:
-        """All bytes of a job's trace that are there now; empty if there are none.
+        """Return the bytes of a job's trace so far; empty without one.
 
-        More than `Limits.trace` is a `ResponseTooLargeError`; `stream_trace` takes any size. See https://docs.gitlab.com/api/jobs/#get-a-log-file.
+        See https://docs.gitlab.com/api/jobs/#get-a-log-file.
+
+        Raises:
+            ResponseTooLargeError: the trace exceeds `Limits.trace`; use `stream_trace`.
         """
         request = endpoints.get_trace(self.id, job_id)
         return check_trace(await self._transport.send(request, bound="trace")).body
 
     def stream_trace(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The same in constant memory: `async with … as chunks: async for chunk in chunks`.
+        """Stream a job's trace: `async with ... as chunks: async for chunk in chunks`.
 
-        A body that is cut short raises `ConnectionFailedError`, one slower than `Limits.min_rate`
-        `TimedOutError`; it never just ends.
+        Raises:
+            ConnectionFailedError: the body is truncated.
+            TimedOutError: it arrives more slowly than `Limits.min_rate`.
         """
         return self._chunks(endpoints.get_trace(self.id, job_id), check_trace, None)
 
@@ -168,15 +176,18 @@ class Project(ProjectPipelines):
         max_interval: float = 60.0,
         outage_timeout: float = 300.0,
     ) -> AsyncGenerator[TraceChunk, None]:
-        """The bytes from *offset* on as the runner uploads them, until the job has ended.
+        """Emit the bytes from *offset* on as the runner uploads them, until the job has ended.
 
-        It learns how often that is and asks when the next upload is due, from *min_interval* to
-        *max_interval* seconds after it last asked: no byte lies there for longer. Each is told
-        once. An empty chunk at 0 says that the trace was erased or replaced, and begins anew.
+        Each byte is emitted once. An empty chunk at 0 means that the trace was erased or replaced,
+        and starts again. Polls follow the runner's uploads, *min_interval* to *max_interval*
+        seconds apart; no byte waits for longer.
 
-        Lost connections, time-outs, 429, 5xx and web pages are waited through for *outage_timeout*
-        seconds (0: not at all, `math.inf`: for ever), then a `TraceInterruptedError` says where to
-        go on: its `offset`. Refusals such as 401, 403 and 404 are raised at once.
+        Lost connections, timeouts, 429, 5xx and web pages are tolerated for *outage_timeout*
+        seconds: 0 for not at all, `math.inf` without end.
+
+        Raises:
+            TraceInterruptedError: the outage lasted longer; resume at its `offset`.
+            ResponseError: 401, 403 or 404, at once.
         """
         start = whole_number("offset", offset)
         return self._log(job_id, min_interval, max_interval, outage_timeout).chunks(start)
@@ -192,19 +203,17 @@ class Project(ProjectPipelines):
         max_interval: float = 60.0,
         outage_timeout: float = 300.0,
     ) -> AsyncGenerator[LogLine, None]:
-        """The lines of a job's log until the job has ended, or those there now if not *follow*.
+        """Emit the lines of a job's log until the job has ended, or those so far without *follow*.
 
-        With *lines*, of those that are there at first only the last so many; the others are read
-        all the same, though not kept, so that each line's `number` and `section` are its own. A
-        `number` that begins again at 1 says that the log was erased or replaced.
+        *lines* keeps only the last lines of those there at first. The whole log is read, so that
+        `number` and `section` are right. A `number` of 1 again means that the log was erased or
+        replaced. *offset* is the byte at which a line ended (its `end`): lines before it are not
+        read, `number` counts from there, and sections opened before are unknown.
 
-        With *offset*, begin at this byte, at which a line ended (its `end`): what stands before is
-        not read, so that `number` counts from there and sections begun before are not known.
-
-        A line that ends with a carriage return, as all do on Windows and in terminals, may be one
-        that is still written to: the newest of them comes with the next poll that brings nothing.
-        Of a progress bar the last state is told. The rest is as with `follow_trace`, but without
-        *follow* no *outage_timeout*; how the job ended, `get_job` says.
+        A line that ends with a carriage return, as on Windows and in progress bars, may still be
+        overwritten: the newest is emitted with the next poll without new bytes. A progress bar is
+        emitted in its last state. Intervals and errors are those of `follow_trace`; without
+        *follow* errors are raised at once. `get_job` returns how the job ended.
         """
         last = None if lines is None else whole_number("lines", lines)
         start = whole_number("offset", offset)
@@ -221,18 +230,17 @@ class Project(ProjectPipelines):
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 
     def stream_artifacts(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The archive's bytes: `async with … as chunks: async for chunk in chunks`.
+        """Stream the artifacts archive: `async with ... as chunks: async for chunk in chunks`.
 
-        Where they are stored elsewhere, they are fetched from there without the credentials. They
-        are bounded by `Limits.archive` if that is given, and by `Limits.min_rate`. See
-        https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
+        Object storage is read without the credentials. `Limits.archive` and `Limits.min_rate`
+        apply. See https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
         """
         return self._chunks(endpoints.get_artifacts(self.id, job_id), check_archive, "archive")
 
     async def get_artifact_file(self, job_id: int, path: str) -> bytes:
-        """One file out of the archive, such as "coverage/index.html", as bytes.
+        """Return one file of the archive, such as "coverage/index.html", as bytes.
 
-        It is bounded by `Limits.archive`, or without one by `Limits.trace`. See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
+        `Limits.archive` applies, or else `Limits.trace`. See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
         """
         request = endpoints.get_artifact_file(self.id, job_id, path)
         return check_whole(await self._transport.send(request, bound="archive"), "a file").body
@@ -240,7 +248,7 @@ class Project(ProjectPipelines):
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False
     ) -> list[ArtifactEntry]:
-        """What the archive holds directly below *path*, or *recursive*; with a server of 19.x.
+        """Return the entries of the archive below *path*, or all levels if *recursive*; GitLab 19.
 
         Follows lib/api/ci/job_artifacts.rb.
         """

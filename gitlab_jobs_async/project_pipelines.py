@@ -1,7 +1,4 @@
-"""What a `Project` does with pipelines: https://docs.gitlab.com/api/pipelines/.
-
-It has no state of its own; users know `Project` alone, which has all of this.
-"""
+"""Pipelines of one project; `Project` inherits all of it."""
 
 from collections.abc import AsyncGenerator
 from typing import Unpack
@@ -31,18 +28,21 @@ from gitlab_jobs_async.pipelines.wait import PipelineProgress, WaitOptions, wait
 
 @frozen
 class ProjectPipelines:
-    """The pipelines of one project, their jobs and what is downstream of them."""
+    """Pipelines of one project, their jobs and downstream pipelines.
+
+    See https://docs.gitlab.com/api/pipelines/.
+    """
 
     id: ProjectId
     _transport: Transport = field(repr=False)
     _capabilities: ServerCapabilities = field(repr=False)
 
     async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
-        """All pipelines that the filters let through, newest first unless they say otherwise.
+        """Return all pipelines that match *filters*, newest first by default.
 
-        As exact as `list_pipeline_jobs`; in an order of your own, pages are read until two looks at
-        all of them are the same. Child pipelines are among them only with
-        `source="parent_pipeline"`. See https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
+        As exact as `list_pipeline_jobs`; with an order of your own, pages are read until two scans
+        agree. Child pipelines need `source="parent_pipeline"`.
+        See https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
         """
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
@@ -51,9 +51,9 @@ class ProjectPipelines:
         return await read_all(self._transport, by_rescan(self._transport, request), Pipeline)
 
     def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
-        """What `list_pipelines` gives, one after another, with one page in memory.
+        """Iterate over the pipelines of `list_pipelines`, with one page in memory.
 
-        In an order of your own, a pipeline that changes its place meanwhile may be missed.
+        With an order of your own, a pipeline that moves meanwhile may be missed.
         """
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
@@ -62,17 +62,16 @@ class ProjectPipelines:
         return iter_distinct(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
-        """One pipeline as it is now; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""
+        """Return a pipeline; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""
         request = endpoints.get_pipeline(self.id, pipeline_id)
         return await read_pipeline(self._transport, request)
 
     async def list_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
     ) -> list[Job]:
-        """All jobs of a pipeline, newest id first; retried ones only if asked for.
+        """Return all jobs of a pipeline, newest id first; retried ones with *include_retried*.
 
-        Pages overlap and are fetched side by side, so that it is as exact as `list_jobs`. See
-        https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
+        As exact as `list_jobs`. See https://docs.gitlab.com/api/jobs/#list-pipeline-jobs.
         """
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
@@ -82,7 +81,7 @@ class ProjectPipelines:
     def iter_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
     ) -> AsyncGenerator[Job, None]:
-        """What `list_pipeline_jobs` gives, one after another, with one page in memory."""
+        """Iterate over the jobs of `list_pipeline_jobs`, with one page in memory."""
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
@@ -90,7 +89,7 @@ class ProjectPipelines:
         return iter_rows(self._transport, walk, Job)
 
     async def list_bridges(self, pipeline_id: int, *, scope: Scope = ()) -> list[Bridge]:
-        """All trigger jobs of a pipeline, each with its downstream pipeline once it has one.
+        """Return all trigger jobs of a pipeline, with their downstream pipelines.
 
         See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
         """
@@ -100,13 +99,15 @@ class ProjectPipelines:
     async def walk_pipeline(
         self, pipeline_id: int, *, include_retried: bool = False
     ) -> PipelineTree:
-        """A pipeline with its jobs and bridges and all that is downstream, in other projects, too.
+        """Return a pipeline with its jobs, bridges and all downstream pipelines, across projects.
 
-        Pipelines are read side by side, each once; a loop of them ends. What may not be read, or
-        is gone, is in the tree as a `Downstream` with its error (403, 404); for the pipeline asked
-        for that is raised, and so is any other error, wherever it happens. The pipelines that
-        retried bridges had made are not among them: GitLab's listing leaves those bridges out.
+        Each pipeline is read once, cycles included. A downstream pipeline that is gone or forbidden
+        is a `Downstream` with its error (403, 404). Pipelines of retried bridges are missing, since
+        GitLab does not list those bridges.
         See https://docs.gitlab.com/ci/pipelines/downstream_pipelines/.
+
+        Raises:
+            ResponseError: the root pipeline cannot be read, or any other error occurs.
         """
         root = PipelineRef(self.id, pipeline_id)
         return await read_tree(self._transport, root, include_retried=include_retried)
@@ -121,12 +122,12 @@ class ProjectPipelines:
         max_interval: float = 30.0,
         outage_timeout: float = 300.0,
     ) -> Pipeline:
-        """The pipeline once it has ended, well or not: `pipeline.status` says how.
+        """Wait for the end of a pipeline and return it, whatever its `status`.
 
-        Its own status decides, which GitLab brings up to date some time after its last job ended;
-        one that waits for a manual job is waited for. *progress* is called with the pipeline and
-        the list of its jobs as they are first seen and when the status of any of them has changed;
-        without it a look is one request, with it two or more. All else is as with `wait_for_job`.
+        Its own status decides, which GitLab updates some time after its last job; a pipeline
+        blocked on a manual job has not ended. *progress* is called with the pipeline and the list
+        of its jobs, at first and whenever a status has changed; it costs one request or more a
+        poll. All else is as with `wait_for_job`.
         """
         how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
         return await wait_for_pipeline(self._transport, self.id, pipeline_id, how, progress)

@@ -9,8 +9,6 @@ from hypothesis import settings
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import Simulator
 from tests.support.clocks import JumpClock
-from tests.support.servers import serving  # noqa: F401 - until the last importer has moved
-from tests.support.tasks import others, until  # noqa: F401 - likewise
 
 # The duration of an example depends on how busy the machine is.
 settings.register_profile("untimed", deadline=None)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gitlab_jobs_async.concurrency import gathered, merged, task_pool
+from gitlab_jobs_async.concurrency import gather_all, merged, task_pool
 from tests.support.tasks import others, prompt
 
 
@@ -18,20 +18,20 @@ async def later(value, turns):
 
 
 async def test_results_come_in_order():
-    assert await gathered([later("a", 3), later("b", 1), later("c", 2)]) == ["a", "b", "c"]
-    assert await gathered([]) == []
+    assert await gather_all([later("a", 3), later("b", 1), later("c", 2)]) == ["a", "b", "c"]
+    assert await gather_all([]) == []
 
 
 @prompt
 async def test_the_first_failure_ends_the_others_and_is_raised_as_it_is():
     with pytest.raises(KeyError, match="second") as failed:
-        await gathered([later(ValueError("first"), 9), later(KeyError("second"), 1)])
+        await gather_all([later(ValueError("first"), 9), later(KeyError("second"), 1)])
     assert failed.value.__context__ is None
     assert not await others()
 
 
 async def test_cancelling_it_cancels_all():
-    task = asyncio.create_task(gathered([later(1, 10**9), later(2, 10**9)]))
+    task = asyncio.create_task(gather_all([later(1, 10**9), later(2, 10**9)]))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -46,11 +46,11 @@ async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
         flight.start("quick", later("b", 1))
         flight.start("broken", later(KeyError("c"), 4))
         assert len(flight) == 3
-        key, task = await flight.first()
+        key, task = await flight.next_done()
         assert (key, task.result()) == ("quick", "b")
-        key, task = await flight.first()
+        key, task = await flight.next_done()
         assert (key, type(task.exception())) == ("broken", KeyError)
-        assert [(await flight.first())[0], len(flight)] == ["slow", 0]
+        assert [(await flight.next_done())[0], len(flight)] == ["slow", 0]
 
 
 async def test_what_is_dropped_is_cancelled_and_not_had():
@@ -60,7 +60,7 @@ async def test_what_is_dropped_is_cancelled_and_not_had():
         flight.start("wanted", later("c", 4))
         flight.drop(lambda key: key.startswith("needless"))
         assert len(flight) == 1
-        assert (await flight.first())[0] == "wanted"
+        assert (await flight.next_done())[0] == "wanted"
         flight.drop(lambda _key: True)
         assert len(flight) == 0
     assert not await others()
@@ -73,7 +73,7 @@ async def test_dropped_result_is_not_returned():
         for _ in range(4):
             await asyncio.sleep(0)
         flight.drop(lambda key: key == "done")
-        assert (await flight.first())[0] == "wanted"
+        assert (await flight.next_done())[0] == "wanted"
 
 
 @pytest.mark.parametrize("error", [ValueError("left"), asyncio.CancelledError()])
@@ -92,7 +92,7 @@ async def test_what_is_in_flight_ends_with_its_block(error):
     with pytest.raises(type(error)):
         await block()
     assert not await others()
-    with pytest.raises(RuntimeError, match="has been left"):
+    with pytest.raises(RuntimeError, match="task group is closed"):
         flights[0].start(3, later(1, 1))
 
 
@@ -110,7 +110,7 @@ async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and
     async def block():
         async with task_pool() as flight:
             flight.start(1, stubborn())
-            await flight.first()
+            await flight.next_done()
 
     task = asyncio.create_task(block())
     for _ in range(9):
@@ -124,7 +124,7 @@ async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and
 
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_who_is_cancelled_while_a_failure_comes_in_is_cancelled(turns):
-    task = asyncio.create_task(gathered([later(KeyError("first"), 3), later(1, 10**9)]))
+    task = asyncio.create_task(gather_all([later(KeyError("first"), 3), later(1, 10**9)]))
     await later(None, turns)
     was_done = task.done()
     task.cancel()
@@ -147,7 +147,7 @@ async def stubborn(turns):
 
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_who_is_cancelled_once_more_still_waits_for_all(turns):
-    task = asyncio.create_task(gathered([stubborn(5), later(KeyError("first"), 2), stubborn(7)]))
+    task = asyncio.create_task(gather_all([stubborn(5), later(KeyError("first"), 2), stubborn(7)]))
     await later(None, turns)
     for _ in range(3):
         task.cancel()
@@ -160,7 +160,7 @@ async def test_who_is_cancelled_once_more_still_waits_for_all(turns):
 async def test_a_failure_that_is_caught_leaves_a_timeout_around_it_as_it_was():
     async def caught():
         with pytest.raises(KeyError):
-            await gathered([later(KeyError("first"), 1), later(1, 10**9)])
+            await gather_all([later(KeyError("first"), 1), later(1, 10**9)])
         await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError):
@@ -206,7 +206,7 @@ async def test_iterators_may_be_added_and_removed_meanwhile():
     async with merged() as together:
         assert [item async for item in together] == []
         together.add("a", counting(3))
-        with pytest.raises(ValueError, match="'a' is there already"):
+        with pytest.raises(ValueError, match="duplicate key 'a'"):
             together.add("a", counting(0))
         assert await anext(together) == ("a", 0)
         await others()

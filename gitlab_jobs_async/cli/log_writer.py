@@ -15,7 +15,7 @@ from gitlab_jobs_async.cli.terminal import (
     while_somebody_reads,
 )
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.logs.items import TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.models.jobs import LogLine
@@ -112,7 +112,7 @@ class LogWriter:
 
     async def exit_code(self) -> int:
         """Return the exit code once all logs have ended, and name the jobs that failed."""
-        jobs = await gathered([self.project.get_job(job_id) for job_id in self.resume_at])
+        jobs = await gather_all([self.project.get_job(job_id) for job_id in self.resume_at])
         for job in jobs:
             if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
                 reason = f" ({job.failure_reason})" if job.failure_reason else ""

@@ -106,7 +106,7 @@ async def iter_pages(
     listings = deque(_Listing(key, strategy) for key, strategy in strategies)
     fetch = _ConcurrentFetch(tasks, transport, priority, listings)
     while fetch.start_requests():
-        (listing, page), task = await tasks.first()
+        (listing, page), task = await tasks.next_done()
         listing.pending -= 1
         try:
             response = task.result()

@@ -122,7 +122,7 @@ class LogPollQueue(Generic[K, T]):
                 tasks.start("change", self._changed.wait())
                 if isfinite(due_at):
                     tasks.start("due", self._clock.sleep(due_at - self._clock.now()))
-                _, ended = await tasks.first()
+                _, ended = await tasks.next_done()
                 ended.result()
         nothing: tuple[T, ...] = ()
         for item in nothing:

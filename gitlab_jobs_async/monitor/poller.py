@@ -141,7 +141,7 @@ class Poller:
     async def _run_once(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
         self._changed.clear()
         while polls.ended:
-            _, poll = await polls.first()
+            _, poll = await polls.next_done()
             share.release()
             poll.result()
         self._announce_pauses()
@@ -190,7 +190,7 @@ class Poller:
                 waits.start("time", self._clock.sleep(max(0.0, wake_at - self._now())))
             if not has_capacity:
                 waits.start("capacity", self._outbox.wait_for_capacity())
-            _, ended = await waits.first()
+            _, ended = await waits.next_done()
             ended.result()
 
     async def _poll(self, name: str, watch: Watch) -> None:

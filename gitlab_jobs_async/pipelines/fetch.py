@@ -7,7 +7,7 @@ from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.concurrency import gathered, task_pool
+from gitlab_jobs_async.concurrency import gather_all, task_pool
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, newest_first, read_all
@@ -47,7 +47,7 @@ async def read_tree(
                 flight.start(place, _read(transport, place, include_retried=include_retried))
             if not len(flight):
                 return hierarchy.tree()
-            place, task = await flight.first()
+            place, task = await flight.next_done()
             try:
                 read = task.result()
             except GitLabError as error:
@@ -65,4 +65,4 @@ async def _read(transport: Transport, place: PipelineRef, *, include_retried: bo
         read_jobs(transport, jobs),
         read_bridges(transport, endpoints.list_bridges(project, number)),
     ]
-    return PipelineRead(*await gathered(calls))
+    return PipelineRead(*await gather_all(calls))

@@ -123,7 +123,7 @@ class _Wait(Generic[T]):
         async with task_pool() as flight:
             flight.start("looks", self._looks(WaitInterval(self.how.intervals, now, now + timeout)))
             flight.start("time", self.clock.sleep(timeout))
-            _, first = await flight.first()
+            _, first = await flight.next_done()
             first.result()
         if self.last is None or not self.last.status.is_finished:
             raise WaitTimedOutError(self.what, timeout, self.last)

@@ -109,7 +109,7 @@ class RequestBudget(LimitTracker):
 
     @property
     def pause_changes(self) -> int:
-        """Counter of pauses begun, probed or ended."""
+        """Counter of pauses started, probed or ended."""
         return self._pauses.changes
 
     def is_paused(self, kind: str) -> bool:

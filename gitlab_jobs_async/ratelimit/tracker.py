@@ -46,7 +46,7 @@ class LimitTracker:
     def available_at(self, priority: Priority, now: float, kind: str = ALL) -> float:
         """Return when the next request may go, or *now*; infinity if a response must come first.
 
-        With *kind*, by that kind's own limits; without, by all others.
+        Applies the own limits of *kind*; without it all other limits.
         """
         self._last_seen = now
         background = priority is not Priority.DIRECT
@@ -75,7 +75,7 @@ class LimitTracker:
     def blocked_for(self, priority: Priority, now: float, kind: str = ALL) -> float:
         """Return the seconds left of the server's pause for *priority*, or of *kind*.
 
-        Queueing time does not count. 0 or less if there is no pause.
+        Queueing time does not count. Without a pause it is 0 or less.
         """
         if kind:
             group = self._groups.get(kind)

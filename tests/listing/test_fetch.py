@@ -352,7 +352,7 @@ async def test_a_stream_left_while_another_task_reads_it_ends_that_one_plainly(c
             async with gitlab.stream_jobs(paths) as jobs:
                 reading = asyncio.create_task(all_of(jobs))
                 await until(lambda: simulator.clock.next_wake)
-            with pytest.raises(RuntimeError, match="has been left"):
+            with pytest.raises(RuntimeError, match="task group is closed"):
                 await reading
             assert await others() == before
             simulator.clock.advance(5)

@@ -14,8 +14,10 @@ from gitlab_jobs_async import DecodeError, GitLab
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.monitor.fetch import fetch
 from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, with_page_size
-from tests.conftest import JumpClock, others, serving
+from tests.support.clocks import JumpClock
 from tests.support.listing_server import ListingServer
+from tests.support.servers import serving
+from tests.support.tasks import others
 
 COUNTS = [99, 100, 101, 200, 230, 300, 850]
 

@@ -33,8 +33,9 @@ from gitlab_jobs_async.simulator import (
     Simulator,
     SteppedClock,
 )
-from tests.conftest import JumpClock, others, until
+from tests.support.clocks import JumpClock
 from tests.support.event_replay import Replay
+from tests.support.tasks import others, until
 
 APP = "group/app"
 LIB = "group/lib"

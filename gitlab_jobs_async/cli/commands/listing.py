@@ -25,7 +25,7 @@ from gitlab_jobs_async.cli.terminal import is_terminal
 from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, moment
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selectio
         return [(name, job) for name in names for job in found[project_id(name)]]
     handles = [gitlab.project(project_id(name)) for name in names]
     rows = [handle.iter_jobs(scope=scope, ref=selection.ref) for handle in handles]
-    newest = await gathered([_first(row, selection.limit) for row in rows])
+    newest = await gather_all([_first(row, selection.limit) for row in rows])
     return [(name, job) for name, jobs in zip(names, newest, strict=True) for job in jobs]
 
 

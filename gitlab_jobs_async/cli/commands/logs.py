@@ -33,7 +33,7 @@ from gitlab_jobs_async.cli.terminal import (
     write_json,
 )
 from gitlab_jobs_async.cli.views.log_lines import LogView, Look, line_as_json
-from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
@@ -177,7 +177,7 @@ async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) ->
     if pipeline is not None:
         running = await project.list_pipeline_jobs(pipeline, scope=JobStatus.RUNNING)
         return {job.id: job.name for job in sorted(running, key=lambda job: job.id)}
-    found = await gathered([project.get_job(job_id) for job_id in jobs])
+    found = await gather_all([project.get_job(job_id) for job_id in jobs])
     return {job.id: job.name if len(found) > 1 else "" for job in found}
 
 

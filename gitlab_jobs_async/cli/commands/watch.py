@@ -37,7 +37,7 @@ from gitlab_jobs_async.cli.views.live import Picture, living
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
-from gitlab_jobs_async.concurrency import gathered
+from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from gitlab_jobs_async.events import AllTargetsUnreachable, Event
 from gitlab_jobs_async.models.jobs import JobBasic
@@ -193,7 +193,7 @@ async def _targets(
     if not pipelines:
         return [gitlab.project(project_id(name)).id for name in names]
     project = gitlab.project(project_id(names[0]))
-    await gathered([project.get_pipeline(number) for number in pipelines])
+    await gather_all([project.get_pipeline(number) for number in pipelines])
     return [PipelineTarget(project.id, number) for number in pipelines]
 
 
@@ -261,8 +261,8 @@ async def _code(gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]) 
     if not pipelines:
         return OK
     project = gitlab.project(project_id(names[0]))
-    jobs = await gathered([project.list_pipeline_jobs(number) for number in pipelines])
-    bridges = await gathered([project.list_bridges(number) for number in pipelines])
+    jobs = await gather_all([project.list_pipeline_jobs(number) for number in pipelines])
+    bridges = await gather_all([project.list_bridges(number) for number in pipelines])
     every: list[JobBasic] = [*chain(*jobs), *chain(*bridges)]
     failed = [
         job

@@ -140,7 +140,7 @@ async def _watched(
             for name, step in WHILE_WATCHING.items():
                 tasks.start(name, carry_out(name, step, scene, timeout))
             while len(reports) < len(WHILE_WATCHING):
-                name, task = await tasks.first()
+                name, task = await tasks.next_done()
                 if (report := task.result()) is not None:
                     reports[name] = report
     pipelines = {pipeline_of(job) for job in observed.jobs.values()}
