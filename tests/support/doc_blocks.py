@@ -33,6 +33,11 @@ class Block:
         return self.language == "python" and "asyncio.run(" in self.code
 
     @property
+    def is_endless(self) -> bool:
+        """Tell a script that serves until it is stopped."""
+        return "while True" in self.code or ".monitor(" in self.code
+
+    @property
     def is_test_module(self) -> bool:
         """Tell a pytest module from a snippet and a script."""
         return self.language == "python" and bool(
