@@ -1,8 +1,8 @@
-"""What a job printed on one line -> what a terminal may show: colours, and nothing else of ANSI.
+"""Filter ANSI out of a line: keep its colours, and nothing else that could drive a terminal.
 
-As GitLab's own pages read it (lib/gitlab/ci/ansi2json/converter.rb): only colours and styles
-(CSI … m) count, and a carriage return begins the line anew. Unlike there, a carriage return wipes
-nothing until something is printed or erased after it, and a backspace is obeyed.
+As in GitLab's web page (lib/gitlab/ci/ansi2json/converter.rb), only colours and styles (CSI … m)
+count, and a carriage return starts the line over. Unlike there, a carriage return erases nothing
+until something is printed or erased after it, and a backspace is obeyed.
 """
 
 import re
@@ -39,16 +39,16 @@ _LAST_STATE_BYTES = re.compile((rf"(?s:.*)\r(?={_SHOWS})" % ("", "")).encode())
 
 _MOST_STYLES = 8
 _STYLES_WITHIN = 4096
-"""Characters before a carriage return in which the colours that still count are looked for."""
+"""Characters before a carriage return that are searched for colours still in effect."""
 
 _LONGEST_OVERSTRUCK = 64 * 1024
 """Characters of the longest line whose backspaces are obeyed; in a longer one they are dropped."""
 
 
 def last_state(printed: str) -> str:
-    """What is left of a line that was overwritten after carriage returns, as progress bars are.
+    """Return the last state of a line that carriage returns overwrote, as in progress bars.
 
-    It begins with the colours that what was wiped had set.
+    It begins with the colours that the overwritten text had set.
     """
     wiped = _LAST_STATE.match(printed)
     if wiped is None:
@@ -57,18 +57,18 @@ def last_state(printed: str) -> str:
 
 
 def last_state_start(printed: bytes | bytearray) -> int:
-    """Where in *printed* the state begins that its last carriage returns have left."""
+    """Return where in *printed* its last state begins."""
     wiped = _LAST_STATE_BYTES.match(printed)
     return 0 if wiped is None else wiped.end()
 
 
 def shows(printed: bytes | bytearray, start: int = 0) -> bool:
-    """Whether anything is printed or erased from *start* to the next carriage return."""
+    """Return whether anything is printed or erased from *start* to the next carriage return."""
     return _SHOWS_BYTES.match(printed, start) is not None
 
 
 def carried_styles(wiped: str) -> str:
-    """The last colours that *wiped* set and did not reset, a few at most."""
+    """Return the last colours that *wiped* set and did not reset, a few at most."""
     styles: list[str] = []
     if "\x1b" in wiped:
         for style in _COLOUR.findall(wiped[-_STYLES_WITHIN:]):
@@ -79,9 +79,9 @@ def carried_styles(wiped: str) -> str:
 
 
 def readable(printed: str) -> tuple[str, str]:
-    """The text without any escape sequence, and the same with its colours."""
-    text = "".join(_COLOUR.split(printed))  # which is quicker than to replace
-    if text.isprintable():  # then there was nothing but colours to take away
+    """Return the text without any escape sequence, and the same with its colours."""
+    text = "".join(_COLOUR.split(printed))  # quicker than to replace
+    if text.isprintable():  # then only colours were removed
         return text, printed
     if "\b" in printed and len(printed) <= _LONGEST_OVERSTRUCK:
         printed = _overstruck(_UNWANTED_BUT_BACKSPACE.sub("", printed))
@@ -90,7 +90,7 @@ def readable(printed: str) -> tuple[str, str]:
 
 
 def _overstruck(printed: str) -> str:
-    """*printed* as it stands after its backspaces, each of which moves one character back."""
+    """Return *printed* after its backspaces, each of which moves one character back."""
     cells: list[tuple[str, str]] = []  # the colours and the character
     style, at = "", 0
     for number, piece in enumerate(_COLOUR_KEPT.split(printed)):

@@ -1,4 +1,4 @@
-"""What the polls of a trace bring -> the lines to emit, with the last of those there at first."""
+"""Turn the bytes that each poll of a trace brings into the lines to emit."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from gitlab_jobs_async.models.jobs import LogLine
 
 @define
 class LineReader:
-    """Reads a trace from byte *offset* on, begun at time *grew_at*, in seconds.
+    """Reads a trace from byte *offset* on; *grew_at* is when it last grew, at first the start.
 
-    Of the lines that the first poll brings it emits the *last* so many, or all where that is
-    `None`. *silence* is how long a trace does not grow, in seconds, if nothing is held back.
+    Of the lines that the first poll brings, only the *last* ones are emitted; all, if it is `None`.
+    A trace that has not grown for *silence* seconds is silent: no line is held back any longer.
     """
 
     grew_at: float
@@ -32,21 +32,21 @@ class LineReader:
         self._backlog = None if self.last is None else deque(maxlen=self.last)
 
     def restart(self) -> None:
-        """Read another trace, which took the place of this one, from its first byte on."""
+        """Start over with a trace that replaced this one."""
         self._parser = LogParser()
         self._has_grown, self._unwanted = True, 0
         if self._backlog is not None:
             self._backlog.clear()
 
     def read(self, data: bytes) -> Sequence[LogLine]:
-        """The lines that the next bytes complete."""
+        """Return the lines that *data*, the next bytes, completes."""
         self._has_grown = True
         return self._wanted(self._parser.feed(data))
 
     def polled(self, now: float) -> Sequence[LogLine]:
-        """The lines that are whole because a poll, which ended at *now*, brought no more of them.
+        """Return the lines that are complete because a poll, which ended at *now*, brought no more.
 
-        After the first poll these are the last of the lines that are there.
+        After the first poll, these are the last of the lines that are there.
         """
         lines: Sequence[LogLine] = ()
         if self._has_grown:
@@ -57,7 +57,7 @@ class LineReader:
         return lines if self._backlog is None else self._release(self._parser.waiting)
 
     def ended(self) -> Sequence[LogLine]:
-        """The lines that are left at the end of the trace."""
+        """Return the lines that are left at the end of the trace."""
         lines = self._wanted(self._parser.close())
         return lines if self._backlog is None else self._release(0)
 
@@ -73,7 +73,7 @@ class LineReader:
         return lines
 
     def _release(self, waiting: int) -> Sequence[LogLine]:
-        """The last lines so far, of which *waiting* are still to come from the parser."""
+        """Return the last lines so far; the parser holds back *waiting* more."""
         if self._backlog is None or self.last is None:
             return ()
         kept, self._backlog = list(self._backlog), None

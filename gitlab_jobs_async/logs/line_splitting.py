@@ -1,7 +1,7 @@
-"""Where to split a line that is too long, so that none takes much memory or time.
+"""Split overlong lines, so that none takes much memory or time.
 
-The rule knows of the line only what stands before the split, so that it does not matter in which
-pieces the line comes.
+The rule depends only on the bytes before the split, so that the pieces in which a line arrives do
+not matter.
 """
 
 import re
@@ -11,7 +11,7 @@ from gitlab_jobs_async.logs.records import LONGEST_LINE
 from gitlab_jobs_async.logs.sections import LONGEST_MARKER
 
 BLOCK: Final = 256 * 1024
-"""Bytes after which a line is split if control characters are among them, which take long."""
+"""Bytes after which a line with control characters, which are slow to parse, is split."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
@@ -19,9 +19,9 @@ _LONGEST_ESCAPE = 64
 
 
 def split_at(line: bytes | bytearray, clear: int = 0) -> tuple[int, int]:
-    """Where to split *line*, or 0; and how many bytes at its beginning hold no control character.
+    """Return where to split *line*, or 0; and how many of its first bytes are free of controls.
 
-    The first *clear* bytes, which are whole blocks, are known to hold none.
+    The first *clear* bytes, which are whole blocks, are known to be free of them.
     """
     for end in range(clear + BLOCK, min(len(line) - 1, LONGEST_LINE) + 1, BLOCK):
         if end == LONGEST_LINE or _is_laden(line, end - BLOCK, end):
@@ -35,7 +35,7 @@ def _is_laden(line: bytes | bytearray, start: int, end: int) -> bool:
 
 
 def _boundary(line: bytes | bytearray, end: int) -> int:
-    """At most *end*: not within a section marker, an escape sequence, or a character of UTF-8."""
+    """Return *end*, or less: not within a section marker, escape sequence or UTF-8 character."""
     for token, longest in ((b"\x1b", _LONGEST_ESCAPE), (b"section_", LONGEST_MARKER)):
         start = line.rfind(token, end - longest, end)
         if start > 0:

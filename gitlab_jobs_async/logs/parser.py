@@ -1,7 +1,7 @@
-"""Trace bytes -> LogLines, however the bytes are cut; nothing but colours survives in a line.
+"""Parse trace bytes, in pieces of any size, into `LogLine`s.
 
 The format is the runner's: 32 bytes of timestamp and stream before each line
-(common/buildlogger/internal/timestamper/timestamper.go), section markers among the text, and ANSI.
+(common/buildlogger/internal/timestamper/timestamper.go), section markers within the text, and ANSI.
 """
 
 from copy import deepcopy
@@ -33,12 +33,12 @@ _CONTINUED = ord("+")
 
 @define
 class LogParser:
-    """Reads one log from its byte *offset* on; keeps only what may still grow or be continued.
+    """Parses one log from byte *offset* on, where a line begins; keeps only unfinished lines.
 
-    Begin where a line does. Whether the log has timestamps is decided by its first line; where that
-    is not read, by the first line that has one. Lines come in the order in which they stand in the
-    log; each goes on where its last text stands that no carriage return has overwritten. A line is
-    split after 4 MiB, and after 256 KiB that hold control characters.
+    The first line shows whether the log has timestamps; if parsing begins later, the first line
+    with a timestamp does. Lines keep the order of the log. The place of a line is that of its last
+    text, which no carriage return has overwritten. A line is split after 4 MiB, and one with
+    control characters after 256 KiB.
     """
 
     _offset: int = 0
@@ -54,19 +54,19 @@ class LogParser:
 
     @property
     def waiting(self) -> int:
-        """How many lines have come that may still be continued, or stand behind such a one."""
+        """The number of lines that may still be continued, or follow such a line."""
         if not self._queue.records:
             return 0
-        # Counted by reading ahead: a record may hold a marker alone, and make no line.
+        # Counted by parsing ahead: a record with only a marker makes no line.
         return len(deepcopy(self).flush(is_silent=True))
 
     @property
     def position(self) -> int:
-        """The byte of the trace to feed next."""
+        """The offset of the next byte to feed."""
         return self._offset + len(self._unread)
 
     def feed(self, data: bytes) -> list[LogLine]:
-        """The lines that *data*, the next bytes of the trace, completes."""
+        """Return the lines that *data*, the next bytes of the trace, completes."""
         unread = self._unread
         searched = len(unread)
         unread += data
@@ -84,23 +84,23 @@ class LogParser:
             del unread[:end]
             self._take_piece(piece)
             self._drain()
-        return self._told()
+        return self._take_lines()
 
     def flush(self, *, is_silent: bool) -> list[LogLine]:
-        """The lines that are whole as far as can be known when a poll has brought nothing new.
+        """Return the lines that are complete because a poll brought nothing new.
 
-        Call it after such a poll: those that end with a carriage return and a newline are whole
-        then. The others are when the log *is_silent*: has not grown for as long as a runner waits
-        with an upload. What continues one of them after all is a line of its own.
+        These are lines that end with a carriage return and a newline. Once the log *is_silent*, for
+        longer than a runner waits with an upload, these are all lines. If one of them is continued
+        after all, the rest becomes a line of its own.
         """
         if is_silent or not self._unread:
             self._queue.settle(is_silent=is_silent)
             self._drain()
-        return self._told()
+        return self._take_lines()
 
     def close(self) -> list[LogLine]:
-        """The lines that the end of the trace completes; a marker at the very end gets its own."""
-        if self._unread.strip(b"\0"):  # half of the last line break in UTF-16 is no line
+        """Return the lines that the end of the trace completes; a marker alone makes one, too."""
+        if self._unread.strip(b"\0"):  # half of a UTF-16 line break makes no line
             self._take(bytes(self._unread), ending=0)
             self._drain()
         self._unread.clear()
@@ -108,14 +108,14 @@ class LogParser:
         self._drain()
         if self._sections.pending:
             self._add("", "", None, None, self._offset)
-        return self._told()
+        return self._take_lines()
 
-    def _told(self) -> list[LogLine]:
+    def _take_lines(self) -> list[LogLine]:
         lines, self._lines = self._lines, []
         return lines
 
     def _read(self, whole: bytes) -> None:
-        """Whole lines of the trace, without the last LF."""
+        """Parse complete lines of the trace, without the last LF."""
         lines = whole.split(b"\n")
         if self._cut is not None or (len(whole) > BLOCK and max(map(len, lines)) > BLOCK):
             for physical in lines:
@@ -152,7 +152,7 @@ class LogParser:
             is_whole = not (has_returns and b"\r" in data) and len(data) <= LONGEST_UNCUT
             if not is_whole:
                 following = lines[number][_STREAM_AND_FLAG] if number < len(lines) else b""
-                # Mostly the next line is of the stream, and says that this one is whole.
+                # Mostly the next line is of the same stream, and shows that this one is complete.
                 if following == key + b" " and times[number] is not None:
                     is_whole = True
                 else:
@@ -168,7 +168,7 @@ class LogParser:
             self._drain()
 
     def _take(self, physical: bytes, *, ending: int = 1) -> None:
-        """One line of the trace without its LF; only the last line may have none."""
+        """Queue one line of the trace without its LF; only the last line may lack one."""
         while len(physical) > BLOCK and (at := split_at(physical)[0]):
             self._take_piece(physical[:at])
             physical = physical[at:]
@@ -181,7 +181,7 @@ class LogParser:
         self._queue_up(physical, start, end, self._time_of(physical, start))
 
     def _take_piece(self, piece: bytes) -> None:
-        """A part of a line that is too long to be one; it is a line of its own, and whole."""
+        """Queue a part of an overlong line, as a complete line of its own."""
         start = self._offset
         end = self._offset = start + len(piece)
         if self._cut is not None:
@@ -210,10 +210,8 @@ class LogParser:
         self._queue.add(record, is_continuation=physical[_FLAG] == _CONTINUED)
 
     def _drain(self) -> None:
-        """Make lines of the records that are whole.
-
-        A line ends where the rest of the log begins that is not told yet.
-        """
+        """Turn complete records into lines."""
+        # Reading may be resumed at the end of a line only where no earlier line is unfinished.
         for record in self._queue.whole():
             self._passed = max(self._passed, record.end)
             rest = self._queue.start
@@ -245,7 +243,7 @@ class LogParser:
     def _finish_parts(
         self, printed: str, at: datetime | None, stream: str | None, start: int, end: int
     ) -> None:
-        """Each part between markers is a line, except those in which nothing is said."""
+        """Add a line for each part between markers that shows any text."""
         before = len(self._lines)
         for part in self._sections.split(printed):
             text, raw = readable(last_state(part))
@@ -254,7 +252,7 @@ class LogParser:
         if len(self._sections.pending) > MOST_PENDING:
             self._add("", "", at, stream, min(start, end))
         if len(self._lines) > before and not self._sections.pending:
-            line = self._lines[-1]  # made anew, for which `evolve` takes long
+            line = self._lines[-1]  # built anew: `evolve` is slow
             self._lines[-1] = LogLine(
                 line.number,
                 line.text,
@@ -276,7 +274,7 @@ class LogParser:
 def _is_whole(
     stream_id: bytes, lines: list[bytes], times: list[datetime | None], after: int
 ) -> bool:
-    """Whether the lines from index *after* on say that the one before is not continued."""
+    """Return whether the lines from index *after* on show that the one before is complete."""
     last = after + MOST_BETWEEN
     for number in range(after, min(last, len(lines))):
         line = lines[number]

@@ -14,7 +14,7 @@ from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.retry.backoff import Backoff
 
-# No runner has the job, so there is no log yet. An unknown status is not among these.
+# Before a runner has the job, it has no log. An unknown status is not among these.
 _WAITING = frozenset(
     {
         JobStatus.CREATED,

@@ -1,9 +1,9 @@
-"""Records of a log with timestamps -> whole lines, in the order in which they stand.
+"""Join the records of a log with timestamps to complete lines, in their order.
 
-A runner writes a line as several records where it cannot wait for its end: after 8 KiB, and after
-a write with a carriage return and no newline. The next record of the same stream has a "+" then
-(common/buildlogger/internal/timestamper/timestamper.go). A carriage return and newline end a record
-too, so only the next record of the stream says whether one is whole.
+A runner writes a line as several records if it cannot wait for its end: after 8 KiB, and after a
+write with a carriage return and no newline. The next record of the same stream then has a "+"
+(common/buildlogger/internal/timestamper/timestamper.go). A carriage return and newline end a
+record, too, so that only the next record of the stream shows whether one is complete.
 """
 
 import re
@@ -29,16 +29,16 @@ from gitlab_jobs_async.logs.sections import (
 
 HEADER_SIZE: Final = 32
 LONGEST_UNCUT: Final = 8192 - HEADER_SIZE
-"""Bytes of text that the runner's buffer holds beside the header; it cuts what is longer."""
+"""Bytes of text that the runner's buffer holds beside the header; it cuts longer lines."""
 
 LONGEST_LINE: Final = 4 * 1024 * 1024
-"""Bytes of the longest line: as many as a runner lets a whole log have by default."""
+"""Bytes of the longest line: the default limit of a runner for a whole log."""
 
 MOST_BETWEEN: Final = 16
-"""Records after one among which the one must be that continues it; else it is whole."""
+"""Records after one that may continue it; after them it is complete."""
 
 _MOST_RECORDS = 1024
-"""Records kept at once, however often the first of them is continued."""
+"""Records kept at once, even if the first of them is continued again and again."""
 
 _HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
 _TIMESTAMP = slice(27)
@@ -46,7 +46,7 @@ STREAMS: Final = {ord("O"): "stdout", ord("E"): "stderr"}
 
 
 def time_of(physical: bytes) -> datetime | None:
-    """What the header of a line says, if it has one."""
+    """Return the time in the header of a line; `None` without a header."""
     if _HEADER.match(physical) is None:
         return None
     try:
@@ -57,12 +57,12 @@ def time_of(physical: bytes) -> datetime | None:
 
 @define(eq=False)
 class Record:
-    """What one line printed, from byte *start* of the log up to *end*.
+    """The text of a line that may still be continued, from byte *start* of the log to *end*.
 
-    One that may be continued waits for a record of its *stream_id*; it *is_bar* if it overwrote
-    another, so that more is likely to follow. `is_at_start` is whether the cursor stands at the
-    beginning of the line, where what follows overwrites it, and `number` counts the records up to
-    the last that it was made of.
+    It waits for a record of its *stream_id*, `None` once it is complete. It *is_bar* if it
+    overwrote another one, so that more are likely to follow. `is_at_start` is whether the cursor is
+    at the start of the line, where the next text overwrites it. `number` counts the records up to
+    the last one that it consists of.
     """
 
     data: bytes | bytearray
@@ -78,7 +78,7 @@ class Record:
 
 @define
 class RecordQueue:
-    """Keeps *records* in their order until what they printed is whole."""
+    """Keeps *records* in order until they are complete."""
 
     records: deque[Record] = field(factory=deque, init=False)
     _open: dict[bytes, Record] = field(factory=dict, init=False)
@@ -87,11 +87,11 @@ class RecordQueue:
 
     @property
     def start(self) -> int | None:
-        """The first byte of what is kept; `None` if nothing is."""
+        """The first byte of the records; `None` without any."""
         return self.records[0].start if self.records else None
 
     def add(self, record: Record, *, is_continuation: bool = False) -> None:
-        """Put *record* after the others; without a `stream_id` it is whole."""
+        """Append *record*; without a `stream_id` it is complete."""
         self._number += 1
         if record.stream_id is None:
             self._append(record)
@@ -105,12 +105,12 @@ class RecordQueue:
         self._open_or_append(record, is_cut=may_be_continued(record.data))
 
     def close_stream(self, stream_id: bytes) -> None:
-        """Take the last record of a stream to be whole."""
+        """Mark the last record of a stream as complete."""
         if stream_id in self._open:
             self._close(self._open[stream_id])
 
     def whole(self) -> Iterator[Record]:
-        """Take out the first records, up to one that may be continued."""
+        """Pop the first records, up to one that may be continued."""
         queue = self.records
         while queue:
             first = queue[0]
@@ -125,11 +125,11 @@ class RecordQueue:
             yield first
 
     def settle(self, *, is_silent: bool) -> None:
-        """Take records to be whole because nothing more has come.
+        """Mark records as complete because a poll brought nothing more.
 
-        Those that end with a carriage return, as all lines of Windows and of terminals do, unless
-        they are the state of a progress bar or end within a section marker; all of them if the log
-        *is_silent*, which is for longer than a runner waits with an upload.
+        This concerns records that end with a carriage return, as on Windows and in terminals,
+        unless they are a progress bar or end within a section marker. If the log *is_silent*, for
+        longer than a runner waits with an upload, it concerns all records.
         """
         for record in self.records:
             if record.stream_id is None:
@@ -150,7 +150,7 @@ class RecordQueue:
             record.stream_id = None
 
     def _open_or_append(self, record: Record, *, is_cut: bool) -> None:
-        """Add *record*; where it *is_cut*, only what stands before its last marker is whole."""
+        """Append *record*; if it *is_cut*, only the text before its last marker is complete."""
         data = record.data
         if not is_cut:
             record.stream_id = None
@@ -171,7 +171,7 @@ class RecordQueue:
             self._open[record.stream_id] = record
 
     def _continue(self, before: Record, record: Record) -> None:
-        """Join *record* to the one *before*, or let it stand in its place, which it overwrote."""
+        """Join *record* to the one *before*, or replace that by it."""
         data = record.data
         marked = _marker_end_across(before.data, data)
         if marked:
@@ -188,7 +188,7 @@ class RecordQueue:
             self._close(before)
             self._open_or_append(record, is_cut=may_be_continued(data))
             return
-        if before.is_at_start:  # and nothing is shown, so that only colours can matter
+        if before.is_at_start:  # and nothing is shown: only colours matter
             self._extend(before, _styles(data), record.end)
         else:
             self._extend(before, data, record.end)
@@ -202,7 +202,7 @@ class RecordQueue:
         self._size -= len(before.data)
         self._close(before)
         is_whole = not may_be_continued(record.data)
-        # Where a line stands between them, reading may go on there and not know of the colours.
+        # Reading may be resumed at a line between them, and then misses the colours.
         if is_next and (styles := _styles(before.data)):
             record.data = styles + record.data
             record.start = before.start
@@ -224,7 +224,7 @@ class RecordQueue:
 
 
 def may_be_continued(data: bytes | bytearray) -> bool:
-    """Whether a runner may have written a record with this text before its line was whole."""
+    """Return whether a runner may have cut a record with this text from a longer line."""
     return b"\r" in data or len(data) > LONGEST_UNCUT
 
 
@@ -238,11 +238,11 @@ def _is_blank(printed: bytes | bytearray) -> bool:
 
 
 def _styles(printed: bytes | bytearray) -> bytes:
-    """The colours that *printed* leaves set; a character stands for each byte."""
+    """Return the colours that *printed* leaves set."""
     return carried_styles(printed.decode("latin-1")).encode("latin-1")
 
 
 def _marker_end_across(before: bytes | bytearray, data: bytes | bytearray) -> int:
-    """Where in *data* the last section marker ends, which may begin *before* it; 0 if none does."""
+    """Return the end in *data* of the last section marker, which may begin *before* it; or 0."""
     joined = before[-LONGEST_MARKER:] + data
     return max(0, last_marker_end(joined) - (len(joined) - len(data)))

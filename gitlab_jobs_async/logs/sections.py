@@ -1,6 +1,6 @@
-"""The sections of a log: markers in what a job printed -> which are open, which began and ended.
+"""Track the sections of a log by the markers in its lines.
 
-The markers are the runner's (helpers/build_section.go) and those of scripts:
+The markers are written by the runner (helpers/build_section.go) and by scripts:
 https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
 """
 
@@ -18,20 +18,20 @@ _MARKER = re.compile(
 )
 _CUT_MARKER = re.compile(rb"section_(?:start|end):[0-9]+:[a-zA-Z0-9_.-]+(?:\[[^\[\]\r\n]*\])?\r\Z")
 LONGEST_MARKER = 2048
-"""More bytes than any marker has."""
+"""Upper bound of a marker's length, in bytes."""
 
 _MOST_OPEN = 64
-"""Sections open at once; deeper ones are not told, so that no job can make a line cost more."""
+"""Sections open at once; deeper ones are ignored, so that no job can make a line cost more."""
 
 MOST_PENDING = 256
-"""Markers between two lines that wait for a line; more get an empty line of their own."""
+"""Markers that wait for the next line; more get an empty line of their own."""
 
 _LAST_SECOND = 253_402_300_799
-"""The end of the year 9999, which is where `datetime` ends."""
+"""The end of the year 9999, the last second of `datetime`."""
 
 
 def last_marker_end(printed: bytes | bytearray) -> int:
-    """Where the last marker ends; 0 if there is none."""
+    """Return the end of the last marker; 0 without any."""
     end = 0
     if b"section_" in printed:
         for marker in _MARKER.finditer(printed.decode("latin-1")):  # a character for each byte
@@ -40,12 +40,12 @@ def last_marker_end(printed: bytes | bytearray) -> int:
 
 
 def ends_within_marker(printed: bytes | bytearray) -> bool:
-    """Whether a runner cut a marker after its carriage return, so that its end is still to come."""
+    """Return whether a runner cut a marker after its carriage return: its end is still to come."""
     return _CUT_MARKER.search(printed[-LONGEST_MARKER:]) is not None
 
 
 def split_markers(printed: bytes) -> Iterator[bytes]:
-    """What stands before, in and after each marker, in turn; joined it is *printed*."""
+    """Yield the text before, in and after each marker, in turn; joined it is *printed*."""
     end = 0
     if b"section_" in printed:
         for marker in _MARKER.finditer(printed.decode("latin-1")):
@@ -57,9 +57,10 @@ def split_markers(printed: bytes) -> Iterator[bytes]:
 
 @define
 class SectionTracker:
-    """Reads the markers of one log in their order; an end without its start is ignored.
+    """Reads the markers of one log in order; an end without its start is ignored.
 
-    `path` is the names of the open sections, `pending` what began or ended and was not told yet.
+    `path` is the names of the open sections, `pending` the sections that started or ended since the
+    last line.
     """
 
     path: tuple[str, ...] = ()
@@ -68,7 +69,7 @@ class SectionTracker:
     _too_deep: int = 0
 
     def split(self, printed: str) -> Iterator[str]:
-        """What stands between the markers of a line, each while its own sections are open."""
+        """Yield the text between the markers of a line, each while its own sections are open."""
         if "section_" not in printed:
             yield printed
             return
@@ -82,7 +83,7 @@ class SectionTracker:
             yield printed[end:]
 
     def passed(self) -> tuple[Section, ...]:
-        """What is pending, which then is told."""
+        """Return the pending sections, and clear them."""
         passed, self.pending = tuple(self.pending), []
         return passed
 
@@ -99,12 +100,12 @@ class SectionTracker:
             self._too_deep += 1
             return
         self.path = (*self.path, name)
-        begun = Section(path=self.path, started_at=at, options=options)
-        self._open.append(begun)
-        self.pending.append(begun)
+        started = Section(path=self.path, started_at=at, options=options)
+        self._open.append(started)
+        self.pending.append(started)
 
     def _end(self, name: str, at: datetime) -> None:
-        """The innermost section of that name ends, and with it those that it still holds."""
+        """End the innermost section of that name, and all sections within it."""
         if self._too_deep:
             self._too_deep -= 1
         elif name in self.path:
@@ -116,6 +117,6 @@ class SectionTracker:
 
 
 def _options(written: str) -> dict[str, str]:
-    """`collapsed=true,hide_duration=true` as a mapping."""
+    """Return `collapsed=true,hide_duration=true` as a mapping."""
     pairs = (option.partition("=") for option in written.split(","))
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}

@@ -1,4 +1,4 @@
-"""Chunks put aside until their connection is closed: few in memory, many in a temporary file."""
+"""Buffer the chunks of a response until its connection is released: in memory, or in a file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,16 +14,16 @@ _PIECE = 64 * 1024
 
 
 class Spool:
-    """Chunks of a trace that follow one another; the file goes when the block is left.
+    """Consecutive chunks of a trace; the temporary file is deleted at the end of the block.
 
     Raises:
-        TraceInterruptedError: from every method, if the disk is full or there is no place for a
-            temporary file; what was not taken out by then is still to be read from its `offset`.
+        TraceInterruptedError: from every method, if a temporary file cannot be written; reading can
+            be resumed from its `offset`.
     """
 
     def __init__(self) -> None:
         self.size = 0
-        """Bytes that were put in and not taken out yet."""
+        """Bytes that were added and not taken yet."""
         self._start: int | None = None
         self._file = SpooledTemporaryFile[bytes](max_size=_IN_MEMORY)
 
@@ -36,12 +36,12 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What is still buffered would be written now, and fail again on a full disk.
+        # Closing writes what is still buffered, which fails again on a full disk.
         with suppress(OSError):
             self._file.close()
 
     def add(self, chunk: TraceChunk | None) -> None:
-        """Put *chunk* after the ones before."""
+        """Append *chunk*, if it is one."""
         if chunk is None:
             return
         if self._start is None:
@@ -51,9 +51,9 @@ class Spool:
         self.size += len(chunk.data)
 
     def take(self) -> Iterator[TraceChunk]:
-        """Take out all of it, in pieces that fit into memory; or one empty chunk that was put in.
+        """Empty the spool, and yield what it held in pieces that fit into memory.
 
-        What is put in afterwards begins anew.
+        A spool that holds only an empty chunk yields that.
         """
         if self._start is None:
             return

@@ -1,6 +1,6 @@
-"""Bytes of a line -> text, where they are UTF-16, as programs on Windows write it to a pipe.
+"""Decode lines in UTF-16, which programs on Windows write to pipes.
 
-A line break is two bytes there, of which a log's lines end with one: the other is left at the
+A line break has two bytes there, and a log is split at one of them. The other one remains at the
 beginning (little endian) or at the end (big endian) of a line.
 """
 
@@ -9,24 +9,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 _LITTLE_ENDIAN, _BIG_ENDIAN = b"\xff\xfe", b"\xfe\xff"
-"""The marks that text in UTF-16 may begin with."""
+"""Byte order marks."""
 
 _UNLIKELY = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f\ue000-\uf8ff\ufffe\uffff]")
-"""Controls that no program prints, and characters that stand for nothing."""
+"""Controls that no program prints, and unassigned characters."""
 
 
 _PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ "
 
 _SHORTEST = 2
-"""Characters of text in UTF-16; a single one may as well be a stray byte and a NUL."""
+"""Fewest characters of UTF-16 text; a single one may be a stray byte and a NUL."""
 
 
 def text_with_nulls(printed: bytes) -> str:
-    """The text of a line that holds NULs: as UTF-16 if it is that, else without its NULs.
-
-    Text in Latin letters reads the same in both ways; the runner replaces what is no UTF-8, so
-    that of other UTF-16 only a part may be left.
-    """
+    """Return the text of a line that holds NULs: decoded as UTF-16, or without its NULs."""
+    # Latin letters are the same in both ways. The runner replaces bytes that are invalid in UTF-8,
+    # so that of other UTF-16 only a part may be left.
     narrow = printed.replace(b"\0", b"")
     if len(narrow) == len(printed):
         return narrow.decode(errors="replace")
@@ -41,12 +39,12 @@ def text_with_nulls(printed: bytes) -> str:
 
 
 def _plain_letters(text: str) -> int:
-    """How many ASCII letters, digits and spaces: the wrong order of bytes makes others of them."""
+    """Count ASCII letters, digits and spaces: in the wrong byte order they are other characters."""
     return sum(map(text.count, _PLAIN))
 
 
 def _as_utf16(printed: bytes) -> Iterator[str]:
-    """The text that a line may be, the likelier first."""
+    """Yield the possible texts of a line, the likelier first."""
     for data, encoding in _readings(printed):
         with suppress(UnicodeDecodeError):
             wide = data.decode(encoding)
@@ -55,7 +53,7 @@ def _as_utf16(printed: bytes) -> Iterator[str]:
 
 
 def _readings(printed: bytes) -> Iterator[tuple[bytes, str]]:
-    """The ways to read a line, the likelier first: its bytes without halves of line breaks."""
+    """Yield the bytes of a line without halves of line breaks, and how to decode them."""
     start = printed[1:] if printed[:1] == b"\0" and len(printed) % 2 else printed
     if start.startswith(_LITTLE_ENDIAN):
         yield start[2:], "utf-16-le"

@@ -1,4 +1,4 @@
-"""What is read of a pipeline, and of everything downstream of it, side by side."""
+"""Fetch a pipeline, its jobs and everything downstream, concurrently."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -12,7 +12,7 @@ from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, newest_first, read_all
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
-from gitlab_jobs_async.pipelines.traversal import PipelineRead, PipelineRef, PipelineTraversal
+from gitlab_jobs_async.pipelines.traversal import PipelineContents, PipelineRef, PipelineTraversal
 from gitlab_jobs_async.pipelines.tree import PipelineTree
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
@@ -20,49 +20,51 @@ from gitlab_jobs_async.ratelimit.fair_queue import Priority
 async def read_jobs(
     transport: Transport, request: Request, priority: Priority = Priority.LISTING
 ) -> list[Job]:
-    """The jobs of a pipeline, newest id first."""
+    """Return the jobs of a pipeline, newest id first."""
     return newest_first(await read_all(transport, by_offset(transport, request), Job, priority))
 
 
 async def read_bridges(transport: Transport, request: Request) -> list[Bridge]:
-    """The trigger jobs of a pipeline, newest id first."""
+    """Return the trigger jobs of a pipeline, newest id first."""
     return newest_first(await read_all(transport, by_offset(transport, request), Bridge))
 
 
 async def read_pipeline(
     transport: Transport, request: Request, priority: Priority = Priority.DIRECT
 ) -> Pipeline:
-    """The pipeline as it is now."""
+    """Return the pipeline as it is now."""
     return decode(await transport.send(request, priority), Pipeline, log_ignored_value)
 
 
 async def read_tree(
     transport: Transport, root: PipelineRef, *, include_retried: bool = False
 ) -> PipelineTree:
-    """The pipeline at *root* with everything downstream; so many are read at once as requests."""
-    hierarchy = PipelineTraversal(root)
-    async with task_pool() as flight:
+    """Return the whole pipeline tree, at most `concurrency` requests at a time."""
+    traversal = PipelineTraversal(root)
+    async with task_pool() as tasks:
         while True:
-            while len(flight) < transport.concurrency and (place := hierarchy.next()):
-                flight.start(place, _read(transport, place, include_retried=include_retried))
-            if not len(flight):
-                return hierarchy.tree()
-            place, task = await flight.next_done()
+            while len(tasks) < transport.concurrency and (ref := traversal.next_pipeline()):
+                tasks.start(ref, _fetch(transport, ref, include_retried=include_retried))
+            if not len(tasks):
+                return traversal.tree()
+            ref, task = await tasks.next_done()
             try:
-                read = task.result()
+                contents = task.result()
             except GitLabError as error:
-                hierarchy.refused(place, error)
+                traversal.on_error(ref, error)
             else:
-                hierarchy.take(place, read)
+                traversal.on_contents(ref, contents)
 
 
-async def _read(transport: Transport, place: PipelineRef, *, include_retried: bool) -> PipelineRead:
-    """One pipeline in three requests, or a few more if it has more than a page of jobs."""
-    project, number = place.project, place.pipeline_id
-    jobs = endpoints.list_pipeline_jobs(project, number, include_retried=include_retried)
+async def _fetch(
+    transport: Transport, ref: PipelineRef, *, include_retried: bool
+) -> PipelineContents:
+    """Fetch one pipeline by three requests, or more if it has over a page of jobs."""
+    project, pipeline_id = ref.project, ref.pipeline_id
+    jobs = endpoints.list_pipeline_jobs(project, pipeline_id, include_retried=include_retried)
     calls: list[Coroutine[Any, Any, Any]] = [
-        read_pipeline(transport, endpoints.get_pipeline(project, number)),
+        read_pipeline(transport, endpoints.get_pipeline(project, pipeline_id)),
         read_jobs(transport, jobs),
-        read_bridges(transport, endpoints.list_bridges(project, number)),
+        read_bridges(transport, endpoints.list_bridges(project, pipeline_id)),
     ]
-    return PipelineRead(*await gather_all(calls))
+    return PipelineContents(*await gather_all(calls))

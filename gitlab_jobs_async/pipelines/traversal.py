@@ -1,7 +1,7 @@
-"""Which pipelines are downstream of one: what to read next, and the tree it all makes in the end.
+"""Traverse the graph of downstream pipelines: which one to fetch next, and the resulting tree.
 
-A pipeline is known by its id, which is its own on the whole server; each is read once, and in the
-tree once, however many bridges lead to it. The tree does not depend on the order of the answers.
+Pipeline ids are unique on a server. Each pipeline is fetched once and is in the tree once, even if
+several bridges lead to it. The tree does not depend on the order of the responses.
 """
 
 from collections import deque
@@ -19,12 +19,12 @@ from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
 
 _UNREADABLE = (PermissionDeniedError, NotFoundError)
-"""How a server refuses one project's pipelines; all else is trouble with the server as a whole."""
+"""Refusals that concern one project; other errors concern the whole server."""
 
 
 @frozen
-class PipelineRead:
-    """What was read of one pipeline."""
+class PipelineContents:
+    """A pipeline, its jobs and its bridges."""
 
     pipeline: Pipeline
     jobs: list[Job]
@@ -33,7 +33,7 @@ class PipelineRead:
 
 @frozen
 class PipelineRef:
-    """Where a pipeline is to be read: other projects' pipelines are found by that project only."""
+    """A pipeline by *project* and id: the API finds it only below its project."""
 
     project: ProjectId
     pipeline_id: int
@@ -41,65 +41,69 @@ class PipelineRef:
 
 @define
 class PipelineTraversal:
-    """Everything downstream of the pipeline at *root*."""
+    """The pipelines downstream of *root*, as far as they were fetched."""
 
     root: PipelineRef
-    _met: set[int] = field(init=False, factory=set)
-    _to_read: deque[PipelineRef] = field(init=False, factory=deque)
-    _reads: dict[int, PipelineRead] = field(init=False, factory=dict)
+    _seen: set[int] = field(init=False, factory=set)
+    _queue: deque[PipelineRef] = field(init=False, factory=deque)
+    _contents: dict[int, PipelineContents] = field(init=False, factory=dict)
     _refusals: dict[int, ResponseError] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self._meet(self.root)
+        self._enqueue(self.root)
 
-    def next(self) -> PipelineRef | None:
-        """A pipeline to be read, told once; `None` when there is none before another answer."""
-        return self._to_read.popleft() if self._to_read else None
+    def next_pipeline(self) -> PipelineRef | None:
+        """Pop the next pipeline to fetch; `None` if more responses are needed first."""
+        return self._queue.popleft() if self._queue else None
 
-    def take(self, place: PipelineRef, read: PipelineRead) -> None:
-        """Note what was *read* at *place*, and what that leads to."""
-        self._reads[place.pipeline_id] = read
-        for made in filter(None, (bridge.downstream_pipeline for bridge in read.bridges)):
-            project = place.project if made.project_id is None else made.project_id
-            self._meet(PipelineRef(project, made.id))
+    def on_contents(self, ref: PipelineRef, contents: PipelineContents) -> None:
+        """Record the *contents* of a pipeline, and enqueue its downstream pipelines."""
+        self._contents[ref.pipeline_id] = contents
+        for below in filter(None, (bridge.downstream_pipeline for bridge in contents.bridges)):
+            project = ref.project if below.project_id is None else below.project_id
+            self._enqueue(PipelineRef(project, below.id))
 
-    def refused(self, place: PipelineRef, error: GitLabError) -> None:
-        """Note that the server refuses what is downstream; any other error is raised again."""
-        if place == self.root or not isinstance(error, _UNREADABLE):
+    def on_error(self, ref: PipelineRef, error: GitLabError) -> None:
+        """Record that the server refuses a downstream pipeline; raise any other *error*."""
+        if ref == self.root or not isinstance(error, _UNREADABLE):
             raise error
-        self._refusals[place.pipeline_id] = error
+        self._refusals[ref.pipeline_id] = error
 
-    def _meet(self, place: PipelineRef) -> None:
-        if place.pipeline_id not in self._met:
-            self._met.add(place.pipeline_id)
-            self._to_read.append(place)
+    def _enqueue(self, ref: PipelineRef) -> None:
+        if ref.pipeline_id not in self._seen:
+            self._seen.add(ref.pipeline_id)
+            self._queue.append(ref)
 
     def tree(self) -> PipelineTree:
-        """All that was read, once all has been; a pipeline stands as near to the root as it can."""
+        """Return the tree once all is fetched; each pipeline is as near to the root as possible."""
         order, bridge_above = [self.root.pipeline_id], {self.root.pipeline_id: 0}
-        for number in order:
-            for bridge in self._reads[number].bridges:
-                made = bridge.downstream_pipeline
-                if made is not None and made.id in self._reads and made.id not in bridge_above:
-                    bridge_above[made.id] = bridge.id
-                    order.append(made.id)
+        for pipeline_id in order:
+            for bridge in self._contents[pipeline_id].bridges:
+                below = bridge.downstream_pipeline
+                if below is None or below.id not in self._contents or below.id in bridge_above:
+                    continue
+                bridge_above[below.id] = bridge.id
+                order.append(below.id)
+        # Built from the leaves up, without recursion: a chain may be thousands of pipelines long.
         trees: dict[int, PipelineTree] = {}
-        for number in reversed(order):
-            read = self._reads[number]
-            trees[number] = PipelineTree(
-                pipeline=read.pipeline,
-                jobs=tuple(read.jobs),
-                downstream=tuple(self._led(it, bridge_above, trees) for it in read.bridges),
+        for pipeline_id in reversed(order):
+            contents = self._contents[pipeline_id]
+            trees[pipeline_id] = PipelineTree(
+                pipeline=contents.pipeline,
+                jobs=tuple(contents.jobs),
+                downstream=tuple(
+                    self._downstream(bridge, bridge_above, trees) for bridge in contents.bridges
+                ),
             )
         return trees[self.root.pipeline_id]
 
-    def _led(
+    def _downstream(
         self, bridge: Bridge, bridge_above: dict[int, int], trees: dict[int, PipelineTree]
     ) -> Downstream:
-        made = bridge.downstream_pipeline
-        if made is None:
+        below = bridge.downstream_pipeline
+        if below is None:
             return Downstream(bridge=bridge)
-        if made.id in self._refusals:
-            return Downstream(bridge=bridge, error=self._refusals[made.id])
-        stands_here = bridge_above[made.id] == bridge.id
-        return Downstream(bridge=bridge, tree=trees[made.id] if stands_here else None)
+        if below.id in self._refusals:
+            return Downstream(bridge=bridge, error=self._refusals[below.id])
+        is_here = bridge_above[below.id] == bridge.id
+        return Downstream(bridge=bridge, tree=trees[below.id] if is_here else None)

@@ -1,7 +1,4 @@
-"""A pipeline with everything downstream of it, as a frozen tree in which each pipeline stands once.
-
-Iterating over it keeps a list of what is to come, no stack of calls: it may be as deep as it likes.
-"""
+"""A pipeline with everything downstream, as a frozen tree that has each pipeline once."""
 
 from collections.abc import Iterator
 
@@ -13,42 +10,43 @@ from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 
 @frozen(kw_only=True)
 class PipelineTree:
-    """A pipeline, its jobs and what each of its trigger jobs led to, newest first."""
+    """A pipeline, its jobs and its trigger jobs with their downstream pipelines, newest first."""
 
     pipeline: Pipeline
     jobs: tuple[Job, ...] = field(repr=lambda jobs: f"<{len(jobs)} jobs>")
-    downstream: tuple["Downstream", ...] = field(repr=lambda led: f"<{len(led)} bridges>")
+    downstream: tuple["Downstream", ...] = field(repr=lambda items: f"<{len(items)} bridges>")
 
     @property
     def bridges(self) -> tuple[Bridge, ...]:
-        """Its trigger jobs."""
-        return tuple(led.bridge for led in self.downstream)
+        """The trigger jobs of the pipeline."""
+        return tuple(item.bridge for item in self.downstream)
 
     def walk(self) -> Iterator["PipelineTree"]:
-        """The tree itself and each one below it, a pipeline always before those it triggered."""
-        to_come = [self]
-        while to_come:
-            tree = to_come.pop()
+        """Yield this tree and each one below it, a pipeline before those that it triggered."""
+        # Without recursion: the tree may be deeper than the stack.
+        stack = [self]
+        while stack:
+            tree = stack.pop()
             yield tree
-            below = [led.tree for led in tree.downstream if led.tree is not None]
-            to_come.extend(reversed(below))
+            below = [item.tree for item in tree.downstream if item.tree is not None]
+            stack.extend(reversed(below))
 
     def all_jobs(self) -> Iterator[Job]:
-        """The jobs of this pipeline and of all below it; trigger jobs are not among them."""
+        """Yield the jobs of this pipeline and of all below it, without trigger jobs."""
         return (job for tree in self.walk() for job in tree.jobs)
 
     def unreadable(self) -> Iterator["Downstream"]:
-        """What is missing in the tree because it may not be read, or is gone; each has an error."""
-        return (led for tree in self.walk() for led in tree.downstream if led.error is not None)
+        """Yield the trigger jobs whose pipelines could not be read; each has an `error`."""
+        return (item for tree in self.walk() for item in tree.downstream if item.error is not None)
 
 
 @frozen(kw_only=True)
 class Downstream:
-    """A trigger job and what it led to.
+    """A trigger job and its downstream pipeline.
 
-    One of four things: `bridge.downstream_pipeline` is `None`, it has made no pipeline (yet);
-    `tree`, that pipeline with all below it; `error`, why the server does not let it be read, a
-    `PermissionDeniedError` or `NotFoundError`; or `is_repeated`, the tree has it at another place.
+    One of four is true: `bridge.downstream_pipeline` is `None`, as no pipeline was created yet;
+    `tree` is the pipeline with everything below it; `error` is why it cannot be read, a
+    `PermissionDeniedError` or `NotFoundError`; or `is_repeated`, as the tree has it elsewhere.
     """
 
     bridge: Bridge
@@ -57,6 +55,6 @@ class Downstream:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether its pipeline stands elsewhere in the tree: above, or below another bridge."""
-        made_one = self.bridge.downstream_pipeline is not None
-        return made_one and self.tree is None and self.error is None
+        """Whether its pipeline is elsewhere in the tree: above, or below another bridge."""
+        has_pipeline = self.bridge.downstream_pipeline is not None
+        return has_pipeline and self.tree is None and self.error is None

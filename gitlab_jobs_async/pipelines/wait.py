@@ -1,8 +1,4 @@
-"""Waiting until a job or a pipeline has ended: looks that come at a pace, through trouble.
-
-The status that a look shows is what counts. Whatever ends the waiting, nothing is done to what was
-waited for, and nothing of the waiting is left.
-"""
+"""Poll a job or a pipeline until it has ended, and tolerate outages meanwhile."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -33,133 +29,136 @@ PipelineProgress = Callable[[Pipeline, list[Job]], object]
 _log = logging.getLogger("gitlab_jobs_async")
 
 
-def _some_time(timeout: float | None) -> float | None:
+def _timeout_seconds(timeout: float | None) -> float | None:
     return None if timeout is None else seconds("timeout", timeout)
 
 
 @frozen
 class WaitOptions:
-    """For how long something is waited for, how often it is looked at, and how much is endured."""
+    """Limits of a wait, in seconds: its *timeout*, its poll intervals, and the outage timeout."""
 
-    timeout: float | None = field(converter=_some_time)
+    timeout: float | None = field(converter=_timeout_seconds)
     intervals: PollIntervals
     outage_timeout: float = field(converter=outage_seconds)
 
 
 @frozen
-class _Look(Generic[T]):
-    """What one look has shown, and what progress is told of it; the same *statuses*: no change."""
+class _Snapshot(Generic[T]):
+    """The result of one poll; *progress* is called with *arguments* if *statuses* have changed."""
 
     value: T
     statuses: object
-    told: tuple[object, ...]
+    arguments: tuple[object, ...]
 
 
 async def wait_for_job(
     transport: Transport,
     project: ProjectId,
     job_id: int,
-    how: WaitOptions,
+    options: WaitOptions,
     progress: JobProgress | None,
 ) -> Job:
-    """The job once it has ended."""
+    """Return the job once it has ended."""
     request = endpoints.get_job(project, job_id)
 
-    async def look() -> _Look[Job]:
-        job = decode(await transport.send(request, Priority.BACKGROUND), Job, log_ignored_value)
-        return _Look(job, job.status, (job,))
+    async def poll() -> _Snapshot[Job]:
+        response = await transport.send(request, Priority.BACKGROUND)
+        job = decode(response, Job, log_ignored_value)
+        return _Snapshot(job, job.status, (job,))
 
-    return await _Wait(f"job {job_id}", look, transport.clock, how, progress).ended()
+    return await _Wait(f"job {job_id}", poll, transport.clock, options, progress).run()
 
 
 async def wait_for_pipeline(
     transport: Transport,
     project: ProjectId,
     pipeline_id: int,
-    how: WaitOptions,
+    options: WaitOptions,
     progress: PipelineProgress | None,
 ) -> Pipeline:
-    """The pipeline once it has ended; its jobs are listed, after it, only for *progress*."""
+    """Return the pipeline once it has ended; its jobs are listed only for *progress*."""
     request = endpoints.get_pipeline(project, pipeline_id)
-    its_jobs = endpoints.list_pipeline_jobs(project, pipeline_id)
+    list_jobs = endpoints.list_pipeline_jobs(project, pipeline_id)
 
-    async def look() -> _Look[Pipeline]:
+    async def poll() -> _Snapshot[Pipeline]:
         pipeline = await read_pipeline(transport, request, Priority.BACKGROUND)
         if progress is None:
-            return _Look(pipeline, pipeline.status, ())
-        jobs = await read_jobs(transport, its_jobs, Priority.BACKGROUND)
+            return _Snapshot(pipeline, pipeline.status, ())
+        # After the pipeline: once that has ended, all of its jobs have.
+        jobs = await read_jobs(transport, list_jobs, Priority.BACKGROUND)
         statuses = (pipeline.status, {job.id: job.status for job in jobs})
-        return _Look(pipeline, statuses, (pipeline, jobs))
+        return _Snapshot(pipeline, statuses, (pipeline, jobs))
 
     what = f"pipeline {pipeline_id}"
-    return await _Wait(what, look, transport.clock, how, progress).ended()
+    return await _Wait(what, poll, transport.clock, options, progress).run()
 
 
-def _callable(_wait: object, _attribute: object, progress: Callable[..., object] | None) -> None:
+def _is_callable(_wait: object, _attribute: object, progress: Callable[..., object] | None) -> None:
     if progress is not None and not callable(progress):
         raise TypeError(f"progress must be a function or a coroutine function, not {progress!r}")
 
 
 @define
 class _Wait(Generic[T]):
-    """One waiting; *last* is what the latest look has shown."""
+    """One wait for *what*; *last* is the value of the latest poll."""
 
     what: str
-    look: Callable[[], Awaitable[_Look[T]]]
+    poll: Callable[[], Awaitable[_Snapshot[T]]]
     clock: Clock
-    how: WaitOptions
-    progress: Callable[..., object] | None = field(validator=_callable)
+    options: WaitOptions
+    progress: Callable[..., object] | None = field(validator=_is_callable)
     last: T | None = None
 
-    async def ended(self) -> T:
-        """What is waited for, once it has ended.
+    async def run(self) -> T:
+        """Return the value once its status is final.
 
         Raises:
-            WaitTimedOutError: time is up, whatever is under way then.
+            WaitTimedOutError: the timeout has expired, also while a request is in flight.
         """
-        timeout, now = self.how.timeout, self.clock.now()
+        timeout, now = self.options.timeout, self.clock.now()
         if timeout is None:
-            return await self._looks(WaitInterval(self.how.intervals, now))
-        async with task_pool() as flight:
-            flight.start("looks", self._looks(WaitInterval(self.how.intervals, now, now + timeout)))
-            flight.start("time", self.clock.sleep(timeout))
-            _, first = await flight.next_done()
+            return await self._poll_to_end(WaitInterval(self.options.intervals, now))
+        interval = WaitInterval(self.options.intervals, now, now + timeout)
+        async with task_pool() as tasks:
+            tasks.start("polls", self._poll_to_end(interval))
+            tasks.start("timeout", self.clock.sleep(timeout))
+            _, first = await tasks.next_done()
             first.result()
         if self.last is None or not self.last.status.is_finished:
             raise WaitTimedOutError(self.what, timeout, self.last)
         return self.last
 
-    async def _looks(self, pace: WaitInterval) -> T:
-        tolerance, statuses = OutageTolerance(self.how.outage_timeout), None
+    async def _poll_to_end(self, interval: WaitInterval) -> T:
+        tolerance, statuses = OutageTolerance(self.options.outage_timeout), None
         while True:
             try:
-                look = await self.look()
+                snapshot = await self.poll()
             except GitLabError as error:
-                wait = self._endured(error, tolerance)
+                delay = self._delay_after(error, tolerance)
             else:
                 tolerance.succeeded()
-                self.last = look.value
-                if look.statuses != statuses:
-                    statuses = look.statuses
-                    pace.changed_at = self.clock.now()
-                    await self._tell(look)
-                if look.value.status.is_finished:
-                    return look.value
-                wait = pace.delay(self.clock.now(), jitter=jitter())
-            await self.clock.sleep(wait)
+                self.last = snapshot.value
+                if snapshot.statuses != statuses:
+                    statuses = snapshot.statuses
+                    interval.changed_at = self.clock.now()
+                    await self._report(snapshot)
+                if snapshot.value.status.is_finished:
+                    return snapshot.value
+                delay = interval.delay(self.clock.now(), jitter=jitter())
+            await self.clock.sleep(delay)
 
-    def _endured(self, error: GitLabError, tolerance: OutageTolerance) -> float:
-        """Seconds to wait for *error* to pass; raise it where the tolerance is spent."""
-        is_new = tolerance.is_healthy
-        wait = tolerance.next_delay(error, self.clock.now(), jitter=jitter())
-        if wait is None:
+    def _delay_after(self, error: GitLabError, tolerance: OutageTolerance) -> float:
+        """Return the seconds until the next poll; raise *error* if it is not tolerated."""
+        begins_outage = tolerance.is_healthy
+        delay = tolerance.next_delay(error, self.clock.now(), jitter=jitter())
+        if delay is None:
             raise error
-        if is_new:
-            _log.warning("%s cannot be looked at now, and is again later: %s", self.what, error)
-        return wait
+        if begins_outage:
+            _log.warning("%s unavailable, retrying: %s", self.what, error)
+        return delay
 
-    async def _tell(self, look: _Look[T]) -> None:
+    async def _report(self, snapshot: _Snapshot[T]) -> None:
         if self.progress is not None:
-            told = self.progress(*look.told)
-            if isinstance(told, Awaitable):
-                await told
+            result = self.progress(*snapshot.arguments)
+            if isinstance(result, Awaitable):
+                await result

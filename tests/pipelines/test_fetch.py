@@ -1,4 +1,4 @@
-"""A pipeline with all that is downstream: each once, and what may not be read told as such."""
+"""Fetch a pipeline tree: each pipeline once, with an error for those that cannot be read."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ from tests.support.tasks import others, prompt, until
 
 
 def planned(name, *bridges, project=None):
-    """A pipeline of one job called *name*, and of bridges to the pipelines *bridges*."""
+    """Return a plan with one job called *name*, and with bridges to the given pipelines."""
     triggers = tuple(
         PlannedJob(f"to {below.name}", downstream=below, plan=JobPlan(queued=0.0))
         for below in bridges
@@ -62,17 +62,17 @@ def root(world, clock):
 
 
 def shape(tree):
-    """Names of jobs and, by the name of its bridge, what is downstream."""
+    """Return the names of jobs, and the shape below each bridge by its name."""
     return {
         "jobs": [job.name for job in tree.jobs],
         **{
-            led.bridge.name: led.tree and shape(led.tree)
-            for led in sorted(tree.downstream, key=lambda led: led.bridge.id)
+            item.bridge.name: item.tree and shape(item.tree)
+            for item in sorted(tree.downstream, key=lambda item: item.bridge.id)
         },
     }
 
 
-async def test_it_is_everything_downstream(gitlab, root):
+async def test_tree_has_everything_downstream(gitlab, root):
     tree = await gitlab.project("group/app").walk_pipeline(root.id)
     leaf = {"grandchild": {"jobs": ["grandchild"]}, "lib": {"jobs": ["lib"]}}
     assert shape(tree) == {
@@ -93,19 +93,19 @@ async def test_it_is_everything_downstream(gitlab, root):
     }  # fmt: skip
     assert all(found.pipeline.finished_at for found in tree.walk() if found is not tree)
     assert not list(tree.unreadable())
-    waiting = next(led for led in tree.downstream if led.bridge.name == "to nothing yet")
+    waiting = next(item for item in tree.downstream if item.bridge.name == "to nothing yet")
     assert waiting.bridge.downstream_pipeline is None
     assert not waiting.is_repeated
 
 
-async def test_a_project_without_access_is_told_and_is_no_end_of_the_others(simulator, root):
+async def test_forbidden_project_is_an_error_in_tree(simulator, root):
     async with GitLab(simulator.url, auth="glpat-bob") as gitlab:
         tree = await gitlab.project("group/app").walk_pipeline(root.id)
-    told = {led.bridge.name: type(led.error) for led in tree.unreadable()}
-    assert told == {"to docs": PermissionDeniedError, "to secret": NotFoundError}
+    errors = {item.bridge.name: type(item.error) for item in tree.unreadable()}
+    assert errors == {"to docs": PermissionDeniedError, "to secret": NotFoundError}
     names = {job.name for job in tree.all_jobs()}
     assert names == {"build", "child", "grandchild", "lib"}
-    secret = next(led for led in tree.downstream if led.bridge.name == "to secret")
+    secret = next(item for item in tree.downstream if item.bridge.name == "to secret")
     assert secret.error.message == "404 Project Not Found"
     assert (
         secret.bridge.downstream_pipeline.project_id == simulator.world.project("group/secret").id
@@ -113,7 +113,8 @@ async def test_a_project_without_access_is_told_and_is_no_end_of_the_others(simu
     assert (secret.tree, secret.is_repeated) == (None, False)
 
 
-async def test_other_projects_are_asked_for_by_their_number(simulator, gitlab, root):
+async def test_downstream_is_fetched_by_project_id(simulator, gitlab, root):
+    """The project of the root may be given by an old path, which redirects."""
     simulator.world.registry.redirects["group/old"] = simulator.world.project("group/app")
     del simulator.requests[:]
     tree = await gitlab.project("group/old").walk_pipeline(root.id)
@@ -124,7 +125,7 @@ async def test_other_projects_are_asked_for_by_their_number(simulator, gitlab, r
     assert all(re.match(r"/api/v4/projects/\d+/pipelines/", path) for path in below)
 
 
-async def test_jobs_that_were_retried_are_there_if_asked_for(gitlab):
+async def test_retried_jobs_are_optional(gitlab):
     project = gitlab.project(1)
     await project.retry_job(3)
     latest = await project.walk_pipeline(1)
@@ -133,13 +134,14 @@ async def test_jobs_that_were_retried_are_there_if_asked_for(gitlab):
     assert list(latest.jobs) == await project.list_pipeline_jobs(1)
 
 
-async def test_of_a_retried_bridge_the_latest_pipeline_is_shown(gitlab, world, root, clock):
+async def test_retried_bridge_has_its_latest_pipeline(gitlab, world, root, clock):
+    """GitLab's listing leaves retried bridges out."""
     bridge = next(job for job in root.jobs if job.name == "to child")
     before = await gitlab.project(1).walk_pipeline(root.id)
     again = world.retry(bridge)
     clock.stepped.advance(60)
     after = await gitlab.project(1).walk_pipeline(root.id)
-    ids = [{led.bridge.id for led in tree.downstream} for tree in (before, after)]
+    ids = [{item.bridge.id for item in tree.downstream} for tree in (before, after)]
     assert ids[0] - ids[1] == {bridge.id}
     assert ids[1] - ids[0] == {again.id}
     assert shape(before) == shape(after)
@@ -156,8 +158,8 @@ REFUSED = [
 
 @pytest.mark.parametrize("part", ["", "/jobs", "/bridges"])
 @pytest.mark.parametrize(("fault", "kind"), REFUSED, ids=[kind.__name__ for _, kind in REFUSED])
-async def test_a_failure_is_never_a_smaller_tree(simulator, clock, root, fault, kind, part):
-    """Below the root, too, what is no refusal of one pipeline ends it."""
+async def test_failure_is_never_a_smaller_tree(simulator, clock, root, fault, kind, part):
+    """Below the root, only a refusal of one pipeline is tolerated."""
     docs = next(job for job in root.jobs if job.name == "to docs").downstream_pipeline
     for pipeline in (root, docs):
         simulator.faults.clear()
@@ -166,8 +168,8 @@ async def test_a_failure_is_never_a_smaller_tree(simulator, clock, root, fault, 
         async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=retry) as gitlab:
             project = gitlab.project("group/app")
             if pipeline is docs and kind in {PermissionDeniedError, NotFoundError}:
-                (led,) = (await project.walk_pipeline(root.id)).unreadable()
-                assert (led.bridge.name, type(led.error)) == ("to docs", kind)
+                (item,) = (await project.walk_pipeline(root.id)).unreadable()
+                assert (item.bridge.name, type(item.error)) == ("to docs", kind)
             else:
                 with pytest.raises(kind):
                     await project.walk_pipeline(root.id)
@@ -176,7 +178,7 @@ async def test_a_failure_is_never_a_smaller_tree(simulator, clock, root, fault, 
 
 
 def graph_server(made, *, slow=None):
-    """A GitLab whose pipeline 1, 2, ... has one bridge to each pipeline that *made* says."""
+    """Return a server whose pipelines have one bridge to each pipeline in *made*."""
 
     def basic(number):
         return {"id": number, "status": "success", "project_id": number + 100}
@@ -206,22 +208,23 @@ def graph_server(made, *, slow=None):
 
 
 @prompt
-async def test_a_loop_of_pipelines_ends():
+async def test_cycle_of_pipelines_ends():
     made = {1: [2, 3], 2: [4, 1], 3: [4, 3], 4: [2]}
     async with serving(graph_server(made)) as server, GitLab(server.url, auth="t") as gitlab:
         tree = await gitlab.project("any").walk_pipeline(1)
     assert sorted(found.pipeline.id for found in tree.walk()) == [1, 2, 3, 4]
     assert len(server.requests) == 4 * 3
     repeated = [
-        (found.pipeline.id, led.bridge.downstream_pipeline.id)
+        (found.pipeline.id, item.bridge.downstream_pipeline.id)
         for found in tree.walk()
-        for led in found.downstream
-        if led.is_repeated
+        for item in found.downstream
+        if item.is_repeated
     ]
     assert sorted(below for _, below in repeated) == [1, 2, 3, 4]
 
 
-async def test_a_chain_as_long_as_gitlab_lets_it_be_is_read():
+async def test_longest_chain_is_fetched():
+    """GitLab allows a hierarchy of 1,000 pipelines."""
     made = {number: [number + 1] for number in range(1, 1000)}
     async with serving(graph_server(made)) as server, GitLab(server.url, auth="t") as gitlab:
         tree = await gitlab.project(101).walk_pipeline(1)
@@ -229,7 +232,7 @@ async def test_a_chain_as_long_as_gitlab_lets_it_be_is_read():
     assert [job.id for job in tree.all_jobs()] == list(range(1, 1001))
 
 
-async def test_pipelines_are_read_side_by_side_within_the_clients_concurrency():
+async def test_tree_is_fetched_within_concurrency():
     at_once, most, most_tasks = 0, 0, 0
 
     async def slow(_number):
@@ -248,11 +251,11 @@ async def test_pipelines_are_read_side_by_side_within_the_clients_concurrency():
 
 
 @prompt
-async def test_cancelled_half_way_it_leaves_nothing(simulator, gitlab, root):
+async def test_cancelled_fetch_leaves_nothing(simulator, gitlab, root):
     await cancel_half_way(simulator, gitlab, gitlab.project(1).walk_pipeline(root.id))
 
 
-async def test_timed_out_it_leaves_nothing(simulator, gitlab, root):
+async def test_timed_out_fetch_leaves_nothing(simulator, gitlab, root):
     simulator.faults.add(Fault(latency=1.0, skip=4, times=None))
     before = await others()
     walking = asyncio.create_task(gitlab.project(1).walk_pipeline(root.id))
@@ -268,7 +271,7 @@ async def test_timed_out_it_leaves_nothing(simulator, gitlab, root):
 @pytest.mark.parametrize(
     ("args", "kwargs"), [((0,), {}), (("1",), {}), ((1,), {"include_retried": 1})]
 )
-async def test_bad_input_is_refused_before_any_request(simulator, gitlab, args, kwargs):
+async def test_invalid_input_is_refused_at_once(simulator, gitlab, args, kwargs):
     with pytest.raises((TypeError, ValueError), match=r"pipeline_id|include_retried"):
         await gitlab.project(1).walk_pipeline(*args, **kwargs)
     assert simulator.requests == []

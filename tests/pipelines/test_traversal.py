@@ -1,4 +1,4 @@
-"""The tree of any graph of pipelines: each that can be read stands in it once, whatever comes."""
+"""The tree of any graph of pipelines: each readable one is in it once, in any order of events."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from gitlab_jobs_async import (
     Pipeline,
     ServerError,
 )
-from gitlab_jobs_async.pipelines.traversal import PipelineRead, PipelineRef, PipelineTraversal
+from gitlab_jobs_async.pipelines.traversal import PipelineContents, PipelineRef, PipelineTraversal
 
 WHERE = ("GET", "https://gitlab.example.com/api/v4/projects/2/pipelines/2")
 REFUSALS = [PermissionDeniedError(403, "no", *WHERE), NotFoundError(404, "gone", *WHERE)]
@@ -24,7 +24,7 @@ PARTS = {"status": JobStatus.SUCCESS, "stage": "test", "name": "it"}
 GRAPHS = st.lists(
     st.lists(st.none() | st.integers(1, 12), max_size=4), min_size=1, max_size=12
 ).map(lambda made: dict(enumerate(made, start=1)))
-"""For each pipeline what its bridges made; one that has no entry may not be read."""
+"""The downstream pipelines of each pipeline; one without an entry cannot be read."""
 
 
 def read(number, made):
@@ -39,23 +39,23 @@ def read(number, made):
         )
         for place, which in enumerate(made)
     ]
-    return PipelineRead(pipeline(number), [Job(id=number, **PARTS)], bridges)
+    return PipelineContents(pipeline(number), [Job(id=number, **PARTS)], bridges)
 
 
 def walked(graph, draw):
-    """The tree, with answers that come in the order that *draw* chooses, and what was asked."""
-    hierarchy, asked, under_way = PipelineTraversal(PipelineRef("group/app", 1)), [], []
+    """Return the tree, with responses in the order that *draw* chooses, and what was fetched."""
+    traversal, asked, under_way = PipelineTraversal(PipelineRef("group/app", 1)), [], []
     while True:
-        while place := hierarchy.next():
+        while place := traversal.next_pipeline():
             asked.append(place)
             under_way.append(place)
         if not under_way:
-            return hierarchy.tree(), asked
+            return traversal.tree(), asked
         place = under_way.pop(draw(len(under_way)))
         if place.pipeline_id in graph:
-            hierarchy.take(place, read(place.pipeline_id, graph[place.pipeline_id]))
+            traversal.on_contents(place, read(place.pipeline_id, graph[place.pipeline_id]))
         else:
-            hierarchy.refused(place, REFUSALS[place.pipeline_id % 2])
+            traversal.on_error(place, REFUSALS[place.pipeline_id % 2])
 
 
 def reachable(graph):
@@ -69,7 +69,7 @@ def reachable(graph):
 
 
 @given(GRAPHS, st.data())
-def test_each_pipeline_is_asked_for_once_and_stands_in_the_tree_once(graph, data):
+def test_each_pipeline_is_fetched_and_placed_once(graph, data):
     tree, asked = walked(graph, lambda count: data.draw(st.integers(0, count - 1)))
     met = reachable(graph)
     assert sorted(place.pipeline_id for place in asked) == sorted(met)
@@ -81,37 +81,37 @@ def test_each_pipeline_is_asked_for_once_and_stands_in_the_tree_once(graph, data
 
 
 @given(GRAPHS)
-def test_of_each_bridge_one_of_four_things_is_told(graph):
+def test_bridge_has_one_of_four_results(graph):
     tree, _ = walked(graph, lambda _: 0)
     unreadable = []
     for found in tree.walk():
         assert found.bridges == tuple(read(found.pipeline.id, graph[found.pipeline.id]).bridges)
-        for led in found.downstream:
-            made = led.bridge.downstream_pipeline
-            told = [made is None, led.tree is not None, led.error is not None, led.is_repeated]
-            assert told.count(True) == 1
-            assert led.tree is None or led.tree.pipeline.id == made.id
-            assert (led.error is not None) == (made is not None and made.id not in graph)
-            unreadable += [led] if led.error else []
+        for item in found.downstream:
+            made = item.bridge.downstream_pipeline
+            flags = [made is None, item.tree is not None, item.error is not None, item.is_repeated]
+            assert flags.count(True) == 1
+            assert item.tree is None or item.tree.pipeline.id == made.id
+            assert (item.error is not None) == (made is not None and made.id not in graph)
+            unreadable += [item] if item.error else []
     assert list(tree.unreadable()) == unreadable
 
 
 @pytest.mark.parametrize("error", FATAL + REFUSALS, ids=lambda error: type(error).__name__)
-def test_what_fails_at_the_pipeline_asked_for_is_raised(error):
-    hierarchy = PipelineTraversal(PipelineRef(1, 1))
+def test_error_of_the_root_is_raised(error):
+    traversal = PipelineTraversal(PipelineRef(1, 1))
     with pytest.raises(type(error)):
-        hierarchy.refused(hierarchy.next(), error)
+        traversal.on_error(traversal.next_pipeline(), error)
 
 
 @pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
 def test_only_a_refusal_is_part_of_the_tree(error):
-    hierarchy = PipelineTraversal(PipelineRef(1, 1))
-    hierarchy.take(hierarchy.next(), read(1, [2]))
+    traversal = PipelineTraversal(PipelineRef(1, 1))
+    traversal.on_contents(traversal.next_pipeline(), read(1, [2]))
     with pytest.raises(type(error)):
-        hierarchy.refused(hierarchy.next(), error)
+        traversal.on_error(traversal.next_pipeline(), error)
 
 
-def test_a_chain_may_be_deeper_than_the_stack():
+def test_chain_may_be_deeper_than_the_stack():
     depth = 3000
     graph = {number: [number + 1] for number in range(1, depth)} | {depth: []}
     tree, _ = walked(graph, lambda _: 0)
@@ -120,9 +120,10 @@ def test_a_chain_may_be_deeper_than_the_stack():
     assert "<1 bridges>" in repr(tree)
 
 
-def test_a_downstream_pipeline_that_says_no_project_is_looked_for_in_the_same():
-    hierarchy = PipelineTraversal(PipelineRef(1, 1))
+def test_downstream_without_project_is_in_same():
+    """Older servers leave `project_id` out."""
+    traversal = PipelineTraversal(PipelineRef(1, 1))
     unplaced = Pipeline(id=2, status=JobStatus.SUCCESS)
     bridge = Bridge(id=5, downstream_pipeline=unplaced, **PARTS)
-    hierarchy.take(hierarchy.next(), PipelineRead(unplaced, [], [bridge]))
-    assert hierarchy.next() == PipelineRef(1, 2)
+    traversal.on_contents(traversal.next_pipeline(), PipelineContents(unplaced, [], [bridge]))
+    assert traversal.next_pipeline() == PipelineRef(1, 2)

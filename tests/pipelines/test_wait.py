@@ -1,4 +1,4 @@
-"""Waiting for an end: it is the end and no failure, and nothing of the waiting is left after it."""
+"""Waits for a job or a pipeline: they return its end, tolerate outages and leave nothing."""
 
 import asyncio
 import logging
@@ -47,19 +47,19 @@ def world(simulator):
 
 
 def add_jobs(world, *plans):
-    """A new pipeline with a job for each plan."""
+    """Return the jobs of a new pipeline, one for each plan."""
     pipeline = world.add_pipeline(world.project("group/app"))
     return [world.add_job(pipeline, f"job {n}", plan=plan) for n, plan in enumerate(plans)]
 
 
-def asked(simulator):
+def requests(simulator):
     return [
         (request.method, request.path.removeprefix("/api/v4")) for request in simulator.requests
     ]
 
 
 class CountingClock(SteppedClock):
-    """One clock for both sides that stands until `driven` moves it."""
+    """One clock for client and server; `driven` moves it."""
 
     @property
     def sleepers(self):
@@ -67,7 +67,7 @@ class CountingClock(SteppedClock):
 
 
 async def driven(clock, call, sleepers=2):
-    """What *call* comes to; time goes on to the next that is due when so many are asleep."""
+    """Return the result of *call*; advance the clock whenever this many *sleepers* wait."""
     task = asyncio.ensure_future(call)
     while True:
         await until(lambda: task.done() or clock.sleepers >= sleepers)
@@ -77,34 +77,35 @@ async def driven(clock, call, sleepers=2):
         await others()
 
 
-async def test_a_job_is_waited_for_until_it_has_ended(simulator, project, world):
+async def test_wait_returns_ended_job(simulator, project, world):
     (job,) = add_jobs(world, JobPlan(queued=20.0, duration=100.0))
-    told = []
-    ended = await project.wait_for_job(job.id, progress=lambda job: told.append(job.status))
+    seen = []
+    ended = await project.wait_for_job(job.id, progress=lambda job: seen.append(job.status))
     assert (ended.id, ended.status) == (job.id, "success")
-    assert told == ["pending", "running", "success"]
-    assert set(asked(simulator)) == {("GET", f"/projects/group%2Fapp/jobs/{job.id}")}
+    assert seen == ["pending", "running", "success"]
+    assert set(requests(simulator)) == {("GET", f"/projects/group%2Fapp/jobs/{job.id}")}
     assert len(simulator.requests) < 30
 
 
 @pytest.mark.parametrize("outcome", ["success", "failed", "canceled", "skipped"])
-async def test_any_end_is_an_end(project, world, outcome):
+async def test_wait_ends_with_any_final_status(project, world, outcome):
     (job,) = add_jobs(world, JobPlan(queued=5.0, duration=5.0, outcome=outcome))
     assert (await project.wait_for_job(job.id)).status == outcome
 
 
-async def test_a_manual_job_is_waited_for(simulator, project, world):
+async def test_wait_outlasts_a_manual_job(simulator, project, world):
     deploy = world.jobs[DEPLOY]
     simulator.faults.add(Fault(skip=20, effect=lambda: world.play(deploy)))
-    told = []
-    ended = await project.wait_for_job(DEPLOY, progress=lambda job: told.append(job.status))
+    seen = []
+    ended = await project.wait_for_job(DEPLOY, progress=lambda job: seen.append(job.status))
     assert ended.status == "success"
-    assert told[0] == "manual"
-    assert told[-1] == "success"
+    assert seen[0] == "manual"
+    assert seen[-1] == "success"
 
 
 @prompt
-async def test_the_job_asked_for_ends_though_gitlab_tries_again(project, world):
+async def test_wait_ends_before_an_automatic_retry(project, world):
+    """GitLab retries a failed job as a new job with another id."""
     plan = JobPlan(queued=1.0, duration=9.0, outcome="failed", auto_retry=1, attempts=(JobPlan(),))
     (job,) = add_jobs(world, plan)
     ended = await project.wait_for_job(job.id)
@@ -114,7 +115,8 @@ async def test_the_job_asked_for_ends_though_gitlab_tries_again(project, world):
     assert (await project.wait_for_job(latest.id)).status == "success"
 
 
-async def test_an_unknown_status_is_no_end():
+async def test_unknown_status_is_not_final():
+    """Newer servers may have statuses that are unknown here."""
     statuses = ["levitating"] * 5 + ["success"]
 
     async def answer(_request):
@@ -123,13 +125,13 @@ async def test_an_unknown_status_is_no_end():
 
     clock = CountingClock()
     async with serving(answer) as server, GitLab(server.url, auth="t", clock=clock) as gitlab:
-        told = []
-        waiting = gitlab.project(1).wait_for_job(7, progress=told.append)
+        seen = []
+        waiting = gitlab.project(1).wait_for_job(7, progress=seen.append)
         assert (await driven(clock, waiting, sleepers=1)).status == "success"
-    assert [job.status for job in told] == ["levitating", "success"]
+    assert [job.status for job in seen] == ["levitating", "success"]
 
 
-TROUBLE = {
+FAULTS = {
     "bad gateway": Fault(status=502, skip=2, times=4),
     "sign-in page": Fault.sign_in_page(times=3),
     "reset": Fault(reset="before", times=5),
@@ -139,8 +141,8 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("fault", TROUBLE.values(), ids=TROUBLE)
-async def test_trouble_is_waited_through_and_told_once(simulator, clock, world, fault, caplog):
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_outage_is_tolerated_and_logged_once(simulator, clock, world, fault, caplog):
     caplog.set_level(logging.WARNING)
     (job,) = add_jobs(world, JobPlan(queued=5.0, duration=50.0))
     simulator.faults.clear()
@@ -149,10 +151,10 @@ async def test_trouble_is_waited_through_and_told_once(simulator, clock, world, 
         assert (await gitlab.project(1).wait_for_job(job.id)).status == "success"
         pipeline = await gitlab.project(1).wait_for_pipeline(job.pipeline.id)
         assert pipeline.status == "success"
-    assert len(caplog.records) == (fault is not TROUBLE["none"])
+    assert len(caplog.records) == (fault is not FAULTS["none"])
 
 
-async def test_each_answer_gives_all_patience_back(simulator, clock, world):
+async def test_success_ends_an_outage(simulator, clock, world):
     (job,) = add_jobs(world, JobPlan(duration=600.0))
     simulator.faults.add(Fault(status=502, every=2, times=None))
     async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
@@ -177,7 +179,7 @@ async def test_wait_raises_error_after_outage_timeout(simulator, clock, world, o
 )
 @pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
 @prompt
-async def test_a_refusal_is_raised_at_once(simulator, project, name, status, kind):
+async def test_refusal_is_raised_at_once(simulator, project, name, status, kind):
     simulator.faults.add(Fault(status=status, body=b"{}", skip=3, times=None))
     with pytest.raises(kind):
         await getattr(project, name)(1 if name == "wait_for_pipeline" else UNIT)
@@ -196,16 +198,16 @@ async def driven_gitlab():
 
 @pytest.mark.parametrize("timeout", [None, 1])
 @prompt
-async def test_what_has_ended_is_seen_with_one_request(driven_gitlab, timeout):
+async def test_ended_job_costs_one_request(driven_gitlab, timeout):
     clock, simulator, gitlab = driven_gitlab
-    told = []
-    waiting = gitlab.project(1).wait_for_job(COMPILE, timeout=timeout, progress=told.append)
-    assert told == [await driven(clock, waiting)]
+    seen = []
+    waiting = gitlab.project(1).wait_for_job(COMPILE, timeout=timeout, progress=seen.append)
+    assert seen == [await driven(clock, waiting)]
     assert len(simulator.requests) == 1
     assert not clock.sleepers
 
 
-async def test_time_is_up_and_the_last_state_is_told(driven_gitlab):
+async def test_timeout_has_the_last_state(driven_gitlab):
     clock, simulator, gitlab = driven_gitlab
     before, began = await others(), clock.now()
     for name, number in [("job", UNIT), ("pipeline", 1)]:
@@ -222,11 +224,11 @@ async def test_time_is_up_and_the_last_state_is_told(driven_gitlab):
         assert (str(copy), copy.last) == (said, error.last)
         assert await others() == before
     assert clock.now() - began == 120
-    assert {method for method, _ in asked(simulator)} == {"GET"}
+    assert {method for method, _ in requests(simulator)} == {"GET"}
     assert not simulator.world.jobs[UNIT].complete
 
 
-async def test_time_is_up_while_the_server_does_not_answer(driven_gitlab):
+async def test_timeout_ends_a_pending_request(driven_gitlab):
     clock, simulator, gitlab = driven_gitlab
     simulator.faults.add(Fault(latency=10_000.0, times=None))
     began = clock.now()
@@ -240,7 +242,7 @@ async def test_time_is_up_while_the_server_does_not_answer(driven_gitlab):
 
 
 @pytest.mark.parametrize("ends_at", [40.0, 50.0, 55.0, 57.9])
-async def test_an_end_before_the_time_is_up_is_seen(driven_gitlab, ends_at):
+async def test_end_just_before_timeout_is_seen(driven_gitlab, ends_at):
     clock, simulator, gitlab = driven_gitlab
     (job,) = add_jobs(simulator.world, JobPlan(queued=0.0, duration=ends_at))
     waiting = gitlab.project(1).wait_for_job(job.id, timeout=62, max_interval=60)
@@ -249,14 +251,14 @@ async def test_an_end_before_the_time_is_up_is_seen(driven_gitlab, ends_at):
 
 @pytest.mark.parametrize("name", ["wait_for_job", "wait_for_pipeline"])
 @prompt
-async def test_cancelled_half_way_it_leaves_nothing(simulator, gitlab, project, name):
+async def test_wait_cancelled_half_way_leaves_nothing(simulator, gitlab, project, name):
     call = getattr(project, name)(1, progress=print, timeout=None)
     await cancel_half_way(simulator, gitlab, call)
 
 
 @pytest.mark.parametrize("timeout", [None, 500])
 @prompt
-async def test_cancelled_between_two_looks_it_leaves_nothing(driven_gitlab, timeout):
+async def test_wait_cancelled_while_idle_leaves_nothing(driven_gitlab, timeout):
     clock, simulator, gitlab = driven_gitlab
     before = await others()
     task = asyncio.create_task(gitlab.project(1).wait_for_job(UNIT, timeout=timeout))
@@ -266,10 +268,10 @@ async def test_cancelled_between_two_looks_it_leaves_nothing(driven_gitlab, time
         await task
     assert await others() == before
     assert open_connections(gitlab) == 0
-    assert {method for method, _ in asked(simulator)} == {"GET"}
+    assert {method for method, _ in requests(simulator)} == {"GET"}
 
 
-async def test_an_outer_timeout_leaves_nothing(driven_gitlab):
+async def test_outer_timeout_leaves_nothing(driven_gitlab):
     clock, _, gitlab = driven_gitlab
     before = await others()
     task = asyncio.create_task(gitlab.project(1).wait_for_pipeline(1, timeout=500))
@@ -283,17 +285,17 @@ async def test_an_outer_timeout_leaves_nothing(driven_gitlab):
 
 async def test_progress_may_be_a_coroutine_function(project, world):
     (job,) = add_jobs(world, JobPlan(queued=5.0, duration=20.0))
-    told = []
+    seen = []
 
     async def progress(job):
         await asyncio.sleep(0)
-        told.append(job.status)
+        seen.append(job.status)
 
     await project.wait_for_job(job.id, progress=progress)
-    assert told == ["pending", "running", "success"]
+    assert seen == ["pending", "running", "success"]
 
 
-async def test_an_end_that_was_seen_counts_though_progress_takes_all_the_time(driven_gitlab):
+async def test_end_counts_despite_slow_progress(driven_gitlab):
     clock, _, gitlab = driven_gitlab
 
     async def progress(_job):
@@ -306,7 +308,7 @@ async def test_an_end_that_was_seen_counts_though_progress_takes_all_the_time(dr
 
 @pytest.mark.parametrize("timeout", [None, 60])
 @prompt
-async def test_what_progress_raises_ends_the_waiting(driven_gitlab, timeout):
+async def test_error_in_progress_ends_the_wait(driven_gitlab, timeout):
     clock, _, gitlab = driven_gitlab
 
     def progress(_job):
@@ -320,16 +322,16 @@ async def test_what_progress_raises_ends_the_waiting(driven_gitlab, timeout):
     assert open_connections(gitlab) == 0
 
 
-async def test_a_pipeline_is_waited_for_with_one_request_a_look(simulator, project, world):
+async def test_pipeline_poll_is_one_request(simulator, project, world):
     jobs = add_jobs(world, JobPlan(duration=40.0), JobPlan(duration=90.0, outcome="failed"))
     ended = await project.wait_for_pipeline(jobs[0].pipeline.id)
     assert (ended.status, ended.finished_at is not None) == ("failed", True)
-    (path,) = {path for _, path in asked(simulator)}
+    (path,) = {path for _, path in requests(simulator)}
     assert path == f"/projects/group%2Fapp/pipelines/{ended.id}"
     assert len(simulator.requests) < 30
 
 
-async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, project):
+async def test_polls_have_background_priority(gitlab, project):
     send, priorities = gitlab._transport.send, set()
 
     def noted(request, priority=Priority.DIRECT, **options):
@@ -345,16 +347,16 @@ async def test_looks_stand_back_behind_all_else_that_the_client_does(gitlab, pro
     assert priorities == {Priority.BACKGROUND}
 
 
-async def test_progress_of_a_pipeline_is_told_with_its_jobs(project, world):
+async def test_pipeline_progress_has_its_jobs(project, world):
     jobs = add_jobs(world, JobPlan(queued=3.0, duration=40.0), JobPlan(queued=3.0, duration=90.0))
-    told = []
+    seen = []
 
     def progress(pipeline, jobs):
-        told.append((pipeline.status, [job.status for job in reversed(jobs)]))
+        seen.append((pipeline.status, [job.status for job in reversed(jobs)]))
 
     ended = await project.wait_for_pipeline(jobs[0].pipeline.id, progress=progress)
     assert ended.status == "success"
-    assert told == [
+    assert seen == [
         ("pending", ["pending", "pending"]),
         ("running", ["running", "running"]),
         ("running", ["success", "running"]),
@@ -362,33 +364,33 @@ async def test_progress_of_a_pipeline_is_told_with_its_jobs(project, world):
     ]
 
 
-async def test_the_pipelines_own_status_decides(clock):
-    """GitLab brings it up to date some time after its last job has ended."""
+async def test_status_of_the_pipeline_decides(clock):
+    """GitLab updates a pipeline some time after its last job has ended."""
     settings = SimulatorSettings(pipeline_status_delay=45.0)
     async with Simulator(settings=settings, clock=clock.stepped) as simulator:
         (job,) = add_jobs(simulator.world, JobPlan(queued=1.0, duration=30.0))
-        told = []
+        seen = []
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
             ended = await gitlab.project(1).wait_for_pipeline(
-                job.pipeline.id, progress=lambda pipeline, jobs: told.append((pipeline, jobs))
+                job.pipeline.id, progress=lambda pipeline, jobs: seen.append((pipeline, jobs))
             )
     assert ended.status == "success"
-    lagging = [jobs for pipeline, jobs in told if not pipeline.status.is_finished]
+    lagging = [jobs for pipeline, jobs in seen if not pipeline.status.is_finished]
     assert [job.status for job in lagging[-1]] == ["success"]
 
 
-async def test_a_pipeline_that_waits_for_a_manual_job_is_waited_for(simulator, project, world):
+async def test_wait_outlasts_a_blocked_pipeline(simulator, project, world):
     (job,) = add_jobs(world, JobPlan(when="manual", allow_failure=False))
     simulator.faults.add(Fault(skip=15, effect=lambda: world.play(job)))
-    told = []
+    seen = []
     ended = await project.wait_for_pipeline(
-        job.pipeline.id, progress=lambda pipeline, _: told.append(pipeline.status)
+        job.pipeline.id, progress=lambda pipeline, _: seen.append(pipeline.status)
     )
-    assert told[0] == JobStatus.MANUAL
+    assert seen[0] == JobStatus.MANUAL
     assert ended.status == "success"
 
 
-async def test_a_hundred_waits_side_by_side(project, world):
+async def test_hundred_concurrent_waits(project, world):
     jobs = add_jobs(world, *[JobPlan(duration=float(10 * n)) for n in range(100)])
     ended = await asyncio.gather(*(project.wait_for_job(job.id) for job in jobs))
     assert [job.id for job in ended] == [job.id for job in jobs]
@@ -409,9 +411,7 @@ async def test_a_hundred_waits_side_by_side(project, world):
         ((1,), {"outage_timeout": -1}, "outage_timeout must be"),
     ],
 )
-async def test_bad_input_is_refused_before_any_request(
-    simulator, project, name, args, kwargs, said
-):
+async def test_invalid_input_is_refused_at_once(simulator, project, name, args, kwargs, said):
     with pytest.raises((TypeError, ValueError), match=said):
         await getattr(project, name)(*args, **kwargs)
     assert simulator.requests == []
