@@ -51,7 +51,6 @@ TODO = {
     "tests/cli",
     "tests/fuzz",
     "tests/listing",
-    "tests/logs",
     "tests/models",
     "tests/monitor/checkpoint",
     "tests/monitor/test_denied.py",

@@ -1,4 +1,4 @@
-"""Following a trace over real connections: every byte once, to the true end."""
+"""Follow a trace over real connections: every byte once, until the job has ended."""
 
 import asyncio
 import math
@@ -53,7 +53,7 @@ def add_job(simulator, log, **plan):
 
 @pytest.mark.parametrize("settings", ALL_KINDS, ids=str)
 @pytest.mark.parametrize("lines", [0, 1, 2_000])
-async def test_every_byte_comes_once_until_the_job_has_ended(clock, settings, lines):
+async def test_every_byte_comes_once_until_the_end(clock, settings, lines):
     log = log_of(lines)
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
         job = add_job(simulator, log, duration=300.0)
@@ -66,7 +66,7 @@ async def test_every_byte_comes_once_until_the_job_has_ended(clock, settings, li
     assert job.status == "success"
 
 
-async def test_a_ranged_server_sends_the_log_about_once(simulator, gitlab):
+async def test_server_with_ranges_sends_bytes_once(simulator, gitlab):
     log = log_of(60_000)
     job = add_job(simulator, log, duration=600.0)
     async for _ in gitlab.project(1).follow_trace(job.id):
@@ -76,20 +76,20 @@ async def test_a_ranged_server_sends_the_log_about_once(simulator, gitlab):
 
 
 @pytest.mark.parametrize("outcome", ["success", "failed", "canceled", "skipped"])
-async def test_every_end_is_an_end(simulator, gitlab, outcome):
+async def test_any_final_status_ends_the_log(simulator, gitlab, outcome):
     job = add_job(simulator, b"bye\n", duration=5.0, outcome=outcome)
     lines = [line.text async for line in gitlab.project(1).tail(job.id)]
     assert lines in (["bye"], [])
     assert job.status == outcome
 
 
-async def test_a_job_that_waits_is_waited_for(clock, simulator, gitlab):
+async def test_queued_job_is_waited_for(clock, simulator, gitlab):
     job = add_job(simulator, b"late\n", queued=7200.0, duration=5.0)
     assert [line.text async for line in gitlab.project(1).tail(job.id)] == ["late"]
     assert sum(clock.slept) > 7000
 
 
-async def test_a_trace_is_followed_from_an_offset(clock, simulator, gitlab):
+async def test_trace_is_followed_from_an_offset(clock, simulator, gitlab):
     job = add_job(simulator, log_of(500), duration=60.0)
     clock.stepped.advance(30)
     chunks = [chunk async for chunk in gitlab.project(1).follow_trace(job.id, offset=100)]
@@ -99,7 +99,7 @@ async def test_a_trace_is_followed_from_an_offset(clock, simulator, gitlab):
 
 @pytest.mark.parametrize("lines", [0, 1, 3, 1000])
 @pytest.mark.parametrize("follow", [True, False])
-async def test_the_last_lines_come_first(clock, simulator, gitlab, lines, follow):
+async def test_last_lines_come_first(clock, simulator, gitlab, lines, follow):
     job = add_job(simulator, log_of(100), duration=1.0)
     clock.stepped.advance(60)
     tail = [line.text async for line in gitlab.project(1).tail(job.id, lines=lines, follow=follow)]
@@ -107,7 +107,7 @@ async def test_the_last_lines_come_first(clock, simulator, gitlab, lines, follow
     assert tail == (every[-lines:] if lines else [])
 
 
-async def test_without_follow_the_lines_there_now_are_all(clock, simulator, gitlab):
+async def test_tail_without_follow_has_current_lines(clock, simulator, gitlab):
     job = add_job(simulator, log_of(100), duration=100.0)
     clock.stepped.advance(70)
     there = [line.text async for line in gitlab.project(1).tail(job.id, follow=False)]
@@ -115,7 +115,7 @@ async def test_without_follow_the_lines_there_now_are_all(clock, simulator, gitl
     assert clock.slept == []
 
 
-async def test_lines_added_after_the_last_ones_come_too(clock, simulator, gitlab):
+async def test_lines_after_the_last_ones_come_too(clock, simulator, gitlab):
     job = add_job(simulator, log_of(100), duration=100.0)
     clock.stepped.advance(70)
     lines = [line async for line in gitlab.project(1).tail(job.id, lines=1)]
@@ -133,7 +133,7 @@ def stamped(*records):
 
 @define
 class GrowingLog:
-    """A log that grows at each question for it, and whose job ends after the last."""
+    """A log that grows with each poll, and whose job ends after the last."""
 
     polls: list
     asked: int = 0
@@ -148,7 +148,7 @@ class GrowingLog:
         return web.Response(body=there[start:])
 
 
-async def test_the_newest_windows_line_comes_at_once():
+async def test_newest_windows_line_comes_at_once():
     """On Windows and behind a terminal each line ends with CR LF."""
     log = GrowingLog([stamped(b"01O Deploying, this takes an hour\r"), *[b""] * 1000])
     async with serving(log) as server, GitLab(server.url) as gitlab, asyncio.timeout(10):
@@ -170,7 +170,7 @@ async def test_lines_do_not_depend_on_polls(clock, size, last):
     assert lines == (expected[2:] if last and size == 1000 else expected)
 
 
-async def test_a_log_is_tailed_from_an_offset(simulator, gitlab):
+async def test_log_is_tailed_from_an_offset(simulator, gitlab):
     job = add_job(simulator, WINDOWS, duration=1.0)
     lines = [line async for line in gitlab.project(1).tail(job.id)]
     for number, line in enumerate(lines, start=1):
@@ -179,7 +179,7 @@ async def test_a_log_is_tailed_from_an_offset(simulator, gitlab):
 
 
 @pytest.mark.parametrize("settings", KINDS[:2], ids=str)
-async def test_a_replaced_trace_begins_anew(clock, settings):
+async def test_replaced_trace_starts_over(clock, settings):
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
         job = add_job(simulator, log_of(200), duration=300.0)
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
@@ -194,7 +194,7 @@ async def test_a_replaced_trace_begins_anew(clock, settings):
     assert chunks[again].data == b""
 
 
-async def test_a_server_that_gives_less_than_asked_is_read_to_the_end():
+async def test_short_ranges_are_read_to_the_end():
     log = log_of(20_000)
 
     async def stingy(request):
@@ -209,7 +209,7 @@ async def test_a_server_that_gives_less_than_asked_is_read_to_the_end():
     assert b"".join(chunks) == log
 
 
-async def test_a_server_that_ignores_the_offset_alone_does_not_keep_us_busy(clock):
+async def test_ignored_offset_causes_few_requests(clock):
     async def odd(request):
         if not request.path.endswith("/trace"):
             job = {"id": 1, "status": "success", "stage": "a", "name": "b"}
@@ -222,7 +222,7 @@ async def test_a_server_that_ignores_the_offset_alone_does_not_keep_us_busy(cloc
     assert len(server.requests) < 20
 
 
-TROUBLE = {
+FAULTS = {
     "lost before": Fault(path="*/jobs/*", reset="before", every=2, times=None),
     "unanswered": Fault(path="*/jobs/*", reset="unanswered", every=2, times=None),
     "cut": Fault(path="*/trace", reset="truncated", every=3, times=None),
@@ -233,23 +233,23 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("settings", KINDS[:3], ids=str)
-async def test_trouble_is_ridden_out_without_losing_or_repeating_a_byte(clock, settings, trouble):
+async def test_outage_loses_and_repeats_no_byte(clock, settings, fault):
     log = log_of(40_000)
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
-        simulator.faults.add(trouble)
+        simulator.faults.add(fault)
         job = add_job(simulator, log, duration=900.0)
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
-            told = b""
+            emitted = b""
             async for chunk in gitlab.project(1).follow_trace(job.id):
-                assert chunk.offset == len(told)
-                told += chunk.data
-    assert simulator.faults.count(trouble) > 2
-    assert told == log
+                assert chunk.offset == len(emitted)
+                emitted += chunk.data
+    assert simulator.faults.count(fault) > 2
+    assert emitted == log
 
 
-async def test_an_answer_that_does_not_come_is_asked_for_again(clock):
+async def test_missing_response_is_retried(clock):
     async def slow(request):
         if not request.path.endswith("/trace"):
             return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
@@ -263,40 +263,40 @@ async def test_an_answer_that_does_not_come_is_asked_for_again(clock):
             assert [line.text async for line in gitlab.project(1).tail(1)] == ["here"]
 
 
-async def test_trouble_that_lasts_says_where_to_go_on(simulator, gitlab):
+async def test_lasting_outage_has_the_offset(simulator, gitlab):
     log = log_of(5_000)
     job = add_job(simulator, log, duration=600.0)
     down = Fault.bad_gateway(path="*/trace", times=None)
-    told = b""
+    emitted = b""
 
     async def read():
-        nonlocal told
+        nonlocal emitted
         async for chunk in gitlab.project(1).follow_trace(job.id, outage_timeout=60):
-            told += chunk.data
+            emitted += chunk.data
             simulator.faults.add(down)
 
     with pytest.raises(TraceInterruptedError) as given_up:
         await read()
-    assert given_up.value.offset == len(told) > 0
+    assert given_up.value.offset == len(emitted) > 0
     simulator.faults.clear()
     async for chunk in gitlab.project(1).follow_trace(job.id, offset=given_up.value.offset):
-        told += chunk.data
-    assert told == log
+        emitted += chunk.data
+    assert emitted == log
 
 
-async def test_trouble_is_told_once_and_a_quiet_log_is_none(simulator, gitlab, caplog):
+async def test_outage_is_logged_once(simulator, gitlab, caplog):
     job = add_job(simulator, b"a\nb\n", duration=600)
     lines = gitlab.project(1).tail(job.id, outage_timeout=3600)
     assert [line.text async for line in lines] == ["a", "b"]
     assert "log unavailable" not in caplog.text
     simulator.faults.add(Fault(path="*/trace", status=502, times=12))
     assert [line.text async for line in gitlab.project(1).tail(job.id)] == ["a", "b"]
-    told = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert len(told) == 1
-    assert "HTTP 502" in told[0].getMessage()
+    emitted = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(emitted) == 1
+    assert "HTTP 502" in emitted[0].getMessage()
 
 
-async def test_a_quiet_log_is_no_trouble(clock, simulator, gitlab):
+async def test_quiet_log_is_not_an_outage(clock, simulator, gitlab):
     job = add_job(simulator, b"one line\n", duration=7200.0, first_upload=7000.0)
     lines = [line.text async for line in gitlab.project(1).tail(job.id, outage_timeout=60)]
     assert lines == ["one line"]
@@ -305,7 +305,7 @@ async def test_a_quiet_log_is_no_trouble(clock, simulator, gitlab):
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 @prompt
-async def test_a_refusal_ends_it_at_once(simulator, gitlab, status):
+async def test_refusal_is_raised_at_once(simulator, gitlab, status):
     job = add_job(simulator, log_of(500), duration=600.0)
     simulator.faults.add(Fault(path="*/trace", status=status, body="{}", skip=3, times=None))
     with pytest.raises(ResponseError) as refused:
@@ -316,24 +316,24 @@ async def test_a_refusal_ends_it_at_once(simulator, gitlab, status):
 
 @pytest.mark.parametrize("interval", [3, 30, 60])
 @pytest.mark.parametrize("settings", ALL_KINDS, ids=str)
-async def test_it_asks_about_once_an_upload(clock, settings, interval):
+async def test_uploads_cost_about_one_request(clock, settings, interval):
     uploads, log = 40, log_of(30_000)
     duration = 3.5 + interval * (uploads - 1)
     plan = {"first_upload": 3.0, "upload_interval": interval, "duration": duration}
 
     def uploaded(offset):
-        """When the byte at *offset* came to the server."""
+        """Return when the byte at *offset* was uploaded."""
         written = duration * (offset + 2) / len(log)
         steps = max(0, math.ceil((written - 3.0) / interval))
         return job.started_at + min(3.0 + interval * steps, duration)
 
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
-        job, told = add_job(simulator, log, queued=0, **plan), b""
+        job, emitted = add_job(simulator, log, queued=0, **plan), b""
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
             async for chunk in gitlab.project(1).follow_trace(job.id):
                 assert clock.now() - uploaded(chunk.offset) <= 60.001
-                told += chunk.data
-    assert told == log
+                emitted += chunk.data
+    assert emitted == log
     traces = [r for r in simulator.requests if r.path.endswith("/trace")]
     assert len(simulator.requests) <= 2 * uploads + 6
     if settings.get("byte_ranges", True):
@@ -342,35 +342,33 @@ async def test_it_asks_about_once_an_upload(clock, settings, interval):
         assert sum(r.sent > 0 for r in traces) <= uploads + 3
 
 
-async def test_it_follows_a_runner_through_changes_of_pace(simulator, gitlab):
+async def test_changed_upload_interval_is_learned(simulator, gitlab):
     log = log_of(30_000)
     job = add_job(simulator, log, queued=0, duration=3000.0, watched=[(0, 60), (1500, 1800)])
-    told = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
-    assert b"".join(told) == log
+    emitted = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
+    assert b"".join(emitted) == log
     uploads = 20 + (1500 - 60) // 60 + 100 + (3000 - 1800) // 60
     assert len(simulator.requests) <= 2 * uploads + 6
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_it_asks_a_runner_without_any_pace_no_more_than_twice_an_upload(
-    simulator, gitlab, seed
-):
+async def test_irregular_uploads_cost_two_requests(simulator, gitlab, seed):
     gaps = [random.Random(f"{seed}/{number}").uniform(1, 110) for number in range(60)]
     uploads = tuple(accumulate(gaps))
     job = add_job(
         simulator, log_of(6_000), queued=0, duration=uploads[-1] + 1, upload_times=uploads
     )
-    told = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
-    assert b"".join(told) == log_of(6_000)
+    emitted = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
+    assert b"".join(emitted) == log_of(6_000)
     assert len(simulator.requests) <= 2 * len(uploads) + 6
 
 
-async def test_several_kinds_of_server_behind_one_address(clock):
+async def test_mixed_servers_behind_one_address(clock):
     log, asked = log_of(20_000), 0
 
     async def balanced(request):
         nonlocal asked
-        now = clock.now() - begun
+        now = clock.now() - began
         if not request.path.endswith("/trace"):
             status = "success" if now > 600 else "running"
             return web.json_response({"id": 1, "status": status, "stage": "a", "name": "b"})
@@ -381,7 +379,7 @@ async def test_several_kinds_of_server_behind_one_address(clock):
             return web.Response(body=there[start : start + int(request.query["byte_limit"])])
         return web.Response(body=there, headers={"ETag": f'W/"{len(there)}"'} if asked % 3 else {})
 
-    begun = clock.now()
+    began = clock.now()
     async with serving(balanced) as server, GitLab(server.url, clock=clock) as gitlab:
         chunks = [chunk async for chunk in gitlab.project(1).follow_trace(1)]
     assert b"".join(chunk.data for chunk in chunks) == log
@@ -389,37 +387,42 @@ async def test_several_kinds_of_server_behind_one_address(clock):
 
 
 @define
-class TroubledServer:
-    """A log in 30 uploads, and any kind of answer or trouble by lot."""
+class FaultyServer:
+    """A server of a log in 30 uploads that fails, or answers in any way, at random."""
 
     clock: JumpClock
-    lots: random.Random
+    rng: random.Random
     kinds: list
-    begun: float = field(init=False)
+    began: float = field(init=False)
     uploads: list = field(init=False)
 
     def __attrs_post_init__(self):
-        self.begun = self.clock.now()
-        pieces = [b"same\n" * 30, self.lots.randbytes(900), b"x" * 5, self.lots.randbytes(300_000)]
-        times = sorted(self.lots.uniform(0, 1500) for _ in range(30))
-        self.uploads = [(at, self.lots.choices(pieces, [9, 9, 9, 1])[0]) for at in times]
+        self.began = self.clock.now()
+        pieces = [
+            b"same\n" * 30,
+            self.rng.randbytes(900),
+            b"x" * 5,
+            self.rng.randbytes(300_000),
+        ]
+        times = sorted(self.rng.uniform(0, 1500) for _ in range(30))
+        self.uploads = [(at, self.rng.choices(pieces, [9, 9, 9, 1])[0]) for at in times]
 
     async def __call__(self, request):
-        match self.lots.randrange(12):
+        match self.rng.randrange(12):
             case 0:
                 request.transport.abort()
             case 1:
-                return web.Response(status=self.lots.choice([500, 502, 503, 429]), text="<html>")
+                return web.Response(status=self.rng.choice([500, 502, 503, 429]), text="<html>")
             case 2:
                 return web.Response(body=b"<html>sign in</html>", content_type="text/html")
         if not request.path.endswith("/trace"):
-            status = "failed" if self.clock.now() - self.begun > 1510 else "running"
+            status = "failed" if self.clock.now() - self.began > 1510 else "running"
             return web.json_response({"id": 1, "status": status, "stage": "a", "name": "b"})
         answer = self.trace(request)
-        return await self.cut(request, answer) if self.lots.randrange(12) == 0 else answer
+        return await self.cut(request, answer) if self.rng.randrange(12) == 0 else answer
 
     def trace(self, request):
-        now, kind = self.clock.now() - self.begun, self.lots.choice(self.kinds)
+        now, kind = self.clock.now() - self.began, self.rng.choice(self.kinds)
         there = b"".join(piece for at, piece in self.uploads if at <= now)
         if kind == "ranged" and "byte_offset" in request.query:
             start = int(request.query["byte_offset"])
@@ -433,23 +436,23 @@ class TroubledServer:
         body = answer.body or b"none"
         cut = web.StreamResponse(headers={"Content-Length": str(len(body))})
         await cut.prepare(request)
-        await cut.write(body[: self.lots.randrange(len(body))])
+        await cut.write(body[: self.rng.randrange(len(body))])
         request.transport.close()
         return cut
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whatever_comes_between_every_byte_is_told_once(clock, seed):
+async def test_random_faults_lose_no_byte(clock, seed):
     kinds = ["ranged", "etag", "whole"][: 1 + seed % 3]
-    troubled, told = TroubledServer(clock, random.Random(seed), kinds), b""
-    async with serving(troubled) as server, GitLab(server.url, clock=clock) as gitlab:
+    faulty, emitted = FaultyServer(clock, random.Random(seed), kinds), b""
+    async with serving(faulty) as server, GitLab(server.url, clock=clock) as gitlab:
         async for chunk in gitlab.project(1).follow_trace(1, outage_timeout=100_000):
-            assert chunk.offset == len(told)
-            told += chunk.data
-    assert told == b"".join(piece for _, piece in troubled.uploads)
+            assert chunk.offset == len(emitted)
+            emitted += chunk.data
+    assert emitted == b"".join(piece for _, piece in faulty.uploads)
 
 
-async def test_what_kind_of_server_it_is_is_known_to_the_next_log(clock):
+async def test_trace_support_is_known_to_the_next_log(clock):
     settings = SimulatorSettings(byte_ranges=False, etags=False)
     async with Simulator(settings=settings, clock=clock.stepped) as simulator:
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
@@ -465,21 +468,21 @@ async def test_what_kind_of_server_it_is_is_known_to_the_next_log(clock):
 
 
 @pytest.mark.parametrize("status", ["canceling", "brand_new"])
-async def test_it_goes_on_through_any_status_but_an_end(clock, status):
+async def test_unknown_status_does_not_end_the_log(clock, status):
     async def odd(request):
-        now = clock.now() - begun
+        now = clock.now() - began
         if not request.path.endswith("/trace"):
             said = status if now < 500 else "canceled"
             return web.json_response({"id": 1, "status": said, "stage": "a", "name": "b"})
-        return web.Response(body=b"begun\n" + (b"ended\n" if now > 400 else b""))
+        return web.Response(body=b"started\n" + (b"ended\n" if now > 400 else b""))
 
-    begun = clock.now()
+    began = clock.now()
     async with serving(odd) as server, GitLab(server.url, clock=clock) as gitlab:
-        assert [line.text async for line in gitlab.project(1).tail(1)] == ["begun", "ended"]
-    assert clock.now() - begun > 500
+        assert [line.text async for line in gitlab.project(1).tail(1)] == ["started", "ended"]
+    assert clock.now() - began > 500
 
 
-async def test_an_erased_log_has_an_end(clock, simulator, gitlab):
+async def test_erased_log_has_an_end(clock, simulator, gitlab):
     job = add_job(simulator, log_of(100), duration=5.0)
     clock.stepped.advance(60)
     await gitlab.project(1).erase_job(job.id)
@@ -487,7 +490,7 @@ async def test_an_erased_log_has_an_end(clock, simulator, gitlab):
     assert [chunk async for chunk in gitlab.project(1).follow_trace(job.id)] == []
 
 
-async def test_a_log_erased_while_it_is_read_is_told_once(clock, simulator, gitlab):
+async def test_log_erased_while_read_is_one_chunk(clock, simulator, gitlab):
     job = add_job(simulator, log_of(100_000), duration=5.0)
     clock.stepped.advance(60)
     chunks = []
@@ -499,7 +502,7 @@ async def test_a_log_erased_while_it_is_read_is_told_once(clock, simulator, gitl
     assert sum(not chunk.data for chunk in chunks) == 1
 
 
-async def test_a_server_that_cannot_make_up_its_mind_is_left(clock):
+async def test_endless_replacements_are_an_error(clock):
     async def torn(request):
         if not request.path.endswith("/trace"):
             return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
@@ -513,7 +516,7 @@ async def test_a_server_that_cannot_make_up_its_mind_is_left(clock):
 
 
 @pytest.mark.parametrize("ranged", [True, False])
-async def test_a_huge_log_passes_through_little_memory(clock, ranged):
+async def test_huge_log_takes_little_memory(clock, ranged):
     size, piece = 32 * 1024 * 1024, b"0123456789abcdef" * 4096
 
     async def huge(request):
@@ -533,18 +536,18 @@ async def test_a_huge_log_passes_through_little_memory(clock, ranged):
 
     async with serving(huge) as server, GitLab(server.url, clock=clock) as gitlab:
         tracemalloc.start()
-        told = 0
+        emitted = 0
         async for chunk in gitlab.project(1).follow_trace(1):
-            assert chunk.offset == told
-            told = chunk.end
+            assert chunk.offset == emitted
+            emitted = chunk.end
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert told == size
+    assert emitted == size
     assert peak < 10 * 1024 * 1024
 
 
 @pytest.mark.parametrize("settings", KINDS[:2], ids=str)
-async def test_the_last_lines_of_a_long_log_take_little_memory(clock, settings):
+async def test_last_lines_take_little_memory(clock, settings):
     log = RepeatedLog(b"0123456789abcdef" * 6 + b"line\n", 2_000_000)
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:
         job = add_job(simulator, log, duration=1.0)
@@ -558,7 +561,7 @@ async def test_the_last_lines_of_a_long_log_take_little_memory(clock, settings):
     assert peak < 10 * 1024 * 1024
 
 
-async def test_a_failure_is_an_error_and_no_end(simulator, gitlab):
+async def test_failure_is_an_error_not_an_end(simulator, gitlab):
     simulator.faults.add(Fault.bad_gateway(path="*/trace", times=None))
     job = add_job(simulator, log_of(10))
     with pytest.raises(TraceInterruptedError, match=r"502.*up to byte 0$") as given_up:
@@ -571,7 +574,7 @@ async def test_a_failure_is_an_error_and_no_end(simulator, gitlab):
 
 
 @prompt
-async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
+async def test_job_token_without_access_fails_at_once(simulator):
     async with GitLab(simulator.url, auth=JobToken(simulator.world.jobs[2].token)) as gitlab:
         with pytest.raises(AuthenticationError):
             await anext(gitlab.project(1).tail(2))
@@ -597,7 +600,7 @@ async def test_a_job_token_that_may_not_read_says_so_at_once(simulator):
         ({"lines": 1, "min_interval": 0}, "min_interval must be a number of seconds above 0"),
     ],
 )
-async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong, said):
+async def test_invalid_input_is_refused_at_once(gitlab, simulator, wrong, said):
     project = gitlab.project(1)
     with pytest.raises((TypeError, ValueError), match=said):
         (project.tail if "lines" in wrong else project.follow_trace)(2, **wrong)
@@ -608,7 +611,7 @@ async def test_bad_input_is_refused_before_any_request(gitlab, simulator, wrong,
 
 @pytest.mark.parametrize("name", ["follow_trace", "tail"])
 @prompt
-async def test_cancelling_a_look_half_way_leaves_nothing(simulator, gitlab, name):
+async def test_cancelled_poll_leaves_nothing(simulator, gitlab, name):
     job = add_job(simulator, log_of(100), duration=100.0)
 
     async def first():
@@ -619,7 +622,7 @@ async def test_cancelling_a_look_half_way_leaves_nothing(simulator, gitlab, name
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there")
 @prompt
-async def test_leaving_a_log_of_which_much_is_put_aside_closes_its_file():
+async def test_leaving_early_closes_the_spool_file():
     async def large(request):
         if not request.path.endswith("/trace"):
             return web.json_response({"id": 1, "status": "success", "stage": "a", "name": "b"})
@@ -641,7 +644,7 @@ async def test_leaving_a_log_of_which_much_is_put_aside_closes_its_file():
 @pytest.mark.parametrize("way", ["break", "cancel"])
 @pytest.mark.parametrize("name", ["follow_trace", "tail"])
 @prompt
-async def test_a_follow_left_early_leaves_nothing(simulator, name, way):
+async def test_leaving_early_leaves_nothing(simulator, name, way):
     class Standing(JumpClock):
         async def sleep(self, _seconds):
             asleep.set()

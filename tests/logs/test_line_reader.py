@@ -1,4 +1,4 @@
-"""Lines of a log that is polled: the same whatever each poll brings, and none kept for long."""
+"""Lines of a polled log: the same for any polls, and none held back for long."""
 
 from itertools import chain, combinations, pairwise
 
@@ -26,16 +26,16 @@ def whole(log):
 
 
 def polled(*polls, every=5.0, **options):
-    """The lines that each of *polls* and the end bring; an empty one brings nothing new."""
-    reader, told = LineReader(0.0, INTERVAL, **options), []
+    """Return the lines that each of *polls* and the end bring; an empty poll brings nothing."""
+    reader, emitted = LineReader(0.0, INTERVAL, **options), []
     for number, data in enumerate(polls, start=1):
         lines = list(reader.read(data)) if data else []
-        told.append([*lines, *reader.polled(number * every)])
-    return [*told, list(reader.ended())]
+        emitted.append([*lines, *reader.polled(number * every)])
+    return [*emitted, list(reader.ended())]
 
 
-def flat(told):
-    return list(chain.from_iterable(told))
+def flat(emitted):
+    return list(chain.from_iterable(emitted))
 
 
 def cut(log, *places):
@@ -57,7 +57,7 @@ LOGS = {
 
 @pytest.mark.parametrize("log", LOGS.values(), ids=LOGS)
 def test_polls_change_no_line(log):
-    """Not a line's text, order, section, time, or the byte to go on from."""
+    """Text, order, section, time and offset stay the same."""
     expected = whole(log)
     end = len(log)
     places = range(1, end) if end < 500 else [*range(1, 40), *range(8150, end)]
@@ -93,30 +93,30 @@ NEWEST = [
 
 @pytest.mark.parametrize(("record", "after"), NEWEST)
 def test_the_newest_line_is_not_kept(record, after):
-    told = polled(stamped(record), *[b""] * 15)
-    assert [len(lines) for lines in told].index(1) == after
-    assert flat(told) == whole(stamped(record))
+    emitted = polled(stamped(record), *[b""] * 15)
+    assert [len(lines) for lines in emitted].index(1) == after
+    assert flat(emitted) == whole(stamped(record))
 
 
-def test_the_state_of_a_bar_is_kept_for_an_interval():
+def test_bar_state_is_held_for_an_interval():
     first, second, last = stamped(b"01O 1%\r", b"01O+2%\r", b"01O+3%\r").splitlines(keepends=True)
-    told = polled(first + second, *[b""] * 10, last, *[b""] * 14)
-    assert [[line.text for line in lines] for lines in told if lines] == [["3%"]]
-    told = polled(first, b"", second, *[b""] * 14, last)
-    assert [[line.text for line in lines] for lines in told if lines] == [["1%"], ["2%"], ["3%"]]
+    emitted = polled(first + second, *[b""] * 10, last, *[b""] * 14)
+    assert [[line.text for line in lines] for lines in emitted if lines] == [["3%"]]
+    emitted = polled(first, b"", second, *[b""] * 14, last)
+    assert [[line.text for line in lines] for lines in emitted if lines] == [["1%"], ["2%"], ["3%"]]
 
 
-def test_an_open_line_keeps_none_waiting_for_long():
-    """Lines of another stream, of which each poll brings one."""
+def test_open_line_holds_others_briefly():
+    """Each poll brings one line of another stream."""
     log = stamped(b"01O one\r", *[b"01E more"] * 20).splitlines(keepends=True)
-    told = polled(*log)
-    assert [len(lines) for lines in told[:17]] == [0] * 16 + [17]
+    emitted = polled(*log)
+    assert [len(lines) for lines in emitted[:17]] == [0] * 16 + [17]
 
 
-def test_half_a_record_is_no_silence():
+def test_half_a_record_is_not_silence():
     log = stamped(b"01O 10%\r", b"01O+20%")
-    told = polled(log[:50], b"", log[50:])
-    assert flat(told) == whole(log)
+    emitted = polled(log[:50], b"", log[50:])
+    assert flat(emitted) == whole(log)
 
 
 @pytest.mark.parametrize("last", [0, 1, 2, 3, 9])
@@ -124,15 +124,15 @@ def test_half_a_record_is_no_silence():
 def test_the_last_lines_count_open_ones(last, idle):
     there = stamped(b"01O one\r", b"01E two\r", b"01O three\r")
     more = stamped(b"01E four\r", b"01O five\r")
-    told = polled(there, *[b""] * idle, more, last=last)
-    texts = [line.text for line in flat(told)]
+    emitted = polled(there, *[b""] * idle, more, last=last)
+    texts = [line.text for line in flat(emitted)]
     assert texts == [*["one", "two", "three"][3 - min(last, 3) :], "four", "five"]
 
 
 def test_markers_are_not_counted_as_lines():
     there = stamped(b"01O text\r", b"00O section_start:1:a" + CLEAR)
-    told = polled(there, stamped(b"01O new", b"01O newer"), last=0)
-    assert [line.text for line in flat(told)] == ["new", "newer"]
+    emitted = polled(there, stamped(b"01O new", b"01O newer"), last=0)
+    assert [line.text for line in flat(emitted)] == ["new", "newer"]
 
 
 def test_a_replaced_log_begins_anew():
@@ -145,7 +145,7 @@ def test_a_replaced_log_begins_anew():
 
 @pytest.mark.parametrize("log", LOGS.values(), ids=LOGS)
 def test_reading_goes_on_where_a_line_ended(log):
-    """Nothing is lost; only what was cut at 8 KiB may come again, in part."""
+    """Nothing is lost; only lines cut at 8 KiB may be repeated in part."""
     lines = whole(log)
     for number, line in enumerate(lines, start=1):
         rest = iter(flat(polled(log[line.end :], b"", offset=line.end)))

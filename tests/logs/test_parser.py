@@ -1,4 +1,4 @@
-"""Logs as a person reads them: the same lines however cut, and nothing but colours in them."""
+"""Lines of a log: the same for any cuts, without any escape sequence but colours."""
 
 import re
 import time
@@ -73,20 +73,20 @@ def test_a_plain_log(log, lines):
     assert texts(log) == lines
 
 
-def test_a_log_begun_at_a_line_without_a_timestamp_has_them_still():
+def test_timestamps_are_found_after_a_bare_line():
     log = AT + b"01O one\nbare\n" + AT + b"01O two\n"
     (bare, two) = LogParser(log.index(b"bare")).feed(log[log.index(b"bare") :])
     assert [(bare.text, bare.at), (two.text, two.stream)] == [("bare", None), ("two", "stdout")]
 
 
-def test_lines_are_numbered_and_say_when_and_on_which_stream():
+def test_lines_have_number_time_and_stream():
     one, two = parse(AT + b"01O hello\n" + AT + b"01E  oops\n")
     assert (one.number, one.text, one.stream) == (1, "hello", "stdout")
     assert one.at == datetime(2024, 5, 22, 12, 43, 46, 962646, UTC)
     assert (two.number, two.text, two.stream) == (2, " oops", "stderr")
 
 
-def test_a_continued_line_is_glued_to_its_own_stream():
+def test_continued_line_keeps_its_stream():
     parts = [
         b"00O section_start:1716379486:prepare_executor\r",
         b"00O+\x1b[0KPreparing",
@@ -104,18 +104,18 @@ def test_a_continued_line_is_glued_to_its_own_stream():
 
 
 @pytest.mark.parametrize("size", [8161, 8192, 100_000])
-def test_a_line_the_runner_cut_at_its_buffer_is_whole_again(size):
-    """Its buffer of 8192 bytes holds the header of 32, too."""
+def test_line_cut_at_the_buffer_is_joined(size):
+    """The runner's buffer of 8192 bytes includes the header of 32."""
     log = AT + b"01O " + b"x" * size + b"\n" + AT + b"01O+" + b"y" * 10 + b"\n" + AT + b"01O z\n"
     assert texts(log) == ["x" * size + "y" * 10, "z"]
 
 
-def test_a_character_that_the_runner_cut_is_whole_again():
+def test_cut_character_is_joined():
     cut = AT + b"01O " + b"x" * 8162 + b"\xc3\n" + AT + b"01O+\xa9\n"
     assert texts(cut) == ["x" * 8162 + "é"]
 
 
-def test_a_marker_counts_at_once_though_its_line_may_be_continued():
+def test_marker_counts_before_its_line_ends():
     parts = [
         b"00O section_end:5:build" + CLEAR,
         b"01O section_start:6:test" + CLEAR + b"Title",
@@ -131,11 +131,11 @@ def test_a_marker_counts_at_once_though_its_line_may_be_continued():
     ]
 
 
-def test_a_line_without_a_header_in_a_timestamped_log_is_text():
+def test_line_without_header_is_text():
     assert texts(AT + b"01O a\nbare\n" + AT + b"01O b\n") == ["a", "bare", "b"]
 
 
-def test_a_log_that_begins_without_timestamps_has_none():
+def test_first_line_decides_on_timestamps():
     lines = parse(b"bare\n" + AT + b"01O a\n")
     assert lines[1].text == (AT + b"01O a").decode()
     assert lines[1].at is None
@@ -168,7 +168,7 @@ def test_sections_nest_and_are_never_text():
     ]
 
 
-def test_a_section_has_a_name_and_ended_a_duration():
+def test_section_has_name_and_duration():
     begun = Section(("a", "b"), at(10))
     assert (begun.name, begun.duration) == ("b", None)
     assert Section(("a",), at(10), at(75)).duration == 65.0
@@ -176,7 +176,7 @@ def test_a_section_has_a_name_and_ended_a_duration():
     assert hash(Section(("a",), at(10), options={"collapsed": "true"}))
 
 
-def test_what_stands_before_a_marker_is_a_line_of_its_own():
+def test_text_before_a_marker_is_a_line():
     log = b"no LF" + b"section_start:1:a" + CLEAR + b"in asection_end:2:a" + CLEAR + b"after\n"
     assert [(line.text, line.section) for line in parse(log)] == [
         ("no LF", ()),
@@ -185,7 +185,7 @@ def test_what_stands_before_a_marker_is_a_line_of_its_own():
     ]
 
 
-def test_sections_are_told_to_a_depth_of_64():
+def test_sections_are_tracked_to_a_depth_of_64():
     begun = b"".join(b"section_start:1:s%d" % number + CLEAR for number in range(100))
     ended = b"".join(b"section_end:2:s%d" % number + CLEAR for number in reversed(range(100)))
     inner, outer = parse(begun + b"inner\n" + ended + b"outer\n")
@@ -193,7 +193,7 @@ def test_sections_are_told_to_a_depth_of_64():
     assert (outer.section, len(outer.markers)) == ((), 64)
 
 
-def test_markers_without_text_get_lines_of_their_own():
+def test_markers_without_text_get_own_lines():
     pair = b"section_start:1:a" + CLEAR + b"section_end:2:a" + CLEAR + b"\n"
     lines = parse(pair * 1000)
     assert sum(len(line.markers) for line in lines) == 2000
@@ -201,8 +201,8 @@ def test_markers_without_text_get_lines_of_their_own():
     assert {line.text for line in lines} == {""}
 
 
-def test_a_section_ends_with_the_one_that_holds_it():
-    """A script that fails leaves its own sections open."""
+def test_section_ends_with_the_outer_one():
+    """A failing script leaves its own sections open."""
     log = (
         b"section_start:1:step_script" + CLEAR + b"section_start:2:mine" + CLEAR + b"x\n"
         b"section_end:9:step_script" + CLEAR + b"section_end:10:mine" + CLEAR + b"y\n"
@@ -233,7 +233,7 @@ def test_a_marker_at_the_very_end_is_not_lost(end):
         b"section_begin:1:a" + CLEAR,
     ],
 )
-def test_what_is_no_whole_marker_is_text(cut):
+def test_incomplete_marker_is_text(cut):
     (line,) = parse(cut + b"text" if cut.endswith(CLEAR) else cut)
     assert line.markers == ()
     assert line.text in {"section_start:1:a", "text", ""}
@@ -275,15 +275,15 @@ def test_raw_keeps_colours_only():
         AT + b"01O+50%%\r\n",
     ],
 )
-def test_what_a_job_prints_costs_no_more_than_its_size(piece):
-    """Twice the log takes about twice the steps; a quadratic reading would not end here."""
+def test_parsing_takes_linear_time(piece):
+    """A quadratic parser would not end within the timeout."""
     log = b"".join(piece % n if b"%d" in piece else piece for n in range(40_000))
     for line in parse(log + b"\n"):
         assert len(line.section) <= 64
 
 
 @pytest.mark.parametrize("at", [b"2024-13-01T00:00:00.000000Z", b"0000-01-01T00:00:00.000000Z"])
-def test_a_header_that_is_no_time_is_text(at):
+def test_header_without_valid_time_is_text(at):
     assert texts(at + b" 00O x\n") == [(at + b" 00O x").decode()]
 
 
@@ -307,7 +307,7 @@ STAMPED = st.lists(
 
 
 @given(LOGS | STAMPED, st.lists(st.integers(1, 40), max_size=20))
-def test_the_same_bytes_give_the_same_lines_however_they_are_cut(log, cuts):
+def test_cuts_do_not_change_lines(log, cuts):
     chunks, start = [], 0
     for size in cuts:
         chunks.append(log[start : start + size])
@@ -316,7 +316,7 @@ def test_the_same_bytes_give_the_same_lines_however_they_are_cut(log, cuts):
 
 
 @given(LOGS)
-def test_byte_by_byte_is_no_other_log(log):
+def test_byte_by_byte_gives_the_same_lines(log):
     assert parse(*(log[i : i + 1] for i in range(len(log)))) == parse(log)
 
 
@@ -329,15 +329,15 @@ def test_nothing_but_colours_reaches_a_terminal(log):
 
 
 @given(LOGS | STAMPED)
-def test_from_the_end_of_a_line_on_nothing_is_missed(log):
-    """And nothing is told again but what shared a line of the trace with others."""
+def test_resuming_at_a_line_misses_nothing(log):
+    """Only lines that share a line of the trace are emitted again."""
     lines = parse(log)
-    for told, line in enumerate(lines, start=1):
+    for emitted, line in enumerate(lines, start=1):
         assert line.end <= len(log)
         parser = LogParser(line.end)
         parser._is_timestamped = _is_timestamped(log)
         rest = iter([*parser.feed(log[line.end :]), *parser.close()])
-        missed = [later for later in lines[told:] if later.text]
+        missed = [later for later in lines[emitted:] if later.text]
         assert all(any(later.raw == one.raw for one in rest) for later in missed)
 
 
@@ -357,9 +357,9 @@ def test_cut_marker_waits_for_its_end(marker):
     assert parser.flush(is_silent=False) == []
     lines = parser.feed(AT + b"01O+\x1b[0Ktext\n") + parser.close()
     assert [line.text for line in lines if line.text != "x "] == ["text"]
-    told = LogParser()
-    told.feed(AT + b"01O " + marker + b"\r\n")
-    (line,) = told.flush(is_silent=True)
+    emitted = LogParser()
+    emitted.feed(AT + b"01O " + marker + b"\r\n")
+    (line,) = emitted.flush(is_silent=True)
     assert line.text == marker.decode()
 
 
@@ -381,7 +381,7 @@ def _is_timestamped(log):
 
 
 def stamped(*records):
-    """A log with timestamps a second apart, of records that begin with their stream."""
+    """Return a log with timestamps a second apart, of records that begin with their stream."""
     return b"".join(
         b"2026-01-02T10:00:%02d.000000Z %s\n" % (second, record)
         for second, record in enumerate(records)
@@ -428,7 +428,7 @@ def test_lines_keep_order_section_and_time():
         ([b"01O text\r", b"01E other", b"01O+\x1b[0m\r", b"01O+new"], [("other", 1), ("new", 3)]),
         ([b"01O \rab", b"01E other", b"01O+cd"], [("abcd", 0), ("other", 1)]),
         ([b"01O text\r", b"01O+\x1b[K"], [("", 1)]),
-        # A marker is no text, wherever the runner cuts it.
+        # A marker makes no text, wherever the runner cuts it.
         ([b"01O text\r", b"01O+section_start:1:a" + CLEAR + b"in a"], [("text", 0), ("in a", 1)]),
         ([b"01O section_start:1:a\r", b"01E in a", b"01O+\x1b[0Kalso"], [("in a", 1), ("also", 2)]),
         ([b"01O one\r", b"bare", b"01O two\r"], [("one", 0), ("bare", None), ("two", 2)]),
@@ -457,7 +457,7 @@ def test_colours_outlive_a_carriage_return():
 
 
 def test_colours_stay_where_reading_may_go_on():
-    """From the line between on, nothing would be known of them."""
+    """Reading resumed at the line between would not know the colours."""
     log = stamped(b"01O \x1b[32m10%\r", b"01E other", b"01O+20%")
     other, state = parse(log)
     assert (other.text, state.raw) == ("other", "20%")
@@ -516,7 +516,7 @@ def test_markers_among_utf_16():
 @pytest.mark.parametrize("size", [1, 4096, 100_000, 10**8])
 @pytest.mark.parametrize("stamp", [b"", AT + b"01O "])
 def test_a_long_line_is_split_alike(size, stamp):
-    """At 4 MiB, whichever the pieces, and within no character."""
+    """The split is at 4 MiB for any pieces, and never within a character."""
     log = stamp + "é".encode() * 4_500_000 + b"\nnext\n"
     pieces = (log[at : at + size] for at in range(0, len(log), size)) if size > 1 else [log]
     lines = parse(*pieces)
@@ -586,7 +586,7 @@ HOSTILE = {
 
 
 def fed(piece, size):
-    """A parser that was fed *piece* over and over, and how long one feeding took at most."""
+    """Return a parser that was fed *piece* repeatedly, and the seconds of the longest feeding."""
     parser, chunk = LogParser(), piece * (16 * 1024 // len(piece) + 1)
     parser.feed(AT + b"01O x\n" if piece.startswith(AT) else b"")
     longest = 0.0
@@ -600,7 +600,7 @@ def fed(piece, size):
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_logs_take_bounded_time(piece):
-    """A quadratic reading would not end; the loop is kept no longer than for a part of a line."""
+    """A quadratic parser would not end; the loop is held for a part of a line at most."""
     parser, longest = fed(piece, 2_000_000)
     assert longest < 1.0  # ten times what it takes on an idle machine
     assert parser.waiting <= 17
@@ -624,9 +624,9 @@ def test_hostile_logs_take_bounded_memory(kind):
     ],
 )
 def test_odd_logs_are_read_alike(log):
-    """Each was read in another way once, by another cut or from another line on."""
+    """Each was once parsed differently by another cut, or from another line on."""
     lines = parse(log)
     assert parse(*(log[at : at + 1] for at in range(len(log)))) == lines
-    for told, line in enumerate(lines, start=1):
+    for emitted, line in enumerate(lines, start=1):
         raws = [one.raw for one in parse(AT + b"00O x\n", log[line.end :])]
-        assert all(later.raw in raws for later in lines[told:])
+        assert all(later.raw in raws for later in lines[emitted:])

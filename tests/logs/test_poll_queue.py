@@ -1,4 +1,4 @@
-"""Many logs, a few at a time: few tasks, fair turns, each log to its end, nothing left behind."""
+"""Many logs, a few at a time: few tasks, fair order, each log to its end, nothing left behind."""
 
 import asyncio
 import tracemalloc
@@ -26,19 +26,19 @@ def add_jobs(simulator, project, count, duration=60.0):
     return jobs
 
 
-async def source(name, times, turns, closed):
-    """Gives its name at each of *times*, and waits for them."""
+async def source(name, times, queue, closed):
+    """Emit its name at each of *times*, and wait for them."""
     try:
         for at in times:
             yield NotBefore(at)
-            turns.append(name)
+            queue.append(name)
             yield name
     finally:
         closed.append(name)
 
 
 async def drained(together, clock):
-    """All items; time passes whenever nobody has any."""
+    """Return all items; time passes while none is ready."""
     items = []
 
     async def read():
@@ -56,14 +56,14 @@ async def drained(together, clock):
 
 
 @pytest.mark.parametrize("most", [1, 3])
-async def test_whoever_is_due_first_comes_first(most):
+async def test_source_due_first_runs_first(most):
     clock, order, closed = SteppedClock(0.0), [], []
-    async with log_poll_queue(clock, most) as (together, turns):
+    async with log_poll_queue(clock, most) as (together, queue):
         for name, times in (("a", [5, 40]), ("b", [3, 30]), ("c", [4, 50])):
-            turns.add(name, lambda name=name, times=times: source(name, times, order, closed))
-        assert len(turns) == 3
+            queue.add(name, lambda name=name, times=times: source(name, times, order, closed))
+        assert len(queue) == 3
         items = await drained(together, clock)
-        assert (len(turns), clock.now()) == (0, 50)
+        assert (len(queue), clock.now()) == (0, 50)
     assert items == order == ["b", "c", "a", "b", "a", "c"]
     assert sorted(closed) == ["a", "b", "c"]
 
@@ -71,11 +71,11 @@ async def test_whoever_is_due_first_comes_first(most):
 async def test_waiting_logs_cost_few_tasks():
     clock, before = SteppedClock(0.0), await others()
     order, most = [], 0
-    async with log_poll_queue(clock, 16) as (together, turns):
+    async with log_poll_queue(clock, 16) as (together, queue):
         tracemalloc.start()
         base, _ = tracemalloc.get_traced_memory()
         for number in range(1000):
-            turns.add(number, lambda number=number: source(number, [5, 1e6], order, []))
+            queue.add(number, lambda number=number: source(number, [5, 1e6], order, []))
 
         async def read():
             async for _ in together:
@@ -88,7 +88,7 @@ async def test_waiting_logs_cost_few_tasks():
                 clock.advance(5 - clock.now())
         size, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert len(turns) == 1000
+        assert len(queue) == 1000
         reading.cancel()
         await asyncio.wait([reading])
     assert most <= 16 + 4
@@ -96,52 +96,52 @@ async def test_waiting_logs_cost_few_tasks():
     assert await others() == before
 
 
-async def test_removed_source_is_closed_wherever_it_stands():
+async def test_removed_source_is_closed():
     clock, order, closed = SteppedClock(0.0), [], []
-    async with log_poll_queue(clock, 1) as (together, turns):
+    async with log_poll_queue(clock, 1) as (together, queue):
         for name in "abc":
-            turns.add(name, lambda name=name: source(name, [0, 9], order, closed))
+            queue.add(name, lambda name=name: source(name, [0, 9], order, closed))
         assert await anext(together) == ("a", "a")
-        assert turns.remove("a")  # it has a turn, or waits already
-        assert turns.remove("c")  # it has not begun
-        assert not turns.remove("c")
-        turns.add("c", lambda: source("C", [0], order, closed))
+        assert queue.remove("a")  # it runs, or waits already
+        assert queue.remove("c")  # it was not opened
+        assert not queue.remove("c")
+        queue.add("c", lambda: source("C", [0], order, closed))
         assert sorted(await drained(together, clock)) == ["C", "b", "b"]
     assert sorted(closed) == ["C", "a", "b"]
 
 
-async def test_failure_of_one_is_raised_and_others_go_on():
+async def test_failure_is_raised_and_others_continue():
     async def failing():
         yield NotBefore(1.0)
         raise OSError("broken")
 
     clock, order, closed = SteppedClock(0.0), [], []
-    async with log_poll_queue(clock, 1) as (together, turns):
-        turns.add("bad", failing)
-        turns.add("good", lambda: source("good", [2], order, closed))
+    async with log_poll_queue(clock, 1) as (together, queue):
+        queue.add("bad", failing)
+        queue.add("good", lambda: source("good", [2], order, closed))
         with pytest.raises(OSError, match="broken"):
             await drained(together, clock)
-        assert "bad" not in turns
+        assert "bad" not in queue
         assert await drained(together, clock) == ["good"]
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 50])
 async def test_left_block_closes_all_sources(after):
     clock, order, closed, before = SteppedClock(0.0), [], [], await others()
-    async with log_poll_queue(clock, 2) as (together, turns):
+    async with log_poll_queue(clock, 2) as (together, queue):
         for name in range(10):
-            turns.add(name, lambda name=name: source(name, [0, 1e9], order, closed))
+            queue.add(name, lambda name=name: source(name, [0, 1e9], order, closed))
         await anext(together)
         for _ in range(after):
             await asyncio.sleep(0)
-    begun = set(order)
-    assert begun <= set(closed)
+    started = set(order)
+    assert started <= set(closed)
     assert len(closed) == len(set(closed))
     assert await others() == before
 
 
 async def test_logs_that_outrun_the_budget_are_bounded():
-    """600 jobs begin within minutes, and 60 requests a minute read about 20 logs."""
+    """600 jobs start within minutes, and 60 requests a minute read about 20 logs."""
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         project = simulator.world.add_project("many/jobs")

@@ -1,4 +1,4 @@
-"""Chunks come out as they went in, few or many, and nothing of them stays."""
+"""Chunks come out as they were added, few or many, and the file is deleted."""
 
 import errno
 import tempfile
@@ -14,7 +14,7 @@ from gitlab_jobs_async.logs.spool import Spool
 
 
 @given(st.integers(0, 10**9), st.lists(st.integers(1, 400_000), max_size=8))
-def test_what_went_in_comes_out(start, sizes):
+def test_spool_returns_what_was_added(start, sizes):
     with Spool() as spool:
         offset, data = start, b""
         for size in sizes:
@@ -22,19 +22,19 @@ def test_what_went_in_comes_out(start, sizes):
             spool.add(TraceChunk(offset, piece))
             spool.add(None)
             offset, data = offset + size, data + piece
-        told = list(spool.take())
-    assert b"".join(chunk.data for chunk in told) == data
-    for before, after in zip([TraceChunk(start, b""), *told], told, strict=False):
+        emitted = list(spool.take())
+    assert b"".join(chunk.data for chunk in emitted) == data
+    for before, after in zip([TraceChunk(start, b""), *emitted], emitted, strict=False):
         assert after.offset == before.end
 
 
-def test_an_empty_chunk_is_told_too():
+def test_empty_chunk_is_kept():
     with Spool() as spool:
         spool.add(TraceChunk(0, b""))
         assert list(spool.take()) == [TraceChunk(0, b"")]
 
 
-def test_its_file_is_closed_with_its_block():
+def test_file_is_closed_with_the_block():
     with Spool() as spool:
         spool.add(TraceChunk(0, b"a" * 2_000_000))
         chunks = spool.take()
@@ -43,7 +43,7 @@ def test_its_file_is_closed_with_its_block():
         next(chunks)
 
 
-def test_spool_taken_out_begins_anew():
+def test_emptied_spool_is_reused():
     with Spool() as spool:
         for offset, data in ((5, b"abc"), (8, b"d" * 3_000_000), (3_000_008, b"e")):
             spool.add(TraceChunk(offset, data))
@@ -68,7 +68,7 @@ class FullDisk(SpooledTemporaryFile):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_full_disk_is_typed_and_says_the_offset(monkeypatch):
+def test_full_disk_is_an_error_with_offset(monkeypatch):
     monkeypatch.setattr(spooling, "SpooledTemporaryFile", FullDisk)
     with Spool() as spool:
         spool.add(TraceChunk(100, b"a" * 1_900_000))
@@ -80,7 +80,7 @@ def test_full_disk_is_typed_and_says_the_offset(monkeypatch):
     assert full.value.__cause__.errno == errno.ENOSPC
 
 
-def test_no_place_for_a_file_is_typed_too(monkeypatch, tmp_path):
+def test_missing_directory_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(TraceInterruptedError, match="No such file or directory"):
         with Spool() as spool:

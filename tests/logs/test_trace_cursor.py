@@ -1,6 +1,5 @@
-"""A trace grows; every byte is told once, in order, whatever kind of server sends it."""
+"""Every byte of a growing trace is emitted once, in order, by any kind of server."""
 
-import hashlib
 import itertools
 from contextlib import contextmanager
 
@@ -13,44 +12,17 @@ from gitlab_jobs_async import DecodeError, Response
 from gitlab_jobs_async.api.capabilities import TraceSupport
 from gitlab_jobs_async.logs import trace_cursor as trace_module
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
+from tests.support.traces import KINDS, etag_of, response, serve
 
 OVERLAP = 128
-KINDS = ("ranged", "conditional", "whole", "archived")
-
-
-def answer(body, status=200, **headers):
-    return Response(status, headers, body, "GET", "https://gitlab.example.com/api/v4/trace")
-
-
-def etag_of(body):
-    return f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-
-
-def serve(log, asked, kind):
-    """What a server of this *kind* answers."""
-    if kind == "ranged" and asked.limit is not None:
-        start = min(asked.offset, len(log))
-        body = log[start : start + asked.limit]
-        if asked.etag == etag_of(body):
-            return answer(b"", 304)
-        return answer(body, etag=etag_of(body))
-    if kind == "archived" and asked.is_archived:
-        if asked.offset >= len(log):
-            return answer(b"", 416)
-        span = f"bytes {asked.offset}-{len(log) - 1}/{len(log)}"
-        return answer(log[asked.offset :], 206, **{"content-range": span})
-    if kind == "conditional":
-        etag = etag_of(log)
-        return answer(b"", 304, etag=etag) if asked.etag == etag else answer(log, etag=etag)
-    return answer(log)
 
 
 @define
 class Reader:
-    """Reads by a cursor as the shell does, and keeps what it was told."""
+    """Reads a trace by a cursor, and keeps the emitted bytes."""
 
     cursor: TraceCursor
-    told: bytearray = field(factory=bytearray)
+    emitted: bytearray = field(factory=bytearray)
     replaced: int = 0
     received: int = 0
 
@@ -60,13 +32,13 @@ class Reader:
         if not chunk.data:
             assert chunk.offset == 0
             self.replaced += 1
-            self.told.clear()
-        assert chunk.offset == len(self.told)
-        self.told += chunk.data
-        assert chunk.end == len(self.told) == self.cursor.offset
+            self.emitted.clear()
+        assert chunk.offset == len(self.emitted)
+        self.emitted += chunk.data
+        assert chunk.end == len(self.emitted) == self.cursor.offset
 
-    def answer(self, sent, cuts=(), *, lost=False):
-        """One answer, its body cut at these places; a *lost* one never ends."""
+    def respond(self, sent, cuts=(), *, lost=False):
+        """Take one response, its body cut at these places; a *lost* one never ends."""
         self.cursor.begin_response(sent)
         self.received += len(sent.body)
         places = sorted({min(cut, len(sent.body)) for cut in cuts} | {0, len(sent.body)})
@@ -75,11 +47,11 @@ class Reader:
         if not lost:
             self.take(self.cursor.end_response())
 
-    def look(self, log, kinds, *, is_archived=False):
-        """Ask until there is no more to ask now; returns how often that was."""
+    def poll(self, log, kinds, *, is_archived=False):
+        """Send requests until the cursor has caught up; return their number."""
         number, is_behind = 0, True
         while is_behind:
-            self.answer(serve(log, self.cursor.next_request(is_archived=is_archived), next(kinds)))
+            self.respond(serve(log, self.cursor.next_request(is_archived=is_archived), next(kinds)))
             number, is_behind = number + 1, self.cursor.has_more or self.cursor.mismatch_pending
             assert number < 2000
         return number
@@ -103,18 +75,18 @@ def small_ranges(longest):
 
 
 @given(UPLOADS, MANY_KINDS, st.integers(300, 900), st.booleans())
-def test_every_byte_is_told_once_by_any_mix_of_servers(uploads, kinds, longest, ended):
+def test_mixed_servers_give_every_byte_once(uploads, kinds, longest, ended):
     with small_ranges(longest):
         reader, log, served = Reader(TraceCursor()), b"", itertools.cycle(kinds)
         for upload in uploads:
             log += upload
-            reader.look(log, served, is_archived=ended)
-            assert reader.told == log
+            reader.poll(log, served, is_archived=ended)
+            assert reader.emitted == log
     assert reader.replaced == 0
 
 
 @given(UPLOADS, MANY_KINDS, st.data())
-def test_lost_answers_lose_and_repeat_nothing(uploads, kinds, data):
+def test_lost_responses_lose_and_repeat_nothing(uploads, kinds, data):
     reader, log, served = Reader(TraceCursor()), b"", itertools.cycle(kinds)
     cuts = st.lists(st.integers(0, 3000), max_size=3)
     for upload in uploads:
@@ -123,21 +95,21 @@ def test_lost_answers_lose_and_repeat_nothing(uploads, kinds, data):
             sent = serve(log, reader.cursor.next_request(), next(served))
             stop = data.draw(st.integers(0, len(sent.body)))
             part = Response(sent.status, sent.headers, sent.body[:stop], sent.method, sent.url)
-            reader.answer(part, data.draw(cuts), lost=True)
-            assert log.startswith(reader.told)
-        reader.look(log, served)
-        assert reader.told == log
+            reader.respond(part, data.draw(cuts), lost=True)
+            assert log.startswith(reader.emitted)
+        reader.poll(log, served)
+        assert reader.emitted == log
     assert reader.replaced == 0
 
 
 @given(UPLOADS, st.integers(300, 900))
-def test_a_ranged_server_is_asked_for_no_more_than_is_new_and_the_overlap(uploads, longest):
+def test_range_has_new_bytes_and_overlap_only(uploads, longest):
     with small_ranges(longest):
         reader, log = Reader(TraceCursor()), b""
         for upload in uploads:
             log += upload
             before = reader.received
-            asked = reader.look(log, itertools.repeat("ranged"))
+            asked = reader.poll(log, itertools.repeat("ranged"))
             most = len(upload) + asked * 2 * OVERLAP
             assert reader.received - before <= most
     if len(log) > 4 * OVERLAP:
@@ -145,69 +117,69 @@ def test_a_ranged_server_is_asked_for_no_more_than_is_new_and_the_overlap(upload
 
 
 @given(UPLOADS, MANY_KINDS, st.integers(0, 3000))
-def test_a_trace_is_resumed_where_it_was_left(uploads, kinds, left_at):
+def test_trace_is_resumed_at_an_offset(uploads, kinds, left_at):
     log = b"".join(uploads)
     offset = min(left_at, len(log))
     reader = Reader(TraceCursor(offset), bytearray(log[:offset]))
     served = itertools.cycle(kinds)
     for _ in range(2):
-        reader.look(log, served)
-        assert reader.told == log
+        reader.poll(log, served)
+        assert reader.emitted == log
         log += b"and more of it\n" * 20
 
 
 @given(UPLOADS, st.sampled_from(KINDS), UPLOADS, st.integers(2, 4))
-def test_a_replaced_trace_is_told_once_and_begins_anew(uploads, kind, others, looks):
+def test_replaced_trace_starts_over_once(uploads, kind, others, polls):
     first = b"the first log\n" + b"".join(uploads) + b"the first log's end\n"
     second = b"another log!\n" + b"".join(others)
     reader = Reader(TraceCursor())
-    reader.look(first[:-1], itertools.repeat(kind))
-    reader.look(first, itertools.repeat(kind))
-    for _ in range(looks):
-        reader.look(second, itertools.repeat(kind))
-        assert reader.told == second
+    reader.poll(first[:-1], itertools.repeat(kind))
+    reader.poll(first, itertools.repeat(kind))
+    for _ in range(polls):
+        reader.poll(second, itertools.repeat(kind))
+        assert reader.emitted == second
         assert reader.replaced == 1
         second += b"more\n"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("left", [0, 1, 100, 5_000])
-def test_an_erased_or_shrunken_trace_is_told_once(kind, left):
+def test_shorter_trace_starts_over_once(kind, left):
     log = b"".join(b"line %d\n" % number for number in range(2_000))
     reader = Reader(TraceCursor())
     for size in (9_000, 10_000):
-        reader.look(log[:size], itertools.repeat(kind))
+        reader.poll(log[:size], itertools.repeat(kind))
     for _ in range(3):
-        reader.look(log[:left], itertools.repeat(kind), is_archived=True)
-        assert (reader.told, reader.replaced) == (log[:left], 1)
+        reader.poll(log[:left], itertools.repeat(kind), is_archived=True)
+        assert (reader.emitted, reader.replaced) == (log[:left], 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_answer_that_does_not_fit_is_no_replacement(kind):
+def test_one_mismatch_is_not_a_replacement(kind):
     log = b"".join(b"line %d\n" % number for number in range(2_000))
     reader = Reader(TraceCursor())
-    reader.look(log[:9_000], itertools.repeat(kind))
-    reader.answer(serve(log[:500], reader.cursor.next_request(), kind))
+    reader.poll(log[:9_000], itertools.repeat(kind))
+    reader.respond(serve(log[:500], reader.cursor.next_request(), kind))
     assert reader.cursor.mismatch_pending
-    reader.look(log, itertools.repeat(kind))
-    assert (reader.told, reader.replaced) == (log, 0)
+    reader.poll(log, itertools.repeat(kind))
+    assert (reader.emitted, reader.replaced) == (log, 0)
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
 @pytest.mark.parametrize("beyond", [1, 2, 100, 5000])
-def test_an_offset_beyond_the_trace_begins_anew(kind, beyond):
+def test_offset_beyond_the_trace_starts_over(kind, beyond):
     log = b"a line of a shorter log\n" * 100
     reader = Reader(TraceCursor(len(log) + beyond), bytearray(len(log) + beyond))
-    reader.look(log, itertools.repeat(kind))
-    assert (reader.told, reader.replaced) == (log, 1)
+    reader.poll(log, itertools.repeat(kind))
+    assert (reader.emitted, reader.replaced) == (log, 1)
 
 
-def test_a_ranged_server_sends_little_more_than_what_is_new():
+def test_ranges_cost_little_more_than_new_bytes():
     reader, log, asked = Reader(TraceCursor()), b"", 0
     for number in range(200):
         log += b"line %d\n" % number * 700
-        asked += reader.look(log, itertools.repeat("ranged"))
-    assert reader.told == log
+        asked += reader.poll(log, itertools.repeat("ranged"))
+    assert reader.emitted == log
     assert reader.cursor.kind is TraceSupport.RANGE
     assert asked == 200
     assert reader.received <= len(log) + 200 * OVERLAP
@@ -216,11 +188,11 @@ def test_a_ranged_server_sends_little_more_than_what_is_new():
 @pytest.mark.parametrize(
     ("kind", "seen"), [("conditional", TraceSupport.CHANGED), ("whole", TraceSupport.WHOLE)]
 )
-def test_an_old_server_is_known_by_its_answer(kind, seen):
+def test_old_server_is_known_by_its_response(kind, seen):
     reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(99))
-    reader.look(log, itertools.repeat(kind))
+    reader.poll(log, itertools.repeat(kind))
     assert reader.cursor.kind is None
-    reader.look(log + b"more\n", itertools.repeat(kind))
+    reader.poll(log + b"more\n", itertools.repeat(kind))
     assert reader.cursor.kind is seen
     assert reader.cursor.next_request().etag == (
         etag_of(log + b"more\n") if kind != "whole" else None
@@ -228,97 +200,97 @@ def test_an_old_server_is_known_by_its_answer(kind, seen):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_log_of_one_repeated_line_hides_no_kind_of_server(kind):
+def test_repeated_line_hides_no_kind_of_server(kind):
     reader, log = Reader(TraceCursor()), b""
     for _ in range(50):
         log += b"same\n" * 40
-        reader.look(log, itertools.repeat(kind))
-        assert reader.told == log
+        reader.poll(log, itertools.repeat(kind))
+        assert reader.emitted == log
     seen = {"ranged": TraceSupport.RANGE, "conditional": TraceSupport.CHANGED}
     assert reader.cursor.kind is seen.get(kind, TraceSupport.WHOLE)
 
 
 @pytest.mark.parametrize("size", [130, 256, 257, 258, 300, 400, 5000])
 @pytest.mark.parametrize("line", [b"x", b"a\n", b"same line\n"])
-def test_a_repeated_line_is_not_told_again(line, size):
-    """An older server sends the whole log, which begins like the part that was asked for."""
+def test_repeated_line_is_not_emitted_again(line, size):
+    """An older server sends the whole log, which begins like the requested part."""
     log = (line * size)[:size]
     reader = Reader(TraceCursor())
     for _ in range(3):
-        reader.look(log, itertools.repeat("whole"))
-        assert reader.told == log
+        reader.poll(log, itertools.repeat("whole"))
+        assert reader.emitted == log
     assert reader.replaced == 0
 
 
-def test_the_etag_of_an_older_state_is_not_sent():
-    """The log may be replaced by one that has been there before."""
+def test_etag_of_an_older_state_is_not_sent():
+    """The log may be replaced by an earlier one."""
     with small_ranges(300):
         reader = Reader(TraceCursor())
-        reader.answer(serve(b"old", reader.cursor.next_request(), "ranged"))
+        reader.respond(serve(b"old", reader.cursor.next_request(), "ranged"))
         assert reader.cursor.next_request().etag == etag_of(b"old")
-        reader.answer(serve(b"old" + b"new" * 300, reader.cursor.next_request(), "ranged"))
+        reader.respond(serve(b"old" + b"new" * 300, reader.cursor.next_request(), "ranged"))
         assert reader.cursor.has_more
         assert reader.cursor.next_request().etag is None
 
 
-def test_the_known_part_of_a_whole_answer_is_not_kept():
+def test_known_part_of_a_response_is_not_kept():
     cursor = TraceCursor()
     pieces = [b"%07d\n" % number * 8192 for number in range(40)]
     reader = Reader(cursor)
-    reader.look(b"".join(pieces[:20]), itertools.repeat("whole"))
+    reader.poll(b"".join(pieces[:20]), itertools.repeat("whole"))
     cursor.next_request()
-    cursor.begin_response(answer(b""))
+    cursor.begin_response(response(b""))
     for piece in pieces:
         chunk = cursor.receive_data(piece)
         assert chunk is None or len(chunk.data) <= len(piece) + trace_module.LONGEST_RANGE
         reader.take(chunk)
         assert len(cursor._response.unplaced) <= trace_module.LONGEST_RANGE
     reader.take(cursor.end_response())
-    assert reader.told == b"".join(pieces)
+    assert reader.emitted == b"".join(pieces)
 
 
-def test_an_archived_log_is_asked_for_by_a_header_that_old_servers_know():
+def test_archived_log_is_requested_by_range():
     reader, log = Reader(TraceCursor()), b"".join(b"line %d\n" % n for n in range(999))
-    reader.look(log[:5_000], itertools.repeat("whole"))
-    reader.look(log[:6_000], itertools.repeat("whole"))
+    reader.poll(log[:5_000], itertools.repeat("whole"))
+    reader.poll(log[:6_000], itertools.repeat("whole"))
     asked = reader.cursor.next_request(is_archived=True)
     assert dict(asked.headers) == {"Range": "bytes=5872-", "Accept-Encoding": "identity"}
     received = reader.received
-    reader.look(log, itertools.repeat("archived"), is_archived=True)
-    assert reader.told == log
+    reader.poll(log, itertools.repeat("archived"), is_archived=True)
+    assert reader.emitted == log
     assert reader.received - received == len(log) - 5_872
 
 
 @pytest.mark.parametrize("before", [b"", b"a", b"line\n" * 99])
-def test_the_end_that_a_runner_writes_is_seen(before):
+def test_last_line_of_a_runner_is_seen(before):
     ending = b"\x1b[32;1mJob succeeded\x1b[0;m\n"
     reader = Reader(TraceCursor())
-    reader.look(before, itertools.repeat("ranged"))
+    reader.poll(before, itertools.repeat("ranged"))
     assert not reader.cursor.says_end
-    reader.look(before + ending, itertools.repeat("ranged"))
+    reader.poll(before + ending, itertools.repeat("ranged"))
     assert reader.cursor.says_end
 
 
-def test_a_question_says_what_goes_with_it():
+def test_range_has_its_headers():
     assert TraceRange(5, 10).headers == ()
     assert TraceRange(0, 10, 'W/"1"').headers == (("If-None-Match", 'W/"1"'),)
     with pytest.raises(RuntimeError, match="no response is open"):
         TraceCursor().receive_data(b"")
 
 
-def test_a_part_must_say_which():
+def test_part_needs_a_content_range():
     with pytest.raises(DecodeError, match="without a valid Content-Range"):
-        TraceCursor().begin_response(answer(b"", 206))
+        TraceCursor().begin_response(response(b"", 206))
 
 
-def test_a_web_page_is_no_trace():
-    plain = answer(b"<html>", **{"content-type": "text/plain"})
+def test_web_page_is_refused():
+    plain = response(b"<html>", **{"content-type": "text/plain"})
     with pytest.raises(DecodeError, match="HTTP 206 where a trace was due"):
-        check_trace(answer(b"part", 206))
+        check_trace(response(b"part", 206))
     with pytest.raises(DecodeError, match="HTTP 304 where a trace was due"):
-        check_trace(answer(b"", 304))
-    assert check_trace(answer(b"", 304), conditional=True)
-    assert check_trace(answer(b"", 206), partial=True)
+        check_trace(response(b"", 304))
+    assert check_trace(response(b"", 304), conditional=True)
+    assert check_trace(response(b"", 206), partial=True)
     assert check_trace(plain) is plain
     with pytest.raises(DecodeError, match="an HTML page where a trace was due"):
-        check_trace(answer(b"<html>", **{"content-type": "text/html; charset=utf-8"}))
+        check_trace(response(b"<html>", **{"content-type": "text/html; charset=utf-8"}))
