@@ -25,7 +25,7 @@ from gitlab_jobs_async.project import Project
 
 @define
 class _Resumption:
-    """Tells the lines after byte *offset* of a log that is read from its beginning."""
+    """Filter of the lines after byte *offset* of a log that is read from its beginning."""
 
     offset: int
     _number: int = 0
@@ -144,4 +144,4 @@ class LogWriter:
         offset = self.resume_at[job_id]
         if offset is not None:
             rest = [self.name, str(job_id), "--offset", str(offset), *self.options]
-            complain(f"to go on: {shlex.join(['gitlab-jobs', 'tail', *rest])}")
+            complain(f"to resume: {shlex.join(['gitlab-jobs', 'tail', *rest])}")

@@ -108,7 +108,9 @@ def test_an_interrupt_ends_what_is_under_way(spawn):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert re.fullmatch(rb"gitlab-jobs: to go on: gitlab-jobs tail group/app 2 --offset \d+\n", err)
+    assert re.fullmatch(
+        rb"gitlab-jobs: to resume: gitlab-jobs tail group/app 2 --offset \d+\n", err
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo", "--help"], []])

@@ -1,6 +1,6 @@
-"""The commands that show logs: `trace` as it is, `tail` to the job's end.
+"""Commands that show logs: `trace` prints the current one, `tail` follows it to the job's end.
 
-A file or pipe gets a trace's very bytes; a terminal gets lines, in which only colours are left.
+A file or pipe gets the bytes of a trace. A terminal gets lines, without any control but colours.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,29 +44,28 @@ Count = Annotated[int | None, Parameter(validator=Number(gte=0))]
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Extent:
-    """Which logs, from where on and how far."""
+    """Options that select the logs, and the part of them to show."""
 
     pipeline: Annotated[
         int | None,
         Parameter(
             validator=Number(gte=1),
-            help="Instead of JOB: all jobs of this pipeline that are running.",
+            help="Follow all running jobs of this pipeline instead of JOB.",
         ),
     ] = None
     lines: Annotated[
         Count,
         Parameter(
             alias="-n",
-            help="Of what is there already, only the last so many lines, before --section and "
-            "--grep choose among them.",
+            help="Show only the last N existing lines; --section and --grep then filter them.",
         ),
     ] = None
     offset: Annotated[
-        Count, Parameter(help="Begin at this byte of the log, where another call has stopped.")
+        Count, Parameter(help="Start at this byte of the log, as printed by an earlier call.")
     ] = None
     follow: Annotated[
         bool,
-        Parameter(negative="--no-follow", help="Go on until the job ends, which is the default."),
+        Parameter(negative="--no-follow", help="Follow the log until the job ends (default)."),
     ] = True
 
 
@@ -83,10 +82,10 @@ async def trace(
     color: Color = None,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """A job's log as it is now, in constant memory.
+    """Print a job's current log, in constant memory.
 
-    A pipe or file gets the bytes that GitLab stores; a terminal the lines, with colours and
-    without anything else that could drive it.
+    A pipe or file gets the bytes that GitLab stores. A terminal gets lines with colours, and no
+    other control sequences.
     """
     async with connect(server) as gitlab:
         handle = gitlab.project(project_id(project))
@@ -106,20 +105,23 @@ async def trace(
 async def tail(
     project: ProjectName,
     /,
-    *jobs: Annotated[int, Parameter(name="JOB", help="Ids of jobs: one, or several side by side.")],
+    *jobs: Annotated[int, Parameter(name="JOB", help="Job ids, one or several.")],
     extent: Extent = _WHOLE,
     look: Look = _PLAIN,
     raw: Annotated[
-        bool, Parameter(help="One log's bytes as they are, into a file or pipe.")
+        bool, Parameter(help="Write the bytes of one log unchanged, to a file or pipe.")
     ] = False,
     json: Annotated[
-        bool, Parameter(help="One JSON object a line: project, job_id and the parts of a line.")
+        bool,
+        Parameter(
+            help="Print one JSON object per line: project, job_id and the fields of the line."
+        ),
     ] = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Follow logs line by line until their jobs have ended.
 
-    Exit code 1 when a job had failed or was canceled; with --no-follow it is 0 in any case.
+    The exit code is 1 if a job failed or was canceled; with --no-follow it is always 0.
     """
     ids = tuple(dict.fromkeys(jobs))
     _check(ids, extent)
@@ -147,33 +149,31 @@ async def tail(
 
 def _check(jobs: Sequence[int], extent: Extent) -> None:
     if not jobs and extent.pipeline is None:
-        raise bad_input("name a JOB, or several, or say --pipeline ID")
+        raise bad_input("missing JOB: expected at least one, or --pipeline ID")
     if jobs and extent.pipeline is not None:
-        raise bad_input("--pipeline does not go with JOB: it stands for all that are running")
+        raise bad_input("--pipeline does not go with JOB: expected one of them")
     if extent.offset is None:
         return
     if len(jobs) != 1:
-        raise bad_input("--offset goes with one JOB")
+        raise bad_input("--offset needs exactly one JOB")
     if extent.lines is not None or not extent.follow:
-        raise bad_input("--offset goes neither with --lines nor with --no-follow")
+        raise bad_input("--offset does not go with --lines or --no-follow")
 
 
 def _check_raw(jobs: Sequence[int], extent: Extent, look: Look, *, json: bool) -> None:
     if len(jobs) != 1:
-        raise bad_input("--raw goes with one JOB")
+        raise bad_input("--raw needs exactly one JOB")
     if json or extent.lines is not None or look != _PLAIN:
         raise bad_input(
-            "--raw is for the bytes as they are; only --offset and --no-follow go with it"
+            "--raw writes the bytes unchanged: expected no options but --offset and --no-follow"
         )
     if is_terminal():
-        raise bad_input("--raw is for a file or pipe: what jobs print can drive a terminal")
+        raise bad_input("--raw needs a file or pipe: job output could control the terminal")
 
 
 async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) -> dict[int, str]:
-    """The jobs to follow and their names, which are shown only where there are several.
-
-    Even the one is asked for: a server or job that is not there is said at once.
-    """
+    """Return the names of the jobs by id; a single job has an empty one, which is not shown."""
+    # Even a single job is requested, so that a missing server or job is reported at once.
     if pipeline is not None:
         running = await project.list_pipeline_jobs(pipeline, scope=JobStatus.RUNNING)
         return {job.id: job.name for job in sorted(running, key=lambda job: job.id)}
@@ -184,7 +184,7 @@ async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) ->
 def _line_writer(
     project: str, names: Mapping[int, str], look: Look, *, json: bool
 ) -> Callable[[int, LogLine], None]:
-    """Return what writes a line of a job."""
+    """Return a function that writes a line of a job."""
     labels = {job_id: f"{project}/{job_id} {name}" for job_id, name in names.items() if name}
     view = LogView(look, is_coloured=_is_coloured(look.color), labels=labels)
 
@@ -198,13 +198,13 @@ def _line_writer(
 
 
 def _options(look: Look, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:
-    """What to type again for the same; the token is nothing to show."""
+    """Return the options that repeat this call, without the token."""
     named = {"url": server.url, "profile": server.profile}
     switches = {"raw": raw, "json": json}
-    said = [f"--{name}" for name, value in switches.items() if value]
-    said += [f"--{name}={value}" for name, value in named.items() if value is not None]
-    return said + look.arguments()
+    options = [f"--{name}" for name, value in switches.items() if value]
+    options += [f"--{name}={value}" for name, value in named.items() if value is not None]
+    return options + look.arguments()
 
 
-def _is_coloured(wanted: bool | None) -> bool:  # noqa: FBT001 - yes, no, or as the terminal has it
+def _is_coloured(wanted: bool | None) -> bool:  # noqa: FBT001 - None leaves it to the terminal
     return may_colour() if wanted is None else wanted

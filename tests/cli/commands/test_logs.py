@@ -353,7 +353,7 @@ def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, run, world, o
     rest, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert run("cancel", "group/empty", job.id).code == 0
-    words = err.decode().strip().removeprefix("gitlab-jobs: to go on: gitlab-jobs ")
+    words = err.decode().strip().removeprefix("gitlab-jobs: to resume: gitlab-jobs ")
     after = run(*shlex.split(words))
     whole = run("tail", "group/empty", job.id, *options)
     assert (before + rest).decode() + after.out == whole.out
@@ -383,7 +383,7 @@ def test_a_log_that_cannot_be_read_any_more_says_how_to_go_on(signed_in, run, lo
     again, why = result.err.splitlines()
     offset = 8 * len(result.lines)
     assert 0 < offset < 800_000
-    assert again.removeprefix("gitlab-jobs: to go on: gitlab-jobs tail ") == (
+    assert again.removeprefix("gitlab-jobs: to resume: gitlab-jobs tail ") == (
         f"group/empty {job} --offset {offset} --grep=3"
     )
     assert "403" in why
