@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_import_contracts_are_kept():
 
 def test_io_modules_exist():
     assert TREES.keys() >= IO_MODULES
+
+
+def test_architecture_page_draws_the_floors():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    floors = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (PACKAGE / "guide" / "architecture.md").read_text()
+    drawn = re.findall(r"│ ([a-z_]+) ", page.partition("```text")[2].partition("```")[0])
+    rooms = [room.strip() for floor in floors for room in floor.split("|")]
+    assert [name for name in drawn if name in rooms] == rooms, "update guide/architecture.md"
 
 
 def test_architecture_page_lists_io_modules():

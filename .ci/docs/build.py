@@ -6,6 +6,7 @@ pages work in a checkout and on the site.
 """
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,8 @@ FIRST = ("client", "project")
 
 def contents() -> str:
     """Return the site's table of contents, to be hidden below the README."""
-    guide = sorted(path.stem for path in (ROOT / PACKAGE / "guide").glob("*.md"))
+    index = (ROOT / PACKAGE / "guide" / "index.md").read_text(encoding="utf-8")
+    guide = ["index", *re.findall(r"^\| \[.*\]\((.+)\.md\)", index, re.MULTILINE)]
     parts = {
         "Guide": [f"{PACKAGE}/guide/{page}" for page in guide],
         "Reference": [f"reference/{page}" for page, _ in reference()],
