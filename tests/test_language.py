@@ -29,7 +29,6 @@ CLAUSE_FIRST = re.compile(r"(What|Who|Whoever|Those|That which|He who|Which)\b")
 
 TODO = {
     "gitlab_jobs_async/api",
-    "gitlab_jobs_async/cli",
     "gitlab_jobs_async/errors.py",
     "gitlab_jobs_async/events.py",
     "gitlab_jobs_async/listing",

@@ -1,4 +1,4 @@
-"""The command `gitlab-jobs`: its entry point, and nothing else."""
+"""The entry point of the command `gitlab-jobs`."""
 
 import sys
 from importlib import import_module
@@ -9,10 +9,10 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line of this process and exit with its code."""
+    """Run the command of this process and exit with its code."""
     try:
         code: int = import_module("gitlab_jobs_async.cli.runner").run_process(sys.argv[1:])
-    except KeyboardInterrupt:  # before there was anything to interrupt
+    except KeyboardInterrupt:  # during the import
         code = 130
     except ImportError as error:
         missing = _missing(error)
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _missing(error: BaseException | None) -> str | None:
-    """Return the package of the extra whose absence is behind *error*; late loading chains it."""
+    """Return the missing package of the extra in the causes of *error*, or None."""
     while error is not None:
         if isinstance(error, ImportError) and error.name:
             name = error.name.partition(".")[0]

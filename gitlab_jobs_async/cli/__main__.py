@@ -1,4 +1,4 @@
-"""`python -m gitlab_jobs_async.cli`: the same command, where no script is installed."""
+"""Run the command as `python -m gitlab_jobs_async.cli`."""
 
 from gitlab_jobs_async.cli import main
 

@@ -1,93 +1,91 @@
-"""The command line's map: which command is where. A command is loaded when it is called for."""
+"""The commands of `gitlab-jobs` and their help; a command is imported when it is called."""
 
 from importlib.metadata import version
 from typing import Final
 
 from cyclopts import App, Group, Parameter
 
-_HELP: Final = """List, follow and act on GitLab's CI jobs, across many projects at once.
+_HELP: Final = """List, follow and act on GitLab CI jobs across many projects.
 
-The server is --url, else GITLAB_URL (or GITLAB_HOST, GL_HOST, GITLAB_URI, GITLAB_BASE_URL,
-GITLAB_API_URL and the like; two that differ are refused), else in a CI job CI_SERVER_URL, else the
-default of the configuration of python-gitlab or glab, else https://gitlab.com. The token is
---token, else GITLAB_TOKEN (or GITLAB_PRIVATE_TOKEN, GITLAB_OAUTH_TOKEN), else in a CI job
-CI_JOB_TOKEN, else the configuration's for that server. A token found for one server is never sent
-to another: that of the environment is for the server that the environment chooses, CI_JOB_TOKEN for
-that of the job.
+Server: --url, else GITLAB_URL (or GITLAB_HOST, GL_HOST, GITLAB_URI, GITLAB_BASE_URL,
+GITLAB_API_URL; two that differ are an error), else CI_SERVER_URL in a CI job, else the default in
+the configuration of python-gitlab or glab, else https://gitlab.com.
 
-Certificates to trust and to show are those of --ca-file, --client-cert and --client-key, else what
-the configuration says of the server (ssl_verify; ca_cert, client_cert, client_key,
-skip_tls_verify), else SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and the CI_SERVER_TLS_
-files. Proxies are those of https_proxy, http_proxy, all_proxy and no_proxy.
+Token: --token, else GITLAB_TOKEN (or GITLAB_PRIVATE_TOKEN, GITLAB_OAUTH_TOKEN), else CI_JOB_TOKEN
+in a CI job, else the configured token of that server. A token is sent only to the server it was
+found for: a token of the environment to the server of the environment, CI_JOB_TOKEN to the server
+of the job.
 
-People get colours and tables; in a pipe the same comes as plain lines, and with --json as one JSON
-object a line with GitLab's own field names.
+Certificates: --ca-file, --client-cert and --client-key, else the server's configuration
+(ssl_verify; ca_cert, client_cert, client_key, skip_tls_verify), else SSL_CERT_FILE,
+REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and the CI_SERVER_TLS_ files. Proxies: https_proxy, http_proxy,
+all_proxy and no_proxy.
 
-Exit codes: 0 done; 1 it failed, or the job that was followed did; 2 bad usage, input or
-configuration; 4 nothing that watch was told to watch can be reached; 130 interrupted.
+A terminal gets tables and colours, a pipe plain lines. --json prints one JSON object per line with
+GitLab's field names.
+
+Exit codes: 0 success; 1 failure, also of a followed job; 2 invalid usage, input or configuration;
+4 no target of watch is reachable; 130 interrupted.
 """
-_LIST: Final = """The jobs of one or many projects, or of a pipeline; the newest first.
+_LIST: Final = """List jobs of projects or of a pipeline, newest first.
 
-Projects are read side by side. A terminal shows a table; a pipe gets one line a job, without a
-header and separated by tabs: id, project, pipeline, stage, name, status, seconds it ran, time of
-creation, ref.
+Projects are read concurrently. A terminal gets a table. A pipe gets one tab-separated line per job:
+id, project, pipeline, stage, name, status, duration in seconds, creation time, ref.
 """
-_SHOW: Final = """One job, with all that matters about it.
+_SHOW: Final = """Show one job with its details.
 
-A pipe gets a name, a tab and a value a line.
+A pipe gets one tab-separated name and value per line.
 """
-_TRACE: Final = """A job's log as it is now.
+_TRACE: Final = """Print the present log of a job.
 
-A pipe or file gets the bytes that GitLab stores; a terminal the lines, with their colours and
-without anything else that could drive it.
+A pipe or file gets the bytes that GitLab stores. A terminal gets lines with colours; all other
+control sequences are removed.
 """
-_TAIL: Final = """Follow the logs of one or several jobs line by line until the jobs have ended.
+_TAIL: Final = """Follow the logs of one or more jobs until the jobs have ended.
 
-Exit code 1 if one of them failed or was canceled. With --no-follow it ends after what is there now,
-with exit code 0; so it does where no job of --pipeline is running. Ctrl-C stops it and says how to
-go on from there.
+Exit code 1 if a job failed or was canceled. With --no-follow it prints the present lines and exits
+with 0, as it does if no job of --pipeline is running. Ctrl-C stops it and prints the command that
+resumes.
 """
-_WATCH: Final = """Watch many projects, or pipelines, as one stream of what their jobs do.
+_WATCH: Final = """Watch the jobs of many projects, or of pipelines, as one stream of events.
 
-A terminal shows a live table. A pipe gets one line an event, separated by tabs: time, project,
-pipeline, job, name, event, status, details; with --json one object. With --exec a terminal gets
-those lines, too, and what the command prints between them.
+A terminal gets a live table. A pipe gets one tab-separated line per event: time, project, pipeline,
+job, name, event, status, details; with --json one object. With --exec a terminal gets lines, too.
 
-It goes on until Ctrl-C or SIGTERM, with --pipeline until that has ended: exit code 1 if a job of it
-failed or was canceled that must not. With --checkpoint nothing is lost between one call and the
-next: it goes on where it was, also with the event whose command was interrupted.
+It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended, with exit code 1 if
+a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
+last run stopped, also with an event whose command was interrupted.
 """
-_ARTIFACTS: Final = """What a job left behind: fetch the archive or one file, list, keep, delete.
+_ARTIFACTS: Final = """Download, list, keep or delete the artifacts of a job.
 
-Without --list, --path, --keep or --delete the whole archive, a zip, goes to --output or the pipe.
+Without --list, --path, --keep or --delete the whole zip archive goes to --output or stdout.
 """
 _CANCEL: Final = """Cancel a job.
 
-It may still be canceling for a while; a finished job stays as it is.
+The job may stay in canceling for a while. A finished job does not change.
 """
-_RETRY: Final = """Run a job again: the new run is a job of its own, with a new id."""
-_ERASE: Final = """Remove a finished job's log and artifacts, for ever.
+_RETRY: Final = """Retry a job. The new run is a new job with a new id."""
+_ERASE: Final = """Remove a finished job's log and artifacts permanently.
 
-It asks before; where nobody can be asked, --yes must be said.
+Asks for confirmation; without a terminal, --yes is required.
 """
-_PLAY: Final = """Start a manual or delayed job, with variables or inputs of its own."""
-_DEMO: Final = """See it all on a simulated GitLab: list, watch, retry, play. Ends by itself.
+_PLAY: Final = """Start a manual or delayed job, with optional variables or inputs."""
+_DEMO: Final = """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit.
 
-Nothing is needed for it, nothing leaves this machine, nothing stays behind.
+Needs no server and no token. Nothing leaves this machine.
 """
-_SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C.
+_SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C or SIGTERM.
 
-Its first lines say where it is and which token opens it, as commands for a shell. Ctrl-C and
-SIGTERM end it with exit code 0.
+The first lines export its URL and token for a shell. Both signals end it with exit code 0.
 """
 _USAGE: Final = {
     "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
     "watch": "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
 }
-_READ: Final = Group("Look", sort_key=1)
+_READ: Final = Group("LogStyle", sort_key=1)
 _ACT: Final = Group("Act", sort_key=2)
-_TRY: Final = Group("Try it without a GitLab", sort_key=3)
+_TRY: Final = Group("Simulate", sort_key=3)
 _COMMANDS: Final = (
     ("list", "commands.listing:list_jobs", _READ, _LIST),
     ("show", "commands.listing:show", _READ, _SHOW),
@@ -105,7 +103,7 @@ _COMMANDS: Final = (
 
 
 def build() -> App:
-    """Return the whole command line, ready to be called with arguments."""
+    """Return the command line, to be called with arguments."""
     app = App(
         name="gitlab-jobs",
         help=_HELP,

@@ -1,4 +1,4 @@
-"""What people type -> what the SDK takes; a refusal says what was meant to be there."""
+"""Parsing of command-line values; each error names the expected form."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,51 +6,51 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from gitlab_jobs_async.api.parameters import ProjectId
-from gitlab_jobs_async.cli.errors import bad_input
+from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.models.statuses import JobStatus
 
 _STATUSES = tuple(str(status) for status in JobStatus)
 
 
 def project_id(text: str) -> ProjectId:
-    """Return a number is an id, everything else a path; a path cannot begin with a dash."""
+    """Return an id for digits, else a path; raise for a leading dash."""
     if text.startswith("-"):
-        raise bad_input(f"project {text!r} begins with a dash")
+        raise usage_error(f"project {text!r}: expected an id or a path without a leading dash")
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def split_scopes(scopes: Iterable[str]) -> list[str]:
-    """Statuses, also where several stand in one with commas."""
+def parse_scopes(scopes: Iterable[str]) -> list[str]:
+    """Return the statuses of *scopes*, each of which may hold several with commas."""
     found = [part.strip() for scope in scopes for part in scope.split(",")]
     for status in found:
         if status not in _STATUSES:
-            raise bad_input(f"unknown --scope {status!r}; allowed are {', '.join(_STATUSES)}")
+            raise usage_error(f"unknown --scope {status!r}: expected one of {', '.join(_STATUSES)}")
     return found
 
 
-def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """`K=V` texts as a mapping; a value may hold further equals signs."""
+def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Return `K=V` texts as a mapping; a value may hold further equals signs."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise bad_input(f"{option} must be K=V")
+            raise usage_error(f"{option}: expected K=V")
         if _is_broken(text):
-            raise bad_input(f"{option} {name!r} is not UTF-8")
+            raise usage_error(f"{option} {name!r}: expected UTF-8")
         if name in found:
-            raise bad_input(f"{option} names {name!r} twice")
+            raise usage_error(f"{option} {name!r}: expected only once")
         found[name] = value
     return found
 
 
 def _is_broken(text: str) -> bool:
-    """Return whether an argument's bytes were no UTF-8: Python hands those on as halves of characters."""
+    # Python decodes invalid bytes of an argument to lone surrogates.
     return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def typed_pairs(option: str, texts: Sequence[str]) -> dict[str, object]:
-    """Return the same with values that read as a JSON number, boolean, list or string taken as such."""
-    return {name: _typed(value) for name, value in pairs(option, texts).items()}
+def parse_typed_pairs(option: str, texts: Sequence[str]) -> dict[str, object]:
+    """Return `K=V` texts as a mapping, with JSON numbers, booleans, lists and strings decoded."""
+    return {name: _typed(value) for name, value in parse_pairs(option, texts).items()}
 
 
 def _typed(text: str) -> object:
@@ -61,9 +61,9 @@ def _typed(text: str) -> object:
     return value if isinstance(value, str | int | float | bool | list) else text
 
 
-def pattern(option: str, text: str) -> re.Pattern[str]:
-    """Return a regular expression."""
+def parse_pattern(option: str, text: str) -> re.Pattern[str]:
+    """Compile a regular expression."""
     try:
         return re.compile(text)
     except re.error as error:
-        raise bad_input(f"{option} {text!r} is no regular expression: {error}") from error
+        raise usage_error(f"{option} {text!r}: expected a regular expression: {error}") from error

@@ -1,8 +1,8 @@
-"""What a server says -> what may reach a terminal: printable text, without a single control.
+"""Removal of control and invisible characters from a server's text.
 
-All text goes through here, wherever stdout leads: what stands in a pipe is mostly read on a
-terminal in the end. Bytes (`trace` and `artifacts` into a pipe or file, `tail --raw`) stay as they
-are, and JSON escapes what is hidden, so that nothing of it is lost.
+All text passes through here, also in a pipe, since it is mostly read on a terminal in the end.
+Bytes (`trace` and `artifacts` into a pipe or file, `tail --raw`) are not changed. JSON escapes
+hidden characters, so that none is lost.
 """
 
 import re
@@ -20,8 +20,8 @@ _INVISIBLE: Final = (
     r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     r"\U000e0000-\U000e0fff"
 )
-"""Marks that reorder what stands around them or show nothing: bidirectional controls, fillers, tags
-and the like; all that Unicode calls ignorable but joiners and the selectors of emoji."""
+"""Characters that reorder text or show nothing: bidirectional controls, fillers, tags; all that
+Unicode calls ignorable except joiners and the variation selectors of emoji."""
 
 _HIDDEN: Final = re.compile(rf"[\x7f-\x9f{_SEPARATORS}{_INVISIBLE}]")
 _NON_ASCII: Final = re.compile(r"[^\x00-\x7f]")
@@ -30,7 +30,7 @@ _IDLE: Final = re.compile(
     r"(?<![^\x00-\x7f\s])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\s])"
     r"|(?<=[\u200c\u200d])[\u200c\u200d]+|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]+"
 )
-"""Joiners that join nothing, and selectors after others: in emoji they stand one at a time."""
+"""Joiners that join nothing, and repeated selectors; emoji use each once."""
 
 _CONTROLS: Final = re.compile(rf"[\x00-\x1f\x7f-\x9f{_SEPARATORS}]+")
 _LOG_CONTROLS: Final = re.compile(
@@ -39,7 +39,7 @@ _LOG_CONTROLS: Final = re.compile(
 
 
 def clean(text: object) -> str:
-    """*text* on one line and harmless; what is not there is an empty string."""
+    """Return *text* on one line without controls; an empty string for None."""
     if text is None:
         return ""
     shown = _NEVER_SEEN.sub("", _ESCAPES.sub("", str(text)))
@@ -47,21 +47,21 @@ def clean(text: object) -> str:
 
 
 def clean_log(line: str) -> str:
-    """Return a line of a log that can do no more than colours and tabs do."""
+    """Return a line of a log with colours and tabs as its only controls."""
     if line.isascii() and line.isprintable():
         return line
     return _IDLE.sub("", _LOG_CONTROLS.sub(" ", _NEVER_SEEN.sub("", line)))
 
 
 def escape_hidden(json: str) -> str:
-    """Return JSON in which hidden characters are escapes; a reader finds the same value in it."""
+    """Return the same JSON with hidden characters escaped."""
     if json.isascii() and "\x7f" not in json:
         return json
     return _HIDDEN.sub(_escape, json)
 
 
 def escape_non_ascii(json: str) -> str:
-    """Return JSON of ASCII alone, which is the same in every encoding that a pipe may have."""
+    """Return the same JSON in ASCII, which is valid in every encoding of a pipe."""
     return json if json.isascii() else _NON_ASCII.sub(_escape, json)
 
 
@@ -74,6 +74,6 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def ellipsis(text: object, longest: int) -> str:
-    """*text* cleaned and cut to *longest* characters."""
+    """Return *text* cleaned and cut to *longest* characters."""
     shown = clean(text)
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"

@@ -1,4 +1,4 @@
-"""What went wrong -> one line and an exit code; no line holds a token or a control character."""
+"""Errors as one line and an exit code; no line holds a token or a control character."""
 
 from typing import Final
 
@@ -13,29 +13,29 @@ from gitlab_jobs_async.errors import (
 
 OK: Final = 0
 FAILED: Final = 1
-BAD_INPUT: Final = 2
+USAGE_ERROR: Final = 2
 NOT_FOUND: Final = 4
-"""What was named is not there, or these credentials may not see it."""
+"""The resource does not exist or is hidden from these credentials."""
 
 INTERRUPTED: Final = 130
 _LONGEST_LINE: Final = 600
 
 
 class CommandError(Exception):
-    """A refusal of the command's own: its words, and the exit code."""
+    """A failure of the command itself, with its message and exit code."""
 
     def __init__(self, words: str, code: int = FAILED) -> None:
         super().__init__(words)
         self.code = code
 
 
-def bad_input(words: str) -> CommandError:
-    """Return the refusal of something the caller wrote."""
-    return CommandError(words, BAD_INPUT)
+def usage_error(words: str) -> CommandError:
+    """Return an error about the user's input."""
+    return CommandError(words, USAGE_ERROR)
 
 
-def line_of(error: BaseException) -> str:
-    """Return the one line that says what *error* is about."""
+def error_line(error: BaseException) -> str:
+    """Describe *error* in one line, without the query of its URL."""
     words: object = error
     if isinstance(error, OSError) and error.filename:
         words = f"{error.filename}: {error.strerror}"
@@ -46,8 +46,8 @@ def line_of(error: BaseException) -> str:
     return ellipsis(words, _LONGEST_LINE) or type(error).__name__
 
 
-def code_of(error: Exception) -> int:
+def exit_code_of(error: Exception) -> int:
     """Return the exit code for *error*."""
     if isinstance(error, CommandError):
         return error.code
-    return FAILED if isinstance(error, GitLabError | OSError) else BAD_INPUT
+    return FAILED if isinstance(error, GitLabError | OSError) else USAGE_ERROR

@@ -1,4 +1,4 @@
-"""A command of the user's that is run for each event, one at a time, and leaves nothing running."""
+"""A user's command that runs for each event, one at a time, and leaves no process behind."""
 
 import asyncio
 import os
@@ -10,48 +10,45 @@ from typing import Self
 
 from attrs import frozen
 
-from gitlab_jobs_async.cli.errors import bad_input, line_of
-from gitlab_jobs_async.cli.terminal import complain, json_bytes
+from gitlab_jobs_async.cli.errors import error_line, usage_error
+from gitlab_jobs_async.cli.terminal import json_bytes, print_error
 
 
 @frozen
-class Executed:
-    """A program and its arguments, given as one line; no shell reads it.
-
-    *grace* is how many seconds it has to end by itself once it is told to.
-    """
+class EventCommand:
+    """A program and its arguments; *grace* is the time in seconds between SIGTERM and SIGKILL."""
 
     arguments: tuple[str, ...]
     grace: float = 5.0
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Return the command that *line* names.
+        """Split *line* as a shell does, but expand nothing.
 
         Raises:
-            CommandError: its quotes do not match, or there is no such program.
+            CommandError: unbalanced quotes, or the program does not exist.
         """
         try:
             arguments = tuple(shlex.split(line))
         except ValueError as error:
-            raise bad_input(f"--exec {line!r}: {error}") from error
+            raise usage_error(f"--exec {line!r}: {error}") from error
         if not arguments:
-            raise bad_input("--exec names no command")
+            raise usage_error("--exec: expected a command")
         if shutil.which(arguments[0]) is None:
-            raise bad_input(f"--exec: there is no program {arguments[0]!r}")
+            raise usage_error(f"--exec: program {arguments[0]!r} not found")
         return cls(arguments)
 
     async def run(self, about: str, text: str) -> None:
-        """Run it with *text* on its stdin until it has ended; say on stderr if it failed.
+        """Run the program with *text* on its stdin until it ends; report a failure on stderr.
 
-        It is a process group of its own, which is ended when this is cancelled.
+        Cancellation ends its whole process group.
         """
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.arguments, stdin=asyncio.subprocess.PIPE, process_group=0
             )
         except OSError as error:
-            complain(f"--exec: {line_of(error)} ({about})")
+            print_error(f"--exec: {error_line(error)} ({about})")
             return
         try:
             await process.communicate(json_bytes(text))
@@ -59,10 +56,10 @@ class Executed:
             if process.returncode is None:
                 await self._end(process)
         if process.returncode:
-            complain(f"--exec: {_outcome(process.returncode)} ({about})")
+            print_error(f"--exec: {_outcome(process.returncode)} ({about})")
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """End the process and those that it has started."""
+        """End the process and its children."""
         try:
             _send(process, signal.SIGTERM)
             with suppress(TimeoutError):

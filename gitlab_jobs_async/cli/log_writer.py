@@ -7,12 +7,12 @@ from contextlib import aclosing
 
 from attrs import define, field
 
-from gitlab_jobs_async.cli.errors import FAILED, OK, line_of
+from gitlab_jobs_async.cli.errors import FAILED, OK, error_line
 from gitlab_jobs_async.cli.terminal import (
     break_line,
-    complain,
+    print_error,
     stdout_bytes,
-    while_somebody_reads,
+    until_reader_closes,
 )
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
@@ -77,7 +77,7 @@ class LogWriter:
         keys = {(self.project.id, job_id): offset for job_id, offset in offsets.items()}
         tail = self.gitlab.tail_jobs(keys, lines=last, offsets=keys, follow=follow)
         try:
-            async with while_somebody_reads(), tail as items:
+            async with until_reader_closes(), tail as items:
                 async for item in items:
                     if not isinstance(item, TailedLine):
                         self._end(item)
@@ -99,10 +99,10 @@ class LogWriter:
                 return
             try:
                 chunks = self.project.follow_trace(job_id, offset=offset or 0)
-                async with while_somebody_reads(), aclosing(chunks):
+                async with until_reader_closes(), aclosing(chunks):
                     async for chunk in chunks:
                         if chunk.offset < (self.resume_at[job_id] or 0):
-                            complain(f"log of job {job_id} was replaced: starting over")
+                            print_error(f"log of job {job_id} was replaced: starting over")
                         out.write(chunk.data)
                         out.flush()
                         self.resume_at[job_id] = chunk.end
@@ -116,7 +116,7 @@ class LogWriter:
         for job in jobs:
             if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
                 reason = f" ({job.failure_reason})" if job.failure_reason else ""
-                complain(f"job {job.id} {job.status}{reason}")
+                print_error(f"job {job.id} {job.status}{reason}")
                 self.code_so_far = FAILED
         return self.code_so_far
 
@@ -128,7 +128,7 @@ class LogWriter:
         if isinstance(item, TailFailed):
             if len(self.resume_at) == 1:
                 raise item.error
-            complain(f"job {item.job_id}: {line_of(item.error)}")
+            print_error(f"job {item.job_id}: {error_line(item.error)}")
             self._print_hint(item.job_id)
             self.code_so_far = FAILED
         self._ended.add(item.job_id)
@@ -144,4 +144,4 @@ class LogWriter:
         offset = self.resume_at[job_id]
         if offset is not None:
             rest = [self.name, str(job_id), "--offset", str(offset), *self.options]
-            complain(f"to resume: {shlex.join(['gitlab-jobs', 'tail', *rest])}")
+            print_error(f"to resume: {shlex.join(['gitlab-jobs', 'tail', *rest])}")

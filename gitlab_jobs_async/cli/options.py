@@ -1,4 +1,4 @@
-"""The options that several commands share; values only, so that help is there at once."""
+"""Options that several commands share. Values only, so that `--help` is fast."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,47 +13,43 @@ _SERVER = Group("Server", sort_key=10)
 @Parameter(name="*", group=_SERVER)
 @frozen(kw_only=True)
 class ServerOptions:
-    """Which GitLab to ask, and as whom."""
+    """Options that select the server and the credentials."""
 
     url: Annotated[
         str | None,
         Parameter(
-            help="The server. Default: GITLAB_URL, GITLAB_HOST, CI_SERVER_URL, a configuration."
+            help="Server URL. Default: GITLAB_URL, GITLAB_HOST, CI_SERVER_URL, configuration."
         ),
     ] = None
     token: Annotated[
         str | None,
-        Parameter(
-            help="A token. Better set GITLAB_TOKEN: other users of this machine can see arguments."
-        ),
+        Parameter(help="Access token. Prefer GITLAB_TOKEN: other local users can see arguments."),
     ] = field(default=None, repr=False)
     profile: Annotated[
-        str | None, Parameter(help="A section of python-gitlab's configuration file.")
+        str | None, Parameter(help="Section of python-gitlab's configuration file.")
     ] = None
     ca_file: Annotated[
         Path | None,
         Parameter(
-            help="Authorities to trust beside the system's, a PEM file or a directory. "
-            "Default: a configuration, SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CI_SERVER_TLS_CA_FILE."
+            help="Additional certificate authorities, a PEM file or a directory. Default: "
+            "configuration, SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CI_SERVER_TLS_CA_FILE."
         ),
     ] = None
-    client_cert: Annotated[
-        Path | None, Parameter(help="The certificate to show to the server, a PEM file.")
-    ] = None
+    client_cert: Annotated[Path | None, Parameter(help="Client certificate, a PEM file.")] = None
     client_key: Annotated[
         Path | None,
-        Parameter(help="Its key, a PEM file. Default: the file of the certificate."),
+        Parameter(help="Key of the client certificate, a PEM file. Default: --client-cert."),
     ] = None
     insecure: Annotated[
         bool,
-        Parameter(help="Take any certificate: anyone on the way can read the token."),
+        Parameter(help="Accept any certificate. The token can be intercepted."),
     ] = False
     attempts: Annotated[
         int,
         Parameter(
             validator=Number(gte=1),
             show_default=True,
-            help="How often a request is tried where trying again does no harm.",
+            help="Maximum attempts of a request that is safe to repeat.",
         ),
     ] = 3
 
@@ -62,21 +58,22 @@ ANY_SERVER = ServerOptions()
 
 Json = Annotated[
     bool,
-    Parameter(name="--json", help="One JSON object a line, with GitLab's own field names."),
+    Parameter(name="--json", help="Print one JSON object per line with GitLab's field names."),
 ]
 Switch = bool
+Positive = Annotated[int | None, Parameter(validator=Number(gte=1))]
 Color = Annotated[
     bool | None,
     Parameter(
         name="--color",
         negative="--no-color",
-        help="Colours in a pipe, too; or none on a terminal, as with NO_COLOR=1.",
+        help="Force colours, or disable them as NO_COLOR=1 does.",
     ),
 ]
 Output = Annotated[
     Path | None,
-    Parameter(alias="-o", help="Write the bytes to this file, which is there once it is whole."),
+    Parameter(alias="-o", help="Write the bytes to this file, replaced once complete."),
 ]
-Yes = Annotated[bool, Parameter(alias="-y", help="Do not ask.")]
-ProjectName = Annotated[str, Parameter(name="PROJECT", help="Id or full path: 17, group/app.")]
+Yes = Annotated[bool, Parameter(alias="-y", help="Do not ask for confirmation.")]
+ProjectName = Annotated[str, Parameter(name="PROJECT", help="Id or path: 17, group/app.")]
 JobNumber = Annotated[int, Parameter(name="JOB", help="Id of the job.")]

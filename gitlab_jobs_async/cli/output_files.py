@@ -1,4 +1,4 @@
-"""Bytes from a server into a file of the caller's: whole, or not there at all."""
+"""Atomic writing of files."""
 
 import os
 from collections.abc import Iterator
@@ -7,17 +7,21 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
 
-from gitlab_jobs_async.cli.errors import bad_input
+from gitlab_jobs_async.cli.errors import usage_error
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """What is written here becomes *target* once the block has ended well; else that stays.
+def atomic_file(target: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file that replaces *target* if the block succeeds.
 
-    A target that is no regular file (a pipe, /dev/null) is written to as it is.
+    A pipe or a device such as /dev/null is written to directly.
+
+    Raises:
+        CommandError: *target* is a directory.
+        OSError: the file cannot be created.
     """
     if target.is_dir():
-        raise bad_input(f"--output {target} is a directory")
+        raise usage_error(f"--output {target}: expected a file, not a directory")
     if target.exists() and not target.is_file():
         with target.open("wb") as out:
             yield out
@@ -25,20 +29,20 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     place = target.resolve()
     try:
         handle, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")
-    except OSError as error:  # names the file that the caller knows of, not the one begun beside it
+    except OSError as error:  # name the user's file, not the temporary one
         raise OSError(error.errno, error.strerror, str(target)) from error
-    begun = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
             yield out
-        begun.chmod(_mode(place))
-        begun.replace(place)
+        temporary.chmod(_mode(place))
+        temporary.replace(place)
     finally:
-        begun.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _mode(place: Path) -> int:
-    """Return the permissions that *place* has, or would get."""
+    """Return the permissions of *place*, or those of a new file."""
     if place.exists():
         return place.stat().st_mode & 0o7777
     mask = os.umask(0)

@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does, where it would leave a screen or a program behind."""
+"""SIGTERM as an interrupt, for commands that must restore a screen or end a child process."""
 
 import asyncio
 import signal
@@ -7,17 +7,15 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def ended_like_an_interrupt() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C while the block lasts, so that it leaves as little behind.
-
-    It counts where Ctrl-C itself is ignored, too, as in what a script runs in the background.
-    """
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` in the block on SIGTERM."""
+    # It works where SIGINT is ignored, too: in the background of a script.
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    is_told = False
+    is_signalled = False
 
     def end() -> None:
-        nonlocal is_told
-        is_told = True
+        nonlocal is_signalled
+        is_signalled = True
         if task is not None:
             task.cancel()
 
@@ -26,7 +24,7 @@ def ended_like_an_interrupt() -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if is_told:
+        if is_signalled:
             raise KeyboardInterrupt from None
         raise
     finally:

@@ -1,7 +1,7 @@
-"""Where output goes: text and tables to people, plain lines to programs, complaints to stderr.
+"""Output to stdout and stderr.
 
-Whether stdout is a terminal decides, and `NO_COLOR`. What is complained of is cleaned here, so that
-no server's words reach a terminal by way of stderr.
+Tables and colours depend on whether stdout is a terminal, and on `NO_COLOR`. Errors are cleaned
+here, so that no control character of a server reaches a terminal by way of stderr.
 """
 
 import asyncio
@@ -20,26 +20,24 @@ from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 
 
 def is_terminal() -> bool:
-    """Return whether a person reads stdout."""
+    """Return whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
-def may_colour() -> bool:
-    """Return whether that person's terminal wants colours."""
+def supports_colour() -> bool:
+    """Return whether stdout is a terminal that shows colours."""
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return is_terminal() and wanted
 
 
 @asynccontextmanager
-async def while_somebody_reads() -> AsyncIterator[None]:
-    """Ends its block with `BrokenPipeError` as soon as nobody reads stdout any more.
-
-    Writing tells that too, but only when there is something to write. A pipe's writing end becomes
-    ready for reading when its reader has gone, which is how asyncio itself finds out.
-    """
+async def until_reader_closes() -> AsyncIterator[None]:
+    """End the block with `BrokenPipeError` as soon as the reader of stdout closes it."""
+    # A write fails only once there is something to write. The writing end of a pipe becomes
+    # readable when its reader closes; asyncio uses this, too.
     loop, pipe = asyncio.get_running_loop(), sys.stdout.fileno()
     if os.name != "posix" or not stat.S_ISFIFO(os.fstat(pipe).st_mode):
-        yield  # the next line written tells
+        yield  # the next write fails
         return
     limit = asyncio.timeout(None)
 
@@ -61,15 +59,15 @@ async def while_somebody_reads() -> AsyncIterator[None]:
 
 
 class Screen(Console):
-    """A console that leaves it to its caller what a reader's going means; rich's own would exit."""
+    """A console that raises on a closed pipe, where rich's own would exit."""
 
     def on_broken_pipe(self) -> None:
-        """Raise what rich has just caught."""
+        """Raise the error that rich has caught."""
         raise BrokenPipeError
 
 
 def console(*, color: bool = True) -> Screen:
-    """Return a console on stdout that takes every text as it is; plain where stdout is no terminal."""
+    """Return a console on stdout without markup; plain if stdout is not a terminal."""
     person = is_terminal()
     return Screen(
         file=sys.stdout,
@@ -84,50 +82,48 @@ def console(*, color: bool = True) -> Screen:
 
 
 def write(text: str) -> None:
-    """*text* to stdout at once, so that the next command of a pipe sees it."""
+    """Write *text* to stdout and flush, so that the next command of a pipe sees it at once."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def write_json(lines: str) -> None:
-    """Write lines of JSON to stdout at once, in UTF-8 whatever the locale says."""
+    """Write lines of JSON to stdout and flush."""
     with stdout_bytes() as out:
         out.write(json_bytes(lines))
 
 
 def json_bytes(lines: str) -> bytes:
-    """Return JSON as UTF-8; where the locale has another encoding, as ASCII with escapes.
-
-    So a reader finds the same names in it, whether it takes it for UTF-8 or for the locale's.
-    """
+    """Return JSON as UTF-8, or as ASCII with escapes in a locale of another encoding."""
+    # A reader then decodes the same text whether it assumes UTF-8 or the locale's encoding.
     is_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
     return (lines if is_utf8 else escape_non_ascii(lines)).encode()
 
 
-def complain(line: str) -> None:
-    """Return one line to stderr, harmless; where nobody reads it, so be it."""
+def print_error(line: str) -> None:
+    """Write one cleaned line to stderr; ignore a closed one."""
     with suppress(OSError):
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
 
 
-class Complaints(logging.Handler):
-    """Warnings that nobody else takes, in one harmless line each: they may quote a server."""
+class WarningHandler(logging.Handler):
+    """Prints warnings without another handler as one cleaned line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say what is warned of; where it went wrong is for those who set up a log."""
+        """Print the message and its cause, without the traceback."""
         cause = record.exc_info[1] if record.exc_info else None
-        complain(record.getMessage() if cause is None else f"{record.getMessage()}: {cause}")
+        print_error(record.getMessage() if cause is None else f"{record.getMessage()}: {cause}")
 
 
 def break_line() -> None:
-    """Leave the line in which a terminal has shown ^C."""
+    """End the line in which a terminal has shown ^C."""
     if sys.stderr.isatty():
         sys.stderr.write("\n")
 
 
 @contextmanager
 def stdout_bytes() -> Iterator[BinaryIO]:
-    """Stdout for bytes as they are."""
+    """Yield stdout as a binary file."""
     sys.stdout.flush()
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()

@@ -52,7 +52,7 @@ def gitlab(world, clock):
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """Clear the environment of whoever runs the tests and set an empty home."""
+    """Clear the environment and set an empty home."""
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "home"

@@ -23,12 +23,12 @@ from gitlab_jobs_async.cli.commands.artifacts import print_entries
 from gitlab_jobs_async.cli.commands.listing import job_facts
 from gitlab_jobs_async.cli.output import print_facts
 from gitlab_jobs_async.cli.runner import run_process
-from gitlab_jobs_async.cli.terminal import Complaints, complain
+from gitlab_jobs_async.cli.terminal import WarningHandler, print_error
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import event_json, plain_event
-from gitlab_jobs_async.cli.views.footer import trouble_lines
-from gitlab_jobs_async.cli.views.log_lines import LogView, Look, line_as_json
+from gitlab_jobs_async.cli.views.footer import problem_lines
+from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import job_cells, json_line, plain_line
 from gitlab_jobs_async.cli.views.tables import jobs_table
@@ -184,13 +184,13 @@ LINE = LogLine(
 
 def boarded():
     board = Board()
-    board.tell(JobAppeared(key="1", project=HOSTILE, job=hostile_job()), 1.0)
+    board.add(JobAppeared(key="1", project=HOSTILE, job=hostile_job()), 1.0)
     return board
 
 
 def paned():
     pane = LogPane(only=HOSTILE)
-    pane.tell(JobLogLine(key="1", project=HOSTILE, job=hostile_job(), line=LINE))
+    pane.add(JobLogLine(key="1", project=HOSTILE, job=hostile_job(), line=LINE))
     return pane
 
 
@@ -204,11 +204,11 @@ SHOWN = {
     "list in a pipe": lambda: plain_line(job_cells((HOSTILE, hostile_job()))).replace("\t", ""),
     "board": lambda: printed(*board_lines(boarded(), 2.0, 200, 40)),
     "log pane": lambda: printed(paned().panel(200, 10)),
-    "trouble": lambda: printed(*trouble_lines({HOSTILE: HOSTILE}, 200)),
-    "tail": lambda: LogView(Look(sections=True), is_coloured=True, labels={1: HOSTILE}).text(
+    "problem": lambda: printed(*problem_lines({HOSTILE: HOSTILE}, 200)),
+    "tail": lambda: LogView(LogStyle(sections=True), is_coloured=True, labels={1: HOSTILE}).text(
         1, LINE
     ),
-    "tail in a pipe": lambda: LogView(Look(sections=True), is_coloured=False).text(1, LINE),
+    "tail in a pipe": lambda: LogView(LogStyle(sections=True), is_coloured=False).text(1, LINE),
     "events": lambda: "".join(plain_event(event, NOW) for event in EVENTS).replace("\t", ""),
     "json": lambda: json_line(hostile_job()) + "".join(map(event_json, EVENTS)),
     "json of a line": lambda: line_as_json(HOSTILE, 1, LINE),
@@ -230,22 +230,22 @@ def test_commands_print_nothing_hidden(capfd):
         print_facts(job_facts(job), job, json=as_json)
     print_entries([entry], json=False)
     print_entries([entry], json=True)
-    complain(HOSTILE)
+    print_error(HOSTILE)
     out, err = capfd.readouterr()
     assert not seen(out.replace("\n", "").replace("\t", ""))
     assert not seen(err.replace("\n", ""))
 
 
 def test_warning_of_the_sdk_is_one_clean_line(capfd):
-    handler = Complaints(logging.WARNING)
-    words, error = "a log is not to be had: %s", ValueError(HOSTILE)
+    handler = WarningHandler(logging.WARNING)
+    words, error = "log unavailable: %s", ValueError(HOSTILE)
     handler.handle(logging.LogRecord("x", logging.WARNING, "", 1, words, (HOSTILE,), None))
     handler.handle(
         logging.LogRecord("x", logging.ERROR, "", 1, words, ("",), (ValueError, error, None))
     )
     err = capfd.readouterr().err
     assert err.count("\n") == 2
-    assert err.splitlines()[1].startswith("gitlab-jobs: a log is not to be had: : abb")
+    assert err.splitlines()[1].startswith("gitlab-jobs: log unavailable: : abb")
     assert not seen(err.replace("\n", ""))
 
 
@@ -254,5 +254,5 @@ def test_process_cleans_what_nobody_logs(monkeypatch):
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     assert run_process(["--version"]) == 0
-    assert isinstance(logging.lastResort, Complaints)
+    assert isinstance(logging.lastResort, WarningHandler)
     assert logging.lastResort.level == logging.WARNING

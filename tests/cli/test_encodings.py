@@ -109,7 +109,7 @@ def test_json_of_a_utf8_process_is_readable(spawn, spelled):
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_exec_gets_utf8_and_its_own_arguments(spawn, ids, locale, tmp_path):
-    written, script = tmp_path / "told", tmp_path / "tell.sh"
+    written, script = tmp_path / "got", tmp_path / "tell.sh"
     script.write_text(f'cat >> {written}\nprintf \'%s\\n\' "$1" "$SAID" >> {written}\n')
     word = NAME.partition(" ")[0]
     line = f"sh {script} {word}"

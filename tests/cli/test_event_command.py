@@ -1,4 +1,4 @@
-"""`--exec`: a program for each event, told its event, ended with us, never a shell."""
+"""`--exec`: a program per event with its JSON, ended with us, never a shell."""
 
 import asyncio
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from gitlab_jobs_async.cli.errors import CommandError
-from gitlab_jobs_async.cli.event_command import Executed
+from gitlab_jobs_async.cli.event_command import EventCommand
 from tests.support.tasks import until
 
 
 def python(script, *arguments):
-    return Executed.parse(shlex.join([sys.executable, "-c", script, *map(str, arguments)]))
+    return EventCommand.parse(shlex.join([sys.executable, "-c", script, *map(str, arguments)]))
 
 
 def is_running(pid):
@@ -62,7 +62,7 @@ async def test_a_program_that_has_gone(tmp_path, capsys):
     program = tmp_path / "notify"
     program.write_text("#!/nowhere\n")
     program.chmod(0o755)
-    command = Executed.parse(str(program))
+    command = EventCommand.parse(str(program))
     await command.run("job/1", "")
     assert capsys.readouterr().err.startswith("gitlab-jobs: --exec: ")
 
@@ -70,14 +70,14 @@ async def test_a_program_that_has_gone(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "names no command"),
-        ("nowhere/at-all x", "there is no program 'nowhere/at-all'"),
+        ("", "expected a command"),
+        ("nowhere/at-all x", "program 'nowhere/at-all' not found"),
         ("notify 'a", "No closing quotation"),
     ],
 )
 def test_refusals(line, words):
     with pytest.raises(CommandError, match=words) as raised:
-        Executed.parse(line)
+        EventCommand.parse(line)
     assert raised.value.code == 2
 
 
@@ -92,7 +92,7 @@ async def test_nothing_is_left_when_it_is_interrupted(tmp_path, is_stubborn):
         "os.rename(sys.argv[1] + '.new', sys.argv[1]); time.sleep(60)"
     )
     command = python(script, told)
-    command = Executed(command.arguments, grace=0.2 if is_stubborn else 30.0)
+    command = EventCommand(command.arguments, grace=0.2 if is_stubborn else 30.0)
     task = asyncio.create_task(command.run("a", "x"))
     await until(told.exists)
     program, child = map(int, told.read_text().split())

@@ -14,7 +14,7 @@ from gitlab_jobs_async.cli.demo import command
 from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen
 from gitlab_jobs_async.cli.demo.steps import Scene, follow_log, list_everything, retry_failed
-from gitlab_jobs_async.cli.errors import CommandError, code_of, line_of
+from gitlab_jobs_async.cli.errors import CommandError, error_line, exit_code_of
 from gitlab_jobs_async.simulator import Fault, Simulator, World, demo_world
 
 
@@ -27,21 +27,21 @@ async def scene(clock):
             yield Scene(gitlab, clock, screen, ["no/such"], Observed()), server
 
 
-async def test_a_step_of_the_demo_that_fails_says_so(scene):
+async def test_failed_step_reports_the_error(scene):
     report = await command.carry_out("list", list_everything, scene[0], 10.0)
     assert not report.ok
     assert "404" in report.detail
     assert command.total([report], 1.0).detail == "0 of 1 steps done"
 
 
-async def test_a_step_that_misses_its_job_says_which(scene):
+async def test_step_without_its_job_names_it(scene):
     scene, server = scene
     server.world.add_project("shop/checkout")
     report = await command.carry_out("follow", follow_log, scene, 10.0)
     assert "end-to-end" in report.detail
 
 
-async def test_a_step_that_takes_too_long_is_given_up(scene):
+async def test_slow_step_times_out(scene):
     report = await command.carry_out("retry", retry_failed, scene[0], 0.01)
     assert (report.ok, report.detail) == (False, "not done after 0.01 s")
 
@@ -88,39 +88,39 @@ def _without_bridges(server):
         (_without_bridges, "child"),
     ],
 )
-async def test_a_demo_that_does_not_show_what_it_claims_fails(spoil, failed):
+async def test_demo_fails_with_a_failed_step(spoil, failed):
     clock, out = HeldClock(200.0), io.StringIO()
     server = Simulator(demo_world(clock.now()), clock=clock)
     spoil(server)
     screen = DemoScreen(Console(file=out, width=100), quiet=False)
     with pytest.raises(CommandError, match=f"the demo failed at: {failed}$") as raised:
         await command.perform(server, clock, screen, speed=200.0, json=False, timeout=40.0)
-    assert code_of(raised.value) == 1
+    assert exit_code_of(raised.value) == 1
     assert "✗" in out.getvalue()
 
 
-async def test_steps_raise_what_the_sdk_raises(scene):
+async def test_step_raises_the_errors_of_the_sdk(scene):
     with pytest.raises(NotFoundError):
         await list_everything(scene[0])
 
 
-def test_a_bug_is_one_line_too(capsys):
+def test_bug_is_printed_as_one_line(capsys):
     error = TypeError("a\n\x1b[31mb")
-    runner._one_line(TypeError, error, None)
+    runner.print_bug(TypeError, error, None)
     said = capsys.readouterr().err
     assert said == "gitlab-jobs: TypeError: a b (a bug; GITLAB_JOBS_DEBUG=1 shows where)\n"
 
 
 def test_codes():
-    assert code_of(CommandError("x")) == 1
-    assert code_of(ValueError("x")) == 2
-    assert code_of(OSError("x")) == 1
-    assert line_of(OSError()) == "OSError"
-    assert line_of(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
+    assert exit_code_of(CommandError("x")) == 1
+    assert exit_code_of(ValueError("x")) == 2
+    assert exit_code_of(OSError("x")) == 1
+    assert error_line(OSError()) == "OSError"
+    assert error_line(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
 
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich", "yaml"])
-def test_without_the_extra_it_says_what_to_install(missing):
+def test_missing_extra_names_the_installation(missing):
     script = (
         f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['gitlab-jobs', 'list', 'a']\n"
         "from gitlab_jobs_async.cli import main; main()"

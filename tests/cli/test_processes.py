@@ -19,7 +19,7 @@ COMMANDS = "list show trace tail watch cancel retry erase play artifacts simulat
 STEPS = ["list", "watch", "follow", "retry", "play", "child"]
 
 
-def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
+def test_demo_in_a_pipe_prints_plain_lines():
     shown = output_of("demo", "--speed", "100")
     assert "\x1b" not in shown
     assert "\r" not in shown
@@ -38,7 +38,7 @@ def test_the_demo_in_a_pipe_is_plain_and_ends_by_itself():
     assert not any("✗ " in line for line in lines)
 
 
-def test_the_demo_in_numbers():
+def test_demo_as_json_reports_each_step():
     environ = {**os.environ, "ALL_PROXY": "socks5://proxy.example"}
     shown = output_of("demo", "--json", "--speed", "200", env=environ)
     reports = [json.loads(line) for line in shown.splitlines()]
@@ -49,7 +49,7 @@ def test_the_demo_in_numbers():
     assert all(report["bytes"] > 0 for report in reports)
 
 
-def test_streams_that_are_closed_keep_the_exit_code():
+def test_closed_streams_keep_the_exit_code():
     def code_of(line):
         command = f"{shlex.quote(sys.executable)} -m gitlab_jobs_async.cli {line}"
         done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=30, check=False)
@@ -61,48 +61,48 @@ def test_streams_that_are_closed_keep_the_exit_code():
     assert code_of("erase group/app 1 2>&-") == (2, "")
 
 
-def test_the_demo_needs_no_utf8():
+def test_demo_runs_without_utf8():
     shown = output_of("demo", "--speed", "200", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert "total" in shown
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_simulator_serves_until_it_is_told_to_end(spawn, run, number):
+def test_simulate_serves_until_a_signal(spawn, run, number):
     process = spawn(
         "simulate", "--world", "small", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    told = json.loads(process.stdout.readline())
-    listed = run("list", "group/app", "--url", told["url"], "--token", told["token"])
+    served = json.loads(process.stdout.readline())
+    listed = run("list", "group/app", "--url", served["url"], "--token", served["token"])
     assert len(listed.lines) == 4
     process.send_signal(number)
     assert process.wait(10) == 0
     assert process.stderr.read() == b""
 
 
-def test_the_simulator_says_how_to_reach_it(spawn):
+def test_simulate_prints_url_and_token(spawn):
     process = spawn("simulate", "--world", "empty", stdout=subprocess.PIPE)
     first, second = process.stdout.readline(), process.stdout.readline()
     assert first.startswith(b"export GITLAB_URL=http://127.0.0.1:")
     assert second == b"export GITLAB_TOKEN=glpat-root\n"
 
 
-def test_the_simulator_plays_an_older_release(spawn):
+def test_simulate_plays_an_older_release(spawn):
     process = spawn(
         "simulate", "--world", "empty", "--json", "--server-version", "16.0", stdout=subprocess.PIPE
     )
-    told = json.loads(process.stdout.readline())
-    connection = HTTPConnection(told["url"].removeprefix("http://"), timeout=10)
-    connection.request("GET", "/api/v4/version", headers={"PRIVATE-TOKEN": told["token"]})
+    served = json.loads(process.stdout.readline())
+    connection = HTTPConnection(served["url"].removeprefix("http://"), timeout=10)
+    connection.request("GET", "/api/v4/version", headers={"PRIVATE-TOKEN": served["token"]})
     with closing(connection), connection.getresponse() as answer:
         assert json.load(answer)["version"] == "16.0.0"
 
 
-def test_a_port_that_is_taken(gitlab, run, assert_one_line):
+def test_taken_port_fails(gitlab, run, assert_one_line):
     assert_one_line(run("simulate", "--port", gitlab.url.rpartition(":")[2]), 1, "in use")
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_an_interrupt_ends_what_is_under_way(spawn):
+def test_interrupt_ends_tail_and_prints_offset(spawn):
     process = spawn("tail", "group/app", 2, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -121,10 +121,10 @@ def test_help(run, arguments):
     assert "\x1b" not in result.out
 
 
-def test_help_says_the_exit_codes_and_every_command(run):
+def test_help_lists_exit_codes_and_commands(run):
     shown = run("--help").out
-    assert "Exit codes: 0 done" in shown
-    assert "; 4 nothing" in shown
+    assert "Exit codes: 0 success" in shown
+    assert "; 4 no target" in shown
     for name in [
         "list",
         "show",
@@ -154,7 +154,7 @@ def test_help_loads_no_client():
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["demo", "--speed", "200"]])
-def test_a_reader_may_go_at_any_time(spawn, arguments):
+def test_reader_may_close_the_pipe(spawn, arguments):
     reading, writing = os.pipe()
     os.close(reading)
     process = spawn(*arguments, stdout=writing, stderr=subprocess.PIPE)
@@ -164,7 +164,7 @@ def test_a_reader_may_go_at_any_time(spawn, arguments):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_a_failure():
+def test_full_disk_fails():
     with Path("/dev/full").open("wb") as full:
         process = subprocess.run(
             [*COMMAND, "--version"],

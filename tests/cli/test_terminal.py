@@ -71,7 +71,7 @@ def text_of(shown):
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_a_table_fits_the_terminal(on_terminal, width):
+def test_table_fits_the_terminal(on_terminal, width):
     code, shown = on_terminal("list", "group/app", "group/evil", width=width)
     lines = text_of(shown).splitlines()
     assert code == 0
@@ -82,16 +82,16 @@ def test_a_table_fits_the_terminal(on_terminal, width):
     assert any("✗ failed" in line and "flaky" in line for line in lines)
 
 
-def test_one_project_needs_no_column_of_its_own(on_terminal):
+def test_single_project_has_no_column(on_terminal):
     _, shown = on_terminal("list", "group/app")
     assert "project" not in shown.splitlines()[0]
 
 
-def test_nothing_to_list_is_said(on_terminal):
+def test_empty_list_prints_no_jobs(on_terminal):
     assert on_terminal("list", "group/empty") == (0, "no jobs\n")
 
 
-def test_hostile_names_bring_no_escape_of_their_own(on_terminal):
+def test_hostile_names_add_no_escape(on_terminal):
     _, shown = on_terminal("list", "group/evil", width=200)
     assert "\x1b]" not in shown
     assert "\x9b" not in shown
@@ -109,7 +109,7 @@ def test_no_color(on_terminal):
 
 
 @pytest.mark.parametrize("command", ["trace", "tail"])
-def test_of_a_log_only_colours_reach_the_terminal(on_terminal, command):
+def test_log_keeps_only_colours(on_terminal, command):
     code, shown = on_terminal(command, "group/evil", 5)
     assert code == 0
     assert "\x1b[32mgreen\x1b[0m plain" in shown
@@ -117,7 +117,7 @@ def test_of_a_log_only_colours_reach_the_terminal(on_terminal, command):
     assert shown.rstrip("\n").endswith("\x1b[0m")
 
 
-def test_several_logs_in_colours_of_their_own(on_terminal):
+def test_several_logs_have_own_colours(on_terminal):
     code, shown = on_terminal("tail", "group/evil", 5, 6, "--no-follow", "--sections")
     assert code == 0
     assert "\x1b]" not in shown
@@ -128,10 +128,10 @@ def test_several_logs_in_colours_of_their_own(on_terminal):
     assert "\x1b[1;36m▾ step_script\x1b[0m" in shown
 
 
-def test_bytes_as_they_are_are_not_for_a_terminal(on_terminal):
+def test_raw_is_refused_on_a_terminal(on_terminal):
     code, shown = on_terminal("tail", "group/evil", 5, "--raw")
     assert code == 2
-    assert shown.startswith("gitlab-jobs: --raw is for a file or pipe")
+    assert shown.startswith("gitlab-jobs: --raw: expected a file or pipe")
 
 
 def test_show_is_a_table(on_terminal):
@@ -149,13 +149,13 @@ def test_erase_asks(on_terminal, job_of, keys, code):
     assert (job_of("compile").erased_at is not None) == (code == 0)
 
 
-def test_an_archive_is_not_for_a_terminal(on_terminal):
+def test_archive_is_refused_on_a_terminal(on_terminal):
     code, shown = on_terminal("artifacts", "group/app", 1)
     assert code == 2
-    assert shown.startswith("gitlab-jobs: a terminal cannot show this")
+    assert shown.startswith("gitlab-jobs: stdout is a terminal")
 
 
-def test_the_demo_is_a_show(on_terminal):
+def test_demo_on_a_terminal_is_live(on_terminal):
     code, shown = on_terminal("demo", "--speed", 50)
     assert code == 0
     text = text_of(shown)
@@ -169,7 +169,7 @@ def test_the_demo_is_a_show(on_terminal):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_the_terminal_in_order(number):
+def test_interrupted_demo_restores_the_terminal(number):
     terminal = Terminal(["demo"], 80, {})
     terminal.type("")
     shown = b""
@@ -182,7 +182,7 @@ def test_an_interrupted_demo_leaves_the_terminal_in_order(number):
     assert rest.rfind("\x1b[?25h") > rest.rfind("\x1b[?25l")
 
 
-def test_a_watch_is_a_live_table_that_stays(on_terminal, job_of):
+def test_watch_leaves_its_live_table(on_terminal, job_of):
     pipeline = job_of("broken").pipeline.id
     code, shown = on_terminal("watch", "group/evil", "--pipeline", pipeline)
     assert code == 1
@@ -197,7 +197,7 @@ def test_a_watch_is_a_live_table_that_stays(on_terminal, job_of):
     assert all(len(line) <= 80 and line.isprintable() for line in lines)
 
 
-def test_an_interrupted_watch_leaves_its_last_state():
+def test_interrupted_watch_leaves_its_last_state():
     terminal = Terminal(["watch", "group/app", "--logs"], 100, {})
     shown = b""
     while "● running".encode() not in shown:
@@ -212,18 +212,18 @@ def test_an_interrupted_watch_leaves_its_last_state():
     assert rest.rfind("\x1b[?25h") > rest.rfind("\x1b[?25l")
 
 
-def test_with_a_program_a_terminal_gets_lines(on_terminal, job_of):
+def test_exec_prints_lines_on_a_terminal(on_terminal, job_of):
     pipeline = job_of("broken").pipeline.id
-    arguments = ["watch", "group/evil", "--pipeline", pipeline, "--exec", "echo told"]
+    arguments = ["watch", "group/evil", "--pipeline", pipeline, "--exec", "echo handled"]
     code, shown = on_terminal(*arguments)
     assert code == 1
     assert "\x1b" not in shown
     assert "job_appeared" in shown
-    assert "told\n" in shown
+    assert "handled\n" in shown
 
 
 @pytest.mark.parametrize("command", ["list", "show", "trace", "tail", "watch", "cancel"])
-def test_nothing_hidden_reaches_the_terminal(on_terminal, job_of, command):
+def test_hidden_characters_are_removed(on_terminal, job_of, command):
     job = job_of(HOSTILE_NAME)
     arguments = {
         "list": ["group/evil"],
@@ -251,7 +251,7 @@ def test_nothing_hidden_reaches_the_terminal(on_terminal, job_of, command):
         (["5", "--busy", "0", "--per-minute", "100"], {"busy.projects": 0, "first_round": 3.33}),
     ],
 )
-def test_a_plan_on_a_terminal_is_a_table(on_terminal, arguments, expected):
+def test_plan_on_a_terminal_is_a_table(on_terminal, arguments, expected):
     code, shown = on_terminal("watch", "--plan", *arguments)
     assert code == 0
     found = dict(line.split() for line in text_of(shown).splitlines())

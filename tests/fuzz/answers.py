@@ -139,7 +139,7 @@ class NoWait:
 
 
 async def one(gitlab, rng, wrong):
-    """Make one call, and note what is none of our errors."""
+    """Make one call and record any error that is not ours."""
     number = rng.randrange(len(CALLS))
     try:
         async with asyncio.timeout(LONGEST):

@@ -35,7 +35,7 @@ async def test_archive(api, path):
     assert names(reply.body) == ["app.txt", "reports/junit.xml"]
 
 
-async def test_archive_in_object_storage_is_a_redirect_to_another_origin(serve, world):
+async def test_archive_redirects_to_object_storage(serve, world):
     api = await serve(world, object_storage=True)
     reply = await api(f"GET {PATH}")
     assert reply.status == 302
@@ -90,7 +90,7 @@ async def test_what_is_not_there(api, call, status, text):
     assert (reply.status, reply.json) == (status, {"message": text})
 
 
-async def test_by_ref_is_of_the_latest_successful_pipeline(api, world, succeeded):
+async def test_by_ref_uses_latest_successful_pipeline(api, world, succeeded):
     path = "/projects/1/jobs/artifacts/main/download"
     missing = await api(f"GET {path}")
     assert (missing.status, missing.json) == (400, {"error": "job is missing"})
@@ -141,19 +141,19 @@ async def test_size_is_that_of_the_download(api):
 
 
 @given(st.dictionaries(st.text(LETTERS, min_size=1, max_size=9), st.binary(max_size=9)))
-def test_the_size_of_an_archive_is_known_without_packing(files):
+def test_archive_size_is_computed_without_packing(files):
     assert packed_size(files) == len(pack(files))
 
 
 @pytest.mark.parametrize("path", [PATH, "/projects/1/artifacts"])
-async def test_nothing_is_deleted_while_statistics_are_refreshed(api, world, path):
+async def test_delete_conflicts_with_statistics_refresh(api, world, path):
     world.project("group/app").refreshing_artifacts = True
     assert (await api(f"DELETE {path}")).status == 409
     assert (await api(f"GET {PATH}")).status == 200
 
 
 @pytest.mark.parametrize(("method", "status"), [("POST", 404), ("DELETE", 403)])
-async def test_keep_looks_for_the_job_before_it_asks_who_calls(api, method, status):
+async def test_keep_checks_the_job_before_the_caller(api, method, status):
     path = "/projects/1/jobs/999/artifacts" + ("/keep" if method == "POST" else "")
     assert (await api(f"{method} {path}", token="glpat-rita")).status == status
 

@@ -60,20 +60,20 @@ async def test_no_or_unknown_token(api, world, headers):
         "GET /version",
     ],
 )
-async def test_anonymous_gets_401_even_where_the_project_is_public(api, call):
+async def test_anonymous_gets_401_for_public_jobs(api, call):
     reply = await api(call, token=None)
     assert (reply.status, reply.json) == (401, UNAUTHORIZED)
 
 
 @pytest.mark.parametrize("path", ["", "/pipelines"])
-async def test_anonymous_may_read_public_projects_and_pipelines(api, path):
+async def test_anonymous_reads_public_pipelines(api, path):
     assert (await api(f"GET /projects/3{path}", token=None)).status == 200
     assert (await api(f"GET /projects/3{path}", token="unknown")).status == 401
     private = await api(f"GET /projects/1{path}", token=None)
     assert (private.status, private.json) == (404, HIDDEN)
 
 
-async def test_expired_and_revoked_tokens_name_their_trouble(api, world):
+async def test_invalid_tokens_name_the_cause(api, world):
     bob = world.registry.users[4]
     world.add_token(bob, "old", expires_at=START - 1)
     world.add_token(bob, "gone", revoked=True)
@@ -216,7 +216,7 @@ async def test_job_token_ends_with_its_job(api, world, clock):
     assert (reply.status, reply.json) == (401, UNAUTHORIZED)
 
 
-async def test_job_token_of_a_project_not_on_the_allowlist(api, world):
+async def test_job_token_outside_the_allowlist(api, world):
     closed = world.project("group/closed")
     closed.job_token_allowlist = frozenset()
     headers = {"JOB-TOKEN": world.jobs[2].token}

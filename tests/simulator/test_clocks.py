@@ -9,7 +9,7 @@ import pytest
 from gitlab_jobs_async.simulator import AcceleratedClock, RealClock, SteppedClock
 
 
-async def test_stepped_sleepers_wake_in_the_order_of_their_times():
+async def test_stepped_sleepers_wake_in_order():
     clock, woken = SteppedClock(100.0), []
 
     async def sleeper(seconds):
@@ -31,7 +31,7 @@ async def test_stepped_sleepers_wake_in_the_order_of_their_times():
     assert clock.next_wake is None
 
 
-async def test_stepped_clock_may_be_moved_from_another_thread():
+async def test_stepped_clock_is_thread_safe():
     clock = SteppedClock()
     sleeping = asyncio.create_task(clock.sleep(5))
     await asyncio.sleep(0)

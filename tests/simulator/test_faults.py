@@ -1,4 +1,4 @@
-"""Scripted trouble, as decided and as a client meets it."""
+"""Scripted faults, as decided and as a client meets them."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ JOBS = "GET /projects/1/jobs"
 
 
 async def someone_sleeps(clock):
-    while clock.next_wake is None:  # noqa: ASYNC110 - the clock tells nobody
+    while clock.next_wake is None:  # noqa: ASYNC110 - the clock has no event
         await asyncio.sleep(0)
 
 
@@ -197,7 +197,7 @@ def test_bad_faults_are_refused(name, value):
         Fault(**{name: value})
 
 
-async def test_a_client_that_leaves_half_way_is_no_error_of_the_server(api, clock, caplog):
+async def test_disconnect_in_response_is_no_error(api, clock, caplog):
     api.gitlab.faults.add(Fault(drip=100))
     waiting = asyncio.create_task(api(JOBS))
     await someone_sleeps(clock)

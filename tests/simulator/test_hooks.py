@@ -1,4 +1,4 @@
-"""Webhooks: what a project's changes are told as, and how the deliveries reach a receiver."""
+"""Webhooks: events of a project's changes, and their delivery to a receiver."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ def quiet():
 
 
 def told(hook, kind="build"):
-    """What a hook has told of jobs or pipelines, oldest first."""
+    """Return the events of a hook about jobs or pipelines, oldest first."""
     bodies = [orjson.loads(delivery.body) for delivery in hook.deliveries]
     return [body for body in bodies if body["object_kind"] == kind]
 
@@ -89,7 +89,7 @@ def test_the_headers_are_gitlabs(quiet):
         ),
     ],
 )
-def test_a_job_is_told_at_its_creation_on_its_way_and_at_its_end(quiet, plan, expected):
+def test_job_events_cover_creation_run_and_end(quiet, plan, expected):
     world, app = quiet
     hook = Webhook(world, app, URL)
     world.add_job(world.add_pipeline(app), "unit", plan=plan)
@@ -119,7 +119,7 @@ def test_a_retry_is_told_with_its_number(quiet):
     assert counts == {job.id: 0, again.id: 1}
 
 
-def test_neither_bridges_nor_blocked_people_nor_other_projects_are_told(quiet):
+def test_bridges_and_blocked_users_send_no_hook(quiet):
     world, app = quiet
     hook = Webhook(world, app, URL)
     bill = world.add_user("bill", state="blocked")
@@ -134,7 +134,7 @@ def test_neither_bridges_nor_blocked_people_nor_other_projects_are_told(quiet):
     assert {body["object_attributes"]["id"] for body in told(hook, "pipeline")} == {made.id}
 
 
-def test_what_was_there_before_the_hook_is_told_when_it_changes(quiet):
+def test_older_jobs_are_reported_on_change(quiet):
     world, app = quiet
     world.add_job(world.add_pipeline(app), "unit")
     world.settle(START + 10)
@@ -144,7 +144,7 @@ def test_what_was_there_before_the_hook_is_told_when_it_changes(quiet):
     assert [body["build_status"] for body in told(hook)] == ["success"]
 
 
-def test_a_pipeline_is_told_at_each_new_status_with_its_latest_jobs(quiet):
+def test_pipeline_event_holds_the_latest_jobs(quiet):
     world, app = quiet
     hook = Webhook(world, app, URL)
     made = world.add_pipeline(app)
@@ -393,7 +393,7 @@ async def test_deliveries_are_sent_as_the_clock_goes_on(quiet, clock):
     assert {request.headers["X-Gitlab-Token"] for request in server.requests} == {"s3cret"}
 
 
-async def test_a_receiver_that_is_not_there_is_passed_over(quiet, clock):
+async def test_missing_receiver_is_skipped(quiet, clock):
     world, app = quiet
     async with serving(lambda _request: None) as server:
         nobody = server.url
@@ -405,7 +405,7 @@ async def test_a_receiver_that_is_not_there_is_passed_over(quiet, clock):
     assert [delivered.status for delivered in sent] == [None, None, None]
 
 
-async def test_a_block_left_while_the_receiver_is_silent_leaves_nothing(quiet, clock):
+async def test_block_end_cancels_a_slow_delivery(quiet, clock):
     world, app = quiet
     asked = asyncio.Event()
 
@@ -423,7 +423,7 @@ async def test_a_block_left_while_the_receiver_is_silent_leaves_nothing(quiet, c
     assert not sent
 
 
-async def test_what_ends_the_sending_is_raised_at_the_end_of_the_block(quiet, clock):
+async def test_delivery_error_is_raised_at_block_end(quiet, clock):
     world, app = quiet
     world.add_job(world.add_pipeline(app), "unit")
 

@@ -55,7 +55,7 @@ async def test_unknown_scope_is_a_400(api, path, query):
     assert (reply.status, reply.json) == (400, {"error": "scope does not have a valid value"})
 
 
-async def test_ref_filters_today_and_is_ignored_by_older_servers(serve, world):
+async def test_ref_is_ignored_by_older_servers(serve, world):
     other = world.add_pipeline(world.project("group/app"), ref="topic")
     world.add_job(other, "on topic")
     today, older = await serve(world), await serve(world, job_ref_filter=False)
@@ -232,7 +232,7 @@ async def test_erase_while_statistics_are_refreshed(api, job, world):
 @pytest.mark.parametrize(
     ("action", "status"), [("retry", 404), ("erase", 404), ("play", 404), ("cancel", 403)]
 )
-async def test_only_cancel_asks_who_calls_before_it_looks_for_the_job(api, action, status, token):
+async def test_cancel_checks_the_caller_before_the_job(api, action, status, token):
     reply = await api(f"POST /projects/1/jobs/999/{action}", token=token)
     assert reply.status == status
     assert status == 403 or reply.json == {"message": "404 Not found"}
@@ -286,7 +286,7 @@ async def test_play_of_an_unplayable_job(api, job, name):
     assert (reply.status, reply.json) == (400, body)
 
 
-async def test_play_of_a_finished_manual_job_gives_a_new_one(api, job, clock):
+async def test_play_of_a_finished_job_creates_a_new_one(api, job, clock):
     first = job("deploy").id
     await api(f"POST /projects/1/jobs/{first}/play")
     clock.advance(100)

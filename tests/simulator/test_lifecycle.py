@@ -132,7 +132,7 @@ def test_retry_brings_skipped_jobs_back():
     assert (again.status, later.status, made.status) == ("success", "success", "success")
 
 
-def test_auto_retry_makes_new_ids_until_one_succeeds():
+def test_auto_retry_creates_new_ids_until_success():
     bad = JobPlan(outcome="failed")
     plan = JobPlan(outcome="failed", auto_retry=2, attempts=(bad, JobPlan()))
     world, made, _ = one_job(plan)
@@ -181,7 +181,7 @@ def test_runner_has_the_jobs_tags():
     assert job.runner is gpu
 
 
-def test_a_job_added_to_a_running_pipeline_begins_now():
+def test_job_of_a_running_pipeline_starts_now():
     world, made, _ = one_job(JobPlan(duration=1000))
     world.settle(500.0)
     late = world.add_job(made, "late")
@@ -268,7 +268,7 @@ def played(jobs, times, delay):
 
 @settings(deadline=None)
 @given(pipelines, st.lists(st.floats(0, 300)), st.sampled_from([0.0, 4.0]))
-def test_settling_at_once_equals_settling_in_steps(jobs, times, delay):
+def test_settling_once_equals_settling_in_steps(jobs, times, delay):
     steps = [*sorted(times), 400.0]
     assert played(jobs, steps, delay) == played(jobs, [400.0], delay)
 
@@ -301,7 +301,7 @@ def test_every_job_comes_to_rest(jobs):
         lambda world: setattr(world.add_project("a/b"), "variables_role", "boss"),
     ],
 )
-def test_a_world_that_no_gitlab_could_be_is_refused(build):
+def test_impossible_world_is_refused(build):
     world = World()
     taken = world.add_project("taken/path")
     with pytest.raises(ValueError, match=r".+"):

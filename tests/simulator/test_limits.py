@@ -23,7 +23,7 @@ async def test_no_headers_of_limits_by_default(api):
     assert not [name for name in (await api(JOBS)).headers if name.startswith("RateLimit")]
 
 
-async def test_throttle_counts_down_and_then_says_retry_later(serve, world, clock):
+async def test_throttle_counts_down_to_a_429(serve, world, clock):
     api = await serve(world, api_limit=2)
     first = await api("GET /version")
     assert first.headers["RateLimit-Limit"] == "2"
@@ -46,7 +46,7 @@ async def test_throttle_counts_down_and_then_says_retry_later(serve, world, cloc
     assert (await api("GET /version")).status == 200
 
 
-async def test_all_who_are_nobody_share_a_limit_of_their_own(serve, world):
+async def test_anonymous_requests_share_one_limit(serve, world):
     api = await serve(world, api_limit=1)
     first = await api("GET /projects", token=None)
     assert first.headers["RateLimit-Name"] == "throttle_unauthenticated_api"
@@ -74,16 +74,16 @@ async def test_older_servers_tell_only_the_throttled(serve, world):
 
 
 @pytest.mark.parametrize(
-    ("limit", "window", "told"), [(100, 3600, "2"), (61, 3600, "2"), (60, 3600, "1"), (5, 10, "30")]
+    ("limit", "window", "expected"), [(100, 3600, "2"), (61, 3600, "2"), (60, 3600, "1"), (5, 10, "30")]
 )
-async def test_limit_is_told_per_minute_rounded_up(serve, world, limit, window, told):
+async def test_limit_header_is_per_minute_rounded_up(serve, world, limit, window, expected):
     api = await serve(world, api_limit=limit, api_window=window)
     first = await api("GET /version")
-    assert first.headers["RateLimit-Limit"] == told
+    assert first.headers["RateLimit-Limit"] == expected
     assert first.headers["RateLimit-Remaining"] == str(limit - 1)
 
 
-async def test_jobs_index_is_limited_across_projects_and_never_in_headers(serve, world, clock):
+async def test_jobs_index_limit_spans_projects(serve, world, clock):
     api = await serve(world, jobs_index_limit=2)
     assert (await api(JOBS)).status == 200
     assert (await api("GET /projects/2/jobs")).status == 200
@@ -149,7 +149,7 @@ async def test_jobs_index_follows_the_version(serve, world, version, statuses, w
     assert replies[-1].headers.get("Retry-After") == wait
 
 
-async def test_jobs_index_of_older_servers_gives_no_retry_after(serve, world):
+async def test_older_jobs_index_sends_no_retry_after(serve, world):
     api = await serve(world, jobs_index_limit=1, jobs_index_retry_after=False)
     await api(JOBS)
     assert "Retry-After" not in (await api(JOBS)).headers

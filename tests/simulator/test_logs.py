@@ -89,7 +89,7 @@ def test_the_last_line_tells_the_outcome(outcome, ending):
     assert ending in log.splitlines()[-1]
 
 
-def test_every_command_but_the_last_prints_its_lines_once():
+def test_only_the_last_command_repeats_lines():
     words = {"make": ("one", "two"), "run": ("<number>: <percent>%",)}
     script = RunnerScript(lines=5, progress=0, timestamps=False, words=words)
     log = whole(script.record("job", 0.0, 9.0, "success")).decode()

@@ -372,7 +372,7 @@ names = st.sampled_from(
     st.sampled_from([JOBS, "/api/v4/projects/1/pipelines/1/jobs", "/api/v4/projects/1/pipelines"]),
 )
 def test_whatever_is_asked_is_answered_on_purpose(pairs, path):
-    """No answer comes of an exception that nobody expected: that one would be logged."""
+    """An unexpected exception would be logged."""
     request = Request("GET", path, tuple(pairs), {"private-token": "glpat-root"})
     application = Application(world_of([1, 2, 3]), SimulatorSettings(), "http://g", "http://s")
     with unittest.TestCase().assertNoLogs("gitlab_jobs_async.simulator"):

@@ -41,7 +41,7 @@ def test_nested(pairs, expected):
     [("12", 12), ("-3", -3), ("+007", 7), ("0", 0), ("9" * 5000, 10**19), ("1_0", None),
      ("\u0661", None), ("\u00b2", None), (" 1", None), ("", None)],
 )  # fmt: skip
-def test_numbers_are_ascii_and_no_larger_than_any_id(text, meant):
+def test_numbers_are_ascii_and_bounded(text, meant):
     assert number(text) == meant
 
 

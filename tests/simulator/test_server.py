@@ -42,7 +42,7 @@ async def test_records_each_request(api):
     assert "glpat" not in repr(record)
 
 
-async def test_records_only_as_many_requests_as_it_is_told_to(serve, world):
+async def test_kept_requests_bounds_the_record(serve, world):
     api = await serve(world, kept_requests=2)
     replies = [await api(f"GET /version?n={number}") for number in range(4)]
     assert [dict(record.query)["n"] for record in api.gitlab.requests] == ["2", "3"]
@@ -99,7 +99,7 @@ async def test_it_stops_though_someone_waits(clock):
     async with gitlab, aiohttp.ClientSession() as session:
         gitlab.faults.add(simulator.Fault(latency=1e6))
         waiting = asyncio.create_task(session.get(gitlab.url))
-        while clock.next_wake is None:  # noqa: ASYNC110 - the clock tells nobody
+        while clock.next_wake is None:  # noqa: ASYNC110 - the clock has no event
             await asyncio.sleep(0)
     with pytest.raises(aiohttp.ClientError):
         await waiting
@@ -112,7 +112,7 @@ async def test_requests_of_clients_long_gone_end_too(clock):
     async with gitlab:
         _, writer = await asyncio.open_connection(*gitlab.url.removeprefix("http://").split(":"))
         writer.write(b"GET /api/v4/version HTTP/1.1\r\nHost: gitlab\r\n\r\n")
-        while clock.next_wake is None:  # noqa: ASYNC110 - the clock tells nobody
+        while clock.next_wake is None:  # noqa: ASYNC110 - the clock has no event
             await asyncio.sleep(0)
         writer.close()
         await writer.wait_closed()
@@ -120,7 +120,7 @@ async def test_requests_of_clients_long_gone_end_too(clock):
     assert asyncio.all_tasks() == before
 
 
-async def test_a_client_that_leaves_within_its_request_is_no_error(caplog):
+async def test_disconnect_in_request_is_no_error(caplog):
     async with Simulator() as gitlab:
         _, writer = await asyncio.open_connection(*gitlab.url.removeprefix("http://").split(":"))
         writer.write(b"POST /api/v4/job HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
@@ -178,7 +178,7 @@ def test_costs_nothing_when_unused(statement):
     assert ours <= {"gitlab_jobs_async.simulator.plugin"}
 
 
-def test_only_the_server_knows_aiohttp_and_nothing_knows_the_sdk():
+def test_only_the_server_imports_aiohttp():
     statement = "import gitlab_jobs_async.simulator as s; [s.World, s.demo_world, s.Fault]"
     modules = loaded(f"{statement}; import gitlab_jobs_async.simulator.api.application")
     assert "aiohttp" not in modules
@@ -186,7 +186,7 @@ def test_only_the_server_knows_aiohttp_and_nothing_knows_the_sdk():
     assert all(name.startswith("gitlab_jobs_async.simulator") for name in ours)
 
 
-async def test_no_record_of_the_log_holds_what_a_query_may(api, caplog):
+async def test_log_record_holds_no_query(api, caplog):
     caplog.set_level("DEBUG")
     await api("GET /projects/1/jobs?private_token=glpat-root", token=None)
     assert api.gitlab.requests[0].status == 200

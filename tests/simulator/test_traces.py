@@ -36,7 +36,7 @@ async def test_headers_of_a_log(api, path, job):
     assert "X-Page" not in reply.headers
 
 
-async def test_log_grows_in_uploads_and_is_whole_with_the_end(api, fresh, clock):
+async def test_log_grows_by_uploads_until_the_end(api, fresh, clock):
     row = fresh()
     sizes = {}
     for second in range(105):
@@ -55,7 +55,7 @@ async def test_cadence_is_the_plans_or_the_settings(serve, world, fresh, clock):
     assert len((await api(f"GET /projects/1/jobs/{quick.id}/trace")).body) == 4100
 
 
-async def test_a_watched_runner_uploads_every_three_seconds_from_its_next_upload_on(
+async def test_watched_runner_uploads_every_3_seconds(
     api, fresh, clock
 ):
     row, sizes = fresh(duration=1000, watched=[(0, 9), (100, 130)]), {}
@@ -158,7 +158,7 @@ async def test_archived_logs_know_ranges(
     assert not reply.headers.get("ETag", '"').startswith("W/")
 
 
-async def test_what_the_client_has_counts_before_the_range_it_asks(serve, world, path, clock):
+async def test_if_none_match_applies_before_range(serve, world, path, clock):
     api = await serve(world, archived_ranges=True)
     clock.advance(700)
     etag = (await api(f"GET {path}")).headers["ETag"]

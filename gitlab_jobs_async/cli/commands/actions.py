@@ -1,4 +1,4 @@
-"""The commands that act on a job: `cancel`, `retry`, `erase` and `play`."""
+"""The commands `cancel`, `retry`, `erase` and `play`."""
 
 import asyncio
 import sys
@@ -6,10 +6,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gitlab_jobs_async.cli.arguments import pairs, project_id, typed_pairs
+from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs, project_id
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.config.client import connect
-from gitlab_jobs_async.cli.errors import FAILED, OK, CommandError, bad_input
+from gitlab_jobs_async.cli.errors import FAILED, OK, CommandError, usage_error
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     JobNumber,
@@ -25,15 +25,14 @@ Inputs = Annotated[
     tuple[str, ...],
     Parameter(
         name="--input",
-        help="An input of the job as K=V; a V that reads as a JSON number, boolean, list or "
-        "quoted string is taken as such. May be given again.",
+        help="Job input K=V; V may be a JSON number, boolean, list or quoted string. Repeatable.",
     ),
 ]
 Variables = Annotated[
     tuple[str, ...],
     Parameter(
         name="--variable",
-        help="A variable for this run as K=V. May be given again.",
+        help="Variable K=V for this run. Repeatable.",
     ),
 ]
 
@@ -44,12 +43,12 @@ async def cancel(
     /,
     *,
     force: Annotated[
-        Switch, Parameter(help="End a job that hangs in canceling; for maintainers, since 18.x.")
+        Switch, Parameter(help="End a job stuck in canceling. Requires a maintainer and GitLab 18.")
     ] = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Cancel a job. It may still be canceling for a while; a finished job stays as it is."""
+    """Cancel a job and print its status."""
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).cancel_job(job, force=force)
     sentence = f"job {job} {clean(found.name)} is {clean(found.status)}"
@@ -66,8 +65,8 @@ async def retry(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Run a job again. The new run is a job of its own, with a new id."""
-    given = typed_pairs("--input", inputs)
+    """Retry a job and print the new one."""
+    given = parse_typed_pairs("--input", inputs)
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).retry_job(job, inputs=given or None)
     sentence = f"job {job} {clean(found.name)} runs again as job {found.id}: {clean(found.status)}"
@@ -85,8 +84,8 @@ async def play(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Start a manual or delayed job."""
-    values, given = pairs("--variable", variables), typed_pairs("--input", inputs)
+    """Start a manual or delayed job and print its status."""
+    values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).play_job(
             job, variables=values or None, inputs=given or None
@@ -106,7 +105,7 @@ def erase(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Remove a finished job's log and artifacts, for ever. Asks before; a script must say --yes."""
+    """Erase a job's log and artifacts after confirmation."""
     if not yes:
         confirm(f"Erase the log and artifacts of job {job} in {clean(project)}?")
     return asyncio.run(_erase(project, job, json=json, server=server))
@@ -120,13 +119,13 @@ async def _erase(project: str, job: int, *, json: bool, server: ServerOptions) -
 
 
 def confirm(question: str) -> None:
-    """Go on only if the person at the terminal says yes.
+    """Ask for confirmation on the terminal; raise `CommandError` without it.
 
-    Asked before any loop runs, where Ctrl-C ends the waiting at once.
+    Call it before the event loop runs, so that Ctrl-C interrupts the input.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise bad_input(f"{question} Nobody is there to ask; say --yes")
+        raise usage_error(f"{question} Not a terminal: expected --yes")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise CommandError("nothing was done", FAILED)
+        raise CommandError("not confirmed: nothing was changed", FAILED)

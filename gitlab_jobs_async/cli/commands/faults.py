@@ -1,41 +1,41 @@
-"""One `--fault` of the command `simulate`: words that say what happens, and to which requests."""
+"""Parser of `simulate --fault`: words that name an effect and the requests that it strikes."""
 
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gitlab_jobs_async.cli.errors import bad_input
+from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.simulator import Fault
 
 Words = dict[str, Any]
 """Arguments of `Fault`, by name."""
 
-GRAMMAR: Final = """Trouble for some requests, in words: what happens, and to which.
+FAULT_HELP: Final = """A fault, and the requests that it strikes. Repeatable.
 
-What: status=503 with json=, text= or html= and its body, and with retry-after=30, date:30 or none;
-or an answer that has a name: bad-gateway, sign-in-page, throttled, too-many-requests (the two 429
-take retry-after= too). latency=2 jitter=0.5 (seconds). reset=before, unanswered, within, truncated
-or after; cut-at=100 (bytes). drip=1000 (bytes a second). new-jobs=3, in every project.
+Effect: status=503 with a body json=, text= or html= and with retry-after=30, date:30 or none; or
+a named response: bad-gateway, sign-in-page, throttled, too-many-requests (the last two accept
+retry-after=). latency=2 jitter=0.5 (seconds). reset=before, unanswered, within, truncated or
+after; cut-at=100 (bytes). drip=1000 (bytes per second). new-jobs=3, in every project.
 
-Which: method=GET path=*/jobs skip=2 every=10 times=5 probability=0.1; else every one.
+Requests: method=GET path=*/jobs skip=2 every=10 times=5 probability=0.1; default: all.
 
-As in --fault "status=502 path=*/jobs every=10" --fault "throttled probability=0.05
-retry-after=date:30". A value with spaces needs quotes of its own. May be given again.
+Examples: --fault "status=502 path=*/jobs every=10" --fault "throttled probability=0.05
+retry-after=date:30". Quote a value with spaces.
 """
 
 
 def fault_of(rule: str, insert: Callable[[int], object]) -> Fault:
-    """Return the fault that *rule* says; *insert* makes so many new jobs.
+    """Parse a fault; *insert* adds a number of new jobs to every project.
 
     Raises:
-        CommandError: the rule cannot be read, or says not what happens.
+        CommandError: the rule is invalid or names no effect.
     """
     try:
         fault = Fault(**_given(rule, insert))
     except ValueError as error:
-        raise bad_input(f"--fault {rule!r}: {error.args[0]}") from None
+        raise usage_error(f"--fault {rule!r}: {error.args[0]}") from None
     if fault.only_delays and not (fault.latency or fault.jitter or fault.effect):
-        raise bad_input(f"--fault {rule!r}: says not what happens, such as status=503 or latency=2")
+        raise usage_error(f"--fault {rule!r}: expected an effect such as status=503 or latency=2")
     return fault
 
 
@@ -45,9 +45,9 @@ def _given(rule: str, insert: Callable[[int], object]) -> Words:
     for name, is_pair, _ in pairs:
         given |= {} if is_pair else _named(name)
     for name, is_pair, value in pairs:
-        given |= _said(name, value, insert) if is_pair else {}
+        given |= _parsed(name, value, insert) if is_pair else {}
     if "status" not in given and given.keys() & {"body", "headers"}:
-        raise ValueError("a body or a retry-after is that of an answer, such as status=503")
+        raise ValueError("body or retry-after without a response: expected one such as status=503")
     return given
 
 
@@ -61,7 +61,9 @@ _NAMED: Final[Mapping[str, Callable[[], Fault]]] = {
 
 def _named(name: str) -> Words:
     if name not in _NAMED:
-        raise ValueError(f"{name!r} is no trouble; there are {', '.join(_NAMED)} and words with =")
+        raise ValueError(
+            f"unknown fault {name!r}: expected one of {', '.join(_NAMED)} or key=value"
+        )
     fault = _NAMED[name]()
     return {
         "status": fault.status,
@@ -71,7 +73,7 @@ def _named(name: str) -> Words:
     }
 
 
-def _said(name: str, value: str, insert: Callable[[int], object]) -> Words:
+def _parsed(name: str, value: str, insert: Callable[[int], object]) -> Words:
     if name in _PLAIN:
         return {name.replace("-", "_"): _PLAIN[name](name, value)}
     if name in _BODIES:
@@ -79,10 +81,10 @@ def _said(name: str, value: str, insert: Callable[[int], object]) -> Words:
     if name == "retry-after":
         return _retry_after(value)
     if name == "new-jobs":
-        count = _whole(name, value)
+        count = _integer(name, value)
         return {"effect": lambda: insert(count)}
     known = [*_PLAIN, *_BODIES, "retry-after", "new-jobs"]
-    raise ValueError(f"{name!r} is no word of a fault; there are {', '.join(known)}")
+    raise ValueError(f"unknown key {name!r}: expected one of {', '.join(known)}")
 
 
 def _text(_name: str, value: str) -> str:
@@ -93,9 +95,9 @@ def _verb(_name: str, value: str) -> str:
     return value.upper()
 
 
-def _whole(name: str, value: str) -> int:
+def _integer(name: str, value: str) -> int:
     if not (value.isascii() and value.isdigit()):
-        raise ValueError(f"{name} must be a whole number, not {value!r}")
+        raise ValueError(f"{name} {value!r}: expected an integer from 0")
     return int(value)
 
 
@@ -105,31 +107,31 @@ def _number(name: str, value: str) -> float:
     except ValueError:
         number = float("nan")
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{name} must be a number from 0 on, not {value!r}")
+        raise ValueError(f"{name} {value!r}: expected a number from 0")
     return number
 
 
 def _retry_after(value: str) -> Words:
     kind, is_date, seconds = value.rpartition("date:")
     if is_date and not kind:
-        return {"headers": {}, "retry_date": _number("retry-after=date:", seconds)}
+        return {"headers": {}, "retry_date": _number("retry-after date:", seconds)}
     if value == "none":
         return {"headers": {}}
-    return {"headers": {"Retry-After": str(_whole("retry-after", value))}}
+    return {"headers": {"Retry-After": str(_integer("retry-after", value))}}
 
 
 _BODIES: Final = {"json": "application/json", "text": "text/plain", "html": "text/html"}
 _PLAIN: Final[Mapping[str, Callable[[str, str], object]]] = {
-    "status": _whole,
+    "status": _integer,
     "latency": _number,
     "jitter": _number,
     "reset": _text,
-    "cut-at": _whole,
-    "drip": _whole,
+    "cut-at": _integer,
+    "drip": _integer,
     "method": _verb,
     "path": _text,
-    "skip": _whole,
-    "every": _whole,
-    "times": _whole,
+    "skip": _integer,
+    "every": _integer,
+    "times": _integer,
     "probability": _number,
 }

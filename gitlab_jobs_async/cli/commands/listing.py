@@ -1,4 +1,4 @@
-"""The commands that look at jobs: `list` and `show`."""
+"""The commands `list` and `show`."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -6,16 +6,16 @@ from typing import Annotated, TypeVar
 
 from attrs import frozen
 from cyclopts import Parameter
-from cyclopts.validators import Number
 from rich.console import RenderableType
 
-from gitlab_jobs_async.cli.arguments import project_id, split_scopes
+from gitlab_jobs_async.cli.arguments import parse_scopes, project_id
 from gitlab_jobs_async.cli.config.client import connect
-from gitlab_jobs_async.cli.errors import OK, bad_input
+from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     JobNumber,
     Json,
+    Positive,
     ProjectName,
     ServerOptions,
     Switch,
@@ -29,29 +29,26 @@ from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
 
 T = TypeVar("T")
-Count = Annotated[int | None, Parameter(validator=Number(gte=1))]
-
-_PROJECTS = "One or several: ids or full paths, such as 17 or group/app."
 
 
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Selection:
-    """Which jobs to list."""
+    """Options that select jobs."""
 
     scope: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Only jobs in this status, such as failed. Several: again, or with commas.",
+            help="Only jobs with this status, such as failed. Repeatable, or separated by commas.",
         ),
     ] = ()
     ref: Annotated[str | None, Parameter(help="Only jobs of this branch or tag.")] = None
-    limit: Annotated[Count, Parameter(help="The newest so many of each project; else all.")] = None
+    limit: Annotated[Positive, Parameter(help="Show only the newest N jobs per project.")] = None
     pipeline: Annotated[
-        Count, Parameter(help="The jobs of this pipeline, which is one project's.")
+        Positive, Parameter(help="Only jobs of this pipeline; with one PROJECT.")
     ] = None
     include_retried: Annotated[
-        Switch, Parameter(help="With --pipeline: jobs that were retried since, too.")
+        Switch, Parameter(help="With --pipeline: include jobs that were retried.")
     ] = False
 
 
@@ -60,17 +57,13 @@ _EVERYTHING = Selection()
 
 async def list_jobs(
     *projects: Annotated[
-        str, Parameter(name="PROJECT", required=True, help="Ids or full paths: 17, group/app.")
+        str, Parameter(name="PROJECT", required=True, help="Ids or paths: 17, group/app.")
     ],
     selection: Selection = _EVERYTHING,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Return the jobs of one or many projects, side by side, or of a pipeline; the newest first.
-
-    A terminal shows a table. A pipe gets one line a job without a header, tab-separated: id,
-    project, pipeline, stage, name, status, seconds it ran, time of creation, ref.
-    """
+    """Print jobs of projects or of a pipeline, newest first."""
     async with connect(server) as gitlab:
         jobs = await _selected(gitlab, projects, selection)
     print_rows((job for _, job in jobs), map(job_cells, jobs), lambda: _table(jobs), json=json)
@@ -86,8 +79,8 @@ async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selectio
     if selection.pipeline is not None:
         return await _of_pipeline(gitlab, names, selection)
     if selection.include_retried:
-        raise bad_input("--include-retried needs --pipeline")
-    scope = split_scopes(selection.scope)
+        raise usage_error("--include-retried: expected --pipeline")
+    scope = parse_scopes(selection.scope)
     if selection.limit is None:
         found = await gitlab.list_jobs(
             [project_id(name) for name in names], scope=scope, ref=selection.ref
@@ -103,11 +96,11 @@ async def _of_pipeline(
     gitlab: GitLab, projects: Sequence[str], selection: Selection
 ) -> list[Listed]:
     if len(projects) != 1:
-        raise bad_input("--pipeline goes with one project")
+        raise usage_error("--pipeline: expected one PROJECT")
     if selection.ref is not None:
-        raise bad_input("--ref does not go with --pipeline: a pipeline has one ref")
+        raise usage_error("--ref and --pipeline: expected only one, since a pipeline has one ref")
     project, pipeline = gitlab.project(project_id(projects[0])), selection.pipeline or 0
-    scope, retried = split_scopes(selection.scope), selection.include_retried
+    scope, retried = parse_scopes(selection.scope), selection.include_retried
     if selection.limit is None:
         jobs = await project.list_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
     else:
@@ -117,7 +110,7 @@ async def _of_pipeline(
 
 
 async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
-    """Return the first *limit* rows; what comes after them is not asked for."""
+    """Return the first *limit* rows without requesting more."""
     found: list[T] = []
     async for row in rows:
         found.append(row)
@@ -134,7 +127,7 @@ async def show(
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Return one job, with all that matters about it; a pipe gets a name, a tab and a value a line."""
+    """Print one job with its details."""
     async with connect(server) as gitlab:
         found = await gitlab.project(project_id(project)).get_job(job)
     print_facts(job_facts(found), found, json=json)

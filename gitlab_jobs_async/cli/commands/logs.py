@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.client import connect
-from gitlab_jobs_async.cli.errors import OK, bad_input
+from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.log_writer import LogWriter
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
@@ -23,16 +23,16 @@ from gitlab_jobs_async.cli.options import (
     ProjectName,
     ServerOptions,
 )
-from gitlab_jobs_async.cli.output_files import whole_file
+from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.terminal import (
-    complain,
+    print_error,
     is_terminal,
-    may_colour,
+    supports_colour,
     stdout_bytes,
     write,
     write_json,
 )
-from gitlab_jobs_async.cli.views.log_lines import LogView, Look, line_as_json
+from gitlab_jobs_async.cli.views.log_lines import LogView, LogStyle, line_as_json
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -43,7 +43,7 @@ Count = Annotated[int | None, Parameter(validator=Number(gte=0))]
 
 @Parameter(name="*")
 @frozen(kw_only=True)
-class Extent:
+class LogRange:
     """Options that select the logs, and the part of them to show."""
 
     pipeline: Annotated[
@@ -69,8 +69,8 @@ class Extent:
     ] = True
 
 
-_WHOLE = Extent()
-_PLAIN = Look()
+_WHOLE = LogRange()
+_PLAIN = LogStyle()
 
 
 async def trace(
@@ -96,7 +96,7 @@ async def trace(
                     write(view.text(job, line))
             return OK
         async with handle.stream_trace(job) as chunks:
-            with whole_file(output) if output else stdout_bytes() as out:
+            with atomic_file(output) if output else stdout_bytes() as out:
                 async for chunk in chunks:
                     out.write(chunk)
     return OK
@@ -106,8 +106,8 @@ async def tail(
     project: ProjectName,
     /,
     *jobs: Annotated[int, Parameter(name="JOB", help="Job ids, one or several.")],
-    extent: Extent = _WHOLE,
-    look: Look = _PLAIN,
+    log_range: LogRange = _WHOLE,
+    style: LogStyle = _PLAIN,
     raw: Annotated[
         bool, Parameter(help="Write the bytes of one log unchanged, to a file or pipe.")
     ] = False,
@@ -124,51 +124,51 @@ async def tail(
     The exit code is 1 if a job failed or was canceled; with --no-follow it is always 0.
     """
     ids = tuple(dict.fromkeys(jobs))
-    _check(ids, extent)
+    _check(ids, log_range)
     if raw:
-        _check_raw(ids, extent, look, json=json)
+        _check_raw(ids, log_range, style, json=json)
     async with connect(server) as gitlab:
         handle = gitlab.project(project_id(project))
-        names = await _names(handle, ids, extent.pipeline)
+        names = await _names(handle, ids, log_range.pipeline)
         if not names:
-            complain(f"no job of pipeline {extent.pipeline} is running")
+            print_error(f"no job of pipeline {log_range.pipeline} is running")
             return OK
-        options = _options(look, server, raw=raw, json=json)
-        writer = LogWriter(gitlab, handle, project, options, dict.fromkeys(names, extent.offset))
+        options = _options(style, server, raw=raw, json=json)
+        writer = LogWriter(gitlab, handle, project, options, dict.fromkeys(names, log_range.offset))
         if raw:
-            await writer.write_bytes(follow=extent.follow)
+            await writer.write_bytes(follow=log_range.follow)
         else:
             await writer.write_lines(
-                _line_writer(project, names, look, json=json),
-                last=extent.lines,
-                follow=extent.follow,
-                is_counted=json or look.sections or look.section is not None,
+                _line_writer(project, names, style, json=json),
+                last=log_range.lines,
+                follow=log_range.follow,
+                is_counted=json or style.sections or style.section is not None,
             )
-        return await writer.exit_code() if extent.follow else writer.code_so_far
+        return await writer.exit_code() if log_range.follow else writer.code_so_far
 
 
-def _check(jobs: Sequence[int], extent: Extent) -> None:
-    if not jobs and extent.pipeline is None:
-        raise bad_input("missing JOB: expected at least one, or --pipeline ID")
-    if jobs and extent.pipeline is not None:
-        raise bad_input("--pipeline does not go with JOB: expected one of them")
-    if extent.offset is None:
+def _check(jobs: Sequence[int], log_range: LogRange) -> None:
+    if not jobs and log_range.pipeline is None:
+        raise usage_error("missing JOB: expected at least one, or --pipeline ID")
+    if jobs and log_range.pipeline is not None:
+        raise usage_error("--pipeline does not go with JOB: expected one of them")
+    if log_range.offset is None:
         return
     if len(jobs) != 1:
-        raise bad_input("--offset needs exactly one JOB")
-    if extent.lines is not None or not extent.follow:
-        raise bad_input("--offset does not go with --lines or --no-follow")
+        raise usage_error("--offset needs exactly one JOB")
+    if log_range.lines is not None or not log_range.follow:
+        raise usage_error("--offset does not go with --lines or --no-follow")
 
 
-def _check_raw(jobs: Sequence[int], extent: Extent, look: Look, *, json: bool) -> None:
+def _check_raw(jobs: Sequence[int], log_range: LogRange, style: LogStyle, *, json: bool) -> None:
     if len(jobs) != 1:
-        raise bad_input("--raw needs exactly one JOB")
-    if json or extent.lines is not None or look != _PLAIN:
-        raise bad_input(
+        raise usage_error("--raw needs exactly one JOB")
+    if json or log_range.lines is not None or style != _PLAIN:
+        raise usage_error(
             "--raw writes the bytes unchanged: expected no options but --offset and --no-follow"
         )
     if is_terminal():
-        raise bad_input("--raw needs a file or pipe: job output could control the terminal")
+        raise usage_error("--raw needs a file or pipe: job output could control the terminal")
 
 
 async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) -> dict[int, str]:
@@ -182,11 +182,11 @@ async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) ->
 
 
 def _line_writer(
-    project: str, names: Mapping[int, str], look: Look, *, json: bool
+    project: str, names: Mapping[int, str], style: LogStyle, *, json: bool
 ) -> Callable[[int, LogLine], None]:
     """Return a function that writes a line of a job."""
     labels = {job_id: f"{project}/{job_id} {name}" for job_id, name in names.items() if name}
-    view = LogView(look, is_coloured=_is_coloured(look.color), labels=labels)
+    view = LogView(style, is_coloured=_is_coloured(style.color), labels=labels)
 
     def write_line(job_id: int, line: LogLine) -> None:
         if not json:
@@ -197,14 +197,14 @@ def _line_writer(
     return write_line
 
 
-def _options(look: Look, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:
+def _options(style: LogStyle, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:
     """Return the options that repeat this call, without the token."""
     named = {"url": server.url, "profile": server.profile}
     switches = {"raw": raw, "json": json}
     options = [f"--{name}" for name, value in switches.items() if value]
     options += [f"--{name}={value}" for name, value in named.items() if value is not None]
-    return options + look.arguments()
+    return options + style.arguments()
 
 
 def _is_coloured(wanted: bool | None) -> bool:  # noqa: FBT001 - None leaves it to the terminal
-    return may_colour() if wanted is None else wanted
+    return supports_colour() if wanted is None else wanted

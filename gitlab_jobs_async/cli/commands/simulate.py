@@ -1,4 +1,4 @@
-"""The command `simulate`: a GitLab on this machine's loopback until it is told to end."""
+"""The command `simulate`: a simulated GitLab on the loopback."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.commands.faults import GRAMMAR, fault_of
+from gitlab_jobs_async.cli.commands.faults import FAULT_HELP, fault_of
 from gitlab_jobs_async.cli.errors import OK
 from gitlab_jobs_async.cli.terminal import write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line
@@ -34,27 +34,29 @@ async def simulate(
     port: Annotated[
         int,
         Parameter(
-            validator=Number(gte=0, lte=65535), help="0 takes a free one.", show_default=True
+            validator=Number(gte=0, lte=65535),
+            help="Port; 0 selects a free one.",
+            show_default=True,
         ),
     ] = 0,
     host: Annotated[
         str,
         Parameter(
-            help="Another address than the loopback lets others in: everybody knows the token."
+            help="Address. Others than the loopback are open to all, as the token is public."
         ),
     ] = "127.0.0.1",
     speed: Annotated[
         float,
         Parameter(
             validator=Number(gt=0, lte=100_000),
-            help="Seconds that pass there in one second here.",
+            help="Simulated seconds per real second.",
             show_default=True,
         ),
     ] = 1.0,
     world: Annotated[
         Literal["demo", "small", "empty"],
         Parameter(
-            help="demo: ten projects at work; small: one, with four jobs; empty: nobody but root.",
+            help="demo: ten active projects; small: one with four jobs; empty: only the user root.",
             show_default=True,
         ),
     ] = "demo",
@@ -62,23 +64,17 @@ async def simulate(
         str,
         Parameter(
             validator=_check_version,
-            help="The release of GitLab to play, such as 16.0 or 18.4.",
+            help="Release of GitLab to simulate, such as 16.0 or 18.4.",
             show_default=True,
         ),
     ] = NEWEST,
-    fault: Annotated[tuple[str, ...], Parameter(help=GRAMMAR)] = (),
-    seed: Annotated[
-        int, Parameter(help="What is random in --fault repeats by it.", show_default=True)
-    ] = 0,
-    json: Annotated[bool, Parameter(help="Say where it is as one JSON object.")] = False,
+    fault: Annotated[tuple[str, ...], Parameter(help=FAULT_HELP)] = (),
+    seed: Annotated[int, Parameter(help="Seed of random faults.", show_default=True)] = 0,
+    json: Annotated[bool, Parameter(help="Print URL and token as one JSON object.")] = False,
 ) -> int:
-    """Serve a simulated GitLab until Ctrl-C or SIGTERM, which end it with exit code 0.
-
-    Its first lines say where it is and which token opens it, ready to be set:
-    `export GITLAB_URL=… GITLAB_TOKEN=…`.
-    """
+    """Serve a simulated GitLab until Ctrl-C or SIGTERM."""
     clock = AcceleratedClock(speed)
-    # Nobody here looks at the requests, and it may run for days.
+    # It may run for days, and no code reads the requests.
     settings = SimulatorSettings(version=server_version, kept_requests=0)
     simulator = Simulator(_world(world, clock.now()), settings, clock, host, port)
     simulator.faults = Faults(seed)
@@ -89,7 +85,7 @@ async def simulate(
         else:
             write(f"export GITLAB_URL={gitlab.url}\nexport GITLAB_TOKEN={gitlab.token}\n")
             write(_hint(gitlab))
-        await _told_to_end()
+        await _stopped()
     return OK
 
 
@@ -107,11 +103,11 @@ def _insert(simulator: Simulator, count: int) -> None:
 
 def _hint(gitlab: Simulator) -> str:
     projects = " ".join(project.path for project in gitlab.world.projects[:3])
-    tried = f"try in another shell: gitlab-jobs list {projects}\n# " if projects else ""
-    return f"# {tried}Ctrl-C ends it\n"
+    example = f"try in another shell: gitlab-jobs list {projects}\n# " if projects else ""
+    return f"# {example}Ctrl-C stops it\n"
 
 
-async def _told_to_end() -> None:
+async def _stopped() -> None:
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

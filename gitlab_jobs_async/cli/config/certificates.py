@@ -1,9 +1,9 @@
-"""What flags and configuration files say of TLS certificates, as one `TLSConfig`. Pure."""
+"""Merge of TLS flags and configuration files into one `TLSConfig`. Pure."""
 
 from typing import Any, Final
 
 from gitlab_jobs_async.cli.config.files import TLSSettings
-from gitlab_jobs_async.cli.errors import bad_input
+from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.http.tls_config import TLSConfig
 
@@ -12,14 +12,14 @@ _SHOWING: Final = {"client_cert": "--client-cert", "client_key": "--client-key"}
 
 
 def tls_config(options: ServerOptions, configured: TLSSettings) -> TLSConfig | None:
-    """Merge the flags with what a file says of the server; a flag replaces what goes with it.
+    """Merge the flags with a file's settings of the server; a flag replaces related settings.
 
     Raises:
-        CommandError: the flags contradict one another.
-        ValueError: so do the settings.
+        CommandError: contradicting flags.
+        ValueError: contradicting settings.
     """
     if options.insecure and options.ca_file is not None:
-        raise bad_input("--insecure and --ca-file: expected one of them")
+        raise usage_error("--insecure and --ca-file: expected one of them")
     flags: dict[str, Any] = {"verify": False} if options.insecure else {}
     for name in ("ca_file", "client_cert", "client_key"):
         if (path := getattr(options, name)) is not None:

@@ -1,6 +1,6 @@
-"""The client that flags, environment and configuration files name: the one reader of them.
+"""The client of a command, from flags, environment and configuration files.
 
-What the files say is looked at only where it matters, so another tool's broken file stops nobody.
+Files are parsed only when needed, so that a broken file of another tool does no harm.
 """
 
 import os
@@ -13,14 +13,14 @@ from gitlab_jobs_async.api.credentials import Credentials
 from gitlab_jobs_async.cli.config.files import Helper, credentials_of
 from gitlab_jobs_async.cli.config.permissions import warn_of_exposed
 from gitlab_jobs_async.cli.config.resolution import (
-    Address,
     ConfigFiles,
+    ResolvedServer,
     Texts,
     glab_paths,
     python_gitlab_paths,
     resolve,
 )
-from gitlab_jobs_async.cli.errors import CommandError, bad_input, line_of
+from gitlab_jobs_async.cli.errors import CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
@@ -34,9 +34,10 @@ _HELPER_SECONDS = 60
 async def connect(
     options: ServerOptions, budget: RequestBudget | None = None
 ) -> AsyncIterator[GitLab]:
-    """Return the client to use, open while the block lasts; it asks no more than *budget* allows.
+    """Yield the open client, which keeps to *budget*.
 
-    Where nothing was found to sign with, what the server hides or refuses is said to be due to it.
+    Raises:
+        CommandError: contradicting options; or, without a token, a 401 or 404 of the server.
     """
     address = _address(options)
     credentials = address.credentials
@@ -51,14 +52,14 @@ async def connect(
         if auth is not None:
             raise
         hint = f"no token was found for {address.url}; see gitlab-jobs --help"
-        raise CommandError(f"{line_of(error)}; {hint}") from error
+        raise CommandError(f"{error_line(error)}; {hint}") from error
 
 
-def _address(options: ServerOptions) -> Address:
+def _address(options: ServerOptions) -> ResolvedServer:
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
     files = ConfigFiles(
         _python_gitlab(home),
-        _first(glab_paths(os.environ, home)),
+        _first_file(glab_paths(os.environ, home)),
     )
     address = resolve(options, os.environ, files)
     if address.credentials is not None and not isinstance(address.credentials, Helper):
@@ -70,11 +71,11 @@ def _python_gitlab(home: Path) -> Texts:
     paths = python_gitlab_paths(os.environ, home)
     found = {path: text for path in paths if (text := _text(path)) is not None}
     if os.environ.get("PYTHON_GITLAB_CFG") and not found:
-        raise bad_input(f"{paths[0]}: named by PYTHON_GITLAB_CFG, but cannot be read")
+        raise usage_error(f"{paths[0]}: named by PYTHON_GITLAB_CFG, but cannot be read")
     return found
 
 
-def _first(paths: list[Path]) -> Texts:
+def _first_file(paths: list[Path]) -> Texts:
     for path in paths:
         if (text := _text(path)) is not None:
             return {path: text}

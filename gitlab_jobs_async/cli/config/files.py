@@ -1,7 +1,7 @@
-"""The configuration of python-gitlab and of glab -> the servers they know. Pure.
+"""Parsers of the configuration files of python-gitlab and glab. Pure.
 
 Their formats: https://python-gitlab.readthedocs.io/en/stable/cli-usage.html#configuration-files
-and https://docs.gitlab.com/cli/configuration/. No message quotes a file: a line may hold a token.
+and https://docs.gitlab.com/cli/configuration/. No error quotes a line, which may hold a token.
 """
 
 import configparser
@@ -15,7 +15,7 @@ import yaml
 from attrs import field, frozen
 
 from gitlab_jobs_async.api.credentials import BearerToken, Credentials, JobToken, PrivateToken
-from gitlab_jobs_async.cli.errors import CommandError, bad_input
+from gitlab_jobs_async.cli.errors import CommandError, usage_error
 
 _KINDS: Final = ("private_token", "oauth_token", "job_token")
 _HELPER: Final = "helper:"
@@ -25,7 +25,7 @@ _NULL_TAG: Final = re.compile(r"!!null[ \t]+(?=\S)")
 
 @frozen
 class Helper:
-    """A program that prints the token; python-gitlab's `helper:` values."""
+    """A program that prints the token: a `helper:` value of python-gitlab."""
 
     kind: str
     command: tuple[str, ...] = field(repr=False)
@@ -33,9 +33,9 @@ class Helper:
 
 @frozen
 class TLSSettings:
-    """What a configuration says of certificates: arguments of `TLSConfig`, and where each stands.
+    """Arguments of `TLSConfig` from a configuration, and the source of each.
 
-    They are judged only where they are used: another server's may be wrong.
+    They are validated only when used, as those of another server may be wrong.
     """
 
     values: Mapping[str, str | bool] = field(factory=dict[str, str | bool])
@@ -44,7 +44,7 @@ class TLSSettings:
 
 @frozen
 class Account:
-    """One server, the token for it, and how its certificate is checked."""
+    """A server with its token and TLS settings."""
 
     url: str
     credentials: Credentials | Helper | None = None
@@ -52,28 +52,28 @@ class Account:
 
 
 @frozen
-class Known:
-    """What one tool's configuration knows: accounts by name, and the URL it takes by default."""
+class KnownAccounts:
+    """The accounts of one tool's configuration by name, and its default URL."""
 
     accounts: Mapping[str, Account] = field(factory=dict[str, Account])
     default: str | None = None
     default_name: str | None = None
 
     def by_rank(self) -> list[Account]:
-        """Return the default account first, the others as the file has them."""
+        """Return the default account first, then the others in the file's order."""
         first = self.default_name
         return [self.accounts[name] for name in sorted(self.accounts, key=lambda n: n != first)]
 
 
 def credentials_of(kind: str, token: str) -> Credentials:
-    """*token* as the *kind* that python-gitlab's configuration calls it."""
+    """Return *token* as credentials of a *kind* in python-gitlab's terms."""
     if kind == "oauth_token":
         return BearerToken(token)
     return JobToken(token) if kind == "job_token" else PrivateToken(token)
 
 
-def read_python_gitlab(texts: Mapping[Path, str]) -> Known:
-    """Return the sections of the files, each later one winning."""
+def read_python_gitlab(texts: Mapping[Path, str]) -> KnownAccounts:
+    """Return the accounts of the files; a later file overrides an earlier one."""
     parser = configparser.ConfigParser()
     for path, text in texts.items():
         try:
@@ -91,19 +91,19 @@ def read_python_gitlab(texts: Mapping[Path, str]) -> Known:
     except configparser.Error as error:
         raise _unreadable(list(texts)[-1], error) from None
     url = accounts[default].url if default in accounts else None
-    return Known(accounts, url, default)
+    return KnownAccounts(accounts, url, default)
 
 
 def _unreadable(path: Path, error: Exception) -> CommandError:
-    return bad_input(f"{path}: cannot be read as a configuration file ({type(error).__name__})")
+    return usage_error(f"{path}: expected a configuration file ({type(error).__name__})")
 
 
 def _usable(kind: str, token: str, where: str) -> Credentials:
-    """Read *token*; an error says *where* it stands."""
+    """Return credentials; an error names *where* the token was found."""
     try:
         return credentials_of(kind, token)
     except ValueError as error:
-        raise bad_input(f"{where}: {error}") from None
+        raise usage_error(f"{where}: {error}") from None
 
 
 def _account(section: configparser.SectionProxy, verify: str) -> Account:
@@ -115,7 +115,7 @@ def _account(section: configparser.SectionProxy, verify: str) -> Account:
 
 
 def _ssl_verify(section: str, value: str) -> TLSSettings:
-    """Return a word for true or false, or the path of what is trusted instead of the system's store."""
+    """Return settings of `ssl_verify`: a boolean, or a path that replaces the system's store."""
     source = f"ssl_verify of [{section}] in python-gitlab's configuration"
     verify = configparser.ConfigParser.BOOLEAN_STATES.get(value.lower())
     if verify is None and value:
@@ -131,21 +131,21 @@ def _token_or_helper(section: str, kind: str, value: str) -> Credentials | Helpe
     except ValueError:
         command = ()
     if not command:
-        raise bad_input(f"the helper for {kind} in section {section!r} cannot be read")
+        raise usage_error(f"helper for {kind} in section {section!r}: expected a command")
     return Helper(kind, command)
 
 
-def read_glab(texts: Mapping[Path, str]) -> Known:
-    """Return the hosts of the file."""
+def read_glab(texts: Mapping[Path, str]) -> KnownAccounts:
+    """Return the accounts of the first file."""
     for path, text in texts.items():
         try:
             content = yaml.safe_load(_NULL_TAG.sub("", text))
         except yaml.YAMLError as error:
-            raise bad_input(f"{path}: cannot be read as YAML{_line(error)}") from None
+            raise usage_error(f"{path}: expected YAML{_line(error)}") from None
         except (ValueError, RecursionError):  # an impossible date, a huge number, deep nesting
-            raise bad_input(f"{path}: cannot be read as YAML") from None
+            raise usage_error(f"{path}: expected YAML") from None
         return _glab_accounts(content)
-    return Known()
+    return KnownAccounts()
 
 
 def _line(error: yaml.YAMLError) -> str:
@@ -153,7 +153,7 @@ def _line(error: yaml.YAMLError) -> str:
     return "" if mark is None else f" (line {mark.line + 1})"
 
 
-def _glab_accounts(content: Any) -> Known:
+def _glab_accounts(content: Any) -> KnownAccounts:
     everywhere = content if isinstance(content, dict) else {}
     found = everywhere.get("hosts")
     hosts = found if isinstance(found, dict) else {}
@@ -163,9 +163,9 @@ def _glab_accounts(content: Any) -> Known:
     }
     named = str(everywhere.get("host") or "")
     if not named:
-        return Known(accounts)
+        return KnownAccounts(accounts)
     account = accounts.get(named) or _glab_account(named, {}, everywhere)
-    return Known(accounts, account.url, named)
+    return KnownAccounts(accounts, account.url, named)
 
 
 def _glab_account(name: str, entry: Any, everywhere: Mapping[str, Any]) -> Account:
@@ -192,9 +192,9 @@ _GLAB_FILES: Final = {
 
 
 def _glab_tls(name: str, values: Mapping[str, Any]) -> TLSSettings:
-    """What glab reads of a host, else of the whole file; its authorities are added to the system's.
+    """Return the TLS settings of a host, which override those of the whole file.
 
-    See https://docs.gitlab.com/cli/connection/.
+    The authorities are added to the system's; see https://docs.gitlab.com/cli/connection/.
     """
     given = {field: key for key, field in _GLAB_FILES.items() if values.get(key)}
     settings: dict[str, str | bool] = {field: str(values[key]) for field, key in given.items()}

@@ -1,4 +1,4 @@
-"""A warning, once a file, where others on this machine can read the token that is used."""
+"""Warnings about configuration files that expose the token to other local users."""
 
 import os
 import shlex
@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import Final
 
 from gitlab_jobs_async.api.credentials import Credentials
-from gitlab_jobs_async.cli.terminal import complain
+from gitlab_jobs_async.cli.terminal import print_error
 
 _READABLE: Final = stat.S_IRGRP | stat.S_IROTH
 _warned: Final[set[Path]] = set()
 
 
 def warn_of_exposed(files: Iterable[Mapping[Path, str]], credentials: Credentials) -> None:
-    """Warn of each of *files*, texts by path, that holds the token and is open to others."""
+    """Warn once per file that holds the token in use and is readable by others."""
     for texts in files:
         for path, text in texts.items():
             if credentials.token in text and path not in _warned and is_exposed(path):
                 _warned.add(path)
-                complain(
-                    f"{path}: others can read the token in this file; "
+                print_error(
+                    f"{path}: token is readable by other users; "
                     f"run: chmod 600 {shlex.quote(str(path))}"
                 )
 
 
 def is_exposed(path: Path) -> bool:
-    """Return whether the group or anybody may read *path*; Windows keeps that elsewhere."""
+    """Return whether the group or others may read *path*; always False on Windows."""
     if os.name != "posix":
         return False
     try:

@@ -1,4 +1,4 @@
-"""A file of projects -> their names: one a line, `#` begins a comment. A refusal names the line."""
+"""Files of projects: one per line, `#` starts a comment; an error names the line."""
 
 import re
 import sys
@@ -7,28 +7,28 @@ from typing import Final
 
 from gitlab_jobs_async.api.parameters import project_path
 from gitlab_jobs_async.cli.arguments import project_id
-from gitlab_jobs_async.cli.errors import CommandError, bad_input, line_of
+from gitlab_jobs_async.cli.errors import CommandError, error_line, usage_error
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 _STDIN: Final = Path("-")
 
 
 def projects_of(file: Path) -> list[str]:
-    """Return the projects that *file* lists, each once, in its order; a single dash stands for stdin.
+    """Return the distinct projects of *file* in order; `-` is stdin.
 
     Raises:
-        CommandError: it cannot be read, a line is no project, or there is none.
+        CommandError: the file is unreadable, empty, or a line is invalid.
     """
     named = "stdin" if file == _STDIN else str(file)
     try:
         text = _content(file).decode()
     except UnicodeDecodeError as error:
-        raise bad_input(f"--group {named}: it is not UTF-8") from error
+        raise usage_error(f"--group {named}: expected UTF-8") from error
     except OSError as error:
-        raise bad_input(f"--group {line_of(error)}") from error
+        raise usage_error(f"--group {error_line(error)}") from error
     found = dict.fromkeys(_listed(text, named))
     if not found:
-        raise bad_input(f"--group {named}: there is no project in it")
+        raise usage_error(f"--group {named}: expected at least one project")
     return list(found)
 
 
@@ -36,7 +36,7 @@ def _content(file: Path) -> bytes:
     if file != _STDIN:
         return file.read_bytes()
     if sys.stdin is None:
-        raise bad_input("--group -: stdin is closed")
+        raise usage_error("--group -: stdin is closed")
     return sys.stdin.buffer.read()
 
 
@@ -49,6 +49,6 @@ def _listed(text: str, named: str) -> list[str]:
         try:
             project_path(project_id(name))
         except (ValueError, CommandError) as error:
-            raise bad_input(f"--group {named}:{number}: {line_of(error)}") from error
+            raise usage_error(f"--group {named}:{number}: {error_line(error)}") from error
         found.append(name)
     return found

@@ -1,7 +1,7 @@
-"""Which server to ask and as whom: flags, then environment, then configuration files. Pure.
+"""Selection of server and token: flags, then environment, then configuration files. Pure.
 
-A token belongs to the server it was found for and is never used for another; one that came without
-a server goes to the server that is asked anyway. No message quotes a file's text: it may hold one.
+A token is never used for another server than the one it was found for. No error quotes a file,
+which may hold a token.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from gitlab_jobs_async.cli.config.certificates import tls_config
 from gitlab_jobs_async.cli.config.files import (
     Account,
     Helper,
-    Known,
+    KnownAccounts,
     TLSSettings,
     read_glab,
     read_python_gitlab,
 )
-from gitlab_jobs_async.cli.errors import CommandError, bad_input
+from gitlab_jobs_async.cli.errors import CommandError, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.http.tls_config import TLSConfig
 
@@ -30,8 +30,8 @@ Texts = Mapping[Path, str]
 
 
 @frozen
-class Address:
-    """A server, how to sign requests to it, and how to check its certificate."""
+class ResolvedServer:
+    """URL, credentials and TLS configuration of the selected server."""
 
     url: str
     credentials: Credentials | Helper | None = None
@@ -40,33 +40,33 @@ class Address:
 
 @frozen
 class ConfigFiles:
-    """The files' texts: python-gitlab's, each later one winning, and the glab file that counts."""
+    """Texts of python-gitlab's files, of which a later one overrides, and of glab's file."""
 
     python_gitlab: Texts = field(factory=dict[Path, str], repr=False)
     glab: Texts = field(factory=dict[Path, str], repr=False)
 
-    def python_gitlab_accounts(self) -> Known:
-        """What python-gitlab would know."""
+    def python_gitlab_accounts(self) -> KnownAccounts:
+        """Return python-gitlab's accounts."""
         return read_python_gitlab(self.python_gitlab)
 
-    def accounts(self) -> list[Known]:
-        """Return all that is known, in the order in which it counts."""
+    def accounts(self) -> list[KnownAccounts]:
+        """Return the accounts of both tools in order of precedence."""
         return [self.python_gitlab_accounts(), self.glab_accounts()]
 
-    def glab_accounts(self) -> Known:
-        """What glab would know."""
+    def glab_accounts(self) -> KnownAccounts:
+        """Return glab's accounts."""
         return read_glab(self.glab)
 
 
 def python_gitlab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
-    """Return where python-gitlab looks; a file named by the environment is the only one."""
+    """Return the paths of python-gitlab's files; `PYTHON_GITLAB_CFG` replaces them."""
     if named := environ.get("PYTHON_GITLAB_CFG"):
         return [Path(named)]
     return [Path("/etc/python-gitlab.cfg"), home / ".python-gitlab.cfg"]
 
 
 def glab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
-    """Return where glab looks; the first file there is counts."""
+    """Return the paths of glab's file; the first existing one is used."""
     if named := environ.get("GLAB_CONFIG_DIR"):
         return [Path(named) / "config.yml"]
     user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
@@ -74,25 +74,29 @@ def glab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:
     return [folder / "glab-cli" / "config.yml" for folder in (user, *map(Path, system))]
 
 
-def resolve(options: ServerOptions, environ: Mapping[str, str], files: ConfigFiles) -> Address:
-    """Return the server and token to use, and what flags and files say of certificates.
+def resolve(
+    options: ServerOptions, environ: Mapping[str, str], files: ConfigFiles
+) -> ResolvedServer:
+    """Select the server, its credentials and its TLS configuration.
 
     Raises:
-        CommandError: a file that is needed cannot be read, or the flags contradict one another.
-        ValueError: so do environment variables, or settings for certificates.
+        CommandError: a needed file is unreadable, or flags contradict one another.
+        ValueError: environment variables or TLS settings contradict one another.
     """
     given = None if options.token is None else PrivateToken(options.token)
     if options.profile is not None:
         account = _profile(options.profile, files)
         if options.url is not None and not _same_server(options.url, account.url):
-            raise bad_input(
-                f"--url {options.url} is not the server of the profile {options.profile!r}"
+            raise usage_error(
+                f"--url {options.url}: expected the server of profile {options.profile!r}"
             )
-        return Address(account.url, given or account.credentials, tls_config(options, account.tls))
+        return ResolvedServer(
+            account.url, given or account.credentials, tls_config(options, account.tls)
+        )
     url = options.url or _named_url(environ) or check_guess(environ, _default_url(files))
     found = given or from_environment(environ, url)[1]
     credentials = found or _token_for(url, files.accounts())
-    return Address(url, credentials, tls_config(options, _tls_for(url, files)))
+    return ResolvedServer(url, credentials, tls_config(options, _tls_for(url, files)))
 
 
 def _named_url(environ: Mapping[str, str]) -> str | None:
@@ -109,21 +113,21 @@ def _profile(name: str, files: ConfigFiles) -> Account:
     account = known.accounts.get(name)
     if account is None:
         names = ", ".join(sorted(known.accounts)) or "none"
-        raise bad_input(f"there is no profile {name!r} in python-gitlab's configuration: {names}")
+        raise usage_error(f"unknown profile {name!r} of python-gitlab: expected one of {names}")
     return account
 
 
-def _at(url: str, known: list[Known]) -> list[Account]:
+def _at(url: str, known: list[KnownAccounts]) -> list[Account]:
     accounts = [account for one in known for account in one.by_rank()]
     return [account for account in accounts if _same_server(account.url, url)]
 
 
-def _token_for(url: str, known: list[Known]) -> Credentials | Helper | None:
+def _token_for(url: str, known: list[KnownAccounts]) -> Credentials | Helper | None:
     return next((a.credentials for a in _at(url, known) if a.credentials), None)
 
 
 def _tls_for(url: str, files: ConfigFiles) -> TLSSettings:
-    """What the files say of this server's certificate; one that is broken says nothing."""
+    """Return the TLS settings of a server; skip a broken file."""
     for read in (files.python_gitlab_accounts, files.glab_accounts):
         with suppress(CommandError, ValueError):
             for account in _at(url, [read()]):

@@ -19,10 +19,10 @@ from gitlab_jobs_async.cli.demo import steps
 from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo.steps import Scene
-from gitlab_jobs_async.cli.errors import OK, CommandError, line_of
-from gitlab_jobs_async.cli.signals import ended_like_an_interrupt
+from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
+from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import console, write_json
-from gitlab_jobs_async.cli.views.live import Picture
+from gitlab_jobs_async.cli.views.live import Dashboard
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import json_line, pipeline_of
 from gitlab_jobs_async.client import GitLab
@@ -64,7 +64,7 @@ async def demo(
     clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)
-    with ended_like_an_interrupt(), _no_proxy():
+    with sigterm_as_interrupt(), _no_proxy():
         return await perform(server, clock, screen, speed=speed, json=json)
 
 
@@ -120,7 +120,7 @@ async def _watched(
     begun, first = monotonic(), len(server.requests)
     gitlab, observed, reports = scene.gitlab, scene.observed, dict[str, StepReport]()
     async with gitlab.monitor(scene.projects, logs=True, downstream=True) as events:
-        picture = Picture(
+        dashboard = Dashboard(
             gitlab.budget,
             lambda: len(events),
             scene.clock,
@@ -135,7 +135,7 @@ async def _watched(
                 if observed.has(_BEGIN_WITH):
                     clock.begin()
 
-        async with scene.screen.watching(picture) as show, task_pool() as tasks:
+        async with scene.screen.watching(dashboard) as show, task_pool() as tasks:
             tasks.start("watch", read())
             for name, step in WHILE_WATCHING.items():
                 tasks.start(name, carry_out(name, step, scene, timeout))
@@ -165,7 +165,7 @@ async def carry_out(name: str, step: Step, scene: Scene, timeout: float) -> Step
     except TimeoutError:
         detail = f"not done after {timeout:g} s"
     except (GitLabError, OSError, LookupError, CommandError) as error:
-        detail = line_of(error)
+        detail = error_line(error)
     return StepReport(step=name, ok=is_done, detail=detail, seconds=monotonic() - begun)
 
 

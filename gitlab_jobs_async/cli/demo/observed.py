@@ -27,7 +27,7 @@ class HeldClock:
     It begins by itself after ten real seconds.
     """
 
-    # A slow machine would otherwise miss what happens before the monitor has its first picture.
+    # A slow machine would otherwise miss what happens before the monitor has its first dashboard.
     factor: float
     _start: float = field(factory=time.time, init=False)
     _origin: float = field(init=False, factory=lambda: time.monotonic() + _LONGEST_HOLD)

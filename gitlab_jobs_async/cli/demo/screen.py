@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.events import LOG_EVENTS, plain_event
-from gitlab_jobs_async.cli.views.live import Picture, living
+from gitlab_jobs_async.cli.views.live import Dashboard, live_view
 from gitlab_jobs_async.cli.views.rows import Listed, size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table, jobs_table
 from gitlab_jobs_async.events import Event
@@ -41,7 +41,7 @@ class DemoScreen:
         self._console = console
         self._console.quiet = quiet
         self._is_live = console.is_terminal and not console.is_dumb_terminal and not quiet
-        self._picture: Picture | None = None
+        self._picture: Dashboard | None = None
 
     def opening(self, url: str, projects: int, speed: float) -> None:
         """Print the title."""
@@ -56,23 +56,23 @@ class DemoScreen:
             self._console.print(f"-- {clean(words)}", soft_wrap=True)
 
     @asynccontextmanager
-    async def watching(self, picture: Picture) -> AsyncIterator[Callable[[Event], None]]:
+    async def watching(self, dashboard: Dashboard) -> AsyncIterator[Callable[[Event], None]]:
         """Yield a function that shows an event, in a live view or as a line."""
         if not self._is_live:
-            yield lambda event: self._line(event, picture)
+            yield lambda event: self._line(event, dashboard)
             return
-        async with living(self._console, picture) as show:
-            self._picture = picture
+        async with live_view(self._console, dashboard) as show:
+            self._picture = dashboard
             try:
                 yield show
             finally:
                 self._picture = None
 
-    def _line(self, event: Event, picture: Picture) -> None:
-        only = None if picture.logs is None else picture.logs.only
+    def _line(self, event: Event, dashboard: Dashboard) -> None:
+        only = None if dashboard.logs is None else dashboard.logs.only
         if self._console.quiet or (isinstance(event, LOG_EVENTS) and event.job.name != only):
             return
-        line = plain_event(event, datetime.fromtimestamp(picture.clock.now(), UTC))
+        line = plain_event(event, datetime.fromtimestamp(dashboard.clock.now(), UTC))
         self._console.file.write(line)  # rich would expand the tabs
         self._console.file.flush()
 

@@ -1,1 +1,1 @@
-"""Output for terminals and programs. Pure."""
+"""Rendering for terminals and pipes. Pure."""

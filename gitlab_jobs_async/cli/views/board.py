@@ -1,7 +1,7 @@
-"""What a monitor has told, as people want to see it: pipelines with their jobs, what is hidden.
+"""State of a live table: pipelines with their jobs, from a monitor's events.
 
-No I/O and no clock: times are passed in, in seconds. What is kept is bounded: of each pipeline the
-latest attempt of each job, and pipelines in which nothing happens any more are forgotten.
+No I/O and no clock: times are passed in, in seconds. Memory is bounded: each pipeline keeps the
+latest attempt of each job, and inactive pipelines are dropped.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 ACTIVE: Final = 0
 WAITING: Final = 1
 ENDED: Final = 2
-"""The ranks of pipelines: something goes on; somebody must do something; nothing will happen."""
+"""Ranks of pipelines: jobs are active; only manual or delayed jobs are left; all have ended."""
 
 _KEPT_SECONDS: Final = 600.0
 _KEPT_PIPELINES: Final = 200
@@ -39,21 +39,19 @@ _ENDS: Final = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.SUCCESS, JobStat
 
 @define
 class JobRow:
-    """The latest attempt of a job, when that was told, and which attempt it replaces."""
+    """The latest attempt of a job, the time of its last event, and the attempt that it replaces."""
 
     job: JobBasic
-    told: float
+    updated_at: float
     replaces: int | None = None
 
     def seconds(self, now: float) -> float | None:
-        """Return how long it ran or runs, or has been queued; `None` where it does not wait for a runner.
-
-        It ticks by our clock from what the server said, so the two need not agree on the time.
-        """
+        """Return the seconds of its run or in the queue, None in other statuses."""
+        # Ticks by our clock from the server's duration, as the two clocks may differ.
         job = self.job
         if job.status.is_finished:
             return job.duration
-        since = max(0.0, now - self.told)
+        since = max(0.0, now - self.updated_at)
         if job.status in {JobStatus.RUNNING, JobStatus.CANCELING}:
             return (job.duration or 0.0) + since
         return (job.queued_duration or 0.0) + since if job.status.is_active else None
@@ -61,7 +59,7 @@ class JobRow:
 
 @define(eq=False)
 class PipelineRow:
-    """A pipeline as its jobs show it; `id` is `None` for jobs that name none."""
+    """A pipeline by its jobs; `id` is None for jobs without a pipeline."""
 
     id: int | None
     project: str
@@ -71,8 +69,8 @@ class PipelineRow:
     jobs: dict[str, JobRow] = field(factory=dict)
     _status: JobStatus | None = None
 
-    def tell(self, job: JobBasic, now: float, replaces: int | None) -> None:
-        """Take in how a job stands now; an attempt that was replaced is of the past."""
+    def update(self, job: JobBasic, now: float, replaces: int | None) -> None:
+        """Store a job's new state; ignore attempts that were replaced."""
         row = self.jobs.get(job.name)
         if row is not None and row.job.id > job.id:
             return
@@ -84,15 +82,15 @@ class PipelineRow:
         self._status = None
 
     def remove(self, name: str) -> None:
-        """Forget a job that is there no more."""
+        """Remove a deleted job."""
         del self.jobs[name]
         self._status = None
 
     @property
     def status(self) -> JobStatus:
-        """Its status, from those of its jobs: roughly as GitLab composes it."""
+        """Status from those of its jobs, roughly as GitLab computes it."""
         if self._status is None:
-            self._status = composed(row.job for row in self.jobs.values())
+            self._status = pipeline_status(row.job for row in self.jobs.values())
         return self._status
 
     @property
@@ -104,22 +102,22 @@ class PipelineRow:
 
     @property
     def counts(self) -> Counter[JobStatus]:
-        """How many of its jobs are in each status."""
+        """Number of its jobs by status."""
         return Counter(row.job.status for row in self.jobs.values())
 
     @property
     def failed(self) -> list[JobRow]:
-        """The jobs that failed."""
+        """Failed jobs."""
         return [row for row in self.jobs.values() if row.job.status == JobStatus.FAILED]
 
 
-def composed(jobs: Iterable[JobBasic]) -> JobStatus:
-    """Return the status of a pipeline with these jobs; what may fail or be left undone is no matter."""
+def pipeline_status(jobs: Iterable[JobBasic]) -> JobStatus:
+    """Return the status of a pipeline with these jobs; optional jobs do not count."""
     every = list(jobs)
     states = {job.status for job in every}
     if any(status.is_active for status in states):
-        has_begun = any(status.is_finished for status in states) or JobStatus.RUNNING in states
-        return JobStatus.RUNNING if has_begun else JobStatus.PENDING
+        has_started = any(status.is_finished for status in states) or JobStatus.RUNNING in states
+        return JobStatus.RUNNING if has_started else JobStatus.PENDING
     optional = {JobStatus.MANUAL, JobStatus.FAILED, JobStatus.CANCELED}
     binding = {job.status for job in every if not (job.allow_failure and job.status in optional)}
     for status in _BLOCKING:
@@ -132,7 +130,7 @@ def composed(jobs: Iterable[JobBasic]) -> JobStatus:
 
 @define
 class Board:
-    """All that is to be seen; `events` counts what was told."""
+    """All pipelines, unreachable projects and pauses; `events` counts the events."""
 
     events: int = 0
     pipelines: dict[tuple[str, int | None], PipelineRow] = field(factory=dict)
@@ -140,8 +138,8 @@ class Board:
     paused: dict[str, str] = field(factory=dict)
     _parents: dict[int, int] = field(factory=dict)
 
-    def tell(self, event: Event, now: float) -> None:
-        """Take in what a monitor has told."""
+    def add(self, event: Event, now: float) -> None:
+        """Update the state by an event."""
         self.events += 1
         if isinstance(event, ProjectUnreachable):
             self.unreachable[str(event.project)] = event.reason
@@ -160,12 +158,12 @@ class Board:
             self._job(event.project, event.job, now, replaces)
 
     def parent_of(self, row: PipelineRow) -> int | None:
-        """Return the id of the pipeline whose trigger job has made this one."""
+        """Return the id of the upstream pipeline, or None."""
         return None if row.id is None else self._parents.get(row.id)
 
     def ordered(self, now: float) -> list[PipelineRow]:
-        """What is active first, what has ended last; newest first, children below their parents."""
-        self._forget(now)
+        """Return pipelines by rank, newest first, children below their parents."""
+        self._evict(now)
         roots = {key: self._root(row) for key, row in self.pipelines.items()}
         ranks: dict[int, int] = {}
         for key, row in self.pipelines.items():
@@ -179,14 +177,14 @@ class Board:
         key = ("" if number else str(project), number)
         row = self.pipelines.get(key)
         if row is None:
-            path = path_of(project, job)
+            path = project_name(project, job)
             row = self.pipelines[key] = PipelineRow(number, path, now, str(project))
-        row.tell(job, now, replaces)
+        row.update(job, now, replaces)
         if isinstance(job, Bridge) and job.downstream_pipeline and number:
             self._parents[job.downstream_pipeline.id] = number
 
     def _reset(self, project: str) -> None:
-        """What was told of this project is no longer so."""
+        """Remove the pipelines of a project whose server was restored."""
         named = {key for key, row in self.pipelines.items() if project in {row.project, row.target}}
         for key in named:
             del self.pipelines[key]
@@ -207,7 +205,7 @@ class Board:
             root = self._parents[root]
         return root
 
-    def _forget(self, now: float) -> None:
+    def _evict(self, now: float) -> None:
         quiet = [(row.changed, key) for key, row in self.pipelines.items() if row.rank != ACTIVE]
         quiet.sort(key=lambda one: one[0], reverse=True)
         gone = [
@@ -225,8 +223,8 @@ class Board:
             }
 
 
-def path_of(project: int | str, job: JobBasic) -> str:
-    """Return the project's name to show: of one that is a number, the path that its pages have."""
+def project_name(project: int | str, job: JobBasic) -> str:
+    """Return the path of a project; for an id, that of the job's URL."""
     if isinstance(project, str) or not job.web_url:
         return str(project)
     path, found, _ = job.web_url.partition("://")[2].partition("/")[2].partition("/-/")

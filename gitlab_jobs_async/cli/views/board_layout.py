@@ -1,7 +1,6 @@
-"""A board -> lines of a terminal of some width and height. Pure; every name is cleaned.
+"""Layout of a board for a terminal's width and height. Pure; every name is cleaned.
 
-The room goes to what is active first, to each pipeline as much as to the others. Where it does not
-suffice, the last line says how much more there is.
+Active pipelines get the lines first, in equal shares. The last line counts what does not fit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 
 _TIME: Final = 8
 _COUNT: Final = 8
-_WIDE: Final = 96
+WIDE: Final = 96
 _NARROW: Final = 60
 _RECENT_SECONDS: Final = 20.0
 _FADED_SECONDS: Final = 60.0
@@ -48,36 +47,36 @@ _BAR: Final = (
 
 @frozen
 class Columns:
-    """How wide each column is where so much is there in all."""
+    """Column widths for a total width."""
 
     width: int
 
     @property
     def is_wide(self) -> bool:
-        """Whether no status need be cut."""
-        return self.width >= _WIDE
+        """Whether every status fits."""
+        return self.width >= WIDE
 
     @property
     def status(self) -> int:
-        """Of the status, and of the bar in a pipeline's own line."""
+        """Width of the status, and of a pipeline's bar."""
         return 22 if self.is_wide else 13
 
     @property
     def stage(self) -> int:
-        """Of the stage, which goes first where names would have no room."""
+        """Width of the stage, which a narrow terminal omits."""
         if self.width < _NARROW:
             return 0
         return 14 if self.is_wide else 10
 
     @property
     def front(self) -> int:
-        """Of all before the status."""
+        """Width of all columns before the status."""
         return max(10, self.width - self.status - _COUNT - _TIME - 2)
 
 
 @frozen
-class Shown:
-    """A pipeline, and those of its jobs that there is room for."""
+class VisiblePipeline:
+    """A pipeline with the jobs that fit."""
 
     row: PipelineRow
     jobs: Sequence[JobRow]
@@ -86,7 +85,7 @@ class Shown:
 def board_lines(
     board: Board, now: float, width: int, height: int, *, failed_only: bool = False
 ) -> list[Text]:
-    """At most *height* lines, each *width* cells wide."""
+    """Return at most *height* lines of *width* cells."""
     columns = Columns(width)
     rows = board.ordered(now)
     if failed_only:
@@ -105,7 +104,7 @@ def board_lines(
 
 
 def _wanted(row: PipelineRow, now: float, *, failed_only: bool) -> list[JobRow]:
-    """Return the jobs that are worth a line of their own, the most urgent first."""
+    """Return the jobs to show, the most urgent first."""
     if failed_only:
         return sorted(row.failed, key=lambda job: job.job.id)
     if row.rank == ACTIVE:
@@ -119,14 +118,14 @@ def _wanted(row: PipelineRow, now: float, *, failed_only: bool) -> list[JobRow]:
 
 def _urgency(row: JobRow, now: float) -> int:
     if row.job.status.is_finished and row.job.status != JobStatus.FAILED:
-        return _JUST_ENDED if now - row.told < _RECENT_SECONDS else _LEAST
+        return _JUST_ENDED if now - row.updated_at < _RECENT_SECONDS else _LEAST
     return _URGENCY.get(row.job.status, 0)
 
 
 def _placed(
     rows: Sequence[PipelineRow], wanted: Mapping[PipelineRow, Sequence[JobRow]], room: int
-) -> list[Shown]:
-    """What *room* lines can show: jobs of all that is active first, then what is quiet."""
+) -> list[VisiblePipeline]:
+    """Distribute *room* lines: to active pipelines first, then to the others."""
     most = _fair([len(wanted[row]) for row in rows if row.rank == ACTIVE], room)
     given: dict[PipelineRow, int] = {}
     for row in rows:
@@ -140,13 +139,13 @@ def _placed(
         given[row] += more
         room -= more
     return [
-        Shown(row, sorted(wanted[row][:count], key=lambda job: job.job.id))
+        VisiblePipeline(row, sorted(wanted[row][:count], key=lambda job: job.job.id))
         for row, count in given.items()
     ]
 
 
 def _fair(jobs: Sequence[int], room: int) -> int:
-    """To how many jobs each pipeline may show, so that all of them fit if that can be."""
+    """Return the number of jobs per pipeline with which all pipelines fit, at least one."""
     for most in range(_MOST, 1, -1):
         if sum(1 + min(most, count) for count in jobs) <= room:
             return most
@@ -160,7 +159,7 @@ def _titles(columns: Columns) -> Text:
 
 
 def _staged(stage: str, name: Text, columns: Columns) -> Text:
-    """Return the stage, where there is room for it, and the name."""
+    """Return the stage, if it has a column, and the name."""
     width = columns.stage
     return Text.assemble("  ", _fit(stage, width) if width else "", " " if width else "", name)
 
@@ -200,19 +199,19 @@ def _about(row: PipelineRow) -> str:
 
 
 def _pipeline_seconds(row: PipelineRow, now: float) -> float | None:
-    """From the creation of its first job to the end of its last one, or until now."""
+    """Return the seconds from the creation of the first job to the end of the last, or now."""
     jobs = [job.job for job in row.jobs.values()]
-    begun = min((job.created_at.timestamp() for job in jobs if job.created_at), default=None)
-    if begun is None:
+    created = min((job.created_at.timestamp() for job in jobs if job.created_at), default=None)
+    if created is None:
         return None
     if row.rank != ENDED:
-        return max(0.0, now - begun)
+        return max(0.0, now - created)
     ended = max((job.finished_at.timestamp() for job in jobs if job.finished_at), default=None)
-    return None if ended is None else max(0.0, ended - begun)
+    return None if ended is None else max(0.0, ended - created)
 
 
 def _bar(row: PipelineRow, width: int) -> Text:
-    """Return how far the pipeline is, in the colours of its jobs."""
+    """Return a progress bar in the colours of its jobs."""
     counts, total = row.counts, len(row.jobs)
     bar, sum_so_far, drawn = Text(no_wrap=True), 0, 0
     for colour, statuses in _BAR:
@@ -248,10 +247,10 @@ def _job_line(row: JobRow, now: float, columns: Columns) -> Text:
 def _more(
     rows: Sequence[PipelineRow],
     wanted: Mapping[PipelineRow, Sequence[JobRow]],
-    shown: Sequence[Shown],
+    shown: Sequence[VisiblePipeline],
     width: int,
 ) -> list[Text]:
-    """Return the line that says how much there was no room for."""
+    """Return the line that counts the rows that do not fit."""
     jobs = sum(len(wanted[one.row]) - len(one.jobs) for one in shown)
     parts = [
         f"{count:,} more {word}{'s' * (count != 1)}"
@@ -262,7 +261,7 @@ def _more(
 
 
 def _fit(text: str | Text, width: int, style: str = "") -> Text:
-    """Exactly so many cells, cut with an ellipsis where it is longer."""
+    """Pad or cut a text to *width* cells."""
     cells = text.copy() if isinstance(text, Text) else Text(text, style)
     cells.truncate(width, overflow="ellipsis", pad=True)
     cells.no_wrap = True

@@ -1,4 +1,4 @@
-"""A monitor's events -> JSON lines and plain lines. Pure; only clean text gets through."""
+"""Events of a monitor as JSON lines and plain lines. Pure; all text is cleaned."""
 
 import re
 from datetime import datetime
@@ -28,7 +28,7 @@ from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 LOG_EVENTS: Final = JobLogLine | JobLogEnded | JobLogFailed
-ABOUT_WATCHING: Final = (
+MONITOR_EVENTS: Final = (
     ProjectUnreachable
     | ProjectRecovered
     | ProjectReset
@@ -36,39 +36,39 @@ ABOUT_WATCHING: Final = (
     | MonitorPaused
     | MonitorResumed
 )
-"""What says whether the watching itself goes on."""
+"""Events about the monitor itself, not about a job."""
 
 _REQUEST: Final = re.compile(r"^[A-Z]+ \S+: | \(request [^()]*\)$")
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def event_name(event: Event) -> str:
-    """What kind of event it is, as programs read it: job_finished."""
+    """Return the event's name in output, such as job_finished."""
     return _CAPITAL.sub("_", type(event).__name__).lower()
 
 
 def is_failure(event: Event) -> bool:
-    """Return whether a job has failed, or how far projects can be watched has changed."""
+    """Return whether a job has failed, or the reachability of projects has changed."""
     if isinstance(event, JobFinished):
         return event.job.status == JobStatus.FAILED
-    return isinstance(event, ABOUT_WATCHING)
+    return isinstance(event, MONITOR_EVENTS)
 
 
 def job_of(event: Event) -> JobBasic | None:
-    """Return the job that the event is about, where it holds one."""
+    """Return the event's job, or None."""
     job: JobBasic | None = getattr(event, "job", None)
     return job
 
 
 def event_json(event: Event) -> str:
-    """Return the event as one line of JSON: its name, its key, and all that it holds."""
+    """Return the event as one line of JSON: its name, its key and its fields."""
     plain: dict[str, Any] = attrs.asdict(event)
     whose = {"key": event.key, "project": event.project}
     return json_line({"event": event_name(event), **whose, **plain})
 
 
 def plain_event(event: Event, now: datetime) -> str:
-    """Return the event as one plain line: time, project, pipeline, job, name, event, status, details."""
+    """Return a plain line: time, project, pipeline, job, name, event, status, details."""
     job = job_of(event)
     pipeline = None if job is None else pipeline_of(job)
     number, name = (None, None) if job is None else (job.id, job.name)
@@ -82,7 +82,7 @@ def plain_event(event: Event, now: datetime) -> str:
 
 
 def details(event: Event) -> str:
-    """What else there is to say of an event, in a few words."""
+    """Return further details of an event in a few words."""
     said: object = ""
     match event:
         case JobAppeared(replaces=int(earlier)):
@@ -112,5 +112,5 @@ def _pause(event: MonitorPaused) -> str:
 
 
 def short_reason(reason: str) -> str:
-    """What went wrong, without the request that it went wrong with."""
+    """Return an error's reason without its request."""
     return _REQUEST.sub("", reason)

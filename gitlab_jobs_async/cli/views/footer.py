@@ -1,4 +1,4 @@
-"""The lines below a live table: what was told, what is watched, what it costs. Pure."""
+"""The lines below a live table: events, targets and requests. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,17 +11,17 @@ from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.ratelimit.snapshot import BudgetSnapshot
 
 _SEPARATOR: Final = " · "
-_TROUBLES: Final = 3
+_MOST_PROBLEMS: Final = 3
 
 
-def trouble_lines(unreachable: Mapping[str, str], width: int) -> list[Text]:
-    """Return which projects cannot be watched now, and why: a line each for the first few."""
+def problem_lines(unreachable: Mapping[str, str], width: int) -> list[Text]:
+    """Return a line with the reason for each of the first unreachable projects."""
     lines = [
         Text.assemble(("✗ ", "red"), (clean(project), "bold"), f" {clean(short_reason(reason))}")
-        for project, reason in list(unreachable.items())[:_TROUBLES]
+        for project, reason in list(unreachable.items())[:_MOST_PROBLEMS]
     ]
-    if len(unreachable) > _TROUBLES:
-        lines[-1] = Text(f"✗ … and {len(unreachable) - _TROUBLES + 1} more unreachable", "red")
+    if len(unreachable) > _MOST_PROBLEMS:
+        lines[-1] = Text(f"✗ … and {len(unreachable) - _MOST_PROBLEMS + 1} more unreachable", "red")
     for line in lines:
         line.truncate(width, overflow="ellipsis", pad=True)
     return lines
@@ -30,7 +30,7 @@ def trouble_lines(unreachable: Mapping[str, str], width: int) -> list[Text]:
 def footer_lines(
     events: int, targets: int, unreachable: int, budget: BudgetSnapshot, width: int
 ) -> list[Text]:
-    """Return how things stand, in one line or two."""
+    """Return counts and the request budget in one or two lines."""
     parts = [f"{events:,} {_plural('event', events)}", f"{targets:,} {_plural('target', targets)}"]
     if unreachable:
         parts.append(f"{unreachable:,} unreachable")

@@ -1,7 +1,7 @@
-"""A monitor's events as a live picture on a terminal: table, log pane, footer.
+"""A monitor's events as a live dashboard on a terminal: table, log pane, footer.
 
 Drawn at most eight times a second, however fast events come, and once a second when none do, so
-that times tick. The picture fills the screen while it lives; its last state stays when it ends.
+that times tick. The dashboard fills the screen while it lives; its last state stays when it ends.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import LOG_EVENTS
-from gitlab_jobs_async.cli.views.footer import footer_lines, trouble_lines
+from gitlab_jobs_async.cli.views.footer import footer_lines, problem_lines
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.events import Event
@@ -31,21 +31,21 @@ _LEFT_FREE: Final = 2
 
 
 @frozen(kw_only=True)
-class Pace:
-    """Seconds from one drawing to the next: at least, and where nothing happens."""
+class RefreshRate:
+    """Seconds between two drawings: at least, and without events."""
 
     fastest: float = 1 / 8
     slowest: float = 1.0
 
 
-_STEADY: Final = Pace()
+_STEADY: Final = RefreshRate()
 
 
 @define
-class Picture:
-    """All that is to be seen, drawn to fit wherever it is printed.
+class Dashboard:
+    """The whole view, drawn to fit the console.
 
-    *targets* says how many are watched; *clock* is the client's; *headline* stands above it all.
+    *targets* returns the number of targets; *clock* is the client's; *headline* is the first line.
     """
 
     budget: RequestBudget
@@ -56,35 +56,35 @@ class Picture:
     headline: str = ""
     board: Board = field(factory=Board)
 
-    def tell(self, event: Event) -> None:
-        """Take in one event."""
-        self.board.tell(event, self.clock.now())
+    def add(self, event: Event) -> None:
+        """Update the view by an event."""
+        self.board.add(event, self.clock.now())
         if self.logs is not None and isinstance(event, LOG_EVENTS):
-            self.logs.tell(event)
+            self.logs.add(event)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Return the picture in the size that the console has now."""
+        """Return the dashboard in the size that the console has now."""
         width, now = options.max_width, self.clock.now()
         is_filling = console.is_alt_screen or options.height is not None
         left_free = 0 if is_filling else _LEFT_FREE
         height = max(_SMALLEST, (options.height or console.height) - left_free)
         paused = {f"paused {kind}".strip(): said for kind, said in self.board.paused.items()}
-        trouble = trouble_lines(paused | self.board.unreachable, width)
+        problems = problem_lines(paused | self.board.unreachable, width)
         snapshot = self.budget.snapshot(now)
         footer = footer_lines(
             self.board.events, self.targets(), len(self.board.unreachable), snapshot, width
         )
         pane = 0 if self.logs is None else max(5, height * 2 // 5)
         head = [_headline(self.headline, width)] if self.headline else []
-        room = max(2, height - len(head) - len(trouble) - len(footer) - pane)
+        room = max(2, height - len(head) - len(problems) - len(footer) - pane)
         lines = board_lines(self.board, now, width, room, failed_only=self.failed_only)
         if len(lines) == 1:
-            words = "  nothing has failed" if self.failed_only else "  nothing is going on"
+            words = "  no failed jobs" if self.failed_only else "  no pipelines"
             lines.append(Text(words, "bright_black"))
         if is_filling:
             lines += [Text()] * (room - len(lines))
         panel = [] if self.logs is None else [self.logs.panel(width, pane)]
-        yield Group(*head, *lines, *panel, *trouble, *footer)
+        yield Group(*head, *lines, *panel, *problems, *footer)
 
 
 def _headline(words: str, width: int) -> Text:
@@ -94,22 +94,22 @@ def _headline(words: str, width: int) -> Text:
 
 
 @asynccontextmanager
-async def living(
-    console: Console, picture: Picture, pace: Pace = _STEADY
+async def live_view(
+    console: Console, dashboard: Dashboard, rate: RefreshRate = _STEADY
 ) -> AsyncIterator[Callable[[Event], None]]:
-    """Show the picture while the block lasts; call what comes back with each event."""
+    """Show the dashboard while the block lasts; call what comes back with each event."""
     live = Live(
-        picture,
+        dashboard,
         console=console,
         screen=True,
         auto_refresh=False,
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    drawer = _Drawer(live, console, pace)
+    drawer = _Drawer(live, console, rate)
 
-    def tell(event: Event) -> None:
-        picture.tell(event)
+    def show(event: Event) -> None:
+        dashboard.add(event)
         drawer.is_stale = True
         drawer.draw_if_due()
 
@@ -117,23 +117,23 @@ async def living(
         with live:
             ticking = asyncio.create_task(_tick(drawer))
             try:
-                yield tell
+                yield show
             finally:
                 ticking.cancel()
                 await asyncio.wait([ticking])
                 if not ticking.cancelled():
                     ticking.result()
     finally:
-        console.print(picture)
+        console.print(dashboard)
 
 
 @define
 class _Drawer:
-    """Decides when to draw."""
+    """Limits the rate of drawing."""
 
     live: Live
     console: Console
-    pace: Pace
+    rate: RefreshRate
     is_stale: bool = False
     _drawn: float = field(factory=monotonic)
     _size: tuple[int, ...] = ()
@@ -142,8 +142,8 @@ class _Drawer:
         now = monotonic()
         since = now - self._drawn
         size = tuple(self.console.size)
-        is_due = self.is_stale or size != self._size or since >= self.pace.slowest
-        if is_due and since >= self.pace.fastest:
+        is_due = self.is_stale or size != self._size or since >= self.rate.slowest
+        if is_due and since >= self.rate.fastest:
             self.is_stale, self._size = False, size
             self.live.refresh()
             self._drawn = monotonic()
@@ -151,5 +151,5 @@ class _Drawer:
 
 async def _tick(drawer: _Drawer) -> None:
     while True:
-        await asyncio.sleep(drawer.pace.fastest)
+        await asyncio.sleep(drawer.rate.fastest)
         drawer.draw_if_due()

@@ -1,6 +1,6 @@
-"""Lines of logs -> what is written of them: prefixes, times, section headers, colours. Pure.
+"""Formatting of log lines: prefixes, times, section headers, colours. Pure.
 
-Of what a job printed only its colours get through; every name from a server is cleaned.
+Colours are the only control sequences of a job that are kept; every name is cleaned.
 """
 
 import re
@@ -11,7 +11,7 @@ import attrs
 from attrs import define, field, frozen
 from cyclopts import Parameter
 
-from gitlab_jobs_async.cli.arguments import pattern
+from gitlab_jobs_async.cli.arguments import parse_pattern
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import Color
 from gitlab_jobs_async.cli.views.rows import json_line, length
@@ -29,39 +29,39 @@ _NO_TIME: Final = " " * len("2025-06-15T15:06:40.123Z")
 
 @Parameter(name="*")
 @frozen(kw_only=True)
-class Look:
-    """Which lines to show, and how."""
+class LogStyle:
+    """Options that filter and format lines."""
 
     timestamps: Annotated[
-        bool, Parameter(help="When the runner saw each line, in UTC, where its log says so.")
+        bool, Parameter(help="Print the runner's UTC time of each line, if its log has it.")
     ] = False
     sections: Annotated[
-        bool, Parameter(help="A header where a section begins, and how long it took.")
+        bool, Parameter(help="Print a header at the start of a section, and its duration.")
     ] = False
     section: Annotated[
-        str | None, Parameter(help="Only the lines of this section and those inside it.")
+        str | None, Parameter(help="Only lines of this section and its subsections.")
     ] = None
     grep: Annotated[
-        str | None, Parameter(help="Only lines that this regular expression is found in.")
+        str | None, Parameter(help="Only lines that match this regular expression.")
     ] = None
     color: Color = None
 
     def arguments(self) -> list[str]:
-        """What to type for the same look."""
-        said: list[str] = []
+        """Return the options of this style as typed."""
+        options: list[str] = []
         for name, value in attrs.asdict(self).items():
             if isinstance(value, str):
-                said += [f"--{name}={value}"]
+                options += [f"--{name}={value}"]
             elif value is not None and (value or name == "color"):
-                said += [f"--{name}" if value else f"--no-{name}"]
-        return said
+                options += [f"--{name}" if value else f"--no-{name}"]
+        return options
 
 
 @define
 class LogView:
-    """How the lines of some jobs are written; *labels* is empty where there is one job only."""
+    """Formats the lines of some jobs; *labels* is empty for a single job."""
 
-    look: Look
+    style: LogStyle
     is_coloured: bool
     labels: Mapping[int, str] = field(factory=dict)
     _found: re.Pattern[str] | None = field(init=False)
@@ -69,7 +69,7 @@ class LogView:
     _styles: dict[int, list[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._found = None if self.look.grep is None else pattern("--grep", self.look.grep)
+        self._found = None if self.style.grep is None else parse_pattern("--grep", self.style.grep)
         short = {job_id: ellipsis(label, _LONGEST_LABEL) for job_id, label in self.labels.items()}
         width = max(map(len, short.values()), default=0)
         self._prefixes = {
@@ -78,7 +78,7 @@ class LogView:
         }
 
     def text(self, job_id: int, line: LogLine) -> str:
-        """What to write for a line, and for the sections that began or ended before it."""
+        """Return the text of a line and of the section markers before it."""
         prefix = self._prefixes.get(job_id, "")
         written = [self._header(section) for section in line.markers if self._has(section.path)]
         printed = clean_log(self._coloured(job_id, line) if self.is_coloured else line.text)
@@ -87,12 +87,12 @@ class LogView:
         return "".join(f"{prefix}{one}\n" for one in written if one is not None)
 
     def is_shown(self, line: LogLine) -> bool:
-        """Return whether the line is among those wanted."""
-        wanted = self.look.section is None or self.look.section in line.section
+        """Return whether the line passes the filters."""
+        wanted = self.style.section is None or self.style.section in line.section
         return wanted and (self._found is None or self._found.search(line.text) is not None)
 
     def _has(self, path: tuple[str, ...]) -> bool:
-        return self.look.sections and (self.look.section is None or self.look.section in path)
+        return self.style.sections and (self.style.section is None or self.style.section in path)
 
     def _header(self, section: Section) -> str | None:
         indent = "  " * (len(section.path) - 1)
@@ -103,7 +103,7 @@ class LogView:
         return self._styled(f"{indent}▴ {clean(section.name)} {length(section.duration)}", _DIM)
 
     def _time(self, line: LogLine) -> str:
-        if not self.look.timestamps:
+        if not self.style.timestamps:
             return ""
         if line.at is None:
             return f"{_NO_TIME} "
@@ -111,7 +111,7 @@ class LogView:
         return self._styled(moment, _DIM) + " "
 
     def _coloured(self, job_id: int, line: LogLine) -> str:
-        """Return the line in its colours, those included that lines before it did not end."""
+        """Return the line with its colours and those still open from earlier lines."""
         styles = self._styles.setdefault(job_id, [])
         shown = "".join(styles) + line.raw
         for style in _STYLE.finditer(line.raw):
@@ -127,10 +127,10 @@ class LogView:
 
 
 def _begins_anew(parameters: str) -> bool:
-    """Return whether a style ends all before it, as an empty one or 0 does."""
+    """Return whether a style resets earlier ones: empty or 0."""
     return parameters.partition(";")[0].strip("0") == ""
 
 
 def line_as_json(project: str, job_id: int, line: LogLine) -> str:
-    """Return a line as one JSON object, with its project, as the caller named it, and its job."""
+    """Return a line as one JSON object with its project and job."""
     return json_line({"project": project, "job_id": job_id, **attrs.asdict(line)})

@@ -1,6 +1,6 @@
-"""The pane in which logs run: the last lines of all jobs, or of the one with a certain name.
+"""The pane of a live view with the last log lines of all jobs, or of one.
 
-Of a log only its colours reach the terminal. What is kept is bounded.
+Colours are the only control sequences that are kept. Memory is bounded.
 """
 
 from collections import deque
@@ -12,14 +12,14 @@ from rich.panel import Panel
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
-from gitlab_jobs_async.cli.views.board import path_of
+from gitlab_jobs_async.cli.views.board import project_name
+from gitlab_jobs_async.cli.views.board_layout import WIDE
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogLine
 from gitlab_jobs_async.models.jobs import Job, LogLine
 
 _KEPT: Final = 200
-_LONGEST_LABEL: Final = 24
-_WIDE: Final = 96
+_LABEL_WIDTH: Final = 24
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "bright_cyan", "bright_yellow", "blue")
 
 
@@ -30,14 +30,14 @@ class _Row:
     line: LogLine | str
 
     def label(self, *, is_wide: bool) -> str:
-        """Return the job, and where there is room the last part of its project's path."""
+        """Return the job's name, after the project's name if there is room."""
         home = f"{self.project.rpartition('/')[2]} " if is_wide else ""
-        return ellipsis(home + self.job.name, _LONGEST_LABEL)
+        return ellipsis(home + self.job.name, _LABEL_WIDTH)
 
 
 @define
 class LogPane:
-    """The lines told so far; *only* is the name of the one job whose log is shown, if not all."""
+    """The latest lines; *only* names the single job whose log is shown, None for all."""
 
     only: str | None = None
     count: int = 0
@@ -46,10 +46,10 @@ class LogPane:
     _title: str = "logs"
     _section: tuple[str, ...] = ()
 
-    def tell(self, event: JobLogLine | JobLogEnded | JobLogFailed) -> None:
-        """Take in what was told of a log."""
+    def add(self, event: JobLogLine | JobLogEnded | JobLogFailed) -> None:
+        """Add a line or an error of a log."""
         job = event.job
-        project = path_of(event.project, job)
+        project = project_name(event.project, job)
         if self.only is not None:
             if job.name != self.only:
                 return
@@ -60,15 +60,13 @@ class LogPane:
             self._rows.append(_Row(project, job, event.line))
             self.count += 1
         elif isinstance(event, JobLogFailed):
-            self._rows.append(
-                _Row(project, job, f"the log cannot be read: {short_reason(event.reason)}")
-            )
+            self._rows.append(_Row(project, job, f"log unavailable: {short_reason(event.reason)}"))
 
     def panel(self, width: int, height: int) -> Panel:
-        """Return the pane as it is now, in a frame of this size."""
+        """Return the pane in a frame of this size."""
         room = max(1, height - 2)
         rows = list(self._rows)[-room:]
-        labels = [row.label(is_wide=width >= _WIDE) for row in rows]
+        labels = [row.label(is_wide=width >= WIDE) for row in rows]
         widest = max(map(cell_len, labels), default=0)
         lines = [
             self._text(row, set_cell_size(label, widest), width - 4)

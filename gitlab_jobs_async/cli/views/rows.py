@@ -1,4 +1,4 @@
-"""Models -> JSON lines, plain lines and words for people. Pure; only clean text gets through."""
+"""Models as JSON lines, plain lines and readable values. Pure; all text is cleaned."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 Listed = tuple[str, JobBasic]
-"""A project, as the caller named it, and a job of it."""
+"""A project, as the user named it, and one of its jobs."""
 
 _SYMBOLS: Final = {
     JobStatus.SUCCESS: ("✓", "green"),
@@ -36,11 +36,11 @@ _TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
 def json_line(value: Any) -> str:
-    """Return a model or a mapping as one line of JSON, under GitLab's names and with times as sent."""
+    """Return a model or a mapping as one line of JSON with GitLab's names and times."""
     plain = attrs.asdict(value) if attrs.has(type(value)) else value
     try:
         line = orjson.dumps(plain, option=_TIMES).decode()
-    except TypeError:  # half a character, which orjson refuses and JSON can say
+    except TypeError:  # a lone surrogate: valid in JSON, refused by orjson
         line = json.dumps(plain, default=_plain_moment, separators=(",", ":"))
     return escape_hidden(line) + "\n"
 
@@ -51,7 +51,7 @@ def _plain_moment(at: datetime) -> str:
 
 
 def plain_line(cells: Iterable[object]) -> str:
-    """Return cells separated by tabs; what is not there is empty."""
+    """Return cells separated by tabs; None is empty."""
     return "\t".join(clean(cell) for cell in cells) + "\n"
 
 
@@ -77,21 +77,21 @@ def pipeline_of(job: JobBasic) -> int | None:
 
 
 def moment(at: datetime | None) -> str:
-    """Return a time to the second, in the zone of whoever reads it; Z where that is UTC."""
+    """Return a time to the second in the local zone, with Z for UTC."""
     if at is None:
         return ""
-    with suppress(OverflowError, ValueError, OSError):  # a year that no zone has
+    with suppress(OverflowError, ValueError, OSError):  # a year out of range in the zone
         at = at.astimezone()
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def status_symbol(status: str) -> tuple[str, str]:
-    """Return a sign and a colour for a status; one this version does not know gets a question mark."""
+    """Return symbol and colour of a status; a question mark for an unknown one."""
     return _SYMBOLS.get(JobStatus(status), ("?", "white"))
 
 
 def length(seconds: float | None) -> str:
-    """Return a duration as people say it: 7s, 3m 05s, 2h 10m."""
+    """Return a readable duration: 7s, 3m 05s, 2h 10m."""
     if seconds is None:
         return ""
     whole = round(seconds)
@@ -102,7 +102,7 @@ def length(seconds: float | None) -> str:
 
 
 def age(at: datetime | None, now: datetime) -> str:
-    """Return how long ago, in the largest unit that fits: 12s, 5m, 3h, 40d, 2y."""
+    """Return the time since *at* in the largest unit: 12s, 5m, 3h, 40d, 2y."""
     if at is None:
         return ""
     left = max(0, int((now - at).total_seconds()))
@@ -114,7 +114,7 @@ def age(at: datetime | None, now: datetime) -> str:
 
 
 def size(count: int) -> str:
-    """Return bytes as people say them."""
+    """Return a readable number of bytes."""
     if count < 1024:
         return f"{count} B"
     return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024**2:.1f} MiB"

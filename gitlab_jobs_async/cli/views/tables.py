@@ -1,4 +1,4 @@
-"""Jobs as tables for a terminal; ids and states stay whole, names give way where it is narrow."""
+"""Tables for a terminal; ids and statuses are never cut, names are."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,18 +14,18 @@ from gitlab_jobs_async.models.jobs import JobBasic
 
 
 def cell(value: object, style: str = "") -> Text:
-    """Return one cell: cleaned, never markup, cut with an ellipsis."""
+    """Return a cleaned cell without markup, cut with an ellipsis."""
     return Text(clean(value), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def status_text(status: str) -> Text:
-    """Return the status as symbol and word."""
+    """Return a status with its symbol and colour."""
     symbol, colour = status_symbol(status)
     return Text(f"{symbol} {clean(status)}", style=colour, no_wrap=True, overflow="ellipsis")
 
 
 def empty_table(*, header: bool = True) -> Table:
-    """Return a table in the style of all of them."""
+    """Return an empty table in the common style."""
     return Table(
         box=box.SIMPLE_HEAD if header else None,
         show_header=header,
@@ -40,12 +40,12 @@ def empty_table(*, header: bool = True) -> Table:
 def add_column(
     table: Table, title: str, *, justify: Literal["left", "right"] = "left", whole: bool = False
 ) -> None:
-    """Return a column; *whole* ones never lose a character to make room."""
+    """Add a column; a *whole* one is never cut."""
     table.add_column(title, justify=justify, no_wrap=whole, overflow="ellipsis")
 
 
 def jobs_table(jobs: Sequence[Listed], now: datetime) -> Table:
-    """Jobs, newest first as they come; the project is a column only where there are several."""
+    """Return a table of jobs in their order, with a column for the project if there are several."""
     several = len({project for project, _ in jobs}) > 1
     table = empty_table()
     add_column(table, "job", justify="right", whole=True)
@@ -77,7 +77,7 @@ def _job_cells(job: JobBasic, now: datetime) -> list[Text]:
 
 
 def details_table(facts: Iterable[tuple[str, object]]) -> Table:
-    """Return names and values, below one another; long values wrap."""
+    """Return a table of names and values; long values wrap."""
     table = empty_table(header=False)
     table.add_column(style="bright_black", no_wrap=True)
     table.add_column(overflow="fold")

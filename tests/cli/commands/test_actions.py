@@ -5,7 +5,7 @@ import json
 import orjson
 import pytest
 
-from gitlab_jobs_async.cli.arguments import typed_pairs
+from gitlab_jobs_async.cli.arguments import parse_typed_pairs
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
@@ -52,7 +52,7 @@ def test_play_with_variables(signed_in, run):
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_playing_a_job_that_has_ended_says_its_new_id(run):
+def test_play_of_an_ended_job_prints_the_new_id(run):
     run("cancel", "group/app", "4")
     assert run("play", "group/app", "4").out.startswith("job 4 deploy runs again as job ")
 
@@ -79,7 +79,7 @@ def test_play_with_inputs_that_have_types(signed_in, run):
     ],
 )
 def test_what_an_input_reads_as(text, value):
-    assert typed_pairs("--input", [f"x={text}"]) == {"x": value}
+    assert parse_typed_pairs("--input", [f"x={text}"]) == {"x": value}
 
 
 def test_play_a_trigger_job(run, job_of):

@@ -1,4 +1,4 @@
-"""What `simulate --fault` takes: each kind of trouble and rule, and a line for what is none."""
+"""The rules of `simulate --fault`: every effect and filter, and the errors of invalid ones."""
 
 import json
 import subprocess
@@ -59,36 +59,36 @@ def test_new_jobs_on_every_nth_request():
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "expected"),
     [
-        ("", "says not what happens"),
-        ("path=*", "says not what happens"),
-        ("oops", "'oops' is no trouble; there are bad-gateway, sign-in-page"),
-        ("status=500 colour=3", "'colour' is no word of a fault; there are status, latency"),
+        ("", "expected an effect"),
+        ("path=*", "expected an effect"),
+        ("oops", "unknown fault 'oops': expected one of bad-gateway, sign-in-page"),
+        ("status=500 colour=3", "unknown key 'colour': expected one of status, latency"),
         ("status=9", "'status' must be in range(200, 600)"),
-        ("status=x", "status must be a whole number, not 'x'"),
-        ("status=500 times=-1", "times must be a whole number, not '-1'"),
+        ("status=x", "status 'x': expected an integer"),
+        ("status=500 times=-1", "times '-1': expected an integer"),
         ("status=500 every=0", "'every' must be >= 1: 0"),
         ("status=500 probability=2", "'probability' must be <= 1.0: 2.0"),
-        ("latency=nan", "latency must be a number from 0 on, not 'nan'"),
-        ("latency=inf", "latency must be a number from 0 on, not 'inf'"),
+        ("latency=nan", "latency 'nan': expected a number from 0"),
+        ("latency=inf", "latency 'inf': expected a number from 0"),
         ("reset=never", "'reset' must be in"),
         ("drip=0", "'drip' must be >= 1: 0"),
-        ("throttled retry-after=soon", "retry-after must be a whole number, not 'soon'"),
-        ("throttled retry-after=date:x", "retry-after=date: must be a number"),
-        ("retry-after=5", "is that of an answer, such as status=503"),
-        ("json={}", "is that of an answer, such as status=503"),
+        ("throttled retry-after=soon", "retry-after 'soon': expected an integer"),
+        ("throttled retry-after=date:x", "retry-after date: 'x': expected a number"),
+        ("retry-after=5", "without a response: expected one such as status=503"),
+        ("json={}", "without a response: expected one such as status=503"),
         ("status=500 json='{", "No closing quotation"),
     ],
 )
-def test_what_is_no_rule(rule, said, run, assert_one_line):
+def test_invalid_rule_is_one_line(rule, expected, run, assert_one_line):
     with pytest.raises(CommandError, match="--fault"):
         fault_of(rule, print)
-    assert_one_line(run("simulate", "--fault", rule), 2, "--fault", said)
+    assert_one_line(run("simulate", "--fault", rule), 2, "--fault", expected)
 
 
 def test_help_says_how(run):
-    said = " ".join(run("simulate", "--help").out.replace("│", " ").split())
+    expected = " ".join(run("simulate", "--help").out.replace("│", " ").split())
     for name in [
         "bad-gateway",
         "sign-in-page",
@@ -104,7 +104,7 @@ def test_help_says_how(run):
         "every=10",
         "probability=0.1",
     ]:
-        assert name in said
+        assert name in expected
 
 
 def test_the_command_serves_the_trouble(spawn):
@@ -117,10 +117,10 @@ def test_the_command_serves_the_trouble(spawn):
     process = spawn(
         "simulate", "--world", "small", "--json", "--seed", 7, *arguments, stdout=subprocess.PIPE
     )
-    told = json.loads(process.stdout.readline())
+    served = json.loads(process.stdout.readline())
 
     def ask(path):
-        url, headers = f"{told['url']}/api/v4{path}", {"PRIVATE-TOKEN": told["token"]}
+        url, headers = f"{served['url']}/api/v4{path}", {"PRIVATE-TOKEN": served["token"]}
         try:
             with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
                 return answer.status, answer.headers, json.load(answer)

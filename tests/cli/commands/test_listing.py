@@ -10,7 +10,7 @@ COLUMNS = 9
 pytestmark = pytest.mark.usefixtures("signed_in")
 
 
-def test_a_pipe_gets_a_line_a_job_with_tabs_and_no_header(run):
+def test_pipe_gets_one_tabbed_line_per_job(run):
     result = run("list", "group/app")
     assert result.code == 0
     rows = [line.split("\t") for line in result.lines]
@@ -22,7 +22,7 @@ def test_a_pipe_gets_a_line_a_job_with_tabs_and_no_header(run):
     assert rows[-1][8] == "main"
 
 
-def test_projects_come_side_by_side_as_they_were_named(run):
+def test_projects_keep_the_given_order(run):
     rows = [line.split("\t") for line in run("list", "group/evil", "1", "group/empty").lines]
     assert [row[1] for row in rows] == ["group/evil"] * 3 + ["1"] * 4
 
@@ -57,13 +57,13 @@ def test_a_limit_asks_for_no_more_than_it_needs(signed_in, world, run):
     assert len(signed_in.requests) == 1
 
 
-def test_retried_jobs_of_a_pipeline_only_if_asked_for(world, run, job_of):
+def test_retried_jobs_need_include_retried(world, run, job_of):
     world.retry(job_of("flaky"))
     count = len(run("list", "group/app", "--pipeline", 1).lines)
     assert len(run("list", "group/app", "--pipeline", 1, "--include-retried").lines) == count + 1
 
 
-def test_json_is_an_object_a_line_under_gitlabs_names(run):
+def test_json_is_one_object_per_line(run):
     result = run("list", "group/app", "group/evil", "--json")
     jobs = [json.loads(line) for line in result.lines]
     assert [job["id"] for job in jobs][:4] == [4, 3, 2, 1]

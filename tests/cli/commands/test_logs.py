@@ -41,7 +41,7 @@ def test_a_file_gets_the_bytes_as_they_are(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_file_keeps_its_permissions_and_a_link_its_target(run, tmp_path):
+def test_replaced_file_keeps_mode_and_link(run, tmp_path):
     target, link = tmp_path / "real.log", tmp_path / "link.log"
     target.write_text("before")
     target.chmod(0o640)
@@ -52,7 +52,7 @@ def test_a_file_keeps_its_permissions_and_a_link_its_target(run, tmp_path):
     assert target.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_job_that_has_not_begun_has_an_empty_trace(run):
+def test_unstarted_job_has_an_empty_trace(run):
     assert run("trace", "group/app", 4).out == ""
 
 
@@ -105,7 +105,7 @@ def test_tail_of_what_is_there_now(run):
     assert run("tail", "group/app", 3, "--no-follow", "-n", 0).out == ""
 
 
-def test_what_a_server_says_of_the_end_cannot_drive_the_terminal(signed_in, run, job_of):
+def test_failure_reason_cannot_drive_the_terminal(signed_in, run, job_of):
     job_of("broken").failure_reason = "x\x1b]0;PWN\x07\x1b[2Jy"
     result = run("tail", "group/evil", 6, "-n", 0)
     assert (result.code, result.err) == (1, "gitlab-jobs: job 6 failed (xy)\n")
@@ -293,7 +293,7 @@ def test_a_pipeline_in_which_nothing_runs(run, job_of):
     )
 
 
-def test_one_log_that_cannot_be_read_is_not_the_end_of_the_others(signed_in, run, logged):
+def test_unreadable_log_does_not_stop_the_others(signed_in, run, logged):
     ids = [logged(b"one\n"), logged(b"two\n")]
     signed_in.faults.add(Fault(path=f"*/jobs/{ids[0]}/trace", status=403, times=None))
     result = run("tail", "group/empty", *ids)
@@ -341,7 +341,7 @@ def test_an_unknown_job_among_several(run, assert_one_line):
         ["--json"],
     ],
 )
-def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, run, world, options):
+def test_interrupt_prints_a_lossless_resume(spawn, run, world, options):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     log = RunnerScript(lines=500)
     plan = JobPlan(duration=3e3, queued=0.0, first_upload=50.0, upload_interval=3.0, log=log)
@@ -361,7 +361,7 @@ def test_an_interrupt_says_how_to_go_on_and_nothing_is_lost(spawn, run, world, o
 
 
 @pytest.mark.parametrize("options", [[], ["--raw"]])
-def test_a_reader_that_goes_is_noticed_while_the_log_is_quiet(spawn, world, options):
+def test_closed_pipe_is_noticed_while_log_is_idle(spawn, world, options):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     log = RepeatedLog(b"line\n", 5_000_000)
     plan = JobPlan(duration=1e5, queued=0.0, first_upload=50.0, upload_interval=9e4, log=log)
@@ -375,7 +375,7 @@ def test_a_reader_that_goes_is_noticed_while_the_log_is_quiet(spawn, world, opti
     assert process.stderr.read() == b""
 
 
-def test_a_log_that_cannot_be_read_any_more_says_how_to_go_on(signed_in, run, logged):
+def test_unreadable_log_prints_how_to_resume(signed_in, run, logged):
     job = logged(b"0123456\n" * 100_000)
     signed_in.faults.add(Fault(path="*/trace", status=403, skip=1, times=None))
     result = run("tail", "group/empty", job, "--grep", "3")

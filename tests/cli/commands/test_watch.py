@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from gitlab_jobs_async import RequestBudget
-from gitlab_jobs_async.cli.commands.watch import What, show
+from gitlab_jobs_async.cli.commands.watch import WatchOptions, show
 from gitlab_jobs_async.cli.errors import CommandError
-from gitlab_jobs_async.cli.event_command import Executed
+from gitlab_jobs_async.cli.event_command import EventCommand
 from gitlab_jobs_async.events import AllTargetsUnreachable, ProjectUnreachable
 from tests.support.sample_events import appeared, changed, finished, job, log_line
 from tests.support.tasks import others, prompt, until
@@ -28,7 +28,7 @@ EVENTS = [
 
 
 class Scripted:
-    """What a monitor gives, told in advance; `asked` counts how many events were asked for."""
+    """A monitor with given events; `asked` counts the events that were read."""
 
     def __init__(self, events, *, is_endless=False):
         self.events, self.is_endless, self.asked = events, is_endless, 0
@@ -45,29 +45,29 @@ class Scripted:
 
 
 def shown(events, what=None, command=None, *, json=False):
-    asyncio.run(show(Scripted(events), RequestBudget(), what or What(), command, json=json))
+    asyncio.run(show(Scripted(events), RequestBudget(), what or WatchOptions(), command, json=json))
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "name a PROJECT"),
-        (["a/b", "--logs", "--failed-only"], "--logs does not go with --failed-only"),
-        (["a/b", "c/d", "--pipeline", 3], "--pipeline goes with one PROJECT"),
-        (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline goes with one PROJECT"),
-        (["a/b", "--pipeline", 3, "c/d"], "--pipeline goes with one PROJECT"),
-        (["--pipeline", 3], "--pipeline goes with one PROJECT"),
+        ([], "expected a PROJECT or --group FILE"),
+        (["a/b", "--logs", "--failed-only"], "--logs and --failed-only: expected only one"),
+        (["a/b", "c/d", "--pipeline", 3], "--pipeline: expected one PROJECT"),
+        (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline: expected one PROJECT"),
+        (["a/b", "--pipeline", 3, "c/d"], "--pipeline: expected one PROJECT"),
+        (["--pipeline", 3], "--pipeline: expected one PROJECT"),
         (["a/b", "--pipeline", 0], "--pipeline"),
         (["a/b", "--per-minute", 0], "--per-minute"),
         (["-x"], "-x"),
         (["a b"], "is no project"),
         (["--group", "/nowhere"], "/nowhere: No such file"),
-        (["a/b", "--exec", "/nowhere/at/all"], "there is no program '/nowhere/at/all'"),
-        (["a/b", "--plan", 10], "--plan watches nothing"),
-        (["--plan", 10, "--logs"], "--plan watches nothing"),
-        (["--plan", 10, "--busy", 11], "--busy 11 is more than --plan 10"),
+        (["a/b", "--exec", "/nowhere/at/all"], "program '/nowhere/at/all' not found"),
+        (["a/b", "--plan", 10], "--plan: expected no option but"),
+        (["--plan", 10, "--logs"], "--plan: expected no option but"),
+        (["--plan", 10, "--busy", 11], "--busy 11: expected at most --plan 10"),
         (["--plan", 0], "--plan"),
-        (["a/b", "--busy", 3], "--busy goes with --plan"),
+        (["a/b", "--busy", 3], "--busy: expected --plan"),
         (["a/b", "--exec", "'"], "No closing quotation"),
     ],
 )
@@ -75,7 +75,7 @@ def test_refusals(run, assert_one_line, arguments, words):
     assert_one_line(run("watch", *arguments), 2, words)
 
 
-def test_a_pipe_gets_a_line_an_event(capfd):
+def test_pipe_gets_one_line_per_event(capfd):
     shown(EVENTS)
     lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
     assert [(cells[3], cells[5]) for cells in lines] == [
@@ -89,7 +89,7 @@ def test_a_pipe_gets_a_line_an_event(capfd):
     assert all(len(cells) == 8 for cells in lines)
 
 
-def test_json_is_one_object_a_line(capfd):
+def test_json_is_one_object_per_event(capfd):
     shown(EVENTS, json=True)
     found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [one["event"] for one in found][2:4] == ["job_log_line", "job_finished"]
@@ -98,39 +98,39 @@ def test_json_is_one_object_a_line(capfd):
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_only_failures(capfd, as_json):
-    shown(EVENTS, What(failed_only=True), json=as_json)
+    shown(EVENTS, WatchOptions(failed_only=True), json=as_json)
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 2
     assert "job_finished" in lines[0]
     assert "project_unreachable" in lines[1]
 
 
-def test_a_command_is_told_each_event_that_is_shown(capfd):
+def test_command_gets_each_shown_event(capfd):
     script = (
         "import json, sys; event = json.load(sys.stdin);"
-        "print('told', event['event'], event.get('job', {}).get('id'), flush=True);"
+        "print('got', event['event'], event.get('job', {}).get('id'), flush=True);"
         "sys.exit(event['event'] == 'project_unreachable')"
     )
-    command = Executed.parse(shlex.join([sys.executable, "-c", script]))
-    shown(EVENTS, What(failed_only=True), command)
+    command = EventCommand.parse(shlex.join([sys.executable, "-c", script]))
+    shown(EVENTS, WatchOptions(failed_only=True), command)
     out, err = capfd.readouterr()
     lines = out.splitlines()
     assert [line.split("\t")[-3] if "\t" in line else line for line in lines] == [
         "job_finished",
-        "told job_finished 1",
+        "got job_finished 1",
         "project_unreachable",
-        "told project_unreachable None",
+        "got project_unreachable None",
     ]
     assert err == "gitlab-jobs: --exec: exit code 1 (p/0)\n"
 
 
 @prompt
-async def test_the_next_event_is_asked_for_when_the_command_has_ended(tmp_path):
-    gate = tmp_path / "begun"
+async def test_next_event_waits_for_the_command(tmp_path):
+    gate = tmp_path / "started"
     script = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
-    command = Executed.parse(shlex.join([sys.executable, "-c", script, str(gate)]))
+    command = EventCommand.parse(shlex.join([sys.executable, "-c", script, str(gate)]))
     events = Scripted(EVENTS)
-    task = asyncio.create_task(show(events, RequestBudget(), What(), command, json=False))
+    task = asyncio.create_task(show(events, RequestBudget(), WatchOptions(), command, json=False))
     await until(gate.exists)
     assert events.asked == 1
     task.cancel()
@@ -143,7 +143,7 @@ async def test_the_next_event_is_asked_for_when_the_command_has_ended(tmp_path):
 PLANNED = ("projects", "requests_per_minute", "interval", "median", "most")
 
 
-def test_a_plan_needs_no_server(run, monkeypatch):
+def test_plan_needs_no_server(run, monkeypatch):
     monkeypatch.setenv("GITLAB_URL", "http://127.0.0.1:1")
     lines = [line.split("\t") for line in run("watch", "--plan", 1000, "--busy", 30).lines]
     assert [name for name, _ in lines] == [
@@ -158,7 +158,7 @@ def test_a_plan_needs_no_server(run, monkeypatch):
     assert plan["busy.median"] < plan["idle.median"]
 
 
-def test_a_plan_as_json_is_one_object_and_by_default_one_in_fifty_is_busy(run):
+def test_plan_as_json_has_two_percent_busy(run):
     result = run("watch", "--plan", 1000, "--json", "--per-minute", 60)
     (plan,) = (json.loads(line) for line in result.lines)
     assert set(plan) == {"requests_per_minute", "stretch", "first_round", "busy", "idle"}
@@ -171,14 +171,14 @@ def test_a_plan_as_json_is_one_object_and_by_default_one_in_fifty_is_busy(run):
 UNREACHABLE = AllTargetsUnreachable(key="k", targets=3, reason="404 Not Found", status=404)
 
 
-@pytest.mark.parametrize("what", [What(), What(failed_only=True)])
-def test_nothing_to_reach_ends_it_with_code_4(capfd, what):
+@pytest.mark.parametrize("what", [WatchOptions(), WatchOptions(failed_only=True)])
+def test_all_targets_unreachable_exits_with_4(capfd, what):
     with pytest.raises(CommandError, match="cannot reach any of the 3 targets: 404") as ended:
         shown([UNREACHABLE, *EVENTS], what)
     assert ended.value.code == 4
     assert "all_targets_unreachable" in capfd.readouterr().out
 
 
-def test_nothing_to_reach_is_waited_for_if_asked_to(capfd):
-    shown([UNREACHABLE, *EVENTS], What(wait_for_projects=True))
+def test_wait_for_projects_continues(capfd):
+    shown([UNREACHABLE, *EVENTS], WatchOptions(wait_for_projects=True))
     assert len(capfd.readouterr().out.splitlines()) == 1 + len(EVENTS)

@@ -98,7 +98,7 @@ def test_projects_are_watched_until_an_interrupt(spawn, tmp_path, number):
     assert (process.returncode, err) == (130, b"")
 
 
-def test_a_script_may_end_what_it_runs_in_the_background(spawn):
+def test_background_command_ends_on_sigterm(spawn):
     """There a shell has SIGINT ignored."""
     ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -132,7 +132,7 @@ def test_an_interrupt_ends_the_program_too(spawn, tmp_path, number):
     assert not is_running(pid)
 
 
-def test_an_event_whose_program_was_killed_comes_again(spawn, tmp_path):
+def test_event_of_a_killed_command_is_repeated(spawn, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     checkpoint = tmp_path / "ci.db"
     told = []
@@ -201,7 +201,7 @@ def test_projects_that_are_not_there_end_it(run, names):
     events = [line.split("\t")[5] for line in result.lines]
     assert events == ["project_unreachable"] * len(names) + ["all_targets_unreachable"]
     said = (
-        "cannot reach what is watched" if len(names) == 1 else "cannot reach any of the 2 targets"
+        "cannot reach target" if len(names) == 1 else "cannot reach any of the 2 targets"
     )
     assert result.code == 4
     assert result.err.startswith(f"gitlab-jobs: {said}: HTTP 404: 404 Project Not Found; ")

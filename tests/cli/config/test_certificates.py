@@ -71,7 +71,7 @@ REPLACED = TLSConfig(ca_file="/ca.pem", system_store=False)
         ({"cfg": section("false"), "url": "https://other.example"}, None),
         ({"cfg": section("false"), "url": f"{CORP}:8443"}, None),
         ({"glab": host(skip_tls_verify="true"), "url": "https://other.example"}, None),
-        # The first that says something counts, and a broken file stops nobody.
+        # The first that says something counts, and a broken file is ignored.
         ({"cfg": section("/ca.pem"), "glab": host(ca_cert="/x.pem")}, REPLACED),
         ({"cfg": section("true"), "glab": host(ca_cert="/x.pem")}, TLSConfig(ca_file="/x.pem")),
         ({"cfg": "[", "glab": host(ca_cert="/x.pem")}, TLSConfig(ca_file="/x.pem")),

@@ -42,7 +42,7 @@ def test_token_that_others_can_read_is_warned_of(gitlab, home, run, write, mode)
     result = run("list", "group/app")
     assert (result.code, len(result.lines)) == (0, 4)
     assert result.err == (
-        f"gitlab-jobs: {path}: others can read the token in this file; run: chmod 600 {path}\n"
+        f"gitlab-jobs: {path}: token is readable by other users; run: chmod 600 {path}\n"
     )
     assert gitlab.token not in result.err
     assert run("list", "group/app").err == ""
@@ -55,7 +55,7 @@ def test_private_token_file_is_not_warned_of(gitlab, home, run, write, mode):
     assert run("list", "group/app").err == ""
 
 
-def test_file_whose_token_is_not_used_is_not_warned_of(gitlab, home, run, monkeypatch):
+def test_file_of_an_unused_token_gives_no_warning(gitlab, home, run, monkeypatch):
     path = python_gitlab(home, gitlab)
     path.write_text(path.read_text().replace(gitlab.token, "another"))
     monkeypatch.setenv("GITLAB_URL", gitlab.url)
@@ -80,7 +80,7 @@ def test_path_in_the_warning_is_quoted(tmp_path, capfd):
     assert "\x1b" not in err
 
 
-def test_windows_and_missing_files_are_not_warned_of(tmp_path, monkeypatch):
+def test_missing_files_and_windows_do_not_warn(tmp_path, monkeypatch):
     path = tmp_path / "x.cfg"
     assert not is_exposed(path)
     path.touch(0o644)

@@ -36,13 +36,13 @@ def test_a_project_a_line(file, content, names):
     ("content", "words"),
     [
         (b"a/b\nc d\n", "projects.txt:2: project 'c d' is no project"),
-        (b"\n\n-x\n", "projects.txt:3: project '-x' begins with a dash"),
+        (b"\n\n-x\n", "projects.txt:3: project '-x': expected an id or a path without a leading dash"),
         (b"0\n", "projects.txt:1: project must be a whole number above 0, not 0"),
         (b"a/b\nhttps://gitlab.com/a/b\n", "projects.txt:2: "),
         (b"a/../b\n", "projects.txt:1: "),
         (b"a/\x1b[31mb\n", "projects.txt:1: "),
-        (b"# nobody\n", "projects.txt: there is no project in it"),
-        (b"a/b\n\xff\n", "projects.txt: it is not UTF-8"),
+        (b"# none\n", "projects.txt: expected at least one project"),
+        (b"a/b\n\xff\n", "projects.txt: expected UTF-8"),
     ],
 )
 def test_a_refusal_names_file_and_line(file, content, words):

@@ -7,8 +7,8 @@ import pytest
 from gitlab_jobs_async import BearerToken, JobToken, PrivateToken
 from gitlab_jobs_async.cli.config.files import Helper
 from gitlab_jobs_async.cli.config.resolution import (
-    Address,
     ConfigFiles,
+    ResolvedServer,
     glab_paths,
     python_gitlab_paths,
     resolve,
@@ -82,7 +82,7 @@ NONE = files()
     ("flags", "environ", "known", "address"),
     [
         # Nothing said.
-        ({}, {}, NONE, Address(COM)),
+        ({}, {}, NONE, ResolvedServer(COM)),
         # Flags before everything.
         ({"url": ONE, "token": "t"}, {"GITLAB_TOKEN": "e"}, BOTH, (ONE, PrivateToken("t"))),
         ({"token": "t"}, {}, NONE, (COM, PrivateToken("t"))),
@@ -179,8 +179,8 @@ def test_the_server_and_its_token(flags, environ, known, address):
     found = resolve(ServerOptions(**flags), environ, known)
     if address is None:
         address = (flags["url"], None)
-    url, credentials = (address.url, None) if isinstance(address, Address) else address
-    assert found == Address(flags["url"] if url is ... else url, credentials)
+    url, credentials = (address.url, None) if isinstance(address, ResolvedServer) else address
+    assert found == ResolvedServer(flags["url"] if url is ... else url, credentials)
 
 
 SECRET = "glpat-secret"
@@ -189,24 +189,24 @@ SECRET = "glpat-secret"
 @pytest.mark.parametrize(
     ("flags", "known", "words"),
     [
-        ({}, files(f"private_token = {SECRET}\n"), "a.cfg: cannot be read"),
-        ({}, files(f"[one]\nprivate_token {SECRET}\n"), "a.cfg: cannot be read"),
-        ({}, files(f"[one]\nurl=x\nprivate_token = %({SECRET})s\n"), "a.cfg: cannot be read"),
+        ({}, files(f"private_token = {SECRET}\n"), "a.cfg: expected a configuration file"),
+        ({}, files(f"[one]\nprivate_token {SECRET}\n"), "a.cfg: expected a configuration file"),
+        ({}, files(f"[one]\nurl=x\nprivate_token = %({SECRET})s\n"), "a.cfg: expected a configuration file"),
         ({}, files(f"[one]\nurl=x\nprivate_token = helper: '{SECRET}\n"), "helper for private_to"),
-        ({}, files(None, f"hosts: [{SECRET}\n"), "c.yml: cannot be read as YAML (line 2)"),
+        ({}, files(None, f"hosts: [{SECRET}\n"), "c.yml: expected YAML (line 2)"),
         ({}, files(None, f"hosts:\n  x:\n    token: !!python/name:{SECRET} x\n"), "c.yml"),
-        ({}, files(None, f"a: {SECRET}\nb: 2001-99-99\n"), "c.yml: cannot be read as YAML"),
-        ({}, files(None, f"a: {SECRET}\nb: {'1' * 5000}\n"), "c.yml: cannot be read as YAML"),
-        ({}, files(None, f"a: {SECRET}\nb: {'[' * 3000}\n"), "c.yml: cannot be read as YAML"),
+        ({}, files(None, f"a: {SECRET}\nb: 2001-99-99\n"), "c.yml: expected YAML"),
+        ({}, files(None, f"a: {SECRET}\nb: {'1' * 5000}\n"), "c.yml: expected YAML"),
+        ({}, files(None, f"a: {SECRET}\nb: {'[' * 3000}\n"), "c.yml: expected YAML"),
         ({}, files(f"[one]\nurl=x\noauth_token={SECRET} é\n"), "oauth_token of [one] in python-"),
         ({}, files(None, f"hosts:\n  x:\n    token: {SECRET} y\n"), "token of x in glab's config"),
         ({}, files(None, f"hosts:\n  x:\n    job_token: {SECRET} y\n"), "job_token of x in glab"),
-        ({"profile": "three"}, BOTH, "no profile 'three' in python-gitlab's configuration: bare"),
-        ({"profile": "one"}, NONE, "no profile 'one'"),
-        ({"profile": "two", "url": ONE}, BOTH, "is not the server of the profile 'two'"),
+        ({"profile": "three"}, BOTH, "unknown profile 'three' of python-gitlab: expected one of bare"),
+        ({"profile": "one"}, NONE, "unknown profile 'one'"),
+        ({"profile": "two", "url": ONE}, BOTH, "expected the server of profile 'two'"),
     ],
 )
-def test_what_cannot_be_used_is_refused_without_quoting_it(flags, known, words):
+def test_invalid_file_is_refused_without_a_quote(flags, known, words):
     with pytest.raises(CommandError) as raised:
         resolve(ServerOptions(**flags), {}, known)
     assert words in str(raised.value)
@@ -240,7 +240,7 @@ def test_glabs_host_may_have_a_scheme(text):
     assert (found.url, found.credentials) == ("https://g.example", PrivateToken("a-token"))
 
 
-def test_a_token_with_a_line_break_is_refused_without_showing_it():
+def test_token_with_line_break_is_not_shown():
     with pytest.raises(ValueError, match="not shown") as raised:
         resolve(ServerOptions(), {"GITLAB_TOKEN": f"{SECRET}\n"}, NONE)
     assert SECRET not in str(raised.value)

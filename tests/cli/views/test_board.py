@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitlab_jobs_async.cli.views.board import ACTIVE, ENDED, WAITING, Board, composed, path_of
+from gitlab_jobs_async.cli.views.board import (
+    ACTIVE,
+    ENDED,
+    WAITING,
+    Board,
+    pipeline_status,
+    project_name,
+)
 from gitlab_jobs_async.events import (
     JobDeleted,
     MonitorPaused,
@@ -20,7 +27,7 @@ from tests.support.sample_events import NOW, appeared, bridge, changed, finished
 def told(*events, now=NOW):
     board = Board()
     for event in events:
-        board.tell(event, now)
+        board.add(event, now)
     return board
 
 
@@ -61,10 +68,10 @@ def with_status(*statuses):
     ],
 )
 def test_the_status_of_a_pipeline(statuses, expected):
-    assert composed(with_status(*statuses.split())) == expected
+    assert pipeline_status(with_status(*statuses.split())) == expected
 
 
-def test_jobs_are_grouped_by_pipeline_and_the_latest_attempt_counts():
+def test_pipeline_keeps_latest_attempt_per_job():
     board = told(
         appeared(job(1, "a", "failed")),
         appeared(job(2, "b", "success")),
@@ -83,7 +90,7 @@ def test_jobs_are_grouped_by_pipeline_and_the_latest_attempt_counts():
     assert board.events == 6
 
 
-def test_active_pipelines_come_first_and_the_newest_of_them():
+def test_newest_active_pipelines_are_first():
     board = told(
         appeared(job(1, "a", "success", pipeline_id=40)),
         appeared(job(2, "a", "manual", pipeline_id=30)),
@@ -95,7 +102,7 @@ def test_active_pipelines_come_first_and_the_newest_of_them():
     assert [row.rank for row in board.ordered(NOW)] == [ACTIVE, ACTIVE, WAITING, ENDED, ENDED]
 
 
-def test_a_child_stands_below_its_parent_and_keeps_it_up():
+def test_child_is_below_its_parent_and_ranks_it():
     board = told(
         appeared(bridge(1, "go", 12, pipeline_id=10, status="success")),
         appeared(job(2, "a", "running", pipeline_id=11)),
@@ -114,13 +121,13 @@ def test_pipelines_that_make_each_other_are_shown():
     assert sorted(ids(board)) == [10, 11]
 
 
-def test_a_deleted_job_is_gone_and_its_pipeline_with_the_last():
+def test_last_deleted_job_removes_its_pipeline():
     board = told(appeared(job(1, "a", "manual")), appeared(job(2, "b", "running")))
     for number, name in ((1, "a"), (9, "b"), (2, "b")):
         event = JobDeleted(
             key="k", project="group/app", job_id=number, name=name, previous=JobStatus.MANUAL
         )
-        board.tell(event, NOW)
+        board.add(event, NOW)
     assert ids(board) == []
 
 
@@ -139,11 +146,11 @@ def test_a_reset_clears_its_project():
         ProjectReset(key="k", project="other/app", reason="job 1 is another job than before"),
     )
     assert ids(board) == [1]
-    board.tell(ProjectReset(key="l", project="group/app", reason=""), NOW)
+    board.add(ProjectReset(key="l", project="group/app", reason=""), NOW)
     assert ids(board) == []
 
 
-def test_what_has_ended_is_forgotten_after_a_while():
+def test_ended_pipelines_are_evicted():
     board = told(
         appeared(job(1, "a", "success", pipeline_id=1)),
         appeared(job(2, "a", "running", pipeline_id=2)),
@@ -163,7 +170,7 @@ def test_only_so_many_quiet_pipelines_are_kept():
     assert len(board.ordered(NOW)) == 1000
 
 
-def test_times_tick_by_our_clock_from_what_the_server_said():
+def test_durations_tick_by_the_local_clock():
     board = told(
         appeared(job(1, "a", "running", duration=5.0)),
         appeared(job(2, "b", "pending", queued_duration=2.0)),
@@ -199,7 +206,7 @@ def test_lines_of_logs_are_events_too():
     ],
 )
 def test_the_name_of_a_project(project, url, shown):
-    assert path_of(project, job(1, web_url=url)) == shown
+    assert project_name(project, job(1, web_url=url)) == shown
 
 
 def test_pauses_of_the_server():

@@ -1,4 +1,4 @@
-"""What a person sees of a monitor: a picture that fits the screen, whatever happens."""
+"""What a person sees of a monitor: a dashboard that fits the screen, whatever happens."""
 
 import asyncio
 import io
@@ -12,8 +12,8 @@ from rich.console import Console
 from gitlab_jobs_async import RequestBudget
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
-from gitlab_jobs_async.cli.views.footer import footer_lines, trouble_lines
-from gitlab_jobs_async.cli.views.live import Pace, Picture, living
+from gitlab_jobs_async.cli.views.footer import footer_lines, problem_lines
+from gitlab_jobs_async.cli.views.live import Dashboard, RefreshRate, live_view
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.events import JobLogFailed, ProjectUnreachable
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -36,24 +36,24 @@ class StoppedClock:
 
 
 def told(events, **options):
-    picture = Picture(RequestBudget(), lambda: 3, StoppedClock(), **options)
+    dashboard = Dashboard(RequestBudget(), lambda: 3, StoppedClock(), **options)
     for event in events:
-        picture.tell(event)
-    return picture
+        dashboard.add(event)
+    return dashboard
 
 
-def shown(picture, size, *, colours=False):
+def shown(dashboard, size, *, colours=False):
     width, height = size
     out = io.StringIO()
     console = Console(
         file=out, width=width, height=height, force_terminal=colours, legacy_windows=False
     )
-    console.print(picture, height=height)
+    console.print(dashboard, height=height)
     return out.getvalue()
 
 
-def lines_of(picture, size):
-    return [line.rstrip() for line in shown(picture, size).splitlines()]
+def lines_of(dashboard, size):
+    return [line.rstrip() for line in shown(dashboard, size).splitlines()]
 
 
 def busy(pipelines=3, jobs=6):
@@ -65,11 +65,11 @@ def busy(pipelines=3, jobs=6):
             yield appeared(one, project=f"group/app-{number}")
 
 
-def test_a_small_terminal():
+def test_board_on_a_small_terminal():
     failed = job(
         4, "e2e", "failed", stage="test", failure_reason="script_failure", allow_failure=False
     )
-    picture = told(
+    dashboard = told(
         [
             appeared(job(1, "compile", "success", stage="build", duration=65.0)),
             appeared(job(2, "unit 1/2", "running")),
@@ -81,7 +81,7 @@ def test_a_small_terminal():
             ProjectUnreachable(key="k", project="group/secret", reason="404 Not Found"),
         ]
     )
-    assert [line for line in lines_of(picture, SMALL) if line] == [
+    assert [line for line in lines_of(dashboard, SMALL) if line] == [
         "  stage      job                                  status                    time",
         "● group/app #7 main                               ━━━━━━━━━━━──     4/6   1m 00s",
         "  build      compile                              ✓ success               1m 05s",
@@ -100,7 +100,7 @@ def test_a_small_terminal():
 @pytest.mark.parametrize("size", [SMALL, LARGE, (40, 10), (200, 60)])
 @pytest.mark.parametrize("logs", [False, True])
 @pytest.mark.parametrize("pipelines", [0, 1, 4, 30])
-def test_the_picture_fits_the_screen(size, logs, pipelines):
+def test_view_fits_the_screen(size, logs, pipelines):
     events = list(busy(pipelines))
     if logs:
         events += [log_line(job(1, "unit"), n, f"line {n}\t{'x' * 300}") for n in range(300)]
@@ -112,7 +112,7 @@ def test_the_picture_fits_the_screen(size, logs, pipelines):
     )
 
 
-def test_what_there_is_no_room_for_is_counted():
+def test_hidden_rows_are_counted():
     lines = lines_of(told(busy(30, 6)), SMALL)
     assert lines[1].startswith("● group/app-30 #30")
     assert sum("#" in line for line in lines) == 10
@@ -122,7 +122,7 @@ def test_what_there_is_no_room_for_is_counted():
     assert lines[-2] == "… and 64 more jobs"
 
 
-def test_what_is_active_gets_room_before_what_has_ended():
+def test_active_pipelines_get_the_lines_first():
     events = [appeared(job(n, "old", "failed", pipeline_id=n)) for n in range(100, 150)]
     lines = lines_of(told([*events, *busy(2, 12)]), SMALL)
     assert sum("job " in line for line in lines) >= 12
@@ -135,13 +135,13 @@ def test_only_failures():
     assert not any("running" in line or "#9" in line for line in lines)
     assert sum("✗ failed" in line for line in lines) == 2
     assert sum("/6" in line for line in lines) == 2
-    assert "nothing has failed" in lines_of(told([], failed_only=True), SMALL)[1]
-    assert "nothing is going on" in lines_of(told([]), SMALL)[1]
+    assert "no failed jobs" in lines_of(told([], failed_only=True), SMALL)[1]
+    assert "no pipelines" in lines_of(told([]), SMALL)[1]
 
 
 def test_what_ended_long_ago_fades():
     board = Board()
-    board.tell(appeared(job(1, "a", "success")), NOW)
+    board.add(appeared(job(1, "a", "success")), NOW)
     fresh, faded = (board_lines(board, NOW + since, 80, 9)[1] for since in (0, 61))
     assert "dim" not in {str(span.style) for span in fresh.spans}
     assert "dim" in {str(span.style) for span in faded.spans}
@@ -167,7 +167,7 @@ def test_no_name_brings_anything_of_its_own(name, stage, project, reason, width)
             assert cell_len(line) <= width
 
 
-def test_hostile_names_are_cut_and_cleaned_in_colours_too():
+def test_hostile_names_are_cleaned_with_colours():
     events = [appeared(job(1, HOSTILE_NAME * 4)), log_line(job(1, HOSTILE_NAME), 1, "x")]
     text = shown(told(events, logs=LogPane()), SMALL, colours=True)
     assert "\x1b]" not in text
@@ -175,35 +175,35 @@ def test_hostile_names_are_cut_and_cleaned_in_colours_too():
     assert "[bold]x[/]" in text
 
 
-def test_the_log_pane_shows_all_jobs_with_their_names():
+def test_log_pane_names_each_job():
     pane = LogPane()
-    pane.tell(log_line(job(1, "unit"), 1, "one", "\x1b[31mone\x1b[0m"))
-    pane.tell(log_line(job(2, "a long name of a job to cut"), 1, "two"))
-    pane.tell(log_ended(job(1, "unit")))
-    pane.tell(JobLogFailed(key="k", project="a/b", job=job(2, "x"), reason="403 Forbidden"))
-    picture = told([], logs=pane)
-    lines = lines_of(picture, SMALL)
+    pane.add(log_line(job(1, "unit"), 1, "one", "\x1b[31mone\x1b[0m"))
+    pane.add(log_line(job(2, "a long name of a job to cut"), 1, "two"))
+    pane.add(log_ended(job(1, "unit")))
+    pane.add(JobLogFailed(key="k", project="a/b", job=job(2, "x"), reason="403 Forbidden"))
+    dashboard = told([], logs=pane)
+    lines = lines_of(dashboard, SMALL)
     assert any("unit                     │ one" in line for line in lines), lines
     assert any("a long name of a job to… │ two" in line for line in lines)
-    assert any("│ the log cannot be read: 403 Forbidden" in line for line in lines)
+    assert any("│ log unavailable: 403 Forbidden" in line for line in lines)
     assert any(line.endswith("2 lines ─╯") for line in lines)
-    assert any("app unit                 │ one" in line for line in lines_of(picture, LARGE))
-    assert "\x1b[31mone" in shown(picture, SMALL, colours=True)
+    assert any("app unit                 │ one" in line for line in lines_of(dashboard, LARGE))
+    assert "\x1b[31mone" in shown(dashboard, SMALL, colours=True)
 
 
 def test_the_log_pane_can_be_one_jobs_own():
     pane, first, again = LogPane(only="first"), job(1, "first"), job(3, "first")
     section = ("step_script",)
-    pane.tell(log_line(first, 1, "one", section=section))
-    pane.tell(log_line(job(2, "second"), 1, "no"))
-    pane.tell(log_ended(job(2, "second")))
-    pane.tell(log_line(first, 2, "two", section=section))
-    pane.tell(log_ended(first))
+    pane.add(log_line(first, 1, "one", section=section))
+    pane.add(log_line(job(2, "second"), 1, "no"))
+    pane.add(log_ended(job(2, "second")))
+    pane.add(log_line(first, 2, "two", section=section))
+    pane.add(log_ended(first))
     text = shown(told([], logs=pane), SMALL)
     assert "╭─ group/app · first · job 1 ─" in text
     assert all(word in text for word in ("▾ step_script", "   1  one", "   2  two", "2 lines"))
-    assert "no" not in text.replace("nothing", "")
-    pane.tell(log_line(again, 1, "three"))
+    assert "no" not in text.replace("no pipelines", "")
+    pane.add(log_line(again, 1, "three"))
     text = shown(told([], logs=pane), SMALL)
     assert "first · job 3" in text
     assert "two" not in text
@@ -219,8 +219,8 @@ def test_what_it_costs():
     assert [cell_len(line.plain) for line in lines] == [60, 60]
 
 
-def test_many_projects_out_of_reach_are_a_few_lines():
-    lines = trouble_lines({f"group/{n}": "404 Not Found" for n in range(9)}, 60)
+def test_many_unreachable_projects_take_few_lines():
+    lines = problem_lines({f"group/{n}": "404 Not Found" for n in range(9)}, 60)
     assert [line.plain.rstrip() for line in lines] == [
         "✗ group/0 404 Not Found",
         "✗ group/1 404 Not Found",
@@ -248,21 +248,21 @@ def terminal():
 
 async def test_a_burst_of_events_is_drawn_a_few_times():
     console = terminal()
-    async with living(console, told([])) as tell:
+    async with live_view(console, told([])) as tell:
         for event in busy(100, 10):
             tell(event)
     text = console.file.getvalue()
-    assert text.count("nothing is going on") == 1
+    assert text.count("no pipelines") == 1
     assert text.count("1,000 events") == 1
     assert text.index("\x1b[?1049h") < text.index("\x1b[?1049l") < text.index("1,000 events")
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_the_last_state_stays_when_it_is_interrupted():
+async def test_interrupt_leaves_the_last_state():
     console = terminal()
 
     async def watch():
-        async with living(console, told([])) as tell:
+        async with live_view(console, told([])) as tell:
             tell(appeared(job(1)))
             await asyncio.Event().wait()
 
@@ -280,13 +280,13 @@ async def test_the_last_state_stays_when_it_is_interrupted():
 
 async def test_the_live_picture_fills_the_screen():
     console = terminal()
-    async with living(console, told([]), Pace(fastest=0.001, slowest=0.0)):
-        await until(lambda: "nothing is going on" in console.file.getvalue())
-    first = console.file.getvalue().partition("nothing is going on")[2]
+    async with live_view(console, told([]), RefreshRate(fastest=0.001, slowest=0.0)):
+        await until(lambda: "no pipelines" in console.file.getvalue())
+    first = console.file.getvalue().partition("no pipelines")[2]
     assert first.partition("0 events")[0].count("\n") == 24 - 2
 
 
-def test_where_it_is_narrow_the_stage_gives_way_to_the_name():
+def test_narrow_terminal_omits_the_stage():
     lines = lines_of(told([appeared(job(1, "integration", "running"))]), (44, 14))
     assert lines[0].split() == ["job", "status", "time"]
     assert any(line.startswith("  integration") for line in lines)
@@ -294,30 +294,30 @@ def test_where_it_is_narrow_the_stage_gives_way_to_the_name():
 
 async def test_times_tick_without_events():
     console = terminal()
-    async with living(console, told([]), Pace(fastest=0.001, slowest=0.0)):
-        await until(lambda: console.file.getvalue().count("nothing is going on") >= 5)
+    async with live_view(console, told([]), RefreshRate(fastest=0.001, slowest=0.0)):
+        await until(lambda: console.file.getvalue().count("no pipelines") >= 5)
 
 
 async def test_what_fails_while_drawing_is_told():
     console = terminal()
-    picture = told([])
+    dashboard = told([])
 
     async def watch():
-        async with living(console, picture, Pace(fastest=0.001, slowest=0.0)):
-            picture.targets = lambda: (_ for _ in ()).throw(OSError("gone"))
+        async with live_view(console, dashboard, RefreshRate(fastest=0.001, slowest=0.0)):
+            dashboard.targets = lambda: (_ for _ in ()).throw(OSError("gone"))
             await until(lambda: len(asyncio.all_tasks()) == 1)
-            picture.targets = lambda: 3
+            dashboard.targets = lambda: 3
 
     with pytest.raises(OSError, match="gone"):
         await watch()
 
 
-def test_a_headline_stands_above_it_all():
+def test_headline_is_the_first_line():
     lines = lines_of(told([], headline="see \x1b[2Jthis"), SMALL)
     assert lines[0] == "see this"
     assert len(lines) == SMALL[1]
 
 
-def test_statuses_of_tomorrow_are_shown():
-    picture = told([appeared(job(1, status=JobStatus("dreaming")))])
-    assert any("? dreaming" in line for line in lines_of(picture, SMALL))
+def test_unknown_status_is_shown():
+    dashboard = told([appeared(job(1, status=JobStatus("dreaming")))])
+    assert any("? dreaming" in line for line in lines_of(dashboard, SMALL))

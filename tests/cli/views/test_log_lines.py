@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async import LogLine
 from gitlab_jobs_async.cli.errors import CommandError
-from gitlab_jobs_async.cli.views.log_lines import LogView, Look
+from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView
 from gitlab_jobs_async.logs.parser import LogParser
 from gitlab_jobs_async.models import Section
 
@@ -19,12 +19,12 @@ ENDED = Section(("build", "compile"), AT, datetime(2025, 6, 15, 15, 8, 0, 123456
 LINE = LogLine(1, "red", "\x1b[31mred", AT, "stdout", ("build", "compile"), (BEGUN,), 9)
 
 
-def shown(line=LINE, *, coloured=False, labels=None, job_id=1, **look):
-    return LogView(Look(**look), is_coloured=coloured, labels=labels or {}).text(job_id, line)
+def shown(line=LINE, *, coloured=False, labels=None, job_id=1, **style):
+    return LogView(LogStyle(**style), is_coloured=coloured, labels=labels or {}).text(job_id, line)
 
 
 @pytest.mark.parametrize(
-    ("look", "text"),
+    ("style", "text"),
     [
         ({}, "red\n"),
         ({"timestamps": True}, "2025-06-15T15:06:40.123Z red\n"),
@@ -35,8 +35,8 @@ def shown(line=LINE, *, coloured=False, labels=None, job_id=1, **look):
         ({"grep": "r.d"}, "red\n"),
     ],
 )
-def test_plain(look, text):
-    assert shown(**look) == text
+def test_plain(style, text):
+    assert shown(**style) == text
 
 
 def test_every_colour_ends_with_its_line():
@@ -47,7 +47,7 @@ def test_every_colour_ends_with_its_line():
 
 
 def test_a_colour_lasts_until_it_is_ended():
-    view = LogView(Look(grep="[b-f]"), is_coloured=True)
+    view = LogView(LogStyle(grep="[b-f]"), is_coloured=True)
     raws = ["\x1b[31ma", "b", "c\x1b[1m", "d\x1b[0;32m", "e\x1b[0;m", "f", "\x1b[1m\x1b[md"]
     lines = (LogLine(1, re.sub(r"\x1b\[[0-9;]*m", "", raw), raw) for raw in raws)
     assert [view.text(1, line) for line in lines] == [
@@ -59,20 +59,20 @@ def test_a_colour_lasts_until_it_is_ended():
         "f\n",
         "\x1b[1m\x1b[md\x1b[0m\n",
     ]
-    other = LogView(Look(), is_coloured=True)
+    other = LogView(LogStyle(), is_coloured=True)
     assert other.text(1, LogLine(1, "", "\x1b[1m" * 1000)).count("\x1b") == 1001
     assert other.text(1, LogLine(2, "x", "x")).count("\x1b") == 9, "no more than a few are kept"
     assert other.text(2, LogLine(1, "x", "x")) == "x\n", "another job has colours of its own"
 
 
-def test_a_section_that_ended_says_how_long_it_took():
+def test_ended_section_shows_its_duration():
     after = LogLine(2, "next", "next", markers=(ENDED,))
     assert shown(after, sections=True) == "  ▴ compile 1m 20s\nnext\n"
     hidden = Section(ENDED.path, AT, ENDED.ended_at, {"hide_duration": "true"})
     assert shown(LogLine(2, "next", "next", markers=(hidden,)), sections=True) == "next\n"
 
 
-def test_several_jobs_are_told_apart_by_prefix_and_colour():
+def test_several_jobs_get_prefixes_and_colours():
     labels = {1: "group/app/1 unit", 22: "group/app/22 \x1b]0;own\x07lint\u202e"}
     assert shown(labels=labels, sections=True) == (
         "group/app/1 unit  |   ▾ compile\ngroup/app/1 unit  | red\n"
@@ -97,14 +97,14 @@ def test_a_broken_expression_is_the_callers():
 )
 def test_only_colours_of_any_log_reach_a_terminal(log):
     parser = LogParser()
-    view = LogView(Look(sections=True, timestamps=True), is_coloured=True, labels={1: "a/1 b"})
+    view = LogView(LogStyle(sections=True, timestamps=True), is_coloured=True, labels={1: "a/1 b"})
     for line in parser.feed(log) + parser.close():
         written = re.sub(r"\x1b\[[0-9;:]*m", "", view.text(1, line))
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", written)
 
 
 @pytest.mark.parametrize(
-    ("look", "arguments"),
+    ("style", "arguments"),
     [
         ({}, []),
         ({"timestamps": True, "sections": True}, ["--timestamps", "--sections"]),
@@ -113,5 +113,5 @@ def test_only_colours_of_any_log_reach_a_terminal(log):
         ({"color": False}, ["--no-color"]),
     ],
 )
-def test_a_look_can_be_typed_again(look, arguments):
-    assert Look(**look).arguments() == arguments
+def test_a_look_can_be_typed_again(style, arguments):
+    assert LogStyle(**style).arguments() == arguments

@@ -98,14 +98,14 @@ def test_size(count, shown):
     assert size(count) == shown
 
 
-def test_every_known_status_has_a_sign_of_its_own_colour_and_others_survive():
+def test_every_status_has_a_symbol_and_a_colour():
     assert "?" not in {status_symbol(status)[0] for status in JobStatus}
     assert status_symbol("from_the_future")[0] == "?"
 
 
 @given(NASTY)
 @example("\ud800")
-def test_json_says_the_name_exactly_without_a_raw_control(name):
+def test_json_keeps_a_name_and_escapes_controls(name):
     line = json_line(job(name=name, created_at=NOW))
     read = json.loads(line)
     assert read["name"] == name
