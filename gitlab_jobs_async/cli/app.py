@@ -83,7 +83,7 @@ _USAGE: Final = {
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
     "watch": "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
 }
-_READ: Final = Group("LogStyle", sort_key=1)
+_READ: Final = Group("Read", sort_key=1)
 _ACT: Final = Group("Act", sort_key=2)
 _TRY: Final = Group("Simulate", sort_key=3)
 _COMMANDS: Final = (

@@ -69,7 +69,7 @@ HOSTILE_TEXT = st.text(
 
 
 def seen(text):
-    """What of *text* a terminal must never get."""
+    """Return the characters of *text* that must not reach a terminal."""
     return sorted({hex(ord(letter)) for letter in text if letter in NEVER})
 
 

@@ -49,9 +49,7 @@ SECRET = "glpat-very-secret"
         (["demo", "--speed", "0"], "--speed"),
     ],
 )
-def test_invalid_usage_fails_before_any_request(
-    signed_in, run, assert_one_line, arguments, words
-):
+def test_invalid_usage_fails_before_any_request(signed_in, run, assert_one_line, arguments, words):
     assert_one_line(run(*arguments), 2, words)
     assert signed_in.requests == []
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: tables that fit, colours, questions, and nothing hostile."""
+"""Output on a terminal: tables that fit, colours, questions, and no hostile text."""
 
 import fcntl
 import os

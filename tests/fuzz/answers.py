@@ -20,7 +20,7 @@ STATUSES = [b"200"] * 12 + [
 
 
 def body_for(rng, path):
-    """What GitLab might say there, changed."""
+    """Return a mutated response of GitLab."""
     if path.endswith("/trace"):
         return changed(rng, samples.LOG * rng.randrange(1, 20))
     parts = path.split("/")

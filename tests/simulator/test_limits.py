@@ -74,7 +74,8 @@ async def test_older_servers_tell_only_the_throttled(serve, world):
 
 
 @pytest.mark.parametrize(
-    ("limit", "window", "expected"), [(100, 3600, "2"), (61, 3600, "2"), (60, 3600, "1"), (5, 10, "30")]
+    ("limit", "window", "expected"),
+    [(100, 3600, "2"), (61, 3600, "2"), (60, 3600, "1"), (5, 10, "30")],
 )
 async def test_limit_header_is_per_minute_rounded_up(serve, world, limit, window, expected):
     api = await serve(world, api_limit=limit, api_window=window)

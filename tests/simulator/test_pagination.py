@@ -232,7 +232,7 @@ CURSORS = {
 
 @pytest.mark.parametrize("name", CURSORS)
 def test_odd_cursors(name):
-    """What paginator.rb and order.rb make of each (run or read; see gitlab.md 2.2)."""
+    """Results of paginator.rb and order.rb for each cursor, found by running or reading them."""
     given_cursor, *expected = CURSORS[name]
     for version, wanted in zip(("19.5", "18.1"), expected, strict=True):
         pages = Pages(world_of([1, 2, 3, 4]), version=version)

@@ -55,9 +55,7 @@ async def test_cadence_is_the_plans_or_the_settings(serve, world, fresh, clock):
     assert len((await api(f"GET /projects/1/jobs/{quick.id}/trace")).body) == 4100
 
 
-async def test_watched_runner_uploads_every_3_seconds(
-    api, fresh, clock
-):
+async def test_watched_runner_uploads_every_3_seconds(api, fresh, clock):
     row, sizes = fresh(duration=1000, watched=[(0, 9), (100, 130)]), {}
     for second in range(260):
         reply = await api(f"GET /projects/1/jobs/{row.id}/trace")

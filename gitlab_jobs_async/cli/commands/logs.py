@@ -25,14 +25,14 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.terminal import (
-    print_error,
     is_terminal,
-    supports_colour,
+    print_error,
     stdout_bytes,
+    supports_colour,
     write,
     write_json,
 )
-from gitlab_jobs_async.cli.views.log_lines import LogView, LogStyle, line_as_json
+from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus

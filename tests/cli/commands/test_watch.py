@@ -60,7 +60,7 @@ def shown(events, what=None, command=None, *, json=False):
         (["a/b", "--pipeline", 0], "--pipeline"),
         (["a/b", "--per-minute", 0], "--per-minute"),
         (["-x"], "-x"),
-        (["a b"], "is no project"),
+        (["a b"], "project 'a b'"),
         (["--group", "/nowhere"], "/nowhere: No such file"),
         (["a/b", "--exec", "/nowhere/at/all"], "program '/nowhere/at/all' not found"),
         (["a/b", "--plan", 10], "--plan: expected no option but"),

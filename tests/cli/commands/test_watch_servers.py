@@ -36,7 +36,7 @@ def program(script, *arguments):
 
 
 def wait_for(path):
-    """What is in the file once it is whole: it ends with a full stop."""
+    """Return the content of the file once it is complete, which a full stop marks."""
     while not path.exists() or not path.read_text().endswith("."):
         time.sleep(0.01)
     return path.read_text().removesuffix(".")
@@ -200,9 +200,7 @@ def test_projects_that_are_not_there_end_it(run, names):
     result = run("watch", *names)
     events = [line.split("\t")[5] for line in result.lines]
     assert events == ["project_unreachable"] * len(names) + ["all_targets_unreachable"]
-    said = (
-        "cannot reach target" if len(names) == 1 else "cannot reach any of the 2 targets"
-    )
+    said = "cannot reach target" if len(names) == 1 else "cannot reach any of the 2 targets"
     assert result.code == 4
     assert result.err.startswith(f"gitlab-jobs: {said}: HTTP 404: 404 Project Not Found; ")
     assert result.err.count("\n") == 1

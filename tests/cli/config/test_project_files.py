@@ -1,4 +1,4 @@
-"""Files of projects: what is read from them, and how a refusal names the line."""
+"""Files of projects: their parsing, and errors that name the line."""
 
 import io
 import sys
@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_jobs_async.api.parameters import project_path
 from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.errors import CommandError
+
+
+def invalid_project(name):
+    """Return the message of the SDK for a name."""
+    with pytest.raises(ValueError, match="project") as raised:
+        project_path(name)
+    return str(raised.value)
 
 
 @pytest.fixture
@@ -28,15 +36,18 @@ def file(tmp_path):
         (b"# all of us\ngroup/app # the app\n\t# more\nb/c#d\ngroup/app", ["group/app", "b/c#d"]),
     ],
 )
-def test_a_project_a_line(file, content, names):
+def test_file_has_one_project_per_line(file, content, names):
     assert projects_of(file(content)) == names
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"a/b\nc d\n", "projects.txt:2: project 'c d' is no project"),
-        (b"\n\n-x\n", "projects.txt:3: project '-x': expected an id or a path without a leading dash"),
+        (b"a/b\nc d\n", f"projects.txt:2: {invalid_project('c d')}"),
+        (
+            b"\n\n-x\n",
+            "projects.txt:3: project '-x': expected an id or a path without a leading dash",
+        ),
         (b"0\n", "projects.txt:1: project must be a whole number above 0, not 0"),
         (b"a/b\nhttps://gitlab.com/a/b\n", "projects.txt:2: "),
         (b"a/../b\n", "projects.txt:1: "),

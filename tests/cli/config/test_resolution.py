@@ -1,4 +1,4 @@
-"""Which server and token are used: tables over flags, environment and configuration files."""
+"""Selection of server and token: tables over flags, environment and configuration files."""
 
 from pathlib import Path
 
@@ -191,7 +191,11 @@ SECRET = "glpat-secret"
     [
         ({}, files(f"private_token = {SECRET}\n"), "a.cfg: expected a configuration file"),
         ({}, files(f"[one]\nprivate_token {SECRET}\n"), "a.cfg: expected a configuration file"),
-        ({}, files(f"[one]\nurl=x\nprivate_token = %({SECRET})s\n"), "a.cfg: expected a configuration file"),
+        (
+            {},
+            files(f"[one]\nurl=x\nprivate_token = %({SECRET})s\n"),
+            "a.cfg: expected a configuration file",
+        ),
         ({}, files(f"[one]\nurl=x\nprivate_token = helper: '{SECRET}\n"), "helper for private_to"),
         ({}, files(None, f"hosts: [{SECRET}\n"), "c.yml: expected YAML (line 2)"),
         ({}, files(None, f"hosts:\n  x:\n    token: !!python/name:{SECRET} x\n"), "c.yml"),
@@ -201,7 +205,11 @@ SECRET = "glpat-secret"
         ({}, files(f"[one]\nurl=x\noauth_token={SECRET} é\n"), "oauth_token of [one] in python-"),
         ({}, files(None, f"hosts:\n  x:\n    token: {SECRET} y\n"), "token of x in glab's config"),
         ({}, files(None, f"hosts:\n  x:\n    job_token: {SECRET} y\n"), "job_token of x in glab"),
-        ({"profile": "three"}, BOTH, "unknown profile 'three' of python-gitlab: expected one of bare"),
+        (
+            {"profile": "three"},
+            BOTH,
+            "unknown profile 'three' of python-gitlab: expected one of bare",
+        ),
         ({"profile": "one"}, NONE, "unknown profile 'one'"),
         ({"profile": "two", "url": ONE}, BOTH, "expected the server of profile 'two'"),
     ],

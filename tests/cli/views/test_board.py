@@ -1,4 +1,4 @@
-"""What a live table knows: the latest attempts, their pipelines, and no more than it must."""
+"""State of a live table: latest attempts, their pipelines, bounded memory."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What a person sees of a monitor: a dashboard that fits the screen, whatever happens."""
+"""The live view of a monitor, which always fits the screen."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What is written of a line: prefixes, times, headers and colours, and nothing else that drives."""
+"""Formatting of lines: prefixes, times, headers, colours, and no other control sequence."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What people and programs read: cleaned text, durations, ages, sizes and JSON."""
+"""Rows: cleaned text, durations, ages, sizes and JSON."""
 
 import json
 import re
