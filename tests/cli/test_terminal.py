@@ -131,7 +131,7 @@ def test_several_logs_have_own_colours(on_terminal):
 def test_raw_is_refused_on_a_terminal(on_terminal):
     code, shown = on_terminal("tail", "group/evil", 5, "--raw")
     assert code == 2
-    assert shown.startswith("gitlab-jobs: --raw: expected a file or pipe")
+    assert shown.startswith("gitlab-jobs: --raw needs a file or pipe")
 
 
 def test_show_is_a_table(on_terminal):
