@@ -1,4 +1,4 @@
-"""Each operation, cancelled after any number of turns of the loop: nothing of it is left."""
+"""Cancel each operation after any number of turns of the loop: nothing is left of it."""
 
 import asyncio
 
@@ -47,7 +47,7 @@ FAULTS = {
 
 
 async def cancelled_after(turns, operation, gitlab):
-    """Whether it had come to its end before."""
+    """Return whether it ended before the cancellation."""
     task = asyncio.ensure_future(operation(gitlab))
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -63,7 +63,7 @@ async def cancelled_after(turns, operation, gitlab):
 
 @pytest.mark.parametrize("faults", FAULTS)
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_cancelled_after_any_number_of_turns_it_leaves_nothing(clock, name, faults):
+async def test_cancelled_at_any_turn_leaves_nothing(clock, name, faults):
     settings = SimulatorSettings(object_storage=True)
     async with Simulator(settings=settings, clock=clock) as simulator:
         world = simulator.world

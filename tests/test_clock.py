@@ -1,11 +1,11 @@
-"""The machine's clock."""
+"""Unit test of the system clock."""
 
 import time
 
 from gitlab_jobs_async import SystemClock
 
 
-async def test_the_system_clock_tells_unix_seconds_and_never_runs_backwards():
+async def test_system_clock_never_runs_backwards():
     clock = SystemClock()
     before = clock.now()
     await clock.sleep(0)

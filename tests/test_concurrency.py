@@ -1,4 +1,4 @@
-"""Many coroutines as one: in order, and with nothing running after it."""
+"""Concurrent tasks and merged iterators: order, failures, cancellation, clean-up."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ async def test_results_come_in_order():
 
 
 @prompt
-async def test_the_first_failure_ends_the_others_and_is_raised_as_it_is():
+async def test_first_failure_cancels_the_others():
     with pytest.raises(KeyError, match="second") as failed:
         await gather_all([later(ValueError("first"), 9), later(KeyError("second"), 1)])
     assert failed.value.__context__ is None
@@ -40,7 +40,7 @@ async def test_cancelling_it_cancels_all():
 
 
 @prompt
-async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
+async def test_next_done_returns_in_completion_order():
     async with task_pool() as flight:
         flight.start("slow", later("a", 9))
         flight.start("quick", later("b", 1))
@@ -53,7 +53,7 @@ async def test_what_is_in_flight_is_had_as_it_ends_well_or_not():
         assert [(await flight.next_done())[0], len(flight)] == ["slow", 0]
 
 
-async def test_what_is_dropped_is_cancelled_and_not_had():
+async def test_dropped_task_is_cancelled():
     async with asyncio.timeout(5), task_pool() as flight:
         flight.start("needless", later("a", 10**9))
         flight.start("needless too", later("b", 2))
@@ -78,14 +78,14 @@ async def test_dropped_result_is_not_returned():
 
 @pytest.mark.parametrize("error", [ValueError("left"), asyncio.CancelledError()])
 @prompt
-async def test_what_is_in_flight_ends_with_its_block(error):
+async def test_pool_tasks_end_with_the_block(error):
     flights = []
 
     async def block():
         async with task_pool() as flight:
             flights.append(flight)
             flight.start(1, later(1, 10**9))
-            flight.start(2, later(ValueError("not looked at"), 0))
+            flight.start(2, later(ValueError("not retrieved"), 0))
             await asyncio.sleep(0)
             raise error
 
@@ -97,7 +97,7 @@ async def test_what_is_in_flight_ends_with_its_block(error):
 
 
 @prompt
-async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and_again():
+async def test_pool_ends_before_its_cancelled_block():
     ended = []
 
     async def stubborn():
@@ -123,7 +123,7 @@ async def test_what_is_in_flight_ends_before_a_block_that_is_cancelled_again_and
 
 
 @pytest.mark.parametrize("turns", range(1, 12))
-async def test_who_is_cancelled_while_a_failure_comes_in_is_cancelled(turns):
+async def test_cancellation_precedes_a_failure(turns):
     task = asyncio.create_task(gather_all([later(KeyError("first"), 3), later(1, 10**9)]))
     await later(None, turns)
     was_done = task.done()
@@ -146,7 +146,7 @@ async def stubborn(turns):
 
 
 @pytest.mark.parametrize("turns", range(1, 12))
-async def test_who_is_cancelled_once_more_still_waits_for_all(turns):
+async def test_second_cancellation_waits_for_all(turns):
     task = asyncio.create_task(gather_all([stubborn(5), later(KeyError("first"), 2), stubborn(7)]))
     await later(None, turns)
     for _ in range(3):
@@ -157,7 +157,7 @@ async def test_who_is_cancelled_once_more_still_waits_for_all(turns):
     assert not await others()
 
 
-async def test_a_failure_that_is_caught_leaves_a_timeout_around_it_as_it_was():
+async def test_caught_failure_keeps_outer_timeout():
     async def caught():
         with pytest.raises(KeyError):
             await gather_all([later(KeyError("first"), 1), later(1, 10**9)])
@@ -191,7 +191,7 @@ async def test_many_iterators_take_turns():
     assert not await others()
 
 
-async def test_an_iterator_is_no_more_than_one_item_ahead():
+async def test_iterator_is_at_most_one_item_ahead():
     made = []
     async with merged() as together:
         together.add("a", counting(100, made))
@@ -202,7 +202,7 @@ async def test_an_iterator_is_no_more_than_one_item_ahead():
     assert not await others()
 
 
-async def test_iterators_may_be_added_and_removed_meanwhile():
+async def test_iterators_may_be_added_and_removed():
     async with merged() as together:
         assert [item async for item in together] == []
         together.add("a", counting(3))
@@ -220,7 +220,7 @@ async def test_iterators_may_be_added_and_removed_meanwhile():
     assert not await others()
 
 
-async def test_the_failure_of_one_iterator_leaves_the_others():
+async def test_failed_iterator_leaves_the_others():
     async with merged() as together:
         together.add("a", failing())
         together.add("b", counting(3))
@@ -276,7 +276,7 @@ async def test_nothing_is_added_after_the_block():
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_whoever_comes_and_goes_every_item_comes_once_and_in_order(seed):
+async def test_every_item_comes_once_and_in_order(seed):
     lots = random.Random(seed)
     taken, begun = {}, 0
     async with merged() as together:
@@ -294,7 +294,7 @@ async def test_whoever_comes_and_goes_every_item_comes_once_and_in_order(seed):
     assert not await others()
 
 
-async def test_a_second_cancellation_does_not_hurry_the_iterators():
+async def test_second_cancellation_awaits_the_iterators():
     closed = []
 
     async def slow_to_close():
@@ -323,8 +323,8 @@ async def test_a_second_cancellation_does_not_hurry_the_iterators():
 
 
 @prompt
-async def test_one_added_in_the_place_of_one_removed_stays():
-    """The one removed may fail as it is closed, when the other is there already."""
+async def test_iterator_added_after_remove_stays():
+    """The removed iterator may fail while it closes, after the new one was added."""
 
     async def failing():
         try:

@@ -60,13 +60,6 @@ TODO = {
     "tests/monitor/test_target_index.py",
     "tests/monitor/watch",
     "tests/webhooks",
-    "tests/http",
-    "tests/ratelimit",
-    "tests/test_cancellation.py",
-    "tests/test_client.py",
-    "tests/test_clock.py",
-    "tests/test_concurrency.py",
-    "tests/test_project.py",
 }
 """Folders of the package and of the tests that are still to be rewritten."""
 

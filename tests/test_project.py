@@ -72,12 +72,12 @@ async def test_a_ref_chooses_jobs(project, world):
     assert [found.id for found in await project.list_jobs(ref="other")] == [job.id]
 
 
-async def test_a_status_the_server_does_not_know_is_its_error(project):
+async def test_unknown_scope_is_the_servers_error(project):
     with pytest.raises(BadRequestError, match="scope does not have a valid value"):
         await project.list_jobs(scope=JobStatus("levitating"))
 
 
-async def test_pipeline_jobs_leave_out_retried_ones_unless_asked(project):
+async def test_pipeline_jobs_exclude_retried_by_default(project):
     again = await project.retry_job(FLAKY)
     listed = [job.id for job in await project.list_pipeline_jobs(1)]
     assert listed == [again.id, 4, 2, 1]
@@ -251,14 +251,14 @@ async def test_artifacts_are_kept_and_deleted(project):
         await project.list_artifacts(COMPILE)
 
 
-async def test_a_file_that_is_not_there_is_not_found(project):
+async def test_missing_artifact_file_raises_not_found(project):
     with pytest.raises(NotFoundError):
         await project.get_artifact_file(COMPILE, "no/such/file")
 
 
 @pytest.mark.parametrize(
     ("user", "kind"),
-    [("glpat-bob", None), ("glpat-eve", NotFoundError), ("glpat-nobody", AuthenticationError)],
+    [("glpat-bob", None), ("glpat-eve", NotFoundError), ("glpat-unknown", AuthenticationError)],
 )
 async def test_errors_are_told_apart_by_who_asks(simulator, user, kind):
     simulator.world.add_user("eve")
@@ -306,7 +306,7 @@ async def test_bad_input_is_refused_before_any_request(project, simulator, name,
 
 
 @pytest.mark.parametrize("name", ["stream_trace", "stream_artifacts"])
-async def test_a_stream_of_no_job_is_refused_before_any_request(project, simulator, name):
+async def test_stream_of_invalid_job_is_rejected(project, simulator, name):
     with pytest.raises(ValueError, match="job_id must be a whole number above 0, not 0"):
         getattr(project, name)(0)
     assert simulator.requests == []
@@ -333,5 +333,5 @@ CALLS = [
 
 @pytest.mark.parametrize(("name", "args"), CALLS)
 @prompt
-async def test_any_call_cancelled_half_way_leaves_nothing(simulator, gitlab, name, args):
+async def test_cancelled_call_leaves_nothing(simulator, gitlab, name, args):
     await cancel_half_way(simulator, gitlab, getattr(gitlab.project(1), name)(*args))

@@ -1,4 +1,4 @@
-"""Bodies as they arrive: other tasks run meanwhile, and each byte is counted."""
+"""Bodies: other tasks run while they arrive, and each byte is counted."""
 
 import asyncio
 import gzip
@@ -41,13 +41,13 @@ async def test_decompression_yields_to_the_loop(body, size, least):
             await asyncio.sleep(0)
 
     task = asyncio.create_task(others())
-    # All of it has come already: nothing but the body itself can let others run.
+    # All of it has arrived: only the body itself can let other tasks run.
     assert len(await Body(receiving(body), "gzip").read_all(unbounded())) == size
     task.cancel()
     assert next(turns) >= least
 
 
-async def test_whole_body_is_counted_after_decompression():
+async def test_body_size_counts_after_decompression():
     body = Body(receiving(gzip.compress(bytes(1000))), "gzip")
     with pytest.raises(ResponseTooLargeError):
         await body.read_all(SizeLimit("page", 999, "GET", "u"))
@@ -73,7 +73,7 @@ async def test_chunks_are_counted_and_timed():
 
 @pytest.mark.parametrize("revive", [Deadline.suspend, Deadline.restart])
 async def test_ended_deadline_stays_ended(revive):
-    # A slot that comes free in the very turn in which the client is closed.
+    # A slot becomes free in the same turn of the loop as the client is closed.
     deadline = Deadline(60.0)
 
     async def close():

@@ -1,4 +1,4 @@
-"""Answers without end, bombs and drips: a typed error in time, and nothing held or left."""
+"""Endless responses, bombs and slow streams: a typed error in time, and clean-up."""
 
 import asyncio
 import errno
@@ -39,7 +39,7 @@ def bomb(size):
 
 
 def endless(piece=b"line of a log\n" * 1000, status=200, pause=0.0, **headers):
-    """A server whose answers have no end; one job beside them."""
+    """Serve endless responses, and one job."""
 
     async def handler(request):
         if request.path.endswith("/jobs/1"):
@@ -119,7 +119,7 @@ async def test_artifact_file_has_the_trace_limit():
             assert len(await streamed(gitlab.project(1).stream_trace(1))) == 1000
 
 
-async def test_streams_are_unbounded_unless_told():
+async def test_streams_are_unbounded_by_default():
     async with serving(endless()) as server, GitLab(server.url, limits=Limits(trace=1)) as gitlab:
         for stream in (gitlab.project(1).stream_trace(1), gitlab.project(1).stream_artifacts(1)):
             read = 0
@@ -132,7 +132,7 @@ async def test_streams_are_unbounded_unless_told():
 
 
 async def longest_pause(call):
-    """How long the loop stood still at most while *call* went on."""
+    """Return the longest time that *call* blocked the loop, in seconds."""
     loop, gaps = asyncio.get_running_loop(), [0.0]
 
     async def beat():
@@ -154,7 +154,7 @@ async def longest_pause(call):
     "body", [bomb(100 * MIB), gzip.compress(b"") * 30_000], ids=["bomb", "members"]
 )
 async def test_decompression_lets_others_run(body):
-    # 10 to 40 ms where nothing else runs; the best of three, as the machine may be busy.
+    # 10 to 40 ms on an idle machine; the best of three, since it may be busy.
     async with serving(answering(body, **{"Content-Encoding": "gzip"})) as server:
         async with GitLab(server.url, limits=Limits(trace=None)) as gitlab:
             project = gitlab.project(1)
@@ -227,7 +227,7 @@ async def test_head_of_a_compressed_answer_has_no_body():
             assert (await gitlab.send(Request("HEAD", "/version"))).body == b""
 
 
-# Drips
+# Slow streams
 
 
 async def test_drip_is_too_slow():
@@ -245,7 +245,7 @@ async def test_drip_is_too_slow():
     ("min_rate", "consumer"), [(0, 0), (10, 0), (256, 0.2)], ids=["any", "enough", "consumer"]
 )
 async def test_slow_stream_is_read_where_allowed(min_rate, consumer):
-    # What the consumer takes for itself is not the server's time.
+    # The consumer's time does not count as the server's.
     piece = b"a" if not consumer else b"a" * 1000
     async with serving(endless(piece, pause=0.02)) as server:
         limits = Limits(min_rate=min_rate)
@@ -263,7 +263,7 @@ async def test_slow_stream_is_read_where_allowed(min_rate, consumer):
 
 
 async def test_long_answer_is_handed_over_as_it_comes(monkeypatch):
-    monkeypatch.setattr(following, "_MOST_SPOOLED", 100_000)
+    monkeypatch.setattr(following, "_MAX_SPOOLED", 100_000)
     async with serving(endless()) as server, GitLab(server.url) as gitlab:
         before, read = await others(), 0
         chunks = gitlab.project(1).follow_trace(1)
@@ -290,7 +290,7 @@ async def test_slow_answer_is_handed_over_in_time():
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
 async def test_leaving_a_long_answer_leaves_nothing(is_cancelled, monkeypatch):
-    monkeypatch.setattr(following, "_MOST_SPOOLED", 100_000)
+    monkeypatch.setattr(following, "_MAX_SPOOLED", 100_000)
     async with serving(endless()) as server, GitLab(server.url) as gitlab:
         before, read, is_half_way = await others(), count(), asyncio.Event()
 
@@ -312,7 +312,7 @@ async def test_leaving_a_long_answer_leaves_nothing(is_cancelled, monkeypatch):
         assert open_connections(gitlab) == 0
 
 
-async def test_last_lines_of_an_endless_trace_are_bounded():
+async def test_last_lines_of_endless_trace_are_bounded():
     async with serving(endless()) as server:
         async with GitLab(server.url, limits=Limits(trace=500_000)) as gitlab:
             lines = gitlab.project(1).tail(1, lines=5)
@@ -323,7 +323,7 @@ async def test_last_lines_of_an_endless_trace_are_bounded():
 
 
 class FullDisk(spool.SpooledTemporaryFile):
-    """A file on a disk that has 3 MB left."""
+    """A file on a disk with 3 MB left."""
 
     def write(self, data):
         if self.tell() + len(data) > 3_000_000:
@@ -331,8 +331,8 @@ class FullDisk(spool.SpooledTemporaryFile):
         return super().write(data)
 
 
-async def test_full_disk_tells_the_offset(monkeypatch):
-    # Whole-log servers send all of it again, so a second poll goes on after what was told.
+async def test_full_disk_error_has_the_offset(monkeypatch):
+    # Whole-log servers resend all of it, so a second poll continues after the emitted bytes.
     monkeypatch.setattr(spool, "SpooledTemporaryFile", FullDisk)
     log = b"".join(b"%d\n" % number for number in range(700_000))
     shown = [1_000_000, len(log)]
@@ -386,7 +386,7 @@ def test_limits_that_cannot_be_are_refused(wrong):
         Limits(**wrong)
 
 
-def test_what_are_no_limits_is_refused():
+def test_invalid_limits_are_rejected():
     with pytest.raises(TypeError, match="limits must be Limits"):
         GitLab("http://127.0.0.1", limits=4096)
     assert GitLab.from_env(url="http://127.0.0.1", auth=None, limits=SMALL)

@@ -1,4 +1,4 @@
-"""What bounds an answer, in bytes and in bytes a second."""
+"""Unit tests of limits on size and rate."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_gauge_counts_up_to_its_limit():
 
 def test_rate_is_judged_over_whole_spans():
     rate = MinRate(10.0, 30.0)
-    # Slow for 29 s, which one piece makes up for.
+    # Slow for 29 s; one large piece makes up for it.
     assert rate.add(1, 29.0)
     assert rate.add(309, 2.0)
     assert rate.add(1, 29.9)

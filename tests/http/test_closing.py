@@ -1,4 +1,4 @@
-"""A client that is closed ends what other tasks still wait for: at once, in words of its own."""
+"""Closing a client ends pending calls of other tasks at once, with an error of its own."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def silent(_request):
 
 
 def beginning(status):
-    """An answer whose body begins and does not end."""
+    """Return a handler whose response body never ends."""
 
     async def handler(request):
         response = web.StreamResponse(status=status)
@@ -52,7 +52,7 @@ async def list_several(gitlab):
 @pytest.mark.parametrize("ask", [send, stream, iterate, list_several])
 @pytest.mark.parametrize("handler", [silent, beginning(200), beginning(500)])
 @pytest.mark.parametrize("is_ours", [True, False])
-async def test_what_is_under_way_when_the_client_is_closed_fails_at_once(ask, handler, is_ours):
+async def test_close_fails_pending_calls_at_once(ask, handler, is_ours):
     async with serving(handler) as server, aiohttp.ClientSession() as session:
         given = None if is_ours else session
         async with GitLab(server.url, concurrency=2, session=given) as gitlab:
@@ -61,7 +61,7 @@ async def test_what_is_under_way_when_the_client_is_closed_fails_at_once(ask, ha
             await until(lambda: len(server.requests) == 2)
             for _ in range(20):
                 await asyncio.sleep(0)
-        # Without a word from the client they would end when the timeout does.
+        # Otherwise they would end with the timeout.
         async with asyncio.timeout(5):
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(end) for end in ended} == {RuntimeError}
@@ -70,7 +70,7 @@ async def test_what_is_under_way_when_the_client_is_closed_fails_at_once(ask, ha
         assert await others() == before
 
 
-async def test_a_client_of_which_nothing_is_under_way_closes_and_opens_again():
+async def test_idle_client_closes_and_reopens():
     async def ok(_request):
         return web.json_response({})
 

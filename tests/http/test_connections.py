@@ -1,4 +1,4 @@
-"""Actions and their connections, the caller's own pool, long headers: with raw servers."""
+"""Connections of actions, the caller's pool and long headers, with raw servers."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ def answer(status=200, body=JOB):
 
 @asynccontextmanager
 async def speaking(connection):
-    """A raw server: *connection* is called with the heads read and a writer for each of them."""
+    """Run a raw server that calls *connection* for each connection."""
     writers, failures = [], []
 
     async def serve(reader, writer):
@@ -76,7 +76,7 @@ async def speaking(connection):
 
 @asynccontextmanager
 async def given(name):
-    """A session of the caller's, or none."""
+    """Yield a session of the caller, or `None`."""
     how = SESSIONS[name]
     if how is None:
         yield None
@@ -86,7 +86,7 @@ async def given(name):
 
 
 def closing_when_asked_again(acted):
-    """A server whose keep-alive time is over just as the next request arrives."""
+    """A server whose keep-alive time ends as the next request arrives."""
 
     async def connection(method, served, writer):
         if served:
@@ -113,7 +113,7 @@ async def test_action_survives_closed_pooled_connection(session, action):
 @pytest.mark.parametrize("session", SESSIONS)
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_action_without_answer_is_sent_once(session, action):
-    # The server acts and closes without an answer: nobody can know, so it must not be sent again.
+    # The server acts and closes without a response: a retry could act twice.
     acted = []
 
     async def connection(method, _served, writer):
@@ -149,7 +149,7 @@ async def test_actions_leave_pooled_connections(session):
 
 
 async def test_get_is_retried_by_policy_only():
-    # aiohttp by itself sends a GET again on a lost pooled connection, a caller's session too.
+    # aiohttp resends a GET on a lost pooled connection by itself, in a caller's session, too.
     acted = []
     async with speaking(closing_when_asked_again(acted)) as url:
         async with aiohttp.ClientSession() as session:
@@ -218,8 +218,8 @@ async def test_timeout_counts_once_a_slot_is_free():
     assert {type(end) for end in ended} == {TimedOutError}
 
 
-async def test_long_wait_for_a_slot_is_warned_of(caplog):
-    # One slot, held by the stream in whose block the other request is made.
+async def test_long_wait_for_a_slot_is_logged(caplog):
+    # One slot, held by the stream around the other request.
     async def handler(request):
         if not request.path.endswith("/artifacts"):
             return web.json_response(JOB)
@@ -275,8 +275,8 @@ async def test_waiting_for_callers_pool_ends_at_once(way):
     assert {type(end) for end in ended} == {kinds[way]}
 
 
-async def test_action_not_connected_in_time_is_sent_again(monkeypatch):
-    # The time-out of a connection that is never made: nothing has left, so an action may go again.
+async def test_action_not_connected_in_time_is_retried(monkeypatch):
+    # The connection times out before anything is sent, so an action may be retried.
     tried = []
 
     async def never(_self, req, *_):
@@ -330,7 +330,7 @@ async def test_headers_are_bounded_together():
                 await gitlab.send(Request("GET", "/version"))
 
 
-async def test_too_many_headers_are_told_as_such():
+async def test_too_many_headers_raise():
     async with serving(with_headers(**{f"X-{i}": "b" for i in range(600)})) as server:
         async with GitLab(server.url) as gitlab:
             with pytest.raises(DecodeError, match="more than 512 header lines"):

@@ -1,4 +1,4 @@
-"""Compressed bodies: the bytes themselves, or an error where some are missing."""
+"""Unit tests of decompression: the whole body, or an error if it is truncated."""
 
 import gzip
 import zlib
@@ -44,7 +44,7 @@ def raw(data):
         ("gzip", lambda data: gzip.compress(b"") * 300 + gzip.compress(data)),
     ],
 )
-def test_a_body_is_read_however_it_is_cut_into_chunks(encoding, compress, data, cuts):
+def test_body_is_read_in_any_chunks(encoding, compress, data, cuts):
     body, chunks = compress(data), []
     for size in cuts:
         chunks.append(body[:size])
@@ -53,7 +53,7 @@ def test_a_body_is_read_however_it_is_cut_into_chunks(encoding, compress, data, 
 
 
 @given(st.binary(max_size=500), st.data())
-def test_a_compressed_body_cut_anywhere_is_an_error(content, data):
+def test_truncated_gzip_raises(content, data):
     body = gzip.compress(content)
     end = data.draw(st.integers(1, len(body) - 1))
     with pytest.raises(TruncatedBodyError, match="truncated compressed body"):
@@ -64,13 +64,13 @@ def test_an_empty_body_is_empty_in_any_encoding():
     assert decode("gzip") == b""
 
 
-def test_a_body_that_is_not_compressed_at_all_is_an_error():
+def test_uncompressed_body_raises():
     with pytest.raises(TruncatedBodyError, match="invalid compressed body"):
         decode("gzip", b"<html>")
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,br", "x", "gzip;q=1"])
-def test_an_encoding_not_asked_for_is_an_error(encoding):
+def test_unexpected_encoding_raises(encoding):
     with pytest.raises(UnknownEncodingError, match="unexpected Content-Encoding"):
         decoder_for(encoding)
 
@@ -81,7 +81,7 @@ def test_a_bomb_comes_in_small_pieces():
 
 
 def test_empty_members_take_many_steps():
-    # Thousands of them fit into one read of the socket, and others must run in between.
+    # Thousands of them fit into one read of the socket, and other tasks must run in between.
     steps = list(decoder_for("gzip").feed(gzip.compress(b"") * 5000))
     assert len(steps) >= 5000
 
@@ -91,7 +91,7 @@ def test_empty_members_take_many_steps():
     [b"\x78", raw(b"x" * 500)[:-1], zlib.compress(b"x" * 500)[:-1]],
     ids=["byte", "raw", "zlib"],
 )
-def test_deflate_cut_short_is_an_error(body):
+def test_truncated_deflate_raises(body):
     with pytest.raises(TruncatedBodyError, match="truncated compressed body"):
         decode("deflate", body)
 

@@ -1,4 +1,4 @@
-"""No frame that an error leads to holds a token, a proxy's password or a signed URL."""
+"""Errors and their frames hold no token, proxy password or signed URL."""
 
 import asyncio
 import gzip
@@ -85,7 +85,7 @@ OF_PROJECT = {
 
 
 def all_calls(gitlab):
-    """One coroutine for each call that a client and a project offer."""
+    """Return one coroutine for each method of a client and a project."""
     project = gitlab.project(1)
     return {
         **{name: call(gitlab) for name, call in OF_CLIENT.items()},
@@ -106,7 +106,7 @@ async def drip(request):
 
 
 def echo(status=200, *, wrap=str, **headers):
-    """All that was asked, in an answer of the server's own."""
+    """Echo the whole request in a response of the server."""
 
     async def handler(request):
         said = f"{request.path_qs} {dict(request.headers)}"
@@ -170,18 +170,18 @@ RAW = {
 
 
 @asynccontextmanager
-async def server_that(trouble):
-    """The URL of a server with that trouble."""
-    if trouble in HANDLERS:
-        async with serving(HANDLERS[trouble]) as server:
+async def server_that(fault):
+    """Yield the URL of a server with *fault*."""
+    if fault in HANDLERS:
+        async with serving(HANDLERS[fault]) as server:
             yield server.url
-    elif trouble in RAW:
-        async with serving_bytes(RAW[trouble]) as url:
+    elif fault in RAW:
+        async with serving_bytes(RAW[fault]) as url:
             yield url
-    elif trouble == "no TLS":
+    elif fault == "no TLS":
         async with serving(hold) as server:
             yield server.url.replace("http", "https")
-    elif trouble == "unknown CA":
+    elif fault == "unknown CA":
         shows = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         trustme.CA().issue_cert("127.0.0.1").configure_cert(shows)
         async with serving(hold, shows) as server:
@@ -199,7 +199,7 @@ async def raised_by(call):
 
 
 async def failures(url, auth):
-    """What each call raises there, side by side."""
+    """Return the errors of all calls, made concurrently."""
     settings = {"auth": auth, "retry": ONCE, "timeout": 0.3, "limits": SMALL, "clock": JumpClock()}
     async with GitLab(url, **settings, concurrency=100) as gitlab:
         calls = all_calls(gitlab)
@@ -214,9 +214,9 @@ def assert_nothing_shows(raised, *secrets):
 
 
 @pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
-@pytest.mark.parametrize("trouble", [*HANDLERS, *RAW, "no TLS", "unknown CA", "nobody listens"])
-async def test_no_frame_of_an_error_holds_a_secret(auth, trouble):
-    async with asyncio.timeout(20), server_that(trouble) as url:
+@pytest.mark.parametrize("fault", [*HANDLERS, *RAW, "no TLS", "unknown CA", "no listener"])
+async def test_no_frame_of_an_error_holds_a_secret(auth, fault):
+    async with asyncio.timeout(20), server_that(fault) as url:
         raised = await failures(url, auth)
     assert_nothing_shows(raised, SECRET, SIGNATURE)
 

@@ -1,4 +1,4 @@
-"""Redirects and origins, each with a second server that keeps every header and query it gets."""
+"""Redirects to a second server, which keeps all headers and queries that it gets."""
 
 import logging
 import ssl
@@ -42,7 +42,7 @@ NOT_GETS = [
 
 
 def to(location, status=302):
-    """A handler that sends everybody there: a URL, or what makes one of the request."""
+    """Return a handler that redirects to a URL, or to a function of the request."""
 
     async def handler(request):
         target = location(request) if callable(location) else location
@@ -66,7 +66,7 @@ def without_credential(request):
 
 @asynccontextmanager
 async def sessions(kind):
-    """No session of the caller's, or one that has all that a session can add to a request."""
+    """Yield `None`, or a session of the caller with everything that it can add to a request."""
     if kind == "none":
         yield None
         return
@@ -77,10 +77,10 @@ async def sessions(kind):
         yield session
 
 
-# A project that has moved
+# Moved projects
 
 
-async def test_a_moved_project_is_listed_at_its_numeric_id_and_noted_once(clock, caplog):
+async def test_moved_project_is_listed_and_logged_once(clock, caplog):
     caplog.set_level(logging.INFO, "gitlab_jobs_async")
     async with Simulator(clock=clock.stepped) as simulator:
         project = simulator.world.project("group/app")
@@ -101,7 +101,7 @@ async def test_a_moved_project_is_listed_at_its_numeric_id_and_noted_once(clock,
 
 
 @pytest.mark.parametrize(("method", "call"), NOT_GETS)
-async def test_a_moved_project_refuses_all_but_get_and_says_so(gitlab, simulator, method, call):
+async def test_moved_project_refuses_actions(gitlab, simulator, method, call):
     simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
     with pytest.raises(MethodNotAllowedError, match="Non GET methods are not allowed for moved"):
         await call(gitlab.project("group/app"))
@@ -128,7 +128,7 @@ async def test_only_a_get_is_redirected(target, status):
     assert other.requests == []
 
 
-async def test_a_redirect_that_repeats_the_token_does_not_put_it_in_the_log(caplog):
+async def test_redirect_with_token_is_not_logged(caplog):
     caplog.set_level(logging.DEBUG)
 
     async def handler(request):
@@ -142,13 +142,13 @@ async def test_a_redirect_that_repeats_the_token_does_not_put_it_in_the_log(capl
     assert SECRET not in caplog.text
 
 
-# Another host
+# Other hosts
 
 
 @pytest.mark.parametrize("auth", CREDENTIALS, ids=str)
 @pytest.mark.parametrize("session", ["none", *ADDED])
 @pytest.mark.parametrize("status", [301, 302, 307])
-async def test_an_archive_elsewhere_is_fetched_without_any_credential(auth, session, status):
+async def test_archive_elsewhere_gets_no_credential(auth, session, status):
     async with serving(archive) as storage:
         target = f"{storage.url}/bucket/a.zip?X-Amz-Signature=abc%2Fd"
         async with serving(to(target, status)) as server, sessions(session) as given:
@@ -162,7 +162,7 @@ async def test_an_archive_elsewhere_is_fetched_without_any_credential(auth, sess
     assert all(SECRET in f"{r.path_qs} {r.headers}" for r in server.requests)
 
 
-async def test_a_caller_who_adds_headers_adds_them_here_only():
+async def test_session_headers_go_to_the_server_only():
     headers = {"PRIVATE-TOKEN": SECRET, "JOB-TOKEN": SECRET, "Cookie": f"_gitlab_session={SECRET}"}
     async with serving(archive) as storage, serving(to(f"{storage.url}/a")) as server:
         async with GitLab(server.url) as gitlab:
@@ -172,7 +172,7 @@ async def test_a_caller_who_adds_headers_adds_them_here_only():
 
 
 @pytest.mark.parametrize("status", [200, 404])
-async def test_a_cookie_that_another_host_sets_is_not_sent_on(status):
+async def test_cookie_of_another_host_is_not_sent(status):
     async def handler(_request):
         response = web.json_response({}, status=status)
         response.set_cookie("spy", "1", path="/")
@@ -200,7 +200,7 @@ LISTINGS = {
 
 
 @pytest.mark.parametrize("name", LISTINGS)
-async def test_links_that_name_another_host_are_followed_here(name):
+async def test_links_of_another_host_are_followed_here(name):
     async def handler(request):
         page = int(request.query.get("page", "1"))
         link = f'<{other.url}{request.path}?page={page + 1}&per_page=100>; rel="next"'
@@ -217,7 +217,7 @@ async def test_links_that_name_another_host_are_followed_here(name):
 
 
 @pytest.mark.parametrize("keyset", [True, False])
-async def test_a_whole_listing_behind_a_port_forward_asks_the_other_host_nothing(clock, keyset):
+async def test_listing_behind_port_forward(clock, keyset):
     async with serving(archive) as other:
         settings = SimulatorSettings(external_url=other.url, keyset=keyset)
         async with Simulator(settings=settings, clock=clock.stepped) as simulator:
@@ -230,7 +230,7 @@ async def test_a_whole_listing_behind_a_port_forward_asks_the_other_host_nothing
     assert other.requests == []
 
 
-# Ways that are not followed
+# Refused redirects
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ async def test_a_whole_listing_behind_a_port_forward_asks_the_other_host_nothing
         (None, "HTTP 302"),
     ],
 )
-async def test_an_odd_location_is_refused_and_asked_nothing(location, said):
+async def test_odd_location_is_refused_unrequested(location, said):
     def target(request):
         server = f"127.0.0.1:{request.transport.get_extra_info('sockname')[1]}"
         return location and location.format(other=other.url.removeprefix("http://"), server=server)
@@ -288,7 +288,7 @@ async def test_a_loop_here_ends():
     assert len(server.requests) == 6
 
 
-async def test_a_chain_elsewhere_never_gets_the_credential_and_never_comes_back():
+async def test_redirect_chain_elsewhere_gets_no_secret():
     def back(request):
         return f"{server_url}/api/v4/x" if request.path == "/back" else "/back"
 
@@ -312,7 +312,7 @@ async def test_a_loop_elsewhere_ends():
     assert all(without_credential(request) for request in other.requests)
 
 
-async def test_a_page_of_this_host_that_is_no_api_gets_no_credential():
+async def test_non_api_page_gets_no_credential():
     async def handler(request):
         if request.path == "/-/a.zip":
             return web.Response(body=b"PK")
@@ -325,7 +325,7 @@ async def test_a_page_of_this_host_that_is_no_api_gets_no_credential():
 
 @pytest.fixture(scope="module")
 def contexts(tmp_path_factory):
-    """What trusts a certificate for the loopback, and what shows it."""
+    """Return contexts that trust and show a certificate for the loopback."""
     folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     made = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {key} -out {certificate}"
@@ -340,7 +340,7 @@ def contexts(tmp_path_factory):
 
 
 @pytest.mark.parametrize("location", ["http://{host}/api/v4/x", "http://{host}/-/a.zip"])
-async def test_nothing_is_followed_from_https_to_http_on_the_same_host(contexts, location):
+async def test_https_to_http_redirect_is_refused(contexts, location):
     trusts, shows = contexts
     async with serving(archive) as plain:
         target = location.format(host=plain.url.removeprefix("http://"))

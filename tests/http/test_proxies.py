@@ -1,4 +1,4 @@
-"""Proxies as curl reads them, netrc never; the decision by tables, the rest on real connections."""
+"""Proxies as in curl, without netrc: decisions by tables, the rest on real connections."""
 
 import asyncio
 import warnings
@@ -32,7 +32,7 @@ VERSION = Request("GET", "/version")
 ONE, TWO, THREE = "http://one:1", "http://two:2", "http://three:3"
 
 
-# Which variable counts
+# Precedence of variables
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ ONE, TWO, THREE = "http://one:1", "http://two:2", "http://three:3"
     [
         ({}, None, None),
         ({"http_proxy": ONE}, ONE, None),
-        # In a CGI program HTTP_PROXY is a header of whoever asks.
+        # In a CGI program HTTP_PROXY is a header of the request.
         ({"HTTP_PROXY": ONE}, None, None),
         ({"https_proxy": ONE}, None, ONE),
         ({"HTTPS_PROXY": ONE}, None, ONE),
@@ -114,7 +114,7 @@ def test_the_variable_that_counts(environ, http, https):
         ("localhost", "http://127.0.0.1", False),
     ],
 )
-def test_what_no_proxy_names_is_reached_directly(no_proxy, url, is_direct):
+def test_no_proxy_hosts_are_reached_directly(no_proxy, url, is_direct):
     environ = {"ALL_PROXY": ONE, "no_proxy": no_proxy}
     assert (Proxies.of_environment(environ).proxy_for(url) is None) == is_direct
 
@@ -219,7 +219,7 @@ async def test_proxy_gets_its_login_but_no_token(environment, login, given):
 
 
 async def through(reader, writer, seen):
-    """One connection of a proxy that tunnels to wherever it is asked to."""
+    """Handle one connection of a proxy that tunnels to any host."""
     head = await reader.readuntil(b"\r\n\r\n")
     seen.append(head.split()[:2])
     host, _, port = head.split()[1].decode().rpartition(":")
@@ -336,7 +336,7 @@ async def test_trust_env_session_reads_proxies_as_ours(environment):
 
 @pytest.fixture(params=["NETRC", "home"])
 def netrc(request, environment, tmp_path):
-    """A netrc with a login for every host, as git has it."""
+    """Write a netrc with a login for every host, as for git."""
     path = tmp_path / ".netrc"
     path.write_text("machine 127.0.0.1 login me password hunter2\ndefault login me password x\n")
     path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""Redirects: the credential stays at one origin, and a way that does not end is refused."""
+"""Unit tests of redirects: credentials stay at one origin, and loops are refused."""
 
 import re
 
@@ -27,7 +27,7 @@ JOBS = HERE.url_for(HOP)
         (307, "https://gitlab.example.com/-/a.zip", "https://gitlab.example.com/-/a.zip"),
     ],
 )  # fmt: skip
-def test_a_redirect_leads_to_a_signed_request_here_or_a_bare_url(status, location, leads_to):
+def test_redirect_is_a_request_or_a_url(status, location, leads_to):
     assert next_hop(HERE, HOP, status, location) == leads_to
 
 
@@ -53,7 +53,7 @@ def test_a_redirect_leads_to_a_signed_request_here_or_a_bare_url(status, locatio
         ("#top", "redirected to itself"),
     ],
 )
-def test_a_redirect_that_is_unsafe_or_endless_is_refused(location, why):
+def test_unsafe_or_endless_redirect_is_refused(location, why):
     with pytest.raises(RedirectRefusedError, match=why):
         next_hop(HERE, HOP, 301, location)
 
@@ -80,7 +80,7 @@ def test_a_redirect_that_is_unsafe_or_endless_is_refused(location, why):
     ],
 )
 def test_location_is_encoded_once(location, sent):
-    # GitLab hands on a storage's URL as it is; Azure and MinIO leave spaces in file names.
+    # GitLab passes a storage's URL unchanged; Azure and MinIO leave spaces in file names.
     expected = sent if sent.startswith("https:") else f"https://b.example{sent}"
     assert next_hop(HERE, "https://b.example/first", 302, location) == expected
 
@@ -90,18 +90,18 @@ def test_encoded_location_here_is_a_request():
     assert moved == Request("GET", "/projects/a%20b/%C3%BC", [("q", "x y")])
 
 
-def test_a_redirect_to_https_is_refused_and_says_what_to_use():
+def test_redirect_to_https_names_the_url_to_use():
     plain, job = ServerUrl("http://gitlab.example.com"), Request("GET", "/job")
     with pytest.raises(RedirectRefusedError, match=r"use https://gitlab\.example\.com as the url"):
         next_hop(plain, job, 301, "https://gitlab.example.com/")
 
 
-def test_a_post_is_not_redirected():
+def test_post_is_not_redirected():
     with pytest.raises(RedirectRefusedError, match="only a GET is redirected"):
         next_hop(HERE, Request("POST", "/projects/1/jobs/1/erase"), 307, "/api/v4/x")
 
 
-def test_another_place_cannot_lead_back_or_to_itself_in_clear():
+def test_other_host_cannot_redirect_back():
     assert next_hop(HERE, "https://a.example/x", 302, "https://b.example/y")
     with pytest.raises(RedirectRefusedError, match="redirected back from a\\.example"):
         next_hop(HERE, "https://a.example/x", 302, "https://gitlab.example.com/api/v4/job")
@@ -118,7 +118,7 @@ def test_another_place_cannot_lead_back_or_to_itself_in_clear():
         ("ftp://b.example/a?sig=1\n2", "'ftp://b.example/a'"),
     ],
 )
-def test_a_refusal_shows_no_login_and_no_signature(location, shown):
+def test_refusal_shows_no_login_or_signature(location, shown):
     with pytest.raises(RedirectRefusedError, match=re.escape(shown)) as refused:
         next_hop(HERE, HOP, 302, location)
     assert "hunter2" not in str(refused.value)

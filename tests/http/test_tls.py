@@ -1,4 +1,4 @@
-"""Private authorities, client certificates and no verification; what goes wrong, in clear words."""
+"""Private authorities, client certificates, no verification, and their errors."""
 
 import logging
 import shutil
@@ -45,12 +45,12 @@ def certificates(tmp_path):
 
 
 async def asked(url, **settings):
-    """Whether one request goes through."""
+    """Return whether one request succeeds."""
     async with GitLab(url, auth=SECRET, clock=JumpClock(), **settings) as gitlab:
         return (await gitlab.send(VERSION)).json() == {"ok": True}
 
 
-# What is trusted
+# Trust
 
 
 async def test_a_private_authority_is_unknown_at_first(certificates):
@@ -98,7 +98,7 @@ async def test_a_bundle_may_be_a_directory(certificates, environment):
 
 @pytest.fixture
 def hashed(certificates):
-    """The authority's file under the name by which OpenSSL looks for it."""
+    """Return a directory with the authority's file, named as OpenSSL expects it."""
     command = ["openssl", "x509", "-noout", "-subject_hash", "-in", certificates.ca]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     Path(certificates.ca).rename(certificates.folder / f"{said.strip()}.0")
@@ -156,7 +156,7 @@ async def test_another_authority_is_not_trusted(certificates, tmp_path_factory):
 
 
 async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
-    """As requests (a bundle), OpenSSL (its file) and GitLab Runner (beside the store) do."""
+    """As in requests (a bundle), OpenSSL (its file) and GitLab Runner (beside the store)."""
     environment.delenv("SSL_CERT_DIR", raising=False)
     store = Certificates(certificates.folder / "store")
     store.folder.mkdir()
@@ -167,7 +167,7 @@ async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
         context = GitLab("https://gitlab.example")._transport._tls.own
         return len(context.get_ca_certs())
 
-    # OpenSSL's own variable is the store; a store that it does not name would be larger.
+    # OpenSSL's variable replaces the store; any other store would be larger.
     assert loaded() == 1
     environment.setenv("CI_SERVER_TLS_CA_FILE", private)
     assert loaded() == 2
@@ -197,7 +197,7 @@ async def test_a_jobs_authority_is_for_the_jobs_server(certificates, environment
             await asked(server.url)
 
 
-# What is wrong with a certificate
+# Invalid certificates
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ async def test_storage_gets_trust_but_no_certificate(certificates, given):
             async with GitLab(server.url, auth=SECRET, **settings) as gitlab:
                 async with gitlab.project(1).stream_artifacts(1) as chunks:
                     assert [chunk async for chunk in chunks] == [b"PK"]
-                # A page of the server's own origin is the server.
+                # A page at the server's origin counts as the server.
                 assert (await gitlab.send(Request("GET", "/start"))).body == b"PK"
                 assert open_connections(gitlab) == 0
     assert seen == {"artifacts": True, "a.zip": False, "start": True, "page.zip": True}
@@ -368,7 +368,7 @@ async def test_http_server_leads_to_a_private_storage(certificates, environment)
                 await asked(server.url)
 
 
-# Files that cannot be used
+# Unusable files
 
 
 @pytest.mark.parametrize(

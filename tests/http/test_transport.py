@@ -52,7 +52,7 @@ async def read_trace(project, read=None):
 # Opening and closing
 
 
-async def test_using_the_client_before_it_is_open_says_so():
+async def test_closed_client_raises_runtime_error():
     with pytest.raises(RuntimeError, match="use it inside 'async with GitLab"):
         await GitLab("http://127.0.0.1:1").send(VERSION)
     with pytest.raises(RuntimeError, match="use it inside 'async with GitLab"):
@@ -60,7 +60,7 @@ async def test_using_the_client_before_it_is_open_says_so():
             pass
 
 
-async def test_a_client_is_opened_once_and_may_be_opened_again_after(simulator):
+async def test_client_may_be_reopened_after_close(simulator):
     client = GitLab(simulator.url, auth=simulator.token)
     for _ in range(2):
         async with client:
@@ -71,7 +71,7 @@ async def test_a_client_is_opened_once_and_may_be_opened_again_after(simulator):
         await client.send(VERSION)
 
 
-def test_a_client_may_be_used_in_one_loop_after_another():
+def test_client_works_in_successive_loops():
     async def crowd():
         async with serving(ok) as server:
             transport.server = ServerUrl.parse(server.url)
@@ -84,7 +84,7 @@ def test_a_client_may_be_used_in_one_loop_after_another():
         asyncio.run(crowd())
 
 
-async def test_a_session_of_the_callers_is_used_as_it_is(simulator):
+async def test_callers_session_is_used_unchanged(simulator):
     async with aiohttp.ClientSession(headers={"X-Gateway": "let me in"}) as session:
         async with GitLab(simulator.url, auth=simulator.token, session=session) as gitlab:
             await gitlab.send(VERSION)
@@ -94,7 +94,7 @@ async def test_a_session_of_the_callers_is_used_as_it_is(simulator):
     assert simulator.requests[0].headers["private-token"] == simulator.token
 
 
-async def test_a_session_that_raises_for_status_by_itself_changes_nothing(simulator):
+async def test_session_with_raise_for_status_works(simulator):
     async with aiohttp.ClientSession(raise_for_status=True) as session:
         async with GitLab(simulator.url, auth=simulator.token, session=session) as gitlab:
             with pytest.raises(NotFoundError, match="404 Project Not Found"):
@@ -117,7 +117,7 @@ async def test_every_request_names_us_and_the_version(gitlab, simulator):
     assert simulator.requests[0].headers["user-agent"].startswith("gitlab_jobs_async/0.")
 
 
-async def test_a_project_path_reaches_the_server_quoted_once(gitlab, simulator):
+async def test_project_path_is_quoted_once(gitlab, simulator):
     await gitlab.project("group/app").get_job(1)
     assert simulator.requests[0].path == "/api/v4/projects/group%2Fapp/jobs/1"
 
@@ -143,7 +143,7 @@ async def test_requests_in_flight_are_bounded(concurrency):
     assert most == concurrency
 
 
-async def test_a_wait_for_the_next_try_holds_no_place():
+async def test_wait_before_retry_holds_no_slot():
     is_asleep, may_wake = asyncio.Event(), asyncio.Event()
 
     class Waiting(JumpClock):
@@ -165,7 +165,7 @@ async def test_a_wait_for_the_next_try_holds_no_place():
             assert (await failing).status == 200
 
 
-async def test_a_request_inside_an_open_stream_waits_for_no_place(simulator, clock):
+async def test_request_beside_a_stream_needs_no_slot(simulator, clock):
     async with GitLab(simulator.url, auth=simulator.token, concurrency=1, clock=clock) as gitlab:
         project = gitlab.project(1)
         async with project.stream_trace(1) as chunks:
@@ -194,7 +194,7 @@ async def test_a_request_inside_an_open_stream_waits_for_no_place(simulator, clo
     ],
     ids=lambda fault: f"{fault.status or fault.reset}",
 )
-async def test_a_get_rides_out_what_may_pass(gitlab, simulator, clock, fault):
+async def test_get_retries_transient_errors(gitlab, simulator, clock, fault):
     simulator.faults.add(fault)
     assert (await gitlab.project(1).get_job(1)).id == 1
     assert len(simulator.requests) == 4
@@ -204,7 +204,7 @@ async def test_a_get_rides_out_what_may_pass(gitlab, simulator, clock, fault):
 @pytest.mark.parametrize("what", ["follow_trace", "wait_for_job", "wait_for_pipeline"])
 @pytest.mark.parametrize("status", [408, 425, 521])
 async def test_following_rides_out_not_now(gitlab, simulator, what, status):
-    # A load balancer answers 408 on an idle connection: RFC 9110 15.5.9 allows to ask again.
+    # A load balancer sends 408 on an idle connection; RFC 9110 15.5.9 allows a retry.
     simulator.faults.add(Fault(status=status, times=RetryPolicy().attempts + 2))
     async with asyncio.timeout(10):
         followed = getattr(gitlab.project(1), what)(1)
@@ -230,9 +230,7 @@ async def test_a_get_gives_up_with_the_last_error(gitlab, simulator):
         (Fault(reset="truncated", times=None), ConnectionFailedError),
     ],
 )
-async def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
-    gitlab, simulator, fault, kind
-):
+async def test_possibly_processed_post_is_not_retried(gitlab, simulator, fault, kind):
     simulator.faults.add(fault)
     with pytest.raises(kind) as failed:
         await gitlab.project(1).retry_job(3)
@@ -240,7 +238,7 @@ async def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
     assert getattr(failed.value, "was_sent", True)
 
 
-async def test_a_deletion_on_an_idle_connection_that_is_lost_is_not_sent_again(gitlab, simulator):
+async def test_delete_on_lost_connection_is_not_retried(gitlab, simulator):
     await gitlab.project(1).get_job(1)
     simulator.faults.add(Fault(reset="unanswered", times=None))
     with pytest.raises(ConnectionFailedError, match=r"closed|reset") as failed:
@@ -249,7 +247,7 @@ async def test_a_deletion_on_an_idle_connection_that_is_lost_is_not_sent_again(g
     assert len(simulator.requests) == 2
 
 
-async def test_a_request_is_sent_as_often_as_the_policy_says_and_no_more(simulator, clock):
+async def test_attempts_follow_the_policy(simulator, clock):
     async with GitLab(simulator.url, auth=simulator.token, retry=ONCE, clock=clock) as gitlab:
         await gitlab.send(VERSION)
         simulator.faults.add(Fault(reset="before", times=None))
@@ -265,7 +263,7 @@ async def test_a_request_is_sent_as_often_as_the_policy_says_and_no_more(simulat
         Fault(status=409, body='{"message":"409 Conflict: Resource lock"}'),
     ],
 )
-async def test_a_post_that_was_turned_away_is_sent_again(gitlab, simulator, fault):
+async def test_rejected_post_is_retried(gitlab, simulator, fault):
     simulator.faults.add(fault)
     assert (await gitlab.project(1).retry_job(3)).id > 4
     assert len(simulator.requests) == 2
@@ -278,7 +276,7 @@ async def test_another_conflict_is_not_sent_again(gitlab, simulator):
     assert len(simulator.requests) == 1
 
 
-async def test_a_post_is_sent_again_when_no_connection_was_made(unused_tcp_port, clock):
+async def test_unconnected_post_is_retried(unused_tcp_port, clock):
     async with GitLab(f"http://127.0.0.1:{unused_tcp_port}", clock=clock) as gitlab:
         with pytest.raises(ConnectionFailedError, match="no connection to 127") as failed:
             await gitlab.send(ERASE)
@@ -292,7 +290,7 @@ async def test_the_server_says_how_long_to_wait(gitlab, simulator, clock):
     assert 60 <= clock.slept[0] <= 60.5
 
 
-async def test_a_wait_of_an_hour_is_the_callers_decision(gitlab, simulator, clock):
+async def test_retry_after_of_an_hour_is_raised(gitlab, simulator, clock):
     simulator.faults.add(Fault.throttled(retry_after=3600))
     with pytest.raises(RateLimitedError, match="retry after 3600 s") as limited:
         await gitlab.project(1).get_job(1)
@@ -301,7 +299,7 @@ async def test_a_wait_of_an_hour_is_the_callers_decision(gitlab, simulator, cloc
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_server_that_says_nothing_times_out(stream):
+async def test_silent_server_times_out(stream):
     async def silent(_request):
         await asyncio.sleep(60)
 
@@ -314,20 +312,20 @@ async def test_a_server_that_says_nothing_times_out(stream):
             assert open_connections(gitlab) == 0
 
 
-async def test_a_web_page_where_json_was_due_is_told_as_such(gitlab, simulator):
+async def test_web_page_instead_of_json_raises(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page())
     with pytest.raises(DecodeError, match="an HTML page where JSON was due") as refused:
         await gitlab.project(1).get_job(1)
     assert refused.value.url.endswith("/api/v4/projects/1/jobs/1")
 
 
-async def test_an_error_counts_even_if_its_words_are_cut(gitlab, simulator):
+async def test_error_with_truncated_body_counts(gitlab, simulator):
     simulator.faults.add(Fault(status=404, body=b"x" * 1000, reset="truncated", cut_at=5))
     with pytest.raises(NotFoundError):
         await gitlab.project(1).get_job(1)
 
 
-async def test_an_answer_that_is_no_http_is_a_failed_connection():
+async def test_invalid_http_is_a_failed_connection():
     async with serving_bytes(b"SSH-2.0-OpenSSH_9.6\r\n\r\n") as url:
         async with GitLab(url, auth=SECRET, retry=ONCE) as gitlab:
             with pytest.raises(ConnectionFailedError, match="invalid HTTP response"):
@@ -342,7 +340,7 @@ def answering(status, body=b"", **headers):
 
 
 @pytest.mark.parametrize("cut", [1, 20, 300])
-async def test_a_compressed_body_cut_short_is_an_error_and_no_end(cut):
+async def test_truncated_compressed_body_raises(cut):
     body = gzip.compress(random.Random(1).randbytes(5000))[:-cut]
     handler = answering(200, body, **{"Content-Encoding": "gzip"})
     async with serving(handler) as server:
@@ -354,7 +352,7 @@ async def test_a_compressed_body_cut_short_is_an_error_and_no_end(cut):
             assert open_connections(gitlab) == 0
 
 
-async def test_a_body_in_an_encoding_not_asked_for_is_an_error():
+async def test_body_in_unexpected_encoding_raises():
     handler = answering(200, b"x", **{"Content-Encoding": "br"})
     async with serving(handler) as server, GitLab(server.url, concurrency=1) as gitlab:
         with pytest.raises(DecodeError, match="unexpected Content-Encoding 'br'"):
@@ -365,7 +363,7 @@ async def test_a_body_in_an_encoding_not_asked_for_is_an_error():
         assert open_connections(gitlab) == 0
 
 
-async def test_a_callers_session_reads_compressed_bodies_too(clock):
+async def test_callers_session_reads_compressed_bodies(clock):
     settings = SimulatorSettings(gzip=True)
     async with Simulator(settings=settings, clock=clock.stepped) as simulator:
         async with aiohttp.ClientSession() as session:
@@ -375,7 +373,7 @@ async def test_a_callers_session_reads_compressed_bodies_too(clock):
 
 
 @pytest.mark.parametrize("status", [202, 206, 304])
-async def test_a_part_or_nothing_is_no_trace(status):
+async def test_partial_or_empty_response_is_not_a_trace(status):
     async with serving(answering(status, b"x" if status != 304 else b"")) as server:
         async with GitLab(server.url) as gitlab:
             with pytest.raises(GitLabError):
@@ -386,7 +384,7 @@ async def test_a_part_or_nothing_is_no_trace(status):
                 await gitlab.project(1).get_artifact_file(1, "a.txt")
 
 
-async def test_a_web_page_is_neither_an_archive_nor_a_deletion(gitlab, simulator):
+async def test_web_page_is_not_an_archive_or_deletion(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page(times=2))
     with pytest.raises(DecodeError, match="an HTML page where an archive was due"):
         async with gitlab.project(1).stream_artifacts(1):
@@ -421,7 +419,7 @@ async def test_an_odd_redirect_ends_in_an_error_of_ours(location):
             await gitlab.send(VERSION)
 
 
-async def test_an_error_whose_words_do_not_come_is_told_by_its_status():
+async def test_error_without_body_keeps_its_status():
     async def dripping(request):
         response = web.StreamResponse(status=500)
         await response.prepare(request)
@@ -442,7 +440,7 @@ async def test_an_error_whose_words_do_not_come_is_told_by_its_status():
 # Streams
 
 
-async def test_a_stream_is_tried_again_until_its_head_has_come(gitlab, simulator):
+async def test_stream_is_retried_until_its_head(gitlab, simulator):
     simulator.faults.add(Fault.bad_gateway(times=2))
     async with gitlab.project(1).stream_trace(1) as chunks:
         read = b"".join([chunk async for chunk in chunks])
@@ -450,7 +448,7 @@ async def test_a_stream_is_tried_again_until_its_head_has_come(gitlab, simulator
 
 
 @pytest.mark.parametrize("reset", ["within", "truncated"])
-async def test_a_stream_cut_short_is_an_error_and_no_end(gitlab, simulator, reset):
+async def test_truncated_stream_raises(gitlab, simulator, reset):
     simulator.faults.add(Fault(reset=reset, cut_at=100))
     read = []
     with pytest.raises(ConnectionFailedError):
@@ -459,7 +457,7 @@ async def test_a_stream_cut_short_is_an_error_and_no_end(gitlab, simulator, rese
     assert open_connections(gitlab) == 0
 
 
-async def test_a_web_page_is_no_trace(gitlab, simulator):
+async def test_web_page_is_not_a_trace(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page(times=2))
     with pytest.raises(DecodeError, match="where a trace was due"):
         await gitlab.project(1).get_trace(1)
@@ -495,7 +493,7 @@ async def test_another_host_gets_no_credential(auth, own_session):
     assert set(asked.headers) <= {"Host", "Accept", "Accept-Encoding", "User-Agent"}
 
 
-async def test_the_simulators_own_object_storage_gets_no_credential(clock):
+async def test_object_storage_gets_no_credential(clock):
     settings = SimulatorSettings(object_storage=True)
     async with Simulator(settings=settings, clock=clock.stepped) as simulator:
         async with GitLab(simulator.url, auth=simulator.token) as gitlab:
@@ -505,7 +503,7 @@ async def test_the_simulators_own_object_storage_gets_no_credential(clock):
         assert simulator.token not in f"{simulator.storage_requests[0].headers}"
 
 
-async def test_a_moved_project_is_followed_with_the_credential(gitlab, simulator, caplog):
+async def test_moved_project_gets_the_credential(gitlab, simulator, caplog):
     simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
     with caplog.at_level(logging.INFO, "gitlab_jobs_async"):
         assert (await gitlab.project("group/app").get_job(1)).id == 1
@@ -514,7 +512,7 @@ async def test_a_moved_project_is_followed_with_the_credential(gitlab, simulator
         await gitlab.project("group/app").erase_job(1)
 
 
-async def test_a_moved_project_behind_a_port_forward_is_asked_for_here(clock):
+async def test_moved_project_behind_port_forward(clock):
     settings = SimulatorSettings(external_url="https://gitlab.internal")
     async with Simulator(settings=settings, clock=clock.stepped) as simulator:
         simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
@@ -531,7 +529,7 @@ async def test_a_moved_project_behind_a_port_forward_is_asked_for_here(clock):
         (ERASE, "/api/v4/projects/2/jobs/1/erase", "only a GET is redirected"),
     ],
 )
-async def test_a_redirect_that_must_not_be_followed_is_an_error(request_, location, said):
+async def test_forbidden_redirect_raises(request_, location, said):
     async def redirect(_request):
         return web.Response(status=301, headers={"Location": location})
 
@@ -553,7 +551,7 @@ async def test_redirects_end_after_five():
     assert len(server.requests) == 6
 
 
-async def test_another_host_cannot_send_us_back_with_the_credential():
+async def test_other_host_cannot_obtain_the_credential():
     async def handler(request):
         if request.headers.get("Private-Token"):
             raise web.HTTPFound(request.query["via"])
@@ -571,7 +569,7 @@ async def test_another_host_cannot_send_us_back_with_the_credential():
 
 
 def all_that_a_person_may_see(error):
-    """The error, its causes and contexts: how each prints, and what a traceback says."""
+    """Return the texts of an error, its causes, contexts and tracebacks."""
     seen = "".join(traceback.format_exception(error))
     links = [error]
     while links:
@@ -582,7 +580,7 @@ def all_that_a_person_may_see(error):
 
 
 async def echo(request):
-    """An error that repeats all it was sent, as debug pages of proxies do."""
+    """Respond with an error that echoes the request, as debug pages of proxies do."""
     return web.Response(status=404, text=f"{request.path_qs} {dict(request.headers)}")
 
 
@@ -592,7 +590,7 @@ async def redirect_with_all(request):
 
 @pytest.mark.parametrize("auth", CREDENTIALS, ids=lambda c: f"{c}")
 @pytest.mark.parametrize(
-    "trouble",
+    "fault",
     [
         "echo",
         "redirect",
@@ -607,7 +605,7 @@ async def redirect_with_all(request):
         "tls",
     ],
 )
-async def test_no_error_and_no_log_shows_a_token(auth, trouble, caplog, unused_tcp_port):
+async def test_no_error_and_no_log_shows_a_token(auth, fault, caplog, unused_tcp_port):
     caplog.set_level(logging.DEBUG)
     handlers = {"echo": echo, "redirect": redirect_with_all, "silence": hold}
     raw = {
@@ -635,13 +633,13 @@ async def test_no_error_and_no_log_shows_a_token(auth, trouble, caplog, unused_t
             assert "/api/v4/job" in str(failed.value)
         return seen
 
-    if trouble in handlers:
-        async with serving(handlers[trouble]) as server:
+    if fault in handlers:
+        async with serving(handlers[fault]) as server:
             seen = await provoke(server.url)
-    elif trouble in raw:
-        async with serving_bytes(raw[trouble]) as url:
+    elif fault in raw:
+        async with serving_bytes(raw[fault]) as url:
             seen = await provoke(url)
-    elif trouble == "tls":
+    elif fault == "tls":
         async with serving(hold) as server:
             seen = await provoke(server.url.replace("http", "https"))
     else:
@@ -650,7 +648,7 @@ async def test_no_error_and_no_log_shows_a_token(auth, trouble, caplog, unused_t
     assert SECRET not in caplog.text
 
 
-async def test_a_token_in_the_query_goes_to_no_other_host_and_stays_in_no_answer():
+async def test_query_token_stays_with_the_server():
     async def elsewhere(_request):
         return web.json_response([])
 
@@ -681,13 +679,13 @@ async def test_a_proxys_password_is_in_no_error(monkeypatch):
         assert "hunter2" not in all_that_a_person_may_see(failed.value)
 
 
-async def test_a_client_prints_its_server_and_nothing_else():
+async def test_client_repr_shows_its_server_only():
     client = GitLab("https://gitlab.example.com/", auth=SECRET)
     assert repr(client) == "GitLab('https://gitlab.example.com')"
     assert repr(client.project("g/a")) == "Project(id='g/a')"
 
 
-# Nothing left behind
+# Clean-up
 
 
 async def hold(_request):
@@ -703,7 +701,7 @@ async def drip(request):
 
 
 @prompt
-async def test_a_request_cancelled_half_way_leaves_nothing():
+async def test_cancelled_request_leaves_nothing():
     async with serving(hold) as server, GitLab(server.url, concurrency=2) as gitlab:
         before = await others()
         tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(5)]
@@ -744,7 +742,7 @@ async def test_a_stream_left_early_leaves_nothing(way):
 
 
 @prompt
-async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
+async def test_stream_cancelled_before_head():
     async with serving(hold) as server, GitLab(server.url, concurrency=1) as gitlab:
         stream = gitlab.project(1).stream_trace(1)
         task = asyncio.create_task(stream.__aenter__())
@@ -756,7 +754,7 @@ async def test_a_stream_cancelled_before_its_head_has_come_leaves_nothing():
 
 
 @prompt
-async def test_a_wait_for_the_next_try_is_cancelled_at_once(simulator):
+async def test_wait_before_retry_is_cancelled_at_once(simulator):
     simulator.faults.add(Fault.throttled(times=None))
     async with GitLab(simulator.url, auth=simulator.token) as gitlab:
         task = asyncio.create_task(gitlab.project(1).get_job(1))
@@ -769,7 +767,7 @@ async def test_a_wait_for_the_next_try_is_cancelled_at_once(simulator):
 # Proxies
 
 
-async def test_the_environments_proxy_is_used_and_netrc_is_not(monkeypatch, tmp_path):
+async def test_environment_proxy_is_used_without_netrc(monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine gitlab.invalid login ada password hunter2\n")
     netrc.chmod(0o600)

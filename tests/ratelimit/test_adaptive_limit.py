@@ -167,7 +167,7 @@ def test_stated_limit_is_never_raised():
     assert limit.limit == 10
 
 
-def test_success_above_the_inferred_limit_lifts_it():
+def test_success_above_inferred_limit_lifts_it():
     limit = inferred(50)
     for _ in range(60):
         limit.succeeded(START + 60)
@@ -291,7 +291,7 @@ def test_window_end_is_trusted_after_success():
         assert limit.hint is WindowHint.TRUSTED
 
 
-def test_second_refusal_in_one_pause_refutes_nothing():
+def test_second_refusal_in_pause_refutes_nothing():
     limit = AdaptiveLimit()
     refuse(limit, START, window_end=5.0)
     refuse(limit, START + 1, window_end=5.0)

@@ -1,4 +1,4 @@
-"""What may go, and when: tables of what servers say, and clients of every kind beside a server."""
+"""Tables of responses and their effect on a budget, and simulated clients of a server."""
 
 import heapq
 import math
@@ -32,7 +32,7 @@ def limits(remaining, reset=START + 20, **others):
 
 
 def asked(budget, said=None, *, at=START, kind=JOB):
-    """One request and its answer, or None for a lost one."""
+    """Send one request; a response of `None` is lost."""
     sent = budget.sent(kind)
     if said is None:
         budget.lost(sent, at)
@@ -41,7 +41,7 @@ def asked(budget, said=None, *, at=START, kind=JOB):
 
 
 def room(budget, at=START, priority=Priority.DIRECT, kind=JOB):
-    """How many may go at once."""
+    """Return the number of requests that may go at once."""
     sent = []
     while len(sent) < 1000 and is_open(budget, at, priority, kind):
         sent.append(budget.sent(kind))
@@ -55,10 +55,10 @@ def is_open(budget, at, priority=Priority.DIRECT, kind=JOB):
     return max(budget.available_at(priority, at), own) <= at
 
 
-# What is said
+# Responses
 
 
-def test_nothing_is_held_back_while_nothing_is_known():
+def test_unknown_limits_allow_everything():
     budget = RequestBudget()
     assert room(budget) == 1000
     assert room(budget, kind=JOBS_INDEX) == 600
@@ -67,7 +67,7 @@ def test_nothing_is_held_back_while_nothing_is_known():
     )
 
 
-def test_a_limit_of_the_callers_holds_in_any_minute():
+def test_callers_limit_holds_in_any_minute():
     budget = RequestBudget(per_minute=10)
     for n in range(10):
         asked(budget, answer(), at=START + n)
@@ -78,7 +78,7 @@ def test_a_limit_of_the_callers_holds_in_any_minute():
     assert room(budget, START + 63) == 4
 
 
-def test_one_in_flight_counts_until_a_minute_after_its_answer():
+def test_request_counts_a_minute_after_response():
     budget = RequestBudget(per_minute=1)
     sent = budget.sent(JOB)
     assert budget.available_at(Priority.DIRECT, START + 500) == float("inf")
@@ -87,7 +87,7 @@ def test_one_in_flight_counts_until_a_minute_after_its_answer():
     assert room(budget, START + 560) == 1
 
 
-def test_a_tenth_is_kept_for_the_callers_own_calls():
+def test_a_tenth_is_reserved_for_foreground():
     for budget in (RequestBudget(per_minute=100), RequestBudget()):
         if budget.per_minute is None:
             asked(budget, answer(**limits(99)))
@@ -98,7 +98,7 @@ def test_a_tenth_is_kept_for_the_callers_own_calls():
     assert room(budget, priority=Priority.LISTING, kind=JOBS_INDEX) == 540
 
 
-def test_what_the_server_says_remains_is_what_may_be_in_flight():
+def test_remaining_limits_requests_in_flight():
     budget = RequestBudget()
     asked(budget, answer(**limits(5)))
     assert room(budget) == 5
@@ -122,7 +122,7 @@ def test_what_the_server_says_remains_is_what_may_be_in_flight():
     assert room(budget, START + 80) == 99
 
 
-def test_an_old_window_says_nothing_of_the_new_one():
+def test_late_response_of_old_window_is_ignored():
     budget = RequestBudget()
     flying = [budget.sent(JOB) for _ in range(3)]
     budget.answered(flying[0], answer(date=START + 21, **limits(50, START + 80)), START + 21)
@@ -132,14 +132,14 @@ def test_an_old_window_says_nothing_of_the_new_one():
     assert room(budget, START + 81) == 98
 
 
-def test_the_servers_clock_may_be_wrong():
+def test_clock_skew_does_not_shift_the_reset():
     for skew in (-5000, 5000):
         budget = RequestBudget()
         asked(budget, answer(date=START + skew, **limits(0, START + skew + 20)))
         assert budget.available_at(Priority.DIRECT, START) == START + 20
 
 
-def test_two_throttles_are_known_by_name():
+def test_two_windows_are_tracked_by_name():
     budget = RequestBudget()
     asked(budget, answer(**limits(3, START + 3000, ratelimit_name="sustained")))
     asked(budget, answer(**limits(3, ratelimit_name="burst")))
@@ -148,7 +148,7 @@ def test_two_throttles_are_known_by_name():
     assert room(budget, START + 21) == 2
 
 
-def test_a_throttle_that_is_named_no_more_though_narrow_did_not_count():
+def test_unnamed_narrow_window_did_not_count():
     budget = RequestBudget()
     asked(budget, answer(**limits(3, START + 3000, ratelimit_name="files")))
     for _ in range(9):
@@ -172,13 +172,13 @@ def test_a_throttle_that_is_named_no_more_though_narrow_did_not_count():
         {"date_": "x"},
     ],
 )
-def test_nonsense_is_not_listened_to(wrong):
+def test_invalid_headers_are_ignored(wrong):
     budget = RequestBudget()
     asked(budget, answer(**(limits(0) | wrong)))
     assert room(budget) == (0 if "date_" in wrong else 1000)
 
 
-def test_headers_that_are_heard_no_more_are_forgotten():
+def test_unstated_window_is_forgotten():
     budget = RequestBudget()
     asked(budget, answer(**limits(1)))
     for minute in range(1, 4):
@@ -190,7 +190,7 @@ def test_headers_that_are_heard_no_more_are_forgotten():
 # 429
 
 
-def test_a_text_429_holds_everything_for_as_long_as_it_says():
+def test_text_429_pauses_all_requests():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=20))
     for kind in (JOB, JOBS_INDEX):
@@ -214,33 +214,33 @@ def test_a_text_429_holds_everything_for_as_long_as_it_says():
         ({"retry_after": "3600"}, 3600),
     ],
 )
-def test_a_429_holds_for_a_minute_if_it_does_not_say(json, said, seconds):
+def test_429_without_retry_after_waits_a_minute(json, said, seconds):
     budget = RequestBudget()
     asked(budget, answer(429, json=json, **said))
     kind = JOB if json else ""
     if json and seconds == 60:
-        # GitLab's limiter of single endpoints opens at each whole minute: START is 40 s into one.
+        # GitLab's limiter of single endpoints resets at whole minutes; START is 40 s into one.
         seconds = 20
     assert budget.blocked_for(Priority.DIRECT, START, kind) == seconds
     assert room(budget, START + seconds - 0.1) == 0
     assert room(budget, START + seconds) == 1
 
 
-def test_a_429_that_says_only_when_its_window_ends_holds_until_then():
+def test_429_with_reset_only_waits_until_reset():
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0)))
     assert budget.blocked_for(Priority.DIRECT, START) == 20
 
 
 @pytest.mark.parametrize(("asked_for", "held"), [("5", 20), ("20", 20), ("300", 300)])
-def test_the_longer_wait_of_a_429_counts(asked_for, held):
-    """A window ends sooner than a ban: both are told by Rack::Attack."""
+def test_longer_wait_of_a_429_applies(asked_for, held):
+    """Rack::Attack states both: a window may end sooner than a ban."""
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0), **{"retry-after": asked_for}))
     assert budget.blocked_for(Priority.DIRECT, START) == held
 
 
-def test_a_json_429_holds_its_own_kind_alone():
+def test_json_429_pauses_its_kind_only():
     budget = RequestBudget()
     asked(budget, answer(429, json=True), kind=JOB)
     assert room(budget, kind=JOB) == 0
@@ -252,7 +252,7 @@ def test_a_json_429_holds_its_own_kind_alone():
     assert budget.blocked_for(Priority.DIRECT, START, "GET /version") <= 0
 
 
-def test_after_a_pause_they_come_back_one_first_and_then_more():
+def test_recovery_is_a_slow_start():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=20))
     seen = []
@@ -264,7 +264,7 @@ def test_after_a_pause_they_come_back_one_first_and_then_more():
     assert seen == [1, 2, 4, 8, 16]
 
 
-def test_what_went_through_before_is_the_limit_until_more_proves_possible():
+def test_limit_is_inferred_and_raised():
     budget = RequestBudget()
     for _ in range(50):
         asked(budget, answer())
@@ -284,7 +284,7 @@ def test_what_went_through_before_is_the_limit_until_more_proves_possible():
 
 
 @pytest.mark.parametrize("priority", Priority)
-def test_trying_for_more_in_vain_is_tried_ever_more_rarely(priority):
+def test_failed_raises_back_off(priority):
     budget, at, minutes = RequestBudget(), START, []
     for minute in range(200):
         at += 60
@@ -301,7 +301,7 @@ def test_trying_for_more_in_vain_is_tried_ever_more_rarely(priority):
     assert len(minutes) <= 9
 
 
-def test_answers_that_say_what_remains_know_better_than_a_429():
+def test_stated_remaining_replaces_inferred_limit():
     budget = RequestBudget()
     asked(budget, answer(429, **limits(0), retry_after=20))
     assert budget.snapshot().limit == 100
@@ -312,7 +312,7 @@ def test_answers_that_say_what_remains_know_better_than_a_429():
     assert is_open(budget, START + 20)
 
 
-def test_kinds_that_are_limited_apart_are_bounded():
+def test_number_of_limited_kinds_is_bounded():
     budget = RequestBudget()
     for n in range(1000):
         asked(budget, answer(429, json=True, retry_after=1), at=START + 2 * n, kind=f"GET /{n}")
@@ -320,10 +320,10 @@ def test_kinds_that_are_limited_apart_are_bounded():
     assert budget.bucket_of(JOBS_INDEX) == JOBS_INDEX
 
 
-# What a caller sees
+# Snapshot and ownership
 
 
-def test_a_snapshot_says_how_things_stand():
+def test_snapshot_shows_the_state():
     budget = RequestBudget(per_minute=80)
     asked(budget, answer(**limits(60)))
     budget.sent(JOB)
@@ -339,13 +339,13 @@ def test_a_snapshot_says_how_things_stand():
 @pytest.mark.parametrize(
     ("wrong", "kind"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
 )
-def test_a_limit_that_cannot_be_is_refused(name, wrong, kind):
+def test_invalid_limit_is_rejected(name, wrong, kind):
     with pytest.raises(kind, match=f"{name} must be a whole number above 0, not {wrong}"):
         RequestBudget(**{name: wrong})
     assert RequestBudget(**{name: None})
 
 
-def test_a_budget_serves_one_client_at_a_time_and_keeps_what_it_knows():
+def test_budget_is_reused_and_keeps_its_state():
     budget = RequestBudget(per_minute=2)
     budget.attach()
     with pytest.raises(RuntimeError, match="in use by another open GitLab"):
@@ -357,7 +357,7 @@ def test_a_budget_serves_one_client_at_a_time_and_keeps_what_it_knows():
     assert room(budget, START + 60) == 2
 
 
-def test_a_pause_is_told_with_its_end():
+def test_reason_names_the_end_of_the_pause():
     assert not_sent_reason(3600, START).endswith("until 2025-06-15 16:06:40 UTC")
 
 
@@ -366,9 +366,9 @@ def test_a_pause_is_told_with_its_end():
 
 @define
 class Server:
-    """A fixed window, as Rack::Attack counts; *mode* is what it says of it.
+    """A server with a fixed window, as Rack::Attack counts; *mode* selects its headers.
 
-    *others* is how often other clients of the same user have asked before each request.
+    *others* is the number of requests of other clients of the user before each request.
     """
 
     limit: int
@@ -400,13 +400,13 @@ class Server:
 
 def serving(limit, mode, period, skew, others=(0,)):
     if mode == "silent":
-        period = min(period, 60)  # who is told nothing assumes a minute
+        period = min(period, 60)  # without headers a client assumes a minute
     return Server(10**9 if mode == "unlimited" else limit, period, mode, skew, others)
 
 
 @define
 class Client:
-    """Sends *wanted* requests, each again if it is refused, whenever its budget lets it."""
+    """Sends *wanted* requests as its budget allows, each again if it is refused."""
 
     budget: RequestBudget
     server: Server
@@ -414,7 +414,7 @@ class Client:
     delays: list[float]
     losses: set[int]
     refused: list = field(factory=list)
-    heard_at: float | None = None
+    learned_at: float | None = None
     got: int = 0
 
     def run(self, wanted):
@@ -447,8 +447,8 @@ class Client:
                 self.budget.lost(sent, now)
                 continue
             self.budget.answered(sent, said, now)
-            if self.heard_at is None and said.status != 429:
-                self.heard_at = now  # a 429 tells no more than when to come back
+            if self.learned_at is None and said.status != 429:
+                self.learned_at = now  # a 429 states only when to return
             self.got += said.status == 200
             if said.status == 429:
                 first = last_refusal.setdefault(window, now)
@@ -470,7 +470,7 @@ CLIENTS = {
 
 @settings(max_examples=30, deadline=None)
 @given(**CLIENTS, others=st.lists(st.integers(0, 2), min_size=1, max_size=9))
-def test_once_refused_nothing_more_is_refused_in_that_window(
+def test_one_refusal_a_window_for_any_client(
     limit, mode, period, skew, concurrency, delays, losses, wanted, others
 ):
     others = [min(foreign, limit - 1) for foreign in others]
@@ -485,18 +485,18 @@ def test_once_refused_nothing_more_is_refused_in_that_window(
 
 @settings(max_examples=30, deadline=None)
 @given(**{name: drawn for name, drawn in CLIENTS.items() if name != "mode"})
-def test_who_is_told_what_remains_is_never_refused(
+def test_stated_remaining_prevents_refusals(
     limit, period, skew, concurrency, delays, losses, wanted
 ):
     server = serving(limit, "always", min(period, 60), skew)
     client = Client(RequestBudget(), server, concurrency, delays, losses)
     client.run(wanted)
-    assert all(sent <= client.heard_at for sent, _ in client.refused)
+    assert all(sent <= client.learned_at for sent, _ in client.refused)
 
 
 @settings(max_examples=30, deadline=None)
 @given(**CLIENTS, per_minute=st.integers(1, 60))
-def test_the_server_never_sees_more_in_a_minute_than_the_caller_allows(
+def test_server_sees_at_most_the_callers_limit(
     limit, mode, period, skew, concurrency, delays, losses, wanted, per_minute
 ):
     server = serving(limit, mode, period, skew)
@@ -506,7 +506,7 @@ def test_the_server_never_sees_more_in_a_minute_than_the_caller_allows(
         assert sum(begin <= at < begin + 60 for at in server.seen) <= per_minute
 
 
-def test_polls_are_apart_only_where_they_could_not_all_go_at_once():
+def test_polls_are_spaced_only_if_scarce():
     budget = RequestBudget(per_minute=100)
     assert budget.min_poll_spacing(JOBS_INDEX, 90, 0.0) == 0.0
     assert budget.min_poll_spacing(JOBS_INDEX, 91, 0.0) == 60 / 90

@@ -70,7 +70,7 @@ def test_round_robin_keeps_order_within_project():
     assert taken(queue, Priority.DIRECT) is None
 
 
-def test_blocked_waiter_keeps_turn_blocks_no_other():
+def test_blocked_waiter_keeps_its_turn():
     queue = FairQueue()
     early, late = waiting(kind="shut"), waiting(kind="open")
     queue.push(early)

@@ -1,4 +1,4 @@
-"""The door that every request passes: places, priorities, limits, and nothing left behind."""
+"""The request limiter: slots, priorities, limits, and clean-up."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ JOBS = Request("GET", "/projects/1/jobs", {"per_page": "1"})
 
 @define
 class Wire:
-    """What leaves and what comes, in order, as aiohttp's own tracing tells it."""
+    """Requests and responses in order, as aiohttp's tracing reports them."""
 
     events: list[tuple[str, int]] = field(factory=list)
 
@@ -50,7 +50,7 @@ class Wire:
 
     @property
     def most_refusals(self):
-        """How many were in flight when the first 429 came: no more may get one."""
+        """Requests in flight at the first 429: no more may be refused."""
         first = self.events.index(("answered", 429))
         before = self.events[:first]
         return sum(1 if what == "sent" else -1 for what, _ in before)
@@ -62,7 +62,7 @@ class Wire:
 
 @asynccontextmanager
 async def throttled(settings, wire=None, **arguments):
-    """A simulated server with limits, and a client on its clock."""
+    """Yield a simulated server with limits, and a client on its clock."""
     clock = SteppedClock()
     async with Simulator(settings=settings, clock=clock) as simulator:
         wire = wire or Wire()
@@ -73,7 +73,7 @@ async def throttled(settings, wire=None, **arguments):
 
 
 async def let_time_pass(gitlab, clock, tasks):
-    """Step the clock to the next alarm whenever nothing is under way, until all are done."""
+    """Step the clock to the next timer while no request is in flight, until *tasks* are done."""
 
     def is_still():
         waiting = sum(not task.done() for task in tasks)
@@ -96,7 +96,7 @@ def limiter_of(budget):
 LIMITS = {
     "always": SimulatorSettings(api_limit=100),
     "throttled": SimulatorSettings(api_limit=100, rate_limit_headers="throttled"),
-    "jobs, not said how long": SimulatorSettings(
+    "jobs, without Retry-After": SimulatorSettings(
         jobs_index_limit=100, jobs_index_retry_after=False
     ),
     "jobs, the full interval": SimulatorSettings(jobs_index_limit=100, jobs_index_retry_after=True),
@@ -105,7 +105,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("concurrency", [16, 200])
 @pytest.mark.parametrize("kind", LIMITS)
-async def test_after_a_429_none_is_provoked_however_many_wait(kind, concurrency):
+async def test_no_request_is_sent_into_a_known_429(kind, concurrency):
     wire = Wire()
     budget = RequestBudget(jobs_index_per_minute=None)
     async with throttled(LIMITS[kind], wire, concurrency=concurrency, budget=budget) as (
@@ -125,7 +125,7 @@ async def test_after_a_429_none_is_provoked_however_many_wait(kind, concurrency)
         assert 1 <= wire.refusals <= wire.most_refusals
 
 
-async def test_a_limit_of_the_callers_holds_in_every_minute():
+async def test_callers_limit_holds_in_every_minute():
     budget = RequestBudget(per_minute=10)
     async with throttled(SimulatorSettings(), budget=budget) as (simulator, gitlab):
         tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(35)]
@@ -136,7 +136,7 @@ async def test_a_limit_of_the_callers_holds_in_every_minute():
     assert times[-1] - times[0] == 180
 
 
-async def test_polls_and_pages_leave_a_tenth_to_the_callers_own_calls():
+async def test_a_tenth_is_reserved_for_foreground_calls():
     budget = RequestBudget(per_minute=20)
     async with throttled(SimulatorSettings(), budget=budget) as (simulator, gitlab):
         polls = [
@@ -152,7 +152,7 @@ async def test_polls_and_pages_leave_a_tenth_to_the_callers_own_calls():
     assert len(simulator.requests) == 41
 
 
-async def test_own_calls_go_before_pages_and_pages_before_polls():
+async def test_requests_are_sent_by_priority():
     may_answer = asyncio.Event()
 
     async def slow(_request):
@@ -179,19 +179,21 @@ async def test_own_calls_go_before_pages_and_pages_before_polls():
     assert order == [f"{name}{n}" for name in names for n in range(2)]
 
 
-# A pause that is too long
+# Pauses longer than allowed
 
 
 @prompt
-async def test_a_pause_of_an_hour_is_told_at_once_before_any_request(gitlab, simulator, clock):
+async def test_pause_of_an_hour_raises_at_once(gitlab, simulator, clock):
     simulator.faults.add(Fault.throttled(retry_after=3600))
     with pytest.raises(RateLimitedError, match="Retry later"):
         await gitlab.send(VERSION)
     for ask in (gitlab.send(VERSION), gitlab.project(1).list_jobs(), read_trace(gitlab)):
-        with pytest.raises(RateLimitedError, match="used up until 2025-06-15 16:06:40 UTC") as told:
+        with pytest.raises(
+            RateLimitedError, match="used up until 2025-06-15 16:06:40 UTC"
+        ) as raised:
             await ask
-        assert told.value.retry_after == 3600
-        assert told.value.status == 429
+        assert raised.value.retry_after == 3600
+        assert raised.value.status == 429
     assert len(simulator.requests) == 1
     assert clock.slept == []
 
@@ -201,7 +203,7 @@ async def read_trace(gitlab):
         pass
 
 
-async def test_those_who_wait_are_told_too(simulator, clock):
+async def test_waiting_requests_are_rejected_too(simulator, clock):
     simulator.faults.add(Fault.throttled(retry_after=3600))
     async with GitLab(simulator.url, concurrency=1, clock=clock) as gitlab:
         tasks = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(9)]
@@ -211,7 +213,7 @@ async def test_those_who_wait_are_told_too(simulator, clock):
     assert len(simulator.requests) == 1
 
 
-async def test_a_kind_that_is_shut_for_an_hour_shuts_out_no_other(gitlab, simulator, clock):
+async def test_blocked_kind_does_not_block_others(gitlab, simulator, clock):
     simulator.faults.add(Fault.too_many_requests(retry_after=3600))
     for _ in range(2):
         with pytest.raises(RateLimitedError):
@@ -221,7 +223,7 @@ async def test_a_kind_that_is_shut_for_an_hour_shuts_out_no_other(gitlab, simula
     assert clock.slept == []
 
 
-async def test_who_has_the_time_waits_for_an_hour(simulator, clock):
+async def test_longest_retry_after_allows_an_hour(simulator, clock):
     simulator.faults.add(Fault.throttled(retry_after=3600))
     patient = RetryPolicy(longest_retry_after=7200)
     async with GitLab(simulator.url, auth=simulator.token, retry=patient, clock=clock) as gitlab:
@@ -229,7 +231,7 @@ async def test_who_has_the_time_waits_for_an_hour(simulator, clock):
     assert clock.slept == [3600]
 
 
-async def test_those_of_a_kind_that_is_shut_wait_apart_and_hold_up_nobody():
+async def test_waiters_of_a_blocked_kind_hold_no_slot():
     async with throttled(SimulatorSettings(), concurrency=2) as (simulator, gitlab):
         simulator.faults.add(Fault.too_many_requests(path="*/jobs/1", retry_after=10))
         project = gitlab.project(1)
@@ -247,10 +249,10 @@ async def test_those_of_a_kind_that_is_shut_wait_apart_and_hold_up_nobody():
         assert simulator.clock.now() - simulator.requests[0].at == 10
 
 
-# What counts
+# Counting
 
 
-async def test_every_request_on_the_way_counts(gitlab, simulator):
+async def test_redirects_and_retries_count(gitlab, simulator):
     simulator.world.move_project(simulator.world.project("group/app"), "group/renamed")
     await gitlab.project("group/app").get_job(1)
     assert gitlab.budget.snapshot().used == 2
@@ -261,14 +263,14 @@ async def test_every_request_on_the_way_counts(gitlab, simulator):
     assert gitlab.budget.snapshot(simulator.clock.now()).used == len(simulator.requests) == 5
 
 
-async def test_a_request_that_never_left_does_not_count(unused_tcp_port, clock):
+async def test_unsent_request_does_not_count(unused_tcp_port, clock):
     async with GitLab(f"http://127.0.0.1:{unused_tcp_port}", clock=clock) as gitlab:
         with pytest.raises(GitLabError):
             await gitlab.send(VERSION)
         assert gitlab.budget.snapshot().used == 0
 
 
-async def test_another_hosts_429_is_not_the_servers(clock):
+async def test_429_of_another_host_does_not_pause(clock):
     async def busy(_request):
         return web.Response(status=429, headers={"Retry-After": "30"})
 
@@ -286,7 +288,7 @@ async def test_another_hosts_429_is_not_the_servers(clock):
     assert all(30 <= seconds <= 30.5 for seconds in clock.slept)
 
 
-async def test_a_budget_is_of_one_open_client(simulator):
+async def test_budget_serves_one_open_client(simulator):
     budget = RequestBudget()
     for _ in range(2):
         async with GitLab(simulator.url, budget=budget) as gitlab:
@@ -296,18 +298,18 @@ async def test_a_budget_is_of_one_open_client(simulator):
                     pass
 
 
-# Nothing left behind
+# Clean-up
 
 
 def limited(simulator, clock):
-    """A client that sends one request a minute."""
+    """Return a client that sends one request a minute."""
     budget = RequestBudget(per_minute=1)
     return GitLab(simulator.url, auth=simulator.token, budget=budget, clock=clock)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @prompt
-async def test_one_cancelled_while_it_waits_for_the_limit_leaves_nothing(stream):
+async def test_cancelled_waiter_leaves_nothing(stream):
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         async with limited(simulator, clock) as gitlab:
@@ -327,7 +329,7 @@ async def test_one_cancelled_while_it_waits_for_the_limit_leaves_nothing(stream)
         assert len(simulator.requests) == 1
 
 
-async def test_a_turn_that_comes_to_one_cancelled_is_passed_on():
+async def test_cancelled_waiters_permit_is_passed_on():
     async def slow(_request):
         await may_answer.wait()
         return web.json_response({})
@@ -351,7 +353,7 @@ async def test_a_turn_that_comes_to_one_cancelled_is_passed_on():
 
 
 @prompt
-async def test_closing_sends_those_away_who_wait():
+async def test_close_rejects_waiters():
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         async with limited(simulator, clock) as gitlab:
@@ -366,8 +368,8 @@ async def test_closing_sends_those_away_who_wait():
         assert await others() == before
 
 
-async def test_one_called_just_before_a_429_and_the_closing_is_sent_away():
-    """The 429 sends it back to the queue, which is closed."""
+async def test_permit_before_429_and_close_is_rejected():
+    """The 429 returns the request to the queue, which is closed."""
     budget = RequestBudget()
     limiter = limiter_of(budget)
     holding = await limiter.acquire(VERSION, Priority.DIRECT)
@@ -384,7 +386,7 @@ async def test_one_called_just_before_a_429_and_the_closing_is_sent_away():
     assert budget.snapshot().waiting == 0
 
 
-async def test_a_clock_that_breaks_is_told_to_all_who_wait(simulator):
+async def test_failing_clock_rejects_all_waiters(simulator):
     class Broken(SteppedClock):
         async def sleep(self, _seconds):
             raise OSError("no such clock")
@@ -397,7 +399,7 @@ async def test_a_clock_that_breaks_is_told_to_all_who_wait(simulator):
         assert gitlab.budget.snapshot().waiting == 0
 
 
-async def test_ten_thousand_may_wait_and_go_again():
+async def test_ten_thousand_waiters_may_be_cancelled():
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         async with limited(simulator, clock) as gitlab:

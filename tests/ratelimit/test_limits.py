@@ -34,7 +34,7 @@ def test_cleared_window_is_empty():
     assert minute.next_expiry() == math.inf
 
 
-def test_lost_request_counts_in_the_next_window_too():
+def test_lost_request_counts_in_next_window_too():
     window = FixedWindow(100, START + 20, 10)
     window.count_lost()
     assert window.remaining == 9

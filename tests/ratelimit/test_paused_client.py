@@ -1,7 +1,6 @@
-"""No single answer silences a client: long pauses are told, tested, and ended by what gets through.
+"""Long pauses of a client: reported, probed, and ended by a request that succeeds.
 
-The server asks to wait for a year, for 10^30 seconds or until 2090; proxies and clocks that are
-wrong do so.
+The server asks to wait for a year, for 10^30 seconds or until 2090, as broken proxies do.
 """
 
 import asyncio
@@ -109,7 +108,7 @@ async def test_call_that_gets_through_wakes_the_monitor(kind):
 
 
 async def test_probe_of_a_call_resumes_the_monitor():
-    """While that is out the monitor sleeps without end: what comes of it has to wake it."""
+    """The monitor sleeps while the probe is in flight; its response must wake it."""
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
@@ -135,7 +134,7 @@ async def test_probe_of_a_call_resumes_the_monitor():
                 await asyncio.wait_for(reading, 5)
 
 
-async def test_calls_are_told_at_once_while_probes_go_on(simulator, gitlab, clock):
+async def test_calls_fail_at_once_while_probes_continue(simulator, gitlab, clock):
     simulator.faults.add(refusal(YEAR, times=None))
     project = gitlab.project(1)
     with pytest.raises(RateLimitedError):
@@ -162,7 +161,7 @@ async def test_calls_are_told_at_once_while_probes_go_on(simulator, gitlab, cloc
     assert (await gitlab.send(VERSION)).status == 200
 
 
-async def test_those_beside_a_probe_wait_for_its_answer(simulator, gitlab, clock):
+async def test_requests_await_the_probes_response(simulator, gitlab, clock):
     simulator.faults.add(refusal(YEAR))
     with pytest.raises(RateLimitedError):
         await gitlab.send(VERSION)
@@ -182,7 +181,7 @@ async def test_those_beside_a_probe_wait_for_its_answer(simulator, gitlab, clock
 
 
 async def test_patient_call_is_not_ended_by_probes(simulator, clock):
-    """It would wait for two hours: probes that are refused meanwhile are no tries of its own."""
+    """It waits for two hours; refused probes meanwhile do not count as its attempts."""
     simulator.faults.add(refusal("7000", times=6))
     patient = RetryPolicy(longest_retry_after=7200, attempts=2)
     async with GitLab(simulator.url, auth=simulator.token, retry=patient, clock=clock) as gitlab:
@@ -192,7 +191,7 @@ async def test_patient_call_is_not_ended_by_probes(simulator, clock):
     assert len(simulator.requests) == 7
 
 
-async def test_endless_patience_asks_once_an_hour(simulator, clock):
+async def test_endless_outage_timeout_polls_hourly(simulator, clock):
     simulator.faults.add(refusal(YEAR, times=12))
     patient = RetryPolicy(longest_retry_after=float("inf"))
     async with GitLab(simulator.url, auth=simulator.token, retry=patient, clock=clock) as gitlab:

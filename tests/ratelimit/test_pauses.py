@@ -1,4 +1,4 @@
-"""A long pause silences nobody: one request tests it, ever more rarely, once an hour at least."""
+"""Long pauses and their probes: at growing intervals, at least once an hour."""
 
 import math
 from email.utils import formatdate
@@ -29,7 +29,7 @@ ABSURD = [
 
 
 def probes(budget, said, *, hours, kind=JOB, priority=Priority.BACKGROUND, start=START):
-    """When requests go if each is answered so, after one that was answered so at *start*."""
+    """Return the times of requests that all get the same response, from *start* on."""
     asked(budget, said, at=start, kind=kind)
     at, times = start, []
     while at < start + hours * HOUR:
@@ -61,7 +61,7 @@ def test_absurd_wait_is_probed_ever_more_rarely(said, json):
 
 
 @pytest.mark.parametrize("said", [{"retry_after": "1e30"}, {"retry_after": "inf"}, {}])
-def test_wait_that_is_no_number_is_a_minute(said):
+def test_invalid_retry_after_waits_a_minute(said):
     budget = RequestBudget()
     asked(budget, answer(429, **said))
     assert budget.blocked_for(Priority.DIRECT, START) == 60
@@ -69,7 +69,7 @@ def test_wait_that_is_no_number_is_a_minute(said):
 
 
 @given(st.text(max_size=60) | st.floats().map(str) | st.integers().map(str), st.booleans())
-def test_any_header_leaves_a_request_within_an_hour(text, json):
+def test_any_header_allows_a_request_in_an_hour(text, json):
     budget = RequestBudget()
     said = dict.fromkeys(("retry_after", "ratelimit_remaining", "ratelimit_reset"), text)
     asked(budget, answer(429, json=json, **said))
@@ -82,7 +82,7 @@ def test_probe_that_gets_through_ends_the_pause(json):
     budget = RequestBudget()
     asked(budget, answer(429, json=json, retry_after=YEAR))
     assert not is_open(budget, START + 59)
-    asked(budget, None, at=START)  # what was in flight ends nothing
+    asked(budget, None, at=START)  # a request sent before the pause does not end it
     assert not is_open(budget, START + 59)
     at = START + 60
     assert is_open(budget, at)
@@ -94,7 +94,7 @@ def test_probe_that_gets_through_ends_the_pause(json):
     assert not budget.is_paused("")
 
 
-def test_server_error_to_a_probe_is_no_refusal():
+def test_server_error_ends_a_probed_pause():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=YEAR))
     assert is_open(budget, START + 60)
@@ -118,7 +118,7 @@ def test_withdrawn_probe_may_be_sent_at_once():
     assert is_open(budget, START + 60)
 
 
-def test_probe_out_when_the_client_closes_is_forgotten():
+def test_probe_in_flight_at_close_is_forgotten():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=YEAR))
     assert is_open(budget, START + 60)
@@ -139,7 +139,7 @@ def test_probe_is_of_all_lanes_together():
 def test_probe_respects_the_callers_own_limit():
     budget = RequestBudget(per_minute=1)
     asked(budget, answer(429, retry_after=YEAR), at=START)
-    asked(budget, answer(), at=START + 30)  # was in flight
+    asked(budget, answer(), at=START + 30)  # sent before the pause
     assert budget.available_at(Priority.DIRECT, START + 60) == START + 90
 
 
@@ -173,11 +173,11 @@ def test_refused_probe_never_prolongs_the_pause():
     assert budget.blocked_for(Priority.DIRECT, START + 180) == 30
 
 
-def test_pause_that_begins_anew_goes_on_being_probed():
+def test_renewed_pause_continues_its_probes():
     budget = RequestBudget()
     times = probes(budget, answer(429, retry_after=2 * HOUR), hours=12)
     gaps = [b - a for a, b in pairwise(times)]
-    assert len(times) <= 12 + 6 + 6  # and one at each end that the server has named
+    assert len(times) <= 12 + 6 + 6  # and one at each end that the server has stated
     assert min(gaps[6:]) > 0
     assert max(gaps) == HOUR
 
@@ -189,7 +189,7 @@ def test_two_hours_with_no_probe_would_be_silence():
     assert budget.pauses(START)[0].next_probe is None
 
 
-# A window of many hours that has nothing left
+# An exhausted window of many hours
 
 
 def exhausted(reset, **others):
@@ -204,7 +204,7 @@ def test_remaining_of_zero_for_hours_is_probed(priority):
     assert budget.snapshot(START).paused_until == START + 23 * HOUR
     assert is_open(budget, START + 60, priority)
     asked(budget, exhausted(23 * HOUR), at=START + 60)
-    # It got through although nothing was left: the same is not believed again.
+    # It succeeded although nothing was left: the same statement is not trusted again.
     assert is_open(budget, START + 60, priority)
     asked(budget, exhausted(23 * HOUR), at=START + 61)
     assert is_open(budget, START + 61, priority)
@@ -240,10 +240,10 @@ def test_window_refused_again_keeps_its_pause():
     assert budget.available_at(Priority.DIRECT, START + 60) == START + 180
 
 
-# What is said of it
+# Reports
 
 
-def test_snapshot_shows_the_pause_and_the_next_probe():
+def test_snapshot_shows_pause_and_next_probe():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=YEAR))
     seen = budget.snapshot(START)
@@ -253,7 +253,7 @@ def test_snapshot_shows_the_pause_and_the_next_probe():
     assert (later.paused_until, later.next_probe, later.pause_reason) == (None, None, None)
 
 
-def test_pause_of_two_minutes_is_not_told():
+def test_pause_of_two_minutes_is_not_reported():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=120))
     assert budget.pauses(START) == []
@@ -261,7 +261,7 @@ def test_pause_of_two_minutes_is_not_told():
     assert len(budget.pauses(START)) == 1
 
 
-def test_pause_is_one_until_a_request_gets_through():
+def test_pause_lasts_until_a_request_succeeds():
     budget = RequestBudget()
     asked(budget, answer(429, retry_after=200))
     began = budget.pauses(START)[0].began
@@ -281,8 +281,8 @@ def test_any_time_can_be_said(at):
     assert not_sent_reason(1.0, at, at)
 
 
-# GitLab's own limiter of single endpoints opens at each whole minute of the server's clock
-# (lib/gitlab/application_rate_limiter.rb): its Retry-After of 60 s is the most, not the wait.
+# GitLab's limiter of single endpoints resets at whole minutes of the server's clock
+# (lib/gitlab/application_rate_limiter.rb): its Retry-After of 60 s is the longest wait.
 
 
 @pytest.mark.parametrize("second", [0, 1, 30, 59])
@@ -316,7 +316,7 @@ def test_wrong_minute_is_waited_for_in_full():
     assert is_open(budget, at)
     asked(budget, answer(429, json=True, date=at, retry_after=60), at=at)
     assert budget.blocked_for(Priority.DIRECT, at, JOB) == 60
-    # From then on, too: no more 429s are provoked than by waiting as long as is said.
+    # From then on, too: waits as long as stated cause no further 429s.
     at += 60
     assert is_open(budget, at)
     asked(budget, answer(), at=at)
@@ -324,7 +324,7 @@ def test_wrong_minute_is_waited_for_in_full():
     assert budget.blocked_for(Priority.DIRECT, at + 30, JOB) == 60
 
 
-def test_minute_that_proves_right_is_trusted_again():
+def test_confirmed_window_end_is_trusted_again():
     budget = RequestBudget()
     for minute in range(3):
         at = START + 60 * minute

@@ -1,4 +1,4 @@
-"""Certificates of made-up authorities, as files, and servers that show them."""
+"""Certificates of test authorities as files, and TLS contexts of servers."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from attrs import define, field
 
 @define
 class Certificates:
-    """An authority for loopback servers and one for clients, with all their files in *folder*."""
+    """An authority for loopback servers and one for clients, with files in *folder*."""
 
     folder: Path
     authority: trustme.CA = field(factory=trustme.CA)
@@ -18,22 +18,22 @@ class Certificates:
 
     @property
     def ca(self) -> str:
-        """The file of the authority that vouches for the servers."""
+        """Return the file of the servers' authority."""
         return self._written("ca.pem", self.authority.cert_pem)
 
     @property
     def client_cert(self) -> str:
-        """The file of a client's certificate."""
+        """Return the file of a client's certificate."""
         return self._client()[0]
 
     @property
     def client_key(self) -> str:
-        """The file of its key."""
+        """Return the file of its key."""
         return self._client()[1]
 
     @property
     def client_both(self) -> str:
-        """One file with both."""
+        """Return one file with both."""
         cert, key = (Path(path).read_text() for path in self._client())
         return self.write("both.pem", key + cert)
 
@@ -49,13 +49,13 @@ class Certificates:
         return self.write(name, blob.bytes().decode())
 
     def write(self, name: str, text: str) -> str:
-        """The path of a file that holds *text*."""
+        """Write *text* to a file and return its path."""
         path = self.folder / name
         path.write_text(text)
         return str(path)
 
     def shown(self, *, host="127.0.0.1", asks=False, expired=False) -> ssl.SSLContext:
-        """Return the TLS context of a server; with *asks* it demands a client certificate."""
+        """Return the TLS context of a server; with *asks* it requires a client certificate."""
         ended = datetime.now(UTC) - timedelta(days=1) if expired else None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.authority.issue_cert(host, not_after=ended).configure_cert(context)
@@ -66,5 +66,5 @@ class Certificates:
 
 
 def shown_by_client(request) -> dict | None:
-    """The certificate that a client showed, if any."""
+    """Return the certificate that a client showed, if any."""
     return request.transport.get_extra_info("peercert") or None

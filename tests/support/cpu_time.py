@@ -1,13 +1,11 @@
-"""Measure processor time, for tests of what must be bounded."""
+"""Measure processor time."""
 
 import time
 
 
 def cpu_seconds(call, *, tries=3):
-    """Return the least processor time of several calls.
-
-    One call may also pay for a garbage collection of everything that earlier tests left.
-    """
+    """Return the least processor time of several calls, in seconds."""
+    # A single call may include the garbage collection of earlier tests.
     took = []
     for _ in range(tries):
         began = time.process_time()

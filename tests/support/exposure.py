@@ -19,26 +19,24 @@ DEEPEST = 7
 
 
 def written(secret: str) -> set[str]:
-    """A secret as it may stand in a text: as it is, quoted, or anywhere inside of base64."""
+    """Return the forms of a secret in text: plain, quoted, or inside base64."""
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
     for before in range(3):
         encoded = b64encode(b"x" * before + secret.encode()).decode()
-        # What stands at the seams depends on the neighbours.
+        # The outer characters depend on the neighbouring bytes.
         forms.add(encoded.rstrip("=")[(0, 2, 3)[before] : -1])
     return forms
 
 
 def exposed(error: BaseException, *secrets: str) -> list[str]:
-    """The places in *error* where one of *secrets* stands; empty if it shows none.
+    """Return the places in *error* that hold one of *secrets*.
 
-    The rule is that of the reporters that collect most (Sentry's and rich's locals, Datadog's
-    snapshots), on the strict side. Followed are the error, its causes and contexts (the suppressed
-    ones, too) and the members of groups; of each its text, arguments, attributes and notes, and the
-    locals of every frame of its traceback but the caller's own, which stand in these tests. Of a
-    local: its text and repr, all that a container holds, the fields that attrs or a dataclass show
-    in their repr, and every attribute of an object of aiohttp's, yarl's or multidict's, all of it
-    to a depth of seven. Objects of ours are good if their repr hides the secret: nothing is read
-    past a field with `repr=False`, nor out of closures and suspended coroutines.
+    Collects at least as much as Sentry, rich and Datadog do: the error, its causes, contexts
+    (suppressed ones, too) and members of groups. Of each it reads text, arguments, attributes,
+    notes, and the locals of all frames but those in these tests. Of a local it reads text, repr,
+    items of containers, fields shown in an attrs or dataclass repr, and all attributes of objects
+    of aiohttp, yarl and multidict, to a depth of seven. Fields with `repr=False`, closures and
+    suspended coroutines are not read.
     """
     forms = set().union(*map(written, secrets))
     return sorted({place for place, text in _texts(error) if any(form in text for form in forms)})
@@ -77,7 +75,7 @@ def _walk(place: str, value: object, depth: int, above: set[int]) -> Iterator[tu
         yield place, bytes(value).decode("latin-1")
     elif depth and id(value) not in above:
         above = above | {id(value)}
-        with suppress(AttributeError, TypeError):  # of an object that is half made
+        with suppress(AttributeError, TypeError):  # of a half-initialized object
             yield place, repr(value)
         for name, part in _parts(value):
             yield from _walk(f"{place}{name}", part, depth - 1, above)
