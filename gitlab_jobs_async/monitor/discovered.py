@@ -9,8 +9,8 @@ from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.targets import PipelineTarget
+from gitlab_jobs_async.monitor.watch.base import TargetState
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, normalize_target, target_name
-from gitlab_jobs_async.monitor.watch.pipeline import TargetState
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 
 PREFIX = "found: "

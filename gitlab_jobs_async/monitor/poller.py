@@ -223,8 +223,8 @@ class Poller:
 
     def _learn_id(self, name: str, watch: Watch) -> None:
         """Index a project by its id once that is known, because its path may change."""
-        if isinstance(watch, ProjectWatch) and watch.known.number is not None:
-            self._index.learn(name, watch.known.number)
+        if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
+            self._index.learn(name, watch.numeric_id)
 
     def _add_discovered(self, watch: Watch) -> None:
         for pipeline in watch.take_discovered():

@@ -20,9 +20,9 @@ from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.job_logs import TrackedLog, TrackedLogs
+from gitlab_jobs_async.monitor.watch.base import TargetState
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
-from gitlab_jobs_async.monitor.watch.pipeline import TargetState
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
@@ -333,21 +333,21 @@ def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
 
 def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
     watch = ProjectWatch.of(APP)
-    state = evolve(watch.state(), floor=0, reviving=(5, 6))
+    state = evolve(watch.state(), low_watermark=0, reopened=(5, 6))
     restored = ProjectWatch.of(APP, loads(dumps(state), ProjectState), 0.0)
     assert restored.state() == state
 
 
 def asked_for(bridging, now=0.0):
-    return [query.subject_id for query in bridging.queries(APP, now)]
+    return bridging.due(now)
 
 
 def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
     bridging = DownstreamTracker()
-    bridging.touch(5)
+    bridging.mark_dirty(5)
     assert asked_for(bridging) == [5]
     assert asked_for(bridging) == [5]
-    bridging.take_bridges(5, [], None, 0.0, is_new=bool)
+    bridging.on_bridges(5, [], 0.0)
     assert asked_for(bridging) == []
 
 

@@ -39,5 +39,5 @@ def bridge(number, status="running", **fields):
     return job(number, status, kind=Bridge, **fields)
 
 
-def told(number, status="running", since=START, *, name="build", of=9, **fields):
+def tracked(number, status="running", since=START, *, name="build", of=9, **fields):
     return TrackedJob(number, JobStatus(status), name, of, since, **fields)

@@ -1,8 +1,10 @@
-"""Jobs that stay open for long are parked: no look reaches down to them, a rare sweep asks for all.
+"""Dormant jobs: unfinished for long, so that scans of the newest jobs no longer reach them.
 
-A manual job may wait for ever, and every pipeline may leave one. A sweep is the listing of what is
-open, a hundred jobs a request; only what is missing there, having moved on, is asked for singly.
+A manual job may wait forever, and each pipeline may leave one. A scan of open jobs lists a hundred
+of them per request; only those that it no longer returns are requested singly.
 """
+
+from collections.abc import Iterable
 
 from attrs import define, field
 
@@ -10,70 +12,76 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
-OPEN = tuple(status for status in JobStatus if not status.is_finished)
-_OF_GITLAB_17 = {JobStatus.CANCELING, JobStatus.WAITING_FOR_CALLBACK}
-OPEN_BEFORE_17 = tuple(status for status in OPEN if status not in _OF_GITLAB_17)
-"""Servers refuse a scope that has a status unknown to them."""
-
 _BLOCKED = frozenset({JobStatus.CREATED, JobStatus.MANUAL, JobStatus.SCHEDULED})
-_PATIENCE = 3600.0
-_PATIENCE_BLOCKED = 300.0
-_SOONEST = 30.0
-_SOONEST_BLOCKED = 120.0
-_LATEST = 3600.0
+_DORMANT_AFTER = 3600.0
+_DORMANT_AFTER_BLOCKED = 300.0
+_MIN_INTERVAL = 30.0
+_MIN_INTERVAL_BLOCKED = 120.0
+_MAX_INTERVAL = 3600.0
 _NEVER = -1e18
 
 
 @define
 class DormantJobs:
-    """The ids of parked jobs, each with the time when it was last asked for singly."""
+    """The ids of dormant jobs, each with the time when it was last requested singly."""
 
     ids: dict[int, float] = field(factory=dict[int, float])
-    swept_at: float = _NEVER
+    scanned_at: float = _NEVER
 
-    def park(self, told: TrackedJob) -> None:
-        """Leave this one to the sweeps, until it is told anew."""
-        self.ids.setdefault(told.id, 0.0)
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self.ids
 
-    def choose(self, jobs: list[TrackedJob], reach: Watermark, now: float) -> None:
-        """Park those of the open *jobs* that have stood for long: the deeper, the sooner."""
-        known = {told.id for told in jobs}
-        self.ids = {job_id: at for job_id, at in self.ids.items() if job_id in known}
-        for told in jobs:
-            patience = _PATIENCE_BLOCKED if told.status in _BLOCKED else _PATIENCE
-            if now - told.since > patience / reach.pages_to(told.id) ** 2:
-                self.park(told)
+    def add(self, job_id: int) -> None:
+        """Leave a job to the scans of open jobs until it changes."""
+        self.ids.setdefault(job_id, 0.0)
 
-    def due(self, jobs: list[TrackedJob], reach: Watermark, now: float) -> list[int]:
-        """The parked ones that no look brings, when it is time to ask for them; oldest id first."""
-        out_of_sight = [t for t in jobs if t.id in self.ids and not reach.saw(t.id)]
-        if not out_of_sight or now < self.swept_at + min(_wait(t, now) for t in out_of_sight):
+    def wake(self, job_id: int) -> None:
+        """Return a job that has changed to the scans of the newest jobs."""
+        self.ids.pop(job_id, None)
+
+    def select(self, open_jobs: list[TrackedJob], watermark: Watermark, now: float) -> None:
+        """Add those of *open_jobs* that have not changed for long, the deeper the sooner."""
+        open_ids = {job.id for job in open_jobs}
+        self.ids = {job_id: at for job_id, at in self.ids.items() if job_id in open_ids}
+        for job in open_jobs:
+            limit = _DORMANT_AFTER_BLOCKED if job.status in _BLOCKED else _DORMANT_AFTER
+            if now - job.since > limit / watermark.pages_to(job.id) ** 2:
+                self.add(job.id)
+
+    def due(self, open_jobs: list[TrackedJob], watermark: Watermark, now: float) -> list[int]:
+        """Return the dormant jobs below the last scan if a scan of open jobs is due, by id."""
+        hidden = [job for job in open_jobs if self._is_hidden(job, watermark)]
+        if not hidden or now < self.scanned_at + min(_interval(job, now) for job in hidden):
             return []
-        self.swept_at = now
-        return sorted(told.id for told in out_of_sight)
+        self.scanned_at = now
+        return sorted(job.id for job in hidden)
 
-    def stood(self, jobs: list[TrackedJob], reach: Watermark, now: float) -> list[float]:
-        """For how many seconds each of *jobs* has been as it is, those out of sight as one.
+    def ages(
+        self, open_jobs: Iterable[TrackedJob], watermark: Watermark, now: float
+    ) -> list[float]:
+        """Return for how many seconds each of *open_jobs* is unchanged, those hidden as one.
 
-        No look brings these, and a sweep asks for all of them at once.
+        No scan of the newest jobs returns these, and one scan of open jobs requests them all.
         """
-        in_sight = [t for t in jobs if t.id not in self.ids or reach.saw(t.id)]
-        stood = [now - told.since for told in in_sight]
-        if len(in_sight) < len(jobs):
-            seen = {told.id for told in in_sight}
-            stood.append(min(now - told.since for told in jobs if told.id not in seen))
-        return stood
+        ages: list[float] = []
+        hidden: list[float] = []
+        for job in open_jobs:
+            (hidden if self._is_hidden(job, watermark) else ages).append(now - job.since)
+        return [*ages, min(hidden)] if hidden else ages
 
-    def least_asked(self, ids: list[int], now: float) -> int:
-        """Which of *ids*, too deep for a sweep, is asked for singly this time."""
+    def least_recently_polled(self, ids: list[int], now: float) -> int:
+        """Return the one of *ids*, all too deep for a scan, to request singly this time."""
         chosen = min(ids, key=lambda job_id: self.ids.get(job_id, 0.0))
         self.ids[chosen] = now
         return chosen
 
+    def _is_hidden(self, job: TrackedJob, watermark: Watermark) -> bool:
+        return job.id in self.ids and not watermark.is_in_scan(job.id)
 
-def _wait(told: TrackedJob, now: float) -> float:
-    """Seconds between two sweeps for the sake of one job."""
-    stood = now - told.since
-    if told.status in _BLOCKED:
-        return min(_LATEST, max(_SOONEST_BLOCKED, stood / 10))
-    return min(_LATEST, max(_SOONEST, stood / 30))
+
+def _interval(job: TrackedJob, now: float) -> float:
+    """Return the seconds between two scans of open jobs that one job is worth."""
+    age = now - job.since
+    if job.status in _BLOCKED:
+        return min(_MAX_INTERVAL, max(_MIN_INTERVAL_BLOCKED, age / 10))
+    return min(_MAX_INTERVAL, max(_MIN_INTERVAL, age / 30))

@@ -1,9 +1,8 @@
-"""When to compare a whole project with what was told of it: rarely, and sooner when in doubt.
+"""Schedule full scans: each compares a whole project with its tracked jobs.
 
-Scans read what is new. A full comparison reads the newest jobs again as far as they are remembered,
-three pages mostly and ten at most, and up to five pages of those that are open. Each project has
-one a day, spread over the day, but none within 50 scans: where the budget is short it takes one
-request in twenty at most.
+Other scans read what is new. A full scan reads the newest jobs down to the oldest tracked one,
+three pages mostly and ten at most, and up to five pages of open jobs. Each project has one a day,
+spread over the day, but none within 50 polls: it costs one request in twenty at most.
 """
 
 from math import isfinite
@@ -14,46 +13,55 @@ from attrs import define
 
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 
-MOST_COMPARED = 300
-"""Remembered jobs that a comparison reaches down to."""
+MAX_COMPARED = 300
+"""Tracked jobs that a full scan reaches down to."""
 
-EVERY = 86_400.0
-_SOONEST = 600.0
-_SCANS = 50
+INTERVAL = 86_400.0
+_MIN_INTERVAL = 600.0
+_MIN_POLLS = 50
 
 
 @define
 class FullScanSchedule:
-    """When a project was compared, with so many *scans* since; *is_suspicious* asks for the next.
+    """The time of the last full scan, and the number of *polls* since.
 
-    That is so when its newest jobs were gone, or one seemed to run again: deleted, or a reset.
+    *is_suspicious* requests one soon: the newest jobs vanished, or a finished one seemed to run
+    again. Jobs were deleted, or the server was reset.
     """
 
-    compared_at: float = 0.0
-    scans: int = 0
+    scanned_at: float = 0.0
+    polls: int = 0
     is_suspicious: bool = False
 
     @classmethod
-    def begun(cls, name: str, now: float) -> Self:
-        """The first comparison comes within a day, at a time that depends on the name."""
-        return cls(now - EVERY / 2 * crc32(name.encode(errors="replace")) / 2**32)
+    def first(cls, name: str, now: float) -> Self:
+        """Schedule the first full scan within a day, at a time that depends on *name*."""
+        return cls(_spread(name, now))
 
     @classmethod
     def restored(cls, progress: Progress | None, name: str, now: float) -> Self:
-        """Go on with an earlier monitor's schedule."""
+        """Continue an earlier monitor's schedule."""
         if progress is None or progress.compared_at is None or not isfinite(progress.compared_at):
-            return cls.begun(name, now)
+            return cls.first(name, now)
         return cls(min(progress.compared_at, now), progress.scans)
 
-    def is_due(self, now: float) -> bool:
-        """Whether the scan that begins at *now* is to compare everything."""
-        waited = now - self.compared_at
-        if self.is_suspicious and waited >= _SOONEST:
-            return True
-        return waited >= EVERY and self.scans >= _SCANS
+    def restart(self, name: str, now: float) -> None:
+        """Schedule the first full scan after another baseline."""
+        self.scanned_at, self.polls, self.is_suspicious = _spread(name, now), 0, False
 
-    def scanned(self, now: float, *, compared: bool) -> None:
-        """A scan is complete."""
-        self.scans += 1
-        if compared:
-            self.compared_at, self.scans, self.is_suspicious = now, 0, False
+    def is_due(self, now: float) -> bool:
+        """Return whether the poll that begins at *now* includes a full scan."""
+        age = now - self.scanned_at
+        if self.is_suspicious and age >= _MIN_INTERVAL:
+            return True
+        return age >= INTERVAL and self.polls >= _MIN_POLLS
+
+    def polled(self, now: float, *, is_full: bool) -> None:
+        """Count a complete poll."""
+        self.polls += 1
+        if is_full:
+            self.scanned_at, self.polls, self.is_suspicious = now, 0, False
+
+
+def _spread(name: str, now: float) -> float:
+    return now - INTERVAL / 2 * crc32(name.encode(errors="replace")) / 2**32

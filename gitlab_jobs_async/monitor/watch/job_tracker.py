@@ -1,8 +1,8 @@
-"""What was told of each job: how a job stands now against how it stood -> events, each told once.
+"""Detect job state changes and emit each exactly once.
 
-Status and erasure are what is compared; a job's other fields come with them. `success`, `failed`
-and `canceled` are never left again (a retry is a new id), so a row that says otherwise is an older
-answer and is left aside. A skipped job may be taken up again, and then ends a second time.
+Status and erasure are compared; all other fields are only passed on. GitLab never runs a job again
+that is `success`, `failed` or `canceled` (a retry gets a new id), so a row that contradicts this is
+stale and ignored. A `skipped` job can be reopened, and then finishes a second time.
 """
 
 from collections.abc import Iterable
@@ -21,18 +21,17 @@ from gitlab_jobs_async.events import (
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.statuses import JobStatus
 
-LEFT_NEVER = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
-"""A job that has ended so never runs again."""
+FINAL = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
+"""Statuses that a job never leaves."""
 
 _SECONDS = 32
 
 
 @define
 class TrackedJob:
-    """How a job stood when it was last told: with *events* so far, *since* a unix time.
+    """The last known state of a job, unchanged *since* a unix time, with *events* emitted so far.
 
-    One that was there before the watching began, and had ended, is only remembered: no event.
-    *times* are those of `times_of`.
+    A job that had finished before the watch began has none. *times* is `times_of` the job.
     """
 
     id: int
@@ -47,19 +46,19 @@ class TrackedJob:
 
     @property
     def is_open(self) -> bool:
-        """Whether more is to come of it."""
+        """Whether the job is unfinished."""
         return not self.status.is_finished
 
 
-def pipeline_of(job: Job | Bridge) -> int:
-    """The id of the job's pipeline; 0 where it says none."""
+def pipeline_id_of(job: Job | Bridge) -> int:
+    """Return the id of the job's pipeline, or 0."""
     return 0 if job.pipeline is None else job.pipeline.id
 
 
 def times_of(job: Job | Bridge) -> int:
-    """When *job* was created and, if it has ended for good, when: seconds in one number, or 0."""
+    """Return the unix seconds of creation and final end, packed as two halves of 32 bits."""
     created, ended = job.created_at, None
-    if job.status in LEFT_NEVER and not isinstance(job, Bridge):
+    if job.status in FINAL and not isinstance(job, Bridge):
         ended = job.finished_at
     return _seconds(created) << _SECONDS | _seconds(ended)
 
@@ -68,106 +67,133 @@ def _seconds(at: datetime | None) -> int:
     return 0 if at is None else min(max(0, int(at.timestamp())), (1 << _SECONDS) - 1)
 
 
-def stood_since(job: Job | Bridge, now: float) -> float:
-    """Since when, as far as it says, *job* is as it is; *now* at the latest."""
+def unchanged_since(job: Job | Bridge, now: float) -> float:
+    """Return the unix time of the job's last known change, *now* at the latest."""
     known = job.finished_at or job.started_at or job.created_at
     return now if known is None else min(now, known.timestamp())
 
 
+def by_id(jobs: Iterable[TrackedJob]) -> dict[int, TrackedJob]:
+    """Return *jobs* by their ids."""
+    return {job.id: job for job in jobs}
+
+
 @define
 class JobTracker:
-    """The jobs of one target, as they were told.
+    """The tracked jobs of one target, by id.
 
-    *epoch* sets the keys of what is told after a reset apart from those before it. No job above
-    *deleted_to* was deleted.
+    *epoch* distinguishes event keys from those before a server reset, and *baseline_id* is the
+    newest id when the watch began. No job above *deleted_to* was deleted, and none above
+    *evicted_to* was evicted.
     """
 
     project: int | str
     jobs: dict[int, TrackedJob] = field(factory=dict[int, TrackedJob])
     epoch: int = 0
     deleted_to: int = 0
+    evicted_to: int = 0
+    baseline_id: int = 0
     _newest: dict[tuple[int, str], int] = field(factory=dict[tuple[int, str], int], init=False)
 
     def __attrs_post_init__(self) -> None:
-        for told in self.jobs.values():
-            self._index(told)
+        for tracked in self.jobs.values():
+            self._index(tracked)
 
     def __contains__(self, job_id: object) -> bool:
         return job_id in self.jobs
 
     def open_jobs(self) -> list[TrackedJob]:
-        """Those of which more is to come."""
-        return [told for told in self.jobs.values() if told.is_open]
+        """Return the unfinished jobs and bridges."""
+        return [tracked for tracked in self.jobs.values() if tracked.is_open]
 
-    def tell(
+    def newest(self, count: int) -> list[int]:
+        """Return the highest ids, at most *count*."""
+        return sorted(self.jobs, reverse=True)[:count]
+
+    def update(
         self, job: Job | Bridge, now: float, *, is_new: bool = True, first: int = 0
     ) -> list[JobEvent]:
-        """What *job*, as it is seen at *now*, adds to what was told of it.
+        """Compare *job*, as received at *now*, with its last known state; return the events.
 
-        *is_new* says whether it came to be while it was watched, should it be unknown, and *first*
-        from what number on its events are counted then.
+        For an unknown job, *is_new* says whether it was created during the watch, and *first* is
+        the number of its first event.
         """
-        told = self.jobs.get(job.id)
-        if told is None:
+        tracked = self.jobs.get(job.id)
+        if tracked is None:
             return self._appeared(job, now, is_new=is_new, first=first)
-        if job.status == told.status or told.status in LEFT_NEVER:
-            told.times = told.times or (times_of(job) if job.status == told.status else 0)
-            return self._erased(told, job)
-        if not told.events:
+        if job.status == tracked.status or tracked.status in FINAL:
+            tracked.times = tracked.times or (times_of(job) if job.status == tracked.status else 0)
+            return self._erased(tracked, job)
+        if not tracked.events:
             del self.jobs[job.id]
-            events = self._appeared(job, now, is_new=False)
-            return events + self._ended(self.jobs[job.id], job)
-        previous = told.status
-        told.status, told.since, told.times = job.status, now, times_of(job)
+            return self._appeared(job, now, is_new=False) + self.finish(job)
+        previous = tracked.status
+        tracked.status, tracked.since, tracked.times = job.status, now, times_of(job)
         kind = JobFinished if job.status.is_finished else JobChanged
-        key = self._key(told, "finished" if job.status.is_finished else "changed")
+        key = self._key(tracked, "finished" if job.status.is_finished else "changed")
         changed = kind(key=key, project=self.project, job=job, previous=previous)
-        return [changed, *self._erased(told, job)]
+        return [changed, *self._erased(tracked, job)]
 
-    def remember(self, job: Job | Bridge, now: float) -> None:
-        """Know *job*, which had ended before the watching began, and tell nothing of it."""
+    def seed(self, job: Job | Bridge, now: float) -> None:
+        """Track a finished job without an event."""
         if job.id not in self.jobs:
             self._add(job, now).is_erased = job.erased_at is not None
 
-    def ended(self, job: Job | Bridge) -> list[JobEvent]:
-        """That *job*, which was just told to be there, has ended."""
-        return self._ended(self.jobs[job.id], job)
-
-    def deleted(self, job_id: int) -> list[JobDeleted]:
-        """The job is there no more."""
-        told = self.jobs.get(job_id)
-        if told is None:
+    def finish(self, job: Job | Bridge) -> list[JobEvent]:
+        """Emit the end of a tracked job that was finished when it first appeared."""
+        if not job.status.is_finished:
             return []
-        self.forget([job_id])
+        key = self._key(self.jobs[job.id], "finished")
+        return [JobFinished(key=key, project=self.project, job=job)]
+
+    def delete(self, job_id: int) -> list[JobDeleted]:
+        """Remove a job that was deleted; report it if it was unfinished."""
+        tracked = self.jobs.get(job_id)
+        if tracked is None:
+            return []
+        self._remove(job_id)
         self.deleted_to = max(self.deleted_to, job_id)
-        if not told.is_open:
+        if not tracked.is_open:
             return []
         return [
             JobDeleted(
-                key=self._key(told, "deleted"),
+                key=self._key(tracked, "deleted"),
                 project=self.project,
-                job_id=told.id,
-                name=told.name,
-                previous=told.status,
+                job_id=tracked.id,
+                name=tracked.name,
+                previous=tracked.status,
             )
         ]
 
-    def forget(self, ids: Iterable[int]) -> None:
-        """Know these no longer."""
+    def evict(self, ids: Iterable[int]) -> None:
+        """Stop tracking finished jobs, to bound memory."""
         for job_id in ids:
-            told = self.jobs.pop(job_id)
-            if self._newest.get((told.pipeline_id, told.name)) == job_id:
-                del self._newest[told.pipeline_id, told.name]
+            self._remove(job_id)
+            self.evicted_to = max(self.evicted_to, job_id)
+
+    def may_be_evicted(self, job_id: int) -> bool:
+        """Return whether an unknown job may have been tracked before."""
+        return job_id <= max(self.evicted_to, self.deleted_to) and job_id not in self.jobs
+
+    def was_finished(self, job_id: int) -> bool:
+        """Return whether an unknown job was tracked before and had finished or was deleted."""
+        is_past = self.baseline_id < job_id <= self.evicted_to or job_id <= self.deleted_to
+        return is_past and job_id not in self.jobs
+
+    def _remove(self, job_id: int) -> None:
+        tracked = self.jobs.pop(job_id)
+        if self._newest.get((tracked.pipeline_id, tracked.name)) == job_id:
+            del self._newest[tracked.pipeline_id, tracked.name]
 
     def _appeared(
         self, job: Job | Bridge, now: float, *, is_new: bool, first: int = 0
     ) -> list[JobEvent]:
-        earlier = self._newest.get((pipeline_of(job), job.name))
-        told = self._add(job, now if is_new else stood_since(job, now))
-        told.events = first
+        earlier = self._newest.get((pipeline_id_of(job), job.name))
+        tracked = self._add(job, now if is_new else unchanged_since(job, now))
+        tracked.events = first
         events: list[JobEvent] = [
             JobAppeared(
-                key=self._key(told, "appeared"),
+                key=self._key(tracked, "appeared"),
                 project=self.project,
                 job=job,
                 replaces=earlier if earlier is not None and earlier < job.id else None,
@@ -175,47 +201,41 @@ class JobTracker:
             )
         ]
         if not is_new:
-            told.is_erased = job.erased_at is not None
+            tracked.is_erased = job.erased_at is not None
             return events
-        return [*events, *self._ended(told, job), *self._erased(told, job)]
+        return [*events, *self.finish(job), *self._erased(tracked, job)]
 
-    def _ended(self, told: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
-        """That it had ended when it was first seen."""
-        if not job.status.is_finished:
+    def _erased(self, tracked: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
+        if tracked.is_erased or job.erased_at is None:
             return []
-        return [JobFinished(key=self._key(told, "finished"), project=self.project, job=job)]
-
-    def _erased(self, told: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
-        if told.is_erased or job.erased_at is None:
-            return []
-        told.is_erased = True
-        return [JobErased(key=self._key(told, "erased"), project=self.project, job=job)]
+        tracked.is_erased = True
+        return [JobErased(key=self._key(tracked, "erased"), project=self.project, job=job)]
 
     def _add(self, job: Job | Bridge, since: float) -> TrackedJob:
-        told = TrackedJob(
+        tracked = TrackedJob(
             id=job.id,
             status=job.status,
             name=job.name,
-            pipeline_id=pipeline_of(job),
+            pipeline_id=pipeline_id_of(job),
             since=since,
             is_bridge=isinstance(job, Bridge),
             times=times_of(job),
         )
-        self.jobs[job.id] = told
-        self._index(told)
-        return told
+        self.jobs[job.id] = tracked
+        self._index(tracked)
+        return tracked
 
-    def _index(self, told: TrackedJob) -> None:
-        key = (told.pipeline_id, told.name)
-        self._newest[key] = max(told.id, self._newest.get(key, 0))
+    def _index(self, tracked: TrackedJob) -> None:
+        key = (tracked.pipeline_id, tracked.name)
+        self._newest[key] = max(tracked.id, self._newest.get(key, 0))
 
-    def _key(self, told: TrackedJob, what: str) -> str:
-        """What nothing else is called, not even by another target's ledger."""
-        key = f"{job_stem(told.id, self.epoch)}/{told.events}/{what}/{told.status}"
-        told.events += 1
+    def _key(self, tracked: TrackedJob, what: str) -> str:
+        # Unique on the server: two targets may track the same job, and emit the same key.
+        key = f"{key_prefix(tracked.id, self.epoch)}/{tracked.events}/{what}/{tracked.status}"
+        tracked.events += 1
         return key
 
 
-def job_stem(job_id: int, epoch: int) -> str:
-    """What the keys of a job's events begin with; *epoch* is 0 until a reset was noticed."""
+def key_prefix(job_id: int, epoch: int) -> str:
+    """Return the prefix of a job's event keys; *epoch* is 0 until a server reset is detected."""
     return f"job/{job_id}@{epoch}" if epoch else f"job/{job_id}"

@@ -1,7 +1,7 @@
-"""Pipelines whose skipped jobs may have been taken up again, deeper than any look goes back.
+"""Pipelines whose skipped jobs GitLab may reopen, below any scan of the newest jobs.
 
-GitLab does so when a job before them is retried, which makes a new one, or played
-(app/services/ci/retry_job_service.rb): the jobs of such a pipeline are asked for.
+GitLab does so when an earlier job is retried, which creates a new one, or is played:
+https://gitlab.com/gitlab-org/gitlab/-/blob/master/app/services/ci/retry_job_service.rb
 """
 
 from collections.abc import Iterable
@@ -11,54 +11,54 @@ from attrs import define, field
 
 from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import pipeline_of
+from gitlab_jobs_async.monitor.watch.job_tracker import pipeline_id_of
 
 _LATE = 30.0
-"""Seconds after its pipeline's beginning when a job is one that was added to it."""
+"""Seconds after its pipeline's creation from which a job counts as added later."""
 
-_TIMES = 2
-_WAITED = frozenset({JobStatus.MANUAL, JobStatus.SKIPPED})
+_POLLS = 2
+_WAITING = frozenset({JobStatus.MANUAL, JobStatus.SKIPPED})
 
 
 @define
 class ReopenedPipelines:
-    """The pipelines to ask for: twice each, in two looks, as it shows just after the retry."""
+    """Pipelines to request twice, in two polls: jobs reopen shortly after the retry."""
 
     _left: dict[int, int] = field(factory=dict[int, int], init=False)
 
     @classmethod
-    def of(cls, pipelines: Iterable[int], asked_once: Iterable[int] = ()) -> Self:
-        """Those that an earlier monitor had yet to ask for, or had *asked_once*."""
-        revivals = cls()
-        revivals._left.update(dict.fromkeys(pipelines, _TIMES))
-        revivals._left.update(dict.fromkeys(asked_once, _TIMES - 1))
-        return revivals
-
-    def asked_once(self) -> list[int]:
-        """Return those for which one answer is still to come."""
-        return [pipeline_id for pipeline_id, left in self._left.items() if left < _TIMES]
-
-    def note(self, events: Iterable[Event]) -> None:
-        """These were told."""
-        for event in events:
-            if may_revive(event) and pipeline_of(event.job):
-                self._left[pipeline_of(event.job)] = _TIMES
+    def restored(cls, pipelines: Iterable[int], polled_once: Iterable[int] = ()) -> Self:
+        """Continue with an earlier monitor's pipelines."""
+        reopened = cls()
+        reopened._left.update(dict.fromkeys(pipelines, _POLLS))
+        reopened._left.update(dict.fromkeys(polled_once, _POLLS - 1))
+        return reopened
 
     def pipelines(self) -> list[int]:
-        """Their ids."""
+        """Return the ids of all of them."""
         return list(self._left)
 
-    def asked(self, pipeline_id: int) -> None:
-        """There was an answer for this one, or a refusal."""
+    def polled_once(self) -> list[int]:
+        """Return the ids of those with one poll left."""
+        return [pipeline_id for pipeline_id, left in self._left.items() if left < _POLLS]
+
+    def on_events(self, events: Iterable[Event]) -> None:
+        """Add the pipelines that *events* may reopen."""
+        for event in events:
+            if may_reopen(event) and pipeline_id_of(event.job):
+                self._left[pipeline_id_of(event.job)] = _POLLS
+
+    def polled(self, pipeline_id: int) -> None:
+        """Count a response for a pipeline, or a refusal."""
         left = self._left.pop(pipeline_id, 1) - 1
         if left:
             self._left[pipeline_id] = left
 
 
-def may_revive(event: Event) -> TypeGuard[JobAppeared | JobChanged | JobFinished]:
-    """Whether what this tells may have had skipped jobs of the pipeline taken up again."""
+def may_reopen(event: Event) -> TypeGuard[JobAppeared | JobChanged | JobFinished]:
+    """Return whether GitLab may have reopened skipped jobs of the event's pipeline."""
     if isinstance(event, JobChanged | JobFinished):
-        return event.previous in _WAITED
+        return event.previous in _WAITING
     if not isinstance(event, JobAppeared) or not event.is_new:
         return False
     pipeline, created = event.job.pipeline, event.job.created_at

@@ -1,8 +1,8 @@
-"""How far back a look at the newest jobs must go, so that no id is missed that shows up late.
+"""The low watermark of a project's job ids: scans of the newest jobs stop there.
 
-GitLab gives a job its id before the job can be seen, so that ids appear out of order, below ones
-that are seen already. None takes longer than `SETTLING`: what was below the newest id that long
-before a look began is settled with it, and the next look need not go there again.
+GitLab assigns a job's id before the job becomes visible, so that ids appear out of order. None is
+delayed for longer than `ALLOWED_LATENESS`. An id that was the newest that long before a scan began
+is therefore a low watermark: no job at or below it can still appear.
 """
 
 from bisect import bisect_left
@@ -12,63 +12,66 @@ from collections.abc import Iterable
 from attrs import define, field
 
 PAGE = 100
-SETTLING = 120.0
-"""Seconds; GitLab ends a request after 60, and with it the transaction that made a job."""
+ALLOWED_LATENESS = 120.0
+"""Seconds; GitLab aborts a request after 60, and with it the transaction that creates a job."""
 
-_LEAST_SPARE = 4
-_MOST_SPARE = 40
+_MIN_HEADROOM = 4
+_MAX_HEADROOM = 40
 
 
 @define
 class Watermark:
-    """Everything up to the id *floor* is settled: a look reaches down to it.
+    """The id *low_watermark* down to which a scan reads, `None` before the baseline.
 
-    *expected* is how many rows that took when an earlier monitor looked last, if it has said so.
+    *expected* is the number of rows above it in an earlier monitor's last scan, if known.
     """
 
-    floor: int | None = None
+    low_watermark: int | None = None
     expected: int | None = None
-    _heights: deque[tuple[float, int]] = field(factory=deque, init=False)
-    _rising: list[int] = field(factory=list, init=False)
-    _spare: int = field(default=_LEAST_SPARE, init=False)
-    _has_looked: bool = field(default=False, init=False)
+    _tops: deque[tuple[float, int]] = field(factory=deque, init=False)
+    _ids: list[int] = field(factory=list, init=False)
+    _page_headroom: int = field(default=_MIN_HEADROOM, init=False)
+    _has_scanned: bool = field(default=False, init=False)
 
-    def page_size(self, goal: int) -> int:
-        """Rows that the first page needs to reach *goal*, with room for what has come since."""
-        rows = self.rows_to(goal)
-        return PAGE if self.floor is None or rows is None else min(PAGE, max(1, rows) + self._spare)
+    def page_size(self, down_to: int) -> int:
+        """Return the size of a first page that reaches *down_to*, with headroom for new jobs."""
+        rows = self.rows_to(down_to)
+        if self.low_watermark is None or rows is None:
+            return PAGE
+        return min(PAGE, max(1, rows) + self._page_headroom)
 
-    def rows_to(self, goal: int) -> int | None:
-        """Rows from the top down to *goal*, as of the last look; before the first, *expected*."""
-        if not self._has_looked:
+    def rows_to(self, down_to: int) -> int | None:
+        """Return the number of rows down to an id in the last scan, or *expected* before one."""
+        if not self._has_scanned:
             return self.expected
-        return len(self._rising) - bisect_left(self._rising, goal)
+        return len(self._ids) - bisect_left(self._ids, down_to)
 
     def pages_to(self, job_id: int) -> int:
-        """Pages from the top down to *job_id*, as of the last look."""
-        return (len(self._rising) - bisect_left(self._rising, job_id)) // PAGE + 1
+        """Return the number of pages down to *job_id* in the last scan."""
+        return (len(self._ids) - bisect_left(self._ids, job_id)) // PAGE + 1
 
-    def saw(self, job_id: int) -> bool:
-        """Whether the last look brought *job_id*."""
-        place = bisect_left(self._rising, job_id)
-        return place < len(self._rising) and self._rising[place] == job_id
+    def is_in_scan(self, job_id: int) -> bool:
+        """Return whether the last scan returned *job_id*."""
+        place = bisect_left(self._ids, job_id)
+        return place < len(self._ids) and self._ids[place] == job_id
 
-    def looked(self, began: float, answered: float, ids: Iterable[int]) -> None:
-        """A look was complete, with these *ids*.
+    def advance(self, began: float, answered: float, ids: Iterable[int]) -> None:
+        """Raise the watermark after a complete scan of *ids*.
 
-        It *began* with the request for its first page, which was *answered* at the other time.
+        The scan *began* with the request for its first page, whose response was received at
+        *answered*.
         """
-        self._has_looked = True
-        self._rising = sorted(ids)
-        top = self._rising[-1] if self._rising else 0
-        if self.floor is None:
-            self.floor = self._rising[0] if len(self._rising) >= PAGE else 0
-        if not self._heights or self._heights[-1][1] < top:
-            self._heights.append((answered, top))
-        while self._heights and self._heights[0][0] <= began - SETTLING:
-            self.floor = max(self.floor, self._heights.popleft()[1])
+        self._has_scanned = True
+        self._ids = sorted(ids)
+        top = self._ids[-1] if self._ids else 0
+        if self.low_watermark is None:
+            self.low_watermark = self._ids[0] if len(self._ids) >= PAGE else 0
+        if not self._tops or self._tops[-1][1] < top:
+            self._tops.append((answered, top))
+        while self._tops and self._tops[0][0] <= began - ALLOWED_LATENESS:
+            self.low_watermark = max(self.low_watermark, self._tops.popleft()[1])
 
-    def arrived(self, count: int) -> None:
-        """So many new jobs came in one look: the next page has room for as many."""
-        if count:
-            self._spare = min(_MOST_SPARE, max(_LEAST_SPARE, count))
+    def adapt_headroom(self, arrived: int) -> None:
+        """Leave room on the next first page for as many new jobs as *arrived* in this scan."""
+        if arrived:
+            self._page_headroom = min(_MAX_HEADROOM, max(_MIN_HEADROOM, arrived))

@@ -1,4 +1,4 @@
-"""The format of stored states: a checkpoint of an earlier version is read in full, never in part."""
+"""Names in stored states: a checkpoint of an earlier version is read in full, never in part."""
 
 import json
 
@@ -6,8 +6,8 @@ import pytest
 
 from gitlab_jobs_async.monitor.checkpoint.progress import ProgressRow
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.watch.base import TargetState
 from gitlab_jobs_async.monitor.watch.id_history import IdState
-from gitlab_jobs_async.monitor.watch.pipeline import TargetState
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 
 AT = "2025-06-01T00:00:00+00:00"

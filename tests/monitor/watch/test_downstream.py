@@ -92,7 +92,7 @@ def test_bridges_refused_once_are_asked_for_again(refusal):
     asked(watch, NOW + 60, 0.0, project_with([], lambda _: refusal))
     ended = evolve(told, status=JobStatus.FAILED)
     asked(watch, NOW + 120, 0.0, project_with([], lambda _: QueryResult([ended])))
-    assert watch.known.ledger.jobs[100].status == JobStatus.FAILED
+    assert watch.jobs.tracker.jobs[100].status == JobStatus.FAILED
 
 
 def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
@@ -101,7 +101,7 @@ def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
     asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
     for number in range(1, 3):
         asked(watch, NOW + 60 * number, 0.0, project_with([], lambda _: GONE))
-    assert 100 not in watch.known.ledger
+    assert 100 not in watch.jobs.tracker
     again = asked(watch, NOW + 999, 0.0, project_with([], lambda _: GONE))
     assert QueryKind.BRIDGES not in {query.kind for query in again}
 
@@ -112,33 +112,33 @@ def test_a_bridge_that_was_retried_before_its_end_was_seen_does_not_stay_open():
     asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
     watch.poll_now(NOW + 60)
     asked(watch, NOW + 60, 0.0, project_with([], lambda _: QueryResult([again])))
-    assert 100 not in watch.known.ledger
-    assert 101 in watch.known.ledger
+    assert 100 not in watch.jobs.tracker
+    assert 101 in watch.jobs.tracker
 
 
 @pytest.mark.parametrize("status", [JobStatus.MANUAL, JobStatus.SUCCESS])
 def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
-    bridging, of = DownstreamTracker(), pipeline(1, JobStatus.SUCCESS)
+    tracker, of = DownstreamTracker(), pipeline(1, JobStatus.SUCCESS)
     asked_at, now = [], NOW
     while now < NOW + 36_000:
         now += 10
-        if bridging.queries(7, now):
+        if tracker.due(now):
             asked_at.append(now)
         if now == NOW + 10 or asked_at[-1:] == [now]:
-            bridging.take_bridges(1, [bridge(100, of, status)], 7, now, bool)
+            tracker.on_bridges(1, [bridge(100, of, status)], now)
     assert 5 < len(asked_at) < 60
     assert asked_at[-1] < NOW + 1300
 
 
 def test_a_change_that_shows_up_late_has_its_bridges_asked_for():
-    bridging = DownstreamTracker(updated_to=MOMENT)
-    bridging.take_bridges(
-        1, [bridge(100, pipeline(1), JobStatus.SUCCESS, pipeline(2))], 7, NOW, bool
-    )
-    bridging.take_bridges(2, [], 7, NOW, bool)
+    tracker = DownstreamTracker(updated_to=MOMENT)
+    done = [bridge(100, pipeline(1), JobStatus.SUCCESS, pipeline(2))]
+    tracker.on_bridges(1, done, NOW)
+    tracker.discover(done, 7, bool)
+    tracker.on_bridges(2, [], NOW)
     late = evolve(pipeline(1), updated_at=MOMENT - timedelta(seconds=5))
-    bridging.take_pipelines([late])
-    assert [query.subject_id for query in bridging.queries(7, NOW)] == [1]
-    bridging.take_bridges(1, [], 7, NOW, bool)
-    bridging.take_pipelines([late])
-    assert not bridging.queries(7, NOW)
+    tracker.on_pipelines([late])
+    assert tracker.due(NOW) == [1]
+    tracker.on_bridges(1, [], NOW)
+    tracker.on_pipelines([late])
+    assert not tracker.due(NOW)

@@ -28,8 +28,8 @@ def test_two_targets_that_see_a_job_at_other_times_tell_no_two_changes_under_one
     told = {}
     for status in ("created", "pending", "running", "success"):
         job.status = status
-        for ledger in (often, rarely) if status != "pending" else (often,):
-            for event in ledger.tell(project.row(job), project.now):
+        for tracker in (often, rarely) if status != "pending" else (often,):
+            for event in tracker.update(project.row(job), project.now):
                 what = (type(event), event.job.status)
                 assert told.setdefault(event.key, what) == what
     assert len(told) == 6
@@ -38,14 +38,14 @@ def test_two_targets_that_see_a_job_at_other_times_tell_no_two_changes_under_one
 @pytest.mark.parametrize("is_remembered", [True, False])
 @pytest.mark.parametrize("stale", ["running", "failed"])
 def test_a_job_that_has_ended_is_told_no_more_by_an_older_answer(is_remembered, stale):
-    project, ledger = ModelProject(), JobTracker("group/app")
+    project, tracker = ModelProject(), JobTracker("group/app")
     job = project.add_pipeline(["a"])[0]
     job.status = "success"
     if is_remembered:
-        ledger.remember(project.row(job), project.now)
+        tracker.seed(project.row(job), project.now)
     else:
-        ledger.tell(project.row(job), project.now)
+        tracker.update(project.row(job), project.now)
     job.status = stale
-    assert ledger.tell(project.row(job), project.now) == []
+    assert tracker.update(project.row(job), project.now) == []
     job.status = "success"
-    assert ledger.tell(project.row(job), project.now) == []
+    assert tracker.update(project.row(job), project.now) == []

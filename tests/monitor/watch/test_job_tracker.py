@@ -12,8 +12,8 @@ from gitlab_jobs_async.events import (
     JobFinished,
 )
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, pipeline_of, stood_since
-from tests.support.sample_jobs import START, bridge, job, told
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, pipeline_id_of, unchanged_since
+from tests.support.sample_jobs import START, bridge, job, tracked
 
 STATUSES = [status.value for status in JobStatus]
 FINAL = ["success", "failed", "canceled"]
@@ -24,17 +24,17 @@ def kinds(events):
 
 
 def test_a_new_job_appears_once():
-    ledger = JobTracker("group/app")
-    (appeared,) = ledger.tell(job(1), START)
+    tracker = JobTracker("group/app")
+    (appeared,) = tracker.update(job(1), START)
     assert kinds([appeared]) == [JobAppeared]
     assert (appeared.project, appeared.is_new, appeared.replaces) == ("group/app", True, None)
-    assert ledger.tell(job(1), START) == []
+    assert tracker.update(job(1), START) == []
 
 
 def test_each_status_is_reported_with_the_one_before():
-    ledger = JobTracker(7)
+    tracker = JobTracker(7)
     seen = ["created", "pending", "running", "success"]
-    events = [event for status in seen for event in ledger.tell(job(1, status), START)]
+    events = [event for status in seen for event in tracker.update(job(1, status), START)]
     assert kinds(events) == [JobAppeared, JobChanged, JobChanged, JobFinished]
     assert [event.previous for event in events[1:]] == seen[:3]
 
@@ -43,23 +43,23 @@ def test_each_status_is_reported_with_the_one_before():
 @pytest.mark.parametrize("later", STATUSES)
 def test_a_final_status_is_never_left(final, later):
     """An older row may come from another replica of the database."""
-    ledger = JobTracker(7)
-    ledger.tell(job(1, final), START)
-    assert ledger.tell(job(1, later), START) == []
-    assert ledger.jobs[1].status == final
+    tracker = JobTracker(7)
+    tracker.update(job(1, final), START)
+    assert tracker.update(job(1, later), START) == []
+    assert tracker.jobs[1].status == final
 
 
 def test_a_skipped_job_may_go_on():
-    ledger = JobTracker(7)
-    ledger.tell(job(1, "skipped"), START)
-    (changed,) = ledger.tell(job(1, "pending"), START)
-    (finished,) = ledger.tell(job(1, "success"), START)
+    tracker = JobTracker(7)
+    tracker.update(job(1, "skipped"), START)
+    (changed,) = tracker.update(job(1, "pending"), START)
+    (finished,) = tracker.update(job(1, "success"), START)
     assert (changed.previous, finished.previous) == ("skipped", "pending")
 
 
 def test_a_job_that_had_ended_appears_and_ends():
-    assert kinds(JobTracker(7).tell(job(1, "failed"), START)) == [JobAppeared, JobFinished]
-    assert kinds(JobTracker(7).tell(job(1, "failed", erased=5), START)) == [
+    assert kinds(JobTracker(7).update(job(1, "failed"), START)) == [JobAppeared, JobFinished]
+    assert kinds(JobTracker(7).update(job(1, "failed", erased=5), START)) == [
         JobAppeared,
         JobFinished,
         JobErased,
@@ -67,92 +67,92 @@ def test_a_job_that_had_ended_appears_and_ends():
 
 
 def test_what_was_there_before_appears_only():
-    (appeared,) = JobTracker(7).tell(job(1, "failed", erased=5), START, is_new=False)
+    (appeared,) = JobTracker(7).update(job(1, "failed", erased=5), START, is_new=False)
     assert not appeared.is_new
 
 
 def test_an_erasure_is_reported_once():
-    ledger = JobTracker(7)
-    ledger.tell(job(1, "success"), START)
-    assert kinds(ledger.tell(job(1, "success", erased=9), START)) == [JobErased]
-    assert ledger.tell(job(1, "success", erased=9), START) == []
+    tracker = JobTracker(7)
+    tracker.update(job(1, "success"), START)
+    assert kinds(tracker.update(job(1, "success", erased=9), START)) == [JobErased]
+    assert tracker.update(job(1, "success", erased=9), START) == []
 
 
 def test_a_remembered_job_reports_only_what_comes():
-    ledger = JobTracker(7)
-    ledger.remember(job(1, "success"), START)
-    ledger.remember(job(2, "success", erased=3), START)
-    assert ledger.tell(job(1, "success"), START) == []
-    assert kinds(ledger.tell(job(1, "success", erased=9), START)) == [JobErased]
-    assert ledger.tell(job(2, "success", erased=3), START) == []
+    tracker = JobTracker(7)
+    tracker.seed(job(1, "success"), START)
+    tracker.seed(job(2, "success", erased=3), START)
+    assert tracker.update(job(1, "success"), START) == []
+    assert kinds(tracker.update(job(1, "success", erased=9), START)) == [JobErased]
+    assert tracker.update(job(2, "success", erased=3), START) == []
 
 
 def test_skipped_job_appears_when_it_goes_on():
-    ledger = JobTracker(7)
-    ledger.remember(job(1, "skipped"), START)
-    (appeared,) = ledger.tell(job(1, "pending"), START)
+    tracker = JobTracker(7)
+    tracker.seed(job(1, "skipped"), START)
+    (appeared,) = tracker.update(job(1, "pending"), START)
     assert (type(appeared), appeared.is_new) == (JobAppeared, False)
 
 
 def test_a_retry_replaces_the_newest_of_its_name():
-    ledger = JobTracker(7)
+    tracker = JobTracker(7)
     for number in (1, 2):
-        ledger.tell(job(number, "failed"), START)
-    ledger.tell(job(3, name="other"), START)
-    ledger.tell(job(4, of=10), START)
-    assert ledger.tell(job(5), START)[0].replaces == 2
-    assert ledger.tell(job(6, name="other", of=10), START)[0].replaces is None
+        tracker.update(job(number, "failed"), START)
+    tracker.update(job(3, name="other"), START)
+    tracker.update(job(4, of=10), START)
+    assert tracker.update(job(5), START)[0].replaces == 2
+    assert tracker.update(job(6, name="other", of=10), START)[0].replaces is None
 
 
 def test_an_older_attempt_replaces_nothing():
-    ledger = JobTracker(7)
-    ledger.tell(job(5), START)
-    assert ledger.tell(job(3), START)[0].replaces is None
-    assert ledger.tell(job(6), START)[0].replaces == 5
+    tracker = JobTracker(7)
+    tracker.update(job(5), START)
+    assert tracker.update(job(3), START)[0].replaces is None
+    assert tracker.update(job(6), START)[0].replaces == 5
 
 
 def test_forgetting_an_older_attempt_keeps_the_newest():
     """`JobAppeared.replaces` goes by the newest one."""
-    ledger = JobTracker(7)
-    ledger.tell(job(1, "failed"), START)
-    ledger.tell(job(2, "failed"), START)
-    ledger.forget([1])
-    assert ledger.tell(job(3), START)[0].replaces == 2
+    tracker = JobTracker(7)
+    tracker.update(job(1, "failed"), START)
+    tracker.update(job(2, "failed"), START)
+    tracker.evict([1])
+    assert tracker.update(job(3), START)[0].replaces == 2
 
 
 def test_a_forgotten_job_is_replaced_no_more():
-    ledger = JobTracker(7)
-    ledger.tell(job(1, "failed"), START)
-    ledger.forget([1])
-    assert 1 not in ledger
-    assert ledger.tell(job(2), START)[0].replaces is None
+    tracker = JobTracker(7)
+    tracker.update(job(1, "failed"), START)
+    tracker.evict([1])
+    assert 1 not in tracker
+    assert tracker.update(job(2), START)[0].replaces is None
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_only_an_open_job_is_reported_deleted(status):
-    ledger = JobTracker(7)
-    ledger.tell(job(1, status), START)
-    deleted = ledger.deleted(1)
+    tracker = JobTracker(7)
+    tracker.update(job(1, status), START)
+    deleted = tracker.delete(1)
     assert kinds(deleted) == ([] if JobStatus(status).is_finished else [JobDeleted])
     assert [event.previous for event in deleted] == [status] * len(deleted)
-    assert ledger.deleted(1) == []
+    assert tracker.delete(1) == []
 
 
 def test_a_restored_ledger_goes_on():
-    ledger = JobTracker(
-        7, {1: told(1, "running", events=1), 2: told(2, "failed", name="x", events=2)}
+    tracker = JobTracker(
+        7, {1: tracked(1, "running", events=1), 2: tracked(2, "failed", name="x", events=2)}
     )
-    assert [one.id for one in ledger.open_jobs()] == [1]
-    (finished,) = ledger.tell(job(1, "success"), START)
+    assert [one.id for one in tracker.open_jobs()] == [1]
+    (finished,) = tracker.update(job(1, "success"), START)
     assert finished.key == "job/1/1/finished/success"
-    assert ledger.tell(job(3, name="x"), START)[0].replaces == 2
+    assert tracker.update(job(3, name="x"), START)[0].replaces == 2
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(STATUSES), st.booleans())))
 def test_keys_are_never_used_twice(rows):
-    ledger, keys, ends = JobTracker(7), [], {}
+    tracker, keys, ends = JobTracker(7), [], {}
     for number, status, is_erased in rows:
-        for event in ledger.tell(job(number, status, erased=9 if is_erased else None), START):
+        for event in tracker.update(job(number, status, erased=9 if is_erased else None), START):
             keys.append(event.key)
             if isinstance(event, JobFinished):
                 ends.setdefault(number, []).append(event.job.status)
@@ -161,9 +161,9 @@ def test_keys_are_never_used_twice(rows):
         assert all(status == "skipped" for status in statuses[:-1])
 
 
-def test_the_pipeline_of_a_job_may_be_unknown():
-    assert pipeline_of(job(1, of=None)) == 0
-    assert pipeline_of(bridge(1)) == 9
+def test_the_pipeline_id_of_a_job_may_be_unknown():
+    assert pipeline_id_of(job(1, of=None)) == 0
+    assert pipeline_id_of(bridge(1)) == 9
 
 
 @pytest.mark.parametrize(
@@ -171,4 +171,4 @@ def test_the_pipeline_of_a_job_may_be_unknown():
     [({}, 100.0), ({"created": None}, 500.0), ({"created": 900.0}, 500.0)],
 )
 def test_since_when_a_job_is_as_it_is(fields, since):
-    assert stood_since(job(1, **{"created": 100.0, **fields}), START + 500.0) == START + since
+    assert unchanged_since(job(1, **{"created": 100.0, **fields}), START + 500.0) == START + since

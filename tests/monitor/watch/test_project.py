@@ -14,11 +14,11 @@ from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.queries import QueryKind
-from gitlab_jobs_async.monitor.watch.watermark import SETTLING
+from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.support.event_replay import Replay
 from tests.support.project_model import OPEN, ModelProject, look
 
-LATE = st.sampled_from([0.0, 0.0, 0.0, 1.0, 30.0, SETTLING - 1])
+LATE = st.sampled_from([0.0, 0.0, 0.0, 1.0, 30.0, ALLOWED_LATENESS - 1])
 TENTH = st.integers(0, 9)
 OPS = st.one_of(
     st.tuples(st.just("pipeline"), st.integers(1, 6), st.lists(LATE, max_size=6)),
@@ -77,7 +77,7 @@ def test_what_is_told_adds_up_to_what_there_is(before, during):
     project, replay = watched.project, watched.replay
     for op in before:
         project.happen(*op)
-    project.now += SETTLING
+    project.now += ALLOWED_LATENESS
     there = {job.id: job.status in OPEN for job in project.jobs.values()}
     watched.look()
     watched.coming.extend(during)
@@ -104,7 +104,7 @@ def check(project, replay, there):
         assert job_id in project.jobs or status.is_finished
 
 
-def begun(*pipelines, age=SETTLING * 2):
+def begun(*pipelines, age=ALLOWED_LATENESS * 2):
     """Some pipelines, old enough to be settled, and a watch that has looked at them."""
     watched = Watched()
     jobs = [watched.project.add_pipeline(names) for names in pipelines]
@@ -133,8 +133,8 @@ def test_a_manual_job_that_lies_deep_is_found_when_it_is_played():
         watched.project.now += 400
         watched.look()
     watched.settle(20)
-    assert manual.id in watched.watch.known.parked.ids
-    assert not watched.watch.known.reach.saw(manual.id)
+    assert manual.id in watched.watch.jobs.dormant
+    assert not watched.watch.jobs.watermark.is_in_scan(manual.id)
     watched.project.move(manual)
     watched.settle(30)
     assert watched.replay.status[manual.id] == "pending"
@@ -211,7 +211,7 @@ def test_an_older_answer_takes_nothing_back():
     watched.project.move(job, 4)
     watched.look()
     assert isinstance(watched.replay.events[-1], JobFinished)
-    assert watched.watch.known.ledger.tell(stale, watched.project.now) == []
+    assert watched.watch.jobs.tracker.update(stale, watched.project.now) == []
     assert watched.replay.status[job.id] == JobStatus.CANCELED
 
 

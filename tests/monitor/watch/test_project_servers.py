@@ -15,7 +15,7 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectUnreachable
 from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL
-from gitlab_jobs_async.monitor.watch.pipeline import JobWatch
+from gitlab_jobs_async.monitor.watch.job import JobWatch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
 from tests.support.project_model import NUMBER, ModelProject
@@ -93,7 +93,7 @@ def test_a_server_that_does_not_know_every_status_is_asked_for_those_it_knows():
 
     events = look(watch, project, refuse)
     assert [event.job.id for event in events] == [old.id]
-    assert ("scope[]", "manual") in watch._listing(watch._scope, 100).params
+    assert ("scope[]", "manual") in watch.queries.open_jobs().request.params
 
 
 def with_a_missing_job():

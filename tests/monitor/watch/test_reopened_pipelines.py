@@ -5,7 +5,7 @@ from attrs import evolve
 
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobErased, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines, may_revive
+from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines, may_reopen
 from tests.support.sample_jobs import job, pipeline
 
 
@@ -37,46 +37,46 @@ def changed(previous, kind=JobChanged):
     ],
 )
 def test_what_may_have_jobs_taken_up_again(event, revives):
-    assert may_revive(event) is revives
+    assert may_reopen(event) is revives
 
 
 @pytest.mark.parametrize("unknown", ["created_at", "pipeline"])
 def test_without_times_only_a_retry_counts(unknown):
     late = appeared(created=99.0)
     event = evolve(late, job=evolve(late.job, **{unknown: None}))
-    assert not may_revive(event)
+    assert not may_reopen(event)
     untimed = evolve(late.job, pipeline=evolve(pipeline(), created_at=None))
-    assert not may_revive(evolve(late, job=untimed))
+    assert not may_reopen(evolve(late, job=untimed))
 
 
 def test_a_pipeline_is_asked_for_twice():
-    revivals = ReopenedPipelines()
-    revivals.note([changed("manual"), changed("pending")])
-    assert (revivals.pipelines(), revivals.asked_once()) == ([9], [])
-    revivals.asked(9)
-    assert (revivals.pipelines(), revivals.asked_once()) == ([9], [9])
-    revivals.asked(9)
-    assert revivals.pipelines() == []
-    revivals.asked(9)
-    assert revivals.pipelines() == []
+    reopened = ReopenedPipelines()
+    reopened.on_events([changed("manual"), changed("pending")])
+    assert (reopened.pipelines(), reopened.polled_once()) == ([9], [])
+    reopened.polled(9)
+    assert (reopened.pipelines(), reopened.polled_once()) == ([9], [9])
+    reopened.polled(9)
+    assert reopened.pipelines() == []
+    reopened.polled(9)
+    assert reopened.pipelines() == []
 
 
 def test_another_retry_begins_anew():
-    revivals = ReopenedPipelines()
-    revivals.note([changed("manual")])
-    revivals.asked(9)
-    revivals.note([changed("skipped")])
-    assert revivals.asked_once() == []
+    reopened = ReopenedPipelines()
+    reopened.on_events([changed("manual")])
+    reopened.polled(9)
+    reopened.on_events([changed("skipped")])
+    assert reopened.polled_once() == []
 
 
 def test_a_job_without_a_pipeline_asks_for_none():
-    revivals = ReopenedPipelines()
-    revivals.note([appeared(of=None, replaces=5)])
-    assert revivals.pipelines() == []
+    reopened = ReopenedPipelines()
+    reopened.on_events([appeared(of=None, replaces=5)])
+    assert reopened.pipelines() == []
 
 
 def test_a_restart_goes_on_with_what_is_left():
-    revivals = ReopenedPipelines.of([1, 2], [3])
-    assert (sorted(revivals.pipelines()), revivals.asked_once()) == ([1, 2, 3], [3])
-    revivals.asked(3)
-    assert sorted(revivals.pipelines()) == [1, 2]
+    reopened = ReopenedPipelines.restored([1, 2], [3])
+    assert (sorted(reopened.pipelines()), reopened.polled_once()) == ([1, 2, 3], [3])
+    reopened.polled(3)
+    assert sorted(reopened.pipelines()) == [1, 2]

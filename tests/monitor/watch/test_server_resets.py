@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from gitlab_jobs_async import JobStatus, JobTarget, PipelineTarget
 from gitlab_jobs_async.events import JobDeleted, ProjectReset
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.watch.base import TargetState
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory, IdState
-from gitlab_jobs_async.monitor.watch.pipeline import JobWatch, PipelineWatch, TargetState
+from gitlab_jobs_async.monitor.watch.job import JobWatch
+from gitlab_jobs_async.monitor.watch.pipeline import PipelineWatch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
-from gitlab_jobs_async.monitor.watch.watermark import SETTLING
+from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.support.event_replay import Replay
 from tests.support.project_model import OPEN, ModelProject, look
 
@@ -56,7 +58,7 @@ class Watched:
 
     def restart(self):
         state = loads(dumps(self.watch.state()), ProjectState)
-        history = IdHistory.restored(loads(dumps(self.watch.known.history.state()), IdState))
+        history = IdHistory.restored(loads(dumps(self.watch.jobs.resets.history.state()), IdState))
         self.watch = ProjectWatch.of("group/app", state, self.project.now, history=history)
 
     def pipeline(self, names, status=None):
@@ -162,7 +164,7 @@ def test_an_answer_that_lags_is_no_reset():
     watched.project.restore(older)
     watched.look()
     watched.project.restore(newer)
-    watched.settle(20, SETTLING)
+    watched.settle(20, ALLOWED_LATENESS)
     assert not watched.replay.resets
     assert watched.replay.ends[job.id] == 1
 
@@ -247,7 +249,7 @@ def test_ids_of_before_a_reset_stay_known():
     assert len(one.replay.resets) == 1
     other.project.now, other.project.next_id = one.project.now, one.project.next_id
     new = other.pipeline("ab", "success")
-    other.watch.known.history = IdHistory.restored(loads(dumps(history.state()), IdState))
+    other.watch.jobs.resets.history = IdHistory.restored(loads(dumps(history.state()), IdState))
     other.settle(3, 60.0)
     check_new(other, new)
     assert not one.replay.keys & other.replay.keys
@@ -265,7 +267,7 @@ def test_whatever_happened_the_truth_is_told(before, lost, after, stopped):
     project = watched.project
     for op in before:
         project.happen(*op)
-    project.now += SETTLING
+    project.now += ALLOWED_LATENESS
     watched.look()
     backup = project.backup()
     for op in lost:

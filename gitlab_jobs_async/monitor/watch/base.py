@@ -1,0 +1,140 @@
+"""Parts that watches share: schedule and progress, and the state of a watched job or pipeline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.monitor.checkpoint.progress import Progress
+from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer
+from gitlab_jobs_async.monitor.watch.id_history import IdHistory
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, TrackedJob, by_id
+from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
+from gitlab_jobs_async.monitor.watch.server_resets import (
+    next_epoch,
+    reset_event,
+    reset_shown_by,
+    separate_keys,
+)
+
+
+@define
+class BaseWatch:
+    """The schedule and availability of a watched target; see `Watch`."""
+
+    availability: TargetAvailability
+    timer: PollTimer
+    is_over: bool = field(default=False, kw_only=True)
+
+    @property
+    def next_at(self) -> float:
+        """Unix time of the next poll."""
+        return self.timer.next_at
+
+    def poll_now(self, now: float) -> None:
+        """Schedule the next poll at *now*, or as soon as the minimum interval allows."""
+        self.timer.poll_now(now)
+
+    def take_discovered(self) -> list[DownstreamPipeline]:
+        """Return and clear the downstream pipelines discovered since the last call."""
+        return []
+
+    def progress(self) -> Progress:
+        """Return the poll progress, which changes without any event."""
+        return self.timer.progress(self.availability.failures)
+
+
+@frozen
+class TargetState:
+    """State of a pipeline or job to resume from.
+
+    After a reset, *previous* are the jobs from before until the new ones are known. A pipeline was
+    *created* at that unix second, 0 if unknown.
+    """
+
+    jobs: tuple[TrackedJob, ...]
+    availability_events: int = field(default=0, metadata=stored_as("unreachable_told"))
+    is_unreachable: bool = False
+    is_over: bool = False
+    is_known: bool = True
+    epoch: int = 0
+    previous: tuple[TrackedJob, ...] | None = field(default=None, metadata=stored_as("before"))
+    created: int = 0
+
+
+@define
+class SingleWatch(BaseWatch):
+    """The watch of one pipeline or job, by its id, until it has finished."""
+
+    project: ProjectId
+    subject_id: int
+    tracker: JobTracker
+    history: IdHistory
+    is_known: bool = False
+    previous: Mapping[int, TrackedJob] | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def restored(
+        cls,
+        project: ProjectId,
+        subject_id: int,
+        name: str,
+        state: TargetState | None,
+        progress: Progress | None,
+        history: IdHistory | None,
+        now: float,
+    ) -> Self:
+        """Return a watch that begins, or resumes at *now* from a checkpoint."""
+        known = TargetState((), is_known=False) if state is None else state
+        availability = TargetAvailability(
+            project,
+            name,
+            known.availability_events,
+            known.is_unreachable,
+            0 if progress is None else progress.failures,
+        )
+        return cls(
+            availability,
+            PollTimer.restored(progress, now),
+            project,
+            subject_id,
+            JobTracker(project, by_id(known.jobs), known.epoch),
+            history or IdHistory(),
+            known.is_known,
+            previous=None if known.previous is None else by_id(known.previous),
+            is_over=known.is_over,
+        )
+
+    def state(self) -> TargetState:
+        """Return the state to resume from; without jobs if the target has finished."""
+        availability, tracker = self.availability, self.tracker
+        return TargetState(
+            () if self.is_over else tuple(tracker.jobs.values()),
+            availability.emitted,
+            availability.is_unreachable,
+            self.is_over,
+            self.is_known,
+            tracker.epoch,
+            None if self.previous is None else tuple(self.previous.values()),
+        )
+
+    def _check_reset(self, rows: Sequence[Job | Bridge], now: float) -> tuple[int, str] | None:
+        """Return the job that only a reset explains, and the reason, or `None`."""
+        if self.is_known:
+            return reset_shown_by(rows, self.tracker, self.history, now)
+        separate_keys(self.tracker, self.history, rows, now)
+        return None
+
+    def _reset(self, now: float, job_id: int, reason: str) -> Event:
+        """Track the jobs of the target anew."""
+        old = self.tracker
+        epoch = next_epoch(now, old.epoch)
+        self.history.close(job_id or max(old.jobs, default=0), epoch)
+        self.previous = old.jobs | dict(self.previous or {})
+        self.tracker = JobTracker(old.project, epoch=epoch)
+        return reset_event(old.project, self.availability, epoch, reason)
