@@ -1,10 +1,10 @@
-"""What can go wrong, as one tree; an error names its request and never holds a credential.
+"""Errors, as one tree. An error names its request and never holds a credential.
 
 GitLabError
-├── ConnectionFailedError         no whole answer came
+├── ConnectionFailedError         no complete response
 │   ├── TimedOutError             … within the timeout
-│   └── CertificateError          … because the server's TLS certificate is not trusted
-├── ResponseError                 the server answered, and the answer is an error
+│   └── CertificateError          … as the TLS certificate is not trusted
+├── ResponseError                 an error response
 │   ├── BadRequestError           400, 422
 │   ├── AuthenticationError       401
 │   ├── PermissionDeniedError     403
@@ -13,30 +13,29 @@ GitLabError
 │   ├── ConflictError             409
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
-├── ResponseTooLargeError         an answer beyond the client's `Limits`
+├── ResponseTooLargeError         a response beyond the client's `Limits`
 ├── TraceInterruptedError         errors lasted longer than `outage_timeout`
-├── WaitTimedOutError             what was waited for has not ended in time; a TimeoutError, too
-├── DecodeError                   the answer is not what the API documents
+├── WaitTimedOutError             a job or pipeline has not ended in time; a TimeoutError, too
+├── DecodeError                   a response other than the API documents
 ├── ListingChangedError           a listing changed faster than it could be read
-├── CheckpointError               a monitor's checkpoint file cannot be used
-└── HookRefusedError              a webhook delivery is forged, broken or of no interest
+├── CheckpointError               a monitor's checkpoint is unusable
+└── WebhookRejectedError          a webhook delivery is forged, invalid or of another kind
 
-Bad input of the caller's own is a plain `ValueError` or `TypeError`, raised before any request.
+Invalid arguments raise a plain `ValueError` or `TypeError`, before any request.
 """
 
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 
 
 class GitLabError(Exception):
-    """Whatever GitLab, or the way to it, did wrong: the one to catch for everything."""
+    """Base of all errors of GitLab and of the connection to it."""
 
 
 class ConnectionFailedError(GitLabError):
-    """No whole answer came: no connection, a connection lost, or a body cut short.
+    """No complete response: no connection, a lost connection, or a truncated body.
 
-    `reason` says what happened, `method` and `url` which request it was; what the system said is
-    chained.
-    `was_sent` is false only if the request surely never left, so that a POST may be sent again.
+    `reason` describes it, `method` and `url` name the request; the system's error is chained.
+    `was_sent` is False only if the request was not sent for certain, so that a POST may be retried.
     """
 
     def __init__(self, reason: str, method: str, url: str, was_sent: bool = True) -> None:  # noqa: FBT001, FBT002 - positional, so that the error survives pickling
@@ -51,23 +50,22 @@ class ConnectionFailedError(GitLabError):
 
 
 class TimedOutError(ConnectionFailedError):
-    """No whole answer came within the client's `timeout`."""
+    """No complete response within the client's `timeout` (seconds)."""
 
 
 class CertificateError(ConnectionFailedError):
-    """The server's TLS certificate is not trusted, so nothing was sent; not tried again.
+    """The server's TLS certificate is not trusted. Nothing was sent, and nothing is retried.
 
-    `reason` says what is wrong with it and what to set.
+    `reason` has the cause and the setting to change.
     """
 
 
 class ResponseError(GitLabError):
-    """The server answered with an error.
+    """An error response; see https://docs.gitlab.com/api/rest/troubleshooting/#status-codes.
 
-    `status` is the HTTP status, `message` the server's own words, `retry_after` the seconds it
-    asks to wait (`None` if it does not say), `request_id` what its administrator can look up.
-    Raised as itself for a status that has no class of its own, such as a redirect that must not
-    be followed.
+    `status` is the HTTP status, `message` the server's own, `retry_after` the seconds to wait
+    (None if not given), `request_id` the id for the server's administrator. This class itself is
+    raised for a status without a subclass, such as a redirect that must not be followed.
     """
 
     def __init__(
@@ -88,51 +86,51 @@ class ResponseError(GitLabError):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        said = f"{self.method} {self.url}: HTTP {self.status}: {self.message}"
+        text = f"{self.method} {self.url}: HTTP {self.status}: {self.message}"
         if self.retry_after is not None:
-            said += f" (retry after {self.retry_after:g} s)"
+            text += f" (retry after {self.retry_after:g} s)"
         if self.request_id is not None:
-            said += f" (request {self.request_id})"
-        return said
+            text += f" (request {self.request_id})"
+        return text
 
 
 class BadRequestError(ResponseError):
-    """400 or 422: the server refuses a parameter."""
+    """400 or 422: an invalid parameter."""
 
 
 class AuthenticationError(ResponseError):
-    """401: no credentials, or ones that are unknown, expired or revoked."""
+    """401: credentials missing, unknown, expired or revoked."""
 
 
 class PermissionDeniedError(ResponseError):
-    """403: the credentials are known but may not do this, or the job does not allow it."""
+    """403: insufficient permissions, or an action that the job does not allow."""
 
 
 class NotFoundError(ResponseError):
-    """404: not there, or hidden from these credentials."""
+    """404: not found, or hidden from these credentials."""
 
 
 class MethodNotAllowedError(ResponseError):
-    """405: not this way, such as an offset past the server's limit."""
+    """405: method or parameter not allowed, such as an offset past the server's limit."""
 
 
 class ConflictError(ResponseError):
-    """409: the job or project is being changed by somebody else."""
+    """409: the job or project is being changed at the same time."""
 
 
 class RateLimitedError(ResponseError):
-    """429: too many requests; `retry_after` says when the next one may come."""
+    """429: too many requests; `retry_after` is the wait in seconds."""
 
 
 class ServerError(ResponseError):
-    """5xx: the server, or a proxy before it, failed."""
+    """5xx: the server, or a proxy in front of it, failed."""
 
 
 class ResponseTooLargeError(GitLabError):
-    """An answer is larger than the client's `Limits` allow; nothing of it is kept.
+    """A response larger than the client's `Limits`; none of it is kept.
 
-    `limit` is the field of `Limits` that it is beyond, `most` the bytes of that field. Asking again
-    gives the same: raise the limit, as `GitLab(limits=Limits(trace=...))`, or stream the answer.
+    `limit` is the exceeded field of `Limits`, `most` its bytes. A retry gives the same: raise the
+    limit, as `GitLab(limits=Limits(trace=...))`, or stream the response.
     """
 
     def __init__(self, limit: str, most: int, method: str, url: str) -> None:
@@ -150,10 +148,10 @@ class ResponseTooLargeError(GitLabError):
 
 
 class TraceInterruptedError(GitLabError):
-    """A trace is followed no further: trouble outlasted what was allowed, or the disk is full.
+    """Following a trace ended early: errors outlasted `outage_timeout`, or the disk is full.
 
-    Every byte before `offset` was told and none after it: `follow_trace(…, offset=error.offset)`
-    goes on from there. `reason` says what the trouble was; the last error is chained.
+    Every byte before `offset` was emitted and none after it. Resume with
+    `follow_trace(…, offset=error.offset)`. `reason` has the cause; the last error is chained.
     """
 
     def __init__(self, reason: str, offset: int) -> None:
@@ -166,14 +164,14 @@ class TraceInterruptedError(GitLabError):
 
 
 class WaitTimedOutError(GitLabError, TimeoutError):
-    """What was waited for has not ended within the `timeout` of so many seconds.
+    """A job or pipeline has not ended within the `timeout`, in seconds.
 
-    `what` says what it was; `last` is the `Job` or `Pipeline` as it was last seen, `None` if it
-    never was. Nothing was done to it: it goes on, and can be waited for again.
+    `what` names it; `last` is its latest `Job` or `Pipeline`, None if no request succeeded. It
+    continues on the server, and can be awaited again.
     """
 
     def __init__(self, what: str, timeout: float, last: Job | Pipeline | None) -> None:
-        super().__init__(what)  # more than one argument, and OSError takes them for its own
+        super().__init__(what)  # OSError would interpret further arguments
         self.what = what
         self.timeout = timeout
         self.last = last
@@ -187,9 +185,9 @@ class WaitTimedOutError(GitLabError, TimeoutError):
 
 
 class DecodeError(GitLabError):
-    """The answer is not what the API documents: an HTML page, cut JSON, a field of another type.
+    """A response other than the API documents: an HTML page, truncated JSON, a field's type.
 
-    `reason` says what is wrong and where, as `reason @ $.path`.
+    `reason` has the cause, for a field with its path: `reason @ $.path`.
     """
 
     def __init__(self, reason: str, method: str, url: str) -> None:
@@ -203,9 +201,9 @@ class DecodeError(GitLabError):
 
 
 class ListingChangedError(GitLabError):
-    """A listing by offset changed again and again while it was read, so it may not be whole.
+    """A listing by offset changed faster than it could be read, so it may be incomplete.
 
-    Trying again later may do; `method` and `url` say which listing it was.
+    A later call may succeed. `method` and `url` name the listing.
     """
 
     def __init__(self, method: str, url: str) -> None:
@@ -214,13 +212,13 @@ class ListingChangedError(GitLabError):
         self.url = url
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url}: the rows changed places faster than they could be read"
+        return f"{self.method} {self.url}: rows moved faster than they could be read"
 
 
 class CheckpointError(GitLabError):
-    """A checkpoint file cannot be used: in use, corrupt, or of another version; it is left as is.
+    """A checkpoint is in use, corrupt or of another version; it is not changed.
 
-    `path` names it, `reason` says why.
+    `path` is its file, `reason` the cause.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -233,10 +231,10 @@ class CheckpointError(GitLabError):
 
 
 class WebhookRejectedError(GitLabError):
-    """A webhook delivery is not taken: forged, broken, or about something else.
+    """A webhook delivery is forged, invalid or of another kind.
 
-    `reason` says why, and `status` is the HTTP status to answer GitLab with: 4xx for a failure, of
-    which four in a row disable the hook, 202 for what is merely of no interest.
+    `reason` has the cause, `status` the HTTP status to answer GitLab with: 4xx for a failure, of
+    which four in a row disable the hook, 202 for an event of another kind.
     """
 
     def __init__(self, reason: str, status: int) -> None:
@@ -245,4 +243,4 @@ class WebhookRejectedError(GitLabError):
         self.status = status
 
     def __str__(self) -> str:
-        return f"the delivery is refused (HTTP {self.status}): {self.reason}"
+        return f"webhook rejected with HTTP {self.status}: {self.reason}"

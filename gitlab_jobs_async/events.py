@@ -1,9 +1,9 @@
-"""What a monitor tells, as frozen values; each has a `key` that a restart tells it under again.
+"""Events of a monitor, as frozen values. Each has a `key` for deduplication.
 
-Of the events about one job, `key` counts and says what they tell: "job/42/0/appeared/created",
-"job/42/1/changed/running"; after a `ProjectReset`, "job/42@1750000000000/..." with the time of that
-in milliseconds. An event may come twice, after a restart or for targets that overlap, but never
-another one under its key.
+The `key` of a job's event has its position, kind and status: "job/42/0/appeared/created",
+"job/42/1/changed/running". After a `ProjectReset` it also has the time of the reset, in
+milliseconds: "job/42@1750000000000/...". An event may be repeated under its key, after a restart
+or for overlapping targets. A key never belongs to two different events.
 """
 
 from datetime import datetime
@@ -16,10 +16,9 @@ from gitlab_jobs_async.models.statuses import JobStatus
 
 @frozen(kw_only=True)
 class MonitorEvent:
-    """What events about a target have: a `key` of their own, and its `project` as it is named.
+    """An event of a target: its `key`, and the `project` as the target names it.
 
-    For what was found by following a bridge into a project that is no target, `project` is the
-    numeric id.
+    For a downstream project that is not a target, `project` is the numeric id.
     """
 
     key: str
@@ -28,12 +27,12 @@ class MonitorEvent:
 
 @frozen(kw_only=True)
 class JobAppeared(MonitorEvent):
-    """A job, or with `downstream=True` a bridge, is there; `job` is how it stood when it was seen.
+    """A job appeared, or with `downstream=True` a bridge; `job` is its first observed state.
 
-    `replaces` is the id of the earlier attempt when it is a retry, or a manual job played again;
-    `None` also where that one is no longer remembered. `is_new` is false for what was there when
-    the watching began: of that, what had not ended (of a project its newest 2,000), and all that is
-    recent of the pipelines which that is in.
+    `replaces` is the id of the earlier attempt of a retry, or of a manual job that was played
+    again; None if that job is forgotten. `is_new` is False for the jobs that existed when the
+    monitor started: a project's unfinished ones among the newest 2,000, and the recent jobs of
+    their pipelines.
     """
 
     job: Job | Bridge
@@ -43,7 +42,7 @@ class JobAppeared(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobChanged(MonitorEvent):
-    """A job has another status than `previous`, and has not ended by that."""
+    """A job changed from the status `previous` to another unfinished one."""
 
     job: Job | Bridge
     previous: JobStatus
@@ -51,11 +50,10 @@ class JobChanged(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobFinished(MonitorEvent):
-    """A job has ended: told once for each job that ended while it was watched.
+    """A job ended; emitted once for each job that ended while it was watched.
 
-    A skipped job may be taken up again when one before it is retried; a `JobChanged` says so, and
-    its second end is told, too. `previous` is the status that was told before, `None` for a job
-    that had ended when it was first seen.
+    A skipped job restarts if an earlier job is retried: a `JobChanged` and another `JobFinished`
+    follow. `previous` is the last emitted status, None for a job that had ended when it appeared.
     """
 
     job: Job | Bridge
@@ -64,9 +62,9 @@ class JobFinished(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobErased(MonitorEvent):
-    """The log and the artifacts of a job that ended were erased (`job.erased_at`).
+    """The log and artifacts of a finished job were erased at `job.erased_at`.
 
-    Told of jobs that are recent, or were when it happened: nobody is asked about older ones.
+    Emitted for recent jobs only; older ones are not polled.
     """
 
     job: Job | Bridge
@@ -74,7 +72,7 @@ class JobErased(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobDeleted(MonitorEvent):
-    """A job that had not ended is there no more, as when its pipeline is deleted."""
+    """An unfinished job was deleted, for example with its pipeline."""
 
     job_id: int
     name: str
@@ -83,10 +81,10 @@ class JobDeleted(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobLogLine(MonitorEvent):
-    """One more line of a job's log, with `logs=True`; `job` is as it stood when its log began.
+    """A new line of a job's log, with `logs=True`; `job` is its state when the log was opened.
 
-    After a restart the log goes on where it was: `line.number` begins at 1 again, and of a section
-    that began before, `line.section` and `line.markers` know nothing.
+    After a restart the log resumes: `line.number` starts at 1 again, and `line.section` and
+    `line.markers` omit the sections that were open before.
     """
 
     job: Job
@@ -95,14 +93,14 @@ class JobLogLine(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobLogEnded(MonitorEvent):
-    """Every line of the log of a job that has ended was told."""
+    """All lines of a finished job's log were emitted."""
 
     job: Job
 
 
 @frozen(kw_only=True)
 class JobLogFailed(MonitorEvent):
-    """The job's log is followed no further, for what `reason` says; it was no end of the job."""
+    """Following a job's log failed for `reason`; the job itself may go on."""
 
     job: Job
     reason: str
@@ -110,10 +108,10 @@ class JobLogFailed(MonitorEvent):
 
 @frozen(kw_only=True)
 class ProjectUnreachable(MonitorEvent):
-    """The target cannot be looked at now: told once, until a `ProjectRecovered`.
+    """A target cannot be polled; emitted once, until a `ProjectRecovered`.
 
-    `status` is the server's HTTP status, `None` if it did not answer. It is asked again, ever more
-    rarely, and what has happened meanwhile is told then.
+    `status` is the server's HTTP status, None without a response. Polls go on at growing
+    intervals, and events of the meantime are emitted after the recovery.
     """
 
     reason: str
@@ -122,17 +120,17 @@ class ProjectUnreachable(MonitorEvent):
 
 @frozen(kw_only=True)
 class ProjectRecovered(MonitorEvent):
-    """The target can be looked at again."""
+    """A target can be polled again."""
 
 
 @frozen(kw_only=True)
 class ProjectReset(MonitorEvent):
-    """The server was restored from a backup, or otherwise tells another past: begin anew.
+    """The server was restored from a backup, or its history changed in another way.
 
-    Forget what was told of this target. What is there now follows, as at the beginning: each job
-    that has not ended, and each that was not told as it is now. `reason` says what gave it away,
-    such as an id given to another job or a job that had ended and runs again. The keys of what
-    follows are like none before. Deleted jobs alone are no reset.
+    Discard the state of this target. Its present state follows, as after the start: each
+    unfinished job, and each job whose state was not emitted. `reason` has the evidence, such as a
+    reused id, or a finished job that runs again. The keys of the following events are new. Deleted
+    jobs alone do not cause a reset.
     """
 
     reason: str
@@ -146,17 +144,16 @@ class _OfNoProject:
 
     @property
     def project(self) -> None:
-        """It belongs to no project."""
+        """Always None: the event has no project."""
 
 
 @frozen(kw_only=True)
 class AllTargetsUnreachable(_OfNoProject):
-    """No target of the monitor can be reached: GitLab answers 401, 403 or 404 for each of them.
+    """No target can be polled: GitLab answers 401, 403 or 404 for each of them.
 
-    Told once, until one can be reached again (`ProjectRecovered`) or a new one is added. `targets`
-    says how many there are, `reason` and `status` (HTTP) what the server said last. A target that
-    could be reached before counts after two refusals in a row. The monitor goes on asking. It
-    belongs to no project: `project` is `None`.
+    Emitted once, until a target recovers (`ProjectRecovered`) or is added. `targets` is their
+    number, `reason` and `status` (HTTP) are the server's last. A target that was reachable before
+    counts after two refusals in a row. Polls go on. `project` is None.
     """
 
     targets: int
@@ -166,12 +163,12 @@ class AllTargetsUnreachable(_OfNoProject):
 
 @frozen(kw_only=True)
 class MonitorPaused(_OfNoProject):
-    """The server lets no requests through, and has asked to wait for more than two minutes.
+    """The server rate-limits all requests for more than two minutes.
 
-    `kind` is the kind of requests that it holds back, such as "GET /projects/:id/jobs", or "" for
-    all; `until` is when it says that the pause ends, `next_probe` when one request will test it
-    (`None` if it is an hour or shorter; then nothing is sent before `until`); `reason` is what it
-    said. What happens meanwhile is told afterwards. It belongs to no project: `project` is `None`.
+    `kind` is the kind of these requests, such as "GET /projects/:id/jobs", or "" for all. `until`
+    is the end of the pause as the server gave it. `next_probe` is the time of a request that tests
+    it, None for a pause of up to an hour, in which nothing is sent. `reason` is the server's.
+    Events of the meantime are emitted afterwards. `project` is None.
     """
 
     kind: str
@@ -182,7 +179,7 @@ class MonitorPaused(_OfNoProject):
 
 @frozen(kw_only=True)
 class MonitorResumed(_OfNoProject):
-    """Requests of `kind` ("" for all) get through again after a `MonitorPaused`."""
+    """Requests of `kind` ("" for all) succeed again after a `MonitorPaused`."""
 
     kind: str
 

@@ -1,4 +1,4 @@
-"""Who is asking: how each kind of token signs a request; no repr, str or error shows one.
+"""Credentials: how each kind of token signs a request. No repr, str or error shows a token.
 
 Follows https://docs.gitlab.com/api/rest/authentication/ and, for job tokens,
 https://docs.gitlab.com/api/jobs/#get-job-tokens-job
@@ -26,16 +26,16 @@ from gitlab_jobs_async.api.urls import ServerUrl
 
 
 def _problem(token: object) -> Exception | None:
-    """What is wrong with *token*, as an error that does not show it.
-
-    It is raised where no local holds the token any more: error reporters collect locals.
-    """
+    """Return the error of an invalid *token*, without showing it."""
+    # The caller raises it after deleting the token: error reporters collect locals.
     if not isinstance(token, str):
-        return TypeError(f"a token must be a string, not {type(token).__name__}")
+        return TypeError(f"the token is a {type(token).__name__}: expected a string")
     if not token:
-        return ValueError("the token is empty; leave auth out to ask without one")
+        return ValueError(
+            "the token is empty: expected a token, or no auth= for anonymous requests"
+        )
     if not (token.isascii() and token.isprintable()) or " " in token:
-        said = "the token (not shown) holds a space, a line break or a non-ASCII letter"
+        said = "invalid token (not shown): expected ASCII without spaces or line breaks"
         return ValueError(said)
     return None
 
@@ -54,7 +54,7 @@ class PrivateToken:
         self.__attrs_init__(token)
 
     def sign(self, request: Request) -> Request:
-        """*request* with the credential on it, for the wire only."""
+        """Return *request* with the credential, for sending only."""
         return _with_header(request, "PRIVATE-TOKEN", self.token)
 
 
@@ -72,7 +72,7 @@ class BearerToken:
         self.__attrs_init__(token)
 
     def sign(self, request: Request) -> Request:
-        """*request* with the credential on it, for the wire only."""
+        """Return *request* with the credential, for sending only."""
         return _with_header(request, "Authorization", f"Bearer {self.token}")
 
 
@@ -81,10 +81,10 @@ Via = Literal["header", "bearer", "query"]
 
 @frozen(init=False)
 class JobToken:
-    """A `CI_JOB_TOKEN`, good while its job runs.
+    """A `CI_JOB_TOKEN`, valid while its job runs.
 
-    It goes as the `JOB-TOKEN` header, as `Authorization: Bearer` (*via* "bearer"), or as the
-    query parameter `job_token` (*via* "query", for gateways that strip headers).
+    It is sent as the `JOB-TOKEN` header, as `Authorization: Bearer` (*via* "bearer"), or as the
+    query parameter `job_token` (*via* "query", for gateways that drop headers).
     """
 
     token: str = field(repr=False)
@@ -93,14 +93,14 @@ class JobToken:
     def __init__(self, token: str, *, via: Via = "header") -> None:
         problem = _problem(token)
         if problem is None and via not in {"header", "bearer", "query"}:
-            problem = ValueError(f"via {via!r} is unknown; allowed are header, bearer and query")
+            problem = ValueError(f"unknown via {via!r}: expected header, bearer or query")
         if problem is not None:
             del token
             raise problem
         self.__attrs_init__(token, via=via)
 
     def sign(self, request: Request) -> Request:
-        """*request* with the credential on it, for the wire only."""
+        """Return *request* with the credential, for sending only."""
         if self.via == "query":
             return evolve(request, params=(*request.params, ("job_token", self.token)))
         if self.via == "bearer":
@@ -116,33 +116,33 @@ def _with_header(request: Request, name: str, value: str) -> Request:
 
 
 def credentials_from(auth: Credentials | str | None) -> Credentials | None:
-    """What a caller gave as `auth`: a string is a private token, `None` is nobody.
+    """Return the credentials for `auth`: a string is a private token, None is anonymous.
 
     Raises:
-        TypeError: it is something else.
-        ValueError: the token is empty or cannot be one.
+        TypeError: *auth* is of another type.
+        ValueError: the token is empty or invalid.
     """
     if auth is None or isinstance(auth, PrivateToken | BearerToken | JobToken):
         return auth
     if isinstance(auth, str):
         return PrivateToken(auth)
     raise TypeError(
-        f"auth is a {type(auth).__name__}; allowed are a private token as a string, "
-        "PrivateToken, BearerToken, JobToken and None"
+        f"auth is a {type(auth).__name__}: expected a private token as a string, a "
+        "PrivateToken, BearerToken or JobToken, or None"
     )
 
 
-_SHORTEST_TOKEN = 8
-"""GitLab's have 20 characters and more."""
+_MIN_TOKEN_LENGTH = 8
+"""GitLab's tokens have 20 characters and more."""
 
 
 def redactor(credentials: Credentials | None) -> Callable[[str], str]:
-    """What takes the token out of a text that a server or proxy said, however it wrote it.
+    """Return a function that removes the token from a server's text, in any encoding of it.
 
-    One shorter than any of GitLab's stays: it would be found where it is none, such as in the word
-    "next" of a `Link`.
+    A token shorter than GitLab's own is kept: it could match other text, such as "next" in a
+    `Link`.
     """
-    if credentials is None or len(credentials.token) < _SHORTEST_TOKEN:
+    if credentials is None or len(credentials.token) < _MIN_TOKEN_LENGTH:
         return str
     token = credentials.token
     written = {
@@ -167,17 +167,16 @@ def redactor(credentials: Credentials | None) -> Callable[[str], str]:
 def from_environment(
     environ: Mapping[str, str], url: str | None = None, *, needs_token: bool = False
 ) -> tuple[str, Credentials | None]:
-    """The server and token that environment variables name; *url* is a caller's own choice.
+    """Return the server and token from environment variables; *url* overrides the server.
 
-    The URL is that of `GITLAB_URL` or another variable that names a server (`servers.CHOSEN`), else
-    that of the CI job, else https://gitlab.com. The token is `GITLAB_TOKEN` or
-    `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. The first three are for
-    the chosen server where there is one, the last for that of the job: no token is another server's
-    business.
+    The URL is `GITLAB_URL` or another variable of `environment.CHOSEN`, else that of the CI job,
+    else https://gitlab.com. The token is `GITLAB_TOKEN` or `GITLAB_PRIVATE_TOKEN`, else
+    `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. The first three belong to the chosen server, the last
+    to the job's. A token is sent to no other server.
 
     Raises:
-        ValueError: variables contradict one another, or one that is not read speaks against
-            gitlab.com; or there is no token, and the caller *needs_token*.
+        ValueError: variables contradict each other, or one that is not read contradicts gitlab.com;
+            or the token that the caller *needs_token* for is missing.
     """
     if url is None:
         named = server_in(environ)
@@ -187,8 +186,8 @@ def from_environment(
         chosen = chosen_server(environ)
         known = "" if chosen is None else f" ({chosen.variable} names {chosen.url})"
         raise ValueError(
-            f"no token for {url} in the environment{known}; set GITLAB_TOKEN, "
-            "GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH_TOKEN, or give auth="
+            f"no token for {url} in the environment{known}: expected GITLAB_TOKEN, "
+            "GITLAB_PRIVATE_TOKEN or GITLAB_OAUTH_TOKEN, or auth="
         )
     return url, credentials
 

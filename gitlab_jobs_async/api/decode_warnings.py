@@ -1,4 +1,4 @@
-"""Where it is told that a value of an answer was left out: the log."""
+"""Log the values that a response was decoded without."""
 
 import logging
 
@@ -6,5 +6,5 @@ _log = logging.getLogger("gitlab_jobs_async")
 
 
 def log_ignored_value(said: str) -> None:
-    """Warn of the values that one answer was decoded without."""
-    _log.warning("left out, being of another type than GitLab documents: %s", said)
+    """Warn that values of one response were ignored."""
+    _log.warning("ignored values of undocumented types: %s", said)

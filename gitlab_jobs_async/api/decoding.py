@@ -1,6 +1,6 @@
-"""JSON bytes -> models: an answer as what it should be, or an error that says where it is not.
+"""Decode responses into models, or raise an error with the path of the unexpected value.
 
-Equal values that the jobs of a page have in common become one object.
+Equal values of the jobs of a page become one object.
 """
 
 import gc
@@ -31,19 +31,19 @@ from gitlab_jobs_async.models.jobs import (
 T = TypeVar("T")
 
 _shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
-"""What the answer being decoded has shown so far, for each kind of value it may repeat."""
+"""Values seen in the response that is being decoded, for each type that repeats."""
 
 
 @frozen
 class UndecodedRow:
-    """One row of a page, of which only the id has been read."""
+    """A row of a page, of which only the id has been read."""
 
     id: int
     value: Any = field(repr=False)
 
 
 Report = Callable[[str], None]
-"""Told in words what was left out of an answer, at most once for each answer."""
+"""Report the ignored values of a response, at most once for each response."""
 
 
 def _unreported(_said: str) -> None:
@@ -51,12 +51,12 @@ def _unreported(_said: str) -> None:
 
 
 def decode(response: Response, kind: type[T], report: Report = _unreported) -> T:
-    """The answer as *kind*, such as `Job` or `list[Job]`.
+    """Return the body as *kind*, such as `Job` or `list[Job]`.
 
-    An optional value of another type is left out and told to *report*; it costs nothing else.
+    An optional value of another type is ignored and passed to *report*.
 
     Raises:
-        DecodeError: it is no JSON, or a required field is missing or of another type.
+        DecodeError: the body is not JSON, or a required field is missing or of another type.
     """
     with _without_collecting():
         return _structured(response.json(), kind, response, report)
@@ -65,33 +65,33 @@ def decode(response: Response, kind: type[T], report: Report = _unreported) -> T
 def decode_rows(
     response: Response,
     kind: type[T],
-    wanted: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None = None,
+    select: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None = None,
     report: Report = _unreported,
 ) -> list[T]:
-    """A page of *kind*; of its rows only those that *wanted* picks by their ids.
+    """Return the rows of a page as *kind*; *select* picks them by their ids.
 
     Raises:
-        DecodeError: it is no JSON, no list, longer than any page that is asked for, or a required
+        DecodeError: the body is not a JSON list, is longer than any requested page, or a required
             field is missing or of another type.
     """
     kinds = list[kind]  # type: ignore[valid-type]  # mypy takes no type held in a variable
     with _without_collecting():
-        return _rows(response, kinds, wanted, report)
+        return _rows(response, kinds, select, report)
 
 
 def _rows(
     response: Response,
     kinds: type[list[T]],
-    wanted: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None,
+    select: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None,
     report: Report,
 ) -> list[T]:
     given = response.json()
     if type(given) is list and len(given) > PER_PAGE:
-        said = f"{len(given)} rows where at most {PER_PAGE} were due @ $"
+        said = f"expected at most {PER_PAGE} rows, got {len(given)} @ $"
         raise DecodeError(said, response.method, response.url)
-    if wanted is None:
+    if select is None:
         return _structured(given, kinds, response, report)
-    rows = wanted(_undecoded(given, kinds, response))
+    rows = select(_undecoded(given, kinds, response))
     return _structured([row.value for row in rows], kinds, response, report)
 
 
@@ -101,20 +101,21 @@ def _undecoded(given: Any, kinds: type[list[T]], response: Response) -> list[Und
     except (KeyError, TypeError):
         rows = []
     if type(given) is not list or len(rows) != len(given):
-        # What is wrong is said in the models' words; a page that they take has ids.
+        # The models word the error; a page that they accept has ids.
         _structured(given, kinds, response, _unreported)
     return rows
 
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """A page is thousands of objects and no cycle: looking for some costs a fifth of the time."""
+    """Pause the garbage collector."""
+    # A page is thousands of objects without a cycle; the collector costs a fifth of the time.
     was_collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     except DecodeError as error:
-        # What the server sent may echo a token, and error reporters collect locals.
+        # The response may echo a token, and error reporters collect locals.
         clear_frames(error.__traceback__)
         raise
     finally:
@@ -123,45 +124,47 @@ def _without_collecting() -> Iterator[None]:
 
 
 def _structured(given: object, kind: type[T], response: Response, report: Report) -> T:
-    left_out = _LeftOut(response)
+    decoder = _TolerantDecoder(response)
     try:
         with suppress(*_WRONG):
             value: T = _fast.structure(given, kind)
             return value
-        # Outside of the block, lest its error stays with another one: it holds values.
-        value = left_out.structured(given, kind)
+        # Outside of the block, so that its error, which holds values, is not chained.
+        value = decoder.structured(given, kind)
     finally:
         for known in _shared:
             known.clear()
-    if left_out.said:
-        report(left_out.words())
+    if decoder.ignored:
+        report(decoder.words())
     return value
 
 
 _WRONG = (TypeError, ValueError, KeyError)
-"""What the converter raises that says no place."""
+"""Errors of the fast converter, without a path."""
 
-_MOST_ODD = 100
-"""Values of one row that may be left out: more is no row."""
+_MAX_IGNORED = 100
+"""Maximum ignored values of one row; with more the row is invalid."""
 
-_MOST_SAID = 3
+_MAX_REPORTED = 3
 
 
 @define
-class _LeftOut:
-    """Structures an answer that is not as documented, and keeps in words what is left out."""
+class _TolerantDecoder:
+    """Decoder of a response with undocumented types; it collects the ignored values."""
 
     response: Response
-    said: list[str] = field(factory=list)
+    ignored: list[str] = field(factory=list)
 
     def words(self) -> str:
-        """Return what was left out, in short, with the request and the ids."""
-        more = len(self.said) - _MOST_SAID
-        said = "; ".join(self.said[:_MOST_SAID]) + (f" (and {more} more rows)" if more > 0 else "")
+        """Return a summary of the ignored values, with the request and the ids."""
+        more = len(self.ignored) - _MAX_REPORTED
+        said = "; ".join(self.ignored[:_MAX_REPORTED]) + (
+            f" (and {more} more rows)" if more > 0 else ""
+        )
         return f"{self.response.method} {self.response.url}: {said}"
 
     def structured(self, given: Any, kind: Any) -> Any:
-        """Return *given* as *kind*; of a list each row by itself, up to the first that is wrong.
+        """Return *given* as *kind*; decode the rows of a list one by one, up to the first error.
 
         Raises:
             DecodeError: a required field is missing or of another type.
@@ -182,17 +185,17 @@ class _LeftOut:
         number = given.get("id") if type(given) is dict else None
         name = f"id {number}" if type(number) is int else f"${place}"
         try:
-            value, odd = tolerated(given, kind, _tolerant, most=_MOST_ODD)
+            value, odd = tolerated(given, kind, _tolerant, most=_MAX_IGNORED)
             if kind is Bridge and value.downstream_pipeline is None:
-                # A tree would end here as if it had no more: this one is required where it is.
+                # A pipeline tree would end here as if it were complete, so this field is required.
                 structured(given.get("downstream_pipeline"), _DOWNSTREAM, _tolerant)
         except ValueError as error:
             said = str(error).replace("@ $", f"@ ${place}")
         else:
             if odd.count:
-                more = odd.count - len(odd.told)
-                words = "; ".join(odd.told) + (f" (and {more} more)" if more else "")
-                self.said.append(f"{name}: {words}")
+                more = odd.count - len(odd.reasons)
+                words = "; ".join(odd.reasons) + (f" (and {more} more)" if more else "")
+                self.ignored.append(f"{name}: {words}")
             return value
         raise self._error(f"{said} ({name})" if place and type(number) is int else said)
 
@@ -201,7 +204,7 @@ class _LeftOut:
 
 
 def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Job | Bridge:
-    """The answer to play, which is a Bridge when a trigger job was played."""
+    """Return the played job, a Bridge if it is a trigger job."""
     with _without_collecting():
         return _job_or_bridge(response.json(), response, report)
 
@@ -217,7 +220,7 @@ _KEYS = frozenset({bool, int, str})
 
 
 def _sharing(structure: Hook, name: str) -> Hook:
-    """Structure equal values once; they are known by the field *name* and compared whole."""
+    """Return a hook that structures equal values once; the field *name* indexes them."""
     known: dict[Any, tuple[dict[str, Any], Any]] = {}
     _shared.append(known)
 
@@ -243,7 +246,7 @@ _SHARED = {
     RunnerManager: "id",
     User: "id",
 }
-"""What the jobs of a page mostly have in common, and by which field it is found again."""
+"""Types that the jobs of a page share, and the field that indexes their values."""
 
 _fast = strict_converter(names_places=False)
 _fast.register_structure_hook_factory(
@@ -251,6 +254,6 @@ _fast.register_structure_hook_factory(
 )
 
 _tolerant = tolerant_converter({}, {})
-"""Takes what *_fast* refuses: slower, and so only the rows that need it."""
+"""A slower converter for rows that *_fast* refuses."""
 
 _DOWNSTREAM: Any = Pipeline | None

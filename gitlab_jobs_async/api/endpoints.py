@@ -1,5 +1,6 @@
-"""Each endpoint as a function that returns its Request, checked; docs at docs.gitlab.com/api/jobs.
+"""Endpoints: each function validates its arguments and returns the request.
 
+Docs: https://docs.gitlab.com/api/jobs/, https://docs.gitlab.com/api/pipelines/.
 Sources: lib/api/ci/jobs.rb, lib/api/ci/pipelines.rb, lib/api/ci/job_artifacts.rb.
 """
 
@@ -27,10 +28,10 @@ from gitlab_jobs_async.api.parameters import (
 from gitlab_jobs_async.api.requests import Request
 
 PER_PAGE = 100
-"""Rows asked for a page: the most GitLab gives."""
+"""Rows a page: GitLab's maximum."""
 
 LONGEST_RANGE = 512_000
-"""Bytes that `byte_limit` may ask for at most."""
+"""Maximum of `byte_limit`, in bytes."""
 
 _PAGE = ("per_page", str(PER_PAGE))
 _KEYSET = (("pagination", "keyset"), ("order_by", "id"), ("sort", "desc"))
@@ -39,7 +40,7 @@ _KEYSET = (("pagination", "keyset"), ("order_by", "id"), ("sort", "desc"))
 def list_jobs(
     project: ProjectId, *, scope: Scope = (), ref: str | None = None, keyset: bool = True
 ) -> Request:
-    """GET /projects/:id/jobs, the first page; newest id first."""
+    """Return GET /projects/:id/jobs, the first page; newest id first."""
     params = scope_params(scope)
     if ref is not None:
         params.append(("ref", not_empty("ref", ref)))
@@ -51,63 +52,63 @@ def list_jobs(
 def list_pipeline_jobs(
     project: ProjectId, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
 ) -> Request:
-    """GET /projects/:id/pipelines/:pipeline_id/jobs, the first page; newest id first."""
+    """Return GET /projects/:id/pipelines/:pipeline_id/jobs, the first page; newest id first."""
     retried = ("include_retried", flag("include_retried", include_retried))
     params = [*scope_params(scope), retried, _PAGE]
     return Request("GET", f"{pipeline_path(project, pipeline_id)}/jobs", params)
 
 
 def list_bridges(project: ProjectId, pipeline_id: int, *, scope: Scope = ()) -> Request:
-    """GET /projects/:id/pipelines/:pipeline_id/bridges, the first page."""
+    """Return GET /projects/:id/pipelines/:pipeline_id/bridges, the first page."""
     params = [*scope_params(scope), _PAGE]
     return Request("GET", f"{pipeline_path(project, pipeline_id)}/bridges", params)
 
 
 def get_token_job() -> Request:
-    """GET /job: the job that a job token belongs to."""
+    """Return GET /job: the job that a job token belongs to."""
     return Request("GET", "/job")
 
 
 def get_allowed_agents() -> Request:
-    """GET /job/allowed_agents: what a job token's job may use."""
+    """Return GET /job/allowed_agents: the agents for a job token's job."""
     return Request("GET", "/job/allowed_agents")
 
 
 def get_job(project: ProjectId, job_id: int) -> Request:
-    """GET /projects/:id/jobs/:job_id."""
+    """Return GET /projects/:id/jobs/:job_id."""
     return Request("GET", job_path(project, job_id))
 
 
 def get_trace(project: ProjectId, job_id: int) -> Request:
-    """GET /projects/:id/jobs/:job_id/trace, whole."""
+    """Return GET /projects/:id/jobs/:job_id/trace, whole."""
     return Request("GET", f"{job_path(project, job_id)}/trace")
 
 
 def get_trace_range(project: ProjectId, job_id: int, *, offset: int, limit: int) -> Request:
-    """GET …/trace from *offset*, at most *limit* bytes, where the server knows ranges (19.x)."""
+    """Return GET …/trace from *offset*, at most *limit* bytes, for servers with ranges (19.x)."""
     if offset < 0 or not 1 <= limit <= LONGEST_RANGE:
         raise ValueError(
-            f"offset {offset} and limit {limit} are no range of a trace; allowed are an offset "
-            f"from 0 and a limit from 1 to {LONGEST_RANGE} bytes"
+            f"invalid range of offset {offset} and limit {limit}: expected an offset from 0 and "
+            f"a limit from 1 to {LONGEST_RANGE} bytes"
         )
     params = [("byte_offset", str(offset)), ("byte_limit", str(limit))]
     return Request("GET", f"{job_path(project, job_id)}/trace", params)
 
 
 def cancel_job(project: ProjectId, job_id: int, *, force: bool = False) -> Request:
-    """POST …/cancel; *force* ends a job that hangs in `canceling` and needs a maintainer."""
+    """Return POST …/cancel; *force* ends a job stuck in `canceling` and needs a maintainer."""
     asked = {"force": True} if flag("force", force) == "true" else None
     return Request("POST", f"{job_path(project, job_id)}/cancel", json=asked)
 
 
 def retry_job(project: ProjectId, job_id: int, *, inputs: Inputs | None = None) -> Request:
-    """POST …/retry."""
+    """Return POST …/retry."""
     asked = None if inputs is None else {"inputs": job_inputs(inputs)}
     return Request("POST", f"{job_path(project, job_id)}/retry", json=asked)
 
 
 def erase_job(project: ProjectId, job_id: int) -> Request:
-    """POST …/erase."""
+    """Return POST …/erase."""
     return Request("POST", f"{job_path(project, job_id)}/erase")
 
 
@@ -118,7 +119,7 @@ def play_job(
     variables: Mapping[str, str] | None = None,
     inputs: Inputs | None = None,
 ) -> Request:
-    """POST …/play."""
+    """Return POST …/play."""
     asked: dict[str, object] = {}
     if variables is not None:
         asked["job_variables_attributes"] = job_variables(variables)
@@ -128,9 +129,9 @@ def play_job(
 
 
 class PipelineFilters(TypedDict, total=False):
-    """Which pipelines a listing holds: https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
+    """Filters of a pipeline listing: https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
 
-    Child pipelines are left out unless `source` is "parent_pipeline".
+    Child pipelines are excluded unless `source` is "parent_pipeline".
     """
 
     scope: str
@@ -157,20 +158,20 @@ _PIPELINE_CHOICES = {
 
 
 def list_pipelines(project: ProjectId, filters: PipelineFilters) -> Request:
-    """GET /projects/:id/pipelines, the first page."""
+    """Return GET /projects/:id/pipelines, the first page."""
     params = [(name, _pipeline_filter(name, value)) for name, value in filters.items()]
     return Request("GET", f"{project_path(project)}/pipelines", [*params, _PAGE])
 
 
 def are_newest_first(filters: PipelineFilters) -> bool:
-    """Whether pipelines come in the order of their ids, the newest first."""
+    """Return whether pipelines are ordered by descending id."""
     return filters.get("order_by", "id") == "id" and filters.get("sort", "desc") == "desc"
 
 
 def _pipeline_filter(name: str, value: object) -> str:
     if name not in PipelineFilters.__annotations__:
         allowed = ", ".join(PipelineFilters.__annotations__)
-        raise TypeError(f"pipelines have no filter {name!r}; allowed are {allowed}")
+        raise TypeError(f"unknown filter {name!r} of pipelines: expected one of {allowed}")
     if name.endswith(("_after", "_before")):
         return moment(name, value)
     if name == "yaml_errors":
@@ -182,24 +183,24 @@ def _pipeline_filter(name: str, value: object) -> str:
 
 
 def get_pipeline(project: ProjectId, pipeline_id: int) -> Request:
-    """GET /projects/:id/pipelines/:pipeline_id."""
+    """Return GET /projects/:id/pipelines/:pipeline_id."""
     return Request("GET", pipeline_path(project, pipeline_id))
 
 
 def get_artifacts(project: ProjectId, job_id: int) -> Request:
-    """GET …/artifacts: the archive, or a redirect to where it is stored."""
+    """Return GET …/artifacts: the archive, or a redirect to its storage."""
     return Request("GET", f"{job_path(project, job_id)}/artifacts")
 
 
 def get_artifact_file(project: ProjectId, job_id: int, path: str) -> Request:
-    """GET …/artifacts/*artifact_path: one file out of the archive."""
+    """Return GET …/artifacts/*artifact_path: one file out of the archive."""
     return Request("GET", f"{job_path(project, job_id)}/artifacts/{artifact_path(path)}")
 
 
 def list_artifacts(
     project: ProjectId, job_id: int, *, path: str = "", recursive: bool = False
 ) -> Request:
-    """GET …/artifacts/tree: what is in the archive (19.x), the first page."""
+    """Return GET …/artifacts/tree: the entries of the archive (19.x), the first page."""
     params = [("recursive", flag("recursive", recursive)), _PAGE]
     if path != "":
         artifact_path(path)
@@ -208,10 +209,10 @@ def list_artifacts(
 
 
 def keep_artifacts(project: ProjectId, job_id: int) -> Request:
-    """POST …/artifacts/keep: they no longer expire."""
+    """Return POST …/artifacts/keep, so that they do not expire."""
     return Request("POST", f"{job_path(project, job_id)}/artifacts/keep")
 
 
 def delete_artifacts(project: ProjectId, job_id: int) -> Request:
-    """DELETE …/artifacts."""
+    """Return DELETE …/artifacts."""
     return Request("DELETE", f"{job_path(project, job_id)}/artifacts")

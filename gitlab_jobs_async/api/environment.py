@@ -1,4 +1,4 @@
-"""Which server the environment names, under whatever tool's name for it; never a guess against it.
+"""Find the server that environment variables name, under the names of many tools.
 
 Names of glab: https://docs.gitlab.com/cli/ (internal/config/config_mapping.go); of CI jobs:
 https://docs.gitlab.com/ci/variables/predefined_variables/. The others are what Terraform's provider
@@ -33,7 +33,7 @@ CHOSEN = (
     "GITLAB_API_HOST",
     "GL_URL",
 )
-"""What a person sets to choose a server."""
+"""Variables that a person sets to choose a server."""
 
 OF_THE_JOB = (
     "CI_SERVER_URL",
@@ -42,13 +42,13 @@ OF_THE_JOB = (
     "CI_SERVER_FQDN",
     "CI_SERVER_HOST",
 )
-"""What GitLab sets in a CI job: its own server. It counts where nothing was chosen."""
+"""Variables that GitLab sets in a CI job: its own server, used if none was chosen."""
 
 TOKENS = ("GITLAB_TOKEN", "GITLAB_PRIVATE_TOKEN", "GITLAB_OAUTH_TOKEN")
-"""Tokens that a person sets, for the server that was chosen."""
+"""Variables with a token for the chosen server."""
 
 _OVERRULED_BY_API_HOST = frozenset({"GITLAB_HOST", "GL_HOST", "GITLAB_URI"})
-"""glab's names for the host of the web pages, where that of the API may be another one."""
+"""glab's names for the host of the web pages; the API may have another host."""
 
 _MAY_NAME_A_SERVER = re.compile(
     r"(?:GITLAB|GLAB|GL)"
@@ -62,7 +62,7 @@ _GRAPHQL = re.compile(r"/api/graphql/?$")
 _LOOKS_LIKE_A_HOST = re.compile(r"(?:\w+://[^\s/]+|localhost|[^\s/]+[.:][^\s/]+)(?:/\S*)?")
 _NAMES_A_HOST = re.compile(r"\w+_(?:DOMAIN|FQDN|HOST|HOSTNAME)")
 _IS_A_WORD = re.compile(r"\d*|yes|no|true|false|on|off|none|null|enabled|disabled", re.IGNORECASE)
-"""Values of a switch; any other value of a variable whose name ends in HOST is one."""
+"""Values of a switch; any other value of a variable whose name ends in HOST is a host."""
 
 
 @frozen
@@ -73,14 +73,14 @@ class NamedServer:
     url: str
     server: ServerUrl
     is_exact: bool
-    """Whether the scheme was given, so that nothing is left open; a bare host leaves it open."""
+    """Whether the scheme was given; a bare host leaves it open."""
 
     @classmethod
     def read(cls, variable: str, value: str) -> Self:
-        """Read a URL, or a host with or without port and path; without a scheme it is https.
+        """Return the server of a URL, or of a host with an optional port and path, by https.
 
         Raises:
-            ValueError: *value* names no server; the message names *variable*.
+            ValueError: *value* does not name a server; the message names *variable*.
         """
         given = value.strip()
         is_exact = "://" in given
@@ -91,17 +91,17 @@ class NamedServer:
             raise ValueError(f"{variable}: {error}") from None
 
     @property
-    def says(self) -> tuple[bool, bool, bool]:
-        """How much it says, to compare by: scheme, port, path."""
+    def detail(self) -> tuple[bool, bool, bool]:
+        """Sort key by detail: scheme, port, path."""
         parts = urlsplit(self.server.origin)
         return self.is_exact, parts.port is not None, bool(self.server.prefix)
 
     def agrees_with(self, other: "NamedServer") -> bool:
-        """Return whether this one, which says less or as much, may mean the server of *other*."""
+        """Return whether this name, with at most as much detail, may mean the server of *other*."""
         if self.is_exact and other.is_exact:
             return self.server == other.server
         mine, theirs = urlsplit(self.server.origin), urlsplit(other.server.origin)
-        _, has_port, has_path = self.says
+        _, has_port, has_path = self.detail
         return (
             mine.hostname == theirs.hostname
             and not (has_port and mine.port != theirs.port)
@@ -110,10 +110,10 @@ class NamedServer:
 
 
 def chosen_server(environ: Mapping[str, str]) -> NamedServer | None:
-    """The server that a person chose by one of `CHOSEN`.
+    """Return the server that a person chose by one of `CHOSEN`.
 
     Raises:
-        ValueError: two of them name different servers, or one names none.
+        ValueError: two of them name different servers, or one is invalid.
     """
     said = _read(environ, CHOSEN)
     if any(named.variable == "GITLAB_API_HOST" for named in said):
@@ -122,10 +122,10 @@ def chosen_server(environ: Mapping[str, str]) -> NamedServer | None:
 
 
 def job_server(environ: Mapping[str, str]) -> NamedServer | None:
-    """The server of the CI job that this runs in.
+    """Return the server of the CI job that runs this process.
 
     Raises:
-        ValueError: two of `OF_THE_JOB` name different servers, or one names none.
+        ValueError: two of `OF_THE_JOB` name different servers, or one is invalid.
     """
     named = _agreed(_read(environ, OF_THE_JOB))
     if named is None or named.is_exact:
@@ -139,20 +139,20 @@ def job_server(environ: Mapping[str, str]) -> NamedServer | None:
 
 
 def server_in(environ: Mapping[str, str]) -> NamedServer | None:
-    """The server that was chosen, else that of the CI job.
+    """Return the chosen server, else that of the CI job.
 
     Raises:
-        ValueError: two variables name different servers, or one names none.
+        ValueError: two variables name different servers, or one is invalid.
     """
     return chosen_server(environ) or job_server(environ)
 
 
 def check_guess(environ: Mapping[str, str], url: str) -> str:
-    """Return *url*, which no variable names, unless something in the environment speaks against it.
+    """Return *url*, which no variable names, unless the environment contradicts it.
 
     Raises:
         ValueError: a variable that is not read seems to name another server, or this is a CI job
-            of a server that is not named.
+            of an unnamed server.
     """
     host = urlsplit(url).hostname or ""
     for variable, value in environ.items():
@@ -163,13 +163,13 @@ def check_guess(environ: Mapping[str, str], url: str) -> str:
         if (names_one or _LOOKS_LIKE_A_HOST.fullmatch(given)) and not _is_at(given, host):
             raise ValueError(
                 f"{variable} seems to name another server than {url}, but is not read: "
-                "set GITLAB_URL to the server that is meant"
+                "expected GITLAB_URL"
             )
     has_token = any(environ.get(name) for name in TOKENS)
     if url == GITLAB_COM and has_token and environ.get("CI_JOB_TOKEN"):
         raise ValueError(
-            f"CI_JOB_TOKEN is set, but no CI_SERVER_URL says that its server is {url}: "
-            "set GITLAB_URL to the server that is meant"
+            f"CI_JOB_TOKEN is set, but no variable names its server {url}: "
+            "expected CI_SERVER_URL or GITLAB_URL"
         )
     return url
 
@@ -188,14 +188,14 @@ def _read(environ: Mapping[str, str], variables: tuple[str, ...]) -> list[NamedS
 
 
 def _agreed(said: list[NamedServer]) -> NamedServer | None:
-    """The one that says most, if all others may mean the same."""
+    """Return the most detailed name, if all others may mean the same server."""
     if not said:
         return None
-    best = max(said, key=lambda named: named.says)
+    best = max(said, key=lambda named: named.detail)
     for other in said:
         if not other.agrees_with(best):
             raise ValueError(
                 f"{best.variable} and {other.variable} name different servers, {best.url} and "
-                f"{other.url}: unset one of them"
+                f"{other.url}: expected one of them unset"
             )
     return best

@@ -1,6 +1,6 @@
-"""A JSON value as the very type that is due, or a TypeError in words; nothing is ever coerced.
+"""Hooks that accept a JSON value of exactly the expected type, without coercion.
 
-The words name no string of the value's: it may be a token.
+A message never shows a string of the value: it may be a token.
 """
 
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from typing import Any
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 
 Hook = Callable[[Any, Any], Any]
-"""Takes a value and the kind that is due, as cattrs calls it."""
+"""Return the value of a type for a JSON value, as cattrs calls it."""
 
 
 def type_mismatch(expected: str, given: object) -> TypeError:
-    """What is wrong where *expected*, such as "an object", was due."""
+    """Return the error for a value other than *expected*, such as "an object"."""
     names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
-    return TypeError(f"{names.get(type(given), repr(given))} where {expected} was due")
+    return TypeError(f"expected {expected}, got {names.get(type(given), repr(given))}")
 
 
 def instance_hook(kind: type, words: str, *, or_null: bool = False) -> Hook:
-    """Take a value of this very type as it is; a bool is no int."""
+    """Return a hook for values of exactly this type; a bool does not pass as an int."""
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is kind or (or_null and given is None):
@@ -55,7 +55,7 @@ def _datetime(given: Any, _: Any) -> datetime:
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
-        raise TypeError("a string that is no time where one was due") from None
+        raise TypeError("expected an ISO 8601 time, got another string") from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
@@ -84,4 +84,4 @@ EXACT: dict[Any, Hook] = {
     JobStatus: _status,
     FailureReason: _failure_reason,
 }
-"""How to take each kind of value that is no object and no list."""
+"""Hooks for scalar values."""

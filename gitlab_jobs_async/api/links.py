@@ -1,9 +1,9 @@
-"""Which page a page says is the next; what cannot be read is never an end.
+"""Find the next page that a response names; an unreadable name is an error, not the end.
 
 Follows https://docs.gitlab.com/api/rest/#pagination: `Link` with rel="next" for both kinds, else
 `X-Next-Cursor` (keyset, newer servers) or `X-Next-Page` (offset). A keyset listing sends `Link`
-with rel="next" alone, and none on its last page: so where no header comes through, a full page
-looks like the last one (`capabilities.NextPageHeaders`).
+with rel="next" alone, and none on its last page. So a full page whose headers were dropped looks
+like the last one (see `capabilities.NextPageHeaders`).
 """
 
 import re
@@ -17,19 +17,19 @@ from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import DecodeError
 
 _CLAMPS = frozenset({20, 25, 30, 40, 50})
-"""Rows a page that a gateway may allow where more are asked for; 20 is GitLab's own default."""
+"""Page sizes that a gateway may impose; 20 is GitLab's own default."""
 
 _LONGEST_NUMBER = 18
-"""Digits of the largest number that a header may give: a page, or a count of rows."""
+"""Digits of the largest page or count that a header may give."""
 
-# Possessive throughout: a hostile header must not make the parser go back over it.
+# Possessive throughout: a hostile header must not make the parser backtrack.
 _VALUE = r"\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^\s;,\"]*+"
 _ATTRIBUTE = re.compile(rf"\s*+;\s*+(?:([\w*-]++)(?:\s*+=\s*+({_VALUE}))?+)?+", re.DOTALL)
 
 
 @frozen
 class _Links:
-    """A parsed `Link` header; `is_whole` is false where a part of it could not be read."""
+    """A parsed `Link` header; `is_whole` is false if a part of it could not be read."""
 
     links: list[tuple[str, list[str]]]
     is_whole: bool
@@ -58,10 +58,10 @@ def _parsed(header: str) -> _Links:
 
 
 def next_page(server: ServerUrl, request: Request, response: Response) -> Request | None:
-    """Return the request for the page after *response*, sent to *server* whatever host is named.
+    """Return the request for the page after *response*, for *server* whatever host is named.
 
     Raises:
-        DecodeError: the answer names a next page that cannot be one.
+        DecodeError: the response names an invalid next page.
     """
     header = response.headers.get("link", "")
     links = _parsed(header)
@@ -71,27 +71,32 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
     elif cursor := response.headers.get("x-next-cursor", ""):
         following = with_params(request, cursor=cursor)
     elif header.strip() and not (links.links and links.is_whole):
-        raise DecodeError("the Link header cannot be read", request.method, response.url)
+        raise DecodeError(
+            "unreadable Link header: expected <url>; rel=name", request.method, response.url
+        )
     elif response.headers.get("x-next-page", ""):
         number = number_in(response, "x-next-page")
         if number is None:
-            raise DecodeError("the X-Next-Page header is no page", request.method, response.url)
+            raise DecodeError(
+                "invalid X-Next-Page header: expected a page number", request.method, response.url
+            )
         following = with_params(request, page=str(number))
     else:
         return None
-    if following is None or following.params == request.params:
-        named = "nothing of this API" if following is None else "the page it stands on"
-        raise DecodeError(f"the Link to the next page names {named}", request.method, response.url)
+    if following is None:
+        raise DecodeError('rel="next" points outside this API', request.method, response.url)
+    if following.params == request.params:
+        raise DecodeError('rel="next" points to the same page', request.method, response.url)
     return following
 
 
 def next_link(header: str) -> str | None:
-    """Return the URL that a `Link` header calls next."""
+    """Return the URL with rel="next" in a `Link` header, if there is one."""
     return _parsed(header).next()
 
 
 def with_params(request: Request, **changed: str) -> Request:
-    """Return *request* with these parameters in place of its own of those names."""
+    """Return *request* with these parameters replaced."""
     kept = [pair for pair in request.params if pair[0] not in changed]
     return evolve(request, params=[*kept, *changed.items()])
 
@@ -107,11 +112,11 @@ def is_last_page(
 ) -> bool:
     """Return whether an offset page of *rows*, at most *size*, names no next one.
 
-    Of a server that *is_silent* no header comes through: a full page has a next one, if only an
-    empty one. So has, without any header, a page of as many rows as a gateway may allow.
+    If the server *is_silent*, no header arrives: a full page is followed by another, maybe empty.
+    So is a page without any header whose size a gateway may have imposed.
 
     Raises:
-        DecodeError: it cannot be told, so that rows could be missed.
+        DecodeError: the response does not show it, so rows could be missed.
     """
     if next_page(server, request, response) is not None:
         return False
@@ -122,17 +127,17 @@ def is_last_page(
         return not may_be_clamped(len(rows))
     if is_silent:
         return False
-    reason = "a full page that does not say whether another follows @ $"
+    reason = "full page without pagination headers: expected the next page or the end"
     raise DecodeError(reason, response.method, response.url)
 
 
 def may_be_clamped(rows: int) -> bool:
-    """Return whether a gateway that allows fewer rows a page may have cut one to *rows*."""
+    """Return whether a gateway may have reduced a page to *rows* rows."""
     return rows in _CLAMPS
 
 
 def has_cursor_headers(response: Response) -> bool:
-    """Return whether a keyset answer names its neighbours by cursor: one it does not name is none.
+    """Return whether a keyset response names its neighbours by cursor, so that none is unnamed.
 
     Newer servers send `X-Prev-Cursor` and `X-Next-Cursor`, each only where that page exists.
     """
@@ -140,11 +145,11 @@ def has_cursor_headers(response: Response) -> bool:
 
 
 def number_in(response: Response, header: str) -> int | None:
-    """Return the number that a header such as `X-Total` gives, if it does."""
+    """Return the number in a header such as `X-Total`, if it has one."""
     return whole_number(response.headers.get(header, ""))
 
 
 def whole_number(text: str) -> int | None:
-    """Return the number that *text* is, if it is one that can be a page or a count."""
+    """Return the number in *text* if it can be a page or a count."""
     is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
     return int(text) if is_number else None

@@ -1,6 +1,6 @@
-"""What a caller may pass: checked here before any request, then written as GitLab reads it.
+"""Validate the arguments of a call and write them as GitLab reads them.
 
-Every refusal names the value and what is allowed.
+Every error names the value and the expected ones; it is raised before any request.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,16 +18,16 @@ _KNOWN_STATUSES = ", ".join(JobStatus)
 
 
 def positive_id(name: str, value: int) -> int:
-    """*value* if it can be an id of GitLab's: a whole number above 0, and no bool."""
-    return _whole(name, value, 1, "a whole number above 0")
+    """Return *value* if it can be an id: a whole number above 0, not a bool."""
+    return _integer(name, value, 1, "a whole number above 0")
 
 
 def whole_number(name: str, value: int) -> int:
-    """*value* if it counts something: a whole number from 0."""
-    return _whole(name, value, 0, "a whole number from 0")
+    """Return *value* if it is a whole number from 0."""
+    return _integer(name, value, 0, "a whole number from 0")
 
 
-def _whole(name: str, value: int, least: int, allowed: str) -> int:
+def _integer(name: str, value: int, least: int, allowed: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be {allowed}, not {value!r}")
     if value < least:
@@ -36,7 +36,7 @@ def _whole(name: str, value: int, least: int, allowed: str) -> int:
 
 
 def seconds(name: str, value: object) -> float:
-    """*value* if it is a length of time above 0."""
+    """Return *value* if it is a number of seconds above 0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds above 0, not {value!r}")
     if not 0 < value < float("inf"):
@@ -45,105 +45,102 @@ def seconds(name: str, value: object) -> float:
 
 
 def project_path(project: ProjectId) -> str:
-    """`/projects/:id` for a numeric id or a full path; the one place where a path is quoted."""
+    """Return `/projects/:id` for a numeric id or a full path, which is quoted."""
     if not isinstance(project, str):
         return f"/projects/{positive_id('project', project)}"
     name = project.strip("/")
     odd = not project.isprintable() or any(c.isspace() or c in "%\\" for c in project)
     if odd or any(part in {"", ".", ".."} for part in name.split("/")):
         raise ValueError(
-            f"project {project!r} is no project; allowed are an id such as 17 and a full path "
-            "such as 'group/app'"
+            f"invalid project {project!r}: expected a numeric id or a full path such as 'group/app'"
         )
     return f"/projects/{quote(name, safe='')}"
 
 
 def job_path(project: ProjectId, job_id: int) -> str:
-    """`/projects/:id/jobs/:job_id`."""
+    """Return `/projects/:id/jobs/:job_id`."""
     return f"{project_path(project)}/jobs/{positive_id('job_id', job_id)}"
 
 
 def pipeline_path(project: ProjectId, pipeline_id: int) -> str:
-    """`/projects/:id/pipelines/:pipeline_id`."""
+    """Return `/projects/:id/pipelines/:pipeline_id`."""
     return f"{project_path(project)}/pipelines/{positive_id('pipeline_id', pipeline_id)}"
 
 
 def scope_params(scope: Scope) -> list[tuple[str, str]]:
-    """`scope[]=…` for one status or several; a plain string must be a status known here."""
+    """Return `scope[]=…` for one status or several."""
     given: object = scope
     if not isinstance(given, Iterable):
-        raise TypeError(f"scope is {given!r}; allowed are one or several of {_KNOWN_STATUSES}")
+        raise TypeError(f"invalid scope {given!r}: expected one or several of {_KNOWN_STATUSES}")
     statuses = (scope,) if isinstance(scope, str) else tuple(scope)
     checked = [known_status("scope", status) for status in statuses]
     return [("scope[]", status) for status in dict.fromkeys(checked)]
 
 
 def known_status(name: str, status: object) -> str:
-    """*status* if it is known here, or a `JobStatus`, which a newer server may know."""
+    """Return *status* if it is listed, or a `JobStatus`, which a newer server may know."""
     if not isinstance(status, str):
-        raise TypeError(f"{name} holds {status!r}; allowed are {_KNOWN_STATUSES}")
+        raise TypeError(f"invalid {name} {status!r}: expected one of {_KNOWN_STATUSES}")
     if not isinstance(status, JobStatus) and status not in JobStatus.__members__.values():
         raise ValueError(
-            f"unknown {name} {status!r}; allowed are {_KNOWN_STATUSES} "
+            f"unknown {name} {status!r}: expected one of {_KNOWN_STATUSES} "
             f"(for a newer one pass JobStatus({status!r}))"
         )
     return str(status)
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    """*value* if it is one of *allowed*."""
+    """Return *value* if it is one of *allowed*."""
     if value not in allowed:
-        raise ValueError(f"{name} {value!r} is unknown; allowed are {', '.join(allowed)}")
+        raise ValueError(f"unknown {name} {value!r}: expected one of {', '.join(allowed)}")
     return value
 
 
 def not_empty(name: str, value: object) -> str:
-    """*value* if it is a string that says something."""
+    """Return *value* if it is printable text that is not empty."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {value!r}")
     if not value or not value.isprintable():
-        raise ValueError(f"{name} is {value!r}; allowed is a text that is printable and not empty")
+        raise ValueError(f"invalid {name} {value!r}: expected printable text that is not empty")
     return value
 
 
 def flag(name: str, value: object) -> str:
-    """*value* as GitLab writes booleans."""
+    """Return *value* as GitLab writes booleans."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return "true" if value else "false"
 
 
 def moment(name: str, value: object) -> str:
-    """*value* in UTC; a naive datetime is refused, since nobody knows which hour it means."""
+    """Return *value* in UTC; a naive datetime is ambiguous and refused."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError(f"{name} must be a datetime with a time zone, not {value!r}")
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def job_variables(variables: Mapping[str, str]) -> list[dict[str, str]]:
-    """`job_variables_attributes`: GitLab's list of key and value for a mapping."""
+    """Return `job_variables_attributes`: a list of key and value for a mapping."""
     if not isinstance(variables, Mapping):
         raise TypeError(f"variables must be a mapping of names to strings, not {variables!r}")
     for name, value in variables.items():
-        not_empty("the name of a variable", name)
+        not_empty("variable name", name)
         if not _is_text(value):
-            raise TypeError(
-                f"variable {name!r} has the value {value!r}; a variable's value must be a string"
-            )
+            raise TypeError(f"invalid value {value!r} of variable {name!r}: expected a string")
     return [{"key": name, "value": value} for name, value in variables.items()]
 
 
 def job_inputs(inputs: Inputs) -> dict[str, object]:
-    """Inputs of a job: names to strings, numbers, booleans or lists of them."""
+    """Return the inputs of a job: names to strings, numbers, booleans or lists of them."""
     if not isinstance(inputs, Mapping):
         raise TypeError(f"inputs must be a mapping of names to values, not {inputs!r}")
     for name, value in inputs.items():
-        not_empty("the name of an input", name)
+        not_empty("input name", name)
         items = value if isinstance(value, list | tuple) else [value]
         if not all(_is_plain(item) for item in items):
             raise TypeError(
-                f"input {name!r} has the value {value!r}; allowed are strings, finite numbers of "
-                "64 bits, booleans and lists of them"
+                f"invalid value {value!r} of input {name!r}: expected strings, finite numbers of "
+                "64 bits, booleans or lists of them"
             )
     return dict(inputs)
 
@@ -161,11 +158,11 @@ def _is_text(value: object) -> bool:
 
 
 def artifact_path(path: str) -> str:
-    """*path* of a file inside an archive, quoted with its slashes kept."""
+    """Return the *path* of a file in an archive, quoted except for its slashes."""
     parts = not_empty("path", path).split("/")
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError(
-            f"path {path!r} does not name a file inside the archive; allowed is a relative path "
-            "such as 'coverage/index.html'"
+            f"invalid path {path!r}: expected a relative path in the archive such as "
+            "'coverage/index.html'"
         )
     return "/".join(quote(part, safe="") for part in parts)

@@ -1,4 +1,4 @@
-"""A request below `/api/v4` as a value; it holds no credential until the transport signs it."""
+"""Requests below `/api/v4` as values, without a credential until the transport signs them."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ import orjson
 from attrs import field, frozen
 
 TOKEN_PARAMS = frozenset({"access_token", "job_token", "private_token", "token"})
-"""Query parameters that GitLab reads credentials from: never shown, never taken from a link."""
+"""Query parameters with credentials: never shown, never copied from a link."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -18,7 +18,7 @@ def _pairs(given: Mapping[str, str] | Iterable[tuple[str, str]]) -> Pairs:
 
 def _method(method: str) -> str:
     if not method.isascii() or not method.isalpha():
-        raise ValueError(f"{method!r} is no HTTP method; allowed are words such as 'GET'")
+        raise ValueError(f"invalid method {method!r}: expected a word such as 'GET'")
     return method.upper()
 
 
@@ -30,8 +30,8 @@ def _path(path: str) -> str:
         or set(path) & set("?# ")
     ):
         raise ValueError(
-            f"{path!r} is no path below /api/v4: it begins with '/', is percent-encoded "
-            "and has no query, such as '/projects/group%2Fapp/jobs'"
+            f"invalid path {path!r}: expected a percent-encoded path below /api/v4 without a "
+            "query, such as '/projects/group%2Fapp/jobs'"
         )
     return path
 
@@ -44,8 +44,8 @@ def _names_only(pairs: Pairs) -> str:
 class Request:
     """One request to GitLab's REST API, for `GitLab.send`.
 
-    `path` stands below `/api/v4` and is percent-encoded already; `params` (a mapping, or pairs
-    where a name repeats) and `json` (whatever orjson can write) are not.
+    `path` is relative to `/api/v4` and percent-encoded. `params` (a mapping, or pairs if a name
+    repeats) and `json` (any value that orjson can write) are encoded when they are sent.
     """
 
     method: str = field(converter=_method)
@@ -56,15 +56,15 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and query as they go on the wire."""
+        """Path and query as they are sent."""
         return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
 
     @property
     def body(self) -> bytes | None:
-        """The JSON body, or `None` where there is none to send."""
+        """The JSON body, or None without one."""
         return None if self.json is None else orjson.dumps(self.json)
 
     @property
     def is_safe(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
+        """Whether a repetition has no further effect."""
         return self.method in {"GET", "HEAD"}

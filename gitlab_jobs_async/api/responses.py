@@ -1,8 +1,8 @@
-"""Status, headers and body -> a Response, or the error it stands for, in the server's own words.
+"""Responses as values, and the errors of error responses in the server's words.
 
 GitLab has four envelopes for errors (lib/api/helpers.rb, lib/api/api.rb, lib/api/api_guard.rb):
 `message` with a text or an object, `error` with a text, OAuth's `error` with a description, and
-plain text or HTML from what stands before it.
+plain text or HTML from a proxy in front of it.
 """
 
 import html
@@ -38,13 +38,13 @@ _ERRORS: dict[int, type[ResponseError]] = {
     422: BadRequestError,
     429: RateLimitedError,
 }
-_LONGEST_MESSAGE = 500
-_DEEPEST_MESSAGE = 5
-_LONGEST_HEAD = 4096
-_LONGEST_WAIT = 1e9
+_MAX_MESSAGE = 500
+_MAX_DEPTH = 5
+_MAX_TITLE_OFFSET = 4096
+_MAX_WAIT = 1e9
 _SMALL = 1024 * 1024
 _BYTES_A_VALUE = 40
-"""A list or object of GitLab's takes 180 bytes and more on average."""
+"""Minimum average; a list or object from GitLab takes 180 bytes and more."""
 _SECONDS = re.compile(r"\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*", re.ASCII)
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HTML = re.compile(rb"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
@@ -52,7 +52,7 @@ _HTML = re.compile(rb"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
 
 @frozen
 class Response:
-    """A whole answer. `headers` has lower-case names; `url` holds no credential."""
+    """A complete response; `headers` has lower-case names, `url` has no credential."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -61,35 +61,34 @@ class Response:
     url: str
 
     def json(self) -> Any:
-        """The body as JSON.
+        """Return the body as JSON.
 
         Raises:
-            DecodeError: it is an HTML page, cut short, or otherwise no JSON.
+            DecodeError: the body is an HTML page, truncated, or otherwise not JSON.
         """
-        what = _overloaded(self.body)
+        reason = _overload(self.body)
         try:
-            if not what:
+            if not reason:
                 return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            what = (
-                "an HTML page where JSON was due" if _HTML.match(self.body) else f"no JSON, {error}"
-            )
-        # Neither the page's words nor orjson's error, which holds them: they may echo a token.
-        raise DecodeError(f"{what} @ $", self.method, self.url)
+            is_html = _HTML.match(self.body)
+            reason = f"expected JSON, got {'an HTML page' if is_html else error}"
+        # Without the page's text or orjson's error, which holds it: it may echo a token.
+        raise DecodeError(f"{reason} @ $", self.method, self.url)
 
 
-def _overloaded(body: bytes) -> str:
-    """What is wrong with a body that would become far more than it is, or nothing."""
+def _overload(body: bytes) -> str:
+    """Return why a body would expand far beyond its size, or an empty string."""
     if len(body) <= _SMALL:
         return ""
-    # Two passes of C, against the seconds and the memory that as many objects take.
+    # Two passes in C are cheap; that number of objects would take seconds and memory.
     count = body.count(b"{") + body.count(b"[")
     most = len(body) // _BYTES_A_VALUE
-    return f"{count} lists and objects where at most {most} were due" if count > most else ""
+    return f"expected at most {most} lists and objects, got {count}" if count > most else ""
 
 
 def merge_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers by lower-case name; one that stands there several times, as a list with commas."""
+    """Return headers by lower-case name; repeated ones are joined with commas."""
     by_name: dict[str, list[str]] = {}
     for name, value in headers:
         by_name.setdefault(name.lower(), []).append(value)
@@ -97,52 +96,52 @@ def merge_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def check_whole(answer: Response, what: str) -> Response:
-    """*answer* if it is whole, not a part, a promise or nothing; *what* says what was due.
+    """Return *answer* if it is complete; *what* names the expected content.
 
     Raises:
-        DecodeError: its status is another one than 200.
+        DecodeError: the status is not 200, such as 202, 204 or 206.
     """
     if answer.status != 200:
-        said = f"HTTP {answer.status} where {what} was due"
+        said = f"expected {what}, got HTTP {answer.status}"
         raise DecodeError(said, answer.method, answer.url)
     return answer
 
 
 def reject_html(answer: Response, what: str) -> Response:
-    """*answer* if it is no web page, as sign-in pages are with status 200.
+    """Return *answer* unless it is a web page, such as a sign-in page with status 200.
 
     Raises:
-        DecodeError: it is one.
+        DecodeError: it is a web page.
     """
     if answer.headers.get("content-type", "").lower().startswith("text/html"):
-        raise DecodeError(f"an HTML page where {what} was due", answer.method, answer.url)
+        raise DecodeError(f"expected {what}, got an HTML page", answer.method, answer.url)
     return answer
 
 
 def check_archive(answer: Response) -> Response:
-    """*answer* if it is a whole archive.
+    """Return *answer* if it is a complete archive.
 
     Raises:
-        DecodeError: it is a web page, a part, or nothing.
+        DecodeError: it is a web page, partial or empty.
     """
     return check_whole(reject_html(answer, "an archive"), "an archive")
 
 
 def check_deletion(answer: Response) -> None:
-    """Return if *answer* says that something was, or will be, deleted.
+    """Return if *answer* confirms a deletion, now or later.
 
     Raises:
-        DecodeError: it says something else, as a web page with status 200 does.
+        DecodeError: it does not, such as a web page with status 200.
     """
     if answer.status not in {202, 204}:
-        said = f"HTTP {answer.status} where a deletion should be confirmed with 204"
+        said = f"expected 204 for a deletion, got HTTP {answer.status}"
         raise DecodeError(said, answer.method, answer.url)
 
 
 def error_of(response: Response, now: float, hide: Callable[[str], str] = str) -> ResponseError:
-    """The error that an answer other than 2xx stands for; *now* is in unix seconds.
+    """Return the error of a response other than 2xx; *now* is in Unix seconds.
 
-    *hide* takes secrets out of the server's words.
+    *hide* removes secrets from the server's message.
     """
     status = response.status
     kind = _ERRORS.get(status, ServerError if status >= 500 else ResponseError)
@@ -157,18 +156,18 @@ def error_of(response: Response, now: float, hide: Callable[[str], str] = str) -
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds the server asks to wait, never negative; `None` if it does not say.
+    """Return the seconds of `Retry-After`, never negative; None without one.
 
-    An HTTP date counts from the answer's own `Date`, so that a wrong clock here does no harm.
+    An HTTP date counts from the response's own `Date`, so that a wrong local clock does not matter.
     """
     given = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(given):
-        return max(min(float(part), _LONGEST_WAIT) for part in given.split(","))
+        return max(min(float(part), _MAX_WAIT) for part in given.split(","))
     at = http_date(given)
     if at is None:
         return None
     answered = http_date(headers.get("date", ""))
-    return min(max(0.0, at - (now if answered is None else answered)), _LONGEST_WAIT)
+    return min(max(0.0, at - (now if answered is None else answered)), _MAX_WAIT)
 
 
 def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
@@ -177,7 +176,7 @@ def _request_id(response: Response, hide: Callable[[str], str]) -> str | None:
 
 
 def http_date(text: str) -> float | None:
-    """Unix seconds of an HTTP date, or `None` if *text* is none; without a zone it is in UTC."""
+    """Return the Unix seconds of an HTTP date, None for other text; the default zone is UTC."""
     try:
         at = parsedate_to_datetime(text)
         return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).timestamp()
@@ -186,7 +185,7 @@ def http_date(text: str) -> float | None:
 
 
 def _message(response: Response, hide: Callable[[str], str]) -> str:
-    """What the error says; secrets are taken out before it is cut, lest a part of one stay."""
+    """Return the message of an error; secrets are removed before it is shortened."""
     try:
         said = orjson.loads(response.body)
     except orjson.JSONDecodeError:
@@ -196,7 +195,7 @@ def _message(response: Response, hide: Callable[[str], str]) -> str:
     return printable(hide(_words(said))) or "(no message)"
 
 
-def _words(said: object, depth: int = _DEEPEST_MESSAGE) -> str:
+def _words(said: object, depth: int = _MAX_DEPTH) -> str:
     if depth == 0:
         return "…"
     if isinstance(said, dict):
@@ -216,12 +215,12 @@ def _words_of(envelope: dict[str, object], depth: int) -> str:
         case {"error": error} if error:
             return _words(error, depth)
         case _:
-            told = (f"{field} {_words(what, depth)}" for field, what in envelope.items() if what)
-            return "; ".join(told)
+            parts = (f"{field} {_words(what, depth)}" for field, what in envelope.items() if what)
+            return "; ".join(parts)
 
 
 def _title(page: bytes, hide: Callable[[str], str]) -> str:
-    found = _TITLE.search(page[:_LONGEST_HEAD])
+    found = _TITLE.search(page[:_MAX_TITLE_OFFSET])
     if found is None:
         return ""
     title = html.unescape(found[1].decode(errors="replace"))
@@ -229,6 +228,6 @@ def _title(page: bytes, hide: Callable[[str], str]) -> str:
 
 
 def printable(text: str) -> str:
-    """*text* as one line of bounded length, in which nothing can drive a terminal."""
-    one_line = " ".join(text.split())[:_LONGEST_MESSAGE]
+    """Return *text* as one line of bounded length, without control characters."""
+    one_line = " ".join(text.split())[:_MAX_MESSAGE]
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in one_line)

@@ -1,7 +1,7 @@
-"""Values of JSON -> values of ours. What has another type is an error that says where.
+"""Structure JSON into attrs values with cattrs; a value of another type is an error with its path.
 
-cattrs by itself never refuses: it makes "None" of a null and 7 of a "7". Unknown fields are
-dropped, unknown statuses kept.
+By default cattrs coerces: a null becomes "None" and "7" becomes 7. Here it does not. Unknown fields
+are dropped, unknown statuses are kept.
 """
 
 import types
@@ -20,21 +20,21 @@ _AS_NAMED: Mapping[str, Any] = {}
 
 
 def structured(given: object, kind: type[T], converter: Converter) -> T:
-    """What JSON holds, as *kind*.
+    """Return *given* as *kind*.
 
     Raises:
-        ValueError: a field is missing or of another type; it says which, as `reason @ $.path`.
+        ValueError: a field is missing or of another type, as `reason @ $.path`.
     """
     try:
         return converter.structure(given, kind)
     except (BaseValidationError, TypeError) as error:
         said = said_of(error)
-    # Without cattrs' own error: it is a group, and it holds values that may echo a token.
+    # Not from cattrs' error: it is a group, and holds values that may echo a token.
     raise ValueError(said)
 
 
 def said_of(error: BaseException) -> str:
-    """Return in words what is wrong with a value and where in it, at most three reasons."""
+    """Return at most three reasons why a value was refused, each with its path."""
     reasons = transform_error(error, format_exception=_reason)
     more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
     return "; ".join(reasons[:3]) + more
@@ -47,7 +47,7 @@ def _reason(error: BaseException, _: type | None) -> str:
 
 
 def is_union(kind: Any) -> bool:
-    """Whether *kind* is written with `|`, `Union` or `Optional`."""
+    """Return whether *kind* is written with `|`, `Union` or `Optional`."""
     return get_origin(kind) in {Union, types.UnionType}
 
 
@@ -61,7 +61,7 @@ def _is(origin: Any) -> Callable[[Any], bool]:
 
 
 def object_of(kind: Any, converter: Converter, overrides: Mapping[str, Any] = _AS_NAMED) -> Hook:
-    """What structures an attrs class; *overrides* are cattrs' own, by attribute."""
+    """Return the hook of an attrs class; *overrides* are cattrs' own, by attribute."""
     structure = make_dict_structure_fn(kind, converter, **overrides)
 
     def hook(given: Any, _: Any) -> Any:
@@ -101,7 +101,7 @@ def _tuple_of(kind: Any, converter: Converter) -> Hook:
 
 
 def _row_of(kinds: tuple[Any, ...], converter: Converter) -> Hook:
-    """A tuple of so many values, each of its own kind."""
+    """Return the hook of a tuple with one value of each of *kinds*."""
     hooks = [converter.get_structure_hook(kind) for kind in kinds]
 
     def hook(given: Any, _: Any) -> Any:
@@ -118,7 +118,7 @@ def _row_of(kinds: tuple[Any, ...], converter: Converter) -> Hook:
 def _mapping_of(kind: Any, converter: Converter) -> Hook:
     names, values = get_args(kind)
     if names is not str:
-        raise TypeError(f"JSON has only strings for names, no {names}")
+        raise TypeError(f"invalid mapping of {names}: expected str as the type of names")
     structure = converter.get_structure_hook(values)
 
     def hook(given: Any, _: Any) -> Any:
@@ -130,9 +130,9 @@ def _mapping_of(kind: Any, converter: Converter) -> Hook:
 
 
 def strict_converter(*, omit_if_default: bool = False, names_places: bool = True) -> Converter:
-    """A converter of its own, whose structuring coerces nothing.
+    """Return a converter that coerces nothing.
 
-    Without *names_places* it is faster, stops at the first error, and does not say where that is.
+    Without *names_places* it is faster, stops at the first error and does not name its path.
     """
     converter = Converter(omit_if_default=omit_if_default, detailed_validation=names_places)
     converter.register_structure_hook_factory(has, object_of)

@@ -1,7 +1,7 @@
-"""JSON -> attrs values in which one odd optional field costs nothing but itself.
+"""Structure JSON although optional fields have unexpected types.
 
-A field with a default takes it where its value has another type, and says so; a field without one
-is an error, as in `strict`.
+Such a field takes its default and is reported. A field without a default is an error, as with the
+strict converter.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,31 +18,31 @@ from gitlab_jobs_async.api.structuring import object_of, said_of, strict_convert
 
 T = TypeVar("T")
 
-MOST_ROWS = 50_000
-"""Rows of one list that are structured: more than fit a 25 MB body of GitLab's own."""
+MAX_ROWS = 50_000
+"""Maximum rows of one list: more than fit into a 25 MB body from GitLab."""
 
-_MOST_TOLD = 10
+_MAX_REASONS = 10
 
 
 @define
 class Oddities:
-    """What was left out of a value: the first reasons in words, and the count of all."""
+    """The values that were left out: the first reasons, and the count of all."""
 
     most: float = inf
-    told: list[str] = field(factory=list)
+    reasons: list[str] = field(factory=list)
     count: int = 0
 
     def add(self, where: str, error: Exception) -> None:
-        """Note that *where* was not what it should be.
+        """Record an unexpected value at *where*.
 
         Raises:
             TypeError: there are more than *most*.
         """
         self.count += 1
         if self.count > self.most:
-            raise TypeError(f"more than {self.most} values of another type than was due")
-        if len(self.told) < _MOST_TOLD:
-            self.told.append(f"{where}: {said_of(error).removesuffix(' @ $')}")
+            raise TypeError(f"more than {self.most} values of unexpected types")
+        if len(self.reasons) < _MAX_REASONS:
+            self.reasons.append(f"{where}: {said_of(error).removesuffix(' @ $')}")
 
 
 _oddities: ContextVar[Oddities] = ContextVar("_oddities")
@@ -51,11 +51,11 @@ _oddities: ContextVar[Oddities] = ContextVar("_oddities")
 def tolerated(
     given: object, kind: type[T], converter: Converter, *, most: float = inf
 ) -> tuple[T, Oddities]:
-    """Return *given* as *kind*, and what of it was odd.
+    """Return *given* as *kind*, and the values that were left out.
 
     Raises:
-        ValueError: a required field is missing or of another type, or more than *most* values are
-            odd; it says which, as `reason @ $.path`.
+        ValueError: a required field is missing or of another type, or more than *most* values
+            were left out, as `reason @ $.path`.
     """
     odd = Oddities(most)
     token = _oddities.set(odd)
@@ -70,9 +70,8 @@ def tolerant_converter(
 ) -> Converter:
     """Return a converter for `tolerated`.
 
-    *names* has, for each class, the JSON names of fields that are called otherwise here, and `None`
-    for those that no JSON sets; *hooks* says how to take values of some kinds in another way than
-    `strict` does.
+    *names* maps, for each class, fields to other JSON names, or to None if JSON never sets them.
+    *hooks* replace those of the strict converter for some types.
     """
     converter = strict_converter()
 
@@ -114,7 +113,7 @@ def _optional(structure: Hook, default: Callable[[], Any], where: str) -> Hook:
 
 
 def _rows(kind: Any, where: str, converter: Converter) -> Hook:
-    """Take the rows of a list that are as they should be, and leave out the others."""
+    """Return a hook that keeps the valid rows of a list and reports the others."""
     item, _ = get_args(kind)
     structure = converter.get_structure_hook(item)
 
@@ -128,8 +127,8 @@ def _rows(kind: Any, where: str, converter: Converter) -> Hook:
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not list:
             raise type_mismatch("a list", given)
-        if len(given) > MOST_ROWS:
-            raise TypeError(f"a list of {len(given)} where at most {MOST_ROWS} were due")
+        if len(given) > MAX_ROWS:
+            raise TypeError(f"expected at most {MAX_ROWS} rows, got {len(given)}")
         return tuple(rows(given))
 
     return hook

@@ -1,7 +1,7 @@
-"""The server's address: where requests go, and the only origin that ever sees a credential.
+"""The server's address: the target of requests, and the only origin that receives a credential.
 
-`Link` and moved-project URLs may name another host (the one GitLab is configured with); only
-their path and query are taken, so no answer can lead a credential astray.
+`Link` and moved-project URLs may name another host, the one that GitLab is configured with. Only
+their path and query are used, so that no response can redirect a credential.
 """
 
 import re
@@ -15,7 +15,7 @@ from gitlab_jobs_async.api.requests import TOKEN_PARAMS, Request
 API = "/api/v4"
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
-"""A name or an address, after IDNA."""
+"""A host name or address, after IDNA."""
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
@@ -24,53 +24,53 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
 
 @frozen
 class ServerUrl:
-    """Where a GitLab is: an origin, and the path it is installed under (mostly none)."""
+    """The address of a GitLab: its origin, and the path it is installed under (mostly none)."""
 
     origin: str
     prefix: str = ""
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read what a person gives, such as `https://gitlab.example.com/gitlab/api/v4/`.
+        """Return the server for a URL such as `https://gitlab.example.com/gitlab/api/v4/`.
 
         Raises:
-            ValueError: it is no http(s) URL, or holds credentials, a query or a fragment.
+            ValueError: *url* is not an http(s) URL, or has credentials, a query or a fragment.
         """
-        allowed = "allowed is a URL such as 'https://gitlab.example.com'"
+        expected = "expected a URL such as 'https://gitlab.example.com'"
         if not isinstance(url, str):
-            raise TypeError(f"url must be a string, not {type(url).__name__}; {allowed}")
+            raise TypeError(f"url is a {type(url).__name__}: {expected}")
         if "@" in url or "?" in url or "#" in url:
-            raise ValueError(f"url (not shown) holds a login, a query or a fragment; {allowed}")
+            raise ValueError(f"url (not shown) has a login, a query or a fragment: {expected}")
         try:
             parts = urlsplit(url)
             port = parts.port
             host = (parts.hostname or "").encode("idna").decode()
         except ValueError:
-            raise ValueError(f"url {url!r} cannot be read; {allowed}") from None
+            raise ValueError(f"invalid url {url!r}: {expected}") from None
         if host and _HOST.fullmatch(host) is None:
-            raise ValueError(f"url {url!r} has a host that cannot be one; {allowed}")
+            raise ValueError(f"url {url!r} has an invalid host: {expected}")
         if parts.scheme not in _PORTS or not host:
-            raise ValueError(f"url {url!r} has no http:// or https:// and host; {allowed}")
+            raise ValueError(f"url {url!r} has no http:// or https:// and host: {expected}")
         if url.count("://") > 1:
-            raise ValueError(f"url {url!r} has two schemes; {allowed}")
+            raise ValueError(f"url {url!r} has two schemes: {expected}")
         if not url.isprintable() or " " in url:
-            raise ValueError(f"url {url!r} has a space or control character; {allowed}")
+            raise ValueError(f"url {url!r} has a space or control character: {expected}")
         shown_host = f"[{host}]" if ":" in host else host
         shown_port = "" if port in (None, _PORTS[parts.scheme]) else f":{port}"
         prefix = parts.path.rstrip("/").removesuffix(API).rstrip("/")
         return cls(f"{parts.scheme}://{shown_host}{shown_port}", prefix)
 
     def url_for(self, request: Request) -> str:
-        """The absolute URL of *request*, as it goes on the wire."""
+        """Return the absolute URL of *request*, as it is sent."""
         return f"{self.origin}{self.prefix}{API}{request.target}"
 
     def shown(self, request: Request) -> str:
-        """The same for people: without the query parameters that can hold a credential."""
+        """Return the URL of *request* without parameters that can hold a credential."""
         kept = tuple(pair for pair in request.params if pair[0] not in TOKEN_PARAMS)
         return self.url_for(evolve(request, params=kept))
 
     def request_at(self, url: str, like: Request) -> Request | None:
-        """*like* at the path and query of an API URL of whatever host; `None` if it is none."""
+        """Return *like* with the path and query of an API URL of any host, None for other URLs."""
         try:
             parts = urlsplit(url)
             _, found, path = parts.path.partition(API + "/")
@@ -78,12 +78,12 @@ class ServerUrl:
             params = [(name, value) for name, value in query if name not in TOKEN_PARAMS]
             quoted = quote(path, safe="/%:@!$&'()*+,;=~")
             request = evolve(like, path=f"/{quoted}", params=params)
-            # Bytes that are no text show up when the target is written, so write it once here.
+            # Bytes that are not text fail when the target is encoded, so encode it once here.
             is_writable = bool(request.target)
         except ValueError:
             return None
         return request if found and is_writable else None
 
     def is_own(self, url: str) -> bool:
-        """Whether *url* stands on this server's origin."""
+        """Return whether *url* has the origin of this server."""
         return _origin(urlsplit(url)) == _origin(urlsplit(self.origin))

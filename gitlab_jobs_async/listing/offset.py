@@ -150,7 +150,7 @@ class OffsetStrategy(Generic[R]):
         return new
 
     def on_error(self, request: PageRequest, error: GitLabError) -> None:
-        """See `PageStrategy.on_error`; there is no fallback."""
+        """See `PageStrategy.on_error`, without a fallback."""
         if self._rescan is not None:
             self._rescan.on_error(request, error)
         elif self._pending.pop(request, None) is not None:

@@ -71,7 +71,7 @@ class RescanStrategy(Generic[R]):
         return self._finish_scan(response)
 
     def on_error(self, request: PageRequest, error: GitLabError) -> None:
-        """See `PageStrategy.on_error`; there is no fallback."""
+        """See `PageStrategy.on_error`, without a fallback."""
         if self._pending.pop(request, None) is not None:
             raise error
 

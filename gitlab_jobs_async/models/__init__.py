@@ -1,4 +1,4 @@
-"""GitLab's values as frozen attrs classes. They know nothing of JSON or the network.
+"""GitLab's values as frozen attrs classes, independent of JSON and the network.
 
 A name is loaded when it is first used; `__init__.pyi` lists all of them.
 """

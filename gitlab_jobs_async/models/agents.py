@@ -1,4 +1,4 @@
-"""What a job token's job may use: agents for Kubernetes, as values like those of `models`.
+"""The agents for Kubernetes of a job token's job.
 
 See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
 """
@@ -12,7 +12,7 @@ from gitlab_jobs_async.models.jobs import User
 
 @frozen(kw_only=True)
 class Reference:
-    """Something named by its id alone."""
+    """An object with an id alone."""
 
     id: int
 
@@ -48,7 +48,7 @@ class AgentProject:
 
 @frozen(kw_only=True)
 class AgentEnvironment:
-    """The environment the job deploys to."""
+    """The environment of the job."""
 
     slug: str | None = None
     tier: str | None = None
@@ -56,9 +56,9 @@ class AgentEnvironment:
 
 @frozen(kw_only=True)
 class AgentUser(User):
-    """The user the job runs for; `roles_in_project`, such as "guest" and "developer", are all held.
+    """The user of the job, with all roles in `roles_in_project`, such as "guest" and "developer".
 
-    It follows the answer of lib/api/ci/jobs.rb, in which a user has `id`, `username` and the roles.
+    Follows lib/api/ci/jobs.rb: the response has `id`, `username` and the roles.
     """
 
     roles_in_project: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class AgentUser(User):
 
 @frozen(kw_only=True)
 class AllowedAgents:
-    """The agents a job token's job may use, and that job's surroundings."""
+    """The agents of a job token's job, and its pipeline, project, user and environment."""
 
     allowed_agents: tuple[AllowedAgent, ...]
     job: Reference

@@ -1,7 +1,7 @@
-"""GitLab's values, as frozen attrs classes that know nothing of JSON or the network.
+"""Jobs, pipelines and logs, as frozen attrs classes.
 
-What GitLab may leave out or send as null is `None` here; a field this version does not know is
-dropped, a status or failure reason it does not know is kept. Times are aware `datetime`s,
+A missing value or null is None. Unknown fields are dropped; unknown statuses and failure reasons
+are kept. Times are aware `datetime`s,
 durations are seconds. Field names are GitLab's own: https://docs.gitlab.com/api/jobs/
 """
 
@@ -15,7 +15,7 @@ from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 
 @frozen(kw_only=True)
 class User:
-    """The person or bot that a job or pipeline runs for."""
+    """The person or bot of a job or pipeline; see https://docs.gitlab.com/api/users/."""
 
     id: int
     username: str
@@ -46,7 +46,7 @@ class User:
 
 @frozen(kw_only=True)
 class Commit:
-    """The commit a job ran on."""
+    """The commit of a job; see https://docs.gitlab.com/api/commits/."""
 
     id: str
     short_id: str | None = None
@@ -65,7 +65,7 @@ class Commit:
 
 @frozen(kw_only=True)
 class Runner:
-    """The runner that took a job: lib/api/entities/ci/runner.rb."""
+    """The runner of a job: lib/api/entities/ci/runner.rb."""
 
     id: int
     description: str | None = None
@@ -84,7 +84,7 @@ class Runner:
 
 @frozen(kw_only=True)
 class RunnerManager:
-    """The machine of that runner which ran the job."""
+    """The machine of the runner that ran a job."""
 
     id: int
     system_id: str | None = None
@@ -109,7 +109,7 @@ class ArtifactsFile:
 
 @frozen(kw_only=True)
 class Artifact:
-    """One stored file of a job, the archived trace and reports included; `size` in bytes."""
+    """A stored file of a job, including the archived trace and reports; `size` in bytes."""
 
     file_type: str
     size: int | None = None
@@ -119,7 +119,7 @@ class Artifact:
 
 @frozen(kw_only=True)
 class ArtifactEntry:
-    """One file or directory inside an archive: lib/api/entities/ci/job_artifact_entry.rb.
+    """A file or directory in an archive: lib/api/entities/ci/job_artifact_entry.rb.
 
     `type` is "file" or "directory"; a directory has no `size` (bytes).
     """
@@ -133,14 +133,14 @@ class ArtifactEntry:
 
 @frozen(kw_only=True)
 class JobProject:
-    """What a job says of its project (its id is `job.project_id`)."""
+    """A job's fields of its project; the id is `job.project_id`."""
 
     ci_job_token_scope_enabled: bool | None = None
 
 
 @frozen(kw_only=True)
 class DetailedStatus:
-    """How GitLab's own pages show a pipeline's status."""
+    """A pipeline's status as GitLab's web pages show it."""
 
     icon: str | None = None
     text: str | None = None
@@ -154,9 +154,9 @@ class DetailedStatus:
 
 @frozen(kw_only=True)
 class Pipeline:
-    """A pipeline, see https://docs.gitlab.com/api/pipelines/ for each field.
+    """A pipeline; see https://docs.gitlab.com/api/pipelines/.
 
-    A list, and a job's `pipeline`, hold the first ten fields and leave the others `None`.
+    In a listing, and as a job's `pipeline`, only the first ten fields have values.
     `duration` and `queued_duration` are seconds.
     """
 
@@ -187,10 +187,10 @@ class Pipeline:
 
 @frozen(kw_only=True)
 class JobBasic:
-    """What jobs and bridges share: lib/api/entities/ci/job_basic.rb.
+    """Fields of jobs and bridges: lib/api/entities/ci/job_basic.rb.
 
     `duration` and `queued_duration` are seconds; `duration` grows while the job runs.
-    `failure_reason` is there only when `status` is failed.
+    `failure_reason` is None unless `status` is failed.
     """
 
     id: int
@@ -217,13 +217,13 @@ class JobBasic:
 
     @property
     def project_id(self) -> int | None:
-        """The numeric id of the project, as the job's pipeline gives it."""
+        """The numeric id of the project, from the job's pipeline."""
         return None if self.pipeline is None else self.pipeline.project_id
 
 
 @frozen(kw_only=True)
 class Job(JobBasic):
-    """A job that a runner runs: lib/api/entities/ci/job.rb."""
+    """A job that a runner runs: lib/api/entities/ci/job.rb, https://docs.gitlab.com/api/jobs/."""
 
     artifacts_file: ArtifactsFile | None = None
     artifacts: tuple[Artifact, ...] = ()
@@ -237,29 +237,32 @@ class Job(JobBasic):
 
 @frozen(kw_only=True)
 class Bridge(JobBasic):
-    """A trigger job; `downstream_pipeline` is `None` until it has made one."""
+    """A trigger job; `downstream_pipeline` is None until the pipeline exists.
+
+    See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
+    """
 
     downstream_pipeline: Pipeline | None = None
 
 
 @frozen
 class TraceChunk:
-    """Some bytes of a trace and where they stand in it; `offset` counts bytes from the start."""
+    """Bytes of a trace; `offset` is the position of the first one, from the start of the trace."""
 
     offset: int
     data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
 
     @property
     def end(self) -> int:
-        """The offset of the next byte: what to give as `offset=` to go on from here."""
+        """The offset of the next byte, to resume from with `offset=`."""
         return self.offset + len(self.data)
 
 
 @frozen
 class Section:
-    """A part of a log as it began (`ended_at` is `None`) or as it ended.
+    """A section of a log at its start (`ended_at` is None) or at its end.
 
-    `path` is the names of the sections around it and its own, `options` what its marker says:
+    `path` has the names of the enclosing sections and its own. `options` are those of its marker:
     https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
     """
 
@@ -270,12 +273,12 @@ class Section:
 
     @property
     def name(self) -> str:
-        """Its own name."""
+        """The name of the section."""
         return self.path[-1]
 
     @property
     def duration(self) -> float | None:
-        """Whole seconds from its start to its end, as the runner's clock has them."""
+        """Whole seconds from start to end by the runner's clock."""
         if self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
@@ -283,11 +286,12 @@ class Section:
 
 @frozen
 class LogLine:
-    """One line of a log, as a person reads it: `text` without escape sequences, `raw` in colours.
+    """A line of a log: `text` is plain, `raw` has escape sequences such as colours.
 
-    `number` counts from 1. `at` is when the runner saw the line begin and `stream` whether it came
-    from "stdout" or "stderr", `None` where the runner does not say. `section` is the path of open
-    sections, `markers` what began or ended since the line before, `end` the byte to go on from.
+    `number` counts from 1. `at` is the time of the line's start and `stream` is "stdout" or
+    "stderr"; both are None if the runner does not send them. `section` is the path of open
+    sections, `markers` are the sections that started or ended since the line before, and `end` is
+    the byte offset to resume from.
     """
 
     number: int

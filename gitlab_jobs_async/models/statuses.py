@@ -1,6 +1,6 @@
-"""What state a job is in and why it failed: GitLab's words, open to ones it has yet to invent.
+"""Job statuses and failure reasons, open to values of newer servers.
 
-A value that is not listed here survives: it equals, hashes and prints as its string.
+An unlisted value is kept: it equals, hashes and prints as its string.
 """
 
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class _OpenStrEnum(StrEnum):
-    """A `StrEnum` that takes values it does not list; compare those with `==`, not `is`."""
+    """A `StrEnum` with unlisted values; compare those with `==`, not `is`."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -39,12 +39,12 @@ class JobStatus(_OpenStrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will happen by itself; false for a status not listed here."""
+        """Whether nothing more happens without a user; False for an unlisted status."""
         return self in _FINISHED
 
     @property
     def is_active(self) -> bool:
-        """Whether GitLab counts it as active: on its way to a runner, or running."""
+        """Whether GitLab counts the job as active: waiting for a runner, or running."""
         return self in _ACTIVE
 
 
@@ -61,10 +61,10 @@ _ACTIVE = frozenset(
 
 
 class FailureReason(_OpenStrEnum):
-    """Why a job failed: app/models/concerns/enums/ci/commit_status.rb.
+    """The reason of a failed job: app/models/concerns/enums/ci/commit_status.rb.
 
-    GitLab 19 has split `stuck_or_timeout_failure` and `job_execution_timeout` into finer reasons
-    and gives the old ones to no new job. Compare with `matches`, which knows both, not with `==`.
+    GitLab 19 has split `stuck_or_timeout_failure` and `job_execution_timeout` into finer reasons.
+    Compare with `matches`, which supports both, not with `==`.
     """
 
     UNKNOWN_FAILURE = "unknown_failure"
@@ -123,11 +123,11 @@ class FailureReason(_OpenStrEnum):
     DOWNSTREAM_PROJECT_TRIGGER_RESOLVED_TO_EMPTY = "downstream_project_trigger_resolved_to_empty"
 
     def matches(self, *reasons: str) -> bool:
-        """Return whether this is one of *reasons*, or a finer one that replaced one of them.
+        """Return whether this is one of *reasons*, or a finer reason that replaced one of them.
 
         `FailureReason("no_updates_running").matches("stuck_or_timeout_failure")` is true, as in
-        GitLab's own `retry:when`; the other way round it is false, because an old server does not
-        say which of the finer reasons it was. Reasons that are not listed here match themselves.
+        GitLab's own `retry:when`. The reverse is false, because an old server does not tell the
+        finer reasons apart. Unlisted reasons match themselves.
 
         Raises:
             TypeError: one of *reasons* is not a string.
@@ -151,4 +151,4 @@ _REPLACED_BY: dict[str, frozenset[str]] = {
         {FailureReason.SERVER_TIMEOUT_RUNNING, FailureReason.SERVER_TIMEOUT_CANCELING}
     ),
 }
-"""The finer reasons for each that GitLab no longer gives; `failure_reason_aliases` in that file."""
+"""The finer reasons of each replaced one; `failure_reason_aliases` in that file."""

@@ -1,7 +1,7 @@
-"""What webhooks say of jobs and pipelines, as frozen attrs classes like those of `models`.
+"""Jobs and pipelines of webhook events, as frozen attrs classes.
 
-Field names are GitLab's own, without the `build_` of Job events. What a server leaves out, sends as
-null or in a type of its own is `None` here, or an empty tuple; `raw` has the object as it was sent.
+Field names are GitLab's own, without the `build_` of Job events. A missing value, null, or value of
+an undocumented type is None here, or an empty tuple; `raw` has the object as it was sent.
 Times are aware `datetime`s, durations are seconds.
 See https://docs.gitlab.com/user/project/integrations/webhook_events/#job-events and
 lib/gitlab/data_builder/{build,pipeline}.rb.
@@ -31,7 +31,7 @@ class HookUser:
 
 @frozen(kw_only=True)
 class HookRunner:
-    """The runner that took a job; `tags` are the runner's, not the job's."""
+    """The runner of a job; `tags` are the runner's, not the job's."""
 
     id: int | None = None
     description: str | None = None
@@ -43,7 +43,7 @@ class HookRunner:
 
 @frozen(kw_only=True)
 class HookEnvironment:
-    """The environment that a job deploys to; `deployment_tier` comes in Pipeline events only."""
+    """The environment of a job; Pipeline events alone have `deployment_tier`."""
 
     name: str | None = None
     action: str | None = None
@@ -52,7 +52,7 @@ class HookEnvironment:
 
 @frozen(kw_only=True)
 class HookProject:
-    """The project; of an upstream one only `id`, `web_url` and `path_with_namespace` are sent."""
+    """The project; an upstream one has only `id`, `web_url` and `path_with_namespace`."""
 
     id: int | None = None
     name: str | None = None
@@ -70,7 +70,7 @@ class HookProject:
 
 @frozen(kw_only=True)
 class SourcePipeline:
-    """The upstream pipeline, and its job or bridge, that made this pipeline."""
+    """The upstream pipeline and job, or bridge, that created this pipeline."""
 
     project: HookProject | None = None
     pipeline_id: int | None = None
@@ -97,7 +97,7 @@ class HookMergeRequest:
 
 @frozen(kw_only=True)
 class HookAuthor:
-    """Who wrote a commit, as git has it."""
+    """The author of a commit, as in git."""
 
     name: str | None = None
     email: str | None = None
@@ -116,23 +116,23 @@ class HookCommit:
 
     @property
     def sha(self) -> str | None:
-        """The SHA, under the name that a Job event has for it."""
+        """The SHA, with its name in Job events."""
         return self.id
 
     @property
     def author_name(self) -> str | None:
-        """The author's name, under the name that a Job event has for it."""
+        """The author's name, with its name in Job events."""
         return None if self.author is None else self.author.name
 
     @property
     def author_email(self) -> str | None:
-        """The author's address, under the name that a Job event has for it."""
+        """The author's address, with its name in Job events."""
         return None if self.author is None else self.author.email
 
 
 @frozen(kw_only=True)
 class JobHookCommit:
-    """The commit of a Job event, with facts of its pipeline.
+    """The commit of a Job event, with fields of its pipeline.
 
     `id` is the pipeline's id and `name` the pipeline's name (`workflow:name`); `status`, `duration`
     (seconds) and the times are the pipeline's, too.
@@ -153,7 +153,7 @@ class JobHookCommit:
 
 @frozen(kw_only=True)
 class HookVariable:
-    """A variable that a pipeline was started with; `value` may be a secret and is not shown."""
+    """A variable of a pipeline; `value` may be a secret and is not in the repr."""
 
     key: str | None = None
     value: str | None = field(default=None, repr=False)
@@ -161,9 +161,9 @@ class HookVariable:
 
 @frozen(kw_only=True)
 class HookJob:
-    """What Job events and Pipeline events both say of a job.
+    """Fields of a job in Job events and Pipeline events.
 
-    `duration` and `queued_duration` are seconds. `failure_reason` is there only when `status` is
+    `duration` and `queued_duration` are seconds. `failure_reason` is None unless `status` is
     failed.
     """
 
@@ -184,9 +184,9 @@ class HookJob:
 
 @frozen(kw_only=True)
 class HookBuild(HookJob):
-    """One job of a pipeline in a Pipeline event; `bridge` is true for a trigger job.
+    """A job of a Pipeline event; `bridge` is true for a trigger job.
 
-    `when` is the keyword of the job's configuration, `manual` whether a person starts it.
+    `when` is the keyword of the job's configuration; `manual` is true if a person starts it.
     """
 
     id: int
@@ -197,7 +197,7 @@ class HookBuild(HookJob):
 
 
 class _Delivered:
-    """What all hooks can tell of their project and of the object that was sent."""
+    """The project and the raw object of a hook."""
 
     __slots__ = ()
     project: HookProject | None
@@ -205,21 +205,21 @@ class _Delivered:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The object that GitLab sent, read-only; it may hold secrets, such as variables."""
+        """The object that GitLab sent, read-only; it may have secrets, such as variables."""
         return MappingProxyType(self._raw)
 
     @property
     def project_path(self) -> str | None:
-        """The full path of the project, such as "group/app"; newer servers send it."""
+        """The full path of the project, such as "group/app"; None from older servers."""
         return None if self.project is None else self.project.path_with_namespace
 
 
 @frozen(kw_only=True)
 class JobHook(HookJob, _Delivered):
-    """A job as a Job event describes it; trigger jobs have none.
+    """A Job event; trigger jobs have none.
 
-    `project` and `retries_count` come from newer servers only; `retries_count` is 0 for a job's
-    first attempt. `delivery` is the same for each repeat of one delivery.
+    Older servers do not send `project` and `retries_count`, which is 0 for a job's first attempt.
+    `delivery` is the same for each repeat of a delivery.
     https://docs.gitlab.com/user/project/integrations/webhook_events/#job-events
     """
 
@@ -240,10 +240,10 @@ class JobHook(HookJob, _Delivered):
 
 @frozen(kw_only=True)
 class PipelineHook(_Delivered):
-    """A pipeline and the latest attempts of its jobs, as a Pipeline event describes them.
+    """A Pipeline event: a pipeline and the latest attempts of its jobs.
 
-    `duration` and `queued_duration` are seconds. `bridges`, the trigger jobs, and
-    `root_pipeline_id` come from GitLab 19. `delivery` is the same for each repeat of one delivery.
+    `duration` and `queued_duration` are seconds. GitLab 19 added `bridges`, the trigger jobs, and
+    `root_pipeline_id`. `delivery` is the same for each repeat of a delivery.
     https://docs.gitlab.com/user/project/integrations/webhook_events/#pipeline-events
     """
 

@@ -1,13 +1,13 @@
-"""Which webhook deliveries have come before: in bounded memory, by their `delivery`."""
+"""Deduplicate webhook deliveries by their `delivery`, in bounded memory."""
 
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 
 
 class SeenDeliveries:
-    """Remembers the latest *most* deliveries, and knows those that come again.
+    """The latest *most* deliveries, to recognize repeats.
 
-    They are known by the `webhook-id` that is signed, or by GitLab's Idempotency-Key. For a replay
-    to be noticed, *most* must be more than come within the *tolerance* of `read_hook`.
+    A delivery is identified by the signed `webhook-id`, or by GitLab's Idempotency-Key. To detect
+    replays, *most* must exceed the deliveries within the *tolerance* of `parse_webhook`.
 
     Raises:
         ValueError: *most* is less than 1.
@@ -23,9 +23,9 @@ class SeenDeliveries:
         return len(self._seen)
 
     def is_repeat(self, hook: JobHook | PipelineHook) -> bool:
-        """Whether this delivery was asked about before; from now on it was.
+        """Return whether this delivery was seen before, and remember it.
 
-        One without a key, as older servers send it, is never a repeat.
+        A delivery without a key, as older servers send it, is never a repeat.
         """
         key = hook.delivery
         if key is None:

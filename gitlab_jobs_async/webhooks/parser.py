@@ -1,7 +1,7 @@
-"""A delivery's headers and body -> JobHook or PipelineHook, or a refusal with the status to answer.
+"""Parse webhook deliveries into hooks, or reject them with the HTTP status to answer.
 
-Nothing of a body is believed, or even parsed, before the secrets are right; and what is merely of
-no interest is answered as a success, because GitLab disables a hook after four failures in a row:
+A body is not parsed before the secrets are verified. An event of another kind is answered as a
+success, because GitLab disables a hook after four failures in a row:
 https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
 """
 
@@ -22,11 +22,11 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.webhooks import HookJob, JobHook, PipelineHook
 from gitlab_jobs_async.webhooks.signatures import Secrets
 
-_LARGEST = 25 * 1024 * 1024
-_MOST_VALUES = 3_000_000
-"""Values of one body; GitLab's own of 25 MB have about one million."""
+_MAX_BYTES = 25 * 1024 * 1024
+_MAX_VALUES = 3_000_000
+"""Values of one body; a body of 25 MB from GitLab has about one million."""
 _EVENTS = frozenset({"Job Hook", "Pipeline Hook", "System Hook"})
-_NO_INTEREST = "neither a job event nor a pipeline event"
+_OTHER_EVENT = "unsupported event: expected a job or pipeline event"
 _OBJECT = "object_attributes"
 
 _PATH = re.compile(r"@ \$\.(\w+)")
@@ -39,29 +39,29 @@ T = TypeVar("T")
 def receive(
     headers: Mapping[str, str], body: bytes, secrets: Secrets, now: float
 ) -> tuple[Hook, Oddities]:
-    """Return what a delivery says, and what of it was not as GitLab documents it.
+    """Return the hook of a delivery, and its ignored values.
 
-    *now* is in Unix seconds; the rest is as in `read_hook`.
+    *now* is in Unix seconds; see `parse_webhook`.
 
     Raises:
-        HookRefusedError: the delivery is forged, broken or of no interest.
+        WebhookRejectedError: the delivery is forged, invalid or of another kind.
         TypeError: *body* is not bytes.
     """
     given: object = body
     if not isinstance(given, bytes):
-        raise TypeError(f"body must be the bytes that were sent, not {type(given).__name__}")
-    if len(body) > _LARGEST:
+        raise TypeError(f"body is a {type(given).__name__}: expected the bytes that were sent")
+    if len(body) > _MAX_BYTES:
         raise WebhookRejectedError(
-            f"{len(body)} bytes are more than the 25 MB that GitLab sends", 413
+            f"body of {len(body)} bytes: expected at most the 25 MB that GitLab sends", 413
         )
     named = merge_headers(headers.items())
     untrusted = secrets.refusal(named, body, now)
     if untrusted is not None:
         raise WebhookRejectedError(untrusted, 401)
     if "x-gitlab-event" not in named:
-        raise WebhookRejectedError("no X-Gitlab-Event header", 400)
+        raise WebhookRejectedError("X-Gitlab-Event header missing", 400)
     if named["x-gitlab-event"] not in _EVENTS:
-        raise WebhookRejectedError(_NO_INTEREST, 202)
+        raise WebhookRejectedError(_OTHER_EVENT, 202)
     # The signature covers webhook-id alone: with another Idempotency-Key a replay would look new.
     keys = ("webhook-id",) if secrets.keys else ("idempotency-key", "webhook-id")
     delivery = next((named[key] for key in keys if named.get(key)), None)
@@ -69,19 +69,19 @@ def receive(
         sent = _parsed(body)
         hook, odd = _structured(sent)
     except (MemoryError, RecursionError):
-        raise WebhookRejectedError("nested deeper or larger than can be read @ $", 400) from None
+        raise WebhookRejectedError("body nested too deeply or too large @ $", 400) from None
     return evolve(hook, delivery=delivery, raw=sent), odd
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
-        raise WebhookRejectedError(f"more than {_MOST_VALUES} values @ $", 413)
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MAX_VALUES:
+        raise WebhookRejectedError(f"expected at most {_MAX_VALUES} values @ $", 413)
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
         given = None
     if type(given) is not dict:
-        raise WebhookRejectedError("no JSON object @ $", 400)
+        raise WebhookRejectedError("expected a JSON object @ $", 400)
     return given
 
 
@@ -98,7 +98,7 @@ def _structured(body: dict[str, Any]) -> tuple[Hook, Oddities]:
             tuple(map(_with_reason, jobs)) for jobs in (pipeline.builds, pipeline.bridges)
         )
         return evolve(pipeline, builds=builds, bridges=bridges), odd
-    raise WebhookRejectedError(f"{_NO_INTEREST} @ $.object_kind", 202)
+    raise WebhookRejectedError(f"{_OTHER_EVENT} @ $.object_kind", 202)
 
 
 def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, Oddities]:
@@ -107,13 +107,13 @@ def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, Oddities]:
     except ValueError as error:
         reason = str(error)
     names = _NAMES[kind]
-    # The paths as they stand in the body.
+    # The paths are those of the body.
     said = _PATH.sub(lambda path: f"@ $.{names.get(path[1], path[1])}", reason)
     raise WebhookRejectedError(said, 400)
 
 
 def _job_fields(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a job event with its times in the style that can be read."""
+    """Return the fields of a job event, with times in a readable format."""
     commit = body.get("commit")
     read = _readable(body, ("build_created_at", "build_started_at", "build_finished_at"))
     if type(commit) is dict:
@@ -122,7 +122,7 @@ def _job_fields(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pipeline_fields(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a pipeline event in one object, under the names in `_NAMES`."""
+    """Return the fields of a pipeline event in one object, with the names in `_NAMES`."""
     pipeline, project = _inner(body, _OBJECT), _inner(body, "project")
     read = _readable(pipeline, ("created_at", "finished_at"))
     ids = {"project.id": project["id"]} if "id" in project else {}
@@ -137,7 +137,7 @@ def _inner(body: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _readable(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return *given* with the ISO twins that newer servers add for times in an unknown style."""
+    """Return *given* with unreadable times replaced by the ISO twins of newer servers."""
     twins = {
         name: twin
         for name in names
@@ -155,18 +155,18 @@ def _is_time(given: object) -> bool:
 
 
 def _time(given: Any, kind: Any) -> datetime:
-    """Take ISO, or the style that Ruby prints: 2016-08-12 15:23:28 UTC, or +0100 for UTC."""
+    """Return a time from ISO or Ruby's format: 2016-08-12 15:23:28 UTC, or +0100 for UTC."""
     iso = given.removesuffix(" UTC") if type(given) is str else given
     at: datetime = EXACT[datetime](iso, kind)
     try:
         at.astimezone(UTC)
     except OverflowError:
-        raise TypeError("a time out of range where one was due") from None
+        raise TypeError("expected a time within the years 1 to 9999, got another") from None
     return at
 
 
 def _with_reason(job: H) -> H:
-    """Return *job* without the reason that GitLab gives where nothing has failed."""
+    """Return *job* without the failure reason that GitLab sends although it did not fail."""
     if job.failure_reason is None or job.status == JobStatus.FAILED:
         return job
     return evolve(job, failure_reason=None)
@@ -196,14 +196,14 @@ _NAMES: dict[type, dict[str, str | None]] = {
         "_raw": None,
     },
 }
-"""The JSON names of what is called otherwise in a hook."""
+"""JSON names of the fields that are renamed in a hook."""
 
 _converter = tolerant_converter(_NAMES, {datetime: _time})
 _archive = _converter.get_structure_hook(ArtifactsFile)
 
 
 def _archive_or_none(given: Any, _: Any) -> ArtifactsFile | None:
-    """Take the archive of a job; where there is none, GitLab sends one whose fields are null."""
+    """Return the archive of a job; without one, GitLab sends an archive of nulls."""
     is_none = given is None or (type(given) is dict and given.get("filename") is None)
     return None if is_none else _archive(given, ArtifactsFile)
 

@@ -1,4 +1,4 @@
-"""Webhook deliveries as a receiver takes them: checked against the clock, oddities in the log."""
+"""Receive webhook deliveries: verify them by the clock and log ignored values."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gitlab_jobs_async.webhooks.signatures import Secrets, Tokens
 
 _log = logging.getLogger("gitlab_jobs_async")
 
-_LONGEST_DELIVERY = 100
+_MAX_ID = 100
 """Characters of a delivery's id in a warning; GitLab's are UUIDs."""
 
 
@@ -24,24 +24,24 @@ def parse_webhook(
     tolerance: float = 300.0,
     now: float | None = None,
 ) -> JobHook | PipelineHook:
-    """Return what a webhook delivery says, from a project's, a group's or a system's hook.
+    """Return the `JobHook` or `PipelineHook` of a project, group or system webhook delivery.
 
-    *headers* are those of the request, their names in upper or lower case, and *body* its bytes as
-    they were sent. *token* is the hook's secret token and *signing_token* its signing token, which
-    begins with `whsec_`. Each one that is given must verify, and without either anybody can forge
-    a delivery; while you replace a secret, give the old and the new one as a list. The time of a
-    signed delivery must be within *tolerance* seconds of *now* (Unix seconds, by default the
-    machine's clock); what comes twice within that time `Deliveries` knows.
+    *headers* are those of the request, in upper or lower case, and *body* its bytes as sent.
+    *token* is the hook's secret token, *signing_token* its signing token, which starts with
+    `whsec_`. Each given secret must verify; without any, a delivery can be forged. While you
+    replace a secret, pass the old and the new one as a list. A signed delivery must be within
+    *tolerance* seconds of *now* (Unix seconds, by default the system clock). `SeenDeliveries`
+    detects repeats within that time.
 
-    A value of another type than GitLab documents becomes `None` and a warning in the log; only ids
-    and statuses are required.
+    A value of an undocumented type becomes None, with a warning in the log. Only ids and statuses
+    are required.
     https://docs.gitlab.com/user/project/integrations/webhooks/
 
     Raises:
-        HookRefusedError: with the `status` to answer: 401 for a secret, signature or time that is
-            wrong or missing, 413 for more than 25 MB, 400 for what is no delivery, and 202 for an
+        WebhookRejectedError: with the `status` to answer: 401 for a wrong or missing secret,
+            signature or time, 413 for more than 25 MB, 400 for an invalid delivery, 202 for an
             event of another kind.
-        ValueError: *token* or *signing_token* can never match, or *tolerance* is not above 0.
+        ValueError: a secret can never match, or *tolerance* is not above 0.
         TypeError: *body* is not bytes, or a secret is not a string.
     """
     at = SystemClock().now() if now is None else now
@@ -51,12 +51,12 @@ def parse_webhook(
         wrong = error.with_traceback(None)
     else:
         if odd.count:
-            said = "; ".join(odd.told)
-            # The sender chooses it, so that without a limit it could fill the log.
-            delivery = (hook.delivery or "without an id")[:_LONGEST_DELIVERY]
-            _log.warning("webhook %s: %d values left out: %s", delivery, odd.count, said)
+            said = "; ".join(odd.reasons)
+            # The sender chooses the id, which could fill the log without a limit.
+            delivery = (hook.delivery or "without an id")[:_MAX_ID]
+            _log.warning("webhook %s: ignored %d values: %s", delivery, odd.count, said)
         return hook
-    # No traceback may show them; those of below had them, too.
+    # No traceback may show the secrets, neither this one nor those of the callees.
     del headers, body, token, signing_token
     wrong.__context__ = None
     raise wrong

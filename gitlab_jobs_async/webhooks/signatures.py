@@ -1,8 +1,8 @@
-"""A delivery's headers and body -> whether whoever sent them knows the webhook's secrets.
+"""Verify the secrets of webhook deliveries.
 
-Both ways of GitLab's: a secret token that stands in a header, and a signature with a signing token,
-which follows https://www.standardwebhooks.com and gitlab-org/gitlab!230944. Comparisons take the
-same time whatever is given, and no message holds a secret.
+GitLab has two kinds: a secret token in a header, and a signature with a signing token, which
+follows https://www.standardwebhooks.com and gitlab-org/gitlab!230944. Comparisons take constant
+time, and no message has a secret.
 """
 
 import hmac
@@ -14,7 +14,7 @@ from typing import Any
 from attrs import field, frozen
 
 Tokens = str | Iterable[str] | None
-"""One secret, or several of which any will do, as while one replaces the other."""
+"""One secret, or several of which any may match, while one replaces the other."""
 
 _PREFIX = "whsec_"
 _VERSION = "v1"
@@ -24,9 +24,9 @@ _UNSENDABLE = re.compile(r"^\s|\s$|[\x00-\x1f\x7f]|^$")
 
 @frozen
 class Secrets:
-    """What deliveries are checked against; each kind that is not empty must verify.
+    """The secrets of a webhook; each kind that is not empty must verify.
 
-    *tolerance* is how many seconds a signature's timestamp may be away from now.
+    *tolerance* is the maximum distance of a signature's timestamp from now, in seconds.
     """
 
     tokens: tuple[bytes, ...] = field(repr=False)
@@ -35,7 +35,7 @@ class Secrets:
 
     @classmethod
     def of(cls, token: Tokens, signing_token: Tokens, tolerance: float) -> "Secrets":
-        """Return what the caller gives for them.
+        """Return the secrets of a caller's arguments.
 
         Raises:
             ValueError: a secret can never match, or *tolerance* is not above 0.
@@ -46,41 +46,41 @@ class Secrets:
             raise ValueError(f"tolerance must be seconds above 0, not {tolerance!r}")
         if any(map(_UNSENDABLE.search, tokens)):
             raise ValueError(
-                "token (not shown) must be text without control characters and without white "
-                "space around it, as a header keeps it"
+                "invalid token (not shown): expected text without control characters and "
+                "surrounding white space, as a header keeps it"
             )
         keys = tuple(map(_key_of, signing))
         if not all(keys):
             raise ValueError(
-                "signing_token (not shown) must be whsec_ and then base64, as GitLab shows it once"
+                "invalid signing_token (not shown): expected whsec_ and base64, as GitLab shows it"
             )
         return cls(tuple(map(_as_bytes, tokens)), keys, tolerance)
 
     def refusal(self, headers: Mapping[str, str], body: bytes, now: float) -> str | None:
-        """Return why this delivery is not believed, `None` if it is.
+        """Return why this delivery is rejected, None if it is verified.
 
         *headers* have lower-case names; *now* is in Unix seconds.
         """
         given = _as_bytes(headers.get("x-gitlab-token", ""))
         if self.tokens and not _any_equal(self.tokens, [given]):
-            return "the X-Gitlab-Token header is wrong or missing"
+            return "X-Gitlab-Token header wrong or missing"
         return self._unsigned(headers, body, now) if self.keys else None
 
     def _unsigned(self, headers: Mapping[str, str], body: bytes, now: float) -> str | None:
         number, stamp, signature = (headers.get(f"webhook-{name}", "") for name in _SIGNED_BY)
         if not (number and stamp and signature):
             missing = next(name for name in _SIGNED_BY if not headers.get(f"webhook-{name}"))
-            return f"the webhook-{missing} header is missing"
+            return f"webhook-{missing} header missing"
         if _SECONDS.fullmatch(stamp) is None:
-            return "the webhook-timestamp header is not a time in Unix seconds"
+            return "invalid webhook-timestamp header: expected Unix seconds"
         signed = b".".join((_as_bytes(number), stamp.encode(), body))
         expected = [b64encode(hmac.digest(key, signed, "sha256")) for key in self.keys]
         versions = (part.partition(",") for part in signature.split())
         given = [_as_bytes(text) for version, _, text in versions if version == _VERSION]
         if not _any_equal(expected, given):
-            return "the webhook-signature header does not fit the body"
+            return "webhook-signature header does not match the body"
         if not abs(now - int(stamp)) <= self.tolerance:
-            return f"the webhook-timestamp header is more than {self.tolerance:g} s away from now"
+            return f"webhook-timestamp header more than {self.tolerance:g} s from now"
         return None
 
 
@@ -93,7 +93,7 @@ def _listed(name: str, given: Any) -> tuple[str, ...]:
     is_several = isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray)
     found = tuple(given) if is_several else (given,)
     if not found:
-        raise ValueError(f"{name} must be at least one string; None checks nothing")
+        raise ValueError(f"{name} must be at least one string, or None for no check")
     for one in found:
         if not isinstance(one, str):
             raise TypeError(f"{name} must be a string, not {type(one).__name__}")
@@ -101,7 +101,7 @@ def _listed(name: str, given: Any) -> tuple[str, ...]:
 
 
 def _key_of(token: str) -> bytes:
-    """Return the key that a signing token stands for, empty if it is none."""
+    """Return the key of a signing token, empty if the token is invalid."""
     if not token.startswith(_PREFIX):
         return b""
     try:
@@ -111,7 +111,7 @@ def _key_of(token: str) -> bytes:
 
 
 def _any_equal(expected: Iterable[bytes], given: Iterable[bytes]) -> bool:
-    """Compare each with each, so that the time says nothing of which it was."""
+    """Return whether any pair is equal, in a time that does not reveal which."""
     return sum(hmac.compare_digest(one, other) for one in expected for other in given) > 0
 
 

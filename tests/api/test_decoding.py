@@ -1,4 +1,4 @@
-"""JSON -> models: complete, strict about types, open to what a newer server adds."""
+"""Decoding of models: complete, strict about types, open to newer servers."""
 
 import contextlib
 import copy
@@ -85,7 +85,7 @@ def test_every_field_of_a_job_arrives():
     assert hash(job) == hash(decode(answer(JOB), Job))
 
 
-def test_a_job_without_what_gitlab_may_leave_out_has_none_there():
+def test_missing_fields_are_none():
     job = decode(answer({"id": 1, "status": "created", "stage": "test", "name": "x"}), Job)
     assert (job.pipeline, job.user, job.commit, job.failure_reason) == (None, None, None, None)
     assert (job.artifacts, job.tag_list, job.project_id) == ((), (), None)
@@ -96,7 +96,7 @@ def test_any_other_field_may_be_null_or_absent(name):
     assert decode(answer({**JOB, name: None}), Job) == decode(answer(without(JOB, name)), Job)
 
 
-def test_what_a_newer_server_adds_breaks_nothing():
+def test_unknown_fields_are_dropped():
     newer = {**JOB, "status": "levitating", "failure_reason": "gravity", "exit_code": 3,
              "user": {**USER, "theme": {"dark": True}}}  # fmt: skip
     job = decode(answer(newer), Job)
@@ -115,16 +115,16 @@ def test_coverage_is_a_number_or_a_string(coverage):
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("id", "7", "a string where a whole number was due @ $.id"),
-        ("id", None, "null where a whole number was due @ $.id"),
-        ("id", True, "True where a whole number was due @ $.id"),
-        ("id", 7.5, "7.5 where a whole number was due @ $.id"),
-        ("name", None, "null where a string was due @ $.name"),
-        ("name", 5, "5 where a string was due @ $.name"),
-        ("status", 5, "5 where a string was due @ $.status"),
+        ("id", "7", "expected a whole number, got a string @ $.id"),
+        ("id", None, "expected a whole number, got null @ $.id"),
+        ("id", True, "expected a whole number, got True @ $.id"),
+        ("id", 7.5, "expected a whole number, got 7.5 @ $.id"),
+        ("name", None, "expected a string, got null @ $.name"),
+        ("name", 5, "expected a string, got 5 @ $.name"),
+        ("status", 5, "expected a string, got 5 @ $.status"),
     ],
 )
-def test_a_field_of_another_type_is_an_error_that_says_where(field, value, said):
+def test_wrong_required_type_names_its_path(field, value, said):
     with pytest.raises(DecodeError) as refused:
         decode(answer({**JOB, field: value}), Job)
     assert refused.value.reason == said
@@ -135,50 +135,50 @@ def test_a_field_of_another_type_is_an_error_that_says_where(field, value, said)
 @pytest.mark.parametrize(
     ("value", "kind", "said"),
     [
-        ({}, list[Job], "an object where a list was due @ $"),
+        ({}, list[Job], "expected a list, got an object @ $"),
         ([JOB, without(JOB, "name")], list[Job], "required field missing @ $[1].name (id 7)"),
         ([JOB, without(JOB, "id")], list[Job], "required field missing @ $[1].id"),
-        ([JOB, 5, JOB], list[Job], "5 where an object was due @ $[1]"),
-        ([], Job, "a list where an object was due @ $"),
-        (None, Job, "null where an object was due @ $"),
-        ({"message": "x"}, list[Job], "an object where a list was due @ $"),
+        ([JOB, 5, JOB], list[Job], "expected an object, got 5 @ $[1]"),
+        ([], Job, "expected an object, got a list @ $"),
+        (None, Job, "expected an object, got null @ $"),
+        ({"message": "x"}, list[Job], "expected a list, got an object @ $"),
     ],
 )
-def test_an_answer_of_another_shape_is_an_error(value, kind, said):
+def test_body_of_another_shape_is_an_error(value, kind, said):
     with pytest.raises(DecodeError) as refused:
         decode(answer(value), kind)
     assert refused.value.reason == said
 
 
-def test_structuring_stops_at_the_first_wrong_row():
+def test_decoding_stops_at_the_first_wrong_row():
     with pytest.raises(DecodeError, match=r"\$\[0\]\.stage \(and 1 more\)$"):
         decode(answer([{}, {}]), list[Job])
 
 
 ODD = [
-    ("tag", "false", "Job.tag: a string where true or false was due"),
-    ("duration", "1", "Job.duration: a string where a number was due"),
-    ("duration", True, "Job.duration: True where a number was due"),
-    ("duration", {}, "Job.duration: an object where a number was due"),
-    ("coverage", [1], "Job.coverage: a list where a number was due"),
-    ("created_at", "soon", "Job.created_at: a string that is no time where one was due"),
-    ("created_at", 5, "Job.created_at: 5 where a time was due"),
-    ("ref", 5, "Job.ref: 5 where a string was due"),
-    ("failure_reason", 5, "Job.failure_reason: 5 where a string was due"),
-    ("user", [], "Job.user: a list where an object was due"),
+    ("tag", "false", "Job.tag: expected true or false, got a string"),
+    ("duration", "1", "Job.duration: expected a number, got a string"),
+    ("duration", True, "Job.duration: expected a number, got True"),
+    ("duration", {}, "Job.duration: expected a number, got an object"),
+    ("coverage", [1], "Job.coverage: expected a number, got a list"),
+    ("created_at", "soon", "Job.created_at: expected an ISO 8601 time, got another string"),
+    ("created_at", 5, "Job.created_at: expected a time, got 5"),
+    ("ref", 5, "Job.ref: expected a string, got 5"),
+    ("failure_reason", 5, "Job.failure_reason: expected a string, got 5"),
+    ("user", [], "Job.user: expected an object, got a list"),
     ("user", {"id": 5, "name": "Ghost"}, "Job.user: required field missing @ $.username"),
-    ("commit", "0ff3ae", "Job.commit: a string where an object was due"),
+    ("commit", "0ff3ae", "Job.commit: expected an object, got a string"),
     ("pipeline", {"id": 1}, "Job.pipeline: required field missing @ $.status"),
-    ("runner", {"id": None}, "Job.runner: null where a whole number was due @ $.id"),
-    ("artifacts", "x", "Job.artifacts: a string where a list was due"),
+    ("runner", {"id": None}, "Job.runner: expected a whole number, got null @ $.id"),
+    ("artifacts", "x", "Job.artifacts: expected a list, got a string"),
     ("artifacts", [{}], "Job.artifacts[0]: required field missing @ $.file_type"),
-    ("tag_list", "abc", "Job.tag_list: a string where a list was due"),
-    ("tag_list", [None], "Job.tag_list[0]: null where a string was due"),
+    ("tag_list", "abc", "Job.tag_list: expected a list, got a string"),
+    ("tag_list", [None], "Job.tag_list[0]: expected a string, got null"),
 ]
 
 
 @pytest.mark.parametrize(("field", "value", "said"), ODD)
-def test_odd_optional_value_is_left_out_and_told(field, value, said):
+def test_odd_optional_value_is_reported(field, value, said):
     rows = [{**JOB, "id": number} for number in range(50, 0, -1)]
     rows[20] |= {field: value}
     told = []
@@ -191,7 +191,7 @@ def test_odd_optional_value_is_left_out_and_told(field, value, said):
     assert decode(answer(rows[20]), Job) == jobs[20]
 
 
-def test_odd_value_within_a_value_costs_only_itself():
+def test_odd_nested_value_is_ignored_alone():
     odd = {**JOB, "user": {**USER, "bio": 5}, "runner": {**JOB["runner"], "active": "yes"}}
     odd["artifacts"] = [JOB["artifacts"][0], {"size": 1}]
     told = []
@@ -206,7 +206,7 @@ def test_odd_value_within_a_value_costs_only_itself():
     assert len(told) == 1
 
 
-def test_many_odd_rows_are_told_once_and_in_short():
+def test_many_odd_rows_are_reported_once():
     told = []
     rows = [{**JOB, "id": number, "user": 5} for number in range(100)]
     assert len(decode_rows(answer(rows), Job, report=told.append)) == 100
@@ -214,28 +214,28 @@ def test_many_odd_rows_are_told_once_and_in_short():
     assert told[0].endswith("(and 97 more rows)")
 
 
-def test_row_of_oddities_is_an_error():
+def test_row_of_odd_values_is_an_error():
     odd = {**JOB, "tag_list": list(range(101))}
-    with pytest.raises(DecodeError, match="more than 100 values of another type"):
+    with pytest.raises(DecodeError, match="more than 100 values of unexpected types"):
         decode(answer(odd), Job)
 
 
-def test_what_a_tree_hangs_on_is_required():
+def test_odd_downstream_pipeline_is_an_error():
     bridge = {**without(JOB, "artifacts"), "downstream_pipeline": {"id": "5"}}
-    with pytest.raises(DecodeError, match=r"null|missing|a string where a whole number"):
+    with pytest.raises(DecodeError, match=r"null|missing|expected a whole number, got a string"):
         decode(answer(bridge), Bridge)
     assert decode(answer({**bridge, "downstream_pipeline": None, "user": 5}), Bridge).user is None
 
 
-def test_nothing_odd_is_told_of_what_is_not_wanted():
+def test_unselected_rows_are_not_reported():
     told = []
     rows = [JOB, {**JOB, "id": 8, "user": 5}]
     assert len(decode_rows(answer(rows), Job, lambda rows: rows[:1], told.append)) == 1
     assert told == []
 
 
-def test_page_longer_than_asked_for_is_an_error():
-    with pytest.raises(DecodeError, match="101 rows where at most 100 were due"):
+def test_page_longer_than_requested_is_an_error():
+    with pytest.raises(DecodeError, match="expected at most 100 rows, got 101"):
         decode_rows(answer([{}] * 101), Job)
 
 
@@ -248,7 +248,7 @@ def test_equal_values_of_a_page_are_one_object():
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab"), st.sampled_from("xy"))))
-def test_sharing_never_mixes_two_values_up(pipelines):
+def test_different_values_are_not_shared(pipelines):
     rows = [{**JOB, "pipeline": {"id": i, "status": s, "ref": r}} for i, s, r in pipelines]
     jobs = decode(answer(rows), list[Job])
     assert [(j.pipeline.id, j.pipeline.status, j.pipeline.ref) for j in jobs] == pipelines
@@ -331,7 +331,7 @@ def test_an_archive_lists_files_and_directories():
     assert [(e.type, e.size) for e in entries] == [("directory", None), ("file", 3)]
 
 
-def test_statuses_are_finished_or_active_or_neither():
+def test_statuses_are_finished_active_or_neither():
     finished = {s for s in JobStatus if s.is_finished}
     active = {s for s in JobStatus if s.is_active}
     assert len(JobStatus) == 13
@@ -341,7 +341,7 @@ def test_statuses_are_finished_or_active_or_neither():
     }  # fmt: skip
 
 
-def test_an_unlisted_status_copies_and_compares_as_its_string():
+def test_unlisted_status_equals_its_string():
     status = JobStatus("levitating")
     assert copy.deepcopy(status) == status == "levitating"
     assert {status: 1}["levitating"] == 1
@@ -398,10 +398,10 @@ def test_adverse_page_is_a_typed_error_in_time(name):
 
 
 @pytest.mark.parametrize("name", ["lists", "objects", "wrong rows", "deep", "deep objects"])
-def test_what_would_fill_the_memory_is_not_parsed(name):
+def test_body_of_too_many_values_is_not_parsed(name):
     tracemalloc.start()
     try:
-        with pytest.raises(DecodeError, match="lists and objects where at most"):
+        with pytest.raises(DecodeError, match="expected at most .* lists and objects"):
             decode_rows(answer(ADVERSE[name]), Job)
         assert tracemalloc.get_traced_memory()[1] < MIB
     finally:

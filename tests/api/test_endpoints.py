@@ -1,4 +1,4 @@
-"""Every endpoint: method, path, query and body exactly as GitLab documents them."""
+"""Method, path, query and body of each endpoint, as GitLab documents them."""
 
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
@@ -56,44 +56,47 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("request_", "method", "target", "json"), REQUESTS)
-def test_an_endpoint_asks_as_documented(request_, method, target, json):
+def test_endpoint_sends_the_documented_request(request_, method, target, json):
     sent, due = urlsplit(request_.target), urlsplit(target)
     assert (request_.method, sent.path, request_.json) == (method, due.path, json)
     assert parse_qsl(sent.query, keep_blank_values=True) == parse_qsl(due.query)
     assert (request_.body is None) == (json is None)
 
 
-def test_only_a_get_is_safe_to_send_twice():
+def test_only_get_is_safe_to_repeat():
     assert {request.method for request, *_ in REQUESTS if request.is_safe} == {"GET"}
 
 
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
-        ({"colour": "red"}, "no filter 'colour'; allowed are scope, status, ref"),
-        ({"scope": "failed"}, "scope 'failed' is unknown; allowed are running, pending, finished"),
-        ({"order_by": "name"}, "order_by 'name' is unknown; allowed are id, status"),
-        ({"sort": "up"}, "sort 'up' is unknown; allowed are asc, desc"),
+        (
+            {"colour": "red"},
+            "unknown filter 'colour' of pipelines: expected one of scope, status, ref",
+        ),
+        ({"scope": "failed"}, "unknown scope 'failed': expected one of running, pending, finished"),
+        ({"order_by": "name"}, "unknown order_by 'name': expected one of id, status"),
+        ({"sort": "up"}, "unknown sort 'up': expected one of asc, desc"),
         ({"status": "cancelled"}, "unknown status 'cancelled'"),
         ({"yaml_errors": "yes"}, "yaml_errors must be True or False, not 'yes'"),
-        ({"ref": ""}, "ref is ''; allowed is a text"),
+        ({"ref": ""}, "invalid ref '': expected printable text"),
         ({"sha": 7}, "sha must be a string, not 7"),
         ({"created_before": "yesterday"}, "created_before must be a datetime"),
     ],
 )
-def test_a_wrong_pipeline_filter_is_refused(filters, said):
+def test_wrong_pipeline_filter_is_refused(filters, said):
     with pytest.raises((TypeError, ValueError), match=said):
         to.list_pipelines(7, filters)
 
 
 @pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (0, 0), (0, 512_001)])
-def test_a_range_stays_within_what_gitlab_takes(offset, limit):
+def test_range_stays_within_the_limit(offset, limit):
     with pytest.raises(ValueError, match="a limit from 1 to 512000"):
         to.get_trace_range(7, 9, offset=offset, limit=limit)
 
 
 @pytest.mark.parametrize("name", ["cancel_job", "list_pipeline_jobs"])
-def test_a_flag_is_true_or_false(name):
+def test_flag_is_true_or_false(name):
     flags = {"cancel_job": "force", "list_pipeline_jobs": "include_retried"}
     with pytest.raises(TypeError, match="must be True or False, not 'yes'"):
         getattr(to, name)(7, 9, **{flags[name]: "yes"})

@@ -1,4 +1,4 @@
-"""Which server the environment names: every spelling of it, conflicts, and what is no guess."""
+"""The server named by the environment: every spelling, conflicts, and no guess without a name."""
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ def server(environ):
         ("[::1]:8080", "https://[::1]:8080"),
     ],
 )
-def test_each_variable_is_obeyed(name, value, named):
+def test_each_variable_is_read(name, value, named):
     assert server({name: value, **TOKEN}) == (named, PrivateToken("t"))
 
 
@@ -63,15 +63,15 @@ def test_each_variable_is_obeyed(name, value, named):
         "h?x",
     ],
 )
-def test_an_unreadable_value_names_its_variable(name, value):
-    with pytest.raises(ValueError, match=f"^{name}: url ") as refused:
+def test_invalid_value_names_its_variable(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: (invalid )?url ") as refused:
         from_environment({name: value, **TOKEN})
     assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", [*CHOSEN, *OF_THE_JOB])
 @pytest.mark.parametrize("value", ["", " ", "\n"])
-def test_an_empty_variable_is_as_good_as_none(name, value):
+def test_empty_variable_is_ignored(name, value):
     assert server({name: value, **TOKEN}) == ("https://gitlab.com", PrivateToken("t"))
 
 
@@ -110,7 +110,7 @@ def test_an_empty_variable_is_as_good_as_none(name, value):
         ({"CI_SERVER_HOST": "h", "CI_SERVER_PORT": "443"}, "https://h"),
     ],
 )
-def test_variables_that_agree_are_one_server(environ, named):
+def test_agreeing_variables_name_one_server(environ, named):
     assert server({**environ, **TOKEN}) == (named, PrivateToken("t"))
     assert server({**dict(reversed(environ.items())), **TOKEN}) == (named, PrivateToken("t"))
 
@@ -133,7 +133,7 @@ def test_variables_that_agree_are_one_server(environ, named):
     ],
 )
 @pytest.mark.parametrize("url", [None, "https://one"])
-def test_a_conflict_names_both_variables(environ, url):
+def test_conflict_names_both_variables(environ, url):
     one, two = environ
     token = JOB if one.startswith("CI") else TOKEN
     with pytest.raises(ValueError, match="name different servers") as refused:
@@ -195,12 +195,12 @@ def test_host_of_one_word_forbids_to_guess(name):
     "name",
     ["GITLAB_WEBHOOK_URL", "GITLAB_USER_HOST", "MY_GITLAB_URL", "GITLAB_URLS", "CI_REGISTRY"],
 )
-def test_other_variables_are_none_of_its_business(name):
+def test_other_variables_are_ignored(name):
     assert server({name: CORP, **TOKEN}) == ("https://gitlab.com", PrivateToken("t"))
 
 
 def test_job_without_server_is_not_gitlab_com():
-    with pytest.raises(ValueError, match="CI_JOB_TOKEN is set, but no CI_SERVER_URL says"):
+    with pytest.raises(ValueError, match="CI_JOB_TOKEN is set, but no variable names"):
         from_environment({**JOB, **TOKEN})
 
 
@@ -221,7 +221,7 @@ def test_job_without_server_is_not_gitlab_com():
         ({"GITLAB_HOST": "other", "CI_SERVER_URL": "https://h", **JOB}, None, None),
     ],
 )
-def test_a_token_goes_to_its_own_server_only(environ, url, found):
+def test_token_is_for_its_own_server_only(environ, url, found):
     assert from_environment(environ, url)[1] == found
 
 
@@ -233,7 +233,7 @@ def test_a_token_goes_to_its_own_server_only(environ, url, found):
     st.sampled_from(["", "api/v4", "api/v4/"]),
     st.sampled_from(["", " ", "\t", "\n"]),
 )
-def test_a_spelling_changes_no_server(name, scheme, port, path, api, space):
+def test_spelling_changes_no_server(name, scheme, port, path, api, space):
     tail = path + ("/" if api and not path.endswith("/") else "") + api
     named = server_in({name: f"{space}{scheme}Git.Example{port}{tail}{space}"})
     expected = "https://git.example" + ("" if port == ":443" else port) + path.rstrip("/")

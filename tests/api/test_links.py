@@ -1,4 +1,4 @@
-"""Which page a page says is the next; what cannot be read is an error, never an end."""
+"""The next page of a response; an unreadable name is an error, not the end."""
 
 import pytest
 
@@ -45,11 +45,11 @@ def page(**headers):
         ('<a>; rel = "next"', "a"),
     ],
 )  # fmt: skip
-def test_the_next_link_is_found(header, url):
+def test_next_link_is_found(header, url):
     assert next_link(header) == url
 
 
-def test_a_keyset_page_leads_on_by_its_link_to_this_server():
+def test_keyset_page_is_followed_by_link():
     link = '<http://other:1/api/v4/projects/7/jobs?cursor=abc&id=7&per_page=100>; rel="next"'
     following = next_page(HERE, FIRST, page(link=link))
     assert following == Request(
@@ -57,7 +57,7 @@ def test_a_keyset_page_leads_on_by_its_link_to_this_server():
     )
 
 
-def test_an_offset_page_without_link_leads_on_by_its_number():
+def test_offset_page_is_followed_by_number():
     following = next_page(HERE, FIRST, page(x_next_page="2"))
     assert following.params == (*FIRST.params, ("page", "2"))
     third = next_page(HERE, following, page(x_next_page="3"))
@@ -65,19 +65,19 @@ def test_an_offset_page_without_link_leads_on_by_its_number():
 
 
 @pytest.mark.parametrize("headers", [{}, {"x_next_page": ""}, {"link": '<https://h>; rel="first"'}])
-def test_a_page_that_names_no_next_is_the_last(headers):
+def test_page_without_a_next_one_is_the_last(headers):
     assert next_page(HERE, FIRST, page(**headers)) is None
 
 
 @pytest.mark.parametrize(
     ("link", "said"),
     [
-        ("https://gitlab.example.com/explore", "nothing of this API"),
-        (f"https://gitlab.example.com/api/v4{FIRST.target}", "the page it stands on"),
-        ("http://[::1/api/v4/x", "nothing of this API"),
+        ("https://gitlab.example.com/explore", "outside this API"),
+        (f"https://gitlab.example.com/api/v4{FIRST.target}", "to the same page"),
+        ("http://[::1/api/v4/x", "outside this API"),
     ],
 )
-def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
+def test_invalid_next_page_is_an_error(link, said):
     with pytest.raises(DecodeError, match=said):
         next_page(HERE, FIRST, page(link=f'<{link}>; rel="next"'))
 
@@ -93,7 +93,7 @@ def test_a_next_page_that_cannot_be_one_is_an_error_not_an_end(link, said):
     ],
 )
 def test_unreadable_link_header_is_an_error(link):
-    with pytest.raises(DecodeError, match="the Link header cannot be read"):
+    with pytest.raises(DecodeError, match="unreadable Link header"):
         next_page(HERE, FIRST, page(link=link))
 
 
@@ -105,24 +105,24 @@ HOSTILE = [
 
 @pytest.mark.parametrize("start", ["", "<a>", '<a>; rel="', "<a>; x=", "<a>; rel='"])
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_hostile_link_header_takes_linear_time(start, piece):
+def test_hostile_link_header_takes_linear_time(start, piece):
     header = (start + piece * 65536)[:65536]
     assert cpu_seconds(lambda: next_link(header)) < 0.5
 
 
-def test_a_next_cursor_leads_on_where_link_is_lost():
+def test_next_cursor_replaces_a_lost_link():
     following = next_page(HERE, FIRST, page(x_next_cursor="abc"))
     assert following.params == (*FIRST.params, ("cursor", "abc"))
     assert next_page(HERE, following, page(x_prev_cursor="abc")) is None
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "two", "-1", "1.5"])
-def test_a_next_page_that_is_no_number_is_an_error(number):
+def test_next_page_must_be_a_number(number):
     with pytest.raises(DecodeError, match="X-Next-Page"):
         next_page(HERE, FIRST, page(x_next_page=number))
 
 
-def test_headers_seen_and_kept_are_reliable():
+def test_seen_headers_are_reliable_until_dropped():
     headers = NextPageHeaders()
     headers.learn(page(x_next_page="2"))
     assert not headers.are_reliable
@@ -144,17 +144,17 @@ def test_headers_seen_and_kept_are_reliable():
         ({}, 0, True),
     ],
 )
-def test_an_offset_page_is_the_last_one_or_not(headers, rows, is_last):
+def test_last_offset_page_is_detected(headers, rows, is_last):
     assert is_last_page(HERE, FIRST, page(**headers), [None] * rows, 100) is is_last
 
 
 @pytest.mark.parametrize("headers", [{}, {"link": ""}])
 def test_full_page_without_headers_is_an_error(headers):
-    with pytest.raises(DecodeError, match="does not say whether another follows"):
+    with pytest.raises(DecodeError, match="full page without pagination headers"):
         is_last_page(HERE, FIRST, page(**headers), [None] * 100, 100)
 
 
-def test_a_full_page_of_a_silent_server_is_followed():
+def test_full_page_of_a_silent_server_is_followed():
     assert not is_last_page(HERE, FIRST, page(), [None] * 100, 100, is_silent=True)
     assert is_last_page(HERE, FIRST, page(), [None] * 99, 100, is_silent=True)
 
@@ -163,6 +163,6 @@ def test_a_full_page_of_a_silent_server_is_followed():
     ("value", "number"),
     [("12", 12), ("", None), ("-1", None), ("1e3", None), ("٣", None), ("9" * 5000, None)],
 )
-def test_a_number_in_a_header_is_read_or_is_none(value, number):
+def test_number_in_a_header_is_parsed(value, number):
     assert number_in(page(x_total=value), "x-total") == number
     assert number_in(page(), "x-total") is None

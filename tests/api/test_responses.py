@@ -1,4 +1,4 @@
-"""Answers that are errors: GitLab's four envelopes, in the right class and its own words."""
+"""Error responses: GitLab's four envelopes, as the right class with the server's message."""
 
 import pickle
 import time
@@ -40,7 +40,7 @@ def answer(status=400, body=b"", **headers):
         (520, ServerError), (412, ResponseError), (418, ResponseError), (302, ResponseError),
     ],
 )  # fmt: skip
-def test_a_status_ends_in_its_class(status, kind):
+def test_status_maps_to_its_class(status, kind):
     error = error_of(answer(status, b'{"message":"m"}'), NOW)
     assert type(error) is kind
     assert isinstance(error, GitLabError)
@@ -74,12 +74,12 @@ def test_a_status_ends_in_its_class(status, kind):
         (b'"\\u001b[31mred\\u0007"', "\ufffd[31mred\ufffd"),
     ],
 )  # fmt: skip
-def test_an_error_is_told_in_the_servers_own_words(body, words):
+def test_error_has_the_servers_message(body, words):
     assert error_of(answer(400, body), NOW).message.startswith(words)
 
 
 @given(st.binary(max_size=300), st.integers(300, 599))
-def test_any_bytes_make_an_error_of_one_printable_line(body, status):
+def test_any_body_makes_one_printable_line(body, status):
     message = error_of(answer(status, body), NOW).message
     assert message
     assert message.isprintable()
@@ -105,7 +105,7 @@ def test_any_bytes_make_an_error_of_one_printable_line(body, status):
         ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 1e9),
     ],
 )  # fmt: skip
-def test_retry_after_is_seconds_or_a_date_and_never_negative(headers, seconds):
+def test_retry_after_is_never_negative(headers, seconds):
     assert retry_after(answer(429, **headers).headers, NOW) == seconds
 
 
@@ -118,8 +118,8 @@ def test_retry_after_is_seconds_or_a_date_and_never_negative(headers, seconds):
         "Tue Nov 14 22:13:50 2023",
     ],
 )
-def test_an_http_date_is_in_utc_wherever_the_machine_stands(text, monkeypatch):
-    """All three forms of https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7, and mail's own."""
+def test_http_date_ignores_the_local_zone(text, monkeypatch):
+    """The three forms of https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7, and mail's own."""
     try:
         with monkeypatch.context() as environment:
             environment.setenv("TZ", "America/New_York")
@@ -131,13 +131,13 @@ def test_an_http_date_is_in_utc_wherever_the_machine_stands(text, monkeypatch):
 
 @pytest.mark.parametrize("page", [b"%b", b"<html><title>%b</title>", b'{"message":"%b"}'])
 @pytest.mark.parametrize("before", [485, 495, 499, 1995])
-def test_a_token_is_hidden_before_a_message_is_cut(page, before):
+def test_token_is_hidden_before_shortening(page, before):
     body = page % (b"x" * before + b"glpat-s3cret")
     error = error_of(answer(400, body), NOW, lambda said: said.replace("glpat-s3cret", ""))
     assert "g" not in error.message.removeprefix("an HTML page")
 
 
-def test_an_error_says_what_whom_and_when():
+def test_error_names_request_and_retry():
     error = error_of(answer(429, b"Retry later\n", retry_after="60", x_request_id="01J"), NOW)
     assert str(error) == (
         "GET https://gitlab.example.com/api/v4/x: HTTP 429: Retry later "
@@ -151,12 +151,12 @@ def test_an_error_says_what_whom_and_when():
     ("body", "reason"),
     [
         (b"<!DOCTYPE html><html><title>Sign in</title>",
-         "an HTML page where JSON was due @ $"),
-        (b'[{"id": 1, "na', "no JSON, unexpected end of data"),
-        (b"", "no JSON"),
+         "expected JSON, got an HTML page @ $"),
+        (b'[{"id": 1, "na', "expected JSON, got unexpected end of data"),
+        (b"", "expected JSON, got "),
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_json_says_so(body, reason):
+def test_body_that_is_not_json_is_an_error(body, reason):
     with pytest.raises(DecodeError) as refused:
         answer(200, body).json()
     assert refused.value.reason.startswith(reason)

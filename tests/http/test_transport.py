@@ -314,7 +314,7 @@ async def test_silent_server_times_out(stream):
 
 async def test_web_page_instead_of_json_raises(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page())
-    with pytest.raises(DecodeError, match="an HTML page where JSON was due") as refused:
+    with pytest.raises(DecodeError, match="expected JSON, got an HTML page") as refused:
         await gitlab.project(1).get_job(1)
     assert refused.value.url.endswith("/api/v4/projects/1/jobs/1")
 
@@ -386,10 +386,10 @@ async def test_partial_or_empty_response_is_not_a_trace(status):
 
 async def test_web_page_is_not_an_archive_or_deletion(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page(times=2))
-    with pytest.raises(DecodeError, match="an HTML page where an archive was due"):
+    with pytest.raises(DecodeError, match="expected an archive, got an HTML page"):
         async with gitlab.project(1).stream_artifacts(1):
             pass
-    with pytest.raises(DecodeError, match="HTTP 200 where a deletion"):
+    with pytest.raises(DecodeError, match="expected 204 for a deletion, got HTTP 200"):
         await gitlab.project(1).delete_artifacts(1)
 
 
@@ -459,9 +459,9 @@ async def test_truncated_stream_raises(gitlab, simulator, reset):
 
 async def test_web_page_is_not_a_trace(gitlab, simulator):
     simulator.faults.add(Fault.sign_in_page(times=2))
-    with pytest.raises(DecodeError, match="where a trace was due"):
+    with pytest.raises(DecodeError, match="expected a trace, got"):
         await gitlab.project(1).get_trace(1)
-    with pytest.raises(DecodeError, match="where a trace was due"):
+    with pytest.raises(DecodeError, match="expected a trace, got"):
         async with gitlab.project(1).stream_trace(1):
             pass
     assert open_connections(gitlab) == 0

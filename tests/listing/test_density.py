@@ -32,7 +32,7 @@ def test_page_size_is_the_largest_seen():
     assert density.page_size == 100
 
 
-def test_uneven_needs_widths_over_a_factor_of_four():
+def test_uneven_widths_differ_by_a_factor_of_four():
     density, oldest = learned()
     density.learn(oldest - 1, oldest - 400, rows(oldest - 1, 100, 4))
     assert not density.is_uneven

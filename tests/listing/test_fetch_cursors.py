@@ -1,6 +1,6 @@
-"""Cursors that are made up, on today's GitLab and others: few refusals, no row and no time lost.
+"""Synthetic cursors on today's GitLab and others: few refusals, no row and no time lost.
 
-Follows lib/gitlab/pagination/keyset/cursor_pager.rb, which answers 500 where a page has no row.
+Follows lib/gitlab/pagination/keyset/cursor_pager.rb, which answers 500 for a page without rows.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ def refusals(simulator):
 @pytest.mark.parametrize("version", ["19.5", "18.0", "16.0"])
 @pytest.mark.parametrize("count", [150, 250, 2500])
 @pytest.mark.parametrize("scope", [(), ("failed",)])
-async def test_a_listing_provokes_no_500(clock, version, count, scope):
+async def test_listing_provokes_no_500(clock, version, count, scope):
     simulator, project = project_of(count, clock, version=version)
     for number, job in enumerate(project.builds):
         job.status = "success" if number % 3 else "failed"
@@ -46,7 +46,7 @@ async def test_a_listing_provokes_no_500(clock, version, count, scope):
 
 @pytest.mark.parametrize("skip", [1, 2, 5, 9, 14])
 @pytest.mark.parametrize("name", ["list_jobs", "iter_jobs"])
-async def test_old_jobs_that_vanish_are_no_failure(clock, skip, name):
+async def test_vanished_old_jobs_are_not_an_error(clock, skip, name):
     simulator, project = project_of(2500, clock)
 
     def delete():
@@ -78,7 +78,7 @@ async def test_old_jobs_that_vanish_are_no_failure(clock, skip, name):
     ids=lambda answer: f"{answer.status} {answer.content_type}",
 )
 @pytest.mark.parametrize("refused", ["last", "up"])
-async def test_a_refused_cursor_is_asked_for_once(refusal, refused):
+async def test_refused_cursor_is_requested_once(refusal, refused):
     listing = ListingServer([7 * n for n in range(1, 1001)])
     counts = []
 
@@ -101,7 +101,7 @@ async def test_a_refused_cursor_is_asked_for_once(refusal, refused):
     assert set(clock.slept) <= {0}
 
 
-async def test_a_passing_500_of_a_link_is_tried_again(clock):
+async def test_transient_500_of_a_link_is_retried(clock):
     simulator, project = project_of(350, clock)
     simulator.faults.add(Fault(path="*/jobs", status=500, skip=1, times=2))
     async with simulator, GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
@@ -109,8 +109,8 @@ async def test_a_passing_500_of_a_link_is_tried_again(clock):
     assert listed == [job.id for job in reversed(project.builds)]
 
 
-async def test_a_complete_listing_waits_for_no_answer():
-    """The last page is asked for beside the second one, which turns out to be the last."""
+async def test_complete_listing_awaits_no_response():
+    """The last page is requested beside the second one, which is the last."""
     listing = ListingServer([7 * n for n in range(1, 151)])
     asked = asyncio.Event()
 
@@ -132,8 +132,8 @@ async def test_a_complete_listing_waits_for_no_answer():
             assert len([job async for job in jobs]) == 300
 
 
-async def test_handed_over_walk_takes_no_pages():
-    """A later page in another order: what was asked for before is read again by another walk."""
+async def test_rescan_ignores_pending_offset_pages():
+    """A later page is in another order: pages requested before it are read again."""
     ids = list(range(950, 0, -1))
 
     async def answer(request):
@@ -152,7 +152,7 @@ async def test_handed_over_walk_takes_no_pages():
 
 
 async def rounds_of(listing, concurrency, call):
-    """How many round trips *call* takes, where all that is asked at once is answered at once."""
+    """Return the round trips of *call*, if all pending requests are answered at once."""
     rounds = Rounds(listing)
     async with serving(rounds) as server, GitLab(server.url, concurrency=concurrency) as gitlab:
         running = asyncio.create_task(rounds.run())
@@ -164,7 +164,7 @@ async def rounds_of(listing, concurrency, call):
 
 
 @pytest.mark.parametrize("count", [50, 150, 250, 350, 1150])
-async def test_list_jobs_takes_no_more_rounds_than_iter_jobs(count):
+async def test_list_jobs_is_as_quick_as_iter_jobs(count):
     listing = ListingServer([11 * n for n in range(1, count + 1)])
 
     async def iterated(gitlab):
@@ -182,18 +182,18 @@ async def test_many_listings_take_few_rounds():
     listing = ListingServer([11 * n for n in range(1, 351)])
 
     async def iterated(gitlab):
-        places = asyncio.Semaphore(8)
+        slots = asyncio.Semaphore(8)
 
         async def one(project):
-            async with places:
+            async with slots:
                 return [job async for job in gitlab.project(project).iter_jobs()]
 
         return sum(map(len, await asyncio.gather(*map(one, projects))))
 
-    async def side_by_side(gitlab):
+    async def concurrently(gitlab):
         return sum(map(len, (await gitlab.list_jobs(projects)).values()))
 
     iterated_rows, most = await rounds_of(listing, 8, iterated)
-    rows, took = await rounds_of(listing, 8, side_by_side)
+    rows, took = await rounds_of(listing, 8, concurrently)
     assert rows == iterated_rows == 12 * 350
     assert took <= most + 1

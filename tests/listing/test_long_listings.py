@@ -1,4 +1,4 @@
-"""1,500 pages for each method that lists: nothing recurses, nothing grows with the pages."""
+"""1,500 pages for each method that lists: nothing recurses or grows with the pages."""
 
 import base64
 import json
@@ -70,7 +70,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_1500_pages_are_no_problem(name):
+async def test_1500_pages_are_listed(name):
     async with serving(handler) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         before = await others()
         listed = await METHODS[name](gitlab.project(1))

@@ -1,6 +1,6 @@
-"""No absent header is an end: every listing is whole or an error, whatever a gateway lets pass.
+"""An absent header never proves the end: a listing is whole or an error behind any gateway.
 
-What GitLab sends: https://docs.gitlab.com/api/rest/#pagination; a gateway may lose any of it.
+The headers: https://docs.gitlab.com/api/rest/#pagination; a gateway may drop any of them.
 """
 
 import base64
@@ -23,7 +23,7 @@ COUNTS = [99, 100, 101, 200, 230, 300, 850]
 
 
 def lets(kind):
-    """Which headers come through."""
+    """Return which headers arrive."""
     chance = random.Random(kind)
     return {
         "none": lambda _: False,
@@ -62,7 +62,7 @@ async def test_every_job_is_listed(kind, name, has_keyset):
 @pytest.mark.parametrize("has_keyset", [True, False])
 @pytest.mark.parametrize("largest", [20, 25, 50])
 async def test_every_job_of_small_pages_is_listed(kind, name, has_keyset, largest):
-    """A gateway may allow fewer rows a page than were asked for, and lose headers besides."""
+    """A gateway may allow fewer rows a page than requested, and drop headers as well."""
     for count in [1, largest - 1, largest, largest + 1, 3 * largest, 207]:
         listing = ListingServer([7 * n for n in range(1, count + 1)], lets(kind), has_keyset)
         listing.largest = largest
@@ -72,20 +72,20 @@ async def test_every_job_of_small_pages_is_listed(kind, name, has_keyset, larges
 
 
 @pytest.mark.parametrize("largest", [20, 50])
-async def test_a_monitor_goes_on_after_a_small_page(largest):
+async def test_monitor_goes_on_after_a_small_page(largest):
     listing = ListingServer([7 * n for n in range(1, largest + 4)], lets("none"))
     listing.largest = largest
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
-        ids, following = await look(gitlab, newest(100))
+        ids, following = await poll(gitlab, newest(100))
         assert len(ids) == largest
-        assert len((await look(gitlab, Query(QueryKind.NEWEST, following)))[0]) == 3
-        # A server that is known to name its next pages is believed.
+        assert len((await poll(gitlab, Query(QueryKind.NEWEST, following)))[0]) == 3
+        # The headers of a server that is known to name its next pages are trusted.
         gitlab._capabilities.next_page_headers.is_seen = True
-        assert (await look(gitlab, newest(100)))[1] is None
+        assert (await poll(gitlab, newest(100)))[1] is None
 
 
-async def test_a_gateway_that_ignores_per_page_is_read():
-    """As cases.md K01 has it: 100 rows a page whatever is asked, and no header at all."""
+async def test_gateway_that_ignores_per_page_is_read():
+    """100 rows a page whatever is requested, and no header at all."""
 
     async def answer(request):
         before = 10**9
@@ -101,8 +101,8 @@ async def test_a_gateway_that_ignores_per_page_is_read():
         assert len([job async for job in gitlab.project(1).iter_jobs()]) == 230
 
 
-async def test_a_full_page_is_doubted_until_a_link_was_seen():
-    """The answer to page=2 has a Link of its own, to the first page."""
+async def test_full_page_is_doubted_before_any_link():
+    """The response to page=2 has a Link of its own, to the first page."""
     listing = ListingServer([7 * n for n in range(1, 101)])
     async with serving(listing) as server, GitLab(server.url) as gitlab:
         project = gitlab.project(1)
@@ -127,7 +127,7 @@ OFFSET = {
 
 @pytest.mark.parametrize("name", OFFSET)
 @pytest.mark.parametrize("kind", ["none", "all but Link", "Link alone", "each at times"])
-async def test_a_listing_by_offset_is_whole_or_an_error(name, kind):
+async def test_offset_listing_is_whole_or_an_error(name, kind):
     for largest, count in [*((1000, count) for count in COUNTS), (20, 20), (20, 61), (50, 120)]:
         listing = ListingServer([7 * n for n in range(1, count + 1)], lets(kind), has_keyset=False)
         listing.largest = largest
@@ -143,7 +143,7 @@ async def test_a_listing_by_offset_is_whole_or_an_error(name, kind):
 
 @pytest.mark.parametrize("kind", ["none", "all but Link", "Link alone", "each at times"])
 @pytest.mark.parametrize("name", ["list_artifacts", "iter_pipelines"])
-async def test_a_listing_at_rest_is_read_by_number(kind, name):
+async def test_unordered_listing_is_read_by_number(kind, name):
     for count in COUNTS:
         listing = ListingServer([7 * n for n in range(1, count + 1)], lets(kind), has_keyset=False)
         async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
@@ -159,7 +159,7 @@ def newest(size):
     return Query(QueryKind.NEWEST, with_page_size(endpoints.list_jobs(1), size))
 
 
-async def look(gitlab, query):
+async def poll(gitlab, query):
     answer = await fetch(gitlab._transport, gitlab._capabilities, query)
     return [row.id for row in answer.rows], answer.next_page
 
@@ -167,27 +167,27 @@ async def look(gitlab, query):
 async def test_monitor_follows_a_full_page():
     listing = ListingServer([7 * n for n in range(1, 32)], lets("none"))
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
-        ids, following = await look(gitlab, newest(20))
+        ids, following = await poll(gitlab, newest(20))
         assert len(ids) == 20
         assert dict(following.params) == {"per_page": "20", "page": "2"}
-        ids, following = await look(gitlab, Query(QueryKind.NEWEST, following))
+        ids, following = await poll(gitlab, Query(QueryKind.NEWEST, following))
         assert (len(ids), following) == (11, None)
-        assert (await look(gitlab, newest(50)))[1] is None
+        assert (await poll(gitlab, newest(50)))[1] is None
 
 
 @pytest.mark.parametrize("count", [60, 61])
 async def test_monitor_asks_for_the_oldest_row(count):
-    """Link comes through with the first page only."""
+    """Link arrives with the first page only."""
     listing = ListingServer([7 * n for n in range(1, count + 1)])
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
-        _, following = await look(gitlab, newest(30))
+        _, following = await poll(gitlab, newest(30))
         listing.lets = lets("none")
-        ids, following = await look(gitlab, Query(QueryKind.NEWEST, following))
+        ids, following = await poll(gitlab, Query(QueryKind.NEWEST, following))
         assert len(ids) == 30
         if count == 60:
             assert following is None
         else:
-            ids, following = await look(gitlab, Query(QueryKind.NEWEST, following))
+            ids, following = await poll(gitlab, Query(QueryKind.NEWEST, following))
             assert (ids, following) == ([7], None)
         assert set(listing.statuses()) == {200}
 
@@ -196,8 +196,8 @@ async def test_monitor_ends_where_rows_vanished():
     listing = ListingServer([7 * n for n in range(1, 61)])
     before = await others()
     async with serving(listing) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
-        _, following = await look(gitlab, newest(30))
+        _, following = await poll(gitlab, newest(30))
         listing.ids = listing.ids[30:]
-        assert await look(gitlab, Query(QueryKind.NEWEST, following)) == ([], None)
+        assert await poll(gitlab, Query(QueryKind.NEWEST, following)) == ([], None)
         assert listing.statuses() == {200: 2, 500: 1}
     assert await others() == before

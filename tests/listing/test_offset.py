@@ -178,7 +178,7 @@ def test_full_page_without_headers_is_an_error(start):
     going = start(HERE, PIPELINES)
     request = going.next_requests(1, 0)[0]
     answer = Response(200, {}, b"", "GET", "https://h")
-    with pytest.raises(DecodeError, match="does not say"):
+    with pytest.raises(DecodeError, match="full page without pagination headers"):
         going.on_page(request, answer, [Row(n) for n in range(100, 0, -1)])
 
 
@@ -258,7 +258,7 @@ def test_page_size_above_the_requested_is_no_end():
     going = RescanStrategy(HERE, PIPELINES)
     request = going.next_requests(1, 0)[0]
     answer = Response(200, {"x-per-page": "500"}, b"", "GET", "https://h")
-    with pytest.raises(DecodeError, match="does not say"):
+    with pytest.raises(DecodeError, match="full page without pagination headers"):
         going.on_page(request, answer, [Row(n) for n in range(100, 0, -1)])
 
 

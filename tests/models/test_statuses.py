@@ -1,4 +1,4 @@
-"""Failure reasons: all that GitLab 19 gives, and the old ones that it has split."""
+"""Failure reasons of GitLab 19, and the older ones that it has split."""
 
 import pickle
 
@@ -37,7 +37,7 @@ def test_reasons_of_gitlab_19_are_listed():
 
 @pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.parametrize("wanted", [*SPLIT, "script_failure", "no_updates_running", "from_2030"])
-def test_matches_itself_and_what_replaced_it(reason, wanted):
+def test_matches_itself_and_its_replacements(reason, wanted):
     expected = reason == wanted or reason in SPLIT.get(wanted, set())
     assert FailureReason(reason).matches(wanted) is expected
     assert FailureReason(reason).matches(FailureReason(wanted)) is expected

@@ -58,7 +58,7 @@ def refusal(headers, body=BODY, **options):
     return refused.value
 
 
-def test_signed_delivery_is_read_by_the_system_clock():
+def test_signed_delivery_uses_the_system_clock():
     assert parse_webhook(signed(BODY), BODY, signing_token=SIGNING).job_id == 1
     late = signed(BODY, int(time.time()) - 310)
     assert refusal(late, signing_token=SIGNING).status == 401
@@ -66,7 +66,7 @@ def test_signed_delivery_is_read_by_the_system_clock():
     assert refusal(early, signing_token=SIGNING).status == 401
 
 
-def test_now_can_be_given():
+def test_now_is_an_argument():
     headers = signed(BODY, 1000)
     assert parse_webhook(headers, BODY, signing_token=SIGNING, now=1300).job_id == 1
     assert refusal(headers, signing_token=SIGNING, now=1301).status == 401
@@ -115,12 +115,12 @@ def test_delivery_is_the_idempotency_key_unsigned():
     ("body", "kind"), [("{}", "str"), (bytearray(BODY), "bytearray"), (None, "NoneType")]
 )
 def test_body_that_is_not_bytes_is_refused(body, kind):
-    with pytest.raises(TypeError, match=rf"^body must be the bytes that were sent, not {kind}$"):
+    with pytest.raises(TypeError, match=rf"^body is a {kind}: expected the bytes that were sent$"):
         parse_webhook(EVENT, body)
 
 
 def locals_of(error):
-    """All that an error reporter would collect, but for the test's own frame."""
+    """Return the text that an error reporter would collect, without the test's own frame."""
     shown = ""
     while error is not None:
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
@@ -161,7 +161,7 @@ def test_no_secret_in_locals_of_a_traceback(headers, options):
         "sha", "retries_count", "source_pipeline",
     ],
 )  # fmt: skip
-def test_odd_value_costs_its_field_alone(name, odd):
+def test_odd_value_is_ignored_alone(name, odd):
     hook = parse_webhook(EVENT, orjson.dumps(JOB | {"ref": "main", name: odd}))
     assert (hook.job_id, hook.pipeline_id, hook.project_id, hook.status) == (1, 2, 3, "failed")
     assert hook.raw[name] == odd
@@ -176,13 +176,13 @@ def test_odd_value_is_a_warning_without_text(caplog):
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("gitlab_jobs_async", logging.WARNING)
     assert record.getMessage() == (
-        "webhook k: 3 values left out: JobHook.name: a list where a string was due; "
-        "HookUser.id: a string where a whole number was due; "
-        "JobHook.runner: 7 where an object was due"
+        "webhook k: ignored 3 values: JobHook.name: expected a string, got a list; "
+        "HookUser.id: expected a whole number, got a string; "
+        "JobHook.runner: expected an object, got 7"
     )
 
 
-def test_odd_builds_are_left_out_one_by_one(caplog):
+def test_odd_builds_are_ignored_one_by_one(caplog):
     tags = {"id": 1, "status": "x", "runner": {"id": 5, "tags": ["a", 7, "b"]}}
     builds = [7, {"id": "x", "status": "x"}, {"id": 2}, {"id": 3, "status": "y", "when": 1}, tags]
     hook = parse_webhook(EVENT, orjson.dumps(PIPELINE | {"builds": builds, "bridges": {}}))
@@ -192,13 +192,13 @@ def test_odd_builds_are_left_out_one_by_one(caplog):
     )
     assert hook.bridges == ()
     (record,) = caplog.records
-    assert "6 values left out: PipelineHook.builds[0]: 7 where an object was due; " in (
+    assert "ignored 6 values: PipelineHook.builds[0]: expected an object, got 7; " in (
         record.getMessage()
     )
     assert "PipelineHook.builds[2]: required field missing @ $.status" in record.getMessage()
 
 
-def test_what_gitlab_sends_is_no_warning(caplog):
+def test_real_deliveries_cause_no_warning(caplog):
     none = {"filename": None, "size": None}
     builds = [{"id": 1, "status": "x", "artifacts_file": none, "runner": None, "environment": None}]
     sent = PIPELINE | {"builds": builds, "merge_request": None, "commit": None, "user": None}
@@ -213,11 +213,11 @@ def test_warnings_are_bounded(caplog):
     hook = parse_webhook(headers, orjson.dumps(PIPELINE | {"builds": builds}))
     assert hook.builds == (HookBuild(id=1, status="x"),) * 1000
     (record,) = caplog.records
-    assert "3000 values left out" in record.getMessage()
+    assert "ignored 3000 values" in record.getMessage()
     assert len(record.getMessage()) < 1000
 
 
-def test_oddities_of_one_call_stay_in_it(caplog):
+def test_ignored_values_stay_with_their_call(caplog):
     parse_webhook(EVENT, orjson.dumps(JOB | {"ref": 1}))
     assert len(caplog.records) == 1
     parse_webhook(EVENT, BODY)
@@ -265,13 +265,13 @@ def test_hostile_body_takes_a_bounded_time(body):
 
 
 @pytest.mark.parametrize("name", ["tiny lists", "tiny texts", "commas"])
-def test_more_values_than_gitlab_sends_are_not_parsed(name):
+def test_body_of_too_many_values_is_not_parsed(name):
     # orjson makes 750 MB of 25 MB of empty lists, in one call that nothing can stop.
     assert outcome(HOSTILE[name]).status == 413
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError])
-def test_machine_that_cannot_read_it_refuses(monkeypatch, error):
+def test_memory_error_rejects_the_delivery(monkeypatch, error):
     class Parser:
         JSONDecodeError = orjson.JSONDecodeError
 
@@ -283,11 +283,11 @@ def test_machine_that_cannot_read_it_refuses(monkeypatch, error):
     assert outcome(BODY).status == 400
 
 
-def test_rows_beyond_any_pipeline_are_left_out(caplog):
+def test_list_beyond_any_pipeline_is_ignored(caplog):
     hook = parse_webhook(EVENT, HOSTILE["many builds"])
     assert hook.builds == ()
     assert len(hook.raw["builds"]) == 60_000
-    assert "a list of 60000 where at most 50000 were due" in caplog.records[0].getMessage()
+    assert "expected at most 50000 rows, got 60000" in caplog.records[0].getMessage()
 
 
 JSON = st.recursive(
@@ -308,7 +308,7 @@ FIELDS = st.sampled_from([*JOB, *PIPELINE, "user", "runner", "builds", "bridges"
 
 
 @given(st.sampled_from([{}, JOB, PIPELINE]), st.dictionaries(FIELDS, JSON, max_size=6))
-def test_any_object_is_a_hook_or_a_refusal(base, more):
+def test_any_object_is_a_hook_or_rejected(base, more):
     body = orjson.dumps(base | more)
     hook = outcome(body)
     if isinstance(hook, WebhookRejectedError):
@@ -322,7 +322,7 @@ def test_any_object_is_a_hook_or_a_refusal(base, more):
 
 
 @given(st.sampled_from([JOB, PIPELINE]), st.dictionaries(FIELDS, JSON, max_size=6))
-def test_only_ids_and_status_cost_a_hook(base, more):
+def test_only_ids_and_status_are_required(base, more):
     needed = {"object_kind", "object_attributes", "project", "project_id", "pipeline_id",
               "build_id", "build_status"}  # fmt: skip
     more = {name: value for name, value in more.items() if name not in needed}

@@ -1,4 +1,4 @@
-"""A receiver as the README shows it: deliveries over loopback into a monitor's `notify`."""
+"""A receiver as in the README: deliveries over loopback into a monitor's `notify`."""
 
 import asyncio
 import base64
@@ -56,7 +56,7 @@ def webhook_app(events, secrets):
 
 @define
 class Notified:
-    """As much of a monitor as a receiver needs."""
+    """The part of a monitor that a receiver needs."""
 
     hooks: list = field(factory=list)
 
@@ -66,7 +66,7 @@ class Notified:
 
 @asynccontextmanager
 async def receiving(events, **secrets):
-    """The receiver on the loopback; yields the URL to give to GitLab."""
+    """Serve the receiver on the loopback; yield its URL."""
     app = webhook_app(events, secrets or {"token": SECRET})
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()
@@ -86,7 +86,7 @@ def world():
     return world
 
 
-async def test_what_the_simulator_delivers_is_what_the_api_answers(world, clock):
+async def test_deliveries_match_the_api(world, clock):
     events, before = Notified(), await others()
     async with receiving(events) as url, Simulator(world, clock=clock.stepped) as simulator:
         hook = Webhook(world, world.project("group/app"), url, token=SECRET, instance=simulator.url)
@@ -118,7 +118,7 @@ async def test_what_the_simulator_delivers_is_what_the_api_answers(world, clock)
     assert await others() == before
 
 
-async def test_a_receiver_answers_so_that_gitlab_does_right(world):
+async def test_receiver_answers_with_the_right_status(world):
     events, deliveries = Notified(), SeenDeliveries()
     hook = Webhook(world, world.project("group/app"), "", token=SECRET)
     job = hook.job_event(world.jobs[1], world.now)
@@ -175,7 +175,7 @@ async def test_signed_deliveries_over_http(world):
     assert [deliveries.is_repeat(hook) for hook in events.hooks] == [False, True]
 
 
-def test_what_the_simulator_signs_is_read_whole(world, caplog):
+def test_signed_simulator_hooks_are_parsed(world, caplog):
     hook = Webhook(world, world.project("group/app"), "", token=SECRET, signing_token=SIGNING)
     world.settle(world.now + 600)
     assert len(hook.deliveries) > 5
@@ -191,7 +191,7 @@ def test_what_the_simulator_signs_is_read_whole(world, caplog):
     assert not caplog.records, "GitLab's own bodies have nothing odd"
 
 
-async def test_a_delivery_cut_off_half_way_notifies_nobody(world):
+async def test_truncated_delivery_emits_nothing(world):
     events, before = Notified(), await others()
     hook = Webhook(world, world.project("group/app"), "", token=SECRET)
     job = hook.job_event(world.jobs[1], world.now)
@@ -215,8 +215,8 @@ async def test_a_delivery_cut_off_half_way_notifies_nobody(world):
 
 @pytest.mark.parametrize("version", ["16.0", "18.1", "19.5"])
 @pytest.mark.parametrize("token", [None, SECRET])
-def test_simulated_deliveries_are_read_whole(world, version, token, caplog):
-    """Whatever release it plays, nothing of it is odd to the parser or missing."""
+def test_simulated_deliveries_are_parsed(world, version, token, caplog):
+    """No value of a simulated release is odd or missing."""
     app, signing = world.project("group/app"), f"whsec_{base64.b64encode(b'k' * 32).decode()}"
     settings = SimulatorSettings(version=version)
     hook = Webhook(world, app, "", token=token, signing_token=signing, settings=settings)

@@ -91,7 +91,7 @@ def _choice_of(kind: Any, converter: Converter) -> Hook:
         if type(name) is not str:
             raise type_mismatch(words, given)
         if name not in classes:
-            raise TypeError(f"class {name!r} where {words} was due")
+            raise TypeError(f"expected {words}, got class {name!r}")
         return hooks[name](given, classes[name])
 
     return hook
