@@ -109,6 +109,7 @@ def build() -> App:
         help=_HELP,
         version=version("gitlab_jobs_async"),
         result_action="return_value",
+        # The runner turns an interrupt into exit code 130.
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), show_default=False),
         group_commands=Group("Other", sort_key=9),

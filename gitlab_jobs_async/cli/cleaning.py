@@ -48,6 +48,7 @@ def clean(text: object) -> str:
 
 def clean_log(line: str) -> str:
     """Return a line of a log with colours and tabs as its only controls."""
+    # Most lines are plain; the expressions below are slow.
     if line.isascii() and line.isprintable():
         return line
     return _IDLE.sub("", _LOG_CONTROLS.sub(" ", _NEVER_SEEN.sub("", line)))

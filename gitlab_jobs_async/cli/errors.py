@@ -42,6 +42,7 @@ def error_line(error: BaseException) -> str:
     elif isinstance(
         error, ConnectionFailedError | ResponseError | DecodeError | ResponseTooLargeError
     ):
+        # The query may hold a token.
         words = str(error).replace(error.url, error.url.partition("?")[0])
     return ellipsis(words, _LONGEST_LINE) or type(error).__name__
 

@@ -66,6 +66,7 @@ class EventCommand:
                 async with asyncio.timeout(self.grace):
                     await process.wait()
         finally:
+            # Children may ignore SIGTERM or outlive their parent.
             _send(process, signal.SIGKILL)
         await process.wait()
 

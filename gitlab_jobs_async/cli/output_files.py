@@ -26,6 +26,7 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
         with target.open("wb") as out:
             yield out
         return
+    # A link is kept; its target is replaced.
     place = target.resolve()
     try:
         handle, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")
@@ -45,6 +46,7 @@ def _mode(place: Path) -> int:
     """Return the permissions of *place*, or those of a new file."""
     if place.exists():
         return place.stat().st_mode & 0o7777
+    # The only way to read the umask is to set it.
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -31,11 +31,13 @@ def run_process(arguments: Sequence[str]) -> int:
     if not os.environ.get(_DEBUG):
         sys.excepthook = print_bug
     logging.lastResort = WarningHandler(logging.WARNING)
+    # Closed by `2>&-`; print would fail on None.
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
     if sys.stdout is None:
         return _fail("stdout is closed", FAILED)
     for stream in (sys.stdout, sys.stderr):
+        # A name outside the locale's encoding must not end the command.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     code = run(arguments)

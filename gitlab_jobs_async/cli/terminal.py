@@ -75,6 +75,7 @@ def console(*, color: bool = True) -> Screen:
         force_interactive=person,
         no_color=None if color else True,
         color_system="auto" if person and color else None,
+        # Names of a server may look like rich's markup.
         markup=False,
         emoji=False,
         highlight=False,

@@ -4,24 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 
-class Handling(Generic[Asked, Answered]):
+class Handling(Generic[RequestT, ResponseT]):
     """Calls a handler and tracks unfinished calls, also those of disconnected clients."""
 
-    def __init__(self, handler: Callable[[Asked], Awaitable[Answered]]) -> None:
+    def __init__(self, handler: Callable[[RequestT], Awaitable[ResponseT]]) -> None:
         self._handler = handler
         self._tasks: set[asyncio.Task[object]] = set()
 
-    async def __call__(self, asked: Asked) -> Answered:
+    async def __call__(self, request: RequestT) -> ResponseT:
         """Return the handler's response."""
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await self._handler(asked)
+        return await self._handler(request)
 
     async def end(self) -> None:
         """Cancel unfinished calls and wait for them."""

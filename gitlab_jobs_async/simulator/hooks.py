@@ -71,6 +71,7 @@ class Webhook:
         self._key = None if signing_token is None else key_of(signing_token)
         self._instance = instance
         self._settings = settings or SimulatorSettings()
+        # Seeded, so that a world sends the same UUIDs in each run.
         self._random = random.Random(f"{project.path} {url}")  # noqa: S311 - repeatable, not secret
         world.registry.listeners.append(self._note)
 
@@ -88,6 +89,7 @@ class Webhook:
             return
         if isinstance(row, Pipeline):
             self.deliveries.append(self.pipeline_event(row, at))
+        # Ci::Bridge runs no build hooks.
         elif not row.is_bridge:
             self.deliveries.append(self.job_event(row, at))
 
@@ -139,10 +141,12 @@ def _job(job: Job, view: View) -> Json:
         "build_duration": entity["duration"],
         "build_queued_duration": entity["queued_duration"],
         "build_allow_failure": job.allow_failure,
+        # Job events send "unknown_failure" even for successful jobs.
         "build_failure_reason": job.failure_reason or "unknown_failure",
         "pipeline_id": pipeline.id,
         "runner": hook_parts.runner(job.runner),
         "project_id": job.project.id,
+        # The full name, as in the web interface.
         "project_name": job.project.path.replace("/", " / "),
         "user": _user(job.user, view),
         "commit": _commit_of_job(pipeline, view),
@@ -241,8 +245,9 @@ def _user(user: User | None, view: View) -> Json | None:
     if user is None:
         return None
     entity = view.user_basic(user)
-    told = {key: entity[key] for key in ("id", "name", "username", "avatar_url")}
-    return told | {"email": "[REDACTED]"}
+    shown = {key: entity[key] for key in ("id", "name", "username", "avatar_url")}
+    # GitLab redacts addresses that are not public.
+    return shown | {"email": "[REDACTED]"}
 
 
 def _project(project: Project, view: View) -> Json:
@@ -264,10 +269,10 @@ def _project(project: Project, view: View) -> Json:
 
 
 def _repository(project: Project, view: View) -> Json:
-    told = _project(project, view)
+    attributes = _project(project, view)
     shared = ("name", "description", "git_http_url", "git_ssh_url", "visibility_level")
     return {
-        **{key: told[key] for key in shared},
-        "url": told["git_ssh_url"],
-        "homepage": told["web_url"],
+        **{key: attributes[key] for key in shared},
+        "url": attributes["git_ssh_url"],
+        "homepage": attributes["web_url"],
     }

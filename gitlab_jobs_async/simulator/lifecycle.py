@@ -33,6 +33,7 @@ def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
     if target is None:
         return False
     job.status = target
+    # Events planned for the old status are void from here on.
     job.timeline += 1
     if target == "pending":
         job.queued_at = at
@@ -41,6 +42,7 @@ def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
     elif target in FINISHED:
         job.finished_at = at
     if target in COMPLETED:
+        # A job token is valid only while its job runs.
         registry.job_tokens.pop(job.token, None)
     job.failure_reason = job.plan.failure_reason if target == "failed" else None
     if target in REPORTED:
@@ -94,6 +96,7 @@ def settle_job(registry: Registry, job: Job, event: str, at: float) -> None:
 
 def _run(registry: Registry, job: Job, at: float) -> None:
     if job.downstream is None:
+        # Sidekiq runs bridges; no runner takes them.
         job.runner = registry.runner_for(job)
     fire(registry, job, "run", at)
     if job.downstream is not None:
@@ -116,6 +119,7 @@ def _finish(registry: Registry, job: Job, at: float) -> None:
 
 def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
     """Cancel a job, by way of `canceling` if its runner still has to run an after_script."""
+    # Older releases cancel at once and never run the after_script.
     runs = job.status == "running" and registry.knows_canceling
     gracefully = runs and job.plan.after_script > 0
     moved = fire(registry, job, "cancel_gracefully" if gracefully else "cancel", at)
@@ -137,6 +141,7 @@ def try_again(registry: Registry, job: Job, at: float, user: User | None) -> Job
         downstream=job.downstream,
     )
     again.attempt = job.attempt + 1
+    # A retried job keeps its variables and inputs.
     again.variables, again.inputs = dict(job.variables), dict(job.inputs)
     revive_later(registry, again, at)
     enqueue(registry, again, at)
@@ -160,12 +165,14 @@ def advance(registry: Registry, pipeline: Pipeline, at: float) -> None:
     for stage in pipeline.stages:
         jobs = [job for job in latest if job.stage == stage]
         so_far = composite(earlier) or "success"
+        # A stage starts only once all earlier ones have ended.
         if so_far not in COMPLETED:
             break
         for job in jobs:
             if job.status == "created":
                 _begin(registry, job, so_far, at)
         earlier += [(job.status, job.allow_failure) for job in jobs]
+    # Sidekiq updates the pipeline after its jobs, so its status lags behind.
     if registry.status_delay > 0:
         registry.plan(at + registry.status_delay, Due("status", pipeline))
     else:
@@ -194,6 +201,7 @@ def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
     pipeline.status, pipeline.updated_at = status, at
     if status == "running" and pipeline.started_at is None:
         pipeline.started_at = at
+    # A retry reopens a finished pipeline.
     pipeline.finished_at = at if status in COMPLETED else None
     registry.notify(pipeline, at)
     bridge = pipeline.upstream
@@ -231,11 +239,13 @@ def trigger(registry: Registry, bridge: Job, plan: PipelinePlan, at: float) -> N
         advance(registry, bridge.pipeline, at)
         return
     pipeline = create_pipeline(registry, project, plan, at=at, user=bridge.user)
+    # GitLab calls only a pipeline of the same project a child.
     pipeline.source = "parent_pipeline" if project is bridge.project else "pipeline"
     if plan.ref is None and project is bridge.project:
         pipeline.ref, pipeline.sha = bridge.pipeline.ref, bridge.pipeline.sha
     pipeline.upstream, bridge.downstream_pipeline = bridge, pipeline
     advance(registry, pipeline, at)
+    # Without `strategy: depend` a bridge succeeds as soon as its pipeline exists.
     if not plan.depend:
         fire(registry, bridge, "succeed", at)
         advance(registry, bridge.pipeline, at)

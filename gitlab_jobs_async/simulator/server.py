@@ -149,6 +149,7 @@ class Simulator:
             await self.clock.sleep(decision.delay)
         fault = decision.fault or _NO_FAULT
         answer = Answer(0)
+        # The other resets happen after the request had its effect.
         if fault.reset != "before":
             now = self.clock.now()
             answer = (
@@ -207,6 +208,7 @@ class Simulator:
             ("X-Request-Id", f"01SIM{next(self._numbers):021d}"),
             ("X-Runtime", "0.023456"),
         ]
+        # A small body is sent in one write, which is cheaper.
         if fault is _NO_FAULT and size <= _AT_ONCE and request.method != "HEAD":
             self._keep(records, request, answer.status, size)
             content = b"".join(answer.body.pieces()) if size else b""
@@ -217,6 +219,7 @@ class Simulator:
         await response.prepare(incoming)
         limit = _cut(fault, size)
         for sent, piece in _pieces(answer.body.pieces(), limit, fault.drip):
+            # Recorded before the last write, so that a client that has it all finds the record.
             if sent + len(piece) == limit:
                 self._keep(records, request, answer.status, limit)
             await response.write(piece)
@@ -279,6 +282,7 @@ def _abort(incoming: web.BaseRequest) -> None:
         return
     connection = transport.get_extra_info("socket")
     if connection is not None:
+        # Zero linger makes the kernel send a reset in place of an orderly close.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     transport.abort()
 

@@ -75,6 +75,7 @@ def _table(jobs: list[Listed]) -> RenderableType:
 
 
 async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selection) -> list[Listed]:
+    # A project named twice is listed once.
     names = list(dict.fromkeys(projects))
     if selection.pipeline is not None:
         return await _of_pipeline(gitlab, names, selection)
@@ -87,6 +88,7 @@ async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selectio
         )
         return [(name, job) for name in names for job in found[project_id(name)]]
     handles = [gitlab.project(project_id(name)) for name in names]
+    # Iterators stop after N jobs, where list_jobs would read all pages.
     rows = [handle.iter_jobs(scope=scope, ref=selection.ref) for handle in handles]
     newest = await gather_all([_first(row, selection.limit) for row in rows])
     return [(name, job) for name, jobs in zip(names, newest, strict=True) for job in jobs]

@@ -182,6 +182,7 @@ def _names(projects: Sequence[str], options: WatchOptions) -> list[str]:
     if options.pipeline and (options.group is not None or len(projects) != 1):
         raise usage_error("--pipeline: expected one PROJECT and no --group")
     listed = [] if options.group is None else projects_of(options.group)
+    # "17" and "017" are one project.
     names = list({project_id(name): name for name in [*projects, *listed]}.values())
     if not names:
         raise usage_error("expected a PROJECT or --group FILE")
@@ -264,6 +265,7 @@ async def _code(gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]) 
         return OK
     project = gitlab.project(project_id(names[0]))
     jobs = await gather_all([project.list_pipeline_jobs(number) for number in pipelines])
+    # A failed downstream pipeline fails its bridge, which is not among the jobs.
     bridges = await gather_all([project.list_bridges(number) for number in pipelines])
     every: list[JobBasic] = [*chain(*jobs), *chain(*bridges)]
     failed = [

@@ -18,6 +18,7 @@ def warn_of_exposed(files: Iterable[Mapping[Path, str]], credentials: Credential
     """Warn once per file that holds the token in use and is readable by others."""
     for texts in files:
         for path, text in texts.items():
+            # Other tokens of the file are not ours to warn about.
             if credentials.token in text and path not in _warned and is_exposed(path):
                 _warned.add(path)
                 print_error(

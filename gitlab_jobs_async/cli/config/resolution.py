@@ -94,6 +94,7 @@ def resolve(
             account.url, given or account.credentials, tls_config(options, account.tls)
         )
     url = options.url or _named_url(environ) or check_guess(environ, _default_url(files))
+    # The environment's token only counts for the environment's server.
     found = given or from_environment(environ, url)[1]
     credentials = found or _token_for(url, files.accounts())
     return ResolvedServer(url, credentials, tls_config(options, _tls_for(url, files)))
@@ -129,6 +130,7 @@ def _token_for(url: str, known: list[KnownAccounts]) -> Credentials | Helper | N
 def _tls_for(url: str, files: ConfigFiles) -> TLSSettings:
     """Return the TLS settings of a server; skip a broken file."""
     for read in (files.python_gitlab_accounts, files.glab_accounts):
+        # The file may belong to another tool and another server.
         with suppress(CommandError, ValueError):
             for account in _at(url, [read()]):
                 if account.tls.values:

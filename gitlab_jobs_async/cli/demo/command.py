@@ -98,12 +98,12 @@ async def perform(
     async with server, GitLab(server.url, auth=server.token, clock=clock) as gitlab:
         projects = [project.path for project in server.world.projects]
         scene = Scene(gitlab, clock, screen, projects, Observed())
-        begun = monotonic()
+        started = monotonic()
         screen.opening(server.url, len(projects), speed)
         listed = await carry_out("list", steps.list_everything, scene, timeout)
         reports = [_with_cost(listed, server.requests)]
         reports += await _watched(scene, server, clock, timeout)
-    reports.append(total(reports, monotonic() - begun))
+    reports.append(total(reports, monotonic() - started))
     screen.summary(reports)
     if json:
         write_json("".join(json_line(report) for report in reports))
@@ -117,7 +117,7 @@ async def _watched(
     scene: Scene, server: Simulator, clock: HeldClock, timeout: float
 ) -> list[StepReport]:
     """Run the steps of `WHILE_WATCHING` side by side under one monitor."""
-    begun, first = monotonic(), len(server.requests)
+    started, first = monotonic(), len(server.requests)
     gitlab, observed, reports = scene.gitlab, scene.observed, dict[str, StepReport]()
     async with gitlab.monitor(scene.projects, logs=True, downstream=True) as events:
         dashboard = Dashboard(
@@ -146,7 +146,7 @@ async def _watched(
     pipelines = {pipeline_of(job) for job in observed.jobs.values()}
     detail = f"{observed.events} events of {len(observed.jobs)} jobs in {len(pipelines)} pipelines"
     watch = StepReport(
-        step="watch", ok=bool(observed.jobs), detail=detail, seconds=monotonic() - begun
+        step="watch", ok=bool(observed.jobs), detail=detail, seconds=monotonic() - started
     )
     costs: dict[str, list[ServedRequest]] = defaultdict(list)
     for request in server.requests[first:]:
@@ -157,7 +157,7 @@ async def _watched(
 
 async def carry_out(name: str, step: Step, scene: Scene, timeout: float) -> StepReport:
     """Run a step and report its result or its error; its cost is still zero."""
-    begun, is_done = monotonic(), False
+    started, is_done = monotonic(), False
     try:
         async with asyncio.timeout(timeout):
             detail = await step(scene)
@@ -166,7 +166,7 @@ async def carry_out(name: str, step: Step, scene: Scene, timeout: float) -> Step
         detail = f"not done after {timeout:g} s"
     except (GitLabError, OSError, LookupError, CommandError) as error:
         detail = error_line(error)
-    return StepReport(step=name, ok=is_done, detail=detail, seconds=monotonic() - begun)
+    return StepReport(step=name, ok=is_done, detail=detail, seconds=monotonic() - started)
 
 
 def _with_cost(report: StepReport, served: Sequence[ServedRequest]) -> StepReport:

@@ -78,6 +78,7 @@ async def play_manual(scene: Scene) -> str:
     """Start a manual job with a variable."""
     project = scene.gitlab.project("infra/deploy")
     manual = _named(await project.list_jobs(scope="manual"), "deploy production")
+    # After the retry, so that the viewer sees one action at a time.
     await scene.clock.sleep(2 * _PAUSE)
     await project.play_job(manual.id, variables={"RELEASE": "2025.24"})
     scene.screen.note(f"job {manual.id} {manual.name} is played with RELEASE=2025.24")
@@ -89,6 +90,7 @@ async def see_child(scene: Scene) -> str:
     """Wait for a new trigger job and for all jobs of the child pipeline that it creates."""
     observed, project = scene.observed, scene.gitlab.project("infra/deploy")
     parent = pipeline_of(_named(await project.list_jobs(), "terraform plan"))
+    # Fails at once on a server without bridges, where waiting would take the whole timeout.
     _named(await project.list_bridges(parent or 0), "trigger images")
     await observed.until(lambda: _finished_child(observed))
     bridge, pipeline, jobs = _finished_child(observed)[0]

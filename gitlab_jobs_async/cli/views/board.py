@@ -118,6 +118,7 @@ def pipeline_status(jobs: Iterable[JobBasic]) -> JobStatus:
     if any(status.is_active for status in states):
         has_started = any(status.is_finished for status in states) or JobStatus.RUNNING in states
         return JobStatus.RUNNING if has_started else JobStatus.PENDING
+    # GitLab ignores these statuses of jobs with allow_failure.
     optional = {JobStatus.MANUAL, JobStatus.FAILED, JobStatus.CANCELED}
     binding = {job.status for job in every if not (job.allow_failure and job.status in optional)}
     for status in _BLOCKING:
@@ -174,6 +175,7 @@ class Board:
 
     def _job(self, project: int | str, job: JobBasic, now: float, replaces: int | None) -> None:
         number = pipeline_of(job)
+        # Pipeline ids are unique on a server; jobs without one are grouped by project.
         key = ("" if number else str(project), number)
         row = self.pipelines.get(key)
         if row is None:
@@ -199,6 +201,7 @@ class Board:
 
     def _root(self, row: PipelineRow) -> int:
         root = row.id or 0
+        # Bounded, as a malformed chain of parents could be a cycle.
         for _ in range(_DEEPEST):
             if root not in self._parents:
                 break

@@ -134,6 +134,7 @@ def _placed(
             break
         given[row] = min(jobs, room - 1)
         room -= 1 + given[row]
+    # Lines left over go to the first pipelines.
     for row, count in given.items():
         more = min(room, len(wanted[row]) - count)
         given[row] += more
@@ -216,6 +217,7 @@ def _bar(row: PipelineRow, width: int) -> Text:
     bar, sum_so_far, drawn = Text(no_wrap=True), 0, 0
     for colour, statuses in _BAR:
         sum_so_far += sum(counts[status] for status in statuses)
+        # Rounding the running sum keeps the total width exact.
         end = round(width * sum_so_far / total)
         bar.append("━" * (end - drawn), colour)
         drawn = end

@@ -103,6 +103,7 @@ async def live_view(
         console=console,
         screen=True,
         auto_refresh=False,
+        # Nothing else prints meanwhile, so rich need not wrap the streams.
         redirect_stdout=False,
         redirect_stderr=False,
     )
@@ -124,6 +125,7 @@ async def live_view(
                 if not ticking.cancelled():
                     ticking.result()
     finally:
+        # Leaving the alternate screen would otherwise leave no trace of the last state.
         console.print(dashboard)
 
 

@@ -119,6 +119,7 @@ class LogView:
                 styles.clear()
             if style[1].strip("0;:"):
                 styles.append(style[0])
+                # Bounded: a log may open a style on every line and reset none.
                 del styles[:-_MOST_STYLES]
         return shown if shown == line.text else f"{shown}{_RESET}"
 

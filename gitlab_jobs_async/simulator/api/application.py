@@ -77,6 +77,7 @@ class Application:
         return self._finished(request, evolve(answer, headers=answer.headers + extra))
 
     def _routed(self, request: Request, now: float) -> tuple[tuple[tuple[str, str], ...], Answer]:
+        # Rack::Attack runs before routing and authentication.
         caller = self._caller(request)
         extra, refusal = self.limits.throttle(self.settings, caller, now)
         if refusal is not None:
@@ -107,6 +108,7 @@ class Application:
         call.identity = identify(call)
         if call.identity is None and not call.route.anonymous:
             raise unauthorized()
+        # Grape validates ids before the endpoint looks for the project.
         for name in ("job_id", "pipeline_id"):
             integer(call.params, name)
         return call.route.handler(call)
@@ -127,6 +129,7 @@ class Application:
             content = answer.body.content
             etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"' if content else None
         headers = list(answer.headers)
+        # ActionDispatch adds a weak ETag to every body, also to that of a POST.
         if etag is not None and self.settings.etags:
             headers.append(("ETag", etag))
             if answer.status in _CONDITIONAL and _matches(request, etag):
@@ -193,10 +196,10 @@ def _token_of(request: Request) -> str:
 
 
 def _matches(request: Request, etag: str) -> bool:
-    asked = request.headers.get("if-none-match", "")
-    known = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
+    given = request.headers.get("if-none-match", "")
+    known = {tag.strip().removeprefix("W/") for tag in given.split(",")}
     return request.method in {"GET", "HEAD"} and (
-        etag.removeprefix("W/") in known or asked.strip() == "*"
+        etag.removeprefix("W/") in known or given.strip() == "*"
     )
 
 
@@ -213,6 +216,7 @@ def _compressed(request: Request, answer: Answer) -> Answer:
     if not _takes_gzip(request.headers.get("accept-encoding", "")):
         return evolve(answer, headers=varied)
     content = gzip.compress(b"".join(answer.body.pieces()), compresslevel=1, mtime=0)
+    # A front proxy that compresses drops the ETag of the plain body.
     headers = tuple(h for h in varied if h[0] != "ETag")
     encoded = (*headers, ("Content-Encoding", "gzip"))
     return evolve(answer, headers=encoded, body=Plain(content))

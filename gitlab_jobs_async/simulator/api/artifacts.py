@@ -65,6 +65,7 @@ def _archive(call: Call, job: Job) -> Answer:
 def _file(call: Call, job: Job) -> Answer:
     files = _files(call, job)
     path = str(call.params["artifact_path"])
+    # A path must not leave the archive.
     if ".." in path.split("/") or path.startswith("/") or "\0" in path:
         raise bad_request()
     if path not in files:
@@ -109,6 +110,7 @@ def stored_object(world: World, request: Request) -> Answer:
 def tree(call: Call) -> Answer:
     """Answer GET /projects/:id/jobs/:job_id/artifacts/tree."""
     if not call.settings.features.artifacts_tree:
+        # Older releases route this path to the file named "tree".
         call.params["artifact_path"] = "tree"
         return one_file(call)
     files = _files(call, _readable_job(call))

@@ -29,6 +29,7 @@ def identify(call: Call) -> Identity | None:
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     bearer = credentials.strip() if scheme.lower() == "bearer" else ""
     job_tokens = call.world.registry.job_tokens
+    # A bearer may be a job token on the routes that admit one.
     if bearer in job_tokens and call.route.permission is not None:
         return _by_job(job_tokens[bearer])
     personal = query.get("private_token") or headers.get("private-token")
@@ -45,6 +46,7 @@ def identify(call: Call) -> Identity | None:
 
 def _by_token(call: Call, value: str, *, personal: bool) -> Identity:
     token = call.world.registry.tokens.get(value)
+    # PRIVATE-TOKEN does not accept OAuth tokens.
     if token is None or (personal and token.kind == "oauth"):
         raise unauthorized()
     if token.revoked:
@@ -67,6 +69,7 @@ def _check_scope(call: Call, token: Token) -> None:
     enough = ["api"]
     if call.request.method in {"GET", "HEAD"}:
         enough.append("read_api")
+        # read_user covers the current user only.
         if call.route.pattern == "user":
             enough.append("read_user")
     if not set(enough) & set(token.scopes):

@@ -28,6 +28,7 @@ def list_jobs(call: Call) -> Answer:
     features = call.settings.features
     statuses = parameters.scope(call.params, features.statuses)
     ref = (parameters.text(call.params, "ref") or None) if features.job_ref_filter else None
+    # Grape validates parameters before the endpoint runs, so these errors come first.
     pagination.page_parameters(call)
     call.check_jobs_index()  # first, as in GitLab: later failures count
     project = permissions.user_project(call)
@@ -68,6 +69,7 @@ def cancel_job(call: Call) -> Answer:
     """Answer POST /projects/:id/jobs/:job_id/cancel."""
     project = permissions.user_project(call)
     force = call.settings.features.force_cancel and parameters.boolean(call.params, "force")
+    # cancel checks the role before the job; the other actions do not.
     permissions.require_level(call, project, "developer")
     job = permissions.find_build(call, project)
     permissions.require_update(call, job)
@@ -86,6 +88,7 @@ def retry_job(call: Call) -> Answer:
     try:
         again = actions.retry_job(call.world.registry, job, call.now, user=call.user, inputs=inputs)
     except actions.ActionRefused as refusal:
+        # Unknown inputs are a 400, other refusals of a retry a 403.
         if str(refusal).startswith("Unknown input"):
             raise bad_request(str(refusal)) from None
         raise forbidden(str(refusal)) from None
@@ -101,6 +104,7 @@ def erase_job(call: Call) -> Answer:
         actions.check_erasable(job, call.now)
     except actions.ActionRefused as refusal:
         raise forbidden(str(refusal)) from None
+    # GitLab checks this only after the state of the job.
     permissions.require_no_refresh(project)
     actions.erase_job(job, call.now)
     return json_answer(view_of(call).job(job), 201)

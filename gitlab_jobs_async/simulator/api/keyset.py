@@ -81,6 +81,7 @@ def _oldest(project: Project, start: int, count: int, fits: Fits | None) -> list
 def keyset_page(call: Call, project: Project, fits: Fits | None, present: Present) -> Answer:
     """Answer a page by keyset; `per_page` has no upper bound here."""
     order, sort = (_word(call, *named) for named in (("order_by", "id"), ("sort", "desc")))
+    # Job listings declare only this order for keyset pagination.
     if (order, sort) != ("id", "desc"):
         raise error(405, "Keyset pagination is not yet available for this type of request")
     per_page = int(str(call.params["per_page"]))
@@ -100,10 +101,12 @@ def _word(call: Call, name: str, default: str) -> str:
 
 def _read_page(project: Project, cursor: Cursor, per_page: int, fits: Fits | None) -> Page:
     total = len(project.builds)
+    # One more row than the page shows whether another page follows.
     if cursor.backward:
         at = 0 if cursor.job_id is None else project.builds_below(cursor.job_id + 1)
         found = _oldest(project, at, per_page + 1, fits)
         shown, another = found[:per_page][::-1], len(found) > per_page
+        # A page read backward from an id has a next one without any check.
         return Page(shown, has_next=cursor.job_id is not None, has_previous=another)
     at = total if cursor.job_id is None else project.builds_below(cursor.job_id)
     found = newest(project, at, per_page + 1, fits)
@@ -149,6 +152,7 @@ def _read_cursor(call: Call) -> Cursor:
     if not isinstance(value, dict):
         raise server_error()
     direction = value.pop("_kd", None)
+    # Without an id only `_kd` counts: the first page or, backward, the last one.
     if not value:
         return Cursor(None, _FORWARD if _blank(direction) else direction)
     if set(value) != {"id"}:
@@ -170,6 +174,7 @@ def _decoded(call: Call, cursor: object) -> bytes:
     """Decode base64 as Ruby's `urlsafe_decode64`: strictly, but for missing padding."""
     if not isinstance(cursor, str):
         raise server_error()
+    # Ruby adds missing padding but refuses a wrong one.
     padded = cursor if cursor.endswith("=") else cursor + "=" * (-len(cursor) % 4)
     written = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
     return _unsealed(written) if call.settings.cursor_form == "opaque" else written
@@ -189,6 +194,7 @@ def _as_id(value: object) -> int | None:
         if match is None:
             return None
         digits = match[1].replace("_", "")
+        # A huge number of digits would be slow to parse and is too large anyway.
         number = int(digits) if len(digits) < 25 else _LARGEST + 1
     elif isinstance(value, int | float):
         number = int(value)

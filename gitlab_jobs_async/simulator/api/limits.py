@@ -17,7 +17,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 @define
-class Window:
+class FixedWindow:
     """Counts of one fixed window by key."""
 
     number: int = -1
@@ -37,19 +37,22 @@ class Window:
 class Limits:
     """Requests in the present windows, and the limits on the next one."""
 
-    _api: Window = field(factory=Window)
-    _jobs_index: Window = field(factory=Window)
+    _api: FixedWindow = field(factory=FixedWindow)
+    _jobs_index: FixedWindow = field(factory=FixedWindow)
 
     def throttle(
         self, settings: SimulatorSettings, caller: str | None, now: float
     ) -> tuple[Headers, Answer | None]:
         """Return the headers of Rack::Attack, and its 429 past the limit."""
         limit, seconds = settings.api_limit, settings.api_window
+        # A limit that is off sends no headers either.
         if limit is None:
             return (), None
         observed = self._api.count(caller or "", now, seconds)
+        # Windows are aligned to the epoch, not to the first request.
         reset = (now // seconds + 1) * seconds
         headers: Headers = (
+            # The header is per minute, whatever the window.
             ("RateLimit-Limit", str(math.ceil(limit * 60 / seconds))),
             ("RateLimit-Name", f"throttle_{'' if caller else 'un'}authenticated_api"),
             ("RateLimit-Observed", str(observed)),

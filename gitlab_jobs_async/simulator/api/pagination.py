@@ -26,7 +26,7 @@ Row = TypeVar("Row")
 
 
 @frozen
-class Window:
+class RequestedPage:
     """The requested page."""
 
     page: int
@@ -51,14 +51,14 @@ def page_parameters(call: Call) -> None:
     call.params.update(page=page, per_page=per_page)
 
 
-def window(call: Call) -> Window:
+def requested_page(call: Call) -> RequestedPage:
     """Return the requested page, clamped as Kaminari does."""
     page, per_page = int(str(call.params["page"])), int(str(call.params["per_page"]))
-    asked = Window(max(page, 1), min(per_page if per_page > 0 else 20, MAX_PER_PAGE))
-    if asked.start > _MAX_OFFSET:
+    requested = RequestedPage(max(page, 1), min(per_page if per_page > 0 else 20, MAX_PER_PAGE))
+    if requested.start > _MAX_OFFSET:
         raise server_error()  # the database refuses such an OFFSET
-    call.params.update(page=asked.page, per_page=asked.per_page)
-    return asked
+    call.params.update(page=requested.page, per_page=requested.per_page)
+    return requested
 
 
 def paginated(
@@ -66,24 +66,24 @@ def paginated(
 ) -> Answer:
     """Return a page of rows, with totals unless there are too many."""
     page_parameters(call)
-    asked = window(call)
+    requested = requested_page(call)
     total = len(rows) if len(rows) <= call.settings.count_limit else None
-    shown = rows[asked.start : asked.start + asked.per_page]
-    more = len(rows) > asked.start + asked.per_page
-    headers = offset_headers(call, asked, more=more, total=total, empty=not shown)
+    shown = rows[requested.start : requested.start + requested.per_page]
+    more = len(rows) > requested.start + requested.per_page
+    headers = offset_headers(call, requested, more=more, total=total, empty=not shown)
     return json_answer(present(shown), 200, headers)
 
 
 def offset_headers(
-    call: Call, asked: Window, *, more: bool, total: int | None, empty: bool
+    call: Call, requested: RequestedPage, *, more: bool, total: int | None, empty: bool
 ) -> tuple[tuple[str, str], ...]:
     """Return `X-*` and `Link` of an offset page; without `total`, those that need no count.
 
     An `empty` page past the end has no previous one: `prev_page` of Kaminari is nil out of range.
     """
-    pages = None if total is None else max(1, -(-total // asked.per_page))
-    following = str(asked.page + 1) if more else ""
-    previous = str(asked.page - 1) if asked.page > 1 and not empty else ""
+    pages = None if total is None else max(1, -(-total // requested.per_page))
+    following = str(requested.page + 1) if more else ""
+    previous = str(requested.page - 1) if requested.page > 1 and not empty else ""
     links = [
         (previous, "prev"),
         (following, "next"),
@@ -91,13 +91,13 @@ def offset_headers(
         ("" if pages is None else str(pages), "last"),
     ]
     link = ", ".join(
-        f'<{_url(call, page=int(page), per_page=asked.per_page)}>; rel="{rel}"'
+        f'<{_url(call, page=int(page), per_page=requested.per_page)}>; rel="{rel}"'
         for page, rel in links
         if page
     )
     headers = [
-        ("X-Per-Page", str(asked.per_page)),
-        ("X-Page", str(asked.page)),
+        ("X-Per-Page", str(requested.per_page)),
+        ("X-Page", str(requested.page)),
         ("X-Next-Page", following),
         ("X-Prev-Page", previous),
         ("Link", link),
@@ -114,21 +114,21 @@ def _url(call: Call, **changes: object) -> str:
 def project_jobs(
     call: Call, project: Project, fits: Callable[[Job], bool] | None, present: Present
 ) -> Answer:
-    """Return a page of a project's builds, by keyset if asked for and supported, else by offset."""
+    """Return a page of a project's builds, by keyset if requested and supported, else by offset."""
     if call.params.get("pagination") == "keyset" and call.settings.features.keyset:
         return keyset_page(call, project, fits, present)
     limit = call.settings.offset_limit
     page, per_page = int(str(call.params["page"])), int(str(call.params["per_page"]))
     if limit and page * per_page > limit:
         raise error(405, _LIMIT_TEXT.format(limit))
-    asked = window(call)
+    requested = requested_page(call)
     if fits is None:
-        stop = max(0, len(project.builds) - asked.start)
-        rows = newest(project, stop, asked.per_page + 1, None)
+        stop = max(0, len(project.builds) - requested.start)
+        rows = newest(project, stop, requested.per_page + 1, None)
     else:
-        end = asked.start + asked.per_page + 1
-        rows = newest(project, len(project.builds), end, fits)[asked.start :]
-    more = len(rows) > asked.per_page
-    shown = rows[: asked.per_page]
-    headers = offset_headers(call, asked, more=more, total=None, empty=not shown)
+        end = requested.start + requested.per_page + 1
+        rows = newest(project, len(project.builds), end, fits)[requested.start :]
+    more = len(rows) > requested.per_page
+    shown = rows[: requested.per_page]
+    headers = offset_headers(call, requested, more=more, total=None, empty=not shown)
     return json_answer(present(shown), 200, headers)

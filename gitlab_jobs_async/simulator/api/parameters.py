@@ -30,6 +30,7 @@ def nested(pairs: Iterable[tuple[str, str]]) -> Parameters:
     for key, value in pairs:
         name = key.split("[", 1)[0] if not key.startswith("[") else key
         parts = _PART.findall(key[len(name) :])
+        # Rack limits the depth, so that a query cannot exhaust the stack.
         if len(parts) >= _DEEPEST:
             raise bad_string()
         _put(found, name, parts, value)
@@ -56,6 +57,7 @@ def _put_in_list(target: list[object], parts: list[str], value: object) -> None:
         target.append(value)
         return
     last = target[-1] if target else None
+    # Rack starts a new element when a key repeats.
     if not isinstance(last, dict) or parts[0] in last:
         last = {}
         target.append(last)
@@ -71,6 +73,7 @@ def parsed_body(content_type: str, body: bytes) -> Parameters:
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise error(400, "Problem while parsing request body") from None
+        # Grape ignores a JSON body that is not an object.
         return value if isinstance(value, dict) else {}
     if content_type.startswith("application/x-www-form-urlencoded"):
         return nested(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -89,6 +92,7 @@ def _query_of(params: Mapping[str, object], prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             written += _query_of(value, name)
         elif isinstance(value, list):
+            # Rails writes an empty list as `key[]=`.
             items = [_query_of({name + "[]": item}) for item in value or [""]]
             written.append("&".join(chain.from_iterable(items)))
         else:
@@ -159,12 +163,14 @@ def scope(params: Parameters, statuses: Iterable[str]) -> frozenset[str] | None:
         value = [value]
     elif isinstance(value, dict):
         value = list(value.values())
+    # GitLab coerces other types to an unknown status.
     elif not isinstance(value, list):
         value = ["unknown"]
     known = tuple(statuses)
     if any(item not in known for item in value):
         raise error(400, "scope does not have a valid value")
     params["scope"] = value
+    # An empty list does not filter.
     return frozenset(str(item) for item in value) or None
 
 

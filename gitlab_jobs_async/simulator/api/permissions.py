@@ -46,6 +46,7 @@ def user_project(call: Call) -> Project:
         project = registry.paths.get(wanted)
         if project is None and wanted in registry.redirects:
             project, redirected = registry.redirects[wanted], True
+    # A hidden project is a 404, so that its existence does not leak.
     if project is None or not may_see(project, call.user):
         raise not_found("Project")
     _admit_job_token(call, project)
@@ -59,6 +60,7 @@ def _admit_job_token(call: Call, project: Project) -> None:
     if job is None:
         return
     allowed = project.job_token_allowlist
+    # A project always admits the job tokens of its own jobs.
     if allowed is not None and job.project is not project and job.project.id not in allowed:
         raise forbidden(
             f"Authentication by CI/CD job token not allowed from {job.project.path} "
@@ -75,6 +77,7 @@ def _admit_job_token(call: Call, project: Project) -> None:
 def _moved(call: Call, project: Project) -> ApiError:
     if call.request.method != "GET":
         return message(405, "Non GET methods are not allowed for moved projects")
+    # The new location names the project by id.
     rest = call.request.path.split("/", 5)[5:]
     location = "/".join([f"{call.origin}/api/v4/projects/{project.id}", *rest])
     query = urlencode(call.request.query)
@@ -143,6 +146,7 @@ def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:
     """Return the job that `:job_id` names in the project."""
     job_id = integer(call.params, "job_id")
     job = call.world.jobs.get(job_id) if job_id is not None else None
+    # Bridges share the ids of jobs, but only some actions accept them.
     if job is None or job.project is not project or (job.is_bridge and not bridges):
         raise record_not_found()
     return job

@@ -53,6 +53,7 @@ def visible_size(job: Job, now: float, settings: SimulatorSettings) -> int:
 
 def _last_upload(plan: JobPlan, since: float, settings: SimulatorSettings) -> float | None:
     """Return the time of the last upload of a job that runs for *since* seconds, from its start."""
+    # A given schedule replaces first upload and interval.
     if plan.upload_times:
         return max((at for at in plan.upload_times if at <= since), default=None)
     first = settings.first_upload if plan.first_upload is None else plan.first_upload
@@ -80,6 +81,7 @@ def trace(call: Call, job: Job) -> Answer:
     archived = ended is not None and call.now >= ended + call.settings.archive_after
     if call.settings.archived_ranges and archived and size and ranged is None:
         return _archived(call, job, size, headers)
+    # Rack::ETag sends no ETag for an empty body.
     etag = f'W/"{_fingerprint(job, start, stop)}"' if stop > start else None
     return Answer(200, tuple(headers), TraceBody(job, start, stop), etag)
 
@@ -98,17 +100,19 @@ def _byte_range(call: Call, size: int) -> tuple[int, int] | None:
         raise error(400, "byte_offset does not have a valid value")
     if limit is not None and not 1 <= limit <= MAX_BYTE_LIMIT:
         raise error(400, "byte_limit does not have a valid value")
+    # An offset past the end is an empty 200, not a 416.
     start = min(offset or 0, size)
     return start, size if limit is None else min(start + limit, size)
 
 
 def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -> Answer:
+    # Workhorse serves archived logs as files, with the ranges of net/http.
     headers.append(("Accept-Ranges", "bytes"))
     etag = f'"{_fingerprint(job, 0, size)}"'
-    asked = _asked_range(call.request.headers.get("range", ""), size)
-    if asked is None:
+    requested = _requested_range(call.request.headers.get("range", ""), size)
+    if requested is None:
         return Answer(200, tuple(headers), TraceBody(job, 0, size), etag)
-    start, stop = asked
+    start, stop = requested
     if start >= stop:
         headers.append(("Content-Range", f"bytes */{size}"))
         return Answer(416, tuple(headers), etag=etag)
@@ -116,7 +120,7 @@ def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -
     return Answer(206, tuple(headers), TraceBody(job, start, stop), etag)
 
 
-def _asked_range(header: str, size: int) -> tuple[int, int] | None:
+def _requested_range(header: str, size: int) -> tuple[int, int] | None:
     """Return start and end, or None for an invalid range, which servers ignore (RFC 9110)."""
     match = _RANGE.fullmatch(header)
     first, last = match.groups() if match else ("", "")
