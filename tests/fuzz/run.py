@@ -1,7 +1,7 @@
 """Fuzz the SDK: `python tests/fuzz/run.py --core 1000000 --answers 100000`; `--seed` repeats.
 
-Core cases go to the pure parts, answers over sockets on loopback to whole calls. Prints what raised
-an error that is not documented, or took longer than a case may, with the seed that makes it again.
+Core cases go to the pure modules, answers over loopback sockets to whole calls. Prints cases that
+raise an undocumented error or exceed their CPU time, with the seed that reproduces them.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from tests.fuzz.answers import attack
 from tests.fuzz.core import TARGETS
 
 LONGEST_CASE = 0.5
-"""Seconds of CPU that one core case may take."""
+"""Maximum CPU seconds of a core case."""
 
 BATCH = 5000
 
 
 def core(seed, count):
-    """Run *count* core cases; returns how many were run and what went wrong."""
+    """Run *count* core cases; return the number of cases and the failures."""
     wrong, targets = [], list(TARGETS.items())
     for number in range(count):
         target, allowed = targets[number % len(targets)]
@@ -44,12 +44,12 @@ def core(seed, count):
 
 
 def answers(seed, count):
-    """Have *count* answers read over sockets."""
+    """Run *count* cases over sockets."""
     return asyncio.run(attack(seed, count))
 
 
 def fuzz(kind, count, seed, workers):
-    """Run *count* cases of *kind* in batches; returns how many were run and what went wrong."""
+    """Run *count* cases of *kind* in batches; return the number of cases and the failures."""
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
     seeds = [f"{seed}-{number}" for number in range(len(sizes))]
     total, wrong = 0, []

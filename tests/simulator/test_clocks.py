@@ -53,8 +53,8 @@ async def test_canceled_sleeper_is_forgotten():
     await clock.sleep(0)
 
 
-def test_time_does_not_run_backwards():
-    with pytest.raises(ValueError, match="backwards"):
+def test_negative_steps_are_refused():
+    with pytest.raises(ValueError, match="no negative number"):
         SteppedClock().advance(-1)
     with pytest.raises(ValueError, match="factor"):
         AcceleratedClock(0)
