@@ -401,7 +401,7 @@ def test_adverse_page_is_a_typed_error_in_time(name):
 def test_body_of_too_many_values_is_not_parsed(name):
     tracemalloc.start()
     try:
-        with pytest.raises(DecodeError, match="expected at most .* lists and objects"):
+        with pytest.raises(DecodeError, match=r"expected at most .* lists and objects"):
             decode_rows(answer(ADVERSE[name]), Job)
         assert tracemalloc.get_traced_memory()[1] < MIB
     finally:

@@ -349,7 +349,7 @@ async def killed_again_and_again(processes, simulator, history, journal, chance)
     await eventually(lambda: is_complete(journal, history))
 
 
-@pytest.mark.timeout(60)  # kills processes for 10 s, then waits until they have caught up
+@pytest.mark.timeout(120)  # kills processes for 10 s, then waits until they have caught up
 async def test_whatever_is_killed_and_when_all_is_told(tmp_path):
     chance = random.Random(7)
     clock = AcceleratedClock(FACTOR, start=START)
