@@ -38,7 +38,6 @@ TODO = {
     "gitlab_jobs_async/monitor/target_index.py",
     "gitlab_jobs_async/monitor/targets.py",
     "gitlab_jobs_async/monitor/token_check.py",
-    "gitlab_jobs_async/monitor/watch",
     "tests/chaos",
     "tests/monitor/checkpoint",
     "tests/monitor/test_denied.py",
@@ -49,7 +48,6 @@ TODO = {
     "tests/monitor/test_restarts.py",
     "tests/monitor/test_restored_servers.py",
     "tests/monitor/test_target_index.py",
-    "tests/monitor/watch",
 }
 """Folders of the package and of the tests that are still to be rewritten."""
 

@@ -138,7 +138,7 @@ async def test_targets_come_and_go_while_it_runs(simulator, gitlab):
         add_pipeline(simulator, "ignored", duration=10.0)
         job = add_pipeline(simulator, "seen", project="group/other", duration=10.0)[0]
         replay = await heard(events, ended(job))
-        with pytest.raises(TypeError, match="cannot be watched"):
+        with pytest.raises(TypeError, match="expected a project"):
             events.add(1.5)
     assert {event.project for event in replay.events} == {"group/other"}
 
@@ -162,7 +162,7 @@ async def test_a_pipeline_may_be_given_as_it_was_listed(simulator, gitlab):
     pipeline = (await gitlab.project(APP).list_pipelines())[0]
     async with gitlab.monitor([pipeline]) as events:
         assert [type(event) async for event in events][-1] is JobFinished
-    with pytest.raises(ValueError, match="give a PipelineTarget"):
+    with pytest.raises(ValueError, match="expected a PipelineTarget"):
         gitlab.monitor([Pipeline(id=5, status=JobStatus.RUNNING)])
 
 

@@ -1,4 +1,4 @@
-"""A model of a project whose jobs move, and which answers what a watch asks; it knows all of it."""
+"""A model of a project whose jobs change, and which answers the queries of a watch."""
 
 from collections import defaultdict
 from copy import deepcopy
@@ -45,7 +45,7 @@ class ModelJob:
 
 @define
 class ModelProject:
-    """Jobs by id; ids are given in order, and may be seen late."""
+    """Jobs by id; ids are assigned in order, and may become visible late."""
 
     now: float = START
     jobs: dict[int, ModelJob] = field(factory=dict)
@@ -79,7 +79,7 @@ class ModelProject:
         job.ends += job.status not in OPEN
 
     def fail(self, pipeline):
-        """Its first job fails, so that those after it are skipped."""
+        """Let its first job fail, so that later ones are skipped."""
         jobs = [job for job in self.jobs.values() if job.pipeline == pipeline]
         for job in jobs:
             if job.status == "created":
@@ -87,7 +87,7 @@ class ModelProject:
                 job.ends += 1
 
     def retry(self, job, late=0.0):
-        """Another attempt; the skipped jobs of its pipeline are taken up again."""
+        """Add another attempt, and reopen the skipped jobs of its pipeline."""
         latest = max(j.id for j in self.jobs.values() if self.same(j, job))
         if job.status not in {"success", "failed", "canceled"} or latest != job.id:
             return
@@ -144,7 +144,7 @@ class ModelProject:
         return deepcopy((self.jobs, self.pipelines, self.deleted, self.next_id))
 
     def restore(self, backup):
-        """Everything since the backup never was, and its ids are given again; time goes on."""
+        """Undo everything since the backup; its ids are assigned again, and time continues."""
         self.jobs, self.pipelines, self.deleted, self.next_id = deepcopy(backup)
 
     # What is seen
@@ -201,7 +201,7 @@ class ModelProject:
 
 
 def look(watch, project, meanwhile=lambda: None):
-    """One whole look, with something happening before each answer."""
+    """Poll once, with something happening before each response."""
     events = []
     while (query := watch.next_query(project.now)) is not None:
         meanwhile()

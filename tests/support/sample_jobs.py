@@ -1,4 +1,4 @@
-"""Jobs, pipelines and events for the tests of the small classes that watch them."""
+"""Sample jobs and pipelines for unit tests."""
 
 from datetime import UTC, datetime
 

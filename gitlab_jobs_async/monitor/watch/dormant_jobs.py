@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
@@ -15,9 +16,8 @@ from gitlab_jobs_async.monitor.watch.watermark import Watermark
 _BLOCKED = frozenset({JobStatus.CREATED, JobStatus.MANUAL, JobStatus.SCHEDULED})
 _DORMANT_AFTER = 3600.0
 _DORMANT_AFTER_BLOCKED = 300.0
-_MIN_INTERVAL = 30.0
-_MIN_INTERVAL_BLOCKED = 120.0
-_MAX_INTERVAL = 3600.0
+_INTERVALS = PollIntervals(30.0, 3600.0)
+_INTERVALS_BLOCKED = PollIntervals(120.0, 3600.0)
 _NEVER = -1e18
 
 
@@ -83,5 +83,5 @@ def _interval(job: TrackedJob, now: float) -> float:
     """Return the seconds between two scans of open jobs that one job is worth."""
     age = now - job.since
     if job.status in _BLOCKED:
-        return min(_MAX_INTERVAL, max(_MIN_INTERVAL_BLOCKED, age / 10))
-    return min(_MAX_INTERVAL, max(_MIN_INTERVAL, age / 30))
+        return _INTERVALS_BLOCKED.for_age(age, 1 / 10)
+    return _INTERVALS.for_age(age, 1 / 30)

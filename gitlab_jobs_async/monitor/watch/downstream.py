@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 from attrs import define, field, frozen
 
+from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.models.jobs import Bridge, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
@@ -18,8 +19,7 @@ from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob, unchanged_since
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 
-_MIN_INTERVAL = 10.0
-_MAX_INTERVAL = 600.0
+_INTERVALS = PollIntervals(10.0, 600.0)
 _OVERLAP = timedelta(seconds=120)
 _MAX_REMEMBERED = 2000
 _NEVER = datetime(1970, 1, 2, tzinfo=UTC)
@@ -42,9 +42,9 @@ def _repoll_after(bridge: Bridge, now: float) -> float | None:
     age = now - unchanged_since(bridge, now)
     status = None if bridge.pipeline is None else bridge.pipeline.status
     is_waiting = status is not None and (status.is_finished or status in _WAITING)
-    if is_waiting and age > _MAX_INTERVAL:
+    if is_waiting and age > _INTERVALS.longest:
         return None
-    return min(_MAX_INTERVAL, max(_MIN_INTERVAL, age / 10))
+    return _INTERVALS.for_age(age, 1 / 10)
 
 
 @frozen
@@ -200,7 +200,7 @@ class DownstreamTracker:
         self._dirty.pop(pipeline_id, None)
         if pipeline_id not in self._refused:
             self._refused.add(pipeline_id)
-            self._repoll_at[pipeline_id] = now + _MIN_INTERVAL
+            self._repoll_at[pipeline_id] = now + _INTERVALS.shortest
             return False
         self._refused.discard(pipeline_id)
         self._has_bridges[pipeline_id] = False

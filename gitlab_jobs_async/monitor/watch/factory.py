@@ -1,4 +1,4 @@
-"""From what a caller wants watched to its watch: checked, named, and begun or resumed."""
+"""Create the watch of a target: validated, named, and resumed from a checkpoint if it has one."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -23,23 +23,27 @@ T = TypeVar("T")
 
 
 def normalize_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
-    """Each of *targets*, checked.
+    """Validate and normalize *targets*.
 
     Raises:
-        TypeError, ValueError: one of them is nothing that can be watched.
+        TypeError, ValueError: one of them cannot be watched.
     """
     if isinstance(targets, str | bytes | int | PipelineTarget | JobTarget | Pipeline | JobBasic):
-        raise TypeError(f"targets must be several things to watch, not {targets!r}")
+        raise TypeError(f"targets {targets!r}: expected an iterable of targets")
     return [normalize_target(target) for target in targets]
 
 
 def normalize_target(target: Target) -> NormalizedTarget:
-    """*target* by its ids, checked; a `Pipeline` or `Job` must say its project."""
+    """Validate *target*, and reduce a `Pipeline` or `Job` to its ids.
+
+    Raises:
+        TypeError, ValueError: it cannot be watched.
+    """
     match target:
         case Pipeline(id=number, project_id=project):
-            return normalize_target(PipelineTarget(_said(project, "pipeline", number), number))
+            return normalize_target(PipelineTarget(_known(project, "pipeline", number), number))
         case JobBasic(id=number, project_id=project):
-            return normalize_target(JobTarget(_said(project, "job", number), number))
+            return normalize_target(JobTarget(_known(project, "job", number), number))
         case PipelineTarget(project=project, pipeline_id=number):
             pipeline_path(project, number)
         case JobTarget(project=project, job_id=number):
@@ -48,22 +52,20 @@ def normalize_target(target: Target) -> NormalizedTarget:
             project_path(target)
         case _:
             raise TypeError(
-                f"{target!r} cannot be watched; allowed are a project's id or path, a "
-                "PipelineTarget, a JobTarget, a Pipeline and a Job"
+                f"target {target!r}: expected a project's id or path, a PipelineTarget, "
+                "a JobTarget, a Pipeline or a Job"
             )
     return target
 
 
-def _said(project: int | None, what: str, number: int) -> int:
+def _known(project: int | None, what: str, number: int) -> int:
     if project is None:
-        raise ValueError(
-            f"{what} {number} does not say its project; give a {what.title()}Target with it"
-        )
+        raise ValueError(f"{what} {number} without project_id: expected a {what.title()}Target")
     return project
 
 
 def target_name(target: NormalizedTarget) -> str:
-    """What a checkpoint calls *target*."""
+    """Return the name of *target* in checkpoints."""
     match target:
         case PipelineTarget(project=project, pipeline_id=number):
             return f"pipeline {number} of {project}"
@@ -81,19 +83,19 @@ def create_watch(
     *,
     downstream: bool,
 ) -> Watch:
-    """The watch of *target*, going on from what was *recorded* of it and of its *progress*.
+    """Return the watch of *target*, resumed from its *recorded* state and *progress* if given.
 
     Raises:
-        ValueError: that cannot be read.
+        ValueError: the recorded state is invalid.
     """
     if not isinstance(target, PipelineTarget | JobTarget):
-        state = _read(recorded, ProjectState)
-        return ProjectWatch.of(target, state, now, progress, history, downstream=downstream)
-    known = _read(recorded, TargetState)
+        project = _loaded(recorded, ProjectState)
+        return ProjectWatch.of(target, project, now, progress, history, downstream=downstream)
+    state = _loaded(recorded, TargetState)
     if isinstance(target, JobTarget):
-        return JobWatch.of(target, known, now, progress, history)
-    return PipelineWatch.of(target, known, now, progress, history, downstream=downstream)
+        return JobWatch.of(target, state, now, progress, history)
+    return PipelineWatch.of(target, state, now, progress, history, downstream=downstream)
 
 
-def _read(recorded: bytes | None, kind: type[T]) -> T | None:
+def _loaded(recorded: bytes | None, kind: type[T]) -> T | None:
     return None if recorded is None else loads(recorded, kind)

@@ -32,7 +32,7 @@ class Scan(Protocol):
     """One part of a poll."""
 
     def next_query(self) -> Query | None:
-        """Return the query to send next, once, or `None` if there is none now."""
+        """Return the query to send next, once, or `None`."""
 
     def on_result(self, now: float, query: Query, result: QueryResult, /) -> Sequence[Event]:
         """Return the events that follow from the result of *query*."""

@@ -103,7 +103,7 @@ def update_after_reset(
 
 
 def is_unchanged(previous: Mapping[int, TrackedJob], job: Job | Bridge) -> bool:
-    """Return whether *job* is as it was before the reset."""
+    """Return whether *job* equals its state before the reset."""
     tracked = previous.get(job.id)
     if tracked is None or tracked.status != job.status:
         return False

@@ -1,4 +1,4 @@
-"""Jobs that stay open for long leave the scans, and are asked for rarely but never forgotten."""
+"""Jobs open for long leave the scans of the newest jobs, and are polled rarely, but always."""
 
 import pytest
 
@@ -23,13 +23,13 @@ def chosen(jobs, watermark, now):
     ("status", "tolerance"),
     [("running", 3600), ("manual", 300), ("created", 300), ("scheduled", 300)],
 )
-def test_a_job_is_parked_after_a_while(status, tolerance):
+def test_job_becomes_dormant_after_a_while(status, tolerance):
     jobs, watermark = [tracked(5, status)], scan_of(5)
     assert chosen(jobs, watermark, tolerance) == []
     assert chosen(jobs, watermark, tolerance + 1) == [5]
 
 
-def test_a_deep_job_is_parked_sooner():
+def test_deep_job_becomes_dormant_sooner():
     watermark = scan_of(*range(1000, 1350))
     jobs = [tracked(1340), tracked(1200), tracked(1010)]
     assert chosen(jobs, watermark, 3600 / 16 + 1) == [1010]
@@ -37,13 +37,13 @@ def test_a_deep_job_is_parked_sooner():
     assert chosen(jobs, watermark, 3601) == [1010, 1200, 1340]
 
 
-def test_what_is_open_no_more_is_forgotten():
+def test_finished_job_is_no_longer_dormant():
     dormant = DormantJobs({5: 0.0, 6: 1.0})
     dormant.select([tracked(6)], scan_of(6), START)
     assert dormant.ids == {6: 1.0}
 
 
-def test_only_jobs_out_of_sight_are_due():
+def test_only_hidden_jobs_are_due():
     dormant, jobs = (
         DormantJobs({1: 0.0, 2: 0.0, 3: 0.0}),
         [tracked(3), tracked(1), tracked(2), tracked(4)],
@@ -63,7 +63,7 @@ def test_only_jobs_out_of_sight_are_due():
         ("manual", 7200, 720),
     ],
 )
-def test_sweeps_get_rarer(status, stood, wait):
+def test_interval_of_open_scans_grows_with_age(status, stood, wait):
     now = START + stood
     dormant, jobs, watermark = (
         DormantJobs({1: 0.0}, scanned_at=now - wait),
@@ -76,21 +76,21 @@ def test_sweeps_get_rarer(status, stood, wait):
     assert dormant.due(jobs, watermark, now + 1) == []
 
 
-def test_out_of_sight_jobs_count_as_one():
+def test_hidden_jobs_count_as_one():
     dormant, watermark = DormantJobs({1: 0.0, 2: 0.0}), scan_of(3)
     jobs = [tracked(1, since=START - 50), tracked(2, since=START - 20), tracked(3, since=START - 7)]
     assert sorted(dormant.ages(jobs, watermark, START)) == [7, 20]
     assert dormant.ages([], watermark, START) == []
 
 
-def test_deep_jobs_take_turns():
-    """What is too deep for a sweep is asked for singly, the one least recently asked first."""
+def test_deep_jobs_are_polled_in_rotation():
+    """Jobs too deep for a listing are requested singly, the least recently polled first."""
     dormant = DormantJobs({1: 0.0, 2: 0.0, 3: 0.0})
     asked = [dormant.least_recently_polled([1, 2, 3], START + number) for number in range(6)]
     assert asked == [1, 2, 3, 1, 2, 3]
 
 
-def test_parking_again_keeps_the_turn():
+def test_adding_again_keeps_the_poll_time():
     dormant = DormantJobs()
     dormant.add(1)
     dormant.least_recently_polled([1], START)

@@ -1,4 +1,4 @@
-"""Bridges are asked for as often as pays, and never so often that nothing else is."""
+"""Bridges are polled while they may change, and never at the cost of other polls."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -36,7 +36,7 @@ def bridge(number, of, status=JobStatus.RUNNING, below=None):
 
 
 def asked(watch, now, seconds, answer):
-    """What one look asks for, each answer so many *seconds* after its question."""
+    """Return the queries of a poll, each answered after *seconds*."""
     kinds = []
     while (query := watch.next_query(now)) is not None:
         now += seconds
@@ -51,7 +51,7 @@ def asked(watch, now, seconds, answer):
 
 
 def project_with(pipelines, bridges):
-    """The answers of one that has these."""
+    """Return the responses of a project with these pipelines and bridges."""
 
     def answer(query):
         match query.kind:
@@ -66,14 +66,14 @@ def project_with(pipelines, bridges):
     return answer
 
 
-def test_a_look_ends_although_its_bridges_are_due_again_before_all_were_asked():
+def test_poll_ends_though_bridges_are_due_again():
     pipelines = [pipeline(number) for number in range(1, 31)]
     answer = project_with(pipelines, lambda of: QueryResult([bridge(100 + of, pipeline(of))]))
     queries = asked(ProjectWatch.of(7, downstream=True), NOW, 1.0, answer)
     assert sum(query.kind is QueryKind.BRIDGES for query in queries) == 30
 
 
-def test_a_look_ends_although_pipelines_lead_in_a_circle_longer_than_is_remembered():
+def test_poll_ends_in_a_long_downstream_circle():
     def leads_on(of):
         below = pipeline(of % 5000 + 1)
         return QueryResult([bridge(10_000 + of, pipeline(of), JobStatus.SUCCESS, below)])
@@ -85,20 +85,20 @@ def test_a_look_ends_although_pipelines_lead_in_a_circle_longer_than_is_remember
 
 
 @pytest.mark.parametrize("refusal", [HIDDEN, FORBIDDEN, GONE], ids=lambda error: error.message)
-def test_bridges_refused_once_are_asked_for_again(refusal):
+def test_bridges_refused_once_are_polled_again(refusal):
     watch = ProjectWatch.of(7, downstream=True)
-    told = bridge(100, pipeline(1))
-    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
+    emitted = bridge(100, pipeline(1))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([emitted])))
     asked(watch, NOW + 60, 0.0, project_with([], lambda _: refusal))
-    ended = evolve(told, status=JobStatus.FAILED)
+    ended = evolve(emitted, status=JobStatus.FAILED)
     asked(watch, NOW + 120, 0.0, project_with([], lambda _: QueryResult([ended])))
     assert watch.jobs.tracker.jobs[100].status == JobStatus.FAILED
 
 
-def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
+def test_bridges_of_deleted_pipeline_are_deleted():
     watch = ProjectWatch.of(7, downstream=True)
-    told = bridge(100, pipeline(1))
-    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
+    emitted = bridge(100, pipeline(1))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([emitted])))
     for number in range(1, 3):
         asked(watch, NOW + 60 * number, 0.0, project_with([], lambda _: GONE))
     assert 100 not in watch.jobs.tracker
@@ -106,10 +106,10 @@ def test_bridges_of_a_pipeline_that_is_gone_are_deleted_and_asked_for_no_more():
     assert QueryKind.BRIDGES not in {query.kind for query in again}
 
 
-def test_a_bridge_that_was_retried_before_its_end_was_seen_does_not_stay_open():
+def test_retried_bridge_does_not_stay_open():
     watch = ProjectWatch.of(7, downstream=True)
-    told, again = bridge(100, pipeline(1)), bridge(101, pipeline(1))
-    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([told])))
+    emitted, again = bridge(100, pipeline(1)), bridge(101, pipeline(1))
+    asked(watch, NOW, 0.0, project_with([pipeline(1)], lambda _: QueryResult([emitted])))
     watch.poll_now(NOW + 60)
     asked(watch, NOW + 60, 0.0, project_with([], lambda _: QueryResult([again])))
     assert 100 not in watch.jobs.tracker
@@ -117,7 +117,7 @@ def test_a_bridge_that_was_retried_before_its_end_was_seen_does_not_stay_open():
 
 
 @pytest.mark.parametrize("status", [JobStatus.MANUAL, JobStatus.SUCCESS])
-def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
+def test_waiting_bridges_are_not_polled_forever(status):
     tracker, of = DownstreamTracker(), pipeline(1, JobStatus.SUCCESS)
     asked_at, now = [], NOW
     while now < NOW + 36_000:
@@ -130,7 +130,7 @@ def test_what_waits_for_somebody_is_not_asked_for_for_ever(status):
     assert asked_at[-1] < NOW + 1300
 
 
-def test_a_change_that_shows_up_late_has_its_bridges_asked_for():
+def test_late_pipeline_change_marks_it_dirty():
     tracker = DownstreamTracker(updated_to=MOMENT)
     done = [bridge(100, pipeline(1), JobStatus.SUCCESS, pipeline(2))]
     tracker.on_bridges(1, done, NOW)

@@ -31,7 +31,7 @@ def test_a_new_job_appears_once():
     assert tracker.update(job(1), START) == []
 
 
-def test_each_status_is_reported_with_the_one_before():
+def test_each_change_has_the_previous_status():
     tracker = JobTracker(7)
     seen = ["created", "pending", "running", "success"]
     events = [event for status in seen for event in tracker.update(job(1, status), START)]
@@ -49,7 +49,7 @@ def test_a_final_status_is_never_left(final, later):
     assert tracker.jobs[1].status == final
 
 
-def test_a_skipped_job_may_go_on():
+def test_skipped_job_may_be_reopened():
     tracker = JobTracker(7)
     tracker.update(job(1, "skipped"), START)
     (changed,) = tracker.update(job(1, "pending"), START)
@@ -66,7 +66,7 @@ def test_a_job_that_had_ended_appears_and_ends():
     ]
 
 
-def test_what_was_there_before_appears_only():
+def test_existing_job_appears_only():
     (appeared,) = JobTracker(7).update(job(1, "failed", erased=5), START, is_new=False)
     assert not appeared.is_new
 
@@ -78,7 +78,7 @@ def test_an_erasure_is_reported_once():
     assert tracker.update(job(1, "success", erased=9), START) == []
 
 
-def test_a_remembered_job_reports_only_what_comes():
+def test_seeded_job_reports_later_changes_only():
     tracker = JobTracker(7)
     tracker.seed(job(1, "success"), START)
     tracker.seed(job(2, "success", erased=3), START)
@@ -87,7 +87,7 @@ def test_a_remembered_job_reports_only_what_comes():
     assert tracker.update(job(2, "success", erased=3), START) == []
 
 
-def test_skipped_job_appears_when_it_goes_on():
+def test_seeded_skipped_job_appears_when_reopened():
     tracker = JobTracker(7)
     tracker.seed(job(1, "skipped"), START)
     (appeared,) = tracker.update(job(1, "pending"), START)
@@ -111,7 +111,7 @@ def test_an_older_attempt_replaces_nothing():
     assert tracker.update(job(6), START)[0].replaces == 5
 
 
-def test_forgetting_an_older_attempt_keeps_the_newest():
+def test_evicting_an_older_attempt_keeps_newest():
     """`JobAppeared.replaces` goes by the newest one."""
     tracker = JobTracker(7)
     tracker.update(job(1, "failed"), START)
@@ -120,7 +120,7 @@ def test_forgetting_an_older_attempt_keeps_the_newest():
     assert tracker.update(job(3), START)[0].replaces == 2
 
 
-def test_a_forgotten_job_is_replaced_no_more():
+def test_evicted_job_is_not_replaced():
     tracker = JobTracker(7)
     tracker.update(job(1, "failed"), START)
     tracker.evict([1])
@@ -138,7 +138,7 @@ def test_only_an_open_job_is_reported_deleted(status):
     assert tracker.delete(1) == []
 
 
-def test_a_restored_ledger_goes_on():
+def test_restored_tracker_continues():
     tracker = JobTracker(
         7, {1: tracked(1, "running", events=1), 2: tracked(2, "failed", name="x", events=2)}
     )
@@ -170,5 +170,5 @@ def test_the_pipeline_id_of_a_job_may_be_unknown():
     ("fields", "since"),
     [({}, 100.0), ({"created": None}, 500.0), ({"created": 900.0}, 500.0)],
 )
-def test_since_when_a_job_is_as_it_is(fields, since):
+def test_unchanged_since_the_last_known_time(fields, since):
     assert unchanged_since(job(1, **{"created": 100.0, **fields}), START + 500.0) == START + since

@@ -39,7 +39,7 @@ def test_a_resumed_page_is_as_large_as_it_was():
     assert watermark.rows_to(10) == 2
 
 
-def test_deep_parked_jobs_are_asked_in_turn():
+def test_deep_dormant_jobs_are_polled_in_turn():
     dormant = DormantJobs(dict.fromkeys((1, 2, 3), 0.0))
     assert [dormant.least_recently_polled([1, 2, 3], at) for at in (1.0, 2.0, 3.0, 4.0)] == [
         1,
@@ -60,7 +60,7 @@ def test_a_retry_replaces_the_newest_attempt():
     assert tracker.update(row(4), 0.0)[0].replaces is None
 
 
-def test_a_revival_asked_once_is_asked_once_more():
+def test_restored_pipeline_is_polled_once_more():
     reopened = ReopenedPipelines.restored([1], [2])
     assert (reopened.pipelines(), reopened.polled_once()) == ([1, 2], [2])
     reopened.polled(1)
@@ -78,11 +78,11 @@ def test_a_revival_asked_once_is_asked_once_more():
         (600.0, 0, True, True),
     ],
 )
-def test_a_comparison_is_due(waited, scans, is_suspicious, is_due):
+def test_full_scan_is_due(waited, scans, is_suspicious, is_due):
     assert FullScanSchedule(0.0, scans, is_suspicious).is_due(waited) == is_due
 
 
-def test_a_comparison_is_due_once():
+def test_full_scan_is_due_once():
     schedule = FullScanSchedule(0.0, 49, is_suspicious=True)
     schedule.polled(INTERVAL, is_full=False)
     assert schedule.is_due(INTERVAL)
@@ -91,13 +91,13 @@ def test_a_comparison_is_due_once():
     assert schedule == FullScanSchedule(INTERVAL)
 
 
-def test_first_comparisons_are_spread():
+def test_first_full_scans_are_spread():
     times = {FullScanSchedule.first(f"p{number}", 0.0).scanned_at for number in range(100)}
     assert len(times) == 100
     assert -INTERVAL / 2 <= min(times) < -INTERVAL / 3 < -INTERVAL / 6 < max(times) <= 0.0
 
 
-def test_a_schedule_of_comparisons_is_resumed():
+def test_full_scan_schedule_is_resumed():
     progress = Progress(0.0, 0.0, compared_at=500.0, scans=7)
     assert FullScanSchedule.restored(progress, "p", 1000.0) == FullScanSchedule(500.0, 7)
     assert FullScanSchedule.restored(progress, "p", 400.0).scanned_at == 400.0
@@ -106,7 +106,7 @@ def test_a_schedule_of_comparisons_is_resumed():
         assert FullScanSchedule.restored(progress, "p", 0.0) == FullScanSchedule.first("p", 0.0)
 
 
-def test_progress_of_another_epoch_is_left_aside():
+def test_progress_of_another_epoch_is_ignored():
     """It was written before a reset, whose watermark has nothing to do with the one after."""
     state = ProjectState(1, 50, 50, (), epoch=9)
     progress = Progress(0.0, 0.0, floor=1000, epoch=9)

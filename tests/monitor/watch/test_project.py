@@ -1,4 +1,4 @@
-"""Whatever happens and whenever it is looked at, what is told adds up to what there is."""
+"""Events of a project add up to its jobs, whatever happens and whenever it is polled."""
 
 from collections import deque
 
@@ -37,7 +37,7 @@ OPS = st.one_of(
 
 @define
 class Watched:
-    """A model project, the watch of it, and what a consumer has heard."""
+    """A model project, its watch, and a consumer of the events."""
 
     project: ModelProject = field(factory=ModelProject)
     watch: ProjectWatch = field(factory=lambda: ProjectWatch.of("group/app"))
@@ -45,14 +45,14 @@ class Watched:
     coming: deque = field(factory=deque)
 
     def look(self, wait=0.0):
-        """Look when it is due, with what comes happening between its answers."""
+        """Poll when it is due, and apply operations between responses."""
         self.project.now = max(self.project.now + wait, self.watch.next_at)
         events = look(self.watch, self.project, self.go_on)
         self.replay.hear(*events)
         return events
 
     def go_on(self):
-        """What happens up to the next look."""
+        """Apply the operations up to the next poll."""
         while self.coming:
             op = self.coming.popleft()
             if op[0] in {"look", "restart"}:
@@ -72,7 +72,7 @@ class Watched:
 @pytest.mark.timeout(120)  # 300 histories of a project: 10 s alone, 35 s on a busy machine
 @settings(max_examples=300, deadline=None)
 @given(st.lists(OPS, max_size=12), st.lists(OPS, max_size=40))
-def test_what_is_told_adds_up_to_what_there_is(before, during):
+def test_events_add_up_to_the_project(before, during):
     watched = Watched()
     project, replay = watched.project, watched.replay
     for op in before:
@@ -91,7 +91,7 @@ def test_what_is_told_adds_up_to_what_there_is(before, during):
 
 
 def check(project, replay, there):
-    """Every job that came to be, or was open at first, was told, and so was how it stands."""
+    """Check that each new job, and each one open at first, was emitted with its status."""
     for job in project.jobs.values():
         if not there.get(job.id, True) and job.id not in replay.appeared:
             continue
@@ -104,8 +104,8 @@ def check(project, replay, there):
         assert job_id in project.jobs or status.is_finished
 
 
-def begun(*pipelines, age=ALLOWED_LATENESS * 2):
-    """Some pipelines, old enough to be settled, and a watch that has looked at them."""
+def watched_with(*pipelines, age=ALLOWED_LATENESS * 2):
+    """Return a watch with its baseline, and pipelines below the watermark."""
     watched = Watched()
     jobs = [watched.project.add_pipeline(names) for names in pipelines]
     watched.project.now += age
@@ -113,8 +113,8 @@ def begun(*pipelines, age=ALLOWED_LATENESS * 2):
     return watched, jobs
 
 
-def test_a_quiet_project_costs_one_small_page_a_look():
-    watched, [[job]] = begun(["a"])
+def test_quiet_project_costs_one_small_page():
+    watched, [[job]] = watched_with(["a"])
     watched.project.move(job, 4)
     watched.settle(10)
     watched.project.asked = 0
@@ -124,8 +124,8 @@ def test_a_quiet_project_costs_one_small_page_a_look():
     assert watched.project.asked == 10
 
 
-def test_a_manual_job_that_lies_deep_is_found_when_it_is_played():
-    watched, [[manual]] = begun(["deploy"])
+def test_played_deep_manual_job_is_found():
+    watched, [[manual]] = watched_with(["deploy"])
     watched.project.move(manual, 1)
     watched.look()
     for _ in range(5):
@@ -140,8 +140,8 @@ def test_a_manual_job_that_lies_deep_is_found_when_it_is_played():
     assert watched.replay.status[manual.id] == "pending"
 
 
-def test_many_parked_jobs_are_swept_by_the_page():
-    watched, [manual] = begun([f"deploy {number}" for number in range(90)])
+def test_many_dormant_jobs_are_listed_by_page():
+    watched, [manual] = watched_with([f"deploy {number}" for number in range(90)])
     for job in manual:
         watched.project.move(job, 1)
     watched.look()
@@ -157,14 +157,14 @@ def test_many_parked_jobs_are_swept_by_the_page():
     assert watched.replay.status[manual[0].id] == "pending"
 
 
-def test_open_jobs_are_known_from_the_first_look_on_however_deep_they_lie():
-    watched, jobs = begun(*[[f"job {number}" for number in range(100)]] * 12)
+def test_baseline_has_open_jobs_of_any_depth():
+    watched, jobs = watched_with(*[[f"job {number}" for number in range(100)]] * 12)
     assert len(watched.replay.appeared) == sum(map(len, jobs))
     assert watched.project.asked == 13
 
 
-def test_a_whole_pipeline_that_moves_out_of_sight_costs_one_request():
-    watched, [jobs] = begun([f"job {number}" for number in range(60)])
+def test_hidden_pipeline_costs_one_request():
+    watched, [jobs] = watched_with([f"job {number}" for number in range(60)])
     watched.look()
     for _ in range(4):
         watched.project.add_bulk(90, "success")
@@ -179,8 +179,8 @@ def test_a_whole_pipeline_that_moves_out_of_sight_costs_one_request():
     assert watched.project.asked < 20
 
 
-def test_a_whole_pipeline_that_is_deleted_out_of_sight_is_told():
-    watched, [jobs] = begun([f"job {number}" for number in range(10)])
+def test_deleted_hidden_pipeline_is_reported():
+    watched, [jobs] = watched_with([f"job {number}" for number in range(10)])
     for _ in range(4):
         watched.project.add_bulk(90, "success")
         watched.project.now += 400
@@ -190,8 +190,8 @@ def test_a_whole_pipeline_that_is_deleted_out_of_sight_is_told():
     assert watched.replay.deleted == {job.id for job in jobs}
 
 
-def test_skipped_jobs_that_lie_deep_are_found_when_a_retry_takes_them_up():
-    watched, [jobs] = begun(["build", "test", "deploy"])
+def test_reopened_deep_skipped_jobs_are_found():
+    watched, [jobs] = watched_with(["build", "test", "deploy"])
     watched.project.fail(jobs[0].pipeline)
     watched.look()
     for _ in range(4):
@@ -201,12 +201,12 @@ def test_skipped_jobs_that_lie_deep_are_found_when_a_retry_takes_them_up():
     watched.project.retry(jobs[0])
     watched.settle(3)
     assert watched.replay.status[jobs[1].id] == "created"
-    told = [event for event in watched.replay.events if getattr(event, "job", None)]
-    assert any(isinstance(event, JobChanged) and event.previous == "skipped" for event in told)
+    emitted = [event for event in watched.replay.events if getattr(event, "job", None)]
+    assert any(isinstance(event, JobChanged) and event.previous == "skipped" for event in emitted)
 
 
-def test_an_older_answer_takes_nothing_back():
-    watched, [[job]] = begun(["a"])
+def test_stale_row_changes_nothing():
+    watched, [[job]] = watched_with(["a"])
     stale = watched.project.row(job)
     watched.project.move(job, 4)
     watched.look()
@@ -215,8 +215,8 @@ def test_an_older_answer_takes_nothing_back():
     assert watched.replay.status[job.id] == JobStatus.CANCELED
 
 
-def test_a_long_absence_is_caught_up_with_page_by_page():
-    watched, _ = begun(["a"])
+def test_long_absence_is_caught_up_by_page():
+    watched, _ = watched_with(["a"])
     for _ in range(25):
         watched.project.add_bulk(60, "success")
     watched.project.now += 86_400
@@ -226,26 +226,26 @@ def test_a_long_absence_is_caught_up_with_page_by_page():
     assert len(watched.replay.appeared) == 1501
 
 
-def test_trouble_is_told_once_and_asked_about_ever_more_rarely():
-    watched, _ = begun(["a"])
+def test_outage_is_reported_once_and_backs_off():
+    watched, _ = watched_with(["a"])
     watch, gone = watched.watch, NotFoundError(404, "404 Project Not Found", "GET", "/")
-    told, waits, now = [], [], watch.next_at
+    emitted, waits, now = [], [], watch.next_at
     for _ in range(8):
         assert watch.next_query(now).kind is QueryKind.NEWEST
-        told += watch.on_error(now, gone)
+        emitted += watch.on_error(now, gone)
         assert watch.next_query(now) is None
         waits.append(watch.next_at - now)
         now = watch.next_at
-    watched.replay.hear(*told)
-    assert [event.status for event in told] == [404]
+    watched.replay.hear(*emitted)
+    assert [event.status for event in emitted] == [404]
     assert waits == sorted(waits)
     assert waits[-1] == 600
     watched.look()
     assert [type(event).__name__ for event in watched.replay.events][-1] == "ProjectRecovered"
 
 
-def test_a_rate_limit_is_no_news_of_a_project():
-    watched, _ = begun(["a"])
+def test_rate_limit_emits_nothing():
+    watched, _ = watched_with(["a"])
     now = watched.watch.next_at
     watched.watch.next_query(now)
     limit = RateLimitedError(429, "Retry later", "GET", "/", retry_after=900.0)
@@ -253,8 +253,8 @@ def test_a_rate_limit_is_no_news_of_a_project():
     assert watched.watch.next_at == now + 900
 
 
-def test_a_server_without_keyset_is_asked_by_offset():
-    watched, _ = begun(["a"])
+def test_server_without_keyset_is_read_by_offset():
+    watched, _ = watched_with(["a"])
     now = watched.watch.next_at
     watched.watch.next_query(now)
     refusal = MethodNotAllowedError(405, "not yet available", "GET", "/")
@@ -263,8 +263,8 @@ def test_a_server_without_keyset_is_asked_by_offset():
 
 
 @pytest.mark.parametrize("times", [1, 50])
-def test_being_told_to_hurry_has_no_effect_beyond_the_shortest_interval(times):
-    watched, _ = begun(["a"])
+def test_poll_now_keeps_the_minimum_interval(times):
+    watched, _ = watched_with(["a"])
     looked_at = watched.project.now
     for _ in range(times):
         watched.watch.poll_now(looked_at)

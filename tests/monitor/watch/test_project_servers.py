@@ -1,4 +1,4 @@
-"""A project is watched in full on every server, and a failure of any part of a look is no end."""
+"""A project is watched in full on every server, and partial failures do not end the watch."""
 
 from collections import Counter, defaultdict
 
@@ -48,13 +48,13 @@ class OffsetProject(ModelProject):
         return QueryResult([self.row(job) for job in rows[begin : begin + size]], following)
 
 
-def look(watch, project, trouble=lambda _: None):
-    """One look, with the errors that *trouble* says."""
+def look(watch, project, failure=lambda _: None):
+    """Poll once, with the errors that *failure* returns."""
     events = []
     project.now = max(project.now, watch.next_at)
     while (query := watch.next_query(project.now)) is not None:
         try:
-            if error := trouble(query):
+            if error := failure(query):
                 raise error
             answer = project.answer(query)
         except GitLabError as error:
@@ -66,7 +66,7 @@ def look(watch, project, trouble=lambda _: None):
 
 @pytest.mark.parametrize("refuses", [True, False])
 @pytest.mark.parametrize("count", [8, 40, 150, 320])
-def test_all_new_jobs_are_seen_where_pages_are_counted(refuses, count):
+def test_offset_pages_show_all_new_jobs(refuses, count):
     project, watch = OffsetProject(), ProjectWatch.of("group/app")
     project.refuses = refuses
     project.add_bulk(3, "success")
@@ -74,11 +74,11 @@ def test_all_new_jobs_are_seen_where_pages_are_counted(refuses, count):
         project.now += 300
         look(watch, project)
     project.add_bulk(count, "success")
-    told = Counter(type(event).__name__ for event in look(watch, project))
-    assert told == {"JobAppeared": count, "JobFinished": count}
+    emitted = Counter(type(event).__name__ for event in look(watch, project))
+    assert emitted == {"JobAppeared": count, "JobFinished": count}
 
 
-def test_a_server_that_does_not_know_every_status_is_asked_for_those_it_knows():
+def test_unknown_statuses_are_omitted_from_scope():
     project, watch = ModelProject(), ProjectWatch.of("group/app")
     old = project.add_pipeline(["deploy"])[0]
     old.status = "manual"
@@ -105,7 +105,7 @@ def with_a_missing_job():
     return project, watch
 
 
-def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted():
+def test_hidden_project_does_not_delete_its_jobs():
     project, watch = with_a_missing_job()
     gone = NotFoundError(404, "404 Project Not Found", "GET", "/")
     events = look(watch, project, lambda query: gone if query.kind is QueryKind.JOB else None)
@@ -114,7 +114,7 @@ def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted():
 
 
 @pytest.mark.parametrize("said", ["404 Project Not Found", "an HTML page (Maintenance)"])
-def test_a_job_that_is_watched_goes_on_when_its_project_cannot_be_seen(said):
+def test_job_watch_survives_a_hidden_project(said):
     project = ModelProject()
     job = project.add_pipeline(["a"])[0]
     watch = JobWatch.of(JobTarget(NUMBER, job.id), None)
@@ -125,37 +125,37 @@ def test_a_job_that_is_watched_goes_on_when_its_project_cannot_be_seen(said):
     assert [type(event) for event in look(watch, project)] == [ProjectRecovered]
 
 
-def test_a_part_of_each_look_that_fails_is_told_once():
+def test_repeated_partial_failure_reported_once():
     project, watch = with_a_missing_job()
-    told, waits = [], []
+    emitted, waits = [], []
 
-    def trouble(query):
+    def failure(query):
         broken = query.kind is QueryKind.JOB
         return ServerError(500, "500 Internal Server Error", "GET", "/") if broken else None
 
     for _ in range(5):
-        told += look(watch, project, trouble)
+        emitted += look(watch, project, failure)
         waits.append(watch.next_at - project.now)
-    assert [type(event) for event in told] == [ProjectUnreachable]
+    assert [type(event) for event in emitted] == [ProjectUnreachable]
     assert waits == sorted(set(waits))
     assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
 
 
-def test_thousands_of_manual_jobs_do_not_have_an_idle_project_looked_at_often():
+def test_many_manual_jobs_keep_polls_rare():
     project, watch = ModelProject(), ProjectWatch.of("group/app")
     for _ in range(40):
         project.add_bulk(50, "manual")
     project.add_bulk(100, "success")
     project.now += DAY
     look(watch, project)
-    project.asked, begun = 0, project.now
-    while project.now < begun + 3600:
+    project.asked, start = 0, project.now
+    while project.now < start + 3600:
         look(watch, project)
     assert watch.next_at - project.now == pytest.approx(MAX_INTERVAL, rel=0.1)
     assert project.asked <= 3600 / MAX_INTERVAL + 10
 
 
-def test_all_of_a_large_pipeline_is_asked_for_when_skipped_jobs_may_be_taken_up():
+def test_reopened_pipeline_is_read_in_full():
     project, watch = ModelProject(), ProjectWatch.of("group/app")
     first = project.add_pipeline([f"job {number}" for number in range(150)])[0]
     project.now += 300

@@ -1,4 +1,4 @@
-"""What is jobs of a project's jobs: what rows add to it, and what is kept of it."""
+"""The jobs of a project: what rows change about them, and what is kept of them."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def kinds(events):
     return [(type(event), event.job.id) for event in events]
 
 
-def test_at_first_only_live_pipelines_are_reported():
+def test_baseline_reports_active_pipelines_only():
     jobs = new_jobs(7, IdHistory(), downstream=False)
     rows = [job(1, "success", of=1), job(2, "success", of=2), job(3, "running", of=2)]
     events = jobs.set_baseline(rows, [1, 2, 3], START, START, START + 5)
@@ -41,7 +41,7 @@ def test_at_first_only_live_pipelines_are_reported():
         ("success", True, []),
     ],
 )
-def test_rows_below_the_floor_are_not_new(status, is_old, reported):
+def test_rows_below_the_watermark_are_not_new(status, is_old, reported):
     jobs = jobs_of(low=50 if is_old else 5)
     events = jobs.update([job(10, status)], START)
     assert [type(event) for event in events] == reported
@@ -49,14 +49,14 @@ def test_rows_below_the_floor_are_not_new(status, is_old, reported):
     assert 10 in jobs.tracker
 
 
-def test_rows_are_taken_in_the_order_of_their_ids():
+def test_rows_are_processed_by_id():
     jobs = jobs_of()
     events = jobs.update([job(3), job(1), job(2)], START)
     assert [event.job.id for event in events] == [1, 2, 3]
     assert [event.replaces for event in events] == [None, 1, 2]
 
 
-def test_an_event_takes_a_job_out_of_parking():
+def test_changed_job_is_no_longer_dormant():
     jobs = jobs_of(job(1))
     jobs.dormant.ids[1] = START
     jobs.update([job(1)], START + 5)
@@ -67,7 +67,7 @@ def test_an_event_takes_a_job_out_of_parking():
     assert jobs.active_at == START + 9
 
 
-def test_the_goal_is_the_lowest_open_job_not_parked():
+def test_scan_reaches_lowest_job_not_dormant():
     jobs = new_jobs(7, IdHistory(), downstream=False)
     assert jobs.down_to() == 2**63 - 1
     jobs = jobs_of(job(10), job(20), bridge(5), low=50)
@@ -78,7 +78,7 @@ def test_the_goal_is_the_lowest_open_job_not_parked():
     assert jobs.down_to() == 50
 
 
-def test_the_numeric_id_is_learned_from_a_job():
+def test_numeric_id_is_learned_from_a_job():
     queries = ProjectQueries("group/app")
     queries.learn_numeric_id([])
     assert queries.job(1).request.path == "/projects/group%2Fapp/jobs/1"
@@ -86,14 +86,14 @@ def test_the_numeric_id_is_learned_from_a_job():
     assert queries.job(1).request.path == "/projects/7/jobs/1"
 
 
-def test_a_lost_pipeline_loses_its_open_jobs():
+def test_deleted_pipeline_deletes_its_open_jobs():
     jobs = jobs_of(job(1), job(2, "success"), job(3, of=10), bridge(4))
     lost = jobs.delete_pipeline(9)
     assert [(type(event), event.job_id) for event in lost] == [(JobDeleted, 1)]
     assert jobs.delete_pipeline(9) == []
 
 
-def test_bridges_that_are_gone_are_reported():
+def test_deleted_bridges_are_reported_once():
     jobs = jobs_of(bridge(1), bridge(2), bridge(3, of=10), job(4))
     assert [event.job_id for event in jobs.delete_bridges(9, [bridge(2)])] == [1]
     assert jobs.delete_bridges(9, [bridge(2)]) == []
@@ -105,7 +105,7 @@ def test_tracked_bridge_may_trigger_new_pipeline():
     assert [jobs.is_new_bridge(bridge(i)) for i in (2, 3, 11)] == [False, True, True]
 
 
-def test_the_oldest_finished_jobs_are_forgotten():
+def test_oldest_finished_jobs_are_evicted():
     jobs = jobs_of(*(job(number, "success", name=str(number)) for number in range(1, 201)))
     jobs.watermark.low_watermark = 150
     jobs.end_scan(set(range(141, 201)))
@@ -113,7 +113,7 @@ def test_the_oldest_finished_jobs_are_forgotten():
     assert len(jobs.tracker.jobs) == 160
 
 
-def test_open_and_skipped_jobs_are_kept_for_longer():
+def test_open_and_skipped_jobs_are_kept_longer():
     skipped = [job(number, "skipped", name=str(number)) for number in range(1, 402)]
     jobs = jobs_of(*skipped, job(1000, "running"), low=0)
     jobs.watermark.low_watermark = 5000
@@ -122,12 +122,12 @@ def test_open_and_skipped_jobs_are_kept_for_longer():
     assert len([one for one in jobs.tracker.jobs if one < 1000]) == 300
 
 
-def test_a_changed_job_reports_once():
+def test_change_is_reported_once():
     jobs = jobs_of(job(1, "pending"))
     assert kinds(jobs.update([job(1), job(1)], START)) == [(JobChanged, 1)]
 
 
-def test_a_restart_knows_the_same():
+def test_restored_jobs_equal_the_stored_ones():
     jobs = jobs_of(job(1), job(2, "success"), bridge(3), low=0, downstream=True)
     jobs.tracker.baseline_id = 2
     jobs.dormant.ids[1] = START

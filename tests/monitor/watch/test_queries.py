@@ -1,4 +1,4 @@
-"""What a watch asks, and which answers no GitLab gives."""
+"""Queries of a watch, and rows that no GitLab returns."""
 
 from datetime import UTC, datetime
 
@@ -17,13 +17,13 @@ from tests.support.sample_jobs import bridge, job, pipeline
 
 
 @pytest.mark.parametrize("subject", QueryKind)
-def test_a_subject_says_what_its_rows_are(subject):
+def test_query_kind_determines_the_rows(subject):
     kind = {"PIPELINES": Pipeline, "PIPELINE": Pipeline, "BRIDGES": Bridge}.get(subject.name, Job)
     assert subject.row_type is kind
     assert subject.is_single is (subject in {QueryKind.JOB, QueryKind.PIPELINE})
 
 
-def test_rows_are_told_apart():
+def test_result_separates_kinds_of_rows():
     rows = [job(1), bridge(2), pipeline(3)]
     answer = QueryResult(rows)
     assert (answer.jobs, answer.bridges, answer.pipelines) == (rows[:2], rows[1:2], rows[2:])
@@ -32,7 +32,7 @@ def test_rows_are_told_apart():
 
 @pytest.mark.parametrize("number", [0, -1, 2**63, 2**70])
 @pytest.mark.parametrize("where", ["job", "pipeline", "project", "downstream"])
-def test_an_impossible_id_is_named(number, where):
+def test_id_out_of_range_is_named(number, where):
     row = {
         "job": lambda: job(number),
         "pipeline": lambda: job(1, of=number),
@@ -43,14 +43,14 @@ def test_an_impossible_id_is_named(number, where):
 
 
 @pytest.mark.parametrize("number", [1, 2**63 - 1])
-def test_a_possible_row_is_fine(number):
+def test_valid_rows_have_no_reason(number):
     rows = [job(number), job(number, of=number), bridge(number), pipeline(number), job(1, of=None)]
     assert invalid_reason(rows) is None
     assert invalid_reason([evolve(pipeline(), project_id=None)]) is None
 
 
 @pytest.mark.parametrize("year", [1, 9999])
-def test_a_time_at_the_edge_is_impossible(year):
+def test_time_out_of_range_is_named(year):
     """Such a time cannot be shown in another time zone."""
     at = datetime(year, 1, 1, tzinfo=UTC)
     for row in (
@@ -60,6 +60,6 @@ def test_a_time_at_the_edge_is_impossible(year):
         assert invalid_reason([row]) == f"time {at.isoformat()} out of range"
 
 
-def test_a_listing_is_asked_for_in_another_size():
+def test_page_size_is_replaced():
     request = Request("GET", "/projects/7/jobs", params=[("scope", "running"), ("per_page", "20")])
     assert with_page_size(request, 7).params == (("scope", "running"), ("per_page", "7"))

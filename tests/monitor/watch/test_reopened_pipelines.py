@@ -36,7 +36,7 @@ def changed(previous, kind=JobChanged):
         (JobErased(key="k", project=7, job=job(1)), False),
     ],
 )
-def test_what_may_have_jobs_taken_up_again(event, revives):
+def test_events_that_may_reopen_jobs(event, revives):
     assert may_reopen(event) is revives
 
 
@@ -49,7 +49,7 @@ def test_without_times_only_a_retry_counts(unknown):
     assert not may_reopen(evolve(late, job=untimed))
 
 
-def test_a_pipeline_is_asked_for_twice():
+def test_pipeline_is_polled_twice():
     reopened = ReopenedPipelines()
     reopened.on_events([changed("manual"), changed("pending")])
     assert (reopened.pipelines(), reopened.polled_once()) == ([9], [])
@@ -61,7 +61,7 @@ def test_a_pipeline_is_asked_for_twice():
     assert reopened.pipelines() == []
 
 
-def test_another_retry_begins_anew():
+def test_another_retry_restarts_the_count():
     reopened = ReopenedPipelines()
     reopened.on_events([changed("manual")])
     reopened.polled(9)
@@ -69,13 +69,13 @@ def test_another_retry_begins_anew():
     assert reopened.polled_once() == []
 
 
-def test_a_job_without_a_pipeline_asks_for_none():
+def test_job_without_pipeline_reopens_none():
     reopened = ReopenedPipelines()
     reopened.on_events([appeared(of=None, replaces=5)])
     assert reopened.pipelines() == []
 
 
-def test_a_restart_goes_on_with_what_is_left():
+def test_restart_continues_with_remaining_polls():
     reopened = ReopenedPipelines.restored([1, 2], [3])
     assert (sorted(reopened.pipelines()), reopened.polled_once()) == ([1, 2, 3], [3])
     reopened.polled(3)

@@ -1,4 +1,4 @@
-"""A look goes page by page, and leaves no row out, also where pages are counted by offset."""
+"""A scan reads page by page and misses no row, also where pages are counted by offset."""
 
 import pytest
 from attrs import evolve
@@ -21,7 +21,7 @@ def row(number):
 
 
 def offset_page(wanted, ids):
-    """What a server without keyset answers."""
+    """Return the response of a server without keyset pagination."""
     params = dict(wanted.params)
     size, page = int(params["per_page"]), int(params.get("page", "1"))
     following = None
@@ -65,7 +65,7 @@ def test_pages_that_do_not_go_deeper_are_ignored():
 
 
 @pytest.mark.parametrize(("lowest", "continues"), [(FLOOR + 1, True), (FLOOR, False), (1, False)])
-def test_a_scan_ends_where_its_goal_is_reached(lowest, continues):
+def test_scan_ends_at_its_lower_bound(lowest, continues):
     scan = scan_from(100)
     query = scan.next_query()
     scan.on_result(0.0, query, QueryResult([row(50), row(lowest)], query.request))

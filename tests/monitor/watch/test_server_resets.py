@@ -1,4 +1,4 @@
-"""A server restored from a backup is noticed, and nothing of it is lost; deletions are no reset."""
+"""A server restored from a backup is detected without losing events; deletions are not resets."""
 
 import pytest
 from attrs import define, evolve, field
@@ -30,7 +30,7 @@ OPS = st.one_of(
 
 
 class Consumer(Replay):
-    """One to whom a job that was deleted may appear again: a backup brings it back."""
+    """A consumer that accepts a deleted job again: a backup restores it."""
 
     def take(self, event):
         super().take(event)
@@ -70,7 +70,7 @@ class Watched:
         return jobs
 
 
-def begun(jobs=150):
+def watched_with(jobs=150):
     watched = Watched()
     watched.project.add_bulk(jobs, "success")
     watched.project.now += 1000.0
@@ -80,7 +80,7 @@ def begun(jobs=150):
 
 
 def check_new(watched, jobs):
-    """Each of these was told under its own key, and how it ended."""
+    """Check that each of these was emitted with its end, under its own key."""
     replay = watched.replay
     for job in jobs:
         assert replay.status[job.id] == job.status
@@ -91,8 +91,8 @@ def check_new(watched, jobs):
 @pytest.mark.parametrize("stopped", [False, True])
 @pytest.mark.parametrize("before", [0, 5, 150])
 @pytest.mark.parametrize("back", [1, 8, 130, 400])
-def test_ids_given_again_begin_anew(back, before, stopped):
-    watched = begun(before)
+def test_reused_ids_show_a_reset(back, before, stopped):
+    watched = watched_with(before)
     backup = watched.project.backup()
     lost = watched.pipeline([f"lost {n}" for n in range(back)], "success")
     watched.settle(5, 60.0)
@@ -113,8 +113,8 @@ def test_ids_given_again_begin_anew(back, before, stopped):
 
 
 @pytest.mark.parametrize("new", [90, 250, 700])
-def test_many_new_jobs_after_a_reset_are_all_told(new):
-    watched = begun()
+def test_all_new_jobs_after_a_reset_are_emitted(new):
+    watched = watched_with()
     backup = watched.project.backup()
     watched.pipeline([f"lost {n}" for n in range(900)], "success")
     watched.settle(5, 60.0)
@@ -128,9 +128,9 @@ def test_many_new_jobs_after_a_reset_are_all_told(new):
 
 @pytest.mark.parametrize("stopped", [False, True])
 @pytest.mark.parametrize("deep", [0, 50, 250])
-def test_a_job_that_runs_again_is_told(deep, stopped):
+def test_job_running_again_shows_a_reset(deep, stopped):
     """It ended after the backup; nothing new comes, and jobs above it were there before."""
-    watched = begun()
+    watched = watched_with()
     job = watched.pipeline(["unit"], "running")[0]
     watched.pipeline([f"other {n}" for n in range(deep)], "success")
     watched.settle(5, 60.0)
@@ -153,8 +153,8 @@ def test_a_job_that_runs_again_is_told(deep, stopped):
     check_new(watched, [job])
 
 
-def test_an_answer_that_lags_is_no_reset():
-    watched = begun()
+def test_stale_response_shows_no_reset():
+    watched = watched_with()
     job = watched.pipeline(["unit"], "running")[0]
     watched.settle(2)
     older = watched.project.backup()
@@ -171,8 +171,8 @@ def test_an_answer_that_lags_is_no_reset():
 
 @pytest.mark.parametrize("stopped", [False, True])
 @pytest.mark.parametrize("kept", [0, 1, 150])
-def test_erasing_the_newest_pipelines_is_no_reset(kept, stopped):
-    watched = begun(kept)
+def test_deleting_new_pipelines_shows_no_reset(kept, stopped):
+    watched = watched_with(kept)
     gone = [watched.pipeline("abc", "success"), watched.pipeline("de", "running")]
     watched.settle(5, 60.0)
     for jobs in gone:
@@ -188,9 +188,9 @@ def test_erasing_the_newest_pipelines_is_no_reset(kept, stopped):
     assert len(watched.replay.appeared) == 6
 
 
-def test_a_stop_amid_a_reset_loses_nothing():
+def test_restart_during_a_reset_loses_nothing():
     """The event was recorded, what follows was not: the next monitor tells it."""
-    watched = begun()
+    watched = watched_with()
     backup = watched.project.backup()
     watched.pipeline([f"lost {n}" for n in range(20)], "success")
     watched.settle(5, 60.0)
@@ -209,7 +209,7 @@ def test_a_stop_amid_a_reset_loses_nothing():
     check_new(watched, new)
 
 
-def test_a_reset_is_noticed_in_another_project_too():
+def test_reset_is_detected_in_another_project():
     """The ids of the one are given to the other, whose own jobs never went back."""
     history = IdHistory()
     one, other = Watched(), Watched()
@@ -232,8 +232,8 @@ def test_a_reset_is_noticed_in_another_project_too():
     assert not one.replay.resets
 
 
-def test_ids_of_before_a_reset_stay_known():
-    """One project has noticed it; another gets an id that the first one had told before."""
+def test_ids_before_a_reset_stay_known():
+    """One project has detected it; another gets an id that the first one had emitted before."""
     history = IdHistory()
     one, other = Watched(), Watched()
     for watched in (one, other):
@@ -255,6 +255,7 @@ def test_ids_of_before_a_reset_stay_known():
     assert not one.replay.keys & other.replay.keys
 
 
+@pytest.mark.timeout(60)  # 100 histories of a project: 6 s alone, 25 s on a busy machine
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(OPS, max_size=10),
@@ -262,7 +263,7 @@ def test_ids_of_before_a_reset_stay_known():
     st.lists(OPS, max_size=10),
     st.booleans(),
 )
-def test_whatever_happened_the_truth_is_told(before, lost, after, stopped):
+def test_events_after_a_reset_add_up(before, lost, after, stopped):
     watched = Watched()
     project = watched.project
     for op in before:
@@ -299,7 +300,7 @@ def rows_of(project, jobs):
 
 
 @pytest.mark.parametrize("change", ["name", "pipeline", "created", "ended", "runs again"])
-def test_a_job_given_anew_resets_its_target(change):
+def test_replaced_job_resets_its_target(change):
     project = ModelProject()
     [job] = project.add_pipeline(["unit"])
     watch, replay = JobWatch.of(JobTarget("group/app", job.id), None), Replay()
@@ -320,7 +321,7 @@ def test_a_job_given_anew_resets_its_target(change):
     assert replay.status[job.id] == "running"
 
 
-def test_a_pipeline_given_anew_resets_its_target():
+def test_replaced_pipeline_resets_its_target():
     project = ModelProject()
     jobs = project.add_pipeline(["a", "b"])
     number = jobs[0].pipeline
@@ -346,8 +347,8 @@ def test_a_pipeline_given_anew_resets_its_target():
     assert look(watch, project) == []
 
 
-def test_the_full_comparison_finds_what_scans_miss():
-    watched = begun()
+def test_full_scan_finds_what_scans_miss():
+    watched = watched_with()
     jobs = watched.pipeline([f"job {n}" for n in range(150)], "success")
     watched.settle(10, 60.0)
     missed = evolve(jobs[20], id=jobs[20].id + 1, name="late", ends=1)
@@ -363,8 +364,8 @@ def test_the_full_comparison_finds_what_scans_miss():
     assert watched.replay.status[jobs[10].id] == "failed"
 
 
-def test_a_full_comparison_is_rare_and_bounded():
-    watched = begun(0)
+def test_full_scan_is_rare_and_bounded():
+    watched = watched_with(0)
     watched.pipeline([f"job {n}" for n in range(400)], "success")
     watched.settle(60, 200.0)
     watched.project.asked = 0
@@ -373,7 +374,7 @@ def test_a_full_comparison_is_rare_and_bounded():
     assert looks < watched.project.asked <= looks + 3 * 5
 
 
-def test_a_job_from_the_future_counts_for_nothing():
+def test_job_from_the_future_is_not_recorded():
     history, project = IdHistory(), ModelProject()
     [job] = project.add_pipeline(["a"])
     job.created = project.now + 10**7

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS, PAGE, Watermark
 
 
-def test_the_first_scan_sets_the_floor():
+def test_first_scan_sets_the_watermark():
     watermark = Watermark()
     watermark.advance(0.0, 1.0, range(1, 51))
     assert watermark.low_watermark == 0, "all jobs were there"
@@ -16,7 +16,7 @@ def test_the_first_scan_sets_the_floor():
     assert watermark.low_watermark == 301, "older ones were not asked for"
 
 
-def test_the_floor_rises_after_settling():
+def test_watermark_rises_after_the_lateness():
     watermark = Watermark()
     watermark.advance(0.0, 0.0, [5])
     watermark.advance(ALLOWED_LATENESS - 0.1, ALLOWED_LATENESS - 0.1, [5, 9])
@@ -27,7 +27,7 @@ def test_the_floor_rises_after_settling():
     assert watermark.low_watermark == 9
 
 
-def test_a_slow_scan_settles_nothing_early():
+def test_slow_scan_does_not_raise_it_early():
     """A job may get its id while the scan goes on, and show up after it."""
     watermark = Watermark()
     watermark.advance(0.0, 60.0, [10])
@@ -37,7 +37,7 @@ def test_a_slow_scan_settles_nothing_early():
     assert watermark.low_watermark == 10
 
 
-def test_the_floor_never_falls():
+def test_watermark_never_falls():
     watermark = Watermark(50)
     watermark.advance(0.0, 0.0, [])
     watermark.advance(2 * ALLOWED_LATENESS, 2 * ALLOWED_LATENESS, [7])
@@ -45,7 +45,7 @@ def test_the_floor_never_falls():
 
 
 @given(st.lists(st.tuples(st.floats(0, 300), st.integers(0, 9), st.floats(0, 60)), max_size=20))
-def test_ids_below_the_floor_have_settled(polls):
+def test_ids_below_the_watermark_have_settled(polls):
     watermark, now, top, first_seen = Watermark(), 0.0, 0, {0: 0.0}
     for wait, new, took in polls:
         began = now + wait
@@ -60,14 +60,14 @@ def test_ids_below_the_floor_have_settled(polls):
 
 
 @pytest.mark.parametrize(("ids", "goal", "rows"), [([], 5, 0), ([3, 9, 12], 9, 2), ([3], 9, 0)])
-def test_rows_down_to_a_goal(ids, goal, rows):
+def test_rows_down_to_an_id(ids, goal, rows):
     watermark = Watermark(1, expected=77)
     assert watermark.rows_to(goal) == 77
     watermark.advance(0.0, 0.0, ids)
     assert watermark.rows_to(goal) == rows
 
 
-def test_pages_are_as_large_as_needed():
+def test_page_size_fits_the_expected_rows():
     watermark = Watermark()
     assert watermark.page_size(0) == PAGE
     watermark.advance(0.0, 0.0, range(1, 61))
@@ -83,7 +83,7 @@ def test_pages_are_as_large_as_needed():
     assert watermark.page_size(1) == 60 + 4
 
 
-def test_which_ids_a_scan_brought():
+def test_ids_and_pages_of_the_last_scan():
     watermark = Watermark()
     watermark.advance(0.0, 0.0, [*range(1000, 1250)])
     assert [watermark.is_in_scan(number) for number in (999, 1000, 1249, 1250)] == [
