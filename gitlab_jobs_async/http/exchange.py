@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import aiohttp
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response, error_of, merge_headers, printable
@@ -18,8 +18,10 @@ from gitlab_jobs_async.errors import (
     ResponseTooLargeError,
 )
 from gitlab_jobs_async.http.attempts import Attempt, Deadline
-from gitlab_jobs_async.http.body_limits import Limits, SizeLimit
+from gitlab_jobs_async.http.body import Body
+from gitlab_jobs_async.http.body_limits import Bound, Limits, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
+from gitlab_jobs_async.http.decompression import UnknownEncodingError
 from gitlab_jobs_async.http.error_mapping import (
     EXCHANGE_ERRORS,
     clear_locals,
@@ -28,7 +30,7 @@ from gitlab_jobs_async.http.error_mapping import (
     map_error,
 )
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
-from gitlab_jobs_async.http.response_body import read_error_body
+from gitlab_jobs_async.http.response_body import body_of, read_error_body
 from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit
 
 T = TypeVar("T")
@@ -46,6 +48,21 @@ class RedirectState:
     target: Request
     redirects: int = 0
     attempt: Attempt = field(init=False)
+
+
+@frozen
+class OpenResponse:
+    """A response whose head has arrived, and the permit that it holds."""
+
+    permit: Permit
+    raw: aiohttp.ClientResponse = field(repr=False)
+    head: Response
+    body: Body = field(repr=False)
+
+    def close(self) -> None:
+        """Release the connection and the permit."""
+        self.raw.close()
+        self.permit.release()
 
 
 class Exchanges:
@@ -109,19 +126,50 @@ class Exchanges:
         # Outside of the handler, where the foreign error would become the context of ours.
         raise failure
 
-    async def send_within_time(
-        self, state: RedirectState, permit: Permit, exchange: Awaitable[T]
+    async def read_whole(
+        self, state: RedirectState, permit: Permit, bound: Bound
+    ) -> Response | None:
+        """Send the current target and return the whole response; `None` after a redirect."""
+
+        async def exchange() -> Response | None:
+            followed = await self._follow(state, permit)
+            if followed is None:
+                return None
+            raw, head = followed
+            async with raw:
+                size = SizeLimit(*self._limits.whole(bound), head.method, head.url)
+                return evolve(head, body=await body_of(raw).read_all(size))
+
+        return await self._attempt(state, permit, exchange)
+
+    async def open_stream(self, state: RedirectState, permit: Permit) -> OpenResponse | None:
+        """Send the current target and return the open response; `None` after a redirect."""
+
+        async def exchange() -> OpenResponse | None:
+            followed = await self._follow(state, permit)
+            if followed is None:
+                return None
+            raw, head = followed
+            try:
+                return OpenResponse(permit, raw, head, body_of(raw))
+            except UnknownEncodingError:
+                raw.close()
+                raise
+
+        return await self._attempt(state, permit, exchange)
+
+    async def _attempt(
+        self, state: RedirectState, permit: Permit, exchange: Callable[[], Awaitable[T]]
     ) -> T:
-        """Await *exchange* as a new attempt; cancel *permit* if it was never sent."""
         state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_safe)
         try:
-            return await self.within_time(state.request, exchange, state.attempt)
+            return await self.within_time(state.request, exchange(), state.attempt)
         except ConnectionFailedError as failure:
             if not failure.was_sent:
                 permit.cancelled()
             raise
 
-    async def follow(
+    async def _follow(
         self, state: RedirectState, permit: Permit
     ) -> tuple[aiohttp.ClientResponse, Response] | None:
         """Send the current target; return the open response and its head.

@@ -5,41 +5,24 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 import aiohttp
-from attrs import evolve, field, frozen
+from attrs import frozen
 
 from gitlab_jobs_async.api.credentials import Credentials, redactor
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
-from gitlab_jobs_async.http.body import Body, Chunks
+from gitlab_jobs_async.http.body import Chunks
 from gitlab_jobs_async.http.body_limits import Bound, Limits, MinRate, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
-from gitlab_jobs_async.http.decompression import UnknownEncodingError
 from gitlab_jobs_async.http.error_mapping import clear_locals
-from gitlab_jobs_async.http.exchange import Exchanges, RedirectState
-from gitlab_jobs_async.http.response_body import body_of
+from gitlab_jobs_async.http.exchange import Exchanges, OpenResponse, RedirectState
 from gitlab_jobs_async.http.retries import send_with_retries
 from gitlab_jobs_async.http.tls_context import TLSContexts
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
-from gitlab_jobs_async.ratelimit.limiter import Permit, RequestLimiter
+from gitlab_jobs_async.ratelimit.limiter import RequestLimiter
 from gitlab_jobs_async.retry.policy import RetryPolicy
-
-
-@frozen
-class _OpenResponse:
-    """A response whose head has arrived, and the permit that it holds."""
-
-    permit: Permit
-    raw: aiohttp.ClientResponse = field(repr=False)
-    head: Response
-    body: Body = field(repr=False)
-
-    def close(self) -> None:
-        """Release the connection and the permit."""
-        self.raw.close()
-        self.permit.release()
 
 
 @frozen
@@ -227,44 +210,22 @@ class Transport:
 
     async def _whole(self, request: Request, priority: Priority, bound: Bound) -> Response:
         state, limiter, exchanges = RedirectState(request, request), self._limiter, self._exchanges
-
-        async def exchange(permit: Permit) -> Response | None:
-            followed = await exchanges.follow(state, permit)
-            if followed is None:
-                return None
-            raw, head = followed
-            async with raw:
-                size = SizeLimit(*self.limits.whole(bound), head.method, head.url)
-                return evolve(head, body=await body_of(raw).read_all(size))
-
         while True:
             permit = await limiter.acquire(state.target, priority)
             try:
-                response = await exchanges.send_within_time(state, permit, exchange(permit))
+                response = await exchanges.read_whole(state, permit, bound)
             finally:
                 permit.release()
             if response is not None:
                 return response
 
-    async def _head(self, request: Request, priority: Priority) -> _OpenResponse:
+    async def _head(self, request: Request, priority: Priority) -> OpenResponse:
         state, limiter, exchanges = RedirectState(request, request), self._limiter, self._exchanges
-
-        async def exchange(permit: Permit) -> _OpenResponse | None:
-            followed = await exchanges.follow(state, permit)
-            if followed is None:
-                return None
-            raw, head = followed
-            try:
-                return _OpenResponse(permit, raw, head, body_of(raw))
-            except UnknownEncodingError:
-                raw.close()
-                raise
-
         while True:
             with ExitStack() as held:
                 permit = await limiter.acquire(state.target, priority, stream=True)
                 held.callback(permit.release)
-                opened = await exchanges.send_within_time(state, permit, exchange(permit))
+                opened = await exchanges.open_stream(state, permit)
                 if opened is not None:
                     held.pop_all()
                     return opened

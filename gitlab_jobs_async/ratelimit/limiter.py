@@ -5,7 +5,6 @@ time. `close` waits for its end.
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable
 
@@ -23,19 +22,15 @@ from gitlab_jobs_async.ratelimit.fair_queue import (
     RequestClass,
     Waiter,
 )
+from gitlab_jobs_async.ratelimit.pause_reports import PauseReports
+from gitlab_jobs_async.ratelimit.timer import Timer
 from gitlab_jobs_async.ratelimit.tracker import Sent
-
-_log = logging.getLogger("gitlab_jobs_async")
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
 
 
 class RequestLimiter:
-    """Grants permits by priority, round robin, slots and budget; for one loop, until closed.
-
-    Whole responses and open streams have slots of their own, so that a request made while streams
-    are open does not wait for them.
-    """
+    """Grants permits by priority, round robin, slots and budget; for one loop, until closed."""
 
     def __init__(
         self,
@@ -57,13 +52,8 @@ class RequestLimiter:
         self._shown = shown
         self._queue = FairQueue()
         self._granted: dict[Waiter, asyncio.Future[Permit]] = {}
-        self._timer: asyncio.Task[None] | None = None
-        self._timer_at = math.inf
-        self._timers: set[asyncio.Task[None]] = set()
-        self._warned: dict[str, float] = {}
-        self._seen_changes = budget.pause_changes
-        self.pause_watchers: set[asyncio.Event] = set()
-        """Set whenever a long pause of the server begins, is probed or ends."""
+        self._timer = Timer(clock, self._on_timer)
+        self._reports = PauseReports(budget)
 
     async def acquire(
         self, request: Request, priority: Priority, *, stream: bool = False
@@ -74,9 +64,8 @@ class RequestLimiter:
             RateLimitedError: the server's pause is longer than the caller allows.
             RuntimeError: the client was closed meanwhile.
         """
-        request_class = RequestClass.of(request, priority)
-        bucket = Bucket(stream, self.budget.bucket_of(request_class.kind))
-        waiter = Waiter(request, request_class, bucket)
+        group = RequestClass.of(request, priority)
+        waiter = Waiter(request, group, Bucket(stream, self.budget.bucket_of(group.kind)))
         while True:
             granted = self._enqueue(waiter)
             if granted.done():
@@ -98,21 +87,18 @@ class RequestLimiter:
 
     def is_paused(self, request: Request, priority: Priority) -> bool:
         """Return whether a pause of the server would delay *request* now."""
-        kind, now = self.budget.bucket_of(RequestClass.of(request, priority).kind), self.now()
-        blocked = [self.budget.blocked_for(priority, now, scope) for scope in ("", kind)]
-        return max(blocked) > 0
+        now, kind = self._clock.now(), RequestClass.of(request, priority).kind
+        scopes = {"", self.budget.bucket_of(kind)}
+        return any(self.budget.blocked_for(priority, now, scope) > 0 for scope in scopes)
 
     def is_refused_probe(self, request: Request, priority: Priority) -> bool:
         """Return whether *request* only probed a pause, so that it does not count as an attempt."""
-        kind = RequestClass.of(request, priority).kind
-        return self.budget.is_refused_probe(priority, self.now(), kind)
+        group = RequestClass.of(request, priority)
+        return self.budget.is_refused_probe(priority, self._clock.now(), group.kind)
 
     def available_at(self, priority: Priority) -> float:
-        """Return when requests of *priority* are no longer refused for a long pause, or *now*.
-
-        Infinity while a probe of the pause is in flight.
-        """
-        now = self.now()
+        """Return when no long pause blocks *priority*, or now; infinity while a probe is out."""
+        now = self._clock.now()
         if self.budget.blocked_for(priority, now) <= self._longest_retry_after:
             return now
         return self.budget.available_at(priority, now)
@@ -121,48 +107,41 @@ class RequestLimiter:
         """Reject all waiters, and wait for the end of the timer."""
         for waiter in tuple(self._queue):
             self._reject(waiter, RuntimeError(CLOSED))
-        self._stop_timer()
+        self._timer.stop()
         self.is_open = False
-        self.budget.detach(self.now())
-        if self._timers:
-            await asyncio.wait(self._timers)
+        self.budget.detach(self._clock.now())
+        await self._timer.close()
 
-    def now(self) -> float:
-        """Return unix seconds of the client's clock."""
-        return self._clock.now()
+    @property
+    def pause_watchers(self) -> set[asyncio.Event]:
+        """Events that are set whenever a long pause of the server begins, is probed or ends."""
+        return self._reports.watchers
 
     def on_response(self, sent: Sent, response: Response) -> None:
         """Learn from the head of a response, and grant the permits that it allows."""
+        now = self._clock.now()
         self.refusals += response.status == 429
-        self.budget.answered(sent, response, self.now(), jitter())
-        self.report_pauses()
+        self.budget.answered(sent, response, now, jitter())
+        self._reports.update(now)
         self.dispatch()
 
-    def report_pauses(self) -> None:
-        """Log each long pause once, and set the events of watchers."""
-        for pause in self.budget.pauses(self.now()):
-            if self._warned.get(pause.kind) != pause.began:
-                self._warned[pause.kind] = pause.began
-                _log.warning("requests paused by the server: %s", pause.reason)
-        for kind in [kind for kind in self._warned if not self.budget.is_paused(kind)]:
-            del self._warned[kind]
-            _log.info("requests allowed again%s", f" to {kind}" if kind else "")
-        if self._seen_changes != self.budget.pause_changes:
-            self._seen_changes = self.budget.pause_changes
-            for watcher in self.pause_watchers:
-                watcher.set()
+    def on_lost(self, sent: Sent) -> None:
+        """Record a request without a response."""
+        now = self._clock.now()
+        self.budget.lost(sent, now)
+        self._reports.update(now)
 
     def dispatch(self) -> None:
         """Grant all permits that are possible now, and set the timer for the next."""
         if self.is_open and self._queue:
-            now = self.now()
+            now = self._clock.now()
             waiting = [priority for priority in Priority if self._queue.has_waiters(priority)]
-            self._set_timer(min([self._dispatch(priority, now) for priority in waiting]), now)
+            self._timer.set(min([self._dispatch(priority, now) for priority in waiting]), now)
         if not self._queue:
-            self._stop_timer()
+            self._timer.stop()
 
-    def slots(self, bucket: Bucket) -> Slots:
-        """Return the slots that *bucket* uses."""
+    def _slots(self, bucket: Bucket) -> Slots:
+        # Streams have slots of their own: a request beside open streams must not wait for them.
         return self._usage.streams if bucket.is_stream else self._usage.responses
 
     def _dispatch(self, priority: Priority, now: float) -> float:
@@ -174,7 +153,7 @@ class RequestLimiter:
             at = self.budget.available_at(priority, now, kind) if kind else now
             if at > now:
                 blocked[kind] = at
-            return at <= now and self.slots(waiter.bucket).in_use < self._concurrency
+            return at <= now and self._slots(waiter.bucket).in_use < self._concurrency
 
         while self._queue.has_waiters(priority):
             at = self.budget.available_at(priority, now)
@@ -194,7 +173,7 @@ class RequestLimiter:
             raise RuntimeError(CLOSED)
         granted = self._granted[waiter] = asyncio.get_running_loop().create_future()
         self._queue.push(waiter)
-        self.slots(waiter.bucket).waiting += 1
+        self._slots(waiter.bucket).waiting += 1
         self.dispatch()
         return granted
 
@@ -208,9 +187,9 @@ class RequestLimiter:
         granted = self._dequeue(waiter)
         if granted.cancelled():
             return
-        self.slots(waiter.bucket).in_use += 1
+        self._slots(waiter.bucket).in_use += 1
         sent = self.budget.sent(waiter.request_class.kind, waiter.request_class.priority)
-        granted.set_result(Permit(self, self.slots(waiter.bucket), self.refusals, sent))
+        granted.set_result(Permit(self, self._slots(waiter.bucket), self.refusals, sent))
 
     def _reject_blocked(self, priority: Priority, now: float, kind: str = "") -> None:
         """Reject the waiters of *priority* (or of *kind*) if the pause is too long for callers."""
@@ -232,7 +211,7 @@ class RequestLimiter:
             granted.set_exception(error)
 
     def _abandon(self, waiter: Waiter, granted: "asyncio.Future[Permit]") -> None:
-        """Clean up after a cancelled waiter; a permit granted just before goes to the next."""
+        # A permit granted just before the cancellation goes to the next waiter.
         if waiter in self._granted:
             self._queue.remove(waiter)
             self._dequeue(waiter)
@@ -241,34 +220,14 @@ class RequestLimiter:
         self.dispatch()
 
     def _dequeue(self, waiter: Waiter) -> "asyncio.Future[Permit]":
-        self.slots(waiter.bucket).waiting -= 1
+        self._slots(waiter.bucket).waiting -= 1
         return self._granted.pop(waiter)
 
-    def _set_timer(self, at: float, now: float) -> None:
-        if self._timer is not None and at < self._timer_at:
-            self._stop_timer()
-        if self._timer is None and at < math.inf:
-            self._timer_at = at
-            self._timer = asyncio.create_task(self._clock.sleep(at - now))
-            self._timers.add(self._timer)
-            self._timer.add_done_callback(self._timer_ended)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _timer_ended(self, timer: asyncio.Task[None]) -> None:
-        self._timers.discard(timer)
-        if timer is not self._timer:
-            return
-        self._timer = None
-        error = asyncio.CancelledError() if timer.cancelled() else timer.exception()
-        if error is None:
-            self.dispatch()
-            return
-        for waiter in tuple(self._queue):
-            self._reject(waiter, error)
+    def _on_timer(self, error: BaseException | None) -> None:
+        if error is not None:
+            for waiter in tuple(self._queue):
+                self._reject(waiter, error)
+        self.dispatch()
 
 
 @define(eq=False)
@@ -301,8 +260,7 @@ class Permit:
     def release(self) -> None:
         """Release the slot, and grant the next permit."""
         if (sent := self._settle()) is not None:
-            self._limiter.budget.lost(sent, self._limiter.now())
-            self._limiter.report_pauses()
+            self._limiter.on_lost(sent)
         self._slots.in_use -= 1
         self._limiter.dispatch()
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from gitlab_jobs_async import GitLab, Request
+from tests.support.connections import CountingConnector
 from tests.support.servers import serving
 from tests.support.tasks import others, until
 
@@ -53,7 +54,11 @@ async def list_several(gitlab):
 @pytest.mark.parametrize("handler", [silent, beginning(200), beginning(500)])
 @pytest.mark.parametrize("is_ours", [True, False])
 async def test_close_fails_pending_calls_at_once(ask, handler, is_ours):
-    async with serving(handler) as server, aiohttp.ClientSession() as session:
+    connector = CountingConnector()
+    async with (
+        serving(handler) as server,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
         given = None if is_ours else session
         async with GitLab(server.url, concurrency=2, session=given) as gitlab:
             before = await others()
@@ -66,7 +71,7 @@ async def test_close_fails_pending_calls_at_once(ask, handler, is_ours):
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(end) for end in ended} == {RuntimeError}
         assert {str(end).partition(":")[0] for end in ended} == {"this GitLab was closed meanwhile"}
-        assert not session.connector._acquired
+        assert connector.in_use == 0
         assert await others() == before
 
 

@@ -1,6 +1,7 @@
 """Private authorities, client certificates, no verification, and their errors."""
 
 import logging
+import os
 import shutil
 import ssl
 import subprocess
@@ -23,7 +24,8 @@ from gitlab_jobs_async import (
     Request,
     TLSConfig,
 )
-from gitlab_jobs_async.http.tls_context import without_client_certificate
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.http.tls_context import tls_contexts, without_client_certificate
 from tests.support.certificates import Certificates, shown_by_client
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
@@ -163,9 +165,10 @@ async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
     environment.setenv("SSL_CERT_FILE", store.ca)
     private = certificates.ca
 
-    def loaded():
-        context = GitLab("https://gitlab.example")._transport._tls.own
-        return len(context.get_ca_certs())
+    def loaded(given=None):
+        server = ServerUrl.parse("https://gitlab.example")
+        contexts = tls_contexts(server, os.environ, given=given, has_session=False)
+        return len(contexts.own.get_ca_certs())
 
     # OpenSSL's variable replaces the store; any other store would be larger.
     assert loaded() == 1
@@ -180,11 +183,8 @@ async def test_bundles_replace_the_store_as_tools_do(certificates, environment):
     assert loaded() == 1
     environment.delenv("REQUESTS_CA_BUNDLE")
     environment.delenv("CURL_CA_BUNDLE")
-    with_store = GitLab("https://h", ssl=TLSConfig(ca_file=private))._transport._tls.own
-    alone = TLSConfig(ca_file=private, system_store=False)
-    without = GitLab("https://h", ssl=alone)._transport._tls.own
-    assert len(without.get_ca_certs()) == 1
-    assert len(with_store.get_ca_certs()) == beside
+    assert loaded(TLSConfig(ca_file=private, system_store=False)) == 1
+    assert loaded(TLSConfig(ca_file=private)) == beside
 
 
 async def test_a_jobs_authority_is_for_the_jobs_server(certificates, environment):

@@ -1,0 +1,46 @@
+"""One timer task, which is replaced by earlier times."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from gitlab_jobs_async.clock import Clock
+
+
+class Timer:
+    """Calls *expired* at a time of *clock*, with the clock's error if it fails."""
+
+    def __init__(self, clock: Clock, expired: Callable[[BaseException | None], None]) -> None:
+        self._clock = clock
+        self._expired = expired
+        self._task: asyncio.Task[None] | None = None
+        self._at = math.inf
+        self._unfinished: set[asyncio.Task[None]] = set()
+
+    def set(self, at: float, now: float) -> None:
+        """Expire at *at*, or earlier if the timer is set so; infinity leaves it as it is."""
+        if self._task is not None and at < self._at:
+            self.stop()
+        if self._task is None and at < math.inf:
+            self._at = at
+            self._task = asyncio.create_task(self._clock.sleep(at - now))
+            self._unfinished.add(self._task)
+            self._task.add_done_callback(self._ended)
+
+    def stop(self) -> None:
+        """Do not expire."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def close(self) -> None:
+        """Stop, and wait for the end of all tasks."""
+        self.stop()
+        if self._unfinished:
+            await asyncio.wait(self._unfinished)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._unfinished.discard(task)
+        if task is self._task:
+            self._task = None
+            self._expired(asyncio.CancelledError() if task.cancelled() else task.exception())
