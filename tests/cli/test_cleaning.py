@@ -250,7 +250,7 @@ def test_warning_of_the_sdk_is_one_clean_line(capfd):
 
 
 @pytest.mark.usefixtures("capfd")
-def test_process_cleans_what_nobody_logs(monkeypatch):
+def test_process_cleans_unhandled_warnings(monkeypatch):
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     assert run_process(["--version"]) == 0

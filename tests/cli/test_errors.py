@@ -74,14 +74,14 @@ def test_server_error_is_quoted(run, assert_one_line, arguments, words):
     assert_one_line(run(*arguments), 1, words)
 
 
-def test_a_token_nobody_knows(gitlab, run, assert_one_line):
+def test_unknown_token_is_refused(gitlab, run, assert_one_line):
     result = run("list", "group/app", "--url", gitlab.url, "--token", SECRET)
     assert_one_line(result, 1, "401")
     assert SECRET not in result.err
 
 
 @pytest.mark.parametrize("command", [["list", "group/app"], ["cancel", "group/app", "2"]])
-def test_without_a_token_it_says_so(gitlab, run, assert_one_line, command):
+def test_missing_token_is_named(gitlab, run, assert_one_line, command):
     result = run(*command, "--url", gitlab.url)
     assert_one_line(result, 1, f"no token was found for {gitlab.url}")
     assert "?" not in result.err
@@ -92,7 +92,7 @@ def test_invalid_token_is_not_shown(gitlab, run):
     assert SECRET not in result.out + result.err
 
 
-def test_an_html_page_is_no_answer(signed_in, run, assert_one_line):
+def test_html_page_fails(signed_in, run, assert_one_line):
     page = b"<html><title>Sign in</title></html>"
     signed_in.faults.add(Fault(status=200, content_type="text/html", body=page))
     assert_one_line(run("show", "group/app", 1), 1, "HTML page")
@@ -106,26 +106,26 @@ def test_server_text_cannot_drive_the_terminal(signed_in, run, assert_one_line):
     assert result.err.rstrip("\n").isprintable()
 
 
-def test_a_refused_connection(run, assert_one_line):
+def test_refused_connection_fails(run, assert_one_line):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     result = run("list", "group/app", "--url", f"http://127.0.0.1:{port}", "--attempts", 1)
     assert_one_line(result, 1, str(port), "127.0.0.1")
 
 
-def test_an_unknown_host(run, assert_one_line):
+def test_unknown_host_fails(run, assert_one_line):
     result = run("list", "group/app", "--url", "http://gitlab.invalid", "--attempts", 1)
     assert_one_line(result, 1, "gitlab.invalid")
 
 
-def test_a_lost_connection(signed_in, run, assert_one_line):
+def test_lost_connection_fails(signed_in, run, assert_one_line):
     signed_in.faults.add(Fault(reset="within", times=None))
     assert_one_line(run("show", "group/app", 1, "--attempts", 2), 1, "/jobs/1")
     assert len(signed_in.requests) == 2
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_an_output_that_cannot_be_written(run, assert_one_line, tmp_path):
+def test_unwritable_output_fails(run, assert_one_line, tmp_path):
     missing = tmp_path / "no" / "such" / "folder" / "log.txt"
     assert_one_line(
         run("trace", "group/app", 1, "--output", missing), 1, f"{missing}: No such file"

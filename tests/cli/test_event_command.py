@@ -53,12 +53,12 @@ async def test_no_shell_reads_the_line(tmp_path):
         ("import sys; sys.stdin.close()", ""),
     ],
 )
-async def test_a_failure_is_told_and_no_end(script, said, capsys):
+async def test_failed_command_is_reported(script, said, capsys):
     await python(script).run("job/1", "x" * 300_000)
     assert capsys.readouterr().err == said
 
 
-async def test_a_program_that_has_gone(tmp_path, capsys):
+async def test_missing_program_is_reported(tmp_path, capsys):
     program = tmp_path / "notify"
     program.write_text("#!/nowhere\n")
     program.chmod(0o755)
@@ -82,7 +82,7 @@ def test_refusals(line, words):
 
 
 @pytest.mark.parametrize("is_stubborn", [False, True])
-async def test_nothing_is_left_when_it_is_interrupted(tmp_path, is_stubborn):
+async def test_interrupt_leaves_no_process(tmp_path, is_stubborn):
     told = tmp_path / "pids"
     script = (
         "import os, signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

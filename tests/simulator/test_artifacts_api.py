@@ -36,6 +36,7 @@ async def test_archive(api, path):
 
 
 async def test_archive_redirects_to_object_storage(serve, world):
+    """With direct download GitLab answers with a signed URL of another origin."""
     api = await serve(world, object_storage=True)
     reply = await api(f"GET {PATH}")
     assert reply.status == 302
@@ -147,6 +148,7 @@ def test_archive_size_is_computed_without_packing(files):
 
 @pytest.mark.parametrize("path", [PATH, "/projects/1/artifacts"])
 async def test_delete_conflicts_with_statistics_refresh(api, world, path):
+    """GitLab answers 409 while a refresh of the build artifact statistics runs."""
     world.project("group/app").refreshing_artifacts = True
     assert (await api(f"DELETE {path}")).status == 409
     assert (await api(f"GET {PATH}")).status == 200
@@ -154,6 +156,7 @@ async def test_delete_conflicts_with_statistics_refresh(api, world, path):
 
 @pytest.mark.parametrize(("method", "status"), [("POST", 404), ("DELETE", 403)])
 async def test_keep_checks_the_job_before_the_caller(api, method, status):
+    """In lib/api/ci/job_artifacts.rb keep finds the build before it authorizes."""
     path = "/projects/1/jobs/999/artifacts" + ("/keep" if method == "POST" else "")
     assert (await api(f"{method} {path}", token="glpat-rita")).status == status
 

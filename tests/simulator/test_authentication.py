@@ -61,6 +61,7 @@ async def test_no_or_unknown_token(api, world, headers):
     ],
 )
 async def test_anonymous_gets_401_for_public_jobs(api, call):
+    """The Jobs API demands authentication even where the project is public."""
     reply = await api(call, token=None)
     assert (reply.status, reply.json) == (401, UNAUTHORIZED)
 
@@ -90,7 +91,7 @@ async def test_invalid_tokens_name_the_cause(api, world):
     }
 
 
-async def test_a_token_expires_as_time_goes(api, world, clock):
+async def test_token_expires_with_the_clock(api, world, clock):
     world.add_token(world.root, "short", expires_at=START + 10)
     assert (await api(JOBS, token="short")).status == 200
     clock.advance(10)
@@ -149,7 +150,7 @@ async def test_roles(api, name, call, status):
         assert reply.json == {403: FORBIDDEN, 404: HIDDEN}[status]
 
 
-async def test_a_developer_erases_only_his_own_jobs(api, world):
+async def test_developer_erases_only_own_jobs(api, world):
     world.jobs[1].user = world.root
     assert (await api("POST /projects/1/jobs/1/erase", token="glpat-bob")).status == 403
 

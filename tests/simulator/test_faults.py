@@ -89,7 +89,7 @@ async def test_retry_after_in_all_forms(api, value):
     assert (await api(JOBS)).headers.get("Retry-After") == value
 
 
-async def test_a_retry_after_that_moves_with_the_clock(api, clock):
+async def test_retry_date_follows_the_clock(api, clock):
     fault = evolve(Fault.throttled(retry_after=None, times=None), retry_date=30)
     api.gitlab.faults.add(fault)
     for _ in range(2):
@@ -98,7 +98,7 @@ async def test_a_retry_after_that_moves_with_the_clock(api, clock):
         assert parsedate_to_datetime(date).timestamp() == clock.now() + 30
 
 
-async def test_jitter_comes_on_top_of_latency():
+async def test_jitter_adds_to_latency():
     faults = Faults(seed=1)
     faults.add(Fault(latency=2, jitter=3, times=None))
     delays = [faults.decide("GET", "/").delay for _ in range(50)]
@@ -106,7 +106,7 @@ async def test_jitter_comes_on_top_of_latency():
     assert max(delays) - min(delays) > 1
 
 
-async def test_another_seed_for_what_is_random(serve, world):
+async def test_seed_changes_random_faults(serve, world):
     api = await serve(world)
     api.gitlab.faults = Faults(seed=3)
     api.gitlab.faults.add(Fault(status=500, times=None, probability=0.5))
@@ -198,6 +198,7 @@ def test_bad_faults_are_refused(name, value):
 
 
 async def test_disconnect_in_response_is_no_error(api, clock, caplog):
+    """The client of a cancelled call closes its connection at any time."""
     api.gitlab.faults.add(Fault(drip=100))
     waiting = asyncio.create_task(api(JOBS))
     await someone_sleeps(clock)

@@ -97,7 +97,8 @@ def test_job_events_cover_creation_run_and_end(quiet, plan, expected):
     assert statuses(hook) == expected
 
 
-def test_canceling_is_not_told_but_its_end_is(quiet):
+def test_canceling_sends_no_hook_until_its_end(quiet):
+    """app/models/ci/build.rb runs hooks on pending, running and the final statuses only."""
     world, app = quiet
     hook = Webhook(world, app, URL)
     job = world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(duration=99, after_script=9))
@@ -108,7 +109,7 @@ def test_canceling_is_not_told_but_its_end_is(quiet):
     assert statuses(hook)[3:] == ["canceled"]
 
 
-def test_a_retry_is_told_with_its_number(quiet):
+def test_retry_event_counts_the_attempts(quiet):
     world, app = quiet
     hook = Webhook(world, app, URL)
     job = world.add_job(world.add_pipeline(app), "unit")
@@ -163,7 +164,7 @@ def test_pipeline_event_holds_the_latest_jobs(quiet):
     assert events[-1]["project"]["path_with_namespace"] == "group/app"
 
 
-async def test_an_event_tells_what_the_api_answers(api, world, job):
+async def test_event_agrees_with_the_api(api, world, job):
     unit = job("unit")
     hook = Webhook(world, unit.project, URL, instance=api.gitlab.url)
     entity = (await api(f"GET /projects/1/jobs/{unit.id}")).json
@@ -302,7 +303,7 @@ def test_tier_is_guessed_by_the_name(quiet, name, tier):
     assert payloads(hook)[1]["builds"][0]["environment"]["deployment_tier"] == tier
 
 
-def test_downstream_events_name_what_made_them(quiet):
+def test_downstream_events_name_the_upstream(quiet):
     world, app = quiet
     hook = Webhook(world, app, URL)
     made = world.add_pipeline(app)
@@ -368,7 +369,7 @@ async def test_deliveries_are_signed_when_they_are_sent(quiet, clock):
         assert request.headers["webhook-signature"] == signature_of(request.headers, body)
 
 
-async def test_deliveries_are_sent_as_the_clock_goes_on(quiet, clock):
+async def test_deliveries_follow_the_clock(quiet, clock):
     world, app = quiet
     answers = iter([200, 204, 500])
 

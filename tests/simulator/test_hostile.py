@@ -70,7 +70,7 @@ headers = st.fixed_dictionaries(
     b"",
     "19.5",
 )
-def test_no_answer_is_an_error_of_our_own(endpoint, parts, query, sent, body, version):
+def test_hostile_paths_raise_no_error(endpoint, parts, query, sent, body, version):
     method, pattern = endpoint
     values = iter(parts)
     segments = [
@@ -92,7 +92,7 @@ def test_no_answer_is_an_error_of_our_own(endpoint, parts, query, sent, body, ve
     st.sampled_from([endpoint for endpoint in ENDPOINTS if endpoint[0] != "GET"]),
     st.dictionaries(st.sampled_from(NAMES), json_values, max_size=3),
 )
-def test_no_body_is_an_error_of_our_own(endpoint, value):
+def test_hostile_bodies_raise_no_error(endpoint, value):
     method, pattern = endpoint
     path = pattern.replace(":id", "1").replace(":job_id", "4").replace(":pipeline_id", "1")
     body = orjson.dumps(_sendable(value))

@@ -56,6 +56,7 @@ async def test_unknown_scope_is_a_400(api, path, query):
 
 
 async def test_ref_is_ignored_by_older_servers(serve, world):
+    """Grape drops parameters that an endpoint does not declare."""
     other = world.add_pipeline(world.project("group/app"), ref="topic")
     world.add_job(other, "on topic")
     today, older = await serve(world), await serve(world, job_ref_filter=False)
@@ -64,7 +65,7 @@ async def test_ref_is_ignored_by_older_servers(serve, world):
     assert len((await older(path)).json) > 1
 
 
-async def test_a_job_has_all_fields(api, job):
+async def test_job_has_all_fields(api, job):
     row = (await api(f"GET /projects/1/jobs/{job('compile').id}")).json
     assert set(row) == JOB_FIELDS | {"artifacts_file"}
     assert row["coverage"] == 87.5
@@ -160,7 +161,7 @@ async def test_cancel_of_an_ended_job_changes_nothing(api, job, name):
 
 
 @pytest.mark.parametrize("name", ["stuck", "deploy", "ship"])
-async def test_cancel_of_a_job_that_has_not_begun(api, job, name):
+async def test_cancel_of_an_unstarted_job(api, job, name):
     reply = await api(f"POST /projects/1/jobs/{job(name).id}/cancel")
     assert (reply.status, reply.json["status"]) == (201, "canceled")
 
@@ -233,6 +234,7 @@ async def test_erase_while_statistics_are_refreshed(api, job, world):
     ("action", "status"), [("retry", 404), ("erase", 404), ("play", 404), ("cancel", 403)]
 )
 async def test_cancel_checks_the_caller_before_the_job(api, action, status, token):
+    """In lib/api/ci/jobs.rb only cancel authorizes before it finds the build."""
     reply = await api(f"POST /projects/1/jobs/999/{action}", token=token)
     assert reply.status == status
     assert status == 403 or reply.json == {"message": "404 Not found"}
@@ -287,6 +289,7 @@ async def test_play_of_an_unplayable_job(api, job, name):
 
 
 async def test_play_of_a_finished_job_creates_a_new_one(api, job, clock):
+    """Ci::PlayBuildService retries a build that is not playable any more."""
     first = job("deploy").id
     await api(f"POST /projects/1/jobs/{first}/play")
     clock.advance(100)
@@ -325,7 +328,8 @@ async def test_broken_json_body(api, job):
     assert "error" in reply.json
 
 
-async def test_a_blank_ref_is_no_filter(api):
+async def test_blank_ref_does_not_filter(api):
+    """Grape passes a blank ref on, and the finder ignores it."""
     assert (await api("GET /projects/1/jobs?ref=")).ids == (await api("GET /projects/1/jobs")).ids
 
 

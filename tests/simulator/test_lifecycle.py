@@ -105,7 +105,7 @@ def test_planned_timelines(plan, seen):
         (JobPlan(preparing=1e9), "created", "preparing"),
     ],
 )
-def test_a_stage_follows_the_one_before(first, second, pipeline):
+def test_stage_follows_the_previous_one(first, second, pipeline):
     world, made, _ = one_job(first, stages=("test", "deploy"))
     later = world.add_job(made, "later", stage="deploy")
     world.settle(1000.0)
@@ -153,7 +153,7 @@ def test_auto_retry_gives_up():
     assert made.status == "failed"
 
 
-def test_a_planned_pipeline_comes_when_it_is_due():
+def test_planned_pipeline_is_created_when_due():
     world = World(0.0)
     project = world.add_project("g/p")
     plan = PipelinePlan(jobs=(PlannedJob("a", "build"), PlannedJob("b", "test")))
@@ -165,7 +165,7 @@ def test_a_planned_pipeline_comes_when_it_is_due():
     assert [job.status for job in world.jobs.values()] == ["pending", "created"]
 
 
-def test_a_canceled_plan_is_void():
+def test_canceled_plan_is_void():
     world, _, job = one_job(JobPlan(duration=100))
     world.settle(50.0)
     world.cancel(job)
@@ -275,7 +275,7 @@ def test_settling_once_equals_settling_in_steps(jobs, times, delay):
 
 @settings(deadline=None)
 @given(pipelines)
-def test_every_job_comes_to_rest(jobs):
+def test_every_job_ends(jobs):
     rows, _ = played(jobs, [10_000.0], 0.0)
     assert {row[2] for row in rows} <= {
         "success", "failed", "canceled", "skipped", "manual", "created", "running"

@@ -47,6 +47,7 @@ async def test_throttle_counts_down_to_a_429(serve, world, clock):
 
 
 async def test_anonymous_requests_share_one_limit(serve, world):
+    """Rack::Attack counts unauthenticated requests under one key here, as behind one address."""
     api = await serve(world, api_limit=1)
     first = await api("GET /projects", token=None)
     assert first.headers["RateLimit-Name"] == "throttle_unauthenticated_api"
@@ -67,7 +68,8 @@ async def test_errors_carry_the_headers_too(serve, world):
     assert (await api("GET /projects/99/jobs")).headers["RateLimit-Observed"] == "1"
 
 
-async def test_older_servers_tell_only_the_throttled(serve, world):
+async def test_older_servers_send_limits_on_429_only(serve, world):
+    """Before 18.6 the headers were sent with the refusal alone."""
     api = await serve(world, api_limit=1, rate_limit_headers="throttled")
     assert "RateLimit-Limit" not in (await api("GET /version")).headers
     assert (await api("GET /version")).headers["RateLimit-Limit"] == "1"
@@ -78,6 +80,7 @@ async def test_older_servers_tell_only_the_throttled(serve, world):
     [(100, 3600, "2"), (61, 3600, "2"), (60, 3600, "1"), (5, 10, "30")],
 )
 async def test_limit_header_is_per_minute_rounded_up(serve, world, limit, window, expected):
+    """Rack::Attack's headers state the limit per minute, whatever its window."""
     api = await serve(world, api_limit=limit, api_window=window)
     first = await api("GET /version")
     assert first.headers["RateLimit-Limit"] == expected
@@ -85,6 +88,7 @@ async def test_limit_header_is_per_minute_rounded_up(serve, world, limit, window
 
 
 async def test_jobs_index_limit_spans_projects(serve, world, clock):
+    """The application limiter counts by user and endpoint, and sends no headers."""
     api = await serve(world, jobs_index_limit=2)
     assert (await api(JOBS)).status == 200
     assert (await api("GET /projects/2/jobs")).status == 200
@@ -123,7 +127,7 @@ async def test_jobs_index_opens_at_the_whole_minute(serve, world, clock):
         ("/projects/1/jobs/1", 200, False),
     ],
 )
-async def test_what_counts_against_jobs_index(serve, world, path, status, counts):
+async def test_requests_that_count_for_jobs_index(serve, world, path, status, counts):
     """`check_rate_limit!` is the endpoint's first line, behind the check of its parameters."""
     api = await serve(world, jobs_index_limit=1)
     assert (await api(f"GET {path}", token="glpat-gus")).status == status
@@ -151,6 +155,7 @@ async def test_jobs_index_follows_the_version(serve, world, version, statuses, w
 
 
 async def test_older_jobs_index_sends_no_retry_after(serve, world):
+    """The application limiter sends the header since 18.0 only."""
     api = await serve(world, jobs_index_limit=1, jobs_index_retry_after=False)
     await api(JOBS)
     assert "Retry-After" not in (await api(JOBS)).headers

@@ -84,7 +84,7 @@ def test_same_seed_same_log():
         ("canceled", b"ERROR: Job failed: canceled"),
     ],
 )
-def test_the_last_line_tells_the_outcome(outcome, ending):
+def test_last_line_names_the_outcome(outcome, ending):
     log = whole(RunnerScript().record("job", 0.0, 9.0, outcome))
     assert ending in log.splitlines()[-1]
 

@@ -290,7 +290,8 @@ def test_keyset_pages_have_no_cap(per_page, status):
 
 
 @pytest.mark.parametrize("page", [2**63, 10**18, 10**40])
-def test_an_offset_beyond_the_database_is_a_500(page):
+def test_offset_beyond_the_database_is_a_500(page):
+    """PostgreSQL refuses an OFFSET beyond bigint, which GitLab does not rescue."""
     assert Pages(world_of([1])).get(page=page)[0].status == 500
 
 
@@ -371,7 +372,7 @@ names = st.sampled_from(
     st.lists(st.tuples(names, values), max_size=5),
     st.sampled_from([JOBS, "/api/v4/projects/1/pipelines/1/jobs", "/api/v4/projects/1/pipelines"]),
 )
-def test_whatever_is_asked_is_answered_on_purpose(pairs, path):
+def test_odd_pages_raise_no_exception(pairs, path):
     """An unexpected exception would be logged."""
     request = Request("GET", path, tuple(pairs), {"private-token": "glpat-root"})
     application = Application(world_of([1, 2, 3]), SimulatorSettings(), "http://g", "http://s")
@@ -388,7 +389,8 @@ async def test_opaque_cursor_refuses_a_forged_one(serve, world):
     assert forged.status == 500
 
 
-async def test_a_server_before_15_9_ignores_keyset(serve, world):
+async def test_server_before_15_9_ignores_keyset(serve, world):
+    """Such a server answers by offset, without any hint of it."""
     api = await serve(world, keyset=False)
     reply = await api("GET /projects/1/jobs?pagination=keyset&per_page=3&page=2")
     assert reply.headers["X-Page"] == "2"

@@ -94,7 +94,7 @@ async def test_list_is_basic_and_one_is_whole(api, pipelines):
     assert (whole["duration"], whole["status"]) == (30, "success")
 
 
-async def test_children_are_listed_only_when_asked_for(api):
+async def test_children_need_a_filter(api):
     assert (await api("GET /projects/1/pipelines")).ids == [1]
     assert (await api("GET /projects/1/pipelines?source=parent_pipeline")).ids == [2]
 

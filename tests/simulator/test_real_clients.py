@@ -56,7 +56,7 @@ class TestPythonGitlab:
         listed = [r for r in simulated.requests if r.path.endswith("/jobs")]
         assert len(listed) == 6
 
-    def test_iterates_with_what_is_told_of_totals(self, project):
+    def test_iterates_with_known_totals(self, project):
         iterator = project.jobs.list(iterator=True, per_page=100)
         assert (iterator.total, iterator.total_pages, iterator.per_page) == (None, None, 100)
         assert len(list(iterator)) == 254

@@ -60,19 +60,19 @@ async def test_kept_requests_bounds_the_record(serve, world):
         ("/projects/1/jobs/2/trace?byte_offset=%D9%A1", 400),
     ],
 )
-async def test_whatever_is_asked_gitlab_answers(api, path, status):
+async def test_every_request_gets_a_response(api, path, status):
     reply = await api(f"GET {path}")
     assert (reply.status, reply.headers["Content-Type"]) == (status, "application/json")
 
 
-async def test_a_bug_is_gitlabs_500(api, world, caplog):
+async def test_bug_is_a_500(api, world, caplog):
     world.jobs[1].created_at = "yesterday"
     reply = await api("GET /projects/1/jobs/1")
     assert (reply.status, reply.json) == (500, {"message": "500 Internal Server Error"})
     assert "Traceback" in caplog.text
 
 
-async def test_a_taken_port_is_an_error():
+async def test_taken_port_raises():
     async with Simulator() as gitlab:
         port = int(gitlab.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):
@@ -105,7 +105,7 @@ async def test_it_stops_though_someone_waits(clock):
         await waiting
 
 
-async def test_requests_of_clients_long_gone_end_too(clock):
+async def test_requests_of_gone_clients_end(clock):
     before = asyncio.all_tasks()
     gitlab = Simulator(clock=clock)
     gitlab.faults.add(simulator.Fault(latency=1e6))

@@ -64,7 +64,7 @@ async def test_watched_runner_uploads_every_3_seconds(api, fresh, clock):
     assert list(sizes.values()) == [0, 3, 6, 9, 69, *range(129, 133, 3), 192, 252]
 
 
-async def test_uploads_may_come_whenever_the_plan_says(api, fresh, clock):
+async def test_upload_times_replace_the_interval(api, fresh, clock):
     row, sizes = fresh(upload_times=(2, 5, 40)), {}
     for second in range(101):
         reply = await api(f"GET /projects/1/jobs/{row.id}/trace")
@@ -157,6 +157,7 @@ async def test_archived_logs_know_ranges(
 
 
 async def test_if_none_match_applies_before_range(serve, world, path, clock):
+    """RFC 9110 evaluates If-None-Match first, and net/http in Workhorse does so."""
     api = await serve(world, archived_ranges=True)
     clock.advance(700)
     etag = (await api(f"GET {path}")).headers["ETag"]
@@ -165,7 +166,7 @@ async def test_if_none_match_applies_before_range(serve, world, path, clock):
         assert (reply.status, reply.body) == (304, b"")
 
 
-async def test_archiving_may_take_its_time(serve, world, path, clock):
+async def test_archiving_can_be_delayed(serve, world, path, clock):
     api = await serve(world, archived_ranges=True, archive_after=300)
     clock.advance(700)
     assert (await api(f"GET {path}", headers={"Range": "bytes=0-3"})).status == 200
@@ -189,7 +190,7 @@ async def test_empty_log_is_a_200(api, job):
     assert "ETag" not in reply.headers
 
 
-async def test_a_log_may_shrink_or_be_replaced(api, world, path, job, clock):
+async def test_log_can_shrink_or_be_replaced(api, world, path, job, clock):
     clock.advance(700)
     before = await api(f"GET {path}")
     world.replace_log(job("unit"), b"another")
@@ -206,7 +207,7 @@ async def test_gzip_of_a_log(serve, world, path, clock):
     assert "ETag" not in reply.headers
 
 
-async def test_a_huge_log_is_never_copied(api, fresh, clock):
+async def test_huge_log_is_never_copied(api, fresh, clock):
     size = 64 * 1024 * 1024
     row = fresh(log=RepeatedLog(LINE, size))
     clock.advance(200)

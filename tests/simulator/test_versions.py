@@ -22,7 +22,7 @@ def test_versions_have_three_numbers(given, version):
     "text",
     ["", "x", "16", "v16.0", "16.0.0.0", "16.x", " 16.0", "1\u0666.0", None, f"16.{'9' * 9}"],
 )
-def test_what_is_no_version_is_refused(text):
+def test_invalid_version_is_refused(text):
     with pytest.raises(ValueError, match=r"invalid version .*: expected one such as 16\.0 or 19"):
         SimulatorSettings(version=text)
 
@@ -57,7 +57,7 @@ def test_switches_override_the_version():
     assert SimulatorSettings(jobs_index_limit=0).jobs_per_minute == 0
 
 
-async def test_server_tells_its_version(serve, world):
+async def test_server_returns_its_version(serve, world):
     api = await serve(world, version="17.3")
     assert (await api("GET /version")).json["version"] == "17.3.0"
     assert (await api("GET /metadata")).json["version"] == "17.3.0"

@@ -28,7 +28,7 @@ def test_cancel_with_force(signed_in, run):
     assert ("force", "true") in signed_in.requests[-1].query or sent(signed_in)["force"] is True
 
 
-def test_retry_says_the_new_id(run, job_of):
+def test_retry_prints_the_new_id(run, job_of):
     result = run("retry", "group/app", 3)
     again = job_of("flaky")
     assert again.id > 4
@@ -78,7 +78,7 @@ def test_play_with_inputs_that_have_types(signed_in, run):
         ("a=b", "a=b"),
     ],
 )
-def test_what_an_input_reads_as(text, value):
+def test_input_values_are_decoded(text, value):
     assert parse_typed_pairs("--input", [f"x={text}"]) == {"x": value}
 
 
@@ -94,7 +94,7 @@ def test_erase_with_yes(run, job_of):
     assert job_of("compile").erased_at is not None
 
 
-def test_hostile_names_in_what_is_said(run, job_of):
+def test_hostile_names_are_cleaned(run, job_of):
     broken = job_of("broken")
     broken.name = "[red]b\x1b[2Jroken\r\n"
     assert run("retry", "group/evil", broken.id).out.startswith(

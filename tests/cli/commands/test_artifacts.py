@@ -34,7 +34,7 @@ def test_one_file(run, tmp_path):
     assert out.read_text().startswith("<html")
 
 
-def test_what_it_holds(run):
+def test_list_prints_the_entries(run):
     rows = [line.split("\t") for line in run("artifacts", "group/app", 1, "--list").lines]
     assert ["coverage/index.html", "file"] in [row[:2] for row in rows]
     entries = [json.loads(i) for i in run("artifacts", "group/app", 1, "--list", "--json").lines]

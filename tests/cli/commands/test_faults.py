@@ -37,7 +37,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("rule", "fault"), RULES)
-def test_a_rule_in_words(rule, fault):
+def test_rule_is_parsed(rule, fault):
     assert fault_of(rule, print) == Fault(**{"times": None, **fault})
 
 
@@ -87,7 +87,7 @@ def test_invalid_rule_is_one_line(rule, expected, run, assert_one_line):
     assert_one_line(run("simulate", "--fault", rule), 2, "--fault", expected)
 
 
-def test_help_says_how(run):
+def test_help_describes_faults(run):
     expected = " ".join(run("simulate", "--help").out.replace("│", " ").split())
     for name in [
         "bad-gateway",
@@ -107,7 +107,7 @@ def test_help_says_how(run):
         assert name in expected
 
 
-def test_the_command_serves_the_trouble(spawn):
+def test_simulate_serves_the_fault(spawn):
     rules = [
         "new-jobs=2 every=2 path=*/jobs",
         "throttled retry-after=date:30 path=*/jobs skip=1 times=1",

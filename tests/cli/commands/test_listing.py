@@ -27,7 +27,7 @@ def test_projects_keep_the_given_order(run):
     assert [row[1] for row in rows] == ["group/evil"] * 3 + ["1"] * 4
 
 
-def test_a_project_named_twice_is_listed_once(run):
+def test_repeated_project_is_listed_once(run):
     assert len(run("list", "group/app", "group/app").lines) == 4
 
 
@@ -51,7 +51,7 @@ def test_options_choose_the_jobs(run, options, names):
     assert [line.split("\t")[4] for line in result.lines] == names
 
 
-def test_a_limit_asks_for_no_more_than_it_needs(signed_in, world, run):
+def test_limit_requests_no_further_page(signed_in, world, run):
     world.add_finished_jobs(world.project("group/empty"), 250)
     assert len(run("list", "group/empty", "--limit", 5).lines) == 5
     assert len(signed_in.requests) == 1
@@ -89,7 +89,7 @@ def test_hostile_names_stay_one_clean_line(run):
     assert all(line.isprintable() for line in (line.replace("\t", "") for line in lines))
 
 
-def test_show_says_what_matters_as_name_and_value(run):
+def test_show_prints_names_and_values(run):
     facts = dict(line.split("\t") for line in run("show", "group/app", 1).lines)
     assert facts["id"] == "1"
     assert facts["name"] == "compile"
@@ -99,7 +99,7 @@ def test_show_says_what_matters_as_name_and_value(run):
     assert "failure_reason" not in facts
 
 
-def test_show_says_why_a_job_failed(run):
+def test_show_prints_the_failure_reason(run):
     facts = dict(line.split("\t") for line in run("show", "group/app", 3).lines)
     assert facts["failure_reason"] == "script_failure"
 

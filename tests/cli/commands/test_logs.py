@@ -27,13 +27,13 @@ def trace_of(job):
     return b"".join(job.log.read(0, job.log.size))
 
 
-def test_a_pipe_gets_the_bytes_as_they_are(run):
+def test_pipe_gets_unchanged_bytes(run):
     whole = run("trace", "group/evil", 5).out
     assert whole.startswith("\x1b[32mgreen")
     assert "\x1b]0;owned\x07title \x1b[2J" in whole
 
 
-def test_a_file_gets_the_bytes_as_they_are(run, tmp_path):
+def test_file_gets_unchanged_bytes(run, tmp_path):
     out = tmp_path / "job.log"
     result = run("trace", "group/evil", 5, "-o", out)
     assert (result.code, result.out, result.err) == (0, "", "")
@@ -56,7 +56,7 @@ def test_unstarted_job_has_an_empty_trace(run):
     assert run("trace", "group/app", 4).out == ""
 
 
-def test_a_big_trace_takes_no_memory(world, spawn, tmp_path):
+def test_big_trace_needs_little_memory(world, spawn, tmp_path):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     log = RepeatedLog(b"0123456789abcdef" * 4 + b"\n", BIG)
     job = world.add_job(pipeline, "big", plan=JobPlan(duration=0.0, queued=0.0, log=log))
@@ -90,14 +90,14 @@ def test_tail_follows_to_the_end(running, run):
     assert "\x1b" not in result.out
 
 
-def test_tail_says_that_the_job_failed(run):
+def test_tail_reports_a_failed_job(run):
     result = run("tail", "group/app", 3)
     assert result.code == 1
     assert result.err == "gitlab-jobs: job 3 failed (script_failure)\n"
     assert result.lines[0].startswith("Running with gitlab-runner")
 
 
-def test_tail_of_what_is_there_now(run):
+def test_tail_without_follow_prints_present_lines(run):
     every = run("tail", "group/app", 3, "--no-follow")
     assert every.code == 0
     last = run("tail", "group/app", 3, "--no-follow", "--lines", 3)
@@ -178,7 +178,7 @@ def logged(world):
         (["--offset", 10**6, "--section", "mine"], ["Mine", "ok 1", "not ok 2"]),
     ],
 )
-def test_what_is_shown(run, logged, options, lines):
+def test_style_filters_lines(run, logged, options, lines):
     result = run("tail", "group/empty", logged(SECTIONS), *options)
     assert (result.code, result.lines, result.err) == (0, lines, "")
 
@@ -227,7 +227,7 @@ def test_times_are_those_of_the_runner(run):
     assert text.startswith("Running with")
 
 
-def test_a_pipe_may_have_colours(run, logged):
+def test_color_forces_colours_in_a_pipe(run, logged):
     assert run("tail", "group/empty", logged(b"\x1b[31mred\n"), "--color").out == (
         "\x1b[31mred\x1b[0m\n"
     )
@@ -268,7 +268,7 @@ def test_several_jobs_as_json(run, logged):
     )
 
 
-def test_the_jobs_of_a_pipeline_that_are_running(run, world):
+def test_pipeline_selects_its_running_jobs(run, world):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=3.0)
     jobs = [world.add_job(pipeline, name, plan=plan) for name in ("a", "b")]
@@ -283,7 +283,7 @@ def test_the_jobs_of_a_pipeline_that_are_running(run, world):
     )
 
 
-def test_a_pipeline_in_which_nothing_runs(run, job_of):
+def test_pipeline_without_running_job(run, job_of):
     pipeline = job_of("broken").pipeline.id
     result = run("tail", "group/evil", "--pipeline", pipeline)
     assert result.code == 0
@@ -324,11 +324,11 @@ def test_names_in_prefixes_are_clean(run):
         ([1, "--raw", "--grep", "x"], "--raw"),
     ],
 )
-def test_what_does_not_go_together(run, assert_one_line, arguments, word):
+def test_contradicting_options_are_refused(run, assert_one_line, arguments, word):
     assert_one_line(run("tail", "group/app", *arguments), 2, word)
 
 
-def test_an_unknown_job_among_several(run, assert_one_line):
+def test_unknown_job_among_several(run, assert_one_line):
     assert_one_line(run("tail", "group/app", 1, 999), 1, "404")
 
 

@@ -59,7 +59,7 @@ SLEEPER = (
         ([{}, {"when": "manual"}], 0, ""),
     ],
 )
-def test_a_pipeline_is_watched_to_its_end(run, world, ended, plans, code, said):
+def test_pipeline_is_watched_to_its_end(run, world, ended, plans, code, said):
     pipeline = ended(*plans)
     result = run("watch", "group/empty", "--pipeline", pipeline)
     first = world.pipelines[pipeline].jobs[0].id
@@ -78,7 +78,7 @@ def test_several_pipelines(run, ended):
     assert {"job_appeared"} <= {one["event"] for one in found}
 
 
-def test_what_is_not_there_is_said_at_once(run, assert_one_line):
+def test_unknown_pipeline_fails_at_once(run, assert_one_line):
     assert_one_line(run("watch", "group/app", "--pipeline", 999), 4, "404")
     assert_one_line(run("watch", "group/app", "--token", "wrong"), 4, "401")
 
@@ -122,7 +122,7 @@ def test_projects_may_come_from_stdin(spawn, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_program_too(spawn, tmp_path, number):
+def test_interrupt_ends_the_command_too(spawn, tmp_path, number):
     out = tmp_path / "out"
     process = spawn("watch", "group/app", "--exec", program(SLEEPER, out), stdout=subprocess.PIPE)
     pid = int(wait_for(out).rpartition("\n")[2])
@@ -148,7 +148,7 @@ def test_event_of_a_killed_command_is_repeated(spawn, tmp_path):
     assert told[0]["job"]["id"] == told[1]["job"]["id"]
 
 
-def test_the_program_is_given_no_token(spawn, gitlab, monkeypatch, tmp_path):
+def test_command_gets_no_token(spawn, gitlab, monkeypatch, tmp_path):
     monkeypatch.delenv("GITLAB_TOKEN")
     out = tmp_path / "out"
     script = (
@@ -162,7 +162,7 @@ def test_the_program_is_given_no_token(spawn, gitlab, monkeypatch, tmp_path):
     assert process.wait(10) == 130
 
 
-def test_a_reader_that_goes_ends_the_watch(spawn):
+def test_closed_pipe_ends_the_watch(spawn):
     process = spawn("watch", "group/app", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()
     process.stdout.close()
@@ -170,7 +170,7 @@ def test_a_reader_that_goes_ends_the_watch(spawn):
     assert process.stderr.read() == b""
 
 
-def test_a_job_is_told_as_list_has_it(run, ended):
+def test_event_job_equals_that_of_list(run, ended):
     pipeline = ended({}, {"outcome": "failed"})
     listed = [json.loads(line) for line in run("list", "group/empty", "--json").lines]
     told = [
@@ -181,7 +181,7 @@ def test_a_job_is_told_as_list_has_it(run, ended):
     assert jobs == {job["id"]: job for job in listed if job["pipeline"]["id"] == pipeline}
 
 
-def test_lines_of_logs_are_told_too(run, world):
+def test_logs_prints_log_lines(run, world):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=5.0)
     world.add_job(pipeline, "talking", plan=plan)
@@ -196,7 +196,7 @@ def test_lines_of_logs_are_told_too(run, world):
 
 
 @pytest.mark.parametrize("names", [["group/none"], ["group/none", "group/neither"]])
-def test_projects_that_are_not_there_end_it(run, names):
+def test_unknown_projects_end_the_watch(run, names):
     result = run("watch", *names)
     events = [line.split("\t")[5] for line in result.lines]
     assert events == ["project_unreachable"] * len(names) + ["all_targets_unreachable"]

@@ -96,11 +96,11 @@ REPLACED = TLSConfig(ca_file="/ca.pem", system_store=False)
         ),
     ],
 )  # fmt: skip
-def test_flags_and_files_say_what_is_trusted(given, expected):
+def test_flags_and_files_select_authorities(given, expected):
     assert tls_of(**given) == expected
 
 
-def test_a_profile_has_its_own_settings():
+def test_profile_has_its_own_settings():
     files = ConfigFiles({Path("a.cfg"): section("/ca.pem")})
     assert resolve(ServerOptions(profile="corp"), {}, files).tls == REPLACED
 
@@ -125,12 +125,12 @@ def test_flags_that_contradict_are_refused():
         ({"client_cert": Path("/no/c.pem")}, "--client-cert: /no/c.pem"),
     ],
 )
-def test_a_missing_file_is_told_with_its_source(given, source):
+def test_missing_file_names_its_source(given, source):
     with pytest.raises(ValueError, match=f"^{source}.*: No such file or directory"):
         GitLab(CORP, ssl=tls_of(**given))
 
 
-def test_settings_of_no_server_are_kept_apart():
+def test_settings_apply_to_their_server_only():
     nothing = TLSSettings({"client_key": "/k"}, {"client_key": "client_key of x"})
     with pytest.raises(ValueError, match=r"^client_key of x: expected a client_cert with it"):
         tls_config(ServerOptions(), nothing)
@@ -186,7 +186,7 @@ def signed_in(secured, environment):
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_an_unknown_authority_is_told_in_one_line(run, assert_one_line):
+def test_unknown_authority_is_one_line(run, assert_one_line):
     result = run("show", 1, 1)
     assert_one_line(result, 1, "certificate is of an unknown authority", "--ca-file")
 
@@ -210,14 +210,14 @@ def test_flags_name_authority_and_certificate(run, certificates):
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_insecure_takes_any_and_says_so(run, caplog):
+def test_insecure_accepts_any_certificate(run, caplog):
     result = run("show", 1, 1, "--insecure")
     assert name_of(result) == "unknown"
     assert "TLS certificates are not verified" in caplog.text
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_a_file_that_is_missing_is_bad_input(run, assert_one_line):
+def test_missing_file_is_a_usage_error(run, assert_one_line):
     result = run("show", 1, 1, "--ca-file", "/no/ca.pem")
     assert_one_line(result, 2, "--ca-file: /no/ca.pem: No such file or directory")
 

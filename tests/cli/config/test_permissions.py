@@ -63,7 +63,7 @@ def test_file_of_an_unused_token_gives_no_warning(gitlab, home, run, monkeypatch
     assert run("list", "group/app").err == ""
 
 
-def test_warning_stays_out_of_json(gitlab, home, run):
+def test_warning_is_not_in_json(gitlab, home, run):
     python_gitlab(home, gitlab).chmod(0o644)
     result = run("list", "group/app", "--json")
     assert all(line.startswith("{") for line in result.lines)

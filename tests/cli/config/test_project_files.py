@@ -56,7 +56,7 @@ def test_file_has_one_project_per_line(file, content, names):
         (b"a/b\n\xff\n", "projects.txt: expected UTF-8"),
     ],
 )
-def test_a_refusal_names_file_and_line(file, content, words):
+def test_invalid_line_is_named(file, content, words):
     with pytest.raises(CommandError) as raised:
         projects_of(file(content))
     assert words in str(raised.value)
@@ -65,7 +65,7 @@ def test_a_refusal_names_file_and_line(file, content, words):
     assert raised.value.code == 2
 
 
-def test_a_file_that_cannot_be_read(tmp_path):
+def test_unreadable_file_is_refused(tmp_path):
     with pytest.raises(CommandError, match=r"^--group .*nowhere: No such file") as raised:
         projects_of(tmp_path / "nowhere")
     assert raised.value.code == 2

@@ -231,7 +231,7 @@ def test_invalid_file_is_refused_without_a_quote(flags, known, words):
     ],
 )
 @pytest.mark.parametrize("known", [NONE, BOTH])
-def test_a_server_is_never_guessed(environ, words, known):
+def test_server_is_never_guessed(environ, words, known):
     with pytest.raises(ValueError, match=words):
         resolve(ServerOptions(), {**environ, "GITLAB_TOKEN": "e"}, known)
 
@@ -313,7 +313,7 @@ def test_glabs_file_is_used_for_real(gitlab, home, run):
         ("/no/such/program", 1, "'/no/such/program'"),
     ],
 )
-def test_a_helper_gives_the_token(gitlab, tmp_path, monkeypatch, run, helper, code, words):
+def test_helper_prints_the_token(gitlab, tmp_path, monkeypatch, run, helper, code, words):
     named = tmp_path / "my.cfg"
     named.write_text(f"[sim]\nurl={gitlab.url}\nprivate_token=helper: {helper}\n")
     monkeypatch.setenv("PYTHON_GITLAB_CFG", str(named))
@@ -323,12 +323,12 @@ def test_a_helper_gives_the_token(gitlab, tmp_path, monkeypatch, run, helper, co
     assert "leak" not in result.err
 
 
-def test_a_file_that_is_named_must_be_there(monkeypatch, run, assert_one_line):
+def test_missing_named_file_is_refused(monkeypatch, run, assert_one_line):
     monkeypatch.setenv("PYTHON_GITLAB_CFG", "/no/such/file.cfg")
     assert_one_line(run("list", "group/app"), 2, "/no/such/file.cfg")
 
 
-def test_no_token_goes_to_another_server(gitlab, monkeypatch, run):
+def test_token_is_not_sent_to_another_server(gitlab, monkeypatch, run):
     monkeypatch.setenv("GITLAB_URL", "https://other.example.com")
     monkeypatch.setenv("GITLAB_TOKEN", gitlab.token)
     assert run("list", "group/app", "--url", gitlab.url).code == 1

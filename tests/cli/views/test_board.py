@@ -67,7 +67,7 @@ def with_status(*statuses):
         ("odd", "odd"),
     ],
 )
-def test_the_status_of_a_pipeline(statuses, expected):
+def test_pipeline_status_follows_its_jobs(statuses, expected):
     assert pipeline_status(with_status(*statuses.split())) == expected
 
 
@@ -140,7 +140,7 @@ def test_projects_out_of_reach():
     assert board.unreachable == {"17": "no answer"}
 
 
-def test_a_reset_clears_its_project():
+def test_reset_clears_its_project():
     board = told(
         appeared(job(1, "a", "running", pipeline_id=1)),
         ProjectReset(key="k", project="other/app", reason="job 1 is another job than before"),
@@ -162,7 +162,7 @@ def test_ended_pipelines_are_evicted():
     assert board._parents == {}
 
 
-def test_only_so_many_quiet_pipelines_are_kept():
+def test_inactive_pipelines_are_bounded():
     board = told(*(appeared(job(n, "a", "success", pipeline_id=n)) for n in range(1, 1001)))
     board.ordered(NOW)
     assert len(board.pipelines) == 200
@@ -183,7 +183,7 @@ def test_durations_tick_by_the_local_clock():
     assert seconds == {"a": 15.0, "b": 12.0, "c": 9.0, "d": None, "e": 10.0}
 
 
-def test_jobs_without_a_pipeline_stand_by_project():
+def test_jobs_without_pipeline_group_by_project():
     board = told(
         appeared(job(1, pipeline_id=None), project="a/b"),
         appeared(job(2, pipeline_id=None), project="c/d"),
@@ -205,7 +205,7 @@ def test_lines_of_logs_are_events_too():
         (17, "https://[odd/x/-/", "x"),
     ],
 )
-def test_the_name_of_a_project(project, url, shown):
+def test_project_name_is_its_path(project, url, shown):
     assert project_name(project, job(1, web_url=url)) == shown
 
 

@@ -76,7 +76,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("event", "words"), CASES)
-def test_a_plain_line(event, words):
+def test_plain_line_of_each_event(event, words):
     cells = plain_event(event, AT).removesuffix("\n").split("\t")
     assert len(cells) == 8
     assert cells[0] == "2026-01-02T03:04:05Z"
@@ -87,7 +87,7 @@ def test_every_event_has_a_line():
     assert {type(event) for event, _ in CASES} == set(get_args(Event))
 
 
-def test_a_hostile_event_is_one_plain_line():
+def test_hostile_event_is_one_plain_line():
     evil = job(5, HOSTILE_NAME, failure_reason="\x1b[2J\nx")
     for event in (finished(evil, project="a\x1b]0;t\x07"), log_line(evil, 1, "\x9b31m\x1b[2Jz\n")):
         line = plain_event(event, AT)
@@ -114,13 +114,13 @@ def test_json_of_a_job_is_that_of_list():
     assert json.loads(event_json(log_line(job(1), 4, "x")))["line"]["number"] == 4
 
 
-def test_a_reason_is_told_without_its_request():
+def test_reason_omits_the_request():
     error = str(NotFoundError(404, "404 Project Not Found", "GET", "http://x/api", None, "01R"))
     assert short_reason(error) == "HTTP 404: 404 Project Not Found"
     assert short_reason("no answer: 3") == "no answer: 3"
 
 
-def test_what_counts_as_a_failure():
+def test_failures_and_monitor_events_are_kept():
     watching = [UNREACHABLE, RECOVERED, RESET, ALL_UNREACHABLE, PAUSED, PROBED, RESUMED]
     failures = [finished(FAILED), *watching]
     assert [event for event, _ in CASES if is_failure(event)] == failures

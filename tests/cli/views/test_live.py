@@ -139,7 +139,7 @@ def test_only_failures():
     assert "no pipelines" in lines_of(told([]), SMALL)[1]
 
 
-def test_what_ended_long_ago_fades():
+def test_old_pipelines_are_dim():
     board = Board()
     board.add(appeared(job(1, "a", "success")), NOW)
     fresh, faded = (board_lines(board, NOW + since, 80, 9)[1] for since in (0, 61))
@@ -149,7 +149,7 @@ def test_what_ended_long_ago_fades():
 
 @settings(max_examples=60)
 @given(NASTY, NASTY, NASTY, NASTY, st.integers(30, 120))
-def test_no_name_brings_anything_of_its_own(name, stage, project, reason, width):
+def test_names_add_no_style(name, stage, project, reason, width):
     evil = job(5, name, reason, stage=stage, failure_reason=reason, web_url=project)
     events = [
         appeared(evil, project=project),
@@ -191,7 +191,7 @@ def test_log_pane_names_each_job():
     assert "\x1b[31mone" in shown(dashboard, SMALL, colours=True)
 
 
-def test_the_log_pane_can_be_one_jobs_own():
+def test_log_pane_shows_a_single_job():
     pane, first, again = LogPane(only="first"), job(1, "first"), job(3, "first")
     section = ("step_script",)
     pane.add(log_line(first, 1, "one", section=section))
@@ -209,7 +209,7 @@ def test_the_log_pane_can_be_one_jobs_own():
     assert "two" not in text
 
 
-def test_what_it_costs():
+def test_footer_shows_the_budget():
     snapshot = BudgetSnapshot(limit=600, used=58, remaining=542, reset=None, waiting=3)
     (line,) = footer_lines(1234, 1, 0, snapshot, 100)
     assert line.plain.rstrip() == (
@@ -246,7 +246,7 @@ def terminal():
     )  # fmt: skip
 
 
-async def test_a_burst_of_events_is_drawn_a_few_times():
+async def test_burst_of_events_is_drawn_rarely():
     console = terminal()
     async with live_view(console, told([])) as tell:
         for event in busy(100, 10):
@@ -278,7 +278,7 @@ async def test_interrupt_leaves_the_last_state():
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_the_live_picture_fills_the_screen():
+async def test_live_view_fills_the_screen():
     console = terminal()
     async with live_view(console, told([]), RefreshRate(fastest=0.001, slowest=0.0)):
         await until(lambda: "no pipelines" in console.file.getvalue())
@@ -298,7 +298,7 @@ async def test_times_tick_without_events():
         await until(lambda: console.file.getvalue().count("no pipelines") >= 5)
 
 
-async def test_what_fails_while_drawing_is_told():
+async def test_drawing_error_is_raised():
     console = terminal()
     dashboard = told([])
 

@@ -46,7 +46,7 @@ def test_every_colour_ends_with_its_line():
     )
 
 
-def test_a_colour_lasts_until_it_is_ended():
+def test_colour_lasts_until_its_reset():
     view = LogView(LogStyle(grep="[b-f]"), is_coloured=True)
     raws = ["\x1b[31ma", "b", "c\x1b[1m", "d\x1b[0;32m", "e\x1b[0;m", "f", "\x1b[1m\x1b[md"]
     lines = (LogLine(1, re.sub(r"\x1b\[[0-9;]*m", "", raw), raw) for raw in raws)
@@ -83,7 +83,7 @@ def test_several_jobs_get_prefixes_and_colours():
     assert second.startswith("\x1b[33mgroup/app/22 lint |\x1b[0m ")
 
 
-def test_a_broken_expression_is_the_callers():
+def test_broken_expression_is_a_usage_error():
     with pytest.raises(CommandError, match="--grep '\\('"):
         shown(grep="(")
 
@@ -113,5 +113,5 @@ def test_only_colours_of_any_log_reach_a_terminal(log):
         ({"color": False}, ["--no-color"]),
     ],
 )
-def test_a_look_can_be_typed_again(style, arguments):
+def test_style_returns_its_options(style, arguments):
     assert LogStyle(**style).arguments() == arguments

@@ -115,7 +115,7 @@ def test_json_keeps_a_name_and_escapes_controls(name):
 
 
 @given(NASTY, NASTY, NASTY)
-def test_a_plain_line_always_has_the_same_columns(name, ref, stage):
+def test_plain_line_has_fixed_columns(name, ref, stage):
     line = plain_line(job_cells(("group/app", job(name=name, ref=ref, stage=stage))))
     assert line.count("\t") == 8
     assert line.endswith("\n")
@@ -124,7 +124,7 @@ def test_a_plain_line_always_has_the_same_columns(name, ref, stage):
 
 @settings(max_examples=40)
 @given(NASTY, NASTY, st.integers(60, 200))
-def test_a_table_row_is_one_line_that_fits(name, ref, width):
+def test_table_row_is_one_fitting_line(name, ref, width):
     console = Console(width=width, force_terminal=False, file=None, color_system=None)
     pipeline = Pipeline(id=12345, status=JobStatus.RUNNING)
     row = job(id=123456789, name=name, ref=ref, status=JobStatus("running"), pipeline=pipeline)
