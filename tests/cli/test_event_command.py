@@ -1,7 +1,6 @@
 """`--exec`: a program per event with its JSON, ended with us, never a shell."""
 
 import asyncio
-import os
 import shlex
 import sys
 from contextlib import suppress
@@ -11,18 +10,12 @@ import pytest
 
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import EventCommand
+from tests.support.command import is_running
 from tests.support.tasks import until
 
 
 def python(script, *arguments):
     return EventCommand.parse(shlex.join([sys.executable, "-c", script, *map(str, arguments)]))
-
-
-def is_running(pid):
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
 
 
 async def test_the_program_reads_the_event(tmp_path):

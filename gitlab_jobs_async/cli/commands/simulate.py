@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Annotated, Literal
 
+from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -29,8 +30,11 @@ def _check_version(_type: object, version: str) -> None:
     full_version(version)
 
 
-async def simulate(
-    *,
+@Parameter(name="*")
+@frozen(kw_only=True)
+class SimulatorOptions:
+    """Options of the simulated server."""
+
     port: Annotated[
         int,
         Parameter(
@@ -38,13 +42,13 @@ async def simulate(
             help="Port; 0 selects a free one.",
             show_default=True,
         ),
-    ] = 0,
+    ] = 0
     host: Annotated[
         str,
         Parameter(
             help="Address. Others than the loopback are open to all, as the token is public."
         ),
-    ] = "127.0.0.1",
+    ] = "127.0.0.1"
     speed: Annotated[
         float,
         Parameter(
@@ -52,14 +56,14 @@ async def simulate(
             help="Simulated seconds per real second.",
             show_default=True,
         ),
-    ] = 1.0,
+    ] = 1.0
     world: Annotated[
         Literal["demo", "small", "empty"],
         Parameter(
             help="demo: ten active projects; small: one with four jobs; empty: only the user root.",
             show_default=True,
         ),
-    ] = "demo",
+    ] = "demo"
     server_version: Annotated[
         str,
         Parameter(
@@ -67,18 +71,21 @@ async def simulate(
             help="Release of GitLab to simulate, such as 16.0 or 18.4.",
             show_default=True,
         ),
-    ] = NEWEST,
-    fault: Annotated[tuple[str, ...], Parameter(help=FAULT_HELP)] = (),
-    seed: Annotated[int, Parameter(help="Seed of random faults.", show_default=True)] = 0,
+    ] = NEWEST
+    fault: Annotated[tuple[str, ...], Parameter(help=FAULT_HELP)] = ()
+    seed: Annotated[int, Parameter(help="Seed of random faults.", show_default=True)] = 0
+
+
+_DEFAULTS = SimulatorOptions()
+
+
+async def simulate(
+    *,
+    options: SimulatorOptions = _DEFAULTS,
     json: Annotated[bool, Parameter(help="Print URL and token as one JSON object.")] = False,
 ) -> int:
     """Serve a simulated GitLab until Ctrl-C or SIGTERM."""
-    clock = AcceleratedClock(speed)
-    # It may run for days, and no code reads the requests.
-    settings = SimulatorSettings(version=server_version, kept_requests=0)
-    simulator = Simulator(_world(world, clock.now()), settings, clock, host, port)
-    simulator.faults = Faults(seed)
-    simulator.faults.add(*(fault_of(rule, partial(_insert, simulator)) for rule in fault))
+    simulator = _simulator(options)
     async with simulator as gitlab:
         if json:
             write_json(json_line({"url": gitlab.url, "token": gitlab.token}))
@@ -87,6 +94,18 @@ async def simulate(
             write(_hint(gitlab))
         await _stopped()
     return OK
+
+
+def _simulator(options: SimulatorOptions) -> Simulator:
+    clock = AcceleratedClock(options.speed)
+    # It may run for days, and no code reads the requests.
+    settings = SimulatorSettings(version=options.server_version, kept_requests=0)
+    world = _world(options.world, clock.now())
+    simulator = Simulator(world, settings, clock, options.host, options.port)
+    simulator.faults = Faults(options.seed)
+    insert = partial(_insert, simulator)
+    simulator.faults.add(*(fault_of(rule, insert) for rule in options.fault))
+    return simulator
 
 
 def _world(name: str, now: float) -> World:

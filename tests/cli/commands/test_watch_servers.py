@@ -11,7 +11,7 @@ import time
 import pytest
 
 from gitlab_jobs_async.simulator import JobPlan
-from tests.cli.test_event_command import is_running
+from tests.support.command import is_running
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 

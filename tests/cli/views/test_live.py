@@ -18,8 +18,7 @@ from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.events import JobLogFailed, ProjectUnreachable
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.snapshot import BudgetSnapshot
-from tests.cli.views.test_rows import NASTY
-from tests.support.command import HOSTILE_NAME
+from tests.support.command import HOSTILE_NAME, NASTY
 from tests.support.sample_events import NOW, appeared, bridge, job, log_ended, log_line
 from tests.support.tasks import until
 

@@ -22,11 +22,9 @@ from gitlab_jobs_async.cli.views.rows import (
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
+from tests.support.command import NASTY
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-NASTY = st.text(
-    st.characters() | st.sampled_from("\x1b[];m?\x07\x9b\x9d\x90\\0123\r\n\t\u2028\u202e[bold]/")
-)
 
 
 def job(**fields):
