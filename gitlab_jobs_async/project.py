@@ -1,37 +1,31 @@
-"""Jobs, logs and artifacts of one project; `project_pipelines` has its pipelines."""
+"""One project: its jobs, and from its bases logs, artifacts and pipelines."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
 
 from attrs import frozen
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
-from gitlab_jobs_async.api.parameters import Inputs, Scope, whole_number
+from gitlab_jobs_async.api.parameters import Inputs, Scope
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response, check_archive, check_deletion, check_whole
-from gitlab_jobs_async.http.body_limits import Bound
+from gitlab_jobs_async.api.responses import check_deletion
 from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_keyset,
     filter_ref,
     filter_ref_async,
     iter_rows,
-    iter_unordered,
     newest_first,
     read_all,
 )
-from gitlab_jobs_async.logs.follow import JobLog
-from gitlab_jobs_async.logs.follower import FollowOptions
-from gitlab_jobs_async.logs.trace_cursor import check_trace
-from gitlab_jobs_async.models.jobs import ArtifactEntry, Bridge, Job, LogLine, TraceChunk
+from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.pipelines.wait import JobProgress, WaitOptions, wait_for_job
-from gitlab_jobs_async.project_pipelines import ProjectPipelines
+from gitlab_jobs_async.project_files import ProjectFiles
 
 
 @frozen
-class Project(ProjectPipelines):
+class Project(ProjectFiles):
     """A project of a `GitLab`, returned by `GitLab.project`; `id` is unchanged.
 
     Ids are positional, all other arguments keyword-only. `scope` is a status or several, as
@@ -145,116 +139,7 @@ class Project(ProjectPipelines):
         how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
         return await wait_for_job(self._transport, self.id, job_id, how, progress)
 
-    # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
-
-    async def get_trace(self, job_id: int) -> bytes:
-        """Return the bytes of a job's trace so far; empty without one.
-
-        See https://docs.gitlab.com/api/jobs/#get-a-log-file.
-
-        Raises:
-            ResponseTooLargeError: the trace exceeds `Limits.trace`; use `stream_trace`.
-        """
-        request = endpoints.get_trace(self.id, job_id)
-        return check_trace(await self._transport.send(request, bound="trace")).body
-
-    def stream_trace(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Stream a job's trace: `async with ... as chunks: async for chunk in chunks`.
-
-        Raises:
-            ConnectionFailedError: the body is truncated.
-            TimedOutError: it arrives more slowly than `Limits.min_rate`.
-        """
-        return self._chunks(endpoints.get_trace(self.id, job_id), check_trace, None)
-
-    def follow_trace(
-        self,
-        job_id: int,
-        *,
-        offset: int = 0,
-        min_interval: float = 3.0,
-        max_interval: float = 60.0,
-        outage_timeout: float = 300.0,
-    ) -> AsyncGenerator[TraceChunk, None]:
-        """Emit the bytes from *offset* on as the runner uploads them, until the job has ended.
-
-        Each byte is emitted once. An empty chunk at 0 means that the trace was erased or replaced,
-        and starts again. Polls follow the runner's uploads, *min_interval* to *max_interval*
-        seconds apart; no byte waits for longer.
-
-        Lost connections, timeouts, 429, 5xx and web pages are tolerated for *outage_timeout*
-        seconds: 0 for not at all, `math.inf` without end.
-
-        Raises:
-            TraceInterruptedError: the outage lasted longer; resume at its `offset`.
-            ResponseError: 401, 403 or 404, at once.
-        """
-        start = whole_number("offset", offset)
-        return self._log(job_id, min_interval, max_interval, outage_timeout).chunks(start)
-
-    def tail(
-        self,
-        job_id: int,
-        *,
-        lines: int | None = None,
-        offset: int = 0,
-        follow: bool = True,
-        min_interval: float = 3.0,
-        max_interval: float = 60.0,
-        outage_timeout: float = 300.0,
-    ) -> AsyncGenerator[LogLine, None]:
-        """Emit the lines of a job's log until the job has ended, or those so far without *follow*.
-
-        *lines* keeps only the last lines of those there at first. The whole log is read, so that
-        `number` and `section` are right. A `number` of 1 again means that the log was erased or
-        replaced. *offset* is the byte at which a line ended (its `end`): lines before it are not
-        read, `number` counts from there, and sections opened before are unknown.
-
-        A line that ends with a carriage return, as on Windows and in progress bars, may still be
-        overwritten: the newest is emitted with the next poll without new bytes. A progress bar is
-        emitted in its last state. Intervals and errors are those of `follow_trace`; without
-        *follow* errors are raised at once. `get_job` returns how the job ended.
-        """
-        last = None if lines is None else whole_number("lines", lines)
-        start = whole_number("offset", offset)
-        log = self._log(job_id, min_interval, max_interval, outage_timeout)
-        return log.lines(last=last, follow=follow, offset=start)
-
-    def _log(
-        self, job_id: int, min_interval: float, max_interval: float, outage_timeout: float
-    ) -> JobLog:
-        endpoints.get_trace(self.id, job_id)
-        options = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
-        return JobLog(self._transport, self._capabilities, self.id, job_id, options)
-
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
-
-    def stream_artifacts(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Stream the artifacts archive: `async with ... as chunks: async for chunk in chunks`.
-
-        Object storage is read without the credentials. `Limits.archive` and `Limits.min_rate`
-        apply. See https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
-        """
-        return self._chunks(endpoints.get_artifacts(self.id, job_id), check_archive, "archive")
-
-    async def get_artifact_file(self, job_id: int, path: str) -> bytes:
-        """Return one file of the archive, such as "coverage/index.html", as bytes.
-
-        `Limits.archive` applies, or else `Limits.trace`. See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
-        """
-        request = endpoints.get_artifact_file(self.id, job_id, path)
-        return check_whole(await self._transport.send(request, bound="archive"), "a file").body
-
-    async def list_artifacts(
-        self, job_id: int, *, path: str = "", recursive: bool = False
-    ) -> list[ArtifactEntry]:
-        """Return the entries of the archive below *path*, or all levels if *recursive*; GitLab 19.
-
-        Follows lib/api/ci/job_artifacts.rb.
-        """
-        request = endpoints.list_artifacts(self.id, job_id, path=path, recursive=recursive)
-        rows = iter_unordered(self._transport, request, ArtifactEntry)
-        return [entry async for entry in rows]
 
     async def keep_artifacts(self, job_id: int) -> Job:
         """Keep the artifacts from expiring; see https://docs.gitlab.com/api/job_artifacts/#keep-job-artifacts."""
@@ -266,11 +151,3 @@ class Project(ProjectPipelines):
 
     async def _job(self, request: Request) -> Job:
         return decode(await self._transport.send(request), Job, log_ignored_value)
-
-    @asynccontextmanager
-    async def _chunks(
-        self, request: Request, check: Callable[[Response], object], bound: Bound | None
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._transport.stream(request, bound=bound) as (head, chunks):
-            check(head)
-            yield chunks

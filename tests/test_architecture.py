@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gitlab_jobs_async"
 
 IO_MODULES = {
-    "__init__", "client", "clock", "concurrency", "project", "project_pipelines",
+    "__init__", "client", "clock", "concurrency", "project", "project_files",
+    "project_pipelines",
     "api.decode_warnings", "http.attempts", "http.body", "http.connections", "http.error_mapping",
     "http.exchange", "http.proxies", "http.response_body", "http.retries", "http.tls_context",
     "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",

@@ -20,6 +20,7 @@ from attrs import define, field
 from gitlab_jobs_async.ratelimit.sliding_window import MINUTE, SlidingWindow
 from gitlab_jobs_async.retry.backoff import Backoff
 
+# A tenth of each limit, and the step by which an inferred limit grows.
 _RESERVED = 10
 
 # Below this, others have used up the limit: the count says nothing about it.
@@ -168,6 +169,7 @@ class AdaptiveLimit:
         if self.source is Source.PROBING and used > self._confirmed_above:
             self._failed_raises = 0
             self._move_source(_Event.CONFIRMED)
+        # What was possible once is allowed, even if the limit was inferred as lower.
         self.limit = max(self.limit, used)
 
     def lost(self, now: float) -> None:
@@ -182,6 +184,7 @@ class AdaptiveLimit:
         *window_end* is in how many seconds the server's aligned window ends. It shortens the wait
         until one 429 proves it wrong.
         """
+        # Further 429s of requests already in flight belong to the same pause.
         if self.phase is not Phase.PAUSED:
             self._pause(now, limit)
         if window_end is not None and self.hint is not WindowHint.REFUTED:
@@ -237,10 +240,12 @@ class AdaptiveLimit:
     def _resume(self, now: float) -> None:
         self.phase = _PHASES[self.phase][_Event.ELAPSED]
         self._successes = 0
+        # After the wait the server counts in a new window.
         self._minute.clear()
         self._raise_at = now + _RAISES.delay(self._failed_raises)
 
     def _set_limit(self, event: _Event, limit: int | None) -> None:
+        # A raise that was not confirmed has failed, whatever ends it.
         if self.source is Source.PROBING:
             self._failed_raises += 1
         self._move_source(event)

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from gitlab_jobs_async.api.requests import Request
 
 _WORD = re.compile(r"[a-z_]+")
+# Deeper segments are file paths of artifacts, which belong to one route.
 _DEEPEST_ROUTE = 5
 
 

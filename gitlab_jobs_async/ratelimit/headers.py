@@ -15,6 +15,7 @@ from gitlab_jobs_async.api.responses import http_date, retry_after
 DEFAULT_WAIT = 60.0
 """Seconds to wait after a 429 that states nothing: the window of every known limit."""
 
+# A later reset is a mistake of a proxy or a clock.
 _LONGEST_WINDOW = 86_400.0
 _ALIGNED = 60.0
 _NUMBER = re.compile(r"\d{1,10}", re.ASCII)

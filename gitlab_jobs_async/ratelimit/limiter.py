@@ -107,6 +107,7 @@ class RequestLimiter:
         """Reject all waiters, and wait for the end of the timer."""
         for waiter in tuple(self._queue):
             self._reject(waiter, RuntimeError(CLOSED))
+        # Rejected callers must find the limiter closed when they run.
         self._timer.stop()
         self.is_open = False
         self.budget.detach(self._clock.now())
@@ -186,7 +187,7 @@ class RequestLimiter:
         self._queue.pop(waiter)
         granted = self._dequeue(waiter)
         if granted.cancelled():
-            return
+            return  # its task has not run yet, and will find nothing to return
         self._slots(waiter.bucket).in_use += 1
         sent = self.budget.sent(waiter.request_class.kind, waiter.request_class.priority)
         granted.set_result(Permit(self, self._slots(waiter.bucket), self.refusals, sent))

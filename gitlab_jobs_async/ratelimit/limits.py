@@ -21,6 +21,7 @@ JOBS_INDEX_PER_MINUTE = 600
 ALL = ""
 """Scope of all requests together."""
 
+# Kinds come from request paths of the caller: their number must be bounded.
 _MOST_KINDS = 100
 
 

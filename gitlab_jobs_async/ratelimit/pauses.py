@@ -109,6 +109,7 @@ class Pauses:
         """Record a pause that *source* asked for, if more than two minutes are *left*."""
         if left <= _REPORTED:
             return
+        # A renewed pause keeps its state, so that watchers hear of it once.
         if scope not in self._states:
             target = f" to {scope}" if scope else ""
             reason = f"{source}{target}: no requests allowed until {utc(now + left)}"

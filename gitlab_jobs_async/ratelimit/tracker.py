@@ -92,6 +92,7 @@ class LimitTracker:
         groups = self._groups.counting(kind)
         for group in groups:
             group.in_flight += 1
+        # During a probed pause, the next request that goes is the probe.
         probes = [
             scope
             for scope in self._groups.scopes(kind)
@@ -157,6 +158,7 @@ class LimitTracker:
                 # Rack::Attack states both: a window may end sooner than a ban.
                 wait, limit = max(stated.ends - now, wait or 0.0), stated.limit
             self._pauses.lost([probed for probed in sent.probes if probed != ALL], now)
+        # A probe tests a pause; its 429 must not extend it.
         if scope in sent.probes:
             self._pauses.refused(scope, now)
             if adaptive.blocked_until > now:

@@ -7,6 +7,7 @@ from gitlab_jobs_async.ratelimit.headers import StatedWindow
 from gitlab_jobs_async.ratelimit.sliding_window import MINUTE
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE
 
+# Names come from the server: their number must be bounded.
 _MOST_NAMES = 10
 
 
@@ -40,6 +41,7 @@ class FixedWindow:
         if reset < self.reset:
             return
         if reset == self.reset and self.is_stated:
+            # Responses of concurrent requests overtake one another: the lowest number is newest.
             self._stated = min(self._stated, remaining)
             self.ends = min(self.ends, ends)
             return
