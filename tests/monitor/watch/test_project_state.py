@@ -5,7 +5,6 @@ import pytest
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobDeleted, JobFinished
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
-from gitlab_jobs_async.monitor.watch.project_queries import ProjectQueries
 from gitlab_jobs_async.monitor.watch.project_state import new_jobs, restored_jobs, state_of
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 from tests.support.sample_jobs import START, bridge, job
@@ -76,14 +75,6 @@ def test_scan_reaches_lowest_job_not_dormant():
     assert jobs.down_to() == 20
     jobs.dormant.ids[20] = 0.0
     assert jobs.down_to() == 50
-
-
-def test_numeric_id_is_learned_from_a_job():
-    queries = ProjectQueries("group/app")
-    queries.learn_numeric_id([])
-    assert queries.job(1).request.path == "/projects/group%2Fapp/jobs/1"
-    queries.learn_numeric_id([job(1)])
-    assert queries.job(1).request.path == "/projects/7/jobs/1"
 
 
 def test_deleted_pipeline_deletes_its_open_jobs():
