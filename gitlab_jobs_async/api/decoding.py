@@ -12,9 +12,15 @@ from typing import Any, TypeVar, get_args, get_origin
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.endpoints import PER_PAGE
-from gitlab_jobs_async.api.json_types import EXACT, Hook, type_mismatch
 from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.api.structuring import object_of, strict_converter, structured
+from gitlab_jobs_async.api.structuring import (
+    EXACT,
+    Hook,
+    object_of,
+    strict_converter,
+    structured,
+    type_mismatch,
+)
 from gitlab_jobs_async.api.tolerant import tolerant_converter, tolerated
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models.jobs import (

@@ -13,8 +13,14 @@ from attrs import NOTHING, Attribute, define, field, fields, has
 from cattrs import BaseValidationError, Converter
 from cattrs.gen import override
 
-from gitlab_jobs_async.api.json_types import Hook, type_mismatch
-from gitlab_jobs_async.api.structuring import object_of, said_of, strict_converter, structured
+from gitlab_jobs_async.api.structuring import (
+    Hook,
+    object_of,
+    said_of,
+    strict_converter,
+    structured,
+    type_mismatch,
+)
 
 T = TypeVar("T")
 

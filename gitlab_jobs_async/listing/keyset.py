@@ -25,6 +25,11 @@ from gitlab_jobs_async.errors import (
     MethodNotAllowedError,
     ServerError,
 )
+from gitlab_jobs_async.listing.cursors import (
+    Direction,
+    PendingRequest,
+    SyntheticCursors,
+)
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, IdRangeSet
 from gitlab_jobs_async.listing.offset import OffsetStrategy, without_keyset
 from gitlab_jobs_async.listing.page_checks import (
@@ -34,11 +39,6 @@ from gitlab_jobs_async.listing.page_checks import (
 )
 from gitlab_jobs_async.listing.range_plan import RangePlan
 from gitlab_jobs_async.listing.strategy import PageRequest, ProgressGuard, R, not_advancing
-from gitlab_jobs_async.listing.synthetic_cursors import (
-    Direction,
-    PendingRequest,
-    SyntheticCursors,
-)
 
 
 @define

@@ -14,11 +14,10 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.listing.cursors import CursorTemplate
+from gitlab_jobs_async.listing.cursors import CursorTemplate, Direction, PendingRequest
 from gitlab_jobs_async.listing.id_ranges import IdRangeSet
 from gitlab_jobs_async.listing.offset import is_by_offset, without_keyset
 from gitlab_jobs_async.listing.strategy import Row, is_newest_first
-from gitlab_jobs_async.listing.synthetic_cursors import Direction, PendingRequest
 
 
 def is_offset_page(server: ServerUrl, request: Request, response: Response) -> bool:

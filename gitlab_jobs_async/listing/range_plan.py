@@ -30,16 +30,16 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.listing.density import IdDensity
-from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, IdRangeSet
-from gitlab_jobs_async.listing.strategy import PageRequest, R
-from gitlab_jobs_async.listing.synthetic_cursors import (
+from gitlab_jobs_async.listing.cursors import (
     REFUSED,
     Direction,
     PendingRequest,
     SyntheticCursors,
     idle_gaps,
 )
+from gitlab_jobs_async.listing.density import IdDensity
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, IdRangeSet
+from gitlab_jobs_async.listing.strategy import PageRequest, R
 
 _MAX_LINKS = 2
 _MAX_DOUBTS = 2

@@ -19,10 +19,9 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.listing.cursors import CursorTemplate
+from gitlab_jobs_async.listing.cursors import REFUSED, CursorTemplate
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.listing.page_checks import cursor_of, is_unnamed, next_by_number
-from gitlab_jobs_async.listing.synthetic_cursors import REFUSED
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.queries import (

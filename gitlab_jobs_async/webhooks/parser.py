@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import orjson
 from attrs import evolve, fields
 
-from gitlab_jobs_async.api.json_types import EXACT, type_mismatch
 from gitlab_jobs_async.api.responses import merge_headers
+from gitlab_jobs_async.api.structuring import EXACT, type_mismatch
 from gitlab_jobs_async.api.tolerant import Oddities, tolerant_converter, tolerated
 from gitlab_jobs_async.errors import WebhookRejectedError
 from gitlab_jobs_async.models.jobs import ArtifactsFile

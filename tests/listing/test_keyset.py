@@ -19,9 +19,9 @@ from gitlab_jobs_async import (
     ServerError,
 )
 from gitlab_jobs_async.api.capabilities import NextPageHeaders
+from gitlab_jobs_async.listing.cursors import Direction
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT
 from gitlab_jobs_async.listing.keyset import KeysetStrategy
-from gitlab_jobs_async.listing.synthetic_cursors import Direction
 from tests.support.listing_model import (
     HERE,
     JOBS,

@@ -3,13 +3,13 @@
 import pytest
 
 from gitlab_jobs_async.api.links import with_params
-from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
-from gitlab_jobs_async.listing.synthetic_cursors import (
+from gitlab_jobs_async.listing.cursors import (
     Direction,
     PendingRequest,
     SyntheticCursors,
     idle_gaps,
 )
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 from tests.support.listing_model import JOBS, cursor
 
 TRIAL = PendingRequest(Direction.UP, 50, 50)

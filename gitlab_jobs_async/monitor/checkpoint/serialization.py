@@ -11,8 +11,14 @@ from attrs import fields, has
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from gitlab_jobs_async.api.json_types import Hook, type_mismatch
-from gitlab_jobs_async.api.structuring import is_union, object_of, strict_converter, structured
+from gitlab_jobs_async.api.structuring import (
+    Hook,
+    is_union,
+    object_of,
+    strict_converter,
+    structured,
+    type_mismatch,
+)
 from gitlab_jobs_async.events import Event
 
 T = TypeVar("T")
