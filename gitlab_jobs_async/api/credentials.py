@@ -132,8 +132,8 @@ def credentials_from(auth: Credentials | str | None) -> Credentials | None:
     )
 
 
+# GitLab's tokens have 20 characters and more.
 _MIN_TOKEN_LENGTH = 8
-"""GitLab's tokens have 20 characters and more."""
 
 
 def redactor(credentials: Credentials | None) -> Callable[[str], str]:
@@ -154,6 +154,7 @@ def redactor(credentials: Credentials | None) -> Callable[[str], str]:
         orjson.dumps(token).decode()[1:-1],
         b64encode(token.encode()).decode(),
     }
+    # Longest first: one form may contain another.
     forms = sorted(written, key=len, reverse=True)
 
     def hide(said: str) -> str:
@@ -198,6 +199,7 @@ def _token_for(environ: Mapping[str, str], url: str) -> Credentials | None:
         chosen = chosen_server(environ)
         if chosen is None or _is_at(url, chosen):
             return PrivateToken(token) if private else BearerToken(token)
+    # A job token is valid on the job's own server alone.
     if token := environ.get("CI_JOB_TOKEN"):
         of_job = job_server(environ)
         if of_job is not None and _is_at(url, of_job):

@@ -36,8 +36,8 @@ from gitlab_jobs_async.models.jobs import (
 
 T = TypeVar("T")
 
+# Values seen in the response that is being decoded, for each type that repeats.
 _shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
-"""Values seen in the response that is being decoded, for each type that repeats."""
 
 
 @frozen
@@ -145,11 +145,11 @@ def _structured(given: object, kind: type[T], response: Response, report: Report
     return value
 
 
+# Errors of the fast converter, without a path.
 _WRONG = (TypeError, ValueError, KeyError)
-"""Errors of the fast converter, without a path."""
 
+# Maximum ignored values of one row; with more the row is invalid.
 _MAX_IGNORED = 100
-"""Maximum ignored values of one row; with more the row is invalid."""
 
 _MAX_REPORTED = 3
 
@@ -244,6 +244,7 @@ def _sharing(structure: Hook, name: str) -> Hook:
     return hook
 
 
+# Types that the jobs of a page share, and the field that indexes their values.
 _SHARED = {
     Commit: "id",
     JobProject: "ci_job_token_scope_enabled",
@@ -252,14 +253,13 @@ _SHARED = {
     RunnerManager: "id",
     User: "id",
 }
-"""Types that the jobs of a page share, and the field that indexes their values."""
 
 _fast = strict_converter(names_places=False)
 _fast.register_structure_hook_factory(
     _SHARED.__contains__, lambda kind, inner: _sharing(object_of(kind, inner), _SHARED[kind])
 )
 
+# A slower converter for rows that *_fast* refuses.
 _tolerant = tolerant_converter({}, {})
-"""A slower converter for rows that *_fast* refuses."""
 
 _DOWNSTREAM: Any = Pipeline | None

@@ -47,8 +47,8 @@ OF_THE_JOB = (
 TOKENS = ("GITLAB_TOKEN", "GITLAB_PRIVATE_TOKEN", "GITLAB_OAUTH_TOKEN")
 """Variables with a token for the chosen server."""
 
+# glab's names for the host of the web pages; the API may have another host.
 _OVERRULED_BY_API_HOST = frozenset({"GITLAB_HOST", "GL_HOST", "GITLAB_URI"})
-"""glab's names for the host of the web pages; the API may have another host."""
 
 _MAY_NAME_A_SERVER = re.compile(
     r"(?:GITLAB|GLAB|GL)"
@@ -61,8 +61,8 @@ _MAY_NAME_A_SERVER = re.compile(
 _GRAPHQL = re.compile(r"/api/graphql/?$")
 _LOOKS_LIKE_A_HOST = re.compile(r"(?:\w+://[^\s/]+|localhost|[^\s/]+[.:][^\s/]+)(?:/\S*)?")
 _NAMES_A_HOST = re.compile(r"\w+_(?:DOMAIN|FQDN|HOST|HOSTNAME)")
+# Values of a switch; any other value of a variable whose name ends in HOST is a host.
 _IS_A_WORD = re.compile(r"\d*|yes|no|true|false|on|off|none|null|enabled|disabled", re.IGNORECASE)
-"""Values of a switch; any other value of a variable whose name ends in HOST is a host."""
 
 
 @frozen
@@ -116,6 +116,7 @@ def chosen_server(environ: Mapping[str, str]) -> NamedServer | None:
         ValueError: two of them name different servers, or one is invalid.
     """
     said = _read(environ, CHOSEN)
+    # As in glab: the host of the API overrides the host of the web pages.
     if any(named.variable == "GITLAB_API_HOST" for named in said):
         said = [named for named in said if named.variable not in _OVERRULED_BY_API_HOST]
     return _agreed(said)

@@ -16,11 +16,11 @@ from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import DecodeError
 
+# Page sizes that a gateway may impose; 20 is GitLab's own default.
 _CLAMPS = frozenset({20, 25, 30, 40, 50})
-"""Page sizes that a gateway may impose; 20 is GitLab's own default."""
 
+# Digits of the largest page or count that a header may give.
 _LONGEST_NUMBER = 18
-"""Digits of the largest page or count that a header may give."""
 
 # Possessive throughout: a hostile header must not make the parser backtrack.
 _VALUE = r"\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^\s;,\"]*+"
@@ -40,6 +40,7 @@ class _Links:
 
 def _parsed(header: str) -> _Links:
     """Parse a `Link` header in time linear in its length."""
+    # No regular expression over the whole header: it would take quadratic time.
     links: list[tuple[str, list[str]]] = []
     is_whole, position = True, 0
     while (start := header.find("<", position)) >= 0:
@@ -70,6 +71,7 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
         following = server.request_at(link, request)
     elif cursor := response.headers.get("x-next-cursor", ""):
         following = with_params(request, cursor=cursor)
+    # An unreadable header may hide a next page, so it must not look like the end.
     elif header.strip() and not (links.links and links.is_whole):
         raise DecodeError(
             "unreadable Link header: expected <url>; rel=name", request.method, response.url

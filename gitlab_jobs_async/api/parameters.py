@@ -28,6 +28,7 @@ def whole_number(name: str, value: int) -> int:
 
 
 def _integer(name: str, value: int, least: int, allowed: str) -> int:
+    # True is an int in Python, but never an id or a count.
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be {allowed}, not {value!r}")
     if value < least:
@@ -148,12 +149,14 @@ def job_inputs(inputs: Inputs) -> dict[str, object]:
 def _is_plain(item: object) -> bool:
     if isinstance(item, float):
         return isfinite(item)
+    # orjson writes integers of 64 bits only.
     if isinstance(item, int):
         return -(2**63) <= item < 2**63
     return _is_text(item)
 
 
 def _is_text(value: object) -> bool:
+    # Lone surrogates cannot be encoded as UTF-8.
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 

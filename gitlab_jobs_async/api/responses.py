@@ -43,8 +43,8 @@ _MAX_DEPTH = 5
 _MAX_TITLE_OFFSET = 4096
 _MAX_WAIT = 1e9
 _SMALL = 1024 * 1024
+# Minimum average; a list or object from GitLab takes 180 bytes and more.
 _BYTES_A_VALUE = 40
-"""Minimum average; a list or object from GitLab takes 180 bytes and more."""
 _SECONDS = re.compile(r"\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*", re.ASCII)
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HTML = re.compile(rb"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
@@ -158,7 +158,7 @@ def error_of(response: Response, now: float, hide: Callable[[str], str] = str) -
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds of `Retry-After`, never negative; None without one.
 
-    An HTTP date counts from the response's own `Date`, so that a wrong local clock does not matter.
+    An HTTP date counts from the response's own `Date`.
     """
     given = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(given):
@@ -166,6 +166,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     at = http_date(given)
     if at is None:
         return None
+    # By the server's clock, as the local one may be wrong.
     answered = http_date(headers.get("date", ""))
     return min(max(0.0, at - (now if answered is None else answered)), _MAX_WAIT)
 

@@ -14,8 +14,8 @@ from gitlab_jobs_async.api.requests import TOKEN_PARAMS, Request
 
 API = "/api/v4"
 _PORTS = {"http": 80, "https": 443}
+# A host name or address, after IDNA.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
-"""A host name or address, after IDNA."""
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
@@ -39,6 +39,7 @@ class ServerUrl:
         expected = "expected a URL such as 'https://gitlab.example.com'"
         if not isinstance(url, str):
             raise TypeError(f"url is a {type(url).__name__}: {expected}")
+        # Not shown, as it may hold a password or a token.
         if "@" in url or "?" in url or "#" in url:
             raise ValueError(f"url (not shown) has a login, a query or a fragment: {expected}")
         try:

@@ -21,14 +21,14 @@ from gitlab_jobs_async.api.links import with_params
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 
+# Pending synthetic cursors before the server has accepted one.
 _MAX_TRIALS = 2
-"""Pending synthetic cursors before the server has accepted one."""
 
 REFUSED = frozenset({500})
 """Statuses of a cursor without rows beyond it; a retry gives the same."""
 
+# Statuses that end the trial of a cursor that the listing can do without.
 _GIVE_UP = REFUSED | {502, 503, 504}
-"""Statuses that end the trial of a cursor that the listing can do without."""
 
 _FORWARD, _BACKWARD = '"n"', '"p"'
 

@@ -12,15 +12,15 @@ from attrs import define, field
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 from gitlab_jobs_async.listing.strategy import Row
 
+# Estimated pages beyond its first one for which a gap is split.
 _MIN_PAGES = 2.0
-"""Estimated pages beyond its first one for which a gap is split."""
 
 _FEW_PAGES = 5
 _FEW_GUESSES = 4
 _GUESSES_A_PAGE = 4
 _UNEVEN_SHARE = 0.25
+# Factor between the widths in ids of full pages beyond which rows are unevenly spread.
 _UNEVEN = 4
-"""Factor between the widths in ids of full pages beyond which rows are unevenly spread."""
 
 
 @define

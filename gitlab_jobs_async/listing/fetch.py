@@ -115,6 +115,7 @@ async def iter_pages(
             continue
         rows = _decode_new(listing.strategy, page, response, kind)
         if listing.strategy.is_complete:
+            # Their responses could only delay the end of the call.
             fetch.drop_pending(listing)
         fetch.start_requests()
         # Let requests leave between pages that arrived together, not after the last of them.
@@ -175,6 +176,7 @@ class _ConcurrentFetch(Generic[K]):
             listing = self.waiting.popleft()
             self.active.append(listing)
             self._start(listing, 0)
+        # A guess may be a wasted request, so it gets only what is left of the window.
         for listing in self.active if self._free() else ():
             self._start(listing, self._free())
         self.active.rotate(-1)

@@ -88,6 +88,7 @@ class KeysetStrategy(Generic[R]):
         self.headers.learn(response)
         if self.is_complete:
             return ()
+        # The server's own links must lead to a page; a synthetic cursor may be misread.
         if pending.direction is Direction.LINK:
             return self._on_linked_page(request.request, pending, response, rows)
         return self._on_synthetic_page(request.request, pending, response, rows)
@@ -161,6 +162,7 @@ class KeysetStrategy(Generic[R]):
         self, sent: Request, pending: PendingRequest, response: Response, rows: Sequence[R]
     ) -> Sequence[R]:
         start = pending.start
+        # Only a first page may lack keyset: later, rows could slip through the change unseen.
         if start == ID_LIMIT and is_offset_page(self.server, sent, response):
             return self._reread_by_offset(response, rows)
         following = next_by_keyset(self.server, sent, response, rows)
@@ -182,6 +184,7 @@ class KeysetStrategy(Generic[R]):
         """Return whether a page without a next one has as many rows as this server allows."""
         if len(rows) >= PER_PAGE or not may_be_clamped(len(rows)):
             return len(rows) >= PER_PAGE
+        # A gateway may have reduced the page size and dropped the headers.
         if start == ID_LIMIT:
             return not self.headers.are_reliable
         return len(rows) >= self._plan.page_size

@@ -1,8 +1,7 @@
 """Read a listing by overlapping offset pages, exact although rows move between two requests.
 
-Adjacent pages prove nothing: a row may move across their border between two reads. So each page
-starts among the rows of the one before. If it does, the ids of both are read without a gap (see
-`id_ranges.py`). If rows have moved meanwhile and it does not, that place is read again.
+Each page starts among the rows of the one before, so that the ids of both are read without a gap
+(see `id_ranges.py`). If rows have moved meanwhile and it does not, that place is read again.
 """
 
 from array import array
@@ -29,13 +28,14 @@ from gitlab_jobs_async.listing.strategy import PageRequest, R, is_newest_first
 
 _KEYSET = frozenset({"pagination", "order_by", "sort"})
 _PAGE = frozenset({"page", "per_page"})
+# Adjacent pages prove nothing: a row may move across their border between two reads.
 _OVERLAP = 2
 _MAX_OVERLAP = 64
+# Rows a page; smaller pages cannot overlap everywhere.
 _MIN_PAGE_SIZE = 20
-"""Rows a page; smaller pages cannot overlap everywhere."""
 
+# Pages in a row without a new row; then the rows move faster than they can be read.
 _MAX_FRUITLESS = 30
-"""Pages in a row without a new row; then the rows move faster than they can be read."""
 
 
 def without_keyset(request: Request) -> Request:
@@ -145,6 +145,7 @@ class OffsetStrategy(Generic[R]):
         if self.is_silent and new and window.start:
             self.headers.learn_dropped()
         has_progress = bool(new) or sum(1 for _ in self.ranges.gaps()) < gaps
+        # A server that ignores per_page sends pages that cannot overlap.
         self._is_size_ignored = self._is_size_ignored or len(rows) > size
         self._check_progress(response, has_progress=has_progress)
         return new
@@ -158,6 +159,7 @@ class OffsetStrategy(Generic[R]):
 
     def is_later_page(self, request: PageRequest) -> bool:
         """Return whether *request* is pending here and was not the first of this strategy."""
+        # A server that refuses the first page refuses the listing, not a large offset.
         return request in self._pending and request is not self._first_request
 
     def _request(self, index: int, overlap: int) -> PageRequest:
@@ -209,6 +211,7 @@ class OffsetStrategy(Generic[R]):
     def _read(self, window: PageWindow, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
         self._learn_drift(window, rows)
         top = next(self.ranges.gaps())
+        # In order, rows below a gap are read again once the gap is closed.
         if self.in_order and rows and window.start and rows[0].id < top.above - 1:
             return []
         new = self.ranges.unread(rows)

@@ -14,14 +14,8 @@ One request at a time reads each gap, from A or from B: its page shortens the ga
 guess splits a gap, so that two requests can read its parts. The listing is complete without gaps.
 A row is emitted by the first page that reads its id.
 
-The lowest id is requested beside the second page, and no cursor is made at or below it, since
-GitLab answers 500 if no row is left. For the same reason a link may fail whose older rows have all
-vanished: the lowest id is requested again before such a 500 counts as an error.
-
-Each request at an end of a gap finds rows or closes the gap, so `requests + gaps` grows with the
-pages found. Only a guess adds one to it, and guesses have an allowance. So a listing costs at most
-pages + 4 requests up to 5 pages, pages + 2 windows + 2 for evenly spread ids, and a quarter of the
-pages more for unevenly spread ones.
+A listing costs at most pages + 4 requests up to 5 pages, pages + 2 windows + 2 for evenly spread
+ids, and a quarter of the pages more for unevenly spread ones.
 """
 
 from array import array
@@ -42,8 +36,8 @@ from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, IdRangeSet
 from gitlab_jobs_async.listing.strategy import PageRequest, R
 
 _MAX_LINKS = 2
+# Failures of a link that are checked against the lowest id, before one ends the listing.
 _MAX_DOUBTS = 2
-"""Failures of a link that are checked against the lowest id, before one ends the listing."""
 
 
 @define
@@ -97,6 +91,7 @@ class RangePlan:
 
     def doubt_link(self, edge: int) -> None:
         """Check the lowest id before the failed link at *edge* is followed again."""
+        # GitLab answers 500 to a link whose older rows have all vanished, which is not an error.
         self._doubts[edge] = self._doubts.get(edge, 0) + 1
         self.is_link_doubted = True
 
@@ -144,10 +139,8 @@ class RangePlan:
         return None if self._is_link_pending(start) else self._by_link(edge)
 
     def _is_better_from_above(self, gap: Gap) -> bool:
-        """Return whether the link at the top of *gap* leads across a part with few rows.
-
-        A few links at a time: if old rows vanish, each pending one fails with 500.
-        """
+        """Return whether the link at the top of *gap* leads across a part with few rows."""
+        # A few links at a time: if old rows vanish, each pending one fails with 500.
         is_linked = gap.above in self._links and not self.is_link_doubted
         pending = sum(1 for one in self._pending.values() if one.direction is Direction.LINK)
         return is_linked and pending < _MAX_LINKS and self._density.is_sparser_above(gap)
@@ -158,6 +151,7 @@ class RangePlan:
 
     def _guess(self) -> PageRequest | None:
         """Request the lowest id; once it is known, a page inside a gap."""
+        # No cursor is made at or below the lowest id: GitLab answers 500 if no row is left.
         cursors = self.cursors
         if not cursors.is_last_requested:
             is_allowed = cursors.can_request_last and cursors.direction is not None
@@ -170,6 +164,8 @@ class RangePlan:
         return None if start is None else self._by_cursor(direction, start, start)
 
     def _can_afford_guess(self) -> bool:
+        # A request at an end of a gap finds rows or closes the gap, so requests + gaps grows with
+        # the pages found. Only a guess adds one to it.
         pages = len(self.emitted) / self.page_size
         gaps = sum(1 for _ in self.ranges.gaps())
         return self._sent + gaps + 1 <= pages + self._density.allowance(pages, self.window)

@@ -138,6 +138,7 @@ class FailureReason(_OpenStrEnum):
         return self in reasons or any(self in _REPLACED_BY.get(reason, ()) for reason in reasons)
 
 
+# The finer reasons of each replaced one; `failure_reason_aliases` in that file.
 _REPLACED_BY: dict[str, frozenset[str]] = {
     FailureReason.STUCK_OR_TIMEOUT_FAILURE: frozenset(
         {
@@ -151,4 +152,3 @@ _REPLACED_BY: dict[str, frozenset[str]] = {
         {FailureReason.SERVER_TIMEOUT_RUNNING, FailureReason.SERVER_TIMEOUT_CANCELING}
     ),
 }
-"""The finer reasons of each replaced one; `failure_reason_aliases` in that file."""

@@ -33,6 +33,7 @@ class SeenDeliveries:
         if key in self._seen:
             return True
         self._seen[key] = None
+        # A dict keeps the order of insertion, so the first key is the oldest.
         if len(self._seen) > self._most:
             del self._seen[next(iter(self._seen))]
         return False

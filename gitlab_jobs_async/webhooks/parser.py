@@ -23,8 +23,8 @@ from gitlab_jobs_async.models.webhooks import HookJob, JobHook, PipelineHook
 from gitlab_jobs_async.webhooks.signatures import Secrets
 
 _MAX_BYTES = 25 * 1024 * 1024
+# Values of one body; a body of 25 MB from GitLab has about one million.
 _MAX_VALUES = 3_000_000
-"""Values of one body; a body of 25 MB from GitLab has about one million."""
 _EVENTS = frozenset({"Job Hook", "Pipeline Hook", "System Hook"})
 _OTHER_EVENT = "unsupported event: expected a job or pipeline event"
 _OBJECT = "object_attributes"
@@ -181,6 +181,7 @@ _ATTRIBUTES = tuple(
     if one.name
     not in {"project", "user", "commit", "merge_request", "builds", "bridges", "source_pipeline"}
 )
+# JSON names of the fields that are renamed in a hook.
 _NAMES: dict[type, dict[str, str | None]] = {
     JobHook: {
         **{name: f"build_{name}" for name in _PREFIXED},
@@ -196,7 +197,6 @@ _NAMES: dict[type, dict[str, str | None]] = {
         "_raw": None,
     },
 }
-"""JSON names of the fields that are renamed in a hook."""
 
 _converter = tolerant_converter(_NAMES, {datetime: _time})
 _archive = _converter.get_structure_hook(ArtifactsFile)

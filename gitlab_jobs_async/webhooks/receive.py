@@ -11,8 +11,8 @@ from gitlab_jobs_async.webhooks.signatures import Secrets, Tokens
 
 _log = logging.getLogger("gitlab_jobs_async")
 
+# Characters of a delivery's id in a warning; GitLab's are UUIDs.
 _MAX_ID = 100
-"""Characters of a delivery's id in a warning; GitLab's are UUIDs."""
 
 
 def parse_webhook(

@@ -79,6 +79,7 @@ class Secrets:
         given = [_as_bytes(text) for version, _, text in versions if version == _VERSION]
         if not _any_equal(expected, given):
             return "webhook-signature header does not match the body"
+        # Last: a timestamp proves nothing before its signature is verified.
         if not abs(now - int(stamp)) <= self.tolerance:
             return f"webhook-timestamp header more than {self.tolerance:g} s from now"
         return None

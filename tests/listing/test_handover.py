@@ -35,8 +35,10 @@ def test_rescan_ignores_earlier_requests(late):
     assert strategy.on_page(second, response, rows[::-1]) == ()
     for request in pending:
         deliver(strategy, listing, request, late)
+    before = listing.requests
     emitted += read(strategy, listing)
     check_exact(emitted, listing)
+    assert listing.requests == before + 2 * 10
 
 
 @pytest.mark.parametrize("late", ["page", "error"])
@@ -52,11 +54,8 @@ def test_keyset_ignores_earlier_offset_pages(late):
     check_exact(emitted, listing)
 
 
-@pytest.mark.parametrize("late", ["page", "error"])
-def test_offset_ignores_earlier_keyset_pages(late):
-    """A gateway drops every header after the first page, and the server refuses "up"."""
-    listing = Listing(range(1, 1001), offset_headers=False)
-    strategy = KeysetStrategy(HERE, JOBS, 16)
+def switched_to_offset(strategy, listing):
+    """Read until lost headers and a refused "up" leave offsets alone; return ids and requests."""
     emitted = respond(strategy, listing, strategy.next_requests(1, 0)[0])
     for request in strategy.next_requests(16, 16):
         emitted += respond(strategy, listing, request)
@@ -66,8 +65,24 @@ def test_offset_ignores_earlier_keyset_pages(late):
     emitted += respond(strategy, listing, link)
     (request,) = strategy.next_requests(1, 0)
     assert "pagination" not in dict(request.request.params)
+    return emitted, request, pending
+
+
+@pytest.mark.parametrize("late", ["page", "error"])
+def test_offset_ignores_earlier_keyset_pages(late):
+    """A gateway drops every header after the first pages, and the server refuses "up"."""
+    listing = Listing(range(1, 1001), offset_headers=False)
+    strategy = KeysetStrategy(HERE, JOBS, 16)
+    emitted, request, pending = switched_to_offset(strategy, listing)
     listing.up = "up"
     deliver(strategy, listing, pending, late)
     emitted += respond(strategy, listing, request)
     emitted += read(strategy, listing)
     check_exact(emitted, listing)
+
+
+def test_first_refused_offset_is_raised():
+    strategy = KeysetStrategy(HERE, JOBS, 16)
+    _, request, _ = switched_to_offset(strategy, Listing(range(1, 1001), offset_headers=False))
+    with pytest.raises(MethodNotAllowedError):
+        strategy.on_error(request, REFUSED)
