@@ -35,8 +35,8 @@ def _problem(token: object) -> Exception | None:
             "the token is empty: expected a token, or no auth= for anonymous requests"
         )
     if not (token.isascii() and token.isprintable()) or " " in token:
-        said = "invalid token (not shown): expected ASCII without spaces or line breaks"
-        return ValueError(said)
+        problem = "invalid token (not shown): expected ASCII without spaces or line breaks"
+        return ValueError(problem)
     return None
 
 
@@ -157,10 +157,10 @@ def redactor(credentials: Credentials | None) -> Callable[[str], str]:
     # Longest first: one form may contain another.
     forms = sorted(written, key=len, reverse=True)
 
-    def hide(said: str) -> str:
+    def hide(text: str) -> str:
         for form in forms:
-            said = said.replace(form, "[token]")
-        return said
+            text = text.replace(form, "[token]")
+        return text
 
     return hide
 

@@ -5,6 +5,6 @@ import logging
 _log = logging.getLogger("gitlab_jobs_async")
 
 
-def log_ignored_value(said: str) -> None:
+def log_ignored_value(values: str) -> None:
     """Warn that values of one response were ignored."""
-    _log.warning("ignored values of undocumented types: %s", said)
+    _log.warning("ignored values of undocumented types: %s", values)

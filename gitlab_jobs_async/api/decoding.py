@@ -93,8 +93,8 @@ def _rows(
 ) -> list[T]:
     given = response.json()
     if type(given) is list and len(given) > PER_PAGE:
-        said = f"expected at most {PER_PAGE} rows, got {len(given)} @ $"
-        raise DecodeError(said, response.method, response.url)
+        reason = f"expected at most {PER_PAGE} rows, got {len(given)} @ $"
+        raise DecodeError(reason, response.method, response.url)
     if select is None:
         return _structured(given, kinds, response, report)
     rows = select(_undecoded(given, kinds, response))
@@ -164,10 +164,10 @@ class _TolerantDecoder:
     def words(self) -> str:
         """Return a summary of the ignored values, with the request and the ids."""
         more = len(self.ignored) - _MAX_REPORTED
-        said = "; ".join(self.ignored[:_MAX_REPORTED]) + (
+        shown = "; ".join(self.ignored[:_MAX_REPORTED]) + (
             f" (and {more} more rows)" if more > 0 else ""
         )
-        return f"{self.response.method} {self.response.url}: {said}"
+        return f"{self.response.method} {self.response.url}: {shown}"
 
     def structured(self, given: Any, kind: Any) -> Any:
         """Return *given* as *kind*; decode the rows of a list one by one, up to the first error.
@@ -191,22 +191,22 @@ class _TolerantDecoder:
         number = given.get("id") if type(given) is dict else None
         name = f"id {number}" if type(number) is int else f"${place}"
         try:
-            value, odd = tolerated(given, kind, _tolerant, most=_MAX_IGNORED)
+            value, ignored = tolerated(given, kind, _tolerant, most=_MAX_IGNORED)
             if kind is Bridge and value.downstream_pipeline is None:
                 # A pipeline tree would end here as if it were complete, so this field is required.
                 structured(given.get("downstream_pipeline"), _DOWNSTREAM, _tolerant)
         except ValueError as error:
-            said = str(error).replace("@ $", f"@ ${place}")
+            reason = str(error).replace("@ $", f"@ ${place}")
         else:
-            if odd.count:
-                more = odd.count - len(odd.reasons)
-                words = "; ".join(odd.reasons) + (f" (and {more} more)" if more else "")
+            if ignored.count:
+                more = ignored.count - len(ignored.reasons)
+                words = "; ".join(ignored.reasons) + (f" (and {more} more)" if more else "")
                 self.ignored.append(f"{name}: {words}")
             return value
-        raise self._error(f"{said} ({name})" if place and type(number) is int else said)
+        raise self._error(f"{reason} ({name})" if place and type(number) is int else reason)
 
-    def _error(self, said: str) -> DecodeError:
-        return DecodeError(said, self.response.method, self.response.url)
+    def _error(self, reason: str) -> DecodeError:
+        return DecodeError(reason, self.response.method, self.response.url)
 
 
 def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Job | Bridge:

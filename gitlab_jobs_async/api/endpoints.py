@@ -97,14 +97,14 @@ def get_trace_range(project: ProjectId, job_id: int, *, offset: int, limit: int)
 
 def cancel_job(project: ProjectId, job_id: int, *, force: bool = False) -> Request:
     """Return POST …/cancel; *force* ends a job stuck in `canceling` and needs a maintainer."""
-    asked = {"force": True} if flag("force", force) == "true" else None
-    return Request("POST", f"{job_path(project, job_id)}/cancel", json=asked)
+    body = {"force": True} if flag("force", force) == "true" else None
+    return Request("POST", f"{job_path(project, job_id)}/cancel", json=body)
 
 
 def retry_job(project: ProjectId, job_id: int, *, inputs: Inputs | None = None) -> Request:
     """Return POST …/retry."""
-    asked = None if inputs is None else {"inputs": job_inputs(inputs)}
-    return Request("POST", f"{job_path(project, job_id)}/retry", json=asked)
+    body = None if inputs is None else {"inputs": job_inputs(inputs)}
+    return Request("POST", f"{job_path(project, job_id)}/retry", json=body)
 
 
 def erase_job(project: ProjectId, job_id: int) -> Request:
@@ -120,12 +120,12 @@ def play_job(
     inputs: Inputs | None = None,
 ) -> Request:
     """Return POST …/play."""
-    asked: dict[str, object] = {}
+    body: dict[str, object] = {}
     if variables is not None:
-        asked["job_variables_attributes"] = job_variables(variables)
+        body["job_variables_attributes"] = job_variables(variables)
     if inputs is not None:
-        asked["job_inputs"] = job_inputs(inputs)
-    return Request("POST", f"{job_path(project, job_id)}/play", json=asked or None)
+        body["job_inputs"] = job_inputs(inputs)
+    return Request("POST", f"{job_path(project, job_id)}/play", json=body or None)
 
 
 class PipelineFilters(TypedDict, total=False):

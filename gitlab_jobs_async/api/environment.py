@@ -115,11 +115,11 @@ def chosen_server(environ: Mapping[str, str]) -> NamedServer | None:
     Raises:
         ValueError: two of them name different servers, or one is invalid.
     """
-    said = _read(environ, CHOSEN)
+    servers = _read(environ, CHOSEN)
     # As in glab: the host of the API overrides the host of the web pages.
-    if any(named.variable == "GITLAB_API_HOST" for named in said):
-        said = [named for named in said if named.variable not in _OVERRULED_BY_API_HOST]
-    return _agreed(said)
+    if any(named.variable == "GITLAB_API_HOST" for named in servers):
+        servers = [named for named in servers if named.variable not in _OVERRULED_BY_API_HOST]
+    return _agreed(servers)
 
 
 def job_server(environ: Mapping[str, str]) -> NamedServer | None:
@@ -188,12 +188,12 @@ def _read(environ: Mapping[str, str], variables: tuple[str, ...]) -> list[NamedS
     return [NamedServer.read(name, _GRAPHQL.sub("", value)) for name, value in given if value]
 
 
-def _agreed(said: list[NamedServer]) -> NamedServer | None:
+def _agreed(servers: list[NamedServer]) -> NamedServer | None:
     """Return the most detailed name, if all others may mean the same server."""
-    if not said:
+    if not servers:
         return None
-    best = max(said, key=lambda named: named.detail)
-    for other in said:
+    best = max(servers, key=lambda named: named.detail)
+    for other in servers:
         if not other.agrees_with(best):
             raise ValueError(
                 f"{best.variable} and {other.variable} name different servers, {best.url} and "

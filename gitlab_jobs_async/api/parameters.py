@@ -50,8 +50,10 @@ def project_path(project: ProjectId) -> str:
     if not isinstance(project, str):
         return f"/projects/{positive_id('project', project)}"
     name = project.strip("/")
-    odd = not project.isprintable() or any(c.isspace() or c in "%\\" for c in project)
-    if odd or any(part in {"", ".", ".."} for part in name.split("/")):
+    has_invalid_character = not project.isprintable() or any(
+        c.isspace() or c in "%\\" for c in project
+    )
+    if has_invalid_character or any(part in {"", ".", ".."} for part in name.split("/")):
         raise ValueError(
             f"invalid project {project!r}: expected a numeric id or a full path such as 'group/app'"
         )

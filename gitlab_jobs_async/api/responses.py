@@ -102,8 +102,8 @@ def check_whole(answer: Response, what: str) -> Response:
         DecodeError: the status is not 200, such as 202, 204 or 206.
     """
     if answer.status != 200:
-        said = f"expected {what}, got HTTP {answer.status}"
-        raise DecodeError(said, answer.method, answer.url)
+        reason = f"expected {what}, got HTTP {answer.status}"
+        raise DecodeError(reason, answer.method, answer.url)
     return answer
 
 
@@ -134,8 +134,8 @@ def check_deletion(answer: Response) -> None:
         DecodeError: it does not, such as a web page with status 200.
     """
     if answer.status not in {202, 204}:
-        said = f"expected 204 for a deletion, got HTTP {answer.status}"
-        raise DecodeError(said, answer.method, answer.url)
+        reason = f"expected 204 for a deletion, got HTTP {answer.status}"
+        raise DecodeError(reason, answer.method, answer.url)
 
 
 def error_of(response: Response, now: float, hide: Callable[[str], str] = str) -> ResponseError:
@@ -188,22 +188,22 @@ def http_date(text: str) -> float | None:
 def _message(response: Response, hide: Callable[[str], str]) -> str:
     """Return the message of an error; secrets are removed before it is shortened."""
     try:
-        said = orjson.loads(response.body)
+        message = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         if _HTML.match(response.body):
             return f"an HTML page{_title(response.body, hide)}"
-        said = response.body.decode(errors="replace")
-    return printable(hide(_words(said))) or "(no message)"
+        message = response.body.decode(errors="replace")
+    return printable(hide(_words(message))) or "(no message)"
 
 
-def _words(said: object, depth: int = _MAX_DEPTH) -> str:
+def _words(message: object, depth: int = _MAX_DEPTH) -> str:
     if depth == 0:
         return "…"
-    if isinstance(said, dict):
-        return _words_of(said, depth - 1)
-    if isinstance(said, list):
-        return ", ".join(_words(what, depth - 1) for what in said)
-    return "" if said is None else str(said)
+    if isinstance(message, dict):
+        return _words_of(message, depth - 1)
+    if isinstance(message, list):
+        return ", ".join(_words(what, depth - 1) for what in message)
+    return "" if message is None else str(message)
 
 
 def _words_of(envelope: dict[str, object], depth: int) -> str:

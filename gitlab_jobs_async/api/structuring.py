@@ -107,12 +107,12 @@ def structured(given: object, kind: type[T], converter: Converter) -> T:
     try:
         return converter.structure(given, kind)
     except (BaseValidationError, TypeError) as error:
-        said = said_of(error)
+        reason = reasons_of(error)
     # Not from cattrs' error: it is a group, and holds values that may echo a token.
-    raise ValueError(said)
+    raise ValueError(reason)
 
 
-def said_of(error: BaseException) -> str:
+def reasons_of(error: BaseException) -> str:
     """Return at most three reasons why a value was refused, each with its path."""
     reasons = transform_error(error, format_exception=_reason)
     more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""

@@ -16,7 +16,7 @@ from cattrs.gen import override
 from gitlab_jobs_async.api.structuring import (
     Hook,
     object_of,
-    said_of,
+    reasons_of,
     strict_converter,
     structured,
     type_mismatch,
@@ -31,7 +31,7 @@ _MAX_REASONS = 10
 
 
 @define
-class Oddities:
+class IgnoredValues:
     """The values that were left out: the first reasons, and the count of all."""
 
     most: float = inf
@@ -48,27 +48,27 @@ class Oddities:
         if self.count > self.most:
             raise TypeError(f"more than {self.most} values of unexpected types")
         if len(self.reasons) < _MAX_REASONS:
-            self.reasons.append(f"{where}: {said_of(error).removesuffix(' @ $')}")
+            self.reasons.append(f"{where}: {reasons_of(error).removesuffix(' @ $')}")
 
 
-_oddities: ContextVar[Oddities] = ContextVar("_oddities")
+_ignored: ContextVar[IgnoredValues] = ContextVar("_ignored")
 
 
 def tolerated(
     given: object, kind: type[T], converter: Converter, *, most: float = inf
-) -> tuple[T, Oddities]:
+) -> tuple[T, IgnoredValues]:
     """Return *given* as *kind*, and the values that were left out.
 
     Raises:
         ValueError: a required field is missing or of another type, or more than *most* values
             were left out, as `reason @ $.path`.
     """
-    odd = Oddities(most)
-    token = _oddities.set(odd)
+    ignored = IgnoredValues(most)
+    token = _ignored.set(ignored)
     try:
-        return structured(given, kind, converter), odd
+        return structured(given, kind, converter), ignored
     finally:
-        _oddities.reset(token)
+        _ignored.reset(token)
 
 
 def tolerant_converter(
@@ -112,7 +112,7 @@ def _optional(structure: Hook, default: Callable[[], Any], where: str) -> Hook:
         try:
             return default() if given is None else structure(given, kind)
         except (TypeError, BaseValidationError) as error:
-            _oddities.get().add(where, error)
+            _ignored.get().add(where, error)
             return default()
 
     return hook
@@ -128,7 +128,7 @@ def _rows(kind: Any, where: str, converter: Converter) -> Hook:
             try:
                 yield structure(row, item)
             except (TypeError, BaseValidationError) as error:
-                _oddities.get().add(f"{where}[{number}]", error)
+                _ignored.get().add(f"{where}[{number}]", error)
 
     def hook(given: Any, _: Any) -> Any:
         if type(given) is not list:

@@ -15,7 +15,7 @@ from attrs import evolve, fields
 
 from gitlab_jobs_async.api.responses import merge_headers
 from gitlab_jobs_async.api.structuring import EXACT, type_mismatch
-from gitlab_jobs_async.api.tolerant import Oddities, tolerant_converter, tolerated
+from gitlab_jobs_async.api.tolerant import IgnoredValues, tolerant_converter, tolerated
 from gitlab_jobs_async.errors import WebhookRejectedError
 from gitlab_jobs_async.models.jobs import ArtifactsFile
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 def receive(
     headers: Mapping[str, str], body: bytes, secrets: Secrets, now: float
-) -> tuple[Hook, Oddities]:
+) -> tuple[Hook, IgnoredValues]:
     """Return the hook of a delivery, and its ignored values.
 
     *now* is in Unix seconds; see `parse_webhook`.
@@ -67,10 +67,10 @@ def receive(
     delivery = next((named[key] for key in keys if named.get(key)), None)
     try:
         sent = _parsed(body)
-        hook, odd = _structured(sent)
+        hook, ignored = _structured(sent)
     except (MemoryError, RecursionError):
         raise WebhookRejectedError("body nested too deeply or too large @ $", 400) from None
-    return evolve(hook, delivery=delivery, raw=sent), odd
+    return evolve(hook, delivery=delivery, raw=sent), ignored
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -85,31 +85,31 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return given
 
 
-def _structured(body: dict[str, Any]) -> tuple[Hook, Oddities]:
+def _structured(body: dict[str, Any]) -> tuple[Hook, IgnoredValues]:
     kind = body.get("object_kind")
     if kind is not None and type(kind) is not str:
         raise WebhookRejectedError(f"{type_mismatch('a string', kind)} @ $.object_kind", 400)
     if kind == "build":
-        job, odd = _tolerated(_job_fields(body), JobHook)
-        return _with_reason(job), odd
+        job, ignored = _tolerated(_job_fields(body), JobHook)
+        return _with_reason(job), ignored
     if kind == "pipeline":
-        pipeline, odd = _tolerated(_pipeline_fields(body), PipelineHook)
+        pipeline, ignored = _tolerated(_pipeline_fields(body), PipelineHook)
         builds, bridges = (
             tuple(map(_with_reason, jobs)) for jobs in (pipeline.builds, pipeline.bridges)
         )
-        return evolve(pipeline, builds=builds, bridges=bridges), odd
+        return evolve(pipeline, builds=builds, bridges=bridges), ignored
     raise WebhookRejectedError(f"{_OTHER_EVENT} @ $.object_kind", 202)
 
 
-def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, Oddities]:
+def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, IgnoredValues]:
     try:
         return tolerated(fields, kind, _converter)
     except ValueError as error:
         reason = str(error)
     names = _NAMES[kind]
     # The paths are those of the body.
-    said = _PATH.sub(lambda path: f"@ $.{names.get(path[1], path[1])}", reason)
-    raise WebhookRejectedError(said, 400)
+    shown = _PATH.sub(lambda path: f"@ $.{names.get(path[1], path[1])}", reason)
+    raise WebhookRejectedError(shown, 400)
 
 
 def _job_fields(body: dict[str, Any]) -> dict[str, Any]:

@@ -46,15 +46,15 @@ def parse_webhook(
     """
     at = SystemClock().now() if now is None else now
     try:
-        hook, odd = receive(headers, body, Secrets.of(token, signing_token, tolerance), at)
+        hook, ignored = receive(headers, body, Secrets.of(token, signing_token, tolerance), at)
     except (WebhookRejectedError, TypeError, ValueError) as error:
         wrong = error.with_traceback(None)
     else:
-        if odd.count:
-            said = "; ".join(odd.reasons)
+        if ignored.count:
+            reasons = "; ".join(ignored.reasons)
             # The sender chooses the id, which could fill the log without a limit.
             delivery = (hook.delivery or "without an id")[:_MAX_ID]
-            _log.warning("webhook %s: ignored %d values: %s", delivery, odd.count, said)
+            _log.warning("webhook %s: ignored %d values: %s", delivery, ignored.count, reasons)
         return hook
     # No traceback may show the secrets, neither this one nor those of the callees.
     del headers, body, token, signing_token
