@@ -241,5 +241,4 @@ def _quiet_seconds(project: SimulatedProject, end: float) -> float:
 def adaptive(per_minute: int | None) -> Turns:
     """Our own way; a tenth of the budget is left to a caller's own requests."""
     gap = 0.0 if per_minute is None else 60 / (per_minute - reserve(per_minute))
-    rota: PollScheduler[int] = PollScheduler(gap)
-    return rota
+    return PollScheduler(gap)

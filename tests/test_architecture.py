@@ -20,6 +20,7 @@ IO_MODULES = {
     "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
     "monitor.fetch", "monitor.job_logs", "monitor.monitor", "monitor.poller",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.sqlite",
+    "monitor.checkpoint.sqlite_file",
     "pipelines.fetch", "pipelines.wait", "ratelimit.limiter", "ratelimit.pause_reports",
     "ratelimit.timer",
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",

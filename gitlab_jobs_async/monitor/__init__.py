@@ -1,1 +1,1 @@
-"""Many projects, pipelines and jobs watched as one stream of events."""
+"""Monitor many projects, pipelines and jobs as one stream of events."""

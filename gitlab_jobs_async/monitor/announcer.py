@@ -1,12 +1,12 @@
 """Report pauses of the whole monitor: by the server's rate limit, or because it refuses all."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from attrs import define, field
 
 from gitlab_jobs_async.errors import ResponseError
 from gitlab_jobs_async.events import AllTargetsUnreachable, MonitorPaused, MonitorResumed
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.ratelimit.pauses import Pause
@@ -19,6 +19,7 @@ class Announcer:
     """Emit each pause once, and one event when all targets are refused."""
 
     _budget: RequestBudget
+    _outbox: Outbox
     _kinds: set[str] = field(init=False, factory=lambda: {""})
     _paused: dict[str, Pause] = field(init=False, factory=dict[str, Pause])
     _seen_changes: int = field(init=False, default=-1)
@@ -32,23 +33,18 @@ class Announcer:
         self._kinds.add(kind)
         self._seen_changes = -1
 
-    def pause_events(self, now: float) -> Iterator[MonitorPaused | MonitorResumed]:
-        """Yield an event for each pause that has started or ended since the last call."""
+    def announce_pauses(self, now: float) -> None:
+        """Emit an event for each pause that has started or ended since the last call."""
         if self._seen_changes == self._budget.pause_changes:
             return
         self._seen_changes = self._budget.pause_changes
         for kind in [kind for kind in self._paused if not self._budget.is_paused(kind)]:
-            yield MonitorResumed(key=_key("resumed", self._paused.pop(kind)), kind=kind)
+            key = _key("resumed", self._paused.pop(kind))
+            self._outbox.announce(MonitorResumed(key=key, kind=kind))
         for pause in self._budget.pauses(now):
             if pause.kind in self._kinds and pause.kind not in self._paused:
                 self._paused[pause.kind] = pause
-                yield MonitorPaused(
-                    key=_key("paused", pause),
-                    kind=pause.kind,
-                    until=_time(pause.until),
-                    next_probe=None if pause.next_probe is None else _time(pause.next_probe),
-                    reason=pause.reason,
-                )
+                self._outbox.announce(_paused(pause))
 
     def polled(self, name: str, availability: TargetAvailability) -> None:
         """Note whether the target *name* is refused after a poll."""
@@ -61,17 +57,25 @@ class Announcer:
         """Forget the target *name*."""
         self._refusals.pop(name, None)
 
-    def target_events(self, targets: int, now: float) -> Iterator[AllTargetsUnreachable]:
-        """Yield an event when all *targets* are refused, once until that changes."""
+    def announce_targets(self, targets: int, now: float) -> None:
+        """Emit an event when all *targets* are refused, once until that changes."""
         was_cut_off, self._is_cut_off = self._is_cut_off, 0 < targets <= len(self._refusals)
         refusal = next(iter(self._refusals.values()), None)
         if self._is_cut_off and not was_cut_off and refusal is not None:
-            yield AllTargetsUnreachable(
-                key=f"monitor/{now:.3f}/all_unreachable",
-                targets=targets,
-                reason=str(refusal),
-                status=refusal.status,
+            key, status = f"monitor/{now:.3f}/all_unreachable", refusal.status
+            self._outbox.announce(
+                AllTargetsUnreachable(key=key, targets=targets, reason=str(refusal), status=status)
             )
+
+
+def _paused(pause: Pause) -> MonitorPaused:
+    return MonitorPaused(
+        key=_key("paused", pause),
+        kind=pause.kind,
+        until=_time(pause.until),
+        next_probe=None if pause.next_probe is None else _time(pause.next_probe),
+        reason=pause.reason,
+    )
 
 
 def _key(what: str, pause: Pause) -> str:

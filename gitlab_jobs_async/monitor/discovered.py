@@ -1,7 +1,7 @@
 """Watch each downstream pipeline that bridges trigger, once."""
 
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from attrs import define, field
 
@@ -41,17 +41,20 @@ class DiscoveredPipelines:
             except ValueError as error:
                 raise CheckpointError(self._recorder.path, f"{name!r} is not a target") from error
 
-    def start(self, pipeline: DownstreamPipeline, watched: Container[str]) -> str | None:
-        """Record *pipeline* and return its name, or `None` if it is or was watched anyway."""
-        target = pipeline.target
-        name = f"{PREFIX}{target.project} {target.pipeline_id}"
-        is_watched = name in watched or target_name(target) in watched
-        is_covered = isinstance(target.project, int) and self._index.has_project(target.project)
-        if is_covered or is_watched or not self._is_new(name, pipeline):
-            return None
-        state = TargetState((), is_known=pipeline.is_new, epoch=pipeline.epoch)
-        self._recorder.start(name, state)
-        return name
+    def start(
+        self, pipelines: Iterable[DownstreamPipeline], watched: Container[str]
+    ) -> Iterator[tuple[NormalizedTarget, str]]:
+        """Record *pipelines*, and yield those that are not and were not *watched*."""
+        for pipeline in pipelines:
+            target = pipeline.target
+            name = f"{PREFIX}{target.project} {target.pipeline_id}"
+            is_watched = name in watched or target_name(target) in watched
+            is_covered = isinstance(target.project, int) and self._index.has_project(target.project)
+            if is_covered or is_watched or not self._is_new(name, pipeline):
+                continue
+            state = TargetState((), is_known=pipeline.is_new, epoch=pipeline.epoch)
+            self._recorder.start(name, state)
+            yield target, name
 
     def finished(self, name: str) -> None:
         """Remember that *name* is over, and forget the oldest ones."""

@@ -10,6 +10,7 @@ from gitlab_jobs_async.api.decoding import decode, decode_rows
 from gitlab_jobs_async.api.links import next_page, with_params
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
+from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -45,6 +46,7 @@ class QueryRunner:
 
     _transport: Transport
     _capabilities: ServerCapabilities
+    _clock: Clock
     _token: TokenCheck
     _announcer: Announcer
 
@@ -94,7 +96,7 @@ class QueryRunner:
         return [*watch.on_error(self._now(), error)]
 
     def _now(self) -> float:
-        return self._transport.clock.now()
+        return self._clock.now()
 
 
 def _retried_soon(error: RateLimitedError) -> RateLimitedError:

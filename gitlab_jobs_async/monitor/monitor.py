@@ -1,12 +1,11 @@
-"""Many projects, pipelines and jobs watched as one stream of events, by few requests at once.
+"""Monitor many projects, pipelines and jobs as one stream of events.
 
-Looks put what they find into the outbox (rounds.py, outbox.py), logs add their lines, and here it
-is told. A consumer that is slow has fewer looks made, and loses nothing.
+The poller puts the events that it detects into the outbox, followed logs add their lines, and the
+consumer takes both here. A slow consumer delays further polls and misses no events.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from os import PathLike
 from typing import Self
 
@@ -17,19 +16,15 @@ from gitlab_jobs_async.concurrency import Merged, task_pool
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.poll_queue import LogPollQueue, log_poll_queue
+from gitlab_jobs_async.logs.poll_queue import log_poll_queue
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.checkpoint.sqlite import SqliteCheckpoint
-from gitlab_jobs_async.monitor.job_logs import (
-    TrackedLog,
-    TrackedLogs,
-    log_begun_by,
-    log_events,
-)
+from gitlab_jobs_async.monitor.job_logs import JobLogs
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
+from gitlab_jobs_async.monitor.tracked_logs import TrackedLogs
 from gitlab_jobs_async.monitor.watch.factory import (
     NormalizedTarget,
     Target,
@@ -39,12 +34,12 @@ from gitlab_jobs_async.monitor.watch.factory import (
 
 _EVENTS = "events"
 _SERVER = "server"
-_LEFT = "the block of this monitor was left: take its events inside 'async with'"
+_CLOSED = "the block of this monitor was left: take its events inside 'async with'"
 
 
 @frozen
 class MonitorOptions:
-    """How a monitor watches: with *logs*, *downstream* of bridges, from *checkpoint* on."""
+    """Whether a monitor follows *logs* and *downstream* pipelines, and its *checkpoint*."""
 
     logs: bool = False
     downstream: bool = False
@@ -52,14 +47,14 @@ class MonitorOptions:
 
 
 class Monitor:
-    """The events of all targets as they come: iterate over it, one consumer at a time.
+    """The events of all targets as they come: an asynchronous iterator for one consumer.
 
-    An event counts as told when the next one is asked for. The iteration ends when no target is
-    left: pipelines and jobs are over when they have ended, projects never are. After an `add` it
-    can be begun again.
+    Asking for the next event acknowledges the one before. The iteration ends when no target is
+    left: a pipeline or a job is removed when it has ended, a project never. After an `add` it can
+    be resumed.
 
     Raises:
-        AuthenticationError: from the iteration: the token is no longer good.
+        AuthenticationError: from the iteration: the token is refused.
         CheckpointError: from the iteration: the checkpoint cannot be read or written.
         RuntimeError: from the iteration: another task waits for the next event, or the block was
             left.
@@ -67,64 +62,60 @@ class Monitor:
 
     def __init__(
         self,
-        transport: Transport,
-        capabilities: ServerCapabilities,
-        how: MonitorOptions,
         sources: Merged[object, Event],
         outbox: Outbox,
-        rounds: Poller,
-        logs: TrackedLogs,
-        turns: LogPollQueue[int, Event],
+        poller: Poller,
+        logs: JobLogs | None,
     ) -> None:
-        self._transport = transport
-        self._capabilities = capabilities
-        self._how = how
         self._sources = sources
         self._outbox = outbox
-        self._rounds = rounds
+        self._poller = poller
         self._logs = logs
-        self._turns = turns
         self._last: Event | None = None
         self._is_awaited = False
         self._failure: Exception | None = None
         self._listen()
-        if how.downstream:
-            rounds.resume()
-        if how.logs:
-            for log in logs.unfinished():
-                self._follow(log)
 
     def add(self, target: Target) -> None:
-        """Watch *target* too; nothing happens if it is watched already, or was until its end.
+        """Monitor *target*, too; ignore a target that is or was monitored.
 
         Raises:
-            TypeError, ValueError: it is nothing that can be watched.
-            CheckpointError: what an earlier monitor has recorded of it cannot be read.
+            TypeError, ValueError: *target* is invalid.
+            CheckpointError: its recorded state cannot be read.
         """
-        plain = normalize_target(target)
-        self._rounds.add(plain, target_name(plain))
+        normalized = normalize_target(target)
+        self._poller.add(normalized, target_name(normalized))
         self._listen()
 
     def remove(self, target: Target) -> bool:
-        """Watch *target* no longer, and tell nothing more of it; whether it was watched.
+        """Stop monitoring *target* and emit nothing more of it; return whether it was monitored.
 
-        Logs that have begun go on to their end, and what an earlier monitor left untold is told.
+        Logs that were started are followed to their end. Events that an earlier monitor left in the
+        checkpoint are still emitted.
         """
-        return self._rounds.remove(target_name(normalize_target(target)))
+        return self._poller.remove(target_name(normalize_target(target)))
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:
-        """Look soon at what a webhook has told of; whether that is watched.
+        """Poll the targets of a webhook soon, and return whether there are any.
 
-        No event comes from the hook itself, and however many come, a target is looked at no more
-        often than it would be at its busiest: one lost, late, doubled or forged changes nothing.
+        A webhook causes no event itself, and any number of them no more polls than a busy target
+        gets. So a lost, late, duplicate or forged one changes nothing.
+
+        Raises:
+            TypeError: *hook* is not a `JobHook` or a `PipelineHook`.
         """
         if not isinstance(hook, JobHook | PipelineHook):
-            raise TypeError(f"hook must be what read_hook gives, not {hook!r}")
-        return self._rounds.notify(hook)
+            raise TypeError(f"invalid hook {hook!r}: expected the result of parse_webhook")
+        return self._poller.notify(hook)
+
+    @property
+    def pending(self) -> int:
+        """Number of detected events that the consumer has not taken."""
+        return len(self._outbox)
 
     def __len__(self) -> int:
-        """How many targets are watched, those that bridges have led to among them."""
-        return len(self._rounds)
+        """Return the number of targets, with the downstream pipelines that were discovered."""
+        return len(self._poller)
 
     def __aiter__(self) -> Self:
         return self
@@ -135,7 +126,8 @@ class Monitor:
         last, self._last = self._last, None
         if last is not None:
             self._outbox.acknowledge(last)
-            self._logs.acknowledge(last)
+            if self._logs is not None:
+                self._logs.acknowledge(last)
         if self._failure is not None:
             raise self._failure
         self._is_awaited = True
@@ -146,10 +138,8 @@ class Monitor:
             raise
         finally:
             self._is_awaited = False
-        if self._how.logs:
-            followed = log_begun_by(event)
-            if followed is not None and self._logs.begin(followed):
-                self._follow(followed)
+        if self._logs is not None:
+            self._logs.on_event(event)
         return event
 
     async def _next(self) -> Event:
@@ -158,35 +148,28 @@ class Monitor:
                 source, event = await anext(self._sources)
             except StopAsyncIteration:
                 if self._sources.is_closed:
-                    raise RuntimeError(_LEFT) from None
+                    raise RuntimeError(_CLOSED) from None
                 raise
             if source != _EVENTS or self._outbox.take(event):
                 return event
 
-    def _follow(self, log: TrackedLog) -> None:
-        self._turns.remove(log.job.id)  # the log of another job with this id, before a reset
-        offset, token = self._logs.offset(log.job.id), self._rounds.token
-        self._turns.add(
-            log.job.id, partial(log_events, self._transport, self._capabilities, log, offset, token)
-        )
-
     def _listen(self) -> None:
-        """Take events from the outbox, unless that goes on."""
-        self._outbox.begin()
+        """Take events from the outbox, also after the iteration has ended."""
+        self._outbox.resume()
         if _EVENTS not in self._sources:
             self._sources.add(_EVENTS, self._outbox.events())
 
 
 def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint | None:
-    """What a caller gave: a checkpoint of his own, or the path of a file.
+    """Return the checkpoint for the argument of `GitLab.monitor`.
 
     Raises:
-        TypeError, ValueError: it is neither.
+        TypeError, ValueError: it is neither a `Checkpoint` nor the path of a file.
     """
     if isinstance(given, str | PathLike):
         return SqliteCheckpoint(given)
     if given is not None and not isinstance(given, Checkpoint):
-        raise TypeError(f"checkpoint must be the path of a file or a Checkpoint, not {given!r}")
+        raise TypeError(f"invalid checkpoint {given!r}: expected a path or a Checkpoint")
     return given
 
 
@@ -196,58 +179,65 @@ async def monitored(
     capabilities: ServerCapabilities,
     schedule: SharedSchedule,
     targets: Iterable[NormalizedTarget],
-    how: MonitorOptions,
+    options: MonitorOptions,
 ) -> AsyncIterator[Monitor]:
-    """The events of *targets*; when the block is left, every task has ended.
+    """Yield a monitor of *targets*, and end all its tasks with the block.
 
     Raises:
-        CheckpointError: the checkpoint is in use, or cannot be used.
+        CheckpointError: the checkpoint is in use or unusable.
     """
-    checkpoint = how.checkpoint
+    checkpoint, downstream = options.checkpoint, options.downstream
     if checkpoint is not None:
         checkpoint.open()
     try:
-        states = {} if checkpoint is None else _states(checkpoint, transport)
+        states = {} if checkpoint is None else _read_states(checkpoint, transport)
         outbox = Outbox(checkpoint)
-        rounds = Poller(
-            transport, capabilities, schedule, outbox, states, downstream=how.downstream
-        )
-        logs = TrackedLogs(checkpoint, states)
+        poller = Poller(transport, capabilities, schedule, outbox, states, downstream=downstream)
         async with (
-            log_poll_queue(transport.clock, transport.concurrency) as (sources, turns),
-            task_pool() as flight,
+            log_poll_queue(transport.clock, transport.concurrency) as (sources, queue),
+            task_pool() as tasks,
         ):
-            monitor = Monitor(transport, capabilities, how, sources, outbox, rounds, logs, turns)
+            logs = None
+            # A checkpoint may hold logs of an earlier monitor, whose jobs end now.
+            if options.logs or checkpoint is not None:
+                tracked = TrackedLogs(checkpoint, states)
+                logs = JobLogs(transport, capabilities, poller.token, tracked, queue)
+            monitor = Monitor(sources, outbox, poller, logs)
+            if downstream:
+                poller.resume()
+            if logs is not None and options.logs:
+                logs.resume()
             for target in targets:
                 monitor.add(target)
-            flight.start(_EVENTS, _run(rounds, outbox))
+            tasks.start(_EVENTS, _run(poller, outbox))
             try:
                 yield monitor
             except BaseException:
-                with suppress(CheckpointError):  # what ends the block says more
-                    rounds.close()
+                with suppress(CheckpointError):  # the exception of the block says more
+                    poller.close()
                 raise
-            rounds.close()
+            poller.close()
     finally:
         if checkpoint is not None:
             checkpoint.close()
 
 
-def _states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, bytes]:
-    """What was recorded, if it was of this server: ids of two would be taken for one another."""
+def _read_states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, bytes]:
+    """Return the recorded states, if they are of this server, since ids of two servers clash."""
     server = transport.server
     url = f"{server.origin}{server.prefix}"
     states = checkpoint.states()
-    known = states.get(_SERVER)
-    if known is None:
+    recorded = states.get(_SERVER)
+    if recorded is None:
         checkpoint.record(_SERVER, url.encode(), ())
-    elif known != url.encode():
-        raise CheckpointError(checkpoint.path, f"it is of {known.decode(errors='replace')}")
+    elif recorded != url.encode():
+        reason = f"belongs to another server: {recorded.decode(errors='replace')}"
+        raise CheckpointError(checkpoint.path, reason)
     return states
 
 
-async def _run(rounds: Poller, outbox: Outbox) -> None:
+async def _run(poller: Poller, outbox: Outbox) -> None:
     try:
-        await rounds.run()
-    except Exception as error:  # noqa: BLE001 - raised where the events are taken
+        await poller.run()
+    except Exception as error:  # noqa: BLE001 - raised to the consumer
         outbox.finish(error)

@@ -29,9 +29,6 @@ from gitlab_jobs_async.monitor.watch.queries import Watch
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
-_RESTART_SPACING = 1.0
-"""Seconds between the first polls of two targets that are overdue after a restart."""
-
 
 class Poller:
     """The watched targets by name, and their polls; *states* are those of an earlier monitor."""
@@ -48,6 +45,7 @@ class Poller:
     ) -> None:
         self._transport = transport
         self._clock = transport.clock
+        self._now = self._clock.now
         self._budget = transport.budget
         self._schedule = schedule
         self._outbox = outbox
@@ -55,13 +53,14 @@ class Poller:
         self._scheduler = PollScheduler()
         self._watches: dict[str, Watch] = {}
         self._hinted: set[str] = set()
-        self._overdue = 0
         self._index = TargetIndex()
         self._recorder = StateRecorder(outbox, states, downstream=downstream)
         self._discovered = DiscoveredPipelines(self._recorder, self._index)
-        self._announcer = Announcer(self._budget)
+        self._announcer = Announcer(self._budget, outbox)
         self.token = TokenCheck(transport)
-        self._queries = QueryRunner(transport, capabilities, self.token, self._announcer)
+        self._queries = QueryRunner(
+            transport, capabilities, self._clock, self.token, self._announcer
+        )
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -81,16 +80,14 @@ class Poller:
         if watch.is_over:
             self._drop(name)
         elif is_restored and watch.next_at <= self._now():
-            self._schedule_overdue(name, watch)
+            longest = (watch.timer.interval or MAX_INTERVAL) * jitter()
+            self._scheduler.schedule_overdue(name, self._now(), longest)
+            self._changed.set()
         else:
             self._schedule_next(name, watch)
 
     def resume(self) -> None:
-        """Poll the downstream pipelines that an earlier monitor discovered.
-
-        Raises:
-            CheckpointError: a recorded name or state cannot be read.
-        """
+        """Poll the downstream pipelines that an earlier monitor discovered."""
         for target, name in self._discovered.recorded():
             self.add(target, name)
 
@@ -104,7 +101,7 @@ class Poller:
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:
         """Poll the targets of *hook* soon, and return whether there are any."""
-        names = self._index.concerned(hook)
+        names = self._index.targets_of(hook)
         for name in names:
             if name in self._scheduler:
                 watch, now = self._watches[name], self._now()
@@ -131,11 +128,7 @@ class Poller:
                     await self._run_once(polls, share)
 
     def close(self) -> None:
-        """Record the schedule for the next monitor.
-
-        Raises:
-            CheckpointError: it cannot be written.
-        """
+        """Record the schedule for the next monitor."""
         self._recorder.write(self._now(), everything=True)
 
     async def _run_once(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
@@ -144,21 +137,15 @@ class Poller:
             _, poll = await polls.next_done()
             share.release()
             poll.result()
-        self._announce_pauses()
-        for event in self._announcer.target_events(len(self._watches), self._now()):
-            self._outbox.announce(event)
+        self._announcer.announce_pauses(self._now())
+        self._announcer.announce_targets(len(self._watches), self._now())
         self._start_polls(polls, share)
         self._recorder.write(self._now())
         if self._watches:
-            self._outbox.begin()
+            self._outbox.resume()
         else:
             self._outbox.finish()
         await self._wait_for_change(share)
-
-    def _announce_pauses(self) -> None:
-        """Emit the pauses before the events of later responses."""
-        for event in self._announcer.pause_events(self._now()):
-            self._outbox.announce(event)
 
     def _start_polls(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
         has_capacity = self._outbox.has_capacity()
@@ -198,13 +185,15 @@ class Poller:
         try:
             while (query := watch.next_query(self._now())) is not None:
                 events = await self._queries.run(watch, query)
-                self._announce_pauses()
+                self._announcer.announce_pauses(self._now())  # before events of later responses
                 if self._watches.get(name) is not watch:
                     return
                 self._announcer.polled(name, watch.availability)
                 self._learn_id(name, watch)
                 # Recorded first, so that a restart knows of both or neither.
-                self._add_discovered(watch)
+                if pipelines := watch.take_discovered():
+                    for target, found in self._discovered.start(pipelines, self._watches):
+                        self.add(target, found)
                 self._recorder.record(name, watch, events)
                 await self._outbox.wait_for_capacity()
                 if self._watches.get(name) is not watch:
@@ -224,13 +213,7 @@ class Poller:
     def _learn_id(self, name: str, watch: Watch) -> None:
         """Index a project by its id once that is known, because its path may change."""
         if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
-            self._index.learn(name, watch.numeric_id)
-
-    def _add_discovered(self, watch: Watch) -> None:
-        for pipeline in watch.take_discovered():
-            name = self._discovered.start(pipeline, self._watches)
-            if name is not None:
-                self.add(pipeline.target, name)
+            self._index.learn_id(name, watch.numeric_id)
 
     def _drop(self, name: str) -> None:
         """Stop polling *name*, which is over or removed."""
@@ -247,14 +230,3 @@ class Poller:
         now = self._now()
         self._scheduler.schedule(name, now, max(0.0, watch.next_at - now), jitter())
         self._changed.set()
-
-    def _schedule_overdue(self, name: str, watch: Watch) -> None:
-        """Spread the first polls after a restart, each within its own interval."""
-        interval = watch.timer.interval or MAX_INTERVAL
-        delay = min(_RESTART_SPACING * self._overdue, interval * jitter())
-        self._scheduler.schedule(name, self._now(), delay)
-        self._overdue += 1
-        self._changed.set()
-
-    def _now(self) -> float:
-        return self._clock.now()

@@ -71,7 +71,7 @@ class StateRecorder:
             CheckpointError: the recorded state cannot be read.
         """
         recorded = self._states.pop(name, None)
-        progress = None if recorded is None else self._progress.known(name)
+        progress = None if recorded is None else self._progress.restored(name)
         try:
             watch = create_watch(
                 target, recorded, now, progress, self._history, downstream=self._downstream
@@ -102,7 +102,7 @@ class StateRecorder:
         if watch.is_over:
             self._progress.forget(name)
         elif self._outbox.is_recorded:
-            self._progress.changed(name)
+            self._progress.mark_dirty(name)
 
     def drop(self, name: str) -> None:
         """Watch *name* no longer; keep the final state of a target that is over."""
@@ -113,7 +113,7 @@ class StateRecorder:
 
     def remove(self, name: str) -> None:
         """Discard the pending events and the record of *name*."""
-        self._outbox.drop(name)
+        self._outbox.discard(name)
         self._progress.forget(name)
 
     def forget(self, name: str) -> None:
@@ -123,8 +123,7 @@ class StateRecorder:
 
     def next_write_at(self) -> float:
         """Return the time of the next progress write, infinity if nothing changed."""
-        at = self._progress.next_at()
-        return inf if at is None else at
+        return self._progress.next_write_at() if self._outbox.is_recorded else inf
 
     def write(self, now: float, *, everything: bool = False) -> None:
         """Write the progress that is due at *now*, or all that changed.
@@ -132,10 +131,12 @@ class StateRecorder:
         Raises:
             CheckpointError: it cannot be written.
         """
-        while (at := self._progress.next_at()) is not None and (everything or at <= now):
-            row = self._progress.take(now, self._progress_of)
-            if row is not None:
-                self._outbox.put(*row, ())
+        until = inf if everything else now
+        while self._outbox.is_recorded and self._progress.next_write_at() <= until:
+            row = self._progress.pop_dirty(now, self._progress_of)
+            if row is None:
+                break
+            self._outbox.put(*row, ())
             self._record_ids()
         if everything:
             self._record_ids()

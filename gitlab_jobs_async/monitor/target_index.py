@@ -1,4 +1,4 @@
-"""Which targets a webhook is about: found by project, pipeline or job, not by walking them all."""
+"""Find the targets of a webhook by project, pipeline or job."""
 
 from collections.abc import Hashable
 
@@ -13,7 +13,7 @@ _Key = tuple[str, Hashable]
 
 @define
 class TargetIndex:
-    """The names of targets by what a webhook can say of them."""
+    """The names of targets by the ids and paths that a webhook contains."""
 
     _names: dict[_Key, dict[str, None]] = field(factory=dict[_Key, dict[str, None]], init=False)
     _keys: dict[str, _Key] = field(factory=dict[str, _Key], init=False)
@@ -22,7 +22,7 @@ class TargetIndex:
         return len(self._keys)
 
     def add(self, name: str, target: ProjectId | PipelineTarget | JobTarget) -> None:
-        """Know *target* under *name*."""
+        """Index *target* under *name*."""
         match target:
             case PipelineTarget(pipeline_id=number):
                 self._put(name, ("pipeline", number))
@@ -33,14 +33,14 @@ class TargetIndex:
             case str():
                 self._put(name, ("path", target.strip("/").casefold()))
 
-    def learn(self, name: str, project_id: int) -> None:
-        """The project *name* has this id: from now on it is found by that, whatever its path is."""
+    def learn_id(self, name: str, project_id: int) -> None:
+        """Index the project *name* by its id, because its path may change."""
         if self._keys.get(name, ("",))[0] == "path":
             self.remove(name)
             self._put(name, ("project", project_id))
 
     def remove(self, name: str) -> None:
-        """Know *name* no longer. Nothing happens if it is unknown."""
+        """Remove *name*, if it is here."""
         key = self._keys.pop(name, None)
         if key is not None:
             del self._names[key][name]
@@ -48,11 +48,11 @@ class TargetIndex:
                 del self._names[key]
 
     def has_project(self, project_id: int) -> bool:
-        """Whether the whole project of this id is a target."""
+        """Return whether the project with this id is a target."""
         return ("project", project_id) in self._names
 
-    def concerned(self, hook: JobHook | PipelineHook) -> list[str]:
-        """Return the names of the targets in which something has happened."""
+    def targets_of(self, hook: JobHook | PipelineHook) -> list[str]:
+        """Return the names of the targets that *hook* is about."""
         path = (hook.project_path or "").casefold()
         keys: list[_Key] = [
             ("project", hook.project_id),

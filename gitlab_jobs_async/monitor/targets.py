@@ -1,11 +1,11 @@
-"""What a monitor can watch beside whole projects: one pipeline, one job. Values only."""
+"""Name a pipeline or a job as the target of a monitor."""
 
 from attrs import frozen
 
 
 @frozen
 class PipelineTarget:
-    """One pipeline of a project, given as id or path; watched until it has ended."""
+    """A pipeline of a project, which is given by id or path; monitored until it ends."""
 
     project: int | str
     pipeline_id: int
@@ -13,7 +13,7 @@ class PipelineTarget:
 
 @frozen
 class JobTarget:
-    """One job of a project, given as id or path; watched until it has ended."""
+    """A job of a project, which is given by id or path; monitored until it ends."""
 
     project: int | str
     job_id: int

@@ -1,7 +1,7 @@
-"""Whether a 401 means that the token is refused, or only that one request was.
+"""Find out whether a 401 refuses the token or a single request.
 
-Proxies and single sign-on in front of GitLab answer 401 for one project, and a server that is
-being restarted may do so for a moment. So a 401 ends nothing before other requests are refused too.
+A proxy or single sign-on in front of GitLab may answer 401 for one project, and a restarting server
+for a moment. So the token counts as refused only when other requests get a 401, too.
 """
 
 import asyncio
@@ -13,61 +13,61 @@ from gitlab_jobs_async.errors import AuthenticationError, GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 
-_WAITS = (0.0, 2.0, 4.0)
-"""Seconds before each round of asking, for a token that has been good before."""
+_DELAYS = (0.0, 2.0, 4.0)
+"""Seconds before each check of a token that has worked before."""
 
 _RECENT = 60.0
-_MOST_PROOFS = 8
+_MAX_PROOFS = 8
 _VERSION = Request("GET", "/version")
-"""What any token may ask: the proof while nothing else has worked."""
+"""A request that every token may send, for a token that has not worked yet."""
 
 
 class TokenCheck:
-    """Tells a refused token from a refused request; for one monitor."""
+    """The requests that have worked for one monitor, to check its token with."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._clock = transport.clock
         self._proofs: dict[str, Request] = {}
         self._worked_at = -float("inf")
         self._is_refused = False
         self._lock = asyncio.Lock()
 
     def worked(self, request: Request) -> None:
-        """Remember that *request* has been answered: another time it may prove the token."""
+        """Remember *request*, which was answered, for later checks."""
         project = RequestClass.of(request, Priority.BACKGROUND).project
         self._proofs.pop(project, None)
         self._proofs[project] = request
-        if len(self._proofs) > _MOST_PROOFS:
+        if len(self._proofs) > _MAX_PROOFS:
             del self._proofs[next(iter(self._proofs))]
-        self._worked_at = self._transport.clock.now()
+        self._worked_at = self._clock.now()
 
     def is_proven(self) -> bool:
-        """Whether the token has been good within the last minute."""
-        return self._transport.clock.now() - self._worked_at <= _RECENT
+        """Return whether the token has worked within the last minute."""
+        return self._clock.now() - self._worked_at <= _RECENT
 
     async def pause(self) -> None:
-        """Wait for a second or so, before what got a 401 is asked again."""
-        await self._transport.clock.sleep(0.5 + jitter())
+        """Wait about a second before a request is retried after a 401."""
+        await self._clock.sleep(0.5 + jitter())
 
     async def is_refused(self, request: Request) -> bool:
-        """Whether the token is refused, now that *request* got a 401 twice.
+        """Return whether the token is refused, after *request* got a 401 twice.
 
-        It is not if another request gets any other answer than a 401. If there is none that tells,
-        the next 401 asks anew.
+        It is not if another request gets any response but a 401.
         """
         async with self._lock:
             if self._is_refused:
                 return True
-            for wait in _WAITS if self._proofs else _WAITS[:1]:
-                await self._transport.clock.sleep(wait)
-                for proof in self._proofs_beside(request):
+            for delay in _DELAYS if self._proofs else _DELAYS[:1]:
+                await self._clock.sleep(delay)
+                for proof in self._proofs_for(request):
                     if not await self._is_denied(proof):
                         return False
             self._is_refused = True
             return True
 
-    def _proofs_beside(self, request: Request) -> Iterator[Request]:
-        """What has worked last for another project, and *request* itself."""
+    def _proofs_for(self, request: Request) -> Iterator[Request]:
+        """Yield the last request that worked for another project, then *request* itself."""
         own = RequestClass.of(request, Priority.BACKGROUND).project
         others = [proof for project, proof in self._proofs.items() if project != own]
         yield others[-1] if others else _VERSION

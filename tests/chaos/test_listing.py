@@ -1,8 +1,8 @@
-"""Everything goes wrong at once: a listing is every job exactly once or an error of ours.
+"""A listing contains every job exactly once or raises a typed error, while everything fails.
 
-For each seed a GitLab of another kind with 50 projects and 20,000 jobs answers a tenth of all
-requests with some fault, while jobs are created, deleted and change their status. Nothing really
-waits.
+Each seed has another kind of GitLab server with 50 projects and 20,000 jobs. A tenth of all
+requests meets some fault, while jobs are created, deleted and change their status. No test really
+sleeps.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ SEEDS = range(20)
 LARGE, SMALL = 1000, 250
 PIPELINE = 500
 SINGLE = 49
-"""The project that has as many pipelines as jobs."""
+"""The project with as many pipelines as jobs."""
 TOKEN = "glpat-ch4os-s3cret"
 DESCRIPTORS = Path("/dev/fd")
 CHANGING = 0.2
-"""The share of requests before which the world changes."""
+"""Share of requests that follow a change of the world."""
 
 ENDED = ("success", "failed", "canceled")
 GAPS = ("dense", "uniform", "bursty", "heavy_tailed")
@@ -62,7 +62,7 @@ SHARES = [
 
 
 def settings_of(seed):
-    """Each kind of server in its turn."""
+    """Return each kind of server in turn."""
     return SimulatorSettings(
         version="18.0" if seed % 3 == 0 else "19.5",
         keyset=seed % 4 != 3,
@@ -78,7 +78,7 @@ def settings_of(seed):
 
 
 def build(seed):
-    """Ten large projects and forty small ones; pipelines of 1, 20 and 500 jobs."""
+    """Build ten large projects and forty small ones, with pipelines of 1, 20 and 500 jobs."""
     world = World(JumpClock().now(), seed=seed)
     world.add_user("chaos", token=TOKEN, admin=True)
     for number in range(50):
@@ -94,7 +94,7 @@ def build(seed):
 
 @define
 class ShuffledClock(JumpClock):
-    """A server's clock whose sleepers wake in another order than they fell asleep."""
+    """A server's clock whose sleepers wake in a random order."""
 
     rng: random.Random = field(factory=lambda: random.Random(0))
 
@@ -106,7 +106,7 @@ class ShuffledClock(JumpClock):
 
 @define
 class Unrest:
-    """Changes the world; `touched` holds the ids of all that has been anything else meanwhile."""
+    """Changes of the world; `touched` holds the ids of everything that has changed."""
 
     world: World
     rng: random.Random
@@ -166,7 +166,7 @@ class Unrest:
 
 @define
 class Chaos:
-    """One seed: its world and client, and what has come of the calls."""
+    """The world, the client and the results of one seed."""
 
     simulator: Simulator
     gitlab: GitLab
@@ -252,7 +252,7 @@ async def stream_several(chaos):
 
 
 async def every_listing(chaos):
-    """Each method once, over projects that the seed chooses."""
+    """Call each method once, for projects that the seed selects."""
     gitlab, large, several, scope = chaos.gitlab, chaos.large, chaos.several, chaos.scope
     pipeline, single, small = large.pipelines[0], chaos.world.projects[SINGLE], several[1]
 
@@ -287,7 +287,7 @@ async def every_listing(chaos):
 
 
 async def left_early(chaos):
-    """A listing that is cancelled somewhere, and a walk that its reader leaves."""
+    """Cancel a listing at some point, and leave an iteration early."""
     gitlab, tasks = chaos.gitlab, await others()
     paths = [f"group/p{(10 * step + chaos.seed) % 50}" for step in range(3)]
     listing = asyncio.ensure_future(gitlab.list_jobs(paths))
@@ -309,7 +309,7 @@ async def left_early(chaos):
 
 @pytest.fixture(scope="module")
 def tally(request):
-    """What came of all seeds, told at the end with -v; a sane share must be complete."""
+    """Sum up all seeds, printed with -v; a minimum share of listings must be complete."""
     counts = Counter()
     yield counts
     if request.config.get_verbosity() > 0:
@@ -325,7 +325,7 @@ def tally(request):
 
 
 def shown(fault):
-    """What kind of fault it is, in a few words."""
+    """Return the kind of a fault in a few words."""
     after = fault.headers.get("Retry-After", "a date" if fault.retry_date else "")
     answer = f"{fault.status} {fault.body[:9].decode()!r} {after}" if fault.status else ""
     lost = f"{fault.reset} {fault.cut_at or ''}" if fault.reset else ""
@@ -338,7 +338,7 @@ def descriptors():
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="needs a list of open files")
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_every_listing_is_exact_or_a_typed_error(seed, tally, caplog):
+async def test_listing_is_exact_or_a_typed_error(seed, tally, caplog):
     caplog.set_level(logging.DEBUG)
     debugs = seed == 7
     asyncio.get_running_loop().set_debug(debugs)

@@ -1,8 +1,8 @@
-"""Everything goes wrong at once while a monitor watches: what it tells is what has happened, once.
+"""A monitor emits what has happened, once, while everything fails at the same time.
 
-For each seed fifteen projects whose jobs come, end, and are retried, played, erased and deleted,
-whose pipelines lead into one another, and which move; a tenth of all requests meets some fault, and
-webhooks are lost, doubled, late and forged. Then it grows quiet. Nothing really waits.
+Each seed has fifteen projects. Their jobs start, end, and are retried, played, erased and deleted;
+their pipelines trigger one another, and projects move. A tenth of all requests meets some fault,
+and webhooks are lost, duplicated, late and forged. Then the changes stop. No test really sleeps.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ from tests.support.tasks import others, until
 SEEDS = range(1, 4)
 PROJECTS = 15
 QUIET_AFTER = 250
-"""Requests until nothing more is done to the world."""
+"""Requests until the changes stop."""
 
 HOLDING = 7200.0
-"""Seconds of the clock in which all must have been told, once it is quiet."""
+"""Seconds of the clock within which all events must follow after that."""
 
 NAMES = ("lint", "unit", "e2e")
 PROJECT_GONE = b'{"message":"404 Project Not Found"}'
@@ -48,7 +48,7 @@ FORBIDDEN = b'{"message":"403 Forbidden"}'
 
 
 def plan_of(rng, projects, depth=0):
-    """A pipeline of three stages, each job with something of its own."""
+    """Return a pipeline of three stages, with a different plan for each job."""
     jobs = []
     for stage in ("build", "test", "deploy"):
         for name in NAMES[: rng.randint(1, 3)]:
@@ -74,7 +74,7 @@ def plan_of(rng, projects, depth=0):
 
 
 def build(seed):
-    """Fifteen projects, some with much behind them, each with one pipeline that goes on."""
+    """Build fifteen projects, some with many old jobs, each with one endless pipeline."""
     world = World(JumpClock().now(), seed=seed)
     projects = [world.add_project(f"group/p{number}") for number in range(PROJECTS)]
     for number, project in enumerate(projects):
@@ -89,7 +89,7 @@ def build(seed):
 
 @define
 class Unrest:
-    """What is done to the world, one thing at a time."""
+    """Changes of the world, one at a time."""
 
     simulator: Simulator
     rng: random.Random
@@ -140,7 +140,7 @@ class Unrest:
         world.move_project(project, f"{project.path}x")
 
     def hide(self, world):
-        """A project that is not to be had for some requests."""
+        """Hide a project for some requests."""
         project = self.rng.choice(world.projects)
         status, body = self.rng.choice([(404, PROJECT_GONE), (403, FORBIDDEN)])
         times = self.rng.randint(1, 6)
@@ -152,7 +152,7 @@ class Unrest:
 
 @define
 class Post:
-    """Deliveries of all projects, on their way to the monitor: lost, doubled, late, forged."""
+    """Webhooks on their way to the monitor: lost, duplicated, late or forged."""
 
     hooks: list[Webhook]
     rng: random.Random
@@ -198,20 +198,20 @@ class Post:
 
 
 def is_closed(replay, job_id):
-    """Whether no more is to come; of a bridge that was retried, GitLab says nothing any more."""
+    """Return whether no event can follow; GitLab omits bridges that were retried."""
     status = replay.status.get(job_id)
     return status is None or JobStatus(status).is_finished
 
 
 def is_right(replay, world, since, *, has_bridges):
-    """Whether all was told that came after the id *since* or was told open, and each end once."""
+    """Return whether every job after the id *since* was emitted, and each end once."""
     for job_id, job in world.jobs.items():
         if job.is_bridge and (not has_bridges or (job.retried and is_closed(replay, job_id))):
             continue
         if job_id in replay.deleted:
             return False
-        is_told = job_id > since or job_id in replay.status
-        if is_told and replay.status.get(job_id) != job.status:
+        is_emitted = job_id > since or job_id in replay.status
+        if is_emitted and replay.status.get(job_id) != job.status:
             return False
         if job_id in replay.erased and job.erased_at is None:
             return False
@@ -220,7 +220,7 @@ def is_right(replay, world, since, *, has_bridges):
 
 
 def have_ended_once(replay):
-    """Each job that came and ended; a skipped one that was taken up again, once more."""
+    """Count the ends of each new job; a skipped one that was resumed has two."""
     again = Counter(
         event.job.id
         for event in replay.events
@@ -234,15 +234,15 @@ def have_ended_once(replay):
 
 
 def shown(replay, world, since):
-    """What is wrong, for the eyes of somebody who reads the failure."""
+    """Return what is missing, for the message of a failure."""
     jobs = {job.id: job.status for job in world.jobs.values() if job.id > since}
-    told = {job_id: str(status) for job_id, status in replay.status.items()}
-    return sorted(jobs.items() ^ {i: s for i, s in told.items() if i > since}.items())
+    emitted = {job_id: str(status) for job_id, status in replay.status.items()}
+    return sorted(jobs.items() ^ {i: s for i, s in emitted.items() if i > since}.items())
 
 
 @asynccontextmanager
 async def consuming(events, replay):
-    """A consumer beside the test; what ends it is raised here."""
+    """Run a consumer beside the test, and raise its error here."""
 
     async def consume():
         async for event in events:
@@ -259,8 +259,8 @@ async def consuming(events, replay):
             consumer.result()
 
 
-async def watched_in_trouble(seed, simulator, gitlab, how, tally):
-    """Trouble until so many requests were made; then quiet, until all was told."""
+async def monitored_under_faults(seed, simulator, gitlab, how, tally):
+    """Change the world for a number of requests, then wait for all events."""
     world, rng, clock = simulator.world, random.Random(seed), simulator.clock
     unrest, replay = Unrest(simulator, rng, tally), Replay()
     post = Post([Webhook(world, p, "") for p in world.projects], rng, tally)
@@ -280,7 +280,7 @@ async def watched_in_trouble(seed, simulator, gitlab, how, tally):
         await until(lambda: consumer.done() or len(simulator.requests) > QUIET_AFTER)
         unrest.is_on, post.monitor = False, None
         tally["struck"] += sum(simulator.faults.count(fault) for fault in faults)
-        tally["requests in trouble"] += len(simulator.requests)
+        tally["requests with faults"] += len(simulator.requests)
         simulator.faults.clear()
         latest, right = clock.now() + HOLDING, False
         while not right and not consumer.done() and clock.now() < latest:
@@ -295,7 +295,7 @@ async def watched_in_trouble(seed, simulator, gitlab, how, tally):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_what_is_told_in_all_that_trouble_is_what_has_happened(seed, tmp_path):
+async def test_chaos_loses_and_repeats_no_event(seed, tmp_path):
     tally, clock, before = Counter(), JumpClock(), await others()
     settings = SimulatorSettings(keyset=seed % 3 != 2, api_limit=300 if seed == 3 else None)
     how = {"logs": seed % 2 == 0, "downstream": seed != 1}
@@ -303,7 +303,7 @@ async def test_what_is_told_in_all_that_trouble_is_what_has_happened(seed, tmp_p
         how["checkpoint"] = tmp_path / "ci.db"
     async with Simulator(build(seed), settings, clock.stepped) as simulator:
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
-            replay = await watched_in_trouble(seed, simulator, gitlab, how, tally)
+            replay = await monitored_under_faults(seed, simulator, gitlab, how, tally)
             assert open_connections(gitlab) == 0
     assert await others() == before
     assert not replay.unreachable
@@ -311,7 +311,7 @@ async def test_what_is_told_in_all_that_trouble_is_what_has_happened(seed, tmp_p
 
 
 async def watched_for_five_minutes(seed, forge):
-    """What was told, and how many looks were made at each project."""
+    """Return the events, and the number of polls of each project."""
     clock, world, rng = JumpClock(), build(seed), random.Random(seed)
     for number, project in enumerate(world.projects):
         world.plan_pipeline(project, plan_of(rng, world.projects), at=world.now + 5 * number)
@@ -335,7 +335,7 @@ async def watched_for_five_minutes(seed, forge):
     return replay, looks, clock.now() - JumpClock().now()
 
 
-async def test_forged_and_doubled_hooks_change_no_event_and_cost_no_more_than_haste():
+async def test_duplicate_webhooks_do_not_change_events():
     plain, _, _ = await watched_for_five_minutes(1, forge=False)
     forged, looks, seconds = await watched_for_five_minutes(1, forge=True)
     settled = [i for i, status in plain.status.items() if status.is_finished]

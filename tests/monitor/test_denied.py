@@ -1,4 +1,4 @@
-"""A 401 is asked again before it ends a monitor; targets that are refused are told of."""
+"""A 401 is retried before it ends a monitor, and refused targets are reported."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ def is_told(kind, times=1):
 
 @pytest.mark.parametrize("targets", [[APP], [APP, OTHER]])
 @pytest.mark.parametrize("skip", range(4))
-async def test_one_denial_among_answers_ends_nothing(simulator, gitlab, targets, skip):
+async def test_single_401_is_retried(simulator, gitlab, targets, skip):
     simulator.world.add_project(OTHER)
     async with asyncio.timeout(10), gitlab.monitor(targets) as events:
         simulator.faults.add(denial(skip=skip))
@@ -40,8 +40,8 @@ async def test_one_denial_among_answers_ends_nothing(simulator, gitlab, targets,
     assert not [event for event in replay.events if isinstance(event, ProjectUnreachable)]
 
 
-async def test_denial_of_one_project_is_its_own_trouble(simulator, gitlab):
-    """A proxy or single sign-on in front of GitLab denies what it knows nothing of."""
+async def test_401_of_one_project_affects_no_other(simulator, gitlab):
+    """A proxy or single sign-on in front of GitLab may deny one project only."""
     simulator.world.add_project(OTHER)
     simulator.faults.add(denial(path="*group%2Fother/*", times=8))
     async with asyncio.timeout(10), gitlab.monitor([OTHER, APP]) as events:
@@ -58,7 +58,7 @@ async def test_denial_of_one_project_is_its_own_trouble(simulator, gitlab):
 
 @pytest.mark.parametrize("has_begun", [False, True])
 @pytest.mark.parametrize("targets", [1, 50])
-async def test_revoked_token_ends_it_promptly(targets, has_begun):
+async def test_revoked_token_ends_promptly(targets, has_begun):
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         names = [simulator.world.add_project(f"many/{n}").path for n in range(targets)]
@@ -80,7 +80,7 @@ async def test_revoked_token_ends_it_promptly(targets, has_begun):
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-async def test_denial_of_a_log_ends_neither_log_nor_monitor(simulator, gitlab, times):
+async def test_401_of_a_log_is_retried(simulator, gitlab, times):
     job = add_pipeline(simulator, "new", duration=60.0)[0]
     async with asyncio.timeout(10), gitlab.monitor([APP], logs=True) as events:
         simulator.faults.add(denial(path=f"*/jobs/{job.id}*", times=times, skip=2))
@@ -93,7 +93,7 @@ async def test_denial_of_a_log_ends_neither_log_nor_monitor(simulator, gitlab, t
     assert not any(isinstance(event, JobLogFailed) for event in replay.events)
 
 
-async def test_log_that_is_denied_for_good_fails_alone(simulator, gitlab):
+async def test_permanent_401_of_a_log_fails_it_alone(simulator, gitlab):
     job = add_pipeline(simulator, "new", duration=600.0)[0]
     async with asyncio.timeout(10), gitlab.monitor([APP], logs=True) as events:
         simulator.faults.add(denial(path=f"*/jobs/{job.id}*", times=None, skip=2))
@@ -106,7 +106,7 @@ async def test_log_that_is_denied_for_good_fails_alone(simulator, gitlab):
     assert "401" in failed.reason
 
 
-async def test_cancelled_doubt_leaves_nothing():
+async def test_cancelled_token_check_leaves_no_task():
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
@@ -132,7 +132,7 @@ async def test_cancelled_doubt_leaves_nothing():
 
 
 @pytest.mark.parametrize("targets", [["group/none"], ["group/none", 999]])
-async def test_targets_that_are_not_there_are_told_of_once(gitlab, targets):
+async def test_missing_targets_are_reported_once(gitlab, targets):
     async with asyncio.timeout(10), gitlab.monitor(targets) as events:
         replay = await heard(events, is_told(AllTargetsUnreachable))
         last = replay.events[-1]
@@ -148,7 +148,7 @@ async def test_targets_that_are_not_there_are_told_of_once(gitlab, targets):
         await heard(events, is_told(AllTargetsUnreachable, 2), replay)
 
 
-async def test_target_that_answered_before_is_asked_twice(simulator, gitlab, clock):
+async def test_single_refusal_after_success_is_retried(simulator, gitlab, clock):
     async with asyncio.timeout(10), gitlab.monitor([APP]) as events:
         replay = await heard(events, lambda replay: len(replay.appeared) == 4)
         simulator.faults.add(Fault(path="*/jobs", status=404, body=b"{}", times=1))
@@ -161,7 +161,7 @@ async def test_target_that_answered_before_is_asked_twice(simulator, gitlab, clo
         await heard(events, is_told(ProjectRecovered, 2), replay)
 
 
-async def test_outage_is_not_told_as_unreachable_for_good(simulator, gitlab):
+async def test_outage_does_not_report_all_unreachable(simulator, gitlab):
     simulator.faults.add(Fault(status=502, times=30))
     async with asyncio.timeout(10), gitlab.monitor([APP]) as events:
         replay = await heard(events, lambda replay: len(replay.appeared) == 4)

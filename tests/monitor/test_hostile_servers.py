@@ -1,4 +1,4 @@
-"""A monitor against servers that lie: one project that is hostile does not disturb another."""
+"""A project with hostile responses does not affect another one."""
 
 import asyncio
 from itertools import count
@@ -16,7 +16,7 @@ from tests.support.tasks import others
 
 TIME = "2025-06-15T15:00:00.000Z"
 LOOKS = 8
-"""Looks at the good project, the last of which tells that its job has ended."""
+"""Polls of the good project, the last of which shows that its job has ended."""
 
 
 def pipeline(number, project=7, at=TIME):
@@ -36,7 +36,7 @@ def rows(*given, following=None):
 
 
 def bridging(bridges, *jobs):
-    """A project whose pipelines have these bridges."""
+    """Return a project whose pipelines have these bridges."""
 
     def answer(request):
         parts = request.path.split("/")
@@ -52,7 +52,7 @@ def bridging(bridges, *jobs):
 
 
 def paged(make, names):
-    """Pages that go on for ever, each under a link of its own."""
+    """Return endless pages, each with a new link."""
     numbers = count(1000)
 
     def answer(request):
@@ -64,7 +64,7 @@ def paged(make, names):
 
 
 def now_and_then(*given):
-    """These rows, and then others."""
+    """Return these rows, and then others."""
     turns = count()
     return lambda _: rows(*(given if next(turns) % 3 == 0 else [job(10)]))
 
@@ -111,7 +111,7 @@ HOSTILE = {
 
 
 def beside(hostile):
-    """Project 1 behaves, and its job ends after some looks; all others are *hostile*."""
+    """Serve a good project 1, whose job ends after some polls; all others are *hostile*."""
     looks = count(1)
 
     async def answer(request):
@@ -127,7 +127,7 @@ def beside(hostile):
 
 @pytest.mark.parametrize("target", [7, PipelineTarget(7, 5), JobTarget(7, 5)], ids=str)
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_hostile_project_disturbs_no_other(name, target):
+async def test_hostile_project_affects_no_other(name, target):
     clock, before = JumpClock(), await others()
     async with serving(beside(HOSTILE[name])) as server:
         async with GitLab(server.url, auth="x", clock=clock) as gitlab:
@@ -145,7 +145,7 @@ async def test_a_hostile_project_disturbs_no_other(name, target):
     assert await others() == before
 
 
-async def test_ids_that_are_none_are_told_as_the_trouble_of_their_project():
+async def test_invalid_ids_make_a_project_unreachable():
     async with serving(beside(now_and_then(job(0)))) as server:
         async with GitLab(server.url, auth="x", clock=JumpClock()) as gitlab:
             async with gitlab.monitor([7]) as events:
@@ -154,7 +154,7 @@ async def test_ids_that_are_none_are_told_as_the_trouble_of_their_project():
     assert "id 0 out of range" in event.reason
 
 
-async def test_a_job_of_a_project_that_cannot_be_seen_is_not_deleted(simulator, gitlab):
+async def test_job_of_a_hidden_project_is_not_deleted(simulator, gitlab):
     world = simulator.world
     made = world.add_pipeline(world.project("group/app"))
     long = world.add_job(made, "long", plan=JobPlan(duration=100.0))

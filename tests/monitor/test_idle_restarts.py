@@ -1,4 +1,4 @@
-"""What a restart forgets (nothing) and what it costs: no burst, and no poll that was not due."""
+"""A restart loses nothing and costs no burst and no poll that is not due."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,7 @@ LONGEST = 180.0
 
 
 def quiet_world(jobs, *, projects=1):
-    """Projects in which nothing has happened for a day."""
+    """Return projects without an event for a day."""
     clock = JumpClock()
     world = World(clock.now())
     for number in range(projects):
@@ -47,7 +47,7 @@ def add_pipeline(world, clock, names, project=APP, plan=QUICK):
 
 
 async def watch_for(gitlab, clock, seconds, checkpoint, targets=(APP,), replay=None, ends=0, **how):
-    """Watch until *seconds* have passed and so many jobs have ended, and leave in good order."""
+    """Monitor until *seconds* have passed and *ends* jobs have ended, and close it."""
     replay, until_then = replay or Replay(), clock.now() + seconds
     async with gitlab.monitor(targets, checkpoint=checkpoint, **how) as events:
 
@@ -71,7 +71,7 @@ async def watch_for(gitlab, clock, seconds, checkpoint, targets=(APP,), replay=N
 
 @pytest.mark.parametrize("downstream", [False, True])
 @pytest.mark.parametrize("jobs", [0, 99, 100, 101, 150, 1000, 2300])
-async def test_a_restart_forgets_no_quiet_project(jobs, downstream, tmp_path):
+async def test_restart_keeps_quiet_projects(jobs, downstream, tmp_path):
     world, clock = quiet_world(jobs)
     async with (
         Simulator(world, clock=clock.stepped) as simulator,
@@ -87,8 +87,8 @@ async def test_a_restart_forgets_no_quiet_project(jobs, downstream, tmp_path):
 
 
 @pytest.mark.parametrize("answers", [0, 1, 2, 3, 4])
-async def test_a_stop_within_a_baseline_resumes_it(answers, tmp_path):
-    """Stopped after so many answers: what is open is there afterwards, and told once."""
+async def test_stop_within_a_baseline_resumes_it(answers, tmp_path):
+    """Stop after *answers* responses: open jobs are emitted afterwards, once."""
     world, clock = quiet_world(250)
     waiting = add_pipeline(world, clock, "xy", plan=JobPlan(when="manual"))
     how = {"checkpoint": tmp_path / "ci.db", "downstream": True}
@@ -117,8 +117,8 @@ async def test_a_stop_within_a_baseline_resumes_it(answers, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipeline", "empty pipeline", "job"])
-async def test_a_restart_forgets_no_other_target(kind, tmp_path):
-    """Told at first, if it was there; not again, and its end is told by the next monitor."""
+async def test_restart_keeps_pipelines_and_jobs(kind, tmp_path):
+    """The first monitor emits the target if it exists; the next one emits only its end."""
     world, clock = quiet_world(150)
     pipeline = world.add_pipeline(world.project(APP))
     first = [world.add_job(pipeline, "ship", plan=JobPlan(duration=NEVER))]
@@ -143,7 +143,7 @@ async def test_a_restart_forgets_no_other_target(kind, tmp_path):
     assert {i for i, event in replay.appeared.items() if event.is_new} == {job.id for job in new}
 
 
-async def test_a_target_added_in_a_baseline_is_kept(tmp_path):
+async def test_target_added_in_a_baseline_is_kept(tmp_path):
     world, clock = quiet_world(300, projects=2)
     async with (
         Simulator(world, clock=clock.stepped) as simulator,
@@ -165,7 +165,7 @@ async def test_a_target_added_in_a_baseline_is_kept(tmp_path):
 
 
 class Timed:
-    """Notes when each request comes."""
+    """A clock that records the time of each request."""
 
     def __init__(self, simulator):
         self.simulator, self.at = simulator, []
@@ -182,8 +182,8 @@ class Timed:
 
 
 @pytest.mark.parametrize("stopped", [1.0, 24 * HOUR])
-async def test_a_restart_polls_no_more_than_is_due(stopped):
-    """Thirty projects, half of them with a job that waits deep below a hundred others."""
+async def test_restart_polls_no_more_than_is_due(stopped):
+    """Half of the thirty projects have an open job below a hundred others."""
     world, clock = quiet_world(0, projects=30)
     paths = [project.path for project in world.projects]
     for number, path in enumerate(paths):
@@ -210,7 +210,7 @@ async def test_a_restart_polls_no_more_than_is_due(stopped):
 
 
 async def test_progress_is_written_rarely():
-    """Two rows a second at most, however many polls there are: 102 projects are two rows."""
+    """Write two rows a second at most: 102 projects are two rows."""
     world, clock = quiet_world(1, projects=102)
     checkpoint = MemoryCheckpoint()
     written = Counter()
@@ -239,8 +239,8 @@ async def test_progress_is_written_rarely():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_the_schedule_is_written_when_it_ends(fails):
-    """The clock stands still, so that only one of two rows may be written before."""
+async def test_schedule_is_written_at_the_end(fails):
+    """Stop the clock, so that only one of two rows is written before the end."""
     world, clock = quiet_world(1, projects=102)
     checkpoint = MemoryCheckpoint()
     async with (

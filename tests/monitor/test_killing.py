@@ -1,7 +1,7 @@
-"""A monitor with a checkpoint is killed at any moment, again and again: no event is ever lost.
+"""A monitor with a checkpoint is killed at any moment, many times, and loses no event.
 
-Real processes, each ended by SIGKILL; what they were told is in a journal, which is compared with
-what the simulated world knows to have happened.
+Each process is ended by SIGKILL. Its events are in a journal, which is compared with the history of
+the simulated world.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ FACTOR = 250.0
 START = 1_750_000_000.0
 PROJECTS = ["shop/web", "shop/api", "shop/search", "shop/pay", "infra/deploy"]
 QUIET = ["quiet/archive", "quiet/docs", "quiet/legal"]
-"""Projects of which nothing is told for most of the time; they have many jobs, as the others do."""
+"""Projects with many jobs that emit nothing for most of the time."""
 
 LONGEST_LIFE = 0.3
 
@@ -56,7 +56,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes a
 
 @define
 class Journal:
-    """What the monitors were told, by life: each begins with an empty line."""
+    """The events of each process; an empty line starts each one."""
 
     path: Path
     lives: list[list] = field(factory=list)
@@ -64,7 +64,7 @@ class Journal:
     _read: int = 0
 
     def read(self):
-        """What has come since."""
+        """Read the events since the last call."""
         with self.path.open("rb") as file:
             file.seek(self._read)
             new = file.read()
@@ -83,7 +83,7 @@ class Journal:
         return [event for event in self.seen.values() if isinstance(event, kind)]
 
     def jobs(self):
-        """How each job stands by what was told, repeats left out."""
+        """Return the state of each job by its events, without repeats."""
         jobs = {}
         for event in self.seen.values():
             match event:
@@ -94,7 +94,7 @@ class Journal:
         return jobs
 
     def lines(self):
-        """Each job's log as it was told, repeats left out."""
+        """Return the log of each job by its events, without repeats."""
         logs = {}
         for event in self.of(JobLogLine):
             logs.setdefault(event.job.id, []).append((event.line.end, event.line.raw))
@@ -103,7 +103,7 @@ class Journal:
 
 @define
 class History:
-    """A world in which much happens, and what is to be known of it in the end."""
+    """A busy world, and the events expected of it in the end."""
 
     world: World
     chance: random.Random
@@ -112,7 +112,7 @@ class History:
     old: set[int] = field(factory=set)
 
     def begin(self):
-        """Where everything is at the beginning: one job of each busy project is running.
+        """Build the start: one job of each busy project is running.
 
         Each has more than a hundred jobs that ended long ago, so that a baseline takes two
         requests, and a process may be killed between them.
@@ -128,7 +128,7 @@ class History:
         self.world.add_project("group/tools")
 
     def plan(self, at, seconds):
-        """Much to come from *at* on."""
+        """Plan many changes from *at* on."""
         for number in range(60):
             when = at + seconds * number / 60
             path = self.chance.choice(PROJECTS)
@@ -175,7 +175,7 @@ class History:
         return PipelinePlan(jobs=jobs, stages=("build", "test"), name=f"forks {number}")
 
     def meddle(self):
-        """What nobody planned: done while no monitor is there."""
+        """Change the world while no monitor runs."""
         if self.chance.random() < 0.2:
             rare = self.world.add_pipeline(self.world.project(self.chance.choice(QUIET)))
             for name in ("rare", "bird"):
@@ -185,7 +185,7 @@ class History:
         self.world.add_job(flash, "flash", plan=JobPlan(queued=0.1, duration=0.1, log=b"zip\n"))
         recently = self.world.now - 200
         jobs = [j for j in self.world.jobs.values() if j.created_at > recently and j.name != "rare"]
-        # Older ones may be out of reach, and nobody is told that they were erased.
+        # The log of an older job may be erased without an event.
         recent = [
             job for job in jobs if job.name == "unit" and job.created_at > self.world.now - 100
         ]
@@ -206,11 +206,11 @@ class History:
                 self.world.cancel(job)
 
     def settle(self, now):
-        """Bring the world to *now*."""
+        """Advance the world to *now*."""
         self.world.settle(now)
 
     def finish(self, now):
-        """Nothing is left to happen."""
+        """Return whether no change is planned."""
         self.settle(now)
         for job in tuple(self.world.jobs.values()):
             if job.status == "running" and job.plan.duration == NEVER:
@@ -223,7 +223,7 @@ class History:
         return {i for i, job in self.world.jobs.items() if job.complete and i not in self.old}
 
     def lines(self):
-        """The log of each job that wrote one and still has it."""
+        """Return the log of each job that still has one."""
         logs = {}
         for job in (job for i, job in self.world.jobs.items() if i not in self.old):
             size = job.log_at(self.world.now) if job.erased_at is None and not job.is_bridge else 0
@@ -246,7 +246,7 @@ STREAMS = b"".join(
         ]
     )
 )
-"""A log with timestamps, two streams, and a line of one of them among those of the other."""
+"""A log with timestamps and two interleaved streams."""
 
 
 def numbered(name, lines):
@@ -255,7 +255,7 @@ def numbered(name, lines):
 
 @define
 class Watchers:
-    """The processes, one after the other."""
+    """The processes, one at a time."""
 
     forks: asyncio.subprocess.Process
     living: int = 0
@@ -307,7 +307,7 @@ def is_complete(journal, history):
 
 
 def is_begun(simulator, asked):
-    """Whether each quiet project's baseline is complete, which nothing tells.
+    """Return whether the baseline of each quiet project is complete, which emits no event.
 
     Since *asked* requests each was scanned twice from its newest jobs on.
     """
@@ -320,8 +320,9 @@ def is_begun(simulator, asked):
 
 
 async def killed_again_and_again(processes, simulator, history, journal, chance):
-    """First while nothing is known yet and nothing ends, so that no job is gone before it is seen;
-    then while much happens, also between two lives; at last one is left alone.
+    """Kill processes during the baseline, then during many changes, and let the last one finish.
+
+    Nothing ends during the baseline, so that no job is gone before it is seen.
     """
     first_kills = KILLS // 10
     for _ in range(first_kills):
@@ -350,7 +351,7 @@ async def killed_again_and_again(processes, simulator, history, journal, chance)
 
 
 @pytest.mark.timeout(120)  # kills processes for 10 s, then waits until they have caught up
-async def test_whatever_is_killed_and_when_all_is_told(tmp_path):
+async def test_kills_at_any_moment_lose_no_event(tmp_path):
     chance = random.Random(7)
     clock = AcceleratedClock(FACTOR, start=START)
     origin = time.monotonic()
@@ -394,7 +395,7 @@ def check_logs(journal, history):
 
 
 def check_repeats(journal):
-    """Only the last event of a life may come again: the next one had not been asked for."""
+    """Assert that only the last event of a process is repeated, which was not acknowledged."""
     times = Counter(event.key for life in journal.lives for event in life)
     last = Counter(life[-1].key for life in journal.lives if life)
     for life in journal.lives:
@@ -405,7 +406,7 @@ def check_repeats(journal):
 
 
 def content(event):
-    """What an event tells, but for what began before a restart: numbers, sections, request ids."""
+    """Return an event without numbers, sections and request ids, which a restart changes."""
     match event:
         case JobLogLine(line=line):
             return evolve(event, line=evolve(line, number=0, section=(), markers=()))

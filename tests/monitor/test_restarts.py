@@ -1,4 +1,4 @@
-"""A monitor begun again on its checkpoint goes on exactly, at whatever write the last one ended."""
+"""A monitor resumes exactly from its checkpoint, after whatever write the last one ended."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
-from gitlab_jobs_async.monitor.job_logs import TrackedLog, TrackedLogs
+from gitlab_jobs_async.monitor.tracked_logs import TrackedLog, TrackedLogs
 from gitlab_jobs_async.monitor.watch.base import TargetState
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
@@ -40,12 +40,12 @@ from tests.support.tasks import others, until
 APP = "group/app"
 LIB = "group/lib"
 UNIT = Job(id=7, status=JobStatus.RUNNING, stage="test", name="unit")
-WRITES = {"record", "told", "forget", "record_log_offset", "forget_log"}
+WRITES = {"record", "acknowledge", "forget", "record_log_offset", "forget_log"}
 
 
 @define
 class MortalCheckpoint:
-    """One that lets only so many writes through; the next one ends the monitor."""
+    """A checkpoint that fails after a number of writes, which ends the monitor."""
 
     kept: MemoryCheckpoint = field(factory=MemoryCheckpoint)
     left: int | None = None
@@ -60,7 +60,7 @@ class MortalCheckpoint:
 
 @define
 class Consumer:
-    """What was told by one monitor after the other, repeats left out."""
+    """Events of consecutive monitors, without repeats."""
 
     gitlab: GitLab
     checkpoint: object = field(factory=MortalCheckpoint)
@@ -93,7 +93,7 @@ def add_pipeline(simulator, *names, project=APP, **plan):
 
 
 def much_happens(simulator):
-    """Pipelines that fork into two projects, one that fails and is retried, and a log."""
+    """Pipelines that trigger two projects, a failed one that is retried, and a log."""
     world, now = simulator.world, simulator.clock.now()
     tools = PipelinePlan(
         jobs=(PlannedJob("saw", plan=JobPlan(log=b"zzz\n")),), project="group/tools"
@@ -127,8 +127,8 @@ def is_all_told(simulator):
 
 
 @pytest.mark.parametrize("first", range(8))
-async def test_at_whatever_write_it_ends_the_next_goes_on(first):
-    """One life sees what is there, the next is killed at a write, the third hears the rest."""
+async def test_restart_after_any_write_loses_no_event(first):
+    """Complete a baseline, end the next monitor at a write, and collect the rest with a third."""
     for writes in range(first, 1000, 8):
         clock = JumpClock(SteppedClock())
         async with Simulator(clock=clock.stepped) as simulator:
@@ -161,11 +161,11 @@ def consumer(gitlab):
 
 
 def counts(number):
-    """Enough when so many events were told, repeats left out."""
+    """Return a condition: *number* events were emitted, without repeats."""
     return lambda replay: len(replay.events) == number
 
 
-async def test_only_the_event_whose_next_was_not_asked_for_is_told_again(simulator, consumer):
+async def test_only_an_unacknowledged_event_is_repeated(simulator, consumer):
     new = add_pipeline(simulator, "lint", "unit")
     for number in range(1, 7):
         await consumer.live(counts(number))
@@ -175,7 +175,7 @@ async def test_only_the_event_whose_next_was_not_asked_for_is_told_again(simulat
     assert consumer.repeats() == len(consumer.lives) - 1
 
 
-async def test_a_job_that_came_and_went_between_two_monitors_is_told_whole(simulator, consumer):
+async def test_job_between_monitors_is_emitted_whole(simulator, consumer):
     await consumer.live(counts(4))
     gone = add_pipeline(simulator, "gone", queued=0.1, duration=1.0, log=b"here\n")[0]
     simulator.clock.advance(86_400.0)
@@ -183,7 +183,7 @@ async def test_a_job_that_came_and_went_between_two_monitors_is_told_whole(simul
     assert consumer.replay.ends[gone.id] == 1
 
 
-async def test_a_project_that_never_could_be_looked_at_is_gone_on_with(simulator, consumer):
+async def test_unreachable_project_is_restored(simulator, consumer):
     await consumer.live(counts(1), ["group/later"])
     await consumer.live(lambda _: True, ["group/later"])
     simulator.world.add_project("group/later")
@@ -194,9 +194,7 @@ async def test_a_project_that_never_could_be_looked_at_is_gone_on_with(simulator
     assert {event.key.split("/")[-1] for event in consumer.lives[1]} == {"unreachable"}
 
 
-async def test_other_targets_on_the_same_checkpoint_leave_the_first_as_they_were(
-    simulator, consumer
-):
+async def test_other_targets_keep_the_first_state(simulator, consumer):
     simulator.world.add_project(LIB)
     await consumer.live(counts(4))
     new = add_pipeline(simulator, "meanwhile", duration=1.0)[0]
@@ -207,7 +205,7 @@ async def test_other_targets_on_the_same_checkpoint_leave_the_first_as_they_were
     assert consumer.replay.appeared[new.id].is_new
 
 
-async def test_logs_and_bridges_may_be_switched_on_later(simulator, consumer):
+async def test_logs_and_downstream_can_be_enabled_later(simulator, consumer):
     world = simulator.world
     world.add_project(LIB)
     await consumer.live(counts(4))
@@ -228,7 +226,7 @@ async def test_logs_and_bridges_may_be_switched_on_later(simulator, consumer):
     await consumer.live(lambda replay: replay.ends.get(job.id))
 
 
-async def test_a_pipeline_ends_though_its_bridges_are_followed_no_more(simulator, consumer):
+async def test_pipeline_ends_with_downstream_disabled(simulator, consumer):
     world = simulator.world
     world.add_project(LIB)
     pipeline = world.add_pipeline(world.project(APP))
@@ -242,7 +240,7 @@ async def test_a_pipeline_ends_though_its_bridges_are_followed_no_more(simulator
 
 
 @pytest.mark.parametrize("kind", ["pipeline", "job"])
-async def test_what_is_over_is_over_for_the_next_one(simulator, consumer, kind):
+async def test_finished_target_is_not_restored(simulator, consumer, kind):
     job = add_pipeline(simulator, "unit", duration=5.0)[0]
     target = PipelineTarget(APP, job.pipeline.id) if kind == "pipeline" else JobTarget(APP, job.id)
     for _ in range(3):
@@ -251,7 +249,7 @@ async def test_what_is_over_is_over_for_the_next_one(simulator, consumer, kind):
     assert consumer.replay.ends == {job.id: 1}
 
 
-async def test_a_target_added_at_the_very_last_event_is_watched(simulator, gitlab):
+async def test_target_added_at_the_last_event_is_polled(simulator, gitlab):
     job = add_pipeline(simulator, "unit", duration=5.0)[0]
     replay = Replay()
     async with gitlab.monitor([JobTarget(APP, job.id)]) as events:
@@ -265,7 +263,7 @@ async def test_a_target_added_at_the_very_last_event_is_watched(simulator, gitla
     assert replay.ends == {job.id: 1, 2: 1}
 
 
-async def test_a_target_may_be_removed_while_all_that_it_told_waits(simulator, gitlab):
+async def test_target_with_pending_events_is_removed(simulator, gitlab):
     names = [f"unit {number}" for number in range(1001)]
     jobs = add_pipeline(simulator, *names, queued=0.0, duration=0.0)
     target = PipelineTarget(APP, jobs[0].pipeline.id)
@@ -278,52 +276,52 @@ async def test_a_target_may_be_removed_while_all_that_it_told_waits(simulator, g
         assert len(events) == 1
 
 
-def test_removing_one_of_two_that_told_the_same_leaves_it_to_the_other():
+def test_discard_keeps_events_of_another_target():
     kept = MemoryCheckpoint()
     outbox = Outbox(kept)
     shared = JobAppeared(key="shared", project=APP, job=UNIT)
     for name, own in (("one", "a"), ("other", "b")):
         outbox.put(name, TargetState(()), [shared, evolve(shared, key=own)])
-    outbox.drop("one")
+    outbox.discard("one")
     assert [key for key, _ in kept.pending()] == ["shared", "b"]
 
 
-def test_a_log_whose_job_has_yet_to_end_is_not_begun_anew():
+def test_ended_log_is_not_started_again():
     kept = MemoryCheckpoint()
     log = TrackedLog(APP, UNIT)
     finished = evolve(log, job=evolve(log.job, status=JobStatus.SUCCESS))
     first = TrackedLogs(kept, kept.states())
-    assert first.begin(log)
+    assert first.start(log)
     first.acknowledge(JobLogEnded(key="ended", project=APP, job=log.job))
     second = TrackedLogs(kept, kept.states())
     assert not second.unfinished()
-    assert not second.begin(finished)
+    assert not second.start(finished)
     second.acknowledge(JobFinished(key="finished", project=APP, job=finished.job))
     assert not kept.states()
 
 
-@pytest.mark.parametrize("is_over", [False, True])
+@pytest.mark.parametrize("log_ended", [False, True])
 @pytest.mark.parametrize("is_same", [False, True])
-def test_a_log_begins_anew_after_a_reset(is_over, is_same):
-    """Of another job under the id at once, of the same one only when its log was told."""
+def test_log_is_started_again_after_a_reset(log_ended, is_same):
+    """The log of another job with this id starts at once, of the same one after its end."""
     kept = MemoryCheckpoint()
     log, logs = TrackedLog(APP, UNIT), TrackedLogs(kept, {})
-    assert logs.begin(log)
+    assert logs.start(log)
     kept.record_log_offset(UNIT.id, 5)
-    if is_over:
+    if log_ended:
         logs.acknowledge(JobLogEnded(key="ended", project=APP, job=UNIT))
     created_at = UNIT.created_at if is_same else datetime(2026, 1, 1, tzinfo=UTC)
     later = TrackedLog(APP, evolve(UNIT, created_at=created_at), stem="job/7@9")
-    assert logs.begin(later) == (is_over or not is_same)
-    assert not logs.begin(later)
-    assert logs.offset(UNIT.id) == (0 if is_over or not is_same else 5)
+    assert logs.start(later) == (log_ended or not is_same)
+    assert not logs.start(later)
+    assert logs.offset(UNIT.id) == (0 if log_ended or not is_same else 5)
 
 
-def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
+def test_unfinished_log_outlives_its_job():
     kept = MemoryCheckpoint()
     log = TrackedLog(APP, UNIT)
     first = TrackedLogs(kept, kept.states())
-    assert first.begin(log)
+    assert first.start(log)
     first.acknowledge(JobFinished(key="finished", project=APP, job=log.job))
     second = TrackedLogs(kept, kept.states())
     assert [following.job for following in second.unfinished()] == [log.job]
@@ -331,7 +329,7 @@ def test_a_log_that_is_told_goes_on_though_its_job_has_ended():
     assert not kept.states()
 
 
-def test_what_a_retry_may_have_revived_is_asked_for_by_the_next_one():
+def test_reopened_pipelines_are_restored():
     watch = ProjectWatch.of(APP)
     state = evolve(watch.state(), low_watermark=0, reopened=(5, 6))
     restored = ProjectWatch.of(APP, loads(dumps(state), ProjectState), 0.0)
@@ -342,7 +340,7 @@ def asked_for(bridging, now=0.0):
     return bridging.due(now)
 
 
-def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
+def test_pipeline_is_queried_until_bridges_arrive():
     bridging = DownstreamTracker()
     bridging.mark_dirty(5)
     assert asked_for(bridging) == [5]
@@ -351,7 +349,7 @@ def test_a_pipeline_is_asked_for_until_its_bridges_have_come():
     assert asked_for(bridging) == []
 
 
-def test_open_bridges_are_asked_for_by_the_next_one():
+def test_open_bridges_are_restored():
     told = [
         TrackedJob(1, JobStatus.RUNNING, "fork", 5, 0.0, is_bridge=True),
         TrackedJob(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
@@ -359,7 +357,7 @@ def test_open_bridges_are_asked_for_by_the_next_one():
     assert asked_for(DownstreamTracker.restored(None, told)) == [5]
 
 
-def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines_can():
+def test_forbidden_jobs_report_unreachable_once():
     watch = ProjectWatch.of(APP, downstream=True)
     events, now = [], 0.0
     for _ in range(10):
@@ -372,7 +370,7 @@ def test_a_project_whose_jobs_cannot_be_had_is_told_so_once_though_its_pipelines
     assert [type(event) for event in events] == [ProjectUnreachable]
 
 
-async def test_pipelines_that_are_over_are_not_remembered_for_ever(gitlab):
+async def test_finished_pipelines_are_forgotten(gitlab):
     checkpoint = MemoryCheckpoint()
     for number in range(1, 10_051):
         checkpoint.record(f"found: 3 {number}", dumps(TargetState((), is_over=True)), ())

@@ -1,4 +1,4 @@
-"""A simulated GitLab restored from a backup, watched as users watch it."""
+"""A monitor of a simulated GitLab that is restored from a backup."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ PATHS = ["shop/web", "shop/api"]
 
 @asynccontextmanager
 async def watched(gitlab, replay, targets, **how):
-    """Hear all events for the length of the block."""
+    """Collect all events for the length of the block."""
     async with gitlab.monitor(targets, **how) as events:
 
         async def consume():
@@ -48,7 +48,7 @@ async def eventually(condition, consumer):
 @pytest.mark.parametrize("how", [{}, {"downstream": True, "logs": True}])
 @pytest.mark.parametrize("stopped", [False, True])
 @pytest.mark.parametrize("back", [1, 8, 40])
-async def test_all_is_told_after_a_restore(back, stopped, how, tmp_path):
+async def test_restored_server_loses_no_event(back, stopped, how, tmp_path):
     clock = JumpClock()
     world, replay = World(clock.now()), Replay()
     for path in PATHS:
@@ -89,7 +89,7 @@ async def test_all_is_told_after_a_restore(back, stopped, how, tmp_path):
 
 
 def are_told(replay, new, how, waiting):
-    """Whether each of these ids was told as the job that it is now, with its end and its log."""
+    """Return whether each id was emitted as its present job, with its end and its log."""
     return replay.status.get(waiting.id) == "running" and all(
         i in replay.appeared
         and replay.appeared[i].job.name == name
@@ -100,7 +100,7 @@ def are_told(replay, new, how, waiting):
 
 
 def restore(world, backup, clock, lib, *, downstream):
-    """Put the world back, ten minutes later, and have eight jobs come; their names by id."""
+    """Restore the world after ten minutes, add eight jobs, and return their names by id."""
     take_back(world, backup)
     clock.stepped.advance(600.0)
     world.settle(clock.now())
@@ -117,7 +117,7 @@ def restore(world, backup, clock, lib, *, downstream):
 
 
 def take_back(world, backup):
-    """Everything is as it was, in place: the simulator holds on to the world and its registry."""
+    """Restore in place, because the simulator keeps the world and its registry."""
     then = deepcopy(backup)
     for name in slots_of(world.registry):
         setattr(world.registry, name, getattr(then.registry, name))
@@ -129,8 +129,8 @@ def slots_of(value):
 
 
 @pytest.mark.parametrize("kind", ["job", "pipeline"])
-async def test_other_targets_begin_anew_too(kind, tmp_path):
-    """The pipeline ended, then the server was put back to when it ran."""
+async def test_restored_server_resets_other_targets(kind, tmp_path):
+    """The pipeline ended, and then the server was restored to when it ran."""
     clock = JumpClock()
     world, replay = World(clock.now()), Replay()
     pipeline = world.add_pipeline(world.add_project(PATHS[0]))

@@ -1,1 +1,1 @@
-"""State and pending events of a monitor, kept across restarts."""
+"""Keep the state and the pending events of a monitor across restarts."""

@@ -1,7 +1,7 @@
-"""Rows of a checkpoint with a checksum each: what a disk has changed is refused, never believed.
+"""Add a checksum to each row of a checkpoint, so that a damaged row is refused.
 
-SQLite checks the structure of its file, and not what is in it. The checksum covers the name of a
-row, too, so that no row can pass for another.
+SQLite checks the structure of its file, but not the content of rows. The checksum covers the name
+of a row, too, so that one row cannot replace another.
 """
 
 from zlib import crc32
@@ -11,39 +11,39 @@ _OFFSET_SIZE = 8
 
 
 class ChecksumError(ValueError):
-    """A row is not as it was written."""
+    """A row was changed since it was written."""
 
 
-def sealed(name: str, data: bytes) -> bytes:
-    """*data* as it is written under *name*."""
+def seal(name: str, data: bytes) -> bytes:
+    """Return *data* with its checksum, for the row *name*."""
     return _checksum(name, data) + data
 
 
-def unsealed(name: str, stored: object) -> bytes:
-    """What `sealed` was given.
+def unseal(name: str, stored: object) -> bytes:
+    """Return the data that `seal` was given.
 
     Raises:
-        WrongChecksumError: it was something else.
+        ChecksumError: *stored* is not what `seal` returned.
     """
     if isinstance(stored, bytes) and len(stored) >= _SIZE:
         data = stored[_SIZE:]
         if stored[:_SIZE] == _checksum(name, data):
             return data
-    raise ChecksumError(f"the row of {name!a} is not as it was written")
+    raise ChecksumError(f"row {name!a} does not match its checksum")
 
 
-def sealed_offset(job_id: int, offset: int) -> bytes:
-    """The byte *offset* of a job's log, as it is written."""
-    return sealed(str(job_id), offset.to_bytes(_OFFSET_SIZE))
+def seal_offset(job_id: int, offset: int) -> bytes:
+    """Return the byte *offset* of a job's log with its checksum."""
+    return seal(str(job_id), offset.to_bytes(_OFFSET_SIZE))
 
 
-def unsealed_offset(job_id: int, stored: object) -> int:
-    """What `sealed_offset` was given.
+def unseal_offset(job_id: int, stored: object) -> int:
+    """Return the offset that `seal_offset` was given.
 
     Raises:
-        WrongChecksumError: it was something else.
+        ChecksumError: *stored* is not what `seal_offset` returned.
     """
-    return int.from_bytes(unsealed(str(job_id), stored))
+    return int.from_bytes(unseal(str(job_id), stored))
 
 
 def _checksum(name: str, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Events on their way to the consumer: recorded before they are told, gone once they were."""
+"""Queue events for the consumer: record them before they are emitted, until acknowledged."""
 
 import asyncio
 from collections import deque
@@ -17,93 +17,115 @@ from gitlab_jobs_async.events import (
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.checkpoint.serialization import dump_event, dumps, load_event
 
-_MOST_WAITING = 1000
-_OF_LOGS = (JobLogLine, JobLogEnded, JobLogFailed)
-"""These are recorded by how far the log was told."""
+_CAPACITY = 1000
 
-_OF_THE_MOMENT = (AllTargetsUnreachable, MonitorPaused, MonitorResumed)
-"""These are not recorded: a restart finds out by itself how things stand then."""
+# Log events are recorded as an offset. The others describe the moment: a restart finds out anew.
+_UNRECORDED = (
+    JobLogLine,
+    JobLogEnded,
+    JobLogFailed,
+    AllTargetsUnreachable,
+    MonitorPaused,
+    MonitorResumed,
+)
 
 
 class Outbox:
-    """The events that wait to be told; first those that an earlier monitor left in *checkpoint*."""
+    """The pending events, first those that an earlier monitor left in *checkpoint*."""
 
     def __init__(self, checkpoint: Checkpoint | None) -> None:
         self._checkpoint = checkpoint
-        self._before = iter(()) if checkpoint is None else checkpoint.pending()
-        self._waiting: deque[tuple[str, Event]] = deque()
-        self._ahead: tuple[str, Event] | None = None
+        self._recorded = iter(()) if checkpoint is None else checkpoint.pending()
+        self._pending: deque[tuple[str, Event]] = deque()
+        self._next_item: tuple[str, Event] | None = None
         self._changed = asyncio.Event()
-        self._has_room = asyncio.Event()
-        self._has_room.set()
+        self._has_capacity = asyncio.Event()
+        self._has_capacity.set()
         self._failure: Exception | None = None
         self._is_finished = False
 
+    def __len__(self) -> int:
+        """Return the number of events detected by this monitor and not yet taken."""
+        return len(self._pending)
+
     def has_capacity(self) -> bool:
-        """Whether few enough events wait for more to be looked for."""
-        return self._has_room.is_set()
+        """Return whether few enough events are pending to detect more."""
+        return self._has_capacity.is_set()
 
     async def wait_for_capacity(self) -> None:
-        """Return when few enough events wait."""
-        await self._has_room.wait()
+        """Return once `has_capacity`."""
+        await self._has_capacity.wait()
 
     @property
     def is_recorded(self) -> bool:
         """Whether there is a checkpoint."""
         return self._checkpoint is not None
 
+    @property
+    def path(self) -> str:
+        """The checkpoint's name in errors."""
+        return "" if self._checkpoint is None else self._checkpoint.path
+
     def put(self, target: str, state: object, events: Sequence[Event]) -> None:
-        """Let *events* wait, recorded together with the *state* of their target."""
+        """Queue *events*, recorded together with the *state* of their target.
+
+        Raises:
+            CheckpointError: they cannot be written.
+        """
         if self._checkpoint is not None:
             recorded = [(event.key, dump_event(event)) for event in events]
             self._checkpoint.record(target, dumps(state), recorded)
-        self._waiting.extend((target, event) for event in events)
-        if len(self._waiting) >= _MOST_WAITING:
-            self._has_room.clear()
+        self._pending.extend((target, event) for event in events)
+        if len(self._pending) >= _CAPACITY:
+            self._has_capacity.clear()
         self._changed.set()
 
     def announce(self, event: Event) -> None:
-        """Let *event* wait, which belongs to no target and is not recorded: it is of the moment."""
-        self._waiting.append(("", event))
+        """Queue *event*, which belongs to no target and is not recorded."""
+        self._pending.append(("", event))
         self._changed.set()
 
     def acknowledge(self, event: Event) -> None:
-        """The consumer is done with *event*."""
-        if self._checkpoint is not None and not isinstance(event, (*_OF_LOGS, *_OF_THE_MOMENT)):
+        """Delete the record of *event*, which the consumer has processed."""
+        if self._checkpoint is not None and not isinstance(event, _UNRECORDED):
             self._checkpoint.acknowledge(event.key)
 
-    def drop(self, target: str) -> None:
-        """Tell nothing more of *target*."""
-        dropped = {event.key for waiting, event in self._waiting if waiting == target}
-        if self._ahead is not None and self._ahead[0] == target:
-            dropped.add(self._ahead[1].key)
-            self._ahead = None
-        self._waiting = deque(one for one in self._waiting if one[0] != target)
+    def discard(self, target: str) -> None:
+        """Delete the pending events and the state of *target*."""
+        keys = {event.key for owner, event in self._pending if owner == target}
+        if self._next_item is not None and self._next_item[0] == target:
+            keys.add(self._next_item[1].key)
+            self._next_item = None
+        self._pending = deque(item for item in self._pending if item[0] != target)
         if self._checkpoint is not None:
-            for key in dropped.difference(event.key for _, event in self._waiting):
+            for key in keys.difference(event.key for _, event in self._pending):
                 self._checkpoint.acknowledge(key)
         self.forget(target)
-        self._let_in()
+        self._update_capacity()
 
     def forget(self, target: str) -> None:
-        """Keep the state of *target* no longer; what has come of it is told."""
+        """Delete the state of *target*, and keep its pending events."""
         if self._checkpoint is not None:
             self._checkpoint.forget(target)
 
     def finish(self, failure: Exception | None = None) -> None:
-        """Nothing more will come; a *failure* is raised when what waits was told."""
+        """End `events` after the pending ones, with *failure* if there is one."""
         self._failure = self._failure or failure
         self._is_finished = True
         self._changed.set()
 
-    def begin(self) -> None:
-        """More will come after all."""
+    def resume(self) -> None:
+        """Expect further events after `finish`."""
         self._is_finished = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """What waits, as it comes; each is to be taken before it is told."""
+        """Yield events as they come; the consumer gets those that `take` accepts.
+
+        Raises:
+            Exception: the failure given to `finish`.
+        """
         while True:
-            event = self._next()
+            event = self._pop()
             if event is not None:
                 yield event
             elif self._failure is not None:
@@ -115,32 +137,27 @@ class Outbox:
                 await self._changed.wait()
 
     def take(self, event: Event) -> bool:
-        """Whether *event*, which has come of `events`, is to be told: not if it was dropped."""
-        ahead, self._ahead = self._ahead, None
-        return ahead is not None and ahead[1] is event
+        """Accept *event* from `events`; return False if it was discarded meanwhile."""
+        item, self._next_item = self._next_item, None
+        return item is not None and item[1] is event
 
-    def _next(self) -> Event | None:
-        self._ahead = None
-        for _, data in self._before:
-            self._ahead = ("", self._recorded(data))
-            return self._ahead[1]
-        if not self._waiting:
+    def _pop(self) -> Event | None:
+        self._next_item = None
+        for _, data in self._recorded:
+            self._next_item = ("", self._loaded(data))
+            return self._next_item[1]
+        if not self._pending:
             return None
-        self._ahead = self._waiting.popleft()
-        self._let_in()
-        return self._ahead[1]
+        self._next_item = self._pending.popleft()
+        self._update_capacity()
+        return self._next_item[1]
 
-    def _let_in(self) -> None:
-        if len(self._waiting) < _MOST_WAITING:
-            self._has_room.set()
+    def _update_capacity(self) -> None:
+        if len(self._pending) < _CAPACITY:
+            self._has_capacity.set()
 
-    def _recorded(self, data: bytes) -> Event:
+    def _loaded(self, data: bytes) -> Event:
         try:
             return load_event(data)
         except ValueError as error:
-            raise CheckpointError(self.path, f"an event cannot be read: {error}") from error
-
-    @property
-    def path(self) -> str:
-        """What errors call the checkpoint."""
-        return "" if self._checkpoint is None else self._checkpoint.path
+            raise CheckpointError(self.path, f"invalid event: {error}") from error

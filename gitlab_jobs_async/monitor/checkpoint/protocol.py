@@ -1,7 +1,6 @@
-"""Where a monitor keeps what it has seen and has yet to tell, for the next one to go on from.
+"""Define the store of a monitor's state and pending events, for the next monitor to resume from.
 
-A store knows bytes only. Its calls are short local reads and writes that hold no connection and no
-task, so they are plain functions.
+A store knows bytes only. Its calls are short local reads and writes, so they are plain functions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,73 +8,72 @@ from typing import Protocol, runtime_checkable
 
 from gitlab_jobs_async.errors import CheckpointError
 
-IN_USE = "it is in use by another monitor"
+IN_USE = "in use by another monitor"
 
 
 @runtime_checkable
 class Checkpoint(Protocol):
-    """Where a monitor keeps the state of its targets and the events that it has yet to tell.
+    """The state of a monitor's targets, and the events that its consumer has not acknowledged.
 
-    Every call returns when what it says is done and survives the end of the process; each may block
-    the event loop for as long, so let it be a short local write. All of them raise a
-    `CheckpointError` if that cannot be done.
+    A call returns once its effect survives the end of the process. It blocks the event loop until
+    then, so it should be a short local write. Every call raises a `CheckpointError` if it fails.
     """
 
     @property
     def path(self) -> str:
-        """What errors call it."""
+        """The name of the checkpoint in errors."""
 
     def open(self) -> None:
-        """Take it for one monitor; it is not for two at once.
+        """Lock the checkpoint for one monitor.
 
         Raises:
-            CheckpointError: it is in use, or cannot be used.
+            CheckpointError: it is in use or unusable.
         """
 
     def close(self) -> None:
-        """Leave it to the next one. Nothing happens if it is not open."""
+        """Unlock the checkpoint; do nothing if it is not open."""
 
     def states(self) -> Mapping[str, bytes]:
-        """The state that was recorded last for each target."""
+        """Return the last recorded state by target."""
 
     def pending(self) -> Iterator[tuple[str, bytes]]:
-        """The key and the event of all that wait now to be told, in the order of recording."""
+        """Yield the key and the data of each event that is pending now, in recorded order."""
 
     def record(self, target: str, state: bytes, events: Sequence[tuple[str, bytes]]) -> None:
-        """All or nothing: *state* replaces the target's, and *events* wait after those before.
+        """Replace the target's *state* and append *events*, atomically.
 
-        An event whose key is waiting already is not put there twice.
+        Skip an event if its key is pending already.
         """
 
     def acknowledge(self, key: str) -> None:
-        """The event of this key waits no more."""
+        """Delete the pending event with this key; ignore a missing one."""
 
     def forget(self, target: str) -> None:
-        """The state of this target goes. Its events still wait: what was seen is told."""
+        """Delete the state of this target, and keep its pending events."""
 
     def log_offset(self, job_id: int) -> int | None:
-        """The byte of the job's trace up to which its lines were told, `None` if none were."""
+        """Return the offset in bytes after the last acknowledged line of a job's log."""
 
     def record_log_offset(self, job_id: int, offset: int) -> None:
-        """The lines of the job's log were told up to this byte of its trace."""
+        """Record the offset in bytes after the last acknowledged line of a job's log."""
 
     def forget_log(self, job_id: int) -> None:
-        """The job's log is of no more interest."""
+        """Delete the offset of a job's log."""
 
 
 class MemoryCheckpoint:
-    """A checkpoint that lasts as long as this object: for a monitor begun anew in one process."""
+    """A checkpoint that lasts as long as this object, for monitors of one process."""
 
     path = "in memory"
 
     def __init__(self) -> None:
         self._is_open = False
         self._states: dict[str, bytes] = {}
-        self._untold: dict[str, bytes] = {}
+        self._pending: dict[str, bytes] = {}
         self._offsets: dict[int, int] = {}
 
     def open(self) -> None:
-        """Take it for one monitor.
+        """Lock the checkpoint for one monitor.
 
         Raises:
             CheckpointError: it is in use.
@@ -85,39 +83,39 @@ class MemoryCheckpoint:
         self._is_open = True
 
     def close(self) -> None:
-        """Leave it, with all that it holds, to the next monitor."""
+        """Unlock the checkpoint, and keep its content."""
         self._is_open = False
 
     def states(self) -> Mapping[str, bytes]:
-        """See `Checkpoint.states`, and so on."""
+        """Return the last recorded state by target."""
         return dict(self._states)
 
     def pending(self) -> Iterator[tuple[str, bytes]]:
-        """Those that wait now; what is recorded while they are read is not among them."""
-        return iter(list(self._untold.items()))
+        """Yield the events that are pending now, none that are recorded later."""
+        return iter(list(self._pending.items()))
 
     def record(self, target: str, state: bytes, events: Sequence[tuple[str, bytes]]) -> None:
-        """Never in part: there is nothing that can go wrong."""
+        """Replace the target's *state* and append *events*."""
         self._states[target] = state
         for key, event in events:
-            self._untold.setdefault(key, event)
+            self._pending.setdefault(key, event)
 
     def acknowledge(self, key: str) -> None:
-        """A key that is not there may be told as well."""
-        self._untold.pop(key, None)
+        """Delete the pending event with this key; ignore a missing one."""
+        self._pending.pop(key, None)
 
     def forget(self, target: str) -> None:
-        """A target that is not there may be forgotten as well."""
+        """Delete the state of this target; ignore a missing one."""
         self._states.pop(target, None)
 
     def log_offset(self, job_id: int) -> int | None:
-        """In bytes."""
+        """Return the recorded offset in bytes, or `None`."""
         return self._offsets.get(job_id)
 
     def record_log_offset(self, job_id: int, offset: int) -> None:
-        """In bytes."""
+        """Record an offset in bytes."""
         self._offsets[job_id] = offset
 
     def forget_log(self, job_id: int) -> None:
-        """A log that is not there may be forgotten as well."""
+        """Delete the offset of a job's log; ignore a missing one."""
         self._offsets.pop(job_id, None)

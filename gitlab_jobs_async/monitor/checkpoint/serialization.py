@@ -1,6 +1,6 @@
-"""Values of ours <-> JSON bytes, for a monitor's checkpoint: what is read equals what was recorded.
+"""Serialize values to JSON for a checkpoint, and read back equal values.
 
-What is as by default is left out, and what may be of several classes says of which it is.
+Fields with their default value are omitted. A value of a union names its class.
 """
 
 import json
@@ -33,7 +33,7 @@ def stored_as(name: str) -> dict[str, str]:
 
 
 def dumps(value: object) -> bytes:
-    """An attrs value as JSON.
+    """Return an attrs value as JSON.
 
     Its fields may be `int`, `float`, `str`, `bool`, aware times, statuses and failure reasons,
     other attrs values, tuples, mappings by `str`, unions of attrs classes, and `None`.
@@ -42,31 +42,30 @@ def dumps(value: object) -> bytes:
 
 
 def loads(data: bytes, kind: type[T]) -> T:
-    """The *kind* of value that `dumps` made *data* of.
+    """Return the value of class *kind* that `dumps` was given.
 
     Raises:
-        ValueError: it is no JSON, or not of that kind; it says what and where.
+        ValueError: *data* is not JSON, or not of that class; the message says where.
     """
     return structured(_parsed(data), kind, _converter)
 
 
 def dump_event(event: Event) -> bytes:
-    """What a monitor tells, as JSON that says of which class it is."""
+    """Return *event* as JSON with the name of its class."""
     return _written(_converter.unstructure(event, Event))
 
 
 def load_event(data: bytes) -> Event:
-    """The event that `dump_event` made *data* of.
+    """Return the event that `dump_event` was given.
 
     Raises:
-        ValueError: it is no JSON, or no event of this version; it says what and where.
+        ValueError: *data* is not JSON, or not an event of this version; the message says where.
     """
-    return structured(_parsed(data), Event, _converter)  # type: ignore[arg-type]  # a union is no type
+    return structured(_parsed(data), Event, _converter)  # type: ignore[arg-type]  # a union
 
 
 def _written(value: Any) -> bytes:
-    # Not by orjson: infinity would become null, and half a surrogate pair, as the system's own
-    # words for an error may hold, could not be written.
+    # orjson would write infinity as null, and refuse the lone surrogates of system messages.
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return written.encode("utf-8", "surrogatepass")
 
@@ -75,11 +74,11 @@ def _parsed(data: bytes) -> object:
     try:
         return json.loads(data.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no JSON: {error}") from None
+        raise ValueError(f"invalid JSON: {error}") from None
 
 
 def _is_choice(kind: Any) -> bool:
-    """Whether it is a union of attrs classes, such as `Job | Bridge | None`."""
+    """Return whether *kind* is a union of attrs classes, such as `Job | Bridge | None`."""
     classes = [arg for arg in get_args(kind) if arg is not type(None)]
     return is_union(kind) and len(classes) > 1 and all(map(has, classes))
 

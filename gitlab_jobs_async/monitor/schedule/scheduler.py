@@ -16,6 +16,9 @@ from gitlab_jobs_async.monitor.schedule.interval import MIN_INTERVAL
 JITTER = 0.2
 """Largest random delay, in parts of the interval."""
 
+_RESTART_SPACING = 1.0
+"""Seconds between the first polls of two targets that are overdue after a restart."""
+
 _MAX_BURST = 1.0
 """Seconds of unused capacity that may be spent at once."""
 
@@ -58,6 +61,7 @@ class PollScheduler:
     )
     _due: dict[str, _Entry] = field(factory=dict[str, _Entry], init=False)
     _numbers: "count[int]" = field(factory=count, init=False)
+    _overdue: int = field(default=0, init=False)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -70,6 +74,14 @@ class PollScheduler:
         least = max(interval, _LEAST_INTERVAL)
         due_at = now + interval * (1 + JITTER * jitter)
         self._add(_Entry(key, due_at - least, least))
+
+    def schedule_overdue(self, key: str, now: float, longest: float) -> None:
+        """Poll *key*, which is overdue after a restart, in at most *longest* seconds.
+
+        Spread the first polls of all such targets.
+        """
+        self.schedule(key, now, min(_RESTART_SPACING * self._overdue, longest))
+        self._overdue += 1
 
     def expedite(self, key: str, now: float, interval: float) -> None:
         """Poll a waiting *key* in at most *interval* seconds, as one of the busiest targets.

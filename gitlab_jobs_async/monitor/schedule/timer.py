@@ -29,7 +29,7 @@ class PollTimer:
         if progress is None:
             return cls()
         # A clock that was set back, or a damaged value, must not delay the next poll.
-        polled_at = min(progress.looked_at, now) if isfinite(progress.looked_at) else 0.0
+        polled_at = min(progress.polled_at, now) if isfinite(progress.polled_at) else 0.0
         wait = progress.interval if 0.0 <= progress.interval <= LONGEST_PAUSE else 0.0
         active_at = progress.active_at
         if active_at is not None:

@@ -1,4 +1,4 @@
-"""Events that wait for a slow consumer hold back what brings more of them."""
+"""Pending events of a slow consumer delay further polls."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from gitlab_jobs_async.events import ProjectRecovered
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from tests.support.tasks import prompt
 
-MOST = 1000
+CAPACITY = 1000
 
 
 def event(number):
@@ -21,14 +21,16 @@ def filled(count):
     return outbox
 
 
-@pytest.mark.parametrize(("waiting", "has_room"), [(0, True), (MOST - 1, True), (MOST, False)])
-def test_room_ends_with_a_thousand_events(waiting, has_room):
-    assert filled(waiting).has_capacity() is has_room
+@pytest.mark.parametrize(
+    ("pending", "has_capacity"), [(0, True), (CAPACITY - 1, True), (CAPACITY, False)]
+)
+def test_capacity_is_a_thousand_events(pending, has_capacity):
+    assert filled(pending).has_capacity() is has_capacity
 
 
 @prompt
-async def test_one_event_taken_makes_room():
-    outbox = filled(MOST)
+async def test_one_event_taken_frees_capacity():
+    outbox = filled(CAPACITY)
     waiting = asyncio.create_task(outbox.wait_for_capacity())
     events = outbox.events()
     first = await anext(events)
@@ -39,28 +41,28 @@ async def test_one_event_taken_makes_room():
 
 
 @prompt
-async def test_dropping_a_target_makes_room():
-    outbox = filled(MOST)
-    outbox.put("8", None, [event(MOST)])
-    outbox.drop("7")
+async def test_discarding_a_target_frees_capacity():
+    outbox = filled(CAPACITY)
+    outbox.put("8", None, [event(CAPACITY)])
+    outbox.discard("7")
     assert outbox.has_capacity()
     outbox.finish()
-    assert [one.key async for one in outbox.events()] == [f"target/7/{MOST}"]
+    assert [one.key async for one in outbox.events()] == [f"target/7/{CAPACITY}"]
 
 
 @prompt
-async def test_an_event_dropped_is_not_taken():
+async def test_discarded_event_is_not_taken():
     outbox = filled(2)
     events = outbox.events()
     first = await anext(events)
-    outbox.drop("7")
+    outbox.discard("7")
     assert not outbox.take(first)
     outbox.finish()
     assert [one async for one in events] == []
 
 
 @prompt
-async def test_a_failure_comes_after_what_waits():
+async def test_failure_follows_pending_events():
     outbox = filled(1)
     outbox.finish(ValueError("first"))
     outbox.finish(ValueError("second"))

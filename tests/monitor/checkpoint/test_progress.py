@@ -1,6 +1,7 @@
-"""Progress is written in few rows, none of which is ever left out for long."""
+"""Progress is written in few rows, each of them in turn."""
 
 import math
+from math import inf
 
 import pytest
 
@@ -18,57 +19,57 @@ def current(name):
 
 
 def taken(rows, now=0.0):
-    name, row = rows.take(now, current)
+    name, row = rows.pop_dirty(now, current)
     return name, set(row.targets)
 
 
-def test_a_hundred_targets_share_a_row():
+def test_hundred_targets_share_a_row():
     rows = ProgressRows()
     for number in range(201):
-        rows.changed(f"t{number}")
+        rows.mark_dirty(f"t{number}")
     found = [taken(rows) for _ in range(3)]
     assert [name for name, _ in found] == [f"{PROGRESS}{number}" for number in range(3)]
     assert [len(targets) for _, targets in found] == [100, 100, 1]
-    assert rows.next_at() is None
-    assert rows.take(0.0, current) is None
+    assert rows.next_write_at() == inf
+    assert rows.pop_dirty(0.0, current) is None
 
 
-def test_rows_take_turns_and_keep_the_pace():
+def test_rows_are_written_in_turn_and_spaced():
     rows = ProgressRows()
     for number in range(300):
-        rows.changed(f"t{number}")
+        rows.mark_dirty(f"t{number}")
     names = []
     for turn in range(6):
         names.append(taken(rows, float(turn))[0])
-        assert rows.next_at() in {None, turn + 1 / WRITES_PER_SECOND}
-        rows.changed("t0")
-        rows.changed("t150")
-        rows.changed("t299")
+        assert rows.next_write_at() in {inf, turn + 1 / WRITES_PER_SECOND}
+        rows.mark_dirty("t0")
+        rows.mark_dirty("t150")
+        rows.mark_dirty("t299")
     assert names == [f"{PROGRESS}{number % 3}" for number in range(6)]
 
 
-def test_what_is_not_polled_now_is_kept():
+def test_restored_progress_is_kept_without_a_poll():
     rows = ProgressRows()
     rows.restore(f"{PROGRESS}7", b'{"targets":{"a":{"looked_at":1.0,"interval":2.0}}}')
-    assert rows.known("a") == Progress(1.0, 2.0)
-    rows.changed("a")
-    name, row = rows.take(0.0, lambda _: None)
+    assert rows.restored("a") == Progress(1.0, 2.0)
+    rows.mark_dirty("a")
+    name, row = rows.pop_dirty(0.0, lambda _: None)
     assert (name, row.targets) == (f"{PROGRESS}7", {"a": Progress(1.0, 2.0)})
 
 
-def test_what_is_forgotten_leaves_its_place():
+def test_forgotten_target_frees_its_place():
     rows = ProgressRows()
     for number in range(150):
-        rows.changed(f"t{number}")
+        rows.mark_dirty(f"t{number}")
     rows.forget("t3")
     rows.forget("never was")
-    rows.changed("new")
+    rows.mark_dirty("new")
     assert "new" in taken(rows)[1]
-    assert "t3" not in rows.take(0.0, current)[1].targets
+    assert "t3" not in rows.pop_dirty(0.0, current)[1].targets
 
 
 @pytest.mark.parametrize("data", [b"{", b"{}", b'{"targets":{"a":{}}}', b'{"targets":[]}'])
-def test_a_row_that_cannot_be_read_is_refused(data):
+def test_invalid_row_is_refused(data):
     with pytest.raises(ValueError, match=r"."):
         ProgressRows().restore(f"{PROGRESS}0", data)
 
@@ -86,11 +87,11 @@ def test_a_row_that_cannot_be_read_is_refused(data):
         (Progress(900.0, -1.0), 900.0),
     ],
 )
-def test_a_schedule_goes_on_whatever_the_clock_says(progress, next_at):
+def test_restored_timer_bounds_odd_progress(progress, next_at):
     assert PollTimer.restored(progress, 1000.0).next_at == next_at
 
 
-def test_a_schedule_comes_back_as_it_was():
+def test_restored_timer_equals_the_old_one():
     timer = PollTimer(1060.0, 1000.0, 500.0)
     assert PollTimer.restored(timer.progress(2), 1010.0) == timer
     assert timer.progress(2).failures == 2

@@ -1,4 +1,4 @@
-"""What a checkpoint keeps: whatever a monitor tells comes back equal, and nothing else is read."""
+"""Events and states round-trip through JSON, and anything else is refused."""
 
 import json
 import math
@@ -33,7 +33,7 @@ from gitlab_jobs_async.monitor.checkpoint.serialization import (
 
 OFFSETS = st.integers(-86_399, 86_399).map(lambda seconds: timezone(timedelta(seconds=seconds)))
 CHARACTERS = st.text(st.characters(exclude_categories=()), max_size=8)
-"""Half surrogate pairs too: the words of an error may hold what was no UTF-8."""
+"""With lone surrogates, which messages of the system may contain."""
 
 KNOWN = {
     int: st.integers(),
@@ -49,7 +49,7 @@ KNOWN = {
 
 @cache
 def values(kind):
-    """Every value that the annotation *kind* allows."""
+    """Return a strategy for every value that the annotation *kind* allows."""
     if kind in KNOWN:
         return KNOWN[kind]
     args = get_args(kind)
@@ -68,7 +68,7 @@ def values(kind):
 
 @attrs.frozen
 class Everything:
-    """A state may hold any of these."""
+    """One field of each type that a state may have."""
 
     number: int
     pairs: tuple[tuple[int, str], ...]
@@ -87,7 +87,7 @@ many = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_to
 
 @many
 @given(st.sampled_from(get_args(Event)).flatmap(values))
-def test_every_event_comes_back_equal_and_of_its_class(event):
+def test_events_round_trip(event):
     back = load_event(dump_event(event))
     assert back == event
     assert type(back) is type(event)
@@ -97,19 +97,19 @@ def test_every_event_comes_back_equal_and_of_its_class(event):
 
 @many
 @given(values(Everything))
-def test_every_state_comes_back_equal(state):
+def test_states_round_trip(state):
     assert loads(dumps(state), Everything) == state
 
 
 @given(values(datetime))
-def test_a_time_keeps_its_microseconds_and_its_offset(at):
+def test_time_keeps_microseconds_and_offset(at):
     line = LogLine(1, "", "", at)
     back = loads(dumps(line), LogLine).at
     assert (back, back.utcoffset()) == (at, at.utcoffset())
 
 
 @given(st.lists(st.binary(max_size=30), max_size=5))
-def test_lines_of_any_bytes_come_back_equal(chunks):
+def test_lines_of_any_bytes_round_trip(chunks):
     job = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a")
     parser = LogParser()
     lines = [line for chunk in chunks for line in parser.feed(chunk)] + parser.close()
@@ -118,7 +118,7 @@ def test_lines_of_any_bytes_come_back_equal(chunks):
         assert load_event(dump_event(event)) == event
 
 
-def test_a_line_keeps_its_sections_with_their_times_and_options():
+def test_line_keeps_its_sections():
     log = (
         b"2026-08-01T10:00:00.000001Z 00O section_start:1700000000:build[collapsed=true]\r\x1b[0K\n"
         b"2026-08-01T10:00:00.000002Z 00O section_end:1700000009:build\r\x1b[0K\n"
@@ -132,7 +132,7 @@ def test_a_line_keeps_its_sections_with_their_times_and_options():
     assert [loads(dumps(marker), Section) for marker in markers] == markers
 
 
-def test_what_a_newer_server_says_survives():
+def test_unknown_values_of_a_newer_server_survive():
     job = Job(
         id=1,
         status=JobStatus("postponed"),
@@ -146,7 +146,7 @@ def test_what_a_newer_server_says_survives():
     assert not back.job.status.is_finished
 
 
-def test_what_is_as_by_default_takes_no_room():
+def test_default_values_are_omitted():
     job = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a")
     assert json.loads(dump_event(JobAppeared(key="k", project=1, job=job))) == {
         "_class": "JobAppeared",
@@ -162,10 +162,10 @@ GONE = dump_event(JobDeleted(key="k", project=1, job_id=1, name="a", previous=Jo
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "it is no JSON"),
-        (GONE[:-1], "it is no JSON"),
-        (b"\xff", "it is no JSON"),
-        (b"[" * 100_000, "it is no JSON"),
+        (b"", "invalid JSON"),
+        (GONE[:-1], "invalid JSON"),
+        (b"\xff", "invalid JSON"),
+        (b"[" * 100_000, "invalid JSON"),
         (b"null", "expected JobAppeared or .*, got null"),
         (b"[]", "expected JobAppeared or .*, got a list"),
         (b'{"key":"k"}', "expected JobAppeared or .*, got an object"),
@@ -181,7 +181,7 @@ GONE = dump_event(JobDeleted(key="k", project=1, job_id=1, name="a", previous=Jo
         ),
     ],
 )
-def test_what_is_no_event_is_refused_with_where_it_is_wrong(data, said):
+def test_invalid_event_is_refused_with_its_path(data, said):
     with pytest.raises(ValueError, match=said):
         load_event(data)
 
@@ -199,19 +199,19 @@ def test_what_is_no_event_is_refused_with_where_it_is_wrong(data, said):
         ('"at":"noon"', "expected an ISO 8601 time"),
     ],
 )
-def test_what_is_no_such_state_is_refused_with_where_it_is_wrong(written, said):
+def test_invalid_state_is_refused_with_its_path(written, said):
     whole = {"number": 1, "pairs": [], "either": 1} | json.loads(f"{{{written}}}")
     with pytest.raises(ValueError, match=said):
         loads(json.dumps(whole).encode(), Everything)
 
 
 @given(st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
-def test_no_bytes_do_anything_but_be_read_or_refused(data):
+def test_any_bytes_are_read_or_refused(data):
     for kind in (Job, Commit, Pipeline, Everything):
         with pytest.raises(ValueError, match=r"."):
             loads(data, kind)
 
 
-def test_what_json_cannot_hold_is_the_callers_mistake():
+def test_unsupported_value_is_a_type_error():
     with pytest.raises(TypeError):
         dumps(ProjectUnreachable(key="k", project=1, reason=b"bytes"))

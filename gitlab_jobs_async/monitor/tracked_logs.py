@@ -1,0 +1,147 @@
+"""Track which job logs are followed, each once, and how far.
+
+A checkpoint holds the followed logs and their offsets until the end of the job itself is
+acknowledged. Until then an event could start the same log again.
+"""
+
+from collections.abc import Mapping
+
+from attrs import evolve, field, frozen
+
+from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.events import (
+    Event,
+    JobAppeared,
+    JobChanged,
+    JobDeleted,
+    JobFinished,
+    JobLogEnded,
+    JobLogFailed,
+    JobLogLine,
+)
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads, stored_as
+
+_PREFIX = "log of job "
+"""Start of the names of logs in a checkpoint."""
+
+_MAX_REMEMBERED = 10_000
+_WRITING = frozenset({JobStatus.RUNNING, JobStatus.CANCELING})
+
+
+@frozen
+class TrackedLog:
+    """The log of *job*, as it was when the log was started, and the target's *project*.
+
+    *log_ended* and *job_ended* say whether the consumer has acknowledged these ends. *stem* is the
+    start of the job's event keys after a reset, when its id may belong to another job.
+    """
+
+    project: int | str
+    job: Job
+    log_ended: bool = field(default=False, metadata=stored_as("is_over"))
+    job_ended: bool = field(default=False, metadata=stored_as("is_done"))
+    stem: str = ""
+
+
+class TrackedLogs:
+    """The logs that are or were followed, each once, restored from *states*.
+
+    Raises:
+        CheckpointError: a recorded log cannot be read.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None, states: Mapping[str, bytes]) -> None:
+        self._checkpoint = checkpoint
+        self._logs: dict[int, TrackedLog] = {}
+        self._ended: dict[int, str] = {}
+        for name, state in states.items():
+            if checkpoint is not None and name.startswith(_PREFIX):
+                try:
+                    log = loads(state, TrackedLog)
+                except ValueError as error:
+                    reason = f"state of {name!r} is invalid: {error}"
+                    raise CheckpointError(checkpoint.path, reason) from error
+                self._logs[log.job.id] = log
+                if log.log_ended:
+                    self._remember(log)
+
+    def unfinished(self) -> list[TrackedLog]:
+        """Return the logs whose end has not been acknowledged."""
+        return [log for log in self._logs.values() if not log.log_ended]
+
+    def offset(self, job_id: int) -> int:
+        """Return the offset in bytes to resume this log from."""
+        return (self._checkpoint and self._checkpoint.log_offset(job_id)) or 0
+
+    def start(self, log: TrackedLog) -> bool:
+        """Track *log*, and return False if it is or was followed already."""
+        job_id = log.job.id
+        known = self._logs.get(job_id)
+        stem = self._ended.get(job_id) if known is None else known.stem
+        if stem is not None:
+            is_followed = known is not None and not known.log_ended
+            created_at = None if known is None else known.job.created_at
+            if stem == log.stem or (is_followed and created_at == log.job.created_at):
+                return False
+            self._ended.pop(job_id, None)
+            self._forget(job_id)
+        self._keep(log)
+        return True
+
+    def acknowledge(self, event: Event) -> None:
+        """Record that the consumer has processed *event*."""
+        match event:
+            case JobLogLine(job=job, line=line) if self._checkpoint is not None:
+                self._checkpoint.record_log_offset(job.id, line.end)
+            case JobLogEnded(job=job) | JobLogFailed(job=job) if job.id in self._logs:
+                ended = evolve(self._logs[job.id], log_ended=True)
+                self._keep(ended)
+                self._remember(ended)
+            case JobFinished(job=Job(id=job_id)) | JobDeleted(job_id=job_id):
+                if job_id in self._logs:
+                    self._keep(evolve(self._logs[job_id], job_ended=True))
+
+    def _keep(self, log: TrackedLog) -> None:
+        if log.log_ended and log.job_ended:
+            self._forget(log.job.id)
+            return
+        self._logs[log.job.id] = log
+        if self._checkpoint is not None:
+            self._checkpoint.record(_name(log.job.id), dumps(log), ())
+
+    def _remember(self, log: TrackedLog) -> None:
+        # The end of the job may follow, and from several targets.
+        self._ended[log.job.id] = log.stem
+        while len(self._ended) > _MAX_REMEMBERED:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self._forget(oldest)
+
+    def _forget(self, job_id: int) -> None:
+        if self._logs.pop(job_id, None) is not None and self._checkpoint is not None:
+            self._checkpoint.forget(_name(job_id))
+            self._checkpoint.forget_log(job_id)
+
+
+def _name(job_id: int) -> str:
+    return f"{_PREFIX}{job_id}"
+
+
+def log_started_by(event: Event) -> TrackedLog | None:
+    """Return the log to follow after *event*, also if it is followed already.
+
+    That is the log of a job that runs, or that ended since the baseline.
+    """
+    if not isinstance(event, JobAppeared | JobChanged | JobFinished):
+        return None
+    job = event.job
+    if not isinstance(job, Job) or job.status == JobStatus.SKIPPED:
+        return None
+    has_run = isinstance(event, JobFinished) and job.started_at is not None
+    if not (job.status in _WRITING or has_run):
+        return None
+    stem = "/".join(event.key.split("/")[:2])
+    return TrackedLog(event.project, job, stem="" if stem == f"job/{job.id}" else stem)

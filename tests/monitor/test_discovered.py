@@ -1,0 +1,43 @@
+"""A downstream pipeline is monitored once, unless its id is reused after a reset."""
+
+import pytest
+
+from gitlab_jobs_async import PipelineTarget
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.discovered import PREFIX, DiscoveredPipelines
+from gitlab_jobs_async.monitor.recorder import StateRecorder
+from gitlab_jobs_async.monitor.target_index import TargetIndex
+from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
+
+
+def started(states=b"", watched=(), projects=(), epoch=0):
+    recorder = StateRecorder(Outbox(None), {NAME: states} if states else {}, downstream=True)
+    index = TargetIndex()
+    for project in projects:
+        index.add(str(project), project)
+    discovered = DiscoveredPipelines(recorder, index)
+    pipeline = DownstreamPipeline(PipelineTarget(3, 5), is_new=True, epoch=epoch)
+    return [name for _, name in discovered.start([pipeline], watched)]
+
+
+NAME = f"{PREFIX}3 5"
+OVER = b'{"jobs":[],"is_over":true,"epoch":7}'
+
+
+def test_new_pipeline_is_started():
+    assert started() == [NAME]
+    assert started(projects=[4]) == [NAME]
+
+
+@pytest.mark.parametrize("watched", [{NAME}, {"pipeline 5 of 3"}])
+def test_watched_pipeline_is_not_started(watched):
+    assert started(watched=watched) == []
+
+
+def test_pipeline_of_a_target_is_not_started():
+    assert started(projects=[3]) == []
+
+
+@pytest.mark.parametrize(("epoch", "names"), [(0, []), (7, []), (8, [NAME])])
+def test_finished_pipeline_restarts_after_reset(epoch, names):
+    assert started(OVER, epoch=epoch) == names
