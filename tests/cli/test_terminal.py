@@ -39,6 +39,17 @@ class Terminal:
     def type(self, keys):
         os.write(self._ours, keys.encode())
 
+    def read_until(self, text):
+        """Return what was shown up to *text*."""
+        shown = b""
+        while text.encode() not in shown:
+            shown += os.read(self._ours, 65536)
+        return shown
+
+    def send(self, number):
+        """Send a signal to the process and its children."""
+        os.killpg(self._process.pid, number)
+
     def end(self):
         """The exit code and all that was shown."""
         shown = b""
@@ -171,11 +182,8 @@ def test_demo_on_a_terminal_is_live(on_terminal):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_demo_restores_the_terminal(number):
     terminal = Terminal(["demo"], 80, {})
-    terminal.type("")
-    shown = b""
-    while b"end-to-end" not in shown:
-        shown += os.read(terminal._ours, 65536)
-    os.killpg(terminal._process.pid, number)
+    terminal.read_until("end-to-end")
+    terminal.send(number)
     code, rest = terminal.end()
     assert code == 130
     assert "Traceback" not in rest
@@ -199,10 +207,8 @@ def test_watch_leaves_its_live_table(on_terminal, job_of):
 
 def test_interrupted_watch_leaves_its_last_state():
     terminal = Terminal(["watch", "group/app", "--logs"], 100, {})
-    shown = b""
-    while "● running".encode() not in shown:
-        shown += os.read(terminal._ours, 65536)
-    os.killpg(terminal._process.pid, 2)
+    terminal.read_until("● running")
+    terminal.send(signal.SIGINT)
     code, rest = terminal.end()
     assert code == 130
     assert "Traceback" not in rest
