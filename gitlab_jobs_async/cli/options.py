@@ -7,10 +7,10 @@ from attrs import field, frozen
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-_SERVER = Group("Server", sort_key=10)
+_SERVER_GROUP = Group("Server", sort_key=10)
 
 
-@Parameter(name="*", group=_SERVER)
+@Parameter(name="*", group=_SERVER_GROUP)
 @frozen(kw_only=True)
 class ServerOptions:
     """Options that select the server and the credentials."""

@@ -167,23 +167,23 @@ class _Writer:
     def _commands(self) -> None:
         lines = max(1, self._script.lines)
         bars = set(self._random.sample(range(lines), min(self._script.progress, lines)))
-        for index, (command, said) in enumerate(self._said(lines)):
+        for index, (command, text) in enumerate(self._output(lines)):
             if command:
                 self._line(_GREEN + f"$ {command}".encode() + _RESET)
             self._done += 0.95 / lines
-            self._bar() if index in bars else self._line(self._filled(said, index, lines))
+            self._bar() if index in bars else self._line(self._filled(text, index, lines))
 
-    def _said(self, lines: int) -> Iterator[tuple[str, str]]:
+    def _output(self, lines: int) -> Iterator[tuple[str, str]]:
         """Yield output lines, each with the command that starts at it, or ""."""
         *first, (last, choice) = self._script.words.items()
         for command, output in first:
-            for number, said in enumerate(output[:lines]):
-                yield ("" if number else command), said
+            for number, text in enumerate(output[:lines]):
+                yield ("" if number else command), text
             lines -= len(output[:lines])
         for number in range(lines):
             yield ("" if number else last), self._random.choice(choice or ("",))
 
-    def _filled(self, said: str, index: int, lines: int) -> bytes:
+    def _filled(self, text: str, index: int, lines: int) -> bytes:
         blanks = {
             "<subject>": self._random.choice(_SUBJECTS),
             "<case>": self._random.choice(_CASES),
@@ -191,8 +191,8 @@ class _Writer:
             "<percent>": f"{100 * (index + 1) // lines:3d}",
         }
         for blank, filling in blanks.items():
-            said = said.replace(blank, filling)
-        return said.encode()
+            text = text.replace(blank, filling)
+        return text.encode()
 
     def _bar(self) -> None:
         for percent in (25, 50, 75):

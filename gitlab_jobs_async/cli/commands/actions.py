@@ -21,14 +21,14 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_result
 
-Inputs = Annotated[
+InputOption = Annotated[
     tuple[str, ...],
     Parameter(
         name="--input",
         help="Job input K=V; V may be a JSON number, boolean, list or quoted string. Repeatable.",
     ),
 ]
-Variables = Annotated[
+VariableOption = Annotated[
     tuple[str, ...],
     Parameter(
         name="--variable",
@@ -61,7 +61,7 @@ async def retry(
     job: JobNumber,
     /,
     *,
-    inputs: Inputs = (),
+    inputs: InputOption = (),
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -79,8 +79,8 @@ async def play(
     job: JobNumber,
     /,
     *,
-    variables: Variables = (),
-    inputs: Inputs = (),
+    variables: VariableOption = (),
+    inputs: InputOption = (),
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:

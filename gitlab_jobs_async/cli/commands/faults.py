@@ -74,8 +74,8 @@ def _named(name: str) -> Words:
 
 
 def _parsed(name: str, value: str, insert: Callable[[int], object]) -> Words:
-    if name in _PLAIN:
-        return {name.replace("-", "_"): _PLAIN[name](name, value)}
+    if name in _CONVERTERS:
+        return {name.replace("-", "_"): _CONVERTERS[name](name, value)}
     if name in _BODIES:
         return {"body": value, "content_type": _BODIES[name]}
     if name == "retry-after":
@@ -83,7 +83,7 @@ def _parsed(name: str, value: str, insert: Callable[[int], object]) -> Words:
     if name == "new-jobs":
         count = _integer(name, value)
         return {"effect": lambda: insert(count)}
-    known = [*_PLAIN, *_BODIES, "retry-after", "new-jobs"]
+    known = [*_CONVERTERS, *_BODIES, "retry-after", "new-jobs"]
     raise ValueError(f"unknown key {name!r}: expected one of {', '.join(known)}")
 
 
@@ -121,7 +121,7 @@ def _retry_after(value: str) -> Words:
 
 
 _BODIES: Final = {"json": "application/json", "text": "text/plain", "html": "text/html"}
-_PLAIN: Final[Mapping[str, Callable[[str, str], object]]] = {
+_CONVERTERS: Final[Mapping[str, Callable[[str, str], object]]] = {
     "status": _integer,
     "latency": _number,
     "jitter": _number,

@@ -70,7 +70,7 @@ class LogRange:
 
 
 _WHOLE = LogRange()
-_PLAIN = LogStyle()
+_DEFAULT_STYLE = LogStyle()
 
 
 async def trace(
@@ -90,7 +90,7 @@ async def trace(
     async with connect(server) as gitlab:
         handle = gitlab.project(project_id(project))
         if output is None and is_terminal():
-            view = LogView(_PLAIN, is_coloured=_is_coloured(color))
+            view = LogView(_DEFAULT_STYLE, is_coloured=_is_coloured(color))
             async with aclosing(handle.tail(job, follow=False)) as lines:
                 async for line in lines:
                     write(view.text(job, line))
@@ -107,7 +107,7 @@ async def tail(
     /,
     *jobs: Annotated[int, Parameter(name="JOB", help="Job ids, one or several.")],
     log_range: LogRange = _WHOLE,
-    style: LogStyle = _PLAIN,
+    style: LogStyle = _DEFAULT_STYLE,
     raw: Annotated[
         bool, Parameter(help="Write the bytes of one log unchanged, to a file or pipe.")
     ] = False,
@@ -163,7 +163,7 @@ def _check(jobs: Sequence[int], log_range: LogRange) -> None:
 def _check_raw(jobs: Sequence[int], log_range: LogRange, style: LogStyle, *, json: bool) -> None:
     if len(jobs) != 1:
         raise usage_error("--raw needs exactly one JOB")
-    if json or log_range.lines is not None or style != _PLAIN:
+    if json or log_range.lines is not None or style != _DEFAULT_STYLE:
         raise usage_error(
             "--raw writes the bytes unchanged: expected no options but --offset and --no-follow"
         )

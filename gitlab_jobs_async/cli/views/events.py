@@ -83,27 +83,27 @@ def plain_event(event: Event, now: datetime) -> str:
 
 def details(event: Event) -> str:
     """Return further details of an event in a few words."""
-    said: object = ""
+    detail: object = ""
     match event:
         case JobAppeared(replaces=int(earlier)):
-            said = f"replaces {earlier}"
+            detail = f"replaces {earlier}"
         case JobAppeared(is_new=False):
-            said = "was there"
+            detail = "was there"
         case JobFinished(job=job) if job.failure_reason:
-            said = job.failure_reason
+            detail = job.failure_reason
         case JobChanged() | JobFinished() | JobDeleted() if event.previous:
-            said = f"was {event.previous}"
+            detail = f"was {event.previous}"
         case JobErased(job=job):
-            said = f"at {moment(job.erased_at)}"
+            detail = f"at {moment(job.erased_at)}"
         case JobLogLine(line=line):
-            said = line.text
+            detail = line.text
         case ProjectUnreachable() | ProjectReset() | JobLogFailed() | AllTargetsUnreachable():
-            said = short_reason(event.reason)
+            detail = short_reason(event.reason)
         case MonitorPaused():
-            said = _pause(event)
+            detail = _pause(event)
         case MonitorResumed():
-            said = event.kind
-    return str(said)
+            detail = event.kind
+    return str(detail)
 
 
 def _pause(event: MonitorPaused) -> str:

@@ -25,9 +25,9 @@ from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
-_SMALLEST: Final = 8
-_LEFT_FREE: Final = 2
-"""Lines of the screen that the last state leaves for what is said after it."""
+_MIN_HEIGHT: Final = 8
+_FREE_LINES: Final = 2
+"""Lines of the screen kept free below the last state for further output."""
 
 
 @frozen(kw_only=True)
@@ -66,9 +66,9 @@ class Dashboard:
         """Return the dashboard in the size that the console has now."""
         width, now = options.max_width, self.clock.now()
         is_filling = console.is_alt_screen or options.height is not None
-        left_free = 0 if is_filling else _LEFT_FREE
-        height = max(_SMALLEST, (options.height or console.height) - left_free)
-        paused = {f"paused {kind}".strip(): said for kind, said in self.board.paused.items()}
+        left_free = 0 if is_filling else _FREE_LINES
+        height = max(_MIN_HEIGHT, (options.height or console.height) - left_free)
+        paused = {f"paused {kind}".strip(): reason for kind, reason in self.board.paused.items()}
         problems = problem_lines(paused | self.board.unreachable, width)
         snapshot = self.budget.snapshot(now)
         footer = footer_lines(

@@ -18,8 +18,8 @@ from gitlab_jobs_async.cli.views.rows import json_line, length
 from gitlab_jobs_async.models.jobs import LogLine, Section
 
 _RESET: Final = "\x1b[0m"
-_DIM: Final = "\x1b[2m"
-_HEADER: Final = "\x1b[1;36m"
+_DIM_STYLE: Final = "\x1b[2m"
+_HEADER_STYLE: Final = "\x1b[1;36m"
 _JOBS: Final = tuple(f"\x1b[{code}m" for code in (36, 33, 32, 35, 34, 96, 93, 92, 95, 94))
 _LONGEST_LABEL: Final = 48
 _STYLE: Final = re.compile(r"\x1b\[([0-9;:]*)m")
@@ -97,10 +97,12 @@ class LogView:
     def _header(self, section: Section) -> str | None:
         indent = "  " * (len(section.path) - 1)
         if section.ended_at is None:
-            return self._styled(f"{indent}▾ {clean(section.name)}", _HEADER)
+            return self._styled(f"{indent}▾ {clean(section.name)}", _HEADER_STYLE)
         if section.options.get("hide_duration") == "true":
             return None
-        return self._styled(f"{indent}▴ {clean(section.name)} {length(section.duration)}", _DIM)
+        return self._styled(
+            f"{indent}▴ {clean(section.name)} {length(section.duration)}", _DIM_STYLE
+        )
 
     def _time(self, line: LogLine) -> str:
         if not self.style.timestamps:
@@ -108,7 +110,7 @@ class LogView:
         if line.at is None:
             return f"{_NO_TIME} "
         moment = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self._styled(moment, _DIM) + " "
+        return self._styled(moment, _DIM_STYLE) + " "
 
     def _coloured(self, job_id: int, line: LogLine) -> str:
         """Return the line with its colours and those still open from earlier lines."""

@@ -18,7 +18,7 @@ from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogLine
 from gitlab_jobs_async.models.jobs import Job, LogLine
 
-_KEPT: Final = 200
+_MAX_LINES: Final = 200
 _LABEL_WIDTH: Final = 24
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "bright_cyan", "bright_yellow", "blue")
 
@@ -41,7 +41,7 @@ class LogPane:
 
     only: str | None = None
     count: int = 0
-    _rows: deque[_Row] = field(factory=lambda: deque(maxlen=_KEPT))
+    _rows: deque[_Row] = field(factory=lambda: deque(maxlen=_MAX_LINES))
     _shown: Job | None = None
     _title: str = "logs"
     _section: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ _SYMBOLS: Final = {
     JobStatus.MANUAL: ("▸", "cyan"),
     JobStatus.SCHEDULED: ("◷", "cyan"),
 }
-_STEPS: Final = ((60, "s"), (60, "m"), (24, "h"), (365, "d"))
+_TIME_UNITS: Final = ((60, "s"), (60, "m"), (24, "h"), (365, "d"))
 _TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
@@ -106,7 +106,7 @@ def age(at: datetime | None, now: datetime) -> str:
     if at is None:
         return ""
     left = max(0, int((now - at).total_seconds()))
-    for step, unit in _STEPS:
+    for step, unit in _TIME_UNITS:
         if left < step:
             return f"{left}{unit}"
         left //= step
