@@ -25,10 +25,10 @@ from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.listing.page_checks import cursor_of, is_unnamed, next_by_number
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.token_check import TokenCheck
+from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.queries import (
     Query,
     QueryResult,
-    Watch,
     invalid_reason,
     with_page_size,
 )

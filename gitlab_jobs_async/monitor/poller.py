@@ -23,9 +23,9 @@ from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.token_check import TokenCheck
+from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.monitor.watch.queries import Watch
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 

@@ -13,9 +13,9 @@ from gitlab_jobs_async.events import Event, ProjectReset
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, create_watch
 from gitlab_jobs_async.monitor.watch.id_history import IDS, IdHistory, IdState
-from gitlab_jobs_async.monitor.watch.queries import Watch
 
 T = TypeVar("T")
 

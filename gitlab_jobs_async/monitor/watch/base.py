@@ -1,11 +1,13 @@
 """Parts that watches share: schedule and progress, and the state of a watched job or pipeline."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Self
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
@@ -14,7 +16,7 @@ from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, TrackedJob, by_id
-from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
+from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline, Query, QueryResult
 from gitlab_jobs_async.monitor.watch.server_resets import (
     next_epoch,
     reset_event,
@@ -24,8 +26,11 @@ from gitlab_jobs_async.monitor.watch.server_resets import (
 
 
 @define
-class BaseWatch:
-    """The schedule and availability of a watched target; see `Watch`."""
+class Watch(ABC):
+    """One watched target: it issues one query at a time, and several in one poll.
+
+    It is over once no further event can follow.
+    """
 
     availability: TargetAvailability
     timer: PollTimer
@@ -35,6 +40,27 @@ class BaseWatch:
     def next_at(self) -> float:
         """Unix time of the next poll."""
         return self.timer.next_at
+
+    @property
+    @abstractmethod
+    def is_known(self) -> bool:
+        """Whether the baseline is complete, so that further jobs are new."""
+
+    @abstractmethod
+    def next_query(self, now: float) -> Query | None:
+        """Return the query to send, the same until it is answered; `None` between polls."""
+
+    @abstractmethod
+    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
+        """Take the result of the pending query, and return the events that follow from it."""
+
+    @abstractmethod
+    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+        """Take the error of the pending query; this poll or a later one retries it."""
+
+    @abstractmethod
+    def state(self) -> object:
+        """Return the state to resume from, for the checkpoint."""
 
     def poll_now(self, now: float) -> None:
         """Schedule the next poll at *now*, or as soon as the minimum interval allows."""
@@ -68,7 +94,7 @@ class TargetState:
 
 
 @define
-class SingleWatch(BaseWatch):
+class SingleWatch(Watch):
     """The watch of one pipeline or job, by its id, until it has finished."""
 
     project: ProjectId

@@ -8,13 +8,12 @@ from gitlab_jobs_async.models.jobs import JobBasic, Pipeline
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.checkpoint.serialization import loads
 from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
-from gitlab_jobs_async.monitor.watch.base import TargetState
+from gitlab_jobs_async.monitor.watch.base import TargetState, Watch
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.job import JobWatch
 from gitlab_jobs_async.monitor.watch.pipeline import PipelineWatch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
-from gitlab_jobs_async.monitor.watch.queries import Watch
 
 NormalizedTarget = ProjectId | PipelineTarget | JobTarget
 Target = NormalizedTarget | Pipeline | JobBasic

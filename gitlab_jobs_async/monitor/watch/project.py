@@ -22,7 +22,7 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.schedule.timer import PollTimer
-from gitlab_jobs_async.monitor.watch.base import BaseWatch
+from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.downstream_scans import BridgesScan, ChangedPipelinesScan
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
@@ -47,7 +47,7 @@ from gitlab_jobs_async.monitor.watch.server_resets import next_epoch, reset_even
 
 
 @define
-class ProjectWatch(BaseWatch):
+class ProjectWatch(Watch):
     """The watch of one project; see `Watch`."""
 
     jobs: ProjectJobs

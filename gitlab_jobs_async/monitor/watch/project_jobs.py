@@ -201,7 +201,8 @@ class ProjectJobs:
         low, live = self.watermark.low_watermark or 0, self.downstream
         finished: list[int] = []
         skipped: list[int] = []
-        for job in self.tracker.jobs.values():
+        tracked = self.tracker.jobs
+        for job in tracked.values():
             if job.is_open or job.id > low or job.id in seen:
                 continue
             if not (job.is_bridge and live and live.may_change(job.pipeline_id)):

@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR
 from enum import Enum
-from typing import Protocol
 
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
-from gitlab_jobs_async.monitor.checkpoint.progress import Progress
-from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
-from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 
 _ID_LIMIT = 2**63
@@ -91,49 +85,6 @@ class DownstreamPipeline:
     target: PipelineTarget
     is_new: bool
     epoch: int = 0
-
-
-class Watch(Protocol):
-    """One watched target: it issues one query at a time, and several in one poll."""
-
-    availability: TargetAvailability
-
-    @property
-    def next_at(self) -> float:
-        """Unix time of the next poll."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no further event can follow."""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the baseline is complete, so that further jobs are new."""
-
-    @property
-    def timer(self) -> PollTimer:
-        """Schedule of the polls."""
-
-    def next_query(self, now: float) -> Query | None:
-        """Return the query to send, the same until it is answered; `None` between polls."""
-
-    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
-        """Take the result of the pending query, and return the events that follow from it."""
-
-    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
-        """Take the error of the pending query; this poll or a later one retries it."""
-
-    def poll_now(self, now: float) -> None:
-        """Schedule the next poll at *now*, or as soon as the minimum interval allows."""
-
-    def take_discovered(self) -> list[DownstreamPipeline]:
-        """Return and clear the downstream pipelines discovered since the last call."""
-
-    def state(self) -> object:
-        """Return the state to resume from, for the checkpoint."""
-
-    def progress(self) -> Progress:
-        """Return the poll progress, which changes without any event."""
 
 
 def invalid_reason(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:
