@@ -14,8 +14,6 @@ from typing import Generic
 from attrs import define, field
 
 from gitlab_jobs_async.api.capabilities import NextPageHeaders
-from gitlab_jobs_async.api.endpoints import PER_PAGE
-from gitlab_jobs_async.api.links import has_cursor_headers, may_be_clamped
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -35,6 +33,7 @@ from gitlab_jobs_async.listing.offset import OffsetStrategy, without_keyset
 from gitlab_jobs_async.listing.page_checks import (
     is_expected_page,
     is_offset_page,
+    may_have_next,
     next_by_keyset,
 )
 from gitlab_jobs_async.listing.range_plan import RangePlan
@@ -45,8 +44,7 @@ from gitlab_jobs_async.listing.strategy import PageRequest, ProgressGuard, R, no
 class KeysetStrategy(Generic[R]):
     """A project's jobs by keyset; *first* requests the newest page.
 
-    With a *window* of 1 the rows come newest first. `refusal` is the server's answer to an offset
-    that is too large; it ends the listing if keyset is refused, too.
+    With a *window* of 1 the rows come newest first. `refusal` is a refused large offset.
     """
 
     server: ServerUrl
@@ -95,9 +93,20 @@ class KeysetStrategy(Generic[R]):
 
     def on_error(self, request: PageRequest, error: GitLabError) -> None:
         """See `PageStrategy.on_error`; a refused synthetic cursor is the last one made."""
-        if self._offset is not None:
-            self._on_offset_error(self._offset, request, error)
-            return
+        offset = self._offset
+        if offset is None:
+            self._on_keyset_error(request, error)
+        elif (
+            isinstance(error, MethodNotAllowedError)
+            and self.refusal is None
+            and offset.is_later_page(request)
+        ):
+            # Only once: with an ambiguous end, the two kinds could alternate forever.
+            self.refusal, self._offset = error, None
+        else:
+            offset.on_error(request, error)
+
+    def _on_keyset_error(self, request: PageRequest, error: GitLabError) -> None:
         pending = self._plan.pop(request)
         if pending is None or self.is_complete:
             return
@@ -115,19 +124,6 @@ class KeysetStrategy(Generic[R]):
         else:
             raise self.refusal or error
 
-    def _on_offset_error(
-        self, offset: OffsetStrategy[R], request: PageRequest, error: GitLabError
-    ) -> None:
-        # Only once: with an ambiguous end, the two kinds could alternate forever.
-        if (
-            isinstance(error, MethodNotAllowedError)
-            and self.refusal is None
-            and offset.is_later_page(request)
-        ):
-            self.refusal, self._offset = error, None
-        else:
-            offset.on_error(request, error)
-
     def _on_synthetic_page(
         self, sent: Request, pending: PendingRequest, response: Response, rows: Sequence[R]
     ) -> Sequence[R]:
@@ -135,12 +131,11 @@ class KeysetStrategy(Generic[R]):
         is_accepted = self._cursors.is_accepted(direction)
         try:
             following = next_by_keyset(self.server, sent, response, rows)
-        except DecodeError:
-            is_expected = False
-        else:
             is_expected = is_expected_page(
                 pending, following, rows, self.ranges, is_accepted=is_accepted
             )
+        except DecodeError:
+            is_expected = False
         if not is_expected:
             self._cursors.on_unexpected(direction)
             return ()
@@ -175,19 +170,11 @@ class KeysetStrategy(Generic[R]):
             self._guard.stall(response)
             self._plan.add_link(pending.edge, following, start)
             return ()
-        if following is None and self._is_full(start, rows) and not has_cursor_headers(response):
+        size = None if start == ID_LIMIT else self._plan.page_size
+        if following is None and may_have_next(response, rows, size, self.headers):
             return self._on_unnamed_next(start, response, rows)
         self._plan.is_second_page_read = self._plan.is_second_page_read or start != ID_LIMIT
         return self._record(start - 1, 1 if following is None else rows[-1].id, following, rows)
-
-    def _is_full(self, start: int, rows: Sequence[R]) -> bool:
-        """Return whether a page without a next one has as many rows as this server allows."""
-        if len(rows) >= PER_PAGE or not may_be_clamped(len(rows)):
-            return len(rows) >= PER_PAGE
-        # A gateway may have reduced the page size and dropped the headers.
-        if start == ID_LIMIT:
-            return not self.headers.are_reliable
-        return len(rows) >= self._plan.page_size
 
     def _on_unnamed_next(self, start: int, response: Response, rows: Sequence[R]) -> Sequence[R]:
         """Go on after a full page that names no next one: the last, or its headers were lost."""

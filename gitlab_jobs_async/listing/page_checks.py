@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.api.endpoints import PER_PAGE
 from gitlab_jobs_async.api.links import (
     has_cursor_headers,
@@ -66,6 +67,21 @@ def is_unnamed(
         return False
     is_offset = is_by_offset(response) or ("pagination", "keyset") not in request.params
     return not ("x-next-page" in response.headers or (is_offset and response.headers.get("link")))
+
+
+def may_have_next(
+    response: Response, rows: Sequence[object], size: int | None, headers: NextPageHeaders
+) -> bool:
+    """Return whether a keyset page without a next one is full, so that headers may be lost.
+
+    *size* is the largest page so far, None for a first page.
+    """
+    if has_cursor_headers(response):
+        return False
+    if len(rows) >= PER_PAGE or not may_be_clamped(len(rows)):
+        return len(rows) >= PER_PAGE
+    # A gateway may have reduced the page size and dropped the headers.
+    return not headers.are_reliable if size is None else len(rows) >= size
 
 
 def next_by_number(request: Request) -> Request:
