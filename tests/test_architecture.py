@@ -35,8 +35,9 @@ IO_MODULES = {
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""
 
 PURE_IMPORTS = {
-    "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "contextvars",
-    "copy", "cyclopts", "datetime", "email", "enum", "gc", "heapq", "hmac", "html", "ipaddress",
+    "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib",
+    "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "heapq", "hmac", "html",
+    "ipaddress",
     "itertools", "json", "locale", "math", "operator", "orjson", "re", "rich", "traceback",
     "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser", "string",
     "textwrap", "functools", "lazy_loader", "shlex",
