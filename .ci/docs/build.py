@@ -64,7 +64,11 @@ def directive(package: str, name: str, home: str) -> str:
         case type() if issubclass(value, Exception):
             return f".. autoexception:: {package}.{name}\n"
         case type():
-            return f".. autoclass:: {package}.{name}\n"
+            # Bases without a public name, such as those of `Project`, have no page of their own.
+            bases = [base for base in value.__mro__[1:] if base.__module__.startswith(PACKAGE)]
+            public = {base.__name__ for base in bases} <= {n for n, _ in public_names(package)}
+            inherited = "" if public else "   :inherited-members: object\n"
+            return f".. autoclass:: {package}.{name}\n{inherited}"
         case FunctionType():
             return f".. autofunction:: {package}.{name}\n"
         case _:
