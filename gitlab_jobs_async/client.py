@@ -1,43 +1,19 @@
 """Client of one GitLab server."""
 
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from os import PathLike
-from ssl import SSLContext
-from types import TracebackType
-from typing import Self, TypedDict, Unpack
-
-import aiohttp
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.api.credentials import (
-    Credentials,
-    credentials_from,
-    from_environment,
-)
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import UndecodedRow, decode
-from gitlab_jobs_async.api.environment import GITLAB_COM
 from gitlab_jobs_async.api.parameters import (
     ProjectId,
     Scope,
-    positive_id,
     project_path,
-    seconds,
     whole_number,
 )
-from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.api.urls import ServerUrl
-from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.concurrency import task_pool
-from gitlab_jobs_async.http.body_limits import Limits
-from gitlab_jobs_async.http.error_mapping import clear_locals
-from gitlab_jobs_async.http.tls_config import TLSConfig
-from gitlab_jobs_async.http.tls_context import tls_contexts
-from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
@@ -47,29 +23,12 @@ from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.monitor import Monitor, MonitorOptions, checkpoint_of, monitored
-from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
 from gitlab_jobs_async.monitor.watch.factory import Target, normalize_targets
 from gitlab_jobs_async.project import Project
-from gitlab_jobs_async.ratelimit.budget import RequestBudget
-from gitlab_jobs_async.retry.policy import RetryPolicy
+from gitlab_jobs_async.server_client import ServerClient
 
 
-class Overrides(TypedDict, total=False):
-    """Arguments of `GitLab.from_env`: those of `GitLab`."""
-
-    url: str
-    auth: Credentials | str | None
-    session: aiohttp.ClientSession | None
-    ssl: SSLContext | TLSConfig | bool | None
-    concurrency: int
-    timeout: float
-    retry: RetryPolicy
-    budget: RequestBudget | None
-    limits: Limits
-    clock: Clock | None
-
-
-class GitLab:
+class GitLab(ServerClient):
     """Client of a GitLab server: `async with GitLab(url, auth=token) as gitlab:`.
 
     Args:
@@ -94,101 +53,6 @@ class GitLab:
     Raises:
         ValueError, TypeError: an argument is invalid; the message says what is expected.
     """
-
-    def __init__(
-        self,
-        url: str = GITLAB_COM,
-        *,
-        auth: Credentials | str | None = None,
-        session: aiohttp.ClientSession | None = None,
-        ssl: SSLContext | TLSConfig | bool | None = None,
-        concurrency: int = 16,
-        timeout: float = 30.0,
-        retry: RetryPolicy = RetryPolicy(),
-        budget: RequestBudget | None = None,
-        limits: Limits = Limits(),
-        clock: Clock | None = None,
-    ) -> None:
-        auth, given = None, auth
-        try:
-            auth = credentials_from(given)
-        except (TypeError, ValueError) as error:
-            clear_locals(error)
-            raise
-        finally:
-            del given  # error reporters collect locals
-        if session is not None and not isinstance(session, aiohttp.ClientSession):
-            raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
-        if not isinstance(retry, RetryPolicy):
-            raise TypeError(f"retry must be a RetryPolicy, not {retry!r}")
-        if budget is not None and not isinstance(budget, RequestBudget):
-            raise TypeError(f"budget must be a RequestBudget, not {budget!r}")
-        if not isinstance(limits, Limits):
-            raise TypeError(f"limits must be Limits, not {limits!r}")
-        server = ServerUrl.parse(url)
-        self._transport = Transport(
-            server,
-            auth,
-            session=session,
-            concurrency=positive_id("concurrency", concurrency),
-            timeout=seconds("timeout", timeout),
-            retry=retry,
-            budget=RequestBudget() if budget is None else budget,
-            limits=limits,
-            tls=tls_contexts(server, os.environ, given=ssl, has_session=session is not None),
-            clock=clock or SystemClock(),
-        )
-        self._capabilities = ServerCapabilities()
-        self._schedule = SharedSchedule(self._transport.concurrency)
-
-    @classmethod
-    def from_env(cls, **overrides: Unpack[Overrides]) -> Self:
-        """Return a client for the server and token that environment variables name.
-
-        Server: `GITLAB_URL`, `GITLAB_HOST`, `GL_HOST`, `GITLAB_URI`, `GITLAB_BASE_URL` or
-        `GITLAB_API_URL`, a URL or a host; else the CI job's (`CI_SERVER_URL`, `CI_API_V4_URL`,
-        `CI_SERVER_FQDN`, `CI_SERVER_HOST`), else https://gitlab.com. Token: `GITLAB_TOKEN` or
-        `GITLAB_PRIVATE_TOKEN`, else `GITLAB_OAUTH_TOKEN`, else `CI_JOB_TOKEN`. A token is sent to
-        its own server only. *overrides* are arguments of `GitLab`.
-
-        Raises:
-            ValueError: no token was found; or variables name different servers, or a server other
-                than gitlab.com in a variable that is not read. A server is never guessed.
-        """
-        try:
-            if not {"url", "auth"} <= overrides.keys():
-                needs_token = "auth" not in overrides
-                url, credentials = from_environment(
-                    os.environ, overrides.get("url"), needs_token=needs_token
-                )
-                overrides = {"url": url, "auth": credentials, **overrides}
-            return cls(**overrides)
-        except (TypeError, ValueError) as error:
-            clear_locals(error)
-            raise
-        finally:
-            del overrides  # it may hold a token
-
-    async def __aenter__(self) -> Self:
-        await self._transport.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._transport.close()
-
-    def __repr__(self) -> str:
-        server = self._transport.server
-        return f"{type(self).__name__}({server.origin + server.prefix!r})"
-
-    @property
-    def budget(self) -> RequestBudget:
-        """Rate limits of this client; `budget.snapshot()` shows their state."""
-        return self._transport.budget
 
     def project(self, project: ProjectId) -> Project:
         """Return a project by numeric id or full path, such as "group/app", without a request."""
@@ -330,18 +194,6 @@ class GitLab:
         return monitored(
             self._transport, self._capabilities, self._schedule, normalize_targets(targets), how
         )
-
-    async def send(self, request: Request) -> Response:
-        """Send any request of GitLab's REST API and return the whole response.
-
-        `Request("GET", "/version")` is relative to `/api/v4`. Credentials, retries and redirects
-        apply as everywhere.
-
-        Raises:
-            ResponseError: the status is an error.
-            ResponseTooLargeError: the response exceeds `Limits.page`.
-        """
-        return await self._transport.send(request)
 
 
 async def _one_by_one(

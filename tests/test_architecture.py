@@ -14,7 +14,7 @@ PACKAGE = ROOT / "gitlab_jobs_async"
 
 IO_MODULES = {
     "__init__", "client", "clock", "concurrency", "project", "project_files",
-    "project_pipelines",
+    "project_pipelines", "server_client",
     "api.decode_warnings", "http.attempts", "http.body", "http.connections", "http.error_mapping",
     "http.exchange", "http.proxies", "http.response_body", "http.retries", "http.tls_context",
     "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",

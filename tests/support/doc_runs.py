@@ -72,7 +72,7 @@ def run_script(block: Block, server: Simulator, monkeypatch, has_result=lambda: 
             await running
 
     with monkeypatch.context() as patched:
-        patched.setattr("gitlab_jobs_async.client.SystemClock", lambda: server.clock)
+        patched.setattr("gitlab_jobs_async.server_client.SystemClock", lambda: server.clock)
         if block.is_endless:
             patched.setattr(asyncio, "run", lambda main: real_run(until_result(main)))
         with contextlib.suppress(SystemExit):  # a gate exits with the result of its pipeline
