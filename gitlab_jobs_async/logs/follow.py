@@ -102,6 +102,7 @@ class JobLog:
             if isinstance(action, CaughtUp):
                 yield action
                 continue
+            # The consumer decides how to wait: by a sleep, or in the queue of many logs.
             if action.at > self._now():
                 yield NotBefore(action.at)
             try:
@@ -147,6 +148,7 @@ class JobLog:
                 spool.add(follower.abort_response(error))
             for chunk in spool.take():
                 yield chunk
+                # A consumer that awaits nothing would hold the loop for the whole log.
                 await yield_to_loop()
 
     def _request(self, wanted: TraceRange | None = None) -> Request:

@@ -109,6 +109,7 @@ class LogFollower:
         if self._next.kind is PollKind.STATUS:
             return PollStatus(self._next.at)
         self._has_data = False
+        # A proxy may refuse the `Range` header of an archived log: after an error, do without.
         is_archived = self._has_ended and self._tolerance.is_healthy
         self._range = self._cursor.next_request(is_archived=is_archived)
         return PollTrace(self._next.at, self._range)
@@ -154,6 +155,7 @@ class LogFollower:
         Raises:
             GitLabError: *error*, which is to be reported to `on_error`.
         """
+        # Bytes that arrived before the connection was lost are certain, and progress.
         if isinstance(error, ConnectionFailedError) and self._has_data:
             self._cursor.has_more = True
             return None
@@ -173,6 +175,7 @@ class LogFollower:
         if is_behind:
             self._next = NextPoll(PollKind.TRACE, now)
         elif cursor.mismatch_pending:
+            # One odd response may come from a server that lags behind; the next one decides.
             self._next = NextPoll(PollKind.TRACE, now + self._schedule.intervals.shortest)
         elif self._has_ended:
             self._signal = Done()

@@ -62,9 +62,11 @@ class LineReader:
         return lines if self._backlog is None else self._release(0)
 
     def _wanted(self, lines: Sequence[LogLine]) -> Sequence[LogLine]:
+        # Until the first poll has ended, it is unknown which lines are the last ones.
         if self._backlog is not None:
             self._backlog.extend(lines)
             return ()
+        # Lines held back by the parser at the first poll may belong to those before the last.
         if self._unwanted and lines:
             old = sum(line.end <= self._old_end for line in lines)
             dropped = min(old, self._unwanted)

@@ -24,6 +24,7 @@ async def tail_items(
     log: JobLog, *, last: int | None = None, offset: int = 0, follow: bool = True
 ) -> PollSource[TailedItem]:
     """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`."""
+    # Emitted outside the handler: an item that is held keeps no traceback of this frame alive.
     end: TailedItem = TailEnded(log.project, log.job_id)
     lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
     try:

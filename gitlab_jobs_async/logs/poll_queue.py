@@ -94,6 +94,7 @@ class LogPollQueue(Generic[K, T]):
         entry = self._entries.pop(key, None)
         if entry is None:
             return False
+        # Closing a source needs an await: of a running one its task does it, of others `_dispatch`.
         if entry in self._running:
             self._merged.remove(key)
         else:
@@ -108,6 +109,7 @@ class LogPollQueue(Generic[K, T]):
         self._entries.clear()
 
     def _schedule(self, entry: _Entry[K, T], at: float) -> None:
+        # The number keeps entries of equal time in order, and entries themselves uncompared.
         heapq.heappush(self._due, (at, next(self._order), entry))
         self._changed.set()
 
@@ -124,6 +126,7 @@ class LogPollQueue(Generic[K, T]):
                     tasks.start("due", self._clock.sleep(due_at - self._clock.now()))
                 _, ended = await tasks.next_done()
                 ended.result()
+        # Only an asynchronous generator can be merged, and this one has no items.
         nothing: tuple[T, ...] = ()
         for item in nothing:
             yield item
@@ -132,6 +135,7 @@ class LogPollQueue(Generic[K, T]):
         """Start what is due and has a slot; return when the next source is due."""
         while self._due and len(self._running) < self._limit:
             at, _, entry = self._due[0]
+            # The source may have been removed, and another one added under its key.
             is_current = self._entries.get(entry.key) is entry
             if is_current and at > self._clock.now():
                 return at

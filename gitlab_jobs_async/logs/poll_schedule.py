@@ -82,6 +82,7 @@ class PollSchedule:
             self._waits += 1
             self._due = None
             return NextPoll(PollKind.STATUS, now + delay)
+        # The first status after the start of the job: some of the log may be there already.
         if self._due is None:
             return NextPoll(PollKind.TRACE, now)
         self._poll_credit -= 1
@@ -121,5 +122,6 @@ class PollSchedule:
         known = self._estimator
         if not known.is_overdue(now) or (not known.uploads and known.misses == 1):
             return False
+        # Not at every poll: the job may just be quiet, for hours.
         self._overdue += 1
         return self._overdue % 2 == (self._poll_credit <= 0)

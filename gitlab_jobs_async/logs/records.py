@@ -100,6 +100,7 @@ class RecordQueue:
         if before is not None and is_continuation:
             self._continue(before, record)
             return
+        # A record of the same stream without "+" shows that the one before is complete.
         if before is not None:
             self._close(before)
         self._open_or_append(record, is_cut=may_be_continued(record.data))
@@ -173,6 +174,7 @@ class RecordQueue:
     def _continue(self, before: Record, record: Record) -> None:
         """Join *record* to the one *before*, or replace that by it."""
         data = record.data
+        # A marker ends a line for a reader, though not for the runner.
         marked = _marker_end_across(before.data, data)
         if marked:
             self._extend(before, data[:marked], record.end)

@@ -96,6 +96,7 @@ class SectionTracker:
             self._end(name, at)
 
     def _begin(self, name: str, at: datetime, options: dict[str, str]) -> None:
+        # Ends of ignored sections are counted, so that they do not end a tracked one.
         if len(self._open) == _MOST_OPEN:
             self._too_deep += 1
             return

@@ -78,6 +78,7 @@ class Spool:
         try:
             yield
         except OSError as error:
+            # Its frames hold bytes of the log, which error reporters would collect.
             failed = error.with_traceback(None)
         else:
             return

@@ -90,6 +90,7 @@ class TraceCursor:
 
     def _next_range(self, *, is_archived: bool) -> TraceRange:
         start = self.offset - _OVERLAP
+        # A short trace is requested from its beginning, which no kind of server mistakes.
         if start <= 0:
             return TraceRange(0, LONGEST_RANGE, self._etag)
         if not self._tail:
@@ -99,6 +100,7 @@ class TraceCursor:
             return TraceRange(start, LONGEST_RANGE, self._etag, by_header)
         if self.kind in {TraceSupport.CHANGED, TraceSupport.WHOLE}:
             return TraceRange(0, None, self._etag)
+        # Head and tail are alike: a range could be taken for a whole trace.
         if self.offset <= 2 * _OVERLAP:
             return TraceRange(0, LONGEST_RANGE)
         return TraceRange(start, min(LONGEST_RANGE, self.offset - 1))
@@ -178,6 +180,7 @@ class TraceCursor:
         if is_all:
             self._etag = etag
         elif has_grown:
+            # The log may be replaced by an older state, for which a 304 would be wrong.
             self._etag = None
         if response.is_whole:
             self.kind = TraceSupport.WHOLE if etag is None else TraceSupport.CHANGED

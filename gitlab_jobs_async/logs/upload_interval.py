@@ -79,6 +79,7 @@ class UploadIntervalEstimator:
                 return self._latest + period / 2
             early, late = self._next_window(period)
             middle = (early + late) / 2
+            # The middle of a wide window halves it, whether the poll finds the upload or not.
             if late - early > period * _WIDE and middle > now:
                 return middle
             if late > now:
@@ -104,6 +105,7 @@ class UploadIntervalEstimator:
             self._period = self._guess_period(earliest, latest)
             self._probe = _FIRST_PROBE
             return earliest, latest
+        # The upload was in both windows; a part of the difference corrects the period.
         first, last = max(earliest, early), min(latest, late)
         self._period += ((first + last) - (early + late)) / 8
         if self.misses and last - first < self._period * _DRIFT:

@@ -51,6 +51,7 @@ async def read_tree(
             try:
                 contents = task.result()
             except GitLabError as error:
+                # A refused project must not hide the rest of the tree.
                 traversal.on_error(ref, error)
             else:
                 traversal.on_contents(ref, contents)

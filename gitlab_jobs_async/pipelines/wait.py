@@ -123,6 +123,7 @@ class _Wait(Generic[T]):
             tasks.start("polls", self._poll_to_end(interval))
             tasks.start("timeout", self.clock.sleep(timeout))
             _, first = await tasks.next_done()
+            # Raise an error of the polls. If time is up, their last value may still be final.
             first.result()
         if self.last is None or not self.last.status.is_finished:
             raise WaitTimedOutError(self.what, timeout, self.last)
