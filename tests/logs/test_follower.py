@@ -18,6 +18,7 @@ from gitlab_jobs_async import (
     RateLimitedError,
     ResponseError,
     ServerError,
+    TraceChunk,
     TraceInterruptedError,
 )
 from gitlab_jobs_async.api.capabilities import ServerCapabilities, TraceSupport
@@ -30,6 +31,7 @@ from gitlab_jobs_async.logs.follower import (
     PollStatus,
     PollTrace,
 )
+from gitlab_jobs_async.logs.trace_cursor import TraceRange
 from tests.support.traces import KINDS, URL, serve
 
 SHORTEST, LONGEST, TIMEOUT = 3.0, 60.0, 300.0
@@ -312,3 +314,73 @@ def test_data_of_a_lost_response_is_kept():
     assert action.at == 5.0
     with pytest.raises(ConnectionFailedError):
         poll_trace(followed, server, run, action.range, 0)
+
+
+def ended_after_two_polls(kind="whole"):
+    """Return a follower that has read all of a log whose job then ended, and that log."""
+    followed, run = follower(), Run()
+    log = b"".join(b"line %d\n" % number for number in range(200))
+    server = Server([(0.0, log[:-50]), (5.0, log)], 1e9, [kind])
+    server.uploads = [(0.0, log[:-50]), (2.0, log[-50:])]
+    while run.received != log:
+        step(followed, server, run)
+    while not isinstance(followed.next_action(), PollStatus | PollTrace):
+        pass
+    followed.on_status(JobStatus.SUCCESS, run.now)
+    return followed, log
+
+
+def test_archived_log_is_requested_by_header():
+    """Servers that ignore `byte_offset` honour a `Range` header, though proxies may refuse it."""
+    followed, log = ended_after_two_polls()
+    assert followed.next_action().range == TraceRange(len(log) - 128, 512_000, None, True)
+    followed.on_error(ServerError(502, "bad", *WHERE), 0.0, 0.5)
+    assert not followed.next_action().range.is_archived
+
+
+def test_ranges_need_no_range_header():
+    followed, _ = ended_after_two_polls("ranged")
+    assert not followed.next_action().range.is_archived
+
+
+def test_unsatisfiable_range_is_a_mismatch():
+    """A log that became shorter than the requested range is answered with 416."""
+    followed, _ = ended_after_two_polls()
+    followed.next_action()
+    unsatisfiable = ResponseError(416, "no range", *WHERE)
+    assert followed.abort_response(unsatisfiable) is None
+    followed.on_trace(1000.0)
+    assert followed.next_action().at == 1000.0 + SHORTEST
+    followed.next_action()
+    assert followed.abort_response(unsatisfiable) == TraceChunk(0, b"")
+
+
+def test_unwanted_416_is_raised():
+    followed = follower(follow=False)
+    followed.next_action()
+    with pytest.raises(ResponseError):
+        followed.abort_response(ResponseError(416, "no range", *WHERE))
+
+
+def test_success_of_a_trace_ends_an_outage():
+    followed, run = follower(), Run()
+    server = Server([(0.0, b"log\n")], 1e9, ["ranged"], [LOST, None, LOST])
+    step(followed, server, run)
+    step(followed, server, run)
+    step(followed, server, run)
+    assert isinstance(followed.next_action(), PollTrace)
+    step(followed, server, run)
+    assert followed.on_error(LOST, run.now, 0.5)
+
+
+def test_data_of_a_lost_response_is_growth():
+    """Polls that find nothing are rare once those that find something do not pay for them."""
+    followed, run = follower(), Run()
+    kinds = ["whole", *["ranged"] * 50]
+    server = Server([(0.0, b"x" * 600_000)], 1e9, kinds, [None, 600_000])
+    polls = 0
+    while polls < 4:
+        polls += isinstance(step(followed, server, run), PollTrace)
+    assert len(run.received) == 600_000
+    assert isinstance(step(followed, server, run), CaughtUp)
+    assert followed.next_action().at - run.now < LONGEST

@@ -166,3 +166,9 @@ ENDING = stamped(
 def test_records_without_a_line_are_not_counted(last):
     lines = [line.text for line in flat(polled(ENDING, last=last))]
     assert lines == ["one", "two", "three", "four", "2%"][5 - last :]
+
+
+def test_overwritten_old_line_hides_no_new_one():
+    """The last lines were counted before a carriage return overwrote one of them."""
+    first, second = stamped(b"01O 1%\r"), stamped(b"01O+2%")
+    assert [line.text for line in flat(polled(first, second, last=0))] == ["2%"]

@@ -103,6 +103,14 @@ async def test_wait_outlasts_a_manual_job(simulator, project, world):
     assert seen[-1] == "success"
 
 
+async def test_polls_are_frequent_after_a_change(simulator, project, world):
+    (job,) = add_jobs(world, JobPlan(queued=1200.0, duration=70.0))
+    counts = []
+    await project.wait_for_job(job.id, progress=lambda _: counts.append(len(simulator.requests)))
+    _, running, ended = counts
+    assert ended - running >= 5
+
+
 @prompt
 async def test_wait_ends_before_an_automatic_retry(project, world):
     """GitLab retries a failed job as a new job with another id."""
