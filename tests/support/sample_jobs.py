@@ -13,9 +13,10 @@ def moment(at):
     return None if at is None else datetime.fromtimestamp(START + at, UTC)
 
 
-def pipeline(number=9, created=0.0, **fields):
+def pipeline(number=9, created=0.0, project=7, **fields):
+    at = moment(created)
     return Pipeline(
-        id=number, project_id=7, status=JobStatus.RUNNING, created_at=moment(created), **fields
+        id=number, project_id=project, status=JobStatus.RUNNING, created_at=at, **fields
     )
 
 

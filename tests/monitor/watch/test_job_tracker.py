@@ -172,3 +172,14 @@ def test_the_pipeline_id_of_a_job_may_be_unknown():
 )
 def test_unchanged_since_the_last_known_time(fields, since):
     assert unchanged_since(job(1, **{"created": 100.0, **fields}), START + 500.0) == START + since
+
+
+def test_a_retry_replaces_the_newest_attempt():
+    """Also when an older attempt was evicted in between."""
+    tracker = JobTracker("group/app")
+    for number in (1, 2):
+        tracker.update(job(number, "failed"), START)
+    tracker.evict([1])
+    assert tracker.update(job(3), START)[0].replaces == 2
+    tracker.evict([3])
+    assert tracker.update(job(4), START)[0].replaces is None

@@ -1,11 +1,18 @@
 """The jobs of a project: what rows change about them, and what is kept of them."""
 
 import pytest
+from attrs import evolve
 
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobDeleted, JobFinished
+from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
-from gitlab_jobs_async.monitor.watch.project_state import new_jobs, restored_jobs, state_of
+from gitlab_jobs_async.monitor.watch.project_state import (
+    ProjectState,
+    new_jobs,
+    restored_jobs,
+    state_of,
+)
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 from tests.support.sample_jobs import START, bridge, job
 
@@ -133,3 +140,12 @@ def test_restored_jobs_equal_the_stored_ones():
     assert again.reopened.polled_once() == [9]
     assert set(again.dormant.ids) == {1}
     assert (state.numeric_id, state.availability_events, state.is_unreachable) == (7, 3, True)
+
+
+def test_progress_of_another_epoch_is_ignored():
+    """It was written before a reset, whose watermark has nothing to do with the one after."""
+    state = ProjectState(1, 50, 50, (), epoch=9)
+    progress = Progress(0.0, 0.0, floor=1000, epoch=9)
+    for known, floor in ((progress, 1000), (evolve(progress, epoch=0), 50)):
+        jobs = restored_jobs("p", state, 0.0, known, IdHistory(), downstream=False)
+        assert jobs.watermark.low_watermark == floor

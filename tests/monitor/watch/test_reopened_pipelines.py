@@ -80,3 +80,11 @@ def test_restart_continues_with_remaining_polls():
     assert (sorted(reopened.pipelines()), reopened.polled_once()) == ([1, 2, 3], [3])
     reopened.polled(3)
     assert sorted(reopened.pipelines()) == [1, 2]
+
+
+def test_restored_pipeline_is_polled_once_more():
+    reopened = ReopenedPipelines.restored([1], [2])
+    assert (reopened.pipelines(), reopened.polled_once()) == ([1, 2], [2])
+    reopened.polled(1)
+    reopened.polled(2)
+    assert (reopened.pipelines(), reopened.polled_once()) == ([1], [1])

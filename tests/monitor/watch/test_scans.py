@@ -8,9 +8,14 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.project_queries import ProjectQueries
 from gitlab_jobs_async.monitor.watch.project_state import new_jobs
-from gitlab_jobs_async.monitor.watch.queries import QueryResult
+from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
 from gitlab_jobs_async.monitor.watch.rechecks import JobRechecks
-from gitlab_jobs_async.monitor.watch.scans import NewestScan, OpenJobsScan
+from gitlab_jobs_async.monitor.watch.scans import (
+    MAX_OPEN_PAGES,
+    BaselineScan,
+    NewestScan,
+    OpenJobsScan,
+)
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 FLOOR = 10
@@ -71,3 +76,74 @@ def test_scan_ends_at_its_lower_bound(lowest, continues):
     scan.on_result(0.0, query, QueryResult([row(50), row(lowest)], query.request))
     assert (scan.next_query() is not None) is continues
     assert scan.scanned_to == lowest
+
+
+def scans_of(*rows):
+    """Return a scan of open jobs, its rechecks, and the jobs *rows* below the last scan."""
+    jobs, queries = new_jobs(7, IdHistory(), downstream=False), ProjectQueries(7)
+    jobs.watermark = Watermark(0)
+    jobs.update(rows, 0.0)
+    rechecks = JobRechecks(jobs, jobs.tracker, jobs.reopened, queries)
+    return OpenJobsScan(jobs, queries, jobs.dormant, rechecks), rechecks
+
+
+def requested(rechecks):
+    return [query.subject_id for query in iter(rechecks.next_query, None)]
+
+
+def test_a_single_dormant_job_needs_no_listing():
+    scan, rechecks = scans_of(row(5))
+    scan.seek([5])
+    assert scan.next_query() is None
+    assert requested(rechecks) == [5]
+
+
+def test_missing_open_jobs_are_requested():
+    scan, rechecks = scans_of(row(5), row(6), row(7))
+    scan.seek([5, 6, 7])
+    query = scan.next_query()
+    scan.on_result(0.0, query, QueryResult([row(6)]))
+    assert scan.next_query() is None
+    assert requested(rechecks) == [5, 7]
+
+
+def test_open_scan_ends_at_the_deepest_job_sought():
+    scan, rechecks = scans_of(row(5), row(8))
+    scan.seek([5, 8])
+    query = scan.next_query()
+    scan.on_result(0.0, query, QueryResult([row(9), row(8)], query.request))
+    assert scan.next_query() is not None
+    scan.on_result(0.0, query, QueryResult([row(7), row(5)], query.request))
+    assert scan.next_query() is None
+    assert requested(rechecks) == []
+
+
+def test_jobs_below_the_last_page_polled_singly():
+    scan, rechecks = scans_of(row(1), row(2), row(90))
+    scan.seek([1, 2, 90])
+    query = scan.next_query()
+    for number in range(90, 90 - MAX_OPEN_PAGES, -1):
+        scan.on_result(0.0, query, QueryResult([row(number)], query.request))
+    assert requested(rechecks) == [1], "one of those below, the least recently polled"
+
+
+def test_baseline_reads_the_newest_and_open_jobs():
+    jobs = new_jobs(7, IdHistory(), downstream=False)
+    scan = BaselineScan(jobs, ProjectQueries(7), 0.0)
+    query = scan.next_query()
+    assert scan.on_result(0.0, query, QueryResult([row(50), row(49)], query.request)) == []
+    query = scan.next_query()
+    assert query.kind is QueryKind.OPEN_JOBS
+    events = scan.on_result(0.0, query, QueryResult([row(49), row(3)]))
+    assert [event.job.id for event in events] == [3, 49, 50]
+    assert (jobs.tracker.baseline_id, jobs.newest_id, jobs.has_baseline) == (50, 50, True)
+    assert list(jobs.dormant.ids) == [3]
+    assert scan.next_query() is None
+
+
+def test_baseline_of_one_page_needs_one_request():
+    jobs = new_jobs(7, IdHistory(), downstream=False)
+    scan = BaselineScan(jobs, ProjectQueries(7), 0.0)
+    scan.on_result(0.0, scan.next_query(), QueryResult([]))
+    assert scan.next_query() is None
+    assert jobs.has_baseline

@@ -93,3 +93,22 @@ def test_ids_and_pages_of_the_last_scan():
         False,
     ]
     assert [watermark.pages_to(number) for number in (1249, 1151, 1150, 1149, 1)] == [1, 1, 2, 2, 3]
+
+
+def test_the_watermark_waits_for_slow_answers():
+    """GitLab shows a job late: what counts is when a scan began, not when it was answered."""
+    watermark = Watermark()
+    watermark.advance(0.0, 0.0, [10])
+    watermark.advance(ALLOWED_LATENESS - 1, ALLOWED_LATENESS + 10, [10])
+    assert watermark.low_watermark == 0
+    watermark.advance(ALLOWED_LATENESS, ALLOWED_LATENESS + 10, [10])
+    assert watermark.low_watermark == 10
+
+
+def test_a_resumed_page_is_as_large_as_it_was():
+    watermark = Watermark(10, expected=30)
+    assert watermark.page_size(10) == 34
+    assert Watermark(10).page_size(10) == PAGE
+    watermark.advance(0.0, 0.0, [10, 11])
+    assert watermark.page_size(10) == 6
+    assert watermark.rows_to(10) == 2
