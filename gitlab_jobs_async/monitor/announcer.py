@@ -31,6 +31,7 @@ class Announcer:
     def concern(self, kind: str) -> None:
         """Report pauses of requests of *kind*, which this monitor has sent."""
         self._kinds.add(kind)
+        # A pause of this kind may have started before the monitor sent such a request.
         self._seen_changes = -1
 
     def announce_pauses(self, now: float) -> None:

@@ -66,5 +66,6 @@ class DiscoveredPipelines:
 
     def _is_new(self, name: str, pipeline: DownstreamPipeline) -> bool:
         """Return whether *pipeline* was not watched, or its id was reused after a reset."""
+        # After a reset the server gives the same ids to other pipelines.
         known = self._recorder.state(name, TargetState)
         return known is None or known.epoch < pipeline.epoch

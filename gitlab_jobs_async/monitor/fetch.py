@@ -72,6 +72,7 @@ class QueryRunner:
             if self._transport.is_paused(query.request, Priority.BACKGROUND):
                 raise _retried_soon(error) from error
             raise
+        # The response proves the token, for a later 401 of another request.
         self._token.worked(query.request)
         return [*watch.on_result(self._now(), result)]
 

@@ -109,7 +109,7 @@ class Poller:
                 self._scheduler.expedite(name, now, max(0.0, watch.next_at - now))
                 self._changed.set()
             else:
-                self._hinted.add(name)
+                self._hinted.add(name)  # a running poll may have missed the change
         return bool(names)
 
     async def run(self) -> None:

@@ -90,7 +90,9 @@ class StateRecorder:
 
     def record(self, name: str, watch: Watch, events: Sequence[Event]) -> None:
         """Queue *events*, and record the state that they lead to."""
+        # An empty baseline emits nothing, and still must not be taken anew after a restart.
         status = watch.is_known, watch.is_over
+        # Written first: without the closed ids, a restart would detect the reset again.
         if any(isinstance(event, ProjectReset) for event in events):
             self._record_ids()
         if events or self._written.get(name) != status:

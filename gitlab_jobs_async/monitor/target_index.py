@@ -57,7 +57,7 @@ class TargetIndex:
         keys: list[_Key] = [
             ("project", hook.project_id),
             ("path", path),
-            ("path", str(hook.project_id)),
+            ("path", str(hook.project_id)),  # a project given as "17"
             ("pipeline", hook.pipeline_id),
         ]
         if isinstance(hook, JobHook):

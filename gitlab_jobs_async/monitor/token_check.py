@@ -36,7 +36,7 @@ class TokenCheck:
     def worked(self, request: Request) -> None:
         """Remember *request*, which was answered, for later checks."""
         project = RequestClass.of(request, Priority.BACKGROUND).project
-        self._proofs.pop(project, None)
+        self._proofs.pop(project, None)  # so that the newest proof comes last
         self._proofs[project] = request
         if len(self._proofs) > _MAX_PROOFS:
             del self._proofs[next(iter(self._proofs))]
@@ -55,6 +55,7 @@ class TokenCheck:
 
         It is not if another request gets any response but a 401.
         """
+        # Many polls fail at once when a token is revoked: one of them checks for all.
         async with self._lock:
             if self._is_refused:
                 return True

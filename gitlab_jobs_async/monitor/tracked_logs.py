@@ -84,6 +84,7 @@ class TrackedLogs:
         if stem is not None:
             is_followed = known is not None and not known.log_ended
             created_at = None if known is None else known.job.created_at
+            # Another stem means a reset: the id may now belong to another job.
             if stem == log.stem or (is_followed and created_at == log.job.created_at):
                 return False
             self._ended.pop(job_id, None)

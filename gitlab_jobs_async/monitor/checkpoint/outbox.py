@@ -98,6 +98,7 @@ class Outbox:
             self._next_item = None
         self._pending = deque(item for item in self._pending if item[0] != target)
         if self._checkpoint is not None:
+            # Overlapping targets share event keys: keep those that another target still needs.
             for key in keys.difference(event.key for _, event in self._pending):
                 self._checkpoint.acknowledge(key)
         self.forget(target)

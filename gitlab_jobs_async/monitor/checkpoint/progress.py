@@ -92,6 +92,7 @@ class ProgressRows:
         number = self._row_of.pop(target, None)
         if number is not None:
             del self._names[number][target]
+            # Fill the gap first, so that rows stay few while targets come and go.
             self._filling = min(self._filling, number)
             self._dirty.setdefault(number)
 

@@ -70,6 +70,7 @@ class ScheduleShare:
     def acquire(self) -> bool:
         """Take a slot or wait in the queue; return whether a slot was free."""
         queue = self._shared.queue
+        # A free slot belongs to the first in the queue, even if it has not woken up yet.
         first = next(iter(queue), self)
         if self._shared.free_slots <= 0 or first is not self:
             queue.setdefault(self)

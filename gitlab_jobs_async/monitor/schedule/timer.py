@@ -52,6 +52,7 @@ class PollTimer:
     def on_success(self, now: float, ages: Iterable[float]) -> None:
         """Schedule the poll after one that ended at *now*; see `poll_interval` for *ages*."""
         if self.active_at is None:
+            # The age of a target is unknown at first: poll it as if it had just changed.
             self.active_at = now
         self.polled_at = now
         self._excessive_waits = 0
