@@ -32,3 +32,12 @@ def test_gaps_shrink_until_none_is_left():
     assert list(ranges.gaps()) == [Gap(7, 0)]
     ranges.add(6, 1)
     assert list(ranges.gaps()) == []
+
+
+def test_gap_of_one_id_is_a_gap():
+    ranges = IdRangeSet()
+    ranges.add(ID_LIMIT - 1, 7)
+    ranges.add(5, 1)
+    assert list(ranges.gaps()) == [Gap(7, 5)]
+    ranges.add(6, 6)
+    assert ranges.is_complete
