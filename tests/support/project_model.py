@@ -200,7 +200,7 @@ class ModelProject:
         return QueryResult([self.row(job) for job in rows[:size]], following)
 
 
-def look(watch, project, meanwhile=lambda: None):
+def poll(watch, project, meanwhile=lambda: None):
     """Poll once, with something happening before each response."""
     events = []
     while (query := watch.next_query(project.now)) is not None:

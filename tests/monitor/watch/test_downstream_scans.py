@@ -62,7 +62,7 @@ def test_a_poll_requests_at_most_100_pipelines():
 
 
 def test_bridges_refused_twice_are_deleted():
-    """A project that is hidden for a moment looks like a deleted pipeline."""
+    """A project that is hidden for a moment polls like a deleted pipeline."""
     scan, jobs = bridges_scan(9)
     query = scan.next_query()
     scan.on_result(START, query, QueryResult([bridge(3)]))

@@ -16,7 +16,7 @@ from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.queries import QueryKind
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.support.event_replay import Replay
-from tests.support.project_model import OPEN, ModelProject, look
+from tests.support.project_model import OPEN, ModelProject, poll
 
 LATE = st.sampled_from([0.0, 0.0, 0.0, 1.0, 30.0, ALLOWED_LATENESS - 1])
 TENTH = st.integers(0, 9)
@@ -30,7 +30,7 @@ OPS = st.one_of(
     st.tuples(st.just("erase"), TENTH, st.none()),
     st.tuples(st.just("delete"), TENTH, st.none()),
     st.tuples(st.just("wait"), st.sampled_from([0.5, 5.0, 60.0, 400.0, 5000.0]), st.none()),
-    st.tuples(st.just("look"), st.none(), st.none()),
+    st.tuples(st.just("poll"), st.none(), st.none()),
     st.tuples(st.just("restart"), st.none(), st.none()),
 )
 
@@ -44,10 +44,10 @@ class Watched:
     replay: Replay = field(factory=Replay)
     coming: deque = field(factory=deque)
 
-    def look(self, wait=0.0):
+    def poll(self, wait=0.0):
         """Poll when it is due, and apply operations between responses."""
         self.project.now = max(self.project.now + wait, self.watch.next_at)
-        events = look(self.watch, self.project, self.go_on)
+        events = poll(self.watch, self.project, self.go_on)
         self.replay.hear(*events)
         return events
 
@@ -55,14 +55,14 @@ class Watched:
         """Apply the operations up to the next poll."""
         while self.coming:
             op = self.coming.popleft()
-            if op[0] in {"look", "restart"}:
+            if op[0] in {"poll", "restart"}:
                 return op[0]
             self.project.happen(*op)
         return None
 
-    def settle(self, looks=80, wait=0.0):
-        for _ in range(looks):
-            self.look(wait)
+    def settle(self, polls=80, wait=0.0):
+        for _ in range(polls):
+            self.poll(wait)
 
     def restart(self):
         state = loads(dumps(self.watch.state()), ProjectState)
@@ -79,15 +79,15 @@ def test_events_add_up_to_the_project(before, during):
         project.happen(*op)
     project.now += ALLOWED_LATENESS
     there = {job.id: job.status in OPEN for job in project.jobs.values()}
-    watched.look()
+    watched.poll()
     watched.coming.extend(during)
     while watched.coming:
         if watched.go_on() == "restart":
             watched.restart()
-        watched.look()
+        watched.poll()
     watched.settle(wait=150.0)
     check(project, replay, there)
-    assert watched.look(wait=10.0) == []
+    assert watched.poll(wait=10.0) == []
 
 
 def check(project, replay, there):
@@ -109,7 +109,7 @@ def watched_with(*pipelines, age=ALLOWED_LATENESS * 2):
     watched = Watched()
     jobs = [watched.project.add_pipeline(names) for names in pipelines]
     watched.project.now += age
-    watched.look()
+    watched.poll()
     return watched, jobs
 
 
@@ -127,11 +127,11 @@ def test_quiet_project_costs_one_small_page():
 def test_played_deep_manual_job_is_found():
     watched, [[manual]] = watched_with(["deploy"])
     watched.project.move(manual, 1)
-    watched.look()
+    watched.poll()
     for _ in range(5):
         watched.project.add_bulk(60, "success")
         watched.project.now += 400
-        watched.look()
+        watched.poll()
     watched.settle(20)
     assert manual.id in watched.watch.jobs.dormant
     assert not watched.watch.jobs.watermark.is_in_scan(manual.id)
@@ -144,9 +144,9 @@ def test_many_dormant_jobs_are_listed_by_page():
     watched, [manual] = watched_with([f"deploy {number}" for number in range(90)])
     for job in manual:
         watched.project.move(job, 1)
-    watched.look()
+    watched.poll()
     watched.project.now += 400
-    watched.look()
+    watched.poll()
     watched.project.add_bulk(100, "success")
     watched.settle(20)
     watched.project.asked = 0
@@ -165,11 +165,11 @@ def test_baseline_has_open_jobs_of_any_depth():
 
 def test_hidden_pipeline_costs_one_request():
     watched, [jobs] = watched_with([f"job {number}" for number in range(60)])
-    watched.look()
+    watched.poll()
     for _ in range(4):
         watched.project.add_bulk(90, "success")
         watched.project.now += 400
-        watched.look()
+        watched.poll()
     watched.settle(5)
     for job in jobs:
         watched.project.move(job, 4)
@@ -184,7 +184,7 @@ def test_deleted_hidden_pipeline_is_reported():
     for _ in range(4):
         watched.project.add_bulk(90, "success")
         watched.project.now += 400
-        watched.look()
+        watched.poll()
     watched.project.delete(jobs[0].pipeline)
     watched.settle(20, wait=150.0)
     assert watched.replay.deleted == {job.id for job in jobs}
@@ -193,7 +193,7 @@ def test_deleted_hidden_pipeline_is_reported():
 def test_reopened_deep_skipped_jobs_are_found():
     watched, [jobs] = watched_with(["build", "test", "deploy"])
     watched.project.fail(jobs[0].pipeline)
-    watched.look()
+    watched.poll()
     for _ in range(4):
         watched.project.add_bulk(90, "success")
         watched.project.now += 300
@@ -209,7 +209,7 @@ def test_stale_row_changes_nothing():
     watched, [[job]] = watched_with(["a"])
     stale = watched.project.row(job)
     watched.project.move(job, 4)
-    watched.look()
+    watched.poll()
     assert isinstance(watched.replay.events[-1], JobFinished)
     assert watched.watch.jobs.tracker.update(stale, watched.project.now) == []
     assert watched.replay.status[job.id] == JobStatus.CANCELED
@@ -221,7 +221,7 @@ def test_long_absence_is_caught_up_by_page():
         watched.project.add_bulk(60, "success")
     watched.project.now += 86_400
     watched.restart()
-    watched.look()
+    watched.poll()
     assert len(watched.replay.ends) == 1500
     assert len(watched.replay.appeared) == 1501
 
@@ -240,7 +240,7 @@ def test_outage_is_reported_once_and_backs_off():
     assert [event.status for event in emitted] == [404]
     assert waits == sorted(waits)
     assert waits[-1] == 600
-    watched.look()
+    watched.poll()
     assert [type(event).__name__ for event in watched.replay.events][-1] == "ProjectRecovered"
 
 
@@ -265,7 +265,7 @@ def test_server_without_keyset_is_read_by_offset():
 @pytest.mark.parametrize("times", [1, 50])
 def test_poll_now_keeps_the_minimum_interval(times):
     watched, _ = watched_with(["a"])
-    looked_at = watched.project.now
+    polled_at = watched.project.now
     for _ in range(times):
-        watched.watch.poll_now(looked_at)
-    assert watched.watch.next_at == looked_at + 3
+        watched.watch.poll_now(polled_at)
+    assert watched.watch.next_at == polled_at + 3

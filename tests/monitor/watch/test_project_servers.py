@@ -48,7 +48,7 @@ class OffsetProject(ModelProject):
         return QueryResult([self.row(job) for job in rows[begin : begin + size]], following)
 
 
-def look(watch, project, failure=lambda _: None):
+def poll(watch, project, failure=lambda _: None):
     """Poll once, with the errors that *failure* returns."""
     events = []
     project.now = max(project.now, watch.next_at)
@@ -72,9 +72,9 @@ def test_offset_pages_show_all_new_jobs(refuses, count):
     project.add_bulk(3, "success")
     for _ in range(4):
         project.now += 300
-        look(watch, project)
+        poll(watch, project)
     project.add_bulk(count, "success")
-    emitted = Counter(type(event).__name__ for event in look(watch, project))
+    emitted = Counter(type(event).__name__ for event in poll(watch, project))
     assert emitted == {"JobAppeared": count, "JobFinished": count}
 
 
@@ -91,7 +91,7 @@ def test_unknown_statuses_are_omitted_from_scope():
             return BadRequestError(400, "scope does not have a valid value", "GET", "/")
         return None
 
-    events = look(watch, project, refuse)
+    events = poll(watch, project, refuse)
     assert [event.job.id for event in events] == [old.id]
     assert ("scope[]", "manual") in watch.queries.open_jobs().request.params
 
@@ -100,7 +100,7 @@ def with_a_missing_job():
     project, watch = ModelProject(), ProjectWatch.of("group/app")
     job = project.add_pipeline(["a"])[0]
     project.now += 300
-    look(watch, project)
+    poll(watch, project)
     del project.jobs[job.id]
     return project, watch
 
@@ -108,9 +108,9 @@ def with_a_missing_job():
 def test_hidden_project_does_not_delete_its_jobs():
     project, watch = with_a_missing_job()
     gone = NotFoundError(404, "404 Project Not Found", "GET", "/")
-    events = look(watch, project, lambda query: gone if query.kind is QueryKind.JOB else None)
+    events = poll(watch, project, lambda query: gone if query.kind is QueryKind.JOB else None)
     assert [type(event) for event in events] == [ProjectUnreachable]
-    assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
+    assert [type(event) for event in poll(watch, project)] == [JobDeleted, ProjectRecovered]
 
 
 @pytest.mark.parametrize("said", ["404 Project Not Found", "an HTML page (Maintenance)"])
@@ -118,11 +118,11 @@ def test_job_watch_survives_a_hidden_project(said):
     project = ModelProject()
     job = project.add_pipeline(["a"])[0]
     watch = JobWatch.of(JobTarget(NUMBER, job.id), None)
-    look(watch, project)
-    events = look(watch, project, lambda _: NotFoundError(404, said, "GET", "/"))
+    poll(watch, project)
+    events = poll(watch, project, lambda _: NotFoundError(404, said, "GET", "/"))
     assert [type(event) for event in events] == [ProjectUnreachable]
     assert not watch.is_over
-    assert [type(event) for event in look(watch, project)] == [ProjectRecovered]
+    assert [type(event) for event in poll(watch, project)] == [ProjectRecovered]
 
 
 def test_repeated_partial_failure_reported_once():
@@ -134,11 +134,11 @@ def test_repeated_partial_failure_reported_once():
         return ServerError(500, "500 Internal Server Error", "GET", "/") if broken else None
 
     for _ in range(5):
-        emitted += look(watch, project, failure)
+        emitted += poll(watch, project, failure)
         waits.append(watch.next_at - project.now)
     assert [type(event) for event in emitted] == [ProjectUnreachable]
     assert waits == sorted(set(waits))
-    assert [type(event) for event in look(watch, project)] == [JobDeleted, ProjectRecovered]
+    assert [type(event) for event in poll(watch, project)] == [JobDeleted, ProjectRecovered]
 
 
 def test_many_manual_jobs_keep_polls_rare():
@@ -147,10 +147,10 @@ def test_many_manual_jobs_keep_polls_rare():
         project.add_bulk(50, "manual")
     project.add_bulk(100, "success")
     project.now += DAY
-    look(watch, project)
+    poll(watch, project)
     project.asked, start = 0, project.now
     while project.now < start + 3600:
-        look(watch, project)
+        poll(watch, project)
     assert watch.next_at - project.now == pytest.approx(MAX_INTERVAL, rel=0.1)
     assert project.asked <= 3600 / MAX_INTERVAL + 10
 
@@ -159,10 +159,10 @@ def test_reopened_pipeline_is_read_in_full():
     project, watch = ModelProject(), ProjectWatch.of("group/app")
     first = project.add_pipeline([f"job {number}" for number in range(150)])[0]
     project.now += 300
-    look(watch, project)
+    poll(watch, project)
     project.fail(first.pipeline)
-    look(watch, project)
+    poll(watch, project)
     project.retry(first)
     asked = []
-    look(watch, project, asked.append)
+    poll(watch, project, asked.append)
     assert [i.all_pages for i in asked if i.kind is QueryKind.PIPELINE_JOBS] == [True]

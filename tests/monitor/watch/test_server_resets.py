@@ -16,7 +16,7 @@ from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.support.event_replay import Replay
-from tests.support.project_model import OPEN, ModelProject, look
+from tests.support.project_model import OPEN, ModelProject, poll
 
 OPS = st.one_of(
     st.tuples(st.just("pipeline"), st.integers(1, 6), st.just([])),
@@ -46,15 +46,15 @@ class Watched:
     watch: ProjectWatch = field(factory=lambda: ProjectWatch.of("group/app"))
     replay: Replay = field(factory=Consumer)
 
-    def look(self, wait=0.0):
+    def poll(self, wait=0.0):
         self.project.now = max(self.project.now + wait, self.watch.next_at)
-        events = look(self.watch, self.project)
+        events = poll(self.watch, self.project)
         self.replay.hear(*events)
         return events
 
-    def settle(self, looks=8, wait=0.0):
-        for _ in range(looks):
-            self.look(wait)
+    def settle(self, polls=8, wait=0.0):
+        for _ in range(polls):
+            self.poll(wait)
 
     def restart(self):
         state = loads(dumps(self.watch.state()), ProjectState)
@@ -74,7 +74,7 @@ def watched_with(jobs=150):
     watched = Watched()
     watched.project.add_bulk(jobs, "success")
     watched.project.now += 1000.0
-    watched.look()
+    watched.poll()
     watched.settle(3, 100.0)
     return watched
 
@@ -162,7 +162,7 @@ def test_stale_response_shows_no_reset():
     watched.settle(3)
     newer = watched.project.backup()
     watched.project.restore(older)
-    watched.look()
+    watched.poll()
     watched.project.restore(newer)
     watched.settle(20, ALLOWED_LATENESS)
     assert not watched.replay.resets
@@ -215,7 +215,7 @@ def test_reset_is_detected_in_another_project():
     one, other = Watched(), Watched()
     for watched in (one, other):
         watched.watch = ProjectWatch.of("group/app", history=history)
-        watched.look()
+        watched.poll()
     backup = one.project.backup()
     lost = one.pipeline("abcdefgh", "success")
     one.settle(3, 60.0)
@@ -238,7 +238,7 @@ def test_ids_before_a_reset_stay_known():
     one, other = Watched(), Watched()
     for watched in (one, other):
         watched.watch = ProjectWatch.of("group/app", history=history)
-        watched.look()
+        watched.poll()
     backup = one.project.backup()
     one.pipeline("abcdefgh", "success")
     one.settle(3, 60.0)
@@ -269,11 +269,11 @@ def test_events_after_a_reset_add_up(before, lost, after, stopped):
     for op in before:
         project.happen(*op)
     project.now += ALLOWED_LATENESS
-    watched.look()
+    watched.poll()
     backup = project.backup()
     for op in lost:
         project.happen(*op)
-        watched.look()
+        watched.poll()
     watched.settle(3, 100.0)
     was_open = {job.id for job in project.jobs.values() if job.status in OPEN}
     project.restore(backup)
@@ -282,7 +282,7 @@ def test_events_after_a_reset_add_up(before, lost, after, stopped):
     restored_at = project.now = project.now + 600.0
     for op in after:
         project.happen(*op)
-        watched.look()
+        watched.poll()
     watched.settle(60, 200.0)
     replay = watched.replay
     for job in project.jobs.values():
@@ -305,7 +305,7 @@ def test_replaced_job_resets_its_target(change):
     [job] = project.add_pipeline(["unit"])
     watch, replay = JobWatch.of(JobTarget("group/app", job.id), None), Replay()
     job.status = "running"
-    replay.hear(*look(watch, project))
+    replay.hear(*poll(watch, project))
     project.now += 1000.0
     if change == "name":
         job.name = "other"
@@ -316,7 +316,7 @@ def test_replaced_job_resets_its_target(change):
         job.created += 600.0
     else:
         return
-    replay.hear(*look(watch, project))
+    replay.hear(*poll(watch, project))
     assert replay.resets == ["group/app"]
     assert replay.status[job.id] == "running"
 
@@ -327,24 +327,24 @@ def test_replaced_pipeline_resets_its_target():
     number = jobs[0].pipeline
     target, replay = PipelineTarget("group/app", number), Replay()
     watch = PipelineWatch.of(target, None, downstream=False)
-    replay.hear(*look(watch, project))
+    replay.hear(*poll(watch, project))
     backup = project.backup()
     jobs[0].status, jobs[0].ends = "success", 1
     project.now += 60.0
-    replay.hear(*look(watch, project))
+    replay.hear(*poll(watch, project))
     project.restore(backup)
     project.now += 600.0
     state = loads(dumps(watch.state()), TargetState)
     watch = PipelineWatch.of(target, state, project.now, downstream=False)
-    replay.hear(*look(watch, project))
+    replay.hear(*poll(watch, project))
     assert replay.resets == ["group/app"]
     assert replay.status == dict.fromkeys([job.id for job in jobs], "created")
     project.pipelines[number] += 5000.0
     project.now = watch.next_at
-    replay.hear(*look(watch, project))
+    replay.hear(*poll(watch, project))
     assert len(replay.resets) == 2
     project.now = watch.next_at
-    assert look(watch, project) == []
+    assert poll(watch, project) == []
 
 
 def test_full_scan_finds_what_scans_miss():
@@ -369,9 +369,9 @@ def test_full_scan_is_rare_and_bounded():
     watched.pipeline([f"job {n}" for n in range(400)], "success")
     watched.settle(60, 200.0)
     watched.project.asked = 0
-    looks = 24 * 60 * 60 // 180 * 3
-    watched.settle(looks, 180.0)
-    assert looks < watched.project.asked <= looks + 3 * 5
+    polls = 24 * 60 * 60 // 180 * 3
+    watched.settle(polls, 180.0)
+    assert polls < watched.project.asked <= polls + 3 * 5
 
 
 def test_job_from_the_future_is_not_recorded():
