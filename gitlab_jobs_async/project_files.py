@@ -62,8 +62,8 @@ class ProjectFiles(ProjectPipelines):
         and starts again. Polls follow the runner's uploads, *min_interval* to *max_interval*
         seconds apart; no byte waits for longer.
 
-        Lost connections, timeouts, 429, 5xx and web pages are tolerated for *outage_timeout*
-        seconds: 0 for not at all, `math.inf` without end.
+        Transient errors, after which `RetryPolicy` repeats a GET, and web pages are tolerated for
+        *outage_timeout* seconds: 0 for not at all, `math.inf` without end.
 
         Raises:
             TraceInterruptedError: the outage lasted longer; resume at its `offset`.
