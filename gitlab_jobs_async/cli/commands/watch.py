@@ -74,9 +74,9 @@ class WatchOptions:
     ] = ()
     logs: Annotated[bool, Parameter(help="Include the log lines of running jobs.")] = False
     downstream: Annotated[bool, Parameter(help="Include downstream pipelines.")] = False
-    failed_only: Annotated[bool, Parameter(help="Only failed jobs and unreachable projects.")] = (
-        False
-    )
+    failed_only: Annotated[
+        bool, Parameter(help="Only failed jobs, and events about targets and the monitor.")
+    ] = False
     checkpoint: Annotated[
         Path | None,
         Parameter(help="File that stores the progress, so that a restart loses no event."),
