@@ -66,7 +66,7 @@ class ProjectJobs:
     def check_reset(self, rows: Sequence[Job | Bridge], now: float) -> tuple[int, str] | None:
         """Return the job that only a reset explains, and the reason; else learn from *rows*."""
         if self.has_baseline:
-            if reset := self.resets.check(rows, now):
+            if reset := self.resets.check(rows, now, self.watermark.low_watermark or 0):
                 return reset
         else:
             self.resets.check_baseline(rows, now)

@@ -36,23 +36,28 @@ class ResetDetector:
     created_to: int = 0
     latest: int = 0
 
-    def check(self, rows: Sequence[Job | Bridge], now: float) -> tuple[int, str] | None:
+    def check(
+        self, rows: Sequence[Job | Bridge], now: float, low_watermark: int
+    ) -> tuple[int, str] | None:
         """Return the id of a row that only a reset explains, and the reason, or `None`."""
         shown = reset_shown_by(rows, self.tracker, self.history, now)
-        return shown or self._finished_job_runs(rows)
+        return shown or self._finished_job_runs(rows, low_watermark)
 
     def check_baseline(self, rows: Sequence[Job | Bridge], now: float) -> None:
         """Begin an epoch if another target emitted another job under one of these ids."""
         if self.previous is None:
             separate_keys(self.tracker, self.history, rows, now)
 
-    def _finished_job_runs(self, rows: Sequence[Job | Bridge]) -> tuple[int, str] | None:
+    def _finished_job_runs(
+        self, rows: Sequence[Job | Bridge], low_watermark: int
+    ) -> tuple[int, str] | None:
         # Evicted jobs cannot be compared, so that only a reason for suspicion makes this a reset.
         if not self.full_scan.is_suspicious:
             return None
         for job in rows:
             is_open = not (job.status.is_finished or isinstance(job, Bridge))
-            if is_open and self.tracker.was_finished(job.id):
+            # Above the watermark, a job may appear late, after a deletion of newer ones.
+            if is_open and job.id <= low_watermark and self.tracker.was_finished(job.id):
                 return job.id, f"job {job.id} was gone or had ended, and is {job.status}"
         return None
 

