@@ -97,6 +97,9 @@ from .http.tls_config import (
     TLSConfig as TLSConfig,
 )
 from .logs.items import (
+    TailedItem as TailedItem,
+)
+from .logs.items import (
     TailedLine as TailedLine,
 )
 from .logs.items import (

@@ -1,8 +1,10 @@
-"""Time and randomness, from one replaceable source."""
+"""Time and randomness from one replaceable source, and a timer on it."""
 
 import asyncio
+import math
 import random
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -39,3 +41,42 @@ class SystemClock:
 def jitter() -> float:
     """Return a random number in [0, 1) that spreads simultaneous retries."""
     return random.random()  # noqa: S311 - spreads retries, guards nothing
+
+
+class Timer:
+    """Calls *expired* at a time of *clock*, with the clock's error if it fails."""
+
+    def __init__(self, clock: Clock, expired: Callable[[BaseException | None], None]) -> None:
+        self._clock = clock
+        self._expired = expired
+        self._task: asyncio.Task[None] | None = None
+        self._at = math.inf
+        self._unfinished: set[asyncio.Task[None]] = set()
+
+    def set(self, at: float, now: float) -> None:
+        """Expire at *at*, or earlier if the timer is set so; infinity leaves it as it is."""
+        if self._task is not None and at < self._at:
+            self.stop()
+        if self._task is None and at < math.inf:
+            self._at = at
+            self._task = asyncio.create_task(self._clock.sleep(at - now))
+            self._unfinished.add(self._task)
+            self._task.add_done_callback(self._ended)
+
+    def stop(self) -> None:
+        """Do not expire."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def close(self) -> None:
+        """Stop, and wait for the end of all tasks."""
+        self.stop()
+        if self._unfinished:
+            await asyncio.wait(self._unfinished)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._unfinished.discard(task)
+        if task is self._task:
+            self._task = None
+            self._expired(asyncio.CancelledError() if task.cancelled() else task.exception())

@@ -1,15 +1,23 @@
 """Response bodies, decompressed as they arrive."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from io import BytesIO
 
+import aiohttp
 from attrs import define, field
 
 from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.errors import ResponseTooLargeError, TimedOutError
 from gitlab_jobs_async.http.body_limits import MinRate, SizeLimit
-from gitlab_jobs_async.http.decompression import Gzip, Identity, decoder_for
+from gitlab_jobs_async.http.decompression import (
+    Gzip,
+    Identity,
+    TruncatedBodyError,
+    UnknownEncodingError,
+    decoder_for,
+)
 
 # Pieces that are decompressed before other tasks of the loop run.
 _PIECES_PER_STEP = 4
@@ -100,3 +108,32 @@ class Chunks:
             reason = f"response too slow: expected at least {self._rate.minimum:g} bytes a second"
             raise TimedOutError(reason, self._size.method, self._size.url)
         return piece
+
+
+_log = logging.getLogger("gitlab_jobs_async")
+
+# Bytes of an error's body that are read: enough for its message.
+_LONGEST_ERROR = 64 * 1024
+
+
+def body_of(raw: aiohttp.ClientResponse) -> Body:
+    """Return the unread body of *raw*.
+
+    Raises:
+        UnknownEncodingError: its encoding was not requested.
+    """
+    encodings = raw.headers.getall("Content-Encoding", ())
+    return Body(raw.content.readany, ",".join(encodings))
+
+
+async def read_error_body(raw: aiohttp.ClientResponse, seconds: float) -> bytes:
+    """Return the beginning of an error's body: what arrives within *seconds*."""
+    # The status counts even if the body is lost.
+    read = b""
+    try:
+        async with asyncio.timeout(seconds):
+            async for piece in body_of(raw).pieces(_LONGEST_ERROR):
+                read += piece
+    except (aiohttp.ClientError, TimeoutError, TruncatedBodyError, UnknownEncodingError):
+        _log.debug("body of an error is incomplete")
+    return read

@@ -18,7 +18,7 @@ from gitlab_jobs_async.errors import (
     ResponseTooLargeError,
 )
 from gitlab_jobs_async.http.attempts import Attempt, Deadline
-from gitlab_jobs_async.http.body import Body
+from gitlab_jobs_async.http.body import Body, body_of, read_error_body
 from gitlab_jobs_async.http.body_limits import Bound, Limits, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
 from gitlab_jobs_async.http.decompression import UnknownEncodingError
@@ -30,7 +30,6 @@ from gitlab_jobs_async.http.error_mapping import (
     map_error,
 )
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
-from gitlab_jobs_async.http.response_body import body_of, read_error_body
 from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit
 
 T = TypeVar("T")

@@ -18,9 +18,9 @@ from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.discovered import DiscoveredPipelines
 from gitlab_jobs_async.monitor.fetch import QueryRunner
 from gitlab_jobs_async.monitor.recorder import StateRecorder
-from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
+from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.base import Watch

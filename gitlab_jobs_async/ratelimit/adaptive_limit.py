@@ -17,11 +17,8 @@ from enum import Enum
 
 from attrs import define, field
 
-from gitlab_jobs_async.ratelimit.sliding_window import MINUTE, SlidingWindow
+from gitlab_jobs_async.ratelimit.windows import MINUTE, RESERVED, SlidingWindow, reserve
 from gitlab_jobs_async.retry.backoff import Backoff
-
-# A tenth of each limit, and the step by which an inferred limit grows.
-_RESERVED = 10
 
 # Below this, others have used up the limit: the count says nothing about it.
 _FEWEST_MEASURED = 10
@@ -30,11 +27,6 @@ _RAISES = Backoff(MINUTE, 2.0, 64 * MINUTE)
 
 # For a server that asks to wait for less than a second, and refuses again.
 _SHORT_WAITS = Backoff(1.0, 2.0, MINUTE)
-
-
-def reserve(limit: int) -> int:
-    """Return the part of *limit*, a tenth, that is reserved for foreground requests."""
-    return limit // _RESERVED
 
 
 class Phase(Enum):
@@ -223,7 +215,7 @@ class AdaptiveLimit:
         self._confirmed_above = max(used, self._count_at_refusal)
         self._raise_at = now + _RAISES.delay(self._failed_raises)
         self._move_source(_Event.RAISED)
-        return limit + max(1, limit // _RESERVED)
+        return limit + max(1, limit // RESERVED)
 
     def _pause(self, now: float, stated: int | None) -> None:
         self.phase = _PHASES[self.phase][_Event.REFUSED]

@@ -5,6 +5,7 @@ time. `close` waits for its end.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from attrs import define
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.clock import Clock, jitter
+from gitlab_jobs_async.clock import Clock, Timer, jitter
 from gitlab_jobs_async.errors import RateLimitedError
 from gitlab_jobs_async.ratelimit.budget import RequestBudget, Slots, not_sent_reason
 from gitlab_jobs_async.ratelimit.fair_queue import (
@@ -22,8 +23,6 @@ from gitlab_jobs_async.ratelimit.fair_queue import (
     RequestClass,
     Waiter,
 )
-from gitlab_jobs_async.ratelimit.pause_reports import PauseReports
-from gitlab_jobs_async.ratelimit.timer import Timer
 from gitlab_jobs_async.ratelimit.tracker import Sent
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
@@ -268,3 +267,30 @@ class Permit:
     def _settle(self) -> Sent | None:
         sent, self._sent = self._sent, None
         return sent if self._limiter.is_open else None
+
+
+_log = logging.getLogger("gitlab_jobs_async")
+
+
+class PauseReports:
+    """Logs pauses of *budget*; `watchers` are set whenever one begins, is probed or ends."""
+
+    def __init__(self, budget: RequestBudget) -> None:
+        self.watchers: set[asyncio.Event] = set()
+        self._budget = budget
+        self._warned: dict[str, float] = {}
+        self._seen_changes = budget.pause_changes
+
+    def update(self, now: float) -> None:
+        """Report changes since the last call."""
+        for pause in self._budget.pauses(now):
+            if self._warned.get(pause.kind) != pause.began:
+                self._warned[pause.kind] = pause.began
+                _log.warning("requests paused by the server: %s", pause.reason)
+        for kind in [kind for kind in self._warned if not self._budget.is_paused(kind)]:
+            del self._warned[kind]
+            _log.info("requests allowed again%s", f" to {kind}" if kind else "")
+        if self._seen_changes != self._budget.pause_changes:
+            self._seen_changes = self._budget.pause_changes
+            for watcher in self.watchers:
+                watcher.set()

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
-from gitlab_jobs_async.ratelimit.adaptive_limit import AdaptiveLimit, reserve
-from gitlab_jobs_async.ratelimit.sliding_window import MINUTE, SlidingWindow
+from gitlab_jobs_async.ratelimit.adaptive_limit import AdaptiveLimit
+from gitlab_jobs_async.ratelimit.windows import MINUTE, SlidingWindow, reserve
 
 JOBS_INDEX = "GET /projects/:id/jobs"
 """Listings of jobs: limited for each user over all projects, and stated by no header."""

@@ -7,7 +7,6 @@ https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/.
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.responses import Response, retry_after
-from gitlab_jobs_async.ratelimit.adaptive_limit import reserve
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.headers import (
     DEFAULT_WAIT,
@@ -18,7 +17,7 @@ from gitlab_jobs_async.ratelimit.headers import (
 )
 from gitlab_jobs_async.ratelimit.limits import ALL, LimitGroup, LimitGroups, poll_spacing
 from gitlab_jobs_async.ratelimit.pauses import Pauses, PauseState
-from gitlab_jobs_async.ratelimit.windows import FixedWindow, FixedWindows
+from gitlab_jobs_async.ratelimit.windows import FixedWindow, FixedWindows, reserve
 
 
 @frozen

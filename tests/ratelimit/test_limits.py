@@ -3,8 +3,7 @@
 import math
 
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX, LimitGroup, LimitGroups
-from gitlab_jobs_async.ratelimit.sliding_window import SlidingWindow
-from gitlab_jobs_async.ratelimit.windows import FixedWindow
+from gitlab_jobs_async.ratelimit.windows import FixedWindow, SlidingWindow
 
 START = 1_750_000_000.0
 

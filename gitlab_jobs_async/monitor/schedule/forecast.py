@@ -1,6 +1,6 @@
 """Estimate request rate and detection delay for N projects under a budget, without any request.
 
-Each project is polled after an interval of its own (interval.py); under a small budget all of them
+Each project is polled after an interval of its own (timer.py); under a small budget all of them
 stretch alike (scheduler.py). A poll detects a change half an interval late on average.
 `benchmarks/monitor.py` compares this with a simulated day.
 """
@@ -8,10 +8,10 @@ stretch alike (scheduler.py). A poll detects a change half an interval late on a
 from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import positive_id, whole_number
-from gitlab_jobs_async.monitor.schedule.interval import poll_interval
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
-from gitlab_jobs_async.ratelimit.adaptive_limit import reserve
+from gitlab_jobs_async.monitor.schedule.timer import poll_interval
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE
+from gitlab_jobs_async.ratelimit.windows import reserve
 
 _BUSY_AGES = (20.0, 60.0, 180.0, 180.0)
 """Typical seconds since the last change of each open job in a busy project."""

@@ -11,7 +11,7 @@ from math import inf
 
 from attrs import define, field
 
-from gitlab_jobs_async.monitor.schedule.interval import MIN_INTERVAL
+from gitlab_jobs_async.monitor.schedule.timer import MIN_INTERVAL
 
 JITTER = 0.2
 """Largest random delay, in parts of the interval."""

@@ -1,7 +1,7 @@
 """Time the polls of one target: by its interval, sooner on a hint, later after an error."""
 
 from collections.abc import Iterable
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Self
 
 from attrs import define
@@ -10,7 +10,6 @@ from gitlab_jobs_async.errors import GitLabError, ResponseError
 from gitlab_jobs_async.events import ProjectUnreachable
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
-from gitlab_jobs_async.monitor.schedule.interval import MIN_INTERVAL, poll_interval
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, PROBES
 
 
@@ -75,3 +74,25 @@ class PollTimer:
             return retry_after
         self._excessive_waits += 1
         return PROBES.delay(self._excessive_waits - 1)
+
+
+MIN_INTERVAL = 3.0
+MAX_INTERVAL = 180.0
+# Longer intervals save little and delay the first change of each pipeline by as much.
+
+_JOB_AGE = 30.0
+_QUIET_AGE = 60.0
+_IDLE_WEIGHT = 0.25
+"""Rate of new pipelines in a quiet project, relative to changes of one job of the same age."""
+
+
+def poll_interval(ages: Iterable[float], quiet: float) -> float:
+    """Return the seconds until the next poll of a target.
+
+    *ages* are the seconds since each open job's last change, *quiet* those since any event.
+    """
+    # A state that has lasted t seconds changes next at a rate of about 1/t. For a given number of
+    # requests, polls in proportion to the square root of that rate detect changes soonest.
+    rate = _IDLE_WEIGHT / (_QUIET_AGE + max(0.0, quiet))
+    rate += sum(1 / (_JOB_AGE + max(0.0, age)) for age in ages)
+    return min(MAX_INTERVAL, max(MIN_INTERVAL, 1 / sqrt(rate)))

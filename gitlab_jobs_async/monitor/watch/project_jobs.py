@@ -23,7 +23,7 @@ from gitlab_jobs_async.monitor.watch.job_tracker import (
 )
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines
-from gitlab_jobs_async.monitor.watch.reset_detector import ResetDetector
+from gitlab_jobs_async.monitor.watch.server_resets import ResetDetector
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 _KEPT = 100

@@ -14,7 +14,7 @@ from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, TrackedJob, by_id
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
 from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines
-from gitlab_jobs_async.monitor.watch.reset_detector import ResetDetector
+from gitlab_jobs_async.monitor.watch.server_resets import ResetDetector
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 

@@ -7,8 +7,7 @@ import pytest
 from gitlab_jobs_async import RateLimitedError, ServerError
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
-from gitlab_jobs_async.monitor.schedule.interval import MIN_INTERVAL, poll_interval
-from gitlab_jobs_async.monitor.schedule.timer import PollTimer
+from gitlab_jobs_async.monitor.schedule.timer import MIN_INTERVAL, PollTimer, poll_interval
 from tests.support.sample_jobs import START
 
 URL = "https://gitlab.example.com/api/v4/projects/7/jobs"

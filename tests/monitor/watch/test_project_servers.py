@@ -14,7 +14,7 @@ from gitlab_jobs_async.errors import (
     ServerError,
 )
 from gitlab_jobs_async.events import JobDeleted, ProjectRecovered, ProjectUnreachable
-from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL
+from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
 from gitlab_jobs_async.monitor.watch.job import JobWatch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult

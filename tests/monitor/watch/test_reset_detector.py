@@ -7,8 +7,8 @@ from gitlab_jobs_async.events import JobAppeared, JobFinished
 from gitlab_jobs_async.monitor.watch.full_scan import FullScanSchedule
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
-from gitlab_jobs_async.monitor.watch.reset_detector import ResetDetector
 from gitlab_jobs_async.monitor.watch.server_resets import (
+    ResetDetector,
     contradiction,
     latest_creation,
     next_epoch,

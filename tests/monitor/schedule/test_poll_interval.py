@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.monitor.schedule.interval import MAX_INTERVAL, MIN_INTERVAL, poll_interval
+from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL, MIN_INTERVAL, poll_interval
 
 DAY = 86_400.0
 seconds = st.floats(-10.0, 100 * DAY)
