@@ -20,6 +20,7 @@ class Announcer:
 
     _budget: RequestBudget
     _outbox: Outbox
+    # The kind of a pause of all requests is the empty string.
     _kinds: set[str] = field(init=False, factory=lambda: {""})
     _paused: dict[str, Pause] = field(init=False, factory=dict[str, Pause])
     _seen_changes: int = field(init=False, default=-1)
@@ -36,6 +37,7 @@ class Announcer:
 
     def announce_pauses(self, now: float) -> None:
         """Emit an event for each pause that has started or ended since the last call."""
+        # Called after each response, so it must be cheap if nothing has changed.
         if self._seen_changes == self._budget.pause_changes:
             return
         self._seen_changes = self._budget.pause_changes
@@ -87,4 +89,5 @@ def _time(at: float) -> datetime:
     try:
         return datetime.fromtimestamp(at, UTC)
     except (ValueError, OverflowError, OSError):
+        # A Retry-After may lie beyond the years of `datetime`.
         return _MAX_TIME

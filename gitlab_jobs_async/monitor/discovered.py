@@ -22,7 +22,7 @@ _MAX_REMEMBERED = 10_000
 
 @define
 class DiscoveredPipelines:
-    """The pipelines that bridges have triggered, under names of their own."""
+    """The pipelines that bridges have triggered, under names with a prefix."""
 
     _recorder: StateRecorder
     _index: TargetIndex
@@ -49,6 +49,7 @@ class DiscoveredPipelines:
             target = pipeline.target
             name = f"{PREFIX}{target.project} {target.pipeline_id}"
             is_watched = name in watched or target_name(target) in watched
+            # The watch of a whole project emits the events of all its pipelines.
             is_covered = isinstance(target.project, int) and self._index.has_project(target.project)
             if is_covered or is_watched or not self._is_new(name, pipeline):
                 continue

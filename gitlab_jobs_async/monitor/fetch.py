@@ -80,6 +80,7 @@ class QueryRunner:
         self, watch: Watch, query: Query, error: AuthenticationError
     ) -> list[Event]:
         """Retry after a 401, and raise it only if the token itself is refused."""
+        # Known as refused, while others work: a second request would tell nothing new.
         is_refused_before = watch.availability.refusal is not None
         if not (is_refused_before and self._token.is_proven()):
             await self._token.pause()

@@ -63,7 +63,9 @@ class JobLogs:
             AuthenticationError: the token is refused.
         """
         project, job = log.project, log.job
+        # The id stays valid when the project moves; the path does not.
         where = job.project_id or project
+        # A rate limit pauses all logs, and says nothing about this one.
         options = FollowOptions(max_denials=_MAX_DENIALS, outlasts_rate_limits=True)
         trace = JobLog(self._transport, self._capabilities, where, job.id, options)
         key = f"{log.stem or f'job/{job.id}'}/log"

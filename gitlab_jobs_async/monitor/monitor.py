@@ -134,6 +134,7 @@ class Monitor:
         try:
             self._last = event = await self._next()
         except Exception as error:
+            # An end is not final: after an `add` the iteration continues.
             self._failure = None if isinstance(error, StopAsyncIteration) else error
             raise
         finally:
@@ -150,6 +151,7 @@ class Monitor:
                 if self._sources.is_closed:
                     raise RuntimeError(_CLOSED) from None
                 raise
+            # The event may be that of a target that has just been removed.
             if source != _EVENTS or self._outbox.take(event):
                 return event
 

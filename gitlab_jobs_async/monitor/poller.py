@@ -80,6 +80,7 @@ class Poller:
         if watch.is_over:
             self._drop(name)
         elif is_restored and watch.next_at <= self._now():
+            # After a restart all targets are overdue at once, so their polls are spread.
             longest = (watch.timer.interval or MAX_INTERVAL) * jitter()
             self._scheduler.schedule_overdue(name, self._now(), longest)
             self._changed.set()
@@ -149,6 +150,7 @@ class Poller:
 
     def _start_polls(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
         has_capacity = self._outbox.has_capacity()
+        # While its consumer is slow, a monitor leaves its rate to the others.
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
         spacing = self._budget.min_poll_spacing(JOBS_INDEX, self._schedule.targets, self._now())
         self._scheduler.spacing = spacing * share.stretch

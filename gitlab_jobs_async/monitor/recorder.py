@@ -90,7 +90,7 @@ class StateRecorder:
 
     def record(self, name: str, watch: Watch, events: Sequence[Event]) -> None:
         """Queue *events*, and record the state that they lead to."""
-        # An empty baseline emits nothing, and still must not be taken anew after a restart.
+        # An empty baseline must be recorded, too: a restart would read another one.
         status = watch.is_known, watch.is_over
         # Written first: without the closed ids, a restart would detect the reset again.
         if any(isinstance(event, ProjectReset) for event in events):
@@ -107,10 +107,11 @@ class StateRecorder:
             self._progress.mark_dirty(name)
 
     def drop(self, name: str) -> None:
-        """Watch *name* no longer; keep the final state of a target that is over."""
+        """Stop watching *name*; keep the final state of a target that is over."""
         watch = self._watches.pop(name)
         self._written.pop(name, None)
         if watch.is_over:
+            # If it is added again, its events must not be emitted again.
             self._states[name] = dumps(watch.state())
 
     def remove(self, name: str) -> None:

@@ -31,6 +31,7 @@ class TargetIndex:
             case int():
                 self._put(name, ("project", target))
             case str():
+                # GitLab's paths ignore case.
                 self._put(name, ("path", target.strip("/").casefold()))
 
     def learn_id(self, name: str, project_id: int) -> None:

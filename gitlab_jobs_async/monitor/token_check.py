@@ -79,6 +79,7 @@ class TokenCheck:
             await self._transport.send(request, Priority.BACKGROUND)
         except AuthenticationError:
             return True
+        # Only a 401 says something about the token.
         except GitLabError:
             return False
         self.worked(request)

@@ -114,7 +114,7 @@ class TrackedLogs:
             self._checkpoint.record(_name(log.job.id), dumps(log), ())
 
     def _remember(self, log: TrackedLog) -> None:
-        # The end of the job may follow, and from several targets.
+        # Overlapping targets may each emit the job's end later.
         self._ended[log.job.id] = log.stem
         while len(self._ended) > _MAX_REMEMBERED:
             oldest = next(iter(self._ended))
@@ -139,6 +139,7 @@ def log_started_by(event: Event) -> TrackedLog | None:
     if not isinstance(event, JobAppeared | JobChanged | JobFinished):
         return None
     job = event.job
+    # Bridges and skipped jobs have no log.
     if not isinstance(job, Job) or job.status == JobStatus.SKIPPED:
         return None
     has_run = isinstance(event, JobFinished) and job.started_at is not None

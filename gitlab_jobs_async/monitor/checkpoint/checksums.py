@@ -47,4 +47,5 @@ def unseal_offset(job_id: int, stored: object) -> int:
 
 
 def _checksum(name: str, data: bytes) -> bytes:
+    # Without the separator, bytes could move from the name to the data.
     return crc32(data, crc32(name.encode(errors="replace") + b"\0")).to_bytes(_SIZE)

@@ -19,7 +19,7 @@ from gitlab_jobs_async.monitor.checkpoint.serialization import dump_event, dumps
 
 _CAPACITY = 1000
 
-# Log events are recorded as an offset. The others describe the moment: a restart finds out anew.
+# Log events are recorded as an offset. The others describe the moment, which a restart detects.
 _UNRECORDED = (
     JobLogLine,
     JobLogEnded,
@@ -76,6 +76,7 @@ class Outbox:
             recorded = [(event.key, dump_event(event)) for event in events]
             self._checkpoint.record(target, dumps(state), recorded)
         self._pending.extend((target, event) for event in events)
+        # The events still enter: their state is recorded, and the poll waits afterwards.
         if len(self._pending) >= _CAPACITY:
             self._has_capacity.clear()
         self._changed.set()
@@ -111,6 +112,7 @@ class Outbox:
 
     def finish(self, failure: Exception | None = None) -> None:
         """End `events` after the pending ones, with *failure* if there is one."""
+        # The first failure is the cause of the others.
         self._failure = self._failure or failure
         self._is_finished = True
         self._changed.set()
@@ -138,12 +140,13 @@ class Outbox:
                 await self._changed.wait()
 
     def take(self, event: Event) -> bool:
-        """Accept *event* from `events`; return False if it was discarded meanwhile."""
+        """Accept *event* from `events`; return False if it has been discarded."""
         item, self._next_item = self._next_item, None
         return item is not None and item[1] is event
 
     def _pop(self) -> Event | None:
         self._next_item = None
+        # First the earlier events, so that the events of each job stay in order.
         for _, data in self._recorded:
             self._next_item = ("", self._loaded(data))
             return self._next_item[1]

@@ -17,6 +17,7 @@ PROGRESS = "progress "
 """Start of the names of these rows, before their number."""
 
 WRITES_PER_SECOND = 2
+# One write for many targets: the number of writes costs more than their size.
 _PER_ROW = 100
 
 

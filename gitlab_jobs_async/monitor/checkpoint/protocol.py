@@ -92,12 +92,14 @@ class MemoryCheckpoint:
 
     def pending(self) -> Iterator[tuple[str, bytes]]:
         """Yield the events that are pending now, none that are recorded later."""
+        # A copy, since events are recorded and acknowledged during the iteration.
         return iter(list(self._pending.items()))
 
     def record(self, target: str, state: bytes, events: Sequence[tuple[str, bytes]]) -> None:
         """Replace the target's *state* and append *events*."""
         self._states[target] = state
         for key, event in events:
+            # Overlapping targets detect the same event; its first place is kept.
             self._pending.setdefault(key, event)
 
     def acknowledge(self, key: str) -> None:

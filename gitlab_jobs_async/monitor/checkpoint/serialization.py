@@ -24,6 +24,7 @@ from gitlab_jobs_async.events import Event
 T = TypeVar("T")
 
 _CLASS = "_class"
+# A field may be renamed in code, but a checkpoint outlives the version that wrote it.
 _NAME = "stored_as"
 
 

@@ -41,6 +41,7 @@ class SqliteCheckpoint:
         named = fspath(path)
         if not isinstance(named, str):
             raise TypeError(f"invalid checkpoint {named!r}: expected a str or a path of str")
+        # SQLite would open a private database without a file.
         if named in {"", ":memory:"} or "\0" in named:
             raise ValueError(f"invalid checkpoint {named!r}: expected the path of a file")
         self.path = named
@@ -65,16 +66,19 @@ class SqliteCheckpoint:
 
     def states(self) -> Mapping[str, bytes]:
         """Return the last recorded state by target."""
+        # In a damaged file, a column may have any type.
         rows = self._rows("SELECT target, CAST(state AS BLOB) FROM states")
         return {target: self._unseal(target, state) for target, state in rows}
 
     def pending(self) -> Iterator[tuple[str, bytes]]:
         """Yield the events that are pending now, read in batches of a hundred."""
+        # Later events go to the consumer directly.
         [[last]] = self._rows("SELECT max(place) FROM untold")
         return self._pending_up_to(last or 0)
 
     def _pending_up_to(self, last: int) -> Iterator[tuple[str, bytes]]:
         place = 0
+        # In batches: an open cursor would block the checkpoints of the WAL.
         while rows := self._rows(
             "SELECT place, key, CAST(event AS BLOB) FROM untold WHERE place > ? AND place <= ?"
             " ORDER BY place LIMIT ?",
@@ -88,6 +92,7 @@ class SqliteCheckpoint:
         """Replace the target's *state* and append *events* in one transaction."""
         try:
             with self._opened() as connection:
+                # Autocommit is on, and a state without its events would lose them.
                 connection.execute("BEGIN")
                 connection.execute(
                     "INSERT INTO states VALUES (?, ?)"

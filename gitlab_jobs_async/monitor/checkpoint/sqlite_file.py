@@ -135,6 +135,7 @@ def _lock(path: str, connection: sqlite3.Connection) -> None:
         unseal_offset(job_id, offset)  # later they are read by id, and a wrong id is missed
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode=WAL")
+    # Without an fsync per commit: a power loss costs seconds, which are polled again.
     connection.execute("PRAGMA synchronous=NORMAL")
 
 

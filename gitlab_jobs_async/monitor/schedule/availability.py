@@ -1,7 +1,4 @@
-"""Track whether a target answers, and report each outage and each recovery once.
-
-A rate limit does not make a target unreachable.
-"""
+"""Track whether a target answers, and report each outage and each recovery once."""
 
 from attrs import define
 
@@ -50,6 +47,7 @@ class TargetAvailability:
 
     def on_error(self, error: GitLabError) -> list[ProjectUnreachable]:
         """Record a failed poll, and report the first one of an outage."""
+        # A rate limit concerns the user, not this target.
         if isinstance(error, RateLimitedError):
             return []
         self.failures += 1

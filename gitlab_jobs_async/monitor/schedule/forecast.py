@@ -1,6 +1,6 @@
 """Estimate request rate and detection delay for N projects under a budget, without any request.
 
-Each project is polled after an interval of its own (timer.py); under a small budget all of them
+Each project has its own poll interval (timer.py); under a small budget all of them
 stretch alike (scheduler.py). A poll detects a change half an interval late on average.
 `benchmarks/monitor.py` compares this with a simulated day.
 """
@@ -75,6 +75,7 @@ def forecast(projects: int, *, busy: int, per_minute: int | None = None) -> Fore
     allowed = JOBS_INDEX_PER_MINUTE
     if per_minute is not None:
         allowed = min(allowed, positive_id("per_minute", per_minute))
+    # A monitor leaves a reserve to other requests of the same user.
     supply = float(allowed - reserve(allowed))
     wanted = {
         "busy": (busy, _average_interval(_BUSY_AGES, 0.0)),

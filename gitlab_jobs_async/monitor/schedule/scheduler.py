@@ -22,6 +22,7 @@ _RESTART_SPACING = 1.0
 _MAX_BURST = 1.0
 """Seconds of unused capacity that may be spent at once."""
 
+# Lateness divides by the interval.
 _LEAST_INTERVAL = 0.1
 
 
@@ -102,6 +103,7 @@ class PollScheduler:
         self._due.pop(key, None)
         if entry is None:
             return False
+        # Exactly 0 at the end, without the rounding errors of many subtractions.
         self.demand = self.demand - entry.demand if self._entries else 0.0
         return True
 
@@ -121,6 +123,7 @@ class PollScheduler:
             self._due[entry.key] = entry
         if not self._due:
             return None
+        # The order changes with time, so that no heap can keep it.
         entry = max(self._due.values(), key=lambda entry: entry.lateness(now))
         self.remove(entry.key)
         self._last_at = max(self._last_at + self.spacing, now - _MAX_BURST)

@@ -88,6 +88,7 @@ class ScheduleShare:
 
     def leave_queue(self) -> None:
         """Need no further slot for now."""
+        # A free slot was reserved for the first in the queue.
         if self._shared.queue.pop(self, self) is None:
             self._shared.wake_first()
 

@@ -72,6 +72,7 @@ class PollTimer:
         if retry_after <= LONGEST_PAUSE:
             self._excessive_waits = 0
             return retry_after
+        # A proxy may ask for days by mistake: a probe finds out sooner.
         self._excessive_waits += 1
         return PROBES.delay(self._excessive_waits - 1)
 

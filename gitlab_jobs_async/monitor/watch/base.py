@@ -140,6 +140,7 @@ class SingleWatch(Watch):
         """Return the state to resume from; without jobs if the target has finished."""
         availability, tracker = self.availability, self.tracker
         return TargetState(
+            # A finished target emits nothing more; its jobs would only fill the checkpoint.
             () if self.is_over else tuple(tracker.jobs.values()),
             availability.emitted,
             availability.is_unreachable,
@@ -153,14 +154,16 @@ class SingleWatch(Watch):
         """Return the job that only a reset explains, and the reason, or `None`."""
         if self.is_known:
             return reset_shown_by(rows, self.tracker, self.history, now)
+        # No job is known that a row could contradict, but another target may know one.
         separate_keys(self.tracker, self.history, rows, now)
         return None
 
     def _reset(self, now: float, job_id: int, reason: str) -> Event:
-        """Track the jobs of the target anew."""
+        """Drop the tracked jobs, so that the next poll reads a new baseline."""
         old = self.tracker
         epoch = next_epoch(now, old.epoch)
         self.history.close(job_id or max(old.jobs, default=0), epoch)
+        # After a second reset, the jobs from before the first are the ones to compare with.
         self.previous = old.jobs | dict(self.previous or {})
         self.tracker = JobTracker(old.project, epoch=epoch)
         return reset_event(old.project, self.availability, epoch, reason)

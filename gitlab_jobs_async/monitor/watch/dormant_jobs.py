@@ -13,6 +13,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
+# These wait for a person, a time or an earlier stage, often for days.
 _BLOCKED = frozenset({JobStatus.CREATED, JobStatus.MANUAL, JobStatus.SCHEDULED})
 _DORMANT_AFTER = 3600.0
 _DORMANT_AFTER_BLOCKED = 300.0
@@ -44,6 +45,7 @@ class DormantJobs:
         open_ids = {job.id for job in open_jobs}
         self.ids = {job_id: at for job_id, at in self.ids.items() if job_id in open_ids}
         for job in open_jobs:
+            # A deep job makes each scan read all pages above it, so its limit is shorter.
             limit = _DORMANT_AFTER_BLOCKED if job.status in _BLOCKED else _DORMANT_AFTER
             if now - job.since > limit / watermark.pages_to(job.id) ** 2:
                 self.add(job.id)
@@ -59,18 +61,17 @@ class DormantJobs:
     def ages(
         self, open_jobs: Iterable[TrackedJob], watermark: Watermark, now: float
     ) -> list[float]:
-        """Return for how many seconds each of *open_jobs* is unchanged, those hidden as one.
-
-        No scan of the newest jobs returns these, and one scan of open jobs requests them all.
-        """
+        """Return the seconds since each of *open_jobs* changed, the hidden ones as one."""
         ages: list[float] = []
         hidden: list[float] = []
         for job in open_jobs:
             (hidden if self._is_hidden(job, watermark) else ages).append(now - job.since)
+        # One scan of open jobs requests all hidden ones, so they count as one job.
         return [*ages, min(hidden)] if hidden else ages
 
     def least_recently_polled(self, ids: list[int], now: float) -> int:
         """Return the one of *ids*, all too deep for a scan, to request singly this time."""
+        # In rotation: with a fixed choice, changes of the other jobs would stay unseen.
         chosen = min(ids, key=lambda job_id: self.ids.get(job_id, 0.0))
         self.ids[chosen] = now
         return chosen

@@ -20,7 +20,9 @@ from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob, unchanged_si
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 
 _INTERVALS = PollIntervals(10.0, 600.0)
+# GitLab sets `updated_at` before it commits, so that a change may show up late.
 _OVERLAP = timedelta(seconds=120)
+# Bounds memory; a dropped pipeline costs one more request for its bridges.
 _MAX_REMEMBERED = 2000
 _NEVER = datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -42,6 +44,7 @@ def _repoll_after(bridge: Bridge, now: float) -> float | None:
     age = now - unchanged_since(bridge, now)
     status = None if bridge.pipeline is None else bridge.pipeline.status
     is_waiting = status is not None and (status.is_finished or status in _WAITING)
+    # Whatever continues the pipeline also updates it, which marks it as dirty.
     if is_waiting and age > _INTERVALS.longest:
         return None
     return _INTERVALS.for_age(age, 1 / 10)
@@ -100,6 +103,7 @@ class DownstreamTracker:
 
     def state(self) -> DownstreamState:
         """Return the state to resume from, without the tracked bridges."""
+        # The next request does not return older changes.
         since = (self.updated_to or _NEVER) - _OVERLAP
         recent = (
             (pipeline_id, changed, self._has_bridges.get(pipeline_id))
@@ -193,11 +197,9 @@ class DownstreamTracker:
         return self._has_bridges.get(pipeline_id, False)
 
     def refuse(self, pipeline_id: int, now: float) -> bool:
-        """Record a refusal; return True after two in a row.
-
-        Once is not enough: the project may have been invisible at that moment.
-        """
+        """Record a refusal; return True after two in a row."""
         self._dirty.pop(pipeline_id, None)
+        # Once is not enough: the project may have been invisible at that moment.
         if pipeline_id not in self._refused:
             self._refused.add(pipeline_id)
             self._repoll_at[pipeline_id] = now + _INTERVALS.shortest

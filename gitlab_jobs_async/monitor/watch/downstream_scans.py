@@ -41,6 +41,7 @@ class ChangedPipelinesScan:
 
     def on_error(self, _now: float, _query: Query, error: GitLabError) -> Sequence[Event] | None:
         """Continue without pipelines where the project refuses them."""
+        # Events of jobs do not need this list: a refusal must not stop them.
         return () if isinstance(error, REFUSALS) else None
 
 

@@ -27,6 +27,7 @@ def normalize_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
     Raises:
         TypeError, ValueError: one of them cannot be watched.
     """
+    # A str is iterable, too: each of its letters would be taken for a project.
     if isinstance(targets, str | bytes | int | PipelineTarget | JobTarget | Pipeline | JobBasic):
         raise TypeError(f"targets {targets!r}: expected an iterable of targets")
     return [normalize_target(target) for target in targets]
@@ -58,6 +59,7 @@ def normalize_target(target: Target) -> NormalizedTarget:
 
 
 def _known(project: int | None, what: str, number: int) -> int:
+    # GitLab finds pipelines and jobs only below their project.
     if project is None:
         raise ValueError(f"{what} {number} without project_id: expected a {what.title()}Target")
     return project

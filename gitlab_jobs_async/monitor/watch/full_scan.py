@@ -43,6 +43,7 @@ class FullScanSchedule:
         """Continue an earlier monitor's schedule."""
         if progress is None or progress.compared_at is None or not isfinite(progress.compared_at):
             return cls.first(name, now)
+        # A clock that was set back must not delay the next full scan.
         return cls(min(progress.compared_at, now), progress.scans)
 
     def restart(self, name: str, now: float) -> None:
@@ -52,6 +53,7 @@ class FullScanSchedule:
     def is_due(self, now: float) -> bool:
         """Return whether the poll that begins at *now* includes a full scan."""
         age = now - self.scanned_at
+        # The reason may persist, and each full scan costs several requests.
         if self.is_suspicious and age >= _MIN_INTERVAL:
             return True
         return age >= INTERVAL and self.polls >= _MIN_POLLS
@@ -64,4 +66,5 @@ class FullScanSchedule:
 
 
 def _spread(name: str, now: float) -> float:
+    # Not hash(), which differs between processes: each restart would move the time of day.
     return now - INTERVAL / 2 * crc32(name.encode(errors="replace")) / 2**32

@@ -50,8 +50,10 @@ class IdSteps:
 
     def extended(self, job_id: int, at: int) -> "IdSteps":
         """Return the steps with another one; beyond the maximum, thin out the older half."""
+        # Clocks of a server differ: a later id may have an earlier time.
         ids, created = (*self.ids, job_id), (*self.created, max(at, 0, *self.created[-1:]))
         if len(ids) > _MAX_STEPS:
+            # Most backups are recent, so that coarse steps suffice for old ids.
             half = len(ids) // 2
             ids, created = ids[1:half:2] + ids[half:], created[1:half:2] + created[half:]
         return IdSteps(self.range, ids, created)
@@ -94,6 +96,7 @@ class IdHistory:
         """Record the newest of *jobs*, unless its creation lies in the future."""
         highest = max(jobs, key=attrgetter("id"), default=None)
         at = 0 if highest is None else created_at(highest)
+        # A time in the future would hide every reset until then.
         if highest is None or not at or at > now + MAX_FUTURE:
             return
         number = highest.id >> _RANGE
@@ -114,6 +117,7 @@ class IdHistory:
         """Restart the ids in the range of *job_id* after a reset."""
         known = self._open.pop(job_id >> _RANGE, None)
         if known is not None:
+            # Kept as closed: other targets have yet to find the reset in their own jobs.
             self._closed.append(evolve(known, closed_at=epoch))
             del self._closed[:-_MAX_CLOSED]
             self.has_changed = True

@@ -67,6 +67,7 @@ class JobWatch(SingleWatch):
     def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
         """Report a tracked job as deleted if GitLab says so; else retry later."""
         self._is_polling = False
+        # A 404 before the first response is a wrong id or no access, not a deletion.
         if is_gone(error) and self.subject_id in self.tracker:
             self.is_over = True
             return self.tracker.delete(self.subject_id)

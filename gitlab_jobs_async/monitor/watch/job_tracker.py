@@ -24,6 +24,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 FINAL = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
 """Statuses that a job never leaves."""
 
+# Packed into one integer, since a monitor may track a million jobs.
 _SECONDS = 32
 
 
@@ -58,6 +59,7 @@ def pipeline_id_of(job: Job | Bridge) -> int:
 def times_of(job: Job | Bridge) -> int:
     """Return the unix seconds of creation and final end, packed as two halves of 32 bits."""
     created, ended = job.created_at, None
+    # Other ends may change: a bridge runs again, and a skipped job may be reopened.
     if job.status in FINAL and not isinstance(job, Bridge):
         ended = job.finished_at
     return _seconds(created) << _SECONDS | _seconds(ended)
@@ -124,6 +126,7 @@ class JobTracker:
         if job.status == tracked.status or tracked.status in FINAL:
             tracked.times = tracked.times or (times_of(job) if job.status == tracked.status else 0)
             return self._erased(tracked, job)
+        # Seeded as finished, and reopened now: no event has announced this job yet.
         if not tracked.events:
             del self.jobs[job.id]
             return self._appeared(job, now, is_new=False) + self.finish(job)
@@ -153,6 +156,7 @@ class JobTracker:
             return []
         self._remove(job_id)
         self.deleted_to = max(self.deleted_to, job_id)
+        # Its end was emitted; projects delete old pipelines every day.
         if not tracked.is_open:
             return []
         return [
@@ -226,6 +230,7 @@ class JobTracker:
         return tracked
 
     def _index(self, tracked: TrackedJob) -> None:
+        # A retry has the pipeline and the name of the job that it replaces.
         key = (tracked.pipeline_id, tracked.name)
         self._newest[key] = max(tracked.id, self._newest.get(key, 0))
 

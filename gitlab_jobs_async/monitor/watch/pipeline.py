@@ -85,6 +85,7 @@ class PipelineWatch(SingleWatch):
         project, pipeline_id = self.project, self.subject_id
         self._rows.clear()
         self._status = None
+        # By default GitLab omits retried jobs, which would count as deleted.
         jobs = endpoints.list_pipeline_jobs(project, pipeline_id, include_retried=True)
         self._queue.append(Query(QueryKind.PIPELINE_JOBS, jobs, pipeline_id, all_pages=True))
         if self.downstream:
@@ -102,7 +103,7 @@ class PipelineWatch(SingleWatch):
         for pipeline in _pipelines_in(result):
             self._status = pipeline.status
         if not self._queue and self._status is None:
-            # A pipeline without jobs tells its status only here.
+            # Without jobs, no row contains the pipeline's status.
             request = endpoints.get_pipeline(self.project, self.subject_id)
             self._queue.append(Query(QueryKind.PIPELINE, request))
         if self._queue:
@@ -111,6 +112,7 @@ class PipelineWatch(SingleWatch):
 
     def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
         """Drop the rows of the failed poll."""
+        # A job that a poll does not return counts as deleted: rows of two polls must not mix.
         self._queue.clear()
         return self.timer.on_error(now, error, self.availability)
 
@@ -145,6 +147,7 @@ class PipelineWatch(SingleWatch):
     def _update(self, now: float) -> list[Event]:
         events: list[Event] = []
         previous = self.previous
+        # Jobs of the restored backup are older than the newest job before the reset.
         newest = max((job.times >> 32 for job in (previous or {}).values()), default=0)
         for job in sorted(self._rows.values(), key=attrgetter("id")):
             if previous is None:
@@ -153,6 +156,7 @@ class PipelineWatch(SingleWatch):
                 is_new = job.id not in previous and created_at(job) > newest
                 events += update_after_reset(self.tracker, previous, job, now, is_new=is_new)
         self.previous = None
+        # All pages were read, so a job that is missing was deleted.
         for tracked in self.tracker.open_jobs():
             if tracked.id not in self._rows and self.downstream >= tracked.is_bridge:
                 events += self.tracker.delete(tracked.id)

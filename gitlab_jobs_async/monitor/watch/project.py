@@ -1,4 +1,4 @@
-"""Watch a project: polls -> the events between them, however its jobs changed meanwhile.
+"""Watch a project: detect all changes between two polls, and emit their events.
 
 A poll is a list of scans; the first one with a query asks next:
 
@@ -83,6 +83,7 @@ class ProjectWatch(Watch):
             0 if progress is None else progress.failures,
         )
         queries = ProjectQueries(project, state.numeric_id)
+        # The checkpoint does not name the failed query; each poll sends this one.
         failed_kind = QueryKind.NEWEST if state.is_unreachable else None
         return cls(availability, PollTimer.restored(progress, now), jobs, queries, failed_kind)
 
@@ -121,6 +122,7 @@ class ProjectWatch(Watch):
         """Take the result of the pending query, and return the events that follow from it."""
         scan, query = self._take_pending()
         events: list[Event] = []
+        # Queries of another kind may work while this one still fails.
         if query.kind is self._failed_kind:
             events += self._recovered()
         if reset := self.jobs.check_reset(result.jobs, now):
@@ -135,6 +137,7 @@ class ProjectWatch(Watch):
         if events is not None:
             return [*events, *self._continue(now)]
         self._scans = ()
+        # The poll starts again, with the parameters that this server accepts.
         if self.queries.adapt(query.kind, error):
             return []
         self._failed_kind = query.kind

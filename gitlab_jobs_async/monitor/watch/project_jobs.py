@@ -27,6 +27,7 @@ from gitlab_jobs_async.monitor.watch.server_resets import ResetDetector
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 _KEPT = 100
+# More of these, because GitLab may reopen a skipped job.
 _KEPT_SKIPPED = 300
 _TOP = 2**63 - 1
 
@@ -110,6 +111,7 @@ class ProjectJobs:
         first response was received at *answered*.
         """
         rows, ids = sorted(jobs, key=attrgetter("id")), set(newest)
+        # Finished jobs of an active pipeline, too: consumers get the pipeline as a whole.
         active = {pipeline_id_of(job) for job in rows if not job.status.is_finished}
         self.active_at = max((unchanged_since(job, now) for job in rows), default=now)
         events: list[Event] = []
@@ -123,6 +125,7 @@ class ProjectJobs:
         self.resets.previous = None
         self.full_scan.restart(str(self.tracker.project), now)
         self.watermark.advance(began, answered, ids)
+        # Only the scan of open jobs has returned these.
         for job_id in (job.id for job in self.open_jobs() if job.id not in ids):
             self.dormant.add(job_id)
         return events
@@ -136,6 +139,7 @@ class ProjectJobs:
         for job in sorted(jobs, key=attrgetter("id")):
             is_bridge = isinstance(job, Bridge)
             is_new = job.id > (above or 0) or (is_bridge and self.resets.is_new(job))
+            # It had ended before the watch began: not news.
             if job.status.is_finished and not (is_bridge or is_new or job.id in self.tracker):
                 self.tracker.seed(job, now)
                 continue
@@ -171,10 +175,8 @@ class ProjectJobs:
         self._evict(ids)
 
     def is_new_bridge(self, bridge: Bridge) -> bool:
-        """Return whether the downstream pipeline of *bridge* was triggered during the watch.
-
-        That includes a bridge tracked before, which had not triggered one then.
-        """
+        """Return whether the downstream pipeline of *bridge* was triggered during the watch."""
+        # A bridge that was tracked before had not triggered its pipeline then.
         is_later = bridge.id > self.tracker.baseline_id
         return is_later or bridge.id in self.tracker or self.resets.is_new(bridge)
 
@@ -203,8 +205,10 @@ class ProjectJobs:
         skipped: list[int] = []
         tracked = self.tracker.jobs
         for job in tracked.values():
+            # A scan may return these again, and would report an evicted one as new.
             if job.is_open or job.id > low or job.id in seen:
                 continue
+            # The bridges of such a pipeline are polled again.
             if not (job.is_bridge and live and live.may_change(job.pipeline_id)):
                 (skipped if job.status == JobStatus.SKIPPED else finished).append(job.id)
         self.tracker.evict([*sorted(finished)[:-_KEPT], *sorted(skipped)[:-_KEPT_SKIPPED]])

@@ -14,6 +14,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, with_page_size
 from gitlab_jobs_async.monitor.watch.watermark import PAGE
 
+# Only unfinished ones matter at first, and most of those are new.
 _FIRST_PIPELINES = 20
 _OPEN = tuple(status for status in JobStatus if not status.is_finished)
 _ADDED_IN_17 = {JobStatus.CANCELING, JobStatus.WAITING_FOR_CALLBACK}
@@ -72,6 +73,7 @@ class ProjectQueries:
     def adapt(self, kind: QueryKind, error: GitLabError) -> bool:
         """Omit a parameter that an older server refuses; return whether to retry."""
         is_listing = kind in {QueryKind.NEWEST, QueryKind.OPEN_JOBS}
+        # GitLab answers 405 where it does not support keyset pagination.
         if is_listing and self._has_keyset and isinstance(error, MethodNotAllowedError):
             self._has_keyset = False
             return True

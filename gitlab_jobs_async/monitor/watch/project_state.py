@@ -22,6 +22,7 @@ from gitlab_jobs_async.monitor.watch.watermark import Watermark
 class ProjectState:
     """State of a project to resume from; `ProjectJobs` and its parts explain the fields."""
 
+    # Stored under the first names of the fields, so that old checkpoints stay valid.
     numeric_id: int | None = field(metadata=stored_as("number"))
     low_watermark: int | None = field(metadata=stored_as("floor"))
     baseline_id: int = field(metadata=stored_as("began"))
@@ -78,6 +79,7 @@ def restored_jobs(
         by_id(state.jobs),
         state.epoch,
         deleted_to=state.deleted_to,
+        # Older checkpoints do not say; only jobs below the watermark were evicted.
         evicted_to=(state.low_watermark or 0) if state.evicted_to is None else state.evicted_to,
         baseline_id=state.baseline_id,
     )
@@ -104,8 +106,10 @@ def restored_jobs(
     for job_id in state.dormant:
         jobs.dormant.add(job_id)
     if known is not None and state.low_watermark is not None:
+        # Progress is written apart from the state: either may be the older one.
         low = max(state.low_watermark, known.floor or 0)
         jobs.watermark = Watermark(low, known.rows)
+        # A clock that was set back must not delay the next scan.
         jobs.dormant.scanned_at = min(known.swept_at or jobs.dormant.scanned_at, now)
         jobs.active_at = known.active_at or jobs.active_at
     jobs.dormant.select(jobs.open_jobs(), jobs.watermark, now)

@@ -23,6 +23,7 @@ REFUSALS = (NotFoundError, PermissionDeniedError, MethodNotAllowedError)
 """Errors that concern one pipeline, or a feature that the project does not have."""
 
 _MAX_SINGLE_PER_PIPELINE = 2
+# So that one project with many missing jobs does not use up the budget.
 _MAX_SINGLE = 20
 
 
@@ -67,6 +68,7 @@ class JobRechecks:
     def on_error(self, _now: float, query: Query, error: GitLabError) -> Sequence[Event] | None:
         """Report jobs as deleted if GitLab says so; continue without a refused pipeline."""
         if query.kind is QueryKind.JOB:
+            # A refusal is not a deletion: the poll fails, and the next one asks again.
             return self._tracker.delete(query.subject_id) if is_gone(error) else None
         if not isinstance(error, REFUSALS):
             return None

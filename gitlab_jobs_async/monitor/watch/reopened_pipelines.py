@@ -16,13 +16,14 @@ from gitlab_jobs_async.monitor.watch.job_tracker import pipeline_id_of
 _LATE = 30.0
 """Seconds after its pipeline's creation from which a job counts as added later."""
 
+# GitLab reopens jobs in the background, shortly after the retry: one poll may be early.
 _POLLS = 2
 _WAITING = frozenset({JobStatus.MANUAL, JobStatus.SKIPPED})
 
 
 @define
 class ReopenedPipelines:
-    """Pipelines to request twice, in two polls: jobs reopen shortly after the retry."""
+    """Pipelines to request, each in two polls."""
 
     _left: dict[int, int] = field(factory=dict[int, int], init=False)
 
@@ -35,11 +36,11 @@ class ReopenedPipelines:
         return reopened
 
     def pipelines(self) -> list[int]:
-        """Return the ids of all of them."""
+        """Return the ids of all pipelines."""
         return list(self._left)
 
     def polled_once(self) -> list[int]:
-        """Return the ids of those with one poll left."""
+        """Return the ids of the pipelines with one poll left."""
         return [pipeline_id for pipeline_id, left in self._left.items() if left < _POLLS]
 
     def on_events(self, events: Iterable[Event]) -> None:
@@ -58,11 +59,13 @@ class ReopenedPipelines:
 def may_reopen(event: Event) -> TypeGuard[JobAppeared | JobChanged | JobFinished]:
     """Return whether GitLab may have reopened skipped jobs of the event's pipeline."""
     if isinstance(event, JobChanged | JobFinished):
+        # A job was played or reopened: the skipped jobs after it may be next.
         return event.previous in _WAITING
     if not isinstance(event, JobAppeared) or not event.is_new:
         return False
     pipeline, created = event.job.pipeline, event.job.created_at
     if pipeline is None or pipeline.created_at is None or created is None:
         return event.replaces is not None
+    # A late job may be the retry of one that was never tracked.
     is_late = (created - pipeline.created_at).total_seconds() > _LATE
     return event.replaces is not None or is_late

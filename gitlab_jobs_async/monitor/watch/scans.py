@@ -84,6 +84,7 @@ class BaselineScan(_ListingScan):
         if self._pages < _MAX_NEW_PAGES and self._jobs.resets_may_continue(result.jobs):
             self._next = Query(QueryKind.NEWEST, result.next_page)
         else:
+            # Older pages may hold open jobs, and this list has nothing else.
             self._next, self._pages = self._queries.open_jobs(), 0
         return []
 
@@ -117,8 +118,9 @@ class OpenJobsScan(_ListingScan):
     _pages: int = field(default=0, init=False)
 
     def seek(self, sought: list[int]) -> None:
-        """Request jobs by id, in ascending order; a single one without a listing."""
+        """Request jobs by id, in ascending order."""
         self._sought = sought
+        # One job is a smaller response than a page of them.
         if len(sought) == 1 and not self.is_full:
             self._late_rechecks.add(sought)
         elif sought or self.is_full:
@@ -130,6 +132,7 @@ class OpenJobsScan(_ListingScan):
         events = self._jobs.update(result.jobs, now)
         if self._next is None:
             self._late_rechecks.add(self._missing())
+            # Deeper than the listing was read: one of them a scan keeps the cost constant.
             if deeper := [i for i in self._sought if i < self.scanned_to]:
                 self._late_rechecks.add([self._dormant.least_recently_polled(deeper, now)])
         return events
@@ -190,16 +193,19 @@ class NewestScan(_ListingScan):
         return self._flush(now) if is_full else []
 
     def _take(self, result: QueryResult) -> Query | None:
+        # Jobs created during the scan shift rows, so that pages overlap.
         fresh = [job for job in result.jobs if job.id not in self._ids]
         self._rows += fresh
         self._ids |= {job.id for job in fresh}
         self._pages += 1
+        # Open jobs below this limit are left to the other scan.
         if self._pages >= MAX_PAGES:
             self.down_to = self._watermark.low_watermark or 0
         if result.next_page is None:
             self.scanned_to = 0
             return None
         higher, self.scanned_to = self.scanned_to, min(self._ids, default=0)
+        # A server that repeats a page would keep the scan going forever.
         is_deeper = self._pages == 1 or self.scanned_to < higher
         if self.scanned_to <= self.down_to or not is_deeper:
             return None
@@ -213,6 +219,7 @@ class NewestScan(_ListingScan):
     def _finish(self, now: float) -> list[Event]:
         """Find out what else this poll has to request."""
         events = self._flush(now)
+        # Only a scan without a gap proves that no job was missed.
         if self.scanned_to <= (self._watermark.low_watermark or 0):
             self._watermark.advance(self._began, self._answered or now, self._ids)
             self._watermark.adapt_headroom(self._arrived)
@@ -232,9 +239,10 @@ class NewestScan(_ListingScan):
 
 
 def _in_whole_pages(request: Request) -> Request:
-    """Return *request* with full pages; by offset from page 1, as page numbers depend on size."""
+    """Return *request* with full pages, of an offset listing the first one."""
     names = {name for name, _ in request.params}
     if "cursor" not in names and ("per_page", str(PAGE)) not in request.params:
+        # Page 2 of large pages would skip rows after page 1 of small ones.
         others = [pair for pair in request.params if pair[0] != "page"]
         request = evolve(request, params=[*others, ("page", "1")])
     return with_page_size(request, PAGE)

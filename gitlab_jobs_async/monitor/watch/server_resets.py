@@ -39,6 +39,7 @@ def contradiction(tracked: TrackedJob, job: Job | Bridge, now: float) -> str | N
     if job.status in FINAL:
         is_other = job.status != tracked.status or _differ(before & _MASK, times & _MASK)
         return f"job {job.id} has ended in another way than before" if is_other else None
+    # Until then, a lagging replica may still return the row from before the end.
     if now >= tracked.since + ALLOWED_LATENESS:
         return f"job {job.id} had ended and is {job.status} again"
     return None
@@ -78,6 +79,7 @@ def separate_keys(
 
 def next_epoch(now: float, epoch: int) -> int:
     """Return the epoch that begins at *now*, in unix milliseconds, and after *epoch*."""
+    # Epochs must increase, even if the clock was set back.
     return max(int(now * 1000), epoch + 1)
 
 
@@ -110,6 +112,7 @@ def is_unchanged(previous: Mapping[int, TrackedJob], job: Job | Bridge) -> bool:
     tracked = previous.get(job.id)
     if tracked is None or tracked.status != job.status:
         return False
+    # At this time no row is stale.
     return contradiction(tracked, job, float("inf")) is None
 
 
@@ -170,6 +173,7 @@ class ResetDetector:
 
     def begin_poll(self) -> None:
         """Count what the polls so far have shown as known."""
+        # Not during a poll, whose jobs may have been created after a reset.
         self.created_to = self.latest
 
     def is_new(self, job: Job | Bridge) -> bool:

@@ -15,6 +15,7 @@ PAGE = 100
 ALLOWED_LATENESS = 120.0
 """Seconds; GitLab aborts a request after 60, and with it the transaction that creates a job."""
 
+# Without headroom, each new job would cost a second request.
 _MIN_HEADROOM = 4
 _MAX_HEADROOM = 40
 
@@ -65,13 +66,16 @@ class Watermark:
         self._ids = sorted(ids)
         top = self._ids[-1] if self._ids else 0
         if self.low_watermark is None:
+            # The baseline reads one page; a shorter page is the whole project.
             self.low_watermark = self._ids[0] if len(self._ids) >= PAGE else 0
         if not self._tops or self._tops[-1][1] < top:
+            # Dated by the response, the later time, so that the watermark never rises early.
             self._tops.append((answered, top))
         while self._tops and self._tops[0][0] <= began - ALLOWED_LATENESS:
             self.low_watermark = max(self.low_watermark, self._tops.popleft()[1])
 
     def adapt_headroom(self, arrived: int) -> None:
         """Leave room on the next first page for as many new jobs as *arrived* in this scan."""
+        # A quiet scan does not reset it: jobs arrive a pipeline at a time.
         if arrived:
             self._page_headroom = min(_MAX_HEADROOM, max(_MIN_HEADROOM, arrived))
