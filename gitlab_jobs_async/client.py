@@ -37,8 +37,8 @@ class GitLab(ServerClient):
         session: an open `aiohttp.ClientSession` to use; it is never changed or closed.
         ssl: `TLSConfig`, `ssl.SSLContext`, or `False` to accept any certificate. `None` reads the
             variables that `TLSConfig` lists, or leaves TLS to *session*. Hosts that the server
-            redirects to are verified likewise, and never get a client certificate.
-        concurrency: maximum number of requests in flight, and of open streams beside them.
+            redirects to are verified in the same way, and never get a client certificate.
+        concurrency: maximum number of requests in flight, and separately of open streams.
         timeout: seconds for one attempt of a request, and between two pieces of a stream. Half of
             it for the connection.
         retry: when a failed request is sent again.
@@ -87,6 +87,7 @@ class GitLab(ServerClient):
         async with task_pool() as flight:
             async for project, page in iter_pages(flight, self._transport, walks, Job):
                 listed[project] += filter_ref(page, ref)
+        # Concurrent pages arrive in any order.
         return {project: newest_first(jobs) for project, jobs in listed.items()}
 
     @asynccontextmanager
@@ -115,6 +116,7 @@ class GitLab(ServerClient):
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
     ) -> list[tuple[ProjectId, PageStrategy[UndecodedRow]]]:
         """Return a page strategy for each distinct project; validate all of them first."""
+        # A string is iterable, too: its characters would be taken for projects.
         if isinstance(projects, str | bytes | int):
             raise TypeError(f"projects must be several ids or paths, not {projects!r}")
         requests = [
@@ -141,13 +143,13 @@ class GitLab(ServerClient):
         *jobs* are pairs of project and job id, or `Job`s, which stand for their `project_id`; 1 and
         "group/app" are two projects here. *offsets* has the byte to begin at by such a pair, as
         *offset* of `Project.tail`; the other logs begin at 0. `lines.add(project, job_id)` and
-        `lines.remove(project, job_id)` change the jobs meanwhile.
+        `lines.remove(project, job_id)` change the jobs during the iteration.
 
-        An item is a `TailedLine`; or, once a log, a `TailEnded` or a `TailFailed`, which has the
-        error and does not stop the other logs. The iteration ends when all logs have ended. No log
-        is read ahead of the consumer: a slow one causes fewer polls. At most *concurrency* logs are
-        polled at once, the longest due first; a waiting log costs a few KB. Everything else is as
-        with `Project.tail`.
+        An item is a `TailedLine`, or once for each log a `TailEnded` or a `TailFailed`. The latter
+        has the error and does not stop the other logs. The iteration ends when all logs have ended.
+        No log is read ahead of the consumer: a slow consumer causes fewer polls. At most
+        *concurrency* logs are polled at once, the longest due first; a waiting log costs a few KB.
+        Other options are those of `Project.tail`.
 
         Raises:
             TypeError, ValueError: an argument is invalid; raised before any request.
@@ -178,7 +180,7 @@ class GitLab(ServerClient):
 
         Args:
             targets: projects by id or path, `PipelineTarget`, `JobTarget`, `Pipeline` and `Job`;
-                `events.add` and `events.remove` change them meanwhile.
+                `events.add` and `events.remove` change them during the iteration.
             logs: also emit the log lines of running jobs.
             downstream: also emit bridges, and follow them into pipelines of other projects.
             checkpoint: path of a file. The next monitor with it resumes where this one ended:

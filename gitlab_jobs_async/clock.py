@@ -9,7 +9,8 @@ from typing import Protocol
 
 
 async def yield_to_loop() -> None:
-    """Let other tasks of the loop run, without a clock."""
+    """Let other tasks of the loop run."""
+    # Not through a clock: a replaced one must not delay it.
     await asyncio.sleep(0)
 
 
@@ -24,9 +25,10 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The system's clock, unaffected by clock changes while the program runs."""
+    """The system's clock."""
 
     def __init__(self) -> None:
+        # The system's time may be set while the program runs, so it is read only once.
         self._epoch = time.time() - time.monotonic()
 
     def now(self) -> float:

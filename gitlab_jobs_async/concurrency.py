@@ -1,9 +1,4 @@
-"""Concurrent tasks and merged iterators; no task outlives its call or block.
-
-Neither asyncio.TaskGroup nor asyncio.gather fits: both may swallow a cancellation that arrives with
-a failure. Before 3.13 TaskGroup also leaves the task's cancellation count one too high, so that an
-enclosing `asyncio.timeout` raises CancelledError.
-"""
+"""Concurrent tasks and merged iterators; no task outlives its call or block."""
 
 import asyncio
 from collections import deque
@@ -24,6 +19,10 @@ T = TypeVar("T")
 
 _CLOSED = "this task group is closed"
 
+# Neither asyncio.TaskGroup nor asyncio.gather fits: both may swallow a cancellation that arrives
+# with a failure. Before 3.13 TaskGroup also leaves the task's cancellation count one too high, so
+# that an enclosing `asyncio.timeout` raises CancelledError.
+
 
 async def gather_all(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Run *coroutines* concurrently and return their results in order.
@@ -42,7 +41,7 @@ async def gather_all(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def _cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel *tasks* and wait for their end, even if cancelled meanwhile."""
+    """Cancel *tasks* and wait for their end, even if the caller is cancelled."""
     for task in tasks:
         task.cancel()
     cancelled = None
@@ -55,6 +54,7 @@ async def _cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:
         # An exception that is never retrieved is logged when the task is collected.
         if not task.cancelled():
             task.exception()
+    # Only now, so that no task outlives the caller.
     if cancelled is not None:
         raise cancelled
 
@@ -84,6 +84,7 @@ class TaskPool(Generic[K, T]):
             RuntimeError: the pool is closed.
         """
         if self._is_closed:
+            # Python warns of a coroutine that was never awaited.
             coroutine.close()
             raise RuntimeError(_CLOSED)
         task = asyncio.create_task(coroutine)
@@ -94,8 +95,9 @@ class TaskPool(Generic[K, T]):
         """Return the next ended task with its key.
 
         Raises:
-            RuntimeError: the pool was closed meanwhile.
+            RuntimeError: the pool was closed.
         """
+        # A dropped task enters the queue, too, when it has ended.
         while (task := await self._ended.get()) in self._dropped:
             self._dropped.discard(task)
         if self._is_closed:
@@ -110,7 +112,7 @@ class TaskPool(Generic[K, T]):
             task.cancel()
 
     async def close(self) -> None:
-        """Cancel all tasks and wait for their end, even if cancelled meanwhile."""
+        """Cancel all tasks and wait for their end, even if the caller is cancelled."""
         self._is_closed = True
         await _cancel_and_wait([*self._running, *self._dropped])
 
@@ -141,7 +143,7 @@ class Merged(Generic[K, T]):
         self._is_closed = False
 
     def add(self, key: K, source: AsyncGenerator[T, None]) -> None:
-        """Merge the items of *source* under *key*, and close it in the end.
+        """Merge the items of *source* under *key*, and close it when it ends or is removed.
 
         Raises:
             ValueError: *key* is in use.
@@ -215,6 +217,7 @@ class Merged(Generic[K, T]):
         taken = asyncio.get_running_loop().create_future()
         self._ready.append((key, item, taken))
         self._changed.set()
+        # No source runs ahead of the consumer.
         await taken
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -222,7 +225,7 @@ class Merged(Generic[K, T]):
         self._changed.set()
 
     async def close(self) -> None:
-        """Cancel all tasks and wait for their end, even if cancelled meanwhile."""
+        """Cancel all tasks and wait for their end, even if the caller is cancelled."""
         self._is_closed = True
         self._tasks.clear()
         await _cancel_and_wait(list(self._ending))

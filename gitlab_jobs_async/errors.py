@@ -16,7 +16,7 @@ GitLabError
 ├── ResponseTooLargeError         a response beyond the client's `Limits`
 ├── TraceInterruptedError         errors lasted longer than `outage_timeout`
 ├── WaitTimedOutError             a job or pipeline has not ended in time; a TimeoutError, too
-├── DecodeError                   a response other than the API documents
+├── DecodeError                   a response that contradicts the API's documentation
 ├── ListingChangedError           a listing changed faster than it could be read
 ├── CheckpointError               a monitor's checkpoint is unusable
 └── WebhookRejectedError          a webhook delivery is forged, invalid or of another kind
@@ -77,6 +77,7 @@ class ResponseError(GitLabError):
         retry_after: float | None = None,
         request_id: str | None = None,
     ) -> None:
+        # All arguments, as pickling calls the class with `args`.
         super().__init__(status, message, method, url, retry_after, request_id)
         self.status = status
         self.message = message
@@ -89,6 +90,7 @@ class ResponseError(GitLabError):
         text = f"{self.method} {self.url}: HTTP {self.status}: {self.message}"
         if self.retry_after is not None:
             text += f" (retry after {self.retry_after:g} s)"
+        # The server's administrators find the request in their logs by this id.
         if self.request_id is not None:
             text += f" (request {self.request_id})"
         return text
@@ -166,8 +168,8 @@ class TraceInterruptedError(GitLabError):
 class WaitTimedOutError(GitLabError, TimeoutError):
     """A job or pipeline has not ended within the `timeout`, in seconds.
 
-    `what` names it; `last` is its latest `Job` or `Pipeline`, None if no request succeeded. It
-    continues on the server, and can be awaited again.
+    `what` names it; `last` is its latest `Job` or `Pipeline`, None if no request succeeded. The
+    job continues on the server: wait for it again if needed.
     """
 
     def __init__(self, what: str, timeout: float, last: Job | Pipeline | None) -> None:
@@ -176,6 +178,7 @@ class WaitTimedOutError(GitLabError, TimeoutError):
         self.timeout = timeout
         self.last = last
 
+    # `args` has only the first argument, but pickling needs all three.
     def __reduce__(self) -> tuple[type["WaitTimedOutError"], tuple[object, ...]]:
         return type(self), (self.what, self.timeout, self.last)
 
@@ -185,7 +188,7 @@ class WaitTimedOutError(GitLabError, TimeoutError):
 
 
 class DecodeError(GitLabError):
-    """A response other than the API documents: an HTML page, truncated JSON, a field's type.
+    """A response that contradicts the documentation: HTML, truncated JSON, another type.
 
     `reason` has the cause, for a field with its path: `reason @ $.path`.
     """

@@ -74,6 +74,7 @@ class JobErased(MonitorEvent):
 class JobDeleted(MonitorEvent):
     """An unfinished job was deleted, for example with its pipeline."""
 
+    # No `job`: one that is deleted cannot be fetched.
     job_id: int
     name: str
     previous: JobStatus
@@ -100,7 +101,7 @@ class JobLogEnded(MonitorEvent):
 
 @frozen(kw_only=True)
 class JobLogFailed(MonitorEvent):
-    """Following a job's log failed for `reason`; the job itself may go on."""
+    """Following a job's log failed for `reason`; the job itself may still run."""
 
     job: Job
     reason: str
@@ -110,8 +111,8 @@ class JobLogFailed(MonitorEvent):
 class ProjectUnreachable(MonitorEvent):
     """A target cannot be polled; emitted once, until a `ProjectRecovered`.
 
-    `status` is the server's HTTP status, None without a response. Polls go on at growing
-    intervals, and events of the meantime are emitted after the recovery.
+    `status` is the server's HTTP status, None without a response. Polling continues at growing
+    intervals. Events of the outage are emitted after the recovery.
     """
 
     reason: str
@@ -127,7 +128,7 @@ class ProjectRecovered(MonitorEvent):
 class ProjectReset(MonitorEvent):
     """The server was restored from a backup, or its history changed in another way.
 
-    Discard the state of this target. Its present state follows, as after the start: each
+    Discard the state of this target. Its current state follows, as after the start: each
     unfinished job, and each job whose state was not emitted. `reason` has the evidence, such as a
     reused id, or a finished job that runs again. The keys of the following events are new. Deleted
     jobs alone do not cause a reset.
@@ -140,6 +141,7 @@ class ProjectReset(MonitorEvent):
 class _OfNoProject:
     """An event about the monitor itself."""
 
+    # The same two fields as a target's event, so that consumers need no case distinction.
     key: str
 
     @property
@@ -153,7 +155,7 @@ class AllTargetsUnreachable(_OfNoProject):
 
     Emitted once, until a target recovers (`ProjectRecovered`) or is added. `targets` is their
     number, `reason` and `status` (HTTP) are the server's last. A target that was reachable before
-    counts after two refusals in a row. Polls go on. `project` is None.
+    counts after two refusals in a row. Polling continues. `project` is None.
     """
 
     targets: int
@@ -168,7 +170,7 @@ class MonitorPaused(_OfNoProject):
     `kind` is the kind of these requests, such as "GET /projects/:id/jobs", or "" for all. `until`
     is the end of the pause as the server gave it. `next_probe` is the time of a request that tests
     it, None for a pause of up to an hour, in which nothing is sent. `reason` is the server's.
-    Events of the meantime are emitted afterwards. `project` is None.
+    Events of the pause are emitted afterwards. `project` is None.
     """
 
     kind: str

@@ -43,14 +43,15 @@ class Project(ProjectFiles):
         """Return all jobs, newest id first, without trigger jobs (see `list_bridges`).
 
         Every job that existed and matched during the whole call is returned exactly once, even if
-        others are created, deleted or changed meanwhile. With *scope* "failed", retried attempts
-        are included. *ref* is a branch or tag; servers before 19 ignore it, so it is applied here,
-        too. See https://docs.gitlab.com/api/jobs/#list-project-jobs.
+        others are created, deleted or changed. With *scope* "failed", retried attempts are
+        included. *ref* is a branch or tag.
+        See https://docs.gitlab.com/api/jobs/#list-project-jobs.
         """
         request = endpoints.list_jobs(self.id, scope=scope, ref=ref)
         jobs = await read_all(
             self._transport, by_keyset(self._transport, self._capabilities, request), Job
         )
+        # Servers before GitLab 19 ignore *ref*.
         return newest_first(filter_ref(jobs, ref))
 
     def iter_jobs(self, *, scope: Scope = (), ref: str | None = None) -> AsyncGenerator[Job, None]:
@@ -105,7 +106,7 @@ class Project(ProjectFiles):
     ) -> Job | Bridge:
         """Start a manual or delayed job, with its own *variables* or *inputs*.
 
-        Returns a `Bridge` for a trigger job, and a new job with a new id for one that ran before.
+        Returns a `Bridge` for a trigger job, and a new job with a new id if the job ran before.
         See https://docs.gitlab.com/api/jobs/#run-a-job.
 
         Raises:
@@ -126,8 +127,8 @@ class Project(ProjectFiles):
     ) -> Job:
         """Wait for the end of a job and return it, whatever its `status`.
 
-        A `manual` or `scheduled` job has not ended. *progress* is called with the job at first and
-        at each change of its status, and awaited if it is a coroutine function. Polls come
+        A `manual` or `scheduled` job has not ended. *progress* is called with the first state of
+        the job and at each change of its status; a coroutine function is awaited. Polls come
         *min_interval* to *max_interval* seconds apart, at growing intervals after a change.
         Transient errors are retried for *outage_timeout* seconds. A retry, also GitLab's own, is
         another job: see `list_pipeline_jobs`.

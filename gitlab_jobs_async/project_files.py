@@ -85,7 +85,7 @@ class ProjectFiles(ProjectPipelines):
     ) -> AsyncGenerator[LogLine, None]:
         """Emit the lines of a job's log until the job has ended, or those so far without *follow*.
 
-        *lines* keeps only the last lines of those there at first. The whole log is read, so that
+        *lines* limits the lines of the log so far to the last ones. The whole log is read, so that
         `number` and `section` are right. A `number` of 1 again means that the log was erased or
         replaced. *offset* is the byte at which a line ended (its `end`): lines before it are not
         read, `number` counts from there, and sections opened before are unknown.
@@ -103,6 +103,7 @@ class ProjectFiles(ProjectPipelines):
     def _log(
         self, job_id: int, min_interval: float, max_interval: float, outage_timeout: float
     ) -> JobLog:
+        # Checks the id now: a generator would do it only when it is iterated.
         endpoints.get_trace(self.id, job_id)
         options = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
         return JobLog(self._transport, self._capabilities, self.id, job_id, options)
@@ -141,5 +142,6 @@ class ProjectFiles(ProjectPipelines):
         self, request: Request, check: Callable[[Response], object], bound: Bound | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         async with self._transport.stream(request, bound=bound) as (head, chunks):
+            # Before any byte: a sign-in page also has status 200.
             check(head)
             yield chunks

@@ -40,25 +40,27 @@ class ProjectPipelines:
     async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
         """Return all pipelines that match *filters*, newest first by default.
 
-        As exact as `list_pipeline_jobs`; with an order of your own, pages are read until two scans
-        agree. Child pipelines need `source="parent_pipeline"`.
+        As exact as `list_pipeline_jobs`; in another order, pages are read until two scans agree.
+        Child pipelines need `source="parent_pipeline"`.
         See https://docs.gitlab.com/api/pipelines/#list-project-pipelines.
         """
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
             walk = by_offset(self._transport, request)
             return newest_first(await read_all(self._transport, walk, Pipeline))
+        # In another order a row may move across pages without leaving a gap in the ids.
         return await read_all(self._transport, by_rescan(self._transport, request), Pipeline)
 
     def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
         """Iterate over the pipelines of `list_pipelines`, with one page in memory.
 
-        With an order of your own, a pipeline that moves meanwhile may be missed.
+        In another order than the default, a pipeline that moves between pages may be missed.
         """
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
             walk = by_offset(self._transport, request, in_order=True)
             return iter_rows(self._transport, walk, Pipeline)
+        # Two equal scans would need all rows in memory.
         return iter_distinct(self._transport, request, Pipeline)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
@@ -102,8 +104,8 @@ class ProjectPipelines:
         """Return a pipeline with its jobs, bridges and all downstream pipelines, across projects.
 
         Each pipeline is read once, cycles included. A downstream pipeline that is gone or forbidden
-        is a `Downstream` with its error (403, 404). Pipelines of retried bridges are missing, since
-        GitLab does not list those bridges.
+        is a `Downstream` with its error (403, 404). Pipelines of retried bridges are missing:
+        GitLab does not list these bridges.
         See https://docs.gitlab.com/ci/pipelines/downstream_pipelines/.
 
         Raises:
@@ -126,8 +128,8 @@ class ProjectPipelines:
 
         Its own status decides, which GitLab updates some time after its last job; a pipeline
         blocked on a manual job has not ended. *progress* is called with the pipeline and the list
-        of its jobs, at first and whenever a status has changed; it costs one request or more a
-        poll. All else is as with `wait_for_job`.
+        of its jobs, first as they are and then whenever a status has changed; it costs one request
+        or more a poll. Other options are those of `wait_for_job`.
         """
         how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
         return await wait_for_pipeline(self._transport, self.id, pipeline_id, how, progress)

@@ -64,6 +64,7 @@ class ServerClient:
         limits: Limits = Limits(),
         clock: Clock | None = None,
     ) -> None:
+        # No local may hold a rejected token: error reporters collect locals.
         auth, given = None, auth
         try:
             auth = credentials_from(given)
@@ -71,7 +72,7 @@ class ServerClient:
             clear_locals(error)
             raise
         finally:
-            del given  # error reporters collect locals
+            del given
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         if not isinstance(retry, RetryPolicy):
@@ -88,12 +89,14 @@ class ServerClient:
             concurrency=positive_id("concurrency", concurrency),
             timeout=seconds("timeout", timeout),
             retry=retry,
+            # Not a default argument: a budget serves one open client at a time.
             budget=RequestBudget() if budget is None else budget,
             limits=limits,
             tls=tls_contexts(server, os.environ, given=ssl, has_session=session is not None),
             clock=clock or SystemClock(),
         )
         self._capabilities = ServerCapabilities()
+        # All monitors of a client share its concurrency.
         self._schedule = SharedSchedule(self._transport.concurrency)
 
     @classmethod
@@ -107,10 +110,11 @@ class ServerClient:
         its own server only. *overrides* are arguments of `GitLab`.
 
         Raises:
-            ValueError: no token was found; or variables name different servers, or a server other
-                than gitlab.com in a variable that is not read. A server is never guessed.
+            ValueError: no token was found; or variables name different servers; or a variable that
+                is not read names a server other than gitlab.com.
         """
         try:
+            # A server is never guessed: it would receive the token.
             if not {"url", "auth"} <= overrides.keys():
                 needs_token = "auth" not in overrides
                 url, credentials = from_environment(

@@ -10,6 +10,7 @@ from gitlab_jobs_async.api.responses import Response
 class TraceSupport(Enum):
     """Ways in which a server serves a partly known trace."""
 
+    # `byte_offset` and `byte_limit`, from GitLab 19 on.
     RANGE = "the requested range"
     CHANGED = "the whole trace if it has changed"
     WHOLE = "the whole trace each time"
@@ -17,11 +18,9 @@ class TraceSupport(Enum):
 
 @define
 class NextPageHeaders:
-    """Whether a server's headers name the next page reliably; one value for all listings.
+    """Record of whether a server's headers name the next page; one value for all listings."""
 
-    A gateway may drop all of them, or only some.
-    """
-
+    # A gateway may drop all of these headers, or only some.
     is_seen: bool = False
     is_dropped: bool = False
 

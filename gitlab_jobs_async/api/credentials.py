@@ -60,7 +60,7 @@ class PrivateToken:
 
 @frozen(init=False)
 class BearerToken:
-    """An OAuth token, or any other token GitLab takes as `Authorization: Bearer`."""
+    """An OAuth token, or any other token that GitLab accepts as `Authorization: Bearer`."""
 
     token: str = field(repr=False)
 
@@ -132,19 +132,20 @@ def credentials_from(auth: Credentials | str | None) -> Credentials | None:
     )
 
 
-# GitLab's tokens have 20 characters and more.
+# GitLab's tokens have 20 characters and more. A shorter text could match other words of a
+# response, such as "next" in a `Link`.
 _MIN_TOKEN_LENGTH = 8
 
 
 def redactor(credentials: Credentials | None) -> Callable[[str], str]:
     """Return a function that removes the token from a server's text, in any encoding of it.
 
-    A token shorter than GitLab's own is kept: it could match other text, such as "next" in a
-    `Link`.
+    A token of less than 8 characters is kept.
     """
     if credentials is None or len(credentials.token) < _MIN_TOKEN_LENGTH:
         return str
     token = credentials.token
+    # Servers and proxies echo parts of a request quoted, escaped or in base64.
     written = {
         token,
         quote(token),
@@ -176,8 +177,8 @@ def from_environment(
     to the job's. A token is sent to no other server.
 
     Raises:
-        ValueError: variables contradict each other, or one that is not read contradicts gitlab.com;
-            or the token that the caller *needs_token* for is missing.
+        ValueError: two variables name different servers, a variable that is not read names another
+            server than gitlab.com, or *needs_token* is set and no token was found.
     """
     if url is None:
         named = server_in(environ)
@@ -197,6 +198,7 @@ def _token_for(environ: Mapping[str, str], url: str) -> Credentials | None:
     private = environ.get("GITLAB_TOKEN") or environ.get("GITLAB_PRIVATE_TOKEN")
     if token := private or environ.get("GITLAB_OAUTH_TOKEN"):
         chosen = chosen_server(environ)
+        # The token of another server would be disclosed to this one.
         if chosen is None or _is_at(url, chosen):
             return PrivateToken(token) if private else BearerToken(token)
     # A job token is valid on the job's own server alone.

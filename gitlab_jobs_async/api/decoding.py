@@ -107,7 +107,7 @@ def _undecoded(given: Any, kinds: type[list[T]], response: Response) -> list[Und
     except (KeyError, TypeError):
         rows = []
     if type(given) is not list or len(rows) != len(given):
-        # The models word the error; a page that they accept has ids.
+        # The models raise the readable error; a page that they accept has ids.
         _structured(given, kinds, response, _unreported)
     return rows
 
@@ -138,6 +138,7 @@ def _structured(given: object, kind: type[T], response: Response, report: Report
         # Outside of the block, so that its error, which holds values, is not chained.
         value = decoder.structured(given, kind)
     finally:
+        # Kept for one response only: values change, and memory would grow.
         for known in _shared:
             known.clear()
     if decoder.ignored:
@@ -216,12 +217,14 @@ def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Jo
 
 
 def _job_or_bridge(given: object, response: Response, report: Report) -> Job | Bridge:
+    # Only bridges have this field; it is null until the downstream pipeline exists.
     is_bridge = isinstance(given, dict) and "downstream_pipeline" in given
     if is_bridge:
         return _structured(given, Bridge, response, report)
     return _structured(given, Job, response, report)
 
 
+# JSON may have a list or object, which is not hashable, in the place of an id.
 _KEYS = frozenset({bool, int, str})
 
 
@@ -235,6 +238,7 @@ def _sharing(structure: Hook, name: str) -> Hook:
         if type(key) not in _KEYS:
             return structure(given, kind)
         found = known.get(key)
+        # One id may come with different values: a runner changes while the page is made.
         if found is not None and found[0] == given:
             return found[1]
         value = structure(given, kind)
@@ -247,6 +251,7 @@ def _sharing(structure: Hook, name: str) -> Hook:
 # Types that the jobs of a page share, and the field that indexes their values.
 _SHARED = {
     Commit: "id",
+    # GitLab sends a job's project without its id.
     JobProject: "ci_job_token_scope_enabled",
     Pipeline: "id",
     Runner: "id",

@@ -34,6 +34,7 @@ LONGEST_RANGE = 512_000
 """Maximum of `byte_limit`, in bytes."""
 
 _PAGE = ("per_page", str(PER_PAGE))
+# Without these GitLab pages by offset, and new jobs move rows from page to page.
 _KEYSET = (("pagination", "keyset"), ("order_by", "id"), ("sort", "desc"))
 
 
@@ -42,6 +43,7 @@ def list_jobs(
 ) -> Request:
     """Return GET /projects/:id/jobs, the first page; newest id first."""
     params = scope_params(scope)
+    # A server before GitLab 19 ignores it, so the caller filters the rows again.
     if ref is not None:
         params.append(("ref", not_empty("ref", ref)))
     if keyset:
@@ -86,6 +88,7 @@ def get_trace(project: ProjectId, job_id: int) -> Request:
 
 def get_trace_range(project: ProjectId, job_id: int, *, offset: int, limit: int) -> Request:
     """Return GET …/trace from *offset*, at most *limit* bytes, for servers with ranges (19.x)."""
+    # GitLab answers 400 beyond these bounds.
     if offset < 0 or not 1 <= limit <= LONGEST_RANGE:
         raise ValueError(
             f"invalid range of offset {offset} and limit {limit}: expected an offset from 0 and "
@@ -97,6 +100,7 @@ def get_trace_range(project: ProjectId, job_id: int, *, offset: int, limit: int)
 
 def cancel_job(project: ProjectId, job_id: int, *, force: bool = False) -> Request:
     """Return POST …/cancel; *force* ends a job stuck in `canceling` and needs a maintainer."""
+    # Sent only if set: servers before GitLab 18 do not know it.
     body = {"force": True} if flag("force", force) == "true" else None
     return Request("POST", f"{job_path(project, job_id)}/cancel", json=body)
 
@@ -123,6 +127,7 @@ def play_job(
     body: dict[str, object] = {}
     if variables is not None:
         body["job_variables_attributes"] = job_variables(variables)
+    # The name differs from that of a retry, `inputs`.
     if inputs is not None:
         body["job_inputs"] = job_inputs(inputs)
     return Request("POST", f"{job_path(project, job_id)}/play", json=body or None)
@@ -165,6 +170,7 @@ def list_pipelines(project: ProjectId, filters: PipelineFilters) -> Request:
 
 def are_newest_first(filters: PipelineFilters) -> bool:
     """Return whether pipelines are ordered by descending id."""
+    # GitLab's default order is by descending id.
     return filters.get("order_by", "id") == "id" and filters.get("sort", "desc") == "desc"
 
 

@@ -1,9 +1,7 @@
-"""Find the server that environment variables name, under the names of many tools.
+"""Find the server that environment variables name, under the names that common tools read.
 
-Names of glab: https://docs.gitlab.com/cli/ (internal/config/config_mapping.go); of CI jobs:
-https://docs.gitlab.com/ci/variables/predefined_variables/. The others are what Terraform's provider
-(`GITLAB_BASE_URL`), semantic-release (`GL_URL`), the Ruby gem (`GITLAB_API_ENDPOINT`), cosign
-(`GITLAB_HOST`) and the MCP servers (`GITLAB_API_URL`) read.
+glab: https://docs.gitlab.com/cli/ (internal/config/config_mapping.go). CI jobs:
+https://docs.gitlab.com/ci/variables/predefined_variables/.
 """
 
 import re
@@ -19,19 +17,19 @@ GITLAB_COM = "https://gitlab.com"
 
 CHOSEN = (
     "GITLAB_URL",
-    "GITLAB_HOST",
-    "GL_HOST",
-    "GITLAB_URI",
-    "GITLAB_BASE_URL",
-    "GITLAB_API_URL",
+    "GITLAB_HOST",  # glab, cosign
+    "GL_HOST",  # glab
+    "GITLAB_URI",  # glab
+    "GITLAB_BASE_URL",  # Terraform's provider
+    "GITLAB_API_URL",  # MCP servers
     "GITLAB_API_BASE_URL",
-    "GITLAB_API_ENDPOINT",
+    "GITLAB_API_ENDPOINT",  # the Ruby gem
     "GITLAB_ENDPOINT",
     "GITLAB_SERVER_URL",
     "GITLAB_SERVER",
     "GITLAB_INSTANCE_URL",
-    "GITLAB_API_HOST",
-    "GL_URL",
+    "GITLAB_API_HOST",  # glab
+    "GL_URL",  # semantic-release
 )
 """Variables that a person sets to choose a server."""
 
@@ -58,6 +56,7 @@ _MAY_NAME_A_SERVER = re.compile(
     r"_(?:ADDRESS|API|APIURL|BASE|BASEURL|DOMAIN|ENDPOINT|FQDN|HOST|HOSTNAME|INSTANCE|SERVER|SITE|"
     r"URI|URL)"
 )
+# CI_API_GRAPHQL_URL is the server's URL with this path.
 _GRAPHQL = re.compile(r"/api/graphql/?$")
 _LOOKS_LIKE_A_HOST = re.compile(r"(?:\w+://[^\s/]+|localhost|[^\s/]+[.:][^\s/]+)(?:/\S*)?")
 _NAMES_A_HOST = re.compile(r"\w+_(?:DOMAIN|FQDN|HOST|HOSTNAME)")
@@ -77,7 +76,7 @@ class NamedServer:
 
     @classmethod
     def read(cls, variable: str, value: str) -> Self:
-        """Return the server of a URL, or of a host with an optional port and path, by https.
+        """Return the server of a URL, or of a host with an optional port and path over https.
 
         Raises:
             ValueError: *value* does not name a server; the message names *variable*.
@@ -131,6 +130,7 @@ def job_server(environ: Mapping[str, str]) -> NamedServer | None:
     named = _agreed(_read(environ, OF_THE_JOB))
     if named is None or named.is_exact:
         return named
+    # CI_SERVER_FQDN and CI_SERVER_HOST have no scheme, and the latter has no port.
     scheme = environ.get("CI_SERVER_PROTOCOL", "").strip() or "https"
     port = environ.get("CI_SERVER_PORT", "").strip()
     host = named.server.origin.removeprefix("https://")
@@ -155,6 +155,7 @@ def check_guess(environ: Mapping[str, str], url: str) -> str:
         ValueError: a variable that is not read seems to name another server, or this is a CI job
             of an unnamed server.
     """
+    # A wrong guess would send the token of another server to this one.
     host = urlsplit(url).hostname or ""
     for variable, value in environ.items():
         if not _MAY_NAME_A_SERVER.fullmatch(variable) or variable in CHOSEN:
@@ -180,6 +181,7 @@ def _is_at(value: str, host: str) -> bool:
         named = urlsplit(value if "://" in value else f"//{value}").hostname or ""
     except ValueError:
         return False
+    # A subdomain, such as that of the registry, belongs to the same server.
     return named == host or named.endswith(f".{host}")
 
 

@@ -52,6 +52,7 @@ def _parsed(header: str) -> _Links:
         rels: list[str] = []
         while found := _ATTRIBUTE.match(header, position):
             position = found.end()
+            # One link may have several relations, as in rel="next last" (RFC 8288).
             if (found[1] or "").lower() == "rel":
                 rels += (found[2] or "").strip("\"'").lower().split()
         links.append((header[start + 1 : end], rels))
@@ -59,7 +60,7 @@ def _parsed(header: str) -> _Links:
 
 
 def next_page(server: ServerUrl, request: Request, response: Response) -> Request | None:
-    """Return the request for the page after *response*, for *server* whatever host is named.
+    """Return the request to *server* for the page after *response*, None if it names none.
 
     Raises:
         DecodeError: the response names an invalid next page.
@@ -67,6 +68,7 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
     header = response.headers.get("link", "")
     links = _parsed(header)
     following: Request | None
+    # The host of a link is the one that GitLab is configured with, so it is not used.
     if (link := links.next()) is not None:
         following = server.request_at(link, request)
     elif cursor := response.headers.get("x-next-cursor", ""):
@@ -87,6 +89,7 @@ def next_page(server: ServerUrl, request: Request, response: Response) -> Reques
         return None
     if following is None:
         raise DecodeError('rel="next" points outside this API', request.method, response.url)
+    # Following it would never end.
     if following.params == request.params:
         raise DecodeError('rel="next" points to the same page', request.method, response.url)
     return following
@@ -115,7 +118,7 @@ def is_last_page(
     """Return whether an offset page of *rows*, at most *size*, names no next one.
 
     If the server *is_silent*, no header arrives: a full page is followed by another, maybe empty.
-    So is a page without any header whose size a gateway may have imposed.
+    The same holds for a page without headers whose size a gateway may have imposed.
 
     Raises:
         DecodeError: the response does not show it, so rows could be missed.
@@ -123,6 +126,7 @@ def is_last_page(
     if next_page(server, request, response) is not None:
         return False
     headers = response.headers
+    # GitLab sends X-Next-Page on every offset page, and leaves it empty on the last one.
     if "x-next-page" in headers or headers.get("link"):
         return True
     if len(rows) < size:
@@ -139,10 +143,8 @@ def may_be_clamped(rows: int) -> bool:
 
 
 def has_cursor_headers(response: Response) -> bool:
-    """Return whether a keyset response names its neighbours by cursor, so that none is unnamed.
-
-    Newer servers send `X-Prev-Cursor` and `X-Next-Cursor`, each only where that page exists.
-    """
+    """Return whether a keyset response names the page before or after it by cursor."""
+    # Newer servers send each of the two only if that page exists.
     return not response.headers.keys().isdisjoint({"x-next-cursor", "x-prev-cursor"})
 
 

@@ -50,6 +50,7 @@ def project_path(project: ProjectId) -> str:
     if not isinstance(project, str):
         return f"/projects/{positive_id('project', project)}"
     name = project.strip("/")
+    # A percent sign means that the path is quoted already: it would be quoted twice.
     has_invalid_character = not project.isprintable() or any(
         c.isspace() or c in "%\\" for c in project
     )
@@ -116,7 +117,8 @@ def flag(name: str, value: object) -> str:
 
 
 def moment(name: str, value: object) -> str:
-    """Return *value* in UTC; a naive datetime is ambiguous and refused."""
+    """Return *value* in UTC, as GitLab writes times."""
+    # A naive datetime is ambiguous: the server may be in another zone.
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError(f"{name} must be a datetime with a time zone, not {value!r}")
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -165,6 +167,7 @@ def _is_text(value: object) -> bool:
 def artifact_path(path: str) -> str:
     """Return the *path* of a file in an archive, quoted except for its slashes."""
     parts = not_empty("path", path).split("/")
+    # A proxy would resolve ".." to another endpoint.
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError(
             f"invalid path {path!r}: expected a relative path in the archive such as "

@@ -23,6 +23,7 @@ def _method(method: str) -> str:
 
 
 def _path(path: str) -> str:
+    # Errors show the path. A token in a query belongs to `params`, which are redacted.
     if (
         not path.startswith("/")
         or not path.isascii()
@@ -37,6 +38,7 @@ def _path(path: str) -> str:
 
 
 def _names_only(pairs: Pairs) -> str:
+    # A value may be a token.
     return f"<{', '.join(name for name, _ in pairs)}>"
 
 

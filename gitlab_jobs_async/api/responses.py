@@ -108,11 +108,12 @@ def check_whole(answer: Response, what: str) -> Response:
 
 
 def reject_html(answer: Response, what: str) -> Response:
-    """Return *answer* unless it is a web page, such as a sign-in page with status 200.
+    """Return *answer* unless it is a web page.
 
     Raises:
         DecodeError: it is a web page.
     """
+    # Sign-in pages and maintenance pages of a proxy often have status 200.
     if answer.headers.get("content-type", "").lower().startswith("text/html"):
         raise DecodeError(f"expected {what}, got an HTML page", answer.method, answer.url)
     return answer
@@ -128,11 +129,12 @@ def check_archive(answer: Response) -> Response:
 
 
 def check_deletion(answer: Response) -> None:
-    """Return if *answer* confirms a deletion, now or later.
+    """Return if *answer* confirms a deletion.
 
     Raises:
         DecodeError: it does not, such as a web page with status 200.
     """
+    # 202 means that GitLab deletes later, in the background.
     if answer.status not in {202, 204}:
         reason = f"expected 204 for a deletion, got HTTP {answer.status}"
         raise DecodeError(reason, answer.method, answer.url)
@@ -161,6 +163,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     An HTTP date counts from the response's own `Date`.
     """
     given = headers.get("retry-after", "").strip()
+    # GitLab and a proxy may both send the header; merged, the longest wait counts.
     if _SECONDS.fullmatch(given):
         return max(min(float(part), _MAX_WAIT) for part in given.split(","))
     at = http_date(given)
@@ -186,7 +189,8 @@ def http_date(text: str) -> float | None:
 
 
 def _message(response: Response, hide: Callable[[str], str]) -> str:
-    """Return the message of an error; secrets are removed before it is shortened."""
+    """Return the message of an error, without secrets."""
+    # Redacted before it is shortened: half a token would not be recognized.
     try:
         message = orjson.loads(response.body)
     except orjson.JSONDecodeError:
@@ -221,6 +225,7 @@ def _words_of(envelope: dict[str, object], depth: int) -> str:
 
 
 def _title(page: bytes, hide: Callable[[str], str]) -> str:
+    # In a proxy's page the title often has the only reason, such as "502 Bad Gateway".
     found = _TITLE.search(page[:_MAX_TITLE_OFFSET])
     if found is None:
         return ""
@@ -230,5 +235,6 @@ def _title(page: bytes, hide: Callable[[str], str]) -> str:
 
 def printable(text: str) -> str:
     """Return *text* as one line of bounded length, without control characters."""
+    # Control characters could forge lines of a log, or move the cursor of a terminal.
     one_line = " ".join(text.split())[:_MAX_MESSAGE]
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in one_line)

@@ -1,8 +1,6 @@
 """Structure JSON into attrs values with cattrs; a value of another type is an error with its path.
 
-By default cattrs coerces: a null becomes "None" and "7" becomes 7. Here it does not. Unknown fields
-are dropped, unknown statuses are kept. A message never shows a string of the value: it may be a
-token.
+Unknown fields are dropped, unknown statuses are kept.
 """
 
 import types
@@ -24,13 +22,15 @@ Hook = Callable[[Any, Any], Any]
 
 def type_mismatch(expected: str, given: object) -> TypeError:
     """Return the error for a value other than *expected*, such as "an object"."""
+    # Never with a string of the value: it may be a token.
     names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
     return TypeError(f"expected {expected}, got {names.get(type(given), repr(given))}")
 
 
 def instance_hook(kind: type, words: str, *, or_null: bool = False) -> Hook:
-    """Return a hook for values of exactly this type; a bool does not pass as an int."""
+    """Return a hook for values of exactly this type."""
 
+    # Not isinstance, by which a bool passes as an int.
     def hook(given: Any, _: Any) -> Any:
         if type(given) is kind or (or_null and given is None):
             return given
@@ -68,6 +68,7 @@ def _datetime(given: Any, _: Any) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
+# A lookup is faster than a call of the enum, which only unlisted values need.
 _STATUSES = {status.value: status for status in JobStatus}
 _REASONS = {reason.value: reason for reason in FailureReason}
 
@@ -213,6 +214,7 @@ def strict_converter(*, omit_if_default: bool = False, names_places: bool = True
 
     Without *names_places* it is faster, stops at the first error and does not name its path.
     """
+    # By default cattrs coerces: null becomes "None", and "7" becomes 7.
     converter = Converter(omit_if_default=omit_if_default, detailed_validation=names_places)
     converter.register_structure_hook_factory(has, object_of)
     converter.register_structure_hook_factory(_is_optional, _optional_of)

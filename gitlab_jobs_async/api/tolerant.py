@@ -1,7 +1,6 @@
-"""Structure JSON although optional fields have unexpected types.
+"""Structure JSON whose optional fields may have undocumented types.
 
-Such a field takes its default and is reported. A field without a default is an error, as with the
-strict converter.
+A field of another type takes its default and is reported. A required one is an error.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ T = TypeVar("T")
 MAX_ROWS = 50_000
 """Maximum rows of one list: more than fit into a 25 MB body from GitLab."""
 
+# A hostile body could fill the log with reasons.
 _MAX_REASONS = 10
 
 
@@ -51,6 +51,7 @@ class IgnoredValues:
             self.reasons.append(f"{where}: {reasons_of(error).removesuffix(' @ $')}")
 
 
+# cattrs passes only the value and its type to a hook, so the record travels beside it.
 _ignored: ContextVar[IgnoredValues] = ContextVar("_ignored")
 
 

@@ -1,8 +1,4 @@
-"""The server's address: the target of requests, and the only origin that receives a credential.
-
-`Link` and moved-project URLs may name another host, the one that GitLab is configured with. Only
-their path and query are used, so that no response can redirect a credential.
-"""
+"""The server's address: the target of requests, and the only origin that receives a credential."""
 
 import re
 from typing import Self
@@ -19,12 +15,13 @@ _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    # An origin without a port equals the one with the default port.
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 @frozen
 class ServerUrl:
-    """The address of a GitLab: its origin, and the path it is installed under (mostly none)."""
+    """The address of a GitLab: its origin, and its relative URL path, which is mostly empty."""
 
     origin: str
     prefix: str = ""
@@ -72,9 +69,12 @@ class ServerUrl:
 
     def request_at(self, url: str, like: Request) -> Request | None:
         """Return *like* with the path and query of an API URL of any host, None for other URLs."""
+        # `Link` and moved-project URLs may name the host that GitLab is configured with. Only path
+        # and query are used, so that no response can redirect a credential.
         try:
             parts = urlsplit(url)
             _, found, path = parts.path.partition(API + "/")
+            # GitLab's links repeat all parameters, a token included.
             query = parse_qsl(parts.query, keep_blank_values=True)
             params = [(name, value) for name, value in query if name not in TOKEN_PARAMS]
             quoted = quote(path, safe="/%:@!$&'()*+,;=~")

@@ -1,7 +1,7 @@
 """One attempt to send a request: its progress and its deadline.
 
 aiohttp's connector waits for a slot, connects and picks pooled connections by itself. Its public
-hooks say too little about one request, so each request carries a middleware of its own.
+hooks say too little about one request, so a middleware observes each request.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Deadline:
             self.timeout.reschedule(None)
 
     def restart(self) -> None:
-        """Start the whole time anew."""
+        """Grant the full time again."""
         if not self._is_expired and not self.timeout.expired():
             self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
@@ -46,7 +46,7 @@ class Deadline:
 
 
 class Attempt:
-    """Innermost middleware of one request, which observes its way through aiohttp."""
+    """Innermost middleware of one request; it observes waiting, connecting and sending."""
 
     def __init__(self, deadline: Deadline, *, is_action: bool) -> None:
         self.deadline = deadline
@@ -64,8 +64,8 @@ class Attempt:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Send *request* once."""
-        # aiohttp resends GET and DELETE by itself when a pooled connection proves lost, see
-        # ClientSession._request. A LostError prevents that: retries are the policy's.
+        # aiohttp resends GET and DELETE itself if a pooled connection is lost, see
+        # ClientSession._request. A LostError prevents that: the policy decides on retries.
         self._has_started = True
         connector = request.session.connector
         if connector is not None and (connector.limit or connector.limit_per_host):

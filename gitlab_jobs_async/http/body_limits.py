@@ -68,6 +68,7 @@ class Limits:
 
     def whole(self, bound: Bound) -> tuple[Bound, int | None]:
         """Return the field that bounds a response held in memory, and its bytes."""
+        # A file is held in memory, so it needs a limit even if archives have none.
         if bound == "archive" and self.archive is None:
             bound = "trace"
         return bound, getattr(self, bound)
@@ -110,5 +111,6 @@ class MinRate:
         if self._seconds < self.span:
             return True
         is_fast = self._bytes >= self.minimum * self._seconds
+        # Each span counts alone: a fast beginning does not excuse a stall.
         self._seconds, self._bytes = 0.0, 0
         return is_fast

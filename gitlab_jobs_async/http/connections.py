@@ -50,6 +50,8 @@ class Connections:
         reads_proxies = session is None or (session.trust_env and _proxy_of(session) is None)
         self._proxies = Proxies.of_environment(os.environ) if reads_proxies else Proxies()
         self._check_proxy(self._proxies.proxy_for(server.origin))
+        # No limit: the transport counts requests itself, and queues them by priority. No cookies:
+        # one of a web session would authenticate together with the token.
         self.session = session or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -64,7 +66,7 @@ class Connections:
         self._views: list[aiohttp.ClientSession] = []
         # With trust_env aiohttp would take logins from netrc.
         self._own = self._view(self.session, "_trust_env", without=False)
-        # aiohttp refuses a login of the session beside an Authorization header of ours.
+        # aiohttp refuses a login of the session together with an Authorization header of ours.
         self._own_authorized = self._view(self._own, "_default_auth", without=None)
 
     def _view(
@@ -119,9 +121,11 @@ class Connections:
         middlewares = getattr(session, "_middlewares", None)
         return await session.request(
             method,
+            # A signed URL must not be encoded again.
             URL(url, encoded=True),
             data=body,
             headers=headers,
+            # aiohttp would send PRIVATE-TOKEN on to other hosts.
             allow_redirects=False,
             auto_decompress=False,
             raise_for_status=False,
@@ -138,13 +142,14 @@ class Connections:
     def _proxy_for(
         self, url: str, headers: dict[str, str], *, is_own: bool
     ) -> tuple[str | URL | None, dict[str, str] | None]:
-        """Return the proxy for *url* and its headers; those of plain http go into *headers*."""
+        """Return the proxy for *url* and its headers; for http its login goes into *headers*."""
         found = self._proxies.proxy_for(url)
         if found is None:
             # The session adds its own proxy to requests that it sends itself.
             return (None if is_own or self._given is None else _proxy_of(self._given)), None
         if found.authorization is None:
             return found.url, None
+        # With http the proxy reads the request itself; with https only the CONNECT before it.
         login = {"Proxy-Authorization": found.authorization}
         if url.startswith("https:"):
             return found.url, login

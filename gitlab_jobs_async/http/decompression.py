@@ -12,6 +12,7 @@ LARGEST_PIECE = 256 * 1024
 # Bytes decompressed at once: thousands of empty members fit into few.
 _LARGEST_STEP = 16 * 1024
 
+# zlib's window bits: 32 + 15 detects gzip or zlib, -15 is deflate without a header.
 _GZIP_OR_ZLIB = 47
 _RAW_DEFLATE = -15
 _GZIP = b"\x1f\x8b"

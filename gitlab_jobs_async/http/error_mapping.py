@@ -32,6 +32,7 @@ EXCHANGE_ERRORS = (
 MOST_HEADERS = 512
 """Header lines of a response; aiohttp accepts 128, and gateways send more."""
 
+# Nothing was sent yet, so even an action may be repeated.
 _UNMADE = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,

@@ -104,13 +104,14 @@ class Exchanges:
 
         Raises:
             GitLabError: it failed, or did not end within the timeout.
-            RuntimeError: the client was closed meanwhile.
+            RuntimeError: the client was closed.
         """
         deadline = Deadline(self._timeout) if attempt is None else attempt.deadline
         self._deadlines.add(deadline)
         try:
             async with deadline.timeout:
                 return await exchange
+        # aiohttp raises the last two if its connector is closed during a request.
         except (*EXCHANGE_ERRORS, RuntimeError, AssertionError) as error:
             if not self._is_closed and not isinstance(error, EXCHANGE_ERRORS):
                 clear_locals(error)
@@ -164,6 +165,7 @@ class Exchanges:
         try:
             return await self.within_time(state.request, exchange(), state.attempt)
         except ConnectionFailedError as failure:
+            # The server's rate limit does not count a request that it never received.
             if not failure.was_sent:
                 permit.cancelled()
             raise
@@ -173,8 +175,8 @@ class Exchanges:
     ) -> tuple[aiohttp.ClientResponse, Response] | None:
         """Send the current target; return the open response and its head.
 
-        Redirects to other hosts are followed here. `None` if the server redirects to itself: that
-        request needs a permit of its own.
+        Redirects to other hosts are followed here. `None` if the server redirects to itself: the
+        next request needs another permit.
 
         Raises:
             ResponseError: the response is an error; its body was read.
@@ -202,6 +204,7 @@ class Exchanges:
     async def _checked(
         self, request: Request, raw: aiohttp.ClientResponse, head: Response
     ) -> tuple[aiohttp.ClientResponse, Response]:
+        # Only a conditional request has an earlier response that a 304 can confirm.
         is_conditional = any(name == "If-None-Match" for name, _ in request.headers)
         if 200 <= raw.status < 300 or (raw.status == 304 and is_conditional):
             _log.debug("%s %s: %d", request.method, head.url, raw.status)
@@ -237,6 +240,7 @@ class Exchanges:
 
     def _head(self, request: Request, raw: aiohttp.ClientResponse) -> Response:
         shown = self._server.shown(request)
+        # aiohttp limits the length of each header line and their number, not the total.
         size = SizeLimit("header", self._limits.all_headers, request.method, shown)
         size.add(sum(len(name) + len(value) for name, value in raw.raw_headers))
         headers = merge_headers((name, self._redact(value)) for name, value in raw.headers.items())

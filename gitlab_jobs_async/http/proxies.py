@@ -86,6 +86,7 @@ class _Direct:
         try:
             address = ip_address(host)
         except ValueError:
+            # As in curl, a name also stands for its subdomains.
             is_suffix = bool(self.name) and host.endswith(f".{self.name}")
             return is_suffix or self.name in {"*", host}
         return self.name == "*" or (self.network is not None and address in self.network)
@@ -104,17 +105,15 @@ class Proxies:
     """Proxies by scheme, and the hosts that are reached directly."""
 
     _named: Mapping[str, tuple[str, str]] = field(factory=dict[str, tuple[str, str]], repr=False)
-    """Variable and value for each scheme; parsed when needed."""
+    """Variable and value for each scheme."""
     _direct: tuple[_Direct, ...] = ()
     _uses_system: bool = False
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables, else on macOS and Windows the system's settings.
-
-        Lower case takes precedence, and empty variables are ignored.
-        """
-        # HTTP_PROXY is ignored: in a CGI program it is a header of the request.
+        """Read the variables, else on macOS and Windows the system's settings."""
+        # As in curl, lower case takes precedence and empty variables are ignored. HTTP_PROXY is
+        # ignored, too: in a CGI program it is a header of the request.
         every = _first(environ, "all_proxy", "ALL_PROXY")
         named = {
             "http": _first(environ, "http_proxy") or every,
@@ -136,12 +135,14 @@ class Proxies:
         """
         parts = urlsplit(url)
         found = self._named.get(parts.scheme)
+        # Neither a trailing dot nor the zone of an IPv6 address is part of a name in no_proxy.
         host = (parts.hostname or "").rstrip(".").partition("%")[0]
         port = parts.port or _PORTS.get(parts.scheme)
         if found is None or any(entry.matches(host, port) for entry in self._direct):
             return None
         if self._uses_system and proxy_bypass(parts.netloc):
             return None
+        # Parsed only now: an invalid proxy for an unused scheme must not fail.
         return Proxy.read(*found)
 
 

@@ -42,14 +42,16 @@ def next_hop(server: ServerUrl, hop: Request | str, status: int, location: str) 
         raise RedirectRefusedError(f"redirected to an invalid URL: {_shown(location)!r}") from None
     _check(urlsplit(here), there, target)
     if isinstance(hop, str):
+        # The other host could choose the API request that gets the credential.
         if is_own:
             raise RedirectRefusedError(
                 f"redirected back from {urlsplit(hop).netloc}, which is not followed"
             )
         return target
+    # HTTP lets clients repeat a redirected POST as a GET: the action would be lost.
     if not hop.is_safe:
         raise RedirectRefusedError(f"redirected to {_shown(target)}; only a GET is redirected")
-    # A moved project is requested at *server*, whatever host the response names.
+    # A moved project is requested at *server*, even if the response names another host.
     following = server.request_at(target, hop) if is_own or status in _MOVED else None
     if following is None:
         return target

@@ -1,9 +1,6 @@
-"""TLS settings of the caller, and of the environment where the caller gives none.
+"""TLS settings of the caller, or else of the environment.
 
-Each variable works as in the tool that it belongs to. `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
-replace the system's store, as in requests and curl. `SSL_CERT_FILE` and `SSL_CERT_DIR` replace its
-parts, as in OpenSSL. The file of GitLab Runner is trusted in addition to the store
-(https://docs.gitlab.com/ci/variables/predefined_variables/).
+Variables of CI jobs: https://docs.gitlab.com/ci/variables/predefined_variables/.
 """
 
 from collections.abc import Mapping
@@ -127,6 +124,8 @@ def plan_tls(config: TLSConfig, environ: Mapping[str, str], server: ServerUrl) -
 
 
 def _trusted(environ: Mapping[str, str], server: ServerUrl) -> tuple[list[NamedPath], bool]:
+    # Each variable works as in its own tool: these two replace parts of the store (OpenSSL), a
+    # bundle replaces all of it (requests, curl), and GitLab Runner's file is added to it.
     store = _set(environ, "SSL_CERT_FILE") + _set(environ, "SSL_CERT_DIR")
     bundle = _set(environ, "REQUESTS_CA_BUNDLE") or _set(environ, "CURL_CA_BUNDLE")
     return [*store, *bundle, *_of_job(environ, server, "CI_SERVER_TLS_CA_FILE")], not bundle

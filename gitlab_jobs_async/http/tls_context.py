@@ -132,7 +132,7 @@ def without_client_certificate(context: ssl.SSLContext) -> ssl.SSLContext:
     bare.maximum_version = context.maximum_version
     try:
         authorities = context.get_ca_certs(binary_form=True)
-    except NotImplementedError:  # truststore's, which asks the system
+    except NotImplementedError:  # truststore's context, which uses the system's store
         return bare
     if authorities:
         bare.load_verify_locations(cadata=b"".join(authorities))

@@ -68,7 +68,7 @@ class Transport:
 
         Raises:
             RuntimeError: the transport is open, or its budget is in use.
-            ValueError: the proxy on the way to the server cannot be used.
+            ValueError: the proxy for the server cannot be used.
         """
         if self._is_open:
             raise RuntimeError("this GitLab is open already; make another one to open it twice")
@@ -103,9 +103,10 @@ class Transport:
         self._parts, self._is_open = _Open(limiter, exchanges), True
 
     async def close(self) -> None:
-        """Close what `open` made; pending calls of other tasks fail at once."""
+        """Close the connections; pending calls of other tasks fail at once."""
         if self._is_open and self._parts is not None:
             self._is_open = False
+            # First, so that pending calls fail at once instead of at their timeout.
             self._parts.exchanges.expire()
             await self._parts.limiter.close()
             await self._parts.exchanges.close()
@@ -154,6 +155,7 @@ class Transport:
             lambda: self._limiter.is_paused(request, priority),
             lambda: self._limiter.is_refused_probe(request, priority),
         )
+        # No retry from here on: it would repeat bytes that the caller has seen.
         limits, shown, exchanges = self.limits, self.server.shown(request), self._exchanges
         most = None if bound is None else getattr(limits, bound)
         try:
@@ -177,7 +179,7 @@ class Transport:
         return self._limiter.is_paused(request, priority)
 
     def available_at(self, priority: Priority) -> float:
-        """Return when requests of *priority* are no longer refused for a long pause, or now.
+        """Return when a long pause no longer refuses requests of *priority*, at least now.
 
         Infinity while a probe of the pause is in flight.
         """
@@ -211,6 +213,7 @@ class Transport:
     async def _whole(self, request: Request, priority: Priority, bound: Bound) -> Response:
         state, limiter, exchanges = RedirectState(request, request), self._limiter, self._exchanges
         while True:
+            # A redirect within the server is one more request for its rate limit.
             permit = await limiter.acquire(state.target, priority)
             try:
                 response = await exchanges.read_whole(state, permit, bound)
@@ -227,5 +230,6 @@ class Transport:
                 held.callback(permit.release)
                 opened = await exchanges.open_stream(state, permit)
                 if opened is not None:
+                    # The stream holds its permit until it is closed.
                     held.pop_all()
                     return opened

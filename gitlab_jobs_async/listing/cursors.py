@@ -3,10 +3,6 @@
 Follows lib/gitlab/pagination/keyset/paginator.rb and cursor_based_keyset.rb: URL-safe base64 of
 JSON such as `{"id":"123","_kd":"n"}` for the rows below that id, with "p" for the rows above it.
 The docs call cursors opaque, so the form is learned from each response and never assumed.
-
-Since mid-2025 GitLab answers 500 if no row is left in the direction of a cursor. "Up" from below
-the newest row fails only if all newer rows vanish meanwhile. "Down" fails if all older rows do,
-which happens when old pipelines are deleted.
 """
 
 import base64
@@ -21,9 +17,12 @@ from gitlab_jobs_async.api.links import with_params
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 
-# Pending synthetic cursors before the server has accepted one.
+# Pending synthetic cursors before the server has accepted any.
 _MAX_TRIALS = 2
 
+# Since mid-2025 GitLab answers 500 if no row is left in the direction of a cursor. "Up" from below
+# the newest row fails only if all newer rows are deleted. "Down" fails if all older rows are,
+# which happens when old pipelines are deleted.
 REFUSED = frozenset({500})
 """Statuses of a cursor without rows beyond it; a retry gives the same."""
 
@@ -98,6 +97,7 @@ class CursorTemplate:
 
     def last_page(self) -> str:
         """Return the cursor for the oldest rows of the whole listing."""
+        # Every version answers this cursor with the oldest rows, even without an id.
         return self._encoded('{"_kd":"p"}')
 
     def _encoded(self, text: str) -> str:
@@ -179,7 +179,7 @@ class SyntheticCursors:
         return self._is_accepted and direction is self.direction
 
     def next_direction(self, pending: Iterable[PendingRequest]) -> Direction | None:
-        """Return the direction in which one more cursor may be made beside *pending*."""
+        """Return the direction in which one more cursor may be made while *pending* ones run."""
         if self._template is None or self._is_accepted:
             return self.direction if self._template is not None else None
         trials = sum(1 for one in pending if one.direction in {Direction.UP, Direction.DOWN})

@@ -140,7 +140,7 @@ def _decode_new(
     except DecodeError as error:
         if is_page:
             raise
-        # Not a page at all: if a synthetic cursor caused it, the strategy goes on without.
+        # Not a page at all: if a synthetic cursor caused it, the strategy continues without it.
         strategy.on_error(page, error)
         return []
 
@@ -208,6 +208,7 @@ async def iter_distinct(
 
     Rows that move while the listing is read may be missed.
     """
+    # By offset, a row created at the top moves another one onto the next page, too.
     emitted: set[int] = set()
     async with aclosing(iter_unordered(transport, first, kind)) as rows:
         async for row in rows:
@@ -221,6 +222,7 @@ async def iter_unordered(
 ) -> AsyncGenerator[T, None]:
     """Yield the rows of a listing that does not grow, such as the entries of an archive."""
     request: Request | None = first
+    # A gateway's links may lead in a circle.
     requested: set[int] = set()
     guard = ProgressGuard()
     while request is not None:
@@ -249,7 +251,8 @@ def newest_first(rows: Iterable[R]) -> list[R]:
 
 
 def filter_ref(jobs: Iterable[Job], ref: str | None) -> list[Job]:
-    """Return the jobs of *ref*; a server before GitLab 19 ignores that filter."""
+    """Return the jobs of *ref*, or all jobs if it is None."""
+    # A server before GitLab 19 ignores the filter.
     return [job for job in jobs if ref is None or job.ref == ref]
 
 

@@ -1,8 +1,8 @@
 """Track which ids of a listing have been read.
 
-A page is one snapshot of rows in the order of their ids: it holds every row that stood between its
-first and its last. So a row that matched during the whole call has been emitted once no id is
-unread, whatever the order of the pages and whatever changed meanwhile.
+A page is one snapshot of rows in the order of their ids: it has every row between its first and its
+last. So a row that matched during the whole call has been emitted once no id is unread. Neither the
+order of the pages nor changes of other rows matter.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ class IdRangeSet:
         return next(gaps, ID_LIMIT)
 
     def unread(self, rows: Sequence[R]) -> list[R]:
-        """Return those of *rows*, newest first, whose ids are unread."""
+        """Return the *rows* (newest first) whose ids are unread."""
         if not rows:
             return []
         newest, oldest = rows[0].id, rows[-1].id

@@ -3,8 +3,8 @@
 `range_plan.py` draws how ranges are split and read. Here a response is checked and classified.
 
 A server before GitLab 15.9 has no keyset for jobs, and a gateway may drop the headers that name the
-next page: then the listing goes on by offset. A server with keyset refuses large offsets with 405:
-then it goes on by keyset, from the ranges read so far.
+next page: then the listing continues by offset. A server with keyset refuses large offsets with
+405: then it continues by keyset, from the ranges read so far.
 """
 
 from array import array
@@ -62,7 +62,7 @@ class KeysetStrategy(Generic[R]):
         self._start()
 
     def _start(self) -> None:
-        """Plan anew from the ranges read so far; pages of an earlier plan are ignored."""
+        """Make a new plan for the unread ranges; pages of an earlier plan are ignored."""
         self._cursors = SyntheticCursors(Direction.DOWN if self.window == 1 else Direction.UP)
         self._plan = RangePlan(self.first, self.window, self.ranges, self._cursors)
         self._guard = ProgressGuard()
@@ -144,7 +144,7 @@ class KeysetStrategy(Generic[R]):
             and not is_accepted
             and self.ranges.unread_above(start) == ID_LIMIT
         ):
-            # The server's links have read these rows meanwhile, so the page proves nothing.
+            # The server's links have read these rows by now, so the page proves nothing.
             return ()
         self._cursors.on_accepted(direction)
         if direction is Direction.LAST:
@@ -177,7 +177,7 @@ class KeysetStrategy(Generic[R]):
         return self._record(start - 1, 1 if following is None else rows[-1].id, following, rows)
 
     def _on_unnamed_next(self, start: int, response: Response, rows: Sequence[R]) -> Sequence[R]:
-        """Go on after a full page that names no next one: the last, or its headers were lost."""
+        """Continue after a full page without a next one: the last, or its headers were lost."""
         if start == ID_LIMIT:
             if not self.headers.are_reliable:
                 return self._reread_by_offset(response, rows, is_silent=True)
@@ -223,7 +223,7 @@ class KeysetStrategy(Generic[R]):
     def _reread_by_offset(
         self, response: Response, rows: Sequence[R], *, is_silent: bool = False
     ) -> Sequence[R]:
-        """Switch to offsets, and take *response* as the first page of that."""
+        """Switch to offsets, and use *response* as the first offset page."""
         if self.refusal is not None:
             raise self.refusal
         offset = self._use_offsets(is_silent=is_silent)

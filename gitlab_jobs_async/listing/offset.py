@@ -1,7 +1,7 @@
 """Read a listing by overlapping offset pages, exact although rows move between two requests.
 
-Each page starts among the rows of the one before, so that the ids of both are read without a gap
-(see `id_ranges.py`). If rows have moved meanwhile and it does not, that place is read again.
+Each page starts among the rows of the previous page, so that the ids of both are read without a gap
+(see `id_ranges.py`). If rows have moved and leave a gap, that place is read again.
 """
 
 from array import array
@@ -60,7 +60,7 @@ class PageWindow:
 def window_at(index: int, overlap: int, largest: int) -> PageWindow:
     """Return the page that reaches furthest and has the row *index* and *overlap* rows before it.
 
-    If no page of at most *largest* rows has that overlap, return the one with the most.
+    If no page of at most *largest* rows has that overlap, return the page with the most.
     """
     windows = [
         PageWindow(first // size + 1, first // size * size, first // size * size + size)
@@ -76,7 +76,7 @@ class OffsetStrategy(Generic[R]):
 
     With *in_order*, a page below a gap is not emitted before the gap is read. If the server
     *is_silent*, as no header names the next page, each full page is followed by another. The
-    *emitted* ids, rising, locate the row at which to go on.
+    *emitted* ids, rising, locate the row at which to continue.
     """
 
     server: ServerUrl
@@ -139,6 +139,7 @@ class OffsetStrategy(Generic[R]):
             return self._start_rescan(window, response, rows)
         if rows and not -ID_LIMIT <= rows[-1].id <= rows[0].id < ID_LIMIT:
             raise DecodeError("id out of range: expected a bigint", response.method, response.url)
+        # GitLab counts up to 10,000 rows, and never those of a project's jobs.
         self._total = window.start + len(rows) if is_last else number_in(response, "x-total")
         gaps = sum(1 for _ in self.ranges.gaps())
         new = self._read(window, rows, is_last=is_last)

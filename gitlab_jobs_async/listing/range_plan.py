@@ -102,7 +102,7 @@ class RangePlan:
     def record(
         self, newest: int, oldest: int, following: Request | None, rows: Sequence[R]
     ) -> Sequence[R]:
-        """Mark the ids from *newest* to *oldest* as read; return those of *rows* that are new."""
+        """Mark the ids from *newest* to *oldest* as read; return the new ones of *rows*."""
         if following is not None:
             self.add_link(oldest, following, rows[-1].id)
             self.cursors.learn(following, rows[-1].id)

@@ -101,7 +101,7 @@ class RescanStrategy(Generic[R]):
         self._scans += 1
         if self._scans == _MAX_SCANS:
             raise ListingChangedError(response.method, response.url)
-        # The number of pages is learned anew: rows may have been deleted.
+        # Rows may have been deleted, so the number of pages is learned again.
         self._pages, self._previous_ids, self._last_page = {}, ids, 1
         self._seen = set()
         return ()

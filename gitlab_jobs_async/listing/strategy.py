@@ -2,7 +2,7 @@
 
 A strategy is pure: it names the pages to request and consumes their responses or errors, in any
 order. It owns its fallback: if a server does not support one kind of pagination, the same object
-goes on with another, and ignores the pages that were requested before.
+continues with another, and ignores the pages that were requested before.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.errors import DecodeError, GitLabError
 
+# Some pages without new rows are normal, as rows move between requests.
 _MAX_STALLED_PAGES = 20
 
 
@@ -33,7 +34,7 @@ R = TypeVar("R", bound=Row)
 class PageRequest:
     """A request for one page; its strategy recognizes it by identity.
 
-    A status in `final` is not retried: the strategy decides how to go on.
+    A status in `final` is not retried: the strategy decides how to continue.
     """
 
     request: Request
@@ -62,7 +63,7 @@ class PageStrategy(Protocol[R]):
         """
 
     def on_error(self, request: PageRequest, error: GitLabError) -> None:
-        """Go on without the page if possible.
+        """Continue without the page if possible.
 
         Raises:
             GitLabError: *error* ends the listing.

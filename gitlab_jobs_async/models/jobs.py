@@ -1,8 +1,7 @@
 """Jobs, pipelines and logs, as frozen attrs classes.
 
-A missing value or null is None. Unknown fields are dropped; unknown statuses and failure reasons
-are kept. Times are aware `datetime`s,
-durations are seconds. Field names are GitLab's own: https://docs.gitlab.com/api/jobs/
+A missing value or null is None. Unknown fields are dropped, unknown statuses are kept. Times are
+aware `datetime`s, durations are seconds. Names are GitLab's: https://docs.gitlab.com/api/jobs/
 """
 
 from collections.abc import Mapping
@@ -157,7 +156,6 @@ class Pipeline:
     """A pipeline; see https://docs.gitlab.com/api/pipelines/.
 
     In a listing, and as a job's `pipeline`, only the first ten fields have values.
-    `duration` and `queued_duration` are seconds.
     """
 
     id: int
@@ -189,8 +187,7 @@ class Pipeline:
 class JobBasic:
     """Fields of jobs and bridges: lib/api/entities/ci/job_basic.rb.
 
-    `duration` and `queued_duration` are seconds; `duration` grows while the job runs.
-    `failure_reason` is None unless `status` is failed.
+    `duration` grows while the job runs. `failure_reason` is None unless `status` is failed.
     """
 
     id: int
@@ -217,7 +214,8 @@ class JobBasic:
 
     @property
     def project_id(self) -> int | None:
-        """The numeric id of the project, from the job's pipeline."""
+        """The numeric id of the project."""
+        # GitLab sends it with the pipeline only.
         return None if self.pipeline is None else self.pipeline.project_id
 
 
@@ -237,12 +235,10 @@ class Job(JobBasic):
 
 @frozen(kw_only=True)
 class Bridge(JobBasic):
-    """A trigger job; `downstream_pipeline` is None until the pipeline exists.
-
-    See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
-    """
+    """A trigger job: https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs."""
 
     downstream_pipeline: Pipeline | None = None
+    """None until the pipeline exists."""
 
 
 @frozen
@@ -262,13 +258,14 @@ class TraceChunk:
 class Section:
     """A section of a log at its start (`ended_at` is None) or at its end.
 
-    `path` has the names of the enclosing sections and its own. `options` are those of its marker:
+    `path` is the names of the enclosing sections and its own. `options` are from its marker:
     https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
     """
 
     path: tuple[str, ...]
     started_at: datetime
     ended_at: datetime | None = None
+    # A mapping has no hash, and a section must have one.
     options: Mapping[str, str] = field(factory=dict, hash=False)
 
     @property
@@ -281,6 +278,7 @@ class Section:
         """Whole seconds from start to end by the runner's clock."""
         if self.ended_at is None:
             return None
+        # The runner's clock may be set back within a section.
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
 
 

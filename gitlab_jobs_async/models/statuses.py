@@ -14,6 +14,7 @@ class _OpenStrEnum(StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
+        # A new value each time: a server's words must not add members to the enum.
         unlisted = str.__new__(cls, value)
         unlisted._name_ = value.upper()
         unlisted._value_ = value
@@ -48,7 +49,9 @@ class JobStatus(_OpenStrEnum):
         return self in _ACTIVE
 
 
+# A retry of an earlier job can restart a skipped one; without it, nothing more happens.
 _FINISHED = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.SKIPPED})
+# ACTIVE_STATUSES in has_status.rb.
 _ACTIVE = frozenset(
     {
         JobStatus.WAITING_FOR_RESOURCE,
@@ -64,7 +67,7 @@ class FailureReason(_OpenStrEnum):
     """The reason of a failed job: app/models/concerns/enums/ci/commit_status.rb.
 
     GitLab 19 has split `stuck_or_timeout_failure` and `job_execution_timeout` into finer reasons.
-    Compare with `matches`, which supports both, not with `==`.
+    Compare with `matches`, not with `==`: it knows the old reasons and the finer ones.
     """
 
     UNKNOWN_FAILURE = "unknown_failure"
@@ -126,8 +129,7 @@ class FailureReason(_OpenStrEnum):
         """Return whether this is one of *reasons*, or a finer reason that replaced one of them.
 
         `FailureReason("no_updates_running").matches("stuck_or_timeout_failure")` is true, as in
-        GitLab's own `retry:when`. The reverse is false, because an old server does not tell the
-        finer reasons apart. Unlisted reasons match themselves.
+        GitLab's own `retry:when`. The reverse is false. Unlisted reasons match themselves.
 
         Raises:
             TypeError: one of *reasons* is not a string.
@@ -135,6 +137,7 @@ class FailureReason(_OpenStrEnum):
         for reason in reasons:
             if not isinstance(reason, str):
                 raise TypeError(f"reasons must be strings, not {type(reason).__name__}")
+        # Not the reverse: an old reason does not say which of the finer ones applies.
         return self in reasons or any(self in _REPLACED_BY.get(reason, ()) for reason in reasons)
 
 

@@ -116,17 +116,18 @@ class HookCommit:
 
     @property
     def sha(self) -> str | None:
-        """The SHA, with its name in Job events."""
+        """The SHA, under its name in Job events."""
+        # This name and the two below let consumers handle both events in the same way.
         return self.id
 
     @property
     def author_name(self) -> str | None:
-        """The author's name, with its name in Job events."""
+        """The author's name, as in Job events."""
         return None if self.author is None else self.author.name
 
     @property
     def author_email(self) -> str | None:
-        """The author's address, with its name in Job events."""
+        """The author's address, as in Job events."""
         return None if self.author is None else self.author.email
 
 
@@ -199,6 +200,7 @@ class HookBuild(HookJob):
 class _Delivered:
     """The project and the raw object of a hook."""
 
+    # Otherwise each hook would have a __dict__ beside its slots.
     __slots__ = ()
     project: HookProject | None
     _raw: dict[str, Any]

@@ -23,7 +23,7 @@ from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, Backoff
 # RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4: refused now, accepted later.
 _RETRYABLE_4XX = frozenset({408, 425, 429})
 
-# The same request gets the same answer. Every other 5xx may pass, 52x and 530 of proxies included.
+# These do not pass by themselves. Every other 5xx may, also 52x and 530 of proxies.
 _PERMANENT_5XX = frozenset({501, 505, 506, 508, 510, 511})
 
 

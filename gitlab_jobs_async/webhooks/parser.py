@@ -1,8 +1,6 @@
 """Parse webhook deliveries into hooks, or reject them with the HTTP status to answer.
 
-A body is not parsed before the secrets are verified. An event of another kind is answered as a
-success, because GitLab disables a hook after four failures in a row:
-https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
+A body is not parsed before the secrets are verified.
 """
 
 import re
@@ -26,6 +24,8 @@ _MAX_BYTES = 25 * 1024 * 1024
 # Values of one body; a body of 25 MB from GitLab has about one million.
 _MAX_VALUES = 3_000_000
 _EVENTS = frozenset({"Job Hook", "Pipeline Hook", "System Hook"})
+# Answered as a success, as GitLab disables a hook after four failures in a row:
+# https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
 _OTHER_EVENT = "unsupported event: expected a job or pipeline event"
 _OBJECT = "object_attributes"
 
@@ -107,7 +107,7 @@ def _tolerated(fields: dict[str, Any], kind: type[T]) -> tuple[T, IgnoredValues]
     except ValueError as error:
         reason = str(error)
     names = _NAMES[kind]
-    # The paths are those of the body.
+    # Paths of the body, which the sender knows.
     shown = _PATH.sub(lambda path: f"@ $.{names.get(path[1], path[1])}", reason)
     raise WebhookRejectedError(shown, 400)
 
@@ -137,7 +137,8 @@ def _inner(body: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _readable(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return *given* with unreadable times replaced by the ISO twins of newer servers."""
+    """Return *given* with unreadable times replaced by their ISO twins."""
+    # Newer servers also send each time under this name with `_iso`.
     twins = {
         name: twin
         for name in names
@@ -166,7 +167,8 @@ def _time(given: Any, kind: Any) -> datetime:
 
 
 def _with_reason(job: H) -> H:
-    """Return *job* without the failure reason that GitLab sends although it did not fail."""
+    """Return *job* without the failure reason if it did not fail."""
+    # Without a failure GitLab sends "unknown_failure".
     if job.failure_reason is None or job.status == JobStatus.FAILED:
         return job
     return evolve(job, failure_reason=None)
@@ -203,7 +205,8 @@ _archive = _converter.get_structure_hook(ArtifactsFile)
 
 
 def _archive_or_none(given: Any, _: Any) -> ArtifactsFile | None:
-    """Return the archive of a job; without one, GitLab sends an archive of nulls."""
+    """Return the archive of a job, None if it has none."""
+    # GitLab then sends an archive of nulls.
     is_none = given is None or (type(given) is dict and given.get("filename") is None)
     return None if is_none else _archive(given, ArtifactsFile)
 

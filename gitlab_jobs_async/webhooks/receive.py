@@ -26,7 +26,7 @@ def parse_webhook(
 ) -> JobHook | PipelineHook:
     """Return the `JobHook` or `PipelineHook` of a project, group or system webhook delivery.
 
-    *headers* are those of the request, in upper or lower case, and *body* its bytes as sent.
+    *headers* are the request's headers, in upper or lower case, and *body* its bytes as sent.
     *token* is the hook's secret token, *signing_token* its signing token, which starts with
     `whsec_`. Each given secret must verify; without any, a delivery can be forged. While you
     replace a secret, pass the old and the new one as a list. A signed delivery must be within
@@ -56,7 +56,7 @@ def parse_webhook(
             delivery = (hook.delivery or "without an id")[:_MAX_ID]
             _log.warning("webhook %s: ignored %d values: %s", delivery, ignored.count, reasons)
         return hook
-    # No traceback may show the secrets, neither this one nor those of the callees.
+    # Error reporters collect locals: no traceback may show the secrets, here or in a callee.
     del headers, body, token, signing_token
     wrong.__context__ = None
     raise wrong

@@ -117,4 +117,5 @@ def _any_equal(expected: Iterable[bytes], given: Iterable[bytes]) -> bool:
 
 
 def _as_bytes(text: str) -> bytes:
+    # Any header must be comparable, even one with lone surrogates.
     return text.encode("utf-8", "surrogatepass")
