@@ -111,11 +111,13 @@ def build() -> App:
         result_action="return_value",
         # The runner turns an interrupt into exit code 130.
         suppress_keyboard_interrupt=False,
+        # Else each switch would have a --no- form, too.
         default_parameter=Parameter(negative=(), show_default=False),
         group_commands=Group("Other", sort_key=9),
     )
     for name, home, group, words in _COMMANDS:
         usage = _USAGE.get(name)
+        # A name instead of a function: --help imports none of the commands.
         app.command(
             f"gitlab_jobs_async.cli.{home}", name=name, group=group, help=words, usage=usage
         )

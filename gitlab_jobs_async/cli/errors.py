@@ -18,6 +18,7 @@ NOT_FOUND: Final = 4
 """The resource does not exist or is hidden from these credentials."""
 
 INTERRUPTED: Final = 130
+# The message of a server or proxy may be a whole page.
 _LONGEST_LINE: Final = 600
 
 
@@ -51,4 +52,5 @@ def exit_code_of(error: Exception) -> int:
     """Return the exit code for *error*."""
     if isinstance(error, CommandError):
         return error.code
+    # Any other error comes from the check of an argument.
     return FAILED if isinstance(error, GitLabError | OSError) else USAGE_ERROR

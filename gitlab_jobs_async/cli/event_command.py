@@ -34,6 +34,7 @@ class EventCommand:
             raise usage_error(f"--exec {line!r}: {error}") from error
         if not arguments:
             raise usage_error("--exec: expected a command")
+        # Else the mistake would show at the first event, perhaps hours later.
         if shutil.which(arguments[0]) is None:
             raise usage_error(f"--exec: program {arguments[0]!r} not found")
         return cls(arguments)
@@ -44,10 +45,12 @@ class EventCommand:
         Cancellation ends its whole process group.
         """
         try:
+            # In a separate process group, so that its children can be ended with it.
             process = await asyncio.create_subprocess_exec(
                 *self.arguments, stdin=asyncio.subprocess.PIPE, process_group=0
             )
         except OSError as error:
+            # A command that cannot start must not end the watch.
             print_error(f"--exec: {error_line(error)} ({about})")
             return
         try:

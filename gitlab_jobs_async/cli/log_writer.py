@@ -61,14 +61,14 @@ class LogWriter:
         follow: bool,
         is_counted: bool,
     ) -> None:
-        """Call *show* with each line and its job id; of those there at first, only the *last*.
+        """Call *show* with each line and its job id; of the existing lines, only the *last*.
 
-        With *is_counted*, the lines before the offset are read, though not shown, so that those
-        after it have their own numbers and sections.
+        With *is_counted*, the lines before the offset are read, but not shown.
         """
         offsets = {job_id: offset or 0 for job_id, offset in self.resume_at.items()}
         resumptions = {job_id: _Resumption(0) for job_id in offsets}
         if is_counted:
+            # Line numbers and sections depend on all earlier lines.
             for job_id in filter(offsets.get, offsets):
                 # A shorter log than that has replaced the one that was read before.
                 if await self._size(job_id) >= offsets[job_id]:
@@ -104,6 +104,7 @@ class LogWriter:
                         if chunk.offset < (self.resume_at[job_id] or 0):
                             print_error(f"log of job {job_id} was replaced: starting over")
                         out.write(chunk.data)
+                        # The reader of a pipe waits for these bytes.
                         out.flush()
                         self.resume_at[job_id] = chunk.end
             except (asyncio.CancelledError, GitLabError) as end:
@@ -112,6 +113,7 @@ class LogWriter:
 
     async def exit_code(self) -> int:
         """Return the exit code once all logs have ended, and name the jobs that failed."""
+        # A log does not reliably say how its job ended.
         jobs = await gather_all([self.project.get_job(job_id) for job_id in self.resume_at])
         for job in jobs:
             if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
@@ -126,6 +128,7 @@ class LogWriter:
 
     def _end(self, item: TailEnded | TailFailed) -> None:
         if isinstance(item, TailFailed):
+            # The only log: its failure is that of the command.
             if len(self.resume_at) == 1:
                 raise item.error
             print_error(f"job {item.job_id}: {error_line(item.error)}")

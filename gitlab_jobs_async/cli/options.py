@@ -21,6 +21,7 @@ class ServerOptions:
             help="Server URL. Default: GITLAB_URL, GITLAB_HOST, CI_SERVER_URL, configuration."
         ),
     ] = None
+    # Without repr, since a log or a traceback may contain it.
     token: Annotated[
         str | None,
         Parameter(help="Access token. Prefer GITLAB_TOKEN: other local users can see arguments."),

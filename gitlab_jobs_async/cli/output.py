@@ -10,7 +10,7 @@ from gitlab_jobs_async.cli.views.tables import details_table
 
 
 def print_result(sentence: str, value: object, *, json: bool) -> None:
-    """Print what an action did: *value* as JSON, else *sentence*."""
+    """Print the result of an action: *value* as JSON, else *sentence*."""
     if json:
         write_json(json_line(value))
     else:

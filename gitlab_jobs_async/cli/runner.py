@@ -54,6 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     A closed pipe (`gitlab-jobs list … | head`) is a success.
     """
     try:
+        # Errors are raised, so that each is printed as one line below.
         code = build()(arguments, console=Screen(), exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:

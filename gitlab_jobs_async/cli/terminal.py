@@ -1,7 +1,7 @@
 """Output to stdout and stderr.
 
 Tables and colours depend on whether stdout is a terminal, and on `NO_COLOR`. Errors are cleaned
-here, so that no control character of a server reaches a terminal by way of stderr.
+here, so that no control character of a server reaches a terminal through stderr.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ def is_terminal() -> bool:
 
 def supports_colour() -> bool:
     """Return whether stdout is a terminal that shows colours."""
+    # An empty NO_COLOR counts as unset: https://no-color.org.
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return is_terminal() and wanted
 
@@ -102,7 +103,7 @@ def json_bytes(lines: str) -> bytes:
 
 
 def print_error(line: str) -> None:
-    """Write one cleaned line to stderr; ignore a closed one."""
+    """Write one cleaned line to stderr; do nothing if it is closed."""
     with suppress(OSError):
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
 

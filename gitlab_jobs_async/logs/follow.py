@@ -1,4 +1,4 @@
-"""Follow one job's log over the network: do what a `LogFollower` says, and emit what comes.
+"""Follow one job's log over the network: send the polls of a `LogFollower`, emit new bytes.
 
 Between two polls, no connection and no file is held.
 """
@@ -67,7 +67,7 @@ class JobLog:
     ) -> PollSource[LogLine]:
         """Emit the same, and a `NotBefore` in place of each wait."""
         reader = LineReader(self._now(), self.options.intervals.longest, last, offset)
-        # An endless trace would be read for ever before its last lines are emitted.
+        # An endless trace would be read forever before its last lines are emitted.
         most = None if last is None else self.transport.limits.trace
         backlog = SizeLimit("trace", most, "GET", self.transport.server.shown(self._request()))
         async with aclosing(self._poll(offset, follow=follow)) as events:

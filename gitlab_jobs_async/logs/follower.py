@@ -47,7 +47,7 @@ class PollStatus:
 
 @frozen
 class PollTrace:
-    """Request this *range*; then call `begin_response` and what follows it, or `on_error`."""
+    """Request this *range*; then call `begin_response` and so on to `on_trace`, or `on_error`."""
 
     at: float
     range: TraceRange
@@ -55,7 +55,7 @@ class PollTrace:
 
 @frozen
 class CaughtUp:
-    """A poll brought all that the server has, and the log may still grow; nothing is to be done."""
+    """All bytes that the server has were received, and the log may still grow. Send nothing."""
 
 
 @frozen
@@ -109,7 +109,7 @@ class LogFollower:
         if self._next.kind is PollKind.STATUS:
             return PollStatus(self._next.at)
         self._has_data = False
-        # A proxy may refuse the `Range` header of an archived log: after an error, do without.
+        # A proxy may refuse the `Range` header of an archived log: after an error, omit it.
         is_archived = self._has_ended and self._tolerance.is_healthy
         self._range = self._cursor.next_request(is_archived=is_archived)
         return PollTrace(self._next.at, self._range)
@@ -150,7 +150,7 @@ class LogFollower:
         return chunk
 
     def abort_response(self, error: GitLabError) -> TraceChunk | None:
-        """Return the new bytes of a response that failed with *error*, if it is of use at all.
+        """Return the new bytes of a response that failed with *error*, if it is usable.
 
         Raises:
             GitLabError: *error*, which is to be reported to `on_error`.
@@ -166,7 +166,7 @@ class LogFollower:
         raise error
 
     def on_trace(self, now: float) -> None:
-        """Schedule the poll that follows, once all that a response brought was emitted."""
+        """Schedule the next poll, once all new bytes of a response were emitted."""
         self._tolerance.succeeded()
         self._has_grown |= self._has_data
         cursor = self._cursor

@@ -36,6 +36,7 @@ def _is_laden(line: bytes | bytearray, start: int, end: int) -> bool:
 
 def _boundary(line: bytes | bytearray, end: int) -> int:
     """Return *end*, or less: not within a section marker, escape sequence or UTF-8 character."""
+    # Half of a marker or an escape sequence would be shown as text.
     for token, longest in ((b"\x1b", _LONGEST_ESCAPE), (b"section_", LONGEST_MARKER)):
         start = line.rfind(token, end - longest, end)
         if start > 0:

@@ -69,7 +69,7 @@ class JobLines:
             self._queue.add(key, partial(self._open_log, project, job_id, offset))
 
     def remove(self, project: ProjectId, job_id: int) -> bool:
-        """Stop following this job's log, emit nothing more of it; return whether it was here."""
+        """Stop following this job's log, emit no more of it; return whether it was followed."""
         return self._queue.remove((project, job_id))
 
     def __len__(self) -> int:

@@ -94,7 +94,7 @@ class LogPollQueue(Generic[K, T]):
         entry = self._entries.pop(key, None)
         if entry is None:
             return False
-        # Closing a source needs an await: of a running one its task does it, of others `_dispatch`.
+        # Closing a source needs an await: the task of a running one does it, else `_dispatch`.
         if entry in self._running:
             self._merged.remove(key)
         else:

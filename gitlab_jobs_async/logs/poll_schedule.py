@@ -1,8 +1,8 @@
 """When to poll one job while its log is followed, and whether its status or its trace.
 
 The trace is polled when an upload is due. The status is polled only before a runner has the job,
-when an upload is overdue, and when the log says that the job has ended. Polls that find nothing are
-paid for by those that find something: two requests an upload, and a few in advance.
+when an upload is overdue, and when the log says that the job has ended. Each upload pays for two
+polls, and a few may find nothing in advance.
 """
 
 from enum import Enum
@@ -58,7 +58,7 @@ class PollSchedule:
 
     `polls_are_expensive`, to be set before each `after_trace`, is whether the server sends the
     whole log even if it has not changed. Then `longest` is the interval, and the status is polled
-    before each trace, so that the poll after the end is not one too many.
+    before each trace, so that the trace is polled only once after the end.
     """
 
     intervals: PollIntervals = field(factory=PollIntervals)

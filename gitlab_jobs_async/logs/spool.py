@@ -41,7 +41,7 @@ class Spool:
             self._file.close()
 
     def add(self, chunk: TraceChunk | None) -> None:
-        """Append *chunk*, if it is one."""
+        """Append *chunk*; ignore `None`."""
         if chunk is None:
             return
         if self._start is None:
@@ -51,7 +51,7 @@ class Spool:
         self.size += len(chunk.data)
 
     def take(self) -> Iterator[TraceChunk]:
-        """Empty the spool, and yield what it held in pieces that fit into memory.
+        """Empty the spool, and yield its content in pieces that fit into memory.
 
         A spool that holds only an empty chunk yields that.
         """

@@ -90,7 +90,7 @@ class TraceCursor:
 
     def _next_range(self, *, is_archived: bool) -> TraceRange:
         start = self.offset - _OVERLAP
-        # A short trace is requested from its beginning, which no kind of server mistakes.
+        # A short trace is requested from its beginning: all servers answer that alike.
         if start <= 0:
             return TraceRange(0, LONGEST_RANGE, self._etag)
         if not self._tail:

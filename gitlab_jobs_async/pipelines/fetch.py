@@ -21,6 +21,7 @@ async def read_jobs(
     transport: Transport, request: Request, priority: Priority = Priority.LISTING
 ) -> list[Job]:
     """Return the jobs of a pipeline, newest id first."""
+    # GitLab has no keyset pagination for the jobs of a pipeline.
     return newest_first(await read_all(transport, by_offset(transport, request), Job, priority))
 
 

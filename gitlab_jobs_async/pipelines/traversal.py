@@ -60,11 +60,13 @@ class PipelineTraversal:
         """Record the *contents* of a pipeline, and enqueue its downstream pipelines."""
         self._contents[ref.pipeline_id] = contents
         for below in filter(None, (bridge.downstream_pipeline for bridge in contents.bridges)):
+            # GitLab finds a pipeline only below its project, so a missing id has to be guessed.
             project = ref.project if below.project_id is None else below.project_id
             self._enqueue(PipelineRef(project, below.id))
 
     def on_error(self, ref: PipelineRef, error: GitLabError) -> None:
         """Record that the server refuses a downstream pipeline; raise any other *error*."""
+        # Without the root nothing could be returned; other errors concern every pipeline.
         if ref == self.root or not isinstance(error, _UNREADABLE):
             raise error
         self._refusals[ref.pipeline_id] = error

@@ -1,4 +1,4 @@
-"""Poll a job or a pipeline until it has ended, and tolerate outages meanwhile."""
+"""Poll a job or a pipeline until it has ended, and tolerate outages of the server."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -154,6 +154,7 @@ class _Wait(Generic[T]):
         delay = tolerance.next_delay(error, self.clock.now(), jitter=jitter())
         if delay is None:
             raise error
+        # Once per outage: a line per poll would fill the log.
         if begins_outage:
             _log.warning("%s unavailable, retrying: %s", self.what, error)
         return delay

@@ -90,6 +90,7 @@ async def play(
         found = await gitlab.project(project_id(project)).play_job(
             job, variables=values or None, inputs=given or None
         )
+    # GitLab retries a job that was played before, so that it gets a new id.
     again = "" if found.id == job else f" runs again as job {found.id}:"
     sentence = f"job {job} {clean(found.name)}{again or ' is'} {clean(found.status)}"
     print_result(sentence, found, json=json)
@@ -125,6 +126,7 @@ def confirm(question: str) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise usage_error(f"{question} Not a terminal: expected --yes")
+    # Not to stdout, which may be a pipe.
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:

@@ -72,6 +72,7 @@ def artifacts(
     fetches = not (action.listed or action.keep or action.delete)
     if output is not None and not fetches:
         raise usage_error("--output is for the archive or --path")
+    # Bytes of an archive would garble the screen.
     if fetches and output is None and is_terminal():
         raise usage_error("stdout is a terminal: expected --output FILE or --list")
     if action.delete and not yes:
@@ -111,6 +112,7 @@ async def _fetch(project: Project, job: int, path: str | None, output: Path | No
         with atomic_file(output) if output else stdout_bytes() as out:
             out.write(content)
         return
+    # Requested first: after an error, no file is created or replaced.
     async with project.stream_artifacts(job) as chunks:
         with atomic_file(output) if output else stdout_bytes() as out:
             async for chunk in chunks:

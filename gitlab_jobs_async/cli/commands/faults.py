@@ -41,6 +41,7 @@ def fault_of(rule: str, insert: Callable[[int], object]) -> Fault:
 
 def _given(rule: str, insert: Callable[[int], object]) -> Words:
     pairs = [word.partition("=") for word in shlex.split(rule)]
+    # Without times=, a rule strikes always, where a `Fault` strikes once.
     given: Words = {"times": None}
     for name, is_pair, _ in pairs:
         given |= {} if is_pair else _named(name)
@@ -96,6 +97,7 @@ def _verb(_name: str, value: str) -> str:
 
 
 def _integer(name: str, value: str) -> int:
+    # int() also accepts signs, spaces and underscores.
     if not (value.isascii() and value.isdigit()):
         raise ValueError(f"{name} {value!r}: expected an integer from 0")
     return int(value)

@@ -202,6 +202,7 @@ def _options(style: LogStyle, server: ServerOptions, *, raw: bool, json: bool) -
     named = {"url": server.url, "profile": server.profile}
     switches = {"raw": raw, "json": json}
     options = [f"--{name}" for name, value in switches.items() if value]
+    # With an equals sign, as a value may begin with a dash.
     options += [f"--{name}={value}" for name, value in named.items() if value is not None]
     return options + style.arguments()
 

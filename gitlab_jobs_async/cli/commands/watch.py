@@ -196,6 +196,7 @@ async def _targets(
     if not pipelines:
         return [gitlab.project(project_id(name)).id for name in names]
     project = gitlab.project(project_id(names[0]))
+    # A monitor would go on polling a pipeline that does not exist.
     await gather_all([project.get_pipeline(number) for number in pipelines])
     return [PipelineTarget(project.id, number) for number in pipelines]
 
@@ -214,6 +215,7 @@ async def show(
         CommandError: no target is reachable, unless `wait_for_projects` is set.
     """
     screen = console()
+    # The output of a command would break the live table.
     if is_terminal() and not screen.is_dumb_terminal and not json and command is None:
         dashboard = Dashboard(
             budget,
@@ -256,6 +258,7 @@ async def _write(event: Event, command: EventCommand | None, *, json: bool) -> N
     else:
         write(plain_event(event, datetime.now(UTC)))
     if command is not None:
+        # The next event waits, so that a slow command slows the polls down, too.
         await command.run(event.key, line)
 
 

@@ -7,6 +7,7 @@ from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.http.tls_config import TLSConfig
 
+# A flag replaces its whole group, as parts of two sources may contradict each other.
 _CHECKING: Final = {"ca_file": "--ca-file", "system_store": "--ca-file", "verify": "--insecure"}
 _SHOWING: Final = {"client_cert": "--client-cert", "client_key": "--client-key"}
 

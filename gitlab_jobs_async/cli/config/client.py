@@ -49,6 +49,7 @@ async def connect(
         ) as gitlab:
             yield gitlab
     except (AuthenticationError, NotFoundError) as error:
+        # GitLab answers 404 for a private project without a token.
         if auth is not None:
             raise
         hint = f"no token was found for {address.url}; see gitlab-jobs --help"
@@ -70,6 +71,7 @@ def _address(options: ServerOptions) -> ResolvedServer:
 def _python_gitlab(home: Path) -> Texts:
     paths = python_gitlab_paths(os.environ, home)
     found = {path: text for path in paths if (text := _text(path)) is not None}
+    # A missing default file is normal; a missing named one is a mistake.
     if os.environ.get("PYTHON_GITLAB_CFG") and not found:
         raise usage_error(f"{paths[0]}: named by PYTHON_GITLAB_CFG, but cannot be read")
     return found
@@ -84,6 +86,7 @@ def _first_file(paths: list[Path]) -> Texts:
 
 def _text(path: Path) -> str | None:
     try:
+        # Invalid bytes matter only within an entry that is used.
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
@@ -96,6 +99,7 @@ def _from_helper(helper: Helper) -> Credentials:
             command, capture_output=True, check=True, timeout=_HELPER_SECONDS, text=True
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
+        # Its output is not quoted, as it may hold the token.
         what = (
             f"exit code {error.returncode}"
             if isinstance(error, subprocess.CalledProcessError)

@@ -154,6 +154,7 @@ def _line(error: yaml.YAMLError) -> str:
 
 
 def _glab_accounts(content: Any) -> KnownAccounts:
+    # An empty file is valid, and loads as None.
     everywhere = content if isinstance(content, dict) else {}
     found = everywhere.get("hosts")
     hosts = found if isinstance(found, dict) else {}

@@ -42,6 +42,7 @@ def _content(file: Path) -> bytes:
 
 def _listed(text: str, named: str) -> list[str]:
     found: list[str] = []
+    # Editors on Windows may begin a file with a byte order mark.
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         name = _COMMENT.sub("", line).strip()
         if not name:

@@ -86,6 +86,7 @@ def resolve(
     given = None if options.token is None else PrivateToken(options.token)
     if options.profile is not None:
         account = _profile(options.profile, files)
+        # The token of a profile must not reach another server.
         if options.url is not None and not _same_server(options.url, account.url):
             raise usage_error(
                 f"--url {options.url}: expected the server of profile {options.profile!r}"

@@ -165,6 +165,7 @@ async def carry_out(name: str, step: Step, scene: Scene, timeout: float) -> Step
     except TimeoutError:
         detail = f"not done after {timeout:g} s"
     except (GitLabError, OSError, LookupError, CommandError) as error:
+        # A failed step must not hide the results of the others.
         detail = error_line(error)
     return StepReport(step=name, ok=is_done, detail=detail, seconds=monotonic() - started)
 

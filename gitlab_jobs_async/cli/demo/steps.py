@@ -1,7 +1,7 @@
 """Steps of the demo, written with the SDK as any program would use it.
 
-Each returns its result in one line and raises if it did not happen. All but the first act while a
-monitor runs, and read its events to see what came of it.
+Each returns its result in one line, and raises if the result is missing. All but the first act
+while a monitor runs, and read its events to see the effect.
 """
 
 from collections import Counter

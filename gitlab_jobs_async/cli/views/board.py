@@ -72,6 +72,7 @@ class PipelineRow:
     def update(self, job: JobBasic, now: float, replaces: int | None) -> None:
         """Store a job's new state; ignore attempts that were replaced."""
         row = self.jobs.get(job.name)
+        # Events of two attempts may come in any order.
         if row is not None and row.job.id > job.id:
             return
         if row is not None and row.job.id == job.id:

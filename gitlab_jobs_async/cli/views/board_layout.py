@@ -19,6 +19,7 @@ _TIME: Final = 8
 _COUNT: Final = 8
 WIDE: Final = 96
 _NARROW: Final = 60
+# Long enough for a viewer to see how a job has ended.
 _RECENT_SECONDS: Final = 20.0
 _FADED_SECONDS: Final = 60.0
 _FEW: Final = 3
@@ -94,6 +95,7 @@ def board_lines(
     shown = _placed(rows, wanted, height - 1)
     more = _more(rows, wanted, shown, width)
     if more:
+        # The count of what does not fit needs a line, too.
         shown = _placed(rows, wanted, height - 2)
         more = _more(rows, wanted, shown, width)
     lines = [_titles(columns)]
@@ -140,6 +142,7 @@ def _placed(
         given[row] += more
         room -= more
     return [
+        # By id again, so that jobs keep their places while statuses change.
         VisiblePipeline(row, sorted(wanted[row][:count], key=lambda job: job.job.id))
         for row, count in given.items()
     ]

@@ -63,6 +63,7 @@ def job_of(event: Event) -> JobBasic | None:
 def event_json(event: Event) -> str:
     """Return the event as one line of JSON: its name, its key and its fields."""
     plain: dict[str, Any] = attrs.asdict(event)
+    # First the keys that all events have, for readers of many lines.
     whose = {"key": event.key, "project": event.project}
     return json_line({"event": event_name(event), **whose, **plain})
 

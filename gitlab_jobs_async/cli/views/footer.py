@@ -43,6 +43,7 @@ def footer_lines(
         parts.append(f"{budget.waiting:,} waiting")
     lines = [parts[0]]
     for part in parts[1:]:
+        # Measured in cells: a wide character takes two.
         if cell_len(lines[-1] + _SEPARATOR + part) <= width:
             lines[-1] += _SEPARATOR + part
         else:

@@ -97,13 +97,13 @@ def _headline(words: str, width: int) -> Text:
 async def live_view(
     console: Console, dashboard: Dashboard, rate: RefreshRate = _STEADY
 ) -> AsyncIterator[Callable[[Event], None]]:
-    """Show the dashboard while the block lasts; call what comes back with each event."""
+    """Show the dashboard while the block lasts; yield a function to call with each event."""
     live = Live(
         dashboard,
         console=console,
         screen=True,
         auto_refresh=False,
-        # Nothing else prints meanwhile, so rich need not wrap the streams.
+        # Nothing else prints during the view, so rich need not wrap the streams.
         redirect_stdout=False,
         redirect_stderr=False,
     )
@@ -121,6 +121,7 @@ async def live_view(
                 yield show
             finally:
                 ticking.cancel()
+                # A plain await would also raise the cancellation of that task.
                 await asyncio.wait([ticking])
                 if not ticking.cancelled():
                     ticking.result()

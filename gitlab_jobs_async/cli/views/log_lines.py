@@ -115,6 +115,7 @@ class LogView:
     def _coloured(self, job_id: int, line: LogLine) -> str:
         """Return the line with its colours and those still open from earlier lines."""
         styles = self._styles.setdefault(job_id, [])
+        # A filter may hide the line that opened a style.
         shown = "".join(styles) + line.raw
         for style in _STYLE.finditer(line.raw):
             if _begins_anew(style[1]):

@@ -86,6 +86,7 @@ class LogPane:
 
     def _begin(self, project: str, job: Job) -> None:
         self._shown, self._section, self.count = job, (), 0
+        # A retry has another log.
         self._rows.clear()
         self._title = ellipsis(f"{project} · {job.name} · job {job.id}", 60)
 
@@ -100,6 +101,7 @@ class LogPane:
             shown = Text(clean(row.line), "bold cyan")
         else:
             shown = Text.from_ansi(clean_log(row.line.raw), no_wrap=True)
+            # Truncation counts cells, and the width of a tab is not fixed.
             shown.expand_tabs(8)
         if self.only is not None:
             number = "" if isinstance(row.line, str) else f"{row.line.number:4d}  "

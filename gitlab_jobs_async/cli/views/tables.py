@@ -15,6 +15,7 @@ from gitlab_jobs_async.models.jobs import JobBasic
 
 def cell(value: object, style: str = "") -> Text:
     """Return a cleaned cell without markup, cut with an ellipsis."""
+    # Names of a server may look like markup, which `Text` does not read.
     return Text(clean(value), style=style, no_wrap=True, overflow="ellipsis")
 
 
