@@ -35,7 +35,7 @@ class ConnectionFailedError(GitLabError):
     """No complete response: no connection, a lost connection, or a truncated body.
 
     `reason` describes it, `method` and `url` name the request; the system's error is chained.
-    `was_sent` is False only if the request was not sent for certain, so that a POST may be retried.
+    `was_sent` is False only if the request certainly was not sent: then a POST may be repeated.
     """
 
     def __init__(self, reason: str, method: str, url: str, was_sent: bool = True) -> None:  # noqa: FBT001, FBT002 - positional, so that the error survives pickling
@@ -236,8 +236,8 @@ class CheckpointError(GitLabError):
 class WebhookRejectedError(GitLabError):
     """A webhook delivery is forged, invalid or of another kind.
 
-    `reason` has the cause, `status` the HTTP status to answer GitLab with: 4xx for a failure, of
-    which four in a row disable the hook, 202 for an event of another kind.
+    `reason` has the cause, `status` the HTTP status to answer GitLab: 202 for an event of another
+    kind, else 4xx. GitLab disables a hook after four failures in a row.
     """
 
     def __init__(self, reason: str, status: int) -> None:

@@ -1,4 +1,4 @@
-"""Bounds of a poll interval, and an interval in proportion to the age of what is polled."""
+"""Bounds of a poll interval, and an interval in proportion to the time since a change."""
 
 from attrs import field, frozen
 
@@ -28,7 +28,7 @@ class PollIntervals:
             )
 
     def clamp(self, interval: float) -> float:
-        """Return *interval* in seconds, or the bound that it is beyond."""
+        """Return *interval*, in seconds, limited to the bounds."""
         return min(self.longest, max(self.shortest, interval))
 
     def for_age(self, age: float, share: float) -> float:

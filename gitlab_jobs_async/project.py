@@ -1,4 +1,4 @@
-"""One project: its jobs, and from its bases logs, artifacts and pipelines."""
+"""One project: its jobs, and by inheritance its logs, artifacts and pipelines."""
 
 from collections.abc import AsyncGenerator, Mapping
 

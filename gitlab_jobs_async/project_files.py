@@ -63,7 +63,7 @@ class ProjectFiles(ProjectPipelines):
         seconds apart; no byte waits for longer.
 
         Transient errors, after which `RetryPolicy` repeats a GET, and web pages are tolerated for
-        *outage_timeout* seconds: 0 for not at all, `math.inf` without end.
+        *outage_timeout* seconds: 0 to raise them at once, `math.inf` to tolerate them forever.
 
         Raises:
             TraceInterruptedError: the outage lasted longer; resume at its `offset`.
@@ -83,7 +83,7 @@ class ProjectFiles(ProjectPipelines):
         max_interval: float = 60.0,
         outage_timeout: float = 300.0,
     ) -> AsyncGenerator[LogLine, None]:
-        """Emit the lines of a job's log until the job has ended, or those so far without *follow*.
+        """Emit the lines of a job's log until the job ends; without *follow*, the lines so far.
 
         *lines* limits the lines of the log so far to the last ones. The whole log is read, so that
         `number` and `section` are right. A `number` of 1 again means that the log was erased or

@@ -48,7 +48,7 @@ class Overrides(TypedDict, total=False):
 
 
 class ServerClient:
-    """Client of one server, before it has any method of the API."""
+    """Settings, lifetime and `send` of a client, without the methods of the API."""
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ _shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
 
 @frozen
 class UndecodedRow:
-    """A row of a page, of which only the id has been read."""
+    """A row of a page; only its id has been read."""
 
     id: int
     value: Any = field(repr=False)

@@ -25,7 +25,7 @@ _PIECES_PER_STEP = 4
 
 @define(eq=False)
 class Body:
-    """A body of which *receive* returns pieces, and `b""` at the end.
+    """A response body; *receive* returns its pieces, and `b""` at the end.
 
     Raises:
         UnknownEncodingError: the encoding was not requested.
@@ -78,7 +78,7 @@ class Body:
 
 @define(eq=False)
 class Chunks:
-    """Iterator over the pieces of a body; the consumer's time does not count as slowness.
+    """Iterator over the pieces of a body.
 
     Raises:
         ResponseTooLargeError: the body exceeds the size limit.
@@ -94,6 +94,7 @@ class Chunks:
 
     async def __anext__(self) -> bytes:
         loop = asyncio.get_running_loop()
+        # Only the time of the server counts, not that of the consumer.
         began = loop.time()
         piece = await self._read()
         if not piece:

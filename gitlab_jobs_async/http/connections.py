@@ -24,7 +24,7 @@ _USER_AGENT = f"gitlab_jobs_async/{__version__}"
 
 
 class Connections:
-    """The caller's session, or one of our own.
+    """Connections of the caller's session, or of a new one.
 
     Raises:
         ValueError: the proxy for the server cannot be used.

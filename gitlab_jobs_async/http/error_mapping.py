@@ -1,8 +1,4 @@
-"""Map errors of aiohttp to ours.
-
-aiohttp's errors may hold the request, with its credential, or a proxy's password. So may the locals
-of the frames that an exception has passed, which error reporters collect.
-"""
+"""Map errors of aiohttp to ours, without credentials."""
 
 import contextlib
 import traceback
@@ -107,7 +103,8 @@ def is_header_too_long(error: Exception) -> bool:
 def map_error(
     error: Exception, reason: str, method: str, shown: str, timeout: float, *, is_unsent: bool
 ) -> GitLabError:
-    """Return our error for one of `EXCHANGE_ERRORS`; only an error of the system is chained."""
+    """Return our error for one of `EXCHANGE_ERRORS`, chained to an error of the system."""
+    # Never to aiohttp's: it may hold the request with its credential, or a proxy's password.
     was_sent = not (is_unsent or isinstance(error, _UNMADE))
     if isinstance(error, UnknownEncodingError):
         return DecodeError(reason, method, shown)
@@ -147,6 +144,7 @@ def clear_locals(error: BaseException) -> None:
 
     Errors of aiohttp are removed from its causes and contexts.
     """
+    # Error reporters collect locals, which hold requests with their credentials.
     links, seen = [error], {id(error)}
     while links:
         link = links.pop()

@@ -1,4 +1,4 @@
-"""Exchanges with the server: one request, its redirects, its deadline, and errors of ours."""
+"""Exchanges with the server: one request, its redirects, its deadline and its errors."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ class OpenResponse:
 
 
 class Exchanges:
-    """Sends requests over *connections*; no error that leaves here shows a credential."""
+    """Sends requests over *connections*; its errors never show a credential."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ _MAX_TRIALS = 2
 REFUSED = frozenset({500})
 """Statuses of a cursor without rows beyond it; a retry gives the same."""
 
-# Statuses that end the trial of a cursor that the listing can do without.
+# Statuses after which a cursor that is not needed is not tried again.
 _GIVE_UP = REFUSED | {502, 503, 504}
 
 _FORWARD, _BACKWARD = '"n"', '"p"'
@@ -38,8 +38,8 @@ class CursorTemplate:
 
     _before: str
     _after: str
+    # One cursor in three needs no base64 padding, so it does not show whether padding is kept.
     is_padded: bool = field(eq=False)
-    """Whether base64 padding is kept; one cursor in three needs none and shows nothing."""
 
     @classmethod
     def learned(cls, cursor: str, last_id: int) -> Self | None:
@@ -55,6 +55,7 @@ class CursorTemplate:
             not isinstance(value, dict)
             or not {"id"} <= value.keys() <= {"id", "_kd"}
             or value["id"] not in (digits, last_id)
+            # "n" leads to older rows, as a link to the next page must.
             or value.get("_kd", "n") != "n"
             or text.count(digits) != 1
         ):
@@ -116,7 +117,7 @@ class Direction(Enum):
 
 @frozen
 class PendingRequest:
-    """One requested page: the id that it starts from, and the edge of the ids read before it."""
+    """One requested page: the id where it starts, and the edge of the ids read before it."""
 
     direction: Direction
     start: int
@@ -124,7 +125,7 @@ class PendingRequest:
 
 
 def idle_gaps(gaps: Sequence[Gap], pending: Collection[PendingRequest]) -> Iterator[Gap]:
-    """Yield each of the *gaps*, all that are unread, that no *pending* request reads from an end.
+    """Yield each of *gaps* (all unread ranges) that no *pending* request reads from an end.
 
     A request that starts inside a gap splits it and leaves the rest unread.
     """

@@ -12,14 +12,14 @@ from attrs import define, field
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 from gitlab_jobs_async.listing.strategy import Row
 
-# Estimated pages beyond its first one for which a gap is split.
+# A gap is split if it has at least this number of further pages, by estimate.
 _MIN_PAGES = 2.0
 
 _FEW_PAGES = 5
 _FEW_GUESSES = 4
 _GUESSES_A_PAGE = 4
 _UNEVEN_SHARE = 0.25
-# Factor between the widths in ids of full pages beyond which rows are unevenly spread.
+# Rows are unevenly spread if full pages differ in width (in ids) by more than this factor.
 _UNEVEN = 4
 
 
@@ -56,6 +56,7 @@ class IdDensity:
             return
         self.page_size = max(self.page_size, len(rows))
         width = rows[0].id - rows[-1].id
+        # Only full pages: the last page of a range is narrow by chance.
         if len(rows) == self.page_size > 1:
             self._widest = max(self._widest, width)
             self._narrowest = width if self._narrowest is None else min(self._narrowest, width)

@@ -58,7 +58,7 @@ class PageWindow:
 
 
 def window_at(index: int, overlap: int, largest: int) -> PageWindow:
-    """Return the page that reaches furthest and has the row *index* and *overlap* rows before it.
+    """Return the page with the row *index* and *overlap* rows before it that reaches furthest.
 
     If no page of at most *largest* rows has that overlap, return the page with the most.
     """

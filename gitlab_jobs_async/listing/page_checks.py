@@ -24,13 +24,12 @@ from gitlab_jobs_async.listing.strategy import Row, is_newest_first
 def is_offset_page(server: ServerUrl, request: Request, response: Response) -> bool:
     """Return whether a server without keyset has answered the request for a first page.
 
-    Behind a gateway that passes only `Link`, a next page without a cursor shows it.
-
     Raises:
         DecodeError: the response names an invalid next page.
     """
     if is_by_offset(response):
         return True
+    # A gateway may pass only `Link`: then a next page without a cursor is by offset.
     following = next_page(server, request, response)
     return following is not None and not _has_cursor(following)
 

@@ -42,7 +42,7 @@ _MAX_DOUBTS = 2
 
 @define
 class RangePlan:
-    """The pending requests of a keyset listing, and what its pages have shown.
+    """The pending requests of a keyset listing, and the facts learned from its pages.
 
     *window* is how many requests are made concurrently; *first* requests the newest page.
     """

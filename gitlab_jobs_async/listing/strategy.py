@@ -98,5 +98,6 @@ def not_advancing(response: Response, detail: str = "") -> DecodeError:
 
 
 def is_newest_first(rows: Sequence[Row]) -> bool:
-    """Return whether the ids fall from row to row, as GitLab promises of jobs."""
+    """Return whether the ids fall from row to row."""
+    # GitLab documents this order for jobs; proofs that a listing is complete rest on it.
     return all(before.id > after.id for before, after in pairwise(rows))

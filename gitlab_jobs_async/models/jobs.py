@@ -178,6 +178,7 @@ class Pipeline:
     committed_at: datetime | None = None
     duration: float | None = None
     queued_duration: float | None = None
+    # GitLab writes it as a string here, and as a number in a job.
     coverage: float | str | None = None
     detailed_status: DetailedStatus | None = None
     archived: bool | None = None

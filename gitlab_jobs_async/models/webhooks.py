@@ -43,7 +43,7 @@ class HookRunner:
 
 @frozen(kw_only=True)
 class HookEnvironment:
-    """The environment of a job; Pipeline events alone have `deployment_tier`."""
+    """The environment of a job; only Pipeline events have `deployment_tier`."""
 
     name: str | None = None
     action: str | None = None
@@ -154,9 +154,10 @@ class JobHookCommit:
 
 @frozen(kw_only=True)
 class HookVariable:
-    """A variable of a pipeline; `value` may be a secret and is not in the repr."""
+    """A variable of a pipeline."""
 
     key: str | None = None
+    # It may be a secret.
     value: str | None = field(default=None, repr=False)
 
 

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 LONGEST_PAUSE = 3600.0
-"""Seconds: a longer pause is probed, with at most this long between two probes."""
+"""Seconds; during a longer pause, a probe is sent at least this often."""
 
 # A float power overflows above 2.0 ** 1023; every cap is reached long before.
 _MAX_EXPONENT = 99

@@ -44,7 +44,7 @@ class OutageTolerance:
 
     A 401 after a success is retried up to *max_denials* times in a row. With
     *outlasts_rate_limits*, rate limits are tolerated without end, and a long `Retry-After` is
-    shortened, so that one response cannot end a monitor.
+    shortened.
     """
 
     seconds: float
@@ -78,6 +78,7 @@ class OutageTolerance:
         """
         requested = error.retry_after if isinstance(error, ResponseError) else None
         spread = (1 + jitter) / 2
+        # One response must not stop a monitor.
         if self.outlasts_rate_limits:
             requested = None if requested is None else min(requested, _LONGEST_OUTLASTED)
             if isinstance(error, RateLimitedError):
