@@ -1,8 +1,8 @@
 """Removal of control and invisible characters from a server's text.
 
-All text passes through here, also in a pipe, since it is mostly read on a terminal in the end.
-Bytes (`trace` and `artifacts` into a pipe or file, `tail --raw`) are not changed. JSON escapes
-hidden characters, so that none is lost.
+All text passes through here, also for a pipe, since a terminal may show it later. Bytes (`trace`
+and `artifacts` into a pipe or file, `tail --raw`) are not changed. JSON escapes hidden characters,
+so that none is lost.
 """
 
 import re

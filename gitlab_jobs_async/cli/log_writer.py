@@ -70,7 +70,7 @@ class LogWriter:
         if is_counted:
             # Line numbers and sections depend on all earlier lines.
             for job_id in filter(offsets.get, offsets):
-                # A shorter log than that has replaced the one that was read before.
+                # A log shorter than the offset has replaced the earlier one.
                 if await self._size(job_id) >= offsets[job_id]:
                     resumptions[job_id].offset = offsets[job_id]
                 offsets[job_id] = 0

@@ -58,7 +58,7 @@ class JobLog:
     def lines(
         self, *, last: int | None, follow: bool, offset: int = 0
     ) -> AsyncGenerator[LogLine, None]:
-        """Emit the lines from byte *offset* on; of those there at first, only the *last* ones."""
+        """Emit the lines from byte *offset* on; of the existing ones, only the *last*."""
         lines = self.scheduled_lines(last=last, follow=follow, offset=offset)
         return sleep_between(self.transport.clock, lines)
 
@@ -125,9 +125,9 @@ class JobLog:
     async def _read(
         self, follower: LogFollower, wanted: TraceRange
     ) -> AsyncGenerator[TraceChunk, None]:
-        """Request a range once; emit what it adds after the connection was released.
+        """Request a range once; emit its new bytes after the connection was released.
 
-        Only a response that is too large or too slow to wait for is emitted before.
+        A response that is too large or too slow to wait for is emitted earlier.
         """
         overdue_at = self._now() + self.transport.timeout
         most = min(self.transport.limits.trace or _MAX_SPOOLED, _MAX_SPOOLED)

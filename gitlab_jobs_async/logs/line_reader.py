@@ -1,4 +1,4 @@
-"""Turn the bytes that each poll of a trace brings into the lines to emit."""
+"""Turn the bytes of each poll of a trace into the lines to emit."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class LineReader:
     def polled(self, now: float) -> Sequence[LogLine]:
         """Return the lines that are complete because a poll, which ended at *now*, brought no more.
 
-        After the first poll, these are the last of the lines that are there.
+        After the first poll, these are the last of the existing lines.
         """
         lines: Sequence[LogLine] = ()
         if self._has_grown:

@@ -90,8 +90,8 @@ class LogParser:
         """Return the lines that are complete because a poll brought nothing new.
 
         These are lines that end with a carriage return and a newline. Once the log *is_silent*, for
-        longer than a runner waits with an upload, these are all lines. If one of them is continued
-        after all, the rest becomes a line of its own.
+        longer than a runner waits with an upload, these are all lines. If one of them
+        continues later, the rest becomes a separate line.
         """
         if is_silent or not self._unread:
             self._queue.settle(is_silent=is_silent)
@@ -181,7 +181,7 @@ class LogParser:
         self._queue_up(physical, start, end, self._time_of(physical, start))
 
     def _take_piece(self, piece: bytes) -> None:
-        """Queue a part of an overlong line, as a complete line of its own."""
+        """Queue a part of an overlong line, as a separate, complete line."""
         start = self._offset
         end = self._offset = start + len(piece)
         if self._cut is not None:
@@ -252,7 +252,7 @@ class LogParser:
         if len(self._sections.pending) > MOST_PENDING:
             self._add("", "", at, stream, min(start, end))
         if len(self._lines) > before and not self._sections.pending:
-            line = self._lines[-1]  # built anew: `evolve` is slow
+            line = self._lines[-1]  # not by `evolve`, which is slow
             self._lines[-1] = LogLine(
                 line.number,
                 line.text,

@@ -132,7 +132,7 @@ class LogPollQueue(Generic[K, T]):
             yield item
 
     def _start_due(self) -> float:
-        """Start what is due and has a slot; return when the next source is due."""
+        """Start due sources while slots are free; return when the next one is due."""
         while self._due and len(self._running) < self._limit:
             at, _, entry = self._due[0]
             # The source may have been removed, and another one added under its key.

@@ -1,7 +1,7 @@
 """When to poll one job while its log is followed, and whether its status or its trace.
 
 The trace is polled when an upload is due. The status is polled only before a runner has the job,
-when an upload is overdue, and when the log says that the job has ended. Each upload pays for two
+when an upload is overdue, and when the log shows the end of the job. Each upload pays for two
 polls, and a few may find nothing in advance.
 """
 

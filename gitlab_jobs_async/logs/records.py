@@ -35,7 +35,7 @@ LONGEST_LINE: Final = 4 * 1024 * 1024
 """Bytes of the longest line: the default limit of a runner for a whole log."""
 
 MOST_BETWEEN: Final = 16
-"""Records after one that may continue it; after them it is complete."""
+"""A record is complete if none of this many next ones continues it."""
 
 _MOST_RECORDS = 1024
 """Records kept at once, even if the first of them is continued again and again."""
@@ -128,9 +128,9 @@ class RecordQueue:
     def settle(self, *, is_silent: bool) -> None:
         """Mark records as complete because a poll brought nothing more.
 
-        This concerns records that end with a carriage return, as on Windows and in terminals,
-        unless they are a progress bar or end within a section marker. If the log *is_silent*, for
-        longer than a runner waits with an upload, it concerns all records.
+        This concerns records that end with a carriage return, as on Windows and in terminals.
+        Progress bars and records that end within a section marker stay open. If the log
+        *is_silent*, for longer than a runner waits with an upload, it concerns all records.
         """
         for record in self.records:
             if record.stream_id is None:

@@ -24,7 +24,7 @@ _MOST_OPEN = 64
 """Sections open at once; deeper ones are ignored, so that no job can make a line cost more."""
 
 MOST_PENDING = 256
-"""Markers that wait for the next line; more get an empty line of their own."""
+"""Markers that wait for the next line; more get a separate, empty line."""
 
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, the last second of `datetime`."""
@@ -40,7 +40,7 @@ def last_marker_end(printed: bytes | bytearray) -> int:
 
 
 def ends_within_marker(printed: bytes | bytearray) -> bool:
-    """Return whether a runner cut a marker after its carriage return: its end is still to come."""
+    """Return whether a runner cut a marker after its carriage return, so that its end follows."""
     return _CUT_MARKER.search(printed[-LONGEST_MARKER:]) is not None
 
 

@@ -44,7 +44,7 @@ class DiscoveredPipelines:
     def start(
         self, pipelines: Iterable[DownstreamPipeline], watched: Container[str]
     ) -> Iterator[tuple[NormalizedTarget, str]]:
-        """Record *pipelines*, and yield those that are not and were not *watched*."""
+        """Record and yield the *pipelines* that are not and were not *watched*."""
         for pipeline in pipelines:
             target = pipeline.target
             name = f"{PREFIX}{target.project} {target.pipeline_id}"

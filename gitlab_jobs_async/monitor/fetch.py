@@ -42,7 +42,7 @@ _MAX_RETRY_AFTER = 60.0
 
 @define(eq=False)
 class QueryRunner:
-    """Send queries, decide what a 401 means, and tell *announcer* of rate-limited requests."""
+    """Send queries, decide what a 401 means, and report rate-limited requests to *announcer*."""
 
     _transport: Transport
     _capabilities: ServerCapabilities
@@ -80,7 +80,7 @@ class QueryRunner:
         self, watch: Watch, query: Query, error: AuthenticationError
     ) -> list[Event]:
         """Retry after a 401, and raise it only if the token itself is refused."""
-        # Known as refused, while others work: a second request would tell nothing new.
+        # The refusal is known, and other requests work: a retry would show nothing new.
         is_refused_before = watch.availability.refusal is not None
         if not (is_refused_before and self._token.is_proven()):
             await self._token.pause()

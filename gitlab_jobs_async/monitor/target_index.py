@@ -41,7 +41,7 @@ class TargetIndex:
             self._put(name, ("project", project_id))
 
     def remove(self, name: str) -> None:
-        """Remove *name*, if it is here."""
+        """Remove *name*; ignore an unknown one."""
         key = self._keys.pop(name, None)
         if key is not None:
             del self._names[key][name]

@@ -33,7 +33,7 @@ _WRITING = frozenset({JobStatus.RUNNING, JobStatus.CANCELING})
 
 @frozen
 class TrackedLog:
-    """The log of *job*, as it was when the log was started, and the target's *project*.
+    """The log of *job*, in its state when the log was started, and the target's *project*.
 
     *log_ended* and *job_ended* say whether the consumer has acknowledged these ends. *stem* is the
     start of the job's event keys after a reset, when its id may belong to another job.

@@ -40,7 +40,7 @@ class ResolvedServer:
 
 @frozen
 class ConfigFiles:
-    """Texts of python-gitlab's files, of which a later one overrides, and of glab's file."""
+    """Texts of python-gitlab's files, where a later one overrides, and of glab's file."""
 
     python_gitlab: Texts = field(factory=dict[Path, str], repr=False)
     glab: Texts = field(factory=dict[Path, str], repr=False)

@@ -89,7 +89,7 @@ class PipelineRow:
 
     @property
     def status(self) -> JobStatus:
-        """Status from those of its jobs, roughly as GitLab computes it."""
+        """Status by its jobs, computed roughly as GitLab does."""
         if self._status is None:
             self._status = pipeline_status(row.job for row in self.jobs.values())
         return self._status

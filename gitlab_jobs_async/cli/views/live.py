@@ -1,7 +1,7 @@
 """A monitor's events as a live dashboard on a terminal: table, log pane, footer.
 
-Drawn at most eight times a second, however fast events come, and once a second when none do, so
-that times tick. The dashboard fills the screen while it lives; its last state stays when it ends.
+Drawn at most eight times a second, however fast events come, and at least once a second, so that
+times tick. The dashboard fills the screen while it lives; its last state stays when it ends.
 """
 
 import asyncio

@@ -26,10 +26,10 @@ class Progress:
     """The poll progress of one target; times are unix seconds.
 
     *interval* is the wait after *polled_at*, *failures* the number of failed polls since. For a
-    project: *floor* is the low watermark, *rows* the number of jobs above it, *swept_at* the time
-    of the last scan of open jobs, *updated_to* that of the last pipeline with known bridges,
-    *compared_at* that of the last full scan, and *scans* the number of scans since. All of it is
-    valid in the *epoch* of the jobs' keys only.
+    project: *floor* is the low watermark, and *rows* the number of jobs above it. *swept_at* is the
+    time of the last scan of open jobs, and *compared_at* that of the last full scan, *scans* polls
+    ago. The bridges of pipelines changed up to *updated_to* are known. All of it is valid in the
+    *epoch* of the jobs' keys only.
     """
 
     polled_at: float = field(metadata=stored_as("looked_at"))

@@ -2,7 +2,7 @@
 
 Among the due targets, the next is the one that has waited longest in proportion to its interval. So
 all intervals stretch alike: a busy target stays as many times more frequent than an idle one, and
-every target comes up in the end.
+every target is polled eventually.
 """
 
 import heapq

@@ -13,7 +13,7 @@ from attrs import define, field
 
 @define(eq=False)
 class SharedSchedule:
-    """The *free_slots* of one client, its monitors, and those that wait for a slot in order."""
+    """The *free_slots* of one client, its monitors, and the queue of those without a slot."""
 
     free_slots: int
     shares: list["ScheduleShare"] = field(factory=list["ScheduleShare"], init=False)

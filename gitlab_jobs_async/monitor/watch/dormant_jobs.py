@@ -81,7 +81,7 @@ class DormantJobs:
 
 
 def _interval(job: TrackedJob, now: float) -> float:
-    """Return the seconds between two scans of open jobs that one job is worth."""
+    """Return the seconds between two scans of open jobs that *job* calls for."""
     age = now - job.since
     if job.status in _BLOCKED:
         return _INTERVALS_BLOCKED.for_age(age, 1 / 10)

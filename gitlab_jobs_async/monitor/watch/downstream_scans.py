@@ -47,7 +47,7 @@ class ChangedPipelinesScan:
 
 @define
 class BridgesScan:
-    """Read the bridges of dirty pipelines; it comes last, after all that marks them."""
+    """Read the bridges of dirty pipelines, after all scans that mark pipelines as dirty."""
 
     _jobs: ProjectJobs
     _downstream: DownstreamTracker

@@ -1,8 +1,8 @@
 """Schedule full scans: each compares a whole project with its tracked jobs.
 
 Other scans read what is new. A full scan reads the newest jobs down to the oldest tracked one,
-three pages mostly and ten at most, and up to five pages of open jobs. Each project has one a day,
-spread over the day, but none within 50 polls: it costs one request in twenty at most.
+three pages mostly and ten at most. It also reads up to five pages of open jobs. Each project has
+one a day, spread over the day, but none within 50 polls: one request in twenty at most.
 """
 
 from math import isfinite

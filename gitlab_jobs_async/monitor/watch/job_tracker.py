@@ -1,7 +1,7 @@
 """Detect job state changes and emit each exactly once.
 
 Status and erasure are compared; all other fields are only passed on. GitLab never runs a job again
-that is `success`, `failed` or `canceled` (a retry gets a new id), so a row that contradicts this is
+that is `success`, `failed` or `canceled` (a retry gets a new id). A row that contradicts this is
 stale and ignored. A `skipped` job can be reopened, and then finishes a second time.
 """
 

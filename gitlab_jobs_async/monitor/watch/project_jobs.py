@@ -1,7 +1,7 @@
 """The jobs of one project, and the rules by which rows of a response change them.
 
-Scans decide what to request; whatever they receive is compared here with the tracked jobs, so that
-rows may arrive in any order and any number of times.
+Scans decide what to request. Each row is compared here with the tracked jobs, so that rows may
+arrive in any order and any number of times.
 """
 
 from collections.abc import Iterable, Sequence

@@ -44,7 +44,7 @@ class ProjectState:
 
 
 def new_jobs(project: ProjectId, history: IdHistory, *, downstream: bool) -> ProjectJobs:
-    """Return the jobs of a project of which nothing is known."""
+    """Return the empty state of a project that is watched for the first time."""
     tracker, full_scan = JobTracker(project), FullScanSchedule()
     resets = ResetDetector(tracker, history, full_scan)
     return ProjectJobs(tracker, resets, full_scan, DownstreamTracker() if downstream else None)
@@ -72,7 +72,7 @@ def restored_jobs(
     downstream: bool,
 ) -> ProjectJobs:
     """Return the jobs of a checkpoint; *progress* may be newer or older than *state*."""
-    # Before a reset, the watermark and schedules were those of other jobs.
+    # A watermark and schedules from before a reset belong to other jobs.
     known = None if progress is not None and progress.epoch != state.epoch else progress
     tracker = JobTracker(
         project,

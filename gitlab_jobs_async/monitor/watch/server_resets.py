@@ -172,7 +172,7 @@ class ResetDetector:
             self.full_scan.is_suspicious = True
 
     def begin_poll(self) -> None:
-        """Count what the polls so far have shown as known."""
+        """Advance *created_to* to the latest creation that complete polls have shown."""
         # Not during a poll, whose jobs may have been created after a reset.
         self.created_to = self.latest
 
