@@ -14,7 +14,7 @@ _STATUSES = tuple(str(status) for status in JobStatus)
 
 def project_id(text: str) -> ProjectId:
     """Return an id for digits, else a path; raise for a leading dash."""
-    # It is a mistyped option, which GitLab would answer with a 404.
+    # Mostly a mistyped option, which GitLab would answer with a 404.
     if text.startswith("-"):
         raise usage_error(f"project {text!r}: expected an id or a path without a leading dash")
     return int(text) if text.isascii() and text.isdigit() else text

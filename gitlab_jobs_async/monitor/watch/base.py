@@ -154,7 +154,7 @@ class SingleWatch(Watch):
         """Return the job that only a reset explains, and the reason, or `None`."""
         if self.is_known:
             return reset_shown_by(rows, self.tracker, self.history, now)
-        # No job is known that a row could contradict, but another target may know one.
+        # Without tracked jobs no row is a contradiction, but another target may know its id.
         separate_keys(self.tracker, self.history, rows, now)
         return None
 

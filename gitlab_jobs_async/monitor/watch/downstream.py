@@ -44,7 +44,7 @@ def _repoll_after(bridge: Bridge, now: float) -> float | None:
     age = now - unchanged_since(bridge, now)
     status = None if bridge.pipeline is None else bridge.pipeline.status
     is_waiting = status is not None and (status.is_finished or status in _WAITING)
-    # Whatever continues the pipeline also updates it, which marks it as dirty.
+    # An action that continues the pipeline also updates it, which marks it as dirty.
     if is_waiting and age > _INTERVALS.longest:
         return None
     return _INTERVALS.for_age(age, 1 / 10)

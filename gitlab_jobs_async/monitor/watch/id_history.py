@@ -117,7 +117,7 @@ class IdHistory:
         """Restart the ids in the range of *job_id* after a reset."""
         known = self._open.pop(job_id >> _RANGE, None)
         if known is not None:
-            # Kept as closed: other targets have yet to find the reset in their own jobs.
+            # Kept as closed: other targets still have to detect the reset.
             self._closed.append(evolve(known, closed_at=epoch))
             del self._closed[:-_MAX_CLOSED]
             self.has_changed = True

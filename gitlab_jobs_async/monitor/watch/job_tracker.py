@@ -156,7 +156,7 @@ class JobTracker:
             return []
         self._remove(job_id)
         self.deleted_to = max(self.deleted_to, job_id)
-        # Its end was emitted; projects delete old pipelines every day.
+        # Its end was emitted already, and projects delete old pipelines every day.
         if not tracked.is_open:
             return []
         return [

@@ -68,7 +68,7 @@ class JobRechecks:
     def on_error(self, _now: float, query: Query, error: GitLabError) -> Sequence[Event] | None:
         """Report jobs as deleted if GitLab says so; continue without a refused pipeline."""
         if query.kind is QueryKind.JOB:
-            # A refusal is not a deletion: the poll fails, and the next one asks again.
+            # A refusal is not a deletion: the poll fails, and the next one repeats the query.
             return self._tracker.delete(query.subject_id) if is_gone(error) else None
         if not isinstance(error, REFUSALS):
             return None

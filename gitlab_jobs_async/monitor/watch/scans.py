@@ -132,7 +132,7 @@ class OpenJobsScan(_ListingScan):
         events = self._jobs.update(result.jobs, now)
         if self._next is None:
             self._late_rechecks.add(self._missing())
-            # Deeper than the listing was read: one of them a scan keeps the cost constant.
+            # These are deeper than a scan reads; one of them per scan keeps the cost constant.
             if deeper := [i for i in self._sought if i < self.scanned_to]:
                 self._late_rechecks.add([self._dormant.least_recently_polled(deeper, now)])
         return events
