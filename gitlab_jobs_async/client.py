@@ -141,8 +141,8 @@ class GitLab(ServerClient):
         """Merge many logs: `async with … as lines: async for item in lines`.
 
         *jobs* are pairs of project and job id, or `Job`s, which stand for their `project_id`; 1 and
-        "group/app" are two projects here. *offsets* has the byte to begin at by such a pair, as
-        *offset* of `Project.tail`; the other logs begin at 0. `lines.add(project, job_id)` and
+        "group/app" are two projects here. *offsets* maps pairs to the byte to begin at, as *offset*
+        of `Project.tail`; the other logs begin at 0. `lines.add(project, job_id)` and
         `lines.remove(project, job_id)` change the jobs during the iteration.
 
         An item is a `TailedLine`, or once for each log a `TailEnded` or a `TailFailed`. The latter

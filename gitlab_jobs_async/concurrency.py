@@ -69,12 +69,12 @@ class TaskPool(Generic[K, T]):
         self._is_closed = False
 
     def __len__(self) -> int:
-        """Return the number of tasks not returned yet."""
+        """Return the number of tasks that `next_done` has not returned."""
         return len(self._running)
 
     @property
     def ended(self) -> int:
-        """Number of ended tasks not returned yet."""
+        """Number of ended tasks that `next_done` has not returned."""
         return self._ended.qsize()
 
     def start(self, key: K, coroutine: Coroutine[Any, Any, T]) -> None:

@@ -125,7 +125,7 @@ class Project(ProjectFiles):
         max_interval: float = 30.0,
         outage_timeout: float = 300.0,
     ) -> Job:
-        """Wait for the end of a job and return it, whatever its `status`.
+        """Wait for the end of a job and return it, also if it has failed.
 
         A `manual` or `scheduled` job has not ended. *progress* is called with the first state of
         the job and at each change of its status; a coroutine function is awaited. Polls come

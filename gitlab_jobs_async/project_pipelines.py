@@ -124,7 +124,7 @@ class ProjectPipelines:
         max_interval: float = 30.0,
         outage_timeout: float = 300.0,
     ) -> Pipeline:
-        """Wait for the end of a pipeline and return it, whatever its `status`.
+        """Wait for the end of a pipeline and return it, also if it has failed.
 
         Its own status decides, which GitLab updates some time after its last job; a pipeline
         blocked on a manual job has not ended. *progress* is called with the pipeline and the list

@@ -1,9 +1,9 @@
 """Find the next page that a response names; an unreadable name is an error, not the end.
 
 Follows https://docs.gitlab.com/api/rest/#pagination: `Link` with rel="next" for both kinds, else
-`X-Next-Cursor` (keyset, newer servers) or `X-Next-Page` (offset). A keyset listing sends `Link`
-with rel="next" alone, and none on its last page. So a full page whose headers were dropped looks
-like the last one (see `capabilities.NextPageHeaders`).
+`X-Next-Cursor` (keyset, newer servers) or `X-Next-Page` (offset). The last page of a keyset listing
+has no `Link`. So a full page without the headers, which a gateway dropped, looks like the last one
+(see `capabilities.NextPageHeaders`).
 """
 
 import re

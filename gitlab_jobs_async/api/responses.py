@@ -78,7 +78,7 @@ class Response:
 
 
 def _overload(body: bytes) -> str:
-    """Return why a body would expand far beyond its size, or an empty string."""
+    """Return the reason to refuse a body that would need far more memory, or an empty string."""
     if len(body) <= _SMALL:
         return ""
     # Two passes in C are cheap; that number of objects would take seconds and memory.

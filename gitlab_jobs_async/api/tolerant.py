@@ -78,7 +78,7 @@ def tolerant_converter(
     """Return a converter for `tolerated`.
 
     *names* maps, for each class, fields to other JSON names, or to None if JSON never sets them.
-    *hooks* replace those of the strict converter for some types.
+    *hooks* replace hooks of the strict converter for some types.
     """
     converter = strict_converter()
 

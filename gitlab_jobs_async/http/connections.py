@@ -117,7 +117,7 @@ class Connections:
         if body is not None:
             headers["Content-Type"] = "application/json"
         proxy, proxy_headers = self._proxy_for(url, headers, is_own=not isinstance(hop, str))
-        # aiohttp has no public way to add a middleware to those of the session.
+        # aiohttp has no public way to add a middleware to the session's own.
         middlewares = getattr(session, "_middlewares", None)
         return await session.request(
             method,

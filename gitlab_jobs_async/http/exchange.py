@@ -51,7 +51,7 @@ class RedirectState:
 
 @frozen
 class OpenResponse:
-    """A response whose head has arrived, and the permit that it holds."""
+    """A response with its head, its unread body and the permit that it holds."""
 
     permit: Permit
     raw: aiohttp.ClientResponse = field(repr=False)

@@ -47,6 +47,7 @@ def by_keyset(
     in_order: bool = False,
 ) -> KeysetStrategy[UndecodedRow]:
     """Return the strategy for a project's jobs; *in_order* for `iter_rows`."""
+    # Pages of concurrent requests arrive out of order.
     window = 1 if in_order else transport.concurrency
     headers = capabilities.next_page_headers
     return KeysetStrategy(transport.server, request, window, headers=headers)

@@ -109,7 +109,7 @@ def is_expected_page(
 ) -> bool:
     """Return whether *rows* can be the page that a synthetic cursor should lead to.
 
-    *is_accepted* says whether the server has accepted such a cursor before.
+    *is_accepted* is whether the server has accepted a cursor of this direction before.
     """
     match pending.direction:
         case Direction.LAST:

@@ -14,8 +14,8 @@ One request at a time reads each gap, from A or from B: its page shortens the ga
 guess splits a gap, so that two requests can read its parts. The listing is complete without gaps.
 A row is emitted by the first page that reads its id.
 
-A listing costs at most pages + 4 requests up to 5 pages, pages + 2 windows + 2 for evenly spread
-ids, and a quarter of the pages more for unevenly spread ones.
+A listing of up to 5 pages costs at most pages + 4 requests. A longer one costs pages + 2 windows
++ 2 if its ids are evenly spread, and else a quarter of the pages more.
 """
 
 from array import array
@@ -78,7 +78,7 @@ class RangePlan:
         return requests
 
     def pop(self, request: PageRequest) -> PendingRequest | None:
-        """Remove *request* from those pending; return None if it was made by another plan."""
+        """Remove *request* and return its pending state; None if another plan made it."""
         return self._pending.pop(request, None)
 
     def has_link(self, edge: int) -> bool:
@@ -91,7 +91,7 @@ class RangePlan:
 
     def doubt_link(self, edge: int) -> None:
         """Check the lowest id before the failed link at *edge* is followed again."""
-        # GitLab answers 500 to a link whose older rows have all vanished, which is not an error.
+        # GitLab answers 500 to a link if all older rows were deleted: that is the end, no failure.
         self._doubts[edge] = self._doubts.get(edge, 0) + 1
         self.is_link_doubted = True
 

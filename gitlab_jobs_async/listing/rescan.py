@@ -18,6 +18,7 @@ from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import GitLabError, ListingChangedError
 from gitlab_jobs_async.listing.strategy import PageRequest, ProgressGuard, R
 
+# A busy project changes between any two scans, so there must be an end.
 _MAX_SCANS = 20
 
 
@@ -91,7 +92,7 @@ class RescanStrategy(Generic[R]):
         return PageRequest(evolve(self.first, params=[*params, ("page", str(page))]))
 
     def _finish_scan(self, response: Response) -> Sequence[R]:
-        """Return all rows, once each, if this scan equals the one before; else start another."""
+        """Return all rows, once each, if this scan equals the previous one; else start another."""
         rows = [row for page in range(1, self._last_page + 1) for row in self._pages[page]]
         ids = [row.id for row in rows]
         if self._last_page == 1 or ids == self._previous_ids:

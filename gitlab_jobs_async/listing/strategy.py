@@ -55,7 +55,7 @@ class PageStrategy(Protocol[R]):
         """
 
     def on_page(self, request: PageRequest, response: Response, rows: Sequence[R]) -> Sequence[R]:
-        """Consume a page and return those of its *rows* that were not returned before.
+        """Consume a page and return its new *rows*, which were not returned before.
 
         Raises:
             DecodeError: the response is not a page of this listing.

@@ -12,7 +12,7 @@ from gitlab_jobs_async.models.jobs import User
 
 @frozen(kw_only=True)
 class Reference:
-    """An object with an id alone."""
+    """An object of which GitLab sends only the id."""
 
     id: int
 
@@ -58,7 +58,7 @@ class AgentEnvironment:
 class AgentUser(User):
     """The user of the job, with all roles in `roles_in_project`, such as "guest" and "developer".
 
-    Follows lib/api/ci/jobs.rb: the response has `id`, `username` and the roles.
+    Follows lib/api/ci/jobs.rb: the response has only `id`, `username` and the roles.
     """
 
     roles_in_project: tuple[str, ...] = ()

@@ -68,8 +68,8 @@ class Runner:
 
     id: int
     description: str | None = None
-    ip_address: str | None = None
-    active: bool | None = None
+    ip_address: str | None = None  # null on servers of 2026
+    active: bool | None = None  # deprecated by GitLab, which replaced it by `paused`
     paused: bool | None = None
     is_shared: bool | None = None
     runner_type: str | None = None
@@ -178,8 +178,7 @@ class Pipeline:
     committed_at: datetime | None = None
     duration: float | None = None
     queued_duration: float | None = None
-    # GitLab writes it as a string here, and as a number in a job.
-    coverage: float | str | None = None
+    coverage: float | str | None = None  # GitLab sends a string here, and a number in jobs
     detailed_status: DetailedStatus | None = None
     archived: bool | None = None
 
@@ -209,7 +208,7 @@ class JobBasic:
     commit: Commit | None = None
     pipeline: Pipeline | None = None
     failure_reason: FailureReason | None = None
-    source: str | None = None
+    source: str | None = None  # documented, but not sent by every server
     web_url: str | None = None
     project: JobProject | None = None
 
@@ -224,7 +223,7 @@ class JobBasic:
 class Job(JobBasic):
     """A job that a runner runs: lib/api/entities/ci/job.rb, https://docs.gitlab.com/api/jobs/."""
 
-    artifacts_file: ArtifactsFile | None = None
+    artifacts_file: ArtifactsFile | None = None  # missing once the archive has expired
     artifacts: tuple[Artifact, ...] = ()
     runner: Runner | None = None
     runner_manager: RunnerManager | None = None
@@ -289,8 +288,8 @@ class LogLine:
 
     `number` counts from 1. `at` is the time of the line's start and `stream` is "stdout" or
     "stderr"; both are None if the runner does not send them. `section` is the path of open
-    sections, `markers` are the sections that started or ended since the line before, and `end` is
-    the byte offset to resume from.
+    sections. `markers` are the sections that started or ended since the previous line. `end` is the
+    byte offset to resume from.
     """
 
     number: int

@@ -32,10 +32,10 @@ class JobStatus(_OpenStrEnum):
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"
-    CANCELING = "canceling"
+    CANCELING = "canceling"  # neither active nor finished: the runner has not stopped
     CANCELED = "canceled"
     SKIPPED = "skipped"
-    MANUAL = "manual"
+    MANUAL = "manual"  # not finished: a user may start it at any time
     SCHEDULED = "scheduled"
 
     @property
@@ -70,7 +70,7 @@ class FailureReason(_OpenStrEnum):
     Compare with `matches`, not with `==`: it knows the old reasons and the finer ones.
     """
 
-    UNKNOWN_FAILURE = "unknown_failure"
+    UNKNOWN_FAILURE = "unknown_failure"  # also the reason in webhooks of jobs that did not fail
     SCRIPT_FAILURE = "script_failure"
     API_FAILURE = "api_failure"
     STUCK_OR_TIMEOUT_FAILURE = "stuck_or_timeout_failure"

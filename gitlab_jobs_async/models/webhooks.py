@@ -245,8 +245,8 @@ class JobHook(HookJob, _Delivered):
 class PipelineHook(_Delivered):
     """A Pipeline event: a pipeline and the latest attempts of its jobs.
 
-    `duration` and `queued_duration` are seconds. GitLab 19 added `bridges`, the trigger jobs, and
-    `root_pipeline_id`. `delivery` is the same for each repeat of a delivery.
+    GitLab 19 added `bridges`, the trigger jobs, and `root_pipeline_id`. `delivery` is the same for
+    each repeat of a delivery.
     https://docs.gitlab.com/user/project/integrations/webhook_events/#pipeline-events
     """
 

@@ -83,6 +83,7 @@ class RetryPolicy:
         requested = error.retry_after if isinstance(error, ResponseError) else None
         if requested is None:
             return Backoff(self.base, 2.0, self.cap).delay(attempts, jitter)
+        # The caller decides about a long wait: a call must not block for hours.
         if requested > self.longest_retry_after:
             return None
         return min(requested, LONGEST_PAUSE) + self.base * jitter

@@ -38,9 +38,8 @@ def parse_webhook(
     https://docs.gitlab.com/user/project/integrations/webhooks/
 
     Raises:
-        WebhookRejectedError: with the `status` to answer: 401 for a wrong or missing secret,
-            signature or time, 413 for more than 25 MB, 400 for an invalid delivery, 202 for an
-            event of another kind.
+        WebhookRejectedError: with the `status` to answer. 401: a wrong or missing secret, signature
+            or time. 413: more than 25 MB. 400: an invalid delivery. 202: an event of another kind.
         ValueError: a secret can never match, or *tolerance* is not above 0.
         TypeError: *body* is not bytes, or a secret is not a string.
     """
