@@ -57,6 +57,7 @@ class GitLab(ServerClient):
     def project(self, project: ProjectId) -> Project:
         """Return a project by numeric id or full path, such as "group/app", without a request."""
         project_path(project)
+        # Shared, so that all projects profit from one discovery about the server.
         return Project(project, self._transport, self._capabilities)
 
     async def get_token_job(self) -> Job:

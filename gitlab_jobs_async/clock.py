@@ -53,10 +53,11 @@ class Timer:
         self._expired = expired
         self._task: asyncio.Task[None] | None = None
         self._at = math.inf
+        # A cancelled task needs a step of the loop to end, so `close` waits for all of them.
         self._unfinished: set[asyncio.Task[None]] = set()
 
     def set(self, at: float, now: float) -> None:
-        """Expire at *at*, or earlier if the timer is set so; infinity leaves it as it is."""
+        """Expire at *at*, or earlier if an earlier time is set; infinity changes nothing."""
         if self._task is not None and at < self._at:
             self.stop()
         if self._task is None and at < math.inf:
@@ -66,7 +67,7 @@ class Timer:
             self._task.add_done_callback(self._ended)
 
     def stop(self) -> None:
-        """Do not expire."""
+        """Cancel the pending time, if any."""
         if self._task is not None:
             self._task.cancel()
             self._task = None

@@ -36,6 +36,7 @@ class JobAppeared(MonitorEvent):
     """
 
     job: Job | Bridge
+    # GitLab does not name the earlier job: the monitor finds it by pipeline and name.
     replaces: int | None = None
     is_new: bool = True
 
@@ -121,7 +122,7 @@ class ProjectUnreachable(MonitorEvent):
 
 @frozen(kw_only=True)
 class ProjectRecovered(MonitorEvent):
-    """A target can be polled again."""
+    """A target can be polled again after a `ProjectUnreachable`."""
 
 
 @frozen(kw_only=True)

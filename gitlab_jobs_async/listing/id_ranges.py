@@ -46,6 +46,7 @@ class IdRangeSet:
         """Mark the ids from *newest* down to *oldest* as read."""
         above = [s for s in self._ranges if s.oldest > newest + 1]
         below = [s for s in self._ranges if s.newest < oldest - 1]
+        # Adjacent ranges are merged, too, so that a long listing needs only a short list.
         met = self._ranges[len(above) : len(self._ranges) - len(below)]
         merged = IdRange(
             max([newest, *(s.newest for s in met)]), min([oldest, *(s.oldest for s in met)])
