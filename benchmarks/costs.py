@@ -32,7 +32,7 @@ def made_up(number: int, past: int, opened: int) -> SimulatedProject:
     return SimulatedProject(number, "", changes)
 
 
-def looked(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryResult]) -> int:
+def polled(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryResult]) -> int:
     """One look that brings what *answer_of* says; how many requests it took."""
     watch.poll_now(now)
     asked = 0
@@ -42,7 +42,7 @@ def looked(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryRe
     return asked
 
 
-def microseconds(past: int, opened: int, looks: int = 5000) -> float:
+def microseconds(past: int, opened: int, polls: int = 5000) -> float:
     """Of our own code in a look at which nothing has changed; the answer is there already."""
     project = made_up(1, past, opened)
     watch, now = begun(project), START + 2 * LATER
@@ -50,12 +50,12 @@ def microseconds(past: int, opened: int, looks: int = 5000) -> float:
     query = watch.next_query(now)
     assert query is not None
     answer = project.answer(query, now)
-    looked(watch, now, lambda _: answer)
+    polled(watch, now, lambda _: answer)
     spent = time.process_time()
-    for _ in range(looks):
+    for _ in range(polls):
         now += 5.0
-        looked(watch, now, lambda _: answer)
-    return (time.process_time() - spent) / looks * 1e6
+        polled(watch, now, lambda _: answer)
+    return (time.process_time() - spent) / polls * 1e6
 
 
 def begun(project: SimulatedProject) -> ProjectWatch:

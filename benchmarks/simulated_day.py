@@ -65,7 +65,7 @@ class Record:
 
     hours: float
     requests: int = 0
-    looks: int = 0
+    polls: int = 0
     per_minute: Counter[int] = field(factory=Counter[int])
     subjects: Counter[str] = field(factory=Counter[str])
     of_kind: Counter[str] = field(factory=Counter[str])
@@ -201,7 +201,7 @@ class Simulation:
                 delays["first"].append(delay)
 
     def _ended_look(self, number: int, now: float) -> None:
-        self.record.looks += 1
+        self.record.polls += 1
         self.record.longest = max(self.record.longest, now - self._looked[number])
         self._looked[number] = now
 

@@ -88,10 +88,10 @@ async def test_monitor_reports_job_with_odd_value(caplog):
     async with serving(answering(row)) as server:
         async with GitLab(server.url, clock=JumpClock()) as gitlab:
             async with asyncio.timeout(10), gitlab.monitor([1]) as events:
-                while (told := await anext(events)).job.id != 30:
+                while (emitted := await anext(events)).job.id != 30:
                     pass
-    assert isinstance(told, JobAppeared)
-    assert told.job.user is None
+    assert isinstance(emitted, JobAppeared)
+    assert emitted.job.user is None
     assert "id 30: Job.user" in caplog.text
 
 

@@ -181,9 +181,9 @@ ODD = [
 def test_odd_optional_value_is_reported(field, value, said):
     rows = [{**JOB, "id": number} for number in range(50, 0, -1)]
     rows[20] |= {field: value}
-    told = []
-    jobs = decode_rows(answer(rows), Job, report=told.append)
-    assert told == [f"GET {answer(b'').url}: id 30: {said}"]
+    emitted = []
+    jobs = decode_rows(answer(rows), Job, report=emitted.append)
+    assert emitted == [f"GET {answer(b'').url}: id 30: {said}"]
     sane = decode_rows(answer([{**row, field: None} for row in rows]), Job)
     assert jobs[20] == sane[20]
     assert [job.id for job in jobs] == list(range(50, 0, -1))
@@ -194,8 +194,8 @@ def test_odd_optional_value_is_reported(field, value, said):
 def test_odd_nested_value_is_ignored_alone():
     odd = {**JOB, "user": {**USER, "bio": 5}, "runner": {**JOB["runner"], "active": "yes"}}
     odd["artifacts"] = [JOB["artifacts"][0], {"size": 1}]
-    told = []
-    job = decode(answer(odd), Job, told.append)
+    emitted = []
+    job = decode(answer(odd), Job, emitted.append)
     assert (job.user.username, job.user.bio, job.runner.id, job.runner.active) == (
         "root",
         None,
@@ -203,15 +203,15 @@ def test_odd_nested_value_is_ignored_alone():
         None,
     )
     assert [artifact.file_type for artifact in job.artifacts] == ["archive"]
-    assert len(told) == 1
+    assert len(emitted) == 1
 
 
 def test_many_odd_rows_are_reported_once():
-    told = []
+    emitted = []
     rows = [{**JOB, "id": number, "user": 5} for number in range(100)]
-    assert len(decode_rows(answer(rows), Job, report=told.append)) == 100
-    assert len(told) == 1
-    assert told[0].endswith("(and 97 more rows)")
+    assert len(decode_rows(answer(rows), Job, report=emitted.append)) == 100
+    assert len(emitted) == 1
+    assert emitted[0].endswith("(and 97 more rows)")
 
 
 def test_row_of_odd_values_is_an_error():
@@ -228,10 +228,10 @@ def test_odd_downstream_pipeline_is_an_error():
 
 
 def test_unselected_rows_are_not_reported():
-    told = []
+    emitted = []
     rows = [JOB, {**JOB, "id": 8, "user": 5}]
-    assert len(decode_rows(answer(rows), Job, lambda rows: rows[:1], told.append)) == 1
-    assert told == []
+    assert len(decode_rows(answer(rows), Job, lambda rows: rows[:1], emitted.append)) == 1
+    assert emitted == []
 
 
 def test_page_longer_than_requested_is_an_error():

@@ -331,14 +331,14 @@ async def watched_for_five_minutes(seed, forge):
                 async with consuming(events, replay) as consumer:
                     await until(lambda: consumer.done() or clock.now() > until_then)
         asked = [r for r in simulator.requests if r.path.endswith("/jobs") and r.query]
-    looks = Counter(r.path for r in asked if not any(name == "scope[]" for name, _ in r.query))
-    return replay, looks, clock.now() - JumpClock().now()
+    polls = Counter(r.path for r in asked if not any(name == "scope[]" for name, _ in r.query))
+    return replay, polls, clock.now() - JumpClock().now()
 
 
 async def test_duplicate_webhooks_do_not_change_events():
     plain, _, _ = await watched_for_five_minutes(1, forge=False)
-    forged, looks, seconds = await watched_for_five_minutes(1, forge=True)
+    forged, polls, seconds = await watched_for_five_minutes(1, forge=True)
     settled = [i for i, status in plain.status.items() if status.is_finished]
     assert len(settled) > 5
     assert {i: forged.status.get(i) for i in settled} == {i: plain.status[i] for i in settled}
-    assert max(looks.values()) <= seconds / 3 + 1
+    assert max(polls.values()) <= seconds / 3 + 1

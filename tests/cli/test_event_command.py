@@ -76,7 +76,7 @@ def test_refusals(line, words):
 
 @pytest.mark.parametrize("is_stubborn", [False, True])
 async def test_interrupt_leaves_no_process(tmp_path, is_stubborn):
-    told = tmp_path / "pids"
+    emitted = tmp_path / "pids"
     script = (
         "import os, signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
@@ -84,11 +84,11 @@ async def test_interrupt_leaves_no_process(tmp_path, is_stubborn):
         "open(sys.argv[1] + '.new', 'w').write(f'{os.getpid()} {child.pid}');"
         "os.rename(sys.argv[1] + '.new', sys.argv[1]); time.sleep(60)"
     )
-    command = python(script, told)
+    command = python(script, emitted)
     command = EventCommand(command.arguments, grace=0.2 if is_stubborn else 30.0)
     task = asyncio.create_task(command.run("a", "x"))
-    await until(told.exists)
-    program, child = map(int, told.read_text().split())
+    await until(emitted.exists)
+    program, child = map(int, emitted.read_text().split())
     assert is_running(program)
     assert is_running(child)
     task.cancel()

@@ -111,7 +111,7 @@ def compression(rng):
 
 def trace(rng):
     cursor, log = TraceCursor(rng.choice([0, 0, 5, 300])), samples.LOG * rng.randrange(1, 30)
-    told = cursor.offset
+    emitted = cursor.offset
     for _ in range(rng.randrange(1, 8)):
         asked = cursor.next_request(is_archived=rng.random() < 0.2)
         whole = changed(rng, log) if rng.random() < 0.3 else log
@@ -125,9 +125,9 @@ def trace(rng):
         ]
         for chunk in [*chunks, cursor.end_response()]:
             if chunk is not None:
-                assert chunk.offset in {told, 0}
-                told = chunk.end
-        assert told == cursor.offset
+                assert chunk.offset in {emitted, 0}
+                emitted = chunk.end
+        assert emitted == cursor.offset
         log += samples.LOG
 
 

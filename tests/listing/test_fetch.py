@@ -276,8 +276,8 @@ async def test_pages_of_a_big_pipeline_are_concurrent(clock):
             listed = await big.list_pipeline_jobs(pipeline.id)
             assert [job.id for job in listed] == ids(simulator)
             assert len(simulator.requests) <= 12
-            told = [job.id async for job in big.iter_pipeline_jobs(pipeline.id)]
-            assert told == ids(simulator)
+            emitted = [job.id async for job in big.iter_pipeline_jobs(pipeline.id)]
+            assert emitted == ids(simulator)
 
 
 async def many(clock, projects, jobs):

@@ -59,8 +59,8 @@ def strategy(window=16, headers=None):
 def test_rows_present_throughout_are_emitted_once(kind, count, page_size, window, churn, seed):
     ids = spread_out(kind, count, random.Random(seed))
     listing = Listing(ids, page_size=page_size)
-    told = read(strategy(window), listing, window=window, seed=seed, churn=churn)
-    check_exact(told, listing)
+    emitted = read(strategy(window), listing, window=window, seed=seed, churn=churn)
+    check_exact(emitted, listing)
 
 
 @given(
@@ -78,7 +78,7 @@ def test_exact_without_keyset(keyset, offset_limit, counted, count, page_size, c
         ids, page_size=page_size, keyset=keyset, counted=counted, offset_limit=offset_limit
     )
     try:
-        told = read(strategy(), listing, seed=seed, churn=churn)
+        emitted = read(strategy(), listing, seed=seed, churn=churn)
     except MethodNotAllowedError:
         # A full last page proves no end, and neither offsets nor an opaque cursor can show one.
         assert keyset is None or page_size in CLAMPED_SIZES
@@ -92,7 +92,7 @@ def test_exact_without_keyset(keyset, offset_limit, counted, count, page_size, c
         assert keyset == "opaque"
         assert churn
     else:
-        check_exact(told, listing)
+        check_exact(emitted, listing)
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -189,8 +189,8 @@ class Refusing(Listing):
 )
 def test_refused_cursors_leave_the_servers_own(error):
     listing = Refusing(range(1, 3001), error)
-    told = read(strategy(), listing)
-    check_exact(told, listing)
+    emitted = read(strategy(), listing)
+    check_exact(emitted, listing)
     assert 1 <= listing.refused <= 4
     assert listing.requests <= 30 + listing.refused
 
@@ -250,10 +250,10 @@ def test_invalid_synthetic_page_ends_guesses_only():
     own, *made = going.next_requests(16, 16)
     assert made
     strange = Response(200, {"link": "garbage"}, b"", "GET", "https://h")
-    told = going.on_page(made[0], strange, [Row(1)])
-    assert told == ()
-    told = going.on_page(own, *listing.answer(own.request))
-    assert len(told) == 100
+    emitted = going.on_page(made[0], strange, [Row(1)])
+    assert emitted == ()
+    emitted = going.on_page(own, *listing.answer(own.request))
+    assert len(emitted) == 100
     assert len(going.next_requests(16, 16)) <= 2
 
 
@@ -272,15 +272,15 @@ def test_offset_page_after_keyset_is_an_error():
 def test_mixed_cluster_returns_to_keyset():
     """One node has no keyset, another one has; no row is emitted twice."""
     listing = Listing(range(1, 1001), page_size=50, keyset=None, offset_limit=300)
-    going, told, pending = strategy(), [], []
+    going, emitted, pending = strategy(), [], []
     while True:
         pending += going.next_requests(4 - len(pending), 0)
         if not pending:
             break
         if going.refusal is not None:
             listing.keyset = "json"
-        told += respond(going, listing, pending.pop(0))
-    check_exact(told, listing)
+        emitted += respond(going, listing, pending.pop(0))
+    check_exact(emitted, listing)
     assert listing.requests < 2 * 20 + 10
 
 
@@ -310,13 +310,13 @@ def test_gaps_left_by_offset_are_read_by_keyset(later, counted, count, churn, se
     ids = spread_out("uniform", count, random.Random(seed))
     listing = LateKeyset(ids, later=later, page_size=50, counted=counted, offset_limit=300)
     try:
-        told = read(strategy(), listing, seed=seed, churn=churn)
+        emitted = read(strategy(), listing, seed=seed, churn=churn)
     except (ListingChangedError, MethodNotAllowedError):
         # A full last page proves no end, and neither offsets nor an opaque cursor can show one.
         assert later == "opaque"
         assert len(listing.ever) > 300 - 50
     else:
-        check_exact(told, listing)
+        check_exact(emitted, listing)
 
 
 ODD = [
@@ -348,7 +348,7 @@ def test_exact_however_synthetic_cursors_are_read(odd, kind, count, page_size, w
     listing = Listing(spread_out(kind, count, random.Random(seed)), page_size=page_size, **odd)
     guesses = window > 1
     try:
-        told = read(
+        emitted = read(
             strategy(window), listing, window=window, guesses=guesses, seed=seed, churn=churn
         )
     except ServerError:
@@ -356,7 +356,7 @@ def test_exact_however_synthetic_cursors_are_read(odd, kind, count, page_size, w
         assert odd.get("last", "last") != "last"
         assert churn
     else:
-        check_exact(told, listing)
+        check_exact(emitted, listing)
 
 
 @given(
@@ -370,8 +370,8 @@ def test_exact_however_synthetic_cursors_are_read(odd, kind, count, page_size, w
 def test_unchanging_listing_provokes_no_500(kind, count, window, jitter, seed):
     ids = spread_out(kind, count, random.Random(seed))
     listing = Listing(ids)
-    told, _ = rounds(strategy(window), listing, window=window, jitter=jitter, seed=seed)
-    assert sorted(told) == ids
+    emitted, _ = rounds(strategy(window), listing, window=window, jitter=jitter, seed=seed)
+    assert sorted(emitted) == ids
     assert listing.failures == 0
     assert not ids or listing.lowest_asked > ids[0]
 
@@ -390,14 +390,14 @@ def test_vanished_old_rows_cost_at_most_two_500s(kind, count, window, churn, at,
     rnd = random.Random(seed)
     listing = Listing(spread_out(kind, count, rnd))
     when, cut = 1 + int(at * count / 60), rnd.choice(listing.rows)
-    told = read(
+    emitted = read(
         strategy(window), listing, window=window, guesses=window > 1, seed=seed, churn=churn,
         event=lambda requests: listing.vanish(cut) if requests >= when else None,
     )  # fmt: skip
-    check_exact(told, listing)
+    check_exact(emitted, listing)
     assert listing.failures <= 2
     if window == 1:
-        assert told == sorted(told, reverse=True)
+        assert emitted == sorted(emitted, reverse=True)
 
 
 @given(
@@ -409,11 +409,11 @@ def test_vanished_old_rows_cost_at_most_two_500s(kind, count, window, churn, at,
 def test_all_rows_vanish_during_the_listing(count, window, when, seed):
     """Then each pending cursor is a 500, and the last page shows that no row is left."""
     listing = Listing(range(1, count + 1))
-    told = read(
+    emitted = read(
         strategy(window), listing, window=window, guesses=window > 1, seed=seed,
         event=lambda requests: listing.vanish(2**62) if requests >= when else None,
     )  # fmt: skip
-    check_exact(told, listing)
+    check_exact(emitted, listing)
     assert listing.failures <= window + 2
 
 
@@ -460,15 +460,15 @@ def test_lost_headers_lose_no_row(kind, count, dropped, server, window, churn, s
     ids = spread_out(kind, count, rnd)
     listing = Listing(ids, links=lambda: rnd.random() >= dropped, **server)
     try:
-        told = read(
+        emitted = read(
             strategy(window), listing, window=window, guesses=window > 1, seed=seed, churn=churn
         )
     except ListingChangedError:
         assert churn
         return
-    check_exact(told, listing)
+    check_exact(emitted, listing)
     if window == 1:
-        assert told == sorted(told, reverse=True)
+        assert emitted == sorted(emitted, reverse=True)
 
 
 def test_old_server_behind_a_gateway_is_detected():
@@ -476,8 +476,8 @@ def test_old_server_behind_a_gateway_is_detected():
     first = Response(200, {"link": '<https://h/api/v4/x?page=2>; rel="next"'}, b"", "GET", "u")
     going = strategy()
     request = going.next_requests(1, 0)[0]
-    told = going.on_page(request, first, [Row(n) for n in range(150, 50, -1)])
-    assert len(told) == 100
+    emitted = going.on_page(request, first, [Row(n) for n in range(150, 50, -1)])
+    assert len(emitted) == 100
     assert dict(going.next_requests(1, 0)[0].request.params)["page"] == "2"
 
 
@@ -487,8 +487,8 @@ def test_old_server_behind_a_gateway_is_detected():
 def test_never_slower_than_sequential(pages, kind, odd):
     for seed, jitter in ((0, 0.0), (1, 0.0), (2, 0.3)):
         ids = spread_out(kind, pages * 100 - 37, random.Random(seed))
-        told, took = rounds(strategy(), Listing(ids, **odd), jitter=jitter, seed=seed)
-        assert sorted(told) == ids
+        emitted, took = rounds(strategy(), Listing(ids, **odd), jitter=jitter, seed=seed)
+        assert sorted(emitted) == ids
         assert took <= (pages + 1) * (1 + jitter)
 
 
@@ -497,16 +497,16 @@ def test_never_slower_than_sequential(pages, kind, odd):
 def test_long_listing_takes_few_round_trips(pages, most, kind):
     ids = spread_out(kind, pages * 100, random.Random(1))
     for server in ({}, {"is_older": True}):
-        told, took = rounds(strategy(), Listing(ids, **server))
-        assert sorted(told) == ids
+        emitted, took = rounds(strategy(), Listing(ids, **server))
+        assert sorted(emitted) == ids
         assert took <= most + (kind == "two ages")
 
 
 @pytest.mark.parametrize("up", ["down", "first", "last"])
 def test_server_that_misreads_up_is_as_quick(up):
     ids = spread_out("uniform", 10_000, random.Random(1))
-    told, took = rounds(strategy(), Listing(ids, up=up))
-    assert sorted(told) == ids
+    emitted, took = rounds(strategy(), Listing(ids, up=up))
+    assert sorted(emitted) == ids
     assert took <= 14
 
 

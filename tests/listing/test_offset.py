@@ -34,11 +34,11 @@ def pages(count, size=100):
 def test_rows_present_throughout_are_emitted_once(counted, count, page_size, window, churn, seed):
     listing = Listing(range(5, 5 + count), page_size=page_size, keyset=None, counted=counted)
     try:
-        told = read(strategy(), listing, window=window, seed=seed, churn=churn)
+        emitted = read(strategy(), listing, window=window, seed=seed, churn=churn)
     except ListingChangedError:
         assert churn > 1
     else:
-        check_exact(told, listing)
+        check_exact(emitted, listing)
 
 
 @given(count=st.integers(0, 2000), counted=st.booleans(), seed=st.integers(0, 2**32))
@@ -58,20 +58,20 @@ def test_unchanging_listing_costs_about_its_pages(count, counted, seed):
 def test_in_order_is_newest_first_and_exact(counted, count, page_size, churn, seed):
     listing = Listing(range(5, 5 + count), page_size=page_size, keyset=None, counted=counted)
     try:
-        told = read(
+        emitted = read(
             strategy(in_order=True), listing, window=1, guesses=False, seed=seed, churn=churn
         )
     except ListingChangedError:
         assert churn > 1
     else:
-        check_exact(told, listing)
-        assert told == sorted(told, reverse=True)
+        check_exact(emitted, listing)
+        assert emitted == sorted(emitted, reverse=True)
 
 
 def test_in_order_costs_about_its_pages():
     listing = Listing(range(1, 1001), keyset=None)
-    told = read(strategy(in_order=True), listing, window=1, guesses=False)
-    assert told == list(range(1000, 0, -1))
+    emitted = read(strategy(in_order=True), listing, window=1, guesses=False)
+    assert emitted == list(range(1000, 0, -1))
     assert listing.requests <= 12
 
 
@@ -169,8 +169,8 @@ def test_later_page_in_another_order_is_rescanned():
             return response, rows if response.headers["x-page"] == "1" else rows[::-1]
 
     listing = Late(range(1, 251), keyset=None, counted=False)
-    told = read(strategy(), listing)
-    assert sorted(told) == list(range(1, 251))
+    emitted = read(strategy(), listing)
+    assert sorted(emitted) == list(range(1, 251))
 
 
 @pytest.mark.parametrize("start", [OffsetStrategy, RescanStrategy])
@@ -191,8 +191,8 @@ def test_full_page_without_headers_is_an_error(start):
 )
 def test_rescan_emits_each_row_once(counted, count, page_size, seed, window):
     listing = Listing(range(1, count + 1), page_size=page_size, keyset=None, counted=counted)
-    told = read(RescanStrategy(HERE, PIPELINES), listing, seed=seed, window=window)
-    assert told == list(range(count, 0, -1))
+    emitted = read(RescanStrategy(HERE, PIPELINES), listing, seed=seed, window=window)
+    assert emitted == list(range(count, 0, -1))
     several = pages(count, page_size) > 1
     assert listing.requests == pages(count, page_size) * (2 if several else 1)
 
@@ -200,14 +200,14 @@ def test_rescan_emits_each_row_once(counted, count, page_size, seed, window):
 def test_changed_scan_is_repeated():
     listing = Listing(range(1, 31), page_size=10, keyset=None)
     rnd = random.Random(1)
-    going, told, answered = RescanStrategy(HERE, PIPELINES), [], 0
+    going, emitted, answered = RescanStrategy(HERE, PIPELINES), [], 0
     while requests := going.next_requests(1, 0):
         answered += 1
         if answered in {3, 7}:
             listing.change(rnd, 3)
         new = going.on_page(requests[0], *listing.answer(requests[0].request))
-        told += [row.id for row in new]
-    check_exact(told, listing)
+        emitted += [row.id for row in new]
+    check_exact(emitted, listing)
     assert answered > 9
 
 
@@ -234,11 +234,11 @@ def test_silent_server_is_read_to_its_end(count, churn, seed):
     listing = Listing(range(5, 5 + count), keyset=None, offset_headers=False)
     going = OffsetStrategy(HERE, PIPELINES, is_silent=True)
     try:
-        told = read(going, listing, seed=seed, churn=churn)
+        emitted = read(going, listing, seed=seed, churn=churn)
     except ListingChangedError:
         assert churn > 1
     else:
-        check_exact(told, listing)
+        check_exact(emitted, listing)
 
 
 def test_absurd_page_count_is_bounded():

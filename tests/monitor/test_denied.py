@@ -51,9 +51,9 @@ async def test_401_of_one_project_affects_no_other(simulator, gitlab):
         await heard(events, ended(job), replay)
         late = add_pipeline(simulator, "late", project=OTHER, duration=9000.0)[0]
         await heard(events, ended(late), replay)
-    told = [type(event) for event in replay.events]
-    assert told.count(ProjectUnreachable) == told.count(ProjectRecovered) == 1
-    assert AllTargetsUnreachable not in told
+    emitted = [type(event) for event in replay.events]
+    assert emitted.count(ProjectUnreachable) == emitted.count(ProjectRecovered) == 1
+    assert AllTargetsUnreachable not in emitted
 
 
 @pytest.mark.parametrize("has_begun", [False, True])

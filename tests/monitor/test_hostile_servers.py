@@ -112,7 +112,7 @@ HOSTILE = {
 
 def beside(hostile):
     """Serve a good project 1, whose job ends after some polls; all others are *hostile*."""
-    looks = count(1)
+    polls = count(1)
 
     async def answer(request):
         parts = request.path.split("/")
@@ -120,7 +120,7 @@ def beside(hostile):
             return hostile(request)
         if parts[5] != "jobs":
             return rows()
-        return rows(job(100, 3, 1, "success" if next(looks) > LOOKS else "running"))
+        return rows(job(100, 3, 1, "success" if next(polls) > LOOKS else "running"))
 
     return answer
 
@@ -162,6 +162,6 @@ async def test_job_of_a_hidden_project_is_not_deleted(simulator, gitlab):
     hidden = b'{"message":"404 Project Not Found"}'
     simulator.faults.add(Fault(status=404, body=hidden, skip=1, times=3))
     async with gitlab.monitor([JobTarget(1, long.id)]) as events:
-        told = [event async for event in events]
-    assert [type(told[0]), type(told[-1])] == [JobAppeared, JobFinished]
-    assert any(isinstance(event, ProjectUnreachable) for event in told)
+        emitted = [event async for event in events]
+    assert [type(emitted[0]), type(emitted[-1])] == [JobAppeared, JobFinished]
+    assert any(isinstance(event, ProjectUnreachable) for event in emitted)

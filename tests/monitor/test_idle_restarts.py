@@ -227,11 +227,11 @@ async def test_progress_is_written_rarely():
     ):
         paths = [project.path for project in world.projects]
         await watch_for(gitlab, clock, 60.0, checkpoint, paths)
-        looks = len(simulator.requests)
+        rounds = len(simulator.requests)
     seconds = Counter()
     for (_, second), count in written.items():
         seconds[second] += count
-    assert sum(seconds.values()) < looks
+    assert sum(seconds.values()) < rounds
     assert all(count <= 3 for second, count in seconds.items() if second < int(clock.now()))
     assert {name for name, _ in written if name.startswith(PROGRESS)} == {
         f"{PROGRESS}{number}" for number in range(2)

@@ -297,12 +297,12 @@ async def eventually(condition):
 
 def is_complete(journal, history):
     journal.read()
-    told = {event.job.id for event in journal.of(JobLogEnded)}
+    emitted = {event.job.id for event in journal.of(JobLogEnded)}
     ended = {event.job.id for event in journal.of(JobFinished)}
     return (
         journal.jobs() == history.jobs()
         and ended >= history.ended()
-        and told >= history.lines().keys()
+        and emitted >= history.lines().keys()
     )
 
 
@@ -388,9 +388,9 @@ def check_jobs(journal, history):
 
 
 def check_logs(journal, history):
-    told, written = journal.lines(), history.lines()
+    emitted, written = journal.lines(), history.lines()
     for job_id, lines in written.items():
-        assert sorted(told[job_id]) == sorted(lines)
+        assert sorted(emitted[job_id]) == sorted(lines)
     assert not [event for event in journal.of(JobLogFailed) if event.job.id in written]
 
 

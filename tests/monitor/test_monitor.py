@@ -71,18 +71,20 @@ async def test_job_is_emitted_from_start_to_end(simulator, gitlab):
         replay = (await heard(events, ended(*new))).events
     assert isinstance(first, JobAppeared)
     assert not first.is_new
-    told = [event for event in replay if getattr(event, "job", None) and event.job.id == new[0].id]
-    assert [type(event) for event in told] == [JobAppeared, JobChanged, JobFinished]
+    emitted = [
+        event for event in replay if getattr(event, "job", None) and event.job.id == new[0].id
+    ]
+    assert [type(event) for event in emitted] == [JobAppeared, JobChanged, JobFinished]
     stem = f"job/{new[0].id}"
-    assert [event.key for event in told] == [
+    assert [event.key for event in emitted] == [
         f"{stem}/0/appeared/pending",
         f"{stem}/1/changed/running",
         f"{stem}/2/finished/success",
     ]
-    assert told[0].is_new
-    assert told[0].project == APP
-    assert (told[1].previous, told[1].job.status) == ("pending", "running")
-    assert (told[2].previous, told[2].job.status) == ("running", "success")
+    assert emitted[0].is_new
+    assert emitted[0].project == APP
+    assert (emitted[1].previous, emitted[1].job.status) == ("pending", "running")
+    assert (emitted[2].previous, emitted[2].job.status) == ("running", "success")
 
 
 async def test_baseline_includes_running_pipelines(gitlab):
@@ -104,9 +106,9 @@ async def test_job_between_two_polls_is_emitted_whole(simulator, gitlab, clock):
         short = add_pipeline(simulator, "short", duration=0.5, queued=0.0)[0]
         clock.stepped.advance(30)
         replay = await heard(events, ended(short))
-    told = [event for event in replay.events if event.job.id == short.id]
-    assert [type(event) for event in told] == [JobAppeared, JobFinished]
-    assert told[1].previous is None
+    emitted = [event for event in replay.events if event.job.id == short.id]
+    assert [type(event) for event in emitted] == [JobAppeared, JobFinished]
+    assert emitted[1].previous is None
 
 
 async def test_retry_names_the_replaced_job(simulator, gitlab):
@@ -366,11 +368,11 @@ async def test_failed_log_is_reported_and_job_goes_on(simulator, gitlab):
     job = add_pipeline(simulator, "hidden", duration=50.0)[0]
     simulator.faults.add(Fault(path=f"*/{job.id}/trace", status=403, body=b"{}", times=None))
     async with gitlab.monitor([PipelineTarget(1, job.pipeline.id)], logs=True) as events:
-        told = [event async for event in events]
-    failed = [event for event in told if isinstance(event, JobLogFailed)]
+        emitted = [event async for event in events]
+    failed = [event for event in emitted if isinstance(event, JobLogFailed)]
     assert [event.job.id for event in failed] == [job.id]
     assert "403" in failed[0].reason
-    assert any(isinstance(event, JobFinished) for event in told)
+    assert any(isinstance(event, JobFinished) for event in emitted)
 
 
 @prompt
@@ -440,8 +442,8 @@ async def test_generator_of_a_consumer_may_be_closed(gitlab):
             async for event in events:
                 yield event.job.name
 
-    async with aclosing(names()) as told:
-        assert await anext(told) == "compile"
+    async with aclosing(names()) as emitted:
+        assert await anext(emitted) == "compile"
     assert not await others()
 
 
@@ -502,15 +504,15 @@ async def test_anext_after_the_block_is_refused(gitlab):
 
 async def test_pending_events_precede_the_failure(simulator, gitlab):
     simulator.world.add_project("group/other")
-    told = Replay()
+    emitted = Replay()
     async with gitlab.monitor([APP]) as events:
-        told.hear(await anext(events))
+        emitted.hear(await anext(events))
         simulator.faults.add(Fault(status=401, body=b"{}", times=None))
         events.add("group/other")
         await until_quiet(simulator)
         with pytest.raises(AuthenticationError):
-            await heard(events, lambda _: False, told)
-    assert set(told.appeared) == {1, 2, 3, 4}
+            await heard(events, lambda _: False, emitted)
+    assert set(emitted.appeared) == {1, 2, 3, 4}
 
 
 async def test_scan_waits_while_the_outbox_is_full(simulator, gitlab):

@@ -80,8 +80,8 @@ class Consumer:
                     return
 
     def repeats(self):
-        told = [event.key for life in self.lives for event in life]
-        return len(told) - len(set(told))
+        emitted = [event.key for life in self.lives for event in life]
+        return len(emitted) - len(set(emitted))
 
 
 def add_pipeline(simulator, *names, project=APP, **plan):
@@ -189,8 +189,8 @@ async def test_unreachable_project_is_restored(simulator, consumer):
     simulator.world.add_project("group/later")
     add_pipeline(simulator, "first", project="group/later")
     await consumer.live(lambda replay: replay.appeared, ["group/later"])
-    told = [type(event) for event in consumer.lives[-1]]
-    assert told[:2] == [ProjectUnreachable, ProjectRecovered]
+    emitted = [type(event) for event in consumer.lives[-1]]
+    assert emitted[:2] == [ProjectUnreachable, ProjectRecovered]
     assert {event.key.split("/")[-1] for event in consumer.lives[1]} == {"unreachable"}
 
 
@@ -350,11 +350,11 @@ def test_pipeline_is_queried_until_bridges_arrive():
 
 
 def test_open_bridges_are_restored():
-    told = [
+    emitted = [
         TrackedJob(1, JobStatus.RUNNING, "fork", 5, 0.0, is_bridge=True),
         TrackedJob(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
     ]
-    assert asked_for(DownstreamTracker.restored(None, told)) == [5]
+    assert asked_for(DownstreamTracker.restored(None, emitted)) == [5]
 
 
 def test_forbidden_jobs_report_unreachable_once():

@@ -27,8 +27,12 @@ def answer(status=200, *, json=False, date=START, **headers):
 
 
 def limits(remaining, reset=START + 20, **others):
-    told = {"ratelimit_limit": 100, "ratelimit_remaining": remaining, "ratelimit_reset": int(reset)}
-    return told | others
+    emitted = {
+        "ratelimit_limit": 100,
+        "ratelimit_remaining": remaining,
+        "ratelimit_reset": int(reset),
+    }
+    return emitted | others
 
 
 def asked(budget, said=None, *, at=START, kind=JOB):

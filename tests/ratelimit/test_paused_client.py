@@ -146,9 +146,9 @@ async def test_calls_fail_at_once_while_probes_continue(simulator, gitlab, clock
         lambda: gitlab._transport.send(VERSION, Priority.BACKGROUND),
         lambda: project.get_trace(1),
     ):
-        with pytest.raises(RateLimitedError, match="next try at") as told:
+        with pytest.raises(RateLimitedError, match="next try at") as emitted:
             await call()
-        assert told.value.retry_after > RetryPolicy().longest_retry_after
+        assert emitted.value.retry_after > RetryPolicy().longest_retry_after
     assert len(simulator.requests) == 1
     assert clock.now() == began
     clock.stepped.advance(60)
@@ -251,8 +251,8 @@ async def test_maintenance_of_a_year_is_tested(simulator, gitlab, clock, kind):
         began = clock.now()
         simulator.faults.add(refusal(YEAR, status=503, kind=kind, times=2))
         await heard(events, ended(job), replay)
-    told = [type(event) for event in replay.events]
-    assert told.count(ProjectUnreachable) == told.count(ProjectRecovered) == 1
+    emitted = [type(event) for event in replay.events]
+    assert emitted.count(ProjectUnreachable) == emitted.count(ProjectRecovered) == 1
     assert clock.now() - began < 60 + 120 + 300
 
 

@@ -35,14 +35,14 @@ def quiet():
     return world, world.add_project("group/app")
 
 
-def told(hook, kind="build"):
+def emitted(hook, kind="build"):
     """Return the events of a hook about jobs or pipelines, oldest first."""
     bodies = [orjson.loads(delivery.body) for delivery in hook.deliveries]
     return [body for body in bodies if body["object_kind"] == kind]
 
 
 def statuses(hook, name="unit"):
-    return [body["build_status"] for body in told(hook) if body["build_name"] == name]
+    return [body["build_status"] for body in emitted(hook) if body["build_name"] == name]
 
 
 def test_the_headers_are_gitlabs(quiet):
@@ -116,7 +116,7 @@ def test_retry_event_counts_the_attempts(quiet):
     world.settle(START + 100)
     again = world.retry(job)
     world.settle(START + 200)
-    counts = {body["build_id"]: body["retries_count"] for body in told(hook)}
+    counts = {body["build_id"]: body["retries_count"] for body in emitted(hook)}
     assert counts == {job.id: 0, again.id: 1}
 
 
@@ -131,8 +131,8 @@ def test_bridges_and_blocked_users_send_no_hook(quiet):
     world.add_job(world.add_pipeline(app, user=bill), "unit")
     world.settle(START + 100)
     assert other.pipelines[0].status == "success"
-    assert not told(hook)
-    assert {body["object_attributes"]["id"] for body in told(hook, "pipeline")} == {made.id}
+    assert not emitted(hook)
+    assert {body["object_attributes"]["id"] for body in emitted(hook, "pipeline")} == {made.id}
 
 
 def test_older_jobs_are_reported_on_change(quiet):
@@ -142,7 +142,7 @@ def test_older_jobs_are_reported_on_change(quiet):
     hook = Webhook(world, app, URL)
     world.add_finished_jobs(app, 50)
     world.settle(START + 100)
-    assert [body["build_status"] for body in told(hook)] == ["success"]
+    assert [body["build_status"] for body in emitted(hook)] == ["success"]
 
 
 def test_pipeline_event_holds_the_latest_jobs(quiet):
@@ -152,7 +152,7 @@ def test_pipeline_event_holds_the_latest_jobs(quiet):
     world.add_job(made, "compile", stage="build", plan=JobPlan(outcome="failed", auto_retry=1))
     world.add_job(made, "ship", stage="deploy", plan=JobPlan(when="manual"))
     world.settle(START + 1000)
-    events = told(hook, "pipeline")
+    events = emitted(hook, "pipeline")
     assert [body["object_attributes"]["status"] for body in events] == [
         "pending", "running", "pending", "running", "failed",
     ]  # fmt: skip
@@ -233,7 +233,7 @@ def test_no_signing_token_is_refused(quiet, token):
 
 def payloads(hook):
     """The last Job and Pipeline event."""
-    return told(hook)[-1], told(hook, "pipeline")[-1]
+    return emitted(hook)[-1], emitted(hook, "pipeline")[-1]
 
 
 def test_events_have_every_documented_field(quiet):
@@ -312,7 +312,7 @@ def test_downstream_events_name_the_upstream(quiet):
         made, "trigger", downstream=PipelinePlan(jobs=(PlannedJob("child"),), ref="main")
     )
     world.settle(START + 100)
-    children = [body for body in told(hook) if body["build_name"] == "child"]
+    children = [body for body in emitted(hook) if body["build_name"] == "child"]
     source = children[-1]["source_pipeline"]
     assert (source["pipeline_id"], source["job_id"]) == (made.id, bridge.id)
     assert source["project"] == {
@@ -322,7 +322,7 @@ def test_downstream_events_name_the_upstream(quiet):
     }
     below = [
         body
-        for body in told(hook, "pipeline")
+        for body in emitted(hook, "pipeline")
         if body["object_attributes"]["source"] == "parent_pipeline"
     ]
     assert below[-1]["source_pipeline"] == source
@@ -333,7 +333,7 @@ def test_reason_is_unknown_where_nothing_failed(quiet):
     hook = Webhook(world, app, URL)
     world.add_job(world.add_pipeline(app), "unit", plan=JobPlan(outcome="failed"))
     world.settle(START + 100)
-    reasons = [body["build_failure_reason"] for body in told(hook)]
+    reasons = [body["build_failure_reason"] for body in emitted(hook)]
     assert reasons == ["unknown_failure"] * 3 + ["script_failure"]
 
 
@@ -397,9 +397,9 @@ async def test_deliveries_follow_the_clock(quiet, clock):
 async def test_missing_receiver_is_skipped(quiet, clock):
     world, app = quiet
     async with serving(lambda _request: None) as server:
-        nobody = server.url
+        anonymous = server.url
     async with Simulator(world, clock=clock) as gitlab:
-        hook = Webhook(world, app, nobody)
+        hook = Webhook(world, app, anonymous)
         world.add_job(world.add_pipeline(app), "unit")
         async with delivering(gitlab, hook) as sent:
             await until(lambda: len(sent) == 3)

@@ -89,9 +89,9 @@ async def test_byte_ranges_and_ref_came_with_19_1(serve, world, job, clock):
 
 
 async def test_rate_limit_headers_by_version(serve, world):
-    for version, told in (("18.5", False), ("18.6", True)):
+    for version, emitted in (("18.5", False), ("18.6", True)):
         api = await serve(world, version=version, api_limit=9)
-        assert ("RateLimit-Limit" in (await api("GET /version")).headers) == told
+        assert ("RateLimit-Limit" in (await api("GET /version")).headers) == emitted
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ async def a_project(project: Project, after: datetime) -> None:
 
 
 async def a_pipeline(project: Project) -> None:
-    async def told(pipeline: Pipeline, jobs: list[Job]) -> None:
+    async def emitted(pipeline: Pipeline, jobs: list[Job]) -> None:
         assert_type((pipeline, jobs), tuple[Pipeline, list[Job]])
 
     tree = await project.walk_pipeline(1, include_retried=True)
@@ -148,11 +148,11 @@ async def a_pipeline(project: Project) -> None:
     assert_type(tree.downstream, tuple[Downstream, ...])
     assert_type([led.tree for led in tree.downstream], list[PipelineTree | None])
     assert_type([led.error for led in tree.unreadable()], list[ResponseError | None])
-    assert_type(await project.wait_for_pipeline(1, timeout=60, progress=told), Pipeline)
+    assert_type(await project.wait_for_pipeline(1, timeout=60, progress=emitted), Pipeline)
     await project.wait_for_pipeline(1, progress=print)
     try:
         assert_type(await project.wait_for_job(1, progress=lambda job: job.status), Job)
-        await project.wait_for_job(1, progress=told)  # type: ignore[arg-type]  # one job alone
+        await project.wait_for_job(1, progress=emitted)  # type: ignore[arg-type]  # one job alone
     except WaitTimedOutError as error:
         assert_type(error.last, Job | Pipeline | None)
 

@@ -135,17 +135,17 @@ def test_interrupt_ends_the_command_too(spawn, tmp_path, number):
 def test_event_of_a_killed_command_is_repeated(spawn, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     checkpoint = tmp_path / "ci.db"
-    told = []
+    emitted = []
     for out in (first, second):
         watching = ("watch", "group/app", "--checkpoint", checkpoint, "--exec")
         process = spawn(*watching, program(SLEEPER, out), stdout=subprocess.PIPE)
         event, _, pid = wait_for(out).rpartition("\n")
-        told.append(json.loads(event))
+        emitted.append(json.loads(event))
         process.kill()
         process.wait()
         os.kill(int(pid), signal.SIGKILL)
-    assert told[0]["key"] == told[1]["key"]
-    assert told[0]["job"]["id"] == told[1]["job"]["id"]
+    assert emitted[0]["key"] == emitted[1]["key"]
+    assert emitted[0]["job"]["id"] == emitted[1]["job"]["id"]
 
 
 def test_command_gets_no_token(spawn, gitlab, monkeypatch, tmp_path):
@@ -173,11 +173,11 @@ def test_closed_pipe_ends_the_watch(spawn):
 def test_event_job_equals_that_of_list(run, ended):
     pipeline = ended({}, {"outcome": "failed"})
     listed = [json.loads(line) for line in run("list", "group/empty", "--json").lines]
-    told = [
+    emitted = [
         json.loads(line)
         for line in run("watch", "group/empty", "--pipeline", pipeline, "--json").lines
     ]
-    jobs = {one["job"]["id"]: one["job"] for one in told}
+    jobs = {one["job"]["id"]: one["job"] for one in emitted}
     assert jobs == {job["id"]: job for job in listed if job["pipeline"]["id"] == pipeline}
 
 

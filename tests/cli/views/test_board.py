@@ -24,7 +24,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from tests.support.sample_events import NOW, appeared, bridge, changed, finished, job, log_line
 
 
-def told(*events, now=NOW):
+def emitted(*events, now=NOW):
     board = Board()
     for event in events:
         board.add(event, now)
@@ -72,7 +72,7 @@ def test_pipeline_status_follows_its_jobs(statuses, expected):
 
 
 def test_pipeline_keeps_latest_attempt_per_job():
-    board = told(
+    board = emitted(
         appeared(job(1, "a", "failed")),
         appeared(job(2, "b", "success")),
         appeared(job(3, "a", "running"), replaces=1),
@@ -91,7 +91,7 @@ def test_pipeline_keeps_latest_attempt_per_job():
 
 
 def test_newest_active_pipelines_are_first():
-    board = told(
+    board = emitted(
         appeared(job(1, "a", "success", pipeline_id=40)),
         appeared(job(2, "a", "manual", pipeline_id=30)),
         appeared(job(3, "a", "running", pipeline_id=10)),
@@ -103,7 +103,7 @@ def test_newest_active_pipelines_are_first():
 
 
 def test_child_is_below_its_parent_and_ranks_it():
-    board = told(
+    board = emitted(
         appeared(bridge(1, "go", 12, pipeline_id=10, status="success")),
         appeared(job(2, "a", "running", pipeline_id=11)),
         appeared(job(3, "a", "running", pipeline_id=12), project=4),
@@ -115,14 +115,14 @@ def test_child_is_below_its_parent_and_ranks_it():
 
 
 def test_pipelines_that_make_each_other_are_shown():
-    board = told(
+    board = emitted(
         appeared(bridge(1, "go", 11, pipeline_id=10)), appeared(bridge(2, "go", 10, pipeline_id=11))
     )
     assert sorted(ids(board)) == [10, 11]
 
 
 def test_last_deleted_job_removes_its_pipeline():
-    board = told(appeared(job(1, "a", "manual")), appeared(job(2, "b", "running")))
+    board = emitted(appeared(job(1, "a", "manual")), appeared(job(2, "b", "running")))
     for number, name in ((1, "a"), (9, "b"), (2, "b")):
         event = JobDeleted(
             key="k", project="group/app", job_id=number, name=name, previous=JobStatus.MANUAL
@@ -132,7 +132,7 @@ def test_last_deleted_job_removes_its_pipeline():
 
 
 def test_projects_out_of_reach():
-    board = told(
+    board = emitted(
         ProjectUnreachable(key="k", project="a/b", reason="404 Not Found"),
         ProjectUnreachable(key="k", project=17, reason="no answer"),
         ProjectRecovered(key="k", project="a/b"),
@@ -141,7 +141,7 @@ def test_projects_out_of_reach():
 
 
 def test_reset_clears_its_project():
-    board = told(
+    board = emitted(
         appeared(job(1, "a", "running", pipeline_id=1)),
         ProjectReset(key="k", project="other/app", reason="job 1 is another job than before"),
     )
@@ -151,7 +151,7 @@ def test_reset_clears_its_project():
 
 
 def test_ended_pipelines_are_evicted():
-    board = told(
+    board = emitted(
         appeared(job(1, "a", "success", pipeline_id=1)),
         appeared(job(2, "a", "running", pipeline_id=2)),
         appeared(job(3, "a", "manual", pipeline_id=3)),
@@ -163,15 +163,15 @@ def test_ended_pipelines_are_evicted():
 
 
 def test_inactive_pipelines_are_bounded():
-    board = told(*(appeared(job(n, "a", "success", pipeline_id=n)) for n in range(1, 1001)))
+    board = emitted(*(appeared(job(n, "a", "success", pipeline_id=n)) for n in range(1, 1001)))
     board.ordered(NOW)
     assert len(board.pipelines) == 200
-    board = told(*(appeared(job(n, "a", "running", pipeline_id=n)) for n in range(1, 1001)))
+    board = emitted(*(appeared(job(n, "a", "running", pipeline_id=n)) for n in range(1, 1001)))
     assert len(board.ordered(NOW)) == 1000
 
 
 def test_durations_tick_by_the_local_clock():
-    board = told(
+    board = emitted(
         appeared(job(1, "a", "running", duration=5.0)),
         appeared(job(2, "b", "pending", queued_duration=2.0)),
         appeared(job(3, "c", "success", duration=9.0)),
@@ -184,7 +184,7 @@ def test_durations_tick_by_the_local_clock():
 
 
 def test_jobs_without_pipeline_group_by_project():
-    board = told(
+    board = emitted(
         appeared(job(1, pipeline_id=None), project="a/b"),
         appeared(job(2, pipeline_id=None), project="c/d"),
     )
@@ -192,7 +192,7 @@ def test_jobs_without_pipeline_group_by_project():
 
 
 def test_lines_of_logs_are_events_too():
-    assert told(log_line(job(1), 1, "x")).events == 1
+    assert emitted(log_line(job(1), 1, "x")).events == 1
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_project_name_is_its_path(project, url, shown):
 def test_pauses_of_the_server():
     at = datetime(2026, 1, 2, tzinfo=UTC)
     jobs = "GET /projects/:id/jobs"
-    board = told(
+    board = emitted(
         MonitorPaused(key="k", kind="", until=at, next_probe=None, reason="HTTP 429"),
         MonitorPaused(key="k", kind=jobs, until=at, next_probe=None, reason="HTTP 429: jobs"),
         MonitorResumed(key="k", kind=""),

@@ -34,7 +34,7 @@ class StoppedClock:
         raise NotImplementedError
 
 
-def told(events, **options):
+def emitted(events, **options):
     dashboard = Dashboard(RequestBudget(), lambda: 3, StoppedClock(), **options)
     for event in events:
         dashboard.add(event)
@@ -68,7 +68,7 @@ def test_board_on_a_small_terminal():
     failed = job(
         4, "e2e", "failed", stage="test", failure_reason="script_failure", allow_failure=False
     )
-    dashboard = told(
+    dashboard = emitted(
         [
             appeared(job(1, "compile", "success", stage="build", duration=65.0)),
             appeared(job(2, "unit 1/2", "running")),
@@ -103,7 +103,7 @@ def test_view_fits_the_screen(size, logs, pipelines):
     events = list(busy(pipelines))
     if logs:
         events += [log_line(job(1, "unit"), n, f"line {n}\t{'x' * 300}") for n in range(300)]
-    lines = shown(told(events, logs=LogPane() if logs else None), size).splitlines()
+    lines = shown(emitted(events, logs=LogPane() if logs else None), size).splitlines()
     assert len(lines) == size[1]
     assert all(cell_len(line) <= size[0] for line in lines)
     assert lines[-1].startswith(f"{len(events):,} events") or lines[-2].startswith(
@@ -112,30 +112,30 @@ def test_view_fits_the_screen(size, logs, pipelines):
 
 
 def test_hidden_rows_are_counted():
-    lines = lines_of(told(busy(30, 6)), SMALL)
+    lines = lines_of(emitted(busy(30, 6)), SMALL)
     assert lines[1].startswith("● group/app-30 #30")
     assert sum("#" in line for line in lines) == 10
     assert lines[-2].startswith("… and")
     assert lines[-2].endswith("20 more pipelines")
-    lines = lines_of(told(busy(1, 100)), LARGE)
+    lines = lines_of(emitted(busy(1, 100)), LARGE)
     assert lines[-2] == "… and 64 more jobs"
 
 
 def test_active_pipelines_get_the_lines_first():
     events = [appeared(job(n, "old", "failed", pipeline_id=n)) for n in range(100, 150)]
-    lines = lines_of(told([*events, *busy(2, 12)]), SMALL)
+    lines = lines_of(emitted([*events, *busy(2, 12)]), SMALL)
     assert sum("job " in line for line in lines) >= 12
     assert [line for line in lines if "running" in line]
 
 
 def test_only_failures():
     events = [*busy(2, 6), appeared(job(900, "fine", "running", pipeline_id=9))]
-    lines = lines_of(told(events, failed_only=True), SMALL)
+    lines = lines_of(emitted(events, failed_only=True), SMALL)
     assert not any("running" in line or "#9" in line for line in lines)
     assert sum("✗ failed" in line for line in lines) == 2
     assert sum("/6" in line for line in lines) == 2
-    assert "no failed jobs" in lines_of(told([], failed_only=True), SMALL)[1]
-    assert "no pipelines" in lines_of(told([]), SMALL)[1]
+    assert "no failed jobs" in lines_of(emitted([], failed_only=True), SMALL)[1]
+    assert "no pipelines" in lines_of(emitted([]), SMALL)[1]
 
 
 def test_old_pipelines_are_dim():
@@ -158,7 +158,7 @@ def test_names_add_no_style(name, stage, project, reason, width):
         ProjectUnreachable(key="k", project=project, reason=reason),
     ]
     for pane in (LogPane(), LogPane(only=name)):
-        lines = shown(told(events, logs=pane), (width, 24)).split("\n")
+        lines = shown(emitted(events, logs=pane), (width, 24)).split("\n")
         assert len(lines) == 25
         for line in lines:
             assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line)
@@ -168,7 +168,7 @@ def test_names_add_no_style(name, stage, project, reason, width):
 
 def test_hostile_names_are_cleaned_with_colours():
     events = [appeared(job(1, HOSTILE_NAME * 4)), log_line(job(1, HOSTILE_NAME), 1, "x")]
-    text = shown(told(events, logs=LogPane()), SMALL, colours=True)
+    text = shown(emitted(events, logs=LogPane()), SMALL, colours=True)
     assert "\x1b]" not in text
     assert "\x1b[2J" not in text
     assert "[bold]x[/]" in text
@@ -180,7 +180,7 @@ def test_log_pane_names_each_job():
     pane.add(log_line(job(2, "a long name of a job to cut"), 1, "two"))
     pane.add(log_ended(job(1, "unit")))
     pane.add(JobLogFailed(key="k", project="a/b", job=job(2, "x"), reason="403 Forbidden"))
-    dashboard = told([], logs=pane)
+    dashboard = emitted([], logs=pane)
     lines = lines_of(dashboard, SMALL)
     assert any("unit                     │ one" in line for line in lines), lines
     assert any("a long name of a job to… │ two" in line for line in lines)
@@ -198,12 +198,12 @@ def test_log_pane_shows_a_single_job():
     pane.add(log_ended(job(2, "second")))
     pane.add(log_line(first, 2, "two", section=section))
     pane.add(log_ended(first))
-    text = shown(told([], logs=pane), SMALL)
+    text = shown(emitted([], logs=pane), SMALL)
     assert "╭─ group/app · first · job 1 ─" in text
     assert all(word in text for word in ("▾ step_script", "   1  one", "   2  two", "2 lines"))
     assert "no" not in text.replace("no pipelines", "")
     pane.add(log_line(again, 1, "three"))
-    text = shown(told([], logs=pane), SMALL)
+    text = shown(emitted([], logs=pane), SMALL)
     assert "first · job 3" in text
     assert "two" not in text
 
@@ -228,7 +228,7 @@ def test_many_unreachable_projects_take_few_lines():
 
 
 def test_thousands_of_jobs_fit_too():
-    lines = lines_of(told(busy(1000, 10)), LARGE)
+    lines = lines_of(emitted(busy(1000, 10)), LARGE)
     assert len(lines) == LARGE[1]
     assert lines[-1].startswith("10,000 events")
 
@@ -247,7 +247,7 @@ def terminal():
 
 async def test_burst_of_events_is_drawn_rarely():
     console = terminal()
-    async with live_view(console, told([])) as tell:
+    async with live_view(console, emitted([])) as tell:
         for event in busy(100, 10):
             tell(event)
     text = console.file.getvalue()
@@ -261,7 +261,7 @@ async def test_interrupt_leaves_the_last_state():
     console = terminal()
 
     async def watch():
-        async with live_view(console, told([])) as tell:
+        async with live_view(console, emitted([])) as tell:
             tell(appeared(job(1)))
             await asyncio.Event().wait()
 
@@ -279,27 +279,27 @@ async def test_interrupt_leaves_the_last_state():
 
 async def test_live_view_fills_the_screen():
     console = terminal()
-    async with live_view(console, told([]), RefreshRate(fastest=0.001, slowest=0.0)):
+    async with live_view(console, emitted([]), RefreshRate(fastest=0.001, slowest=0.0)):
         await until(lambda: "no pipelines" in console.file.getvalue())
     first = console.file.getvalue().partition("no pipelines")[2]
     assert first.partition("0 events")[0].count("\n") == 24 - 2
 
 
 def test_narrow_terminal_omits_the_stage():
-    lines = lines_of(told([appeared(job(1, "integration", "running"))]), (44, 14))
+    lines = lines_of(emitted([appeared(job(1, "integration", "running"))]), (44, 14))
     assert lines[0].split() == ["job", "status", "time"]
     assert any(line.startswith("  integration") for line in lines)
 
 
 async def test_times_tick_without_events():
     console = terminal()
-    async with live_view(console, told([]), RefreshRate(fastest=0.001, slowest=0.0)):
+    async with live_view(console, emitted([]), RefreshRate(fastest=0.001, slowest=0.0)):
         await until(lambda: console.file.getvalue().count("no pipelines") >= 5)
 
 
 async def test_drawing_error_is_raised():
     console = terminal()
-    dashboard = told([])
+    dashboard = emitted([])
 
     async def watch():
         async with live_view(console, dashboard, RefreshRate(fastest=0.001, slowest=0.0)):
@@ -312,11 +312,11 @@ async def test_drawing_error_is_raised():
 
 
 def test_headline_is_the_first_line():
-    lines = lines_of(told([], headline="see \x1b[2Jthis"), SMALL)
+    lines = lines_of(emitted([], headline="see \x1b[2Jthis"), SMALL)
     assert lines[0] == "see this"
     assert len(lines) == SMALL[1]
 
 
 def test_unknown_status_is_shown():
-    dashboard = told([appeared(job(1, status=JobStatus("dreaming")))])
+    dashboard = emitted([appeared(job(1, status=JobStatus("dreaming")))])
     assert any("? dreaming" in line for line in lines_of(dashboard, SMALL))

@@ -64,12 +64,12 @@ def test_pending_key_is_not_recorded_twice(store):
 
 def test_pending_ignores_later_events(store):
     store.record("a", b"1", [(f"{n}", b"") for n in range(250)])
-    told = []
+    emitted = []
     for key, _ in store.pending():
-        told.append(key)
+        emitted.append(key)
         store.acknowledge(key)
         store.record("a", b"2", [(f"new {key}", b"")])
-    assert told == [f"{n}" for n in range(250)]
+    assert emitted == [f"{n}" for n in range(250)]
     assert [key for key, _ in store.pending()] == [f"new {n}" for n in range(250)]
 
 
