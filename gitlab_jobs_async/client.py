@@ -10,8 +10,8 @@ from gitlab_jobs_async.api.decoding import UndecodedRow, decode
 from gitlab_jobs_async.api.parameters import (
     ProjectId,
     Scope,
+    integer,
     project_path,
-    whole_number,
 )
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.intervals import PollIntervals
@@ -160,7 +160,7 @@ class GitLab(ServerClient):
             self._transport,
             self._capabilities,
             jobs_with_offsets(jobs, offsets or {}),
-            last=None if lines is None else whole_number("lines", lines),
+            last=None if lines is None else integer("lines", lines),
             follow=follow,
             options=options,
         )

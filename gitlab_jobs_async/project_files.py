@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from attrs import frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.parameters import whole_number
+from gitlab_jobs_async.api.parameters import integer
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response, check_archive, check_whole
+from gitlab_jobs_async.api.responses import Response, check_archive, check_complete
 from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
@@ -69,7 +69,7 @@ class ProjectFiles(ProjectPipelines):
             TraceInterruptedError: the outage lasted longer; resume at its `offset`.
             ResponseError: 401, 403 or 404, at once.
         """
-        start = whole_number("offset", offset)
+        start = integer("offset", offset)
         return self._log(job_id, min_interval, max_interval, outage_timeout).chunks(start)
 
     def tail(
@@ -95,8 +95,8 @@ class ProjectFiles(ProjectPipelines):
         emitted in its last state. Intervals and errors are those of `follow_trace`; without
         *follow* errors are raised at once. `get_job` returns how the job ended.
         """
-        last = None if lines is None else whole_number("lines", lines)
-        start = whole_number("offset", offset)
+        last = None if lines is None else integer("lines", lines)
+        start = integer("offset", offset)
         log = self._log(job_id, min_interval, max_interval, outage_timeout)
         return log.lines(last=last, follow=follow, offset=start)
 
@@ -124,7 +124,7 @@ class ProjectFiles(ProjectPipelines):
         `Limits.archive` applies, or else `Limits.trace`. See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
         """
         request = endpoints.get_artifact_file(self.id, job_id, path)
-        return check_whole(await self._transport.send(request, bound="archive"), "a file").body
+        return check_complete(await self._transport.send(request, bound="archive"), "a file").body
 
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False

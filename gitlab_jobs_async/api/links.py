@@ -150,10 +150,10 @@ def has_cursor_headers(response: Response) -> bool:
 
 def number_in(response: Response, header: str) -> int | None:
     """Return the number in a header such as `X-Total`, if it has one."""
-    return whole_number(response.headers.get(header, ""))
+    return integer(response.headers.get(header, ""))
 
 
-def whole_number(text: str) -> int | None:
+def integer(text: str) -> int | None:
     """Return the number in *text* if it can be a page or a count."""
     is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
     return int(text) if is_number else None

@@ -22,7 +22,7 @@ def positive_id(name: str, value: int) -> int:
     return _integer(name, value, 1, "a whole number above 0")
 
 
-def whole_number(name: str, value: int) -> int:
+def integer(name: str, value: int) -> int:
     """Return *value* if it is a whole number from 0."""
     return _integer(name, value, 0, "a whole number from 0")
 

@@ -95,7 +95,7 @@ def merge_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in by_name.items()}
 
 
-def check_whole(answer: Response, what: str) -> Response:
+def check_complete(answer: Response, what: str) -> Response:
     """Return *answer* if it is complete; *what* names the expected content.
 
     Raises:
@@ -125,7 +125,7 @@ def check_archive(answer: Response) -> Response:
     Raises:
         DecodeError: it is a web page, partial or empty.
     """
-    return check_whole(reject_html(answer, "an archive"), "an archive")
+    return check_complete(reject_html(answer, "an archive"), "an archive")
 
 
 def check_deletion(answer: Response) -> None:

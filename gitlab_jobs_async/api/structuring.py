@@ -42,7 +42,7 @@ def instance_hook(kind: type, words: str, *, or_null: bool = False) -> Hook:
 WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
-def _whole_number_or_string(given: Any, _: Any) -> int | str:
+def _integer_or_string(given: Any, _: Any) -> int | str:
     if type(given) is int or type(given) is str:
         return given
     raise type_mismatch("a whole number or a string", given)
@@ -89,7 +89,7 @@ EXACT: dict[Any, Hook] = {
     **{kind: instance_hook(kind, words) for kind, words in WORDS.items()},
     float: _number,
     float | str | None: _number_or_string,
-    int | str: _whole_number_or_string,
+    int | str: _integer_or_string,
     datetime: _datetime,
     JobStatus: _status,
     FailureReason: _failure_reason,

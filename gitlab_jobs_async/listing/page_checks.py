@@ -6,9 +6,9 @@ from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.api.endpoints import PER_PAGE
 from gitlab_jobs_async.api.links import (
     has_cursor_headers,
+    integer,
     may_be_clamped,
     next_page,
-    whole_number,
     with_params,
 )
 from gitlab_jobs_async.api.requests import Request
@@ -60,7 +60,7 @@ def is_unnamed(
     A short page is the last one, unless a gateway may have reduced its size and the headers are not
     known to be reliable. A page with the headers of its kind is the last one, too.
     """
-    size = whole_number(dict(request.params).get("per_page", "")) or PER_PAGE
+    size = integer(dict(request.params).get("per_page", "")) or PER_PAGE
     is_clamped = may_be_clamped(len(rows)) and not are_reliable
     if (len(rows) < min(size, PER_PAGE) and not is_clamped) or has_cursor_headers(response):
         return False
@@ -85,7 +85,7 @@ def may_have_next(
 
 def next_by_number(request: Request) -> Request:
     """Return the request for the page after *request* by offset."""
-    page = whole_number(dict(request.params).get("page", "1")) or 1
+    page = integer(dict(request.params).get("page", "1")) or 1
     return with_params(without_keyset(request), page=str(page + 1))
 
 

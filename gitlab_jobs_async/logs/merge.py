@@ -6,7 +6,7 @@ from functools import partial
 from typing import Self
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.api.parameters import ProjectId, job_path, whole_number
+from gitlab_jobs_async.api.parameters import ProjectId, integer, job_path
 from gitlab_jobs_async.concurrency import Merged
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
@@ -63,7 +63,7 @@ class JobLines:
             RuntimeError: the block of `tail_jobs` was left.
         """
         job_path(project, job_id)
-        whole_number("offset", offset)
+        integer("offset", offset)
         key = (project, job_id)
         if key not in self._queue:
             self._queue.add(key, partial(self._open_log, project, job_id, offset))
@@ -119,7 +119,7 @@ def jobs_with_offsets(
         raise TypeError(f"invalid jobs {jobs!r}: expected several Jobs or (project, job_id) pairs")
     keys = [_job_key(job) for job in jobs]
     for key, offset in offsets.items():
-        whole_number(f"offsets[{key!r}]", offset)
+        integer(f"offsets[{key!r}]", offset)
         if key not in keys:
             raise ValueError(f"invalid offsets: {key!r} is not among the jobs")
     return {key: offsets.get(key, 0) for key in keys}

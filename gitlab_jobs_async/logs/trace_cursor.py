@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.capabilities import TraceSupport
 from gitlab_jobs_async.api.endpoints import LONGEST_RANGE
-from gitlab_jobs_async.api.responses import Response, check_whole, reject_html
+from gitlab_jobs_async.api.responses import Response, check_complete, reject_html
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models.jobs import TraceChunk
 
@@ -261,4 +261,4 @@ def check_trace(
     reject_html(response, "a trace")
     if (conditional and response.status == 304) or (partial and response.status == 206):
         return response
-    return check_whole(response, "a trace")
+    return check_complete(response, "a trace")

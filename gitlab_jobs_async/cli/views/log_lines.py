@@ -118,7 +118,7 @@ class LogView:
         # A filter may hide the line that opened a style.
         shown = "".join(styles) + line.raw
         for style in _STYLE.finditer(line.raw):
-            if _begins_anew(style[1]):
+            if _resets_styles(style[1]):
                 styles.clear()
             if style[1].strip("0;:"):
                 styles.append(style[0])
@@ -130,7 +130,7 @@ class LogView:
         return f"{style}{text}{_RESET}" if self.is_coloured else text
 
 
-def _begins_anew(parameters: str) -> bool:
+def _resets_styles(parameters: str) -> bool:
     """Return whether a style resets earlier ones: empty or 0."""
     return parameters.partition(";")[0].strip("0") == ""
 

@@ -7,7 +7,7 @@ stretch alike (scheduler.py). A poll detects a change half an interval late on a
 
 from attrs import frozen
 
-from gitlab_jobs_async.api.parameters import positive_id, whole_number
+from gitlab_jobs_async.api.parameters import integer, positive_id
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
 from gitlab_jobs_async.monitor.schedule.timer import poll_interval
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE
@@ -70,7 +70,7 @@ def forecast(projects: int, *, busy: int, per_minute: int | None = None) -> Fore
             *projects*.
     """
     positive_id("projects", projects)
-    if whole_number("busy", busy) > projects:
+    if integer("busy", busy) > projects:
         raise ValueError(f"busy must be at most the {projects} of projects, not {busy}")
     allowed = JOBS_INDEX_PER_MINUTE
     if per_minute is not None:
