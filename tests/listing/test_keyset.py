@@ -466,6 +466,11 @@ def test_lost_headers_lose_no_row(kind, count, dropped, server, window, churn, s
     except ListingChangedError:
         assert churn
         return
+    except ServerError:
+        # GitLab answers 500 below the last row, and here nothing tells which row is the last.
+        assert churn
+        assert server.get("last") == "refused"
+        return
     check_exact(emitted, listing)
     if window == 1:
         assert emitted == sorted(emitted, reverse=True)
