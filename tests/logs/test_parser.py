@@ -531,6 +531,11 @@ def test_a_long_line_is_split_alike(size, stamp):
     assert LogParser(lines[0].end).feed(log[lines[0].end :])[0].text == lines[1].text
 
 
+def test_first_part_of_a_long_line_waits_for_none():
+    (line,) = LogParser().feed(AT + b"01O " + b"x" * (4 * 1024 * 1024 + 100))
+    assert len(line.text) == 4 * 1024 * 1024 - len(AT + b"01O ")
+
+
 def test_a_line_of_cut_records_is_split():
     record = AT + b"01O" + b"%s" + b"y" * 100_000 + b"\n"
     log = record % b" " + record % b"+" * 99 + AT + b"01O+end\n"
