@@ -77,7 +77,7 @@ def test_test_names_are_short(path):
     assert [name for name in names if len(name) > _LONGEST_NAME] == []
 
 
-def test_guide_and_readme_use_the_terms_of_the_field():
+def test_guide_uses_the_terms_of_the_field():
     pages = [
         ROOT / "README.md",
         ROOT / "benchmarks" / "README.md",
