@@ -18,44 +18,44 @@ from attrs import define, field
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.ratelimit.adaptive_limit import reserve
 from gitlab_jobs_async.ratelimit.limits import LimitGroup
+from gitlab_jobs_async.ratelimit.windows import reserve
 
 LATENCY = 0.05
 CONCURRENCY = 16
 NAIVE_PAGE = 20
 
 
-class Turns(Protocol):
-    """Whose turn it is; `PollScheduler` is one."""
+class Scheduler(Protocol):
+    """A poll scheduler, such as `PollScheduler`."""
 
     def schedule(self, key: str, now: float, interval: float, jitter: float = 0.0) -> None:
-        """Let this one wait; *interval* is what it asks for."""
+        """Schedule the next poll of *key*, which asks for *interval* seconds."""
 
     def pop_due(self, now: float) -> str | None:
-        """Whose turn it is now."""
+        """Return the next target to poll, or `None` if none is due."""
 
     def next_at(self) -> float:
-        """When there is one again."""
+        """Return when the next target can be popped."""
 
 
 @define
 class RoundRobin:
-    """One after the other, at once or each no sooner than *every* seconds after its last look."""
+    """Poll targets in order, each at least *every* seconds after its last poll."""
 
     every: float = 3.0
     _queue: deque[tuple[float, str]] = field(factory=deque)
 
     def schedule(self, key: str, now: float, interval: float, jitter: float = 0.0) -> None:
-        """See `Turns`: nobody is asked what he wants, except at the very start."""
+        """See `Scheduler`; *interval* counts at the very start only."""
         self._queue.append((now + (self.every if interval else self.every * jitter), key))
 
     def pop_due(self, now: float) -> str | None:
-        """See `Turns`."""
+        """See `Scheduler`."""
         return self._queue.popleft()[1] if self.next_at() <= now else None
 
     def next_at(self) -> float:
-        """See `Turns`."""
+        """See `Scheduler`."""
         return self._queue[0][0] if self._queue else inf
 
 
@@ -87,7 +87,7 @@ class Simulation:
     """One way of taking turns, over some projects, within a budget of so many *per_minute*."""
 
     projects: Sequence[SimulatedProject]
-    turns: Turns
+    turns: Scheduler
     per_minute: int | None
     hours: float
     has_naive: bool = False
@@ -238,7 +238,7 @@ def _quiet_seconds(project: SimulatedProject, end: float) -> float:
     return sum(max(0.0, b - max(START, a + QUIET)) for a, b in spells)
 
 
-def adaptive(per_minute: int | None) -> Turns:
+def adaptive(per_minute: int | None) -> Scheduler:
     """Our own way; a tenth of the budget is left to a caller's own requests."""
     gap = 0.0 if per_minute is None else 60 / (per_minute - reserve(per_minute))
     return PollScheduler(gap)

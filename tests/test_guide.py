@@ -85,7 +85,7 @@ def test_command_runs(command, capfd):
     assert (code, capfd.readouterr().err if code == 0 else "") == (exit_code_of(command), "")
 
 
-@pytest.mark.timeout(60)  # a pytest of its own imports all plugins anew
+@pytest.mark.timeout(60)  # a pytest of its own imports all plugins again
 def test_test_modules_pass(tmp_path):
     for block in TEST_MODULES:
         (tmp_path / f"test_{block.line}.py").write_text(block.code)
@@ -97,7 +97,7 @@ def test_test_modules_pass(tmp_path):
     assert f"{len(TEST_MODULES)} passed" in result.stdout, result.stdout
 
 
-@pytest.mark.timeout(60)  # mypy reads every library anew
+@pytest.mark.timeout(60)  # mypy reads every library again
 def test_python_blocks_are_strictly_typed(tmp_path):
     for block in [*SNIPPETS, *SCRIPTS]:
         name = f"{block.name}.py".replace("-", "_")

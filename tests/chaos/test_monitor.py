@@ -32,7 +32,7 @@ from tests.chaos.test_listing import SHARES
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
-from tests.support.tasks import others, until
+from tests.support.tasks import in_background, others, until
 
 SEEDS = range(1, 4)
 PROJECTS = 15
@@ -248,15 +248,8 @@ async def consuming(events, replay):
         async for event in events:
             replay.hear(event)
 
-    consumer = asyncio.ensure_future(consume())
-    try:
+    async with in_background(consume()) as consumer:
         yield consumer
-    finally:
-        is_over = consumer.done()
-        consumer.cancel()
-        await asyncio.wait([consumer])
-        if is_over:
-            consumer.result()
 
 
 async def monitored_under_faults(seed, simulator, gitlab, how, tally):

@@ -12,7 +12,7 @@ from gitlab_jobs_async.simulator import NEVER, JobPlan, PipelinePlan, PlannedJob
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
-from tests.support.tasks import others, until
+from tests.support.tasks import in_background, others, until
 
 QUICK = JobPlan(queued=0.1, duration=1.0, log=b"one\n")
 PATHS = ["shop/web", "shop/api"]
@@ -28,15 +28,8 @@ async def watched(gitlab, replay, targets, **how):
                 if event.key not in replay.keys:
                     replay.hear(event)
 
-        consumer = asyncio.ensure_future(consume())
-        try:
+        async with in_background(consume()) as consumer:
             yield consumer
-        finally:
-            is_over = consumer.done()
-            consumer.cancel()
-            await asyncio.wait([consumer])
-            if is_over:
-                consumer.result()
 
 
 async def eventually(condition, consumer):

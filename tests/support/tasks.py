@@ -1,7 +1,8 @@
 """Wait for tasks and conditions, and find tasks that were left running."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import wraps
 
 
@@ -23,6 +24,20 @@ async def until(condition: Callable[[], object]) -> None:
     """Return once *condition* holds, which may depend on real connections."""
     while not condition():  # noqa: ASYNC110 - it has no event to wait for
         await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def in_background(call: Coroutine) -> AsyncIterator[asyncio.Task]:
+    """Run *call* beside the block, cancel it at the end, and raise its error if it had one."""
+    task = asyncio.create_task(call)
+    try:
+        yield task
+    finally:
+        is_over = task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        if is_over:
+            task.result()
 
 
 async def others() -> set[asyncio.Task]:
