@@ -168,6 +168,9 @@ from .pipelines.tree import (
 from .pipelines.tree import (
     PipelineTree as PipelineTree,
 )
+from .polling.policy import (
+    PollPolicy as PollPolicy,
+)
 from .project import (
     Project as Project,
 )

@@ -14,7 +14,6 @@ from gitlab_jobs_async.api.parameters import (
     project_path,
 )
 from gitlab_jobs_async.concurrency import task_pool
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.logs.follower import FollowOptions
@@ -24,6 +23,7 @@ from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.monitor import Monitor, MonitorOptions, checkpoint_of, monitored
 from gitlab_jobs_async.monitor.watch.factory import Target, normalize_targets
+from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.server_client import ServerClient
 
@@ -42,6 +42,7 @@ class GitLab(ServerClient):
         timeout: seconds for one attempt of a request, and between two pieces of a stream. Half of
             it for the connection.
         retry: when a failed request is sent again.
+        polling: how often jobs, logs and pipelines are polled; the default of *polling* of calls.
         budget: rate limits, and the fair share of all requests in them.
         limits: maximum sizes of responses.
         clock: source of time for all waiting.
@@ -58,7 +59,7 @@ class GitLab(ServerClient):
         """Return a project by numeric id or full path, such as "group/app", without a request."""
         project_path(project)
         # Shared, so that all projects profit from one discovery about the server.
-        return Project(project, self._transport, self._capabilities)
+        return Project(project, self._transport, self._capabilities, self._polls)
 
     async def get_token_job(self) -> Job:
         """Return the job of the client's `JobToken`.
@@ -135,9 +136,7 @@ class GitLab(ServerClient):
         lines: int | None = None,
         offsets: Mapping[JobKey, int] | None = None,
         follow: bool = True,
-        min_interval: float = 3.0,
-        max_interval: float = 60.0,
-        outage_timeout: float = 300.0,
+        polling: PollPolicy | None = None,
     ) -> AbstractAsyncContextManager[JobLines]:
         """Merge many logs: `async with … as lines: async for item in lines`.
 
@@ -155,7 +154,7 @@ class GitLab(ServerClient):
         Raises:
             TypeError, ValueError: an argument is invalid; raised before any request.
         """
-        options = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
+        options = FollowOptions(poll_policy(polling, self._polls.policy))
         return tail_logs(
             self._transport,
             self._capabilities,

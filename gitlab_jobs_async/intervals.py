@@ -1,31 +1,14 @@
 """Bounds of a poll interval, and an interval in proportion to the time since a change."""
 
-from attrs import field, frozen
-
-from gitlab_jobs_async.api.parameters import seconds
+from attrs import frozen
 
 
 @frozen
 class PollIntervals:
-    """The *shortest* and the *longest* time between two polls, in seconds.
+    """The *shortest* and the *longest* time between two polls, in seconds."""
 
-    Raises:
-        TypeError, ValueError: a bound is not a number above 0, or they are in the wrong order.
-    """
-
-    shortest: float = field(default=3.0)
-    longest: float = field(default=60.0)
-
-    @shortest.validator
-    def _is_time(self, _attribute: object, value: object) -> None:
-        seconds("min_interval", value)
-
-    @longest.validator
-    def _is_longer(self, _attribute: object, value: object) -> None:
-        if seconds("max_interval", value) < self.shortest:
-            raise ValueError(
-                f"max_interval must be at least min_interval, {self.shortest:g} s, not {value}"
-            )
+    shortest: float
+    longest: float
 
     def clamp(self, interval: float) -> float:
         """Return *interval*, in seconds, limited to the bounds."""

@@ -10,7 +10,6 @@ from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.api.parameters import Inputs, Scope
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import check_deletion
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_keyset,
     filter_ref,
@@ -21,6 +20,7 @@ from gitlab_jobs_async.listing.fetch import (
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.pipelines.wait import JobProgress, WaitOptions, wait_for_job
+from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_files import ProjectFiles
 
 
@@ -121,23 +121,21 @@ class Project(ProjectFiles):
         *,
         timeout: float | None = None,
         progress: JobProgress | None = None,
-        min_interval: float = 2.0,
-        max_interval: float = 30.0,
-        outage_timeout: float = 300.0,
+        polling: PollPolicy | None = None,
     ) -> Job:
         """Wait for the end of a job and return it, also if it has failed.
 
         A `manual` or `scheduled` job has not ended. *progress* is called with the first state of
-        the job and at each change of its status; a coroutine function is awaited. Polls come
-        *min_interval* to *max_interval* seconds apart, at growing intervals after a change.
-        Transient errors are retried for *outage_timeout* seconds. A retry, also GitLab's own, is
+        the job and at each change of its status; a coroutine function is awaited. *polling* is
+        how often it is polled, and for how long transient errors are tolerated; the client's policy
+        by default. A retry, also GitLab's own, is
         another job: see `list_pipeline_jobs`.
 
         Raises:
             WaitTimedOutError: *timeout* seconds have passed; `last` is the job as last seen. It is
                 a `TimeoutError`, too. The job itself is not changed.
         """
-        how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
+        how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
         return await wait_for_job(self._transport, self.id, job_id, how, progress)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/

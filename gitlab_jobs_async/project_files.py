@@ -10,7 +10,6 @@ from gitlab_jobs_async.api.parameters import integer
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response, check_archive, check_complete
 from gitlab_jobs_async.http.body_limits import Bound
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     iter_unordered,
 )
@@ -18,6 +17,7 @@ from gitlab_jobs_async.logs.follow import JobLog
 from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.trace_cursor import check_trace
 from gitlab_jobs_async.models.jobs import ArtifactEntry, LogLine, TraceChunk
+from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
 
 
@@ -52,25 +52,20 @@ class ProjectFiles(ProjectPipelines):
         job_id: int,
         *,
         offset: int = 0,
-        min_interval: float = 3.0,
-        max_interval: float = 60.0,
-        outage_timeout: float = 300.0,
+        polling: PollPolicy | None = None,
     ) -> AsyncGenerator[TraceChunk, None]:
         """Emit the bytes from *offset* on as the runner uploads them, until the job has ended.
 
         Each byte is emitted once. An empty chunk at 0 means that the trace was erased or replaced,
-        and starts again. Polls follow the runner's uploads, *min_interval* to *max_interval*
-        seconds apart; no byte waits for longer.
-
-        Transient errors, after which `RetryPolicy` repeats a GET, and web pages are tolerated for
-        *outage_timeout* seconds: 0 to raise them at once, `math.inf` to tolerate them forever.
+        and starts again. *polling* is how often the log and the job's status are polled, and
+        for how long transient errors and web pages are tolerated; the client's policy by default.
 
         Raises:
             TraceInterruptedError: the outage lasted longer; resume at its `offset`.
             ResponseError: 401, 403 or 404, at once.
         """
         start = integer("offset", offset)
-        return self._log(job_id, min_interval, max_interval, outage_timeout).chunks(start)
+        return self._log(job_id, polling).chunks(start)
 
     def tail(
         self,
@@ -79,9 +74,7 @@ class ProjectFiles(ProjectPipelines):
         lines: int | None = None,
         offset: int = 0,
         follow: bool = True,
-        min_interval: float = 3.0,
-        max_interval: float = 60.0,
-        outage_timeout: float = 300.0,
+        polling: PollPolicy | None = None,
     ) -> AsyncGenerator[LogLine, None]:
         """Emit the lines of a job's log until the job ends; without *follow*, the lines so far.
 
@@ -97,15 +90,13 @@ class ProjectFiles(ProjectPipelines):
         """
         last = None if lines is None else integer("lines", lines)
         start = integer("offset", offset)
-        log = self._log(job_id, min_interval, max_interval, outage_timeout)
+        log = self._log(job_id, polling)
         return log.lines(last=last, follow=follow, offset=start)
 
-    def _log(
-        self, job_id: int, min_interval: float, max_interval: float, outage_timeout: float
-    ) -> JobLog:
+    def _log(self, job_id: int, polling: PollPolicy | None) -> JobLog:
         # Checks the id now: a generator would do it only when it is iterated.
         endpoints.get_trace(self.id, job_id)
-        options = FollowOptions(PollIntervals(min_interval, max_interval), outage_timeout)
+        options = FollowOptions(poll_policy(polling, self._polls.policy))
         return JobLog(self._transport, self._capabilities, self.id, job_id, options)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/

@@ -10,7 +10,6 @@ from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
 from gitlab_jobs_async.api.parameters import ProjectId, Scope
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.listing.fetch import (
     by_offset,
     by_rescan,
@@ -24,6 +23,8 @@ from gitlab_jobs_async.pipelines.fetch import read_bridges, read_jobs, read_pipe
 from gitlab_jobs_async.pipelines.traversal import PipelineRef
 from gitlab_jobs_async.pipelines.tree import PipelineTree
 from gitlab_jobs_async.pipelines.wait import PipelineProgress, WaitOptions, wait_for_pipeline
+from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
+from gitlab_jobs_async.polling.polls import Polls
 
 
 @frozen
@@ -36,6 +37,7 @@ class ProjectPipelines:
     id: ProjectId
     _transport: Transport = field(repr=False)
     _capabilities: ServerCapabilities = field(repr=False)
+    _polls: Polls = field(repr=False)
 
     async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
         """Return all pipelines that match *filters*, newest first by default.
@@ -120,9 +122,7 @@ class ProjectPipelines:
         *,
         timeout: float | None = None,
         progress: PipelineProgress | None = None,
-        min_interval: float = 2.0,
-        max_interval: float = 30.0,
-        outage_timeout: float = 300.0,
+        polling: PollPolicy | None = None,
     ) -> Pipeline:
         """Wait for the end of a pipeline and return it, also if it has failed.
 
@@ -131,5 +131,5 @@ class ProjectPipelines:
         of its jobs, first as they are and then whenever a status has changed; it costs one request
         or more a poll. Other options are those of `wait_for_job`.
         """
-        how = WaitOptions(timeout, PollIntervals(min_interval, max_interval), outage_timeout)
+        how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
         return await wait_for_pipeline(self._transport, self.id, pipeline_id, how, progress)

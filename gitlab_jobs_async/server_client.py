@@ -28,6 +28,9 @@ from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
+from gitlab_jobs_async.polling.pace import PollPace
+from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
+from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
 
@@ -42,6 +45,7 @@ class Overrides(TypedDict, total=False):
     concurrency: int
     timeout: float
     retry: RetryPolicy
+    polling: PollPolicy
     budget: RequestBudget | None
     limits: Limits
     clock: Clock | None
@@ -60,6 +64,7 @@ class ServerClient:
         concurrency: int = 16,
         timeout: float = 30.0,
         retry: RetryPolicy = RetryPolicy(),
+        polling: PollPolicy = PollPolicy(),
         budget: RequestBudget | None = None,
         limits: Limits = Limits(),
         clock: Clock | None = None,
@@ -98,6 +103,8 @@ class ServerClient:
         self._capabilities = ServerCapabilities()
         # All monitors of a client share its concurrency.
         self._schedule = SharedSchedule(self._transport.concurrency)
+        pace = PollPace(self._transport.budget.poll_rate, lambda: self._schedule.demand)
+        self._polls = Polls(poll_policy(polling, PollPolicy()), pace)
 
     @classmethod
     def from_env(cls, **overrides: Unpack[Overrides]) -> Self:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from gitlab_jobs_async import GitLab, GitLabError
+from gitlab_jobs_async import GitLab, GitLabError, PollPolicy
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
 from tests.support.connections import open_connections
 from tests.support.tasks import others
@@ -32,7 +32,7 @@ OPERATIONS = {
     "list_pipeline_jobs": lambda gitlab: gitlab.project("big").list_pipeline_jobs(2),
     "walk_pipeline": lambda gitlab: gitlab.project("group/app").walk_pipeline(1),
     "wait_for_job": lambda gitlab: gitlab.project(1).wait_for_job(
-        2, timeout=None, min_interval=400, max_interval=800
+        2, timeout=None, polling=PollPolicy(interval=400, max_interval=800)
     ),
     "wait_for_pipeline": lambda gitlab: gitlab.project("big").wait_for_pipeline(2, progress=print),
     "list_pipelines": lambda gitlab: gitlab.project("big").list_pipelines(),

@@ -66,7 +66,7 @@ class JobLog:
         self, *, last: int | None, follow: bool, offset: int = 0
     ) -> PollSource[LogLine]:
         """Emit the same, and a `NotBefore` in place of each wait."""
-        reader = LineReader(self._now(), self.options.intervals.longest, last, offset)
+        reader = LineReader(self._now(), self.options.policy.max_interval, last, offset)
         # An endless trace would be read forever before its last lines are emitted.
         most = None if last is None else self.transport.limits.trace
         backlog = SizeLimit("trace", most, "GET", self.transport.server.shown(self._request()))

@@ -22,7 +22,8 @@ from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollKind, PollSchedul
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
 from gitlab_jobs_async.models.jobs import TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.retry.outage import OutageTolerance, outage_seconds
+from gitlab_jobs_async.polling.policy import PollPolicy
+from gitlab_jobs_async.retry.outage import OutageTolerance
 
 _MAX_RESTARTS = 8
 """Replacements of a trace that are followed; more are a server that contradicts itself."""
@@ -30,10 +31,9 @@ _MAX_RESTARTS = 8
 
 @frozen
 class FollowOptions:
-    """Poll intervals, and the errors that are tolerated: see `OutageTolerance`."""
+    """Poll *policy*, and the errors that are tolerated: see `OutageTolerance`."""
 
-    intervals: PollIntervals = field(factory=PollIntervals)
-    outage_timeout: float = field(default=300.0, converter=outage_seconds)
+    policy: PollPolicy = field(factory=PollPolicy)
     max_denials: int = 0
     outlasts_rate_limits: bool = False
 
@@ -86,9 +86,11 @@ class LogFollower:
         self._path = path
         self._capabilities = capabilities
         self._cursor = TraceCursor(offset)
-        self._schedule = PollSchedule(options.intervals)
+        self._schedule = PollSchedule(
+            PollIntervals(options.policy.interval, options.policy.max_interval)
+        )
         self._tolerance = OutageTolerance(
-            options.outage_timeout if follow else 0.0,
+            options.policy.outage_timeout if follow else 0.0,
             options.max_denials,
             outlasts_rate_limits=follow and options.outlasts_rate_limits,
         )

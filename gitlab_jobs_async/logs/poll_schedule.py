@@ -61,7 +61,7 @@ class PollSchedule:
     before each trace, so that the trace is polled only once after the end.
     """
 
-    intervals: PollIntervals = field(factory=PollIntervals)
+    intervals: PollIntervals
     polls_are_expensive: bool = False
     _poll_credit: int = _CREDIT_IN_ADVANCE
     _waits: int = 0

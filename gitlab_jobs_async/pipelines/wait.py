@@ -18,8 +18,9 @@ from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.pipelines.fetch import read_jobs, read_pipeline
 from gitlab_jobs_async.pipelines.poll_interval import WaitInterval
+from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
-from gitlab_jobs_async.retry.outage import OutageTolerance, outage_seconds
+from gitlab_jobs_async.retry.outage import OutageTolerance
 
 T = TypeVar("T", Job, Pipeline)
 
@@ -35,11 +36,10 @@ def _timeout_seconds(timeout: float | None) -> float | None:
 
 @frozen
 class WaitOptions:
-    """Limits of a wait, in seconds: its *timeout*, its poll intervals, and the outage timeout."""
+    """The *timeout* of a wait in seconds, and its poll *policy*."""
 
     timeout: float | None = field(converter=_timeout_seconds)
-    intervals: PollIntervals
-    outage_timeout: float = field(converter=outage_seconds)
+    policy: PollPolicy
 
 
 @frozen
@@ -116,9 +116,11 @@ class _Wait(Generic[T]):
             WaitTimedOutError: the timeout has expired, also while a request is in flight.
         """
         timeout, now = self.options.timeout, self.clock.now()
+        policy = self.options.policy
+        intervals = PollIntervals(policy.interval, policy.max_interval)
         if timeout is None:
-            return await self._poll_to_end(WaitInterval(self.options.intervals, now))
-        interval = WaitInterval(self.options.intervals, now, now + timeout)
+            return await self._poll_to_end(WaitInterval(intervals, now))
+        interval = WaitInterval(intervals, now, now + timeout)
         async with task_pool() as tasks:
             tasks.start("polls", self._poll_to_end(interval))
             tasks.start("timeout", self.clock.sleep(timeout))
@@ -130,7 +132,7 @@ class _Wait(Generic[T]):
         return self.last
 
     async def _poll_to_end(self, interval: WaitInterval) -> T:
-        tolerance, statuses = OutageTolerance(self.options.outage_timeout), None
+        tolerance, statuses = OutageTolerance(self.options.policy.outage_timeout), None
         while True:
             try:
                 snapshot = await self.poll()

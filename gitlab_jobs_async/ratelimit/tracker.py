@@ -4,6 +4,8 @@ A request in flight, or lost on the way, counts as seen by the server. Follows
 https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/.
 """
 
+from math import inf
+
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.responses import Response, retry_after
@@ -70,6 +72,15 @@ class LimitTracker:
         if stated and any(self._left(window) < wanted for window in self._windows.active(now)):
             spacings.append(poll_spacing(stated))
         return max(spacings)
+
+    def poll_rate(self, kind: str = ALL) -> float:
+        """Return the requests a second that polls of *kind* may use in the long run, or infinity.
+
+        The foreground's reserve is left out.
+        """
+        group = self._groups.get(kind) or self._groups.all
+        limits = group.limits + ([self._windows.limit] if self._windows.limit and not kind else [])
+        return 1 / poll_spacing(min(limits)) if limits else inf
 
     def blocked_for(self, priority: Priority, now: float, kind: str = ALL) -> float:
         """Return the seconds left of the server's pause for *priority*, or of *kind*.

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 
-from gitlab_jobs_async import GitLab, GitLabError, Limits, Request, RetryPolicy
+from gitlab_jobs_async import GitLab, GitLabError, Limits, PollPolicy, Request, RetryPolicy
 from tests.fuzz import samples
 from tests.fuzz.mutations import changed, odd_headers, odd_page, packed, some_bytes
 from tests.support.connections import open_connections
@@ -117,7 +117,7 @@ CALLS = [
     lambda g: g.project(1).get_artifact_file(2, "a"),
     lambda g: streamed(g.project(1).stream_trace(2)),
     lambda g: streamed(g.project(1).stream_artifacts(2)),
-    lambda g: iterated(g.project(1).follow_trace(2, outage_timeout=0)),
+    lambda g: iterated(g.project(1).follow_trace(2, polling=PollPolicy(outage_timeout=0))),
     lambda g: iterated(g.project(1).tail(2, lines=3, follow=False)),
     lambda g: g.get_token_job(),
     lambda g: g.send(Request("HEAD", "/version")),

@@ -14,6 +14,7 @@ from gitlab_jobs_async import (
     DecodeError,
     GitLab,
     Limits,
+    PollPolicy,
     Request,
     ResponseTooLargeError,
     RetryPolicy,
@@ -347,7 +348,9 @@ async def test_full_disk_error_has_the_offset(monkeypatch):
 
         async def follow():
             nonlocal read
-            chunks = gitlab.project(1).follow_trace(1, min_interval=0.01, max_interval=0.1)
+            chunks = gitlab.project(1).follow_trace(
+                1, polling=PollPolicy(interval=0.01, max_interval=0.1)
+            )
             async for chunk in chunks:
                 read += chunk.data
 

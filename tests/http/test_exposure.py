@@ -19,6 +19,7 @@ from gitlab_jobs_async import (
     GitLabError,
     JobToken,
     Limits,
+    PollPolicy,
     PrivateToken,
     Request,
     RetryPolicy,
@@ -36,7 +37,7 @@ SMALL = Limits(page=20_000, trace=20_000, archive=20_000, header=2_000)
 SIGNATURE = "s1gnature-of-a-storage"
 PASSWORD = "hunter2-of-the-proxy"
 EVERY = [*CREDENTIALS, SECRET]
-QUICK = {"min_interval": 0.01, "max_interval": 0.01, "outage_timeout": 0.0}
+QUICK = {"polling": PollPolicy(interval=0.01, max_interval=0.01, outage_timeout=0.0)}
 
 
 async def drained(items):

@@ -15,6 +15,7 @@ from gitlab_jobs_async import (
     GitLabError,
     JobStatus,
     NotFoundError,
+    PollPolicy,
     RateLimitedError,
     ResponseError,
     ServerError,
@@ -22,7 +23,6 @@ from gitlab_jobs_async import (
     TraceInterruptedError,
 )
 from gitlab_jobs_async.api.capabilities import ServerCapabilities, TraceSupport
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.logs.follower import (
     CaughtUp,
     Done,
@@ -80,8 +80,12 @@ class Run:
             self.received += chunk.data
 
 
+def _policy(timeout):
+    return PollPolicy(interval=SHORTEST, max_interval=LONGEST, outage_timeout=timeout)
+
+
 def follower(*, follow=True, offset=0, support=None, timeout=TIMEOUT, **options):
-    options = FollowOptions(PollIntervals(SHORTEST, LONGEST), timeout, **options)
+    options = FollowOptions(_policy(timeout), **options)
     capabilities = ServerCapabilities(trace=support)
     return LogFollower(options, capabilities, "/trace", offset=offset, follow=follow, now=0.0)
 
@@ -269,7 +273,7 @@ def test_caught_up_follows_traces_but_the_last():
 )
 def test_support_is_shared_by_all_logs(kind, support):
     capabilities = ServerCapabilities()
-    options = FollowOptions(PollIntervals(SHORTEST, LONGEST), TIMEOUT)
+    options = FollowOptions(_policy(TIMEOUT))
     lines = [(5.0 * n, b"%d line of the log\n" % n * 20) for n in range(1, 9)]
     first = LogFollower(options, capabilities, "/trace", offset=0, follow=True, now=0.0)
     drive(first, Server(lines, 60.0, [kind]))

@@ -34,7 +34,7 @@ def follow(
     uploads, *, ending=True, latency=0.2, intervals=None, polls_are_expensive=False, lasts=0.5
 ):
     """Follow a job that uploads at these times, and ends *lasts* seconds after the last."""
-    schedule = PollSchedule(intervals or PollIntervals(), polls_are_expensive)
+    schedule = PollSchedule(intervals or PollIntervals(3.0, 60.0), polls_are_expensive)
     seen, known, now = Seen(), 0, 0.0
     is_status, end = True, uploads[-1] + lasts
     while True:
@@ -153,7 +153,7 @@ def test_expensive_polls_are_never_wasted(period):
 
 
 def test_queued_job_is_polled_ever_more_rarely():
-    schedule, now, asked = PollSchedule(), 0.0, []
+    schedule, now, asked = PollSchedule(PollIntervals(3.0, 60.0)), 0.0, []
     for status in [*["created", "pending", "manual", "scheduled", "preparing"] * 40]:
         poll = schedule.after_status(JobStatus(status), now)
         assert poll.kind is PollKind.STATUS
@@ -167,12 +167,12 @@ def test_queued_job_is_polled_ever_more_rarely():
 
 @pytest.mark.parametrize("status", ["running", "canceling", "brand_new"])
 def test_started_job_has_its_trace_polled(status):
-    poll = PollSchedule().after_status(JobStatus(status), 5.0)
+    poll = PollSchedule(PollIntervals(3.0, 60.0)).after_status(JobStatus(status), 5.0)
     assert (poll.kind, poll.at) == (PollKind.TRACE, 5.0)
 
 
 def test_apparent_end_is_checked_a_few_times():
-    schedule = PollSchedule()
+    schedule = PollSchedule(PollIntervals(3.0, 60.0))
     schedule.after_status(JobStatus.RUNNING, 0.0)
     poll = schedule.after_trace(0.0, grew=True, says_end=True)
     asked = [poll.at]

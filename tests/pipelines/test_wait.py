@@ -15,6 +15,7 @@ from gitlab_jobs_async import (
     JobStatus,
     NotFoundError,
     PermissionDeniedError,
+    PollPolicy,
     RetryPolicy,
     ServerError,
     WaitTimedOutError,
@@ -166,7 +167,9 @@ async def test_success_ends_an_outage(simulator, clock, world):
     (job,) = add_jobs(world, JobPlan(duration=600.0))
     simulator.faults.add(Fault(status=502, every=2, times=None))
     async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
-        ended = await gitlab.project(1).wait_for_job(job.id, outage_timeout=40.0)
+        ended = await gitlab.project(1).wait_for_job(
+            job.id, polling=PollPolicy(outage_timeout=40.0)
+        )
     assert ended.status == "success"
 
 
@@ -177,7 +180,9 @@ async def test_wait_raises_error_after_outage_timeout(simulator, clock, world, o
     simulator.faults.add(Fault.bad_gateway(times=None))
     async with GitLab(simulator.url, auth=simulator.token, clock=clock, retry=ONCE) as gitlab:
         with pytest.raises(ServerError, match="502"):
-            await gitlab.project(1).wait_for_job(job.id, outage_timeout=outage_timeout)
+            await gitlab.project(1).wait_for_job(
+                job.id, polling=PollPolicy(outage_timeout=outage_timeout)
+            )
     assert clock.now() - began == pytest.approx(outage_timeout, abs=0.01)
 
 
@@ -253,7 +258,7 @@ async def test_timeout_ends_a_pending_request(driven_gitlab):
 async def test_end_just_before_timeout_is_seen(driven_gitlab, ends_at):
     clock, simulator, gitlab = driven_gitlab
     (job,) = add_jobs(simulator.world, JobPlan(queued=0.0, duration=ends_at))
-    waiting = gitlab.project(1).wait_for_job(job.id, timeout=62, max_interval=60)
+    waiting = gitlab.project(1).wait_for_job(job.id, timeout=62, polling=PollPolicy(interval=30))
     assert (await driven(clock, waiting)).status == "success"
 
 
@@ -414,9 +419,7 @@ async def test_hundred_concurrent_waits(project, world):
         ((1,), {"timeout": 0}, "timeout must be a number of seconds above 0, not 0"),
         ((1,), {"timeout": "5"}, "timeout must be"),
         ((1,), {"progress": 7}, "progress must be a function or a coroutine function, not 7"),
-        ((1,), {"min_interval": 0}, "min_interval must be"),
-        ((1,), {"max_interval": 1}, "max_interval must be at least min_interval"),
-        ((1,), {"outage_timeout": -1}, "outage_timeout must be"),
+        ((1,), {"polling": 5}, "polling must be a PollPolicy"),
     ],
 )
 async def test_invalid_input_is_refused_at_once(simulator, project, name, args, kwargs, said):

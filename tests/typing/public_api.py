@@ -31,6 +31,7 @@ from gitlab_jobs_async import (
     PipelineHook,
     PipelineTarget,
     PipelineTree,
+    PollPolicy,
     PrivateToken,
     Project,
     ProjectId,
@@ -126,7 +127,9 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.get_trace(1), bytes)
     assert_type(project.follow_trace(1), AsyncGenerator[TraceChunk, None])
     assert_type(project.tail(1, lines=10), AsyncGenerator[LogLine, None])
-    assert_type(project.tail(1, outage_timeout=9, max_interval=30), AsyncGenerator[LogLine, None])
+    assert_type(
+        project.tail(1, polling=PollPolicy(outage_timeout=9)), AsyncGenerator[LogLine, None]
+    )
     async with project.stream_trace(1) as chunks:
         assert_type(chunks, AsyncIterator[bytes])
     async with project.stream_artifacts(1) as archive:
