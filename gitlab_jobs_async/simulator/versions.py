@@ -12,6 +12,8 @@ OLDEST: Final = (15, 0)
 _VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(-[a-z0-9.]+)?")
 
 _SINCE: Final[dict[str, tuple[int, int]]] = {
+    "metadata": (15, 2),
+    "own_token": (15, 5),
     "keyset": (15, 9),
     "webhook_uuids": (16, 2),
     "jobs_index_limit": (16, 5),
@@ -39,6 +41,8 @@ class Features:
     """Features of a release of GitLab; each is False in earlier releases.
 
     Attributes:
+        metadata: `GET /metadata`.
+        own_token: `GET /personal_access_tokens/self`.
         keyset: keyset pagination of project jobs.
         webhook_uuids: `X-Gitlab-Webhook-UUID` on webhooks.
         jobs_index_limit: the limit of `GET /projects/:id/jobs`, 600 a minute by default.
@@ -58,6 +62,8 @@ class Features:
         job_ref_filter: `ref` of the list of project jobs.
     """
 
+    metadata: bool
+    own_token: bool
     keyset: bool
     webhook_uuids: bool
     jobs_index_limit: bool

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
-from gitlab_jobs_async.simulator.api import artifacts, jobs, pipelines, projects
+from gitlab_jobs_async.simulator.api import artifacts, jobs, pipelines, projects, tokens
 from gitlab_jobs_async.simulator.api.answers import (
     Answer,
     ApiError,
@@ -52,7 +52,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 _ROUTES: Final = tuple(
     (_compiled(route.pattern), route)
-    for route in (*projects.ROUTES, *artifacts.ROUTES, *pipelines.ROUTES, *jobs.ROUTES)
+    for route in (
+        *projects.ROUTES,
+        *tokens.ROUTES,
+        *artifacts.ROUTES,
+        *pipelines.ROUTES,
+        *jobs.ROUTES,
+    )
 )
 ENDPOINTS: Final = tuple((route.method, route.pattern) for _, route in _ROUTES)
 

@@ -68,11 +68,8 @@ def _by_job(job: Job) -> Identity:
 def _check_scope(call: Call, token: Token) -> None:
     enough = ["api"]
     if call.request.method in {"GET", "HEAD"}:
-        enough.append("read_api")
-        # read_user covers the current user only.
-        if call.route.pattern == "user":
-            enough.append("read_user")
-    if not set(enough) & set(token.scopes):
+        enough += ["read_api", *call.route.scopes]
+    if "*" not in enough and not set(enough) & set(token.scopes):
         body = {
             "error": "insufficient_scope",
             "error_description": _DENIED,

@@ -62,7 +62,8 @@ class Route:
     """A method and a path pattern (`:name` is one segment, `*name` any number) with its handler.
 
     `permission`: the permission that a job token needs; None refuses job tokens.
-    `anonymous`: may be called without a token.
+    `anonymous`: may be called without a token. `scopes`: those of a token that suffice besides
+    `api` and `read_api`; "*" is any.
     """
 
     method: str
@@ -70,3 +71,4 @@ class Route:
     handler: Callable[[Call], Answer]
     permission: str | None = None
     anonymous: bool = False
+    scopes: tuple[str, ...] = ()

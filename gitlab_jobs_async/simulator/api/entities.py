@@ -1,6 +1,8 @@
 """Rows as GitLab's JSON, written from lib/api/entities and not from the SDK's models."""
 
 import hashlib
+import re
+from typing import Final
 
 from attrs import field, frozen
 
@@ -17,6 +19,9 @@ from gitlab_jobs_async.simulator.api.runner_entities import (
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, User
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.statuses import COMPLETED
+
+# The names of the users that GitLab creates for access tokens of projects and groups.
+_BOT: Final = re.compile(r"(project|group)_[0-9]+_bot")
 
 
 @frozen
@@ -65,7 +70,7 @@ class View:
             "job_title": "",
             "pronouns": None,
             "organization": "",
-            "bot": False,
+            "bot": _BOT.match(user.username) is not None,
             "work_information": None,
             "followers": 0,
             "following": 0,
@@ -236,21 +241,24 @@ class View:
             "created_at": iso(project.created_at),
         }
 
-    def project(self, project: Project) -> Json:
-        """Return the parts of API::Entities::Project that matter to a client of jobs."""
+    def project_basic(self, project: Project) -> Json:
+        """Return the parts of API::Entities::BasicProjectDetails that name a project."""
+        path = project.path.rpartition("/")[0]
         return self.project_identity(project) | {
             "default_branch": "main",
-            "visibility": project.visibility,
             "web_url": self._project_url(project),
             "http_url_to_repo": f"{self._project_url(project)}.git",
+            "last_activity_at": iso(project.created_at),
+            "namespace": {"name": path, "kind": "group", "full_path": path},
+        }
+
+    def project(self, project: Project) -> Json:
+        """Return the parts of API::Entities::Project that matter to a client of jobs."""
+        return self.project_basic(project) | {
+            "visibility": project.visibility,
             "archived": False,
             "jobs_enabled": True,
             "public_jobs": project.public_jobs,
-            "namespace": {
-                "name": project.path.rpartition("/")[0],
-                "kind": "group",
-                "full_path": project.path.rpartition("/")[0],
-            },
         }
 
     def _project_url(self, project: Project) -> str:

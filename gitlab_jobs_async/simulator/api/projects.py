@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from gitlab_jobs_async.simulator.api import parameters, permissions
-from gitlab_jobs_async.simulator.api.answers import Answer, json_answer, unauthorized
+from gitlab_jobs_async.simulator.api.answers import (
+    Answer,
+    error,
+    json_answer,
+    not_found,
+    unauthorized,
+)
 from gitlab_jobs_async.simulator.api.calls import Call, Route
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
@@ -12,6 +18,7 @@ from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Project
 
 _REVISION: Final = "0b1c2d3e4f5"
+_ORDERS: Final = ("id", "name", "path", "created_at", "updated_at", "last_activity_at")
 
 
 def version(call: Call) -> Answer:
@@ -21,6 +28,8 @@ def version(call: Call) -> Answer:
 
 def metadata(call: Call) -> Answer:
     """Answer GET /metadata."""
+    if not call.settings.features.metadata:
+        raise error(404, "404 Not Found")
     kas = {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None}
     return json_answer(
         {
@@ -52,28 +61,80 @@ def get_project(call: Call) -> Answer:
 
 
 def list_projects(call: Call) -> Answer:
-    """Answer GET /projects, newest first; knows `membership`, `search` and `simple`."""
+    """Answer GET /projects, newest first; knows `membership`, `search`, `simple` and `sort`."""
     member = parameters.boolean(call.params, "membership")
-    search = (parameters.text(call.params, "search") or "").lower()
+    user = call.user
     rows = [
         project
-        for project in reversed(call.world.projects)
-        if permissions.may_see(project, call.user)
-        and search in project.name.lower()
-        and (not member or (call.user is not None and call.user.id in project.members))
+        for project in call.world.projects
+        if permissions.may_see(project, user)
+        and (not member or (user is not None and user.id in project.members))
     ]
+    return _listed(call, rows)
+
+
+def list_group_projects(call: Call) -> Answer:
+    """Answer GET /groups/:id/projects; a group is the front of a path, as in `group/app`."""
+    visible = [p for p in call.world.projects if permissions.may_see(p, call.user)]
+    path = _group_path(call, str(call.params["id"]))
+    below = parameters.boolean(call.params, "include_subgroups")
+    rows = [
+        project
+        for project in visible
+        if _parent(project) == path or (below and project.path.startswith(f"{path}/"))
+    ]
+    # A group without anything to see is hidden, as a private one is.
+    if not any(project.path.startswith(f"{path}/") for project in visible):
+        raise not_found("Group")
+    return _listed(call, rows)
+
+
+def _group_path(call: Call, wanted: str) -> str:
+    """Return the path of a group by its path or id: its place in the order of first projects."""
+    groups: dict[str, None] = {}
+    for project in call.world.projects:
+        parts = project.path.split("/")[:-1]
+        groups.update(dict.fromkeys("/".join(parts[: n + 1]) for n in range(len(parts))))
+    number = parameters.number(wanted)
+    if number is None:
+        return wanted
+    if not 1 <= number <= len(groups):
+        raise not_found("Group")
+    return list(groups)[number - 1]
+
+
+def _parent(project: Project) -> str:
+    return project.path.rpartition("/")[0]
+
+
+def _listed(call: Call, rows: Sequence[Project]) -> Answer:
+    search = (parameters.text(call.params, "search") or "").lower()
+    order = parameters.choice(call.params, "order_by", _ORDERS) or "created_at"
+    rising = parameters.choice(call.params, "sort", ("asc", "desc")) == "asc"
+    simple = parameters.boolean(call.params, "simple")
+    found = [project for project in rows if search in project.name.lower()]
+    found.sort(key=lambda project: _key(project, order), reverse=not rising)
     view = view_of(call)
+    entity = view.project_basic if simple else view.project
 
     def present(page: Sequence[Project]) -> list[Json]:
-        return [view.project(project) for project in page]
+        return [entity(project) for project in page]
 
-    return paginated(call, rows, present)
+    return paginated(call, found, present)
 
+
+def _key(project: Project, order: str) -> tuple[str, int]:
+    # Pipelines and jobs do not move `last_activity_at`; ids grow with the time of creation.
+    return (str(getattr(project, order)) if order in {"name", "path"} else "", project.id)
+
+
+_READ_USER: Final = ("read_user",)
 
 ROUTES: Final = (
-    Route("GET", "version", version),
-    Route("GET", "metadata", metadata),
-    Route("GET", "user", current_user),
+    Route("GET", "version", version, scopes=_READ_USER),
+    Route("GET", "metadata", metadata, scopes=_READ_USER),
+    Route("GET", "user", current_user, scopes=_READ_USER),
     Route("GET", "projects", list_projects, anonymous=True),
     Route("GET", "projects/:id", get_project, anonymous=True),
+    Route("GET", "groups/:id/projects", list_group_projects, anonymous=True),
 )
