@@ -12,6 +12,9 @@ from .api.credentials import (
 from .api.credentials import (
     PrivateToken as PrivateToken,
 )
+from .api.graphql_cost import (
+    estimate_complexity as estimate_complexity,
+)
 from .api.parameters import (
     ProjectId as ProjectId,
 )
@@ -53,6 +56,9 @@ from .errors import (
 )
 from .errors import (
     GitLabError as GitLabError,
+)
+from .errors import (
+    GraphQLError as GraphQLError,
 )
 from .errors import (
     ListingChangedError as ListingChangedError,

@@ -17,12 +17,15 @@ GitLabError
 ├── TraceInterruptedError         errors lasted longer than `outage_timeout`
 ├── WaitTimedOutError             a job or pipeline has not ended in time; a TimeoutError, too
 ├── DecodeError                   a response that contradicts the API's documentation
+├── GraphQLError                  a GraphQL answer with errors, at status 200
 ├── ListingChangedError           a listing changed faster than it could be read
 ├── CheckpointError               a monitor's checkpoint is unusable
 └── WebhookRejectedError          a webhook delivery is forged, invalid or of another kind
 
 Invalid arguments raise a plain `ValueError` or `TypeError`, before any request.
 """
+
+from typing import Any
 
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 
@@ -201,6 +204,38 @@ class DecodeError(GitLabError):
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}: {self.reason}"
+
+
+class GraphQLError(GitLabError):
+    """A GraphQL answer with errors; see https://spec.graphql.org/October2021/#sec-Errors.
+
+    GitLab answers 200 to a query that it refuses, or carries out in part. `messages` are its own,
+    at most ten; `codes` has the `extensions.code` of each, mostly None. `data` is what it returned
+    beside the errors, or None. The client's token, and the strings of query and variables, are
+    removed from the messages.
+    """
+
+    def __init__(
+        self,
+        messages: tuple[str, ...],
+        codes: tuple[str | None, ...],
+        method: str,
+        url: str,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(messages, method, url)
+        self.messages = messages
+        self.codes = codes
+        self.method = method
+        self.url = url
+        self.data = data
+
+    # `args` has no data: it would be in every repr.
+    def __reduce__(self) -> tuple[type["GraphQLError"], tuple[object, ...]]:
+        return type(self), (self.messages, self.codes, self.method, self.url, self.data)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}: {'; '.join(self.messages)}"
 
 
 class ListingChangedError(GitLabError):

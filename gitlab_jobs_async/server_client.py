@@ -1,9 +1,10 @@
 """Settings and lifetime of a client; `GitLab` inherits all of it."""
 
 import os
+from collections.abc import Mapping
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import aiohttp
 
@@ -14,6 +15,8 @@ from gitlab_jobs_async.api.credentials import (
     from_environment,
 )
 from gitlab_jobs_async.api.environment import GITLAB_COM
+from gitlab_jobs_async.api.graphql import graphql_request
+from gitlab_jobs_async.api.graphql_cost import MAX_COMPLEXITY, check_complexity
 from gitlab_jobs_async.api.parameters import (
     positive_id,
     seconds,
@@ -24,6 +27,7 @@ from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.http.body_limits import Limits
 from gitlab_jobs_async.http.error_mapping import clear_locals
+from gitlab_jobs_async.http.graphql import send_graphql
 from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
@@ -167,3 +171,32 @@ class ServerClient:
             ResponseTooLargeError: the response exceeds `Limits.page`.
         """
         return await self._transport.send(request)
+
+    async def graphql(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        max_complexity: int | None = MAX_COMPLEXITY,
+    ) -> dict[str, Any]:
+        """Send a GraphQL query and return the `data` of the answer.
+
+        See https://docs.gitlab.com/api/graphql/. Credentials, budget and size limits apply as
+        everywhere. A query is retried as a GET is, a mutation as an action is.
+
+        Args:
+            query: at most 10,000 characters, with one operation.
+            variables: values of its variables, as JSON.
+            max_complexity: most points of `estimate_complexity`; `None` for any. GitLab's own
+                limit is 250 with a token.
+
+        Raises:
+            ValueError, TypeError: *query* or *variables* are invalid, the estimate exceeds
+                *max_complexity*, or the client has a job token; raised before any request.
+            GraphQLError: the answer has errors; `data` is what came with them.
+            ResponseTooLargeError: the answer exceeds `Limits.page`.
+        """
+        request = graphql_request(query, variables)
+        if max_complexity is not None:
+            check_complexity(query, variables, positive_id("max_complexity", max_complexity))
+        return await send_graphql(self._transport, request)

@@ -1,4 +1,4 @@
-"""Requests below `/api/v4` as values, without a credential until the transport signs them."""
+"""Requests of GitLab's APIs as values, without a credential until the transport signs them."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
@@ -8,6 +8,12 @@ from attrs import field, frozen
 
 TOKEN_PARAMS = frozenset({"access_token", "job_token", "private_token", "token"})
 """Query parameters with credentials: never shown, never copied from a link."""
+
+REST = "/api/v4"
+"""Base of REST's paths."""
+
+GRAPHQL = "/api"
+"""Base of the path `/graphql`."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -37,6 +43,12 @@ def _path(path: str) -> str:
     return path
 
 
+def _base(base: str) -> str:
+    if base not in {REST, GRAPHQL}:
+        raise ValueError(f"invalid base {base!r}: expected {REST!r} or {GRAPHQL!r}")
+    return base
+
+
 def _names_only(pairs: Pairs) -> str:
     # A value may be a token.
     return f"<{', '.join(name for name, _ in pairs)}>"
@@ -44,10 +56,11 @@ def _names_only(pairs: Pairs) -> str:
 
 @frozen
 class Request:
-    """One request to GitLab's REST API, for `GitLab.send`.
+    """One request to GitLab's API, for `GitLab.send`.
 
-    `path` is relative to `/api/v4` and percent-encoded. `params` (a mapping, or pairs if a name
-    repeats) and `json` (any value that orjson can write) are encoded when they are sent.
+    `path` is relative to *base*, which is `/api/v4`, and percent-encoded. `params` (a mapping, or
+    pairs if a name repeats) and `json` (any value that orjson can write) are encoded when they are
+    sent. With *is_read_only*, a POST is retried as a GET is.
     """
 
     method: str = field(converter=_method)
@@ -55,6 +68,8 @@ class Request:
     params: Pairs = field(default=(), converter=_pairs, repr=_names_only)
     json: object = field(default=None, repr=False)
     headers: Pairs = field(default=(), converter=_pairs, repr=_names_only)
+    base: str = field(default=REST, converter=_base, kw_only=True)
+    is_read_only: bool = field(default=False, kw_only=True)
 
     @property
     def target(self) -> str:
@@ -68,5 +83,10 @@ class Request:
 
     @property
     def is_safe(self) -> bool:
-        """Whether a repetition has no further effect."""
+        """Whether the method alone promises that the request changes nothing."""
         return self.method in {"GET", "HEAD"}
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a repetition has no further effect."""
+        return self.is_safe or self.is_read_only

@@ -1,8 +1,8 @@
 """Responses as values, and the errors of error responses in the server's words.
 
-GitLab has four envelopes for errors (lib/api/helpers.rb, lib/api/api.rb, lib/api/api_guard.rb):
-`message` with a text or an object, `error` with a text, OAuth's `error` with a description, and
-plain text or HTML from a proxy in front of it.
+GitLab has five envelopes for errors (lib/api/helpers.rb, lib/api/api.rb, lib/api/api_guard.rb):
+`message` with a text or an object, `error` with a text, OAuth's `error` with a description,
+GraphQL's `errors`, and plain text or HTML from a proxy in front of it.
 """
 
 import html
@@ -219,6 +219,8 @@ def _words_of(envelope: dict[str, object], depth: int) -> str:
             return _words(message, depth)
         case {"error": error} if error:
             return _words(error, depth)
+        case {"errors": list() as errors} if errors:
+            return _words(errors, depth)
         case _:
             parts = (f"{field} {_words(what, depth)}" for field, what in envelope.items() if what)
             return "; ".join(parts)

@@ -6,9 +6,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from attrs import evolve, frozen
 
-from gitlab_jobs_async.api.requests import TOKEN_PARAMS, Request
+from gitlab_jobs_async.api.requests import REST, TOKEN_PARAMS, Request
 
-API = "/api/v4"
 _PORTS = {"http": 80, "https": 443}
 # A host name or address, after IDNA.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
@@ -55,12 +54,12 @@ class ServerUrl:
             raise ValueError(f"url {url!r} has a space or control character: {expected}")
         shown_host = f"[{host}]" if ":" in host else host
         shown_port = "" if port in (None, _PORTS[parts.scheme]) else f":{port}"
-        prefix = parts.path.rstrip("/").removesuffix(API).rstrip("/")
+        prefix = parts.path.rstrip("/").removesuffix(REST).rstrip("/")
         return cls(f"{parts.scheme}://{shown_host}{shown_port}", prefix)
 
     def url_for(self, request: Request) -> str:
         """Return the absolute URL of *request*, as it is sent."""
-        return f"{self.origin}{self.prefix}{API}{request.target}"
+        return f"{self.origin}{self.prefix}{request.base}{request.target}"
 
     def shown(self, request: Request) -> str:
         """Return the URL of *request* without parameters that can hold a credential."""
@@ -73,12 +72,12 @@ class ServerUrl:
         # and query are used, so that no response can redirect a credential.
         try:
             parts = urlsplit(url)
-            _, found, path = parts.path.partition(API + "/")
+            _, found, path = parts.path.partition(REST + "/")
             # GitLab's links repeat all parameters, a token included.
             query = parse_qsl(parts.query, keep_blank_values=True)
             params = [(name, value) for name, value in query if name not in TOKEN_PARAMS]
             quoted = quote(path, safe="/%:@!$&'()*+,;=~")
-            request = evolve(like, path=f"/{quoted}", params=params)
+            request = evolve(like, base=REST, path=f"/{quoted}", params=params)
             # Bytes that are not text fail when the target is encoded, so encode it once here.
             is_writable = bool(request.target)
         except ValueError:

@@ -161,7 +161,7 @@ class Exchanges:
     async def _attempt(
         self, state: RedirectState, permit: Permit, exchange: Callable[[], Awaitable[T]]
     ) -> T:
-        state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_safe)
+        state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_repeatable)
         try:
             return await self.within_time(state.request, exchange(), state.attempt)
         except ConnectionFailedError as failure:

@@ -42,7 +42,7 @@ async def send_with_retries(
         wait = policy.wait_before_retry(
             attempts,
             failure,
-            is_safe=request.is_safe,
+            is_safe=request.is_repeatable,
             jitter=jitter(),
         )
         if wait is None:

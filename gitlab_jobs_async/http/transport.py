@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 import aiohttp
 from attrs import frozen
 
-from gitlab_jobs_async.api.credentials import Credentials, redactor
+from gitlab_jobs_async.api.credentials import Credentials, JobToken, redactor
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -56,6 +56,7 @@ class Transport:
         self.budget = budget
         self.limits = limits
         self.clock = clock
+        self.redact = redactor(credentials)
         self._credentials = credentials
         self._session = session
         self._tls = tls
@@ -95,7 +96,7 @@ class Transport:
         exchanges = Exchanges(
             self.server,
             connections,
-            redact=redactor(self._credentials),
+            redact=self.redact,
             limits=self.limits,
             timeout=self.timeout,
             clock=self.clock,
@@ -169,6 +170,11 @@ class Transport:
             )
         finally:
             opened.close()
+
+    @property
+    def has_job_token(self) -> bool:
+        """Whether the client's token is a job token, which few endpoints accept."""
+        return isinstance(self._credentials, JobToken)
 
     def idle_slots(self) -> int:
         """Return the free slots for whole responses, or 0 if a request waits for one."""

@@ -221,7 +221,12 @@ class JobBasic:
 
 @frozen(kw_only=True)
 class Job(JobBasic):
-    """A job that a runner runs: lib/api/entities/ci/job.rb, https://docs.gitlab.com/api/jobs/."""
+    """A job that a runner runs: lib/api/entities/ci/job.rb, https://docs.gitlab.com/api/jobs/.
+
+    `is_partial` is True for a job that a monitor got by GraphQL. It has `id`, `status`, `stage`,
+    `name`, the four times and `pipeline` (`id`, `status`, `project_id`, `updated_at`). All other
+    fields are None or empty, `failure_reason` and `web_url` among them: `get_job` returns them.
+    """
 
     artifacts_file: ArtifactsFile | None = None  # missing once the archive has expired
     artifacts: tuple[Artifact, ...] = ()
@@ -231,6 +236,7 @@ class Job(JobBasic):
     archived: bool | None = None
     tag_list: tuple[str, ...] = ()
     download_url: str | None = None
+    is_partial: bool = False
 
 
 @frozen(kw_only=True)

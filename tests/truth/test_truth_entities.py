@@ -234,6 +234,7 @@ ONLY_ELSEWHERE = {
     "jobs": {
         "source": "in the documentation of 18.x, not in the entity",
         "download_url": "in the answers to runners and of the artifacts API",
+        "is_partial": "of the SDK: a job that a monitor got by GraphQL",
     },
     "bridges": {"source": "as for jobs", "failure_reason": "only of a failed one"},
     "pipelines": {

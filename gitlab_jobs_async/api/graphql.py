@@ -1,0 +1,109 @@
+"""GraphQL's request, and the data or the errors of its answer.
+
+See https://docs.gitlab.com/api/graphql/ and app/controllers/graphql_controller.rb.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from gitlab_jobs_async.api.graphql_syntax import parse
+from gitlab_jobs_async.api.requests import GRAPHQL, Request
+from gitlab_jobs_async.api.responses import Response, printable
+from gitlab_jobs_async.errors import DecodeError, GraphQLError
+
+_MAX_ERRORS = 10
+# Shorter strings could match other words of a message.
+_MIN_SECRET = 8
+
+
+def graphql_request(query: str, variables: Mapping[str, Any] | None = None) -> Request:
+    """Return POST /api/graphql; one that has no mutation may be repeated.
+
+    Raises:
+        TypeError: *query* is not a string, or *variables* not a mapping.
+        ValueError: *query* is empty, too long or not GraphQL, or *variables* are not JSON.
+    """
+    return Request(
+        "POST",
+        "/graphql",
+        json={"query": query, "variables": _variables(variables)},
+        base=GRAPHQL,
+        is_read_only=parse(query).is_read_only,
+    )
+
+
+def _variables(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"variables must be a mapping by name, not {type(given).__name__}")
+    variables = dict(given)
+    try:
+        orjson.dumps(variables)
+    except TypeError as error:
+        reason = str(error)
+    else:
+        return variables
+    # Not with a value, which may be a secret.
+    raise ValueError(f"variables must be JSON: {reason}")
+
+
+def data_of(response: Response, request: Request, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Return the `data` of an answer to *request*; *redact* removes the token from errors.
+
+    Raises:
+        GraphQLError: the answer has errors.
+        DecodeError: the answer is not JSON, or has neither data nor errors.
+    """
+    answer = response.json()
+    data = answer.get("data") if type(answer) is dict else None
+    errors = answer.get("errors") if type(answer) is dict else None
+    if errors:
+        raise _error(response, request, redact)
+    if type(data) is dict:
+        return data
+    reason = "expected an object with data or errors"
+    raise DecodeError(f"{reason}, got another answer @ $", response.method, response.url)
+
+
+def _error(response: Response, request: Request, redact: Callable[[str], str]) -> GraphQLError:
+    # Redacted as a whole, since the answer may echo a token anywhere in its data.
+    answer = orjson.loads(redact(response.body.decode()))
+    data, errors = answer.get("data"), answer["errors"]
+    hidden = sorted(set(_secrets(request.json)), key=len, reverse=True)
+
+    def worded(error: Any) -> str:
+        message = error.get("message") if type(error) is dict else None
+        text = message if type(message) is str else "error without a message"
+        for secret in hidden:
+            text = text.replace(secret, "[value]")
+        return printable(text) or "(no message)"
+
+    shown = errors[:_MAX_ERRORS] if type(errors) is list else [errors]
+    return GraphQLError(
+        tuple(worded(error) for error in shown),
+        tuple(_code(error) for error in shown),
+        response.method,
+        response.url,
+        data if type(data) is dict else None,
+    )
+
+
+def _code(error: Any) -> str | None:
+    extensions = error.get("extensions") if type(error) is dict else None
+    code = extensions.get("code") if type(extensions) is dict else None
+    return printable(code) if type(code) is str else None
+
+
+def _secrets(given: Any) -> Iterator[str]:
+    """Yield the strings of variables and of the query, long enough to be recognized."""
+    if type(given) is dict:
+        for name, value in given.items():
+            yield from parse(value).strings if name == "query" else _secrets(value)
+    elif type(given) is list | tuple:
+        for value in given:
+            yield from _secrets(value)
+    elif type(given) is str and len(given) >= _MIN_SECRET:
+        yield given

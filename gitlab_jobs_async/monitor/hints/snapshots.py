@@ -1,0 +1,193 @@
+"""Answers to questions about many projects, as snapshots of each.
+
+An answer of another shape, or with a project that was not asked for, is an error.
+A project with any odd value is left out, as if the server had not shown it: its REST listing
+settles what happened there. No row with a guessed value is returned.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Any
+
+from attrs import frozen
+
+from gitlab_jobs_async.api.structuring import EXACT, type_mismatch
+from gitlab_jobs_async.errors import DecodeError
+from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.hints.questions import JOBS, MAX_PROJECTS, PIPELINES, Question
+
+_GID = re.compile(r"gid://gitlab/([A-Za-z:]{1,100})/([1-9][0-9]{0,18})", re.ASCII)
+# GitLab's ids are bigints.
+_ID_LIMIT = 1 << 63
+_STATUSES = {status.upper(): status for status in JobStatus}
+# Builds are REST's jobs. A pipeline also has bridges and the statuses of external services.
+_BUILD = "Ci::Build"
+_OTHER_KINDS = frozenset({"Ci::Bridge", "GenericCommitStatus", "CommitStatus"})
+
+
+@frozen
+class PipelineSnapshot:
+    """One pipeline of an answer.
+
+    `jobs` is None if the question did not ask for them, or the token may not read them.
+    `is_complete` says whether all jobs of the pipeline were on the page.
+    """
+
+    id: int
+    status: JobStatus
+    updated_at: datetime | None = None
+    jobs: tuple[Job, ...] | None = None
+    is_complete: bool = False
+
+
+@frozen
+class ProjectSnapshot:
+    """The newest pipelines of one project, newest first.
+
+    `has_older` says whether the page was full, so that there may be older pipelines. Without the
+    right to read pipelines there are none. Child pipelines are never among them.
+    """
+
+    project_id: int
+    pipelines: tuple[PipelineSnapshot, ...]
+    has_older: bool
+
+
+def snapshots_of(data: Mapping[str, Any], question: Question) -> dict[int, ProjectSnapshot]:
+    """Return the snapshots of the projects in *data*, the answer to *question*, by project id.
+
+    Projects that the token may not read, and those with an odd value, are missing.
+
+    Raises:
+        DecodeError: the answer has another shape, more projects, or one that was not asked for.
+    """
+    try:
+        return _by_id(_nodes(data.get("projects"), MAX_PROJECTS), question)
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    # Outside of the handler, so that the values of its frames are not chained.
+    raise DecodeError(f"{reason} @ $.data.projects", "POST", "/api/graphql")
+
+
+def _by_id(nodes: list[Any], question: Question) -> dict[int, ProjectSnapshot]:
+    wanted, snapshots = set(question.project_ids), dict[int, ProjectSnapshot]()
+    for node in nodes:
+        project_id = _id(_object(node).get("id"), "Project")
+        if project_id not in wanted:
+            raise ValueError(f"project {project_id} was not asked for, or came twice")
+        wanted.remove(project_id)
+        snapshot = _project(project_id, node, question)
+        if snapshot is not None:
+            snapshots[project_id] = snapshot
+    return snapshots
+
+
+def _project(project_id: int, node: Any, question: Question) -> ProjectSnapshot | None:
+    try:
+        rows = _nodes(node.get("pipelines"), PIPELINES)
+        pipelines = tuple(_pipeline(project_id, row, question) for row in rows)
+        _check_ids(pipelines)
+    except (TypeError, ValueError):
+        return None
+    return ProjectSnapshot(project_id, pipelines, has_older=len(rows) == PIPELINES)
+
+
+def _check_ids(pipelines: tuple[PipelineSnapshot, ...]) -> None:
+    ids = [pipeline.id for pipeline in pipelines]
+    if ids != sorted(set(ids), reverse=True):
+        raise ValueError("pipelines not in the order of their ids")
+    jobs = [job.id for pipeline in pipelines for job in pipeline.jobs or ()]
+    if len(set(jobs)) < len(jobs):
+        raise ValueError("a job came twice")
+
+
+def _pipeline(project_id: int, row: Any, question: Question) -> PipelineSnapshot:
+    row = _object(row)
+    number = _id(row.get("id"), "Ci::Pipeline")
+    status, updated_at = _status(row.get("status")), _time(row.get("updatedAt"))
+    # A token that may not read jobs gets null.
+    if not question.asks_for_jobs or row.get("jobs") is None:
+        return PipelineSnapshot(number, status, updated_at)
+    rows = _nodes(row["jobs"], JOBS)
+    # One value for all jobs of the pipeline, since a monitor may see a million of them.
+    pipeline = Pipeline(id=number, status=status, project_id=project_id, updated_at=updated_at)
+    jobs = tuple(_jobs(rows, pipeline))
+    return PipelineSnapshot(number, status, updated_at, jobs, is_complete=len(rows) < JOBS)
+
+
+def _jobs(rows: list[Any], pipeline: Pipeline) -> Iterator[Job]:
+    for given in rows:
+        row = _object(given)
+        kind, number = _gid(row.get("id"))
+        if kind in _OTHER_KINDS:
+            continue
+        if kind != _BUILD:
+            raise ValueError(f"expected the id of a job, got that of {kind}")
+        yield Job(
+            id=number,
+            status=_status(row.get("status")),
+            stage=_text(_object(row.get("stage")).get("name")),
+            name=_text(row.get("name")),
+            created_at=_required_time(row.get("createdAt")),
+            started_at=_time(row.get("startedAt")),
+            finished_at=_time(row.get("finishedAt")),
+            erased_at=_time(row.get("erasedAt")),
+            pipeline=pipeline,
+            is_partial=True,
+        )
+
+
+def _object(given: Any) -> dict[str, Any]:
+    if type(given) is not dict:
+        raise type_mismatch("an object", given)
+    return given
+
+
+def _nodes(connection: Any, most: int) -> list[Any]:
+    nodes = _object(connection).get("nodes")
+    if type(nodes) is not list:
+        raise type_mismatch("a list of nodes", nodes)
+    if len(nodes) > most:
+        raise ValueError(f"expected at most {most} nodes, got {len(nodes)}")
+    return nodes
+
+
+def _gid(given: Any) -> tuple[str, int]:
+    found = _GID.fullmatch(_text(given))
+    if found is None or int(found[2]) >= _ID_LIMIT:
+        raise ValueError("expected a global id, got another string")
+    return found[1], int(found[2])
+
+
+def _id(given: Any, kind: str) -> int:
+    found, number = _gid(given)
+    if found != kind:
+        raise ValueError(f"expected the id of a {kind}, got that of a {found}")
+    return number
+
+
+def _status(given: Any) -> JobStatus:
+    status = _STATUSES.get(given) if type(given) is str else None
+    if status is None:
+        raise ValueError("expected a status")
+    return status
+
+
+def _text(given: Any) -> str:
+    if type(given) is not str:
+        raise type_mismatch("a string", given)
+    return given
+
+
+def _time(given: Any) -> datetime | None:
+    return None if given is None else _required_time(given)
+
+
+def _required_time(given: Any) -> datetime:
+    at: datetime = EXACT[datetime](given, datetime)
+    # A time in the first or last year overflows when converted to another time zone.
+    if not MINYEAR < at.year < MAXYEAR:
+        raise ValueError("time out of range")
+    return at

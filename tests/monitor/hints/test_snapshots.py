@@ -1,0 +1,215 @@
+"""Answers of GraphQL become exact snapshots, or none."""
+
+import copy
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async import DecodeError, Job, JobStatus, Pipeline
+from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
+from gitlab_jobs_async.monitor.hints.snapshots import (
+    PipelineSnapshot,
+    ProjectSnapshot,
+    snapshots_of,
+)
+from tests.support.graphql_answers import AT, job_row, pipeline_row, project_row, projects
+
+NOON = datetime(2026, 11, 26, 10, tzinfo=UTC)
+CHANGES = changes_question([1, 2])
+JOBS = jobs_question([1, 2])
+
+
+def only(data, question=JOBS):
+    (snapshot,) = snapshots_of(data, question).values()
+    return snapshot
+
+
+def test_changes_have_pipelines_without_jobs():
+    data = projects(project_row(1, [pipeline_row(32, status="SUCCESS"), pipeline_row(31)]))
+    assert snapshots_of(data, CHANGES) == {
+        1: ProjectSnapshot(
+            1,
+            (
+                PipelineSnapshot(32, JobStatus.SUCCESS, NOON),
+                PipelineSnapshot(31, JobStatus.RUNNING, NOON),
+            ),
+            has_older=False,
+        )
+    }
+
+
+def test_job_has_the_values_of_its_row():
+    pipeline = only(projects(project_row(1, [pipeline_row(31, [job_row(71)])]))).pipelines[0]
+    assert pipeline.is_complete
+    assert pipeline.jobs == (
+        Job(
+            id=71,
+            status=JobStatus.RUNNING,
+            name="build",
+            stage="test",
+            created_at=NOON,
+            started_at=NOON.replace(second=5),
+            pipeline=Pipeline(id=31, status=JobStatus.RUNNING, project_id=1, updated_at=NOON),
+            is_partial=True,
+        ),
+    )
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_status_is_the_word_of_rest(status):
+    row = pipeline_row(31, [job_row(status=status.upper())], status=status.upper())
+    pipeline = only(projects(project_row(1, [row]))).pipelines[0]
+    assert pipeline.status is pipeline.jobs[0].status is status
+
+
+@pytest.mark.parametrize("kind", ["Ci::Bridge", "GenericCommitStatus"])
+def test_row_of_another_kind_is_no_job(kind):
+    rows = [job_row(72, kind=kind, stage=None), job_row(71)]
+    pipeline = only(projects(project_row(1, [pipeline_row(31, rows)]))).pipelines[0]
+    assert [job.id for job in pipeline.jobs] == [71]
+    assert pipeline.is_complete
+
+
+def test_full_pages_may_have_more():
+    rows = [job_row(number) for number in range(200, 100, -1)]
+    pipelines = [pipeline_row(31, rows), *(pipeline_row(n, []) for n in (30, 29, 28, 27))]
+    snapshot = only(projects(project_row(1, pipelines)))
+    assert snapshot.has_older
+    assert [p.is_complete for p in snapshot.pipelines] == [False, True, True, True, True]
+
+
+def test_pages_less_than_full_are_complete():
+    rows = [job_row(number) for number in range(199, 100, -1)]
+    pipelines = [pipeline_row(31, rows), *(pipeline_row(n, []) for n in (30, 29, 28))]
+    snapshot = only(projects(project_row(1, pipelines)))
+    assert not snapshot.has_older
+    assert snapshot.pipelines[0].is_complete
+
+
+def test_jobs_that_may_not_be_read_are_none():
+    row = pipeline_row(31) | {"jobs": None}
+    pipeline = only(projects(project_row(1, [row]))).pipelines[0]
+    assert pipeline.jobs is None
+    assert not pipeline.is_complete
+
+
+def test_project_absent_from_answer_is_missing():
+    assert snapshots_of(projects(project_row(2)), CHANGES).keys() == {2}
+    assert snapshots_of(projects(), CHANGES) == {}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pipeline_row(31, status="SLEEPING"),
+        pipeline_row(31, status="running"),
+        pipeline_row(31, status=None),
+        pipeline_row(31, updatedAt="yesterday"),
+        pipeline_row(31, updatedAt="0001-01-01T00:00:00Z"),
+        pipeline_row(31, updatedAt=5),
+        pipeline_row(31, id="gid://gitlab/Project/31"),
+        pipeline_row(31, id="gid://gitlab/Ci::Pipeline/0"),
+        pipeline_row(31, id=f"gid://gitlab/Ci::Pipeline/{1 << 63}"),
+        pipeline_row(31, id="gid://gitlab/Ci::Pipeline/3\N{ARABIC-INDIC DIGIT ONE}"),
+        pipeline_row(31, id=31),
+        pipeline_row(31, [job_row(), job_row()]),
+        pipeline_row(31, [job_row()] * 101),
+        pipeline_row(31, [None]),
+        pipeline_row(31, [job_row(kind="Ci::Pipeline")]),
+        pipeline_row(31, [job_row(status="DONE")]),
+        pipeline_row(31, [job_row(name=None)]),
+        pipeline_row(31, [job_row(stage=None)]),
+        pipeline_row(31, [job_row(createdAt=None)]),
+        pipeline_row(31, [job_row(createdAt="9999-12-31T23:59:59Z")]),
+        pipeline_row(31, [job_row(finishedAt=True)]),
+        pipeline_row(31, jobs={}),
+        None,
+        [],
+    ],
+)
+def test_project_with_odd_value_is_missing(row):
+    data = projects(project_row(1, [row]), project_row(2, [pipeline_row(41, [job_row(81)])]))
+    assert snapshots_of(data, JOBS).keys() == {2}
+
+
+@pytest.mark.parametrize("numbers", [(30, 31), (31, 31), (36, 35, 34, 33, 32, 31)])
+def test_project_with_odd_pipelines_is_missing(numbers):
+    assert snapshots_of(projects(project_row(1, map(pipeline_row, numbers))), CHANGES) == {}
+
+
+def test_job_of_two_pipelines_makes_it_missing():
+    rows = [pipeline_row(32, [job_row(71)]), pipeline_row(31, [job_row(71)])]
+    assert snapshots_of(projects(project_row(1, rows)), JOBS) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"projects": None},
+        {"projects": []},
+        {"projects": {"nodes": None}},
+        {"projects": {"nodes": {}}},
+        projects(None),
+        projects(project_row(3)),
+        projects(project_row(1), project_row(1)),
+        projects(*(project_row(1) for _ in range(101))),
+        projects({"id": "gid://gitlab/Group/1", "pipelines": {"nodes": []}}),
+        projects({"id": None}),
+    ],
+)
+def test_answer_to_another_question_is_an_error(data):
+    with pytest.raises(DecodeError, match=r"POST /api/graphql: .* @ \$\.data\.projects"):
+        snapshots_of(data, CHANGES)
+
+
+PLACES = [
+    ("projects",),
+    ("projects", "nodes"),
+    ("projects", "nodes", 0),
+    ("projects", "nodes", 0, "id"),
+    ("projects", "nodes", 0, "pipelines"),
+    ("projects", "nodes", 0, "pipelines", "nodes"),
+    ("projects", "nodes", 0, "pipelines", "nodes", 0),
+    *(
+        ("projects", "nodes", 0, "pipelines", "nodes", 0, name)
+        for name in ("id", "status", "updatedAt", "jobs")
+    ),
+    *(
+        ("projects", "nodes", 0, "pipelines", "nodes", 0, "jobs", "nodes", 0, name)
+        for name in job_row()
+    ),
+]
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=30)
+    | st.sampled_from([AT, "RUNNING"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(PLACES), JSON)
+def test_any_json_gives_an_exact_row_or_none(place, value):
+    data = projects(project_row(1, [pipeline_row(31, [job_row()])]))
+    data = copy.deepcopy(data)
+    inner = data
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = value
+    try:
+        found = snapshots_of(data, JOBS)
+    except DecodeError:
+        return
+    for snapshot in found.values():
+        assert snapshot.project_id in {1, 2}
+        for pipeline in snapshot.pipelines:
+            assert pipeline.id > 0
+            assert pipeline.status in JobStatus.__members__.values()
+            assert all(type(job.name) is type(job.stage) is str for job in pipeline.jobs or ())
