@@ -20,5 +20,6 @@ from .scenarios import default_world as default_world
 from .scenarios import demo_world as demo_world
 from .server import ServedRequest as ServedRequest
 from .server import Simulator as Simulator
+from .settings import GraphqlSettings as GraphqlSettings
 from .settings import SimulatorSettings as SimulatorSettings
 from .world import World as World

@@ -155,6 +155,8 @@ class Simulator:
             answer = (
                 handle(request) if fault.status is None else _scripted(fault, fault.status, now)
             )
+            if answer.delay:
+                await self.clock.sleep(answer.delay)
         if fault.reset in {"before", "unanswered"}:
             self._keep(records, request, answer.status, 0)
             _abort(incoming)

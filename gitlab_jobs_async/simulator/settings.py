@@ -20,6 +20,28 @@ _OVERRIDES: Final = (
 
 
 @frozen(kw_only=True)
+class GraphqlSettings:
+    """How `/api/graphql` answers; the defaults cost no time.
+
+    Attributes:
+        seconds: seconds of work on every request, by the simulator's clock. The answer is as old
+            as the work takes: it states what was true when the request came.
+        seconds_per_project: seconds of work on the pipelines of each project.
+        time_limit: seconds after which no further field is resolved (`graphql_timeout`, 30).
+        partial: past the limit answer 200 with the fields that were resolved and an error for each
+            other one; False answers 503, as after a cancelled statement of the database.
+        max_complexity: the limit of complexity for everybody; None for GitLab's own, which are 200
+            without a token, 250 with one, 300 for an administrator.
+    """
+
+    seconds: float = field(default=0.0, validator=ge(0))
+    seconds_per_project: float = field(default=0.0, validator=ge(0))
+    time_limit: float = field(default=30.0, validator=gt(0))
+    partial: bool = True
+    max_complexity: int | None = field(default=None, validator=optional(ge(0)))
+
+
+@frozen(kw_only=True)
 class SimulatorSettings:
     """Configuration of the simulated server; the defaults are a self-managed GitLab 19.5.
 
@@ -64,6 +86,8 @@ class SimulatorSettings:
             None is GitLab's default (600 from 16.5 on); 0 switches the limit off.
         jobs_index_retry_after: whether the JSON 429 of that limit carries `Retry-After`, which is
             always 60 (18.0).
+        graphql: how `/api/graphql` answers; None for a server without it, which answers 404. It
+            needs the extra `graphql`; without graphql-core it is a 404, too.
         kept_requests: number of latest requests kept in `requests`, None for all.
         features: features of the version with the switches above; not an argument.
     """
@@ -94,6 +118,7 @@ class SimulatorSettings:
     )
     jobs_index_limit: int | None = field(default=None, validator=optional(ge(0)))
     jobs_index_retry_after: bool | None = None
+    graphql: GraphqlSettings | None = field(factory=GraphqlSettings)
     kept_requests: int | None = field(default=None, validator=optional(ge(0)))
     features: Features = field(init=False, eq=False, repr=False)
 

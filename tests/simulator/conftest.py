@@ -82,3 +82,14 @@ def job(world):
         return max(found, key=lambda row: row.id)
 
     return find
+
+
+@pytest.fixture
+def graphql(api):
+    """Ask a question of GraphQL: `await graphql("{ metadata { version } }", name=value)`."""
+
+    async def ask(text, *, token="glpat-root", headers=None, **variables):
+        body = {"query": text, "variables": variables}
+        return await api("POST /api/graphql", token=token, headers=headers, json=body)
+
+    return ask

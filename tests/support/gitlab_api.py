@@ -37,7 +37,8 @@ class Api:
         sent = dict(headers or {})
         if token:
             sent["PRIVATE-TOKEN"] = token
-        url = URL(f"{self.gitlab.url}/api/v4{path}", encoded=True)
+        prefix = "" if path.startswith("/api/") else "/api/v4"
+        url = URL(f"{self.gitlab.url}{prefix}{path}", encoded=True)
         async with self.session.request(
             method, url, headers=sent, allow_redirects=False, **options
         ) as response:

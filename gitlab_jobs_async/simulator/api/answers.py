@@ -40,12 +40,13 @@ class Plain:
 
 @frozen
 class Answer:
-    """A whole response. `etag` is None if the server sends none."""
+    """A whole response. `etag` is None if the server sends none; `delay`: seconds of work on it."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: Body = field(factory=Plain, repr=False)
     etag: str | None = None
+    delay: float = 0.0
 
     def header(self, name: str) -> str | None:
         """Return the first header with a name, ignoring case."""

@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import logging
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import chain
 from typing import Final
 from urllib.parse import unquote
@@ -29,6 +31,7 @@ from gitlab_jobs_async.simulator.world import World
 
 _logger = logging.getLogger(__name__)
 _PREFIX: Final = "/api/v4/"
+_GRAPHQL: Final = "/api/graphql"
 _CONDITIONAL: Final = (200, 206, 416)
 """Statuses that a matching If-None-Match turns into a 304, before Range applies."""
 _MALFORMED: Final = re.compile("[\0\ud800-\udfff]")
@@ -94,6 +97,8 @@ class Application:
             return extra, failure.answer
 
     def _handled(self, request: Request, now: float) -> Answer:
+        if request.path.rstrip("/") == _GRAPHQL and request.method in {"GET", "POST"}:
+            return self._graphql(request, now)
         params = _read_query(request)
         route, found = _route(request)
         origin = self.settings.external_url or self.origin
@@ -118,6 +123,17 @@ class Application:
         for name in ("job_id", "pipeline_id"):
             integer(call.params, name)
         return call.route.handler(call)
+
+    def _graphql(self, request: Request, now: float) -> Answer:
+        graphql = self.settings.graphql
+        # graphql-core comes with an extra.
+        if graphql is None or find_spec("graphql") is None:
+            raise error(404, "404 Not Found")
+        module = import_module("gitlab_jobs_async.simulator.api.graphql.endpoint")
+        origin = self.settings.external_url or self.origin
+        endpoint = module.Endpoint(self.world, self.settings, graphql, origin)
+        answer: Answer = endpoint.answer(request, now)
+        return answer
 
     def _caller(self, request: Request) -> str | None:
         """Return the key of the caller for rate limits, None for anonymous ones."""

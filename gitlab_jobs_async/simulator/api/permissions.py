@@ -86,15 +86,15 @@ def _moved(call: Call, project: Project) -> ApiError:
     return ApiError(Answer(301, (TEXT, ("Location", location)), Plain(text)))
 
 
-def may_read_builds(call: Call, project: Project) -> bool:
+def may_read_builds(project: Project, user: User | None) -> bool:
     """Return whether the caller may read jobs: reporters, or all if jobs are public."""
     needed = 0 if project.public_jobs else ACCESS["reporter"]
-    return access_level(project, call.user) >= needed
+    return access_level(project, user) >= needed
 
 
 def require_read_builds(call: Call, project: Project) -> None:
     """Raise 403 unless the caller may read jobs."""
-    if not may_read_builds(call, project):
+    if not may_read_builds(project, call.user):
         raise forbidden()
 
 

@@ -17,13 +17,13 @@ from gitlab_jobs_async.simulator.api.pagination import paginated
 from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Project
 
-_REVISION: Final = "0b1c2d3e4f5"
+REVISION: Final = "0b1c2d3e4f5"
 _ORDERS: Final = ("id", "name", "path", "created_at", "updated_at", "last_activity_at")
 
 
 def version(call: Call) -> Answer:
     """Answer GET /version."""
-    return json_answer({"version": call.settings.version, "revision": _REVISION})
+    return json_answer({"version": call.settings.version, "revision": REVISION})
 
 
 def metadata(call: Call) -> Answer:
@@ -34,7 +34,7 @@ def metadata(call: Call) -> Answer:
     return json_answer(
         {
             "version": call.settings.version,
-            "revision": _REVISION,
+            "revision": REVISION,
             "kas": kas,
             "enterprise": False,
         }

@@ -1,0 +1,1 @@
+"""GraphQL of the simulated GitLab, written from app/graphql and its documentation."""
