@@ -152,8 +152,13 @@ class ServerClient:
         await self._transport.close()
 
     def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """URL of the server, with its relative path if it has one."""
         server = self._transport.server
-        return f"{type(self).__name__}({server.origin + server.prefix!r})"
+        return server.origin + server.prefix
 
     @property
     def budget(self) -> RequestBudget:

@@ -78,6 +78,17 @@ _SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C or SIGTERM.
 
 The first lines export its URL and token for a shell. Both signals end it with exit code 0.
 """
+_DOCTOR: Final = """Check a server: ask it what this client assumes of GitLab, and compare.
+
+Sends at most 20 requests, which only read. The report holds no token and, without --names, no name
+of a server, user, project or group, so that it can be pasted into an issue. A pipe gets one
+tab-separated line per check: name, verdict, expected, seen, consequence. --json prints one object.
+
+Example: gitlab-jobs doctor --project group/app --group group
+
+Exit code 1 if an answer differs that the client relies on; 4 if the server refuses the token, or
+the named project or group cannot be read.
+"""
 _USAGE: Final = {
     "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
@@ -93,6 +104,7 @@ _COMMANDS: Final = (
     ("tail", "commands.logs:tail", _READ, _TAIL),
     ("watch", "commands.watch:watch", _READ, _WATCH),
     ("artifacts", "commands.artifacts:artifacts", _READ, _ARTIFACTS),
+    ("doctor", "commands.doctor:doctor", _READ, _DOCTOR),
     ("cancel", "commands.actions:cancel", _ACT, _CANCEL),
     ("retry", "commands.actions:retry", _ACT, _RETRY),
     ("erase", "commands.actions:erase", _ACT, _ERASE),

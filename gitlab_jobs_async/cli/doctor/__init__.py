@@ -1,0 +1,1 @@
+"""Questions to a server about what the client assumes of GitLab, and the report of the answers."""
