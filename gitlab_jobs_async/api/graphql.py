@@ -102,7 +102,7 @@ def _secrets(given: Any) -> Iterator[str]:
     if type(given) is dict:
         for name, value in given.items():
             yield from parse(value).strings if name == "query" else _secrets(value)
-    elif type(given) is list | tuple:
+    elif isinstance(given, list | tuple):
         for value in given:
             yield from _secrets(value)
     elif type(given) is str and len(given) >= _MIN_SECRET:

@@ -27,8 +27,11 @@ _CONNECTION = frozenset({"nodes", "edges", "pageInfo", "count"})
 # Plain fields of every connection, which no resolver serves.
 _PARTS = frozenset({"nodes", "edges", "node", "pageInfo"})
 _ARGUMENTS = {"sort": 1, "search": 5, "sha": 2, "ref": 2, "labelName": 2}
-# Of groups and namespaces: app/graphql/resolvers/namespace_projects_resolver.rb.
-_FIELDS = {"projects": 10}
+# Fields with a price of their own, above 1: app/graphql/types/query_type.rb,
+# app/graphql/resolvers/namespace_projects_resolver.rb (not the root's `projects`).
+_PRICES = {"ciConfig": 125, "discussions": 1, "projects": 10, "timelogs": 4}
+# Percent for each row of a page, elsewhere 1 at most.
+_PERCENT = {"discussions": 5, "snippets": 5}
 # Connections without a default of `sort`, which would cost as a given one does.
 _UNSORTED = frozenset({"pipelines", "jobs"})
 
@@ -41,8 +44,8 @@ def estimate_complexity(query: str, variables: Mapping[str, Any] | None = None) 
     expensive one counts.
 
     The schema is not known here. All fragments and directives count as included, and a connection
-    as sorted by default: GitLab may charge less. It charges more for fields with a price of their
-    own: `ciConfig`, `discussions`, and fields that read the repository, 1 point each.
+    as sorted by default: GitLab may charge less. It may charge more for a field that reads the
+    repository (1 point each), and for one whose price is newer than this version.
 
     Raises:
         TypeError: *query* is not a string.
@@ -110,19 +113,28 @@ class _Cost:
     def _of_field(self, selected: Field, path: tuple[str, ...], *, is_root: bool) -> int:
         given = {name: self._value(value) for name, value in selected.arguments.items()}
         points = 1 + sum(more for name, more in _ARGUMENTS.items() if given.get(name) is not None)
-        points += 0 if is_root else _FIELDS.get(selected.name, 0)
+        points += _items(given.get("paths"))  # blobs are read from the repository
+        if not (is_root and selected.name == "projects"):
+            points += _PRICES.get(selected.name, 0)
         if not selected.selections:
             return points
         children, is_connection = self._of(selected.selections, path)
         points += children
+        if selected.name == "epics":
+            points += children * max(0, _items(given.get("iids")) - 1)
         if selected.name in _PARTS or not is_connection:
             return points
         if given.get("sort") is None and selected.name not in _UNSORTED:
             points += 1
-        return points + points * _page_size(given) // 100
+        # GitLab's floating-point numbers give the same, or 1 less.
+        return points + points * _page_size(given) * _PERCENT.get(selected.name, 1) // 100
 
     def _value(self, value: Any) -> Any:
         return self.variables.get(value.name) if isinstance(value, Variable) else value
+
+
+def _items(given: Any) -> int:
+    return len(given) if isinstance(given, list | tuple) else 0
 
 
 def _page_size(given: Mapping[str, Any]) -> int:

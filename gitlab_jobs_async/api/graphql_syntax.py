@@ -19,7 +19,7 @@ MAX_DEPTH = 64
 # Possessive quantifiers keep an unclosed string from being tried in every way.
 _TOKEN = re.compile(
     r'(?P<block>"""(?:\\"""|[^"\\]|\\(?!""")|"(?!""))*+""")'
-    r'|(?P<string>"(?:[^"\\\n\r]|\\[^\n\r])*+")'
+    r'|(?P<string>(?!""")"(?:[^"\\\n\r]|\\[^\n\r])*+")'
     r"|(?P<name>[_A-Za-z][_0-9A-Za-z]*+)"
     r"|(?P<number>-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)"
     r"|(?P<punctuation>\.\.\.|[!$&():=@\[\]{|}])"

@@ -37,6 +37,9 @@ SMALL = Limits(page=20_000, trace=20_000, archive=20_000, header=2_000)
 SIGNATURE = "s1gnature-of-a-storage"
 PASSWORD = "hunter2-of-the-proxy"
 EVERY = [*CREDENTIALS, SECRET]
+# GraphQL refuses a job token with a ValueError.
+ERRORS = (GitLabError, RuntimeError, TimeoutError, ValueError)
+UNSENT = {"graphql", "mutation"}
 QUICK = {"polling": PollPolicy(interval=0.01, max_interval=0.01, outage_timeout=0.0)}
 
 
@@ -52,6 +55,8 @@ async def drained_block(block):
 OF_CLIENT = {
     "send": lambda g: g.send(Request("GET", "/x", {"page": "1"}, headers={"X-A": "b"})),
     "post": lambda g: g.send(Request("POST", "/x", json={"a": "b"})),
+    "graphql": lambda g: g.graphql("query($a: X) { b(c: $a) }", {"a": "b"}),
+    "mutation": lambda g: g.graphql("mutation { a { b } }"),
     "get_token_job": lambda g: g.get_token_job(),
     "get_allowed_agents": lambda g: g.get_allowed_agents(),
     "list_jobs of many": lambda g: g.list_jobs([1, "a/b"]),
@@ -150,6 +155,9 @@ HANDLERS = {
     "bad JSON": echo(),
     "HTML": echo(wrap=lambda said: f"<html>{said}", **{"Content-Type": "text/html"}),
     "wrong JSON": echo(wrap=lambda said: json.dumps([{"id": said, "name": said}])),
+    "GraphQL errors": echo(
+        wrap=lambda said: json.dumps({"errors": [{"message": said}, said], "data": {said: [said]}})
+    ),
     "wrong object": echo(wrap=lambda said: json.dumps({"id": said, "status": {said: said}})),
     "redirect with all": to("http://localhost:9/{path}"),
     "redirect to itself": to("{path}"),
@@ -194,7 +202,7 @@ async def server_that(fault):
 async def raised_by(call):
     try:
         await call
-    except (GitLabError, RuntimeError, TimeoutError) as error:
+    except ERRORS as error:
         return error
     return None
 
@@ -246,7 +254,7 @@ async def test_no_frame_holds_a_secret_when_ended(auth, answers, how):
         try:
             async with asyncio.timeout(0.1 if how == "timeout" else 20):
                 await call
-        except (GitLabError, RuntimeError, TimeoutError, asyncio.CancelledError) as error:
+        except (*ERRORS, asyncio.CancelledError) as error:
             ended[name] = error
 
     async with serving(answers) as server, asyncio.timeout(20):
@@ -254,7 +262,8 @@ async def test_no_frame_holds_a_secret_when_ended(auth, answers, how):
             calls = all_calls(gitlab)
             tasks = [asyncio.create_task(ended_by(name, call)) for name, call in calls.items()]
             if how != "timeout":
-                await until(lambda: len(server.requests) >= len(calls))
+                unsent = UNSENT if isinstance(auth, JobToken) else set()
+                await until(lambda: len(server.requests) >= len(calls.keys() - unsent))
             if how == "cancel":
                 for task in tasks:
                     task.cancel()

@@ -146,6 +146,13 @@ def test_unknown_values_of_a_newer_server_survive():
     assert not back.job.status.is_finished
 
 
+def test_job_of_graphql_stays_partial():
+    job = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a", is_partial=True)
+    written = dump_event(JobAppeared(key="k", project=1, job=job))
+    assert json.loads(written)["job"]["is_partial"] is True
+    assert load_event(written).job == job
+
+
 def test_default_values_are_omitted():
     job = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a")
     assert json.loads(dump_event(JobAppeared(key="k", project=1, job=job))) == {

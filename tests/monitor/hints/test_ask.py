@@ -1,0 +1,101 @@
+"""One request asks about many projects, in the background."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from gitlab_jobs_async import (
+    DecodeError,
+    GitLab,
+    GraphQLError,
+    JobStatus,
+    JobToken,
+    NotFoundError,
+    RequestBudget,
+)
+from gitlab_jobs_async.monitor.hints.ask import ask
+from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
+from tests.support.clocks import JumpClock
+from tests.support.connections import open_connections
+from tests.support.credentials import SECRET
+from tests.support.graphql_answers import job_row, pipeline_row, project_row, projects
+from tests.support.servers import serving
+from tests.support.tasks import others, prompt, until
+
+
+def answering(data, **more):
+    async def handler(_request):
+        return web.json_response({"data": data, **more})
+
+    return handler
+
+
+async def hold(_request):
+    await asyncio.sleep(60)
+
+
+async def missing(_request):
+    return web.Response(status=404)
+
+
+async def test_question_is_one_request():
+    data = projects(project_row(2, [pipeline_row(31, [job_row(71)])]))
+    async with serving(answering(data)) as server, GitLab(server.url) as gitlab:
+        found = await ask(gitlab._transport, jobs_question([1, 2]))
+    assert found.keys() == {2}
+    assert found[2].pipelines[0].jobs[0].status == JobStatus.RUNNING
+    (request,) = server.requests
+    assert request.path == "/api/graphql"
+
+
+async def test_question_is_asked_in_the_background():
+    # A tenth of the limit is reserved for foreground calls.
+    clock = JumpClock()
+    budget = RequestBudget(per_minute=10)
+    async with serving(answering(projects())) as server:
+        async with GitLab(server.url, budget=budget, clock=clock) as gitlab:
+            for _ in range(9):
+                await ask(gitlab._transport, changes_question([1]))
+            started = clock.now()
+            await gitlab.graphql("{ a }")
+            assert clock.now() == started
+            await ask(gitlab._transport, changes_question([1]))
+    assert clock.now() - started > 55
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (answering(None, errors=[{"message": "Query has complexity of 64"}]), GraphQLError),
+        (answering(projects(project_row(1)), errors=[{"message": "Timeout"}]), GraphQLError),
+        (answering(projects(project_row(9))), DecodeError),
+        (missing, NotFoundError),
+    ],
+)
+async def test_refused_question_is_an_error(handler, error):
+    async with serving(handler) as server, GitLab(server.url) as gitlab:
+        with pytest.raises(error):
+            await ask(gitlab._transport, changes_question([1]))
+    assert len(server.requests) == 1
+
+
+async def test_job_token_asks_nothing():
+    async with serving(hold) as server, GitLab(server.url, auth=JobToken(SECRET)) as gitlab:
+        assert gitlab._transport.has_job_token
+        with pytest.raises(ValueError, match="GraphQL accepts no job token"):
+            await ask(gitlab._transport, changes_question([1]))
+    assert server.requests == []
+
+
+@prompt
+async def test_cancelled_question_leaves_nothing():
+    async with serving(hold) as server, GitLab(server.url) as gitlab:
+        before = await others()
+        task = asyncio.create_task(ask(gitlab._transport, changes_question([1])))
+        await until(lambda: server.requests)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await others() == before
+        assert open_connections(gitlab) == 0
