@@ -27,13 +27,25 @@ _CONNECTION = frozenset({"nodes", "edges", "pageInfo", "count"})
 # Plain fields of every connection, which no resolver serves.
 _PARTS = frozenset({"nodes", "edges", "node", "pageInfo"})
 _ARGUMENTS = {"sort": 1, "search": 5, "sha": 2, "ref": 2, "labelName": 2}
-# Fields with a price of their own, above 1: app/graphql/types/query_type.rb,
-# app/graphql/resolvers/namespace_projects_resolver.rb (not the root's `projects`).
-_PRICES = {"ciConfig": 125, "discussions": 1, "projects": 10, "timelogs": 4}
+# Fields that cost more than 1. Most of them read the repository (`calls_gitaly!`). Others:
+# app/graphql/types/query_type.rb, and the projects of a group in namespace_projects_resolver.rb.
+_PRICES = {
+    "blobs": 1,
+    "ciConfig": 125,
+    "diffs": 1,
+    "discussions": 1,
+    "lastCommit": 1,
+    "paginatedTree": 1,
+    "pipelines": 1,
+    "projects": 10,
+    "timelogs": 4,
+    "tree": 1,
+}
 # Percent for each row of a page, elsewhere 1 at most.
 _PERCENT = {"discussions": 5, "snippets": 5}
-# Connections without a default of `sort`, which would cost as a given one does.
-_UNSORTED = frozenset({"pipelines", "jobs"})
+# Connections without a default of `sort`, which would cost as a given one does. `projects` had one
+# in earlier versions: 2 points at most.
+_UNSORTED = frozenset({"jobs", "pipelines", "projects"})
 
 
 def estimate_complexity(query: str, variables: Mapping[str, Any] | None = None) -> int:
@@ -45,7 +57,7 @@ def estimate_complexity(query: str, variables: Mapping[str, Any] | None = None) 
 
     The schema is not known here. All fragments and directives count as included, and a connection
     as sorted by default: GitLab may charge less. It may charge more for a field that reads the
-    repository (1 point each), and for one whose price is newer than this version.
+    repository (1 point each), and for one whose price is newer than this SDK.
 
     Raises:
         TypeError: *query* is not a string.

@@ -1,5 +1,6 @@
 """The parser of GraphQL documents."""
 
+import graphql
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +121,85 @@ def test_query_of_another_type_is_refused(query):
         parse(query)
 
 
+def parsed_by_judge(text):
+    """Return the fields and kinds that graphql-core reads, or None for an invalid document."""
+    try:
+        tree = graphql.parse(text)
+    except graphql.GraphQLError:
+        return None
+    fields, kinds = [], []
+
+    class Reader(graphql.Visitor):
+        def enter_field(self, node, *_):
+            fields.append((node.name.value, [one.name.value for one in node.arguments or ()]))
+
+        def enter_operation_definition(self, node, *_):
+            kinds.append(node.operation.value)
+
+    graphql.visit(tree, Reader())
+    return fields, kinds
+
+
+def fields_of(selections):
+    for part in selections:
+        if isinstance(part, Field):
+            yield part.name, list(part.arguments)
+            yield from fields_of(part.selections)
+
+
+NAMES = st.sampled_from(["a", "on", "query", "fragment", "mutation", "true", "null", "_x1"])
+VALUES = st.recursive(
+    st.sampled_from(
+        ["1", "-2.5e3", "$v", "true", "null", "ENUM", '"s"', '"{\\""', '"""b " \n"""', '""']
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda all_: f"[{' '.join(all_)}]")
+        | st.lists(st.tuples(NAMES, inner), max_size=2).map(
+            lambda pairs: "{" + ", ".join(f"{n}: {v}" for n, v in pairs) + "}"
+        )
+    ),
+    max_leaves=5,
+)
+ARGUMENTS = st.lists(st.tuples(NAMES, VALUES), max_size=2).map(
+    lambda pairs: "(" + " ".join(f"{n}: {v}" for n, v in pairs) + ")" if pairs else ""
+)
+DIRECTIVES = st.just("") | st.tuples(NAMES, ARGUMENTS).map(lambda d: f" @{d[0]}{d[1]} ")
+BLOCKS = st.deferred(
+    lambda: st.lists(FIELD | SPREAD | INLINE, min_size=1, max_size=3).map(
+        lambda parts: "{ " + "\n".join(parts) + " }"
+    )
+)
+FIELD = st.tuples(
+    st.just("") | NAMES.map("{}: ".format), NAMES, ARGUMENTS, DIRECTIVES, st.just("") | BLOCKS
+).map("".join)
+SPREAD = st.tuples(st.just("..."), NAMES.filter(lambda n: n != "on"), DIRECTIVES).map("".join)
+INLINE = st.tuples(
+    st.just("... "), st.just("") | NAMES.map("on {}".format), DIRECTIVES, BLOCKS
+).map("".join)
+HEADS = st.sampled_from(["", "query", "mutation M", "query Q($v: [Int!]! = [1] @d)", "query @d"])
+PARTS = st.tuples(HEADS, BLOCKS).map(" ".join) | st.tuples(
+    st.just("fragment "), NAMES.filter(lambda n: n != "on"), st.just(" on X"), DIRECTIVES, BLOCKS
+).map("".join)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=3).map("\n".join))
+def test_valid_document_is_read_as_by_graphql_core(text):
+    judged = parsed_by_judge(text)
+    assert judged is not None
+    fields, kinds = judged
+    if not kinds:
+        with pytest.raises(ValueError, match="expected an operation"):
+            parse(text)
+        return
+    document = parse(text)
+    assert [operation.kind for operation in document.operations] == kinds
+    # Of two fragments with one name, which is invalid, the parser keeps the last one.
+    if len(document.fragments) + len(kinds) == len(graphql.parse(text).definitions):
+        parts = [*document.operations, *document.fragments.values()]
+        own = [found for part in parts for found in fields_of(getattr(part, "selections", part))]
+        assert sorted(own) == sorted((name, list(dict.fromkeys(given))) for name, given in fields)
+
+
 PIECES = ['"', '""', '"""', "\\", "#", "\n", "{", "}", "(", ")", "[", "]", "$", "!", ":", "=", "@"]
 PIECES += ["...", "on", "query", "fragment", "a", "-1", "1.5", "null", " ", ",", "é", "\x00"]
 
@@ -133,6 +213,8 @@ def test_any_text_is_parsed_or_refused(text):
     else:
         return
     assert refused.startswith("invalid GraphQL query in line")
+    judged = parsed_by_judge(text)
+    assert judged is None or not judged[1]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from gitlab_jobs_async import (
     RetryPolicy,
     ServerError,
     TimedOutError,
+    estimate_complexity,
 )
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 from tests.support.clocks import JumpClock
@@ -149,14 +150,14 @@ async def test_costly_query_is_refused_before_sending():
     pipelines = " ".join(f"p{n}: pipelines {{ nodes {{ id }} }}" for n in range(30))
     query = f"{{ projects {{ nodes {{ {pipelines} }} }} }}"
     async with serving(GOOD) as server, GitLab(server.url) as gitlab:
-        with pytest.raises(ValueError, match="complexity of 366: expected at most 250"):
+        with pytest.raises(ValueError, match="complexity of 484: expected at most 250"):
             await gitlab.graphql(query)
         with pytest.raises(ValueError, match="expected at most 300"):
             await gitlab.graphql(query, max_complexity=300)
         with pytest.raises(ValueError, match="max_complexity must be a whole number above 0"):
             await gitlab.graphql(query, max_complexity=0)
         assert server.requests == []
-        assert await gitlab.graphql(query, max_complexity=366) == DATA
+        assert await gitlab.graphql(query, max_complexity=484) == DATA
         assert await gitlab.graphql(query, max_complexity=None) == DATA
 
 
@@ -174,6 +175,29 @@ async def test_job_token_is_refused_before_sending(via):
 def test_request_has_only_the_bases_of_gitlab(base):
     with pytest.raises(ValueError, match=r"invalid base .*: expected '/api/v4' or '/api'"):
         Request("POST", "/graphql", base=base)
+
+
+SCORED = [
+    "metadata { version }",
+    "currentUser { username }",
+    "projects { nodes { id } }",
+    'projects(first: 7, search: "app") { nodes { id fullPath name } pageInfo { endCursor } }',
+    "projects(first: 3) { edges { node { pipelines { nodes { jobs { nodes { id } } } } } } }",
+    'a: project(fullPath: "group/app") { id } b: project(fullPath: "group/app") { name }',
+    'project(fullPath: "group/app") { pipelines(ref: "main", sha: "x") { nodes { id } } }',
+    'project(fullPath: "group/app") { pipelines(first: 99) { nodes { ...P } } }',
+    'project(fullPath: "group/app") { jobs(first: 33) { nodes { id name stage { name } } } }',
+    'project(fullPath: "group/app") { pipelines(last: 29) { nodes { ... on Pipeline { id } } } }',
+]
+
+
+@pytest.mark.parametrize("fields", SCORED)
+async def test_estimate_is_the_score_of_the_server(gitlab, fields):
+    pytest.importorskip("graphql")
+    fragment = " fragment P on Pipeline { id status }" if "...P" in fields else ""
+    query = f"{{ queryComplexity {{ score limit }} {fields} }}{fragment}"
+    score = (await gitlab.graphql(query))["queryComplexity"]["score"]
+    assert score <= estimate_complexity(query) <= score + 1
 
 
 # Answers
@@ -427,7 +451,7 @@ async def test_message_shows_no_value_of_the_query():
     assert "'app'" in str(failed.value)
 
 
-def test_request_shows_neither_query_nor_variables():
+def test_request_shows_no_query_and_no_variable():
     shown = repr(Request("POST", "/graphql", base="/api", json={"query": LITERAL, "a": VALUE}))
     assert LITERAL not in shown
     assert VALUE not in shown
