@@ -183,7 +183,7 @@ PARTS = st.tuples(HEADS, BLOCKS).map(" ".join) | st.tuples(
 
 
 @given(st.lists(PARTS, min_size=1, max_size=3).map("\n".join))
-def test_valid_document_is_read_as_by_graphql_core(text):
+def test_valid_document_is_read_as_by_the_judge(text):
     judged = parsed_by_judge(text)
     assert judged is not None
     fields, kinds = judged
