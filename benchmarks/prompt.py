@@ -1,0 +1,300 @@
+"""Following running jobs in real time: `glab ci trace` beside `gitlab-jobs tail` and the SDK.
+
+For each job length, eight jobs are followed at the same time, each by a process or client of its
+own: requests and bytes as the server counted them, and the seconds from the end of a job to the end
+of its follower. The server, another process, uploads as a runner does: 3 seconds after the start,
+then every minute, and at the end.
+
+The path of glab comes from the environment variable GLAB; without it, the other rows are measured.
+Bar: as prompt as glab, with at most 0.4 of its requests.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from urllib.parse import unquote
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async import GitLab, TailEnded
+from gitlab_jobs_async.simulator import JobPlan, RealClock, Simulator, SimulatorSettings, World
+
+JOBS = 8
+SERVERS: dict[str, dict[str, bool]] = {"byte ranges": {}, "whole": {"byte_ranges": False}}
+LENGTHS = {"byte ranges": (270, 120, 45, 6), "whole": (270, 45)}
+LONG = 600
+WAYS = ("glab ci trace", "gitlab-jobs tail", "tail()", f"tail_jobs() of {JOBS}")
+GAP = 3.0
+"""Seconds between the beginnings of two rows, so that processes do not all start at once."""
+LEAD = 6.0
+SPREAD = 5.0
+"""Seconds over which the followers of a row begin after their jobs."""
+
+_STAMPED = re.compile(rb"^\d{4}-\d\d-\d\dT\S+Z \d\d[OE]", re.MULTILINE)
+
+
+@frozen
+class Row:
+    """Jobs of one length, followed in one way: those of one project, which starts *at* seconds."""
+
+    kind: str
+    length: int
+    way: str
+    at: float
+
+    @property
+    def project(self) -> str:
+        """Path of the project that has these jobs, and no others."""
+        return f"bench/{self.length}-{WAYS.index(self.way)}"
+
+
+@define
+class Counts:
+    """Requests for one project, and the bytes of their responses."""
+
+    requests: int = 0
+    received: int = 0
+
+
+@define
+class Results:
+    """Exits of followers after the ends of their jobs in seconds, and what they have printed."""
+
+    delays: list[float] = field(factory=list)
+    printed: list[bytes] = field(factory=list)
+
+
+def serve(pipe: Connection, rows: list[Row], settings: dict[str, bool], begin: float) -> None:
+    """Be the server of another process until it asks for the counts."""
+
+    async def run() -> None:
+        world, jobs = World(time.time()), {}
+        for row in rows:
+            project = world.add_project(row.project)
+            for number in range(JOBS):
+                # Followers of one process begin together, so that their jobs must not.
+                phase = SPREAD * number / JOBS if row.way == WAYS[3] else 0.0
+                plan = JobPlan(queued=begin + row.at + phase - world.now, duration=row.length)
+                jobs[project.path, number] = world.add_job(
+                    world.add_pipeline(project), f"job {number}", plan=plan
+                )
+        world.settle(time.time())
+        async with Simulator(world, SimulatorSettings(**settings), RealClock()) as simulator:
+            pipe.send((simulator.url, {key: job.id for key, job in jobs.items()}))
+            await asyncio.to_thread(pipe.recv)
+            counts: dict[str, Counts] = {}
+            for request in simulator.requests:
+                parts = request.path.split("/")
+                project = unquote(parts[4]) if parts[3] == "projects" else request.path
+                known = counts.setdefault(project, Counts())
+                known.requests += 1
+                known.received += request.sent
+            ends = {key: job.finished_at for key, job in jobs.items()}
+            logs = {key: b"".join(job.log.read(0, job.log.size)) for key, job in jobs.items()}
+            pipe.send((counts, ends, logs))
+
+    asyncio.run(run())
+
+
+@contextmanager
+def server_of(
+    rows: list[Row], settings: dict[str, bool], begin: float
+) -> Iterator[tuple[str, dict[tuple[str, int], int], Callable]]:
+    """A server in another process: URL, ids of jobs, and a function that returns its counts."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=serve, args=(there, rows, settings, begin))
+    process.start()
+
+    def counted() -> tuple:
+        here.send("end")
+        return here.recv()
+
+    try:
+        yield *here.recv(), counted
+    finally:
+        process.terminate()
+        process.join()
+
+
+def environment(home: Path, url: str, token: str) -> dict[str, str]:
+    """Variables of a command that knows only this server."""
+    host = url.partition("://")[2]
+    folder = home / host
+    folder.mkdir()
+    config = folder / "config.yml"
+    config.write_text(
+        f"check_update: false\nhost: {host}\nhosts:\n  {host}:\n    token: {token}\n"
+        f"    api_host: {host}\n    api_protocol: http\n"
+    )
+    config.chmod(0o600)
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "GLAB_CONFIG_DIR": str(folder),
+        "GITLAB_URL": url,
+        "GITLAB_TOKEN": token,
+    }
+
+
+async def run_command(command: list[str], variables: dict[str, str]) -> bytes:
+    """Run a command to its end and return what it has printed."""
+    process = await asyncio.create_subprocess_exec(
+        *command, env=variables, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {errors.decode()}")
+    return output
+
+
+async def tail(url: str, token: str, project: str, job_id: int) -> bytes:
+    """Follow a job with a client of its own; return its lines."""
+    async with GitLab(url, auth=token) as client:
+        lines = [line.text async for line in client.project(project).tail(job_id)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+async def follow_row(
+    row: Row, begin: float, ids: list[int], url: str, variables: dict[str, str]
+) -> list[tuple[float, bytes]]:
+    """Follow each job of a row; return when its followers have ended, and what they printed."""
+    token = variables["GITLAB_TOKEN"]
+    commands = {
+        "glab ci trace": [os.environ.get("GLAB", ""), "ci", "trace", "-R", row.project],
+        "gitlab-jobs tail": [
+            str(Path(sys.executable).with_name("gitlab-jobs")),
+            "tail",
+            row.project,
+        ],
+    }
+
+    async def follow(number: int, job_id: int) -> tuple[float, bytes]:
+        await asyncio.sleep(begin + row.at + SPREAD * number / JOBS - time.time())
+        if row.way in commands:
+            printed = await run_command([*commands[row.way], str(job_id)], variables)
+        else:
+            printed = await tail(url, token, row.project, job_id)
+        return time.time(), printed
+
+    if row.way in WAYS[:3]:
+        return await asyncio.gather(*(follow(n, job_id) for n, job_id in enumerate(ids)))
+    await asyncio.sleep(begin + row.at - time.time())
+    ends: dict[int, float] = {}
+    async with (
+        GitLab(url, auth=token) as client,
+        client.tail_jobs([(row.project, job_id) for job_id in ids]) as items,
+    ):
+        async for item in items:
+            if isinstance(item, TailEnded):
+                ends[item.job_id] = time.time()
+    return [(ends[job_id], b"") for job_id in ids]
+
+
+async def follow_all(
+    rows: list[Row], begin: float, ids: dict[tuple[str, int], int], url: str, variables: dict
+) -> list[list[tuple[float, bytes]]]:
+    """Follow the jobs of all rows of one server."""
+    return await asyncio.gather(
+        *(
+            follow_row(row, begin, [ids[row.project, n] for n in range(JOBS)], url, variables)
+            for row in rows
+        )
+    )
+
+
+def measure(rows: list[Row]) -> Iterator[tuple[Row, Results, Counts, int]]:
+    """Follow the jobs of all rows at once; yield what each row took, and the size of a log."""
+    begin = time.time() + LEAD
+    by_kind = {kind: [row for row in rows if row.kind == kind] for kind in SERVERS}
+    with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+        servers = {
+            kind: stack.enter_context(server_of(found, SERVERS[kind], begin))
+            for kind, found in by_kind.items()
+        }
+        token = World(0.0).token
+
+        async def run() -> list:
+            calls = []
+            for kind, (url, ids, _) in servers.items():
+                variables = environment(Path(home), url, token)
+                calls.append(follow_all(by_kind[kind], begin, ids, url, variables))
+            return await asyncio.gather(*calls)
+
+        followed = asyncio.run(run())
+        for (kind, (_, _, counted)), found in zip(servers.items(), followed, strict=True):
+            counts, ends, logs = counted()
+            for row, exits in zip(by_kind[kind], found, strict=True):
+                results = Results()
+                for number, (at, printed) in enumerate(exits):
+                    results.delays.append(at - ends[row.project, number])
+                    results.printed.append(printed)
+                yield row, results, counts.pop(row.project), len(logs[row.project, 0])
+            for path, known in counts.items():
+                print(f"{kind}: {known.requests} other requests for {path}")
+
+
+def rows_of(lengths: dict[str, tuple[int, ...]], ways: tuple[str, ...]) -> list[Row]:
+    """All rows, the longest jobs first."""
+    named = [(length, kind) for kind, found in lengths.items() for length in found]
+    order = [(kind, length, way) for length, kind in sorted(named, reverse=True) for way in ways]
+    return [Row(*parts, at=GAP * number) for number, parts in enumerate(order)]
+
+
+def print_row(row: Row, results: Results, counts: Counts, beside: Counts | None, size: int) -> None:
+    """One row: requests and bytes of each job, delays, and the lines with a raw timestamp."""
+    share = f"{counts.requests / beside.requests:.2f}" if beside else ""
+    lines = sum(printed.count(b"\n") for printed in results.printed)
+    stamped = sum(len(_STAMPED.findall(printed)) for printed in results.printed)
+    print(
+        f"{row.kind:12}{row.length:5} s {size / 1000:5.1f} kB  {row.way:18}"
+        f"{counts.requests / JOBS:9.1f}{share:>7}{counts.received / JOBS / 1000:9.1f} kB"
+        f"{statistics.median(results.delays):8.1f}{max(results.delays):7.1f}"
+        f"{lines / JOBS:8.0f}{stamped / JOBS:8.0f}"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true", help=f"also jobs of {LONG} seconds")
+    parser.add_argument("--quick", action="store_true", help="no job above 45 seconds")
+    options = parser.parse_args()
+    most = 45 if options.quick else LONG
+    lengths = {
+        kind: tuple(n for n in ((LONG,) if options.long else ()) + found if n <= most)
+        for kind, found in LENGTHS.items()
+    }
+    ways = WAYS if os.environ.get("GLAB") else WAYS[1:]
+    if ways != WAYS:
+        print("glab is not measured: GLAB, the path of its program, is not set")
+    print(
+        "server        job     log    followed by      requests of glab    bytes"
+        "  exit after, worst   lines stamped"
+    )
+    found = {
+        (row.kind, row.length, row.way): (row, *rest)
+        for row, *rest in measure(rows_of(lengths, ways))
+    }
+    for (kind, length, _), (row, results, counts, size) in sorted(
+        found.items(), key=lambda item: (item[0][0], item[0][1], WAYS.index(item[0][2]))
+    ):
+        beside = found.get((kind, length, WAYS[0]))
+        print_row(row, results, counts, beside[2] if beside else None, size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Time that passes only while no request is in flight, so that a run is the same on any machine."""
+
+import asyncio
+from collections.abc import Callable
+
+from gitlab_jobs_async import GitLab
+from gitlab_jobs_async.simulator import SteppedClock
+
+_QUIET_ROUNDS = 25
+"""Rounds of the loop without a request in flight, after which none follows."""
+
+
+async def _settled(client: GitLab) -> None:
+    quiet = 0
+    while quiet < _QUIET_ROUNDS:
+        usage = client.budget.snapshot()
+        is_quiet = usage.in_flight == usage.streams == 0
+        quiet = quiet + 1 if is_quiet else 0
+        await asyncio.sleep(0 if is_quiet else 0.0002)
+
+
+async def pass_time(client: GitLab, clock: SteppedClock, is_over: Callable[[], bool]) -> None:
+    """Advance *clock* from one wake-up to the next until *is_over*."""
+    while True:
+        await _settled(client)
+        if is_over():
+            return
+        wake = clock.next_wake
+        # Without a sleeper, only another round of the loop can help.
+        clock.advance(0.0 if wake is None else max(0.0, wake - clock.now()))
