@@ -1,5 +1,6 @@
 """Options that several commands share. Values only, so that `--help` is fast."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,23 @@ Json = Annotated[
     Parameter(name="--json", help="Print one JSON object per line with GitLab's field names."),
 ]
 Switch = bool
+
+
+def _check_seconds(_type: object, value: float | None) -> None:
+    # Not by cyclopts' Number, whose comparison accepts nan.
+    if value is not None and not 0 < value < inf:
+        raise ValueError("Must be a number of seconds above 0.")
+
+
+Interval = Annotated[
+    float | None,
+    Parameter(
+        name="--interval",
+        validator=_check_seconds,
+        help="Seconds between two requests for one job or pipeline; 5 by default. When the budget "
+        "is short, up to 60, or this if it is longer.",
+    ),
+]
 Positive = Annotated[int | None, Parameter(validator=Number(gte=1))]
 Color = Annotated[
     bool | None,

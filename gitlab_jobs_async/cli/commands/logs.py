@@ -18,6 +18,7 @@ from gitlab_jobs_async.cli.log_writer import LogWriter
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     Color,
+    Interval,
     JobNumber,
     Output,
     ProjectName,
@@ -117,6 +118,7 @@ async def tail(
             help="Print one JSON object per line: project, job_id and the fields of the line."
         ),
     ] = False,
+    interval: Interval = None,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Follow logs line by line until their jobs have ended.
@@ -125,15 +127,17 @@ async def tail(
     """
     ids = tuple(dict.fromkeys(jobs))
     _check(ids, log_range)
+    if interval is not None and not log_range.follow:
+        raise usage_error("--interval does not go with --no-follow")
     if raw:
         _check_raw(ids, log_range, style, json=json)
-    async with connect(server) as gitlab:
+    async with connect(server, interval=interval) as gitlab:
         handle = gitlab.project(project_id(project))
         names = await _names(handle, ids, log_range.pipeline)
         if not names:
             print_error(f"no job of pipeline {log_range.pipeline} is running")
             return OK
-        options = _options(style, server, raw=raw, json=json)
+        options = _options(style, server, interval, raw=raw, json=json)
         writer = LogWriter(gitlab, handle, project, options, dict.fromkeys(names, log_range.offset))
         if raw:
             await writer.write_bytes(follow=log_range.follow)
@@ -197,9 +201,11 @@ def _line_writer(
     return write_line
 
 
-def _options(style: LogStyle, server: ServerOptions, *, raw: bool, json: bool) -> list[str]:
+def _options(
+    style: LogStyle, server: ServerOptions, interval: float | None, *, raw: bool, json: bool
+) -> list[str]:
     """Return the options that repeat this call, without the token."""
-    named = {"url": server.url, "profile": server.profile}
+    named = {"interval": interval, "url": server.url, "profile": server.profile}
     switches = {"raw": raw, "json": json}
     options = [f"--{name}" for name, value in switches.items() if value]
     # With an equals sign, as a value may begin with a dash.

@@ -25,7 +25,7 @@ from gitlab_jobs_async.cli.errors import (
     usage_error,
 )
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.options import ANY_SERVER, Json, Positive, ServerOptions
+from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, Positive, ServerOptions
 from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import (
     break_line,
@@ -85,6 +85,7 @@ class WatchOptions:
         bool,
         Parameter(help="Continue if no target is reachable, in place of exit code 4."),
     ] = False
+    interval: Interval = None
     execute: Annotated[
         str | None,
         Parameter(
@@ -147,7 +148,7 @@ async def watch(
     command = None if options.execute is None else EventCommand.parse(options.execute)
     budget = RequestBudget(per_minute=forecast.per_minute)
     with sigterm_as_interrupt(), _refusals_as_not_found():
-        async with connect(server, budget) as gitlab:
+        async with connect(server, budget, interval=options.interval) as gitlab:
             targets = await _targets(gitlab, names, options.pipeline)
             logs, downstream = options.logs, options.downstream
             async with gitlab.monitor(
@@ -181,6 +182,11 @@ def _names(projects: Sequence[str], options: WatchOptions) -> list[str]:
         raise usage_error("--logs and --failed-only: expected only one; a log precedes the failure")
     if options.pipeline and (options.group is not None or len(projects) != 1):
         raise usage_error("--pipeline: expected one PROJECT and no --group")
+    if options.interval is not None and not (
+        options.pipeline or options.logs or options.downstream
+    ):
+        # Projects are polled by their activity.
+        raise usage_error("--interval: expected --pipeline, --logs or --downstream")
     listed = [] if options.group is None else projects_of(options.group)
     # "17" and "017" are one project.
     names = list({project_id(name): name for name in [*projects, *listed]}.values())

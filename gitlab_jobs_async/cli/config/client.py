@@ -24,6 +24,7 @@ from gitlab_jobs_async.cli.errors import CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
+from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
 
@@ -32,9 +33,12 @@ _HELPER_SECONDS = 60
 
 @asynccontextmanager
 async def connect(
-    options: ServerOptions, budget: RequestBudget | None = None
+    options: ServerOptions,
+    budget: RequestBudget | None = None,
+    *,
+    interval: float | None = None,
 ) -> AsyncIterator[GitLab]:
-    """Yield the open client, which keeps to *budget*.
+    """Yield the open client, which keeps to *budget* and polls a job every *interval* seconds.
 
     Raises:
         CommandError: contradicting options; or, without a token, a 401 or 404 of the server.
@@ -45,7 +49,12 @@ async def connect(
     retry = RetryPolicy(attempts=options.attempts)
     try:
         async with GitLab(
-            address.url, auth=auth, ssl=address.tls, retry=retry, budget=budget
+            address.url,
+            auth=auth,
+            ssl=address.tls,
+            retry=retry,
+            polling=poll_policy_of(interval),
+            budget=budget,
         ) as gitlab:
             yield gitlab
     except (AuthenticationError, NotFoundError) as error:
@@ -54,6 +63,13 @@ async def connect(
             raise
         hint = f"no token was found for {address.url}; see gitlab-jobs --help"
         raise CommandError(f"{error_line(error)}; {hint}") from error
+
+
+def poll_policy_of(interval: float | None) -> PollPolicy:
+    """Return the policy with this *interval*, which may be longer than the usual longest one."""
+    if interval is None:
+        return PollPolicy()
+    return PollPolicy(interval=interval, max_interval=max(interval, PollPolicy().max_interval))
 
 
 def _address(options: ServerOptions) -> ResolvedServer:

@@ -10,6 +10,8 @@ import pytest
 from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RepeatedLog, RunnerScript
 
 BIG = 24 * 1024 * 1024
+PROMPT = ["--interval", 0.2]
+"""The server is 100 times as fast as the command, which would wait for 5 real seconds."""
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
@@ -82,7 +84,7 @@ def test_big_trace_needs_little_memory(world, spawn, tmp_path):
 
 def test_tail_follows_to_the_end(running, run):
     job, _ = running
-    result = run("tail", "group/slow", job.id)
+    result = run("tail", "group/slow", job.id, *PROMPT)
     assert result.code == 0
     assert result.err == ""
     assert result.lines[0].startswith("Running with gitlab-runner")
@@ -274,7 +276,8 @@ def test_pipeline_selects_its_running_jobs(run, world):
     jobs = [world.add_job(pipeline, name, plan=plan) for name in ("a", "b")]
     world.add_job(pipeline, "manual", plan=JobPlan(when="manual"))
     world.settle(world.now + 1.0)
-    result = run("tail", "group/empty", "--pipeline", pipeline.id, "--grep", "succeeded")
+    options = ["--pipeline", pipeline.id, "--grep", "succeeded", *PROMPT]
+    result = run("tail", "group/empty", *options)
     assert (result.code, result.err) == (0, "")
     assert sorted(result.lines) == sorted(
         f"group/empty/{job.id} {job.name}".ljust(len(f"group/empty/{jobs[1].id} b"))
@@ -347,7 +350,7 @@ def test_interrupt_prints_a_lossless_resume(spawn, run, world, options):
     plan = JobPlan(duration=3e3, queued=0.0, first_upload=50.0, upload_interval=3.0, log=log)
     job = world.add_job(pipeline, "long", plan=plan)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
-    process = spawn("tail", "group/empty", job.id, *options, **streams)
+    process = spawn("tail", "group/empty", job.id, *options, *PROMPT, **streams)
     before = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=20)
@@ -378,12 +381,12 @@ def test_closed_pipe_is_noticed_while_log_is_idle(spawn, world, options):
 def test_unreadable_log_prints_how_to_resume(signed_in, run, logged):
     job = logged(b"0123456\n" * 100_000)
     signed_in.faults.add(Fault(path="*/trace", status=403, skip=1, times=None))
-    result = run("tail", "group/empty", job, "--grep", "3")
+    result = run("tail", "group/empty", job, "--grep", "3", "--interval", 7)
     assert result.code == 1
     again, why = result.err.splitlines()
     offset = 8 * len(result.lines)
     assert 0 < offset < 800_000
     assert again.removeprefix("gitlab-jobs: to resume: gitlab-jobs tail ") == (
-        f"group/empty {job} --offset {offset} --grep=3"
+        f"group/empty {job} --offset {offset} --interval=7.0 --grep=3"
     )
     assert "403" in why
