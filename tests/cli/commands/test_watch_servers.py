@@ -186,7 +186,7 @@ def test_logs_prints_log_lines(run, world):
     plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=5.0)
     world.add_job(pipeline, "talking", plan=plan)
     world.settle(world.now + 1.0)
-    result = run("watch", "group/empty", "--pipeline", pipeline.id, "--logs")
+    result = run("watch", "group/empty", "--pipeline", pipeline.id, "--logs", "--interval", 0.2)
     assert (result.code, result.err) == (0, "")
     lines = [line.split("\t") for line in result.lines]
     logged = [cells[7] for cells in lines if cells[5] == "job_log_line"]
