@@ -17,6 +17,7 @@ from gitlab_jobs_async import (
     Downstream,
     GitLab,
     GitLabError,
+    GraphQLError,
     Job,
     JobHook,
     JobLines,
@@ -50,6 +51,7 @@ from gitlab_jobs_async import (
     TraceChunk,
     WaitTimedOutError,
     WebhookRejectedError,
+    estimate_complexity,
     parse_webhook,
 )
 from gitlab_jobs_async.events import (
@@ -87,6 +89,9 @@ async def a_client(gitlab: GitLab) -> None:
     assert_type((await gitlab.get_allowed_agents()).user.roles_in_project, tuple[str, ...])
     assert_type(await gitlab.list_jobs(["g/a", 17], scope="failed"), dict[ProjectId, list[Job]])
     assert_type(await gitlab.send(Request("GET", "/version", {"a": "b"})), Response)
+    assert_type(await gitlab.graphql("{ a }", {"b": [1]}, max_complexity=None), dict[str, Any])
+    assert_type(estimate_complexity("{ a }", {"b": 1}), int)
+    assert_type(GraphQLError(("m",), (None,), "POST", "/api/graphql").codes, tuple[str | None, ...])
     async with gitlab as opened:
         assert_type(opened, GitLab)
 

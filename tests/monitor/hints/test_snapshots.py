@@ -1,8 +1,11 @@
 """Answers of GraphQL become exact snapshots, or none."""
 
 import copy
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +58,15 @@ def test_job_has_the_values_of_its_row():
             is_partial=True,
         ),
     )
+
+
+def test_guide_lists_what_graphql_lacks():
+    page = (Path(__file__).parents[3] / "gitlab_jobs_async/guide/graphql.md").read_text()
+    bullets = page.partition("`get_job` has them:\n\n")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"`(\w+)`", bullets))
+    row = job_row(finishedAt=AT, erasedAt=AT)
+    (job,) = only(projects(project_row(1, [pipeline_row(31, [row])]))).pipelines[0].jobs
+    assert listed == {name for name, value in attrs.asdict(job).items() if value in (None, ())}
 
 
 @pytest.mark.parametrize("status", JobStatus)
