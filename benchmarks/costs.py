@@ -1,22 +1,32 @@
-"""What a watched project costs us: microseconds a look, and bytes kept."""
+"""What a watched project costs: microseconds a poll, and bytes kept."""
 
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from activity import CREATED, PENDING, RUNNING, START, SUCCESS, Change, Made, SimulatedProject
 from activity import moment as written
+from attrs import define, field
 
 from gitlab_jobs_async.models.jobs import Pipeline
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.recorder import StateRecorder
+from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
+from gitlab_jobs_async.monitor.target_index import TargetIndex
+from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.queries import QueryResult
 
 LATER = 200.0
-"""Seconds after which what is settled is known to be."""
+"""Seconds after which the watermark has risen to what was the newest job."""
+
+Poll = tuple[float, Sequence[QueryResult]]
+"""The time of a poll, and the results of its queries."""
 
 
 def made_up(number: int, past: int, opened: int) -> SimulatedProject:
-    """So many jobs that had ended at the start, and then some that open, ten a pipeline."""
+    """A project with *past* finished jobs and *opened* unfinished ones, ten a pipeline."""
     changes = []
     for place in range(past + opened):
         begun = START + place - (past + 10 if place < past else past)
@@ -32,8 +42,8 @@ def made_up(number: int, past: int, opened: int) -> SimulatedProject:
     return SimulatedProject(number, "", changes)
 
 
-def polled(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryResult]) -> int:
-    """One look that brings what *answer_of* says; how many requests it took."""
+def polled(watch: Watch, now: float, answer_of: Callable[[float], QueryResult]) -> int:
+    """Run a poll with the results of *answer_of*; return the number of its requests."""
     watch.poll_now(now)
     asked = 0
     while watch.next_query(now) is not None:
@@ -42,56 +52,79 @@ def polled(watch: ProjectWatch, now: float, answer_of: Callable[[float], QueryRe
     return asked
 
 
+def first_polls(project: SimulatedProject) -> tuple[ProjectWatch, list[Poll]]:
+    """Return a watch after its first three polls, and these."""
+    watch, polls = ProjectWatch.of(project.number), []
+    for now in (START, START + LATER, START + 2 * LATER):
+        watch.poll_now(now)
+        results = []
+        while (query := watch.next_query(now)) is not None:
+            results.append(project.answer(query, now))
+            watch.on_result(now, results[-1])
+        polls.append((now, results))
+    return watch, polls
+
+
 def microseconds(past: int, opened: int, polls: int = 5000) -> float:
-    """Of our own code in a look at which nothing has changed; the answer is there already."""
-    project = made_up(1, past, opened)
-    watch, now = begun(project), START + 2 * LATER
-    watch.poll_now(now)
-    query = watch.next_query(now)
-    assert query is not None
-    answer = project.answer(query, now)
-    polled(watch, now, lambda _: answer)
+    """Return the CPU time of our own code in a poll that finds nothing new, without decoding."""
+    watch, known = first_polls(made_up(1, past, opened))
+    now, results = known[-1]
     spent = time.process_time()
     for _ in range(polls):
         now += 5.0
-        polled(watch, now, lambda _: answer)
+        polled(watch, now, lambda _: results[0])
     return (time.process_time() - spent) / polls * 1e6
 
 
-def begun(project: SimulatedProject) -> ProjectWatch:
-    """A watch after its first looks."""
-    watch = ProjectWatch.of(project.number)
-    for now in (START, START + LATER):
-        watch.poll_now(now)
-        while (query := watch.next_query(now)) is not None:
-            watch.on_result(now, project.answer(query, now))
-    return watch
+@define
+class Monitored:
+    """All that a monitor keeps of its targets."""
 
+    watches: dict[str, Watch] = field(factory=dict[str, Watch])
+    index: TargetIndex = field(factory=TargetIndex)
+    scheduler: PollScheduler = field(factory=PollScheduler)
+    recorder: StateRecorder = field(
+        factory=lambda: StateRecorder(Outbox(None), {}, downstream=False)
+    )
 
-def watched(number: int, past: int, opened: int) -> ProjectWatch:
-    """A watch that keeps nothing of the rows that it was shown but what it needs."""
-    return begun(made_up(number, past, opened))
+    def add(self, number: int, polls: Sequence[Poll]) -> None:
+        """Watch one more project, whose first *polls* are these."""
+        path = f"group-{number % 100}/application-{number}"
+        name = f"project {path}"
+        watch, _ = self.recorder.add(path, name, START)
+        self.watches[name] = watch
+        self.index.add(name, path)
+        results = chain.from_iterable(results for _, results in polls)
+        for now, _ in polls:
+            polled(watch, now, lambda _: next(results))
+            self.recorder.record(name, watch, ())
+        if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
+            self.index.learn_id(name, 1_000_000 + number)
+        self.scheduler.schedule(name, now, watch.next_at - now, number % 7 / 7)
 
 
 def bytes_of(past: int, opened: int, count: int) -> float:
-    """Kept for each of so many watched projects."""
-    watched(1, past, opened)
+    """Return what a monitor of *count* projects keeps for each of them."""
+    _, polls = first_polls(made_up(1, past, opened))
+    Monitored().add(0, polls)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    kept: Sequence[ProjectWatch] = [watched(n + 1, past, opened) for n in range(count)]
+    monitored = Monitored()
+    for number in range(count):
+        monitored.add(number, polls)
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert len(kept) == count
+    assert len(monitored.watches) == count
     return (after - before) / count
 
 
 def print_costs() -> None:
     """Print the table."""
-    print(f"{'a watched project with':34} {'µs a look':>10} {'bytes':>8}")
-    for name, past, opened in (
-        ("no job at all", 0, 0),
-        ("100 jobs that have ended", 100, 0),
-        ("these and 50 that are open", 100, 50),
+    print(f"{'a watched project with':30} {'µs a poll':>10}  bytes, in a monitor of so many")
+    for name, past, opened, counts in (
+        ("no job at all", 0, 0, (100, 1000)),
+        ("100 finished jobs", 100, 0, (100, 1000, 10_000)),
+        ("these and 50 unfinished ones", 100, 50, (100, 1000)),
     ):
-        cost = microseconds(past, opened)
-        print(f"{name:34} {cost:10.0f} {bytes_of(past, opened, 200):8.0f}")
+        kept = ", ".join(f"{bytes_of(past, opened, count):,.0f} of {count:,}" for count in counts)
+        print(f"{name:30} {microseconds(past, opened):10.0f}  {kept}", flush=True)

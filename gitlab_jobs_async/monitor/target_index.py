@@ -15,7 +15,8 @@ _Key = tuple[str, Hashable]
 class TargetIndex:
     """The names of targets by the ids and paths that a webhook contains."""
 
-    _names: dict[_Key, dict[str, None]] = field(factory=dict[_Key, dict[str, None]], init=False)
+    # Tuples, since nearly every key has one name, and a monitor ten thousand keys.
+    _names: dict[_Key, tuple[str, ...]] = field(factory=dict[_Key, tuple[str, ...]], init=False)
     _keys: dict[str, _Key] = field(factory=dict[str, _Key], init=False)
 
     def __len__(self) -> int:
@@ -44,9 +45,9 @@ class TargetIndex:
         """Remove *name*; ignore an unknown one."""
         key = self._keys.pop(name, None)
         if key is not None:
-            del self._names[key][name]
-            if not self._names[key]:
-                del self._names[key]
+            names = tuple(other for other in self._names.pop(key) if other != name)
+            if names:
+                self._names[key] = names
 
     def has_project(self, project_id: int) -> bool:
         """Return whether the project with this id is a target."""
@@ -68,4 +69,4 @@ class TargetIndex:
     def _put(self, name: str, key: _Key) -> None:
         self.remove(name)
         self._keys[name] = key
-        self._names.setdefault(key, {})[name] = None
+        self._names[key] = *self._names.get(key, ()), name

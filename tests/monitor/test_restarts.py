@@ -22,10 +22,10 @@ from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.tracked_logs import TrackedLog, TrackedLogs
 from gitlab_jobs_async.monitor.watch.base import TargetState
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
-from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
 from gitlab_jobs_async.simulator import (
     JobPlan,
     PipelinePlan,

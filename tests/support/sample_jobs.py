@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
 
 START = 1_750_000_000.0
 

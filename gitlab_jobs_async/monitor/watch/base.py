@@ -1,7 +1,7 @@
 """Parts that watches share: schedule and progress, and the state of a watched job or pipeline."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from attrs import define, field, frozen
@@ -15,7 +15,7 @@ from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.schedule.timer import PollTimer
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
-from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, TrackedJob, by_id
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline, Query, QueryResult
 from gitlab_jobs_async.monitor.watch.server_resets import (
     next_epoch,
@@ -23,6 +23,8 @@ from gitlab_jobs_async.monitor.watch.server_resets import (
     reset_shown_by,
     separate_keys,
 )
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
+from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 
 
 @define
@@ -102,7 +104,7 @@ class SingleWatch(Watch):
     tracker: JobTracker
     history: IdHistory
     is_known: bool = False
-    previous: Mapping[int, TrackedJob] | None = field(default=None, kw_only=True)
+    previous: TrackedJobs | None = field(default=None, kw_only=True)
 
     @classmethod
     def restored(
@@ -129,10 +131,10 @@ class SingleWatch(Watch):
             PollTimer.restored(progress, now),
             project,
             subject_id,
-            JobTracker(project, by_id(known.jobs), known.epoch),
+            JobTracker(project, TrackedJobs.of(known.jobs), known.epoch),
             history or IdHistory(),
             known.is_known,
-            previous=None if known.previous is None else by_id(known.previous),
+            previous=None if known.previous is None else TrackedJobs.of(known.previous),
             is_over=known.is_over,
         )
 
@@ -164,6 +166,7 @@ class SingleWatch(Watch):
         epoch = next_epoch(now, old.epoch)
         self.history.close(job_id or max(old.jobs, default=0), epoch)
         # After a second reset, the jobs from before the first are the ones to compare with.
-        self.previous = old.jobs | dict(self.previous or {})
+        previous, self.previous = self.previous, old.jobs
+        self.previous.update(() if previous is None else previous.values())
         self.tracker = JobTracker(old.project, epoch=epoch)
         return reset_event(old.project, self.availability, epoch, reason)

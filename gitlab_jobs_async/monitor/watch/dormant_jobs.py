@@ -10,7 +10,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 # These wait for a person, a time or an earlier stage, often for days.

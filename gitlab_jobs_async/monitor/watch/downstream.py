@@ -16,8 +16,8 @@ from gitlab_jobs_async.models.jobs import Bridge, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
 from gitlab_jobs_async.monitor.targets import PipelineTarget
-from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob, unchanged_since
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob, unchanged_since
 
 _INTERVALS = PollIntervals(10.0, 600.0)
 # GitLab sets `updated_at` before it commits, so that a change may show up late.

@@ -33,7 +33,10 @@ _MAX_STEPS = 64
 def created_at(job: Job | Bridge) -> int:
     """Return the creation of *job* in whole unix seconds, or 0."""
     at = job.created_at
-    return 0 if at is None else max(0, int(at.timestamp()))
+    if at is None:
+        return 0
+    seconds = int(at.timestamp())
+    return seconds if seconds > 0 else 0  # called for every row; max is slower
 
 
 @frozen

@@ -6,7 +6,6 @@ stale and ignored. A `skipped` job can be reopened, and then finishes a second t
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from attrs import define, field
 
@@ -19,65 +18,15 @@ from gitlab_jobs_async.events import (
     JobFinished,
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.models.statuses import JobStatus
-
-FINAL = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
-"""Statuses that a job never leaves."""
-
-# Packed into one integer, since a monitor may track a million jobs.
-_SECONDS = 32
-
-
-@define
-class TrackedJob:
-    """The last known state of a job, unchanged *since* a unix time, with *events* emitted so far.
-
-    A job that had finished before the watch began has none. *times* is `times_of` the job.
-    """
-
-    id: int
-    status: JobStatus
-    name: str
-    pipeline_id: int
-    since: float
-    events: int = 0
-    is_erased: bool = False
-    is_bridge: bool = False
-    times: int = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the job is unfinished."""
-        return not self.status.is_finished
-
-
-def pipeline_id_of(job: Job | Bridge) -> int:
-    """Return the id of the job's pipeline, or 0."""
-    return 0 if job.pipeline is None else job.pipeline.id
-
-
-def times_of(job: Job | Bridge) -> int:
-    """Return the unix seconds of creation and final end, packed as two halves of 32 bits."""
-    created, ended = job.created_at, None
-    # Other ends may change: a bridge runs again, and a skipped job may be reopened.
-    if job.status in FINAL and not isinstance(job, Bridge):
-        ended = job.finished_at
-    return _seconds(created) << _SECONDS | _seconds(ended)
-
-
-def _seconds(at: datetime | None) -> int:
-    return 0 if at is None else min(max(0, int(at.timestamp())), (1 << _SECONDS) - 1)
-
-
-def unchanged_since(job: Job | Bridge, now: float) -> float:
-    """Return the unix time of the job's last known change, *now* at the latest."""
-    known = job.finished_at or job.started_at or job.created_at
-    return now if known is None else min(now, known.timestamp())
-
-
-def by_id(jobs: Iterable[TrackedJob]) -> dict[int, TrackedJob]:
-    """Return *jobs* by their ids."""
-    return {job.id: job for job in jobs}
+from gitlab_jobs_async.monitor.watch.tracked_job import (
+    FINAL,
+    TrackedJob,
+    hash_of,
+    pipeline_id_of,
+    times_of,
+    unchanged_since,
+)
+from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 
 
 @define
@@ -90,23 +39,19 @@ class JobTracker:
     """
 
     project: int | str
-    jobs: dict[int, TrackedJob] = field(factory=dict[int, TrackedJob])
+    jobs: TrackedJobs = field(factory=TrackedJobs)
     epoch: int = 0
     deleted_to: int = 0
     evicted_to: int = 0
     baseline_id: int = 0
-    _newest: dict[tuple[int, str], int] = field(factory=dict[tuple[int, str], int], init=False)
-
-    def __attrs_post_init__(self) -> None:
-        for tracked in self.jobs.values():
-            self._index(tracked)
+    _newest: dict[tuple[int, int], int] | None = field(default=None, init=False)
 
     def __contains__(self, job_id: object) -> bool:
         return job_id in self.jobs
 
     def open_jobs(self) -> list[TrackedJob]:
         """Return the unfinished jobs and bridges."""
-        return [tracked for tracked in self.jobs.values() if tracked.is_open]
+        return list(self.jobs.unfinished.values())
 
     def newest(self, count: int) -> list[int]:
         """Return the highest ids, at most *count*."""
@@ -120,18 +65,20 @@ class JobTracker:
         For an unknown job, *is_new* says whether it was created during the watch, and *first* is
         the number of its first event.
         """
-        tracked = self.jobs.get(job.id)
+        tracked = self.jobs.find(job.id)
         if tracked is None:
             return self._appeared(job, now, is_new=is_new, first=first)
         if job.status == tracked.status or tracked.status in FINAL:
-            tracked.times = tracked.times or (times_of(job) if job.status == tracked.status else 0)
+            if not tracked.times and job.status == tracked.status and (times := times_of(job)):
+                tracked.times = times
+                self.jobs.put(tracked)
             return self._erased(tracked, job)
         # Seeded as finished, and reopened now: no event has announced this job yet.
         if not tracked.events:
-            del self.jobs[job.id]
             return self._appeared(job, now, is_new=False) + self.finish(job)
         previous = tracked.status
         tracked.status, tracked.since, tracked.times = job.status, now, times_of(job)
+        tracked.name, tracked.name_hash = job.name, None
         kind = JobFinished if job.status.is_finished else JobChanged
         key = self._key(tracked, "finished" if job.status.is_finished else "changed")
         changed = kind(key=key, project=self.project, job=job, previous=previous)
@@ -140,28 +87,25 @@ class JobTracker:
     def seed(self, job: Job | Bridge, now: float) -> None:
         """Track a finished job without an event."""
         if job.id not in self.jobs:
-            self._add(job, now).is_erased = job.erased_at is not None
+            self._add(job, now, is_erased=job.erased_at is not None)
 
     def finish(self, job: Job | Bridge) -> list[JobEvent]:
         """Emit the end of a tracked job that was finished when it first appeared."""
-        if not job.status.is_finished:
-            return []
-        key = self._key(self.jobs[job.id], "finished")
-        return [JobFinished(key=key, project=self.project, job=job)]
+        return self._finished(self.jobs[job.id], job)
 
     def delete(self, job_id: int) -> list[JobDeleted]:
         """Remove a job that was deleted; report it if it was unfinished."""
-        tracked = self.jobs.get(job_id)
+        tracked = self.jobs.find(job_id)
         if tracked is None:
             return []
-        self._remove(job_id)
+        self._remove(tracked)
         self.deleted_to = max(self.deleted_to, job_id)
         # Its end was emitted already, and projects delete old pipelines every day.
         if not tracked.is_open:
             return []
         return [
             JobDeleted(
-                key=self._key(tracked, "deleted"),
+                key=self._next_key(tracked, "deleted"),
                 project=self.project,
                 job_id=tracked.id,
                 name=tracked.name,
@@ -172,7 +116,7 @@ class JobTracker:
     def evict(self, ids: Iterable[int]) -> None:
         """Stop tracking finished jobs, to bound memory."""
         for job_id in ids:
-            self._remove(job_id)
+            self._remove(self.jobs[job_id])
             self.evicted_to = max(self.evicted_to, job_id)
 
     def may_be_evicted(self, job_id: int) -> bool:
@@ -184,17 +128,23 @@ class JobTracker:
         is_past = self.baseline_id < job_id <= self.evicted_to or job_id <= self.deleted_to
         return is_past and job_id not in self.jobs
 
-    def _remove(self, job_id: int) -> None:
-        tracked = self.jobs.pop(job_id)
-        if self._newest.get((tracked.pipeline_id, tracked.name)) == job_id:
-            del self._newest[tracked.pipeline_id, tracked.name]
+    def release_index(self) -> None:
+        """Free the index of retries, which the next new job builds again."""
+        self._newest = None
+
+    def _remove(self, tracked: TrackedJob) -> None:
+        self.jobs.remove(tracked.id)
+        key = tracked.attempt_key()
+        if self._newest is not None and self._newest.get(key) == tracked.id:
+            del self._newest[key]
 
     def _appeared(
         self, job: Job | Bridge, now: float, *, is_new: bool, first: int = 0
     ) -> list[JobEvent]:
-        earlier = self._newest.get((pipeline_id_of(job), job.name))
-        tracked = self._add(job, now if is_new else unchanged_since(job, now))
-        tracked.events = first
+        earlier = self._newest_attempts().get((pipeline_id_of(job), hash_of(job.name)))
+        since = now if is_new else unchanged_since(job, now)
+        is_erased = not is_new and job.erased_at is not None
+        tracked = self._add(job, since, first, is_erased=is_erased)
         events: list[JobEvent] = [
             JobAppeared(
                 key=self._key(tracked, "appeared"),
@@ -205,9 +155,13 @@ class JobTracker:
             )
         ]
         if not is_new:
-            tracked.is_erased = job.erased_at is not None
             return events
-        return [*events, *self.finish(job), *self._erased(tracked, job)]
+        return [*events, *self._finished(tracked, job), *self._erased(tracked, job)]
+
+    def _finished(self, tracked: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
+        if not job.status.is_finished:
+            return []
+        return [JobFinished(key=self._key(tracked, "finished"), project=self.project, job=job)]
 
     def _erased(self, tracked: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
         if tracked.is_erased or job.erased_at is None:
@@ -215,30 +169,43 @@ class JobTracker:
         tracked.is_erased = True
         return [JobErased(key=self._key(tracked, "erased"), project=self.project, job=job)]
 
-    def _add(self, job: Job | Bridge, since: float) -> TrackedJob:
+    def _add(
+        self, job: Job | Bridge, since: float, events: int = 0, *, is_erased: bool
+    ) -> TrackedJob:
         tracked = TrackedJob(
             id=job.id,
             status=job.status,
             name=job.name,
             pipeline_id=pipeline_id_of(job),
             since=since,
+            events=events,
+            is_erased=is_erased,
             is_bridge=isinstance(job, Bridge),
             times=times_of(job),
         )
-        self.jobs[job.id] = tracked
-        self._index(tracked)
+        self.jobs.put(tracked)
+        if self._newest is not None:
+            key = tracked.attempt_key()
+            self._newest[key] = max(tracked.id, self._newest.get(key, 0))
         return tracked
 
-    def _index(self, tracked: TrackedJob) -> None:
-        # A retry has the pipeline and the name of the job that it replaces.
-        key = (tracked.pipeline_id, tracked.name)
-        self._newest[key] = max(tracked.id, self._newest.get(key, 0))
+    def _newest_attempts(self) -> dict[tuple[int, int], int]:
+        """Return the newest job of each pipeline and name: a retry replaces that one."""
+        if self._newest is None:
+            # Ascending, so that the newest comes last.
+            self._newest = {self.jobs[i].attempt_key(): i for i in sorted(self.jobs)}
+        return self._newest
 
     def _key(self, tracked: TrackedJob, what: str) -> str:
-        # Unique on the server: two targets may track the same job, and emit the same key.
-        key = f"{key_prefix(tracked.id, self.epoch)}/{tracked.events}/{what}/{tracked.status}"
+        """Return the key of the next event of *tracked*, and store the job."""
+        key = self._next_key(tracked, what)
         tracked.events += 1
+        self.jobs.put(tracked)
         return key
+
+    def _next_key(self, tracked: TrackedJob, what: str) -> str:
+        # Unique on the server: two targets may track the same job, and emit the same key.
+        return f"{key_prefix(tracked.id, self.epoch)}/{tracked.events}/{what}/{tracked.status}"
 
 
 def key_prefix(job_id: int, epoch: int) -> str:

@@ -17,7 +17,6 @@ from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.watch.base import SingleWatch, TargetState
 from gitlab_jobs_async.monitor.watch.downstream import may_trigger
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory, created_at
-from gitlab_jobs_async.monitor.watch.job_tracker import TrackedJob
 from gitlab_jobs_async.monitor.watch.queries import (
     DownstreamPipeline,
     Query,
@@ -25,6 +24,7 @@ from gitlab_jobs_async.monitor.watch.queries import (
     QueryResult,
 )
 from gitlab_jobs_async.monitor.watch.server_resets import update_after_reset
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
 
 _WAITING = frozenset({JobStatus.MANUAL, JobStatus.SCHEDULED})
 

@@ -11,19 +11,14 @@ from attrs import define, field
 
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.dormant_jobs import DormantJobs
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.full_scan import MAX_COMPARED, FullScanSchedule
-from gitlab_jobs_async.monitor.watch.job_tracker import (
-    JobTracker,
-    TrackedJob,
-    pipeline_id_of,
-    unchanged_since,
-)
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines
 from gitlab_jobs_async.monitor.watch.server_resets import ResetDetector
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob, pipeline_id_of, unchanged_since
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 _KEPT = 100
@@ -62,6 +57,7 @@ class ProjectJobs:
     def end_poll(self, now: float, *, is_full: bool) -> list[float]:
         """Count a complete poll; return for how many seconds each open job is unchanged."""
         self.full_scan.polled(now, is_full=is_full)
+        self.tracker.release_index()
         return self.dormant.ages(self.tracker.open_jobs(), self.watermark, now)
 
     def check_reset(self, rows: Sequence[Job | Bridge], now: float) -> tuple[int, str] | None:
@@ -200,15 +196,17 @@ class ProjectJobs:
 
     def _evict(self, seen: set[int]) -> None:
         """Evict finished jobs, except those *seen* in this scan and what retries refer to."""
+        tracked = self.tracker.jobs
+        if len(tracked) <= _KEPT:
+            return
         low, live = self.watermark.low_watermark or 0, self.downstream
         finished: list[int] = []
         skipped: list[int] = []
-        tracked = self.tracker.jobs
-        for job in tracked.values():
-            # A scan may return these again, and would report an evicted one as new.
-            if job.is_open or job.id > low or job.id in seen:
+        # A scan may return a job above the watermark again, and would report it as new.
+        for job_id, is_skipped, is_bridge in tracked.finished_to(low):
+            if job_id in seen:
                 continue
             # The bridges of such a pipeline are polled again.
-            if not (job.is_bridge and live and live.may_change(job.pipeline_id)):
-                (skipped if job.status == JobStatus.SKIPPED else finished).append(job.id)
-        self.tracker.evict([*sorted(finished)[:-_KEPT], *sorted(skipped)[:-_KEPT_SKIPPED]])
+            if not (is_bridge and live and live.may_change(tracked[job_id].pipeline_id)):
+                (skipped if is_skipped else finished).append(job_id)
+        self.tracker.evict([*finished[:-_KEPT], *skipped[:-_KEPT_SKIPPED]])

@@ -11,10 +11,12 @@ from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamState, DownstreamTracker
 from gitlab_jobs_async.monitor.watch.full_scan import FullScanSchedule
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
-from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, TrackedJob, by_id
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
 from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines
 from gitlab_jobs_async.monitor.watch.server_resets import ResetDetector
+from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
+from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 
@@ -57,7 +59,9 @@ def jobs_after_reset(jobs: ProjectJobs, epoch: int) -> ProjectJobs:
     new.tracker.epoch = epoch
     new.tracker.baseline_id = jobs.tracker.baseline_id
     new.tracker.evicted_to = jobs.tracker.evicted_to
-    new.resets.previous = jobs.tracker.jobs | (old.previous or {})
+    new.resets.previous = jobs.tracker.jobs
+    # After a second reset, the jobs from before the first are the ones to compare with.
+    new.resets.previous.update(() if old.previous is None else old.previous.values())
     new.resets.new_after = new.resets.created_to = new.resets.latest = old.created_to
     return new
 
@@ -76,7 +80,7 @@ def restored_jobs(
     known = None if progress is not None and progress.epoch != state.epoch else progress
     tracker = JobTracker(
         project,
-        by_id(state.jobs),
+        TrackedJobs.of(state.jobs),
         state.epoch,
         deleted_to=state.deleted_to,
         # Older checkpoints do not say; only jobs below the watermark were evicted.
@@ -88,7 +92,7 @@ def restored_jobs(
         tracker,
         history,
         full_scan,
-        None if state.previous is None else by_id(state.previous),
+        None if state.previous is None else TrackedJobs.of(state.previous),
         state.new_after,
         state.created_to,
         state.created_to,

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import pipeline_id_of
+from gitlab_jobs_async.monitor.watch.tracked_job import pipeline_id_of
 
 _LATE = 30.0
 """Seconds after its pipeline's creation from which a job counts as added later."""

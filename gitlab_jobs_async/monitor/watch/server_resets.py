@@ -14,13 +14,14 @@ from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.full_scan import MAX_COMPARED, FullScanSchedule
 from gitlab_jobs_async.monitor.watch.id_history import MAX_FUTURE, IdHistory, created_at
-from gitlab_jobs_async.monitor.watch.job_tracker import (
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
+from gitlab_jobs_async.monitor.watch.tracked_job import (
     FINAL,
-    JobTracker,
     TrackedJob,
     pipeline_id_of,
     times_of,
 )
+from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 
 _SECONDS = 32
@@ -31,7 +32,7 @@ def contradiction(tracked: TrackedJob, job: Job | Bridge, now: float) -> str | N
     """Return why *job*, as received at *now*, cannot be the *tracked* one, or `None`."""
     before, times = tracked.times, times_of(job)
     is_moved = tracked.pipeline_id and pipeline_id_of(job) not in {0, tracked.pipeline_id}
-    is_other = tracked.name != job.name or tracked.is_bridge != isinstance(job, Bridge)
+    is_other = tracked.is_bridge != isinstance(job, Bridge) or not tracked.is_named(job.name)
     if is_moved or is_other or _differ(before >> _SECONDS, times >> _SECONDS):
         return f"job {job.id} is another job than before"
     if tracked.is_bridge or tracked.status not in FINAL:
@@ -59,8 +60,9 @@ def reset_shown_by(
     rows: Iterable[Job | Bridge], tracker: JobTracker, history: IdHistory, now: float
 ) -> tuple[int, str] | None:
     """Return the id of a job that only a reset explains, and the reason, or `None`."""
+    find = tracker.jobs.find
     for job in rows:
-        tracked = tracker.jobs.get(job.id)
+        tracked = find(job.id)
         reason = None if tracked is None else contradiction(tracked, job, now)
         if tracked is None and history.is_reused(job, tracker.epoch):
             reason = f"job {job.id} is new, and its id is not"
@@ -133,7 +135,7 @@ class ResetDetector:
     tracker: JobTracker
     history: IdHistory
     full_scan: FullScanSchedule
-    previous: dict[int, TrackedJob] | None = None
+    previous: TrackedJobs | None = None
     new_after: int | None = None
     created_to: int = 0
     latest: int = 0
@@ -167,9 +169,13 @@ class ResetDetector:
         """Record the ids and times of *rows*, and whether they make a reset likely."""
         self.history.learn(rows, now)
         self.latest = max(self.latest, latest_creation(rows, now))
-        tracked = self.tracker.jobs
-        if any(job.id in tracked and runs_again(tracked[job.id], job) for job in rows):
-            self.full_scan.is_suspicious = True
+        jobs = self.tracker.jobs
+        for job in rows:
+            if job.status in FINAL or job.id in jobs.unfinished:
+                continue
+            tracked = jobs.find(job.id)
+            if tracked is not None and runs_again(tracked, job):
+                self.full_scan.is_suspicious = True
 
     def begin_poll(self) -> None:
         """Advance *created_to* to the latest creation that complete polls have shown."""

@@ -5,8 +5,8 @@ delayed for longer than `ALLOWED_LATENESS`. An id that was the newest that long 
 is therefore a low watermark: no job at or below it can still appear.
 """
 
+from array import array
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable
 
 from attrs import define, field
@@ -29,8 +29,9 @@ class Watermark:
 
     low_watermark: int | None = None
     expected: int | None = None
-    _tops: deque[tuple[float, int]] = field(factory=deque, init=False)
-    _ids: list[int] = field(factory=list, init=False)
+    # A tuple and an array, because a monitor may have ten thousand of these.
+    _tops: tuple[tuple[float, int], ...] = field(default=(), init=False)
+    _ids: "array[int]" = field(factory=lambda: array("q"), init=False)
     _page_headroom: int = field(default=_MIN_HEADROOM, init=False)
     _has_scanned: bool = field(default=False, init=False)
 
@@ -63,16 +64,17 @@ class Watermark:
         *answered*.
         """
         self._has_scanned = True
-        self._ids = sorted(ids)
+        self._ids = array("q", sorted(ids))
         top = self._ids[-1] if self._ids else 0
         if self.low_watermark is None:
             # The baseline reads one page; a shorter page is the whole project.
             self.low_watermark = self._ids[0] if len(self._ids) >= PAGE else 0
-        if not self._tops or self._tops[-1][1] < top:
+        if top > max((self.low_watermark, *(known for _, known in self._tops[-1:]))):
             # Dated by the response, the later time, so that the watermark never rises early.
-            self._tops.append((answered, top))
+            self._tops = *self._tops, (answered, top)
         while self._tops and self._tops[0][0] <= began - ALLOWED_LATENESS:
-            self.low_watermark = max(self.low_watermark, self._tops.popleft()[1])
+            self.low_watermark = max(self.low_watermark, self._tops[0][1])
+            self._tops = self._tops[1:]
 
     def adapt_headroom(self, arrived: int) -> None:
         """Leave room on the next first page for as many new jobs as *arrived* in this scan."""

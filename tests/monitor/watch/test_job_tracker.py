@@ -12,7 +12,9 @@ from gitlab_jobs_async.events import (
     JobFinished,
 )
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker, pipeline_id_of, unchanged_since
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
+from gitlab_jobs_async.monitor.watch.tracked_job import pipeline_id_of, unchanged_since
+from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 from tests.support.sample_jobs import START, bridge, job, tracked
 
 STATUSES = [status.value for status in JobStatus]
@@ -140,7 +142,8 @@ def test_only_an_open_job_is_reported_deleted(status):
 
 def test_restored_tracker_continues():
     tracker = JobTracker(
-        7, {1: tracked(1, "running", events=1), 2: tracked(2, "failed", name="x", events=2)}
+        7,
+        TrackedJobs.of([tracked(1, "running", events=1), tracked(2, "failed", name="x", events=2)]),
     )
     assert [one.id for one in tracker.open_jobs()] == [1]
     (finished,) = tracker.update(job(1, "success"), START)

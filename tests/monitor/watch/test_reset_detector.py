@@ -14,12 +14,13 @@ from gitlab_jobs_async.monitor.watch.server_resets import (
     next_epoch,
     runs_again,
 )
+from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.support.sample_jobs import START, bridge, job, tracked
 
 
 def detector_of(*jobs, **fields):
-    tracker = JobTracker(7, {one.id: one for one in jobs})
+    tracker = JobTracker(7, TrackedJobs.of(jobs))
     return ResetDetector(tracker, IdHistory(), FullScanSchedule(), **fields)
 
 
