@@ -37,11 +37,11 @@ IO_MODULES = {
 
 PURE_IMPORTS = {
     "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib",
-    "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "heapq", "hmac", "html",
-    "ipaddress",
-    "itertools", "json", "locale", "math", "operator", "orjson", "re", "rich", "traceback",
-    "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser", "string",
-    "textwrap", "functools", "lazy_loader", "shlex",
+    "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "hashlib", "heapq",
+    "hmac", "html", "ipaddress",
+    "itertools", "json", "locale", "math", "operator", "orjson", "re", "rich", "struct",
+    "traceback", "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser",
+    "string", "textwrap", "functools", "lazy_loader", "shlex",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",
