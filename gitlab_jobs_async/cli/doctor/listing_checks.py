@@ -7,8 +7,7 @@ from gitlab_jobs_async.cli.doctor.findings import Findings, Reply
 from gitlab_jobs_async.cli.doctor.questions import PAGE
 
 _KEYSET: Final = (15, 9)
-_HEADERS: Final = (18, 2)
-# No source names the release between these two.
+# The headers came with 18.1 to 18.4; no source names the release.
 _BEFORE_HEADERS: Final = (18, 0)
 _AFTER_HEADERS: Final = (18, 4)
 _SLOW: Final = "long listings are read one page after the other"
@@ -135,7 +134,7 @@ def _is_new(findings: Findings) -> bool | None:
     release = findings.release
     if release is None or _BEFORE_HEADERS <= release < _AFTER_HEADERS:
         return None
-    return release >= _HEADERS
+    return release >= _AFTER_HEADERS
 
 
 def _are_oldest(reply: Reply, newest: list[int], *, has_more: bool) -> bool:

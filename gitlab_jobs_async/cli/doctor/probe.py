@@ -1,7 +1,7 @@
 """Ask a server, one request after the other, and collect its answers."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import orjson
 from attrs import define
@@ -10,7 +10,8 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.cli.doctor import questions
-from gitlab_jobs_async.cli.doctor.findings import Findings, Problem, Reply, is_id
+from gitlab_jobs_async.cli.doctor.candidates import project_number, readable_job
+from gitlab_jobs_async.cli.doctor.findings import Findings, Problem, Reply
 from gitlab_jobs_async.cli.doctor.readings import has_unfinished_jobs, refused_cost
 from gitlab_jobs_async.cli.doctor.request_cap import RequestCap
 from gitlab_jobs_async.client import GitLab
@@ -33,7 +34,6 @@ BETWEEN_READINGS: Final = 10.0
 _GATEWAY: Final = frozenset({502, 503, 504})
 _MOST_REPEATS: Final = 2
 _MOST_PROJECTS: Final = 2
-_ENDED: Final = frozenset({"success", "failed", "canceled"})
 
 
 async def diagnose(
@@ -135,7 +135,7 @@ class _Probe:
 
     async def find_jobs(self, project: ProjectId | None) -> None:
         """Read the newest jobs of the project, or of the first found one that has jobs."""
-        own = _project_id(self.findings.reply("job token").value)
+        own = project_number(self.findings.reply("job token").value)
         known: Sequence[ProjectId] = self.findings.project_ids[:_MOST_PROJECTS]
         if self.findings.is_job_token and own is not None:
             known = [own]
@@ -146,7 +146,7 @@ class _Probe:
                 break
         jobs, numeric = self.findings.reply("jobs").rows, self.findings.project
         if jobs and not isinstance(numeric, int):
-            numeric = _project_id(jobs[0])
+            numeric = project_number(jobs[0])
         if isinstance(numeric, int):
             # A number never redirects, as a path may.
             self.findings.project = numeric
@@ -188,7 +188,7 @@ class _Probe:
 
     async def read_job(self, project: ProjectId) -> None:
         """Read a job and the first byte of its log, both also conditionally."""
-        row = _readable([*self.findings.reply("jobs").rows, *self.findings.reply("last").rows])
+        row = readable_job([*self.findings.reply("jobs").rows, *self.findings.reply("last").rows])
         if row is None:
             return
         job_id = row["id"]
@@ -235,35 +235,3 @@ def _failed(error: GitLabError, seconds: float) -> Reply:
         problem = Problem.REFUSED if stated is None else Problem.COMPLEXITY
         return Reply(200, value=stated, seconds=seconds, problem=problem)
     return Reply(200, seconds=seconds, problem=Problem.NOT_JSON)
-
-
-def _project_id(job: Any) -> int | None:
-    """Return the number of the project of a job's JSON, None if it has none."""
-    pipeline = job.get("pipeline") if isinstance(job, dict) else None
-    number = pipeline.get("project_id") if isinstance(pipeline, dict) else None
-    return number if is_id(number) else None
-
-
-def _readable(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the row of a job with a short log, best a finished one; None without any."""
-    started = [
-        row
-        for row in rows
-        if is_id(row.get("id")) and row.get("started_at") and not row.get("erased_at")
-    ]
-    return min(started, key=_log_order, default=None)
-
-
-def _log_order(row: Mapping[str, Any]) -> tuple[bool, bool, int]:
-    size = _log_size(row)
-    # A log of one byte would not show whether the range was honoured.
-    return row.get("status") not in _ENDED, size < 2, size
-
-
-def _log_size(row: Mapping[str, Any]) -> int:
-    artifacts = row.get("artifacts")
-    for file in artifacts if isinstance(artifacts, list) else []:
-        if isinstance(file, dict) and file.get("file_type") == "trace" and is_id(file.get("size")):
-            size: int = file["size"]
-            return size
-    return 0

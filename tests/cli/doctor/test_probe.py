@@ -65,6 +65,7 @@ async def test_most_questions_stay_within_the_bound(simulator, gitlab, cap, cloc
     assert findings.reply("trace").status == 502
     assert findings.reply("reading").is_good
     assert clock.slept == [10.0]
+    assert findings.job_status == "success"
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 9])
@@ -75,6 +76,15 @@ async def test_passing_errors_are_repeated_rarely(simulator, gitlab, cap, clock,
     assert len(sent) == min(3, attempts)
     assert findings.reply("metadata").status == 502
     assert findings.reply("jobs").is_good
+
+
+async def test_empty_project_gives_way_to_another(simulator, gitlab, cap, clock, world):
+    world.add_project("group/newest", members={world.root: "owner"})
+    findings = await diagnose(gitlab, cap, clock)
+    assert findings.project == world.project("group/app").id
+    assert findings.project_ids[0] == findings.project
+    assert findings.reply("last").is_good
+    assert len(simulator.requests) <= 20
 
 
 async def test_error_500_is_an_answer(simulator, gitlab, cap, clock):
