@@ -64,7 +64,7 @@ def decode(response: Response, kind: type[T], report: Report = _unreported) -> T
     Raises:
         DecodeError: the body is not JSON, or a required field is missing or of another type.
     """
-    with _without_collecting():
+    with without_collecting():
         return _structured(response.json(), kind, response, report)
 
 
@@ -81,7 +81,7 @@ def decode_rows(
             field is missing or of another type.
     """
     kinds = list[kind]  # type: ignore[valid-type]  # mypy takes no type held in a variable
-    with _without_collecting():
+    with without_collecting():
         return _rows(response, kinds, select, report)
 
 
@@ -113,8 +113,8 @@ def _undecoded(given: Any, kinds: type[list[T]], response: Response) -> list[Und
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Pause the garbage collector."""
+def without_collecting() -> Iterator[None]:
+    """Pause the garbage collector; clear the frames of a `DecodeError`."""
     # A page is thousands of objects without a cycle; the collector costs a fifth of the time.
     was_collecting = gc.isenabled()
     gc.disable()
@@ -212,7 +212,7 @@ class _TolerantDecoder:
 
 def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Job | Bridge:
     """Return the played job, a Bridge if it is a trigger job."""
-    with _without_collecting():
+    with without_collecting():
         return _job_or_bridge(response.json(), response, report)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gitlab_jobs_async.api.decoding import without_collecting
 from gitlab_jobs_async.api.graphql_syntax import parse
 from gitlab_jobs_async.api.requests import GRAPHQL, Request
 from gitlab_jobs_async.api.responses import Response, printable
@@ -57,7 +58,8 @@ def data_of(response: Response, request: Request, redact: Callable[[str], str]) 
         GraphQLError: the answer has errors.
         DecodeError: the answer is not JSON, or has neither data nor errors.
     """
-    answer = response.json()
+    with without_collecting():
+        answer = response.json()
     data = answer.get("data") if type(answer) is dict else None
     errors = answer.get("errors") if type(answer) is dict else None
     if errors:

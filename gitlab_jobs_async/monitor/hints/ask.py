@@ -1,22 +1,35 @@
 """Ask one question about many projects."""
 
+from attrs import evolve
+
 from gitlab_jobs_async.api.graphql import graphql_request
+from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.http.graphql import send_graphql
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.monitor.hints.questions import Question
-from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot, snapshots_of
+from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot, iter_snapshots
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 
 async def ask(transport: Transport, question: Question) -> dict[int, ProjectSnapshot]:
     """Return the snapshots of the projects of *question* that the token may read, by id.
 
+    A question that failed is not sent again, except after a 429: it may be too large for the
+    server, and a smaller one is the better next try.
+
     Raises:
         ValueError: the client has a job token; raised before any request.
         GraphQLError: the server refuses the question, or answers a part of it.
         DecodeError: the answer belongs to another question, or is malformed.
+        ResponseTooLargeError: the answer exceeds `Limits.page`.
         ResponseError, ConnectionFailedError: the request failed, as on a server without GraphQL.
     """
-    request = graphql_request(question.query, question.variables)
+    request = evolve(graphql_request(question.query, question.variables), is_read_only=False)
     data = await send_graphql(transport, request, Priority.BACKGROUND)
-    return snapshots_of(data, question)
+    found = dict[int, ProjectSnapshot]()
+    for snapshot in iter_snapshots(data, question):
+        if snapshot is not None:
+            found[snapshot.project_id] = snapshot
+        # A full answer has thousands of jobs.
+        await yield_to_loop()
+    return found

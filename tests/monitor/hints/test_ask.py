@@ -1,11 +1,13 @@
 """One request asks about many projects, in the background."""
 
 import asyncio
+from unittest.mock import patch
 
 import pytest
 from aiohttp import web
 
 from gitlab_jobs_async import (
+    ConnectionFailedError,
     DecodeError,
     GitLab,
     GraphQLError,
@@ -13,15 +15,17 @@ from gitlab_jobs_async import (
     JobToken,
     NotFoundError,
     RequestBudget,
+    ServerError,
 )
 from gitlab_jobs_async.monitor.hints.ask import ask
 from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
+from gitlab_jobs_async.monitor.hints.snapshots import iter_snapshots
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.credentials import SECRET
 from tests.support.graphql_answers import job_row, pipeline_row, project_row, projects
 from tests.support.servers import serving
-from tests.support.tasks import others, prompt, until
+from tests.support.tasks import in_background, others, prompt, until
 
 
 def answering(data, **more):
@@ -78,6 +82,63 @@ async def test_refused_question_is_an_error(handler, error):
         with pytest.raises(error):
             await ask(gitlab._transport, changes_question([1]))
     assert len(server.requests) == 1
+
+
+async def cut(request):
+    request.transport.abort()
+    return web.Response()
+
+
+async def failing(_request):
+    return web.Response(status=502)
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"), [(failing, ServerError), (cut, ConnectionFailedError)]
+)
+async def test_failed_question_is_not_repeated(handler, error):
+    # The next question may be smaller.
+    async with serving(handler) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
+        with pytest.raises(error):
+            await ask(gitlab._transport, changes_question([1]))
+    assert len(server.requests) == 1
+
+
+async def test_limited_question_waits_and_is_repeated():
+    async def limited(_request):
+        if len(server.requests) == 1:
+            return web.Response(status=429, headers={"Retry-After": "7"})
+        return web.json_response({"data": projects(project_row(1))})
+
+    clock = JumpClock()
+    async with serving(limited) as server, GitLab(server.url, clock=clock) as gitlab:
+        started = clock.now()
+        assert (await ask(gitlab._transport, changes_question([1]))).keys() == {1}
+    assert len(server.requests) == 2
+    assert clock.now() >= started + 7
+
+
+async def test_large_answer_lets_other_tasks_run():
+    rows = [project_row(n, [pipeline_row(n, [job_row(n)])]) for n in range(1, 101)]
+    steps, decoded = 0, []
+
+    async def stepping():
+        nonlocal steps
+        while True:
+            steps += 1
+            await asyncio.sleep(0)
+
+    def counted(data, question):
+        for snapshot in iter_snapshots(data, question):
+            decoded.append(steps)
+            yield snapshot
+
+    async with serving(answering(projects(*rows))) as server, GitLab(server.url) as gitlab:
+        async with in_background(stepping()):
+            with patch("gitlab_jobs_async.monitor.hints.ask.iter_snapshots", counted):
+                found = await ask(gitlab._transport, jobs_question(range(1, 101)))
+    assert len(found) == 100
+    assert len(set(decoded)) == 100
 
 
 async def test_job_token_asks_nothing():
