@@ -1,13 +1,12 @@
 """Jobs that are followed or waited for, on a stepped clock: how late, and for how many requests."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from stepping import pass_time
+from stepping import finish
 
 from gitlab_jobs_async import GitLab, TailedLine, TailEnded
 from gitlab_jobs_async.simulator import (
@@ -154,17 +153,6 @@ async def client_of(
             simulator.faults.add(evolve(server.fault, every=3, times=None))
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as client:
             yield simulator, client
-
-
-async def finish(call: Awaitable[object], client: GitLab, clock: SteppedClock) -> None:
-    """Let time pass until *call* has ended."""
-    task = asyncio.ensure_future(call)
-    try:
-        await pass_time(client, clock, task.done)
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-    task.result()
 
 
 def busiest_minute(requests: Sequence[ServedRequest]) -> int:

@@ -1,7 +1,7 @@
 """Time that passes only while no request is in flight, so that a run is the same on any machine."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable
 
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import SteppedClock
@@ -19,12 +19,18 @@ async def _settled(client: GitLab) -> None:
         await asyncio.sleep(0 if is_quiet else 0.0002)
 
 
-async def pass_time(client: GitLab, clock: SteppedClock, is_over: Callable[[], bool]) -> None:
-    """Advance *clock* from one wake-up to the next until *is_over*."""
-    while True:
-        await _settled(client)
-        if is_over():
-            return
-        wake = clock.next_wake
-        # Without a sleeper, only another round of the loop can help.
-        clock.advance(0.0 if wake is None else max(0.0, wake - clock.now()))
+async def finish(call: Awaitable[object], client: GitLab, clock: SteppedClock) -> None:
+    """Advance *clock* from one wake-up to the next until *call*, which uses *client*, has ended."""
+    task = asyncio.ensure_future(call)
+    try:
+        while True:
+            await _settled(client)
+            if task.done():
+                break
+            wake = clock.next_wake
+            # Without a sleeper, only another round of the loop can help.
+            clock.advance(0.0 if wake is None else max(0.0, wake - clock.now()))
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    task.result()

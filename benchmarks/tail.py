@@ -4,8 +4,8 @@ A 10 MB log of 200 uploads, on each kind of server, to the job's end; the poll i
 `job.trace()` every 3 seconds, as people write it. Then 1,000 logs in one process, and one of 1 GiB
 into a file. Clocks are stepped or accelerated; the server of the last two is another process.
 
-Bars: bytes at most 1.02 x the log with byte ranges, at most uploads + 3 bodies without, at most
-2 requests an upload + 6, 64 KiB a log, one core, 10 MiB above the base for 1 GiB.
+Bars: bytes at most 1.05 x the log and 128 a poll with byte ranges, at most 15 requests a minute,
+64 KiB a log, one core, 10 MiB above the base for 1 GiB. The delays are in `delays.py`.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import gitlab as python_gitlab
-from attrs import define, field, frozen
+from attrs import frozen
+from stepping import finish
 
 from gitlab_jobs_async import GitLab, TailedLine, TailEnded
 from gitlab_jobs_async.simulator import (
@@ -40,23 +41,12 @@ KINDS = {
     "whole with ETag, 206 once archived": {"byte_ranges": False, "archived_ranges": True},
     "whole without": {"byte_ranges": False, "etags": False},
 }
+RANGED = ("byte ranges", "byte ranges, gzip")
 LINE = b"%08d gcc -O2 -c module.c -o build/module.o # nothing to see here\n"
 
 
-@define
-class JumpClock:
-    """A client's clock that steps the simulator's instead of waiting."""
-
-    stepped: SteppedClock = field(factory=SteppedClock)
-
-    def now(self) -> float:
-        """Unix seconds."""
-        return self.stepped.now()
-
-    async def sleep(self, seconds: float) -> None:
-        """Step on."""
-        self.stepped.advance(seconds)
-        await asyncio.sleep(0)
+PROJECTS, LIMIT = 50, 2000
+"""Projects of the many logs, and requests a minute that their server allows."""
 
 
 @frozen
@@ -64,6 +54,7 @@ class Cost:
     """What one follow took of a server."""
 
     requests: int
+    traces: int
     bodies: int
     received: int
 
@@ -89,20 +80,25 @@ def cost_of(simulator: Simulator) -> Cost:
     """What the simulator has sent."""
     traces = [request for request in simulator.requests if request.path.endswith("/trace")]
     bodies = sum(request.sent > 0 for request in traces)
-    return Cost(len(simulator.requests), bodies, sum(request.sent for request in traces))
+    received = sum(request.sent for request in traces)
+    return Cost(len(simulator.requests), len(traces), bodies, received)
 
 
 async def ours(log: bytes, uploads: int, interval: float, settings: dict[str, bool]) -> Cost:
     """Follow it with `follow_trace`; every byte is compared."""
-    clock = JumpClock()
+    clock = SteppedClock()
     world, job_id = world_of(log, uploads, interval, clock.now())
-    async with Simulator(world, SimulatorSettings(**settings), clock.stepped) as simulator:
+    async with Simulator(world, SimulatorSettings(**settings), clock) as simulator:
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as client:
-            end = 0
-            async for chunk in client.project(1).follow_trace(job_id):
-                assert (chunk.offset, chunk.data) == (end, log[end : chunk.end])
-                end = chunk.end
-        assert end == len(log)
+
+            async def follow() -> None:
+                end = 0
+                async for chunk in client.project(1).follow_trace(job_id):
+                    assert (chunk.offset, chunk.data) == (end, log[end : chunk.end])
+                    end = chunk.end
+                assert end == len(log)
+
+            await finish(follow(), client, clock)
         return cost_of(simulator)
 
 
@@ -126,12 +122,13 @@ def polled(log: bytes, uploads: int, interval: float, settings: dict[str, bool])
         return cost_of(simulator)
 
 
-def print_cost(name: str, cost: Cost, size: int, uploads: int) -> None:
-    """One row."""
-    above = f"{cost.requests - 2 * uploads:+6} over 2 an upload"
+def print_cost(name: str, cost: Cost, size: int, seconds: float) -> None:
+    """One row; the bar of the bytes is that of byte ranges."""
+    allowed = 1.05 * size + 128 * cost.traces
+    share = f", {cost.received / allowed:.3f} of the bar" if name in RANGED else ""
     print(
-        f"  {name:36}{cost.requests:7} requests {cost.bodies:6} bodies"
-        f"{cost.received / size:10.3f} x the log   {above}"
+        f"  {name:36}{cost.requests:7} requests, {60 * cost.requests / seconds:5.1f} a minute,"
+        f"{cost.bodies:6} bodies,{cost.received / size:9.3f} x the log{share}"
     )
 
 
@@ -143,10 +140,15 @@ def serve(pipe: Connection, logs: list[RepeatedLog | bytes], factor: float, kind
         clock = AcceleratedClock(factor, start=start + (time.time() - origin) * factor)
         now = clock.now()
         world = World(now)
-        pipeline = world.add_pipeline(world.add_project("group/app"))
+        count = min(PROJECTS, len(logs))
+        pipelines = [world.add_pipeline(world.add_project(f"group/app-{n}")) for n in range(count)]
         plans = [JobPlan(log=log, queued=0, duration=0 if len(logs) == 1 else 900) for log in logs]
-        jobs = [world.add_job(pipeline, f"job {n}", plan=plan) for n, plan in enumerate(plans)]
-        settings = SimulatorSettings(kept_requests=0, **KINDS[kind])
+        jobs = [
+            world.add_job(pipelines[n % count], f"job {n}", plan=plan)
+            for n, plan in enumerate(plans)
+        ]
+        limit = None if len(logs) == 1 else LIMIT
+        settings = SimulatorSettings(kept_requests=0, api_limit=limit, **KINDS[kind])
         async with Simulator(world, settings, clock) as simulator:
             pipe.send((simulator.url, simulator.token, [job.id for job in jobs], now))
             await asyncio.to_thread(pipe.recv)
@@ -184,7 +186,8 @@ async def many(count: int, size: int, factor: float) -> None:
             await client.project(1).get_job(ids[0])
             base, peak, cpu, wall = resident(), 0, time.process_time(), time.perf_counter()
             known, lags, ended, rows = dict.fromkeys(ids, 0), [], 0, log.decode().splitlines()
-            async with client.tail_jobs([(1, job_id) for job_id in ids]) as lines:
+            targets = [(1 + n % PROJECTS, job_id) for n, job_id in enumerate(ids)]
+            async with client.tail_jobs(targets) as lines:
                 async for item in lines:
                     if isinstance(item, TailedLine):
                         assert item.line.text == rows[known[item.job_id]]
@@ -199,7 +202,8 @@ async def many(count: int, size: int, factor: float) -> None:
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     assert ended == count
     assert set(known.values()) == {len(rows)}
-    print(f"  {count} logs of {size / 1000:.0f} kB, {sum(known.values())} lines, every one right")
+    print(f"  {count} logs of {size / 1000:.0f} kB, {sum(known.values())} lines, every one right,")
+    print(f"    of {PROJECTS} projects, on {LIMIT} requests a minute")
     print(f"  memory {(peak - base) / count / 1024:.1f} KiB a log (bar: 64)")
     print(f"  CPU {cpu:.1f} s for 15 minutes of jobs, {cpu / 9:.1f} % of a core (bar: one core)")
     print(f"    ({wall:.0f} s at {factor:g} times the speed; the server has a process of its own)")
@@ -236,9 +240,11 @@ def main() -> None:
     for interval in (60.0, 30.0, 3.0):
         print(f"{size / 1e6:g} MB in {uploads} uploads, one every {interval:g} s")
         for kind, settings in KINDS.items():
-            print_cost(kind, asyncio.run(ours(log, uploads, interval, settings)), size, uploads)
+            cost = asyncio.run(ours(log, uploads, interval, settings))
+            print_cost(kind, cost, size, uploads * interval)
         if interval != 30.0:
-            print_cost("python-gitlab every 3 s", polled(log, uploads, interval, {}), size, uploads)
+            cost = polled(log, uploads, interval, {})
+            print_cost("python-gitlab every 3 s", cost, size, uploads * interval)
     print("many logs at once")
     asyncio.run(many(1000 // part, 20_000, 10.0))
     print("into a file")
