@@ -1,5 +1,6 @@
 """Jobs that are followed or waited for, on a stepped clock: how late, and for how many requests."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -226,14 +227,16 @@ def wait_for_pipeline(client: GitLab, job: FollowedJob) -> Awaitable[object]:
     return client.project(job.project).wait_for_pipeline(job.pipeline_id)
 
 
-def crowd_of(world: World, server: Server, count: int) -> dict[tuple[str, int], FollowedJob]:
+def crowd_of(
+    world: World, server: Server, count: int, projects: int
+) -> dict[tuple[str, int], FollowedJob]:
     """Add jobs of all lengths, which end within one minute, after all were followed for long."""
     jobs = {}
     for number in range(count):
         length = LENGTHS[number % len(LENGTHS)]
         # An irrational step spreads the ends evenly, whatever the count.
         queued = FULL_LOAD - length + 60 * (number * 0.6180339887 % 1)
-        job = add_job(world, f"group/app-{number % PROJECTS}", queued, length, server)
+        job = add_job(world, f"group/app-{number % projects}", queued, length, server)
         jobs[job.project, job.job_id] = job
     return jobs
 
@@ -242,7 +245,7 @@ async def tail_crowd(server: Server, count: int, limit: int) -> dict[float, Outc
     """Follow so many jobs at once with `tail_jobs`; return the outcomes by length of the jobs."""
     clock = SteppedClock()
     world = World(clock.now())
-    jobs = crowd_of(world, server, count)
+    jobs = crowd_of(world, server, count, PROJECTS)
     known = dict.fromkeys(jobs, 0)
     outcomes: dict[float, Outcome] = defaultdict(Outcome)
     async with client_of(world, server, clock, limit) as (simulator, client):
@@ -267,3 +270,26 @@ async def tail_crowd(server: Server, count: int, limit: int) -> dict[float, Outc
     for outcome in outcomes.values():
         outcome.add(counts)
     return outcomes
+
+
+async def wait_crowd(server: Server, count: int, projects: int, limit: int, call: Call) -> Outcome:
+    """Wait for so many jobs or pipelines at once with *call*."""
+    clock = SteppedClock()
+    world = World(clock.now())
+    jobs = crowd_of(world, server, count, projects)
+    ends: list[float] = []
+    async with client_of(world, server, clock, limit) as (simulator, client):
+
+        async def wait(job: FollowedJob) -> None:
+            await call(client, job)
+            ends.append(clock.now() - job.end)
+
+        async def wait_for_all() -> None:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs.values():
+                    group.create_task(wait(job))
+
+        await finish(wait_for_all(), client, clock)
+        outcome = counted(simulator.requests, clock.now() - world.root.created_at)
+    outcome.ends = ends
+    return outcome

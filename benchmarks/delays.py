@@ -14,9 +14,10 @@ import argparse
 import asyncio
 import logging
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from attrs import evolve
 from delay_runs import (
     LENGTHS,
     PROJECTS,
@@ -26,6 +27,7 @@ from delay_runs import (
     tail_alone,
     tail_crowd,
     wait_alone,
+    wait_crowd,
     wait_for_job,
     wait_for_pipeline,
 )
@@ -33,6 +35,7 @@ from delay_runs import (
 INTERVALS = (2.0, 3.0, 5.0, 10.0, 20.0, 60.0)
 CROWDS = ((25, 100), (100, 100), (100, 600), (500, 600), (500, 2000), (2000, 2000))
 """Logs that are followed at once, and requests a minute, for the table of the guide."""
+WAITS, WAITED_PROJECTS, WAIT_LIMIT = 300, 10, 600
 PHASES = 10.0
 """Seconds over which the jobs of a row start after their followers."""
 TITLES = ("server", "job", "end seen", "worst", "line", "worst", "req./min", "most", "429", "bytes")
@@ -104,19 +107,35 @@ def print_waits(servers: Sequence[Server], jobs: int) -> None:
             for length in LENGTHS:
                 outcome = repeated(jobs, wait_alone, server, length, call)
                 print_outcome(server.name, f"{length:g} s", outcome)
+        outcome = asyncio.run(wait_crowd(SERVERS[0], WAITS, WAITED_PROJECTS, WAIT_LIMIT, call))
+        print_outcome(f"{WAITS} of {WAITED_PROJECTS} projects on {WAIT_LIMIT}/min", "all", outcome)
+
+
+def all_lengths(outcomes: Mapping[float, Outcome]) -> Outcome:
+    """The outcome of a crowd, whose requests were counted for all lengths together."""
+    every = Outcome()
+    for outcome in outcomes.values():
+        every.add(evolve(outcome, refused=0))
+        every.refused = outcome.refused
+    return every
 
 
 def print_crowd(servers: Sequence[Server], count: int, limit: int) -> None:
     """The table of many jobs that are followed at once."""
     print_title(f"{count} jobs of {PROJECTS} projects with tail_jobs(), {limit} requests/min")
     for server in servers:
-        every = Outcome()
-        for length, outcome in sorted(asyncio.run(tail_crowd(server, count, limit)).items()):
+        outcomes = asyncio.run(tail_crowd(server, count, limit))
+        for length, outcome in sorted(outcomes.items()):
             print_outcome(server.name, f"{length:g} s", outcome)
-            every.add(outcome)
-            # Requests were counted for all of them together.
-            every.refused = outcome.refused
-        print_outcome(server.name, "all", every)
+        print_outcome(server.name, "all", all_lengths(outcomes))
+
+
+def print_crowds(server: Server) -> None:
+    """The table of crowds on several limits."""
+    print_title(f"tail_jobs(), jobs of {PROJECTS} projects, byte ranges")
+    for count, limit in CROWDS:
+        outcomes = asyncio.run(tail_crowd(server, count, limit))
+        print_outcome(f"{count} on {limit} requests/min", "all", all_lengths(outcomes))
 
 
 def print_intervals(server: Server, jobs: int) -> None:
@@ -157,8 +176,7 @@ def main() -> None:
     if "intervals" in parts:
         print_intervals(SERVERS[0], options.jobs)
     if "crowds" in parts:
-        for count, limit in CROWDS:
-            print_crowd(SERVERS[:1], count, limit)
+        print_crowds(SERVERS[0])
 
 
 if __name__ == "__main__":
