@@ -3,10 +3,14 @@
 import random
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
 from attrs import define, field, frozen
 from attrs.validators import ge, in_, le, optional
+
+from gitlab_jobs_async.simulator.edits import with_reversed_nodes, without_projects
+from gitlab_jobs_async.simulator.history import KEPT
 
 SIGN_IN_PAGE: Final = (
     b"<!DOCTYPE html>\n<html><head><title>Sign in \xc2\xb7 GitLab</title></head>"
@@ -16,6 +20,7 @@ BAD_GATEWAY_PAGE: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
     b"<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 )
+_GRAPHQL: Final = "/api/graphql"
 RESETS: Final = ("before", "unanswered", "within", "truncated", "after")
 
 
@@ -45,6 +50,9 @@ class Fault:
             handled and before a byte is sent; "within" the body, by a reset; "truncated", within
             the body by an orderly close; "after" the body.
         cut_at: number of body bytes sent before the break, None for half of them.
+        behind: seconds by which the answer of GraphQL lags behind, at most 900: it states what was
+            true then, as read from a replica of the database.
+        edit: called with the body of a 200 of the API; its result is sent in place of the body.
         drip: bytes sent per second of the simulator's clock.
         effect: called when the fault strikes, for instance to insert a job; the struck request
             sees the change.
@@ -65,6 +73,8 @@ class Fault:
     jitter: float = field(default=0.0, validator=ge(0))
     reset: str | None = field(default=None, validator=optional(in_(RESETS)))
     cut_at: int | None = field(default=None, validator=optional(ge(0)))
+    behind: float = field(default=0.0, validator=[ge(0), le(KEPT)])
+    edit: Callable[[bytes], bytes] | None = None
     drip: int | None = field(default=None, validator=optional(ge(1)))
     effect: Callable[[], object] | None = None
 
@@ -115,10 +125,26 @@ class Fault:
             headers=_retry_after(retry_after),
         )
 
+    @classmethod
+    def without_projects(cls, *, every: int = 2, times: int | None = 1) -> "Fault":
+        """Omit every nth project from an answer of GraphQL, as if it could not be read."""
+        return cls(path=_GRAPHQL, times=times, edit=partial(without_projects, every=every))
+
+    @classmethod
+    def reversed_nodes(cls, *, times: int | None = 1) -> "Fault":
+        """Reverse all lists of an answer of GraphQL."""
+        return cls(path=_GRAPHQL, times=times, edit=with_reversed_nodes)
+
     @property
     def only_delays(self) -> bool:
         """Whether the request still gets its usual response."""
-        return self.status is None and self.reset is None and self.drip is None
+        return (
+            self.status is None
+            and self.reset is None
+            and self.drip is None
+            and self.edit is None
+            and not self.behind
+        )
 
 
 def _retry_after(value: str | int | None) -> dict[str, str]:

@@ -32,6 +32,7 @@ def fire(registry: Registry, job: Job, event: str, at: float) -> bool:
     target = TRANSITIONS[event].get(job.status)
     if target is None:
         return False
+    registry.history.record(job, at)
     job.status = target
     # Events planned for the old status are void from here on.
     job.timeline += 1
@@ -130,6 +131,7 @@ def begin_cancel(registry: Registry, job: Job, at: float) -> bool:
 
 def try_again(registry: Registry, job: Job, at: float, user: User | None) -> Job:
     """Create a new attempt; the old one becomes `retried`, and skipped later jobs `created`."""
+    registry.history.record(job, at)
     job.retried = True
     again = registry.new_job(
         job.pipeline,
@@ -198,6 +200,7 @@ def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
     status = composite(latest) or pipeline.status
     if status == pipeline.status:
         return
+    registry.history.record(pipeline, at)
     pipeline.status, pipeline.updated_at = status, at
     if status == "running" and pipeline.started_at is None:
         pipeline.started_at = at

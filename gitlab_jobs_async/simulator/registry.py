@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from gitlab_jobs_async.simulator.history import History
 from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, Token, User
 
@@ -38,6 +39,7 @@ class Registry:
         self.pipelines: dict[int, Pipeline] = {}
         self.jobs: dict[int, Job] = {}
         self.job_tokens: dict[str, Job] = {}
+        self.history = History()
         self.listeners: list[Callable[[Job | Pipeline, float], None]] = []
         self._next_job_id = 1
         self._next_pipeline_id = 1

@@ -137,7 +137,7 @@ class Simulator:
     async def _play(
         self,
         incoming: web.BaseRequest,
-        handle: Callable[[Request], Answer],
+        handle: Callable[[Request, Fault], Answer],
         records: list[ServedRequest],
     ) -> web.StreamResponse:
         try:
@@ -151,10 +151,10 @@ class Simulator:
         answer = Answer(0)
         # The other resets happen after the request had its effect.
         if fault.reset != "before":
-            now = self.clock.now()
-            answer = (
-                handle(request) if fault.status is None else _scripted(fault, fault.status, now)
-            )
+            if fault.status is None:
+                answer = handle(request, fault)
+            else:
+                answer = _scripted(fault, fault.status, self.clock.now())
             if answer.delay:
                 await self.clock.sleep(answer.delay)
         if fault.reset in {"before", "unanswered"}:
@@ -166,15 +166,15 @@ class Simulator:
         except ConnectionResetError:  # the client disconnected while receiving
             return web.Response()
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request, fault: Fault) -> Answer:
         if self._application is None:
             raise RuntimeError("the simulator is not running")
         with self._lock:
             now = self.clock.now()
             self._world.settle(now)
-            return self._application.answer(request, now)
+            return self._application.answer(request, now, behind=fault.behind, edit=fault.edit)
 
-    def _stored(self, request: Request) -> Answer:
+    def _stored(self, request: Request, _fault: Fault) -> Answer:
         return stored_object(self.world, request)
 
     def _keep(self, records: list[ServedRequest], request: Request, status: int, sent: int) -> None:

@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, gt, in_, optional
+from attrs.validators import ge, gt, in_, le, optional
 
+from gitlab_jobs_async.simulator.history import KEPT
 from gitlab_jobs_async.simulator.versions import NEWEST, Features, features_of, full_version
 
 JOBS_INDEX_LIMIT: Final = 600
@@ -30,6 +31,8 @@ class GraphqlSettings:
         time_limit: seconds after which no further field is resolved (`graphql_timeout`, 30).
         partial: past the limit answer 200 with the fields that were resolved and an error for each
             other one; False answers 503, as after a cancelled statement of the database.
+        replica_lag: seconds by which answers lag behind, at most 900: they state what was true
+            then, as read from a replica of the database. `Fault(behind=...)` does so for one.
         max_complexity: the limit of complexity for everybody; None for GitLab's own, which are 200
             without a token, 250 with one, 300 for an administrator.
     """
@@ -38,6 +41,7 @@ class GraphqlSettings:
     seconds_per_project: float = field(default=0.0, validator=ge(0))
     time_limit: float = field(default=30.0, validator=gt(0))
     partial: bool = True
+    replica_lag: float = field(default=0.0, validator=[ge(0), le(KEPT)])
     max_complexity: int | None = field(default=None, validator=optional(ge(0)))
 
 

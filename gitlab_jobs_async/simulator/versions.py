@@ -105,7 +105,13 @@ def full_version(text: str) -> str:
     return f"{int(major)}.{int(minor)}.{int(patch or 0)}{suffix or ''}"
 
 
+def release_of(version: str) -> tuple[int, int]:
+    """Return the first two numbers of a version."""
+    major, minor = full_version(version).split(".")[:2]
+    return int(major), int(minor)
+
+
 def features_of(version: str) -> Features:
     """Return the features of a version; an unknown newer one has those of the newest."""
-    major, minor = (int(number) for number in full_version(version).split(".")[:2])
-    return Features(**{name: (major, minor) >= since for name, since in _SINCE.items()})
+    release = release_of(version)
+    return Features(**{name: release >= since for name, since in _SINCE.items()})

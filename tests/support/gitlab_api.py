@@ -43,3 +43,8 @@ class Api:
             method, url, headers=sent, allow_redirects=False, **options
         ) as response:
             return Reply(response.status, response.headers, await response.read())
+
+    async def graphql(self, text, *, token="glpat-root", headers=None, **variables):
+        """Run a GraphQL query with its variables."""
+        body = {"query": text, "variables": variables}
+        return await self("POST /api/graphql", token=token, headers=headers, json=body)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import re
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
@@ -76,29 +77,43 @@ class Application:
     storage: str
     limits: Limits = field(factory=Limits)
 
-    def answer(self, request: Request, now: float) -> Answer:
-        """Answer a request at `now`, up to which the world must be settled."""
+    def answer(
+        self,
+        request: Request,
+        now: float,
+        *,
+        behind: float = 0.0,
+        edit: Callable[[bytes], bytes] | None = None,
+    ) -> Answer:
+        """Answer a request at `now`, up to which the world must be settled.
+
+        `behind`: seconds by which GraphQL lags behind. `edit`: changes the body of a 200.
+        """
         try:
-            extra, answer = self._routed(request, now)
+            extra, answer = self._routed(request, now, behind)
         except Exception:
             _logger.exception("%s %s", request.method, request.path)
             extra, answer = (), server_error().answer
+        if edit is not None and answer.status == 200 and isinstance(answer.body, Plain):
+            answer = evolve(answer, body=Plain(edit(answer.body.content)))
         return self._finished(request, evolve(answer, headers=answer.headers + extra))
 
-    def _routed(self, request: Request, now: float) -> tuple[tuple[tuple[str, str], ...], Answer]:
+    def _routed(
+        self, request: Request, now: float, behind: float
+    ) -> tuple[tuple[tuple[str, str], ...], Answer]:
         # Rack::Attack runs before routing and authentication.
         caller = self._caller(request)
         extra, refusal = self.limits.throttle(self.settings, caller, now)
         if refusal is not None:
             return extra, refusal
         try:
+            if request.path.rstrip("/") == _GRAPHQL and request.method in {"GET", "POST"}:
+                return extra, self._graphql(request, now, behind)
             return extra, self._handled(request, now)
         except ApiError as failure:
             return extra, failure.answer
 
     def _handled(self, request: Request, now: float) -> Answer:
-        if request.path.rstrip("/") == _GRAPHQL and request.method in {"GET", "POST"}:
-            return self._graphql(request, now)
         params = _read_query(request)
         route, found = _route(request)
         origin = self.settings.external_url or self.origin
@@ -124,7 +139,7 @@ class Application:
             integer(call.params, name)
         return call.route.handler(call)
 
-    def _graphql(self, request: Request, now: float) -> Answer:
+    def _graphql(self, request: Request, now: float, behind: float) -> Answer:
         graphql = self.settings.graphql
         # graphql-core comes with an extra.
         if graphql is None or find_spec("graphql") is None:
@@ -132,7 +147,7 @@ class Application:
         module = import_module("gitlab_jobs_async.simulator.api.graphql.endpoint")
         origin = self.settings.external_url or self.origin
         endpoint = module.Endpoint(self.world, self.settings, graphql, origin)
-        answer: Answer = endpoint.answer(request, now)
+        answer: Answer = endpoint.answer(request, now, behind)
         return answer
 
     def _caller(self, request: Request) -> str | None:

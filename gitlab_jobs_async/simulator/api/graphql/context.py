@@ -1,11 +1,15 @@
 """Context of one query: caller, time, cost, and the errors that a resolver raises."""
 
+from typing import TypeVar
+
 from attrs import define, field
 from graphql import GraphQLError
 
-from gitlab_jobs_async.simulator.records import User
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
 from gitlab_jobs_async.simulator.settings import GraphqlSettings, SimulatorSettings
 from gitlab_jobs_async.simulator.world import World
+
+RowT = TypeVar("RowT", Job, Pipeline)
 
 
 class ArgumentError(GraphQLError):
@@ -18,7 +22,16 @@ class LimitError(GraphQLError):
 
 @define
 class Context:
-    """State of one query. `elapsed`: seconds that it has taken so far."""
+    """State of one query.
+
+    Attributes:
+        now: Unix seconds of what the answer states.
+        is_current: whether that is the present, and not the past of a replica.
+        limit: the limit of complexity.
+        score: the complexity of the query.
+        elapsed: seconds that it has taken so far.
+        calls: number of calls of limited fields, by name.
+    """
 
     world: World
     settings: SimulatorSettings
@@ -27,6 +40,7 @@ class Context:
     now: float
     user: User | None
     limit: int
+    is_current: bool = True
     score: int = 0
     elapsed: float = 0.0
     calls: dict[str, int] = field(factory=dict[str, int])
@@ -35,6 +49,26 @@ class Context:
     def is_late(self) -> bool:
         """Whether the time limit has passed, after which no field is resolved."""
         return self.elapsed > self.graphql.time_limit
+
+    def pipelines_of(self, project: Project) -> list[Pipeline]:
+        """Return the project's pipelines."""
+        if self.is_current:
+            return project.pipelines
+        return [self.seen(row) for row in project.pipelines if self.knows(row)]
+
+    def jobs_of(self, pipeline: Pipeline) -> list[Job]:
+        """Return the jobs and bridges of the pipeline."""
+        if self.is_current:
+            return pipeline.jobs
+        return [self.seen(row) for row in pipeline.jobs if self.knows(row)]
+
+    def knows(self, row: Job | Pipeline) -> bool:
+        """Return whether a row exists at the time that the answer states."""
+        return self.is_current or row.created_at <= self.now
+
+    def seen(self, row: RowT) -> RowT:
+        """Return a row, in the state that the answer states."""
+        return row if self.is_current else self.world.registry.history.seen(row, self.now)
 
     def count_call(self, field_name: str, owner: str) -> None:
         """Count a field that resolves for one object a query; raise for the second one.

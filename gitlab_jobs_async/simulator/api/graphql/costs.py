@@ -14,6 +14,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -85,7 +86,7 @@ class Costs:
             for definition in operation.variable_definitions or ()
             if definition.default_value is not None
         }
-        walk = _Walk(fragments, {**defaults, **variables})
+        walk = _Walk(schema, fragments, {**defaults, **variables})
         root, selections = schema.query_type, operation.selection_set.selections
         recurring: dict[str, int] = {}
         walk.recurring(selections, {}, recurring)
@@ -94,6 +95,7 @@ class Costs:
 
 @frozen
 class _Walk:
+    schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, object]
 
@@ -132,7 +134,10 @@ class _Walk:
         definition = parent.fields.get(name)
         children = 0
         if definition is not None:
-            kind = get_named_type(definition.type)
+            kind: object = get_named_type(definition.type)
+            if isinstance(kind, GraphQLInterfaceType):
+                # Each interface here has one type.
+                kind = self.schema.get_possible_types(kind)[0]
             inner = [node.selection_set.selections for node in nodes if node.selection_set]
             children = self.cost(kind, inner) if isinstance(kind, GraphQLObjectType) else 0
         resolver = _RESOLVERS.get((parent.name, name))

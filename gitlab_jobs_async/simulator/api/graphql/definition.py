@@ -62,7 +62,15 @@ type Project {
 
 scalar CiPipelineID
 
-type Pipeline {
+interface PipelineInterface {
+  id: ID
+  iid: String
+  path: String
+  project: Project
+  user: UserCore
+}
+
+type Pipeline implements PipelineInterface {
   id: ID!
   iid: String!
   name: String
@@ -102,7 +110,7 @@ type CiJob {
   kind: CiJobKind!
   status: CiJobStatus
   stage: CiStage
-  pipeline: Pipeline
+  pipeline: PipelineInterface
   project: Project
   downstreamPipeline: Pipeline
   active: Boolean!
@@ -143,6 +151,15 @@ type {name}Connection {{
 }}
 type {name}Edge {{ cursor: String!, node: {name} }}
 """
+
+
+SINCE: Final = {
+    "Pipeline.jobs.jobKind": (16, 0),
+    "Pipeline.jobs.whenExecuted": (15, 8),
+    "Project.jobs.kind": (18, 3),
+    "Query.projects.fullPaths": (16, 6),
+}
+"""The first release with each argument, by the month of its merge request."""
 
 
 def definition(statuses: Iterable[str]) -> str:

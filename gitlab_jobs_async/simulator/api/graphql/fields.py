@@ -51,6 +51,11 @@ def _web_path(job: Job, _context: Context) -> str | None:
     return None if job.is_bridge else f"/{job.project.path}/-/jobs/{job.id}"
 
 
+def _downstream_pipeline(job: Job, context: Context) -> Pipeline | None:
+    row = job.downstream_pipeline
+    return context.seen(row) if row and context.knows(row) else None
+
+
 def _failure_message(job: Job, _context: Context) -> str | None:
     if job.status != "failed":
         return None
@@ -68,9 +73,9 @@ JOB: Final[Resolvers] = {
     "kind": lambda job, _: "BRIDGE" if job.is_bridge else "BUILD",
     "status": lambda job, _: job.status.upper(),
     "stage": lambda job, _: Stage(job.pipeline, job.stage),
-    "pipeline": lambda job, _: job.pipeline,
+    "pipeline": lambda job, context: context.seen(job.pipeline),
     "project": lambda job, _: job.project,
-    "downstreamPipeline": lambda job, _: job.downstream_pipeline,
+    "downstreamPipeline": _downstream_pipeline,
     "active": lambda job, _: job.status in ACTIVE,
     "allowFailure": lambda job, _: job.allow_failure,
     "retried": lambda job, _: job.retried,
@@ -125,13 +130,13 @@ PIPELINE: Final[Resolvers] = {
     "queuedDuration": lambda row, _: (
         None if row.started_at is None else _duration(row.created_at, row.started_at, 0.0)
     ),
-    "totalJobs": lambda row, _: len(row.jobs),
+    "totalJobs": lambda row, context: len(context.jobs_of(row)),
     "yamlErrors": lambda row, _: row.yaml_errors is not None,
     "yamlErrorMessages": lambda row, _: row.yaml_errors,
     "user": lambda row, _: row.user,
     "project": lambda row, _: row.project,
-    "upstream": lambda row, _: row.upstream.pipeline if row.upstream else None,
-    "sourceJob": lambda row, _: row.upstream,
+    "upstream": lambda row, context: row.upstream and context.seen(row.upstream.pipeline),
+    "sourceJob": lambda row, context: row.upstream and context.seen(row.upstream),
 }
 
 PROJECT: Final[Resolvers] = {

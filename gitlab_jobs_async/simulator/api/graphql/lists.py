@@ -128,7 +128,7 @@ def _pipelines(
         fits.append(lambda row: row.updated_at > updatedAfter)
     if updatedBefore is not None:
         fits.append(lambda row: row.updated_at < updatedBefore)
-    rows = [row for row in project.pipelines if all(fit(row) for fit in fits)]
+    rows = [row for row in context.pipelines_of(project) if all(fit(row) for fit in fits)]
     rows.sort(key=_by_id, reverse=True)
     return page_of(_in_scope(rows, scope), page)
 
@@ -164,7 +164,7 @@ def _pipeline(
         raise ArgumentError("Provide one of an IID or SHA")
     if not permissions.may_read_builds(project, context.user):
         return None
-    rows = sorted(project.pipelines, key=_by_id, reverse=True)
+    rows = sorted(context.pipelines_of(project), key=_by_id, reverse=True)
     if id is not None:
         number = model_id(id, "Ci::Pipeline")
         return next((row for row in rows if row.id == number), None)
@@ -189,14 +189,13 @@ def _project_jobs(
     if not permissions.may_read_builds(project, context.user):
         return None
     context.count_call("jobs", "Project")
-    rows: list[Job] = list(project.builds)
-    if kind == "BRIDGE":
-        rows = [job for pipeline in project.pipelines for job in pipeline.bridges]
+    pipelines = context.pipelines_of(project)
     wanted = _lower(statuses)
     found = [
         job
-        for job in rows
-        if job.status != "created"
+        for job in (job for pipeline in pipelines for job in context.jobs_of(pipeline))
+        if job.is_bridge == (kind == "BRIDGE")
+        and job.status != "created"
         and (wanted is None or job.status in wanted)
         and (not withArtifacts or job.artifacts is not None)
     ]
@@ -222,7 +221,7 @@ def _pipeline_jobs(
     wanted = _lower(statuses)
     found = [
         job
-        for job in pipeline.jobs
+        for job in context.jobs_of(pipeline)
         if (wanted is None or job.status in wanted)
         and (retried is None or job.retried == retried)
         and (jobKind is None or job.is_bridge == (jobKind == "BRIDGE"))
@@ -231,8 +230,9 @@ def _pipeline_jobs(
     return page_of(sorted(found, key=_by_id, reverse=True), page)
 
 
-def _downstream(pipeline: Pipeline, _context: Context, **page: object) -> Connection[Pipeline]:
-    found = [job.downstream_pipeline for job in pipeline.bridges if job.downstream_pipeline]
+def _downstream(pipeline: Pipeline, context: Context, **page: object) -> Connection[Pipeline]:
+    rows = [job.downstream_pipeline for job in pipeline.bridges if job.downstream_pipeline]
+    found = [context.seen(row) for row in rows if context.knows(row)]
     return page_of(sorted(found, key=_by_id, reverse=True), page)
 
 

@@ -1,4 +1,4 @@
-"""The schema with its resolvers, built once for each set of statuses."""
+"""The schema with its resolvers, built once for each release."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -6,16 +6,16 @@ from typing import Final
 
 from graphql import (
     GraphQLError,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLResolveInfo,
-    GraphQLScalarType,
     GraphQLSchema,
     build_schema,
 )
 
 from gitlab_jobs_async.simulator.api.graphql import fields, lists
 from gitlab_jobs_async.simulator.api.graphql.context import Context
-from gitlab_jobs_async.simulator.api.graphql.definition import definition
+from gitlab_jobs_async.simulator.api.graphql.definition import SINCE, definition
 from gitlab_jobs_async.simulator.api.graphql.values import read_time
 
 _RESOLVERS: Final[Mapping[str, Mapping[str, Callable[..., object]]]] = {
@@ -29,8 +29,8 @@ _RESOLVERS: Final[Mapping[str, Mapping[str, Callable[..., object]]]] = {
 
 
 @lru_cache(maxsize=8)
-def schema_of(statuses: tuple[str, ...]) -> GraphQLSchema:
-    """Return the schema of a server that knows these statuses."""
+def schema_of(statuses: tuple[str, ...], release: tuple[int, int]) -> GraphQLSchema:
+    """Return the schema of a release that knows these statuses."""
     schema = build_schema(definition(statuses))
     for name, kind in schema.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
@@ -38,10 +38,19 @@ def schema_of(statuses: tuple[str, ...]) -> GraphQLSchema:
             for field_name, field in kind.fields.items():
                 path = f"{name}.{field_name}"
                 field.resolve = partial(_resolved, resolvers[field_name], path)
-    time = schema.type_map["Time"]
-    if isinstance(time, GraphQLScalarType):
-        time.parse_value = read_time  # type: ignore[assignment]
+                for argument in list(field.args):
+                    if SINCE.get(f"{path}.{argument}", release) > release:
+                        del field.args[argument]
+        elif isinstance(kind, GraphQLInterfaceType):
+            kind.resolve_type = _pipeline_type
+    # The first name is that of graphql-core 3.2, the second that of 3.3.
+    for name in ("parse_value", "coerce_input_value"):
+        setattr(schema.type_map["Time"], name, read_time)
     return schema
+
+
+def _pipeline_type(*_: object) -> str:
+    return "Pipeline"
 
 
 def _resolvers_of(name: str) -> Mapping[str, Callable[..., object]]:
