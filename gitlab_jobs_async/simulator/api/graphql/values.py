@@ -37,6 +37,9 @@ def write_time(at: float | None) -> str | None:
 
 
 def read_time(written: object) -> float:
-    """Return Unix seconds of a time argument; raise `ValueError` for another text."""
-    at = datetime.fromisoformat(str(written))
+    """Return Unix seconds of a time argument; raise `ArgumentError` for another text."""
+    try:
+        at = datetime.fromisoformat(str(written))
+    except ValueError:
+        raise ArgumentError(f"Can not coerce {written} to a time") from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
