@@ -136,7 +136,9 @@ class Project(ProjectFiles):
                 a `TimeoutError`, too. The job itself is not changed.
         """
         how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
-        return await wait_for_job(self._transport, self.id, job_id, how, progress)
+        return await wait_for_job(
+            self._transport.clock, self._polls, self.id, job_id, how, progress
+        )
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 

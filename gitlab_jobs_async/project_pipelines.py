@@ -132,4 +132,6 @@ class ProjectPipelines:
         or more a poll. Other options are those of `wait_for_job`.
         """
         how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
-        return await wait_for_pipeline(self._transport, self.id, pipeline_id, how, progress)
+        return await wait_for_pipeline(
+            self._transport, self._polls, self.id, pipeline_id, how, progress
+        )

@@ -32,7 +32,6 @@ from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
-from gitlab_jobs_async.polling.pace import PollPace
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -107,8 +106,10 @@ class ServerClient:
         self._capabilities = ServerCapabilities()
         # All monitors of a client share its concurrency.
         self._schedule = SharedSchedule(self._transport.concurrency)
-        pace = PollPace(self._transport.budget.poll_rate, lambda: self._schedule.demand)
-        self._polls = Polls(poll_policy(polling, PollPolicy()), pace)
+        policy = poll_policy(polling, PollPolicy())
+        self._polls = Polls.of(
+            policy, self._transport, self._capabilities, lambda: self._schedule.demand
+        )
 
     @classmethod
     def from_env(cls, **overrides: Unpack[Overrides]) -> Self:

@@ -21,7 +21,8 @@ IO_MODULES = {
     "monitor.fetch", "monitor.hints.ask", "monitor.job_logs", "monitor.monitor", "monitor.poller",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.sqlite",
     "monitor.checkpoint.sqlite_file",
-    "pipelines.fetch", "pipelines.wait", "ratelimit.limiter",
+    "pipelines.fetch", "pipelines.wait", "polling.sources", "polling.statuses",
+    "ratelimit.limiter",
 
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
     "cli.log_writer", "cli.options", "cli.output", "cli.output_files", "cli.runner",

@@ -78,13 +78,16 @@ async def read_all(
 
 
 async def iter_rows(
-    transport: Transport, strategy: PageStrategy[UndecodedRow], kind: type[T]
+    transport: Transport,
+    strategy: PageStrategy[UndecodedRow],
+    kind: type[T],
+    priority: Priority = Priority.LISTING,
 ) -> AsyncGenerator[T, None]:
     """Yield the rows of a listing in its own order, with one page in memory."""
     while requests := strategy.next_requests(1, 0):
         page = requests[0]
         try:
-            response = await transport.send(page.request, Priority.LISTING, final=page.final)
+            response = await transport.send(page.request, priority, final=page.final)
         except GitLabError as error:
             strategy.on_error(page, error)
             continue

@@ -1,35 +1,22 @@
-"""Poll interval of a wait: a share of the time since the last change, with jitter."""
+"""Times of the polls of a wait."""
 
-from math import inf
+_MIN_REST = 1 / 2
+"""Part of the interval for which nothing is sent after a response, however slow it was."""
 
-from attrs import define, field
-
-from gitlab_jobs_async.intervals import PollIntervals
-
-_SHARE = 1 / 4
-"""The interval, as a part of the time since the last change."""
-
-_JITTER = 1 / 5
-"""The most that chance adds or takes away, as a part of the interval."""
+_LAST_POLL = 2.0
+"""Seconds before the timeout of a wait at which it is polled for the last time."""
 
 
-@define
-class WaitInterval:
-    """Poll interval within *intervals*, for a wait that ends at *until*.
+def answered_each(interval: float, began: float, now: float) -> float:
+    """Return when to poll so that an answer comes each *interval* seconds.
 
-    The last change was at *changed_at*; both are times of the clock, in seconds.
+    The last request was sent at *began*, and answered at *now*.
     """
+    return max(began + interval - (now - began), now + interval * _MIN_REST)
 
-    intervals: PollIntervals
-    changed_at: float
-    until: float = field(default=inf)
 
-    def delay(self, now: float, *, jitter: float) -> float:
-        """Return the seconds from *now* until the next poll; *jitter* is from 0 to 1."""
-        age = now - self.changed_at
-        least = self.intervals.for_age(age, _SHARE * (1 - _JITTER))
-        most = self.intervals.for_age(age, _SHARE * (1 + _JITTER))
-        delay = least + (most - least) * jitter
-        # A poll after the end is of no use; one just before it leaves time for its answer.
-        left = self.until - self.intervals.shortest - now
-        return left if self.intervals.shortest <= left < delay else delay
+def next_poll_at(at: float, now: float, until: float) -> float:
+    """Return the time of the poll that is due *at* a time, in a wait that ends at *until*."""
+    # A poll after the end is of no use; one just before it leaves time for its answer.
+    last = until - _LAST_POLL
+    return last if now < last < at else at

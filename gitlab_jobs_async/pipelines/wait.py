@@ -2,23 +2,24 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Generic, TypeVar
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.decode_warnings import log_ignored_value
-from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import ProjectId, seconds
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.models.jobs import Job, Pipeline
-from gitlab_jobs_async.pipelines.fetch import read_jobs, read_pipeline
-from gitlab_jobs_async.pipelines.poll_interval import WaitInterval
+from gitlab_jobs_async.pipelines.fetch import read_jobs
+from gitlab_jobs_async.pipelines.poll_interval import answered_each, next_poll_at
+from gitlab_jobs_async.polling.pace import PaceShare
 from gitlab_jobs_async.polling.policy import PollPolicy
+from gitlab_jobs_async.polling.polls import Polls
+from gitlab_jobs_async.polling.statuses import StatusShare
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.retry.outage import OutageTolerance
 
@@ -52,45 +53,63 @@ class _Snapshot(Generic[T]):
 
 
 async def wait_for_job(
-    transport: Transport,
+    clock: Clock,
+    polls: Polls,
     project: ProjectId,
     job_id: int,
     options: WaitOptions,
     progress: JobProgress | None,
 ) -> Job:
     """Return the job once it has ended."""
-    request = endpoints.get_job(project, job_id)
+    endpoints.get_job(project, job_id)  # checks the ids
 
-    async def poll() -> _Snapshot[Job]:
-        response = await transport.send(request, Priority.BACKGROUND)
-        job = decode(response, Job, log_ignored_value)
-        return _Snapshot(job, job.status, (job,))
+    with (
+        polls.statuses.join(project, job_id, options.policy) as status,
+        polls.pace.join(options.policy) as pace,
+    ):
 
-    return await _Wait(f"job {job_id}", poll, transport.clock, options, progress).run()
+        async def poll() -> _Snapshot[Job]:
+            job = await status.poll()
+            return _Snapshot(job, job.status, (job,))
+
+        what = f"job {job_id}"
+        return await _Wait(what, poll, clock, options, status, pace, 1, progress).run()
 
 
 async def wait_for_pipeline(
     transport: Transport,
+    polls: Polls,
     project: ProjectId,
     pipeline_id: int,
     options: WaitOptions,
     progress: PipelineProgress | None,
 ) -> Pipeline:
     """Return the pipeline once it has ended; its jobs are listed only for *progress*."""
-    request = endpoints.get_pipeline(project, pipeline_id)
     list_jobs = endpoints.list_pipeline_jobs(project, pipeline_id)
 
-    async def poll() -> _Snapshot[Pipeline]:
-        pipeline = await read_pipeline(transport, request, Priority.BACKGROUND)
-        if progress is None:
-            return _Snapshot(pipeline, pipeline.status, ())
-        # After the pipeline: once that has ended, all of its jobs have.
-        jobs = await read_jobs(transport, list_jobs, Priority.BACKGROUND)
-        statuses = (pipeline.status, {job.id: job.status for job in jobs})
-        return _Snapshot(pipeline, statuses, (pipeline, jobs))
+    with (
+        polls.pipelines.join(project, pipeline_id, options.policy) as status,
+        polls.pace.join(options.policy) as pace,
+    ):
+        last: Pipeline | None = None
 
-    what = f"pipeline {pipeline_id}"
-    return await _Wait(what, poll, transport.clock, options, progress).run()
+        async def poll() -> _Snapshot[Pipeline]:
+            nonlocal last
+            pipeline = await status.poll()
+            if last is None or pipeline.status != last.status:
+                # A row of a listing has fewer fields.
+                last = await status.poll(single=True) if status.is_shared else pipeline
+            if progress is None:
+                return _Snapshot(last, last.status, ())
+            # After the pipeline: once that has ended, all of its jobs have.
+            jobs = await read_jobs(transport, list_jobs, Priority.BACKGROUND)
+            statuses = (last.status, {job.id: job.status for job in jobs})
+            return _Snapshot(last, statuses, (last, jobs))
+
+        what, requests = f"pipeline {pipeline_id}", 1 if progress is None else 2
+        return await _Wait(
+            what, poll, transport.clock, options, status, pace, requests, progress
+        ).run()
 
 
 def _is_callable(_wait: object, _attribute: object, progress: Callable[..., object] | None) -> None:
@@ -100,12 +119,15 @@ def _is_callable(_wait: object, _attribute: object, progress: Callable[..., obje
 
 @define
 class _Wait(Generic[T]):
-    """One wait for *what*; *last* is the value of the latest poll."""
+    """One wait for *what*; *last* is the value of the latest poll, which took *requests*."""
 
     what: str
     poll: Callable[[], Awaitable[_Snapshot[T]]]
     clock: Clock
     options: WaitOptions
+    status: StatusShare[T]
+    pace: PaceShare
+    requests: int
     progress: Callable[..., object] | None = field(validator=_is_callable)
     last: T | None = None
 
@@ -115,14 +137,11 @@ class _Wait(Generic[T]):
         Raises:
             WaitTimedOutError: the timeout has expired, also while a request is in flight.
         """
-        timeout, now = self.options.timeout, self.clock.now()
-        policy = self.options.policy
-        intervals = PollIntervals(policy.interval, policy.max_interval)
+        timeout = self.options.timeout
         if timeout is None:
-            return await self._poll_to_end(WaitInterval(intervals, now))
-        interval = WaitInterval(intervals, now, now + timeout)
+            return await self._poll_to_end(inf)
         async with task_pool() as tasks:
-            tasks.start("polls", self._poll_to_end(interval))
+            tasks.start("polls", self._poll_to_end(self.clock.now() + timeout))
             tasks.start("timeout", self.clock.sleep(timeout))
             _, first = await tasks.next_done()
             # Raise an error of the polls. If time is up, their last value may still be final.
@@ -131,9 +150,10 @@ class _Wait(Generic[T]):
             raise WaitTimedOutError(self.what, timeout, self.last)
         return self.last
 
-    async def _poll_to_end(self, interval: WaitInterval) -> T:
+    async def _poll_to_end(self, until: float) -> T:
         tolerance, statuses = OutageTolerance(self.options.policy.outage_timeout), None
         while True:
+            began = self.clock.now()
             try:
                 snapshot = await self.poll()
             except GitLabError as error:
@@ -143,12 +163,20 @@ class _Wait(Generic[T]):
                 self.last = snapshot.value
                 if snapshot.statuses != statuses:
                     statuses = snapshot.statuses
-                    interval.changed_at = self.clock.now()
                     await self._report(snapshot)
                 if snapshot.value.status.is_finished:
                     return snapshot.value
-                delay = interval.delay(self.clock.now(), jitter=jitter())
-            await self.clock.sleep(delay)
+                delay = next_poll_at(self._due_at(began), self.clock.now(), until)
+                delay -= self.clock.now()
+            await self.clock.sleep(max(0.0, delay))
+
+    def _due_at(self, began: float) -> float:
+        """Return the time of the poll after one that *began* at that time."""
+        now, is_shared = self.clock.now(), self.status.is_shared
+        own_requests = self.requests - is_shared
+        self.pace.claim(float(own_requests))
+        at = answered_each(self.pace.interval, began, now) if own_requests else now
+        return max(at, self.status.next_at(now)) if is_shared else at
 
     def _delay_after(self, error: GitLabError, tolerance: OutageTolerance) -> float:
         """Return the seconds until the next poll; raise *error* if it is not tolerated."""

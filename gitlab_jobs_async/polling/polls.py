@@ -1,14 +1,45 @@
 """Values that all polls of one client share."""
 
+from collections.abc import Callable
+from typing import Self
+
 from attrs import frozen
 
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
+from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.polling.pace import PollPace
 from gitlab_jobs_async.polling.policy import PollPolicy
+from gitlab_jobs_async.polling.sources import JobSource, PipelineSource
+from gitlab_jobs_async.polling.statuses import SharedStatuses
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
 
 @frozen
 class Polls:
-    """The default *policy* of a client's calls, and the *pace* of all its polls."""
+    """The default *policy* of a client's calls, the *pace* of all its polls, and their statuses.
+
+    *statuses* are those of jobs, *pipelines* those of pipelines.
+    """
 
     policy: PollPolicy
     pace: PollPace
+    statuses: SharedStatuses[Job]
+    pipelines: SharedStatuses[Pipeline]
+
+    @classmethod
+    def of(
+        cls,
+        policy: PollPolicy,
+        transport: Transport,
+        capabilities: ServerCapabilities,
+        monitors: Callable[[], float],
+    ) -> Self:
+        """Return the polls of a client whose *monitors* ask for these polls a second."""
+        budget, clock = transport.budget, transport.clock
+        pace = PollPace(budget.poll_rate, monitors)
+        # GitLab limits job listings further; the polls of monitors are such listings.
+        listings = PollPace(lambda: budget.poll_rate(JOBS_INDEX), monitors)
+        jobs = SharedStatuses(clock, JobSource(transport, capabilities), (pace, listings))
+        pipelines = SharedStatuses(clock, PipelineSource(transport), (pace,))
+        return cls(policy, pace, jobs, pipelines)

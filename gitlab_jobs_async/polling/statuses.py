@@ -1,0 +1,203 @@
+"""Poll the statuses of many jobs or pipelines: those of one project by one listing.
+
+A single job is requested by its id. As soon as two of a project are polled, a listing of the
+unfinished ones shows both. All polls of the project are aligned with it: the first one sends it,
+and the others take its rows. A job that is missing there is requested by its id, since only that
+shows its end.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.clock import Clock
+from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.polling.listed import ListedRows, Subject
+from gitlab_jobs_async.polling.pace import PaceShare, PollPace
+from gitlab_jobs_async.polling.policy import PollPolicy
+from gitlab_jobs_async.polling.sources import StatusSource
+
+T = TypeVar("T", bound=Subject)
+
+
+@define(eq=False)
+class _Listing:
+    """A listing in flight; *error* is set before *ended*, *is_cancelled* if its sender was."""
+
+    ended: asyncio.Event = field(factory=asyncio.Event)
+    error: GitLabError | None = None
+    is_cancelled: bool = False
+
+
+@define(eq=False)
+class _Group(Generic[T]):
+    """The polls of one project, named as in requests."""
+
+    project: ProjectId
+    rows: ListedRows[T] = field(factory=ListedRows)
+    shares: list["StatusShare[T]"] = field(factory=list, init=False)
+    paces: tuple[PaceShare, ...] = field(default=(), init=False)
+    listing: _Listing | None = field(default=None, init=False)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two listings at present."""
+        return max((pace.interval for pace in self.paces), default=0.0)
+
+
+@define(eq=False)
+class SharedStatuses(Generic[T]):
+    """The polled statuses of one client: of jobs, or of pipelines.
+
+    A listing counts in all *paces*.
+    """
+
+    _clock: Clock
+    _source: StatusSource[T]
+    _paces: tuple[PollPace, ...]
+    _groups: dict[ProjectId, _Group[T]] = field(factory=dict, init=False)
+    _numbers: dict[str, int] = field(factory=dict, init=False)
+    _by_id: dict[int, list["StatusShare[T]"]] = field(factory=dict, init=False)
+
+    @contextmanager
+    def join(
+        self, project: ProjectId, subject_id: int, policy: PollPolicy
+    ) -> Iterator["StatusShare[T]"]:
+        """Poll one subject until the end of the block."""
+        known = self._numbers.get(project, project) if isinstance(project, str) else project
+        share = StatusShare(self, project, subject_id, policy)
+        self._enter(share, self._groups.setdefault(known, _Group(known)))
+        self._by_id.setdefault(subject_id, []).append(share)
+        try:
+            yield share
+        finally:
+            self._leave(share)
+            same = self._by_id[subject_id]
+            same.remove(share)
+            if not same:
+                del self._by_id[subject_id]
+
+    def learn(self, rows: Iterable[T], at: float) -> None:
+        """Take *rows* that a request sent *at* that time has returned for another purpose."""
+        for row in rows if self._by_id else ():
+            for share in self._by_id.get(row.id, ()):
+                share.observe(row, at)
+
+    def learn_number(self, share: "StatusShare[T]", number: int | None) -> None:
+        """Poll a project that is named by its path together with the polls by its *number*."""
+        group = share.group
+        if number is None or not isinstance(group.project, str):
+            return
+        self._numbers[group.project] = number
+        other = self._groups.setdefault(number, _Group(number))
+        for member in list(group.shares):
+            self._leave(member)
+            self._enter(member, other)
+
+    async def get(self, share: "StatusShare[T]") -> T:
+        """Request one subject."""
+        sent_at = self._clock.now()
+        row = await self._source.get(share.project, share.subject_id)
+        self.learn_number(share, row.project_id)
+        self.learn([row], sent_at)
+        return row
+
+    async def listed(self, share: "StatusShare[T]") -> T | None:
+        """Return the row of a fresh listing; `None` if it is missing there."""
+        group = share.group
+        while not group.rows.is_fresh(self._clock.now(), group.interval):
+            if group.listing is None:
+                await self._list(group)
+                break
+            listing = group.listing
+            await listing.ended.wait()
+            if listing.error is not None:
+                raise listing.error.with_traceback(None)
+            if not listing.is_cancelled:
+                break
+        return group.rows.shown(share.subject_id)
+
+    async def _list(self, group: _Group[T]) -> None:
+        listing = group.listing = _Listing(is_cancelled=True)
+        sent_at = self._clock.now()
+        try:
+            rows = await self._source.list_open(group.project, group.rows.lowest)
+            listing.is_cancelled = False
+        except GitLabError as error:
+            listing.error, listing.is_cancelled = error, False
+            raise
+        finally:
+            # After a cancellation, the next one of those that wait sends it again.
+            group.listing = None
+            listing.ended.set()
+        group.rows.update(rows, sent_at)
+        self.learn(rows, sent_at)
+
+    def _enter(self, share: "StatusShare[T]", group: _Group[T]) -> None:
+        share.group = group
+        group.shares.append(share)
+        group.rows.add(share.subject_id)
+        self._claim(group)
+
+    def _leave(self, share: "StatusShare[T]") -> None:
+        group = share.group
+        group.shares.remove(share)
+        group.rows.remove(share.subject_id)
+        self._claim(group)
+        if not group.shares:
+            self._groups.pop(group.project, None)
+            for path in [path for path, known in self._numbers.items() if known == group.project]:
+                del self._numbers[path]
+
+    def _claim(self, group: _Group[T]) -> None:
+        """Announce the listings of *group*, as frequent as its most frequent poll."""
+        for pace in group.paces:
+            pace.claim(0.0)
+        group.paces = ()
+        if group.rows.is_shared:
+            policy = min((share.policy for share in group.shares), key=lambda one: one.interval)
+            group.paces = tuple(PaceShare(pace, policy) for pace in self._paces)
+            for pace in group.paces:
+                pace.claim(1.0)
+
+
+@define(eq=False)
+class StatusShare(Generic[T]):
+    """The polls of one subject; *observed* is its newest row, and when that was requested."""
+
+    _statuses: SharedStatuses[T]
+    project: ProjectId
+    subject_id: int
+    policy: PollPolicy
+    group: _Group[T] = field(init=False)
+    observed: tuple[T, float] | None = field(default=None, init=False)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a listing shows the status, so that a poll costs no request of its own."""
+        return self.group.rows.is_shared
+
+    def next_at(self, now: float) -> float:
+        """Return the time of the next listing, *now* at the earliest."""
+        sent_at = self.group.rows.sent_at
+        return now if sent_at is None else max(now, sent_at + self.group.interval)
+
+    async def poll(self, *, single: bool = False) -> T:
+        """Return the subject as it is now; *single* requests it by its id in any case.
+
+        Raises:
+            GitLabError: the request fails.
+        """
+        row = None
+        if self.is_shared and not single:
+            row = await self._statuses.listed(self)
+        return await self._statuses.get(self) if row is None else row
+
+    def observe(self, row: T, at: float) -> None:
+        """Take a *row* that was requested *at* that time."""
+        if self.observed is None or self.observed[1] <= at:
+            self.observed = row, at
