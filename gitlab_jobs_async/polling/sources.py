@@ -18,7 +18,7 @@ from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
-S = TypeVar("S", covariant=True)
+S_co = TypeVar("S_co", covariant=True)
 
 _OPEN = tuple(status for status in JobStatus if not status.is_finished)
 _ADDED_IN_17 = {JobStatus.CANCELING, JobStatus.WAITING_FOR_CALLBACK}
@@ -28,13 +28,13 @@ _MAX_ROWS = 1000
 """Rows that a listing is read for; jobs below them are requested singly."""
 
 
-class StatusSource(Protocol[S]):
+class StatusSource(Protocol[S_co]):
     """The requests for one kind of subject."""
 
-    async def get(self, project: ProjectId, subject_id: int) -> S:
+    async def get(self, project: ProjectId, subject_id: int) -> S_co:
         """Return one subject."""
 
-    async def list_open(self, project: ProjectId, lowest: int) -> Sequence[S]:
+    async def list_open(self, project: ProjectId, lowest: int) -> Sequence[S_co]:
         """Return the unfinished subjects of *project* down to the id *lowest*, newest first.
 
         A subject may be missing although it has not ended.
