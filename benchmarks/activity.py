@@ -1,7 +1,7 @@
-"""Projects whose jobs move through a made-up day, and which answer as GitLab lists them, at once.
+"""Projects whose jobs move through a made-up day, and which answer as GitLab does, at once.
 
-All that will happen is drawn beforehand from one seed; a project moves on when it is asked, so that
-ten thousand of them cost only what is asked of them. A job's row is made once per change.
+All that will happen is drawn beforehand from one seed. A project moves on when it is polled, so
+that ten thousand of them cost only what is requested of them. A row is made once per change.
 """
 
 import random
@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from attrs import define, evolve, field, frozen
+from pipelines import Made, PipelineNow
 
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.hints.questions import PIPELINES
+from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.watch.queries import Query, QueryKind, QueryResult
 
 START = 1_750_032_000.0
@@ -28,31 +31,6 @@ CREATED, PENDING, RUNNING, SUCCESS, FAILED, SKIPPED, MANUAL = map(
 )
 
 
-@define(eq=False)
-class Made:
-    """A job with all that will become of it: status after status, each with its time."""
-
-    name: str
-    pipeline: Pipeline
-    steps: list[tuple[float, JobStatus]]
-    id: int = 0
-
-    def row(self, done: int) -> Job:
-        """How it is listed after *done* of its steps."""
-        times = {status: moment(at) for at, status in self.steps[:done]}
-        status = self.steps[done - 1][1]
-        return Job(
-            id=self.id,
-            status=status,
-            stage=self.name.partition("-")[0],
-            name=self.name,
-            created_at=moment(self.steps[0][0]),
-            started_at=times.get(RUNNING),
-            finished_at=times[status] if status in {SUCCESS, FAILED} else None,
-            pipeline=self.pipeline,
-        )
-
-
 @frozen
 class Change:
     """A job's next step; the *first* one of an idle project ends its quiet."""
@@ -65,47 +43,64 @@ class Change:
 
 @define(eq=False)
 class SimulatedProject:
-    """One project: the rows as they are now, what is to come, and what nobody has been told."""
+    """One project: its rows at present, what is to come, and the changes that no event reported."""
 
     number: int
     kind: str
     changes: list[Change]
     changed_at: float = 0.0
-    untold: dict[int, list[Change]] = field(factory=dict)
+    unseen: dict[int, list[Change]] = field(factory=dict)
     rows: dict[int, Job] = field(factory=dict)
+    pipelines: dict[int, PipelineNow] = field(factory=dict)
     is_watched: bool = False
     _next: int = 0
     _ids: list[int] = field(factory=list)
+    _snapshots: dict[bool, ProjectSnapshot] = field(factory=dict)
 
     def move(self, now: float) -> None:
-        """Let happen what happens until *now*."""
+        """Make the changes until *now*."""
         while self._next < len(self.changes) and self.changes[self._next].at <= now:
             change = self.changes[self._next]
             self._next += 1
+            self._snapshots.clear()
             self.changed_at = change.at
-            if change.job.id not in self.rows:
-                self._ids.append(change.job.id)
-            self.rows[change.job.id] = change.job.row(change.done)
+            job, status = change.job, change.job.steps[change.done - 1][1]
+            if job.id not in self.rows:
+                self._ids.append(job.id)
+            row = self.rows[job.id] = job.row(change.done)
+            pipeline_id = job.pipeline.id
+            if pipeline_id not in self.pipelines:
+                self.pipelines[pipeline_id] = PipelineNow(job.pipeline)
+            self.pipelines[pipeline_id].move(row, status, change.at)
             if self.is_watched:
-                self.untold.setdefault(change.job.id, []).append(change)
+                self.unseen.setdefault(job.id, []).append(change)
 
     def newest(self, count: int) -> list[int]:
-        """The ids on a page of so many."""
+        """Return the ids on a page of *count* rows."""
         return self._ids[-count:]
 
+    def snapshot(self, now: float, *, with_jobs: bool) -> ProjectSnapshot:
+        """Return the answer to a question by GraphQL at *now*."""
+        self.move(now)
+        self.is_watched = True
+        if with_jobs not in self._snapshots:
+            newest = sorted(self.pipelines, reverse=True)[:PIPELINES]
+            self._snapshots[with_jobs] = ProjectSnapshot(
+                self.number,
+                tuple(self.pipelines[i].snapshot(with_jobs=with_jobs) for i in newest),
+                has_older=len(newest) == PIPELINES,
+            )
+        return self._snapshots[with_jobs]
+
     def answer(self, query: Query, now: float) -> QueryResult:
-        """What the server says at *now*."""
+        """Return the response to a REST query at *now*."""
         self.move(now)
         self.is_watched = True
         if query.kind is QueryKind.JOB:
             return QueryResult([self.rows[query.subject_id]])
         if query.kind is QueryKind.PIPELINE_JOBS:
-            named = {
-                row.name: row
-                for row in self.rows.values()
-                if row.pipeline is not None and row.pipeline.id == query.subject_id
-            }
-            return QueryResult(list(named.values()))
+            pipeline = self.pipelines[query.subject_id]
+            return QueryResult([self.rows[job_id] for job_id in pipeline.ids])
         params = query.request.params
         scope = {value for name, value in params if name == "scope[]"}
         below = next((int(value) for name, value in params if name == "cursor"), None)
@@ -125,12 +120,12 @@ class SimulatedProject:
 
 
 def moment(at: float) -> datetime:
-    """A time as GitLab says it."""
+    """Return a time as GitLab writes it."""
     return datetime.fromtimestamp(at, UTC)
 
 
 def projects(count: int, *, seed: int = 1, days: float = 1.0) -> list[SimulatedProject]:
-    """So many projects: 2 % busy all day, 10 % in bursts in working hours, the others idle."""
+    """Return *count* projects: 2 % busy all day, 10 % in bursts, the others idle."""
     made = []
     for number in range(1, count + 1):
         kind = "busy" if number % 50 == 0 else "bursts" if number % 10 == 5 else "idle"
@@ -161,7 +156,7 @@ def _changes(kind: str, number: int, days: float, chance: random.Random) -> list
 
 
 def _pipelines(kind: str, days: float, chance: random.Random) -> Iterator[float]:
-    """When each begins; one of days before is always there."""
+    """Yield when each begins; one is always days old."""
     end = START + days * DAY
     yield START - 2 * HOUR - chance.expovariate(1 / DAY)
     if kind == "busy":
@@ -182,7 +177,7 @@ def _pipelines(kind: str, days: float, chance: random.Random) -> Iterator[float]
 
 
 def _jobs_of(pipeline: Pipeline, begun: float, chance: random.Random) -> Iterator[Made]:
-    """Its 5 to 20 jobs in 3 stages; one in 25 fails, half of which are tried again."""
+    """Yield its 5 to 20 jobs in 3 stages; one in 25 fails, half of which are retried."""
     stages = sorted(chance.choices((1, 2, 3), k=chance.randint(5, 20)))
     has_manual, has_failed, at = chance.random() < 0.15, False, begun
     for stage in (1, 2, 3):
@@ -211,7 +206,7 @@ def _jobs_of(pipeline: Pipeline, begun: float, chance: random.Random) -> Iterato
 
 
 def _run(job: Made, queued: float, end: JobStatus, chance: random.Random) -> float:
-    """Have *job* wait for a runner, run, about 2 minutes, and end; when it does."""
+    """Make *job* wait for a runner, run about 2 minutes, and end; return when it ends."""
     started = queued + chance.lognormvariate(1.6, 0.8)
     ended = started + chance.lognormvariate(4.8, 0.8)
     job.steps += [(queued, PENDING), (started, RUNNING), (ended, end)]

@@ -1,6 +1,6 @@
-"""A day of watching on a stepped clock: whose turn it is -> requests, and delays until events.
+"""A day of watching on a stepped clock: requests, and delays from changes to their events.
 
-The shell of a monitor without a network: a request takes 50 ms, 16 looks are under way at once, and
+This is a monitor without a network. A REST request takes 50 ms, 16 polls run concurrently, and
 every request passes the client's budget.
 """
 
@@ -15,11 +15,9 @@ from typing import Protocol
 from activity import QUIET, START, SimulatedProject
 from attrs import define, field
 
-from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
-from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
+from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.ratelimit.limits import LimitGroup
-from gitlab_jobs_async.ratelimit.windows import reserve
 
 LATENCY = 0.05
 CONCURRENCY = 16
@@ -67,7 +65,7 @@ class Record:
     requests: int = 0
     polls: int = 0
     per_minute: Counter[int] = field(factory=Counter[int])
-    subjects: Counter[str] = field(factory=Counter[str])
+    of_query: Counter[str] = field(factory=Counter[str])
     of_kind: Counter[str] = field(factory=Counter[str])
     quiet: Counter[tuple[int, int]] = field(factory=Counter[tuple[int, int]])
     quiet_minutes: float = 0.0
@@ -81,44 +79,57 @@ class Record:
     naive_ends: int = 0
     ended: int = 0
 
+    def add(self, project: SimulatedProject, event: Event, now: float) -> None:
+        """Take the changes of a job that *event* reports."""
+        if not isinstance(event, JobAppeared | JobChanged | JobFinished):
+            return
+        for change in project.unseen.pop(event.job.id, ()):
+            delay = now - change.at
+            self.delays["all"].append(delay)
+            if project.kind != "idle":
+                self.delays[project.kind].append(delay)
+            if change.is_first:
+                self.delays["first"].append(delay)
+
 
 @define
 class Simulation:
-    """One way of taking turns, over some projects, within a budget of so many *per_minute*."""
+    """One way of scheduling polls of some projects, within a budget of *per_minute* requests."""
 
     projects: Sequence[SimulatedProject]
-    turns: Scheduler
+    scheduler: Scheduler
     per_minute: int | None
     hours: float
     has_naive: bool = False
     """Whether to count, too, what single pages of the 20 newest jobs would have shown."""
     record: Record = field(init=False)
     watches: dict[int, ProjectWatch] = field(init=False)
-    _by_number: dict[int, SimulatedProject] = field(init=False)
-    _looked: dict[int, float] = field(factory=dict, init=False)
+    limits: LimitGroup = field(init=False)
+    polls: int = field(default=0, init=False)
+    """Polls that are running now."""
+    by_number: dict[int, SimulatedProject] = field(init=False)
+    _polled_at: dict[int, float] = field(factory=dict, init=False)
     _seen: set[int] = field(factory=set, init=False)
     _seen_ended: set[int] = field(factory=set, init=False)
-    _limits: LimitGroup = field(init=False)
     _waiting: deque[int] = field(factory=deque, init=False)
     _flying: list[tuple[float, int, int]] = field(factory=list, init=False)
-    _looks: int = field(default=0, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _chance: Random = field(factory=lambda: Random(1), init=False)
 
     def __attrs_post_init__(self) -> None:
         self.record = Record(self.hours)
-        self._limits = LimitGroup(self.per_minute)
+        self.limits = LimitGroup(self.per_minute)
         self.watches = {p.number: ProjectWatch.of(p.number) for p in self.projects}
-        self._by_number = {p.number: p for p in self.projects}
+        self.by_number = {p.number: p for p in self.projects}
 
     def run(self) -> Record:
-        """Let the day pass."""
+        """Simulate the day."""
         now, end = START, START + self.hours * 3600
-        order = list(self._by_number)
+        order = list(self.by_number)
         self._chance.shuffle(order)
         for number in order:
-            self.turns.schedule(str(number), now, 0.0, self._chance.random())
-            self._looked[number] = now
+            self.scheduler.schedule(str(number), now, 0.0, self._chance.random())
+            self._polled_at[number] = now
         while now < end:
             self._begin(now)
             self._send(now)
@@ -129,47 +140,47 @@ class Simulation:
         return self.record
 
     def _begin(self, now: float) -> None:
-        """Begin the looks whose turn it is."""
-        while self._looks < CONCURRENCY and (key := self.turns.pop_due(now)) is not None:
+        """Begin the polls that are due."""
+        while self.polls < CONCURRENCY and (key := self.scheduler.pop_due(now)) is not None:
             number = int(key)
             watch = self.watches[number]
             watch.poll_now(now)
             if watch.next_query(now) is None:
-                self.turns.schedule(str(number), now, watch.next_at - now)
+                self.scheduler.schedule(key, now, watch.next_at - now)
             else:
-                self._looks += 1
+                self.polls += 1
                 self._waiting.append(number)
 
     def _send(self, now: float) -> None:
         """Send what the budget lets through."""
-        while self._waiting and self._limits.available(now, background=True) >= 1:
-            self._limits.in_flight += 1
+        while self._waiting and self.limits.available(now, background=True) >= 1:
+            self.limits.in_flight += 1
             number = self._waiting.popleft()
             heapq.heappush(self._flying, (now + LATENCY, next(self._numbers), number))
 
     def _next(self, now: float) -> float:
-        """When something happens next."""
+        """Return when something happens next."""
         soonest = self._flying[0][0] if self._flying else inf
         if self._waiting:
-            soonest = min(soonest, self._limits.available_at(now, background=True))
-        if self._looks < CONCURRENCY:
-            soonest = min(soonest, self.turns.next_at())
+            soonest = min(soonest, self.limits.available_at(now, background=True))
+        if self.polls < CONCURRENCY:
+            soonest = min(soonest, self.scheduler.next_at())
         return soonest
 
     def _arrive(self, number: int, now: float) -> None:
-        """An answer is there: ask on, or let the look be over."""
-        self._limits.succeeded(now)
+        """Take a response: send the next query, or end the poll."""
+        self.limits.succeeded(now)
         self._answered(number, now)
         watch = self.watches[number]
         if watch.next_query(now) is not None:
             self._waiting.appendleft(number)
             return
-        self._looks -= 1
-        self._ended_look(number, now)
-        self.turns.schedule(str(number), now, watch.next_at - now, self._chance.random())
+        self.polls -= 1
+        self.end_poll(number, now)
+        self.scheduler.schedule(str(number), now, watch.next_at - now, self._chance.random())
 
     def _answered(self, number: int, now: float) -> None:
-        watch, project, record = self.watches[number], self._by_number[number], self.record
+        watch, project, record = self.watches[number], self.by_number[number], self.record
         query = watch.next_query(now)
         assert query is not None
         was_watched = project.is_watched
@@ -177,7 +188,7 @@ class Simulation:
         minute = int((now - START) // 60)
         record.requests += 1
         record.per_minute[minute] += 1
-        record.subjects[query.kind.name] += 1
+        record.of_query[query.kind.name] += 1
         record.of_kind[project.kind] += 1
         if was_watched and now - project.changed_at > QUIET:
             record.quiet[number, minute] += 1
@@ -187,38 +198,27 @@ class Simulation:
                 if project.rows[job_id].status.is_finished:
                     self._seen_ended.add(job_id)
         for event in watch.on_result(now, answer):
-            if isinstance(event, JobAppeared | JobChanged | JobFinished):
-                self._told(project, event.job.id, now)
+            record.add(project, event, now)
 
-    def _told(self, project: SimulatedProject, job_id: int, now: float) -> None:
-        delays = self.record.delays
-        for change in project.untold.pop(job_id, ()):
-            delay = now - change.at
-            delays["all"].append(delay)
-            if project.kind != "idle":
-                delays[project.kind].append(delay)
-            if change.is_first:
-                delays["first"].append(delay)
-
-    def _ended_look(self, number: int, now: float) -> None:
+    def end_poll(self, number: int, now: float) -> None:
+        """Count a complete poll."""
         self.record.polls += 1
-        self.record.longest = max(self.record.longest, now - self._looked[number])
-        self._looked[number] = now
+        self.record.longest = max(self.record.longest, now - self._polled_at[number])
+        self._polled_at[number] = now
 
     def _finish(self, end: float) -> None:
-        """Look at all once more, so that nothing may be left untold."""
+        """Poll all projects once more, so that nothing may be left unseen."""
         record = self.record
-        for number, project in self._by_number.items():
-            record.longest = max(record.longest, end - self._looked[number])
+        for number, project in self.by_number.items():
+            record.longest = max(record.longest, end - self._polled_at[number])
             watch, now = self.watches[number], end
             for _ in range(3):
                 now += 2 * QUIET
                 watch.poll_now(now)
                 while (query := watch.next_query(now)) is not None:
                     for event in watch.on_result(now, project.answer(query, end)):
-                        if isinstance(event, JobAppeared | JobChanged | JobFinished):
-                            self._told(project, event.job.id, end)
-            record.lost += sum(len(changes) for changes in project.untold.values())
+                        record.add(project, event, end)
+            record.lost += sum(len(changes) for changes in project.unseen.values())
             record.quiet_minutes += _quiet_seconds(project, end) / 60
             self._count_naive(project)
         record.changes = len(record.delays["all"]) + record.lost
@@ -236,9 +236,3 @@ def _quiet_seconds(project: SimulatedProject, end: float) -> float:
     times = [change.at for change in project.changes if change.at < end]
     spells = zip(times, [*times[1:], end], strict=True)
     return sum(max(0.0, b - max(START, a + QUIET)) for a, b in spells)
-
-
-def adaptive(per_minute: int | None) -> Scheduler:
-    """Our own way; a tenth of the budget is left to a caller's own requests."""
-    gap = 0.0 if per_minute is None else 60 / (per_minute - reserve(per_minute))
-    return PollScheduler(gap)
