@@ -1,26 +1,87 @@
 """`watch --plan`: print the forecast of a monitor's cost and delay without any request."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
-from attrs import asdict
+from attrs import asdict, frozen
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
+from gitlab_jobs_async.cli.errors import usage_error
+from gitlab_jobs_async.cli.options import Positive
 from gitlab_jobs_async.cli.output import print_facts
-from gitlab_jobs_async.monitor.schedule.forecast import forecast
+from gitlab_jobs_async.cli.terminal import write
+from gitlab_jobs_async.cli.views.plan import sentences
+from gitlab_jobs_async.monitor.forecast import forecast
+from gitlab_jobs_async.ratelimit.budget import RequestBudget
+from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE
+
+_PLAN = Group("Rate and forecast", sort_key=5)
 
 
-def print_plan(projects: int, busy: int, per_minute: int | None, *, json: bool) -> None:
-    """Print the forecast as name and value per line, or as one JSON object."""
-    numbers = _rounded(asdict(forecast(projects, busy=busy, per_minute=per_minute)))
-    facts: list[tuple[str, object]] = []
+@Parameter(name="*", group=_PLAN)
+@frozen(kw_only=True)
+class ForecastOptions:
+    """Options of the request rate and of the forecast."""
+
+    per_minute: Annotated[Positive, Parameter(help="Maximum requests per minute.")] = None
+    jobs_index_per_minute: Annotated[
+        Positive,
+        Parameter(help="Maximum listings of jobs per minute. Default: 600, as GitLab's own."),
+    ] = None
+    plan: Annotated[
+        Positive,
+        Parameter(help="Do not watch; print a forecast for N projects."),
+    ] = None
+    busy: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=0),
+            help="With --plan: number of projects with running jobs; default 2 %.",
+        ),
+    ] = None
+
+    @property
+    def listings(self) -> int:
+        """The limit of listings of jobs a minute."""
+        return self.jobs_index_per_minute or JOBS_INDEX_PER_MINUTE
+
+    def budget(self) -> RequestBudget:
+        """Return the budget of these limits."""
+        return RequestBudget(per_minute=self.per_minute, jobs_index_per_minute=self.listings)
+
+
+def print_plan(options: ForecastOptions, projects: int, *, json: bool) -> None:
+    """Print the forecast in sentences, then name and value per line; or as one JSON object."""
+    busy = max(1, projects // 50) if options.busy is None else options.busy
+    if busy > projects:
+        raise usage_error(f"--busy {busy}: expected at most --plan {projects}")
+    plan = forecast(
+        projects,
+        busy=busy,
+        per_minute=options.per_minute,
+        jobs_index_per_minute=options.listings,
+    )
+    numbers = _rounded(asdict(plan))
+    if not json:
+        write("".join(f"{line}\n" for line in [*sentences(projects, busy, plan), ""]))
+    print_facts(list(_facts(numbers)), numbers, json=json)
+
+
+def _facts(numbers: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in numbers.items():
-        kind = value if isinstance(value, dict) else {"": value}
-        facts += [(f"{name}.{key}".rstrip("."), number) for key, number in kind.items()]
-    print_facts(facts, numbers, json=json)
+        if isinstance(value, dict):
+            yield from _facts(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield f"{prefix}{name}", value
 
 
 def _rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: _rounded(value) if isinstance(value, dict) else round(value, 2)
+        name: _rounded(value)
+        if isinstance(value, dict)
+        else round(value, 2)
+        if isinstance(value, float)
+        else value
         for name, value in numbers.items()
     }

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Protocol
 
 from attrs import frozen
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.arguments import project_id
-from gitlab_jobs_async.cli.commands.plan import print_plan
+from gitlab_jobs_async.cli.commands.plan import ForecastOptions, print_plan
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.errors import (
@@ -25,7 +25,7 @@ from gitlab_jobs_async.cli.errors import (
     usage_error,
 )
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, Positive, ServerOptions
+from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, ServerOptions
 from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import (
     break_line,
@@ -48,8 +48,6 @@ from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
-
-_PLAN = Group("Rate and forecast", sort_key=5)
 
 
 @Parameter(name="*")
@@ -95,25 +93,6 @@ class WatchOptions:
     ] = None
 
 
-@Parameter(name="*", group=_PLAN)
-@frozen(kw_only=True)
-class ForecastOptions:
-    """Options of the request rate and of the forecast."""
-
-    per_minute: Annotated[Positive, Parameter(help="Maximum requests per minute.")] = None
-    plan: Annotated[
-        Positive,
-        Parameter(help="Do not watch; print a forecast for N projects."),
-    ] = None
-    busy: Annotated[
-        int | None,
-        Parameter(
-            validator=Number(gte=0),
-            help="With --plan: number of projects with running jobs; default 2 %.",
-        ),
-    ] = None
-
-
 _DEFAULT_OPTIONS = WatchOptions()
 _NO_FORECAST = ForecastOptions()
 
@@ -135,18 +114,15 @@ async def watch(
 ) -> int:
     """Watch projects until Ctrl-C, or pipelines until they have ended."""
     if forecast.plan is not None:
-        _print_plan(
-            forecast,
-            forecast.plan,
-            is_alone=not projects and options == _DEFAULT_OPTIONS,
-            json=json,
-        )
+        if projects or options != _DEFAULT_OPTIONS:
+            raise usage_error("--plan: expected no option but --busy, --json and those of limits")
+        print_plan(forecast, forecast.plan, json=json)
         return OK
     if forecast.busy is not None:
         raise usage_error("--busy: expected --plan")
     names = _names(projects, options)
     command = None if options.execute is None else EventCommand.parse(options.execute)
-    budget = RequestBudget(per_minute=forecast.per_minute)
+    budget = forecast.budget()
     with sigterm_as_interrupt(), _refusals_as_not_found():
         async with connect(server, budget, interval=options.interval) as gitlab:
             targets = await _targets(gitlab, names, options.pipeline)
@@ -165,15 +141,6 @@ def _refusals_as_not_found() -> Iterator[None]:
         yield
     except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
         raise CommandError(error_line(error), NOT_FOUND) from error
-
-
-def _print_plan(forecast: ForecastOptions, projects: int, *, is_alone: bool, json: bool) -> None:
-    if not is_alone:
-        raise usage_error("--plan: expected no option but --busy, --per-minute and --json")
-    busy = max(1, projects // 50) if forecast.busy is None else forecast.busy
-    if busy > projects:
-        raise usage_error(f"--busy {busy}: expected at most --plan {projects}")
-    print_plan(projects, busy, forecast.per_minute, json=json)
 
 
 def _names(projects: Sequence[str], options: WatchOptions) -> list[str]:

@@ -26,7 +26,7 @@ class Check:
         seen: the answer of this server.
         verdict: relation of both.
         consequence: effect on the client, or how an unknown is answered.
-        is_relied_on: the client is wrong or fails if the answer differs.
+        is_harmful: the answer differs in a way that makes the client wrong, or fail.
     """
 
     name: str
@@ -35,12 +35,7 @@ class Check:
     seen: str
     verdict: Verdict
     consequence: str = ""
-    is_relied_on: bool = False
-
-    @property
-    def is_harmful(self) -> bool:
-        """Whether the server differs in a way that the client relies on."""
-        return self.is_relied_on and self.verdict is Verdict.DIFFERS
+    is_harmful: bool = False
 
 
 @frozen
@@ -56,10 +51,10 @@ class Question:
         words = (self.name, self.asked, self.expected, seen)
         return Check(*words, Verdict.EXPECTED, consequence)
 
-    def differs(self, seen: str, consequence: str, *, is_relied_on: bool = False) -> Check:
+    def differs(self, seen: str, consequence: str, *, is_harmful: bool = False) -> Check:
         """Return the check of an unexpected answer."""
         words = (self.name, self.asked, self.expected, seen)
-        return Check(*words, Verdict.DIFFERS, consequence, is_relied_on)
+        return Check(*words, Verdict.DIFFERS, consequence, is_harmful)
 
     def unknown(self, seen: str, consequence: str) -> Check:
         """Return the check of a question without an answer."""

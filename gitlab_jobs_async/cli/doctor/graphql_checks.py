@@ -58,7 +58,7 @@ def _answered(question: Question, findings: Findings, reply: Reply, size: int) -
     if found == 0:
         return question.differs(f"no project of {asked}", _REST_ONLY)
     if found > asked:
-        return question.differs(shown, "projects that were not asked about", is_relied_on=True)
+        return question.differs(shown, "projects that were not asked about", is_harmful=True)
     if reply.seconds > _SLOW:
         return question.differs(shown, "a monitor asks about fewer projects at once")
     if found < asked:

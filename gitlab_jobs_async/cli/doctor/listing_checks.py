@@ -21,7 +21,7 @@ def jobs(findings: Findings) -> Check:
         return question.expects("200" if reply.rows else "200, no jobs")
     if reply.is_denied:
         return question.differs(
-            reply.seen, "this token may not list the project's jobs", is_relied_on=True
+            reply.seen, "this token may not list the project's jobs", is_harmful=True
         )
     return question.unanswered(reply, needs_jobs(findings))
 
@@ -34,7 +34,7 @@ def order(findings: Findings) -> Check:
         return question.unknown(f"{len(ids)} jobs", needs_jobs(findings))
     if ids == sorted(set(ids), reverse=True):
         return question.expects("newest id first")
-    return question.differs("another order", "listings miss or repeat jobs", is_relied_on=True)
+    return question.differs("another order", "listings miss or repeat jobs", is_harmful=True)
 
 
 def next_page(findings: Findings) -> Check:

@@ -19,7 +19,7 @@ def trace(findings: Findings) -> Check:
     if findings.is_job_token and reply.status == 401:
         return question.expects("HTTP 401", "job tokens may not read logs")
     if reply.is_denied:
-        return question.differs(reply.seen, "this token may not read logs", is_relied_on=True)
+        return question.differs(reply.seen, "this token may not read logs", is_harmful=True)
     return question.unanswered(reply, needs_jobs(findings))
 
 

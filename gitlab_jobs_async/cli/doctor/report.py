@@ -53,7 +53,7 @@ def as_json(findings: Findings, checks: Iterable[Check], names: Names) -> dict[s
                 "expected": check.expected,
                 "seen": check.seen,
                 "verdict": str(check.verdict),
-                "relied_on": check.is_relied_on,
+                "harmful": check.is_harmful,
                 "consequence": check.consequence or None,
             }
             for check in checks
@@ -107,8 +107,8 @@ def _remarks(checks: Sequence[Check]) -> list[tuple[str, list[Check]]]:
     said = [check for check in checks if check.consequence]
     differing = [check for check in said if check.verdict is Verdict.DIFFERS]
     return [
-        ("Differs, and the client relies on it", [one for one in differing if one.is_relied_on]),
-        ("Differs", [one for one in differing if not one.is_relied_on]),
+        ("Differs, and the client relies on it", [one for one in differing if one.is_harmful]),
+        ("Differs", [one for one in differing if not one.is_harmful]),
         ("Unknown", [one for one in said if one.verdict is Verdict.UNKNOWN]),
         ("Remarks", [one for one in said if one.verdict is Verdict.EXPECTED]),
     ]

@@ -27,7 +27,7 @@ def version(findings: Findings) -> Check:
         seen = "other text" if reply.is_good else reply.seen
         return question.unknown(seen, "expectations of a release cannot be judged")
     if release < _OLDEST:
-        return question.differs(findings.version, "too old to be compared", is_relied_on=True)
+        return question.differs(findings.version, "too old to be compared", is_harmful=True)
     if release < _SUPPORTED:
         return question.differs(findings.version, "older than the supported releases, 16 to 19")
     return question.expects(findings.version)
@@ -90,7 +90,7 @@ def scopes(findings: Findings) -> Check:
         return question.unknown(seen, "each endpoint has a permission of its own")
     if {"api", "read_api"} & set(known):
         return question.expects(seen)
-    return question.differs(seen, "GitLab refuses requests with 403", is_relied_on=True)
+    return question.differs(seen, "GitLab refuses requests with 403", is_harmful=True)
 
 
 def projects(findings: Findings) -> Check:
@@ -101,7 +101,7 @@ def projects(findings: Findings) -> Check:
     reply = findings.reply("projects")
     if not reply.is_good:
         if has_group and reply.is_denied:
-            return question.differs(reply.seen, "the group cannot be read", is_relied_on=True)
+            return question.differs(reply.seen, "the group cannot be read", is_harmful=True)
         return question.unanswered(reply, "a job token may not ask")
     count = len(reply.ids)
     if count == 0:

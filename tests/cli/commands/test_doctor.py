@@ -325,10 +325,10 @@ def test_json_has_one_object_with_a_fixed_shape(start, run):
     assert [one["check"] for one in report["checks"]] == CHECKS
     for one in report["checks"]:
         assert list(one) == [
-            "check", "asked", "expected", "seen", "verdict", "relied_on", "consequence",
+            "check", "asked", "expected", "seen", "verdict", "harmful", "consequence",
         ]  # fmt: skip
         assert one["verdict"] in {"as expected", "differs", "unknown"}
-        assert isinstance(one["relied_on"], bool)
+        assert isinstance(one["harmful"], bool)
 
 
 def test_pipe_gets_one_line_a_check(start, run):

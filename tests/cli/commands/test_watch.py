@@ -59,6 +59,7 @@ def shown(events, what=None, command=None, *, json=False):
         (["--pipeline", 3], "--pipeline: expected one PROJECT"),
         (["a/b", "--pipeline", 0], "--pipeline"),
         (["a/b", "--per-minute", 0], "--per-minute"),
+        (["a/b", "--jobs-index-per-minute", 0], "--jobs-index-per-minute"),
         (["-x"], "-x"),
         (["a b"], "project 'a b'"),
         (["--group", "/nowhere"], "/nowhere: No such file"),
@@ -140,32 +141,47 @@ async def test_next_event_waits_for_the_command(tmp_path):
     assert await others() == set()
 
 
-PLANNED = ("projects", "requests_per_minute", "interval", "median", "most")
+DELAYS = ["projects", "requests_per_minute", "interval", "median", "most"]
+WAY = ["name", "requests_per_minute", "questions_per_minute", "stretch"]
 
 
 def test_plan_needs_no_server(run, monkeypatch):
     monkeypatch.setenv("GITLAB_URL", "http://127.0.0.1:1")
-    lines = [line.split("\t") for line in run("watch", "--plan", 1000, "--busy", 30).lines]
-    assert [name for name, _ in lines] == [
-        "requests_per_minute",
-        "stretch",
-        "first_round",
-        *(f"{kind}.{name}" for kind in ("busy", "idle") for name in PLANNED),
+    text = run("watch", "--plan", 1000, "--busy", 30).out
+    words, _, facts = text.rpartition("\n\n")
+    assert words.startswith("1000 projects, 30 with running jobs, on 600 requests a minute.")
+    plan = dict(line.split("\t") for line in facts.splitlines())
+    names = [*WAY, *(f"{kind}.{name}" for kind in ("busy", "idle") for name in DELAYS)]
+    assert list(plan) == [
+        *("limits.most", "limits.all", "limits.listings", "first_round"),
+        *(f"{way}.{name}" for way in ("rest", "graphql") for name in names),
+        "complete",
     ]
-    plan = {name: float(number) for name, number in lines}
-    assert (plan["busy.projects"], plan["idle.projects"]) == (30, 970)
-    assert plan["requests_per_minute"] == 540.0
-    assert plan["busy.median"] < plan["idle.median"]
+    assert (plan["rest.busy.projects"], plan["rest.idle.projects"]) == ("30", "970")
+    assert plan["rest.requests_per_minute"] == "540.0"
 
 
 def test_plan_as_json_has_two_percent_busy(run):
-    result = run("watch", "--plan", 1000, "--json", "--per-minute", 60)
-    (plan,) = (json.loads(line) for line in result.lines)
-    assert set(plan) == {"requests_per_minute", "stretch", "first_round", "busy", "idle"}
-    assert (plan["busy"]["projects"], plan["idle"]["projects"]) == (20, 980)
-    assert set(plan["busy"]) == set(plan["idle"]) == set(PLANNED)
-    assert plan["requests_per_minute"] == 54.0
-    assert run("watch", "--plan", 1, "--json").lines[0].startswith('{"requests_per_minute":11.')
+    (line,) = run("watch", "--plan", 1000, "--json", "--per-minute", 60).lines
+    plan = json.loads(line)
+    assert list(plan) == ["limits", "first_round", "rest", "graphql", "complete"]
+    assert (plan["rest"]["busy"]["projects"], plan["rest"]["idle"]["projects"]) == (20, 980)
+    assert list(plan["graphql"]) == [*WAY, "busy", "idle"]
+    assert list(plan["graphql"]["idle"]) == DELAYS
+    assert plan["rest"]["requests_per_minute"] == 54.0
+
+
+def test_plan_of_one_project_needs_no_graphql(run):
+    (line,) = run("watch", "--plan", 1, "--json").lines
+    assert json.loads(line)["graphql"] is None
+    assert "GraphQL," not in run("watch", "--plan", 1).out
+
+
+def test_plan_knows_both_limits(run):
+    limited = ("--per-minute", 2000, "--jobs-index-per-minute", 1000)
+    (line,) = run("watch", "--plan", 1000, "--json", *limited).lines
+    assert json.loads(line)["limits"] == {"most": 2000, "all": 1800.0, "listings": 900.0}
+    assert "Listings of jobs may use 900 of them" in run("watch", "--plan", 1000, *limited).out
 
 
 UNREACHABLE = AllTargetsUnreachable(key="k", targets=3, reason="404 Not Found", status=404)

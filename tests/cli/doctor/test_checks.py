@@ -133,6 +133,8 @@ def test_expected_answers_are_no_difference():
         ("last page", "18.0.0", {"last": failed(429)}, "HTTP 429", "unknown"),
         ("last page", "18.0.0", {"last": good(rows(*range(30, 20, -1)), NEXT)}, "other jobs",
          "differs"),
+        ("last page", "18.0.0", {"last": good(rows(30, 29, 21))}, "other jobs", "differs"),
+        ("last page", "18.0.0", {"last": good(rows(2, 1), NEXT)}, "other jobs", "differs"),
         ("last page", "15.5.0", {"last": good(rows(30, 29), LINK)}, "ignored", "as expected"),
         ("below the last job", "19.5.0", {"below": good([])}, "200, no job", "differs"),
         ("below the last job", "18.3.0", {"below": good([])}, "200, no job", "as expected"),

@@ -1,0 +1,85 @@
+"""A forecast of a monitor in sentences."""
+
+from typing import Final
+
+from gitlab_jobs_async.monitor.forecast import Forecast, Way
+
+_TITLES: Final = {
+    "hints": "With GraphQL, which is asked about the idle projects:",
+    "scan": "With GraphQL, which is asked about the jobs of all projects:",
+    "rest": "By REST alone, as for a job token or a server without GraphQL:",
+}
+_STRETCHED: Final = 1.05
+
+
+def sentences(projects: int, busy: int, plan: Forecast) -> list[str]:
+    """Return the forecast in sentences, one a line."""
+    limits = plan.limits
+    lines = [
+        f"{_count(projects, 'project')}, {busy} with running jobs, on {limits.most} requests a "
+        f"minute. Polls may use {limits.all:g}.",
+    ]
+    if limits.listings < limits.all:
+        lines.append(
+            f"Listings of jobs may use {limits.listings:g} of them; questions by GraphQL do not "
+            "count. --jobs-index-per-minute sets another limit."
+        )
+    for way in (plan.graphql, plan.rest):
+        if way is not None:
+            lines += ["", _TITLES[way.name], *_sentences_of(way)]
+    lines += [
+        "",
+        "Each time holds for 95 % of the changes.",
+        f"The first start lists the jobs of each project once, which takes "
+        f"{spoken(plan.first_round)}. A restart with a checkpoint does not.",
+    ]
+    if plan.complete:
+        lines.append(_completing(plan))
+    return lines
+
+
+def _sentences_of(way: Way) -> list[str]:
+    idle, busy = way.idle, way.busy
+    lines = []
+    if idle.projects:
+        lines.append(
+            f"  An idle project's first change is seen within {spoken(idle.most)}, half of them "
+            f"within {spoken(idle.median)}."
+        )
+    if busy.projects:
+        lines.append(
+            f"  A change in a busy project is seen within {spoken(busy.most)}, half of them within "
+            f"{spoken(busy.median)}."
+        )
+    asked = round(way.questions_per_minute)
+    questions = f", {asked} of them questions by GraphQL" if asked else ""
+    lines.append(f"  It takes {round(way.requests_per_minute)} requests a minute{questions}.")
+    if way.stretch > _STRETCHED:
+        lines.append(f"  More requests would help: intervals are {way.stretch:.1f} times as long.")
+    return lines
+
+
+def _completing(plan: Forecast) -> str:
+    way = plan.graphql or plan.rest
+    left = max(0.0, plan.limits.all - way.requests_per_minute)
+    fits = (
+        "which fits into the limit"
+        if plan.complete <= left
+        else f"but only {left:.0f} are left: all changes are seen later"
+    )
+    return (
+        "Events by GraphQL lack some fields of a job. complete=True lists them by REST: about "
+        f"{plan.complete:.0f} requests a minute more, {fits}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def spoken(seconds: float) -> str:
+    """Return a rounded duration in one unit: 40 s, 1.7 min, 22 min, 6.2 h."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    value, unit = (seconds / 60, "min") if seconds < 5400 else (seconds / 3600, "h")
+    return f"{f'{value:.1f}'.removesuffix('.0')} {unit}" if value < 10 else f"{value:.0f} {unit}"
