@@ -19,6 +19,8 @@ def jobs(findings: Findings) -> Check:
     reply = findings.reply("jobs")
     if reply.is_good:
         return question.expects("200" if reply.rows else "200, no jobs")
+    if reply.is_denied and findings.named_project is None:
+        return question.unknown(reply.seen, needs_jobs(findings))
     if reply.is_denied:
         return question.differs(
             reply.seen, "this token may not list the project's jobs", is_harmful=True

@@ -33,7 +33,7 @@ BETWEEN_READINGS: Final = 10.0
 
 _GATEWAY: Final = frozenset({502, 503, 504})
 _MOST_REPEATS: Final = 2
-_MOST_PROJECTS: Final = 2
+_MOST_PROJECTS: Final = 3
 
 
 async def diagnose(
@@ -142,7 +142,8 @@ class _Probe:
         for candidate in known if project is None else [project]:
             self.findings.project = candidate
             reply = await self.ask("jobs", questions.jobs(candidate))
-            if reply.rows or not reply.is_good:
+            # The first may be without CI, or hide its jobs from guests.
+            if reply.rows or not (reply.is_good or reply.is_denied):
                 break
         jobs, numeric = self.findings.reply("jobs").rows, self.findings.project
         if jobs and not isinstance(numeric, int):

@@ -78,8 +78,11 @@ async def test_passing_errors_are_repeated_rarely(simulator, gitlab, cap, clock,
     assert findings.reply("jobs").is_good
 
 
-async def test_empty_project_gives_way_to_another(simulator, gitlab, cap, clock, world):
-    world.add_project("group/newest", members={world.root: "owner"})
+async def test_project_without_jobs_gives_way(simulator, gitlab, cap, clock, world):
+    world.add_project("group/empty", members={world.root: "owner"})
+    world.add_project("group/closed", members={world.root: "owner"})
+    closed = world.project("group/closed").id
+    simulator.faults.add(Fault(path=f"*/projects/{closed}/jobs", status=403, times=None))
     findings = await diagnose(gitlab, cap, clock)
     assert findings.project == world.project("group/app").id
     assert findings.project_ids[0] == findings.project
