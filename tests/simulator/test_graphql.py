@@ -1,6 +1,7 @@
 """The GraphQL of the simulated server: projects, their pipelines and jobs."""
 
 import pytest
+from graphql import get_introspection_query
 
 from gitlab_jobs_async.simulator import JobPlan, PipelinePlan, PlannedJob, actions
 
@@ -254,6 +255,41 @@ async def test_downstream_pipelines_of_other_projects(graphql, world):
     ]
 
 
+async def test_links_to_hidden_projects_are_null(graphql, world):
+    """A pipeline that the caller may not read is absent from lists, and null elsewhere."""
+    plan = PipelinePlan(project="group/closed", jobs=(PlannedJob("far", plan=JobPlan()),))
+    lib = world.add_pipeline(world.project("open/lib"))
+    world.add_bridge(lib, "into the dark", downstream=plan, plan=JobPlan(queued=0))
+    world.settle(world.now + 1)
+    text = """{ projects { nodes { fullPath pipelines { nodes { downstream { count } upstream { id }
+        jobs { nodes { downstreamPipeline { id } } } } } } } }"""
+    seen = {}
+    for token in ("glpat-eve", "glpat-rita"):
+        nodes = (await graphql(text, token=token)).json["data"]["projects"]["nodes"]
+        seen[token] = {node["fullPath"]: node["pipelines"]["nodes"] for node in nodes}
+    assert seen["glpat-eve"]["open/lib"] == [
+        {
+            "downstream": {"count": 0},
+            "upstream": None,
+            "jobs": {"nodes": [{"downstreamPipeline": None}]},
+        }
+    ]
+    (pipeline,) = seen["glpat-rita"]["open/lib"]
+    assert pipeline["downstream"] == {"count": 1}
+    assert pipeline["jobs"]["nodes"][0]["downstreamPipeline"] is not None
+    assert seen["glpat-rita"]["group/closed"][0]["upstream"] is not None
+
+
+async def test_unreadable_jobs_are_null(graphql, world):
+    """A guest of a project with private jobs; `project.jobs` and `pipeline` are not lists of it."""
+    world.add_pipeline(world.project("group/closed"))
+    text = '{ project(fullPath: "group/closed") { id jobs { count } pipeline(iid: "1") { id } } }'
+    answer = (await graphql(text, token="glpat-gus")).json
+    assert answer == {
+        "data": {"project": {"id": "gid://gitlab/Project/2", "jobs": None, "pipeline": None}}
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "ids"),
     [
@@ -349,6 +385,32 @@ async def test_one_pipeline(graphql, world):
         "e": {"id": "gid://gitlab/Ci::Pipeline/1"},
         "f": {"id": "gid://gitlab/Ci::Pipeline/2"},
     }
+
+
+async def test_one_pipeline_by_two_names(graphql):
+    reply = await graphql(APP % 'pipeline(iid: "1", sha: "x") { id }')
+    assert reply.json["data"] == {"project": {"pipeline": None}}
+    assert reply.json["errors"][0]["message"] == "Provide one of an IID or SHA"
+
+
+async def test_stages_have_ids_of_their_own(graphql):
+    found = await of_app(graphql, "jobs(last: 2) { nodes { name stage { id name } } }")
+    assert found["jobs"]["nodes"] == [
+        {"name": "unit", "stage": {"id": "gid://gitlab/Ci::Stage/101", "name": "test"}},
+        {"name": "compile", "stage": {"id": "gid://gitlab/Ci::Stage/100", "name": "build"}},
+    ]
+
+
+async def test_introspection_is_answered(graphql):
+    reply = await graphql(get_introspection_query(), token=None)
+    types = {kind["name"] for kind in reply.json["data"]["__schema"]["types"]}
+    assert {"Project", "Pipeline", "CiJob", "CiJobConnection"} <= types
+
+
+async def test_failing_resolver_is_a_500(graphql, world):
+    world.pipelines[1].status = None
+    reply = await graphql(APP % "pipelines { nodes { status } }")
+    assert (reply.status, reply.json) == (500, {"errors": [{"message": "Internal server error"}]})
 
 
 async def test_project_jobs_resolve_for_one_project(graphql):

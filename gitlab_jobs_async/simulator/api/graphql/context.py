@@ -5,6 +5,7 @@ from typing import TypeVar
 from attrs import define, field
 from graphql import GraphQLError
 
+from gitlab_jobs_async.simulator.api import permissions
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
 from gitlab_jobs_async.simulator.settings import GraphqlSettings, SimulatorSettings
 from gitlab_jobs_async.simulator.world import World
@@ -65,6 +66,15 @@ class Context:
     def knows(self, row: Job | Pipeline) -> bool:
         """Return whether a row exists at the time that the answer states."""
         return self.is_current or row.created_at <= self.now
+
+    def readable(self, pipeline: Pipeline | None) -> Pipeline | None:
+        """Return a linked pipeline; None if the caller may not read it, or it came later."""
+        if pipeline is None or not self.knows(pipeline):
+            return None
+        project = pipeline.project
+        is_visible = permissions.may_see(project, self.user)
+        is_allowed = is_visible and permissions.may_read_builds(project, self.user)
+        return self.seen(pipeline) if is_allowed else None
 
     def seen(self, row: RowT) -> RowT:
         """Return a row, in the state that the answer states."""

@@ -51,11 +51,6 @@ def _web_path(job: Job, _context: Context) -> str | None:
     return None if job.is_bridge else f"/{job.project.path}/-/jobs/{job.id}"
 
 
-def _downstream_pipeline(job: Job, context: Context) -> Pipeline | None:
-    row = job.downstream_pipeline
-    return context.seen(row) if row and context.knows(row) else None
-
-
 def _failure_message(job: Job, _context: Context) -> str | None:
     if job.status != "failed":
         return None
@@ -75,7 +70,7 @@ JOB: Final[Resolvers] = {
     "stage": lambda job, _: Stage(job.pipeline, job.stage),
     "pipeline": lambda job, context: context.seen(job.pipeline),
     "project": lambda job, _: job.project,
-    "downstreamPipeline": _downstream_pipeline,
+    "downstreamPipeline": lambda job, context: context.readable(job.downstream_pipeline),
     "active": lambda job, _: job.status in ACTIVE,
     "allowFailure": lambda job, _: job.allow_failure,
     "retried": lambda job, _: job.retried,
@@ -135,7 +130,7 @@ PIPELINE: Final[Resolvers] = {
     "yamlErrorMessages": lambda row, _: row.yaml_errors,
     "user": lambda row, _: row.user,
     "project": lambda row, _: row.project,
-    "upstream": lambda row, context: row.upstream and context.seen(row.upstream.pipeline),
+    "upstream": lambda row, context: row.upstream and context.readable(row.upstream.pipeline),
     "sourceJob": lambda row, context: row.upstream and context.seen(row.upstream),
 }
 

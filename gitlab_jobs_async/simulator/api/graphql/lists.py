@@ -211,13 +211,11 @@ def _pipeline_jobs(
     jobKind: str | None = None,  # noqa: N803 - GitLab's name
     whenExecuted: Sequence[str] | None = None,  # noqa: N803 - GitLab's name
     **page: object,
-) -> Connection[Job] | None:
+) -> Connection[Job]:
     """Find a pipeline's jobs, newest first: Resolvers::Ci::JobsResolver.
 
     Bridges and retried jobs are among them unless the arguments leave them out.
     """
-    if not permissions.may_read_builds(pipeline.project, context.user):
-        return None
     wanted = _lower(statuses)
     found = [
         job
@@ -231,8 +229,8 @@ def _pipeline_jobs(
 
 
 def _downstream(pipeline: Pipeline, context: Context, **page: object) -> Connection[Pipeline]:
-    rows = [job.downstream_pipeline for job in pipeline.bridges if job.downstream_pipeline]
-    found = [context.seen(row) for row in rows if context.knows(row)]
+    rows = (context.readable(job.downstream_pipeline) for job in pipeline.bridges)
+    found = [row for row in rows if row is not None]
     return page_of(sorted(found, key=_by_id, reverse=True), page)
 
 
