@@ -16,6 +16,7 @@ Effect: status=503 with a body json=, text= or html= and with retry-after=30, da
 a named response: bad-gateway, sign-in-page, throttled, too-many-requests (the last two accept
 retry-after=). latency=2 jitter=0.5 (seconds). reset=before, unanswered, within, truncated or
 after; cut-at=100 (bytes). drip=1000 (bytes per second). new-jobs=3, in every project.
+behind=60: GraphQL answers with the state 60 seconds ago.
 
 Requests: method=GET path=*/jobs skip=2 every=10 times=5 probability=0.1; default: all.
 
@@ -130,6 +131,7 @@ _CONVERTERS: Final[Mapping[str, Callable[[str, str], object]]] = {
     "reset": _text,
     "cut-at": _integer,
     "drip": _integer,
+    "behind": _number,
     "method": _verb,
     "path": _text,
     "skip": _integer,
