@@ -108,7 +108,9 @@ class FollowedJob:
         """When the byte before *offset* was uploaded, in unix seconds."""
         at = FIRST_UPLOAD
         while at < self.length:
-            if int(len(self.log) * at / self.length) >= offset:
+            # With the server's rounding: a line may end exactly where an upload does.
+            share = (self.start + at - self.start) / self.length
+            if int(len(self.log) * share) >= offset:
                 return self.start + at
             at += UPLOAD_INTERVAL
         return self.end

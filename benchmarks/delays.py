@@ -82,7 +82,7 @@ def repeated(jobs: int, run: Callable[..., Any], *arguments: Any, **options: Any
     outcome = Outcome()
     for number in range(jobs):
         server, length, *rest = arguments
-        phase = PHASES * number / jobs
+        phase = PHASES * (number + 0.37) / jobs
         outcome.add(asyncio.run(run(server, length, phase, *rest, **options)))
     return outcome
 
