@@ -24,6 +24,7 @@ async def iterate(rows):
 
 OPERATIONS = {
     "get_job": lambda gitlab: gitlab.project(1).get_job(1),
+    "graphql": lambda gitlab: gitlab.graphql("{ metadata { version } }"),
     "retry_job": lambda gitlab: gitlab.project(1).retry_job(3),
     "moved": lambda gitlab: gitlab.project("group/old").get_job(1),
     "list_jobs": lambda gitlab: gitlab.list_jobs(["group/app", "big"]),

@@ -87,6 +87,11 @@ def test_request_at_ignores_foreign_urls(link):
     assert HERE.request_at(link, Request("GET", "/x")) is None
 
 
+def test_request_at_is_one_of_rest():
+    found = HERE.request_at("https://x/api/v4/jobs", Request("GET", "/graphql", base="/api"))
+    assert found == Request("GET", "/jobs")
+
+
 def test_request_at_quotes_the_path():
     request = HERE.request_at("https://x/api/v4/projects/grüße x/jobs", Request("GET", "/x"))
     assert request.path == "/projects/gr%C3%BC%C3%9Fe%20x/jobs"

@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 import random
+import re
 
 from gitlab_jobs_async import GitLab, GitLabError, Limits, PollPolicy, Request, RetryPolicy
+from gitlab_jobs_async.monitor.hints.ask import ask
+from gitlab_jobs_async.monitor.hints.questions import jobs_question
 from tests.fuzz import samples
 from tests.fuzz.mutations import changed, odd_headers, odd_page, packed, some_bytes
 from tests.support.connections import open_connections
+from tests.support.graphql_answers import job_row, pipeline_row, project_row, projects
 
 LONGEST = 5.0
 """Seconds that one call may take; its own timeout is far below."""
@@ -19,8 +23,17 @@ STATUSES = [b"200"] * 12 + [
 ]  # fmt: skip
 
 
+LENGTH = re.compile(rb"^Content-Length: (\d+)", re.IGNORECASE | re.MULTILINE)
+
+
 def body_for(rng, path):
     """Return a mutated response of GitLab."""
+    if path.endswith("/graphql"):
+        pipelines = [pipeline_row(9, [job_row(n) for n in range(rng.randrange(4), 0, -1)])]
+        given = {"data": projects(project_row(1, pipelines), project_row(2))}
+        if rng.random() < 0.3:
+            given["errors"] = [{"message": "Timeout", "extensions": {"code": "x"}}]
+        return odd_page(rng, given)
     if path.endswith("/trace"):
         return changed(rng, samples.LOG * rng.randrange(1, 20))
     parts = path.split("/")
@@ -76,6 +89,8 @@ class Server:
                 head = await reader.readuntil(b"\r\n\r\n")
                 rng = random.Random(f"{self.seed}/{self.answered}")
                 self.answered += 1
+                if length := LENGTH.search(head):
+                    await reader.readexactly(int(length[1]))
                 path = head.split(b" ")[1].partition(b"?")[0].decode("latin-1")
                 answer = answer_to(rng, path)
                 cut = rng.randrange(len(answer) + 1)
@@ -121,6 +136,8 @@ CALLS = [
     lambda g: iterated(g.project(1).tail(2, lines=3, follow=False)),
     lambda g: g.get_token_job(),
     lambda g: g.send(Request("HEAD", "/version")),
+    lambda g: g.graphql("query($a: Int) { a(b: $a) }", {"a": 1}),
+    lambda g: ask(g._transport, jobs_question([1, 2])),
 ]  # fmt: skip
 
 

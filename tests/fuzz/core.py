@@ -9,6 +9,7 @@ from gitlab_jobs_async import (
     Bridge,
     DecodeError,
     GitLabError,
+    GraphQLError,
     Job,
     Pipeline,
     Request,
@@ -17,9 +18,11 @@ from gitlab_jobs_async import (
     ResponseError,
     RetryPolicy,
     WebhookRejectedError,
+    estimate_complexity,
     parse_webhook,
 )
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
+from gitlab_jobs_async.api.graphql import data_of, graphql_request
 from gitlab_jobs_async.api.links import next_page, number_in
 from gitlab_jobs_async.api.responses import error_of, merge_headers
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -34,6 +37,8 @@ from gitlab_jobs_async.listing.offset import OffsetStrategy
 from gitlab_jobs_async.logs.parser import LogParser
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, check_trace
 from gitlab_jobs_async.models import AllowedAgents
+from gitlab_jobs_async.monitor.hints.questions import jobs_question
+from gitlab_jobs_async.monitor.hints.snapshots import snapshots_of
 from tests.fuzz import samples
 from tests.fuzz.mutations import (
     changed,
@@ -43,6 +48,7 @@ from tests.fuzz.mutations import (
     packed,
     some_bytes,
 )
+from tests.support.graphql_answers import job_row, pipeline_row, project_row, projects
 
 SERVER = ServerUrl("https://gitlab.example.com")
 LISTING = Request("GET", "/projects/1/jobs", [("pagination", "keyset"), ("per_page", "100")])
@@ -191,6 +197,24 @@ def listings(rng):
         return
 
 
+def graphql(rng):
+    rows = [job_row(n) for n in range(rng.randrange(5), 0, -1)]
+    given = {"data": projects(project_row(1, [pipeline_row(9, rows)]), project_row(2))}
+    if rng.random() < 0.3:
+        given["errors"] = [{"message": "Timeout", "extensions": {"code": "x"}}, None]
+    question = jobs_question([1, 2])
+    request = graphql_request(question.query, question.variables)
+    data = data_of(answer(rng, odd_page(rng, given)), request, str)
+    for project_id, snapshot in snapshots_of(data, question).items():
+        assert project_id == snapshot.project_id
+        assert project_id in {1, 2}
+
+
+def queries(rng):
+    query = changed(rng, jobs_question([1]).query.encode()).decode(errors="replace")
+    assert estimate_complexity(query) > 0
+
+
 TARGETS = {
     decoding: (DecodeError,),
     errors: (),
@@ -202,5 +226,7 @@ TARGETS = {
     hooks: (WebhookRejectedError,),
     redirects: (RedirectRefusedError,),
     listings: (GitLabError, ResponseError),
+    graphql: (DecodeError, GraphQLError),
+    queries: (ValueError,),
 }
 """Each part, and what it may raise."""

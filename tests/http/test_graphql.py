@@ -448,6 +448,7 @@ async def test_message_shows_no_value_of_the_query():
     for text in (str(failed.value), repr(failed.value)):
         assert VALUE not in text
         assert LITERAL not in text
+        assert "[value]2" not in text
     assert "'app'" in str(failed.value)
 
 
