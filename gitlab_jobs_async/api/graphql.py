@@ -16,7 +16,7 @@ from gitlab_jobs_async.errors import DecodeError, GraphQLError
 
 _MAX_ERRORS = 10
 # Shorter strings could match other words of a message.
-_MIN_SECRET = 8
+_MIN_HIDDEN = 8
 
 
 def graphql_request(query: str, variables: Mapping[str, Any] | None = None) -> Request:
@@ -74,13 +74,13 @@ def _error(response: Response, request: Request, redact: Callable[[str], str]) -
     # Redacted as a whole, since the answer may echo a token anywhere in its data.
     answer = orjson.loads(redact(response.body.decode()))
     data, errors = answer.get("data"), answer["errors"]
-    hidden = sorted(set(_secrets(request.json)), key=len, reverse=True)
+    hidden = _hidden(request)
 
     def worded(error: Any) -> str:
         message = error.get("message") if type(error) is dict else None
         text = message if type(message) is str else "error without a message"
-        for secret in hidden:
-            text = text.replace(secret, "[value]")
+        for value in hidden:
+            text = text.replace(value, "[value]")
         return printable(text) or "(no message)"
 
     shown = errors[:_MAX_ERRORS] if type(errors) is list else [errors]
@@ -99,13 +99,18 @@ def _code(error: Any) -> str | None:
     return printable(code) if type(code) is str else None
 
 
-def _secrets(given: Any) -> Iterator[str]:
-    """Yield the strings of variables and of the query, long enough to be recognized."""
-    if type(given) is dict:
-        for name, value in given.items():
-            yield from parse(value).strings if name == "query" else _secrets(value)
-    elif isinstance(given, list | tuple):
+def _hidden(request: Request) -> list[str]:
+    """Return the strings of a request's query and variables, the longest first."""
+    given: Any = request.json
+    strings = {*parse(given["query"]).strings, *_strings(given["variables"])}
+    return sorted((text for text in strings if len(text) >= _MIN_HIDDEN), key=len, reverse=True)
+
+
+def _strings(given: Any) -> Iterator[str]:
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, list | tuple):
         for value in given:
-            yield from _secrets(value)
-    elif type(given) is str and len(given) >= _MIN_SECRET:
+            yield from _strings(value)
+    elif isinstance(given, str):
         yield given

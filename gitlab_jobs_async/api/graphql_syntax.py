@@ -101,7 +101,7 @@ def parse(query: str) -> Document:
 class _Parser:
     query: str = field(repr=False)
     _kind: str = ""
-    _text: str = ""
+    _text: str = field(default="", repr=False)
     _at: int = 0
     _next: int = 0
     _depth: int = 0

@@ -435,7 +435,7 @@ async def test_error_shows_no_secret_of_an_echo(where):
 
 async def test_message_shows_no_value_of_the_query():
     query = f'query($a: X) {{ a(b: "{LITERAL}", c: $a, d: """{LITERAL}2""") }}'
-    variables = {"a": {"b": [VALUE, {"c": VALUE + "2"}], "short": "app"}}
+    variables = {"a": {"b": [VALUE, {"query": VALUE + "2"}], "short": "app"}}
 
     async def echo(request):
         given = await request.json()
