@@ -354,6 +354,11 @@ async def test_pages_by_cursor_are_complete(graphql, world):
     assert found == [*range(252, 2, -1), 1]
 
 
+async def test_full_last_page_has_no_next(graphql):
+    found = await of_app(graphql, "pipelines(first: 1) { nodes { id } pageInfo { hasNextPage } }")
+    assert found["pipelines"]["pageInfo"] == {"hasNextPage": False}
+
+
 async def test_pages_backwards(graphql, world):
     for _ in range(4):
         world.add_pipeline(world.project("group/app"))

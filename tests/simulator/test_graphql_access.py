@@ -24,6 +24,8 @@ def username(reply):
         ({"Authorization": "bearer oauth-bob"}, ""),
         ({"PRIVATE-TOKEN": "unknown", "Authorization": "Bearer oauth-bob"}, ""),
         ({"PRIVATE-TOKEN": "glpat-bob", "Authorization": "Bearer unknown"}, ""),
+        ({"PRIVATE-TOKEN": "glpat-bob", "Authorization": "Bearer glpat-rita"}, ""),
+        ({"PRIVATE-TOKEN": "glpat-rita", "Authorization": "Bearer oauth-bob"}, ""),
         ({}, "?private_token=glpat-bob"),
         ({}, "?access_token=oauth-bob"),
     ],
@@ -135,6 +137,19 @@ async def test_batch_answers_in_order(api):
     }
     long = [{"query": WHO.ljust(6_000)}] * 2
     assert (await api("POST /api/graphql", json=long)).status == 422
+
+
+async def test_batch_counts_limited_fields_by_text(api):
+    """The same text with other variables counts as the same query."""
+    text = "query Q($path: ID!) { project(fullPath: $path) { jobs { count } } }"
+    same = [{"query": text, "variables": {"path": path}} for path in ("group/app", "group/closed")]
+    first, second = (await api("POST /api/graphql", json=same)).json
+    assert first["data"]["project"]["jobs"] == {"count": 8}
+    assert second["errors"][0]["message"].startswith('"jobs" field can be requested only for 1')
+    other = [same[0], {**same[1], "query": f"{text} "}]
+    first, second = (await api("POST /api/graphql", json=other)).json
+    assert "errors" not in first
+    assert "errors" not in second
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])

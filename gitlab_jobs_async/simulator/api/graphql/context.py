@@ -31,7 +31,8 @@ class Context:
         limit: the limit of complexity.
         score: the complexity of the query.
         elapsed: seconds that it has taken so far.
-        calls: number of calls of limited fields, by name.
+        fingerprint: text and name of the query.
+        calls: number of calls of limited fields, by fingerprint and name.
     """
 
     world: World
@@ -44,7 +45,8 @@ class Context:
     is_current: bool = True
     score: int = 0
     elapsed: float = 0.0
-    calls: dict[str, int] = field(factory=dict[str, int])
+    fingerprint: tuple[str, str | None] = ("", None)
+    calls: dict[object, int] = field(factory=dict[object, int])
 
     @property
     def is_late(self) -> bool:
@@ -83,10 +85,12 @@ class Context:
     def count_call(self, field_name: str, owner: str) -> None:
         """Count a field that resolves for one object a query; raise for the second one.
 
-        Follows lib/gitlab/graphql/limit/field_call_count.rb.
+        Queries of one text share the count within a batch, whatever their variables:
+        lib/gitlab/graphql/limit/field_call_count.rb.
         """
-        self.calls[field_name] = self.calls.get(field_name, 0) + 1
-        if self.calls[field_name] > 1:
+        key = (self.fingerprint, field_name)
+        self.calls[key] = self.calls.get(key, 0) + 1
+        if self.calls[key] > 1:
             raise LimitError(
                 f'"{field_name}" field can be requested only for 1 {owner}(s) at a time.'
             )

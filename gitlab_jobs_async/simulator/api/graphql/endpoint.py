@@ -101,6 +101,8 @@ class Endpoint:
             except RefusedError as refused:
                 answers.append(refused.answer)
                 continue
-            context = evolve(context, score=query.costs.complexity, calls={})
+            context = evolve(
+                context, score=query.costs.complexity, fingerprint=(one.text, one.name)
+            )
             answers.append(execute(schema, query, context))
         return answers, context.elapsed
