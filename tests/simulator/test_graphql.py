@@ -255,9 +255,10 @@ async def test_downstream_pipelines_of_other_projects(graphql, world):
     ]
 
 
-async def test_links_to_hidden_projects_are_null(graphql, world):
+@pytest.mark.parametrize("path", ["group/closed", "group/app"])
+async def test_links_to_hidden_projects_are_null(graphql, world, path):
     """A pipeline that the caller may not read is absent from lists, and null elsewhere."""
-    plan = PipelinePlan(project="group/closed", jobs=(PlannedJob("far", plan=JobPlan()),))
+    plan = PipelinePlan(project=path, jobs=(PlannedJob("far", plan=JobPlan()),))
     lib = world.add_pipeline(world.project("open/lib"))
     world.add_bridge(lib, "into the dark", downstream=plan, plan=JobPlan(queued=0))
     world.settle(world.now + 1)
@@ -277,7 +278,7 @@ async def test_links_to_hidden_projects_are_null(graphql, world):
     (pipeline,) = seen["glpat-rita"]["open/lib"]
     assert pipeline["downstream"] == {"count": 1}
     assert pipeline["jobs"]["nodes"][0]["downstreamPipeline"] is not None
-    assert seen["glpat-rita"]["group/closed"][0]["upstream"] is not None
+    assert seen["glpat-rita"][path][0]["upstream"] is not None
 
 
 async def test_unreadable_jobs_are_null(graphql, world):
@@ -317,6 +318,21 @@ async def test_arguments_of_pipelines(graphql, world, arguments, ids):
     world.add_pipeline(app)
     found = await of_app(graphql, f"pipelines({arguments}) {{ nodes {{ id }} }}")
     assert numbers(found["pipelines"]) == ids
+
+
+async def test_times_have_no_fractions(graphql, world):
+    """Two changes of one second have the same `updatedAt`, unlike in REST."""
+    world.add_pipeline(world.project("group/app"), at=world.now - 0.25)
+    found = await of_app(graphql, "pipelines(first: 1) { nodes { createdAt updatedAt } }")
+    at = "2025-06-15T15:06:39Z"
+    assert found["pipelines"]["nodes"] == [{"createdAt": at, "updatedAt": at}]
+
+
+@pytest.mark.parametrize(("limit", "count"), [(2, 3), (8, 8), (9, 8), (5000, 8)])
+async def test_count_of_jobs_is_limited(graphql, limit, count):
+    """One more than the limit stands for any larger number."""
+    found = await of_app(graphql, f"jobs {{ count(limit: {limit}) }}")
+    assert found["jobs"]["count"] == count
 
 
 async def test_time_argument_as_a_variable(graphql):

@@ -12,6 +12,7 @@ from gitlab_jobs_async.simulator import (
     Simulator,
     SimulatorSettings,
     SteppedClock,
+    actions,
 )
 from gitlab_jobs_async.simulator.history import KEPT
 from tests.support.tasks import until
@@ -168,6 +169,18 @@ async def test_stale_answer_states_the_past(api, world, clock, states):
     assert await states() == then
     assert await states() == now
     assert added.status == "pending"
+
+
+async def test_stale_answer_has_the_former_status(api, world, clock, states):
+    (then,) = await states()
+    clock.advance(60)
+    actions.cancel_pipeline(world.registry, api.gitlab.world.pipelines[1], clock.now())
+    (now,) = await states()
+    assert (then["status"], now["status"]) == ("RUNNING", "CANCELING")
+    assert now["updatedAt"] > then["updatedAt"]
+    api.gitlab.faults.add(Fault(path=GRAPHQL, behind=1))
+    (seen,) = await states()
+    assert (seen["status"], seen["updatedAt"]) == ("RUNNING", then["updatedAt"])
 
 
 async def test_stale_answer_lacks_children(api, clock):
