@@ -171,6 +171,7 @@ class GitLab(ServerClient):
         logs: bool = False,
         downstream: bool = False,
         checkpoint: Checkpoint | str | PathLike[str] | None = None,
+        complete: bool = False,
     ) -> AbstractAsyncContextManager[Monitor]:
         """Emit events of many projects: `async with ... as events: async for event in events`.
 
@@ -187,12 +188,15 @@ class GitLab(ServerClient):
                 an event is acknowledged by requesting the next one, and emitted at least once,
                 under the same `key`.
 
+            complete: poll a project by REST before any event that a question by GraphQL has shown,
+                so that no job is partial; see `Job.is_partial`.
+
         Raises:
             AuthenticationError: while iterating, if the token is invalid or revoked.
             CheckpointError: another monitor uses the checkpoint, or it is unusable.
             TypeError, ValueError: a target is invalid.
         """
-        how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint))
+        how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint), complete)
         return monitored(
             self._transport, self._capabilities, self._schedule, normalize_targets(targets), how
         )

@@ -19,6 +19,7 @@ IO_MODULES = {
     "http.exchange", "http.graphql", "http.proxies", "http.retries", "http.tls_context",
     "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
     "monitor.fetch", "monitor.hints.ask", "monitor.job_logs", "monitor.monitor", "monitor.poller",
+    "monitor.questions",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.sqlite",
     "monitor.checkpoint.sqlite_file",
     "pipelines.fetch", "pipelines.wait", "polling.sources", "polling.statuses",

@@ -1,6 +1,7 @@
 """Capabilities of a server, learned from its responses."""
 
 from enum import Enum
+from math import inf
 
 from attrs import define, field
 
@@ -45,3 +46,5 @@ class ServerCapabilities:
 
     next_page_headers: NextPageHeaders = field(factory=NextPageHeaders)
     trace: TraceSupport | None = None
+    graphql_refused_until: float = -inf
+    """Unix time until which no question is asked by GraphQL."""

@@ -44,6 +44,7 @@ class MonitorOptions:
     logs: bool = False
     downstream: bool = False
     checkpoint: Checkpoint | None = None
+    complete: bool = False
 
 
 class Monitor:
@@ -194,7 +195,15 @@ async def monitored(
     try:
         states = {} if checkpoint is None else _read_states(checkpoint, transport)
         outbox = Outbox(checkpoint)
-        poller = Poller(transport, capabilities, schedule, outbox, states, downstream=downstream)
+        poller = Poller(
+            transport,
+            capabilities,
+            schedule,
+            outbox,
+            states,
+            downstream=downstream,
+            complete=options.complete,
+        )
         async with (
             log_poll_queue(transport.clock, transport.concurrency) as (sources, queue),
             task_pool() as tasks,

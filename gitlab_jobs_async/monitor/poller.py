@@ -17,6 +17,8 @@ from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.discovered import DiscoveredPipelines
 from gitlab_jobs_async.monitor.fetch import QueryRunner
+from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionPlanner
+from gitlab_jobs_async.monitor.questions import ProjectQuestions
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
@@ -42,6 +44,7 @@ class Poller:
         states: Mapping[str, bytes],
         *,
         downstream: bool,
+        complete: bool,
     ) -> None:
         self._transport = transport
         self._clock = transport.clock
@@ -60,6 +63,16 @@ class Poller:
         self.token = TokenCheck(transport)
         self._queries = QueryRunner(
             transport, capabilities, self._clock, self.token, self._announcer
+        )
+        # Only polls by REST show bridges, and all fields of a job.
+        self._questions = ProjectQuestions(
+            transport,
+            QuestionPlanner(capabilities),
+            self._watches,
+            self._scheduler,
+            self._recorder,
+            self._poll_soon,
+            as_hints=downstream or complete,
         )
 
     def __len__(self) -> int:
@@ -104,13 +117,7 @@ class Poller:
         """Poll the targets of *hook* soon, and return whether there are any."""
         names = self._index.targets_of(hook)
         for name in names:
-            if name in self._scheduler:
-                watch, now = self._watches[name], self._now()
-                watch.poll_now(now)
-                self._scheduler.expedite(name, now, max(0.0, watch.next_at - now))
-                self._changed.set()
-            else:
-                self._hinted.add(name)  # a running poll may have missed the change
+            self._poll_soon(name)
         return bool(names)
 
     async def run(self) -> None:
@@ -153,7 +160,8 @@ class Poller:
         # While its consumer is slow, a monitor leaves its rate to the others.
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
         spacing = self._budget.min_poll_spacing(JOBS_INDEX, self._schedule.targets, self._now())
-        self._scheduler.spacing = spacing * share.stretch
+        asked = self._questions.set_rate(self._now(), self._budget, share)
+        self._scheduler.spacing = spacing * share.stretch / (1 - asked)
         # Read the time after the limiter's: in the other order it would never be open.
         is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()
         while is_open and has_capacity and self._scheduler.next_at() <= self._now():
@@ -164,6 +172,14 @@ class Poller:
                 share.release()
                 break
             polls.start(name, self._poll(name, self._watches[name]))
+        while is_open and has_capacity and self._questions.next_at(self._now()) <= self._now():
+            if not share.acquire():
+                return
+            question = self._questions.take(self._now())
+            if question is None:
+                share.release()
+                break
+            polls.start(question[0], self._ask(question[1]))
         share.leave_queue()
 
     async def _wait_for_change(self, share: ScheduleShare) -> None:
@@ -171,7 +187,8 @@ class Poller:
         has_capacity, wake_at = self._outbox.has_capacity(), inf
         if has_capacity and not share.is_queued:
             opens_at = self._transport.available_at(Priority.BACKGROUND)
-            next_poll_at = max(self._scheduler.next_at(), opens_at)
+            next_question_at = self._questions.next_at(self._now())
+            next_poll_at = max(min(self._scheduler.next_at(), next_question_at), opens_at)
             wake_at = min(next_poll_at, self._recorder.next_write_at())
         async with task_pool() as waits:
             waits.start("change", self._changed.wait())
@@ -181,6 +198,13 @@ class Poller:
                 waits.start("capacity", self._outbox.wait_for_capacity())
             _, ended = await waits.next_done()
             ended.result()
+
+    async def _ask(self, batch: Batch) -> None:
+        try:
+            await self._questions.ask(batch)
+            await self._outbox.wait_for_capacity()
+        finally:
+            asyncio.get_running_loop().call_soon(self._changed.set)
 
     async def _poll(self, name: str, watch: Watch) -> None:
         """Run the queries of one poll, and schedule the next one."""
@@ -212,6 +236,15 @@ class Poller:
             # When this task ends, not before: a timer could wake `run` in between.
             asyncio.get_running_loop().call_soon(self._changed.set)
 
+    def _poll_soon(self, name: str) -> None:
+        if name in self._scheduler:
+            watch, now = self._watches[name], self._now()
+            watch.poll_now(now)
+            self._scheduler.expedite(name, now, max(0.0, watch.next_at - now))
+            self._changed.set()
+        else:
+            self._hinted.add(name)  # a running poll may have missed the change
+
     def _learn_id(self, name: str, watch: Watch) -> None:
         """Index a project by its id once that is known, because its path may change."""
         if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
@@ -222,6 +255,7 @@ class Poller:
         is_over = self._watches.pop(name).is_over
         self._index.remove(name)
         self._scheduler.remove(name)
+        self._questions.remove(name)
         self._announcer.drop(name)
         self._recorder.drop(name)
         if is_over:
@@ -230,5 +264,5 @@ class Poller:
 
     def _schedule_next(self, name: str, watch: Watch) -> None:
         now = self._now()
-        self._scheduler.schedule(name, now, max(0.0, watch.next_at - now), jitter())
+        self._questions.schedule(name, watch, now)
         self._changed.set()

@@ -10,6 +10,9 @@ from gitlab_jobs_async.monitor.hints.questions import Question
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot, iter_snapshots
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
+ROWS_AT_ONCE = 500
+"""Jobs of an answer after which other tasks run."""
+
 
 async def ask(transport: Transport, question: Question) -> dict[int, ProjectSnapshot]:
     """Return the snapshots of the projects of *question* that the token may read, by id.
@@ -26,10 +29,14 @@ async def ask(transport: Transport, question: Question) -> dict[int, ProjectSnap
     """
     request = evolve(graphql_request(question.query, question.variables), is_read_only=False)
     data = await send_graphql(transport, request, Priority.BACKGROUND)
-    found = dict[int, ProjectSnapshot]()
+    found, rows = dict[int, ProjectSnapshot](), 0
     for snapshot in iter_snapshots(data, question):
-        if snapshot is not None:
-            found[snapshot.project_id] = snapshot
+        if snapshot is None:
+            continue
+        found[snapshot.project_id] = snapshot
+        rows += snapshot.rows
         # A full answer has thousands of jobs.
-        await yield_to_loop()
+        if rows >= ROWS_AT_ONCE:
+            rows = 0
+            await yield_to_loop()
     return found

@@ -57,6 +57,11 @@ class ProjectSnapshot:
     pipelines: tuple[PipelineSnapshot, ...]
     has_older: bool
 
+    @property
+    def rows(self) -> int:
+        """Number of jobs."""
+        return sum(len(pipeline.jobs or ()) for pipeline in self.pipelines)
+
 
 def snapshots_of(data: Mapping[str, Any], question: Question) -> dict[int, ProjectSnapshot]:
     """Return the snapshots of the projects in *data*, the answer to *question*, by project id.

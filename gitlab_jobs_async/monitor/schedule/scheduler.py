@@ -6,6 +6,7 @@ every target is polled eventually.
 """
 
 import heapq
+from heapq import nlargest, nsmallest
 from itertools import count
 from math import inf
 
@@ -21,6 +22,9 @@ _RESTART_SPACING = 1.0
 
 _MAX_BURST = 1.0
 """Seconds of unused capacity that may be spent at once."""
+
+_EARLIEST = 0.5
+"""Part of its interval after which a target may be polled with others."""
 
 # Lateness divides by the interval.
 _LEAST_INTERVAL = 0.1
@@ -128,6 +132,27 @@ class PollScheduler:
         self.remove(entry.key)
         self._last_at = max(self._last_at + self.spacing, now - _MAX_BURST)
         return entry.key
+
+    def pop_batch(self, now: float, size: int) -> list[str]:
+        """Remove and return up to *size* targets for one poll, none if no target is due.
+
+        Those that have waited longest come first. Further ones are added that are due soon: they
+        have waited for half of their interval.
+        """
+        first = self.pop_due(now)
+        if first is None:
+            return []
+        due = nlargest(size - 1, self._due.values(), key=lambda entry: entry.lateness(now))
+        batch = [first, *(entry.key for entry in due)]
+        for key in batch[1:]:
+            self.remove(key)
+        # Entries that were replaced are still in the heap.
+        for _, _, entry in nsmallest(2 * (size - len(batch)), self._heap):
+            is_current = self._entries.get(entry.key) is entry
+            if is_current and entry.lateness(now) >= _EARLIEST and len(batch) < size:
+                batch.append(entry.key)
+                self.remove(entry.key)
+        return batch
 
     def _add(self, entry: _Entry) -> None:
         self.remove(entry.key)

@@ -14,7 +14,7 @@ from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
 from gitlab_jobs_async.monitor.watch.watermark import Watermark
 
 # These wait for a person, a time or an earlier stage, often for days.
-_BLOCKED = frozenset({JobStatus.CREATED, JobStatus.MANUAL, JobStatus.SCHEDULED})
+BLOCKED = frozenset({JobStatus.CREATED, JobStatus.MANUAL, JobStatus.SCHEDULED})
 _DORMANT_AFTER = 3600.0
 _DORMANT_AFTER_BLOCKED = 300.0
 _INTERVALS = PollIntervals(30.0, 3600.0)
@@ -46,7 +46,7 @@ class DormantJobs:
         self.ids = {job_id: at for job_id, at in self.ids.items() if job_id in open_ids}
         for job in open_jobs:
             # A deep job makes each scan read all pages above it, so its limit is shorter.
-            limit = _DORMANT_AFTER_BLOCKED if job.status in _BLOCKED else _DORMANT_AFTER
+            limit = _DORMANT_AFTER_BLOCKED if job.status in BLOCKED else _DORMANT_AFTER
             if now - job.since > limit / watermark.pages_to(job.id) ** 2:
                 self.add(job.id)
 
@@ -83,6 +83,6 @@ class DormantJobs:
 def _interval(job: TrackedJob, now: float) -> float:
     """Return the seconds between two scans of open jobs that *job* calls for."""
     age = now - job.since
-    if job.status in _BLOCKED:
+    if job.status in BLOCKED:
         return _INTERVALS_BLOCKED.for_age(age, 1 / 10)
     return _INTERVALS.for_age(age, 1 / 30)

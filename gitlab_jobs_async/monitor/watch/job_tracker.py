@@ -28,6 +28,9 @@ from gitlab_jobs_async.monitor.watch.tracked_job import (
 )
 from gitlab_jobs_async.monitor.watch.tracked_jobs import TrackedJobs
 
+_RECENT = 20
+"""Newest jobs among which the newest pipeline is looked up."""
+
 
 @define
 class JobTracker:
@@ -56,6 +59,11 @@ class JobTracker:
     def newest(self, count: int) -> list[int]:
         """Return the highest ids, at most *count*."""
         return sorted(self.jobs, reverse=True)[:count]
+
+    def newest_pipeline(self) -> int:
+        """Return the highest id of a pipeline with tracked jobs, or 0."""
+        # Jobs of a later pipeline have higher ids, but a retry of an old one has, too.
+        return max((self.jobs[i].pipeline_id for i in self.newest(_RECENT)), default=0)
 
     def update(
         self, job: Job | Bridge, now: float, *, is_new: bool = True, first: int = 0

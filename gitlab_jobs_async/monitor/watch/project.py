@@ -20,8 +20,9 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
+from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
-from gitlab_jobs_async.monitor.schedule.timer import PollTimer
+from gitlab_jobs_async.monitor.schedule.timer import PollTimer, poll_interval
 from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.downstream_scans import BridgesScan, ChangedPipelinesScan
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
@@ -44,6 +45,11 @@ from gitlab_jobs_async.monitor.watch.queries import (
 from gitlab_jobs_async.monitor.watch.rechecks import JobRechecks
 from gitlab_jobs_async.monitor.watch.scans import BaselineScan, NewestScan, OpenJobsScan, Scan
 from gitlab_jobs_async.monitor.watch.server_resets import next_epoch, reset_event
+from gitlab_jobs_async.monitor.watch.snapshot_scan import (
+    SnapshotResult,
+    apply_snapshot,
+    would_change,
+)
 
 
 @define
@@ -142,6 +148,27 @@ class ProjectWatch(Watch):
             return []
         self._failed_kind = query.kind
         return self.timer.on_error(now, error, self.availability)
+
+    def on_snapshot(
+        self, now: float, snapshot: ProjectSnapshot, *, as_hint: bool
+    ) -> SnapshotResult:
+        """Take the answer to a question about many projects.
+
+        With *as_hint* it causes no event: anything new in it asks for a poll by REST.
+        """
+        if not self.is_known or self.availability.is_unreachable:
+            return SnapshotResult((), fits=False)
+        if as_hint:
+            return SnapshotResult((), fits=not would_change(self.jobs, snapshot))
+        result = apply_snapshot(self.jobs, snapshot, now)
+        self.timer.active_at = self.jobs.active_at
+        return result
+
+    def snapshot_interval(self, now: float) -> float:
+        """Return the seconds until the next question about this project."""
+        jobs = self.jobs
+        ages = jobs.dormant.ages(jobs.tracker.open_jobs(), jobs.watermark, now)
+        return poll_interval(ages, now - (jobs.active_at or now))
 
     def _begin_poll(self, now: float) -> Sequence[Scan]:
         jobs, queries = self.jobs, self.queries

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.monitor.watch.dormant_jobs import DormantJobs
+from gitlab_jobs_async.monitor.watch.dormant_jobs import BLOCKED, DormantJobs
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.full_scan import MAX_COMPARED, FullScanSchedule
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
@@ -81,6 +81,11 @@ class ProjectJobs:
     def open_jobs(self) -> list[TrackedJob]:
         """Return the unfinished jobs without bridges: job listings have none."""
         return [job for job in self.tracker.open_jobs() if not job.is_bridge]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job can change before its pipeline does, or another one is created."""
+        return all(not job.is_bridge and job.status in BLOCKED for job in self.tracker.open_jobs())
 
     def down_to(self) -> int:
         """Return the id down to which to scan: the watermark, or a lower open job."""

@@ -1,0 +1,292 @@
+"""Decide which projects to ask about together, when, and what a failed question means.
+
+Few projects are all polled by REST. Many of them mostly have nothing going on: these are asked
+about together, and one that has changed is polled. Where even that is too much, questions show the
+jobs themselves, and REST settles what does not fit.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from math import inf, isfinite
+
+from attrs import define, field
+
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
+from gitlab_jobs_async.errors import GitLabError, ResponseError
+from gitlab_jobs_async.monitor.hints.questions import (
+    MAX_PROJECTS,
+    Question,
+    changes_question,
+    jobs_question,
+)
+from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
+from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
+from gitlab_jobs_async.retry.backoff import Backoff
+
+SWEEP = 15.0
+"""Seconds after which a project without changes is asked about again."""
+
+_MAX_INTERVAL = 60.0
+"""Seconds after which a project is asked about again at the latest if questions show its jobs."""
+
+JOBS_PER_REQUEST = 10.0
+"""Projects for each request a minute, above which questions show the jobs."""
+
+COMPARISON_INTERVALS = {"changes": 7_200.0, "jobs": 43_200.0}
+"""Seconds between REST polls of a project that questions cover."""
+
+SHARES = {"changes": 0.3, "jobs": 0.75}
+"""Parts of the request rate that questions may use."""
+
+_MIN_PROJECTS = 10
+_FIRST_SIZE = 50
+_QUICK, _SLOW = 2.0, 5.0
+_HYSTERESIS = 0.8
+_MAX_FAILURES = 3
+_BACKOFF = Backoff(2.0, 2.0, 600.0)
+_REFUSED_FOR = 3600.0
+_MISSING_FOR = 3600.0
+_MIN_SPACING = 0.1
+CLOCK_SKEW = 60.0
+"""Seconds by which the server's clock may differ from the client's."""
+
+# These do not pass by themselves: no GraphQL, or a token without its scope.
+_REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 415, 422, 501})
+
+Fingerprint = tuple[tuple[int, str, float], ...]
+
+
+class QuestionMode(Enum):
+    """What questions ask for."""
+
+    OFF = "nothing"
+    CHANGES = "changes"
+    JOBS = "jobs"
+
+
+def fingerprint(snapshot: ProjectSnapshot) -> Fingerprint:
+    """Return what changes whenever a pipeline is created or changes its status."""
+    return tuple(
+        (p.id, str(p.status), 0.0 if p.updated_at is None else p.updated_at.timestamp())
+        for p in snapshot.pipelines
+    )
+
+
+@define(eq=False)
+class _Covered:
+    """A project that was last polled at *polled_at*, and what the last answer showed of it."""
+
+    project_id: int
+    polled_at: float
+    seen: Fingerprint | None = None
+
+
+@define(eq=False)
+class Batch:
+    """A question in flight about the targets *names*, in the order of its project ids."""
+
+    question: Question
+    names: tuple[str, ...]
+    sent_at: float
+
+
+@define(eq=False)
+class QuestionPlanner:
+    """The projects that questions cover, by the name of their target.
+
+    *capabilities* are shared by all monitors of a client: a server without GraphQL is learned once.
+    """
+
+    capabilities: ServerCapabilities
+    size: int = field(default=_FIRST_SIZE, init=False)
+    mode: QuestionMode = field(default=QuestionMode.OFF, init=False)
+    _covered: dict[str, _Covered] = field(factory=dict[str, _Covered], init=False)
+    _candidates: set[str] = field(factory=set[str], init=False)
+    _missing_until: dict[str, float] = field(factory=dict[str, float], init=False)
+    _schedule: PollScheduler = field(factory=PollScheduler, init=False)
+    _failures: int = field(default=0, init=False)
+    _retry_at: float = field(default=-inf, init=False)
+
+    def __len__(self) -> int:
+        """Return the number of projects that questions cover."""
+        return len(self._covered)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._covered
+
+    def set_rate(self, projects: int, requests: float, polls: float) -> None:
+        """Choose the mode for *projects*, of which *polls* a second are possible by REST alone.
+
+        *requests* is the number of requests a second that monitors may send, infinite without any
+        limit.
+        """
+        most = JOBS_PER_REQUEST * 60 * min(requests, polls)
+        if self.mode is QuestionMode.JOBS:
+            most *= _HYSTERESIS
+        mode = QuestionMode.JOBS if projects > most else QuestionMode.CHANGES
+        if projects < _MIN_PROJECTS:
+            mode = QuestionMode.OFF
+        if mode is not self.mode:
+            self.mode = mode
+        share = SHARES.get(mode.value, 0.0)
+        rate = requests * share
+        self._schedule.spacing = max(_MIN_SPACING, 1 / rate if rate > 0 else 0.0)
+
+    def share(self, requests: float) -> float:
+        """Return the part of *requests* a second that questions use at present."""
+        if not isfinite(requests) or requests <= 0:
+            return 0.0
+        wanted = self._schedule.demand / max(1, self.size) / requests
+        return min(SHARES.get(self.mode.value, 0.0), wanted)
+
+    def is_active(self, now: float) -> bool:
+        """Return whether questions are answered, so that projects may rely on them."""
+        is_answered = self._failures < _MAX_FAILURES
+        return self.mode is not QuestionMode.OFF and is_answered and not self._is_refused(now)
+
+    @property
+    def comparison_interval(self) -> float:
+        """Seconds between REST polls of a project that questions cover."""
+        return COMPARISON_INTERVALS.get(self.mode.value, 0.0)
+
+    def offer(
+        self, name: str, project_id: int, polled_at: float, now: float, *, is_idle: bool
+    ) -> bool:
+        """Cover a project that was polled by REST at *polled_at*; return whether that was done.
+
+        It *is_idle* if no job can change before a pipeline is created or changes its status.
+        """
+        is_useful = is_idle or self.mode is QuestionMode.JOBS
+        if not is_useful or now < self._missing_until.get(name, -inf):
+            self.remove(name)
+            return False
+        self._missing_until.pop(name, None)
+        self._candidates.add(name)
+        if not self.is_active(now) or len(self._candidates) < _MIN_PROJECTS:
+            self._covered.pop(name, None)
+            self._schedule.remove(name)
+            return False
+        known = self._covered.get(name)
+        if known is None or known.project_id != project_id:
+            self._covered[name] = _Covered(project_id, polled_at)
+        else:
+            known.polled_at = polled_at
+        self._put(name, now, SWEEP)
+        return True
+
+    def answered(self, name: str, now: float, interval: float) -> None:
+        """Ask about a covered project again, whose jobs call for a poll each *interval* seconds."""
+        if name in self._covered:
+            self._put(name, now, interval)
+
+    def remove(self, name: str) -> None:
+        """Ask no more about a project."""
+        self._candidates.discard(name)
+        self._covered.pop(name, None)
+        self._schedule.remove(name)
+
+    def forget(self, name: str) -> None:
+        """Remove a target that is no longer monitored."""
+        self.remove(name)
+        self._missing_until.pop(name, None)
+
+    def next_at(self, now: float) -> float:
+        """Return when the next question may be sent; infinity if none is wanted."""
+        if self._is_refused(now) or not self._covered:
+            return inf
+        return max(self._schedule.next_at(), self._retry_at)
+
+    def take(self, now: float) -> Batch | None:
+        """Return the next question, `None` if none is due."""
+        if self.next_at(now) > now:
+            return None
+        names = self._schedule.pop_batch(now, min(self.size, MAX_PROJECTS))
+        # Two targets may be the same project, by its path and by its id.
+        by_id: dict[int, str] = {}
+        for name in names:
+            other = by_id.setdefault(self._covered[name].project_id, name)
+            if other != name:
+                self._put(name, now, SWEEP)
+        if not by_id:
+            return None
+        ask = jobs_question if self.mode is QuestionMode.JOBS else changes_question
+        return Batch(ask(by_id), tuple(by_id.values()), now)
+
+    def on_answer(
+        self, batch: Batch, answer: dict[int, ProjectSnapshot], now: float
+    ) -> tuple[list[str], list[str]]:
+        """Take the *answer* to a question about changes or jobs.
+
+        Return the projects that have changed since the last answer, or since they were polled, and
+        those that are missing: both need a poll by REST.
+        """
+        self._adapt_size(batch, now)
+        self._failures, self._retry_at = 0, -inf
+        changed: list[str] = []
+        missing: list[str] = []
+        for name, project_id in zip(batch.names, batch.question.project_ids, strict=True):
+            covered = self._covered.get(name)
+            if covered is None or covered.project_id != project_id:
+                continue  # removed, or polled, since the question was sent
+            snapshot = answer.get(project_id)
+            if snapshot is None:
+                self._missing_until[name] = now + _MISSING_FOR
+                self.remove(name)
+                missing.append(name)
+                continue
+            if self._has_changed(covered, snapshot):
+                changed.append(name)
+            covered.seen = fingerprint(snapshot)
+            if self.mode is not QuestionMode.JOBS:
+                self._put(name, now, SWEEP)
+        return changed, missing
+
+    def on_error(self, batch: Batch, error: GitLabError, now: float) -> bool:
+        """Ask smaller questions after an *error*; return whether the server refuses all of them."""
+        self.size = max(1, min(self.size, len(batch.names)) // 2)
+        self._failures += 1
+        is_smallest = len(batch.names) == 1 and self._failures > _MAX_FAILURES
+        if (isinstance(error, ResponseError) and error.status in _REFUSALS) or is_smallest:
+            self.refuse(now)
+            return True
+        self._retry_at = now + _BACKOFF.delay(self._failures - 1)
+        for name in batch.names:
+            if name in self._covered:
+                self._put(name, now, SWEEP)
+        return False
+
+    def refuse(self, now: float) -> None:
+        """Ask nothing for an hour, as the server or the token does not allow it."""
+        self.capabilities.graphql_refused_until = now + _REFUSED_FOR
+        self.size, self._failures = _FIRST_SIZE, 0
+
+    def clear(self) -> Sequence[str]:
+        """Cover nothing more, and return what was covered: REST has to poll it again."""
+        names = tuple(self._covered)
+        for name in names:
+            self._covered.pop(name)
+            self._schedule.remove(name)
+        return names
+
+    def _is_refused(self, now: float) -> bool:
+        return now < self.capabilities.graphql_refused_until
+
+    def _put(self, name: str, now: float, interval: float) -> None:
+        longest = _MAX_INTERVAL if self.mode is QuestionMode.JOBS else SWEEP
+        self._schedule.schedule(name, now, min(interval, longest))
+
+    def _adapt_size(self, batch: Batch, now: float) -> None:
+        took, asked = now - batch.sent_at, len(batch.names)
+        if took > _SLOW:
+            self.size = max(1, asked // 2)
+        elif took < _QUICK and asked >= self.size:
+            self.size = min(MAX_PROJECTS, 2 * self.size)
+
+    def _has_changed(self, covered: _Covered, snapshot: ProjectSnapshot) -> bool:
+        if covered.seen is not None:
+            return covered.seen != fingerprint(snapshot)
+        # The first answer after a poll: only what changed around it may be unknown.
+        since = covered.polled_at - CLOCK_SKEW
+        return any(
+            p.updated_at is None or p.updated_at.timestamp() >= since for p in snapshot.pipelines
+        )

@@ -1,0 +1,115 @@
+"""Apply the answer to a question about many projects to the tracked jobs of one of them.
+
+An answer shows the jobs of the newest pipelines, and each row counts as in a listing: the same
+tracker emits the same events under the same keys. What an answer cannot prove is left to a scan by
+REST, which this module asks for:
+
+- a row that is behind the tracked status, from a replica that lags, is ignored;
+- a row that only a reset of the server explains voids the whole answer;
+- an unfinished job that is missing in its pipeline, below the oldest one, or in a child pipeline;
+- pipelines between the newest known one and the oldest of a full page;
+- a pipeline with more jobs than its page.
+
+The watermark is left alone: only a listing without a gap shows that no job was missed.
+"""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
+from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
+from gitlab_jobs_async.monitor.watch.tracked_job import FINAL, TrackedJob
+
+MAX_TRACKED = 600
+"""Tracked jobs above which a scan by REST is needed to evict finished ones."""
+
+_ORDER = {
+    JobStatus.CREATED: 0,
+    JobStatus.WAITING_FOR_RESOURCE: 1,
+    JobStatus.WAITING_FOR_CALLBACK: 1,
+    JobStatus.PREPARING: 1,
+    JobStatus.MANUAL: 1,
+    JobStatus.SCHEDULED: 1,
+    JobStatus.PENDING: 2,
+    JobStatus.RUNNING: 3,
+    JobStatus.CANCELING: 4,
+}
+_FINISHED = 5
+
+
+@frozen
+class SnapshotResult:
+    """The events of an answer, and whether it *fits*: no scan by REST is needed."""
+
+    events: Sequence[Event]
+    fits: bool
+
+
+def rows_of(snapshot: ProjectSnapshot) -> list[Job] | None:
+    """Return the jobs of all pipelines; `None` if the token may not read them."""
+    rows: list[Job] = []
+    for pipeline in snapshot.pipelines:
+        if pipeline.jobs is None:
+            return None
+        rows += pipeline.jobs
+    return rows
+
+
+def would_change(jobs: ProjectJobs, snapshot: ProjectSnapshot) -> bool:
+    """Return whether an answer shows anything that is not tracked yet."""
+    rows, low = rows_of(snapshot), jobs.watermark.low_watermark or 0
+    return rows is None or any(_is_news(jobs.tracker.jobs.find(row.id), row, low) for row in rows)
+
+
+def apply_snapshot(jobs: ProjectJobs, snapshot: ProjectSnapshot, now: float) -> SnapshotResult:
+    """Update *jobs*, whose baseline is complete, and return the events."""
+    rows, find = rows_of(snapshot), jobs.tracker.jobs.find
+    if rows is None or jobs.resets.check(rows, now, jobs.watermark.low_watermark or 0):
+        return SnapshotResult((), fits=False)
+    known_pipeline = jobs.tracker.newest_pipeline()
+    current = [row for row in rows if not _is_behind(find(row.id), row)]
+    jobs.resets.learn(current, now)
+    events = jobs.update(current, now)
+    fits = (
+        len(current) == len(rows)
+        and not _has_gap(snapshot, known_pipeline)
+        and all(p.is_complete or p.status.is_finished for p in snapshot.pipelines)
+        and not _misses(jobs, {row.id for row in rows})
+        and len(jobs.tracker.jobs) <= MAX_TRACKED
+    )
+    return SnapshotResult(events, fits)
+
+
+def _is_news(tracked: TrackedJob | None, row: Job, low_watermark: int) -> bool:
+    if tracked is None:
+        return row.id > low_watermark or not row.status.is_finished
+    is_changed = tracked.status != row.status and tracked.status not in FINAL
+    return is_changed or (row.erased_at is not None and not tracked.is_erased)
+
+
+def _is_behind(tracked: TrackedJob | None, row: Job) -> bool:
+    """Return whether *row* may be older than the tracked state."""
+    if tracked is None or tracked.status == row.status:
+        return False
+    # A skipped job may be reopened. A listing decides, and reads all of its pipeline.
+    return _order(row.status) < _order(tracked.status)
+
+
+def _order(status: JobStatus) -> int:
+    return _FINISHED if status.is_finished else _ORDER.get(status, _FINISHED)
+
+
+def _has_gap(snapshot: ProjectSnapshot, known_pipeline: int) -> bool:
+    """Return whether pipelines newer than the newest known one are missing."""
+    if not snapshot.has_older:
+        return False
+    return min(pipeline.id for pipeline in snapshot.pipelines) > known_pipeline
+
+
+def _misses(jobs: ProjectJobs, shown: set[int]) -> bool:
+    """Return whether an unfinished job is not shown, except long dormant ones."""
+    return any(job.id not in shown and job.id not in jobs.dormant for job in jobs.open_jobs())
