@@ -18,6 +18,7 @@ from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare
+from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
 from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -84,7 +85,8 @@ class ProjectQuestions:
             # Projects of an earlier monitor, too, are covered before their first poll.
             for name in [name for name in self._watches if name in self._scheduler]:
                 if self._covers(name, self._watches[name], now):
-                    self._scheduler.schedule(name, now, planner.comparison_interval, jitter())
+                    # What an earlier monitor left is compared by REST sooner, and spread.
+                    self._scheduler.schedule(name, now, planner.comparison_interval * jitter())
         elif was_active and not planner.is_active(now):
             self.rely_on_rest(now)
         return planner.share(min(requests, polls))
@@ -112,6 +114,8 @@ class ProjectQuestions:
             if not planner.is_active(clock.now()):
                 self.rely_on_rest(clock.now())
             return
+        finally:
+            planner.ended()
         now = clock.now()
         changed, missing = planner.on_answer(batch, answer, now)
         for name in missing:
@@ -157,6 +161,7 @@ class ProjectQuestions:
 
     def _reschedule(self, name: str, now: float) -> None:
         if name in self._scheduler:
-            interval = max(0.0, self._watches[name].next_at - now)
-            # All of them are overdue at once.
-            self._scheduler.schedule_overdue(name, now, interval or jitter())
+            watch = self._watches[name]
+            # Most are overdue, all at once.
+            longest = (watch.timer.interval or MAX_INTERVAL) * jitter()
+            self._scheduler.schedule_overdue(name, now, max(longest, watch.next_at - now))

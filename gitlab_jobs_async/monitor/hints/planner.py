@@ -57,7 +57,7 @@ Fingerprint = tuple[tuple[int, str, float], ...]
 
 
 class QuestionMode(Enum):
-    """What questions ask for."""
+    """Subject of the questions."""
 
     OFF = "nothing"
     CHANGES = "changes"
@@ -106,6 +106,8 @@ class QuestionPlanner:
     _schedule: PollScheduler = field(factory=PollScheduler, init=False)
     _failures: int = field(default=0, init=False)
     _retry_at: float = field(default=-inf, init=False)
+    _in_flight: int = field(default=0, init=False)
+    _is_proven: bool = field(default=False, init=False)
 
     def __len__(self) -> int:
         """Return the number of projects that questions cover."""
@@ -192,7 +194,8 @@ class QuestionPlanner:
 
     def next_at(self, now: float) -> float:
         """Return when the next question may be sent; infinity if none is wanted."""
-        if self._is_refused(now) or not self._covered:
+        # Until the server has answered, one question at a time shows whether it does.
+        if self._is_refused(now) or not self._covered or (self._in_flight and not self._is_proven):
             return inf
         return max(self._schedule.next_at(), self._retry_at)
 
@@ -209,6 +212,7 @@ class QuestionPlanner:
                 self._put(name, now, SWEEP)
         if not by_id:
             return None
+        self._in_flight += 1
         ask = jobs_question if self.mode is QuestionMode.JOBS else changes_question
         return Batch(ask(by_id), tuple(by_id.values()), now)
 
@@ -221,7 +225,7 @@ class QuestionPlanner:
         those that are missing: both need a poll by REST.
         """
         self._adapt_size(batch, now)
-        self._failures, self._retry_at = 0, -inf
+        self._failures, self._retry_at, self._is_proven = 0, -inf, True
         changed: list[str] = []
         missing: list[str] = []
         for name, project_id in zip(batch.names, batch.question.project_ids, strict=True):
@@ -241,10 +245,14 @@ class QuestionPlanner:
                 self._put(name, now, SWEEP)
         return changed, missing
 
+    def ended(self) -> None:
+        """Note that a question is no longer in flight, whatever became of it."""
+        self._in_flight -= 1
+
     def on_error(self, batch: Batch, error: GitLabError, now: float) -> bool:
         """Ask smaller questions after an *error*; return whether the server refuses all of them."""
         self.size = max(1, min(self.size, len(batch.names)) // 2)
-        self._failures += 1
+        self._failures, self._is_proven = self._failures + 1, False
         is_smallest = len(batch.names) == 1 and self._failures > _MAX_FAILURES
         if (isinstance(error, ResponseError) and error.status in _REFUSALS) or is_smallest:
             self.refuse(now)

@@ -54,6 +54,7 @@ async def test_finished_downstream_is_bounded(gitlab: GitLab):
         Outbox(checkpoint),
         checkpoint.states(),
         downstream=True,
+        complete=False,
     )
     poller.resume()
     assert len(poller) == 0
