@@ -158,6 +158,7 @@ class GitLab(ServerClient):
         return tail_logs(
             self._transport,
             self._capabilities,
+            self._polls,
             jobs_with_offsets(jobs, offsets or {}),
             last=None if lines is None else integer("lines", lines),
             follow=follow,
@@ -198,7 +199,12 @@ class GitLab(ServerClient):
         """
         how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint), complete)
         return monitored(
-            self._transport, self._capabilities, self._schedule, normalize_targets(targets), how
+            self._transport,
+            self._capabilities,
+            self._schedule,
+            self._polls,
+            normalize_targets(targets),
+            how,
         )
 
 

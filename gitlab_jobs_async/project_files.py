@@ -97,7 +97,7 @@ class ProjectFiles(ProjectPipelines):
         # Checks the id now: a generator would do it only when it is iterated.
         endpoints.get_trace(self.id, job_id)
         options = FollowOptions(poll_policy(polling, self._polls.policy))
-        return JobLog(self._transport, self._capabilities, self.id, job_id, options)
+        return JobLog(self._transport, self._capabilities, self.id, job_id, self._polls, options)
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 

@@ -22,16 +22,22 @@ from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.follower import CaughtUp, Done, FollowOptions, LogFollower, PollStatus
 from gitlab_jobs_async.logs.line_reader import LineReader
 from gitlab_jobs_async.logs.poll_queue import NotBefore, PollSource, sleep_between
+from gitlab_jobs_async.logs.poll_schedule import PollTerms
 from gitlab_jobs_async.logs.spool import Spool
 from gitlab_jobs_async.logs.trace_cursor import TraceRange
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.polling.pace import PaceShare
+from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 _log = logging.getLogger("gitlab_jobs_async")
 
 _PARSE_SIZE = 16 * 1024
 """Bytes parsed at once: lines take far more memory than the bytes that they are made of."""
+
+_UPLOAD_INTERVAL = 60.0
+"""Seconds between uploads that a server requests of runners: lib/gitlab/ci/trace.rb."""
 
 _MAX_SPOOLED = 64 * 1024 * 1024
 """Bytes of one response that are spooled; a longer one is emitted while it is received."""
@@ -45,6 +51,7 @@ class JobLog:
     capabilities: ServerCapabilities
     project: ProjectId
     job_id: int
+    polls: Polls
     options: FollowOptions = field(factory=FollowOptions)
 
     async def chunks(self, offset: int) -> AsyncGenerator[TraceChunk, None]:
@@ -66,7 +73,10 @@ class JobLog:
         self, *, last: int | None, follow: bool, offset: int = 0
     ) -> PollSource[LogLine]:
         """Emit the same, and a `NotBefore` in place of each wait."""
-        reader = LineReader(self._now(), self.options.policy.max_interval, last, offset)
+        policy = self.options.policy
+        # A poll may find an upload two intervals late.
+        silence = max(_UPLOAD_INTERVAL, policy.max_interval) + 2 * policy.interval
+        reader = LineReader(self._now(), silence, last, offset)
         # An endless trace would be read forever before its last lines are emitted.
         most = None if last is None else self.transport.limits.trace
         backlog = SizeLimit("trace", most, "GET", self.transport.server.shown(self._request()))
@@ -98,24 +108,31 @@ class JobLog:
             follow=follow,
             now=self._now(),
         )
-        while not isinstance(action := follower.next_action(), Done):
-            if isinstance(action, CaughtUp):
-                yield action
-                continue
-            # The consumer decides how to wait: by a sleep, or in the queue of many logs.
-            if action.at > self._now():
-                yield NotBefore(action.at)
-            try:
-                if isinstance(action, PollStatus):
-                    follower.on_status(await self._status(), self._now())
+        # A log that is read once is not a poll.
+        with self.polls.pace.join(self.options.policy, float(follow)) as share:
+            while not isinstance(action := follower.next_action(self._terms(share)), Done):
+                if isinstance(action, CaughtUp):
+                    yield action
                     continue
-                async with aclosing(self._read(follower, action.range)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-                follower.on_trace(self._now())
-            except GitLabError as error:
-                if follower.on_error(error, self._now(), jitter()):
-                    _log.warning("log unavailable, retrying: %s", error)
+                # The consumer decides how to wait: by a sleep, or in the queue of many logs.
+                if action.at > self._now():
+                    yield NotBefore(action.at)
+                    continue
+                began = self._now()
+                try:
+                    if isinstance(action, PollStatus):
+                        follower.on_status(await self._status(), began, self._now())
+                        continue
+                    async with aclosing(self._read(follower, action.range)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                    follower.on_trace(began, self._now())
+                except GitLabError as error:
+                    if follower.on_error(error, self._now(), jitter()):
+                        _log.warning("log unavailable, retrying: %s", error)
+
+    def _terms(self, share: PaceShare) -> PollTerms:
+        return PollTerms(share.interval, self.options.policy.max_interval, share.is_stretched)
 
     async def _status(self) -> JobStatus:
         request = endpoints.get_job(self.project, self.job_id)

@@ -1,8 +1,8 @@
 """State machine that follows one log: it says which poll comes next. No I/O, no clock.
 
     follower = LogFollower(...)
-    while not isinstance(action := follower.next_action(), Done):
-        ...  # wait until action.at, send the request, report the outcome
+    while not isinstance(action := follower.next_action(terms), Done):
+        ...  # wait until action.at and ask again; send the request, report the outcome
 
 The status is polled before the trace, so that the poll after a final status finds every byte.
 """
@@ -17,8 +17,7 @@ from gitlab_jobs_async.errors import (
     ResponseError,
     TraceInterruptedError,
 )
-from gitlab_jobs_async.intervals import PollIntervals
-from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollKind, PollSchedule
+from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollKind, PollSchedule, PollTerms
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
 from gitlab_jobs_async.models.jobs import TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -27,6 +26,9 @@ from gitlab_jobs_async.retry.outage import OutageTolerance
 
 _MAX_RESTARTS = 8
 """Replacements of a trace that are followed; more are a server that contradicts itself."""
+
+_QUICK_RETRY = 0.25
+"""Seconds within which a body that was cut is requested again, the first time."""
 
 
 @frozen
@@ -40,9 +42,13 @@ class FollowOptions:
 
 @frozen
 class PollStatus:
-    """Request the job; then call `on_status`, or `on_error`. *at* is a time of the clock."""
+    """Request the job; then call `on_status`, or `on_error`. *at* is a time of the clock.
+
+    If it *is_single*, a listing of many jobs would be too late.
+    """
 
     at: float
+    is_single: bool = False
 
 
 @frozen
@@ -86,15 +92,16 @@ class LogFollower:
         self._path = path
         self._capabilities = capabilities
         self._cursor = TraceCursor(offset)
-        self._schedule = PollSchedule(
-            PollIntervals(options.policy.interval, options.policy.max_interval)
-        )
+        self._interval = options.policy.interval
+        self._schedule = PollSchedule(self._interval)
         self._tolerance = OutageTolerance(
             options.policy.outage_timeout if follow else 0.0,
             options.max_denials,
             outlasts_rate_limits=follow and options.outlasts_rate_limits,
         )
-        self._next = NextPoll(PollKind.STATUS if follow else PollKind.TRACE, now)
+        # A poll that does not follow from the schedule: the first, the last, one that failed.
+        self._polled = NextPoll(PollKind.STATUS if follow else PollKind.TRACE, now)
+        self._due: NextPoll | None = self._polled
         self._signal: CaughtUp | Done | None = None
         self._range = TraceRange()
         self._has_ended = not follow
@@ -102,28 +109,49 @@ class LogFollower:
         self._has_grown = False
         self._learn_support()
 
-    def next_action(self) -> Action:
-        """Return what to do next: a poll, or a signal."""
+    @property
+    def status_known_at(self) -> float | None:
+        """Time of the newest status; `None` before the first."""
+        return self._schedule.status_known_at
+
+    def next_action(self, terms: PollTerms) -> Action:
+        """Return what to do next on these *terms*: a poll, or a signal.
+
+        A poll in the future may change until it is due: ask again then.
+        """
         if self._signal is not None:
             signal = self._signal
             self._signal = signal if isinstance(signal, Done) else None
             return signal
-        if self._next.kind is PollKind.STATUS:
-            return PollStatus(self._next.at)
+        poll = self._polled = self._due or self._schedule.next_poll(terms)
+        if poll.kind is PollKind.STATUS:
+            return PollStatus(poll.at, poll.is_single)
         self._has_data = False
         # A proxy may refuse the `Range` header of an archived log: after an error, omit it.
         is_archived = self._has_ended and self._tolerance.is_healthy
         self._range = self._cursor.next_request(is_archived=is_archived)
-        return PollTrace(self._next.at, self._range)
+        return PollTrace(poll.at, self._range)
 
-    def on_status(self, status: JobStatus, now: float) -> None:
-        """Schedule the poll that follows the job's *status*."""
+    def on_status(self, status: JobStatus, began: float, now: float) -> None:
+        """Record the job's *status*, as a request that *began* at that time has shown."""
         self._tolerance.succeeded()
+        self._due = None
+        self._schedule.after_status(status, began, now)
+        self._check_end(status, now)
+
+    def on_report(self, status: JobStatus, at: float, now: float) -> None:
+        """Record the job's *status* as a request for another purpose has shown it *at* a time."""
+        if self._has_ended:
+            return
+        if self._due is not None and self._due.kind is PollKind.STATUS:
+            self._due = None
+        self._schedule.after_report(status, at)
+        self._check_end(status, now)
+
+    def _check_end(self, status: JobStatus, now: float) -> None:
         self._has_ended = status.is_finished
         if status.is_finished:
-            self._next = NextPoll(PollKind.TRACE, now)
-        else:
-            self._next = self._schedule.after_status(status, now)
+            self._due = NextPoll(PollKind.TRACE, now)
 
     def begin_response(self, head: Response) -> None:
         """Take the head of a response to `PollTrace`.
@@ -167,25 +195,24 @@ class LogFollower:
             return self._noted(self._cursor.end_response())
         raise error
 
-    def on_trace(self, now: float) -> None:
-        """Schedule the next poll, once all new bytes of a response were emitted."""
+    def on_trace(self, began: float, now: float) -> None:
+        """Record that all new bytes were emitted of a response whose request *began* then."""
         self._tolerance.succeeded()
+        self._due = None
         self._has_grown |= self._has_data
         cursor = self._cursor
         # The last poll must not trust the length of a response that may be short.
         is_behind = cursor.has_more or (self._has_ended and self._has_data and self._may_be_short())
         if is_behind:
-            self._next = NextPoll(PollKind.TRACE, now)
+            self._due = NextPoll(PollKind.TRACE, now)
         elif cursor.mismatch_pending:
             # One odd response may come from a server that lags behind; the next one decides.
-            self._next = NextPoll(PollKind.TRACE, now + self._schedule.intervals.shortest)
+            self._due = NextPoll(PollKind.TRACE, now + self._interval)
         elif self._has_ended:
             self._signal = Done()
         else:
             self._learn_support()
-            self._next = self._schedule.after_trace(
-                now, grew=self._has_grown, says_end=cursor.says_end
-            )
+            self._schedule.after_trace(began, now, grew=self._has_grown, says_end=cursor.says_end)
             self._has_grown = False
             self._signal = CaughtUp()
 
@@ -200,7 +227,10 @@ class LogFollower:
         begins_outage = self._tolerance.is_healthy
         delay = self._tolerance.next_delay(error, now, jitter=jitter)
         if delay is not None:
-            self._next = evolve(self._next, at=now + delay)
+            # Other errors have been retried by the transport already, and with longer waits.
+            if begins_outage and isinstance(error, ConnectionFailedError):
+                delay = min(delay, _QUICK_RETRY * jitter)
+            self._due = evolve(self._polled, at=now + delay)
             return begins_outage
         if not is_tolerable or not self._tolerance.seconds:
             raise error
@@ -216,4 +246,4 @@ class LogFollower:
     def _learn_support(self) -> None:
         support = self._cursor.kind or self._capabilities.trace
         self._capabilities.trace = support
-        self._schedule.polls_are_expensive = support is TraceSupport.WHOLE
+        self._schedule.sends_whole = support in {TraceSupport.WHOLE, TraceSupport.CHANGED}

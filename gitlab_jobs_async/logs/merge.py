@@ -15,6 +15,7 @@ from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, PollSource, log_poll_queue
 from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.polling.polls import Polls
 
 JobKey = tuple[ProjectId, int]
 TailTarget = JobKey | JobBasic
@@ -88,6 +89,7 @@ class JobLines:
 async def tail_logs(
     transport: Transport,
     capabilities: ServerCapabilities,
+    polls: Polls,
     jobs: Mapping[JobKey, int],
     *,
     last: int | None,
@@ -97,7 +99,7 @@ async def tail_logs(
     """Open the logs of *jobs*, each from its offset on; poll at most `concurrency` at once."""
 
     def open_log(project: ProjectId, job_id: int, offset: int) -> PollSource[TailedItem]:
-        log = JobLog(transport, capabilities, project, job_id, options)
+        log = JobLog(transport, capabilities, project, job_id, polls, options)
         return tail_items(log, last=last, offset=offset, follow=follow)
 
     async with log_poll_queue(transport.clock, transport.concurrency) as (items, queue):

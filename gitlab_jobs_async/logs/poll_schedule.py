@@ -1,18 +1,18 @@
 """When to poll one job while its log is followed, and whether its status or its trace.
 
-The trace is polled when an upload is due. The status is polled only before a runner has the job,
-when an upload is overdue, and when the log shows the end of the job. Each upload pays for two
-polls, and a few may find nothing in advance.
+One request is sent every interval. Where the server sends byte ranges, status and trace are polled
+in turn. A server that sends whole traces is asked for one only when an upload is due, and so is any
+server while the budget has no room for all polls. If one listing shows the status of many jobs, it
+is polled when that listing is due.
 """
 
 from enum import Enum
 
 from attrs import define, field, frozen
 
-from gitlab_jobs_async.intervals import PollIntervals
 from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.retry.backoff import Backoff
+from gitlab_jobs_async.ratelimit.windows import SlidingWindow
 
 # Before a runner has the job, it has no log. An unknown status is not among these.
 _WAITING = frozenset(
@@ -27,14 +27,17 @@ _WAITING = frozenset(
     }
 )
 
-_WAITING_FACTOR = 1.5
-"""Growth of the interval from one poll to the next while no runner has the job."""
+_END_DELAY = 2.0
+"""Seconds between two polls of the status after the log has said that the job has ended."""
 
-_CREDIT_IN_ADVANCE = 2
-"""Requests that may find nothing before any upload is seen."""
+_MAX_PER_MINUTE = 15
+"""Requests a minute that those polls must not exceed, nor the trace that follows them."""
 
-_MAX_END_POLLS = 3
-"""Polls of the status in a row because the log says that the job has ended."""
+_MAX_ADVANCE = 1 / 7
+"""Part of the interval by which a poll comes earlier, to make up for slow responses."""
+
+_MIN_REST = 1 / 2
+"""Part of the interval for which nothing is sent after a response, however slow it was."""
 
 
 class PollKind(Enum):
@@ -46,82 +49,148 @@ class PollKind(Enum):
 
 @frozen
 class NextPoll:
-    """The next poll, *at* a time of the clock in seconds."""
+    """The next poll, *at* a time of the clock in seconds.
+
+    *is_single* is whether the job itself must be requested, since a listing would be too late.
+    """
 
     kind: PollKind
     at: float
+    is_single: bool = False
+
+
+@frozen
+class PollTerms:
+    """What the polls of one log may cost at present.
+
+    Attributes:
+        interval: seconds between two requests.
+        max_interval: seconds; a trace that was polled longer ago is due.
+        is_stretched: whether the budget has no room for all polls.
+        next_listing: time of the next listing that shows the job's status; `None` without one.
+    """
+
+    interval: float
+    max_interval: float
+    is_stretched: bool = False
+    next_listing: float | None = None
 
 
 @define
 class PollSchedule:
-    """Learns how often one job's log is uploaded; a poll of the status comes first.
+    """The polls of one log; the first one, of the status, comes before `next_poll` is called.
 
-    `polls_are_expensive`, to be set before each `after_trace`, is whether the server sends the
-    whole log even if it has not changed. Then `longest` is the interval, and the status is polled
-    before each trace, so that the trace is polled only once after the end.
+    `sends_whole`, to be set before each `next_poll`, is whether the server sends the whole trace
+    even if it was asked for the bytes from an offset. *shortest* is the interval, in seconds, while
+    the budget has room.
     """
 
-    intervals: PollIntervals
-    polls_are_expensive: bool = False
-    _poll_credit: int = _CREDIT_IN_ADVANCE
-    _waits: int = 0
+    shortest: float
+    sends_whole: bool = False
+    status_known_at: float | None = None
+    _is_waiting: bool = False
+    _last: PollKind = PollKind.STATUS
+    _sent_at: float = 0.0
+    _ended_at: float = 0.0
+    _trace_sent_at: float | None = None
+    _trace_ended_at: float = 0.0
+    _durations: tuple[float, float] = (0.0, 0.0)
+    _end_poll_at: float | None = None
     _end_polls: int = 0
-    _overdue: int = 0
-    _due: float | None = None
-    _at_latest: float = 0.0
+    _sent: SlidingWindow = field(init=False, factory=SlidingWindow)
+    _end_polls_sent: SlidingWindow = field(init=False, factory=SlidingWindow)
     _estimator: UploadIntervalEstimator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._estimator = UploadIntervalEstimator(self.intervals.shortest)
+        self._estimator = UploadIntervalEstimator(self.shortest)
 
-    def after_status(self, status: JobStatus, now: float) -> NextPoll:
-        """Return the poll that follows *status*, which is not a final one."""
-        shortest, longest = self.intervals.shortest, self.intervals.longest
-        if status in _WAITING:
-            delay = Backoff(shortest, _WAITING_FACTOR, longest).delay(self._waits)
-            self._waits += 1
-            self._due = None
-            return NextPoll(PollKind.STATUS, now + delay)
-        # The first status after the start of the job: some of the log may be there already.
-        if self._due is None:
-            return NextPoll(PollKind.TRACE, now)
-        self._poll_credit -= 1
-        again = now + shortest
-        has_credit = self._poll_credit > 0 and again <= self._at_latest
-        if 0 < self._end_polls < _MAX_END_POLLS and has_credit:
+    def after_status(self, status: JobStatus, began: float, now: float) -> None:
+        """Record the answer of a poll of the status that was sent at *began*."""
+        self._record(PollKind.STATUS, began, now)
+        self.after_report(status, began)
+        if self._end_poll_at is not None:
             self._end_polls += 1
-            return NextPoll(PollKind.STATUS, again)
-        self._end_polls = 0
-        return NextPoll(PollKind.TRACE, max(now, self._due))
+            self._end_polls_sent.add(began)
+            again = now + _END_DELAY
+            is_allowed = self._end_polls == 1 and self._sent.count(again) < _MAX_PER_MINUTE - 1
+            self._end_poll_at = again if is_allowed else None
 
-    def after_trace(self, now: float, *, grew: bool, says_end: bool = False) -> NextPoll:
-        """Return the poll that follows a trace; *says_end* is whether its last line is the end."""
+    def after_report(self, status: JobStatus, at: float) -> None:
+        """Record a status that was seen *at* a time without a poll of this log."""
+        self._last, self.status_known_at = PollKind.STATUS, at
+        self._is_waiting = status in _WAITING
+        if self._is_waiting:
+            self._trace_sent_at = None
+
+    def after_trace(self, began: float, now: float, *, grew: bool, says_end: bool = False) -> None:
+        """Record a poll of the trace; *says_end* is whether its last line is that of a runner."""
+        self._record(PollKind.TRACE, began, now)
+        self._trace_sent_at, self._trace_ended_at = began, now
         if grew:
-            self._poll_credit, self._overdue = self._poll_credit + 1, 0
             self._estimator.hit(now)
+            self._end_polls = 0
+            self._end_poll_at = now if says_end and self._may_poll_end(now) else None
         else:
-            self._poll_credit -= 1
             self._estimator.miss(now)
-        self._due, self._at_latest = now + self._delay(now), now + self.intervals.longest
-        if self.polls_are_expensive:
-            return NextPoll(PollKind.STATUS, now if says_end else self._due)
-        if grew and says_end:
-            self._end_polls = 1
-            return NextPoll(PollKind.STATUS, now)
-        if not grew and self._checks_status(now):
-            return NextPoll(PollKind.STATUS, now)
-        return NextPoll(PollKind.TRACE, self._due)
 
-    def _delay(self, now: float) -> float:
-        if self.polls_are_expensive or self._poll_credit <= 0:
-            return self.intervals.longest
-        return self.intervals.clamp(self._estimator.next_poll(now) - now)
+    def next_poll(self, terms: PollTerms) -> NextPoll:
+        """Return the next poll on these *terms*; the job has not ended."""
+        if self._end_poll_at is not None:
+            return NextPoll(PollKind.STATUS, self._end_poll_at, is_single=True)
+        slot = self._slot(terms)
+        listing = terms.next_listing
+        status_at = slot if listing is None else max(listing, self._ended_at)
+        if self._is_waiting:
+            return NextPoll(PollKind.STATUS, status_at)
+        # The first status after the start of the job: some of the log may be there already.
+        if self._trace_sent_at is None:
+            return NextPoll(PollKind.TRACE, self._ended_at)
+        trace_at = self._trace_at(self._trace_sent_at, terms)
+        if listing is None:
+            return self._in_turn(slot, trace_at, terms)
+        trace_at = max(trace_at, self._trace_sent_at + 2 * self._spacing(terms))
+        if trace_at <= status_at:
+            return NextPoll(PollKind.TRACE, max(trace_at, self._ended_at))
+        return NextPoll(PollKind.STATUS, status_at)
 
-    def _checks_status(self, now: float) -> bool:
-        """Return whether to poll the status, at every second poll for an overdue upload."""
-        known = self._estimator
-        if not known.is_overdue(now) or (not known.uploads and known.misses == 1):
-            return False
-        # Not at every poll: the job may just be quiet, for hours.
-        self._overdue += 1
-        return self._overdue % 2 == (self._poll_credit <= 0)
+    def _in_turn(self, slot: float, trace_at: float, terms: PollTerms) -> NextPoll:
+        """Return the poll of this *slot*: the trace, if it is due and the status came last."""
+        # Few polls are in step with the uploads; half an interval later does not matter then.
+        latest = slot + (terms.interval / 2 if terms.is_stretched else 0.0)
+        if self._last is PollKind.STATUS and trace_at <= latest:
+            return NextPoll(PollKind.TRACE, max(slot, trace_at))
+        return NextPoll(PollKind.STATUS, slot)
+
+    def _may_poll_end(self, now: float) -> bool:
+        """Return whether to poll the status at once, since the log says the end."""
+        # A log may print such a line again and again.
+        return not self._end_polls_sent.count(now) and self._sent.count(now) < _MAX_PER_MINUTE
+
+    def _trace_at(self, sent_at: float, terms: PollTerms) -> float:
+        """Return when to poll the trace, if it is its turn by then."""
+        if not terms.is_stretched and (not self.sends_whole or self._estimator.is_learning):
+            return sent_at
+        due = self._estimator.next_poll(self._trace_ended_at)
+        # The next chance after this one would be two intervals later.
+        if not terms.is_stretched and due < sent_at + 3 * terms.interval:
+            return sent_at
+        return min(due, sent_at + terms.max_interval)
+
+    def _slot(self, terms: PollTerms) -> float:
+        """Return the time of the next request."""
+        rest = self._ended_at + terms.interval * _MIN_REST
+        return max(self._sent_at + self._spacing(terms), rest)
+
+    def _spacing(self, terms: PollTerms) -> float:
+        """Return the seconds from one request to the next, so that an answer comes each interval.
+
+        A job's end is known after the responses of two polls, which may be slow or fail at first.
+        """
+        if terms.is_stretched:
+            return terms.interval
+        return terms.interval - min(max(self._durations), terms.interval * _MAX_ADVANCE)
+
+    def _record(self, kind: PollKind, began: float, now: float) -> None:
+        self._last, self._sent_at, self._ended_at = kind, began, now
+        self._durations = (self._durations[1], now - began)
+        self._sent.add(began)

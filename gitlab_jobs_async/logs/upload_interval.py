@@ -9,6 +9,9 @@ middle once it has grown wide. Now and then one comes half a period early to det
 
 from attrs import define
 
+_MOST_LEARNING = 6
+"""Polls in vain after which a log is taken for a quiet one, and not for one just begun."""
+
 _USUAL = (3.0, 30.0, 60.0)
 """Seconds between uploads that servers request of runners."""
 
@@ -67,9 +70,10 @@ class UploadIntervalEstimator:
         self._hits, self.misses = 0, self.misses + 1
         self._polled_at = now
 
-    def is_overdue(self, now: float) -> bool:
-        """Return whether an upload was expected before *now*, or no period is known."""
-        return self._period is None or now >= self._next_window(self._period)[1]
+    @property
+    def is_learning(self) -> bool:
+        """Whether no period is known, and polls in vain are few enough to go on looking for it."""
+        return self._period is None and self.misses < _MOST_LEARNING
 
     def next_poll(self, now: float) -> float:
         """Return the time of the next poll."""

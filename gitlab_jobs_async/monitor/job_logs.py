@@ -20,6 +20,7 @@ from gitlab_jobs_async.logs.poll_queue import LogPollQueue, PollSource
 from gitlab_jobs_async.models.jobs import LogLine
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.tracked_logs import TrackedLog, TrackedLogs, log_started_by
+from gitlab_jobs_async.polling.polls import Polls
 
 _MAX_DENIALS = 3
 
@@ -30,6 +31,7 @@ class JobLogs:
 
     _transport: Transport
     _capabilities: ServerCapabilities
+    _polls: Polls
     _token: TokenCheck
     _tracked: TrackedLogs
     _queue: LogPollQueue[int, Event]
@@ -66,8 +68,10 @@ class JobLogs:
         # The id stays valid when the project moves; the path does not.
         where = job.project_id or project
         # A rate limit pauses all logs, and says nothing about this one.
-        options = FollowOptions(max_denials=_MAX_DENIALS, outlasts_rate_limits=True)
-        trace = JobLog(self._transport, self._capabilities, where, job.id, options)
+        options = FollowOptions(
+            self._polls.policy, max_denials=_MAX_DENIALS, outlasts_rate_limits=True
+        )
+        trace = JobLog(self._transport, self._capabilities, where, job.id, self._polls, options)
         key = f"{log.stem or f'job/{job.id}'}/log"
         async with aclosing(tail_items(trace, offset=offset)) as items:
             async for item in items:

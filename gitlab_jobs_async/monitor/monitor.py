@@ -31,6 +31,7 @@ from gitlab_jobs_async.monitor.watch.factory import (
     normalize_target,
     target_name,
 )
+from gitlab_jobs_async.polling.polls import Polls
 
 _EVENTS = "events"
 _SERVER = "server"
@@ -181,6 +182,7 @@ async def monitored(
     transport: Transport,
     capabilities: ServerCapabilities,
     schedule: SharedSchedule,
+    polls: Polls,
     targets: Iterable[NormalizedTarget],
     options: MonitorOptions,
 ) -> AsyncIterator[Monitor]:
@@ -212,7 +214,7 @@ async def monitored(
             # A checkpoint may hold logs of an earlier monitor, whose jobs end now.
             if options.logs or checkpoint is not None:
                 tracked = TrackedLogs(checkpoint, states)
-                logs = JobLogs(transport, capabilities, poller.token, tracked, queue)
+                logs = JobLogs(transport, capabilities, polls, poller.token, tracked, queue)
             monitor = Monitor(sources, outbox, poller, logs)
             if downstream:
                 poller.resume()

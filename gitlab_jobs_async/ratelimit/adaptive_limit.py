@@ -23,6 +23,11 @@ from gitlab_jobs_async.retry.backoff import Backoff
 # Below this, others have used up the limit: the count says nothing about it.
 _FEWEST_MEASURED = 10
 
+# After so short a wait, a few requests of the minute before are far below any limit a minute:
+# learned as one, they would slow down the polls of a single log.
+_SHORT_WAIT = 10.0
+_FEWEST_BEFORE_SHORT_WAIT = 60
+
 _RAISES = Backoff(MINUTE, 2.0, 64 * MINUTE)
 
 # For a server that asks to wait for less than a second, and refuses again.
@@ -178,7 +183,7 @@ class AdaptiveLimit:
         """
         # Further 429s of requests already in flight belong to the same pause.
         if self.phase is not Phase.PAUSED:
-            self._pause(now, limit)
+            self._pause(now, wait, limit)
         if window_end is not None and self.hint is not WindowHint.REFUTED:
             self._move_hint(_Event.HINT_USED)
             wait = min(wait, window_end)
@@ -217,14 +222,14 @@ class AdaptiveLimit:
         self._move_source(_Event.RAISED)
         return limit + max(1, limit // RESERVED)
 
-    def _pause(self, now: float, stated: int | None) -> None:
+    def _pause(self, now: float, wait: float, stated: int | None) -> None:
         self.phase = _PHASES[self.phase][_Event.REFUSED]
         self._move_hint(_Event.REFUSED)
         self._pauses_in_row += 1
         count = self._count_at_refusal = self._minute.count(now)
         if stated is not None:
             self._set_limit(_Event.LIMIT_STATED, stated)
-        elif count >= _FEWEST_MEASURED:
+        elif count >= (_FEWEST_BEFORE_SHORT_WAIT if wait < _SHORT_WAIT else _FEWEST_MEASURED):
             self._set_limit(_Event.LIMIT_MEASURED, count)
         else:
             self._set_limit(_Event.LIMIT_UNKNOWN, None)

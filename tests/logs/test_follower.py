@@ -31,10 +31,13 @@ from gitlab_jobs_async.logs.follower import (
     PollStatus,
     PollTrace,
 )
+from gitlab_jobs_async.logs.poll_schedule import PollTerms
 from gitlab_jobs_async.logs.trace_cursor import TraceRange
 from tests.support.traces import KINDS, URL, serve
 
-SHORTEST, LONGEST, TIMEOUT = 3.0, 60.0, 300.0
+INTERVAL, LONGEST, TIMEOUT = 5.0, 60.0, 300.0
+SOONEST = INTERVAL * 6 / 7
+FREE = PollTerms(INTERVAL, LONGEST)
 WHERE = ("GET", URL)
 LOST = ConnectionFailedError("lost", *WHERE)
 TRANSIENT = [LOST, ServerError(502, "bad", *WHERE), DecodeError("HTML page", *WHERE)]
@@ -81,7 +84,7 @@ class Run:
 
 
 def _policy(timeout):
-    return PollPolicy(interval=SHORTEST, max_interval=LONGEST, outage_timeout=timeout)
+    return PollPolicy(interval=INTERVAL, max_interval=LONGEST, outage_timeout=timeout)
 
 
 def follower(*, follow=True, offset=0, support=None, timeout=TIMEOUT, **options):
@@ -111,7 +114,7 @@ def poll_trace(followed, server, run, wanted, fault):
 
 def step(followed, server, run, *, latency=0.1, jitter=0.5):
     """Take one action of *followed*; return it."""
-    action = followed.next_action()
+    action = followed.next_action(FREE)
     if isinstance(action, Done | CaughtUp):
         return action
     run.now = max(run.now, action.at)
@@ -121,12 +124,12 @@ def step(followed, server, run, *, latency=0.1, jitter=0.5):
     try:
         if isinstance(action, PollTrace):
             poll_trace(followed, server, run, action.range, fault)
-            run.now += latency
-            followed.on_trace(run.now)
+            began, run.now = run.now, run.now + latency
+            followed.on_trace(began, run.now)
         elif fault is None:
             status = server.status(run.now)
-            run.now += latency
-            followed.on_status(status, run.now)
+            began, run.now = run.now, run.now + latency
+            followed.on_status(status, began, run.now)
         else:
             raise fault if isinstance(fault, GitLabError) else LOST
     except GitLabError as error:
@@ -180,19 +183,18 @@ def test_trace_is_read_after_a_final_status(uploads, lasts, kinds, faults):
     kind, last = run.polls[-1]
     assert kind is PollTrace
     assert server.ends_at <= statuses[-1] <= last
-    assert isinstance(followed.next_action(), Done)
+    assert isinstance(followed.next_action(FREE), Done)
 
 
 @given(UPLOADS, st.floats(0.0, 100.0), st.sampled_from(KINDS), st.floats(0.0, 2.0))
 def test_polls_keep_the_shortest_interval(uploads, lasts, kind, latency):
-    """Only a range that was full, an apparent end and a final status cause a poll at once."""
+    """Only a range that was full, the first and the last status cause a poll at once."""
     server = server_of(uploads, lasts, [kind])
     run = drive(follower(), server, latency=latency)
     polls = [(poll, at) for poll, at in run.polls if at < server.ends_at]
     traces = [at for poll, at in polls if poll is PollTrace]
-    assert all(later - sooner >= SHORTEST for sooner, later in itertools.pairwise(traces))
-    for (sooner, began), (later, at) in itertools.pairwise(polls):
-        assert sooner is not later or at - began >= SHORTEST
+    assert all(later - sooner >= 2 * SOONEST for sooner, later in itertools.pairwise(traces))
+    assert all(at - began >= SOONEST for (_, began), (_, at) in itertools.pairwise(polls[1:]))
 
 
 @given(UPLOADS, MANY_KINDS, st.floats(0.0, 1.0), st.sampled_from(TRANSIENT))
@@ -213,7 +215,8 @@ def test_first_error(error, timeout):
     followed = follower(timeout=timeout)
     if timeout and error in TRANSIENT:
         assert followed.on_error(error, 0.0, 0.5)
-        assert 1.0 <= followed.next_action().at <= 2.0
+        first = 0.0 if error is LOST else 1.0
+        assert first <= followed.next_action(FREE).at <= 2 * first + 0.25
         assert not followed.on_error(error, 1.5, 0.5)
         return
     with pytest.raises(type(error)):
@@ -224,14 +227,14 @@ def test_rate_limit_may_outlast_the_timeout():
     followed, now = follower(timeout=10.0, outlasts_rate_limits=True), 0.0
     for number in range(100):
         assert followed.on_error(RateLimitedError(429, "slow", *WHERE), now, 0.5) == (number == 0)
-        assert followed.next_action().at >= now + 15.0
-        now = followed.next_action().at
+        assert followed.next_action(FREE).at >= now + 15.0
+        now = followed.next_action(FREE).at
 
 
 def test_denials_after_a_success_are_retried():
     followed = follower(max_denials=2)
     denied = AuthenticationError(401, "no", *WHERE)
-    followed.on_status(JobStatus.PENDING, 0.0)
+    followed.on_status(JobStatus.PENDING, 0.0, 0.0)
     followed.on_error(denied, 1.0, 0.5)
     followed.on_error(denied, 2.0, 0.5)
     with pytest.raises(AuthenticationError):
@@ -280,12 +283,13 @@ def test_support_is_shared_by_all_logs(kind, support):
     assert capabilities.trace is support
 
 
-def test_whole_logs_are_polled_rarely():
+def test_quiet_whole_logs_are_polled_rarely():
     """The server sends the whole log even if it has not changed."""
     server = Server([(30.0, b"x\n" * 50)], 600.0, ["whole"])
     run = drive(follower(support=TraceSupport.WHOLE), server)
     times = [at for kind, at in run.polls if kind is PollTrace]
-    assert all(later - sooner >= LONGEST for sooner, later in itertools.pairwise(times[:-1]))
+    later = [at for at in times if at > 120.0]
+    assert all(at - before >= LONGEST - INTERVAL for before, at in itertools.pairwise(later[:-1]))
 
 
 @define
@@ -310,10 +314,10 @@ def test_data_of_a_lost_response_is_kept():
     """More than was requested shows at once that it is the whole log."""
     followed, run = follower(follow=False), Run()
     server = Server([(0.0, b"x" * 600_000)], 0.0, ["whole"])
-    poll_trace(followed, server, run, followed.next_action().range, 550_000)
-    followed.on_trace(5.0)
+    poll_trace(followed, server, run, followed.next_action(FREE).range, 550_000)
+    followed.on_trace(5.0, 5.0)
     assert len(run.received) == 550_000
-    action = followed.next_action()
+    action = followed.next_action(FREE)
     assert isinstance(action, PollTrace)
     assert action.at == 5.0
     with pytest.raises(ConnectionFailedError):
@@ -328,40 +332,40 @@ def ended_after_two_polls(kind="whole"):
     server.uploads = [(0.0, log[:-50]), (2.0, log[-50:])]
     while run.received != log:
         step(followed, server, run)
-    while not isinstance(followed.next_action(), PollStatus | PollTrace):
+    while not isinstance(followed.next_action(FREE), PollStatus | PollTrace):
         pass
-    followed.on_status(JobStatus.SUCCESS, run.now)
+    followed.on_status(JobStatus.SUCCESS, run.now, run.now)
     return followed, log
 
 
 def test_archived_log_is_requested_by_header():
     """Servers that ignore `byte_offset` honour a `Range` header, though proxies may refuse it."""
     followed, log = ended_after_two_polls()
-    assert followed.next_action().range == TraceRange(len(log) - 128, 512_000, None, True)
+    assert followed.next_action(FREE).range == TraceRange(len(log) - 128, 512_000, None, True)
     followed.on_error(ServerError(502, "bad", *WHERE), 0.0, 0.5)
-    assert not followed.next_action().range.is_archived
+    assert not followed.next_action(FREE).range.is_archived
 
 
 def test_ranges_need_no_range_header():
     followed, _ = ended_after_two_polls("ranged")
-    assert not followed.next_action().range.is_archived
+    assert not followed.next_action(FREE).range.is_archived
 
 
 def test_unsatisfiable_range_is_a_mismatch():
     """A log that became shorter than the requested range is answered with 416."""
     followed, _ = ended_after_two_polls()
-    followed.next_action()
+    followed.next_action(FREE)
     unsatisfiable = ResponseError(416, "no range", *WHERE)
     assert followed.abort_response(unsatisfiable) is None
-    followed.on_trace(1000.0)
-    assert followed.next_action().at == 1000.0 + SHORTEST
-    followed.next_action()
+    followed.on_trace(1000.0, 1000.0)
+    assert followed.next_action(FREE).at == 1000.0 + INTERVAL
+    followed.next_action(FREE)
     assert followed.abort_response(unsatisfiable) == TraceChunk(0, b"")
 
 
 def test_unwanted_416_is_raised():
     followed = follower(follow=False)
-    followed.next_action()
+    followed.next_action(FREE)
     with pytest.raises(ResponseError):
         followed.abort_response(ResponseError(416, "no range", *WHERE))
 
@@ -372,19 +376,39 @@ def test_success_of_a_trace_ends_an_outage():
     step(followed, server, run)
     step(followed, server, run)
     step(followed, server, run)
-    assert isinstance(followed.next_action(), PollTrace)
+    assert isinstance(followed.next_action(FREE), PollTrace)
     step(followed, server, run)
     assert followed.on_error(LOST, run.now, 0.5)
 
 
 def test_data_of_a_lost_response_is_growth():
-    """Polls that find nothing are rare once those that find something do not pay for them."""
+    """So the last line of a runner in it makes the status due."""
     followed, run = follower(), Run()
-    kinds = ["whole", *["ranged"] * 50]
-    server = Server([(0.0, b"x" * 600_000)], 1e9, kinds, [None, 600_000])
-    polls = 0
-    while polls < 4:
-        polls += isinstance(step(followed, server, run), PollTrace)
-    assert len(run.received) == 600_000
-    assert isinstance(step(followed, server, run), CaughtUp)
-    assert followed.next_action().at - run.now < LONGEST
+    log = b"x" * 600_000 + b"Job succeeded"
+    server = Server([(0.0, log)], 1e9, ["whole", *["ranged"] * 50], [None, len(log)])
+    while not isinstance(step(followed, server, run), CaughtUp):
+        pass
+    assert run.received == log
+    assert followed.next_action(FREE) == PollStatus(run.now, is_single=True)
+
+
+def test_report_of_the_end_makes_the_trace_due():
+    followed, run = follower(), Run()
+    server = Server([(0.0, b"log\n")], 1e9, ["ranged"])
+    while not isinstance(step(followed, server, run), CaughtUp):
+        pass
+    followed.on_report(JobStatus.RUNNING, 2.0, 2.5)
+    assert followed.status_known_at == 2.0
+    assert isinstance(followed.next_action(FREE), PollTrace)
+    followed.on_report(JobStatus.FAILED, 3.0, 3.5)
+    action = followed.next_action(FREE)
+    assert isinstance(action, PollTrace)
+    assert action.at == 3.5
+    followed.on_report(JobStatus.RUNNING, 4.0, 4.5)
+    assert isinstance(drive(followed, server, run), Run)
+
+
+def test_report_replaces_the_first_poll():
+    followed = follower()
+    followed.on_report(JobStatus.RUNNING, 10.0, 10.0)
+    assert isinstance(followed.next_action(FREE), PollTrace)

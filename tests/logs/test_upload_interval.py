@@ -37,11 +37,13 @@ def test_next_poll_comes_when_an_upload_is_due(polls, least, most):
     assert least <= learn(UploadIntervalEstimator(3.0), polls).next_poll(polls[-1][0]) <= most
 
 
-def test_missing_upload_is_overdue():
-    estimator = learn(UploadIntervalEstimator(3.0), [(0, True), (59, False), (61, True)])
-    assert not estimator.is_overdue(100)
-    assert estimator.is_overdue(125)
-    assert UploadIntervalEstimator(3.0).is_overdue(0)
+def test_learning_ends_with_a_period_or_many_misses():
+    estimator = learn(UploadIntervalEstimator(3.0), [(0, True), (59, False)])
+    assert estimator.is_learning
+    assert not learn(estimator, [(61, True)]).is_learning
+    quiet = learn(UploadIntervalEstimator(3.0), [(10.0 * n, False) for n in range(5)])
+    assert quiet.is_learning
+    assert not learn(quiet, [(60.0, False)]).is_learning
 
 
 def test_probe_comes_half_a_period_early():
