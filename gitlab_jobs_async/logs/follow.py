@@ -5,30 +5,36 @@ Between two polls, no connection and no file is held.
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.api.decode_warnings import log_ignored_value
-from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.clock import jitter, yield_to_loop
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.body_limits import SizeLimit
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.follower import CaughtUp, Done, FollowOptions, LogFollower, PollStatus
+from gitlab_jobs_async.logs.follower import (
+    Action,
+    CaughtUp,
+    Done,
+    FollowOptions,
+    LogFollower,
+    PollTrace,
+)
 from gitlab_jobs_async.logs.line_reader import LineReader
 from gitlab_jobs_async.logs.poll_queue import NotBefore, PollSource, sleep_between
 from gitlab_jobs_async.logs.poll_schedule import PollTerms
 from gitlab_jobs_async.logs.spool import Spool
 from gitlab_jobs_async.logs.trace_cursor import TraceRange
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
-from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.pace import PaceShare
+from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.polling.polls import Polls
+from gitlab_jobs_async.polling.statuses import StatusShare
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 _log = logging.getLogger("gitlab_jobs_async")
@@ -41,6 +47,27 @@ _UPLOAD_INTERVAL = 60.0
 
 _MAX_SPOOLED = 64 * 1024 * 1024
 """Bytes of one response that are spooled; a longer one is emitted while it is received."""
+
+
+@frozen
+class _Shares:
+    """The shares of one log in the polls of its client."""
+
+    policy: PollPolicy
+    pace: PaceShare
+    status: StatusShare[Job]
+
+    def terms(self, now: float) -> PollTerms:
+        """Return the terms of the next poll, and claim the requests of a log at present."""
+        is_shared = self.status.is_shared
+        # With a listing for the status, only every second poll is a request of this log.
+        self.pace.claim(0.5 if is_shared else 1.0)
+        return PollTerms(
+            self.pace.interval,
+            self.policy.max_interval,
+            self.pace.is_stretched,
+            self.status.next_at(now) if is_shared else None,
+        )
 
 
 @frozen
@@ -108,9 +135,10 @@ class JobLog:
             follow=follow,
             now=self._now(),
         )
-        # A log that is read once is not a poll.
-        with self.polls.pace.join(self.options.policy, float(follow)) as share:
-            while not isinstance(action := follower.next_action(self._terms(share)), Done):
+        with ExitStack() as stack:
+            # A log that is read once has no share in the polls.
+            shares = self._join(stack) if follow else None
+            while not isinstance(action := self._next_action(follower, shares), Done):
                 if isinstance(action, CaughtUp):
                     yield action
                     continue
@@ -120,24 +148,35 @@ class JobLog:
                     continue
                 began = self._now()
                 try:
-                    if isinstance(action, PollStatus):
-                        follower.on_status(await self._status(), began, self._now())
-                        continue
-                    async with aclosing(self._read(follower, action.range)) as chunks:
-                        async for chunk in chunks:
-                            yield chunk
-                    follower.on_trace(began, self._now())
+                    if isinstance(action, PollTrace):
+                        async with aclosing(self._read(follower, action.range)) as chunks:
+                            async for chunk in chunks:
+                                yield chunk
+                        follower.on_trace(began, self._now())
+                    elif shares is not None:
+                        job = await shares.status.poll(single=action.is_single)
+                        follower.on_status(job.status, began, self._now())
                 except GitLabError as error:
                     if follower.on_error(error, self._now(), jitter()):
                         _log.warning("log unavailable, retrying: %s", error)
 
-    def _terms(self, share: PaceShare) -> PollTerms:
-        return PollTerms(share.interval, self.options.policy.max_interval, share.is_stretched)
+    def _join(self, stack: ExitStack) -> "_Shares":
+        policy = self.options.policy
+        statuses = self.polls.statuses.join(self.project, self.job_id, policy)
+        status = stack.enter_context(statuses)
+        return _Shares(policy, stack.enter_context(self.polls.pace.join(policy)), status)
 
-    async def _status(self) -> JobStatus:
-        request = endpoints.get_job(self.project, self.job_id)
-        response = await self.transport.send(request, Priority.BACKGROUND)
-        return decode(response, Job, log_ignored_value).status
+    def _next_action(self, follower: LogFollower, shares: "_Shares | None") -> Action:
+        if shares is None:
+            policy = self.options.policy
+            return follower.next_action(PollTerms(policy.interval, policy.max_interval))
+        now, known_at = self._now(), follower.status_known_at
+        # Another poll of the same job, a listing or a monitor may know more.
+        if shares.status.observed is not None:
+            job, seen_at = shares.status.observed
+            if known_at is None or seen_at > known_at:
+                follower.on_report(job.status, seen_at, now)
+        return follower.next_action(shares.terms(now))
 
     async def _read(
         self, follower: LogFollower, wanted: TraceRange

@@ -27,14 +27,11 @@ _WAITING = frozenset(
     }
 )
 
-_END_DELAY = 2.0
-"""Seconds between two polls of the status after the log has said that the job has ended."""
-
 _MAX_PER_MINUTE = 15
-"""Requests a minute that those polls must not exceed, nor the trace that follows them."""
+"""Requests a minute that a poll beyond the turn must not exceed, nor the last trace."""
 
 _MAX_ADVANCE = 1 / 7
-"""Part of the interval by which a poll comes earlier, to make up for slow responses."""
+"""Part of the interval by which a poll may come earlier to make up for slow responses."""
 
 _MIN_REST = 1 / 2
 """Part of the interval for which nothing is sent after a response, however slow it was."""
@@ -89,6 +86,7 @@ class PollSchedule:
     sends_whole: bool = False
     status_known_at: float | None = None
     _is_waiting: bool = False
+    _is_new: bool = False
     _last: PollKind = PollKind.STATUS
     _sent_at: float = 0.0
     _ended_at: float = 0.0
@@ -96,9 +94,8 @@ class PollSchedule:
     _trace_ended_at: float = 0.0
     _durations: tuple[float, float] = (0.0, 0.0)
     _end_poll_at: float | None = None
-    _end_polls: int = 0
     _sent: SlidingWindow = field(init=False, factory=SlidingWindow)
-    _end_polls_sent: SlidingWindow = field(init=False, factory=SlidingWindow)
+    _end_polls: SlidingWindow = field(init=False, factory=SlidingWindow)
     _estimator: UploadIntervalEstimator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -106,14 +103,13 @@ class PollSchedule:
 
     def after_status(self, status: JobStatus, began: float, now: float) -> None:
         """Record the answer of a poll of the status that was sent at *began*."""
-        self._record(PollKind.STATUS, began, now)
+        turn = self._last
+        self._record(began, now)
         self.after_report(status, began)
         if self._end_poll_at is not None:
-            self._end_polls += 1
-            self._end_polls_sent.add(began)
-            again = now + _END_DELAY
-            is_allowed = self._end_polls == 1 and self._sent.count(again) < _MAX_PER_MINUTE - 1
-            self._end_poll_at = again if is_allowed else None
+            # One beyond the turn, which leaves the turn as it is.
+            self._last, self._end_poll_at = turn, None
+            self._end_polls.add(began)
 
     def after_report(self, status: JobStatus, at: float) -> None:
         """Record a status that was seen *at* a time without a poll of this log."""
@@ -124,11 +120,13 @@ class PollSchedule:
 
     def after_trace(self, began: float, now: float, *, grew: bool, says_end: bool = False) -> None:
         """Record a poll of the trace; *says_end* is whether its last line is that of a runner."""
-        self._record(PollKind.TRACE, began, now)
+        self._record(began, now)
+        self._last = PollKind.TRACE
+        # The first status and the first trace are polled at once, one after the other.
+        self._is_new = self._trace_sent_at is None and not grew
         self._trace_sent_at, self._trace_ended_at = began, now
         if grew:
             self._estimator.hit(now)
-            self._end_polls = 0
             self._end_poll_at = now if says_end and self._may_poll_end(now) else None
         else:
             self._estimator.miss(now)
@@ -157,14 +155,17 @@ class PollSchedule:
         """Return the poll of this *slot*: the trace, if it is due and the status came last."""
         # Few polls are in step with the uploads; half an interval later does not matter then.
         latest = slot + (terms.interval / 2 if terms.is_stretched else 0.0)
-        if self._last is PollKind.STATUS and trace_at <= latest:
+        # A job that has just started has no log yet, but will soon.
+        is_turn = self._last is PollKind.STATUS or self._is_new
+        if is_turn and trace_at <= latest:
             return NextPoll(PollKind.TRACE, max(slot, trace_at))
         return NextPoll(PollKind.STATUS, slot)
 
     def _may_poll_end(self, now: float) -> bool:
-        """Return whether to poll the status at once, since the log says the end."""
-        # A log may print such a line again and again.
-        return not self._end_polls_sent.count(now) and self._sent.count(now) < _MAX_PER_MINUTE
+        """Return whether to poll the status at once, since the log says that the job has ended."""
+        # A log may print such a line again and again. One request is left for the last trace.
+        is_rare = self._sent.count(now) < _MAX_PER_MINUTE - 1
+        return is_rare and not self._end_polls.count(now)
 
     def _trace_at(self, sent_at: float, terms: PollTerms) -> float:
         """Return when to poll the trace, if it is its turn by then."""
@@ -184,13 +185,13 @@ class PollSchedule:
     def _spacing(self, terms: PollTerms) -> float:
         """Return the seconds from one request to the next, so that an answer comes each interval.
 
-        A job's end is known after the responses of two polls, which may be slow or fail at first.
+        The end of a job is known after two responses, which may be slow or fail at first.
         """
         if terms.is_stretched:
             return terms.interval
         return terms.interval - min(max(self._durations), terms.interval * _MAX_ADVANCE)
 
-    def _record(self, kind: PollKind, began: float, now: float) -> None:
-        self._last, self._sent_at, self._ended_at = kind, began, now
+    def _record(self, began: float, now: float) -> None:
+        self._sent_at, self._ended_at = began, now
         self._durations = (self._durations[1], now - began)
         self._sent.add(began)

@@ -182,9 +182,18 @@ class StatusShare(Generic[T]):
         return self.group.rows.is_shared
 
     def next_at(self, now: float) -> float:
-        """Return the time of the next listing, *now* at the earliest."""
-        sent_at = self.group.rows.sent_at
-        return now if sent_at is None else max(now, sent_at + self.group.interval)
+        """Return the time of the next listing, *now* at the earliest.
+
+        It is *now* if the last listing, perhaps sent by another poll, did not show the subject:
+        `poll` then requests it by its id.
+        """
+        rows = self.group.rows
+        if rows.sent_at is None:
+            return now
+        is_known = self.observed is not None and self.observed[1] >= rows.sent_at
+        if rows.shown(self.subject_id) is None and not is_known:
+            return now
+        return max(now, rows.sent_at + self.group.interval)
 
     async def poll(self, *, single: bool = False) -> T:
         """Return the subject as it is now; *single* requests it by its id in any case.
