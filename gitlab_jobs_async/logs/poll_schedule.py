@@ -58,7 +58,7 @@ class NextPoll:
 
 @frozen
 class PollTerms:
-    """What the polls of one log may cost at present.
+    """Cost and time of the polls of one log at present.
 
     Attributes:
         interval: seconds between two requests.

@@ -10,7 +10,7 @@ middle once it has grown wide. Now and then one comes half a period early to det
 from attrs import define
 
 _MOST_LEARNING = 6
-"""Polls in vain after which a log is taken for a quiet one, and not for one just begun."""
+"""Polls in vain after which a log counts as quiet, and not as one that has just started."""
 
 _USUAL = (3.0, 30.0, 60.0)
 """Seconds between uploads that servers request of runners."""

@@ -37,7 +37,7 @@ def test_next_poll_comes_when_an_upload_is_due(polls, least, most):
     assert least <= learn(UploadIntervalEstimator(3.0), polls).next_poll(polls[-1][0]) <= most
 
 
-def test_learning_ends_with_a_period_or_many_misses():
+def test_learning_ends_with_period_or_misses():
     estimator = learn(UploadIntervalEstimator(3.0), [(0, True), (59, False)])
     assert estimator.is_learning
     assert not learn(estimator, [(61, True)]).is_learning
