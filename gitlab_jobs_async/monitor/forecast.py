@@ -6,12 +6,20 @@ one question asks about many projects: for a hint where to poll, or for their jo
 `benchmarks/monitor.py` compares this with a simulated day.
 """
 
-from math import ceil
+from math import ceil, exp
 from typing import Final, Literal
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import integer, positive_id
+from gitlab_jobs_async.monitor.hints.planner import (
+    COMPARISON_INTERVALS,
+    JOBS_PER_REQUEST,
+    MAX_SCAN_INTERVAL,
+    MIN_PROJECTS,
+    SHARES,
+    SWEEP,
+)
 from gitlab_jobs_async.monitor.hints.questions import MAX_PROJECTS
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
 from gitlab_jobs_async.monitor.schedule.timer import MIN_INTERVAL, poll_interval
@@ -30,20 +38,13 @@ _MAX_REQUESTS_PER_POLL: Final = 3.0
 _UNEVENNESS: Final = 1.5
 """Intervals within which 95 % of the changes in a busy project are detected."""
 
-_ENDS_PER_MINUTE: Final = 1.0
-"""Bursts of jobs that end in a busy project, a minute."""
+_CHANGES: Final = 0.11
+"""Changes a second in a busy project, as in the simulated day."""
 
-SCAN_FROM: Final = 10
-"""Projects for each request a minute from which on GraphQL is asked for jobs, too."""
+_ANSWER: Final = 1.0
+"""Seconds of an answer by GraphQL. While it takes less than 2 s, questions have 100 projects."""
 
-_FEW_IDLE: Final = 10
-_QUESTION_SECONDS: Final = 1.0
-"""Duration of one question, in seconds; within 2 s, questions grow to 100 projects."""
-
-_HINT_INTERVAL: Final = 20.0
-_HINT_SHARE: Final = 1 / 3
-_SETTLING_SHARE: Final = 0.2
-"""Part of the requests that lists jobs by REST while GraphQL is asked for them."""
+_STEPS: Final = 100
 
 
 @frozen
@@ -70,6 +71,8 @@ class Way:
         requests_per_minute: average number of requests, questions by GraphQL included.
         questions_per_minute: questions by GraphQL among them.
         stretch: the slowdown of all intervals that the budget causes.
+        first_round: seconds until the jobs of each project have been listed once, by REST; a start
+            with a checkpoint has no such round.
         busy: projects with running jobs.
         idle: projects without an event for a day; the delay is that of their first change.
     """
@@ -78,6 +81,7 @@ class Way:
     requests_per_minute: float
     questions_per_minute: float
     stretch: float
+    first_round: float
     busy: DetectionDelay
     idle: DetectionDelay
 
@@ -97,15 +101,12 @@ class Forecast:
 
     Attributes:
         limits: requests a minute.
-        first_round: seconds until the jobs of each project have been listed once; a start with a
-            checkpoint has no such round.
         rest: without GraphQL.
         graphql: with GraphQL; `None` where it changes nothing.
         complete: requests a minute that `complete=True` adds.
     """
 
     limits: Limits
-    first_round: float
     rest: Way
     graphql: Way | None
     complete: float
@@ -133,10 +134,10 @@ def forecast(
     limits = _limits(per_minute, jobs_index_per_minute)
     kinds = _Kinds(busy, projects - busy)
     rest = _by_rest(kinds, limits.listings)
-    scan = _by_scan(kinds, limits) if projects > SCAN_FROM * limits.most else None
+    is_crowded = projects > JOBS_PER_REQUEST * min(limits.all, limits.listings)
+    scan = _by_scan(kinds, limits) if is_crowded else None
     return Forecast(
         limits=limits,
-        first_round=60.0 * projects / limits.listings,
         rest=rest,
         graphql=scan or _by_hints(kinds, limits),
         complete=0.0 if scan is None else _completing(scan),
@@ -160,8 +161,11 @@ def _limits(per_minute: int | None, jobs_index_per_minute: int | None) -> Limits
     return Limits(every, float(every - reserve(every)), float(listings - reserve(listings)))
 
 
-def _by_rest(kinds: _Kinds, supply: float) -> Way:
-    busy_every, idle_every = _own_interval(_BUSY_AGES, 0.0), _own_interval((), _DAY)
+def _by_rest(kinds: _Kinds, supply: float, idle_every: float | None = None) -> Way:
+    """Forecast polls by REST, of idle projects each *idle_every* seconds or at their interval."""
+    busy_every = _own_interval(_BUSY_AGES, 0.0)
+    if idle_every is None:
+        idle_every = _own_interval((), _DAY)
     polls = 60.0 * (kinds.busy / busy_every + kinds.idle / idle_every)
     per_poll = min(_MAX_REQUESTS_PER_POLL, _REQUESTS_PER_POLL + _CATCH_UP * polls / supply)
     stretch = max(1.0, polls * per_poll / supply)
@@ -170,67 +174,101 @@ def _by_rest(kinds: _Kinds, supply: float) -> Way:
         requests_per_minute=min(polls * per_poll, supply),
         questions_per_minute=0.0,
         stretch=stretch,
+        first_round=60.0 * (kinds.busy + kinds.idle) / supply,
         busy=_polled(kinds.busy, busy_every * stretch, per_poll, _UNEVENNESS),
         idle=_polled(kinds.idle, idle_every * stretch, per_poll, 1.0),
     )
 
 
 def _by_hints(kinds: _Kinds, limits: Limits) -> Way | None:
-    """Forecast questions about idle projects, and listings of those that changed."""
-    if kinds.idle < _FEW_IDLE:
+    """Forecast questions about idle projects, and polls by REST of those that changed."""
+    if kinds.idle < MIN_PROJECTS:
         return None
-    questions = ceil(kinds.idle / MAX_PROJECTS)
-    round_seconds = max(_HINT_INTERVAL, 60.0 * questions / (limits.all * _HINT_SHARE))
-    questions_per_minute = 60.0 * questions / round_seconds
-    # A listing that a hint asks for waits as long as the poll of the busiest project.
-    left = min(limits.listings, limits.all - questions_per_minute)
-    rest = _by_rest(_Kinds(kinds.busy, 0), left)
+    questions = _Questions("changes", limits, 60.0 / SWEEP)
+    asked = questions.per_minute(kinds.idle)
+    sweep = 60.0 * ceil(kinds.idle / MAX_PROJECTS) / asked
+    rest = _by_rest(kinds, questions.left(kinds.idle), idle_every=COMPARISON_INTERVALS["changes"])
+    # A poll that a hint asks for is one of the busiest project.
     wait = MIN_INTERVAL * rest.stretch
+    idle = DetectionDelay(
+        projects=kinds.idle,
+        requests_per_minute=asked + rest.idle.requests_per_minute,
+        interval=sweep,
+        median=sweep / 2 + _ANSWER + wait,
+        most=sweep + _ANSWER + wait * _UNEVENNESS,
+    )
     return Way(
         name="hints",
-        requests_per_minute=rest.requests_per_minute + questions_per_minute,
-        questions_per_minute=questions_per_minute,
+        requests_per_minute=rest.requests_per_minute + asked,
+        questions_per_minute=asked,
         stretch=rest.stretch,
+        first_round=questions.first_round(kinds.idle, kinds.busy),
         busy=rest.busy,
-        idle=DetectionDelay(
-            projects=kinds.idle,
-            requests_per_minute=questions_per_minute,
-            interval=round_seconds,
-            median=round_seconds / 2 + _QUESTION_SECONDS + wait,
-            most=round_seconds + _QUESTION_SECONDS + _UNEVENNESS * wait,
-        ),
+        idle=idle,
     )
 
 
 def _by_scan(kinds: _Kinds, limits: Limits) -> Way:
-    """Forecast questions about the jobs of many projects, polled as by REST."""
-    listings = min(limits.listings, limits.all * _SETTLING_SHARE)
-    questions = limits.all - listings
-    scan = _by_rest(kinds, questions * MAX_PROJECTS)
-    asked = min(questions, scan.requests_per_minute / MAX_PROJECTS)
+    """Forecast questions about the jobs of all projects, each at its own interval."""
+    busy_every = poll_interval(_BUSY_AGES, 0.0)
+    idle_every = min(MAX_SCAN_INTERVAL, poll_interval((), _DAY))
+    wanted = 60.0 * (kinds.busy / busy_every + kinds.idle / idle_every)
+    projects = kinds.busy + kinds.idle
+    questions = _Questions("jobs", limits, wanted / projects)
+    stretch = max(1.0, wanted / MAX_PROJECTS / (limits.all * SHARES["jobs"]))
+    comparisons = 60.0 * projects / COMPARISON_INTERVALS["jobs"]
     return Way(
         name="scan",
-        requests_per_minute=asked + listings,
-        questions_per_minute=asked,
-        stretch=scan.stretch,
-        busy=_later(scan.busy),
-        idle=_later(scan.idle),
+        requests_per_minute=questions.per_minute(projects)
+        + min(comparisons, questions.left(projects)),
+        questions_per_minute=questions.per_minute(projects),
+        stretch=stretch,
+        first_round=questions.first_round(projects, 0),
+        busy=_scanned(kinds.busy, busy_every * stretch, _UNEVENNESS),
+        idle=_scanned(kinds.idle, idle_every * stretch, 1.0),
     )
 
 
-def _later(delay: DetectionDelay) -> DetectionDelay:
-    """Return *delay* of a question, which takes longer than a listing and asks about many."""
-    return evolve(
-        delay,
-        requests_per_minute=delay.requests_per_minute / MAX_PROJECTS,
-        median=delay.median + _QUESTION_SECONDS,
-        most=delay.most + _QUESTION_SECONDS,
+def _scanned(projects: int, every: float, uneven: float) -> DetectionDelay:
+    return DetectionDelay(
+        projects=projects,
+        requests_per_minute=60.0 * projects / every / MAX_PROJECTS,
+        interval=every,
+        median=every / 2 + _ANSWER,
+        most=every * uneven + _ANSWER,
     )
+
+
+@frozen
+class _Questions:
+    """Questions of a mode within limits, each project being asked about *rate* times a minute."""
+
+    mode: Literal["changes", "jobs"]
+    limits: Limits
+    rate: float
+
+    def per_minute(self, projects: int) -> float:
+        """Return the questions a minute about *projects*."""
+        return min(self.limits.all * SHARES[self.mode], self.rate * ceil(projects / MAX_PROJECTS))
+
+    def left(self, projects: int) -> float:
+        """Return the listings a minute that are left for polls by REST."""
+        listings = self.limits.listings
+        asked = self.rate * ceil(projects / MAX_PROJECTS) / listings
+        return listings * (1 - min(SHARES[self.mode], asked))
+
+    def first_round(self, asked: int, others: int) -> float:
+        """Return the seconds until all have been listed; questions begin as they are."""
+        step = asked / _STEPS
+        listed = [step * (number + 0.5) for number in range(_STEPS)]
+        minutes = sum(step / self.left(ceil(known)) for known in listed)
+        return 60.0 * (minutes + others / self.limits.listings)
 
 
 def _completing(scan: Way) -> float:
-    """Return the listings a minute that fetch what GraphQL lacks: one for each burst of ends."""
-    return scan.busy.projects * min(_ENDS_PER_MINUTE, 60.0 / scan.busy.interval)
+    """Return the polls by REST that show changes with all fields: one for each changed answer."""
+    changed = 1 - exp(-_CHANGES * scan.busy.interval)
+    return scan.busy.projects * changed * 60.0 / scan.busy.interval
 
 
 def _own_interval(ages: tuple[float, ...], quiet: float) -> float:

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.monitor.forecast import SCAN_FROM, forecast
+from gitlab_jobs_async.monitor.forecast import forecast
+from gitlab_jobs_async.monitor.hints.planner import JOBS_PER_REQUEST, SHARES
 
 counts = st.integers(1, 20_000)
+CROWDED = int(JOBS_PER_REQUEST)
 limits = st.none() | st.integers(1, 5000)
 
 
@@ -67,7 +69,7 @@ def test_larger_limit_or_fewer_projects_help(plan, more):
     assert larger.rest.stretch <= expected.rest.stretch
     crowded = planned((projects + more, busy, per_minute, listings))
     assert crowded.rest.stretch >= expected.rest.stretch
-    assert crowded.first_round > expected.first_round
+    assert crowded.rest.first_round > expected.rest.first_round
 
 
 @pytest.mark.parametrize(
@@ -76,10 +78,10 @@ def test_larger_limit_or_fewer_projects_help(plan, more):
         (10, 1, 100, None),
         (11, 1, 100, "hints"),
         (11, 2, 100, None),
-        (100 * SCAN_FROM, 20, 100, "hints"),
-        (100 * SCAN_FROM + 1, 20, 100, "scan"),
-        (600 * SCAN_FROM, 20, None, "hints"),
-        (600 * SCAN_FROM + 1, 20, None, "scan"),
+        (90 * CROWDED, 20, 100, "hints"),
+        (90 * CROWDED + 1, 20, 100, "scan"),
+        (540 * CROWDED, 20, None, "hints"),
+        (540 * CROWDED + 1, 20, None, "scan"),
     ],
 )
 def test_way_by_graphql_depends_on_crowding(projects, busy, per_minute, name):
@@ -94,8 +96,14 @@ def test_limit_of_listings_binds_rest_alone():
     assert (larger.limits.all, larger.limits.listings) == (1800, 540)
     assert larger.rest == usual.rest
     assert raised.rest.stretch < larger.rest.stretch
-    assert larger.graphql.requests_per_minute > 540
-    assert larger.graphql.stretch < usual.graphql.stretch
+    assert larger.graphql.stretch <= usual.graphql.stretch
+
+
+def test_first_round_shares_the_limit():
+    expected = forecast(10_000, busy=200, per_minute=100)
+    alone, shared = expected.rest.first_round, expected.graphql.first_round
+    assert alone == pytest.approx(60 * 10_000 / 90)
+    assert alone < shared < alone / (1 - SHARES["jobs"])
 
 
 def test_unknown_limits_are_those_of_gitlab():
@@ -104,9 +112,9 @@ def test_unknown_limits_are_those_of_gitlab():
 
 
 def test_complete_events_cost_only_in_a_scan():
-    assert forecast(1000, busy=20, per_minute=100).complete == 0
+    assert forecast(500, busy=20, per_minute=100).complete == 0
     scan = forecast(10_000, busy=200, per_minute=100)
-    assert 0 < scan.complete <= 200
+    assert 0 < scan.complete < 60 * 200 / scan.graphql.busy.interval
     assert forecast(10_000, busy=20, per_minute=100).complete < scan.complete
 
 

@@ -30,8 +30,8 @@ def sentences(projects: int, busy: int, plan: Forecast) -> list[str]:
     lines += [
         "",
         "Each time holds for 95 % of the changes.",
-        f"The first start lists the jobs of each project once, which takes "
-        f"{spoken(plan.first_round)}. A restart with a checkpoint does not.",
+        f"The first start lists the jobs of each project once, which takes {_first_round(plan)}. A "
+        "restart with a checkpoint does not.",
     ]
     if plan.complete:
         lines.append(_completing(plan))
@@ -57,6 +57,13 @@ def _sentences_of(way: Way) -> list[str]:
     if way.stretch > _STRETCHED:
         lines.append(f"  More requests would help: intervals are {way.stretch:.1f} times as long.")
     return lines
+
+
+def _first_round(plan: Forecast) -> str:
+    rest = spoken(plan.rest.first_round)
+    if plan.graphql is None or spoken(plan.graphql.first_round) == rest:
+        return rest
+    return f"{spoken(plan.graphql.first_round)} ({rest} by REST alone)"
 
 
 def _completing(plan: Forecast) -> str:

@@ -26,7 +26,7 @@ from gitlab_jobs_async.retry.backoff import Backoff
 SWEEP = 15.0
 """Seconds after which a project without changes is asked about again."""
 
-_MAX_INTERVAL = 60.0
+MAX_SCAN_INTERVAL = 60.0
 """Seconds after which a project is asked about again at the latest if questions show its jobs."""
 
 JOBS_PER_REQUEST = 10.0
@@ -38,7 +38,9 @@ COMPARISON_INTERVALS = {"changes": 7_200.0, "jobs": 43_200.0}
 SHARES = {"changes": 0.3, "jobs": 0.75}
 """Parts of the request rate that questions may use."""
 
-_MIN_PROJECTS = 10
+MIN_PROJECTS = 10
+"""Projects from which on questions are worth their requests."""
+
 _FIRST_SIZE = 50
 _QUICK, _SLOW = 2.0, 5.0
 _HYSTERESIS = 0.8
@@ -126,7 +128,7 @@ class QuestionPlanner:
         if self.mode is QuestionMode.JOBS:
             most *= _HYSTERESIS
         mode = QuestionMode.JOBS if projects > most else QuestionMode.CHANGES
-        if projects < _MIN_PROJECTS:
+        if projects < MIN_PROJECTS:
             mode = QuestionMode.OFF
         if mode is not self.mode:
             self.mode = mode
@@ -164,7 +166,7 @@ class QuestionPlanner:
             return False
         self._missing_until.pop(name, None)
         self._candidates.add(name)
-        if not self.is_active(now) or len(self._candidates) < _MIN_PROJECTS:
+        if not self.is_active(now) or len(self._candidates) < MIN_PROJECTS:
             self._covered.pop(name, None)
             self._schedule.remove(name)
             return False
@@ -280,7 +282,7 @@ class QuestionPlanner:
         return now < self.capabilities.graphql_refused_until
 
     def _put(self, name: str, now: float, interval: float) -> None:
-        longest = _MAX_INTERVAL if self.mode is QuestionMode.JOBS else SWEEP
+        longest = MAX_SCAN_INTERVAL if self.mode is QuestionMode.JOBS else SWEEP
         self._schedule.schedule(name, now, min(interval, longest))
 
     def _adapt_size(self, batch: Batch, now: float) -> None:

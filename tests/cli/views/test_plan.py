@@ -1,5 +1,7 @@
 """A forecast in sentences."""
 
+import re
+
 import pytest
 
 from gitlab_jobs_async.cli.views.plan import sentences, spoken
@@ -30,22 +32,27 @@ def test_duration_has_one_unit(seconds, words):
 
 
 def test_both_ways_are_described():
-    said = text(1000, 20, per_minute=100)
+    plan = forecast(900, busy=20, per_minute=100)
+    said = "\n".join(sentences(900, 20, plan))
     graphql, _, rest = said.partition("By REST alone")
     assert "With GraphQL, which is asked about the idle projects" in graphql
-    assert "An idle project's first change is seen within 40 s, half" in graphql
     assert "questions by GraphQL" in graphql
-    assert "An idle project's first change is seen within 22 min, half" in rest
     assert "It takes 90 requests a minute.\n" in rest
-    assert "The first start lists the jobs of each project once, which takes 11 min." in rest
+    for way, part in ((plan.graphql, graphql), (plan.rest, rest)):
+        seen = f"first change is seen within {spoken(way.idle.most)}, half of them within "
+        assert f"An idle project's {seen}{spoken(way.idle.median)}." in part
+        assert f"busy project is seen within {spoken(way.busy.most)}, half" in part
+        assert f"intervals are {way.stretch:.1f} times as long" in part
+    first = [spoken(way.first_round) for way in (plan.graphql, plan.rest)]
+    assert f"once, which takes {first[0]} ({first[1]} by REST alone)." in rest
     assert "complete=True" not in said
 
 
 def test_scan_says_what_complete_events_cost():
     said = text(10_000, 200, per_minute=100)
     assert "With GraphQL, which is asked about the jobs of all projects" in said
-    assert "complete=True lists them by REST: about 200 requests a minute more, but only" in said
-    assert "which fits into the limit" in text(10_000, 2, per_minute=100)
+    assert re.search("complete=True lists them by REST: about [0-9]+ requests .*, but only", said)
+    assert "which fits into the limit" in text(3000, 2, per_minute=100)
 
 
 def test_small_watch_mentions_one_way():
@@ -63,5 +70,5 @@ def test_binding_limit_of_listings_is_named():
 
 
 def test_scarcity_is_named():
-    assert "intervals are 6.6 times as long" in text(1000, 20, per_minute=100)
+    assert "More requests would help: intervals are" in text(900, 20, per_minute=100)
     assert "More requests would help" not in text(100, 1)
