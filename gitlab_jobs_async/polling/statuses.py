@@ -24,12 +24,15 @@ from gitlab_jobs_async.polling.sources import StatusSource
 T = TypeVar("T", bound=Subject)
 
 
+_FAILURE_AGE = 1.0
+"""Seconds for which the error of a listing answers further polls, in place of another request."""
+
+
 @define(eq=False)
 class _Listing:
-    """A listing in flight; *error* is set before *ended*, *is_cancelled* if its sender was."""
+    """A listing in flight; *is_cancelled* if its sender was."""
 
     ended: asyncio.Event = field(factory=asyncio.Event)
-    error: GitLabError | None = None
     is_cancelled: bool = False
 
 
@@ -42,6 +45,7 @@ class _Group(Generic[T]):
     shares: list["StatusShare[T]"] = field(factory=list, init=False)
     paces: tuple[PaceShare, ...] = field(default=(), init=False)
     listing: _Listing | None = field(default=None, init=False)
+    failure: tuple[GitLabError, float] | None = field(default=None, init=False)
 
     @property
     def interval(self) -> float:
@@ -110,14 +114,14 @@ class SharedStatuses(Generic[T]):
         """Return the row of a fresh listing; `None` if it is missing there."""
         group = share.group
         while not group.rows.is_fresh(self._clock.now(), group.interval):
+            if group.failure is not None and self._clock.now() < group.failure[1] + _FAILURE_AGE:
+                raise group.failure[0].with_traceback(None)
             if group.listing is None:
                 await self._list(group)
                 break
             listing = group.listing
             await listing.ended.wait()
-            if listing.error is not None:
-                raise listing.error.with_traceback(None)
-            if not listing.is_cancelled:
+            if group.failure is None and not listing.is_cancelled:
                 break
         return group.rows.shown(share.subject_id)
 
@@ -126,9 +130,9 @@ class SharedStatuses(Generic[T]):
         sent_at = self._clock.now()
         try:
             rows = await self._source.list_open(group.project, group.rows.lowest)
-            listing.is_cancelled = False
+            group.failure, listing.is_cancelled = None, False
         except GitLabError as error:
-            listing.error, listing.is_cancelled = error, False
+            group.failure, listing.is_cancelled = (error, self._clock.now()), False
             raise
         finally:
             # After a cancellation, the next one of those that wait sends it again.
