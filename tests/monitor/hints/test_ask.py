@@ -44,9 +44,10 @@ async def missing(_request):
 
 
 async def test_question_is_one_request():
-    data = projects(project_row(2, [pipeline_row(31, [job_row(71)])]))
+    odd = project_row(3, [pipeline_row(32, status="ODD")])
+    data = projects(project_row(2, [pipeline_row(31, [job_row(71)])]), odd)
     async with serving(answering(data)) as server, GitLab(server.url) as gitlab:
-        found = await ask(gitlab._transport, jobs_question([1, 2]))
+        found = await ask(gitlab._transport, jobs_question([1, 2, 3]))
     assert found.keys() == {2}
     assert found[2].pipelines[0].jobs[0].status == JobStatus.RUNNING
     (request,) = server.requests
