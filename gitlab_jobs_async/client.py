@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from os import PathLike
 
+from attrs import evolve
+
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import UndecodedRow, decode
@@ -173,6 +175,7 @@ class GitLab(ServerClient):
         downstream: bool = False,
         checkpoint: Checkpoint | str | PathLike[str] | None = None,
         complete: bool = False,
+        polling: PollPolicy | None = None,
     ) -> AbstractAsyncContextManager[Monitor]:
         """Emit events of many projects: `async with ... as events: async for event in events`.
 
@@ -188,9 +191,10 @@ class GitLab(ServerClient):
             checkpoint: path of a file. The next monitor with it resumes where this one ended:
                 an event is acknowledged by requesting the next one, and emitted at least once,
                 under the same `key`.
-
             complete: poll a project by REST before any event that a question by GraphQL has shown,
                 so that no job is partial; see `Job.is_partial`.
+            polling: how often single pipelines, single jobs and logs are polled while the budget
+                has room; the client's policy by default.
 
         Raises:
             AuthenticationError: while iterating, if the token is invalid or revoked.
@@ -198,11 +202,12 @@ class GitLab(ServerClient):
             TypeError, ValueError: a target is invalid.
         """
         how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint), complete)
+        policy = poll_policy(polling, self._polls.policy)
         return monitored(
             self._transport,
             self._capabilities,
             self._schedule,
-            self._polls,
+            evolve(self._polls, policy=policy),
             normalize_targets(targets),
             how,
         )

@@ -23,6 +23,7 @@ from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.cursors import REFUSED, CursorTemplate
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.listing.page_checks import cursor_of, is_unnamed, next_by_number
+from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.base import Watch
@@ -32,6 +33,7 @@ from gitlab_jobs_async.monitor.watch.queries import (
     invalid_reason,
     with_page_size,
 )
+from gitlab_jobs_async.polling.statuses import SharedStatuses
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class QueryRunner:
     _clock: Clock
     _token: TokenCheck
     _announcer: Announcer
+    _statuses: SharedStatuses[Job]
 
     async def run(self, watch: Watch, query: Query) -> list[Event]:
         """Send *query*, pass the result or the error to *watch*, and return its events.
@@ -64,6 +67,7 @@ class QueryRunner:
             return self._failed(watch, error)
 
     async def _query(self, watch: Watch, query: Query) -> list[Event]:
+        sent_at = self._now()
         try:
             result = await fetch(self._transport, self._capabilities, query)
         except RateLimitedError as error:
@@ -74,6 +78,8 @@ class QueryRunner:
             raise
         # The response proves the token, for a later 401 of another request.
         self._token.worked(query.request)
+        # A followed log needs no poll of a status that was just seen.
+        self._statuses.learn((row for row in result.rows if isinstance(row, Job)), sent_at)
         return [*watch.on_result(self._now(), result)]
 
     async def _retry_denied(

@@ -205,6 +205,7 @@ async def monitored(
             states,
             downstream=downstream,
             complete=options.complete,
+            polls=polls,
         )
         async with (
             log_poll_queue(transport.clock, transport.concurrency) as (sources, queue),

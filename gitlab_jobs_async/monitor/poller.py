@@ -25,9 +25,10 @@ from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSched
 from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.token_check import TokenCheck
-from gitlab_jobs_async.monitor.watch.base import Watch
+from gitlab_jobs_async.monitor.watch.base import SingleWatch, Watch
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
+from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
@@ -45,6 +46,7 @@ class Poller:
         *,
         downstream: bool,
         complete: bool,
+        polls: Polls,
     ) -> None:
         self._transport = transport
         self._clock = transport.clock
@@ -56,13 +58,14 @@ class Poller:
         self._scheduler = PollScheduler()
         self._watches: dict[str, Watch] = {}
         self._hinted: set[str] = set()
+        self._interval = polls.policy.interval
         self._index = TargetIndex()
         self._recorder = StateRecorder(outbox, states, downstream=downstream)
         self._discovered = DiscoveredPipelines(self._recorder, self._index)
         self._announcer = Announcer(self._budget, outbox)
         self.token = TokenCheck(transport)
         self._queries = QueryRunner(
-            transport, capabilities, self._clock, self.token, self._announcer
+            transport, capabilities, self._clock, self.token, self._announcer, polls.statuses
         )
         # Only polls by REST show bridges, and all fields of a job.
         self._questions = ProjectQuestions(
@@ -87,6 +90,8 @@ class Poller:
         if name in self._watches:
             return
         watch, is_restored = self._recorder.add(target, name, self._now())
+        if isinstance(watch, SingleWatch):
+            watch.fix_interval(self._interval)
         self._watches[name] = watch
         self._index.add(name, target)
         self._learn_id(name, watch)

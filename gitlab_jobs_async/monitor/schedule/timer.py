@@ -12,14 +12,22 @@ from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE, PROBES
 
+MIN_INTERVAL = 3.0
+MAX_INTERVAL = 180.0
+# Longer intervals save little and delay the first change of each pipeline by as much.
+
 
 @define
 class PollTimer:
-    """The poll times of one target in unix seconds; *active_at* is the time of its last event."""
+    """The poll times of one target in unix seconds; *active_at* is the time of its last event.
+
+    After a successful poll, the next one comes after *fixed_interval* seconds if that is set.
+    """
 
     next_at: float = 0.0
     polled_at: float = 0.0
     active_at: float | None = None
+    fixed_interval: float | None = None
     _excessive_waits: int = 0
 
     @classmethod
@@ -44,6 +52,11 @@ class PollTimer:
         """Return the values that `restored` resumes from."""
         return Progress(self.polled_at, self.interval, self.active_at, failures)
 
+    def fix_interval(self, seconds: float) -> None:
+        """Poll each *seconds* from now on, however long nothing has changed."""
+        self.fixed_interval = seconds
+        self.next_at = min(self.next_at, self.polled_at + seconds)
+
     def poll_now(self, now: float) -> None:
         """Move the next poll to *now*, but keep the minimum interval since the last poll."""
         self.next_at = min(self.next_at, max(now, self.polled_at + MIN_INTERVAL))
@@ -55,7 +68,7 @@ class PollTimer:
             self.active_at = now
         self.polled_at = now
         self._excessive_waits = 0
-        self.next_at = now + poll_interval(ages, now - self.active_at)
+        self.next_at = now + (self.fixed_interval or poll_interval(ages, now - self.active_at))
 
     def on_error(
         self, now: float, error: GitLabError, availability: TargetAvailability
@@ -76,10 +89,6 @@ class PollTimer:
         self._excessive_waits += 1
         return PROBES.delay(self._excessive_waits - 1)
 
-
-MIN_INTERVAL = 3.0
-MAX_INTERVAL = 180.0
-# Longer intervals save little and delay the first change of each pipeline by as much.
 
 _JOB_AGE = 30.0
 _QUIET_AGE = 60.0

@@ -152,6 +152,10 @@ class SingleWatch(Watch):
             None if self.previous is None else tuple(self.previous.values()),
         )
 
+    def fix_interval(self, seconds: float) -> None:
+        """Poll each *seconds* while the budget has room, since its end is waited for."""
+        self.timer.fix_interval(seconds)
+
     def _check_reset(self, rows: Sequence[Job | Bridge], now: float) -> tuple[int, str] | None:
         """Return the job that only a reset explains, and the reason, or `None`."""
         if self.is_known:

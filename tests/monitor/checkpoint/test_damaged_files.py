@@ -55,6 +55,7 @@ async def test_finished_downstream_is_bounded(gitlab: GitLab):
         checkpoint.states(),
         downstream=True,
         complete=False,
+        polls=gitlab._polls,
     )
     poller.resume()
     assert len(poller) == 0
