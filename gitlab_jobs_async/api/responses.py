@@ -52,13 +52,17 @@ _HTML = re.compile(rb"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
 
 @frozen
 class Response:
-    """A complete response; `headers` has lower-case names, `url` has no credential."""
+    """A complete response; `headers` has lower-case names, `url` has no credential.
+
+    `seconds` is the time from sending the request to the last byte, without any wait before.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     method: str
     url: str
+    seconds: float = field(default=0.0, eq=False, repr=False)
 
     def json(self) -> Any:
         """Return the body as JSON.

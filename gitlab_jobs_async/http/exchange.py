@@ -132,13 +132,15 @@ class Exchanges:
         """Send the current target and return the whole response; `None` after a redirect."""
 
         async def exchange() -> Response | None:
+            began = self._clock.now()
             followed = await self._follow(state, permit)
             if followed is None:
                 return None
             raw, head = followed
             async with raw:
                 size = SizeLimit(*self._limits.whole(bound), head.method, head.url)
-                return evolve(head, body=await body_of(raw).read_all(size))
+                body = await body_of(raw).read_all(size)
+                return evolve(head, body=body, seconds=self._clock.now() - began)
 
         return await self._attempt(state, permit, exchange)
 

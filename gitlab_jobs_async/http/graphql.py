@@ -15,6 +15,17 @@ async def send_graphql(
 ) -> dict[str, Any]:
     """Send *request*, of `graphql_request`, and return the `data` of the answer.
 
+    Raises: as `timed_graphql`.
+    """
+    data, _ = await timed_graphql(transport, request, priority)
+    return data
+
+
+async def timed_graphql(
+    transport: Transport, request: Request, priority: Priority
+) -> tuple[dict[str, Any], float]:
+    """Send *request*, and return the `data` and the seconds that the server took for it.
+
     Raises:
         ValueError: the client has a job token; raised before any request.
         GraphQLError: the answer has errors.
@@ -27,7 +38,7 @@ async def send_graphql(
         )
     response = await transport.send(request, priority)
     try:
-        return data_of(response, request, transport.redact)
+        return data_of(response, request, transport.redact), response.seconds
     except GitLabError as error:
         # The answer may echo a token, and error reporters collect locals.
         clear_frames(error.__traceback__)

@@ -117,12 +117,13 @@ class ProjectQuestions:
         finally:
             planner.ended()
         now = clock.now()
-        changed, missing = planner.on_answer(batch, answer, now)
+        snapshots = answer.snapshots
+        changed, missing = planner.on_answer(batch, snapshots, now, answer.seconds)
         for name in missing:
             _log.debug("%s is missing in answers by GraphQL", name)
             self._reschedule(name, now)
         if batch.question.asks_for_jobs and planner.mode is QuestionMode.JOBS:
-            await self._apply(batch, answer)
+            await self._apply(batch, snapshots)
             return
         for name in changed:
             self._poll_soon(name)

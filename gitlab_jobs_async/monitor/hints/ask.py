@@ -1,10 +1,10 @@
 """Ask one question about many projects."""
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from gitlab_jobs_async.api.graphql import graphql_request
 from gitlab_jobs_async.clock import yield_to_loop
-from gitlab_jobs_async.http.graphql import send_graphql
+from gitlab_jobs_async.http.graphql import timed_graphql
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.monitor.hints.questions import Question
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot, iter_snapshots
@@ -14,8 +14,16 @@ ROWS_AT_ONCE = 500
 """Jobs of an answer after which other tasks run."""
 
 
-async def ask(transport: Transport, question: Question) -> dict[int, ProjectSnapshot]:
-    """Return the snapshots of the projects of *question* that the token may read, by id.
+@frozen
+class Answer:
+    """Snapshots of the projects that the token may read, by id; the server took *seconds*."""
+
+    snapshots: dict[int, ProjectSnapshot]
+    seconds: float
+
+
+async def ask(transport: Transport, question: Question) -> Answer:
+    """Ask *question* in the background.
 
     A question that failed is not sent again, except after a 429: it may be too large for the
     server, and a smaller one is the better next try.
@@ -28,7 +36,7 @@ async def ask(transport: Transport, question: Question) -> dict[int, ProjectSnap
         ResponseError, ConnectionFailedError: the request failed, as on a server without GraphQL.
     """
     request = evolve(graphql_request(question.query, question.variables), is_read_only=False)
-    data = await send_graphql(transport, request, Priority.BACKGROUND)
+    data, seconds = await timed_graphql(transport, request, Priority.BACKGROUND)
     found, rows = dict[int, ProjectSnapshot](), 0
     for snapshot in iter_snapshots(data, question):
         if snapshot is None:
@@ -39,4 +47,4 @@ async def ask(transport: Transport, question: Question) -> dict[int, ProjectSnap
         if rows >= ROWS_AT_ONCE:
             rows = 0
             await yield_to_loop()
-    return found
+    return Answer(found, seconds)

@@ -5,7 +5,7 @@ about together, and one that has changed is polled. Where even that is too much,
 jobs themselves, and REST settles what does not fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from math import inf, isfinite
 
@@ -89,7 +89,6 @@ class Batch:
 
     question: Question
     names: tuple[str, ...]
-    sent_at: float
 
 
 @define(eq=False)
@@ -216,17 +215,17 @@ class QuestionPlanner:
             return None
         self._in_flight += 1
         ask = jobs_question if self.mode is QuestionMode.JOBS else changes_question
-        return Batch(ask(by_id), tuple(by_id.values()), now)
+        return Batch(ask(by_id), tuple(by_id.values()))
 
     def on_answer(
-        self, batch: Batch, answer: dict[int, ProjectSnapshot], now: float
+        self, batch: Batch, answer: Mapping[int, ProjectSnapshot], now: float, seconds: float
     ) -> tuple[list[str], list[str]]:
-        """Take the *answer* to a question about changes or jobs.
+        """Take the *answer* to a question, which the server made in *seconds*.
 
         Return the projects that have changed since the last answer, or since they were polled, and
         those that are missing: both need a poll by REST.
         """
-        self._adapt_size(batch, now)
+        self._adapt_size(len(batch.names), seconds)
         self._failures, self._retry_at, self._is_proven = 0, -inf, True
         changed: list[str] = []
         missing: list[str] = []
@@ -285,8 +284,8 @@ class QuestionPlanner:
         longest = MAX_SCAN_INTERVAL if self.mode is QuestionMode.JOBS else SWEEP
         self._schedule.schedule(name, now, min(interval, longest))
 
-    def _adapt_size(self, batch: Batch, now: float) -> None:
-        took, asked = now - batch.sent_at, len(batch.names)
+    def _adapt_size(self, asked: int, took: float) -> None:
+        # Without the wait for the request limit: more questions would only make that longer.
         if took > _SLOW:
             self.size = max(1, asked // 2)
         elif took < _QUICK and asked >= self.size:

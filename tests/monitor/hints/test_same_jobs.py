@@ -24,7 +24,7 @@ async def demo(clock):
 async def test_both_ways_show_the_same_jobs(demo):
     simulator, gitlab = demo
     ids = [project.id for project in simulator.world.registry.projects.values()]
-    snapshots = await ask(gitlab._transport, jobs_question(ids))
+    snapshots = (await ask(gitlab._transport, jobs_question(ids))).snapshots
     compared = 0
     for project_id, snapshot in snapshots.items():
         by_rest = {job.id: job for job in await gitlab.project(project_id).list_jobs()}
@@ -60,7 +60,8 @@ def assert_same(partial, whole):
 async def test_changes_are_those_of_the_pipelines(demo):
     simulator, gitlab = demo
     ids = [project.id for project in simulator.world.registry.projects.values()]
-    for project_id, snapshot in (await ask(gitlab._transport, changes_question(ids))).items():
+    answer = await ask(gitlab._transport, changes_question(ids))
+    for project_id, snapshot in answer.snapshots.items():
         by_rest = await gitlab.project(project_id).list_pipelines()
         assert [(p.id, p.status) for p in snapshot.pipelines] == [
             (p.id, p.status) for p in by_rest[:5]
