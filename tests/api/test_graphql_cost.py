@@ -41,6 +41,7 @@ query($ids: [ID!]) {
         ("{ jobs(first: null) { edges { node { id } } } }", 8),
         ("{ jobs { pageInfo { endCursor } } }", 6),
         ("{ jobs { count } }", 4),
+        ("{ jobs(first: 0) { nodes { count } } }", 3),
         ('{ jobs(ref: "main", first: 0) { nodes { id } } }', 5),
         ('{ jobs(sha: "f00", first: 0) { nodes { id } } }', 5),
         ("{ issues(first: 0) { nodes { id } } }", 4),

@@ -107,6 +107,11 @@ def test_jobs_that_may_not_be_read_are_none():
     assert not pipeline.is_complete
 
 
+def test_jobs_that_were_not_asked_for_are_none():
+    data = projects(project_row(1, [pipeline_row(31, [job_row()])]))
+    assert only(data, CHANGES).pipelines[0].jobs is None
+
+
 def test_project_absent_from_answer_is_missing():
     assert snapshots_of(projects(project_row(2)), CHANGES).keys() == {2}
     assert snapshots_of(projects(), CHANGES) == {}
