@@ -77,12 +77,14 @@ def print_outcome(name: str, job: str, outcome: Outcome) -> None:
     )
 
 
-def repeated(jobs: int, run: Callable[..., Any], *arguments: Any, **options: Any) -> Outcome:
-    """Run *run* with as many phases of its job, evenly spread."""
+def repeated(
+    jobs: int, run: Callable[..., Any], *arguments: Any, phases: float = PHASES, **options: Any
+) -> Outcome:
+    """Run *run* with as many jobs, whose starts are evenly spread over *phases* seconds."""
     outcome = Outcome()
     for number in range(jobs):
         server, length, *rest = arguments
-        phase = PHASES * (number + 0.37) / jobs
+        phase = phases * (number + 0.37) / jobs
         outcome.add(asyncio.run(run(server, length, phase, *rest, **options)))
     return outcome
 
@@ -146,7 +148,8 @@ def print_intervals(server: Server, jobs: int) -> None:
     print_title(f"tail(polling=PollPolicy(interval=...)), {jobs} jobs a row")
     for interval in INTERVALS:
         policy = PollPolicy(interval=interval, max_interval=max(60.0, interval))
-        outcome = repeated(jobs, tail_alone, server, 300.0, polling=policy)
+        # Status and trace alternate, so that everything repeats after two intervals.
+        outcome = repeated(jobs, tail_alone, server, 300.0, phases=2 * interval, polling=policy)
         print_outcome(f"interval {interval:g} s", "300 s", outcome)
 
 

@@ -93,10 +93,12 @@ def serve(pipe: Connection, rows: list[Row], settings: dict[str, bool], begin: f
             pipe.send((simulator.url, {key: job.id for key, job in jobs.items()}))
             await asyncio.to_thread(pipe.recv)
             counts: dict[str, Counts] = {}
+            # Requests name a project by its path or its number.
+            paths = {str(project.id): project.path for project in world.projects}
             for request in simulator.requests:
                 parts = request.path.split("/")
                 project = unquote(parts[4]) if parts[3] == "projects" else request.path
-                known = counts.setdefault(project, Counts())
+                known = counts.setdefault(paths.get(project, project), Counts())
                 known.requests += 1
                 known.received += request.sent
             ends = {key: job.finished_at for key, job in jobs.items()}
