@@ -188,8 +188,8 @@ def _by_hints(kinds: _Kinds, limits: Limits) -> Way | None:
     asked = questions.per_minute(kinds.idle)
     sweep = 60.0 * ceil(kinds.idle / MAX_PROJECTS) / asked
     rest = _by_rest(kinds, questions.left(kinds.idle), idle_every=COMPARISON_INTERVALS["changes"])
-    # A poll that a hint asks for is one of the busiest project.
-    wait = MIN_INTERVAL * rest.stretch
+    # A poll that a hint asks for is one of the busiest project; without scarcity it is immediate.
+    wait = MIN_INTERVAL * (rest.stretch - 1 / rest.stretch)
     idle = DetectionDelay(
         projects=kinds.idle,
         requests_per_minute=asked + rest.idle.requests_per_minute,
@@ -214,8 +214,9 @@ def _by_scan(kinds: _Kinds, limits: Limits) -> Way:
     idle_every = min(MAX_SCAN_INTERVAL, poll_interval((), _DAY))
     wanted = 60.0 * (kinds.busy / busy_every + kinds.idle / idle_every)
     projects = kinds.busy + kinds.idle
-    questions = _Questions("jobs", limits, wanted / projects)
     stretch = max(1.0, wanted / MAX_PROJECTS / (limits.all * SHARES["jobs"]))
+    busy_every, idle_every = busy_every * stretch, idle_every * stretch
+    questions = _Questions("jobs", limits, wanted / projects)
     comparisons = 60.0 * projects / COMPARISON_INTERVALS["jobs"]
     return Way(
         name="scan",
@@ -224,8 +225,8 @@ def _by_scan(kinds: _Kinds, limits: Limits) -> Way:
         questions_per_minute=questions.per_minute(projects),
         stretch=stretch,
         first_round=questions.first_round(projects, 0),
-        busy=_scanned(kinds.busy, busy_every * stretch, _UNEVENNESS),
-        idle=_scanned(kinds.idle, idle_every * stretch, 1.0),
+        busy=_scanned(kinds.busy, busy_every, _UNEVENNESS),
+        idle=_scanned(kinds.idle, idle_every, 1.0),
     )
 
 
