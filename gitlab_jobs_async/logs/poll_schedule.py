@@ -30,7 +30,7 @@ _WAITING = frozenset(
 _MAX_PER_MINUTE = 15
 """Requests a minute that a poll beyond the turn must not exceed, nor the last trace."""
 
-_MAX_ADVANCE = 1 / 7
+_MAX_ADVANCE = 1 / 5
 """Part of the interval by which a poll may come earlier to make up for slow responses."""
 
 _MIN_REST = 1 / 2

@@ -111,7 +111,7 @@ class TraceCursor:
         self._response = _TraceResponse(head.status, head.headers)
         if head.status == 206:
             self._response.place(_range_start(head))
-        elif self._requested.limit is None:
+        elif self._requested.offset == 0:
             self._response.place(0)
 
     def receive_data(self, piece: bytes) -> TraceChunk | None:
@@ -120,11 +120,13 @@ class TraceCursor:
         limit = self._requested.limit
         if response.start is None:
             response.unplaced += piece
-            if limit is None or len(response.unplaced) <= limit:
+            response.is_whole = limit is not None and len(response.unplaced) > limit
+            # The bytes of a range that is certain are not lost with the connection.
+            response.is_range = not response.is_whole and self._is_range(response.unplaced)
+            if not (response.is_whole or response.is_range):
                 return None
-            response.is_whole = True
             piece = bytes(response.unplaced)
-            response.place(0)
+            response.place(0 if response.is_whole else self._requested.offset)
         return self._absorb(response, piece)
 
     def end_response(self) -> TraceChunk | None:
@@ -136,8 +138,9 @@ class TraceCursor:
         chunk = self._place_and_absorb(response) if response.start is None else None
         if not response.fits(self.offset, self._head, self._tail):
             return self._reject()
+        self._learn_extent(response)
         self.mismatch_pending = False
-        self._remember(response, has_grown=chunk is not None)
+        self._remember(response)
         return chunk
 
     def _current(self) -> "_TraceResponse":
@@ -150,21 +153,35 @@ class TraceCursor:
         requested, body = self._requested, bytes(response.unplaced)
         is_range = requested.offset == 0 or body.startswith(self._tail)
         response.place(requested.offset if is_range else 0)
-        response.is_whole = not is_range
-        self.has_more = is_range and len(body) == requested.limit
+        response.is_range, response.is_whole = is_range, not is_range
         return self._absorb(response, body)
+
+    def _is_range(self, body: bytearray) -> bool:
+        """Return whether the beginning of a *body* shows that it is the requested range."""
+        # A whole trace begins with its head, which must differ from the tail to tell them apart.
+        is_distinct = self._head is not None and self._head != self._tail
+        return self._requested.offset > 0 and is_distinct and body.startswith(self._tail)
 
     def _absorb(self, response: "_TraceResponse", piece: bytes) -> TraceChunk | None:
         known = response.skip(piece, self.offset)
         if known == len(piece) or not response.fits(self.offset, self._head, self._tail):
             return None
         self._learn(response)
+        response.has_grown = True
         chunk = TraceChunk(self.offset, piece[known:] if known else piece)
         self.offset = chunk.end
         self._tail = (self._tail + chunk.data[-_OVERLAP:])[-_OVERLAP:]
         if self._head is not None and len(self._head) < _OVERLAP:
             self._head = (self._head + chunk.data[:_OVERLAP])[:_OVERLAP]
         return chunk
+
+    def _learn_extent(self, response: "_TraceResponse") -> None:
+        """Find out from its length whether *response* is whole, and whether more follows."""
+        offset, limit = self._requested.offset, self._requested.limit
+        length = response.position - offset
+        if offset == 0 and limit is not None:
+            response.is_whole, response.is_range = length > limit, length <= limit
+        self.has_more = response.is_range and length == limit
 
     def _learn(self, response: "_TraceResponse") -> None:
         """Keep both ends of the known part, if the trace is followed from an offset."""
@@ -173,13 +190,13 @@ class TraceCursor:
         if self._head is None and response.start == 0:
             self._head = response.head
 
-    def _remember(self, response: "_TraceResponse", *, has_grown: bool) -> None:
+    def _remember(self, response: "_TraceResponse") -> None:
         self._learn(response)
         etag = response.headers.get("etag")
         is_all = response.start == 0 and not self.has_more and response.status == 200
         if is_all:
             self._etag = etag
-        elif has_grown:
+        elif response.has_grown:
             # The log may be replaced by an older state, for which a 304 would be wrong.
             self._etag = None
         if response.is_whole:
@@ -207,6 +224,8 @@ class _TraceResponse:
     headers: Mapping[str, str]
     start: int | None = None
     is_whole: bool = False
+    is_range: bool = False
+    has_grown: bool = False
     is_proven: bool = False
     unplaced: bytearray = field(factory=bytearray)
     position: int = 0

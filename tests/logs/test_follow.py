@@ -399,6 +399,9 @@ async def test_end_is_seen_though_a_third_fails(clock, settings, fault, duration
             emitted = [chunk.data async for chunk in gitlab.project(1).follow_trace(job.id)]
         assert clock.now() - job.finished_at <= 10.0
     assert b"".join(emitted) == log
+    if not settings:
+        traces = [r for r in simulator.requests if r.path.endswith("/trace")]
+        assert sum(r.sent for r in traces) <= 1.05 * len(log) + 128 * len(traces)
 
 
 @pytest.mark.parametrize("settings", [{}, {"byte_ranges": False}], ids=str)

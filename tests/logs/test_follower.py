@@ -36,7 +36,7 @@ from gitlab_jobs_async.logs.trace_cursor import TraceRange
 from tests.support.traces import KINDS, URL, serve
 
 INTERVAL, LONGEST, TIMEOUT = 5.0, 60.0, 300.0
-SOONEST = INTERVAL * 6 / 7
+SOONEST = INTERVAL * 4 / 5
 FREE = PollTerms(INTERVAL, LONGEST)
 WHERE = ("GET", URL)
 LOST = ConnectionFailedError("lost", *WHERE)

@@ -297,3 +297,38 @@ def test_web_page_is_refused():
     assert check_trace(plain) is plain
     with pytest.raises(DecodeError, match="expected a trace, got an HTML page"):
         check_trace(response(b"<html>", **{"content-type": "text/html; charset=utf-8"}))
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_cut_first_response_keeps_its_bytes(kind):
+    log = b"".join(b"line %d\n" % number for number in range(1000))
+    reader = Reader(TraceCursor())
+    sent = serve(log, reader.cursor.next_request(), kind)
+    reader.respond(response(sent.body[:500]), lost=True)
+    assert reader.emitted == log[:500]
+    reader.poll(log, itertools.repeat(kind))
+    assert reader.emitted == log
+
+
+@pytest.mark.parametrize("size", [1, 100, 1000])
+def test_cut_range_keeps_its_bytes(size):
+    """A body that begins with the bytes before the cursor is the range, before it has ended."""
+    log = b"".join(b"line %d\n" % number for number in range(1000))
+    reader = Reader(TraceCursor())
+    reader.poll(log[:2000], itertools.repeat("ranged"))
+    sent = serve(log, reader.cursor.next_request(), "ranged")
+    cut = response(sent.body[: OVERLAP + size])
+    reader.respond(cut, range(0, 2000, 7), lost=True)
+    assert reader.emitted == log[: 2000 + size]
+    reader.poll(log, itertools.repeat("ranged"))
+    assert reader.emitted == log
+    assert reader.replaced == 0
+
+
+def test_cut_repeated_line_is_not_taken_for_a_range():
+    """Where head and tail are alike, only the length of a complete body tells them apart."""
+    reader = Reader(TraceCursor())
+    reader.poll(b"x\n" * 1000, itertools.repeat("ranged"))
+    sent = serve(b"x\n" * 2000, reader.cursor.next_request(), "ranged")
+    reader.respond(response(sent.body[:500]), lost=True)
+    assert len(reader.emitted) == 2000
