@@ -325,7 +325,7 @@ def test_cut_range_keeps_its_bytes(size):
     assert reader.replaced == 0
 
 
-def test_cut_repeated_line_is_not_taken_for_a_range():
+def test_cut_repeated_line_is_no_certain_range():
     """Where head and tail are alike, only the length of a complete body tells them apart."""
     reader = Reader(TraceCursor())
     reader.poll(b"x\n" * 1000, itertools.repeat("ranged"))
