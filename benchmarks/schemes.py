@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from activity import SimulatedProject
+from asking import Asking
 from oracle import Oracle
 from simulated_day import RoundRobin, Simulation
 
+from gitlab_jobs_async.monitor.hints.planner import QuestionMode
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.ratelimit.windows import reserve
 
@@ -44,3 +46,30 @@ def by_oracle(
 ) -> Simulation:
     """Poll each project by REST, as often as its coming changes make worthwhile."""
     return Simulation(projects, Oracle(projects, spacing(per_minute)), per_minute, hours)
+
+
+def by_hints(
+    projects: Sequence[SimulatedProject], per_minute: int | None, hours: float, latency: float = 1.0
+) -> Simulation:
+    """Ask which idle projects have changed, and poll the others by REST."""
+    return _asking(projects, per_minute, hours, latency, QuestionMode.CHANGES)
+
+
+def by_scans(
+    projects: Sequence[SimulatedProject], per_minute: int | None, hours: float, latency: float = 1.0
+) -> Simulation:
+    """Ask for the jobs of all projects, and poll by REST what an answer does not show."""
+    return _asking(projects, per_minute, hours, latency, QuestionMode.JOBS)
+
+
+def _asking(
+    projects: Sequence[SimulatedProject],
+    per_minute: int | None,
+    hours: float,
+    latency: float,
+    mode: QuestionMode,
+) -> Simulation:
+    scheduler = PollScheduler(spacing(per_minute))
+    day = Simulation(projects, scheduler, per_minute, hours, latency=latency)
+    day.questions = Asking(scheduler, day, spacing(per_minute), mode)
+    return day

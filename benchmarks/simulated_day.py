@@ -6,7 +6,7 @@ every request passes the client's budget.
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from math import inf
 from random import Random
@@ -16,6 +16,9 @@ from activity import QUIET, START, SimulatedProject
 from attrs import define, field
 
 from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.monitor.hints.planner import Batch
+from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
+from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.ratelimit.limits import LimitGroup
 
@@ -35,6 +38,24 @@ class Scheduler(Protocol):
 
     def next_at(self) -> float:
         """Return when the next target can be popped."""
+
+
+class Questions(Protocol):
+    """Questions by GraphQL about many projects, beside the polls by REST."""
+
+    def next_at(self, now: float) -> float:
+        """Return the time of the next question."""
+
+    def take(self, now: float) -> Batch | None:
+        """Return a question that is due, or `None`."""
+
+    def on_answer(
+        self, now: float, batch: Batch, answer: dict[int, ProjectSnapshot]
+    ) -> Iterable[int]:
+        """Take an answer; return the projects to poll by REST at once."""
+
+    def on_poll(self, number: int, now: float) -> float:
+        """Take a poll of a project by REST; return the seconds until the next one."""
 
 
 @define
@@ -100,6 +121,11 @@ class Simulation:
     scheduler: Scheduler
     per_minute: int | None
     hours: float
+    questions: Questions | None = None
+    latency: float = 1.0
+    """Seconds until a question is answered."""
+    is_restored: bool = False
+    """Whether a checkpoint has the baselines."""
     has_naive: bool = False
     """Whether to count, too, what single pages of the 20 newest jobs would have shown."""
     record: Record = field(init=False)
@@ -109,10 +135,11 @@ class Simulation:
     """Polls that are running now."""
     by_number: dict[int, SimulatedProject] = field(init=False)
     _polled_at: dict[int, float] = field(factory=dict, init=False)
+    _hinted: set[int] = field(factory=set, init=False)
     _seen: set[int] = field(factory=set, init=False)
     _seen_ended: set[int] = field(factory=set, init=False)
-    _waiting: deque[int] = field(factory=deque, init=False)
-    _flying: list[tuple[float, int, int]] = field(factory=list, init=False)
+    _waiting: deque[int | Batch] = field(factory=deque, init=False)
+    _flying: list[tuple[float, int, int | Batch]] = field(factory=list, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _chance: Random = field(factory=lambda: Random(1), init=False)
 
@@ -125,10 +152,13 @@ class Simulation:
     def run(self) -> Record:
         """Simulate the day."""
         now, end = START, START + self.hours * 3600
+        if self.is_restored:
+            self._restore()
         order = list(self.by_number)
         self._chance.shuffle(order)
         for number in order:
-            self.scheduler.schedule(str(number), now, 0.0, self._chance.random())
+            first = 3600.0 * self._chance.random() if self.is_restored else 0.0
+            self.scheduler.schedule(str(number), now, first, self._chance.random())
             self._polled_at[number] = now
         while now < end:
             self._begin(now)
@@ -139,9 +169,25 @@ class Simulation:
         self._finish(end)
         return self.record
 
+    def _restore(self) -> None:
+        """Let an earlier monitor have read the baselines."""
+        for number, watch in self.watches.items():
+            for now in (START - 300.0, START - 150.0):
+                watch.poll_now(now)
+                while (query := watch.next_query(now)) is not None:
+                    watch.on_result(now, self.by_number[number].answer(query, now))
+            if self.questions is not None:
+                self.questions.on_poll(number, START - 150.0)
+            # What happened before is of no interest.
+            self.by_number[number].unseen.clear()
+
     def _begin(self, now: float) -> None:
-        """Begin the polls that are due."""
-        while self.polls < CONCURRENCY and (key := self.scheduler.pop_due(now)) is not None:
+        """Begin the questions and polls that are due."""
+        asking = self.questions
+        while asking and self._has_room(now) and (question := asking.take(now)):
+            self.polls += 1
+            self._waiting.appendleft(question)
+        while self._has_room(now) and (key := self.scheduler.pop_due(now)) is not None:
             number = int(key)
             watch = self.watches[number]
             watch.poll_now(now)
@@ -151,12 +197,18 @@ class Simulation:
                 self.polls += 1
                 self._waiting.append(number)
 
+    def _has_room(self, now: float) -> bool:
+        """Return whether a request of another poll could be sent at once, as a monitor does."""
+        free = self.limits.available(now, background=True) - len(self._waiting)
+        return self.polls < CONCURRENCY and free >= 1
+
     def _send(self, now: float) -> None:
         """Send what the budget lets through."""
         while self._waiting and self.limits.available(now, background=True) >= 1:
             self.limits.in_flight += 1
-            number = self._waiting.popleft()
-            heapq.heappush(self._flying, (now + LATENCY, next(self._numbers), number))
+            sent = self._waiting.popleft()
+            at = now + (self.latency if isinstance(sent, Batch) else LATENCY)
+            heapq.heappush(self._flying, (at, next(self._numbers), sent))
 
     def _next(self, now: float) -> float:
         """Return when something happens next."""
@@ -164,12 +216,18 @@ class Simulation:
         if self._waiting:
             soonest = min(soonest, self.limits.available_at(now, background=True))
         if self.polls < CONCURRENCY:
-            soonest = min(soonest, self.scheduler.next_at())
+            asked_at = inf if self.questions is None else self.questions.next_at(now)
+            due_at = min(self.scheduler.next_at(), asked_at)
+            soonest = min(soonest, max(due_at, self.limits.available_at(now, background=True)))
         return soonest
 
-    def _arrive(self, number: int, now: float) -> None:
+    def _arrive(self, sent: int | Batch, now: float) -> None:
         """Take a response: send the next query, or end the poll."""
         self.limits.succeeded(now)
+        if isinstance(sent, Batch):
+            self._on_answer(sent, now)
+            return
+        number = sent
         self._answered(number, now)
         watch = self.watches[number]
         if watch.next_query(now) is not None:
@@ -177,7 +235,42 @@ class Simulation:
             return
         self.polls -= 1
         self.end_poll(number, now)
-        self.scheduler.schedule(str(number), now, watch.next_at - now, self._chance.random())
+        interval = watch.next_at - now
+        if self.questions is not None:
+            interval = self.questions.on_poll(number, now)
+        self.scheduler.schedule(str(number), now, interval, self._chance.random())
+        if number in self._hinted:
+            self._hinted.remove(number)
+            self._poll_soon(number, now)
+
+    def _on_answer(self, batch: Batch, now: float) -> None:
+        """Take the answer to a question, and poll the projects that need it."""
+        assert self.questions is not None
+        self.polls -= 1
+        question = batch.question
+        with_jobs = question.asks_for_jobs
+        self._count(now, "JOBS_QUESTION" if with_jobs else "CHANGES_QUESTION")
+        snapshots = {
+            number: self.by_number[number].snapshot(now - self.latency / 2, with_jobs=with_jobs)
+            for number in question.project_ids
+        }
+        for number in self.questions.on_answer(now, batch, snapshots):
+            self._poll_soon(number, now)
+
+    def _poll_soon(self, number: int, now: float) -> None:
+        """Poll a project as a webhook would."""
+        assert isinstance(self.scheduler, PollScheduler)
+        if str(number) not in self.scheduler:
+            self._hinted.add(number)
+            return
+        watch = self.watches[number]
+        watch.poll_now(now)
+        self.scheduler.expedite(str(number), now, max(0.0, watch.next_at - now))
+
+    def _count(self, now: float, query: str) -> None:
+        self.record.requests += 1
+        self.record.per_minute[int((now - START) // 60)] += 1
+        self.record.of_query[query] += 1
 
     def _answered(self, number: int, now: float) -> None:
         watch, project, record = self.watches[number], self.by_number[number], self.record
@@ -186,9 +279,7 @@ class Simulation:
         was_watched = project.is_watched
         answer = project.answer(query, now - LATENCY / 2)
         minute = int((now - START) // 60)
-        record.requests += 1
-        record.per_minute[minute] += 1
-        record.of_query[query.kind.name] += 1
+        self._count(now, query.kind.name)
         record.of_kind[project.kind] += 1
         if was_watched and now - project.changed_at > QUIET:
             record.quiet[number, minute] += 1
