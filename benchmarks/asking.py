@@ -60,7 +60,7 @@ class Asking:
         """Take an answer; return the projects to poll by REST at once."""
         planner = self.planner
         planner.ended()
-        changed, missing = planner.on_answer(batch, answer, now)
+        changed, missing = planner.on_answer(batch, answer, now, self.day.latency)
         assert not missing
         if batch.question.asks_for_jobs and planner.mode is QuestionMode.JOBS:
             self._apply(now, batch, answer)

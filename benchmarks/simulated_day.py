@@ -231,6 +231,8 @@ class Simulation:
         self._answered(number, now)
         watch = self.watches[number]
         if watch.next_query(now) is not None:
+            if isinstance(self.scheduler, PollScheduler):
+                self.scheduler.use_slot(now)
             self._waiting.appendleft(number)
             return
         self.polls -= 1

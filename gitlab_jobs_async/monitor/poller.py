@@ -169,14 +169,7 @@ class Poller:
         self._scheduler.spacing = spacing * share.stretch / (1 - asked)
         # Read the time after the limiter's: in the other order it would never be open.
         is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()
-        while is_open and has_capacity and self._scheduler.next_at() <= self._now():
-            if not share.acquire():
-                return
-            name = self._scheduler.pop_due(self._now())
-            if name is None:
-                share.release()
-                break
-            polls.start(name, self._poll(name, self._watches[name]))
+        # First, since one question is about many targets.
         while is_open and has_capacity and self._questions.next_at(self._now()) <= self._now():
             if not share.acquire():
                 return
@@ -185,6 +178,14 @@ class Poller:
                 share.release()
                 break
             polls.start(question[0], self._ask(question[1]))
+        while is_open and has_capacity and self._scheduler.next_at() <= self._now():
+            if not share.acquire():
+                return
+            name = self._scheduler.pop_due(self._now())
+            if name is None:
+                share.release()
+                break
+            polls.start(name, self._poll(name, self._watches[name]))
         share.leave_queue()
 
     async def _wait_for_change(self, share: ScheduleShare) -> None:
@@ -213,8 +214,12 @@ class Poller:
 
     async def _poll(self, name: str, watch: Watch) -> None:
         """Run the queries of one poll, and schedule the next one."""
+        requests = 0
         try:
             while (query := watch.next_query(self._now())) is not None:
+                if requests:
+                    self._scheduler.use_slot(self._now())
+                requests += 1
                 events = await self._queries.run(watch, query)
                 self._announcer.announce_pauses(self._now())  # before events of later responses
                 if self._watches.get(name) is not watch:

@@ -130,8 +130,12 @@ class PollScheduler:
         # The order changes with time, so that no heap can keep it.
         entry = max(self._due.values(), key=lambda entry: entry.lateness(now))
         self.remove(entry.key)
-        self._last_at = max(self._last_at + self.spacing, now - _MAX_BURST)
+        self.use_slot(now)
         return entry.key
+
+    def use_slot(self, now: float) -> None:
+        """Keep the distance of *spacing* from another request, too: a poll may need several."""
+        self._last_at = max(self._last_at + self.spacing, now - _MAX_BURST)
 
     def pop_batch(self, now: float, size: int) -> list[str]:
         """Remove and return up to *size* targets for one poll, none if no target is due.

@@ -193,3 +193,12 @@ def test_spacing_counts_from_the_last_poll():
 def test_lateness_is_relative_to_the_interval():
     """After 100 s, a target of 10 s is ten intervals late, one of 60 s less than two."""
     assert scheduled([60.0, 10.0]).pop_due(100.0) == "1"
+
+
+def test_further_requests_of_a_poll_use_slots():
+    scheduler = scheduled([1.0, 1.0], spacing=10.0)
+    assert scheduler.pop_due(100.0)
+    scheduler.use_slot(100.0)
+    assert scheduler.next_at() == 119.0
+    assert scheduler.pop_due(118.9) is None
+    assert scheduler.pop_due(119.0)
