@@ -180,7 +180,7 @@ def test_pipeline_beyond_its_page_is_polled():
     assert len(watched.poll()) == 1
 
 
-def test_project_without_rights_to_jobs_is_polled():
+def test_project_with_hidden_jobs_is_polled():
     watched, _ = asked_with(["a"])
     shown = snapshot_of(watched.project)
     hidden = evolve(shown, pipelines=(evolve(shown.pipelines[0], jobs=None),))
