@@ -154,7 +154,7 @@ def test_answer_that_needs_a_reset_is_void():
     assert watched.replay.resets
 
 
-def test_unfinished_job_below_the_answer_is_polled():
+def test_open_job_below_the_answer_is_polled():
     watched, [[job], *_] = asked_with(["a"], ["b"], ["c"], ["d"], ["e"])
     job.status = "running"
     watched.poll()
