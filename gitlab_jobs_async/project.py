@@ -128,8 +128,8 @@ class Project(ProjectFiles):
         A `manual` or `scheduled` job has not ended. *progress* is called with the first state of
         the job and at each change of its status; a coroutine function is awaited. *polling* is
         how often it is polled, and for how long transient errors are tolerated; the client's policy
-        by default. A retry, also GitLab's own, is
-        another job: see `list_pipeline_jobs`.
+        by default. Jobs of one project that are polled at once share a listing. A retry, also
+        GitLab's own, is another job: see `list_pipeline_jobs`.
 
         Raises:
             WaitTimedOutError: *timeout* seconds have passed; `last` is the job as last seen. It is

@@ -129,7 +129,8 @@ class ProjectPipelines:
         Its own status decides, which GitLab updates some time after its last job; a pipeline
         blocked on a manual job has not ended. *progress* is called with the pipeline and the list
         of its jobs, first as they are and then whenever a status has changed; it costs one request
-        or more a poll. Other options are those of `wait_for_job`.
+        or more a poll. Pipelines of one project that are waited for at once share a listing. Other
+        options are those of `wait_for_job`.
         """
         how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
         return await wait_for_pipeline(

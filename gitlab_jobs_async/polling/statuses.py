@@ -9,10 +9,12 @@ shows its end.
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Generic, TypeVar
 
 from attrs import define, field
 
+from gitlab_jobs_async.api.endpoints import PER_PAGE
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.errors import GitLabError
@@ -38,12 +40,13 @@ class _Listing:
 
 @define(eq=False)
 class _Group(Generic[T]):
-    """The polls of one project, named as in requests."""
+    """The polls of one project, named as in requests; its last listing took *requests*."""
 
     project: ProjectId
     rows: ListedRows[T] = field(factory=ListedRows)
     shares: list["StatusShare[T]"] = field(factory=list, init=False)
     paces: tuple[PaceShare, ...] = field(default=(), init=False)
+    requests: int = field(default=1, init=False)
     listing: _Listing | None = field(default=None, init=False)
     failure: tuple[GitLabError, float] | None = field(default=None, init=False)
 
@@ -66,6 +69,10 @@ class SharedStatuses(Generic[T]):
     _groups: dict[ProjectId, _Group[T]] = field(factory=dict, init=False)
     _numbers: dict[str, int] = field(factory=dict, init=False)
     _by_id: dict[int, list["StatusShare[T]"]] = field(factory=dict, init=False)
+
+    def now(self) -> float:
+        """Return the time of the client's clock."""
+        return self._clock.now()
 
     @contextmanager
     def join(
@@ -129,7 +136,8 @@ class SharedStatuses(Generic[T]):
         listing = group.listing = _Listing(is_cancelled=True)
         sent_at = self._clock.now()
         try:
-            rows = await self._source.list_open(group.project, group.rows.lowest)
+            polled = group.rows
+            rows = await self._source.list_open(group.project, polled.lowest, polled.max_pages)
             group.failure, listing.is_cancelled = None, False
         except GitLabError as error:
             group.failure, listing.is_cancelled = (error, self._clock.now()), False
@@ -139,6 +147,8 @@ class SharedStatuses(Generic[T]):
             group.listing = None
             listing.ended.set()
         group.rows.update(rows, sent_at)
+        group.requests = max(1, ceil(len(rows) / PER_PAGE))
+        self._claim(group)
         self.learn(rows, sent_at)
 
     def _enter(self, share: "StatusShare[T]", group: _Group[T]) -> None:
@@ -166,7 +176,7 @@ class SharedStatuses(Generic[T]):
             policy = min((share.policy for share in group.shares), key=lambda one: one.interval)
             group.paces = tuple(PaceShare(pace, policy) for pace in self._paces)
             for pace in group.paces:
-                pace.claim(1.0)
+                pace.claim(float(group.requests))
 
 
 @define(eq=False)
@@ -183,7 +193,8 @@ class StatusShare(Generic[T]):
     @property
     def is_shared(self) -> bool:
         """Whether a listing shows the status, so that a poll costs no request of its own."""
-        return self.group.rows.is_shared
+        rows = self.group.rows
+        return rows.is_shared and not rows.is_missing(self.subject_id, self._statuses.now())
 
     def next_at(self, now: float) -> float:
         """Return the time of the next listing, *now* at the earliest.

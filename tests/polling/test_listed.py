@@ -44,3 +44,32 @@ def test_newer_listing_replaces_rows():
     rows.update([Row(2), Row(3)], 5)
     assert rows.shown(1) is None
     assert rows.shown(3) == Row(3)
+
+
+@pytest.mark.parametrize(("ids", "pages"), [(2, 1), (9, 1), (10, 2), (89, 9), (90, 10), (1000, 10)])
+def test_listing_costs_less_than_single_requests(ids, pages):
+    rows = ListedRows()
+    for number in range(ids):
+        rows.add(number)
+    assert rows.max_pages == pages < ids
+
+
+def test_missing_id_is_listed_again_later():
+    rows = ListedRows()
+    for number in (1, 2):
+        rows.add(number)
+    assert not rows.is_missing(1, 100)
+    rows.update([Row(2)], 100)
+    assert [rows.is_missing(number, 159.9) for number in (1, 2, 3)] == [True, False, False]
+    assert not rows.is_missing(1, 160)
+    rows.update([Row(1), Row(2)], 105)
+    assert not rows.is_missing(1, 106)
+
+
+def test_id_that_left_is_no_longer_missing():
+    rows = ListedRows()
+    rows.add(1)
+    rows.update([], 100)
+    rows.remove(1)
+    rows.add(1)
+    assert not rows.is_missing(1, 101)

@@ -44,10 +44,12 @@ class Server:
             raise NotFoundError(404, "404 Not found", "GET", "/jobs")
         return self.jobs[subject_id]
 
-    async def list_open(self, project, lowest):
+    async def list_open(self, project, lowest, max_pages):
         await self._answered(f"list {project} {lowest}")
         rows = [row for row in self.jobs.values() if not row.status.is_finished]
-        return sorted((row for row in rows if row.id >= lowest), key=lambda row: -row.id)
+        return sorted((row for row in rows if row.id >= lowest), key=lambda row: -row.id)[
+            : 100 * max_pages
+        ]
 
     async def _answered(self, request):
         self.requests.append(request)
@@ -119,6 +121,35 @@ async def test_deleted_job_is_an_error_of_its_own():
         assert (await other.poll()).id == 6
         with pytest.raises(NotFoundError):
             await one.poll()
+
+
+async def test_job_below_the_listing_is_polled_alone():
+    """A page costs no more than the job's own request, ten pages would."""
+    statuses, server, clock = shared(*range(1, 1001))
+    with statuses.join(1, 1, POLICY) as old, statuses.join(1, 999, POLICY) as new:
+        assert old.is_shared
+        assert (await old.poll(), (await new.poll()).id) == (Row(1), 999)
+        assert (old.is_shared, new.is_shared) == (False, True)
+        clock.time += 5
+        await asyncio.gather(old.poll(), new.poll())
+        assert sorted(server.requests) == ["get 1 1"] * 2 + ["list 1 1"] * 2
+        # It may have become one of the newest since.
+        clock.time += 60
+        assert old.is_shared
+        server.jobs = {1: Row(1), 999: Row(999)}
+        await old.poll()
+        assert old.is_shared
+    assert server.requests[-1] == "list 1 1"
+
+
+async def test_listing_of_pages_claims_them_all():
+    statuses, _, clock = shared(*range(1, 301), rate=1.0)
+    with ExitStack() as stack:
+        shares = [stack.enter_context(statuses.join(1, i, POLICY)) for i in range(1, 301)]
+        await shares[0].poll()
+        assert statuses._paces[0].demand == pytest.approx(3 / 5)
+        assert shares[0].next_at(clock.time) == clock.time + 5
+    assert statuses._paces[0].demand == 0
 
 
 async def test_single_poll_skips_the_listing():
