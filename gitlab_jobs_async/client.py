@@ -151,7 +151,8 @@ class GitLab(ServerClient):
         has the error and does not stop the other logs. The iteration ends when all logs have ended.
         No log is read ahead of the consumer: a slow consumer causes fewer polls. At most
         *concurrency* logs are polled at once, the longest due first; a waiting log costs a few KB.
-        Other options are those of `Project.tail`.
+        One listing shows the statuses of all jobs of a project. Other options are those of
+        `Project.tail`.
 
         Raises:
             TypeError, ValueError: an argument is invalid; raised before any request.

@@ -57,8 +57,10 @@ class ProjectFiles(ProjectPipelines):
         """Emit the bytes from *offset* on as the runner uploads them, until the job has ended.
 
         Each byte is emitted once. An empty chunk at 0 means that the trace was erased or replaced,
-        and starts again. *polling* is how often the log and the job's status are polled, and
-        for how long transient errors and web pages are tolerated; the client's policy by default.
+        and starts again. While the budget has room, one request is sent every `polling.interval`
+        seconds, for the log or the job's status, and the end of the job is reported within two
+        intervals. *polling* is the client's policy by default. It also says for how long transient
+        errors and web pages are tolerated.
 
         Raises:
             TraceInterruptedError: the outage lasted longer; resume at its `offset`.
@@ -85,8 +87,10 @@ class ProjectFiles(ProjectPipelines):
 
         A line that ends with a carriage return, as on Windows and in progress bars, may still be
         overwritten: the newest is emitted with the next poll without new bytes. A progress bar is
-        emitted in its last state. Intervals and errors are those of `follow_trace`; without
-        *follow* errors are raised at once. `get_job` returns how the job ended.
+        emitted in its last state. Of a log that has not grown for 70 s (`polling.max_interval`, at
+        least 60 s, and two intervals), nothing is held back. Polls and errors are those of
+        `follow_trace`; without *follow* errors are raised at once. `get_job` returns how the job
+        ended.
         """
         last = None if lines is None else integer("lines", lines)
         start = integer("offset", offset)

@@ -57,16 +57,23 @@ class _Shares:
     pace: PaceShare
     status: StatusShare[Job]
 
-    def terms(self, now: float) -> PollTerms:
-        """Return the terms of the next poll, and claim the requests of a log at present."""
+    def terms(self, now: float, known_at: float | None) -> PollTerms:
+        """Return the terms of the next poll, and claim the requests of a log at present.
+
+        *known_at* is the time of the newest status.
+        """
         is_shared = self.status.is_shared
+        # A monitor's scans may make the listing needless.
+        next_listing = self.status.next_at(now)
+        if known_at is not None:
+            next_listing = max(next_listing, known_at + self.policy.interval)
         # With a listing for the status, only every second poll is a request of this log.
         self.pace.claim(0.5 if is_shared else 1.0)
         return PollTerms(
             self.pace.interval,
             self.policy.max_interval,
             self.pace.is_stretched,
-            self.status.next_at(now) if is_shared else None,
+            next_listing if is_shared else None,
         )
 
 
@@ -176,7 +183,7 @@ class JobLog:
             job, seen_at = shares.status.observed
             if known_at is None or seen_at > known_at:
                 follower.on_report(job.status, seen_at, now)
-        return follower.next_action(shares.terms(now))
+        return follower.next_action(shares.terms(now, follower.status_known_at))
 
     async def _read(
         self, follower: LogFollower, wanted: TraceRange

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
+from attrs import evolve
 
 from gitlab_jobs_async import (
     GitLab,
@@ -97,6 +98,41 @@ async def test_jobs_are_added_and_removed(simulator, gitlab):
         lines.add(1, 0)
     with pytest.raises(ValueError, match="offset"):
         lines.add(1, 1, offset=-1)
+
+
+def requests_of(simulator):
+    """Count the listings, the requests for single jobs, and those for traces."""
+    paths = [request.path.rpartition("/")[2] for request in simulator.requests]
+    return Counter(path if path in {"jobs", "trace"} else "job" for path in paths)
+
+
+async def test_jobs_of_one_project_share_their_status(simulator, gitlab, clock):
+    """Each job is requested twice at most: for its project's id, and for its end."""
+    jobs = [add_job(simulator, f"job{number}", duration=100.0) for number in range(10)]
+    began = clock.now()
+    async with gitlab.tail_jobs([("group/app", job.id) for job in jobs]) as lines:
+        items = [item async for item in lines]
+    assert sum(isinstance(item, TailEnded) for item in items) == 10
+    assert clock.now() - max(job.finished_at for job in jobs) <= 10.0
+    seen = requests_of(simulator)
+    intervals = (clock.now() - began) / 5
+    assert seen["job"] <= 2 * 10
+    assert seen["jobs"] <= intervals + 2
+    assert seen["trace"] <= 10 * (intervals / 2 + 4)
+
+
+async def test_status_seen_elsewhere_is_not_requested(simulator, gitlab, clock):
+    job = add_job(simulator, "long", duration=10_000.0, first_upload=3.0)
+    project, statuses = gitlab.project(1), gitlab._polls.statuses
+    running = await project.get_job(job.id)
+    simulator.requests.clear()
+    chunks = project.follow_trace(job.id)
+    await anext(chunks)
+    before, known_at = requests_of(simulator)["job"], clock.now()
+    statuses.learn([evolve(running, status=JobStatus.CANCELED)], known_at)
+    assert all([chunk.data async for chunk in chunks])
+    assert requests_of(simulator)["job"] == before
+    assert clock.now() == known_at
 
 
 async def test_slow_consumer_causes_fewer_polls(simulator, gitlab):

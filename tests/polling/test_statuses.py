@@ -114,6 +114,22 @@ async def test_end_is_proven_by_the_job_itself():
     assert server.requests == ["list 1 5", "list 1 5", "get 1 5"]
 
 
+async def test_job_missing_in_the_listing_is_due():
+    """The listing that another poll has sent may show by its absence that a job has ended."""
+    statuses, server, clock = shared(5, 6)
+    with statuses.join(1, 5, POLICY) as one, statuses.join(1, 6, POLICY) as other:
+        await one.poll()
+        assert other.next_at(clock.time) == clock.time + 5
+        server.jobs[6] = Row(6, SUCCESS)
+        clock.time += 5
+        await one.poll()
+        assert one.next_at(clock.time) == clock.time + 5
+        assert other.next_at(clock.time) == clock.time
+        assert (await other.poll()).status == SUCCESS
+        assert other.next_at(clock.time) == clock.time + 5
+    assert server.requests == ["list 1 5", "list 1 5", "get 1 6"]
+
+
 async def test_deleted_job_is_an_error_of_its_own():
     statuses, server, _ = shared(5, 6)
     del server.jobs[5]

@@ -143,6 +143,18 @@ def test_refused_infers_limit_from_last_minute():
     assert (limit.source, limit.limit) == (Source.INFERRED, 11)
 
 
+@pytest.mark.parametrize(
+    ("count", "wait", "limit"),
+    [(59, 1.0, None), (60, 1.0, 60), (59, 9.9, None), (59, 10.0, 59), (10, 60.0, 10)],
+)
+def test_short_wait_infers_no_small_limit(count, wait, limit):
+    """A server that refuses now and then must not slow down the polls of a single log."""
+    adaptive = AdaptiveLimit()
+    send(adaptive, START, count)
+    refuse(adaptive, START, wait)
+    assert adaptive.limit == limit
+
+
 def test_inferred_limit_reserves_a_tenth():
     limit = inferred(50)
     send(limit, START + 60, 40)
