@@ -72,6 +72,10 @@ class WatchOptions:
     ] = ()
     logs: Annotated[bool, Parameter(help="Include the log lines of running jobs.")] = False
     downstream: Annotated[bool, Parameter(help="Include downstream pipelines.")] = False
+    complete: Annotated[
+        bool,
+        Parameter(help="With thousands of projects: read each changed job with all its fields."),
+    ] = False
     failed_only: Annotated[
         bool, Parameter(help="Only failed jobs, and events about targets and the monitor.")
     ] = False
@@ -126,9 +130,13 @@ async def watch(
     with sigterm_as_interrupt(), _refusals_as_not_found():
         async with connect(server, budget, interval=options.interval) as gitlab:
             targets = await _targets(gitlab, names, options.pipeline)
-            logs, downstream = options.logs, options.downstream
             async with gitlab.monitor(
-                targets, logs=logs, downstream=downstream, checkpoint=options.checkpoint
+                targets,
+                logs=options.logs,
+                downstream=options.downstream,
+                checkpoint=options.checkpoint,
+                # The reason of a failure is missing in a partial job.
+                complete=options.complete or options.failed_only,
             ) as events:
                 await show(events, gitlab.budget, options, command, json=json)
             return await _code(gitlab, names, options.pipeline)

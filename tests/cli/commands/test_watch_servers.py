@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import JobPlan
 from tests.support.command import is_running
 
@@ -205,3 +206,21 @@ def test_unknown_projects_end_the_watch(run, names):
     assert result.err.startswith(f"gitlab-jobs: {said}: HTTP 404: 404 Project Not Found; ")
     assert result.err.count("\n") == 1
     assert "--wait-for-projects" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "is_complete"),
+    [([], False), (["--complete"], True), (["--failed-only"], True)],
+)
+def test_complete_jobs_are_requested(run, ended, monkeypatch, options, is_complete):
+    asked = []
+    monitor = GitLab.monitor
+
+    def recorded(self, targets, **how):
+        asked.append(how["complete"])
+        return monitor(self, targets, **how)
+
+    monkeypatch.setattr(GitLab, "monitor", recorded)
+    result = run("watch", "group/empty", "--pipeline", ended({}), *options)
+    assert result.code == 0, result.err
+    assert asked == [is_complete]
