@@ -19,7 +19,7 @@ from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.logs.follower import FollowOptions
-from gitlab_jobs_async.logs.merge import JobKey, JobLines, TailTarget, jobs_with_offsets, tail_logs
+from gitlab_jobs_async.logs.merge import JobKey, JobLines, TailTarget, log_starts, tail_logs
 from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
@@ -143,16 +143,17 @@ class GitLab(ServerClient):
         """Merge many logs: `async with … as lines: async for item in lines`.
 
         *jobs* are pairs of project and job id, or `Job`s, which stand for their `project_id`; 1 and
-        "group/app" are two projects here. *offsets* maps pairs to the byte to begin at, as *offset*
-        of `Project.tail`; the other logs begin at 0. `lines.add(project, job_id)` and
-        `lines.remove(project, job_id)` change the jobs during the iteration.
+        "group/app" are two projects here. The status of an unfinished `Job` counts as just polled.
+        *offsets* maps pairs to the byte to begin at, as *offset* of `Project.tail`; the other logs
+        begin at 0. `lines.add(project, job_id)` and `lines.remove(project, job_id)` change the jobs
+        during the iteration.
 
-        An item is a `TailedLine`, or once for each log a `TailEnded` or a `TailFailed`. The latter
-        has the error and does not stop the other logs. The iteration ends when all logs have ended.
-        No log is read ahead of the consumer: a slow consumer causes fewer polls. At most
-        *concurrency* logs are polled at once, the longest due first; a waiting log costs a few KB.
-        One listing shows the statuses of all jobs of a project. Other options are those of
-        `Project.tail`.
+        An item is a `TailedLine`, or once for each log a `TailEnded`, which has the finished job,
+        or a `TailFailed`, which has the error and does not stop the other logs. The iteration ends
+        when all logs have ended. No log is read ahead of the consumer: a slow consumer causes fewer
+        polls. At most *concurrency* logs are polled at once, the longest due first; a waiting log
+        costs a few KB. One listing shows the statuses of all jobs of a project. Other options are
+        those of `Project.tail`.
 
         Raises:
             TypeError, ValueError: an argument is invalid; raised before any request.
@@ -162,7 +163,7 @@ class GitLab(ServerClient):
             self._transport,
             self._capabilities,
             self._polls,
-            jobs_with_offsets(jobs, offsets or {}),
+            log_starts(jobs, offsets or {}),
             last=None if lines is None else integer("lines", lines),
             follow=follow,
             options=options,

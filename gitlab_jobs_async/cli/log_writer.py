@@ -18,7 +18,7 @@ from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.logs.items import TailedLine, TailEnded, TailFailed
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.jobs import Job, LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
 
@@ -39,7 +39,7 @@ class _Resumption:
 
 @define
 class LogWriter:
-    """Writes the logs of some jobs of one project, which the user calls *name*.
+    """Writes the logs of *jobs* of one project, which the user calls *name*.
 
     *resume_at* is the byte after the last written one, by job id; `None` before any was written.
     Ctrl-C and errors print the command that resumes, with *options*.
@@ -48,10 +48,11 @@ class LogWriter:
     gitlab: GitLab
     project: Project
     name: str
+    jobs: Sequence[Job]
     options: Sequence[str]
     resume_at: dict[int, int | None]
     code_so_far: int = OK
-    _ended: set[int] = field(factory=set, init=False)
+    _ended: dict[int, Job | None] = field(factory=dict, init=False)
 
     async def write_lines(
         self,
@@ -74,8 +75,17 @@ class LogWriter:
                 if await self._size(job_id) >= offsets[job_id]:
                     resumptions[job_id].offset = offsets[job_id]
                 offsets[job_id] = 0
-        keys = {(self.project.id, job_id): offset for job_id, offset in offsets.items()}
-        tail = self.gitlab.tail_jobs(keys, lines=last, offsets=keys, follow=follow)
+        # A job without a pipeline does not know its project.
+        targets = {
+            (job.project_id or self.project.id, job.id): job if job.project_id else None
+            for job in self.jobs
+        }
+        tail = self.gitlab.tail_jobs(
+            [job or key for key, job in targets.items()],
+            lines=last,
+            offsets={key: offsets[key[1]] for key in targets},
+            follow=follow,
+        )
         try:
             async with until_reader_closes(), tail as items:
                 async for item in items:
@@ -114,13 +124,16 @@ class LogWriter:
     async def exit_code(self) -> int:
         """Return the exit code once all logs have ended, and name the jobs that failed."""
         # A log does not reliably say how its job ended.
-        jobs = await gather_all([self.project.get_job(job_id) for job_id in self.resume_at])
-        for job in jobs:
+        for job in await gather_all([self._finished(job_id) for job_id in self.resume_at]):
             if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
                 reason = f" ({job.failure_reason})" if job.failure_reason else ""
                 print_error(f"job {job.id} {job.status}{reason}")
                 self.code_so_far = FAILED
         return self.code_so_far
+
+    async def _finished(self, job_id: int) -> Job:
+        job = self._ended.get(job_id)
+        return job if job and job.status.is_finished else await self.project.get_job(job_id)
 
     async def _size(self, job_id: int) -> int:
         async with self.project.stream_trace(job_id) as pieces:
@@ -134,7 +147,9 @@ class LogWriter:
             print_error(f"job {item.job_id}: {error_line(item.error)}")
             self._print_hint(item.job_id)
             self.code_so_far = FAILED
-        self._ended.add(item.job_id)
+            self._ended[item.job_id] = None
+        else:
+            self._ended[item.job_id] = item.job
 
     def _print_hints(self, end: BaseException) -> None:
         if isinstance(end, asyncio.CancelledError):

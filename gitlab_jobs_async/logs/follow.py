@@ -78,8 +78,15 @@ class _Shares:
 
 
 @frozen
+class LogEnded:
+    """The end of a log, and the *job* as it was last seen; `None` if it was not requested."""
+
+    job: Job | None
+
+
+@frozen
 class JobLog:
-    """The log of one job on the server."""
+    """The log of one job on the server; *known* is the job as it was just seen."""
 
     transport: Transport
     capabilities: ServerCapabilities
@@ -87,6 +94,7 @@ class JobLog:
     job_id: int
     polls: Polls
     options: FollowOptions = field(factory=FollowOptions)
+    known: Job | None = None
 
     async def chunks(self, offset: int) -> AsyncGenerator[TraceChunk, None]:
         """Emit the bytes from *offset* on as they are uploaded, until the job has ended."""
@@ -96,17 +104,20 @@ class JobLog:
                 if isinstance(event, TraceChunk):
                     yield event
 
-    def lines(
+    async def lines(
         self, *, last: int | None, follow: bool, offset: int = 0
     ) -> AsyncGenerator[LogLine, None]:
         """Emit the lines from byte *offset* on; of the existing ones, only the *last*."""
         lines = self.scheduled_lines(last=last, follow=follow, offset=offset)
-        return sleep_between(self.transport.clock, lines)
+        async with aclosing(sleep_between(self.transport.clock, lines)) as events:
+            async for event in events:
+                if isinstance(event, LogLine):
+                    yield event
 
     async def scheduled_lines(
         self, *, last: int | None, follow: bool, offset: int = 0
-    ) -> PollSource[LogLine]:
-        """Emit the same, and a `NotBefore` in place of each wait."""
+    ) -> PollSource[LogLine | LogEnded]:
+        """Emit the same, a `NotBefore` in place of each wait, and at last a `LogEnded`."""
         policy = self.options.policy
         # A poll may find an upload two intervals late.
         silence = max(_UPLOAD_INTERVAL, policy.max_interval) + 2 * policy.interval
@@ -117,6 +128,11 @@ class JobLog:
         async with aclosing(self._poll(offset, follow=follow)) as events:
             async for event in events:
                 if isinstance(event, NotBefore):
+                    yield event
+                    continue
+                if isinstance(event, LogEnded):
+                    for line in reader.ended():
+                        yield line
                     yield event
                     continue
                 if isinstance(event, CaughtUp):
@@ -130,10 +146,10 @@ class JobLog:
                 for start in range(0, len(event.data), _PARSE_SIZE):
                     for line in reader.read(event.data[start : start + _PARSE_SIZE]):
                         yield line
-        for line in reader.ended():
-            yield line
 
-    async def _poll(self, offset: int, *, follow: bool) -> PollSource[TraceChunk | CaughtUp]:
+    async def _poll(
+        self, offset: int, *, follow: bool
+    ) -> PollSource[TraceChunk | CaughtUp | LogEnded]:
         follower = LogFollower(
             self.options,
             self.capabilities,
@@ -145,6 +161,9 @@ class JobLog:
         with ExitStack() as stack:
             # A log that is read once has no share in the polls.
             shares = self._join(stack) if follow else None
+            # A final status of an older object may have changed: GitLab runs skipped jobs later.
+            if shares is not None and self.known is not None and not self.known.status.is_finished:
+                follower.on_report(self.known.status, self._now(), self._now())
             while not isinstance(action := self._next_action(follower, shares), Done):
                 if isinstance(action, CaughtUp):
                     yield action
@@ -166,6 +185,8 @@ class JobLog:
                 except GitLabError as error:
                     if follower.on_error(error, self._now(), jitter()):
                         _log.warning("log unavailable, retrying: %s", error)
+            seen = None if shares is None else shares.status.observed
+            yield LogEnded(None if seen is None else seen[0])
 
     def _join(self, stack: ExitStack) -> "_Shares":
         policy = self.options.policy

@@ -3,7 +3,7 @@
 from attrs import field, frozen
 
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.jobs import Job, LogLine
 
 
 @frozen
@@ -24,7 +24,12 @@ class TailedLine(_Tailed):
 
 @frozen
 class TailEnded(_Tailed):
-    """The job has ended, and every line of its log was emitted."""
+    """The job has ended, and every line of its log was emitted.
+
+    *job* is the job as it was last seen; None with `follow=False`, which does not request it.
+    """
+
+    job: Job | None = field(default=None, eq=False)
 
 
 @frozen

@@ -5,20 +5,30 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Self
 
+from attrs import frozen
+
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.parameters import ProjectId, integer, job_path
 from gitlab_jobs_async.concurrency import Merged
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.logs.follow import JobLog
+from gitlab_jobs_async.logs.follow import JobLog, LogEnded
 from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, PollSource, log_poll_queue
-from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.models.jobs import Job, JobBasic
 from gitlab_jobs_async.polling.polls import Polls
 
 JobKey = tuple[ProjectId, int]
 TailTarget = JobKey | JobBasic
+
+
+@frozen
+class LogStart:
+    """The byte at which a log begins, and its job if it is *known* from elsewhere."""
+
+    offset: int = 0
+    known: Job | None = None
 
 
 async def tail_items(
@@ -26,18 +36,21 @@ async def tail_items(
 ) -> PollSource[TailedItem]:
     """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`."""
     # Emitted outside the handler: an item that is held keeps no traceback of this frame alive.
-    end: TailedItem = TailEnded(log.project, log.job_id)
+    end: TailedItem | None = None
     lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
     try:
         async with aclosing(lines):
             async for line in lines:
                 if isinstance(line, NotBefore):
                     yield line
+                elif isinstance(line, LogEnded):
+                    end = TailEnded(log.project, log.job_id, line.job)
                 else:
                     yield TailedLine(log.project, log.job_id, line)
     except GitLabError as error:
         end = TailFailed(log.project, log.job_id, error)
-    yield end
+    if end is not None:
+        yield end
 
 
 class JobLines:
@@ -48,7 +61,7 @@ class JobLines:
 
     def __init__(
         self,
-        open_log: Callable[[ProjectId, int, int], PollSource[TailedItem]],
+        open_log: Callable[[ProjectId, int, LogStart], PollSource[TailedItem]],
         items: Merged[JobKey, TailedItem],
         queue: LogPollQueue[JobKey, TailedItem],
     ) -> None:
@@ -67,7 +80,7 @@ class JobLines:
         integer("offset", offset)
         key = (project, job_id)
         if key not in self._queue:
-            self._queue.add(key, partial(self._open_log, project, job_id, offset))
+            self._queue.add(key, partial(self._open_log, project, job_id, LogStart(offset)))
 
     def remove(self, project: ProjectId, job_id: int) -> bool:
         """Stop following this job's log, emit no more of it; return whether it was followed."""
@@ -90,41 +103,39 @@ async def tail_logs(
     transport: Transport,
     capabilities: ServerCapabilities,
     polls: Polls,
-    jobs: Mapping[JobKey, int],
+    jobs: Mapping[JobKey, LogStart],
     *,
     last: int | None,
     follow: bool,
     options: FollowOptions,
 ) -> AsyncIterator[JobLines]:
-    """Open the logs of *jobs*, each from its offset on; poll at most `concurrency` at once."""
+    """Open the logs of *jobs*, each from its start on; poll at most `concurrency` at once."""
 
-    def open_log(project: ProjectId, job_id: int, offset: int) -> PollSource[TailedItem]:
-        log = JobLog(transport, capabilities, project, job_id, polls, options)
-        return tail_items(log, last=last, offset=offset, follow=follow)
+    def open_log(project: ProjectId, job_id: int, start: LogStart) -> PollSource[TailedItem]:
+        log = JobLog(transport, capabilities, project, job_id, polls, options, start.known)
+        return tail_items(log, last=last, offset=start.offset, follow=follow)
 
     async with log_poll_queue(transport.clock, transport.concurrency) as (items, queue):
         lines = JobLines(open_log, items, queue)
-        for (project, job_id), offset in jobs.items():
-            lines.add(project, job_id, offset=offset)
+        for key, start in jobs.items():
+            queue.add(key, partial(open_log, *key, start))
         yield lines
 
 
-def jobs_with_offsets(
-    jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int]
-) -> dict[JobKey, int]:
-    """Return project and id of each of *jobs*, with the byte to begin at: 0 if none is given.
+def log_starts(jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int]) -> dict[JobKey, LogStart]:
+    """Return project and id of each of *jobs*, with the start of its log.
 
     Raises:
         TypeError, ValueError: a job or an offset is invalid, or an offset belongs to no job.
     """
     if isinstance(jobs, str | bytes | JobBasic) or not isinstance(jobs, Iterable):
         raise TypeError(f"invalid jobs {jobs!r}: expected several Jobs or (project, job_id) pairs")
-    keys = [_job_key(job) for job in jobs]
+    keys = {_job_key(job): job if isinstance(job, Job) else None for job in jobs}
     for key, offset in offsets.items():
         integer(f"offsets[{key!r}]", offset)
         if key not in keys:
             raise ValueError(f"invalid offsets: {key!r} is not among the jobs")
-    return {key: offsets.get(key, 0) for key in keys}
+    return {key: LogStart(offsets.get(key, 0), job) for key, job in keys.items()}
 
 
 def _job_key(job: object) -> JobKey:

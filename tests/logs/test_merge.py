@@ -230,3 +230,36 @@ HOMELESS = Job(id=3, status=JobStatus.RUNNING, stage="a", name="b")
 def test_invalid_input_is_refused_at_once(jobs, offsets, said):
     with pytest.raises((TypeError, ValueError), match=said):
         GitLab("https://gitlab.example.com").tail_jobs(jobs, offsets=offsets)
+
+
+@pytest.mark.parametrize("outcome", ["success", "failed"])
+async def test_end_has_the_finished_job(simulator, gitlab, outcome):
+    job = add_job(simulator, "unit", duration=100.0, outcome=outcome)
+    async with gitlab.tail_jobs([(1, job.id)]) as lines:
+        *_, end = [item async for item in lines]
+    assert end == TailEnded(1, job.id)
+    assert end.job == await gitlab.project(1).get_job(job.id)
+    assert end.job.status == outcome
+
+
+async def test_end_without_follow_has_no_job(simulator, gitlab):
+    job = add_job(simulator, "unit", duration=100.0)
+    async with gitlab.tail_jobs([(1, job.id)], follow=False) as lines:
+        assert [item.job async for item in lines if isinstance(item, TailEnded)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("waited", "status", "first"), [(50.0, "running", "trace"), (200.0, "success", "job")]
+)
+async def test_status_of_an_unfinished_job_is_known(simulator, gitlab, waited, status, first):
+    # A finished one may have changed: GitLab runs skipped jobs when their pipeline is retried.
+    job = add_job(simulator, "unit", duration=100.0, queued=0.0)
+    simulator.clock.advance(waited)
+    given = await gitlab.project(1).get_job(job.id)
+    assert given.status == status
+    sent = len(simulator.requests)
+    async with gitlab.tail_jobs([given]) as lines:
+        items = [item async for item in lines]
+    assert lines_of(items, job) == [f"unit {line}" for line in range(50)]
+    path = simulator.requests[sent].path
+    assert path.endswith("/trace") == (first == "trace")

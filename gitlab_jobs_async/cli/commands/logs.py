@@ -35,7 +35,7 @@ from gitlab_jobs_async.cli.terminal import (
 )
 from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
 from gitlab_jobs_async.concurrency import gather_all
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.jobs import Job, LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
 
@@ -133,12 +133,15 @@ async def tail(
         _check_raw(ids, log_range, style, json=json)
     async with connect(server, interval=interval) as gitlab:
         handle = gitlab.project(project_id(project))
-        names = await _names(handle, ids, log_range.pipeline)
-        if not names:
+        found = await _jobs(handle, ids, log_range.pipeline)
+        if not found:
             print_error(f"no job of pipeline {log_range.pipeline} is running")
             return OK
         options = _options(style, server, interval, raw=raw, json=json)
-        writer = LogWriter(gitlab, handle, project, options, dict.fromkeys(names, log_range.offset))
+        # A single job is written without its name.
+        names = {job.id: job.name if len(found) > 1 or log_range.pipeline else "" for job in found}
+        resume_at: dict[int, int | None] = dict.fromkeys(names, log_range.offset)
+        writer = LogWriter(gitlab, handle, project, found, options, resume_at)
         if raw:
             await writer.write_bytes(follow=log_range.follow)
         else:
@@ -175,14 +178,13 @@ def _check_raw(jobs: Sequence[int], log_range: LogRange, style: LogStyle, *, jso
         raise usage_error("--raw needs a file or pipe: job output could control the terminal")
 
 
-async def _names(project: Project, jobs: Sequence[int], pipeline: int | None) -> dict[int, str]:
-    """Return the names of the jobs by id; a single job has an empty one, which is not shown."""
+async def _jobs(project: Project, jobs: Sequence[int], pipeline: int | None) -> list[Job]:
+    """Return the jobs of these ids, or the running ones of *pipeline*."""
     # Even a single job is requested, so that a missing server or job is reported at once.
     if pipeline is not None:
         running = await project.list_pipeline_jobs(pipeline, scope=JobStatus.RUNNING)
-        return {job.id: job.name for job in sorted(running, key=lambda job: job.id)}
-    found = await gather_all([project.get_job(job_id) for job_id in jobs])
-    return {job.id: job.name if len(found) > 1 else "" for job in found}
+        return sorted(running, key=lambda job: job.id)
+    return await gather_all([project.get_job(job_id) for job_id in jobs])
 
 
 def _line_writer(

@@ -99,6 +99,12 @@ def test_tail_reports_a_failed_job(run):
     assert result.lines[0].startswith("Running with gitlab-runner")
 
 
+def test_tail_requests_a_finished_job_twice(signed_in, run):
+    assert run("tail", "group/app", 3).code == 1
+    # For its name and at the beginning of the log; the exit code needs no third request.
+    assert [r.path.rpartition("/")[2] for r in signed_in.requests].count("3") == 2
+
+
 def test_tail_without_follow_prints_present_lines(run):
     every = run("tail", "group/app", 3, "--no-follow")
     assert every.code == 0
