@@ -75,7 +75,7 @@ def _completing(plan: Forecast) -> str:
         else f"but only {left:.0f} are left: all changes are seen later"
     )
     return (
-        "Events by GraphQL lack some fields of a job. complete=True lists them by REST: about "
+        "Events by GraphQL lack some fields of a job. --complete reads them by REST: about "
         f"{plan.complete:.0f} requests a minute more, {fits}."
     )
 

@@ -45,13 +45,13 @@ def test_both_ways_are_described():
         assert f"intervals are {way.stretch:.1f} times as long" in part
     first = [spoken(way.first_round) for way in (plan.graphql, plan.rest)]
     assert f"once, which takes {first[0]} ({first[1]} by REST alone)." in rest
-    assert "complete=True" not in said
+    assert "--complete" not in said
 
 
 def test_scan_says_what_complete_events_cost():
     said = text(10_000, 200, per_minute=100)
     assert "With GraphQL, which is asked about the jobs of all projects" in said
-    assert re.search("complete=True lists them by REST: about [0-9]+ requests .*, but only", said)
+    assert re.search("--complete reads them by REST: about [0-9]+ requests .*, but only", said)
     assert "which fits into the limit" in text(3000, 2, per_minute=100)
 
 
