@@ -13,6 +13,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.errors import GitLabError, ResponseError
+from gitlab_jobs_async.monitor.hints.question_size import QuestionSize
 from gitlab_jobs_async.monitor.hints.questions import (
     MAX_PROJECTS,
     Question,
@@ -21,9 +22,10 @@ from gitlab_jobs_async.monitor.hints.questions import (
 )
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
+from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from gitlab_jobs_async.retry.backoff import Backoff
 
-SWEEP = 15.0
+SWEEP = 10.0
 """Seconds after which a project without changes is asked about again."""
 
 MAX_SCAN_INTERVAL = 60.0
@@ -41,21 +43,20 @@ SHARES = {"changes": 0.3, "jobs": 0.75}
 MIN_PROJECTS = 10
 """Projects from which on questions are worth their requests."""
 
-_FIRST_SIZE = 50
-_QUICK, _SLOW = 2.0, 5.0
 _HYSTERESIS = 0.8
 _MAX_FAILURES = 3
 _BACKOFF = Backoff(2.0, 2.0, 600.0)
 _REFUSED_FOR = 3600.0
 _MISSING_FOR = 3600.0
 _MIN_SPACING = 0.1
+SETTLING = ALLOWED_LATENESS
+"""Seconds after a change until a poll by REST has surely seen it."""
+
 CLOCK_SKEW = 60.0
 """Seconds by which the server's clock may differ from the client's."""
 
 # These do not pass by themselves: no GraphQL, or a token without its scope.
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 415, 422, 501})
-
-Fingerprint = tuple[tuple[int, str, float], ...]
 
 
 class QuestionMode(Enum):
@@ -66,21 +67,23 @@ class QuestionMode(Enum):
     JOBS = "jobs"
 
 
-def fingerprint(snapshot: ProjectSnapshot) -> Fingerprint:
-    """Return what changes whenever a pipeline is created or changes its status."""
-    return tuple(
-        (p.id, str(p.status), 0.0 if p.updated_at is None else p.updated_at.timestamp())
-        for p in snapshot.pipelines
-    )
+def fingerprint(snapshot: ProjectSnapshot) -> int:
+    """Return a hash that changes whenever a pipeline is created or changes its status."""
+    # A hash, because a monitor may keep ten thousand of them.
+    return hash(tuple((p.id, p.status, p.updated_at) for p in snapshot.pipelines))
 
 
 @define(eq=False)
 class _Covered:
-    """A project that was last polled at *polled_at*, and what the last answer showed of it."""
+    """A project that was last polled at *polled_at*, and what the last answer showed of it.
+
+    An answer has shown a change at *changed_at*.
+    """
 
     project_id: int
     polled_at: float
-    seen: Fingerprint | None = None
+    seen: int | None = None
+    changed_at: float = -inf
 
 
 @define(eq=False)
@@ -99,7 +102,7 @@ class QuestionPlanner:
     """
 
     capabilities: ServerCapabilities
-    size: int = field(default=_FIRST_SIZE, init=False)
+    _size: QuestionSize = field(factory=QuestionSize, init=False)
     mode: QuestionMode = field(default=QuestionMode.OFF, init=False)
     _covered: dict[str, _Covered] = field(factory=dict[str, _Covered], init=False)
     _candidates: set[str] = field(factory=set[str], init=False)
@@ -113,6 +116,11 @@ class QuestionPlanner:
     def __len__(self) -> int:
         """Return the number of projects that questions cover."""
         return len(self._covered)
+
+    @property
+    def size(self) -> int:
+        """The largest number of projects of the next question."""
+        return self._size.projects
 
     def __contains__(self, name: object) -> bool:
         return name in self._covered
@@ -175,7 +183,9 @@ class QuestionPlanner:
         else:
             known.polled_at = polled_at
         self._put(name, now, SWEEP)
-        return True
+        # A replica may lag: the poll that follows a change at once may not see it.
+        is_settled = polled_at >= self._covered[name].changed_at + SETTLING
+        return is_settled or self.mode is QuestionMode.JOBS
 
     def answered(self, name: str, now: float, interval: float) -> None:
         """Ask about a covered project again, whose jobs call for a poll each *interval* seconds."""
@@ -225,7 +235,7 @@ class QuestionPlanner:
         Return the projects that have changed since the last answer, or since they were polled, and
         those that are missing: both need a poll by REST.
         """
-        self._adapt_size(len(batch.names), seconds)
+        self._size.on_answer(len(batch.names), seconds, now)
         self._failures, self._retry_at, self._is_proven = 0, -inf, True
         changed: list[str] = []
         missing: list[str] = []
@@ -241,6 +251,7 @@ class QuestionPlanner:
                 continue
             if self._has_changed(covered, snapshot):
                 changed.append(name)
+                covered.changed_at = now
             covered.seen = fingerprint(snapshot)
             if self.mode is not QuestionMode.JOBS:
                 self._put(name, now, SWEEP)
@@ -252,7 +263,7 @@ class QuestionPlanner:
 
     def on_error(self, batch: Batch, error: GitLabError, now: float) -> bool:
         """Ask smaller questions after an *error*; return whether the server refuses all of them."""
-        self.size = max(1, min(self.size, len(batch.names)) // 2)
+        self._size.on_error(len(batch.names), error, now)
         self._failures, self._is_proven = self._failures + 1, False
         is_smallest = len(batch.names) == 1 and self._failures > _MAX_FAILURES
         if (isinstance(error, ResponseError) and error.status in _REFUSALS) or is_smallest:
@@ -267,7 +278,8 @@ class QuestionPlanner:
     def refuse(self, now: float) -> None:
         """Ask nothing for an hour, as the server or the token does not allow it."""
         self.capabilities.graphql_refused_until = now + _REFUSED_FOR
-        self.size, self._failures = _FIRST_SIZE, 0
+        self._size.reset()
+        self._failures = 0
 
     def clear(self) -> Sequence[str]:
         """Cover nothing more, and return what was covered: REST has to poll it again."""
@@ -283,13 +295,6 @@ class QuestionPlanner:
     def _put(self, name: str, now: float, interval: float) -> None:
         longest = MAX_SCAN_INTERVAL if self.mode is QuestionMode.JOBS else SWEEP
         self._schedule.schedule(name, now, min(interval, longest))
-
-    def _adapt_size(self, asked: int, took: float) -> None:
-        # Without the wait for the request limit: more questions would only make that longer.
-        if took > _SLOW:
-            self.size = max(1, asked // 2)
-        elif took < _QUICK and asked >= self.size:
-            self.size = min(MAX_PROJECTS, 2 * self.size)
 
     def _has_changed(self, covered: _Covered, snapshot: ProjectSnapshot) -> bool:
         if covered.seen is not None:

@@ -24,8 +24,8 @@ from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
 from gitlab_jobs_async.monitor.watch.tracked_job import FINAL, TrackedJob
 
-MAX_TRACKED = 600
-"""Tracked jobs above which a scan by REST is needed to evict finished ones."""
+MAX_FINISHED = 200
+"""Finished jobs since the last scan by REST, after which another one is needed to evict them."""
 
 _ORDER = {
     JobStatus.CREATED: 0,
@@ -74,12 +74,17 @@ def apply_snapshot(jobs: ProjectJobs, snapshot: ProjectSnapshot, now: float) -> 
     current = [row for row in rows if not _is_behind(find(row.id), row)]
     jobs.resets.learn(current, now)
     events = jobs.update(current, now)
+    for pipeline in snapshot.pipelines:
+        if pipeline.is_complete:
+            jobs.reopened.polled(pipeline.id)
+    jobs.tracker.release_index()
     fits = (
         len(current) == len(rows)
         and not _has_gap(snapshot, known_pipeline)
         and all(p.is_complete or p.status.is_finished for p in snapshot.pipelines)
         and not _misses(jobs, {row.id for row in rows})
-        and len(jobs.tracker.jobs) <= MAX_TRACKED
+        # Not those of the last scan: that may have to wait before it evicts them.
+        and jobs.tracker.jobs.count_finished_above(jobs.newest_id) <= MAX_FINISHED
     )
     return SnapshotResult(events, fits)
 

@@ -158,6 +158,10 @@ class TrackedJobs(Mapping[int, TrackedJob]):
         if not self._finished.remove(job_id):
             self.unfinished.pop(job_id, None)
 
+    def count_finished_above(self, job_id: int) -> int:
+        """Return the number of finished jobs above *job_id*."""
+        return len(self._finished.ids) - bisect_right(self._finished.ids, job_id)
+
     def finished_to(self, job_id: int) -> Iterator[tuple[int, bool, bool]]:
         """Yield finished jobs up to *job_id* in order: the id, and whether skipped or a bridge."""
         for number, mark in self._finished.marks_to(job_id):

@@ -1,0 +1,44 @@
+"""A changed project is polled by REST until that has surely seen the change."""
+
+from datetime import UTC, datetime
+
+from gitlab_jobs_async.api.capabilities import ServerCapabilities
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.hints.planner import SETTLING, QuestionPlanner
+from gitlab_jobs_async.monitor.hints.snapshots import PipelineSnapshot, ProjectSnapshot
+
+NAMES = [f"p{number}" for number in range(1, 13)]
+OLD = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def snapshots(status=JobStatus.SUCCESS):
+    """Return an answer about all projects, whose only pipeline has this status."""
+    pipeline = PipelineSnapshot(5, status, OLD)
+    return {n: ProjectSnapshot(n, (pipeline,), has_older=False) for n in range(1, 13)}
+
+
+def answered(planner, now, status=JobStatus.SUCCESS):
+    batch = planner.take(now)
+    assert len(batch.names) == len(NAMES)
+    planner.ended()
+    return planner.on_answer(batch, snapshots(status), now, 1.0)[0]
+
+
+def offered(planner, now):
+    """Offer all projects as polled at *now*; return which may rely on questions."""
+    taken = [planner.offer(name, int(name[1:]), now, now, is_idle=True) for name in NAMES]
+    return {name for name, is_taken in zip(NAMES, taken, strict=True) if is_taken}
+
+
+def test_changed_project_is_not_relied_upon_at_once():
+    """The poll after the change may be answered by a replica that has not seen it."""
+    now, planner = 1_800_000_000.0, QuestionPlanner(ServerCapabilities())
+    planner.set_rate(len(NAMES), requests=10.0, polls=10.0)
+    offered(planner, now)
+    assert offered(planner, now) == set(NAMES)
+    assert answered(planner, now + 60) == []
+    assert set(answered(planner, now + 120, JobStatus.RUNNING)) == set(NAMES)
+    assert offered(planner, now + 121) == set()
+    assert answered(planner, now + 180, JobStatus.RUNNING) == []
+    assert offered(planner, now + 119 + SETTLING) == set()
+    assert offered(planner, now + 120 + SETTLING) == set(NAMES)
