@@ -22,7 +22,6 @@ from gitlab_jobs_async.monitor.hints.questions import (
 )
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
-from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from gitlab_jobs_async.retry.backoff import Backoff
 
 SWEEP = 10.0
@@ -49,8 +48,8 @@ _BACKOFF = Backoff(2.0, 2.0, 600.0)
 _REFUSED_FOR = 3600.0
 _MISSING_FOR = 3600.0
 _MIN_SPACING = 0.1
-SETTLING = ALLOWED_LATENESS
-"""Seconds after a change until a poll by REST has surely seen it."""
+SETTLING = 120.0
+"""Seconds after a change until a poll by REST has surely seen it, as in `watch.watermark`."""
 
 CLOCK_SKEW = 60.0
 """Seconds by which the server's clock may differ from the client's."""

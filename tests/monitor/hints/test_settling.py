@@ -30,7 +30,7 @@ def offered(planner, now):
     return {name for name, is_taken in zip(NAMES, taken, strict=True) if is_taken}
 
 
-def test_changed_project_is_not_relied_upon_at_once():
+def test_changed_project_has_to_settle():
     """The poll after the change may be answered by a replica that has not seen it."""
     now, planner = 1_800_000_000.0, QuestionPlanner(ServerCapabilities())
     planner.set_rate(len(NAMES), requests=10.0, polls=10.0)

@@ -35,7 +35,7 @@ def test_finished_jobs_call_for_one_poll_by_rest():
     assert apply_snapshot(jobs, snapshot(10), START + 30).fits
 
 
-def test_jobs_are_evicted_by_the_poll_after_the_next():
+def test_jobs_are_evicted_by_the_second_poll():
     jobs = new_jobs(7, IdHistory(), downstream=False)
     jobs.set_baseline([], [], START, START, START)
     now, newest, most = START, 0, 0
