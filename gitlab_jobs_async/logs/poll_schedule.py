@@ -30,8 +30,14 @@ _WAITING = frozenset(
 _MAX_PER_MINUTE = 15
 """Requests a minute that a poll beyond the turn must not exceed, nor the last trace."""
 
-_MAX_ADVANCE = 1 / 5
+_MAX_ADVANCE = 1 / 13
 """Part of the interval by which a poll may come earlier to make up for slow responses."""
+
+_RETRIED = 0.5
+"""Seconds; a response that takes longer has probably been retried, as the next one may be."""
+
+_MAX_ADVANCE_RETRIED = 1 / 5
+"""The same part then; else, 15 requests a minute leave room for one when the job has ended."""
 
 _MIN_REST = 1 / 2
 """Part of the interval for which nothing is sent after a response, however slow it was."""
@@ -92,7 +98,7 @@ class PollSchedule:
     _ended_at: float = 0.0
     _trace_sent_at: float | None = None
     _trace_ended_at: float = 0.0
-    _durations: tuple[float, float] = (0.0, 0.0)
+    _durations: tuple[float, ...] = (0.0,) * 4
     _end_poll_at: float | None = None
     _sent: SlidingWindow = field(init=False, factory=SlidingWindow)
     _end_polls: SlidingWindow = field(init=False, factory=SlidingWindow)
@@ -189,9 +195,11 @@ class PollSchedule:
         """
         if terms.is_stretched:
             return terms.interval
-        return terms.interval - min(max(self._durations), terms.interval * _MAX_ADVANCE)
+        slowest = max(self._durations)
+        most = _MAX_ADVANCE if slowest < _RETRIED else _MAX_ADVANCE_RETRIED
+        return terms.interval - min(slowest, terms.interval * most)
 
     def _record(self, began: float, now: float) -> None:
         self._sent_at, self._ended_at = began, now
-        self._durations = (self._durations[1], now - began)
+        self._durations = (*self._durations[1:], now - began)
         self._sent.add(began)

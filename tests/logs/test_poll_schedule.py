@@ -187,11 +187,19 @@ def test_slow_server_rests_between_polls(latency):
 def test_slow_response_advances_the_next_poll():
     """So an answer comes every interval, and two polls show an end within two intervals."""
     schedule = PollSchedule(INTERVAL)
-    schedule.after_status(JobStatus.RUNNING, 0.0, 0.4)
-    schedule.after_trace(0.4, 0.5, grew=True)
-    assert schedule.next_poll(FREE) == NextPoll(STATUS, 0.4 + INTERVAL - 0.4)
+    schedule.after_status(JobStatus.RUNNING, 0.0, 0.25)
+    schedule.after_trace(0.25, 0.5, grew=True)
+    assert schedule.next_poll(FREE) == NextPoll(STATUS, INTERVAL)
     stretched = PollTerms(20.0, LONGEST, is_stretched=True)
-    assert schedule.next_poll(stretched).at == 20.4
+    assert schedule.next_poll(stretched).at == 20.25
+
+
+def test_retried_response_advances_it_further():
+    """An end is seen within two intervals also where every third response fails."""
+    schedule = PollSchedule(INTERVAL)
+    schedule.after_status(JobStatus.RUNNING, 0.0, 2.0)
+    schedule.after_trace(2.0, 2.0, grew=True)
+    assert schedule.next_poll(FREE) == NextPoll(STATUS, 2.0 + SOONEST)
 
 
 # Before a runner has the job
@@ -282,7 +290,7 @@ def test_printed_end_lines_cost_15_a_minute(period, latency, whole):
     assert run.end_delay <= 10.0
 
 
-@given(ENDS, st.floats(0.0, 0.3), st.booleans())
+@given(ENDS, st.floats(0.0, 0.45), st.booleans())
 def test_end_line_shows_the_end_at_once(end, latency, whole):
     """The next poll of the trace, or that of the status, shows the end."""
     uploads = [*every(60.0, end - 0.1), end - 0.1]
