@@ -6,7 +6,7 @@ further polls. A failed poll affects its own target only, unless the token is re
 
 import asyncio
 from collections.abc import Mapping
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.clock import jitter
@@ -31,6 +31,8 @@ from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
+
+_MINUTE = 60.0
 
 
 class Poller:
@@ -58,7 +60,7 @@ class Poller:
         self._scheduler = PollScheduler()
         self._watches: dict[str, Watch] = {}
         self._hinted: set[str] = set()
-        self._interval = polls.policy.interval
+        self._polls = polls
         self._index = TargetIndex()
         self._recorder = StateRecorder(outbox, states, downstream=downstream)
         self._discovered = DiscoveredPipelines(self._recorder, self._index)
@@ -91,7 +93,7 @@ class Poller:
             return
         watch, is_restored = self._recorder.add(target, name, self._now())
         if isinstance(watch, SingleWatch):
-            watch.fix_interval(self._interval)
+            watch.fix_interval(self._polls.policy.interval)
         self._watches[name] = watch
         self._index.add(name, target)
         self._learn_id(name, watch)
@@ -164,8 +166,12 @@ class Poller:
         has_capacity = self._outbox.has_capacity()
         # While its consumer is slow, a monitor leaves its rate to the others.
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
-        spacing = self._budget.min_poll_spacing(JOBS_INDEX, self._schedule.targets, self._now())
-        asked = self._questions.set_rate(self._now(), self._budget, share)
+        # Logs and waits need their part of each minute, which a burst of polls would use up.
+        wanted = self._schedule.targets + ceil(_MINUTE * self._polls.pace.used)
+        spacing = self._budget.min_poll_spacing(JOBS_INDEX, wanted, self._now())
+        if spacing:
+            spacing = max(spacing, 1 / self._polls.monitor_rate)
+        asked = self._questions.set_rate(self._now(), self._polls, share)
         self._scheduler.spacing = spacing * share.stretch / (1 - asked)
         # Read the time after the limiter's: in the other order it would never be open.
         is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()

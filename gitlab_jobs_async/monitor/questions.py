@@ -21,8 +21,7 @@ from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare
 from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
 from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
-from gitlab_jobs_async.ratelimit.budget import RequestBudget
-from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
+from gitlab_jobs_async.polling.polls import Polls
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -74,13 +73,12 @@ class ProjectQuestions:
         """Ask no more about a target that is not watched any longer."""
         self._planner.forget(name)
 
-    def set_rate(self, now: float, budget: RequestBudget, share: ScheduleShare) -> float:
+    def set_rate(self, now: float, polls: Polls, share: ScheduleShare) -> float:
         """Choose what to ask for at present; return the part of all requests that questions use."""
         planner = self._planner
-        requests = budget.poll_rate() / share.stretch
-        polls = budget.poll_rate(JOBS_INDEX) / share.stretch
+        requests, scans = polls.pace.left / share.stretch, polls.monitor_rate / share.stretch
         was_active, mode = planner.is_active(now), planner.mode
-        planner.set_rate(len(self._watches), requests, polls)
+        planner.set_rate(len(self._watches), requests, scans)
         if planner.is_active(now) and (not was_active or mode is not planner.mode):
             # Projects of an earlier monitor, too, are covered before their first poll.
             for name in [name for name in self._watches if name in self._scheduler]:
@@ -89,7 +87,7 @@ class ProjectQuestions:
                     self._scheduler.schedule(name, now, planner.comparison_interval * jitter())
         elif was_active and not planner.is_active(now):
             self.rely_on_rest(now)
-        return planner.share(min(requests, polls))
+        return planner.share(scans)
 
     def next_at(self, now: float) -> float:
         """Return when the next question may be sent."""

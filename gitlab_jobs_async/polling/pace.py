@@ -59,6 +59,12 @@ class PollPace:
         """Requests a second that the members send now."""
         return self.demand / self.stretch
 
+    @property
+    def left(self) -> float:
+        """Requests a second that the members leave to monitors."""
+        rate = self._rate()
+        return max(rate - self.used, rate * _MONITOR_SHARE)
+
 
 @define(eq=False)
 class PaceShare:

@@ -19,11 +19,13 @@ from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 class Polls:
     """The default *policy* of a client's calls, the *pace* of all its polls, and their statuses.
 
+    *listings* is the pace of those among them that list jobs, which GitLab limits further.
     *statuses* are those of jobs, *pipelines* those of pipelines.
     """
 
     policy: PollPolicy
     pace: PollPace
+    listings: PollPace
     statuses: SharedStatuses[Job]
     pipelines: SharedStatuses[Pipeline]
 
@@ -38,8 +40,13 @@ class Polls:
         """Return the polls of a client whose *monitors* ask for these polls a second."""
         budget, clock = transport.budget, transport.clock
         pace = PollPace(budget.poll_rate, monitors)
-        # GitLab limits job listings further; the polls of monitors are such listings.
+        # The polls of monitors are such listings.
         listings = PollPace(lambda: budget.poll_rate(JOBS_INDEX), monitors)
         jobs = SharedStatuses(clock, JobSource(transport, capabilities), (pace, listings))
         pipelines = SharedStatuses(clock, PipelineSource(transport), (pace,))
-        return cls(policy, pace, jobs, pipelines)
+        return cls(policy, pace, listings, jobs, pipelines)
+
+    @property
+    def monitor_rate(self) -> float:
+        """Polls a second that all followed logs and waits leave to the client's monitors."""
+        return min(self.pace.left, self.listings.left)

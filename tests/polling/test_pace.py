@@ -78,3 +78,31 @@ def test_members_share_at_most_the_rate(members, per_minute):
         assert pace.used <= per_minute / 60 * (1 + 1e-9)
         assert pace.stretch >= 1
     assert pace.demand == 0
+
+
+def test_members_leave_what_they_do_not_use():
+    pace = pace_of(60)
+    assert pace.left == 1
+    with pace.join(POLICY, 2.0):
+        assert pace.left == pytest.approx(1 - 0.4)
+        with pace.join(POLICY, 5.0):
+            assert pace.left == pytest.approx(0.5)
+    assert pace_of(inf).left == inf
+
+
+@given(
+    st.floats(1, 10_000),
+    st.floats(0, 10_000),
+    st.lists(st.tuples(st.floats(1, 60), st.floats(0, 20)), max_size=20),
+)
+def test_monitors_keep_half_of_the_rate(per_minute, monitors, members):
+    pace = pace_of(per_minute, monitors)
+    with ExitStack() as stack:
+        for interval, requests in members:
+            policy = PollPolicy(interval=interval, max_interval=60)
+            stack.enter_context(pace.join(policy, requests))
+        rate = per_minute / 60
+        assert rate / 2 * (1 - 1e-9) <= pace.left <= rate * (1 + 1e-9)
+        # Monitors that ask for half or more leave room for all the rest.
+        if monitors >= per_minute / 2:
+            assert pace.used + pace.left <= rate * (1 + 1e-9)
