@@ -281,6 +281,16 @@ def test_end_line_is_no_news_within_a_minute():
     assert schedule.next_poll(FREE) == NextPoll(STATUS, 170.0, is_single=True)
 
 
+@pytest.mark.parametrize(("polls", "is_due"), [(12, True), (13, False)])
+def test_end_line_leaves_one_request_of_15(polls, is_due):
+    """One is left for the trace that follows the final status."""
+    schedule = PollSchedule(INTERVAL)
+    for number in range(polls):
+        schedule.after_status(JobStatus.RUNNING, 4.0 * number, 4.0 * number)
+    schedule.after_trace(55.0, 55.0, grew=True, says_end=True)
+    assert schedule.next_poll(FREE).is_single == is_due
+
+
 @given(PERIODS, st.floats(0.0, 0.2), st.booleans())
 def test_printed_end_lines_cost_15_a_minute(period, latency, whole):
     """A log may print such a line at each upload, and its job goes on."""
