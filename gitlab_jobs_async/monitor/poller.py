@@ -6,7 +6,7 @@ further polls. A failed poll affects its own target only, unless the token is re
 
 import asyncio
 from collections.abc import Mapping
-from math import ceil, inf, isfinite
+from math import inf, isfinite
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.clock import jitter
@@ -31,8 +31,6 @@ from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
-
-_MINUTE = 60.0
 
 
 class Poller:
@@ -166,10 +164,9 @@ class Poller:
         has_capacity = self._outbox.has_capacity()
         # While its consumer is slow, a monitor leaves its rate to the others.
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
-        # Logs and waits need their part of each minute, which a burst of polls would use up.
-        wanted = self._schedule.targets + ceil(_MINUTE * self._polls.pace.used)
-        spacing = self._budget.min_poll_spacing(JOBS_INDEX, wanted, self._now())
-        if spacing:
+        spacing = self._budget.min_poll_spacing(JOBS_INDEX, self._schedule.targets, self._now())
+        if self._polls.pace.used:
+            # Logs and waits need their part of each minute, which a burst of polls would use up.
             spacing = max(spacing, 1 / self._polls.monitor_rate)
         asked = self._questions.set_rate(self._now(), self._polls, share)
         self._scheduler.spacing = spacing * share.stretch / (1 - asked)

@@ -86,3 +86,29 @@ async def test_monitor_keeps_half_of_the_rate():
     late, times, monitored = await beside_a_monitor(follow, 60, count=10)
     assert max(late) <= 60
     assert monitored / ((times[-1] - times[0]) / 60) >= 20
+
+
+@pytest.mark.parametrize("projects", [30, 40, 48])
+async def test_first_round_of_polls_is_spread(projects):
+    """All its polls at once would leave a wait little of the next minute."""
+    clock = SteppedClock()
+    async with Simulator(clock=clock) as simulator:
+        world = simulator.world
+        names = [f"group/watched-{number}" for number in range(projects)]
+        for name in names:
+            busy = world.add_project(name)
+            world.add_job(world.add_pipeline(busy), "job", plan=JobPlan(duration=9000))
+        project = world.add_project("group/followed")
+        job = world.add_job(world.add_pipeline(project), "job", plan=JobPlan(duration=300))
+        budget = RequestBudget(per_minute=60)
+        async with GitLab(
+            simulator.url, auth=simulator.token, clock=clock, budget=budget
+        ) as gitlab:
+            waiting = asyncio.create_task(wait(gitlab, job))
+            await pass_time(gitlab, clock, 90)
+            async with gitlab.monitor(names):
+                await pass_time(gitlab, clock, 600, waiting.done)
+            await waiting
+        times = [request.at for request in simulator.requests if "followed" in request.path]
+    assert max(later - earlier for earlier, later in pairwise(times)) <= 7
+    assert any("watched" in request.path for request in simulator.requests)
