@@ -91,4 +91,4 @@ class Asking:
         if not planner.offer(name, number, polled_at, now, is_idle=is_idle):
             return max(0.0, watch.next_at - now)
         planner.answered(name, now, watch.snapshot_interval(now))
-        return planner.comparison_interval
+        return planner.comparison_interval(name, now)

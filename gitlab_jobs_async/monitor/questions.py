@@ -52,7 +52,7 @@ class ProjectQuestions:
         """Schedule the next poll of a target by REST, and questions about it."""
         interval = max(0.0, watch.next_at - now)
         if self._covers(name, watch, now):
-            interval = self._planner.comparison_interval
+            interval = self._planner.comparison_interval(name, now)
         self._scheduler.schedule(name, now, interval, jitter())
 
     def _covers(self, name: str, watch: Watch, now: float) -> bool:
@@ -84,7 +84,8 @@ class ProjectQuestions:
             for name in [name for name in self._watches if name in self._scheduler]:
                 if self._covers(name, self._watches[name], now):
                     # What an earlier monitor left is compared by REST sooner, and spread.
-                    self._scheduler.schedule(name, now, planner.comparison_interval * jitter())
+                    interval = planner.comparison_interval(name, now) * jitter()
+                    self._scheduler.schedule(name, now, interval)
         elif was_active and not planner.is_active(now):
             self.rely_on_rest(now)
         return planner.share(scans)

@@ -43,6 +43,7 @@ MIN_PROJECTS = 10
 """Projects from which on questions are worth their requests."""
 
 _HYSTERESIS = 0.8
+_MOST = 0.9
 _MAX_FAILURES = 3
 _BACKOFF = Backoff(2.0, 2.0, 600.0)
 _REFUSED_FOR = 3600.0
@@ -103,6 +104,7 @@ class QuestionPlanner:
     capabilities: ServerCapabilities
     _size: QuestionSize = field(factory=QuestionSize, init=False)
     mode: QuestionMode = field(default=QuestionMode.OFF, init=False)
+    _share: float = field(default=0.0, init=False)
     _covered: dict[str, _Covered] = field(factory=dict[str, _Covered], init=False)
     _candidates: set[str] = field(factory=set[str], init=False)
     _missing_until: dict[str, float] = field(factory=dict[str, float], init=False)
@@ -138,8 +140,11 @@ class QuestionPlanner:
             mode = QuestionMode.OFF
         if mode is not self.mode:
             self.mode = mode
-        share = SHARES.get(mode.value, 0.0)
-        rate = requests * share
+        self._share = SHARES.get(mode.value, 0.0)
+        # At first, most of the rate is for the polls by REST that each project needs once.
+        if len(self._candidates) < _MOST * projects:
+            self._share = min(self._share, SHARES["changes"])
+        rate = requests * self._share
         self._schedule.spacing = max(_MIN_SPACING, 1 / rate if rate > 0 else 0.0)
 
     def share(self, requests: float) -> float:
@@ -147,17 +152,21 @@ class QuestionPlanner:
         if not isfinite(requests) or requests <= 0:
             return 0.0
         wanted = self._schedule.demand / max(1, self.size) / requests
-        return min(SHARES.get(self.mode.value, 0.0), wanted)
+        return min(self._share, wanted)
 
     def is_active(self, now: float) -> bool:
         """Return whether questions are answered, so that projects may rely on them."""
         is_answered = self._failures < _MAX_FAILURES
         return self.mode is not QuestionMode.OFF and is_answered and not self._is_refused(now)
 
-    @property
-    def comparison_interval(self) -> float:
-        """Seconds between REST polls of a project that questions cover."""
-        return COMPARISON_INTERVALS.get(self.mode.value, 0.0)
+    def comparison_interval(self, name: str, now: float) -> float:
+        """Return the seconds until a covered project is polled by REST in any case."""
+        interval, covered = COMPARISON_INTERVALS.get(self.mode.value, 0.0), self._covered[name]
+        settled_at = covered.changed_at + SETTLING
+        # A replica may lag: the poll that follows a change at once may not see it.
+        if covered.polled_at < settled_at and self.mode is not QuestionMode.JOBS:
+            return min(interval, max(0.0, settled_at - now))
+        return interval
 
     def offer(
         self, name: str, project_id: int, polled_at: float, now: float, *, is_idle: bool
@@ -182,9 +191,7 @@ class QuestionPlanner:
         else:
             known.polled_at = polled_at
         self._put(name, now, SWEEP)
-        # A replica may lag: the poll that follows a change at once may not see it.
-        is_settled = polled_at >= self._covered[name].changed_at + SETTLING
-        return is_settled or self.mode is QuestionMode.JOBS
+        return True
 
     def answered(self, name: str, now: float, interval: float) -> None:
         """Ask about a covered project again, whose jobs call for a poll each *interval* seconds."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.hints.planner import SETTLING, QuestionPlanner
+from gitlab_jobs_async.monitor.hints.planner import COMPARISON_INTERVALS, SETTLING, QuestionPlanner
 from gitlab_jobs_async.monitor.hints.snapshots import PipelineSnapshot, ProjectSnapshot
 
 NAMES = [f"p{number}" for number in range(1, 13)]
@@ -25,9 +25,10 @@ def answered(planner, now, status=JobStatus.SUCCESS):
 
 
 def offered(planner, now):
-    """Offer all projects as polled at *now*; return which may rely on questions."""
-    taken = [planner.offer(name, int(name[1:]), now, now, is_idle=True) for name in NAMES]
-    return {name for name, is_taken in zip(NAMES, taken, strict=True) if is_taken}
+    """Offer all projects as polled at *now*; return the seconds until their next polls."""
+    for name in NAMES:
+        planner.offer(name, int(name[1:]), now, now, is_idle=True)
+    return {planner.comparison_interval(name, now) for name in NAMES if name in planner}
 
 
 def test_changed_project_has_to_settle():
@@ -35,10 +36,10 @@ def test_changed_project_has_to_settle():
     now, planner = 1_800_000_000.0, QuestionPlanner(ServerCapabilities())
     planner.set_rate(len(NAMES), requests=10.0, polls=10.0)
     offered(planner, now)
-    assert offered(planner, now) == set(NAMES)
+    assert offered(planner, now) == {COMPARISON_INTERVALS["changes"]}
     assert answered(planner, now + 60) == []
     assert set(answered(planner, now + 120, JobStatus.RUNNING)) == set(NAMES)
-    assert offered(planner, now + 121) == set()
+    assert offered(planner, now + 121) == {SETTLING - 1}
     assert answered(planner, now + 180, JobStatus.RUNNING) == []
-    assert offered(planner, now + 119 + SETTLING) == set()
-    assert offered(planner, now + 120 + SETTLING) == set(NAMES)
+    assert offered(planner, now + 119 + SETTLING) == {1}
+    assert offered(planner, now + 120 + SETTLING) == {COMPARISON_INTERVALS["changes"]}
