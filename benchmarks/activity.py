@@ -88,7 +88,7 @@ class SimulatedProject:
             self._snapshots[with_jobs] = ProjectSnapshot(
                 self.number,
                 tuple(self.pipelines[i].snapshot(with_jobs=with_jobs) for i in newest),
-                has_older=len(newest) == PIPELINES,
+                floor=newest[-1] if len(newest) == PIPELINES else 0,
             )
         return self._snapshots[with_jobs]
 

@@ -27,9 +27,13 @@ def pipeline_row(number=31, jobs=None, **changed):
     return row | changed
 
 
-def project_row(number=1, pipelines=()):
-    """Return a project as GraphQL writes it."""
-    return {"id": f"gid://gitlab/Project/{number}", "pipelines": {"nodes": list(pipelines)}}
+def project_row(number=1, pipelines=(), children=()):
+    """Return a project as GraphQL writes it; *children* are its child pipelines."""
+    return {
+        "id": f"gid://gitlab/Project/{number}",
+        "pipelines": {"nodes": list(pipelines)},
+        "children": {"nodes": list(children)},
+    }
 
 
 def projects(*rows):

@@ -6,8 +6,8 @@ REST, which this module asks for:
 
 - a row that is behind the tracked status, from a replica that lags, is ignored;
 - a row that only a reset of the server explains voids the whole answer;
-- an unfinished job that is missing in its pipeline, below the oldest one, or in a child pipeline;
-- pipelines between the newest known one and the oldest of a full page;
+- an unfinished job that is missing in its pipeline, or in one that is not shown;
+- pipelines between the newest known one and the oldest of a full page, of parents or children;
 - a pipeline with more jobs than its page.
 
 The watermark is left alone: only a listing without a gap shows that no job was missed.
@@ -80,7 +80,7 @@ def apply_snapshot(jobs: ProjectJobs, snapshot: ProjectSnapshot, now: float) -> 
     jobs.tracker.release_index()
     fits = (
         len(current) == len(rows)
-        and not _has_gap(snapshot, known_pipeline)
+        and snapshot.floor <= known_pipeline
         and all(p.is_complete or p.status.is_finished for p in snapshot.pipelines)
         and not _misses(jobs, {row.id for row in rows})
         # Not those of the last scan: that may have to wait before it evicts them.
@@ -106,13 +106,6 @@ def _is_behind(tracked: TrackedJob | None, row: Job) -> bool:
 
 def _order(status: JobStatus) -> int:
     return _FINISHED if status.is_finished else _ORDER.get(status, _FINISHED)
-
-
-def _has_gap(snapshot: ProjectSnapshot, known_pipeline: int) -> bool:
-    """Return whether pipelines newer than the newest known one are missing."""
-    if not snapshot.has_older:
-        return False
-    return min(pipeline.id for pipeline in snapshot.pipelines) > known_pipeline
 
 
 def _misses(jobs: ProjectJobs, shown: set[int]) -> bool:

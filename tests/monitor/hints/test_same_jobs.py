@@ -62,8 +62,30 @@ async def test_changes_are_those_of_the_pipelines(demo):
     ids = [project.id for project in simulator.world.registry.projects.values()]
     answer = await ask(gitlab._transport, changes_question(ids))
     for project_id, snapshot in answer.snapshots.items():
-        by_rest = await gitlab.project(project_id).list_pipelines()
-        assert [(p.id, p.status) for p in snapshot.pipelines] == [
-            (p.id, p.status) for p in by_rest[:5]
-        ]
-        assert snapshot.has_older == (len(by_rest) >= 5)
+        project = gitlab.project(project_id)
+        parents = await project.list_pipelines()
+        children = await project.list_pipelines(source="parent_pipeline")
+        newest = sorted([*parents[:5], *children[:5]], key=lambda p: p.id, reverse=True)
+        assert [(p.id, p.status) for p in snapshot.pipelines] == [(p.id, p.status) for p in newest]
+        full = [pages[4].id for pages in (parents, children) if len(pages) >= 5]
+        assert snapshot.floor == max(full, default=0)
+
+
+async def test_jobs_of_child_pipelines_are_shown(demo):
+    simulator, gitlab = demo
+    pipelines = simulator.world.pipelines.values()
+    child = max((p for p in pipelines if p.source == "parent_pipeline"), key=lambda p: p.id)
+    question = jobs_question([child.project.id])
+    snapshot = (await ask(gitlab._transport, question)).snapshots[child.project.id]
+    (found,) = (pipeline for pipeline in snapshot.pipelines if pipeline.id == child.id)
+    assert found.jobs
+
+
+async def test_server_computes_the_complexity(demo):
+    _, gitlab = demo
+    for make in (changes_question, jobs_question):
+        question = make(range(1, 101))
+        query = question.query.replace("{\n", "{ queryComplexity { score }\n", 1)
+        answer = await gitlab.graphql(query, question.variables)
+        # The question for the score costs two points.
+        assert answer["queryComplexity"]["score"] - 2 == question.complexity < 250

@@ -14,7 +14,7 @@ OLD = datetime(2020, 1, 1, tzinfo=UTC)
 def snapshots(status=JobStatus.SUCCESS):
     """Return an answer about all projects, whose only pipeline has this status."""
     pipeline = PipelineSnapshot(5, status, OLD)
-    return {n: ProjectSnapshot(n, (pipeline,), has_older=False) for n in range(1, 13)}
+    return {n: ProjectSnapshot(n, (pipeline,)) for n in range(1, 13)}
 
 
 def answered(planner, now, status=JobStatus.SUCCESS):

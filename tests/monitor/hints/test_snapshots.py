@@ -38,7 +38,7 @@ def test_changes_have_pipelines_without_jobs():
                 PipelineSnapshot(32, JobStatus.SUCCESS, NOON),
                 PipelineSnapshot(31, JobStatus.RUNNING, NOON),
             ),
-            has_older=False,
+            floor=0,
         )
     }
 
@@ -88,7 +88,7 @@ def test_full_pages_may_have_more():
     rows = [job_row(number) for number in range(200, 100, -1)]
     pipelines = [pipeline_row(31, rows), *(pipeline_row(n, []) for n in (30, 29, 28, 27))]
     snapshot = only(projects(project_row(1, pipelines)))
-    assert snapshot.has_older
+    assert snapshot.floor == 27
     assert [p.is_complete for p in snapshot.pipelines] == [False, True, True, True, True]
 
 
@@ -96,8 +96,43 @@ def test_pages_less_than_full_are_complete():
     rows = [job_row(number) for number in range(199, 100, -1)]
     pipelines = [pipeline_row(31, rows), *(pipeline_row(n, []) for n in (30, 29, 28))]
     snapshot = only(projects(project_row(1, pipelines)))
-    assert not snapshot.has_older
+    assert snapshot.floor == 0
     assert snapshot.pipelines[0].is_complete
+
+
+def test_child_pipelines_are_merged_by_id():
+    parents = [pipeline_row(33, [job_row(73)]), pipeline_row(31, [job_row(71)])]
+    children = [pipeline_row(34, [job_row(74)]), pipeline_row(32, [job_row(72)])]
+    snapshot = only(projects(project_row(1, parents, children)))
+    assert [pipeline.id for pipeline in snapshot.pipelines] == [34, 33, 32, 31]
+    assert [job.id for p in snapshot.pipelines for job in p.jobs] == [74, 73, 72, 71]
+    assert snapshot.floor == 0
+
+
+@pytest.mark.parametrize(
+    ("parents", "children", "floor"),
+    [
+        (range(40, 35, -1), range(50, 46, -1), 36),
+        (range(40, 36, -1), range(50, 45, -1), 46),
+        (range(40, 35, -1), range(50, 45, -1), 46),
+        (range(50, 45, -1), range(40, 35, -1), 46),
+        (range(40, 36, -1), range(50, 46, -1), 0),
+    ],
+)
+def test_floor_is_above_what_a_page_lacks(parents, children, floor):
+    row = project_row(1, map(pipeline_row, parents), map(pipeline_row, children))
+    assert only(projects(row), CHANGES).floor == floor
+
+
+@pytest.mark.parametrize("numbers", [(30, 31), (31, 31), (36, 35, 34, 33, 32, 31), (41,)])
+def test_project_with_odd_children_is_missing(numbers):
+    row = project_row(1, [pipeline_row(41)], map(pipeline_row, numbers))
+    assert snapshots_of(projects(row), CHANGES) == {}
+
+
+def test_project_without_page_of_children_is_missing():
+    row = project_row(1, [pipeline_row(41)]) | {"children": None}
+    assert snapshots_of(projects(row), CHANGES) == {}
 
 
 def test_jobs_that_may_not_be_read_are_none():
@@ -173,7 +208,7 @@ def test_job_of_two_pipelines_makes_it_missing():
         projects(project_row(3)),
         projects(project_row(1), project_row(1)),
         projects(*(project_row(1) for _ in range(101))),
-        projects({"id": "gid://gitlab/Group/1", "pipelines": {"nodes": []}}),
+        projects(project_row(1) | {"id": "gid://gitlab/Group/1"}),
         projects({"id": None}),
     ],
 )
@@ -190,6 +225,9 @@ PLACES = [
     ("projects", "nodes", 0, "pipelines"),
     ("projects", "nodes", 0, "pipelines", "nodes"),
     ("projects", "nodes", 0, "pipelines", "nodes", 0),
+    ("projects", "nodes", 0, "children"),
+    ("projects", "nodes", 0, "children", "nodes"),
+    ("projects", "nodes", 0, "children", "nodes", 0),
     *(
         ("projects", "nodes", 0, "pipelines", "nodes", 0, name)
         for name in ("id", "status", "updatedAt", "jobs")
@@ -214,8 +252,8 @@ JSON = st.recursive(
 
 @given(st.sampled_from(PLACES), JSON)
 def test_any_json_gives_an_exact_row_or_none(place, value):
-    data = projects(project_row(1, [pipeline_row(31, [job_row()])]))
-    data = copy.deepcopy(data)
+    row = project_row(1, [pipeline_row(31, [job_row()])], [pipeline_row(32, [job_row(72)])])
+    data = copy.deepcopy(projects(row))
     inner = data
     for step in place[:-1]:
         inner = inner[step]

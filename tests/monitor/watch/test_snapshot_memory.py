@@ -18,7 +18,7 @@ def snapshot(number):
         job(n, "success", name=f"job-{n}", of=number) for n in range(first, first + PER_PIPELINE)
     )
     pipeline = PipelineSnapshot(number, JobStatus.SUCCESS, None, jobs, is_complete=True)
-    return ProjectSnapshot(7, (pipeline,), has_older=False)
+    return ProjectSnapshot(7, (pipeline,))
 
 
 def test_finished_jobs_call_for_one_poll_by_rest():

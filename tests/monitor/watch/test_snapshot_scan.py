@@ -33,7 +33,8 @@ def snapshot_of(project, dropped=(), page=PAGE):
         moved = moment(max(job.moved for job in jobs))
         pipelines.append(PipelineSnapshot(number, status, moved, rows, len(jobs) <= page))
     shown = tuple(p for n, p in enumerate(pipelines) if n not in dropped)
-    return ProjectSnapshot(NUMBER, shown, has_older=len(pipelines) == PIPELINES)
+    floor = pipelines[-1].id if len(pipelines) == PIPELINES else 0
+    return ProjectSnapshot(NUMBER, shown, floor)
 
 
 @define
@@ -171,6 +172,15 @@ def test_gap_of_pipelines_is_polled():
     assert watched.doubts == 1, "the page is full, and the known pipeline is not on it"
 
 
+@pytest.mark.parametrize(("above", "doubts"), [(0, 0), (1, 1)])
+def test_page_that_ends_above_known_is_polled(above, doubts):
+    watched, [[job]] = asked_with(["a"])
+    watched.project.add_pipeline(["new"])
+    shown = evolve(snapshot_of(watched.project), floor=job.pipeline + above)
+    result = watched.watch.on_snapshot(watched.project.now, shown, as_hint=False)
+    assert (len(result.events), result.fits) == (1, not doubts)
+
+
 def test_pipeline_beyond_its_page_is_polled():
     watched, _ = asked_with(["a"])
     watched.project.add_pipeline([f"job {n}" for n in range(PAGE + 1)])
@@ -213,7 +223,7 @@ def test_growth_between_polls_is_bounded():
         watched.project.add_bulk(99, "success")
         watched.project.wait(60)
         watched.ask()
-    assert watched.doubts == 1
+    assert watched.doubts == 5, "from the third on, more than 200 finished jobs are kept"
     for _ in range(4):
         watched.poll(wait=ALLOWED_LATENESS)
     assert len(watched.watch.jobs.tracker.jobs) <= 400
