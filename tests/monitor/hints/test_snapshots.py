@@ -130,7 +130,7 @@ def test_project_with_odd_children_is_missing(numbers):
     assert snapshots_of(projects(row), CHANGES) == {}
 
 
-def test_project_without_page_of_children_is_missing():
+def test_project_without_children_is_missing():
     row = project_row(1, [pipeline_row(41)]) | {"children": None}
     assert snapshots_of(projects(row), CHANGES) == {}
 
