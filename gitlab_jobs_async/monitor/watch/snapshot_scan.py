@@ -4,7 +4,7 @@ An answer shows the jobs of the newest pipelines, and each row counts as in a li
 tracker emits the same events under the same keys. What an answer cannot prove is left to a scan by
 REST, which this module asks for:
 
-- a row that is behind the tracked status, from a replica that lags, is ignored;
+- a row that is behind the tracked status, or of a deleted job: a replica lags, and it is ignored;
 - a row that only a reset of the server explains voids the whole answer;
 - an unfinished job that is missing in its pipeline, or in one that is not shown;
 - pipelines between the newest known one and the oldest of a full page, of parents or children;
@@ -21,6 +21,7 @@ from gitlab_jobs_async.events import Event
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
+from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
 from gitlab_jobs_async.monitor.watch.tracked_job import FINAL, TrackedJob
 
@@ -67,11 +68,11 @@ def would_change(jobs: ProjectJobs, snapshot: ProjectSnapshot) -> bool:
 
 def apply_snapshot(jobs: ProjectJobs, snapshot: ProjectSnapshot, now: float) -> SnapshotResult:
     """Update *jobs*, whose baseline is complete, and return the events."""
-    rows, find = rows_of(snapshot), jobs.tracker.jobs.find
+    rows = rows_of(snapshot)
     if rows is None or jobs.resets.check(rows, now, jobs.watermark.low_watermark or 0):
         return SnapshotResult((), fits=False)
     known_pipeline = jobs.tracker.newest_pipeline()
-    current = [row for row in rows if not _is_behind(find(row.id), row)]
+    current = [row for row in rows if not _is_behind(jobs.tracker, row)]
     jobs.resets.learn(current, now)
     events = jobs.update(current, now)
     for pipeline in snapshot.pipelines:
@@ -96,9 +97,13 @@ def _is_news(tracked: TrackedJob | None, row: Job, low_watermark: int) -> bool:
     return is_changed or (row.erased_at is not None and not tracked.is_erased)
 
 
-def _is_behind(tracked: TrackedJob | None, row: Job) -> bool:
+def _is_behind(tracker: JobTracker, row: Job) -> bool:
     """Return whether *row* may be older than the tracked state."""
-    if tracked is None or tracked.status == row.status:
+    tracked = tracker.jobs.find(row.id)
+    if tracked is None:
+        # Deleted, or finished long ago: only a listing shows that it is there, and open again.
+        return not row.status.is_finished and tracker.was_finished(row.id)
+    if tracked.status == row.status:
         return False
     # A skipped job may be reopened. A listing decides, and reads all of its pipeline.
     return _order(row.status) < _order(tracked.status)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import JobStatus
-from gitlab_jobs_async.events import JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.events import JobAppeared, JobChanged, JobDeleted, JobFinished
 from gitlab_jobs_async.monitor.hints.snapshots import PipelineSnapshot, ProjectSnapshot
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.monitor.watch.test_project import OPS, Watched, check, watched_with
@@ -140,6 +140,20 @@ def test_row_behind_the_tracked_state_is_ignored():
     job.status = "running"
     assert watched.ask()
     assert not watched.ask(lag=2)
+    assert watched.doubts == 1
+    assert not watched.ask()
+    assert watched.doubts == 1
+
+
+def test_deleted_job_does_not_appear_again():
+    watched, [[old]] = asked_with(["a"])
+    old.status = "success"
+    watched.poll()
+    [job] = watched.project.add_pipeline(["b"])
+    assert watched.ask()
+    watched.project.delete(job.pipeline)
+    assert [type(event) for event in watched.poll()] == [JobDeleted]
+    assert not watched.ask(lag=1)
     assert watched.doubts == 1
     assert not watched.ask()
     assert watched.doubts == 1
