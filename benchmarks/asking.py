@@ -87,6 +87,8 @@ class Asking:
     def on_poll(self, number: int, now: float) -> float:
         """Take a poll of a project by REST; return the seconds until the next one."""
         name, watch, planner = str(number), self.day.watches[number], self.planner
+        if planner.mode is QuestionMode.OFF:
+            self.set_rate()  # before the first question
         polled_at, is_idle = watch.timer.polled_at, watch.jobs.is_idle
         if not planner.offer(name, number, polled_at, now, is_idle=is_idle):
             return max(0.0, watch.next_at - now)

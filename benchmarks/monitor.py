@@ -1,7 +1,8 @@
 """Watching many projects for a simulated day: requests, and how late a change is seen.
 
 Each way of watching has the same watches and the same budget: one project after the other (round
-robin), by REST alone, and with an oracle that knows the changes of the next 10 minutes. Bars:
+robin), by REST alone, with hints by GraphQL of which idle projects have changed, with scans of all
+projects by GraphQL, and by REST with an oracle that knows the changes of the next 10 minutes. Bars:
 1,000 projects on 100 requests a minute: an idle project's first change within 60 s for 95 %, all
 changes 20 s median. 10,000 projects on 100: 10 s median, 60 s for 95 %.
 
@@ -13,6 +14,7 @@ watched project takes.
 import argparse
 import math
 import time
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 from statistics import quantiles
@@ -21,7 +23,15 @@ from activity import projects
 from attrs import evolve, frozen
 from costs import print_costs
 from measuring import versions
-from schemes import Scheme, by_oracle, by_rest, each_minute, round_robin
+from schemes import (
+    Scheme,
+    by_hints,
+    by_oracle,
+    by_rest,
+    by_scans,
+    each_minute,
+    round_robin,
+)
 from simulated_day import Record
 
 KINDS = {"all": "all changes", "busy": "busy", "bursts": "in bursts", "first": "first after 1 h"}
@@ -37,6 +47,8 @@ class Case:
     scheme: Scheme
     hours: float = 24.0
     every: int = 1
+    is_restored: bool = False
+    """Whether a checkpoint has the baselines."""
 
     @property
     def title(self) -> str:
@@ -45,21 +57,36 @@ class Case:
         return f"{self.projects:,} on {budget}, {self.name}"
 
 
-SIZES = [(100, 60), (1000, 600), (1000, 100), (10_000, 100)]
-SCHEMES = {"round robin": round_robin, "REST": by_rest, "oracle": by_oracle}
+SIZES = [(100, 60, 12.0), (1000, 600, 6.0), (1000, 100, 12.0), (10_000, 100, 2.0)]
+"""Projects, requests a minute and hours, which are fewer where a simulation takes long."""
+
+SCHEMES: dict[str, Scheme] = {
+    "round robin": round_robin,
+    "REST": by_rest,
+    "change hints": by_hints,
+    "scan by GraphQL": by_scans,
+    "oracle": by_oracle,
+}
 CASES = [
-    Case(name, size, budget, scheme) for size, budget in SIZES for name, scheme in SCHEMES.items()
+    Case(name, size, budget, scheme, hours, is_restored=size > 1000)
+    for size, budget, hours in SIZES
+    for name, scheme in SCHEMES.items()
+]
+CASES += [
+    Case(f"hints in {latency} s", 1000, 100, partial(by_hints, latency=latency), 12.0)
+    for latency in (0.3, 3.0)
 ]
 # Its requests fit into no budget: a tenth of it shows what it would see.
-CASES.append(Case("each every 60 s", 1000, None, each_minute, every=10))
+CASES.append(Case("each every 60 s", 1000, None, each_minute, 12.0, every=10))
 
 
 def simulated(case: Case) -> tuple[Record, float]:
     """Return the record of the day, and the CPU seconds that the simulation took."""
     watched = projects(case.projects // case.every, days=case.hours / 24)
     began = time.process_time()
-    record = case.scheme(watched, case.per_minute, case.hours).run()
-    return record, time.process_time() - began
+    day = case.scheme(watched, case.per_minute, case.hours)
+    day.is_restored = case.is_restored
+    return day.run(), time.process_time() - began
 
 
 def quick(case: Case) -> Case:
