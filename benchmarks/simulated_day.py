@@ -152,12 +152,11 @@ class Simulation:
     def run(self) -> Record:
         """Simulate the day."""
         now, end = START, START + self.hours * 3600
-        if self.is_restored:
-            self._restore()
+        intervals = self._restored() if self.is_restored else {}
         order = list(self.by_number)
         self._chance.shuffle(order)
         for number in order:
-            first = 3600.0 * self._chance.random() if self.is_restored else 0.0
+            first = intervals.get(number, 0.0) * self._chance.random()
             self.scheduler.schedule(str(number), now, first, self._chance.random())
             self._polled_at[number] = now
         while now < end:
@@ -169,17 +168,20 @@ class Simulation:
         self._finish(end)
         return self.record
 
-    def _restore(self) -> None:
-        """Let an earlier monitor have read the baselines."""
+    def _restored(self) -> dict[int, float]:
+        """Let an earlier monitor have read the baselines; return its intervals in seconds."""
+        intervals = {}
         for number, watch in self.watches.items():
             for now in (START - 300.0, START - 150.0):
                 watch.poll_now(now)
                 while (query := watch.next_query(now)) is not None:
                     watch.on_result(now, self.by_number[number].answer(query, now))
+            intervals[number] = watch.timer.interval
             if self.questions is not None:
-                self.questions.on_poll(number, START - 150.0)
+                intervals[number] = self.questions.on_poll(number, START - 150.0)
             # What happened before is of no interest.
             self.by_number[number].unseen.clear()
+        return intervals
 
     def _begin(self, now: float) -> None:
         """Begin the questions and polls that are due."""
