@@ -40,7 +40,7 @@ def plot(days: Sequence[tuple[str, Record]], file: Path) -> None:
     axes[0][0].set_ylabel("% of all changes seen within")
     axes[1][0].set_ylabel("% of first changes after 1 h")
     axes[2][0].set_ylabel("requests a minute")
-    axes[0][-1].legend(fontsize="small")
+    axes[0][0].legend(fontsize="x-small", loc="lower right")
     figure.tight_layout()
     figure.savefig(file, dpi=70)
 
