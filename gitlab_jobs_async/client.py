@@ -183,18 +183,21 @@ class GitLab(ServerClient):
 
         Events (`gitlab_jobs_async.events`) begin with the unfinished jobs, then report each change
         once. Active projects are polled every few seconds, idle ones at growing intervals of up to
-        3 minutes, all within the client's `budget`.
+        3 minutes, all within the client's `budget`. From 10 projects on, GraphQL is asked about
+        many at once. If there are more than 10 projects for each request a minute, jobs may come
+        from there, with `is_partial` set: see `Job`.
 
         Args:
             targets: projects by id or path, `PipelineTarget`, `JobTarget`, `Pipeline` and `Job`;
                 `events.add` and `events.remove` change them during the iteration.
             logs: also emit the log lines of running jobs.
-            downstream: also emit bridges, and follow them into pipelines of other projects.
+            downstream: also emit bridges, and follow them into pipelines of other projects; no job
+                is partial.
             checkpoint: path of a file. The next monitor with it resumes where this one ended:
                 an event is acknowledged by requesting the next one, and emitted at least once,
                 under the same `key`.
             complete: poll a project by REST before any event that a question by GraphQL has shown,
-                so that no job is partial; see `Job.is_partial`.
+                so that no job is partial. It costs a request for each project and burst of changes.
             polling: how often single pipelines, single jobs and logs are polled while the budget
                 has room; the client's policy by default.
 

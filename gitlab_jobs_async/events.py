@@ -32,7 +32,8 @@ class JobAppeared(MonitorEvent):
     `replaces` is the id of the earlier attempt of a retry, or of a manual job that was played
     again; None if that job is forgotten. `is_new` is False for the jobs that existed when the
     monitor started: a project's unfinished ones among the newest 2,000, and the recent jobs of
-    their pipelines.
+    their pipelines. In all events, `job.is_partial` is True if it came by GraphQL, and never with
+    `complete=True` or `downstream=True`.
     """
 
     job: Job | Bridge

@@ -29,6 +29,7 @@ async def events_of(**options):
     """Return the events of jobs that run in projects on a small budget, and the jobs' ids."""
     pytest.importorskip("graphql")
     clock, found, made = SteppedClock(), [], []
+    record = found.append
     async with Simulator(clock=clock) as simulator:
         world = simulator.world
         projects = [world.add_project(f"many/{n}") for n in range(PROJECTS)]
@@ -43,7 +44,7 @@ async def events_of(**options):
             async def watch():
                 async with gitlab.monitor([p.path for p in projects], **options) as events:
                     async for event in events:
-                        found.append(event)
+                        record(event)
 
             before = await others()
             task = asyncio.create_task(watch())
