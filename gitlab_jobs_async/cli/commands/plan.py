@@ -1,6 +1,9 @@
 """`watch --plan`: print the forecast of a monitor's cost and delay without any request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Annotated, Any
 
 from attrs import asdict, frozen
@@ -10,7 +13,7 @@ from cyclopts.validators import Number
 from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.cli.options import Positive
 from gitlab_jobs_async.cli.output import print_facts
-from gitlab_jobs_async.cli.terminal import write
+from gitlab_jobs_async.cli.terminal import is_terminal, write
 from gitlab_jobs_async.cli.views.plan import sentences
 from gitlab_jobs_async.monitor.forecast import forecast
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -64,8 +67,20 @@ def print_plan(options: ForecastOptions, projects: int, *, json: bool) -> None:
     )
     numbers = _rounded(asdict(plan))
     if not json:
-        write("".join(f"{line}\n" for line in [*sentences(projects, busy, plan), ""]))
+        lines = [*sentences(projects, busy, plan), ""]
+        write("".join(f"{line}\n" for line in _wrapped(lines)))
     print_facts(list(_facts(numbers)), numbers, json=json)
+
+
+def _wrapped(lines: Sequence[str]) -> Iterator[str]:
+    # A terminal breaks long lines within words; a pipe keeps one sentence a line.
+    width = get_terminal_size().columns if is_terminal() else inf
+    for line in lines:
+        if len(line) <= width:
+            yield line
+        else:
+            indent = " " * (len(line) - len(line.lstrip()))
+            yield from wrap(line, int(width), subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _facts(numbers: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

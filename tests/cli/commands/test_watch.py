@@ -161,6 +161,16 @@ def test_plan_needs_no_server(run, monkeypatch):
     assert plan["rest.requests_per_minute"] == "540.0"
 
 
+def test_plan_wraps_words_on_a_terminal(run, monkeypatch):
+    options = ("watch", "--plan", 10_000, "--per-minute", 100)
+    in_a_pipe = run(*options).out.rpartition("\n\n")[0]
+    monkeypatch.setattr("gitlab_jobs_async.cli.commands.plan.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(*options).out.rpartition("\n\n")[0].split("\n")
+    assert max(map(len, lines)) <= 80 < max(map(len, in_a_pipe.split("\n")))
+    assert " ".join(lines).split() == in_a_pipe.split()
+
+
 def test_plan_as_json_has_two_percent_busy(run):
     (line,) = run("watch", "--plan", 1000, "--json", "--per-minute", 60).lines
     plan = json.loads(line)
