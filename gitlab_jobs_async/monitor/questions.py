@@ -108,10 +108,10 @@ class ProjectQuestions:
         try:
             answer = await ask(self._transport, batch.question)
         except GitLabError as error:
-            if planner.on_error(batch, error, clock.now()):
-                _log.debug("no questions by GraphQL for an hour: %s", error)
+            for name in planner.on_error(batch, error, clock.now()):
+                self._reschedule(name, clock.now())
             if not planner.is_active(clock.now()):
-                self.rely_on_rest(clock.now())
+                _log.debug("no questions by GraphQL for now: %s", error)
             return
         finally:
             planner.ended()

@@ -247,19 +247,27 @@ def test_hidden_characters_are_removed(on_terminal, job_of, command):
         (
             ["1000", "--busy", "30"],
             {
-                "busy.projects": 30,
-                "requests_per_minute": 540,
-                "first_round": 111.11,
-                "stretch": 1.2,
+                "rest.busy.projects": 30,
+                "rest.requests_per_minute": 540,
+                "rest.first_round": 111.11,
+                "rest.stretch": 1.2,
             },
         ),
-        (["5", "--busy", "5", "--per-minute", "900"], {"idle.projects": 0, "stretch": 1.0}),
-        (["5", "--busy", "0", "--per-minute", "100"], {"busy.projects": 0, "first_round": 3.33}),
+        (
+            ["5", "--busy", "5", "--per-minute", "900"],
+            {"rest.idle.projects": 0, "rest.stretch": 1.0},
+        ),
+        (
+            ["5", "--busy", "0", "--per-minute", "100"],
+            {"rest.busy.projects": 0, "rest.first_round": 3.33},
+        ),
     ],
 )
-def test_plan_on_a_terminal_is_a_table(on_terminal, arguments, expected):
+def test_plan_on_a_terminal_ends_with_a_table(on_terminal, arguments, expected):
     code, shown = on_terminal("watch", "--plan", *arguments)
     assert code == 0
-    found = dict(line.split() for line in text_of(shown).splitlines())
+    sentences, _, table = text_of(shown).rpartition("\n\n")
+    assert "With GraphQL" in sentences or "By REST" in sentences
+    found = dict(line.split() for line in table.splitlines())
     for name, number in expected.items():
         assert float(found[name]) == pytest.approx(number, abs=0.06)

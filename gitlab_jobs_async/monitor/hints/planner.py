@@ -48,6 +48,7 @@ _MAX_FAILURES = 3
 _BACKOFF = Backoff(2.0, 2.0, 600.0)
 _REFUSED_FOR = 3600.0
 _MISSING_FOR = 3600.0
+_MIN_PAUSE = 60.0
 _MIN_SPACING = 0.1
 SETTLING = 120.0
 """Seconds after a change until a poll by REST has surely seen it, as in `watch.watermark`."""
@@ -111,6 +112,7 @@ class QuestionPlanner:
     _schedule: PollScheduler = field(factory=PollScheduler, init=False)
     _failures: int = field(default=0, init=False)
     _retry_at: float = field(default=-inf, init=False)
+    _failed: list[tuple[str, ...]] = field(factory=list[tuple[str, ...]], init=False)
     _in_flight: int = field(default=0, init=False)
     _is_proven: bool = field(default=False, init=False)
 
@@ -156,7 +158,7 @@ class QuestionPlanner:
 
     def is_active(self, now: float) -> bool:
         """Return whether questions are answered, so that projects may rely on them."""
-        is_answered = self._failures < _MAX_FAILURES
+        is_answered = self._failures < _MAX_FAILURES or now >= self._retry_at
         return self.mode is not QuestionMode.OFF and is_answered and not self._is_refused(now)
 
     def comparison_interval(self, name: str, now: float) -> float:
@@ -214,13 +216,16 @@ class QuestionPlanner:
         # Until the server has answered, one question at a time shows whether it does.
         if self._is_refused(now) or not self._covered or (self._in_flight and not self._is_proven):
             return inf
-        return max(self._schedule.next_at(), self._retry_at)
+        return max(self._retry_at, self._schedule.next_at() if not self._failed else -inf)
 
     def take(self, now: float) -> Batch | None:
         """Return the next question, `None` if none is due."""
         if self.next_at(now) > now:
             return None
-        names = self._schedule.pop_batch(now, min(self.size, MAX_PROJECTS))
+        # One project may fail a question, so its halves are asked apart, until one is left.
+        names: Sequence[str] = self._failed.pop(0) if self._failed else ()
+        names = [name for name in names if name in self._covered]
+        names = names or self._schedule.pop_batch(now, min(self.size, MAX_PROJECTS))
         # Two targets may be the same project, by its path and by its id.
         by_id: dict[int, str] = {}
         for name in names:
@@ -267,19 +272,29 @@ class QuestionPlanner:
         """Note that a question is no longer in flight, whatever became of it."""
         self._in_flight -= 1
 
-    def on_error(self, batch: Batch, error: GitLabError, now: float) -> bool:
-        """Ask smaller questions after an *error*; return whether the server refuses all of them."""
-        self._size.on_error(len(batch.names), error, now)
+    def on_error(self, batch: Batch, error: GitLabError, now: float) -> list[str]:
+        """Ask smaller questions after an *error*; return the projects that REST has to poll.
+
+        If the server refuses all questions, that are all of them; see `is_active`.
+        """
+        names = batch.names
+        self._size.on_error(len(names), error, now)
         self._failures, self._is_proven = self._failures + 1, False
-        is_smallest = len(batch.names) == 1 and self._failures > _MAX_FAILURES
-        if (isinstance(error, ResponseError) and error.status in _REFUSALS) or is_smallest:
+        if isinstance(error, ResponseError) and error.status in _REFUSALS:
             self.refuse(now)
-            return True
         self._retry_at = now + _BACKOFF.delay(self._failures - 1)
-        for name in batch.names:
-            if name in self._covered:
-                self._put(name, now, SWEEP)
-        return False
+        if not self.is_active(now):
+            # Each attempt moves the polls of all projects, so that there may be few.
+            self._retry_at = max(self._retry_at, now + _MIN_PAUSE)
+            return [*self.clear()]
+        if len(names) == 1:
+            self._missing_until[names[0]] = now + _MISSING_FOR
+            self.remove(names[0])
+            return [*names]
+        # The half without the cause comes next to the other one, so that failures stay apart.
+        middle = len(names) // 2
+        self._failed += [names[:middle], names[middle:]]
+        return []
 
     def refuse(self, now: float) -> None:
         """Ask nothing for an hour, as the server or the token does not allow it."""
@@ -290,6 +305,7 @@ class QuestionPlanner:
     def clear(self) -> Sequence[str]:
         """Cover nothing more, and return what was covered: REST has to poll it again."""
         names = tuple(self._covered)
+        self._failed.clear()
         for name in names:
             self._covered.pop(name)
             self._schedule.remove(name)

@@ -30,16 +30,19 @@ MAX_FINISHED = 200
 
 _ORDER = {
     JobStatus.CREATED: 0,
-    JobStatus.WAITING_FOR_RESOURCE: 1,
-    JobStatus.WAITING_FOR_CALLBACK: 1,
-    JobStatus.PREPARING: 1,
     JobStatus.MANUAL: 1,
     JobStatus.SCHEDULED: 1,
-    JobStatus.PENDING: 2,
-    JobStatus.RUNNING: 3,
-    JobStatus.CANCELING: 4,
+    JobStatus.WAITING_FOR_RESOURCE: 1,
+    JobStatus.WAITING_FOR_CALLBACK: 2,
+    JobStatus.PREPARING: 2,
+    JobStatus.PENDING: 3,
+    JobStatus.RUNNING: 4,
+    JobStatus.CANCELING: 5,
 }
-_FINISHED = 5
+_FINISHED = 6
+
+_LEFT_AGAIN = frozenset({JobStatus.MANUAL, JobStatus.SCHEDULED, JobStatus.SKIPPED})
+"""Statuses from which a job may be created again: played, or reopened by a retry."""
 
 
 @frozen
@@ -105,8 +108,11 @@ def _is_behind(tracker: JobTracker, row: Job) -> bool:
         return not row.status.is_finished and tracker.was_finished(row.id)
     if tracked.status == row.status:
         return False
-    # A skipped job may be reopened. A listing decides, and reads all of its pipeline.
-    return _order(row.status) < _order(tracked.status)
+    if _order(row.status) <= _order(tracked.status):
+        return True
+    # It may have left that status before. A listing decides, and reads all of its pipeline.
+    is_first_step = tracked.events == 1 and row.id > tracker.baseline_id
+    return row.status in _LEFT_AGAIN and not is_first_step
 
 
 def _order(status: JobStatus) -> int:

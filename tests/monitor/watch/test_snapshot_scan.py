@@ -241,3 +241,38 @@ def test_growth_between_polls_is_bounded():
     for _ in range(4):
         watched.poll(wait=ALLOWED_LATENESS)
     assert len(watched.watch.jobs.tracker.jobs) <= 400
+
+
+@pytest.mark.parametrize(
+    ("known", "stale"),
+    [
+        (["manual", "created"], "manual"),
+        (["skipped", "created"], "skipped"),
+        (["preparing"], "waiting_for_resource"),
+        (["manual"], "scheduled"),
+        (["pending", "running"], "pending"),
+        (["pending", "running"], "created"),
+    ],
+)
+def test_stale_row_emits_no_change(known, stale):
+    """Each of these may be the answer of a replica that lags."""
+    watched, _ = asked_with(["a"])
+    [job] = watched.project.add_pipeline(["b"])
+    watched.poll()
+    for status in known:
+        job.status = status
+        watched.project.wait(5)
+        watched.poll()
+    job.status = stale
+    assert not watched.ask()
+    assert watched.doubts == 1
+
+
+@pytest.mark.parametrize("status", ["manual", "scheduled", "skipped", "pending", "canceled"])
+def test_first_step_of_a_new_job_is_reported(status):
+    watched, _ = asked_with(["a"])
+    [job] = watched.project.add_pipeline(["b"])
+    assert len(watched.ask()) == 1
+    job.status = status
+    assert len(watched.ask()) == 1
+    assert watched.doubts == 0
