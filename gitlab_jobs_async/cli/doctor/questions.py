@@ -8,6 +8,7 @@ import orjson
 
 from gitlab_jobs_async.api.parameters import ProjectId, job_path, project_path
 from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.monitor.hints.questions import Question, changes_question, jobs_question
 
 MOST_REQUESTS: Final = 20
 PAGE: Final = 10
@@ -21,24 +22,16 @@ _PROJECTS: Final = (
     ("per_page", "100"),
 )
 
-CHANGES: Final = """query($ids: [ID!]) {
-  queryComplexity { score limit }
-  projects(ids: $ids, first: 100) {
-    nodes { id pipelines(first: 5) { nodes { id status updatedAt } } }
-  }
-}"""
+
+def _with_cost(question: Question) -> str:
+    return question.query.replace("{\n", "{\n  queryComplexity { score limit }\n", 1)
+
+
+CHANGES: Final = _with_cost(changes_question([1]))
 """The monitor's question about changes, with its cost."""
 
-JOBS: Final = """query($ids: [ID!]) {
-  queryComplexity { score limit }
-  projects(ids: $ids, first: 100) {
-    nodes {
-      id
-      pipelines(first: 5) { nodes { id status updatedAt jobs(first: 100) { nodes { id status } } } }
-    }
-  }
-}"""
-"""The same with jobs, to compare two readings of one project."""
+JOBS: Final = _with_cost(jobs_question([1]))
+"""The monitor's question about jobs, with its cost; two readings of one project are compared."""
 
 
 def version() -> Request:

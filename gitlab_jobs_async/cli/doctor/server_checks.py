@@ -105,7 +105,9 @@ def projects(findings: Findings) -> Check:
         return question.unanswered(reply, "a job token may not ask")
     count = len(reply.ids)
     if count == 0:
-        return question.unknown("0", "name a project or a group: --project, --group")
+        is_named = findings.named_project is not None
+        options = "group: --group" if is_named else "project or a group: --project, --group"
+        return question.unknown("0", f"name a {options}")
     return question.expects(f"{count}{' or more' if count == 100 else ''}")
 
 

@@ -151,7 +151,7 @@ def test_graphql_that_is_off_is_a_difference(start, checked):
 def test_small_limit_of_complexity(start, checked):
     start(graphql=GraphqlSettings(max_complexity=5))
     _, found = checked()
-    assert found["GraphQL, 1 project"] == ("refused, complexity 37 of 5", "differs")
+    assert found["GraphQL, 1 project"] == ("refused, complexity 125 of 5", "differs")
 
 
 def test_slow_answers_are_measured(start, checked):
@@ -206,6 +206,15 @@ def test_unknown_says_what_would_answer_it(start, run, world):
     assert unknown["projects"] == "name a project or a group: --project, --group"
     assert unknown["list jobs"] == "needs a project with jobs: --project PROJECT"
     assert unknown["GraphQL, 1 project"] == "needs projects: --project, --group"
+
+
+def test_named_project_leaves_a_group_to_name(start, run, world):
+    world.add_user("eve", token="glpat-eve")
+    start()
+    options = ("--token", "glpat-eve", "--project", "acme-corp/rockets", "--json")
+    report = json.loads(run("doctor", *options).out)
+    consequences = {one["check"]: one["consequence"] for one in report["checks"]}
+    assert consequences["projects"] == "name a group: --group"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from gitlab_jobs_async import GitLab, GitLabError, RetryPolicy
+from gitlab_jobs_async import GitLab, GitLabError, RetryPolicy, estimate_complexity
 from gitlab_jobs_async.cli.doctor.findings import Problem
 from gitlab_jobs_async.cli.doctor.probe import diagnose
+from gitlab_jobs_async.cli.doctor.questions import CHANGES, JOBS
 from gitlab_jobs_async.cli.doctor.request_cap import RequestCap
+from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SimulatorSettings, World
 from tests.support.cancellation import cancel_half_way
 from tests.support.clocks import JumpClock
@@ -17,6 +19,14 @@ from tests.support.servers import serving
 from tests.support.tasks import others, until
 
 ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"), [(CHANGES, changes_question([1])), (JOBS, jobs_question([1]))]
+)
+def test_questions_are_those_of_the_monitor(asked, question):
+    assert asked.replace("  queryComplexity { score limit }\n", "") == question.query
+    assert estimate_complexity(asked) == question.complexity + 3
 
 
 @pytest.fixture
