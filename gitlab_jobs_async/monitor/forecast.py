@@ -216,7 +216,12 @@ def _by_scan(kinds: _Kinds, limits: Limits) -> Way:
     projects = kinds.busy + kinds.idle
     stretch = max(1.0, wanted / MAX_PROJECTS / (limits.all * SHARES["jobs"]))
     busy_every, idle_every = busy_every * stretch, idle_every * stretch
-    questions = _Questions("jobs", limits, wanted / projects)
+    # A question is sent as soon as a busy project is due, with all that have waited for half of
+    # their interval. So few projects do not fill it.
+    busiest = 60.0 * min(2, kinds.busy) / busy_every
+    rate = max(wanted / projects, busiest / ceil(projects / MAX_PROJECTS))
+    questions = _Questions("jobs", limits, rate)
+    size = min(MAX_PROJECTS, wanted / stretch / questions.per_minute(projects))
     comparisons = 60.0 * projects / COMPARISON_INTERVALS["jobs"]
     return Way(
         name="scan",
@@ -225,15 +230,16 @@ def _by_scan(kinds: _Kinds, limits: Limits) -> Way:
         questions_per_minute=questions.per_minute(projects),
         stretch=stretch,
         first_round=questions.first_round(projects, 0),
-        busy=_scanned(kinds.busy, busy_every, _UNEVENNESS),
-        idle=_scanned(kinds.idle, idle_every, 1.0),
+        busy=_scanned(kinds.busy, busy_every, _UNEVENNESS, size),
+        idle=_scanned(kinds.idle, idle_every, 1.0, size),
     )
 
 
-def _scanned(projects: int, every: float, uneven: float) -> DetectionDelay:
+def _scanned(projects: int, every: float, uneven: float, size: float) -> DetectionDelay:
+    """Forecast questions about *size* projects each, which ask about each project *every* s."""
     return DetectionDelay(
         projects=projects,
-        requests_per_minute=60.0 * projects / every / MAX_PROJECTS,
+        requests_per_minute=60.0 * projects / every / size,
         interval=every,
         median=every / 2 + _ANSWER,
         most=every * uneven + _ANSWER,

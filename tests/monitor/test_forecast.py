@@ -111,6 +111,23 @@ def test_unknown_limits_are_those_of_gitlab():
     assert forecast(1000, busy=20, jobs_index_per_minute=None) == forecast(1000, busy=20)
 
 
+@pytest.mark.parametrize(
+    ("projects", "busy", "per_minute", "low", "high"),
+    [
+        (1000, 20, 100, 22, 30),
+        (1000, 1, 100, 10, 13),
+        (1000, 0, 100, 9, 11),
+        (10_000, 200, 100, 67, 68),
+    ],
+)
+def test_busy_projects_cause_small_questions(projects, busy, per_minute, low, high):
+    # The simulated day sends 26 a minute about 1,000 projects, 54 in each, 20 of them busy.
+    way = forecast(projects, busy=busy, per_minute=per_minute).graphql
+    assert low < way.questions_per_minute < high
+    parts = way.busy.requests_per_minute + way.idle.requests_per_minute
+    assert way.questions_per_minute == pytest.approx(parts)
+
+
 def test_complete_events_cost_only_in_a_scan():
     assert forecast(500, busy=20, per_minute=100).complete == 0
     scan = forecast(10_000, busy=200, per_minute=100)

@@ -68,7 +68,9 @@ def _first_round(plan: Forecast) -> str:
 
 def _completing(plan: Forecast) -> str:
     way = plan.graphql or plan.rest
-    left = max(0.0, plan.limits.all - way.requests_per_minute)
+    listings = way.requests_per_minute - way.questions_per_minute
+    limits = plan.limits
+    left = max(0.0, min(limits.all - way.requests_per_minute, limits.listings - listings))
     fits = (
         "which fits into the limit"
         if plan.complete <= left

@@ -53,6 +53,8 @@ def test_scan_says_what_complete_events_cost():
     assert "With GraphQL, which is asked about the jobs of all projects" in said
     assert re.search("--complete reads them by REST: about [0-9]+ requests .*, but only", said)
     assert "which fits into the limit" in text(3000, 2, per_minute=100)
+    # They are listings, which have a limit of their own.
+    assert "but only 526 are left" in text(10_000, 200, per_minute=2000)
 
 
 def test_small_watch_mentions_one_way():
