@@ -258,17 +258,17 @@ class _Questions:
         """Return the questions a minute about *projects*."""
         return min(self.limits.all * SHARES[self.mode], self.rate * ceil(projects / MAX_PROJECTS))
 
-    def left(self, projects: int) -> float:
-        """Return the listings a minute that are left for polls by REST."""
-        listings = self.limits.listings
-        asked = self.rate * ceil(projects / MAX_PROJECTS) / listings
-        return listings * (1 - min(SHARES[self.mode], asked))
+    def left(self, projects: int, share: float = 1.0) -> float:
+        """Return the listings a minute that questions leave, with at most *share* of the rate."""
+        asked = self.rate * ceil(projects / MAX_PROJECTS) / self.limits.all
+        used = min(SHARES[self.mode], share, asked)
+        return min(self.limits.listings, self.limits.all * (1 - used))
 
     def first_round(self, asked: int, others: int) -> float:
         """Return the seconds until all have been listed; questions begin as they are."""
         step = asked / _STEPS
         listed = [step * (number + 0.5) for number in range(_STEPS)]
-        minutes = sum(step / self.left(ceil(known)) for known in listed)
+        minutes = sum(step / self.left(ceil(known), SHARES["changes"]) for known in listed)
         return 60.0 * (minutes + others / self.limits.listings)
 
 

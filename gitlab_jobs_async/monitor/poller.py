@@ -169,7 +169,10 @@ class Poller:
             # Logs and waits need their part of each minute, which a burst of polls would use up.
             spacing = max(spacing, 1 / self._polls.monitor_rate)
         asked = self._questions.set_rate(self._now(), self._polls, share)
-        self._scheduler.spacing = spacing * share.stretch / (1 - asked)
+        if spacing and (left := self._polls.pace.left * (1 - asked)):
+            # Job listings have a limit of their own, which questions do not count in.
+            spacing = max(spacing, 1 / left)
+        self._scheduler.spacing = spacing * share.stretch
         # Read the time after the limiter's: in the other order it would never be open.
         is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()
         # First, since one question is about many targets.

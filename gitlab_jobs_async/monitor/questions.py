@@ -88,7 +88,7 @@ class ProjectQuestions:
                     self._scheduler.schedule(name, now, interval)
         elif was_active and not planner.is_active(now):
             self.rely_on_rest(now)
-        return planner.share(scans)
+        return planner.share(requests)
 
     def next_at(self, now: float) -> float:
         """Return when the next question may be sent."""
