@@ -9,12 +9,8 @@ from attrs import define, field
 from simulated_day import Simulation
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
-from gitlab_jobs_async.monitor.hints.planner import (
-    MIN_PROJECTS,
-    Batch,
-    QuestionMode,
-    QuestionPlanner,
-)
+from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionPlanner
+from gitlab_jobs_async.monitor.hints.question_rate import MIN_PROJECTS, QuestionMode
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX_PER_MINUTE

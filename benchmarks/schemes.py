@@ -7,7 +7,7 @@ from asking import Asking
 from oracle import Oracle
 from simulated_day import RoundRobin, Simulation
 
-from gitlab_jobs_async.monitor.hints.planner import QuestionMode
+from gitlab_jobs_async.monitor.hints.question_rate import QuestionMode
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.ratelimit.windows import reserve
 

@@ -12,14 +12,8 @@ from typing import Final, Literal
 from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import integer, positive_id
-from gitlab_jobs_async.monitor.hints.planner import (
-    COMPARISON_INTERVALS,
-    JOBS_PER_REQUEST,
-    MAX_SCAN_INTERVAL,
-    MIN_PROJECTS,
-    SHARES,
-    SWEEP,
-)
+from gitlab_jobs_async.monitor.hints.planner import COMPARISON_INTERVALS, MAX_SCAN_INTERVAL, SWEEP
+from gitlab_jobs_async.monitor.hints.question_rate import JOBS_PER_REQUEST, MIN_PROJECTS, SHARES
 from gitlab_jobs_async.monitor.hints.questions import MAX_PROJECTS
 from gitlab_jobs_async.monitor.schedule.scheduler import JITTER
 from gitlab_jobs_async.monitor.schedule.timer import MIN_INTERVAL, poll_interval

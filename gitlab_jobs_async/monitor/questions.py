@@ -13,7 +13,8 @@ from gitlab_jobs_async.clock import jitter, yield_to_loop
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.monitor.hints.ask import ROWS_AT_ONCE, ask
-from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionMode, QuestionPlanner
+from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionPlanner
+from gitlab_jobs_async.monitor.hints.question_rate import QuestionMode
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler

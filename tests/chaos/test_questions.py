@@ -62,7 +62,9 @@ class Consumer:
 def mode(request, monkeypatch):
     """Let questions show changes only, or the jobs themselves, on a common budget."""
     per_request = 0.01 if request.param == "jobs" else 10.0
-    monkeypatch.setattr("gitlab_jobs_async.monitor.hints.planner.JOBS_PER_REQUEST", per_request)
+    monkeypatch.setattr(
+        "gitlab_jobs_async.monitor.hints.question_rate.JOBS_PER_REQUEST", per_request
+    )
     return request.param
 
 

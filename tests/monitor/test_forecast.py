@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.monitor.forecast import forecast
-from gitlab_jobs_async.monitor.hints.planner import JOBS_PER_REQUEST, SHARES
+from gitlab_jobs_async.monitor.hints.question_rate import JOBS_PER_REQUEST, SHARES
 
 counts = st.integers(1, 20_000)
 CROWDED = int(JOBS_PER_REQUEST)

@@ -6,13 +6,17 @@ jobs themselves, and REST settles what does not fit.
 """
 
 from collections.abc import Mapping, Sequence
-from enum import Enum
-from math import inf, isfinite
+from math import inf
 
 from attrs import define, field
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.errors import GitLabError, ResponseError
+from gitlab_jobs_async.monitor.hints.question_rate import (
+    MIN_PROJECTS,
+    QuestionMode,
+    QuestionRate,
+)
 from gitlab_jobs_async.monitor.hints.question_size import QuestionSize
 from gitlab_jobs_async.monitor.hints.questions import (
     MAX_PROJECTS,
@@ -30,26 +34,14 @@ SWEEP = 10.0
 MAX_SCAN_INTERVAL = 60.0
 """Seconds after which a project is asked about again at the latest if questions show its jobs."""
 
-JOBS_PER_REQUEST = 10.0
-"""Projects for each request a minute, above which questions show the jobs."""
-
 COMPARISON_INTERVALS = {"changes": 7_200.0, "jobs": 43_200.0}
 """Seconds between REST polls of a project that questions cover."""
 
-SHARES = {"changes": 0.3, "jobs": 0.75}
-"""Parts of the request rate that questions may use."""
-
-MIN_PROJECTS = 10
-"""Projects from which on questions are worth their requests."""
-
-_HYSTERESIS = 0.8
-_MOST = 0.9
 _MAX_FAILURES = 3
 _BACKOFF = Backoff(2.0, 2.0, 600.0)
 _REFUSED_FOR = 3600.0
 _MISSING_FOR = 3600.0
 _MIN_PAUSE = 60.0
-_MIN_SPACING = 0.1
 SETTLING = 120.0
 """Seconds after a change until a poll by REST has surely seen it, as in `watch.watermark`."""
 
@@ -58,14 +50,6 @@ CLOCK_SKEW = 60.0
 
 # These do not pass by themselves: no GraphQL, or a token without its scope.
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 415, 422, 501})
-
-
-class QuestionMode(Enum):
-    """Subject of the questions."""
-
-    OFF = "nothing"
-    CHANGES = "changes"
-    JOBS = "jobs"
 
 
 def fingerprint(snapshot: ProjectSnapshot) -> int:
@@ -104,8 +88,7 @@ class QuestionPlanner:
 
     capabilities: ServerCapabilities
     _size: QuestionSize = field(factory=QuestionSize, init=False)
-    mode: QuestionMode = field(default=QuestionMode.OFF, init=False)
-    _share: float = field(default=0.0, init=False)
+    _rate: QuestionRate = field(factory=QuestionRate, init=False)
     _covered: dict[str, _Covered] = field(factory=dict[str, _Covered], init=False)
     _candidates: set[str] = field(factory=set[str], init=False)
     _missing_until: dict[str, float] = field(factory=dict[str, float], init=False)
@@ -128,33 +111,19 @@ class QuestionPlanner:
     def __contains__(self, name: object) -> bool:
         return name in self._covered
 
-    def set_rate(self, projects: int, requests: float, polls: float) -> None:
-        """Choose the mode for *projects*, of which *polls* a second are possible by REST alone.
+    @property
+    def mode(self) -> QuestionMode:
+        """Subject of the questions."""
+        return self._rate.mode
 
-        *requests* is the number of requests a second that monitors may send, infinite without any
-        limit.
-        """
-        most = JOBS_PER_REQUEST * 60 * min(requests, polls)
-        if self.mode is QuestionMode.JOBS:
-            most *= _HYSTERESIS
-        mode = QuestionMode.JOBS if projects > most else QuestionMode.CHANGES
-        if projects < MIN_PROJECTS:
-            mode = QuestionMode.OFF
-        if mode is not self.mode:
-            self.mode = mode
-        self._share = SHARES.get(mode.value, 0.0)
-        # At first, most of the rate is for the polls by REST that each project needs once.
-        if len(self._candidates) < _MOST * projects:
-            self._share = min(self._share, SHARES["changes"])
-        rate = requests * self._share
-        self._schedule.spacing = max(_MIN_SPACING, 1 / rate if rate > 0 else 0.0)
+    def set_rate(self, projects: int, requests: float, polls: float) -> None:
+        """Choose the mode and the rate of questions; see `QuestionRate.update`."""
+        self._rate.update(projects, len(self._candidates), requests, polls)
+        self._schedule.spacing = self._rate.spacing
 
     def share(self, requests: float) -> float:
         """Return the part of *requests* a second that questions use at present."""
-        if not isfinite(requests) or requests <= 0:
-            return 0.0
-        wanted = self._schedule.demand / max(1, self.size) / requests
-        return min(self._share, wanted)
+        return self._rate.used(requests, self._schedule.demand / self.size)
 
     def is_active(self, now: float) -> bool:
         """Return whether questions are answered, so that projects may rely on them."""
