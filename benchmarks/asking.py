@@ -40,7 +40,7 @@ class Asking:
         forced = {QuestionMode.CHANGES: MIN_PROJECTS, QuestionMode.JOBS: 10**9}
         count = len(self.day.watches) if self.mode is None else forced[self.mode]
         self.planner.set_rate(count, requests, polls)
-        asked = self.planner.share(min(requests, polls))
+        asked = self.planner.share(requests)
         self.scheduler.spacing = self.spacing / (1 - asked)
 
     def next_at(self, now: float) -> float:
