@@ -36,9 +36,12 @@ class Asking:
         """Choose what to ask for at present, and leave the rest of the budget to REST."""
         requests = 1 / self.spacing if self.spacing else inf
         polls = (JOBS_INDEX_PER_MINUTE - reserve(JOBS_INDEX_PER_MINUTE)) / 60
-        # The planner chooses by the number of projects.
-        forced = {QuestionMode.CHANGES: MIN_PROJECTS, QuestionMode.JOBS: 10**9}
-        count = len(self.day.watches) if self.mode is None else forced[self.mode]
+        # The planner chooses by the number of projects, and of polls that are possible.
+        count = len(self.day.watches)
+        if self.mode is QuestionMode.CHANGES:
+            count = MIN_PROJECTS
+        elif self.mode is QuestionMode.JOBS:
+            polls = 0.0
         self.planner.set_rate(count, requests, polls)
         asked = self.planner.share(requests)
         self.scheduler.spacing = self.spacing / (1 - asked)
