@@ -28,7 +28,7 @@ _WAITING = frozenset(
 )
 
 _MAX_PER_MINUTE = 15
-"""Requests a minute that a poll beyond the turn must not exceed, nor the last trace."""
+"""Requests a minute that a poll beyond the turn must not exceed."""
 
 _MAX_ADVANCE = 1 / 13
 """Part of the interval by which a poll may come earlier to make up for slow responses."""
@@ -169,8 +169,8 @@ class PollSchedule:
 
     def _may_poll_end(self, now: float) -> bool:
         """Return whether to poll the status at once, since the log says that the job has ended."""
-        # A log may print such a line again and again. One request is left for the last trace.
-        is_rare = self._sent.count(now) < _MAX_PER_MINUTE - 1
+        # A log may print such a line again and again.
+        is_rare = self._sent.count(now) < _MAX_PER_MINUTE
         return is_rare and not self._end_polls.count(now)
 
     def _trace_at(self, sent_at: float, terms: PollTerms) -> float:

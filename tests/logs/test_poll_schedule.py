@@ -281,9 +281,8 @@ def test_end_line_is_no_news_within_a_minute():
     assert schedule.next_poll(FREE) == NextPoll(STATUS, 170.0, is_single=True)
 
 
-@pytest.mark.parametrize(("polls", "is_due"), [(12, True), (13, False)])
-def test_end_line_leaves_one_request_of_15(polls, is_due):
-    """One is left for the trace that follows the final status."""
+@pytest.mark.parametrize(("polls", "is_due"), [(13, True), (14, False)])
+def test_end_line_keeps_to_15_a_minute(polls, is_due):
     schedule = PollSchedule(INTERVAL)
     for number in range(polls):
         schedule.after_status(JobStatus.RUNNING, 4.0 * number, 4.0 * number)
