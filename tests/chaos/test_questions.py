@@ -214,7 +214,10 @@ async def test_next_monitor_emits_what_was_left(server):
         second = Consumer(gitlab, server.world, checkpoint=checkpoint)
         running = asyncio.create_task(second.run())
         await pass_time(gitlab, server.clock, 600, lambda: is_over(made, first, second))
-        keys = {event.key: event for event in first.events + second.events}
+        emitted = first.events + second.events
+        keys = {event.key: event for event in emitted}
+        # Only the last event before the end was not acknowledged, and may come again.
+        assert len(emitted) - len(keys) <= 1
         ends = Counter(e.job.id for e in keys.values() if isinstance(e, JobFinished))
         assert ends == Counter(made)
         running.cancel()
