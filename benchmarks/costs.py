@@ -134,7 +134,7 @@ def bytes_of(past: int, opened: int, count: int) -> float:
 
 def print_costs() -> None:
     """Print the table."""
-    columns = f"{'µs a poll':>10} {'an answer':>10}  bytes, in a monitor of so many"
+    columns = f"{'µs a poll':>10} {'an answer':>10}  bytes, in a monitor of"
     print(f"{'a watched project with':30} {columns}")
     for name, past, opened, counts in (
         ("no job at all", 0, 0, (100, 1000)),

@@ -169,7 +169,7 @@ def busiest_minute(requests: Sequence[ServedRequest]) -> int:
 
 
 def counted(requests: Sequence[ServedRequest], seconds: float) -> Outcome:
-    """What the requests within so many seconds come to."""
+    """Return the requests a minute, and the most in one, within *seconds*."""
     return Outcome(
         rates=[60 * len(requests) / seconds],
         busiest=busiest_minute(requests),
@@ -244,7 +244,7 @@ def crowd_of(
 
 
 async def tail_crowd(server: Server, count: int, limit: int) -> dict[float, Outcome]:
-    """Follow so many jobs at once with `tail_jobs`; return the outcomes by length of the jobs."""
+    """Follow *count* jobs at once with `tail_jobs`; return the outcomes by length of the jobs."""
     clock = SteppedClock()
     world = World(clock.now())
     jobs = crowd_of(world, server, count, PROJECTS)
@@ -275,7 +275,7 @@ async def tail_crowd(server: Server, count: int, limit: int) -> dict[float, Outc
 
 
 async def wait_crowd(server: Server, count: int, projects: int, limit: int, call: Call) -> Outcome:
-    """Wait for so many jobs or pipelines at once with *call*."""
+    """Wait for several jobs or pipelines at once with *call*."""
     clock = SteppedClock()
     world = World(clock.now())
     jobs = crowd_of(world, server, count, projects)

@@ -176,7 +176,7 @@ class QuestionPlanner:
         self._schedule.remove(name)
 
     def forget(self, name: str) -> None:
-        """Remove a target that is no longer monitored."""
+        """Remove a target that the monitor has dropped."""
         self.remove(name)
         self._missing_until.pop(name, None)
 
@@ -238,7 +238,7 @@ class QuestionPlanner:
         return changed, missing
 
     def ended(self) -> None:
-        """Note that a question is no longer in flight, whatever became of it."""
+        """Note that a question has been answered, has failed or was cancelled."""
         self._in_flight -= 1
 
     def on_error(self, batch: Batch, error: GitLabError, now: float) -> list[str]:
