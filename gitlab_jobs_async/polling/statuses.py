@@ -3,13 +3,14 @@
 A single job is requested by its id. As soon as two of a project are polled, a listing of the
 unfinished ones shows both. All polls of the project are aligned with it: the first one sends it,
 and the others take its rows. A job that is missing there is requested by its id, since only that
-shows its end.
+shows its end. Where the listing is refused or keeps failing, each job is requested by its id: an
+error of the listing says nothing about a job.
 """
 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from math import ceil
+from math import ceil, inf
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -17,14 +18,18 @@ from attrs import define, field
 from gitlab_jobs_async.api.endpoints import PER_PAGE
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.clock import Clock
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
 from gitlab_jobs_async.polling.listed import ListedRows, Subject
 from gitlab_jobs_async.polling.pace import PaceShare, PollPace
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.polling.sources import StatusSource
+from gitlab_jobs_async.retry.policy import is_transient
 
 T = TypeVar("T", bound=Subject)
 
+
+_REFUSED_FOR, _FAILED_FOR = 3600.0, 60.0
+"""Seconds without a listing after it was refused, or has failed for the second time in a row."""
 
 _FAILURE_AGE = 1.0
 """Seconds for which the error of a listing answers further polls, in place of another request."""
@@ -40,7 +45,10 @@ class _Listing:
 
 @define(eq=False)
 class _Group(Generic[T]):
-    """The polls of one project, named as in requests; its last listing took *requests*."""
+    """The polls of one project, named as in requests; its last listing took *requests*.
+
+    Until *single_until*, each subject is requested by its id.
+    """
 
     project: ProjectId
     rows: ListedRows[T] = field(factory=ListedRows)
@@ -49,6 +57,16 @@ class _Group(Generic[T]):
     requests: int = field(default=1, init=False)
     listing: _Listing | None = field(default=None, init=False)
     failure: tuple[GitLabError, float] | None = field(default=None, init=False)
+    single_until: float = field(default=-inf, init=False)
+
+    def on_error(self, error: GitLabError, now: float) -> None:
+        """Request each subject by its id after a refusal, or a second failure in a row."""
+        has_failed, self.failure = self.failure is not None, (error, now)
+        # A rate limit holds for all requests, so that more of them would not help.
+        if isinstance(error, ResponseError) and not is_transient(error):
+            self.single_until = now + _REFUSED_FOR
+        elif has_failed and not isinstance(error, RateLimitedError):
+            self.single_until = now + _FAILED_FOR
 
     @property
     def interval(self) -> float:
@@ -118,14 +136,18 @@ class SharedStatuses(Generic[T]):
         return row
 
     async def listed(self, share: "StatusShare[T]") -> T | None:
-        """Return the row of a fresh listing; `None` if it is missing there."""
+        """Return the row of a fresh listing; `None` if it is missing, or the listing is refused."""
         group = share.group
         while not group.rows.is_fresh(self._clock.now(), group.interval):
+            if self._clock.now() < group.single_until:
+                return None
             if group.failure is not None and self._clock.now() < group.failure[1] + _FAILURE_AGE:
                 raise group.failure[0].with_traceback(None)
             if group.listing is None:
                 await self._list(group)
-                break
+                if group.failure is None:
+                    break
+                continue
             listing = group.listing
             await listing.ended.wait()
             if group.failure is None and not listing.is_cancelled:
@@ -140,8 +162,10 @@ class SharedStatuses(Generic[T]):
             rows = await self._source.list_open(group.project, polled.lowest, polled.max_pages)
             group.failure, listing.is_cancelled = None, False
         except GitLabError as error:
-            group.failure, listing.is_cancelled = (error, self._clock.now()), False
-            raise
+            listing.is_cancelled = False
+            group.on_error(error, self._clock.now())
+            self._claim(group)
+            return
         finally:
             # After a cancellation, the next one of those that wait sends it again.
             group.listing = None
@@ -172,7 +196,7 @@ class SharedStatuses(Generic[T]):
         for pace in group.paces:
             pace.claim(0.0)
         group.paces = ()
-        if group.rows.is_shared:
+        if group.rows.is_shared and self._clock.now() >= group.single_until:
             policy = min((share.policy for share in group.shares), key=lambda one: one.interval)
             group.paces = tuple(PaceShare(pace, policy) for pace in self._paces)
             for pace in group.paces:
@@ -193,8 +217,9 @@ class StatusShare(Generic[T]):
     @property
     def is_shared(self) -> bool:
         """Whether a listing shows the status, so that a poll costs no request of its own."""
-        rows = self.group.rows
-        return rows.is_shared and not rows.is_missing(self.subject_id, self._statuses.now())
+        rows, now = self.group.rows, self._statuses.now()
+        may_list = rows.is_shared and now >= self.group.single_until
+        return may_list and not rows.is_missing(self.subject_id, now)
 
     def next_at(self, now: float) -> float:
         """Return the time of the next listing, *now* at the earliest.

@@ -11,7 +11,16 @@ from attrs import define, evolve, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import NotFoundError, PollPolicy, ServerError
+from gitlab_jobs_async import (
+    ConnectionFailedError,
+    DecodeError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PermissionDeniedError,
+    PollPolicy,
+    RateLimitedError,
+    ServerError,
+)
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.pace import PollPace
 from gitlab_jobs_async.polling.statuses import SharedStatuses
@@ -37,6 +46,8 @@ class Server:
     requests: list[str] = field(factory=list)
     answer: asyncio.Event | None = None
     error: Exception | None = None
+    refusals: list[Exception] = field(factory=list)
+    listing_takes: float = 0.0
 
     async def get(self, project, subject_id):
         await self._answered(f"get {project} {subject_id}")
@@ -46,6 +57,9 @@ class Server:
 
     async def list_open(self, project, lowest, max_pages):
         await self._answered(f"list {project} {lowest}")
+        self.clock.time += self.listing_takes
+        if self.refusals:
+            raise self.refusals.pop()
         rows = [row for row in self.jobs.values() if not row.status.is_finished]
         return sorted((row for row in rows if row.id >= lowest), key=lambda row: -row.id)[
             : 100 * max_pages
@@ -186,6 +200,74 @@ async def test_failed_listing_fails_all_that_wait():
         server.error = None
         clock.time += 1
         assert (await shares[2].poll()).id == 7
+
+
+REFUSALS = [
+    PermissionDeniedError(403, "403 Forbidden", "GET", "/jobs"),
+    NotFoundError(404, "404 Not Found", "GET", "/jobs"),
+    MethodNotAllowedError(405, "405 Method Not Allowed", "GET", "/jobs"),
+]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: str(error.status))
+async def test_refused_listing_leaves_single_polls(error):
+    """The error is one of the listing, and says nothing about any job."""
+    statuses, server, clock = shared(5, 6)
+    server.refusals = [error]
+    with statuses.join(1, 5, POLICY) as one, statuses.join(1, 6, POLICY) as other:
+        for _ in range(3):
+            rows = await asyncio.gather(one.poll(), other.poll())
+            assert [row.id for row in rows] == [5, 6]
+            assert not one.is_shared
+            assert statuses._paces[1].demand == 0
+            clock.time += 5
+        assert Counter(request.split()[0] for request in server.requests) == {"list": 1, "get": 6}
+        clock.time += 3600
+        assert one.is_shared
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerError(500, "500 Internal Server Error", "GET", "/jobs"),
+        DecodeError("not JSON", "GET", "/jobs"),
+        ConnectionFailedError("reset", "GET", "/jobs"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_failing_listing_leaves_single_polls(error):
+    statuses, server, clock = shared(5, 6)
+    server.refusals = [error, error]
+    with statuses.join(1, 5, POLICY) as one, statuses.join(1, 6, POLICY):
+        with pytest.raises(type(error)):
+            await one.poll()
+        clock.time += 5
+        assert (await one.poll()).id == 5
+        assert server.requests == ["list 1 5", "list 1 5", "get 1 5"]
+        assert not one.is_shared
+        clock.time += 60
+        assert (await one.poll()).id == 5
+        assert server.requests[3:] == ["list 1 5"]
+        assert one.is_shared
+
+
+async def test_rate_limit_asks_no_more_singly():
+    statuses, server, clock = shared(5, 6)
+    server.refusals = [RateLimitedError(429, "Retry later", "GET", "/jobs") for _ in range(3)]
+    with statuses.join(1, 5, POLICY) as one, statuses.join(1, 6, POLICY):
+        for _ in range(3):
+            with pytest.raises(RateLimitedError):
+                await one.poll()
+            clock.time += 5
+    assert server.requests == ["list 1 5"] * 3
+
+
+async def test_slow_listing_is_used_once():
+    statuses, server, _ = shared(5, 6)
+    server.listing_takes = 30.0
+    with statuses.join(1, 5, POLICY) as one, statuses.join(1, 6, POLICY):
+        assert (await one.poll()).id == 5
+    assert server.requests == ["list 1 5"]
 
 
 async def test_cancelled_sender_leaves_others_waiting():

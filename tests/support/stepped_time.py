@@ -2,8 +2,11 @@
 
 import asyncio
 
-_QUIET_ROUNDS = 25
+_QUIET_ROUNDS = 60
 """Rounds of the loop without a request in flight, after which none follows."""
+
+_PATIENCE = 0.02
+"""Real seconds until the clock passes although no task waits for it."""
 
 
 async def settled(gitlab):
@@ -23,6 +26,10 @@ async def pass_time(gitlab, clock, seconds, is_enough=lambda: False):
         await settled(gitlab)
         if is_enough():
             return
+        if clock.next_wake is None:
+            # A chain of tasks may need more rounds before one of them waits for a time.
+            await asyncio.sleep(_PATIENCE)
+            await settled(gitlab)
         wake = clock.next_wake
         clock.advance(max(0.0, (end if wake is None else min(wake, end)) - clock.now()))
     await settled(gitlab)
