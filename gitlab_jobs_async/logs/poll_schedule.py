@@ -6,13 +6,15 @@ server while the budget has no room for all polls. If one listing shows the stat
 is polled when that listing is due.
 """
 
+import math
+from collections import deque
 from enum import Enum
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.logs.upload_interval import UploadIntervalEstimator
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.ratelimit.windows import SlidingWindow
+from gitlab_jobs_async.ratelimit.windows import MINUTE, SlidingWindow
 
 # Before a runner has the job, it has no log. An unknown status is not among these.
 _WAITING = frozenset(
@@ -27,8 +29,8 @@ _WAITING = frozenset(
     }
 )
 
-_MAX_PER_MINUTE = 15
-"""Requests a minute that a poll beyond the turn must not exceed."""
+_BEYOND_TURN = 3
+"""Requests a minute beyond one each interval: 15 in all with an interval of 5 seconds."""
 
 _MAX_ADVANCE = 1 / 13
 """Part of the interval by which a poll may come earlier to make up for slow responses."""
@@ -100,12 +102,15 @@ class PollSchedule:
     _trace_ended_at: float = 0.0
     _durations: tuple[float, ...] = (0.0,) * 4
     _end_poll_at: float | None = None
-    _sent: SlidingWindow = field(init=False, factory=SlidingWindow)
+    _most: int = field(init=False)
+    _sent: deque[float] = field(init=False)
     _end_polls: SlidingWindow = field(init=False, factory=SlidingWindow)
     _estimator: UploadIntervalEstimator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._estimator = UploadIntervalEstimator(self.shortest)
+        self._most = int(MINUTE / self.shortest) + _BEYOND_TURN
+        self._sent = deque(maxlen=self._most)
 
     def after_status(self, status: JobStatus, began: float, now: float) -> None:
         """Record the answer of a poll of the status that was sent at *began*."""
@@ -170,8 +175,13 @@ class PollSchedule:
     def _may_poll_end(self, now: float) -> bool:
         """Return whether to poll the status at once, since the log says that the job has ended."""
         # A log may print such a line again and again.
-        is_rare = self._sent.count(now) < _MAX_PER_MINUTE
-        return is_rare and not self._end_polls.count(now)
+        return now >= self._room_at() and not self._end_polls.count(now)
+
+    def _room_at(self) -> float:
+        """Return when the minute has room for another request, and for the last trace after it."""
+        # Retries fill a minute, too. The last trace must not wait for its turn then.
+        allowed = self._most - 1 if max(self._durations) < _RETRIED else self._most
+        return self._sent[-allowed] + MINUTE if len(self._sent) >= allowed else -math.inf
 
     def _trace_at(self, sent_at: float, terms: PollTerms) -> float:
         """Return when to poll the trace, if it is its turn by then."""
@@ -186,7 +196,7 @@ class PollSchedule:
     def _slot(self, terms: PollTerms) -> float:
         """Return the time of the next request."""
         rest = self._ended_at + terms.interval * _MIN_REST
-        return max(self._sent_at + self._spacing(terms), rest)
+        return max(self._sent_at + self._spacing(terms), rest, self._room_at())
 
     def _spacing(self, terms: PollTerms) -> float:
         """Return the seconds from one request to the next, so that an answer comes each interval.
@@ -202,4 +212,4 @@ class PollSchedule:
     def _record(self, began: float, now: float) -> None:
         self._sent_at, self._ended_at = began, now
         self._durations = (*self._durations[1:], now - began)
-        self._sent.add(began)
+        self._sent.append(began)
