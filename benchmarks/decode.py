@@ -17,14 +17,14 @@ from full_page import job
 from measuring import seconds, versions
 
 from gitlab_jobs_async import DecodeError, Job, Response
-from gitlab_jobs_async.api.decoding import decode
+from gitlab_jobs_async.api.decoding import decode_rows
 
 _msgspec = msgspec.json.Decoder(list[Job])
 
 
 def ours(body: bytes) -> list[Job]:
     """Models, by way of orjson and cattrs; equal users, commits, ... of a page are one object."""
-    return decode(Response(200, {}, body, "GET", "https://gitlab.example.com/api/v4/x"), list[Job])
+    return decode_rows(Response(200, {}, body, "GET", "https://gitlab.example.com/api/v4/x"), Job)
 
 
 DECODERS: dict[str, Callable[[bytes], list[Job]]] = {

@@ -41,7 +41,7 @@ PURE_IMPORTS = {
     "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib",
     "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "hashlib", "heapq",
     "hmac", "html", "ipaddress",
-    "itertools", "json", "locale", "math", "operator", "orjson", "re", "rich", "struct",
+    "itertools", "json", "locale", "math", "msgspec", "operator", "orjson", "re", "rich", "struct",
     "traceback", "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser",
     "string", "textwrap", "functools", "lazy_loader", "shlex",
 }  # fmt: skip

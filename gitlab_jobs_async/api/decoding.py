@@ -1,52 +1,39 @@
 """Decode responses into models, or raise an error with the path of the unexpected value.
 
-Equal values of the jobs of a page become one object.
+A fast decoder takes the values that GitLab documents, and cattrs decides about all others. Equal
+values of the jobs of a page become one object.
 """
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from traceback import clear_frames
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.endpoints import PER_PAGE
 from gitlab_jobs_async.api.responses import Response
-from gitlab_jobs_async.api.structuring import (
-    EXACT,
-    Hook,
-    object_of,
-    strict_converter,
-    structured,
-    type_mismatch,
-)
+from gitlab_jobs_async.api.structuring import EXACT, structured, type_mismatch
 from gitlab_jobs_async.api.tolerant import tolerant_converter, tolerated
+from gitlab_jobs_async.api.wire import WIRE_ERRORS, forgetting_shared, wire_decoder
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.models.jobs import (
-    Bridge,
-    Commit,
-    Job,
-    JobProject,
-    Pipeline,
-    Runner,
-    RunnerManager,
-    User,
-)
+from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 
 T = TypeVar("T")
 
-# Values seen in the response that is being decoded, for each type that repeats.
-_shared: list[dict[Any, tuple[dict[str, Any], Any]]] = []
+
+class UndecodedRow(Protocol):
+    """A row of a page, of which only the id is known."""
+
+    @property
+    def id(self) -> int:
+        """The id of the row."""
 
 
-@frozen
-class UndecodedRow:
-    """A row of a page; only its id has been read."""
-
-    id: int
-    value: Any = field(repr=False)
-
+Select = Callable[[Sequence[Any]], Sequence[Any]]
+"""Return those of the `UndecodedRow`s of a page that are to be decoded."""
 
 Report = Callable[[str], None]
 """Report the ignored values of a response, at most once for each response."""
@@ -57,21 +44,24 @@ def _unreported(_said: str) -> None:
 
 
 def decode(response: Response, kind: type[T], report: Report = _unreported) -> T:
-    """Return the body as *kind*, such as `Job` or `list[Job]`.
+    """Return the body as *kind*, an attrs class such as `Job`.
 
     An optional value of another type is ignored and passed to *report*.
 
     Raises:
         DecodeError: the body is not JSON, or a required field is missing or of another type.
     """
-    with without_collecting():
-        return _structured(response.json(), kind, response, report)
+    with without_collecting(), forgetting_shared():
+        with suppress(*WIRE_ERRORS):
+            return wire_decoder(kind).decode(response.checked_body())
+        judge = _Judge(response, kind)
+        return judge.one(response.json(), report)
 
 
 def decode_rows(
     response: Response,
     kind: type[T],
-    select: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None = None,
+    select: Select | None = None,
     report: Report = _unreported,
 ) -> list[T]:
     """Return the rows of a page as *kind*; *select* picks them by their ids.
@@ -80,36 +70,28 @@ def decode_rows(
         DecodeError: the body is not a JSON list, is longer than any requested page, or a required
             field is missing or of another type.
     """
-    kinds = list[kind]  # type: ignore[valid-type]  # mypy takes no type held in a variable
-    with without_collecting():
-        return _rows(response, kinds, select, report)
+    with without_collecting(), forgetting_shared():
+        decoder = wire_decoder(kind)
+        try:
+            rows = decoder.rows(response.checked_body())
+        except WIRE_ERRORS:
+            judge = _Judge(response, kind)
+            given = judge.page()
+            return judge.rows(given if select is None else judge.selected(given, select), report)
+        _check_length(rows, response)
+        chosen = rows if select is None else select(rows)
+        with suppress(*WIRE_ERRORS):
+            return [decoder.build(row) for row in chosen]
+        numbers = {id(row): number for number, row in enumerate(rows)}
+        judge = _Judge(response, kind)
+        given = judge.page()
+        return judge.rows([given[numbers[id(row)]] for row in chosen], report)
 
 
-def _rows(
-    response: Response,
-    kinds: type[list[T]],
-    select: Callable[[Sequence[UndecodedRow]], Sequence[UndecodedRow]] | None,
-    report: Report,
-) -> list[T]:
-    given = response.json()
-    if type(given) is list and len(given) > PER_PAGE:
-        reason = f"expected at most {PER_PAGE} rows, got {len(given)} @ $"
+def _check_length(rows: Sequence[object], response: Response) -> None:
+    if len(rows) > PER_PAGE:
+        reason = f"expected at most {PER_PAGE} rows, got {len(rows)} @ $"
         raise DecodeError(reason, response.method, response.url)
-    if select is None:
-        return _structured(given, kinds, response, report)
-    rows = select(_undecoded(given, kinds, response))
-    return _structured([row.value for row in rows], kinds, response, report)
-
-
-def _undecoded(given: Any, kinds: type[list[T]], response: Response) -> list[UndecodedRow]:
-    try:
-        rows = [UndecodedRow(EXACT[int](row["id"], int), row) for row in given]
-    except (KeyError, TypeError):
-        rows = []
-    if type(given) is not list or len(rows) != len(given):
-        # The models raise the readable error; a page that they accept has ids.
-        _structured(given, kinds, response, _unreported)
-    return rows
 
 
 @contextmanager
@@ -129,71 +111,82 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _structured(given: object, kind: type[T], response: Response, report: Report) -> T:
-    decoder = _TolerantDecoder(response)
-    try:
-        with suppress(*_WRONG):
-            value: T = _fast.structure(given, kind)
-            return value
-        # Outside of the block, so that its error, which holds values, is not chained.
-        value = decoder.structured(given, kind)
-    finally:
-        # Kept for one response only: values change, and memory would grow.
-        for known in _shared:
-            known.clear()
-    if decoder.ignored:
-        report(decoder.words())
-    return value
-
-
-# Errors of the fast converter, without a path.
-_WRONG = (TypeError, ValueError, KeyError)
-
 # Maximum ignored values of one row; with more the row is invalid.
 _MAX_IGNORED = 100
 
 _MAX_REPORTED = 3
 
 
+@frozen
+class _JsonRow:
+    """A row as JSON, and its id."""
+
+    id: int
+    value: Any = field(repr=False)
+
+
 @define
-class _TolerantDecoder:
-    """Decoder of a response with undocumented types; it collects the ignored values."""
+class _Judge(Generic[T]):
+    """Decoder of a response that the fast one refused; it collects the values that it ignores."""
 
     response: Response
-    ignored: list[str] = field(factory=list)
+    kind: type[T]
+    _ignored: list[str] = field(factory=list)
 
-    def words(self) -> str:
-        """Return a summary of the ignored values, with the request and the ids."""
-        more = len(self.ignored) - _MAX_REPORTED
-        shown = "; ".join(self.ignored[:_MAX_REPORTED]) + (
-            f" (and {more} more rows)" if more > 0 else ""
-        )
-        return f"{self.response.method} {self.response.url}: {shown}"
+    def page(self) -> list[Any]:
+        """Return the rows of the page as JSON.
 
-    def structured(self, given: Any, kind: Any) -> Any:
-        """Return *given* as *kind*; decode the rows of a list one by one, up to the first error.
+        Raises:
+            DecodeError: it is not a JSON list, or is longer than any requested page.
+        """
+        given = self.response.json()
+        if type(given) is not list:
+            raise self._error(str(type_mismatch("a list", given)) + " @ $")
+        _check_length(given, self.response)
+        return given
+
+    def selected(self, given: list[Any], select: Select) -> list[Any]:
+        """Return the rows of *given* that *select* picks by their ids."""
+        try:
+            rows = [_JsonRow(EXACT[int](row["id"], int), row) for row in given]
+        except (KeyError, TypeError):
+            # The models raise the readable error; a page that they accept has ids.
+            self.rows(given, _unreported)
+            rows = []
+        return [row.value for row in select(rows)]
+
+    def rows(self, given: Sequence[Any], report: Report) -> list[T]:
+        """Decode rows one by one, up to the first error.
 
         Raises:
             DecodeError: a required field is missing or of another type.
         """
-        if get_origin(kind) is not list:
-            return self._one(given, kind, "")
-        if type(given) is not list:
-            raise self._error(str(type_mismatch("a list", given)) + " @ $")
-        (item,) = get_args(kind)
-        return [self._row(row, item, number) for number, row in enumerate(given)]
+        decoded = [self._row(row, number) for number, row in enumerate(given)]
+        self._report(report)
+        return decoded
 
-    def _row(self, given: object, kind: Any, number: int) -> Any:
-        with suppress(*_WRONG):
-            return _fast.structure(given, kind)
-        return self._one(given, kind, f"[{number}]")
+    def one(self, given: Any, report: Report) -> T:
+        """Decode one object.
 
-    def _one(self, given: Any, kind: Any, place: str) -> Any:
+        Raises:
+            DecodeError: a required field is missing or of another type.
+        """
+        decoded = self._tolerated(given, "")
+        self._report(report)
+        return decoded
+
+    def _row(self, row: Any, number: int) -> T:
+        # Most rows of a page are ordinary, and this is the faster way for them.
+        with suppress(*WIRE_ERRORS, orjson.JSONEncodeError):
+            return wire_decoder(self.kind).decode(orjson.dumps(row))
+        return self._tolerated(row, f"[{number}]")
+
+    def _tolerated(self, given: Any, place: str) -> T:
         number = given.get("id") if type(given) is dict else None
         name = f"id {number}" if type(number) is int else f"${place}"
         try:
-            value, ignored = tolerated(given, kind, _tolerant, most=_MAX_IGNORED)
-            if kind is Bridge and value.downstream_pipeline is None:
+            value, ignored = tolerated(given, self.kind, _tolerant, most=_MAX_IGNORED)
+            if isinstance(value, Bridge) and value.downstream_pipeline is None:
                 # A pipeline tree would end here as if it were complete, so this field is required.
                 structured(given.get("downstream_pipeline"), _DOWNSTREAM, _tolerant)
         except ValueError as error:
@@ -202,69 +195,35 @@ class _TolerantDecoder:
             if ignored.count:
                 more = ignored.count - len(ignored.reasons)
                 words = "; ".join(ignored.reasons) + (f" (and {more} more)" if more else "")
-                self.ignored.append(f"{name}: {words}")
+                self._ignored.append(f"{name}: {words}")
             return value
         raise self._error(f"{reason} ({name})" if place and type(number) is int else reason)
 
     def _error(self, reason: str) -> DecodeError:
         return DecodeError(reason, self.response.method, self.response.url)
 
+    def _report(self, report: Report) -> None:
+        """Report the ignored values, if any, with the request and the ids."""
+        if not self._ignored:
+            return
+        more = len(self._ignored) - _MAX_REPORTED
+        shown = "; ".join(self._ignored[:_MAX_REPORTED]) + (
+            f" (and {more} more rows)" if more > 0 else ""
+        )
+        report(f"{self.response.method} {self.response.url}: {shown}")
+
 
 def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Job | Bridge:
     """Return the played job, a Bridge if it is a trigger job."""
     with without_collecting():
-        return _job_or_bridge(response.json(), response, report)
-
-
-def _job_or_bridge(given: object, response: Response, report: Report) -> Job | Bridge:
+        given = response.json()
     # Only bridges have this field; it is null until the downstream pipeline exists.
-    is_bridge = isinstance(given, dict) and "downstream_pipeline" in given
-    if is_bridge:
-        return _structured(given, Bridge, response, report)
-    return _structured(given, Job, response, report)
+    if isinstance(given, dict) and "downstream_pipeline" in given:
+        return decode(response, Bridge, report)
+    return decode(response, Job, report)
 
 
-# JSON may have a list or object, which is not hashable, in the place of an id.
-_KEYS = frozenset({bool, int, str})
-
-
-def _sharing(structure: Hook, name: str) -> Hook:
-    """Return a hook that structures equal values once; the field *name* indexes them."""
-    known: dict[Any, tuple[dict[str, Any], Any]] = {}
-    _shared.append(known)
-
-    def hook(given: Any, kind: Any) -> Any:
-        key = given.get(name) if type(given) is dict else None
-        if type(key) not in _KEYS:
-            return structure(given, kind)
-        found = known.get(key)
-        # One id may come with different values: a runner changes while the page is made.
-        if found is not None and found[0] == given:
-            return found[1]
-        value = structure(given, kind)
-        known[key] = (given, value)
-        return value
-
-    return hook
-
-
-# Types that the jobs of a page share, and the field that indexes their values.
-_SHARED = {
-    Commit: "id",
-    # GitLab sends a job's project without its id.
-    JobProject: "ci_job_token_scope_enabled",
-    Pipeline: "id",
-    Runner: "id",
-    RunnerManager: "id",
-    User: "id",
-}
-
-_fast = strict_converter(names_places=False)
-_fast.register_structure_hook_factory(
-    _SHARED.__contains__, lambda kind, inner: _sharing(object_of(kind, inner), _SHARED[kind])
-)
-
-# A slower converter for rows that *_fast* refuses.
+# A slower converter, which names the path of an error, for what the fast decoder refuses.
 _tolerant = tolerant_converter({}, {})
 
 _DOWNSTREAM: Any = Pipeline | None

@@ -70,15 +70,24 @@ class Response:
         Raises:
             DecodeError: the body is an HTML page, truncated, or otherwise not JSON.
         """
-        reason = _overload(self.body)
+        body = self.checked_body()
         try:
-            if not reason:
-                return orjson.loads(self.body)
+            return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            is_html = _HTML.match(self.body)
+            is_html = _HTML.match(body)
             reason = f"expected JSON, got {'an HTML page' if is_html else error}"
         # Without the page's text or orjson's error, which holds it: it may echo a token.
         raise DecodeError(f"{reason} @ $", self.method, self.url)
+
+    def checked_body(self) -> bytes:
+        """Return the body.
+
+        Raises:
+            DecodeError: it would need far more memory once it is parsed.
+        """
+        if reason := _overload(self.body):
+            raise DecodeError(f"{reason} @ $", self.method, self.url)
+        return self.body
 
 
 def _overload(body: bytes) -> str:

@@ -5,9 +5,11 @@ Unknown fields are dropped, unknown statuses are kept.
 
 import types
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
+import msgspec
 from attrs import has
 from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import list_structure_factory
@@ -18,6 +20,9 @@ from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 """Return the value of a type for a JSON value, as cattrs calls it."""
+
+AWARE_DATETIME = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with a zone, for msgspec."""
 
 
 def type_mismatch(expected: str, given: object) -> TypeError:
@@ -61,6 +66,9 @@ def _number_or_string(given: Any, _: Any) -> float | str | None:
 def _datetime(given: Any, _: Any) -> datetime:
     if type(given) is not str:
         raise type_mismatch("a time", given)
+    # First as pages are decoded: it rounds nanoseconds, where Python drops digits.
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(given, AWARE_DATETIME)
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
@@ -73,16 +81,25 @@ _STATUSES = {status.value: status for status in JobStatus}
 _REASONS = {reason.value: reason for reason in FailureReason}
 
 
-def _status(given: Any, _: Any) -> JobStatus:
-    if type(given) is not str:
-        raise type_mismatch("a string", given)
+def status_of(given: str) -> JobStatus:
+    """Return the status of a string; unknown ones are kept."""
     return _STATUSES.get(given) or JobStatus(given)
 
 
-def _failure_reason(given: Any, _: Any) -> FailureReason:
-    if type(given) is not str:
-        raise type_mismatch("a string", given)
+def failure_reason_of(given: str) -> FailureReason:
+    """Return the reason of a string; unknown ones are kept."""
     return _REASONS.get(given) or FailureReason(given)
+
+
+def _string_hook(make: Callable[[str], Any]) -> Hook:
+    """Return a hook for values that *make* returns for a string."""
+
+    def hook(given: Any, _: Any) -> Any:
+        if type(given) is not str:
+            raise type_mismatch("a string", given)
+        return make(given)
+
+    return hook
 
 
 EXACT: dict[Any, Hook] = {
@@ -91,8 +108,8 @@ EXACT: dict[Any, Hook] = {
     float | str | None: _number_or_string,
     int | str: _integer_or_string,
     datetime: _datetime,
-    JobStatus: _status,
-    FailureReason: _failure_reason,
+    JobStatus: _string_hook(status_of),
+    FailureReason: _string_hook(failure_reason_of),
 }
 """Hooks for scalar values."""
 
@@ -209,13 +226,10 @@ def _mapping_of(kind: Any, converter: Converter) -> Hook:
     return hook
 
 
-def strict_converter(*, omit_if_default: bool = False, names_places: bool = True) -> Converter:
-    """Return a converter that coerces nothing.
-
-    Without *names_places* it is faster, stops at the first error and does not name its path.
-    """
+def strict_converter(*, omit_if_default: bool = False) -> Converter:
+    """Return a converter that coerces nothing."""
     # By default cattrs coerces: null becomes "None", and "7" becomes 7.
-    converter = Converter(omit_if_default=omit_if_default, detailed_validation=names_places)
+    converter = Converter(omit_if_default=omit_if_default)
     converter.register_structure_hook_factory(has, object_of)
     converter.register_structure_hook_factory(_is_optional, _optional_of)
     converter.register_structure_hook_factory(_is(list), _list_of)

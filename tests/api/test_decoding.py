@@ -24,40 +24,7 @@ from gitlab_jobs_async import (
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
 from gitlab_jobs_async.models import AgentUser, AllowedAgents, Artifact, ArtifactsFile
 from tests.support.cpu_time import cpu_seconds
-
-USER = {
-    "id": 1, "name": "Administrator", "username": "root", "state": "active", "locked": False,
-    "avatar_url": "https://gravatar.example/x.png", "web_url": "https://gitlab.example.com/root",
-    "created_at": "2015-12-21T13:14:24.077Z", "bio": None, "location": None, "public_email": "",
-    "skype": "", "linkedin": "", "twitter": "", "website_url": "", "organization": "",
-}  # fmt: skip
-COMMIT = {
-    "author_email": "admin@example.com", "author_name": "Administrator",
-    "created_at": "2015-12-24T16:51:14.000+01:00", "id": "0ff3ae198f86", "short_id": "0ff3ae19",
-    "message": "Test the CI integration.", "title": "Test the CI integration.",
-}  # fmt: skip
-JOB = {
-    "commit": COMMIT, "coverage": None, "allow_failure": False, "archived": False,
-    "created_at": "2015-12-24T15:51:21.802Z", "started_at": "2015-12-24T17:54:27.722Z",
-    "finished_at": "2015-12-24T17:54:27.895Z", "erased_at": None, "duration": 0.173,
-    "queued_duration": 0.010, "artifacts_file": {"filename": "artifacts.zip", "size": 1000},
-    "artifacts": [
-        {"file_type": "archive", "size": 1000, "filename": "artifacts.zip", "file_format": "zip"},
-        {"file_type": "trace", "size": 1500, "filename": "job.log", "file_format": "raw"},
-    ],
-    "artifacts_expire_at": "2016-01-23T17:54:27.895Z", "tag_list": ["docker runner", "ubuntu18"],
-    "id": 7, "name": "teaspoon", "source": "push",
-    "pipeline": {"id": 6, "project_id": 1, "ref": "main", "sha": "0ff3ae", "status": "pending"},
-    "ref": "main",
-    "runner": {"id": 3, "description": "r", "ip_address": None, "active": True, "paused": False,
-               "is_shared": True, "runner_type": "instance_type", "name": "r", "online": True,
-               "status": "online", "job_execution_status": "idle"},
-    "runner_manager": {"id": 4, "system_id": "s", "version": "19.4.0", "platform": "linux",
-                       "contacted_at": "2015-12-24T17:54:27.722Z"},
-    "stage": "test", "status": "failed", "failure_reason": "script_failure", "tag": False,
-    "web_url": "https://example.com/foo/bar/-/jobs/7",
-    "project": {"ci_job_token_scope_enabled": False}, "user": USER,
-}  # fmt: skip
+from tests.support.job_rows import JOB, USER
 
 
 def answer(value):
@@ -133,26 +100,26 @@ def test_wrong_required_type_names_its_path(field, value, said):
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "said"),
+    ("value", "read", "said"),
     [
-        ({}, list[Job], "expected a list, got an object @ $"),
-        ([JOB, without(JOB, "name")], list[Job], "required field missing @ $[1].name (id 7)"),
-        ([JOB, without(JOB, "id")], list[Job], "required field missing @ $[1].id"),
-        ([JOB, 5, JOB], list[Job], "expected an object, got 5 @ $[1]"),
-        ([], Job, "expected an object, got a list @ $"),
-        (None, Job, "expected an object, got null @ $"),
-        ({"message": "x"}, list[Job], "expected a list, got an object @ $"),
+        ({}, decode_rows, "expected a list, got an object @ $"),
+        ([JOB, without(JOB, "name")], decode_rows, "required field missing @ $[1].name (id 7)"),
+        ([JOB, without(JOB, "id")], decode_rows, "required field missing @ $[1].id"),
+        ([JOB, 5, JOB], decode_rows, "expected an object, got 5 @ $[1]"),
+        ([], decode, "expected an object, got a list @ $"),
+        (None, decode, "expected an object, got null @ $"),
+        ({"message": "x"}, decode_rows, "expected a list, got an object @ $"),
     ],
 )
-def test_body_of_another_shape_is_an_error(value, kind, said):
+def test_body_of_another_shape_is_an_error(value, read, said):
     with pytest.raises(DecodeError) as refused:
-        decode(answer(value), kind)
+        read(answer(value), Job)
     assert refused.value.reason == said
 
 
 def test_decoding_stops_at_the_first_wrong_row():
     with pytest.raises(DecodeError, match=r"\$\[0\]\.stage \(and 1 more\)$"):
-        decode(answer([{}, {}]), list[Job])
+        decode_rows(answer([{}, {}]), Job)
 
 
 ODD = [
@@ -240,7 +207,7 @@ def test_page_longer_than_requested_is_an_error():
 
 
 def test_equal_values_of_a_page_are_one_object():
-    first, second = decode(answer([JOB, {**JOB, "id": 8}]), list[Job])
+    first, second = decode_rows(answer([JOB, {**JOB, "id": 8}]), Job)
     assert first.user is second.user
     assert first.commit is second.commit
     assert first.pipeline is second.pipeline
@@ -250,7 +217,7 @@ def test_equal_values_of_a_page_are_one_object():
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab"), st.sampled_from("xy"))))
 def test_different_values_are_not_shared(pipelines):
     rows = [{**JOB, "pipeline": {"id": i, "status": s, "ref": r}} for i, s, r in pipelines]
-    jobs = decode(answer(rows), list[Job])
+    jobs = decode_rows(answer(rows), Job)
     assert [(j.pipeline.id, j.pipeline.status, j.pipeline.ref) for j in jobs] == pipelines
 
 
@@ -323,10 +290,10 @@ def test_agent_user_of_older_servers_has_no_roles():
 
 
 def test_an_archive_lists_files_and_directories():
-    entries = decode(
+    entries = decode_rows(
         answer([{"name": "a", "path": "a/", "type": "directory", "mode": "040755"},
                 {"name": "b", "path": "a/b", "type": "file", "size": 3, "mode": "100644"}]),
-        list[ArtifactEntry],
+        ArtifactEntry,
     )  # fmt: skip
     assert [(e.type, e.size) for e in entries] == [("directory", None), ("file", 3)]
 

@@ -116,13 +116,6 @@ def test_error_shows_no_value():
     assert "glpat-secret" not in str(wrong.value)
 
 
-def test_fast_converter_stops_at_the_first_error():
-    quick = strict_converter(names_places=False)
-    assert structured(GOOD, Outer, quick) == Outer("n", Inner(1))
-    with pytest.raises(ValueError, match="expected a string, got 7"):
-        structured({"name": 7, "inner": {}}, Outer, quick)
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
