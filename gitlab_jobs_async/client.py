@@ -6,6 +6,8 @@ from os import PathLike
 
 from attrs import evolve
 
+from gitlab_jobs_async import logs, models
+from gitlab_jobs_async import monitor as monitors
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import UndecodedRow, decode
@@ -18,13 +20,7 @@ from gitlab_jobs_async.api.parameters import (
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
-from gitlab_jobs_async.logs.follower import FollowOptions
-from gitlab_jobs_async.logs.merge import JobKey, JobLines, TailTarget, log_starts, tail_logs
-from gitlab_jobs_async.models.agents import AllowedAgents
 from gitlab_jobs_async.models.jobs import Job
-from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
-from gitlab_jobs_async.monitor.monitor import Monitor, MonitorOptions, checkpoint_of, monitored
-from gitlab_jobs_async.monitor.watch.factory import Target, normalize_targets
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.server_client import ServerClient
@@ -70,13 +66,13 @@ class GitLab(ServerClient):
         """
         return decode(await self.send(endpoints.get_token_job()), Job, log_ignored_value)
 
-    async def get_allowed_agents(self) -> AllowedAgents:
+    async def get_allowed_agents(self) -> "models.AllowedAgents":
         """Return the Kubernetes agents that the `JobToken`'s job may use.
 
         See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
         """
         answer = await self.send(endpoints.get_allowed_agents())
-        return decode(answer, AllowedAgents, log_ignored_value)
+        return decode(answer, models.AllowedAgents, log_ignored_value)
 
     async def list_jobs(
         self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
@@ -133,13 +129,13 @@ class GitLab(ServerClient):
 
     def tail_jobs(
         self,
-        jobs: Iterable[TailTarget],
+        jobs: Iterable["logs.TailTarget"],
         *,
         lines: int | None = None,
-        offsets: Mapping[JobKey, int] | None = None,
+        offsets: Mapping["logs.JobKey", int] | None = None,
         follow: bool = True,
         polling: PollPolicy | None = None,
-    ) -> AbstractAsyncContextManager[JobLines]:
+    ) -> AbstractAsyncContextManager["logs.JobLines"]:
         """Merge many logs: `async with … as lines: async for item in lines`.
 
         *jobs* are pairs of project and job id, or `Job`s, which stand for their `project_id`; 1 and
@@ -158,12 +154,12 @@ class GitLab(ServerClient):
         Raises:
             TypeError, ValueError: an argument is invalid; raised before any request.
         """
-        options = FollowOptions(poll_policy(polling, self._polls.policy))
-        return tail_logs(
+        options = logs.FollowOptions(poll_policy(polling, self._polls.policy))
+        return logs.tail_logs(
             self._transport,
             self._capabilities,
             self._polls,
-            log_starts(jobs, offsets or {}),
+            logs.log_starts(jobs, offsets or {}),
             last=None if lines is None else integer("lines", lines),
             follow=follow,
             options=options,
@@ -171,14 +167,14 @@ class GitLab(ServerClient):
 
     def monitor(
         self,
-        targets: Iterable[Target],
+        targets: Iterable["monitors.Target"],
         *,
         logs: bool = False,
         downstream: bool = False,
-        checkpoint: Checkpoint | str | PathLike[str] | None = None,
+        checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = None,
         complete: bool = False,
         polling: PollPolicy | None = None,
-    ) -> AbstractAsyncContextManager[Monitor]:
+    ) -> AbstractAsyncContextManager["monitors.Monitor"]:
         """Emit events of many projects: `async with ... as events: async for event in events`.
 
         Events (`gitlab_jobs_async.events`) begin with the unfinished jobs, then report each change
@@ -206,14 +202,16 @@ class GitLab(ServerClient):
             CheckpointError: another monitor uses the checkpoint, or it is unusable.
             TypeError, ValueError: a target is invalid.
         """
-        how = MonitorOptions(logs, downstream, checkpoint_of(checkpoint), complete)
+        how = monitors.MonitorOptions(
+            logs, downstream, monitors.checkpoint_of(checkpoint), complete
+        )
         policy = poll_policy(polling, self._polls.policy)
-        return monitored(
+        return monitors.monitored(
             self._transport,
             self._capabilities,
             self._schedule,
             evolve(self._polls, policy=policy),
-            normalize_targets(targets),
+            monitors.normalize_targets(targets),
             how,
         )
 

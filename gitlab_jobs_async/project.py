@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from attrs import frozen
 
+from gitlab_jobs_async import pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
@@ -19,7 +20,6 @@ from gitlab_jobs_async.listing.fetch import (
     read_all,
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.pipelines.wait import JobProgress, WaitOptions, wait_for_job
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_files import ProjectFiles
 
@@ -120,7 +120,7 @@ class Project(ProjectFiles):
         job_id: int,
         *,
         timeout: float | None = None,
-        progress: JobProgress | None = None,
+        progress: "pipelines.JobProgress | None" = None,
         polling: PollPolicy | None = None,
     ) -> Job:
         """Wait for the end of a job and return it, also if it has failed.
@@ -135,8 +135,8 @@ class Project(ProjectFiles):
             WaitTimedOutError: *timeout* seconds have passed; `last` is the job as last seen. It is
                 a `TimeoutError`, too. The job itself is not changed.
         """
-        how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
-        return await wait_for_job(
+        how = pipelines.WaitOptions(timeout, poll_policy(polling, self._polls.policy))
+        return await pipelines.wait_for_job(
             self._transport.clock, self._polls, self.id, job_id, how, progress
         )
 

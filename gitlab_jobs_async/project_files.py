@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
+from gitlab_jobs_async import logs
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.parameters import integer
 from gitlab_jobs_async.api.requests import Request
@@ -13,9 +14,6 @@ from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.listing.fetch import (
     iter_unordered,
 )
-from gitlab_jobs_async.logs.follow import JobLog
-from gitlab_jobs_async.logs.follower import FollowOptions
-from gitlab_jobs_async.logs.trace_cursor import check_trace
 from gitlab_jobs_async.models.jobs import ArtifactEntry, LogLine, TraceChunk
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
@@ -36,7 +34,7 @@ class ProjectFiles(ProjectPipelines):
             ResponseTooLargeError: the trace exceeds `Limits.trace`; use `stream_trace`.
         """
         request = endpoints.get_trace(self.id, job_id)
-        return check_trace(await self._transport.send(request, bound="trace")).body
+        return logs.check_trace(await self._transport.send(request, bound="trace")).body
 
     def stream_trace(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Stream a job's trace: `async with ... as chunks: async for chunk in chunks`.
@@ -45,7 +43,7 @@ class ProjectFiles(ProjectPipelines):
             ConnectionFailedError: the body is truncated.
             TimedOutError: it arrives more slowly than `Limits.min_rate`.
         """
-        return self._chunks(endpoints.get_trace(self.id, job_id), check_trace, None)
+        return self._chunks(endpoints.get_trace(self.id, job_id), logs.check_trace, None)
 
     def follow_trace(
         self,
@@ -97,11 +95,13 @@ class ProjectFiles(ProjectPipelines):
         log = self._log(job_id, polling)
         return log.lines(last=last, follow=follow, offset=start)
 
-    def _log(self, job_id: int, polling: PollPolicy | None) -> JobLog:
+    def _log(self, job_id: int, polling: PollPolicy | None) -> "logs.JobLog":
         # Checks the id now: a generator would do it only when it is iterated.
         endpoints.get_trace(self.id, job_id)
-        options = FollowOptions(poll_policy(polling, self._polls.policy))
-        return JobLog(self._transport, self._capabilities, self.id, job_id, self._polls, options)
+        options = logs.FollowOptions(poll_policy(polling, self._polls.policy))
+        return logs.JobLog(
+            self._transport, self._capabilities, self.id, job_id, self._polls, options
+        )
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/
 

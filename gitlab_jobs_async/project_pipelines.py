@@ -5,6 +5,7 @@ from typing import Unpack
 
 from attrs import field, frozen
 
+from gitlab_jobs_async import pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
@@ -19,10 +20,6 @@ from gitlab_jobs_async.listing.fetch import (
     read_all,
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
-from gitlab_jobs_async.pipelines.fetch import read_bridges, read_jobs, read_pipeline, read_tree
-from gitlab_jobs_async.pipelines.traversal import PipelineRef
-from gitlab_jobs_async.pipelines.tree import PipelineTree
-from gitlab_jobs_async.pipelines.wait import PipelineProgress, WaitOptions, wait_for_pipeline
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.polling.polls import Polls
 
@@ -68,7 +65,7 @@ class ProjectPipelines:
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
         """Return a pipeline; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""
         request = endpoints.get_pipeline(self.id, pipeline_id)
-        return await read_pipeline(self._transport, request)
+        return await pipelines.read_pipeline(self._transport, request)
 
     async def list_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
@@ -80,7 +77,7 @@ class ProjectPipelines:
         request = endpoints.list_pipeline_jobs(
             self.id, pipeline_id, scope=scope, include_retried=include_retried
         )
-        return await read_jobs(self._transport, request)
+        return await pipelines.read_jobs(self._transport, request)
 
     def iter_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
@@ -98,11 +95,11 @@ class ProjectPipelines:
         See https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
         """
         request = endpoints.list_bridges(self.id, pipeline_id, scope=scope)
-        return await read_bridges(self._transport, request)
+        return await pipelines.read_bridges(self._transport, request)
 
     async def walk_pipeline(
         self, pipeline_id: int, *, include_retried: bool = False
-    ) -> PipelineTree:
+    ) -> "pipelines.PipelineTree":
         """Return a pipeline with its jobs, bridges and all downstream pipelines, across projects.
 
         Each pipeline is read once, cycles included. A downstream pipeline that is gone or forbidden
@@ -113,15 +110,15 @@ class ProjectPipelines:
         Raises:
             ResponseError: the root pipeline cannot be read, or any other error occurs.
         """
-        root = PipelineRef(self.id, pipeline_id)
-        return await read_tree(self._transport, root, include_retried=include_retried)
+        root = pipelines.PipelineRef(self.id, pipeline_id)
+        return await pipelines.read_tree(self._transport, root, include_retried=include_retried)
 
     async def wait_for_pipeline(
         self,
         pipeline_id: int,
         *,
         timeout: float | None = None,
-        progress: PipelineProgress | None = None,
+        progress: "pipelines.PipelineProgress | None" = None,
         polling: PollPolicy | None = None,
     ) -> Pipeline:
         """Wait for the end of a pipeline and return it, also if it has failed.
@@ -132,7 +129,7 @@ class ProjectPipelines:
         or more a poll. Pipelines of one project that are waited for at once share a listing. Other
         options are those of `wait_for_job`.
         """
-        how = WaitOptions(timeout, poll_policy(polling, self._polls.policy))
-        return await wait_for_pipeline(
+        how = pipelines.WaitOptions(timeout, poll_policy(polling, self._polls.policy))
+        return await pipelines.wait_for_pipeline(
             self._transport, self._polls, self.id, pipeline_id, how, progress
         )

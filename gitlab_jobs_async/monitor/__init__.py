@@ -1,1 +1,8 @@
-"""Monitor many projects, pipelines and jobs as one stream of events."""
+"""Monitor many projects, pipelines and jobs as one stream of events.
+
+The names that `GitLab` and `Project` use are loaded at their first use; `__init__.pyi` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

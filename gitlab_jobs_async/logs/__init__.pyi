@@ -1,0 +1,24 @@
+from .follow import (
+    JobLog as JobLog,
+)
+from .follower import (
+    FollowOptions as FollowOptions,
+)
+from .merge import (
+    JobKey as JobKey,
+)
+from .merge import (
+    JobLines as JobLines,
+)
+from .merge import (
+    TailTarget as TailTarget,
+)
+from .merge import (
+    log_starts as log_starts,
+)
+from .merge import (
+    tail_logs as tail_logs,
+)
+from .trace_cursor import (
+    check_trace as check_trace,
+)

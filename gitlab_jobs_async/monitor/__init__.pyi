@@ -1,0 +1,21 @@
+from .checkpoint.protocol import (
+    Checkpoint as Checkpoint,
+)
+from .monitor import (
+    Monitor as Monitor,
+)
+from .monitor import (
+    MonitorOptions as MonitorOptions,
+)
+from .monitor import (
+    checkpoint_of as checkpoint_of,
+)
+from .monitor import (
+    monitored as monitored,
+)
+from .watch.factory import (
+    Target as Target,
+)
+from .watch.factory import (
+    normalize_targets as normalize_targets,
+)

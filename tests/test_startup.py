@@ -1,0 +1,47 @@
+"""Modules that a first use loads: they are most of the time that it takes."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+# Rooms of a method that many programs never call, and libraries of the command and the tests.
+LATE = {
+    *(f"gitlab_jobs_async.{name}" for name in (
+        "events", "logs.follow", "logs.merge", "models.agents", "models.webhooks",
+        "monitor.checkpoint", "monitor.hints", "monitor.monitor", "monitor.watch",
+        "pipelines.fetch", "pipelines.wait", "simulator", "webhooks",
+    )),
+    "cyclopts", "graphql", "hypothesis", "pytest", "rich", "sqlite3", "yaml",
+}  # fmt: skip
+
+
+def loaded_by(code):
+    """Return the modules that a new process has after *code*."""
+    script = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    return set(done.stdout.decode().split())
+
+
+@pytest.mark.parametrize("name", sorted(LATE))
+def test_late_module_exists(name):
+    """Else no test would notice that it was renamed."""
+    assert find_spec(name)
+
+
+def test_import_loads_no_dependency():
+    loaded = loaded_by("import gitlab_jobs_async")
+    assert "gitlab_jobs_async" in loaded
+    assert not {"aiohttp", "attrs", "cattrs", "orjson", *LATE} & loaded
+
+
+def test_first_client_loads_no_late_module():
+    loaded = loaded_by("from gitlab_jobs_async import GitLab; GitLab().project(1).iter_jobs()")
+    assert "gitlab_jobs_async.listing.keyset" in loaded
+    assert not LATE & loaded
+
+
+def test_first_monitor_loads_its_room():
+    loaded = loaded_by("from gitlab_jobs_async import GitLab; GitLab().monitor([1])")
+    assert {"gitlab_jobs_async.monitor.monitor", "gitlab_jobs_async.events"} <= loaded
