@@ -10,13 +10,14 @@ from gitlab_jobs_async import logs, models
 from gitlab_jobs_async import monitor as monitors
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
-from gitlab_jobs_async.api.decoding import UndecodedRow, decode
+from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import (
     ProjectId,
     Scope,
     integer,
     project_path,
 )
+from gitlab_jobs_async.api.rows import UndecodedRow
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy

@@ -3,115 +3,24 @@
 Unknown fields are dropped, unknown statuses are kept.
 """
 
-import types
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
-import msgspec
 from attrs import has
 from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
-from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
+from gitlab_jobs_async.api.value_types import (
+    EXACT,
+    WORDS,
+    Hook,
+    instance_hook,
+    is_union,
+    type_mismatch,
+)
 
 T = TypeVar("T")
-Hook = Callable[[Any, Any], Any]
-"""Return the value of a type for a JSON value, as cattrs calls it."""
-
-AWARE_DATETIME = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time with a zone, for msgspec."""
-
-
-def type_mismatch(expected: str, given: object) -> TypeError:
-    """Return the error for a value other than *expected*, such as "an object"."""
-    # Never with a string of the value: it may be a token.
-    names = {dict: "an object", list: "a list", str: "a string", type(None): "null"}
-    return TypeError(f"expected {expected}, got {names.get(type(given), repr(given))}")
-
-
-def instance_hook(kind: type, words: str, *, or_null: bool = False) -> Hook:
-    """Return a hook for values of exactly this type."""
-
-    # Not isinstance, by which a bool passes as an int.
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is kind or (or_null and given is None):
-            return given
-        raise type_mismatch(words, given)
-
-    return hook
-
-
-WORDS = {str: "a string", int: "a whole number", bool: "true or false"}
-
-
-def _integer_or_string(given: Any, _: Any) -> int | str:
-    if type(given) is int or type(given) is str:
-        return given
-    raise type_mismatch("a whole number or a string", given)
-
-
-def _number(given: Any, _: Any) -> float:
-    if type(given) is float or type(given) is int:
-        return float(given)
-    raise type_mismatch("a number", given)
-
-
-def _number_or_string(given: Any, _: Any) -> float | str | None:
-    return given if given is None or type(given) is str else _number(given, _)
-
-
-def _datetime(given: Any, _: Any) -> datetime:
-    if type(given) is not str:
-        raise type_mismatch("a time", given)
-    # First as pages are decoded: it rounds nanoseconds, where Python drops digits.
-    with suppress(msgspec.ValidationError):
-        return msgspec.convert(given, AWARE_DATETIME)
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise TypeError("expected an ISO 8601 time, got another string") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-# A lookup is faster than a call of the enum, which only unlisted values need.
-_STATUSES = {status.value: status for status in JobStatus}
-_REASONS = {reason.value: reason for reason in FailureReason}
-
-
-def status_of(given: str) -> JobStatus:
-    """Return the status of a string; unknown ones are kept."""
-    return _STATUSES.get(given) or JobStatus(given)
-
-
-def failure_reason_of(given: str) -> FailureReason:
-    """Return the reason of a string; unknown ones are kept."""
-    return _REASONS.get(given) or FailureReason(given)
-
-
-def _string_hook(make: Callable[[str], Any]) -> Hook:
-    """Return a hook for values that *make* returns for a string."""
-
-    def hook(given: Any, _: Any) -> Any:
-        if type(given) is not str:
-            raise type_mismatch("a string", given)
-        return make(given)
-
-    return hook
-
-
-EXACT: dict[Any, Hook] = {
-    **{kind: instance_hook(kind, words) for kind, words in WORDS.items()},
-    float: _number,
-    float | str | None: _number_or_string,
-    int | str: _integer_or_string,
-    datetime: _datetime,
-    JobStatus: _string_hook(status_of),
-    FailureReason: _string_hook(failure_reason_of),
-}
-"""Hooks for scalar values."""
 
 _AS_NAMED: Mapping[str, Any] = {}
 
@@ -141,11 +50,6 @@ def _reason(error: BaseException, _: type | None) -> str:
     if isinstance(error, KeyError):
         return "required field missing"
     return str(error.args[0]) if error.args else type(error).__name__
-
-
-def is_union(kind: Any) -> bool:
-    """Return whether *kind* is written with `|`, `Union` or `Optional`."""
-    return get_origin(kind) in {Union, types.UnionType}
 
 
 def _is_optional(kind: Any) -> bool:

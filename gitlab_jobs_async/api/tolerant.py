@@ -13,13 +13,12 @@ from cattrs import BaseValidationError, Converter
 from cattrs.gen import override
 
 from gitlab_jobs_async.api.structuring import (
-    Hook,
     object_of,
     reasons_of,
     strict_converter,
     structured,
-    type_mismatch,
 )
+from gitlab_jobs_async.api.value_types import Hook, type_mismatch
 
 T = TypeVar("T")
 

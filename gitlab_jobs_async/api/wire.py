@@ -18,7 +18,7 @@ from msgspec import Meta, MsgspecError, Raw, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import astuple
 
-from gitlab_jobs_async.api.structuring import (
+from gitlab_jobs_async.api.value_types import (
     AWARE_DATETIME,
     failure_reason_of,
     is_union,

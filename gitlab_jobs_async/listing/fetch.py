@@ -14,10 +14,11 @@ from attrs import define, field
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
-from gitlab_jobs_async.api.decoding import UndecodedRow, decode_rows
+from gitlab_jobs_async.api.decoding import decode_rows
 from gitlab_jobs_async.api.links import next_page
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
+from gitlab_jobs_async.api.rows import UndecodedRow
 from gitlab_jobs_async.concurrency import TaskPool, task_pool
 from gitlab_jobs_async.errors import DecodeError, GitLabError
 from gitlab_jobs_async.http.transport import Transport

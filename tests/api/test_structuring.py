@@ -9,7 +9,8 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.api.structuring import is_union, strict_converter, structured
+from gitlab_jobs_async.api.structuring import strict_converter, structured
+from gitlab_jobs_async.api.value_types import is_union
 from gitlab_jobs_async.models.statuses import JobStatus
 
 

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import Bridge, DecodeError, Job, Pipeline, Response
-from gitlab_jobs_async.api import decoding
+from gitlab_jobs_async.api import decoding, judge
 from gitlab_jobs_async.api.decoding import decode, decode_rows
 from gitlab_jobs_async.api.wire import WIRE_ERRORS, wire_decoder
 from gitlab_jobs_async.models import AllowedAgents, ArtifactEntry
@@ -48,7 +48,11 @@ class Refusing:
 
 def agree(body, kind=Job, read=decode_rows):
     fast = outcome(read, body, kind)
-    with patch.object(decoding, "wire_decoder", lambda _: Refusing()):
+
+    def refuse(_kind):
+        return Refusing()
+
+    with patch.multiple(decoding, wire_decoder=refuse), patch.multiple(judge, wire_decoder=refuse):
         assert fast == outcome(read, body, kind)
     return fast
 

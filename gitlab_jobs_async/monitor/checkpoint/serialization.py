@@ -11,14 +11,8 @@ from attrs import fields, has
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from gitlab_jobs_async.api.structuring import (
-    Hook,
-    is_union,
-    object_of,
-    strict_converter,
-    structured,
-    type_mismatch,
-)
+from gitlab_jobs_async.api.structuring import object_of, strict_converter, structured
+from gitlab_jobs_async.api.value_types import Hook, is_union, type_mismatch
 from gitlab_jobs_async.events import Event
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from gitlab_jobs_async.api.decoding import without_collecting
-from gitlab_jobs_async.api.structuring import EXACT, type_mismatch
+from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus

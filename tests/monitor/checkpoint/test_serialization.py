@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import Bridge, FailureReason, Job, JobStatus, LogLine, Pipeline
-from gitlab_jobs_async.api.structuring import is_union
+from gitlab_jobs_async.api.value_types import is_union
 from gitlab_jobs_async.events import (
     Event,
     JobAppeared,

@@ -1,0 +1,3 @@
+from .judge import (
+    Judge as Judge,
+)
