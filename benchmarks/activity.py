@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from attrs import define, evolve, field, frozen
-from pipelines import Made, PipelineNow
 
+from benchmarks.pipelines import Made, PipelineNow
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.hints.questions import PIPELINES

@@ -6,8 +6,8 @@ This follows `monitor.questions` without a network and without tasks.
 from math import inf
 
 from attrs import define, field
-from simulated_day import Simulation
 
+from benchmarks.simulated_day import Simulation
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionPlanner
 from gitlab_jobs_async.monitor.hints.question_rate import MIN_PROJECTS, QuestionMode

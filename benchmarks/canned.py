@@ -5,10 +5,14 @@ Each job's JSON is written once, so a page is a join of a hundred pieces of byte
 page alone and is absent on the last; by offset it names the first page alone. As today's GitLab it
 answers 500 where a cursor leads to no row, and names the pages before and after by cursor headers;
 an older one answers a forward cursor with no rows and has no such headers.
+
+A client that accepts gzip gets it, at the level of the nginx that comes with GitLab. Each page is
+compressed once, usually in the round that warms up.
 """
 
 import asyncio
 import ctypes
+import gzip
 import multiprocessing
 import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,10 +21,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import orjson
-from full_page import job
+
+from benchmarks.full_page import job
 
 Ids = Mapping[int, Sequence[int]]
 """The ids of each project's jobs, rising."""
@@ -28,6 +33,7 @@ Ids = Mapping[int, Sequence[int]]
 _HEAD = (
     "HTTP/1.1 {status}\r\nServer: nginx\r\nDate: Sat, 01 Aug 2026 10:00:00 GMT\r\n"
     "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: keep-alive\r\n"
+    "{encoding}"
     "Vary: Accept-Encoding, Origin\r\nCache-Control: max-age=0, private, must-revalidate\r\n"
     'Etag: W/"0123456789abcdef0123456789abcdef"\r\n{link}'
     "X-Content-Type-Options: nosniff\r\nX-Frame-Options: SAMEORIGIN\r\n"
@@ -39,6 +45,7 @@ _LINK = (
     "Link: <{origin}{path}?cursor={cursor}&id={project}&order_by=id&page=1"
     '&pagination=keyset&per_page={per_page}&sort=desc>; rel="next"\r\n'
 )
+_GZIP_LEVEL = 2
 _PREVIOUS = "X-PREV-CURSOR: eyJpZCI6IjEwMDAwMDAwMDAwMCIsIl9rZCI6InAifQ==\r\n"
 _FIRST = 'Link: <https://gitlab.example.com/api/v4/jobs?page=1>; rel="first"\r\n'
 
@@ -130,17 +137,24 @@ class _Rows:
         self.ids = ids
         numbered = enumerate(ids)
         self.written = [orjson.dumps(_slim(i) if slim else job(n, i)) for n, i in numbered]
+        self._compressed: dict[tuple[int, int], bytes] = {}
 
-    def offset_page(self, first: int, per_page: int) -> bytes:
+    def offset_page(self, first: int, per_page: int, *, zipped: bool) -> bytes:
         """The rows from the one at *first* on, the newest being the first of all."""
         stop = max(0, len(self.ids) - first)
-        return self._body(max(0, stop - per_page), stop)
+        return self._body(max(0, stop - per_page), stop, zipped=zipped)
 
-    def _body(self, start: int, stop: int) -> bytes:
-        return b"[" + b",".join(self.written[start:stop][::-1]) + b"]"
+    def _body(self, start: int, stop: int, *, zipped: bool) -> bytes:
+        found = self._compressed.get((start, stop)) if zipped else None
+        if found is not None:
+            return found
+        body = b"[" + b",".join(self.written[start:stop][::-1]) + b"]"
+        if zipped:
+            body = self._compressed[start, stop] = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+        return body
 
     def page(
-        self, number: int | None, per_page: int, *, is_backward: bool
+        self, number: int | None, per_page: int, *, is_backward: bool, zipped: bool
     ) -> tuple[bytes, int | None]:
         """The newest rows under *number*, or the next above it; the last one's id if more follow.
 
@@ -155,7 +169,7 @@ class _Rows:
             start = max(0, stop - per_page)
         if start == stop and number is not None:
             raise _NoRowError
-        body = self._body(start, stop)
+        body = self._body(start, stop, zipped=zipped)
         is_more = number is not None if is_backward else start > 0
         return body, self.ids[start] if is_more else None
 
@@ -192,32 +206,39 @@ class _Connection(asyncio.Protocol):
             self._answer(head)
 
     def _answer(self, head: bytes) -> None:
-        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-        origin = f"http://{fields.get('Host', fields.get('host'))}"
+        lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        fields = {name.lower(): value for name, value in lines}
+        origin = f"http://{fields['host']}"
+        zipped = "gzip" in fields.get("accept-encoding", "")
         target = urlsplit(head.split(b" ", 2)[1].decode())
+        encoding = "Content-Encoding: gzip\r\n" if zipped else ""
         try:
-            status, body, link = "200 OK", *self._page(target.path, target.query, origin)
+            status, body, link = "200 OK", *self._page(target, origin, zipped=zipped)
         except (KeyError, TypeError, ValueError):
             status, body, link = "400 Bad Request", b'{"error":"cursor is invalid"}', ""
+            encoding = ""
         except _NoRowError:
-            status, body, link = "200 OK", b"[]", ""
+            status, body, link, encoding = "200 OK", b"[]", "", ""
             if not self._shared.is_older:
                 self._shared.failed += 1
                 status, body = (
                     "500 Internal Server Error",
                     b'{"message":"500 Internal Server Error"}',
                 )
-        written = _HEAD.format(status=status, length=len(body), link=link)
+        written = _HEAD.format(status=status, length=len(body), link=link, encoding=encoding)
         self._transport.writelines([written.encode(), body])
 
-    def _page(self, path: str, query: str, origin: str) -> tuple[bytes, str]:
-        params = {name: values[-1] for name, values in parse_qs(query).items()}
+    def _page(self, target: SplitResult, origin: str, *, zipped: bool) -> tuple[bytes, str]:
+        path = target.path
+        params = {name: values[-1] for name, values in parse_qs(target.query).items()}
         project, per_page = int(path.split("/")[4]), int(params["per_page"])
         if params.get("pagination") != "keyset":
             start = (int(params.get("page", 1)) - 1) * per_page
-            return self._rows[project].offset_page(start, per_page), _FIRST
+            return self._rows[project].offset_page(start, per_page, zipped=zipped), _FIRST
         number, is_backward = _read(params["cursor"]) if "cursor" in params else (None, False)
-        body, last = self._rows[project].page(number, per_page, is_backward=is_backward)
+        body, last = self._rows[project].page(
+            number, per_page, is_backward=is_backward, zipped=zipped
+        )
         heads = "" if self._shared.is_older or "cursor" not in params else _PREVIOUS
         if last is None:
             return body, heads

@@ -10,10 +10,13 @@ from typing import Any
 
 import aiohttp
 import gitlab
+import httpx
+import msgspec
 import orjson
-from canned import Ids
 from gidgetlab.aiohttp import GitLabAPI
 
+from benchmarks.canned import Ids
+from benchmarks.structs import JobStruct
 from gitlab_jobs_async import GitLab
 
 Rows = Mapping[int, Sequence[Any]]
@@ -63,10 +66,15 @@ async def _gidgetlab(url: str, projects: Sequence[int]) -> Rows:
 
 def bare(url: str, projects: Sequence[int]) -> Rows:
     """Nothing but aiohttp and orjson, in a loop that follows `Link`: dicts."""
-    return asyncio.run(_bare(url, projects))
+    return asyncio.run(_bare(url, projects, orjson.loads))
 
 
-async def _bare(url: str, projects: Sequence[int]) -> Rows:
+def typed_floor(url: str, projects: Sequence[int]) -> Rows:
+    """The same loop with msgspec, into structs with the fields of our models."""
+    return asyncio.run(_bare(url, projects, msgspec.json.Decoder(list[JobStruct]).decode))
+
+
+async def _bare(url: str, projects: Sequence[int], decode: Callable[[bytes], list[Any]]) -> Rows:
     async with aiohttp.ClientSession(headers={"PRIVATE-TOKEN": TOKEN}) as session:
 
         async def listed(project: int) -> list[Any]:
@@ -74,8 +82,28 @@ async def _bare(url: str, projects: Sequence[int]) -> Rows:
             page: Any = f"{url}/api/v4/projects/{project}/jobs?{KEYSET}"
             while page is not None:
                 async with session.get(page, raise_for_status=True) as answer:
-                    rows += orjson.loads(await answer.read())
+                    rows += decode(await answer.read())
                     page = answer.links.get("next", {}).get("url")
+            return rows
+
+        return await _each(projects, listed)
+
+
+def bare_httpx(url: str, projects: Sequence[int]) -> Rows:
+    """The same loop with httpx and orjson: dicts."""
+    return asyncio.run(_bare_httpx(url, projects))
+
+
+async def _bare_httpx(url: str, projects: Sequence[int]) -> Rows:
+    async with httpx.AsyncClient(headers={"PRIVATE-TOKEN": TOKEN}) as client:
+
+        async def listed(project: int) -> list[Any]:
+            rows: list[Any] = []
+            page: str | None = f"{url}/api/v4/projects/{project}/jobs?{KEYSET}"
+            while page is not None:
+                answer = (await client.get(page)).raise_for_status()
+                rows += orjson.loads(answer.content)
+                page = answer.links.get("next", {}).get("url")
             return rows
 
         return await _each(projects, listed)

@@ -2,13 +2,23 @@
 
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from activity import CREATED, PENDING, RUNNING, START, SUCCESS, Change, Made, SimulatedProject
-from activity import moment as written
 from attrs import define, field
 
+from benchmarks.activity import (
+    CREATED,
+    PENDING,
+    RUNNING,
+    START,
+    SUCCESS,
+    Change,
+    Made,
+    SimulatedProject,
+)
+from benchmarks.activity import moment as written
+from benchmarks.results import Row, Size, Table
 from gitlab_jobs_async.models.jobs import Pipeline
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.recorder import StateRecorder
@@ -132,15 +142,29 @@ def bytes_of(past: int, opened: int, count: int) -> float:
     return (after - before) / count
 
 
-def print_costs() -> None:
-    """Print the table."""
-    columns = f"{'µs a poll':>10} {'an answer':>10}  bytes, in a monitor of"
-    print(f"{'a watched project with':30} {columns}")
-    for name, past, opened, counts in (
-        ("no job at all", 0, 0, (100, 1000)),
-        ("100 finished jobs", 100, 0, (100, 1000, 10_000)),
-        ("these and 50 unfinished ones", 100, 50, (100, 1000)),
+def measure(size: Size) -> Iterator[Row | Table]:
+    """Measure projects without jobs, with finished ones, and with unfinished ones as well."""
+    polls, largest = size.pick(5000, 1000, 10), size.pick(10_000, 1000, 20)
+    rows, kept = [], {}
+    for name, past, opened, count in (
+        ("no job at all", 0, 0, largest // 10),
+        ("100 finished jobs", 100, 0, largest),
+        ("these and 50 unfinished ones", 100, 50, largest // 10),
     ):
-        kept = ", ".join(f"{bytes_of(past, opened, count):,.0f} of {count:,}" for count in counts)
-        poll, answer = microseconds(past, opened), microseconds_of_answer(past, opened)
-        print(f"{name:30} {poll:10.0f} {answer:10.0f}  {kept}", flush=True)
+        kept[name] = bytes_of(past, opened, count)
+        poll, answer = (
+            microseconds(past, opened, polls),
+            microseconds_of_answer(past, opened, polls // 5),
+        )
+        memory = f"{kept[name] / 1000:.1f} kB, {count:,} projects"
+        rows.append((name, f"{poll:.0f} µs", f"{answer:.0f} µs", memory))
+    yield Row(
+        "memory of a watched project with 100 finished jobs",
+        "at most 8 kB",
+        f"{kept['100 finished jobs'] / 1000:.1f} kB",
+        "",
+        kept["100 finished jobs"] <= 8000,
+        "CPU of a poll that finds nothing new: " + ", ".join(f"{r[0]} {r[1]}" for r in rows),
+    )
+    heads = ("a project with", "CPU of a poll", "of an answer by GraphQL", "memory")
+    yield Table("costs of a watched project", heads, rows)

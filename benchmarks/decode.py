@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import orjson
-from full_page import job
-from measuring import seconds, versions
 
+from benchmarks.full_page import job
+from benchmarks.measuring import seconds, versions
 from gitlab_jobs_async import DecodeError, Job, Response
 from gitlab_jobs_async.api.decoding import decode_rows
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from stepping import finish
 
+from benchmarks.stepping import finish
 from gitlab_jobs_async import GitLab, TailedLine, TailEnded
 from gitlab_jobs_async.simulator import (
     Fault,

@@ -1,80 +1,101 @@
 """How long `list_jobs` takes beside `iter_jobs`, for few pages and many.
 
 On a server that answers 500 where a cursor leads to no row, as today's GitLab, and on an older one
-that answers with no rows; at 20 ms and at 50 ms, the two by turns. Medians in seconds, the most
-requests of a listing and the most answers of 500.
+that answers with no rows; at 20 ms and at 50 ms, the two in turns. The latency is simulated, so
+seconds are those of the wall.
 
 Bar: `list_jobs` takes at most one round trip more than `iter_jobs`, with at most two 500s.
 """
 
-import argparse
 import asyncio
-import statistics
-import time
+from collections.abc import Iterator
 
-from canned import CannedServer, dealt, serving
-from clients import SIDE_BY_SIDE, TOKEN
-from measuring import versions
+from attrs import frozen
 
+from benchmarks.canned import CannedServer, dealt, serving
+from benchmarks.clients import SIDE_BY_SIDE, TOKEN
+from benchmarks.measuring import interleaved
+from benchmarks.results import Row, Size, Table
 from gitlab_jobs_async import GitLab
 
-PAGES = (1, 2, 3, 25, 125)
+WAYS = ("list_jobs", "iter_jobs")
 LATENCIES = (0.02, 0.05)
+HEADS = ("server", "pages", "`list_jobs` s", "`iter_jobs` s", "requests", "and", "500s", "bar")
 
 
-async def timed(url: str, project: int, name: str) -> tuple[float, int]:
-    """Seconds and rows of one listing, with a client of its own."""
+@frozen
+class Measured:
+    """Medians in seconds and requests of `list_jobs` and `iter_jobs`, and the most 500s of one."""
+
+    seconds: tuple[float, float]
+    requests: tuple[int, int]
+    failures: int
+
+    def is_met(self, latency: float) -> bool:
+        """Return whether the bar is met at this latency."""
+        listed, iterated = self.seconds
+        return listed <= iterated + latency and self.failures <= 2
+
+
+async def listed(url: str, project: int, way: str) -> int:
+    """Return the number of rows of one listing, with a client of its own."""
     async with GitLab(url, auth=TOKEN, concurrency=SIDE_BY_SIDE) as gitlab:
-        begun = time.perf_counter()
-        if name == "list_jobs":
-            count = len(await gitlab.project(project).list_jobs())
-        else:
-            count = len([job async for job in gitlab.project(project).iter_jobs()])
-        return time.perf_counter() - begun, count
+        if way == "list_jobs":
+            return len(await gitlab.project(project).list_jobs())
+        return len([job async for job in gitlab.project(project).iter_jobs()])
 
 
-def row(server: CannedServer, project: int, count: int, latency: float, rounds: int) -> str:
-    """One line: both ways, by turns."""
-    took: dict[str, list[float]] = {"list_jobs": [], "iter_jobs": []}
-    requests: dict[str, int] = {}
-    failures = 0
-    for _ in range(rounds):
-        for name, seconds in took.items():
-            server.count()
-            server.failures()
-            spent, rows = asyncio.run(timed(server.url, project, name))
-            if rows != count:
-                raise AssertionError(f"{name}: {rows} rows, not {count}")
-            seconds.append(spent)
-            requests[name] = max(requests.get(name, 0), server.count())
-            failures = max(failures, server.failures())
-    listed, iterated = (statistics.median(took[name]) for name in took)
-    is_met = listed <= iterated + latency and failures <= 2
-    return (
-        f"{listed:10.3f}{iterated:10.3f}{requests['list_jobs']:10}{requests['iter_jobs']:10}"
-        f"{failures:6}  {'met' if is_met else 'MISSED'}"
-    )
+def compare(server: CannedServer, project: int, count: int, rounds: int) -> Measured:
+    """Measure both ways in turns."""
+    requests: dict[str, int] = dict.fromkeys(WAYS, 0)
+    failures: list[int] = []
+
+    def run(way: str) -> None:
+        rows = asyncio.run(listed(server.url, project, way))
+        if rows != count:
+            raise AssertionError(f"{way}: {rows} rows, not {count}")
+
+    def end(way: str) -> None:
+        requests[way] = max(requests[way], server.count())
+        failures.append(server.failures())
+
+    server.count()
+    server.failures()
+    times = interleaved({w: lambda w=w: run(w) for w in WAYS}, rounds, after=end)
+    seconds = (times[WAYS[0]].wall_median, times[WAYS[1]].wall_median)
+    return Measured(seconds, (requests[WAYS[0]], requests[WAYS[1]]), max(failures))
 
 
-def main() -> None:
-    """Print a row for each server, latency and length."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of each, not five")
-    rounds = 1 if parser.parse_args().quick else 5
-    counts = dict(enumerate((pages * 100 - 37 for pages in PAGES), 1))
+def measure(size: Size) -> Iterator[Row | Table]:
+    """Compare the two ways on each server, at each latency and length."""
+    rounds = size.pick(5, 2, 1)
+    lengths = size.pick((1, 2, 3, 25, 125), (1, 2, 3, 25), (1, 2))
+    counts = {project: pages * 100 - 37 for project, pages in enumerate(lengths, 1)}
     due = {project: dealt(1, count)[1] for project, count in counts.items()}
-    print(versions(["aiohttp"]))
-    print(f"{'':22}{'pages':>6}{'list s':>10}{'iter s':>10}{'requests':>20}{'500s':>6}  bar")
+    rows, verdicts, longest = [], [], ""
     with serving(due, slim=True) as server:
-        for older in (False, True):
-            server.play(older=older)
+        for is_older in (False, True):
+            server.play(older=is_older)
             for latency in LATENCIES:
                 server.delay(latency)
                 for project, count in counts.items():
-                    name = f"{'older' if older else 'today'} {latency * 1000:g} ms"
-                    shown = row(server, project, count, latency, rounds)
-                    print(f"{name:22}{PAGES[project - 1]:6}{shown}", flush=True)
+                    found = compare(server, project, count, rounds)
+                    name = f"{'older' if is_older else 'of today'}, {latency * 1000:g} ms"
+                    verdicts.append(found.is_met(latency))
+                    rows.append(cells(name, lengths[project - 1], found, is_met=verdicts[-1]))
+                    longest = "{:.2f} s beside {:.2f} s".format(*found.seconds)
+    yield Row(
+        "`list_jobs` beside `iter_jobs`, few pages and many",
+        "slower by one round trip at most, two answers of 500",
+        "",
+        f"{sum(verdicts)} of {len(verdicts)} cases; {lengths[-1]} pages at 50 ms {longest}",
+        all(verdicts),
+    )
+    yield Table("`list_jobs` beside `iter_jobs`", HEADS, rows)
 
 
-if __name__ == "__main__":
-    main()
+def cells(name: str, pages: int, found: Measured, *, is_met: bool) -> tuple[str, ...]:
+    """Return a line of the table."""
+    seconds = (f"{seconds:.3f}" for seconds in found.seconds)
+    counts = map(str, (*found.requests, found.failures))
+    return (name, str(pages), *seconds, *counts, "met" if is_met else "**missed**")

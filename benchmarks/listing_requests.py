@@ -2,24 +2,22 @@
 
 GitLab numbers the jobs of all its projects in one row, so the ids of one project have gaps: even,
 in bursts, or of any size at all. Each listing is checked to be complete; the most requests of all
-worlds are printed, at no latency, at 50 ms, and at 50 to 100 ms, where answers overtake each other.
+worlds count, at no latency, at 50 ms, and at 50 to 100 ms, where answers overtake each other.
 
 Bars, with a window of 16: pages + 2 windows + 2 for even spreads, twice the pages + 2 windows + 2
-for the worst; pages + 4 up to 5 pages, also for each of 50 projects side by side.
+for the worst; pages + 4 up to 5 pages, also for each of 50 concurrent projects.
 """
 
-import argparse
 import math
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from attrs import field, frozen
-from canned import CannedServer, Ids, dealt, serving
-from clients import SIDE_BY_SIDE, check, ours
-from measuring import versions
 
+from benchmarks.canned import CannedServer, Ids, dealt, serving
+from benchmarks.clients import SIDE_BY_SIDE, check, ours
+from benchmarks.results import Row, Size, Table
 from gitlab_jobs_async.simulator import World
 
 DELAYS = {"0 ms": (0.0, 0.0), "50 ms": (0.05, 0.0), "50-100 ms": (0.05, 0.05)}
@@ -62,61 +60,72 @@ UNEVEN: dict[str, Spread] = {
 }
 
 
+CONCURRENT = "concurrent projects"
+
+
 @frozen
 class Case:
-    """Listings that have one bar: of one project each, or of several side by side."""
+    """Listings that have one bar: of one project each, or of several concurrently."""
 
     name: str
     pages: int
     bar: int
     listings: Sequence[Ids] = field(repr=False)
 
+    @property
+    def question(self) -> str:
+        """The row that it belongs to."""
+        kind = f" of {self.name}" if self.name == CONCURRENT else ""
+        return f"requests for {self.pages} pages{kind}"
 
-def cases(worlds: int) -> Iterator[Case]:
-    """Every spread at several lengths, in that many worlds."""
-    for pages in (1, 2, 5, 20, 100):
+
+def cases(worlds: int, lengths: Sequence[int], projects: int) -> Iterator[Case]:
+    """Yield every spread at several lengths, in *worlds* worlds, and concurrent *projects*."""
+    for pages in lengths:
         for name, spread in {**EVEN, **UNEVEN}.items():
             bar = pages * (1 if name in EVEN else 2) + 2 * SIDE_BY_SIDE + 2
             listings = [{0: spread(pages * 100, seed)} for seed in range(worlds)]
             yield Case(name, pages, pages + 4 if pages <= 5 else bar, listings)
-    yield Case("50 side by side", 100, 50 * (2 + 4), [dealt(50, 200)])
+    yield Case(CONCURRENT, 2 * projects, projects * (2 + 4), [dealt(projects, 200)])
 
 
-def most(server: CannedServer, case: Case, first: int) -> tuple[int, float]:
-    """The most requests of its listings and the longest time; projects count from *first*."""
-    requests, longest = 0, 0.0
+def most(server: CannedServer, case: Case, first: int) -> int:
+    """Return the most requests of its listings; projects count from *first*."""
+    requests = 0
     for ids in case.listings:
         due = {first + n: rows for n, rows in enumerate(ids.values())}
         first += len(due)
         server.count()
-        begun = time.perf_counter()
         rows = ours(server.url, tuple(due))
-        longest = max(longest, time.perf_counter() - begun)
         requests = max(requests, server.count())
         check(case.name, rows, due)
-    return requests, longest
+    return requests
 
 
-def main() -> None:
-    """Print a row for each spread and length."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one world of each kind, not five")
-    every = list(cases(1 if parser.parse_args().quick else 5))
-    listings = [rows for case in every for ids in case.listings for rows in ids.values()]
-    print(versions(["aiohttp"]))
-    print(f"{'':18}{'pages':>6}" + "".join(f"{name:>20}" for name in DELAYS) + f"{'bar':>6}")
-    with serving(dict(enumerate(listings, 1)), slim=True) as server:
+def measure(size: Size) -> Iterator[Row | Table]:
+    """Count the requests of each spread and length."""
+    worlds, lengths = size.pick(5, 1, 1), size.pick((1, 2, 5, 20, 100), (1, 2, 5, 20, 100), (2,))
+    every = list(cases(worlds, lengths, size.pick(50, 50, 3)))
+    numbered = [rows for case in every for ids in case.listings for rows in ids.values()]
+    found: dict[str, list[tuple[Case, list[int]]]] = {}
+    with serving(dict(enumerate(numbered, 1)), slim=True) as server:
         first = 1
         for case in every:
-            shown, worst = "", 0
+            counts = []
             for delay in DELAYS.values():
                 server.delay(*delay)
-                requests, longest = most(server, case, first)
-                shown, worst = f"{shown}{requests:11} {longest:6.2f} s", max(worst, requests)
-            verdict = "met" if worst <= case.bar else "MISSED"
-            print(f"{case.name:18}{case.pages:6}{shown}{case.bar:6}  {verdict}", flush=True)
+                counts.append(most(server, case, first))
+            found.setdefault(case.question, []).append((case, counts))
             first += sum(map(len, case.listings))
-
-
-if __name__ == "__main__":
-    main()
+    for question, group in found.items():
+        bars = sorted({case.bar for case, _ in group})
+        shown = ", ".join(f"{case.name} {max(counts)}" for case, counts in group)
+        is_met = all(max(counts) <= case.bar for case, counts in group)
+        bar = f"{bars[0]}" + (f" where ids are evenly spread, else {bars[-1]}" if bars[1:] else "")
+        yield Row(question, f"at most {bar}", shown, "", is_met)
+    rows = [
+        (case.name, str(case.pages), *map(str, counts), str(case.bar))
+        for group in found.values()
+        for case, counts in group
+    ]
+    yield Table("requests by spread", ("spread", "pages", *DELAYS, "bar"), rows)

@@ -6,24 +6,20 @@ projects by GraphQL, and by REST with an oracle that knows the changes of the ne
 1,000 projects on 100 requests a minute: an idle project's first change within 60 s for 95 %, all
 changes 20 s median. 10,000 projects on 100: 10 s median, 60 s for 95 %.
 
-`--quick` for a tenth of the projects on a tenth of the budget for 12 hours; `--only WORDS` for the
-cases whose names have these; `--plot FILE` for a picture; `--costs` for the time and memory that a
-watched project takes.
+A quick run has a tenth of the projects on a tenth of the budget.
 """
 
-import argparse
 import math
-import time
+from collections.abc import Iterator, Mapping
 from functools import partial
-from multiprocessing import Pool
-from pathlib import Path
+from multiprocessing import get_context
 from statistics import quantiles
 
-from activity import projects
 from attrs import evolve, frozen
-from costs import print_costs
-from measuring import versions
-from schemes import (
+
+from benchmarks.activity import projects
+from benchmarks.results import Chart, Row, Size, Table
+from benchmarks.schemes import (
     Scheme,
     by_hints,
     by_oracle,
@@ -32,7 +28,7 @@ from schemes import (
     each_minute,
     round_robin,
 )
-from simulated_day import Record
+from benchmarks.simulated_day import Record
 
 KINDS = {"all": "all changes", "busy": "busy", "bursts": "in bursts", "first": "first after 1 h"}
 
@@ -80,19 +76,18 @@ CASES += [
 CASES.append(Case("each every 60 s", 1000, None, each_minute, 12.0, every=10))
 
 
-def simulated(case: Case) -> tuple[Record, float]:
-    """Return the record of the day, and the CPU seconds that the simulation took."""
+def simulated(case: Case) -> Record:
+    """Return the record of the day."""
     watched = projects(case.projects // case.every, days=case.hours / 24)
-    began = time.process_time()
     day = case.scheme(watched, case.per_minute, case.hours)
     day.is_restored = case.is_restored
-    return day.run(), time.process_time() - began
+    return day.run()
 
 
-def quick(case: Case) -> Case:
-    """Return a tenth of everything, and half a day."""
-    budget = None if case.per_minute is None else case.per_minute // 10
-    return evolve(case, projects=case.projects // 10, per_minute=budget, hours=12.0, every=1)
+def part(case: Case, of: int, hours: float) -> Case:
+    """Return a part of the projects and the budget."""
+    budget = None if case.per_minute is None else max(6, case.per_minute // of)
+    return evolve(case, projects=case.projects // of, per_minute=budget, hours=hours, every=1)
 
 
 def percentile(delays: list[float], percent: int) -> float:
@@ -100,75 +95,94 @@ def percentile(delays: list[float], percent: int) -> float:
     return quantiles(delays, n=100)[percent - 1] if len(delays) > 1 else math.nan
 
 
-def print_requests(case: Case, record: Record, seconds: float) -> None:
-    """Print one line of the first table."""
-    minutes = record.hours * 60
-    quiet = sum(record.quiet.values()) / max(1e-9, record.quiet_minutes)
-    print(
-        f"{case.title:32} {record.requests * case.every:9,} "
-        f"{record.requests * case.every / minutes:7.1f} "
-        f"{max(record.per_minute.values()) * case.every:5} "
-        f"{quiet:6.2f} {max(record.quiet.values()):4} "
-        f"{record.longest:8.0f} {record.changes * case.every:9,} {record.lost:4} {seconds:8.0f}"
+def measure(size: Size) -> Iterator[Row | Table | Chart]:
+    """Simulate all cases, two at a time."""
+    cases = size.pick(CASES, CASES, [case for case in CASES if case.name in TINY_WAYS])
+    run = size.pick(
+        cases, [part(case, 10, 12.0) for case in cases], [part(case, 50, 0.1) for case in cases]
     )
+    with get_context("spawn").Pool(2) as pool:
+        records = pool.map(simulated, run, chunksize=1)
+    found = {case.title: record for case, record in zip(cases, records, strict=True)}
+    for bar in BARS:
+        yield bar.row(found)
+        yield from charts(bar.where, found)
+    rows = [cells(case, record) for case, record in zip(cases, records, strict=True)]
+    yield Table("seconds to see a change: 50 %, 95 %", HEADS, rows)
 
 
-def print_delays(case: Case, record: Record) -> None:
-    """Print one line of the second table."""
-    cells = (
-        f"{percentile(delays, 50):8.1f} {percentile(delays, 95):8.1f}"
-        for delays in record.delays.values()
-    )
-    print(f"{case.title:32} {'  '.join(cells)}")
+@frozen
+class Bar:
+    """The longest delays that are allowed by kind and per cent, *where* many are watched."""
+
+    where: str
+    question: str
+    bar: str
+    most: Mapping[tuple[str, int], float]
+
+    def row(self, found: Mapping[str, Record]) -> Row:
+        """Return the answer; a monitor of so many projects chooses scans by itself."""
+        shown, lost = [], 0
+        for way in SCHEMES:
+            if (record := found.get(f"{self.where}, {way}")) is not None:
+                lost += record.lost
+                delays = "; ".join(f"{name} {pair(record.delays[kind])}" for kind, name in ASKED)
+                shown.append(f"{way}: {delays}")
+        delays = found[f"{self.where}, {CHOSEN}"].delays
+        in_time = [percentile(delays[kind], n) <= most for (kind, n), most in self.most.items()]
+        details = f"{'; '.join(shown)}; {lost} changes lost"
+        chosen = f"{CHOSEN}: all {pair(delays['all'])}, first {pair(delays['first'])}"
+        return Row(self.question, self.bar, "", chosen, all(in_time) and lost == 0, details)
 
 
-def main() -> None:
-    """Print the tables."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--quick", action="store_true", help="a tenth of everything, 12 hours")
-    options.add_argument("--only", default="", metavar="WORDS", help="only cases named so")
-    options.add_argument("--plot", type=Path, metavar="FILE", help="write a picture of it")
-    options.add_argument("--costs", action="store_true", help="only time and memory of our code")
-    chosen = options.parse_args()
-    print(versions(["gitlab_jobs_async"]))
-    if chosen.costs:
-        print_costs()
-        return
-    cases = [case for case in CASES if chosen.only in case.title]
-    cases = [quick(case) for case in cases] if chosen.quick else cases
-    with Pool(2) as pool:
-        results = pool.map(simulated, cases, chunksize=1)
-    days = [(case, record) for case, (record, _) in zip(cases, results, strict=True)]
-    columns = (
-        "requests",
-        "a minute",
-        "most",
-        "idle",
-        "most",
-        "unseen s",
-        "changes",
-        "lost",
-        "CPU s",
-    )
-    print("\n" + " " * 32, *columns)
-    for (case, record), (_, seconds) in zip(days, results, strict=True):
-        print_requests(case, record, seconds)
-    print("\nseconds to see a change (50 %, 95 %)", *(f"{kind:>17} " for kind in KINDS.values()))
-    for case, record in days:
-        print_delays(case, record)
-    print("\nwhat single pages of the 20 newest jobs would have lost, round robin:")
-    for case, record in days:
-        if case.scheme is round_robin:
-            print(
-                f"{case.title:32} {record.naive_jobs:,} jobs never seen, "
-                f"{record.naive_ends:,} ends, of {record.ended:,}"
-            )
-    if chosen.plot:
-        # Imported late, since nothing else needs matplotlib.
-        from plotting import plot  # noqa: PLC0415
-
-        plot([(case.title, record) for case, record in days], chosen.plot)
+CHOSEN = "scan by GraphQL"
+TINY_WAYS = (CHOSEN, "REST")
+ASKED = (("all", "all changes"), ("first", "the first after an hour"))
+BARS = (
+    Bar(
+        "1,000 on 100/min",
+        "watch 1,000 projects on 100 requests/min for a simulated half-day",
+        "an idle project's first change within 60 s for 95 %; all changes 20 s median",
+        {("first", 95): 60.0, ("all", 50): 20.0},
+    ),
+    Bar(
+        "10,000 on 100/min",
+        "watch 10,000 projects on 100 requests/min",
+        "10 s median, 95 % 60 s",
+        {("all", 50): 10.0, ("all", 95): 60.0},
+    ),
+)
+HEADS = ("projects, budget, way", *KINDS.values(), "requests/min", "longest unseen", "lost")
 
 
-if __name__ == "__main__":
-    main()
+def pair(delays: list[float]) -> str:
+    """Return the delays within which a half and 95 % were seen."""
+    return f"{percentile(delays, 50):.1f} s, {percentile(delays, 95):.1f} s"
+
+
+def cells(case: Case, record: Record) -> tuple[str, ...]:
+    """Return a line of the table."""
+    delays = (pair(of).replace(" s", "") if of else "" for of in record.delays.values())
+    rate = record.requests * case.every / (record.hours * 60)
+    return (case.title, *delays, f"{rate:.1f}", f"{record.longest:.0f} s", str(record.lost))
+
+
+def charts(where: str, found: Mapping[str, Record]) -> Iterator[Chart]:
+    """Yield the share of changes that are seen within a time, by way of watching."""
+    for kind, name in ASKED:
+        lines = {}
+        for way in SCHEMES:
+            record = found.get(f"{where}, {way}")
+            if record is not None and record.delays[kind]:
+                lines[way] = cumulative(record.delays[kind])
+        file = f"monitor-{where.partition(' ')[0].replace(',', '')}-{kind}"
+        title = f"{where}: {name} seen within"
+        if lines:
+            yield Chart(file, title, "seconds", "%", lines, log_x=True)
+
+
+def cumulative(delays: list[float]) -> list[tuple[float, float]]:
+    """Return at most 200 points of the share in per cent that is seen within a time."""
+    ordered, step = sorted(delays), max(1, len(delays) // 200)
+    last = len(ordered)
+    return [(max(ordered[n], 0.5), 100 * (n + 1) / last) for n in range(0, last, step)]

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 import numpy as np
-from activity import START, SimulatedProject
 from attrs import define, field
 from numpy.typing import NDArray
 
+from benchmarks.activity import START, SimulatedProject
 from gitlab_jobs_async.monitor.schedule.timer import MIN_INTERVAL
 
 AHEAD = 600.0

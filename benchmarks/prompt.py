@@ -5,11 +5,10 @@ own: requests and bytes as the server counted them, and the seconds from the end
 of its follower. The server, another process, uploads as a runner does: 3 seconds after the start,
 then every minute, and at the end.
 
-The path of glab comes from the environment variable GLAB; without it, the other rows are measured.
+The path of glab comes from the environment variable GLAB.
 Bar: as prompt as glab, with at most 0.4 of its requests.
 """
 
-import argparse
 import asyncio
 import multiprocessing
 import os
@@ -26,13 +25,14 @@ from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
+from benchmarks.results import Row, Size, Table
 from gitlab_jobs_async import GitLab, TailEnded
 from gitlab_jobs_async.simulator import JobPlan, RealClock, Simulator, SimulatorSettings, World
 
 JOBS = 8
 SERVERS: dict[str, dict[str, bool]] = {"byte ranges": {}, "whole": {"byte_ranges": False}}
 LENGTHS = {"byte ranges": (270, 120, 45, 6), "whole": (270, 45)}
-LONG = 600
+LONGEST = 270
 WAYS = ("glab ci trace", "gitlab-jobs tail", "tail()", f"tail_jobs() of {JOBS}")
 GAP = 3.0
 """Seconds between the beginnings of two rows, so that processes do not all start at once."""
@@ -44,7 +44,7 @@ _STAMPED = re.compile(rb"^\d{4}-\d\d-\d\dT\S+Z \d\d[OE]", re.MULTILINE)
 
 
 @frozen
-class Row:
+class Case:
     """Jobs of one length, followed in one way: those of one project, which starts *at* seconds."""
 
     kind: str
@@ -74,7 +74,7 @@ class Results:
     printed: list[bytes] = field(factory=list)
 
 
-def serve(pipe: Connection, rows: list[Row], settings: dict[str, bool], begin: float) -> None:
+def serve(pipe: Connection, rows: list[Case], settings: dict[str, bool], begin: float) -> None:
     """Be the server of another process until it asks for the counts."""
 
     async def run() -> None:
@@ -110,7 +110,7 @@ def serve(pipe: Connection, rows: list[Row], settings: dict[str, bool], begin: f
 
 @contextmanager
 def server_of(
-    rows: list[Row], settings: dict[str, bool], begin: float
+    rows: list[Case], settings: dict[str, bool], begin: float
 ) -> Iterator[tuple[str, dict[tuple[str, int], int], Callable]]:
     """A server in another process: URL, ids of jobs, and a function that returns its counts."""
     here, there = multiprocessing.Pipe()
@@ -171,7 +171,7 @@ async def tail(url: str, token: str, project: str, job_id: int) -> bytes:
 
 
 async def follow_row(
-    row: Row, begin: float, ids: list[int], url: str, variables: dict[str, str]
+    row: Case, begin: float, ids: list[int], url: str, variables: dict[str, str]
 ) -> list[tuple[float, bytes]]:
     """Follow each job of a row; return when its followers have ended, and what they printed."""
     token = variables["GITLAB_TOKEN"]
@@ -207,7 +207,7 @@ async def follow_row(
 
 
 async def follow_all(
-    rows: list[Row], begin: float, ids: dict[tuple[str, int], int], url: str, variables: dict
+    rows: list[Case], begin: float, ids: dict[tuple[str, int], int], url: str, variables: dict
 ) -> list[list[tuple[float, bytes]]]:
     """Follow the jobs of all rows of one server."""
     return await asyncio.gather(
@@ -218,7 +218,7 @@ async def follow_all(
     )
 
 
-def measure(rows: list[Row]) -> Iterator[tuple[Row, Results, Counts, int]]:
+def followed(rows: list[Case]) -> Iterator[tuple[Case, Results, Counts, int]]:
     """Follow the jobs of all rows at once; yield what each row took, and the size of a log."""
     begin = time.time() + LEAD
     by_kind = {kind: [row for row in rows if row.kind == kind] for kind in SERVERS}
@@ -236,8 +236,8 @@ def measure(rows: list[Row]) -> Iterator[tuple[Row, Results, Counts, int]]:
                 calls.append(follow_all(by_kind[kind], begin, ids, url, variables))
             return await asyncio.gather(*calls)
 
-        followed = asyncio.run(run())
-        for (kind, (_, _, counted)), found in zip(servers.items(), followed, strict=True):
+        exits_of = asyncio.run(run())
+        for (kind, (_, _, counted)), found in zip(servers.items(), exits_of, strict=True):
             counts, ends, logs = counted()
             for row, exits in zip(by_kind[kind], found, strict=True):
                 results = Results()
@@ -245,58 +245,73 @@ def measure(rows: list[Row]) -> Iterator[tuple[Row, Results, Counts, int]]:
                     results.delays.append(at - ends[row.project, number])
                     results.printed.append(printed)
                 yield row, results, counts.pop(row.project), len(logs[row.project, 0])
-            for path, known in counts.items():
-                print(f"{kind}: {known.requests} other requests for {path}")
+            if counts:
+                raise AssertionError(f"{kind}: requests for other paths: {sorted(counts)}")
 
 
-def rows_of(lengths: dict[str, tuple[int, ...]], ways: tuple[str, ...]) -> list[Row]:
+def rows_of(lengths: dict[str, tuple[int, ...]], ways: tuple[str, ...]) -> list[Case]:
     """All rows, the longest jobs first."""
     named = [(length, kind) for kind, found in lengths.items() for length in found]
     order = [(kind, length, way) for length, kind in sorted(named, reverse=True) for way in ways]
-    return [Row(*parts, at=GAP * number) for number, parts in enumerate(order)]
+    return [Case(*parts, at=GAP * number) for number, parts in enumerate(order)]
 
 
-def print_row(row: Row, results: Results, counts: Counts, beside: Counts | None, size: int) -> None:
-    """One row: requests and bytes of each job, delays, and the lines with a raw timestamp."""
-    share = f"{counts.requests / beside.requests:.2f}" if beside else ""
+def cells(
+    case: Case, results: Results, counts: Counts, size: int, beside: Counts
+) -> tuple[str, ...]:
+    """Return a line: requests and bytes of each job, delays, and lines with a raw timestamp."""
     lines = sum(printed.count(b"\n") for printed in results.printed)
     stamped = sum(len(_STAMPED.findall(printed)) for printed in results.printed)
-    print(
-        f"{row.kind:12}{row.length:5} s {size / 1000:5.1f} kB  {row.way:18}"
-        f"{counts.requests / JOBS:9.1f}{share:>7}{counts.received / JOBS / 1000:9.1f} kB"
-        f"{statistics.median(results.delays):8.1f}{max(results.delays):7.1f}"
-        f"{lines / JOBS:8.0f}{stamped / JOBS:8.0f}"
+    return (
+        case.kind,
+        f"{case.length} s, {size / 1000:.1f} kB",
+        case.way,
+        f"{counts.requests / JOBS:.1f}",
+        f"{counts.requests / beside.requests:.2f}",
+        f"{counts.received / JOBS / 1000:.0f} kB",
+        f"{statistics.median(results.delays):.1f} s, {max(results.delays):.1f} s",
+        f"{lines / JOBS:.0f}, {stamped / JOBS:.0f}" if lines else "",
     )
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--long", action="store_true", help=f"also jobs of {LONG} seconds")
-    parser.add_argument("--quick", action="store_true", help="no job above 45 seconds")
-    options = parser.parse_args()
-    most = 45 if options.quick else LONG
-    lengths = {
-        kind: tuple(n for n in ((LONG,) if options.long else ()) + found if n <= most)
-        for kind, found in LENGTHS.items()
-    }
-    ways = WAYS if os.environ.get("GLAB") else WAYS[1:]
-    if ways != WAYS:
-        print("glab is not measured: GLAB, the path of its program, is not set")
-    print(
-        "server        job     log    followed by      requests of glab    bytes"
-        "  exit after, worst   lines stamped"
-    )
+def measure(size: Size) -> Iterator[Row | Table]:
+    """Follow jobs of all lengths in all ways at once, for as long as the longest job runs.
+
+    Raises:
+        ValueError: the environment variable GLAB does not name glab's program.
+    """
+    if not Path(os.environ.get("GLAB", "")).is_file():
+        raise ValueError("GLAB is not set: expected the path of glab's program")
+    most = size.pick(LONGEST, 45, 6)
+    lengths = {kind: tuple(n for n in found if n <= most) for kind, found in LENGTHS.items()}
     found = {
-        (row.kind, row.length, row.way): (row, *rest)
-        for row, *rest in measure(rows_of(lengths, ways))
+        (case.kind, case.length, case.way): (case, *rest)
+        for case, *rest in followed(rows_of(lengths, WAYS))
     }
-    for (kind, length, _), (row, results, counts, size) in sorted(
-        found.items(), key=lambda item: (item[0][0], item[0][1], WAYS.index(item[0][2]))
-    ):
-        beside = found.get((kind, length, WAYS[0]))
-        print_row(row, results, counts, beside[2] if beside else None, size)
-
-
-if __name__ == "__main__":
-    main()
+    shares, lates, rows = {}, [], []
+    for kind, length in dict.fromkeys(key[:2] for key in found):
+        (_, beside, glab, _), (_, results, tail, _) = (found[kind, length, w] for w in WAYS[:2])
+        shares[f"{kind} {length} s"] = tail.requests / glab.requests
+        lates.append(statistics.median(results.delays) - statistics.median(beside.delays))
+        rows += [
+            cells(*found[kind, length, way][:3], glab, found[kind, length, way][3]) for way in WAYS
+        ]
+    yield Row(
+        "follow a job in real time, beside `glab ci trace`",
+        "as prompt, 0.4 of its requests",
+        "",
+        ", ".join(f"{name}: {share:.2f}" for name, share in shares.items())
+        + f"; exits {max(lates):.1f} s later at most",
+        max(shares.values()) <= 0.4 and max(lates) <= 0,
+    )
+    heads = (
+        "server",
+        "job, log",
+        "followed by",
+        "requests",
+        "of glab's",
+        "bytes read",
+        "exit after the end: half, worst",
+        "lines, with the raw timestamp",
+    )
+    yield Table("followed in real time beside glab", heads, rows)

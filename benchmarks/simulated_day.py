@@ -12,9 +12,9 @@ from math import inf
 from random import Random
 from typing import Protocol
 
-from activity import QUIET, START, SimulatedProject
 from attrs import define, field
 
+from benchmarks.activity import QUIET, START, SimulatedProject
 from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.monitor.hints.planner import Batch
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot

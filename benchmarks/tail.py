@@ -1,6 +1,6 @@
-"""What following a log costs: requests, bytes, memory and delay, beside a poll of the whole log.
+"""What it costs to follow a log: requests and bytes while it grows, memory and CPU for many.
 
-A 10 MB log of 200 uploads, on each kind of server, to the job's end; the poll is python-gitlab's
+A log of 10 MB in 200 uploads on each kind of server, beside a few lines of python-gitlab that call
 `job.trace()` every 3 seconds, as people write it. Then 1,000 logs in one process, and one of 1 GiB
 into a file. Clocks are stepped or accelerated; the server of the last two is another process.
 
@@ -8,7 +8,6 @@ Bars: bytes at most 1.05 x the log and 128 a poll with byte ranges, at most 15 r
 64 KiB a log, one core, 10 MiB above the base for 1 GiB. The delays are in `delays.py`.
 """
 
-import argparse
 import asyncio
 import multiprocessing
 import statistics
@@ -17,12 +16,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import gitlab as python_gitlab
 from attrs import frozen
-from stepping import finish
 
+from benchmarks.measuring import resident
+from benchmarks.results import Row, Size, Table
+from benchmarks.stepping import finish
 from gitlab_jobs_async import GitLab, TailedLine, TailEnded
 from gitlab_jobs_async.simulator import (
     AcceleratedClock,
@@ -47,6 +47,8 @@ LINE = b"%08d gcc -O2 -c module.c -o build/module.o # nothing to see here\n"
 
 PROJECTS, LIMIT = 50, 2000
 """Projects of the many logs, and requests a minute that their server allows."""
+DURATION = 900.0
+"""Seconds that each of the many jobs runs."""
 
 
 @frozen
@@ -57,6 +59,10 @@ class Cost:
     traces: int
     bodies: int
     received: int
+
+    def share_of_bar(self, size: int) -> float:
+        """Return the bytes as a part of those that the bar allows with byte ranges."""
+        return self.received / (1.05 * size + 128 * self.traces)
 
 
 def numbered(size: int) -> bytes:
@@ -122,16 +128,6 @@ def polled(log: bytes, uploads: int, interval: float, settings: dict[str, bool])
         return cost_of(simulator)
 
 
-def print_cost(name: str, cost: Cost, size: int, seconds: float) -> None:
-    """One row; the bar of the bytes is that of byte ranges."""
-    allowed = 1.05 * size + 128 * cost.traces
-    share = f", {cost.received / allowed:.3f} of the bar" if name in RANGED else ""
-    print(
-        f"  {name:36}{cost.requests:7} requests, {60 * cost.requests / seconds:5.1f} a minute,"
-        f"{cost.bodies:6} bodies,{cost.received / size:9.3f} x the log{share}"
-    )
-
-
 def serve(pipe: Connection, logs: list[RepeatedLog | bytes], factor: float, kind: str) -> None:
     """Be the server of another process until it says so, on a clock *factor* times as fast."""
 
@@ -142,7 +138,8 @@ def serve(pipe: Connection, logs: list[RepeatedLog | bytes], factor: float, kind
         world = World(now)
         count = min(PROJECTS, len(logs))
         pipelines = [world.add_pipeline(world.add_project(f"group/app-{n}")) for n in range(count)]
-        plans = [JobPlan(log=log, queued=0, duration=0 if len(logs) == 1 else 900) for log in logs]
+        duration = 0.0 if len(logs) == 1 else DURATION
+        plans = [JobPlan(log=log, queued=0, duration=duration) for log in logs]
         jobs = [
             world.add_job(pipelines[n % count], f"job {n}", plan=plan)
             for n, plan in enumerate(plans)
@@ -173,19 +170,24 @@ def server_of(
         process.join()
 
 
-def resident() -> int:
-    """Bytes of memory of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+@frozen
+class Crowd:
+    """Cost of many logs in one process: KiB a log, CPU seconds, and how late lines came, in s."""
+
+    memory: float
+    cpu: float
+    delay: float
+    slow: float
 
 
-async def many(count: int, size: int, factor: float) -> None:
-    """Follow so many logs of jobs that run for 15 minutes, each line compared."""
+async def many(count: int, size: int, factor: float) -> Crowd:
+    """Follow *count* logs of jobs that run for 15 minutes, each line compared."""
     log = numbered(size)
     with server_of([log] * count, factor) as (url, token, ids, began, clock):
         async with GitLab(url, auth=token, clock=clock) as client:
             await client.project(1).get_job(ids[0])
-            base, peak, cpu, wall = resident(), 0, time.process_time(), time.perf_counter()
-            known, lags, ended, rows = dict.fromkeys(ids, 0), [], 0, log.decode().splitlines()
+            base, peak, cpu = resident(), 0, time.process_time()
+            known, delays, ended, rows = dict.fromkeys(ids, 0), [], 0, log.decode().splitlines()
             targets = [(1 + n % PROJECTS, job_id) for n, job_id in enumerate(ids)]
             async with client.tail_jobs(targets) as lines:
                 async for item in lines:
@@ -193,64 +195,94 @@ async def many(count: int, size: int, factor: float) -> None:
                         assert item.line.text == rows[known[item.job_id]]
                         known[item.job_id] += 1
                         if known[item.job_id] % 50 == 0:
-                            written = 900.0 * known[item.job_id] / len(rows)
-                            upload = min(3.0 + 60.0 * max(0, -((3 - written) // 60)), 900.0)
-                            lags.append(clock.now() - began - upload)
+                            written = DURATION * known[item.job_id] / len(rows)
+                            upload = min(3.0 + 60.0 * max(0, -((3 - written) // 60)), DURATION)
+                            delays.append(clock.now() - began - upload)
                             peak = max(peak, resident())
                     else:
                         ended += isinstance(item, TailEnded)
-            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+            cpu = time.process_time() - cpu
     assert ended == count
     assert set(known.values()) == {len(rows)}
-    print(f"  {count} logs of {size / 1000:.0f} kB, {sum(known.values())} lines, every one right,")
-    print(f"    of {PROJECTS} projects, on {LIMIT} requests a minute")
-    print(f"  memory {(peak - base) / count / 1024:.1f} KiB a log (bar: 64)")
-    print(f"  CPU {cpu:.1f} s for 15 minutes of jobs, {cpu / 9:.1f} % of a core (bar: one core)")
-    print(f"    ({wall:.0f} s at {factor:g} times the speed; the server has a process of its own)")
-    usual, slow = statistics.median(lags), statistics.quantiles(lags, n=20)[-1]
-    print(f"  a line comes {usual:.1f} s after its upload (median), 95 %: {slow:.1f} s")
+    slow = statistics.quantiles(delays, n=20)[-1]
+    return Crowd((peak - base) / count / 1024, cpu, statistics.median(delays), slow)
 
 
-async def huge(size: int, kind: str) -> None:
-    """A log of that size into a file."""
+async def huge(size: int, kind: str) -> float:
+    """Follow a log of that size into a file; return the MiB of memory above the base."""
     line = LINE % 7
     with server_of([RepeatedLog(line, size)], 1.0, kind) as (url, token, ids, _began, clock):
         async with GitLab(url, auth=token, clock=clock) as client:
             await client.project(1).get_job(ids[0])
-            base, peak, begun = resident(), 0, time.perf_counter()
+            base, peak = resident(), 0
             with tempfile.TemporaryFile() as file:
                 async for chunk in client.project(1).follow_trace(ids[0]):
                     file.write(chunk.data)
                     peak = max(peak, resident())
-                taken = time.perf_counter() - begun
                 assert file.tell() == size
                 file.seek(size - size % len(line) - len(line))
                 assert file.read(len(line)) == line
-    above = (peak - base) / 2**20
-    print(f"  {kind:42}{size / 2**20:6.0f} MiB in {taken:5.1f} s, {above:5.1f} MiB above the base")
+    return (peak - base) / 2**20
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    part = 10 if parser.parse_args().quick else 1
-    size, uploads = 10_000_000 // part, 200
-    log = numbered(size)
-    for interval in (60.0, 30.0, 3.0):
-        print(f"{size / 1e6:g} MB in {uploads} uploads, one every {interval:g} s")
-        for kind, settings in KINDS.items():
-            cost = asyncio.run(ours(log, uploads, interval, settings))
-            print_cost(kind, cost, size, uploads * interval)
+def measure(size: Size) -> Iterator[Row | Table]:
+    """Follow a growing log on each kind of server, then many, then a long one."""
+    bytes_, uploads = size.pick(10_000_000, 1_000_000, 100_000), size.pick(200, 200, 20)
+    yield from growing(numbered(bytes_), uploads, size.pick((60.0, 30.0, 3.0), (60.0, 3.0), (3.0,)))
+    count, factor = size.pick(1000, 100, 5), size.pick(10.0, 10.0, 900.0)
+    crowd = asyncio.run(many(count, 20_000, factor))
+    yield Row(
+        "follow many logs of 20 kB for 15 minutes in one process",
+        "at most 64 KiB each, one core",
+        f"{crowd.memory:.1f} KiB each, {crowd.cpu / DURATION:.1%} of a core",
+        f"a line {crowd.delay:.1f} s after its upload, 95 % {crowd.slow:.1f} s",
+        crowd.memory <= 64 and crowd.cpu <= DURATION,
+        f"{count} logs of {PROJECTS} projects on {LIMIT} requests/min, every line compared;"
+        f" {factor:g} times the speed",
+    )
+    length = size.pick(2**30, 2**27, 2**22)
+    above = {kind: asyncio.run(huge(length, kind)) for kind in ("byte ranges", "whole with ETag")}
+    yield Row(
+        "follow a very long log into a file",
+        "at most 10 MiB above the base",
+        ", ".join(f"{kind} {mebibytes:.1f} MiB" for kind, mebibytes in above.items()),
+        "",
+        max(above.values()) <= 10,
+        f"a log of {length / 2**20:g} MiB",
+    )
+
+
+def growing(log: bytes, uploads: int, intervals: tuple[float, ...]) -> Iterator[Row | Table]:
+    """Follow *log* to its end, in each way and at each interval of uploads."""
+    rows, shares, rates = [], [], []
+    for interval in intervals:
+        costs = {
+            kind: asyncio.run(ours(log, uploads, interval, settings))
+            for kind, settings in KINDS.items()
+        }
+        shares += [costs[kind].share_of_bar(len(log)) for kind in RANGED]
+        rates += [60 * cost.requests / (uploads * interval) for cost in costs.values()]
         if interval != 30.0:
-            cost = polled(log, uploads, interval, {})
-            print_cost("python-gitlab every 3 s", cost, size, uploads * interval)
-    print("many logs at once")
-    asyncio.run(many(1000 // part, 20_000, 10.0))
-    print("into a file")
-    for kind in ("byte ranges", "whole with ETag"):
-        asyncio.run(huge(2**30 // part, kind))
-
-
-if __name__ == "__main__":
-    main()
+            costs["python-gitlab every 3 s"] = polled(log, uploads, interval, {})
+        for kind, cost in costs.items():
+            share = f"{cost.share_of_bar(len(log)):.3f}" if kind in RANGED else ""
+            rate, bodies = 60 * cost.requests / (uploads * interval), str(cost.bodies)
+            times = f"{cost.received / len(log):.3f}"
+            rows.append((f"{interval:g} s", kind, f"{rate:.1f}", bodies, times, share))
+    yield Row(
+        "follow a growing log: bytes by byte ranges",
+        "at most 1.05 x the log and 128 bytes a poll",
+        f"{max(shares):.3f} of that",
+        "",
+        max(shares) <= 1,
+        f"{len(log) / 1e6:g} MB in {uploads} uploads",
+    )
+    yield Row(
+        "follow a growing log: requests, on any server",
+        "at most 15 a minute",
+        f"{max(rates):.1f}",
+        "",
+        max(rates) <= 15,
+    )
+    heads = ("uploads every", "server", "requests/min", "bodies", "bytes, x the log", "of the bar")
+    yield Table("a growing log, followed to its end", heads, rows)

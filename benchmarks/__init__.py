@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks` measures them all and writes `README.md` beside this file."""
