@@ -139,10 +139,3 @@ def versions(packages: Sequence[str]) -> str:
     """Return the versions of Python and of these packages."""
     found = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"Python {platform.python_version()}, {found}"
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long *work* takes by the wall."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun

@@ -1,19 +1,17 @@
-"""How many MB of a log become LogLines in a second of CPU: plain logs, and as new runners write.
+"""How fast a log becomes LogLines: plain logs, and as new runners write, judged by CPU time.
 
-In chunks as a server's answers bring them. `ratio` is the speed in parts of that of the least that
-has to be done, `bytes.splitlines` and `decode` of each line, on the same log in the same run.
-Each log is measured with CR LF for LF, too: `CR LF` is how many times the time that takes (bar:
-1.3). Bars: 30 MB/s plain, 15 MB/s timestamped with sections. `--quick` for a look.
+In chunks as a server's answers bring them. The speed is given in parts of that of the least that
+has to be done, `bytes.splitlines` and `decode` of each line, on the same log in turns. Each log is
+parsed with CR LF for LF, too.
 """
 
-import argparse
-import platform
 import random
-import statistics
-import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 
+from attrs import frozen
+
+from benchmarks.measuring import interleaved, ratio, wall_ratio
+from benchmarks.results import Row, Size, Table
 from gitlab_jobs_async.logs.parser import LogParser
 from gitlab_jobs_async.simulator import RunnerScript
 
@@ -83,41 +81,46 @@ def with_carriage_returns(log: bytes) -> bytes:
     return log.replace(b"\n", b"\r\n")
 
 
-def rates(work: Callable[[bytes], object], log: bytes, rounds: int) -> Iterator[float]:
-    """MB/s of each round."""
-    for _ in range(rounds):
-        begun = time.process_time()
-        work(log)
-        yield len(log) / MEGABYTE / (time.process_time() - begun)
+@frozen
+class Case:
+    """A kind of log, and the least speed in parts of that of `splitlines` and `decode`."""
+
+    name: str
+    log: Callable[[int], bytes]
+    bar: float
 
 
-def main() -> None:
-    """Print a table with the median and the best of all rounds."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--quick", action="store_true", help="2 MB and 3 rounds, not 20 and 9")
-    quick = options.parse_args().quick
-    size, rounds = (2 * MEGABYTE, 3) if quick else (20 * MEGABYTE, 9)
-    logs: dict[str, tuple[Callable[[], bytes], int]] = {
-        "plain, a build without colours": (lambda: compiler_log(size), 30),
-        "plain, a test run in colours": (lambda: test_log(size, timestamps=False), 30),
-        "timestamped, that test run": (lambda: test_log(size, timestamps=True), 15),
-        "timestamped, a section every 12 lines": (lambda: section_log(size), 15),
-    }
-    print(f"Python {platform.python_version()}, gitlab_jobs_async {version('gitlab_jobs_async')}")
-    heads = f"{'median':>7} {'best':>6} {'ratio':>6} {'CR LF':>6}"
-    print(f"{'log':40} {'MB':>5} {'lines':>8} {heads}  bar (MB/s)")
-    for name, (written, bar) in logs.items():
-        log = written()
-        lines, measured = parse(log), list(rates(parse, log, rounds))
-        median, best = statistics.median(measured), max(measured)
-        least = statistics.median(rates(split, log, rounds))
-        size_in_mb, returned = len(log) / MEGABYTE, with_carriage_returns(log)
-        slower = statistics.median(rates(parse, returned, rounds)) / len(returned) * len(log)
-        print(
-            f"{name:40} {size_in_mb:5.1f} {lines:8} {median:7.1f} {best:6.1f} {median / least:6.3f}"
-            f" {median / slower:6.2f}  {bar}"
+CASES = (
+    Case("plain, a build without colours", compiler_log, 1 / 4),
+    Case("a test run in colours", lambda size: test_log(size, timestamps=False), 1 / 7),
+    Case("timestamped, that test run", lambda size: test_log(size, timestamps=True), 1 / 7),
+    Case("timestamped, a section every 12 lines", section_log, 1 / 7),
+)
+CRLF_BAR = 1.3
+"""Most of the time with CR LF, in parts of that with LF."""
+
+
+def measure(size: Size) -> Iterator[Row | Table]:
+    """Parse each kind of log."""
+    rows = []
+    for case in CASES:
+        log = case.log(size.pick(20, 2, 1) * MEGABYTE // size.pick(1, 1, 10))
+        returned = with_carriage_returns(log)
+        work = {
+            "parse": lambda log=log: parse(log),
+            "split": lambda log=log: split(log),
+            "CR LF": lambda log=returned: parse(log),
+        }
+        times = interleaved(work, size.pick(7, 5, 1))
+        parsed, least = times["parse"], times["split"]
+        speed, slower = ratio(least, parsed), ratio(times["CR LF"], parsed)
+        megabytes = len(log) / MEGABYTE / parsed.cpu_median
+        yield Row(
+            f"parse a log into lines: {case.name}",
+            f"at least {case.bar:.2f} of `splitlines` and `decode`; CR LF at most {CRLF_BAR} x LF",
+            f"{speed:.2f}; {slower:.2f} x",
+            f"{wall_ratio(least, parsed):.2f}; {wall_ratio(times['CR LF'], parsed):.2f} x",
+            speed >= case.bar and slower <= CRLF_BAR,
         )
-
-
-if __name__ == "__main__":
-    main()
+        rows.append((case.name, f"{megabytes:.0f}", f"{parsed.spread:.0%}", f"{parse(log):,}"))
+    yield Table("parsing", ("log", "MB/s of CPU", "spread", "lines"), rows)

@@ -21,6 +21,9 @@ def benchmarks(*arguments, folder):
 @pytest.mark.parametrize(
     ("name", "question"),
     [
+        ("decode", "decode a page of 100 full jobs into models"),
+        ("parse", "parse a log into lines: plain, a build without colours"),
+        ("import_time", "first use of `GitLab` above `import aiohttp`"),
         ("listing", "list a long project, beside gidgetlab"),
         ("listing_requests", "requests for 2 pages"),
         ("listing_pages", "`list_jobs` beside `iter_jobs`, few pages and many"),
