@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection
 import gitlab as python_gitlab
 from attrs import frozen
 
-from benchmarks.measuring import resident
-from benchmarks.results import Row, Size, Table
+from benchmarks.measuring import apart, resident
+from benchmarks.results import Chart, Row, Size, Table
 from benchmarks.stepping import finish
 from gitlab_jobs_async import GitLab, TailedLine, TailEnded
 from gitlab_jobs_async.simulator import (
@@ -34,10 +34,11 @@ from gitlab_jobs_async.simulator import (
     World,
 )
 
+WHOLE = "whole with ETag"
 KINDS = {
     "byte ranges": {},
     "byte ranges, gzip": {"gzip": True},
-    "whole with ETag": {"byte_ranges": False},
+    WHOLE: {"byte_ranges": False},
     "whole with ETag, 206 once archived": {"byte_ranges": False, "archived_ranges": True},
     "whole without": {"byte_ranges": False, "etags": False},
 }
@@ -180,8 +181,13 @@ class Crowd:
     slow: float
 
 
-async def many(count: int, size: int, factor: float) -> Crowd:
+def followed_many(count: int, size: int, factor: float) -> Crowd:
     """Follow *count* logs of jobs that run for 15 minutes, each line compared."""
+    return asyncio.run(many(count, size, factor))
+
+
+async def many(count: int, size: int, factor: float) -> Crowd:
+    """See `followed_many`."""
     log = numbered(size)
     with server_of([log] * count, factor) as (url, token, ids, began, clock):
         async with GitLab(url, auth=token, clock=clock) as client:
@@ -208,8 +214,13 @@ async def many(count: int, size: int, factor: float) -> Crowd:
     return Crowd((peak - base) / count / 1024, cpu, statistics.median(delays), slow)
 
 
-async def huge(size: int, kind: str) -> float:
+def followed_huge(size: int, kind: str) -> float:
     """Follow a log of that size into a file; return the MiB of memory above the base."""
+    return asyncio.run(huge(size, kind))
+
+
+async def huge(size: int, kind: str) -> float:
+    """See `followed_huge`."""
     line = LINE % 7
     with server_of([RepeatedLog(line, size)], 1.0, kind) as (url, token, ids, _began, clock):
         async with GitLab(url, auth=token, clock=clock) as client:
@@ -225,23 +236,28 @@ async def huge(size: int, kind: str) -> float:
     return (peak - base) / 2**20
 
 
-def measure(size: Size) -> Iterator[Row | Table]:
+def measure(size: Size) -> Iterator[Row | Table | Chart]:
     """Follow a growing log on each kind of server, then many, then a long one."""
     bytes_, uploads = size.pick(10_000_000, 1_000_000, 100_000), size.pick(200, 200, 20)
     yield from growing(numbered(bytes_), uploads, size.pick((60.0, 30.0, 3.0), (60.0, 3.0), (3.0,)))
-    count, factor = size.pick(1000, 100, 5), size.pick(10.0, 10.0, 900.0)
-    crowd = asyncio.run(many(count, 20_000, factor))
+    counts, factor = size.pick((10, 100, 1000), (10, 100), (5,)), size.pick(10.0, 10.0, 900.0)
+    # Each in a process of its own: memory that others have left free would not count.
+    crowds = [apart(followed_many, count, 20_000, factor) for count in counts]
+    crowd = crowds[-1]
     yield Row(
         "follow many logs of 20 kB for 15 minutes in one process",
         "at most 64 KiB each, one core",
         f"{crowd.memory:.1f} KiB each, {crowd.cpu / DURATION:.1%} of a core",
         f"a line {crowd.delay:.1f} s after its upload, 95 % {crowd.slow:.1f} s",
         crowd.memory <= 64 and crowd.cpu <= DURATION,
-        f"{count} logs of {PROJECTS} projects on {LIMIT} requests/min, every line compared;"
+        f"{counts[-1]:,} logs of {PROJECTS} projects on {LIMIT} requests/min, every line compared;"
         f" {factor:g} times the speed",
     )
+    points = [(float(n), of.memory) for n, of in zip(counts, crowds, strict=True)]
+    title = "Following logs: memory of one"
+    yield Chart("growth-follow", title, "logs", "KiB", {"memory, KiB": points}, log_x=True)
     length = size.pick(2**30, 2**27, 2**22)
-    above = {kind: asyncio.run(huge(length, kind)) for kind in ("byte ranges", "whole with ETag")}
+    above = {kind: apart(followed_huge, length, kind) for kind in ("byte ranges", WHOLE)}
     yield Row(
         "follow a very long log into a file",
         "at most 10 MiB above the base",
