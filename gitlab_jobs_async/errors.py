@@ -27,7 +27,7 @@ Invalid arguments raise a plain `ValueError` or `TypeError`, before any request.
 
 from typing import Any
 
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async import models
 
 
 class GitLabError(Exception):
@@ -175,7 +175,9 @@ class WaitTimedOutError(GitLabError, TimeoutError):
     job continues on the server: wait for it again if needed.
     """
 
-    def __init__(self, what: str, timeout: float, last: Job | Pipeline | None) -> None:
+    def __init__(
+        self, what: str, timeout: float, last: "models.Job | models.Pipeline | None"
+    ) -> None:
         super().__init__(what)  # OSError would interpret further arguments
         self.what = what
         self.timeout = timeout

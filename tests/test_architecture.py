@@ -28,12 +28,13 @@ IO_MODULES = {
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
     "cli.log_writer", "cli.options", "cli.output", "cli.output_files", "cli.runner",
     "cli.signals",
-    "cli.terminal", "cli.commands.actions", "cli.commands.artifacts",
+    "cli.closed_pipe", "cli.terminal", "cli.commands.actions", "cli.commands.artifacts",
     "cli.commands.doctor", "cli.commands.listing",
     "cli.commands.logs", "cli.commands.plan", "cli.commands.simulate", "cli.commands.watch",
-    "cli.config.client", "cli.config.files", "cli.config.permissions", "cli.config.project_files",
+    "cli.config.client", "cli.config.files", "cli.config.glab",
+    "cli.config.permissions", "cli.config.project_files",
     "cli.config.resolution", "cli.demo.command", "cli.demo.observed", "cli.demo.screen",
-    "cli.demo.steps", "cli.doctor.probe", "cli.views.live",
+    "cli.demo.steps", "cli.doctor.probe", "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""
 

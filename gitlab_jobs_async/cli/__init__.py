@@ -1,5 +1,6 @@
 """The entry point of the command `gitlab-jobs`."""
 
+import gc
 import sys
 from importlib import import_module
 
@@ -10,6 +11,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
+    # A short command is mostly imports, which leave no garbage; the runner enables it again.
+    gc.disable()
     try:
         code: int = import_module("gitlab_jobs_async.cli.runner").run_process(sys.argv[1:])
     except KeyboardInterrupt:  # during the import
@@ -21,6 +24,8 @@ def main() -> None:
         sys.exit(
             f"gitlab-jobs: {missing} is not installed; run: pip install 'gitlab_jobs_async[cli]'"
         )
+    # Else Python would collect twice while it exits.
+    gc.freeze()
     sys.exit(code)
 
 

@@ -1,9 +1,10 @@
 """The commands of `gitlab-jobs` and their help; a command is imported when it is called."""
 
-from importlib.metadata import version
 from typing import Final
 
 from cyclopts import App, Group, Parameter
+
+from gitlab_jobs_async.version import __version__
 
 _HELP: Final = """List, follow and act on GitLab CI jobs across many projects.
 
@@ -119,10 +120,7 @@ def build() -> App:
     app = App(
         name="gitlab-jobs",
         help=_HELP,
-        version=version("gitlab_jobs_async"),
-        result_action="return_value",
-        # The runner turns an interrupt into exit code 130.
-        suppress_keyboard_interrupt=False,
+        version=__version__,
         # Else each switch would have a --no- form, too.
         default_parameter=Parameter(negative=(), show_default=False),
         group_commands=Group("Other", sort_key=9),

@@ -7,12 +7,12 @@ from contextlib import aclosing
 
 from attrs import define, field
 
+from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.errors import FAILED, OK, error_line
 from gitlab_jobs_async.cli.terminal import (
     break_line,
     print_error,
     stdout_bytes,
-    until_reader_closes,
 )
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all

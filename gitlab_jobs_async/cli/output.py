@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from rich.console import RenderableType
-
-from gitlab_jobs_async.cli.terminal import console, is_terminal, write, write_json
+from gitlab_jobs_async.cli import views
+from gitlab_jobs_async.cli.terminal import is_terminal, write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line, plain_line
-from gitlab_jobs_async.cli.views.tables import details_table
 
 
 def print_result(sentence: str, value: object, *, json: bool) -> None:
@@ -20,7 +18,7 @@ def print_result(sentence: str, value: object, *, json: bool) -> None:
 def print_rows(
     values: Iterable[object],
     rows: Iterable[Sequence[object]],
-    table: Callable[[], RenderableType],
+    table: Callable[[], object],
     *,
     json: bool,
 ) -> None:
@@ -28,11 +26,11 @@ def print_rows(
     if json:
         write_json("".join(map(json_line, values)))
     elif is_terminal():
-        console().print(table())
+        views.console().print(table())
     else:
         write("".join(map(plain_line, rows)))
 
 
 def print_facts(facts: Sequence[tuple[str, object]], value: object, *, json: bool) -> None:
     """Print one value, else its *facts*, names with values, one below the other."""
-    print_rows([value], facts, lambda: details_table(facts), json=json)
+    print_rows([value], facts, lambda: views.details_table(facts), json=json)

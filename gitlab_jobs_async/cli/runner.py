@@ -1,15 +1,20 @@
 """Run one command from its arguments to its exit code, without a traceback."""
 
 import contextlib
+import gc
 import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from inspect import BoundArguments, iscoroutine
 from types import TracebackType
+from typing import Any
 
 from cyclopts import CycloptsError
 
+from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.app import build
 from gitlab_jobs_async.cli.errors import (
     FAILED,
@@ -20,7 +25,7 @@ from gitlab_jobs_async.cli.errors import (
     error_line,
     exit_code_of,
 )
-from gitlab_jobs_async.cli.terminal import Screen, WarningHandler, print_error
+from gitlab_jobs_async.cli.terminal import WarningHandler, print_error
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
@@ -55,7 +60,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         # Errors are raised, so that each is printed as one line below.
-        code = build()(arguments, console=Screen(), exit_on_error=False, print_error=False)
+        command, bound, _ = build().parse_args(arguments, exit_on_error=False, print_error=False)
+        code = _call(command, bound)
         sys.stdout.flush()
     except CycloptsError as error:
         return _fail(f"{error} Try --help.", USAGE_ERROR)
@@ -67,6 +73,18 @@ def run(arguments: Sequence[str]) -> int:
     except (GitLabError, OSError, ValueError, CommandError) as error:
         return _fail(error_line(error), exit_code_of(error))
     return code if isinstance(code, int) else OK
+
+
+def _call(command: Callable[..., Any], bound: BoundArguments) -> object:
+    if "console" in bound.arguments:  # the help or the version, printed by cyclopts
+        bound.arguments["console"] = views.Screen()
+    # All imports are done, for which `main` has stopped the collector.
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    result = command(*bound.args, **bound.kwargs)
+    # Late, since the help needs no loop.
+    return import_module("asyncio").run(result) if iscoroutine(result) else result
 
 
 def _fail(line: str, code: int) -> int:

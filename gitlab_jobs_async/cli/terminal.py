@@ -4,17 +4,13 @@ Tables and colours depend on whether stdout is a terminal, and on `NO_COLOR`. Er
 here, so that no control character of a server reaches a terminal through stderr.
 """
 
-import asyncio
 import codecs
 import logging
 import os
-import stat
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
-
-from rich.console import Console
 
 from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 
@@ -29,58 +25,6 @@ def supports_colour() -> bool:
     # An empty NO_COLOR counts as unset: https://no-color.org.
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return is_terminal() and wanted
-
-
-@asynccontextmanager
-async def until_reader_closes() -> AsyncIterator[None]:
-    """End the block with `BrokenPipeError` as soon as the reader of stdout closes it."""
-    # A write fails only once there is something to write. The writing end of a pipe becomes
-    # readable when its reader closes; asyncio uses this, too.
-    loop, pipe = asyncio.get_running_loop(), sys.stdout.fileno()
-    if os.name != "posix" or not stat.S_ISFIFO(os.fstat(pipe).st_mode):
-        yield  # the next write fails
-        return
-    limit = asyncio.timeout(None)
-
-    def end() -> None:
-        loop.remove_reader(pipe)
-        limit.reschedule(0.0)
-
-    try:
-        async with limit:
-            loop.add_reader(pipe, end)
-            try:
-                yield
-            finally:
-                loop.remove_reader(pipe)
-    except TimeoutError:
-        if limit.expired():
-            raise BrokenPipeError from None
-        raise
-
-
-class Screen(Console):
-    """A console that raises on a closed pipe, where rich's own would exit."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise the error that rich has caught."""
-        raise BrokenPipeError
-
-
-def console(*, color: bool = True) -> Screen:
-    """Return a console on stdout without markup; plain if stdout is not a terminal."""
-    person = is_terminal()
-    return Screen(
-        file=sys.stdout,
-        force_terminal=person,
-        force_interactive=person,
-        no_color=None if color else True,
-        color_system="auto" if person and color else None,
-        # Names of a server may look like rich's markup.
-        markup=False,
-        emoji=False,
-        highlight=False,
-    )
 
 
 def write(text: str) -> None:

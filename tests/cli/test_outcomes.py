@@ -119,10 +119,15 @@ def test_codes():
     assert error_line(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
 
 
-@pytest.mark.parametrize("missing", ["cyclopts", "rich", "yaml"])
-def test_missing_extra_names_the_installation(missing):
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [("cyclopts", ["list", "a"]), ("rich", ["--help"]), ("yaml", ["list", "a"])],
+)
+def test_missing_extra_names_the_installation(home, missing, arguments):
+    (home / ".config" / "glab-cli").mkdir(parents=True)
+    (home / ".config" / "glab-cli" / "config.yml").write_text("hosts: {}")
     script = (
-        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['gitlab-jobs', 'list', 'a']\n"
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = {['gitlab-jobs', *arguments]}\n"
         "from gitlab_jobs_async.cli import main; main()"
     )
     done = subprocess.run(

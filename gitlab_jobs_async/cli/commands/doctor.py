@@ -18,7 +18,8 @@ from gitlab_jobs_async.cli.doctor.request_cap import RequestCap
 from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.options import ANY_SERVER, Json, ServerOptions
 from gitlab_jobs_async.cli.output import print_rows
-from gitlab_jobs_async.cli.terminal import console, is_terminal
+from gitlab_jobs_async.cli.terminal import is_terminal
+from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
 

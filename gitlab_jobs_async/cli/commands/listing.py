@@ -6,8 +6,8 @@ from typing import Annotated, TypeVar
 
 from attrs import frozen
 from cyclopts import Parameter
-from rich.console import RenderableType
 
+from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.arguments import parse_scopes, project_id
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import OK, usage_error
@@ -23,7 +23,6 @@ from gitlab_jobs_async.cli.options import (
 from gitlab_jobs_async.cli.output import print_facts, print_rows
 from gitlab_jobs_async.cli.terminal import is_terminal
 from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, moment
-from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
@@ -70,8 +69,8 @@ async def list_jobs(
     return OK
 
 
-def _table(jobs: list[Listed]) -> RenderableType:
-    return jobs_table(jobs, datetime.now(UTC)) if jobs else "no jobs"
+def _table(jobs: list[Listed]) -> object:
+    return views.jobs_table(jobs, datetime.now(UTC)) if jobs else "no jobs"
 
 
 async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selection) -> list[Listed]:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.arguments import project_id
+from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.plan import ForecastOptions, print_plan
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.config.project_files import projects_of
@@ -29,16 +30,15 @@ from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, ServerOpti
 from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import (
     break_line,
-    console,
     is_terminal,
     print_error,
-    until_reader_closes,
     write,
     write_json,
 )
 from gitlab_jobs_async.cli.views.events import event_json, is_failure, plain_event, short_reason
 from gitlab_jobs_async.cli.views.live import Dashboard, live_view
 from gitlab_jobs_async.cli.views.log_pane import LogPane
+from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import gather_all

@@ -13,13 +13,13 @@ from attrs import field, frozen
 from gitlab_jobs_async.api.credentials import Credentials, PrivateToken, from_environment
 from gitlab_jobs_async.api.environment import GITLAB_COM, check_guess, server_in
 from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.cli import config
 from gitlab_jobs_async.cli.config.certificates import tls_config
 from gitlab_jobs_async.cli.config.files import (
     Account,
     Helper,
     KnownAccounts,
     TLSSettings,
-    read_glab,
     read_python_gitlab,
 )
 from gitlab_jobs_async.cli.errors import CommandError, usage_error
@@ -55,7 +55,7 @@ class ConfigFiles:
 
     def glab_accounts(self) -> KnownAccounts:
         """Return glab's accounts."""
-        return read_glab(self.glab)
+        return config.read_glab(self.glab) if self.glab else KnownAccounts()
 
 
 def python_gitlab_paths(environ: Mapping[str, str], home: Path) -> list[Path]:

@@ -21,10 +21,11 @@ from gitlab_jobs_async.cli.demo.screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo.steps import Scene
 from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
 from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
-from gitlab_jobs_async.cli.terminal import console, write_json
+from gitlab_jobs_async.cli.terminal import write_json
 from gitlab_jobs_async.cli.views.live import Dashboard
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import json_line, pipeline_of
+from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError

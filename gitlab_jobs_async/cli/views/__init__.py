@@ -1,1 +1,8 @@
-"""Rendering for terminals and pipes. Pure."""
+"""Rendering for terminals and pipes. Pure.
+
+The names that need rich are loaded at their first use; `__init__.pyi` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

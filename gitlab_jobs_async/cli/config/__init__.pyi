@@ -1,0 +1,3 @@
+from .glab import (
+    read_glab as read_glab,
+)

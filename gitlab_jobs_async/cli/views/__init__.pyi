@@ -1,0 +1,12 @@
+from .screen import (
+    Screen as Screen,
+)
+from .screen import (
+    console as console,
+)
+from .tables import (
+    details_table as details_table,
+)
+from .tables import (
+    jobs_table as jobs_table,
+)

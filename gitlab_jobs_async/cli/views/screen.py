@@ -1,0 +1,29 @@
+"""The terminal as a console of rich's."""
+
+import sys
+
+from rich.console import Console
+
+
+class Screen(Console):
+    """A console that raises on a closed pipe, where rich's own would exit."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich has caught."""
+        raise BrokenPipeError
+
+
+def console(*, color: bool = True) -> Screen:
+    """Return a console on stdout without markup; plain if stdout is not a terminal."""
+    person = sys.stdout.isatty()
+    return Screen(
+        file=sys.stdout,
+        force_terminal=person,
+        force_interactive=person,
+        no_color=None if color else True,
+        color_system="auto" if person and color else None,
+        # Names of a server may look like rich's markup.
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
