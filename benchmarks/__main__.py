@@ -55,6 +55,7 @@ BENCHMARKS = (
     Benchmark("parse"),
     Benchmark("import_time"),
     Benchmark("tail", is_timed=False),
+    Benchmark("tail_many", is_timed=False),
     Benchmark("growth", is_timed=False),
     Benchmark("costs"),
     Benchmark("week", is_timed=False),

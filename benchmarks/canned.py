@@ -60,7 +60,7 @@ def dealt(projects: int, each: int) -> Ids:
 
 
 class _Shared(ctypes.Structure):
-    """What both processes see: the client's wishes, and the server's count."""
+    """Memory of both processes: the client's settings, and the server's counts."""
 
     _fields_ = (
         ("latency", ctypes.c_double),
@@ -85,7 +85,7 @@ class CannedServer:
         self._shared.is_older = older
 
     def failures(self) -> int:
-        """How many answers of 500 have gone since the last call."""
+        """Return the number of answers of 500 since the last call."""
         before, self._failed = self._failed, self._shared.failed
         return self._failed - before
 
@@ -94,7 +94,7 @@ class CannedServer:
         self._shared.latency, self._shared.jitter = latency, jitter
 
     def count(self) -> int:
-        """How many requests have come since the last call."""
+        """Return the number of requests since the last call."""
         before, self._counted = self._counted, self._shared.served
         return self._counted - before
 
@@ -140,7 +140,7 @@ class _Rows:
         self._compressed: dict[tuple[int, int], bytes] = {}
 
     def offset_page(self, first: int, per_page: int, *, zipped: bool) -> bytes:
-        """The rows from the one at *first* on, the newest being the first of all."""
+        """Return the rows from the one at *first* on, the newest being the first of all."""
         stop = max(0, len(self.ids) - first)
         return self._body(max(0, stop - per_page), stop, zipped=zipped)
 
@@ -156,7 +156,7 @@ class _Rows:
     def page(
         self, number: int | None, per_page: int, *, is_backward: bool, zipped: bool
     ) -> tuple[bytes, int | None]:
-        """The newest rows under *number*, or the next above it; the last one's id if more follow.
+        """Return the newest rows under *number*, or those above it, and the last id if more follow.
 
         Raises:
             _NoRowError: there are none.
@@ -253,7 +253,7 @@ def _written(job_id: int) -> str:
 
 
 def _read(cursor: str) -> tuple[int | None, bool]:
-    """The id, and whether the rows above it are wanted."""
+    """Return the id, and whether the rows above it are wanted."""
     value = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     number = int(value["id"]) if "id" in value else None
     return number, value["_kd"] == "p"

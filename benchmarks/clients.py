@@ -1,7 +1,7 @@
-"""How one lists all jobs of some projects with each client, in its natural use.
+"""All jobs of some projects, listed with each client in its natural use.
 
 Each gives the rows it makes (models, wrapped dicts, dicts) by project; none is timed here. For
-several projects the asynchronous ones work at 16 projects side by side, python-gitlab at one.
+several projects the asynchronous ones work at 16 projects concurrently, python-gitlab at one.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ def bare(url: str, projects: Sequence[int]) -> Rows:
 
 
 def typed_floor(url: str, projects: Sequence[int]) -> Rows:
-    """The same loop with msgspec, into structs with the fields of our models."""
+    """Run the same loop with msgspec, into structs with the fields of our models."""
     return asyncio.run(_bare(url, projects, msgspec.json.Decoder(list[JobStruct]).decode))
 
 
@@ -90,7 +90,7 @@ async def _bare(url: str, projects: Sequence[int], decode: Callable[[bytes], lis
 
 
 def bare_httpx(url: str, projects: Sequence[int]) -> Rows:
-    """The same loop with httpx and orjson: dicts."""
+    """Run the same loop with httpx and orjson: dicts."""
     return asyncio.run(_bare_httpx(url, projects))
 
 

@@ -1,4 +1,4 @@
-"""What a watched project costs: microseconds a poll, and bytes kept."""
+"""Costs of a watched project: microseconds a poll, and bytes kept."""
 
 import time
 import tracemalloc
@@ -36,7 +36,7 @@ Poll = tuple[float, Sequence[QueryResult]]
 
 
 def made_up(number: int, past: int, opened: int) -> SimulatedProject:
-    """A project with *past* finished jobs and *opened* unfinished ones, ten a pipeline."""
+    """Return a project with *past* finished jobs and *opened* unfinished ones, ten a pipeline."""
     changes = []
     for place in range(past + opened):
         begun = START + place - (past + 10 if place < past else past)

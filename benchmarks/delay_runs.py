@@ -159,7 +159,7 @@ async def client_of(
 
 
 def busiest_minute(requests: Sequence[ServedRequest]) -> int:
-    """The most requests within 60 seconds."""
+    """Return the most requests within 60 seconds."""
     times, first, most = [request.at for request in requests], 0, 0
     for last, at in enumerate(times):
         while times[first] <= at - 60:

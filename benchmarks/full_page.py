@@ -18,7 +18,7 @@ def user(number: int) -> dict[str, Any]:
 
 
 def job(number: int, job_id: int | None = None) -> dict[str, Any]:
-    """A finished job, by default with *number* as its id; 20 jobs share a pipeline and commit."""
+    """Return a finished job, with *number* as its id if none is given; 20 share a pipeline."""
     pipeline, sha = number // 20, f"{number // 20:040x}"
     minute = number % 60
     return {

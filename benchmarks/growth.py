@@ -1,7 +1,7 @@
-"""What 1, 10 and 100 times as much costs: listing jobs, scheduling polls, parsing a log.
+"""Costs of 1, 10 and 100 times as much: listing jobs, scheduling polls, parsing a log.
 
 Bars: time in proportion to the size, with a tenth more for noise or, where a heap is used, its
-logarithm. `tail` has the growth of followed logs.
+logarithm. `tail_many` has the growth of followed logs.
 """
 
 import asyncio

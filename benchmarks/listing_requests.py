@@ -25,7 +25,7 @@ Spread = Callable[[int, int], list[int]]
 
 
 def simulated(gaps: str) -> Spread:
-    """The simulator's ids with such gaps."""
+    """Return the spread of the simulator's ids with such gaps."""
 
     def spread(count: int, seed: int) -> list[int]:
         world = World(seed=seed)
@@ -42,7 +42,7 @@ def two_ages(count: int, _: int) -> list[int]:
 
 
 def islands(count: int, seed: int) -> list[int]:
-    """Runs of 1 to 1,000 jobs with 1 to a million foreign ids between them, all sizes alike."""
+    """Return runs of 1 to 1,000 jobs with 1 to a million foreign ids between them."""
     chance = random.Random(seed)
     gaps: list[int] = []
     while len(gaps) < count:

@@ -121,7 +121,7 @@ class Bar:
     most: Mapping[tuple[str, int], float]
 
     def row(self, found: Mapping[str, Record]) -> Row:
-        """Return the answer; a monitor of so many projects chooses scans by itself."""
+        """Return the answer; a monitor of as many projects chooses scans by itself."""
         shown, lost = [], 0
         for way in SCHEMES:
             if (record := found.get(f"{self.where}, {way}")) is not None:

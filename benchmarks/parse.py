@@ -21,7 +21,7 @@ CHUNK = 500_000
 
 
 def compiler_log(size: int) -> bytes:
-    """What a build prints: no colours, no carriage returns, lines of very different length."""
+    """Return the output of a build: no colours or carriage returns, lines of all lengths."""
     chance, lines, written = random.Random(1), [], 0
     while written < size:
         name = "/".join(chance.choices(("src", "core", "net", "http", "tests", "v2"), k=4))
@@ -35,7 +35,7 @@ def compiler_log(size: int) -> bytes:
 
 
 def test_log(size: int, *, timestamps: bool) -> bytes:
-    """What a runner writes of a test run: sections, progress bars, colours in most lines."""
+    """Return the log of a test run: sections, progress bars, colours in most lines."""
     lines = size // (100 if timestamps else 66)
     script = RunnerScript(lines=lines, timestamps=timestamps, progress=lines // 200)
     log = script.record("bench", 1_750_000_000.0, 3600.0, "success")
@@ -43,7 +43,7 @@ def test_log(size: int, *, timestamps: bool) -> bytes:
 
 
 def section_log(size: int) -> bytes:
-    """A timestamped log of many small sections, each with a few lines, some of them coloured."""
+    """Return a timestamped log of many small sections, each with a few lines, some coloured."""
     stamp, lines, written, number = b"2025-06-15T15:06:40.123456Z ", [], 0, 0
     while written < size:
         body = [
@@ -65,19 +65,19 @@ def section_log(size: int) -> bytes:
 
 
 def parse(log: bytes) -> int:
-    """How many lines *log* has; none is kept, as a follower keeps none."""
+    """Return the number of lines of *log*; none is kept, as a follower keeps none."""
     parser = LogParser()
     chunks = (log[at : at + CHUNK] for at in range(0, len(log), CHUNK))
     return sum(len(parser.feed(chunk)) for chunk in chunks) + len(parser.close())
 
 
 def split(log: bytes) -> int:
-    """The least that has to be done with a log: its lines as text."""
+    """Do the least that has to be done with a log: count its lines, decoded as text."""
     return len([line.decode("utf-8", "replace") for line in log.splitlines()])
 
 
 def with_carriage_returns(log: bytes) -> bytes:
-    """The same log from a runner on Windows."""
+    """Return the same log from a runner on Windows."""
     return log.replace(b"\n", b"\r\n")
 
 

@@ -33,9 +33,8 @@ def draw(chart: Chart, file: Path) -> None:
             axes.plot(xs, ys, color=colour, marker=marker, label=name)
         scale = "log" if chart.log_x else "linear"
         axes.set(title=chart.title, xlabel=chart.x, ylabel=chart.y, xscale=scale)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(y for points in chart.series.values() for _, y in points))
         axes.grid(visible=True, alpha=0.3)
-        axes.legend(frameon=False)
-        figure.tight_layout()
-        figure.savefig(file, transparent=True, metadata={"Date": None})
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
+        figure.savefig(file, transparent=True, bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)

@@ -112,7 +112,7 @@ def serve(pipe: Connection, rows: list[Case], settings: dict[str, bool], begin: 
 def server_of(
     rows: list[Case], settings: dict[str, bool], begin: float
 ) -> Iterator[tuple[str, dict[tuple[str, int], int], Callable]]:
-    """A server in another process: URL, ids of jobs, and a function that returns its counts."""
+    """Serve from another process; yield URL, ids of jobs, and a function that returns counts."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.Process(target=serve, args=(there, rows, settings, begin))
     process.start()

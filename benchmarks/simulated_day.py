@@ -80,7 +80,7 @@ class RoundRobin:
 
 @define
 class Record:
-    """What a simulated day has shown; delays are seconds from a change to its event."""
+    """Results of a simulated day; delays are seconds from a change to its event."""
 
     hours: float
     requests: int = 0

@@ -252,7 +252,8 @@ def results(
         what: [(sample.at / unit, value) for sample, value in zip(samples, values, strict=True)]
         for what, values in series.items()
     }
-    yield Chart(name, question, units[unit], "MiB, number", lines)
+    title = question[0].upper() + question[1:]
+    yield Chart(name, title, units[unit], "MiB, number", lines)
 
 
 def summary(done: Work, seconds: float) -> str:

@@ -28,14 +28,15 @@ CLAUSE_FIRST = re.compile(r"(What|Who|Whoever|Those|That which|He who|Which)\b")
 """A relative clause as the subject of a docstring's first sentence."""
 
 TODO: set[str] = set()
-"""Folders of the package and of the tests that are still to be rewritten."""
+"""Folders of the package, the tests and the benchmarks that are still to be rewritten."""
 
 _PATTERN = re.compile("|".join(FORBIDDEN), re.IGNORECASE)
 _LONGEST_NAME = 45
 
 
 def sources() -> list[Path]:
-    found = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    folders = (PACKAGE, ROOT / "tests", ROOT / "benchmarks")
+    found = [path for folder in folders for path in folder.rglob("*.py")]
     return sorted(path for path in found if path.name != "test_language.py")
 
 

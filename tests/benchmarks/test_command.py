@@ -28,6 +28,7 @@ def benchmarks(*arguments, folder):
         ("listing_requests", "requests for 2 pages"),
         ("listing_pages", "`list_jobs` beside `iter_jobs`, few pages and many"),
         ("tail", "follow a growing log: bytes by byte ranges"),
+        ("tail_many", "follow many logs of 20 kB for 15 minutes in one process"),
         ("growth", "list a growing number of jobs: CPU time a job"),
         ("costs", "memory of a watched project with 100 finished jobs"),
         ("week", "work for a simulated week: memory, tasks and descriptors"),
