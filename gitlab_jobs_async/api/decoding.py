@@ -62,7 +62,7 @@ def decode_rows(
         check_length(rows, response)
         chosen = rows if select is None else select(rows)
         with suppress(*WIRE_ERRORS):
-            return [decoder.build(row) for row in chosen]
+            return decoder.build(chosen)
         numbers = {id(row): number for number, row in enumerate(rows)}
         judge = api.Judge(response, kind)
         given = judge.page()

@@ -4,6 +4,7 @@ import types
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Annotated, Any, Union, get_origin
 
 import msgspec
@@ -68,30 +69,26 @@ def _datetime(given: Any, _: Any) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-# A lookup is faster than a call of the enum, which only unlisted values need.
-_STATUSES = {status.value: status for status in JobStatus}
-_REASONS = {reason.value: reason for reason in FailureReason}
+class _Words(dict[str | None, Any]):
+    """Members of an enum by their strings, and None; unlisted strings are kept."""
 
+    def __init__(self, words: type[Enum]) -> None:
+        # A lookup is faster than a call of the enum, which only unlisted strings need.
+        super().__init__({None: None} | {word.value: word for word in words})
+        self._words = words
 
-def status_of(given: str) -> JobStatus:
-    """Return the status of a string; unknown ones are kept."""
-    return _STATUSES.get(given) or JobStatus(given)
+    def __missing__(self, text: str) -> Any:
+        return self._words(text)
 
-
-def failure_reason_of(given: str) -> FailureReason:
-    """Return the reason of a string; unknown ones are kept."""
-    return _REASONS.get(given) or FailureReason(given)
-
-
-def _string_hook(make: Callable[[str], Any]) -> Hook:
-    """Return a hook for values that *make* returns for a string."""
-
-    def hook(given: Any, _: Any) -> Any:
+    def hook(self, given: Any, _: Any) -> Any:
+        """Structure one string."""
         if type(given) is not str:
             raise type_mismatch("a string", given)
-        return make(given)
+        return self[given]
 
-    return hook
+
+STATUSES = _Words(JobStatus)
+FAILURE_REASONS = _Words(FailureReason)
 
 
 EXACT: dict[Any, Hook] = {
@@ -100,8 +97,8 @@ EXACT: dict[Any, Hook] = {
     float | str | None: _number_or_string,
     int | str: _integer_or_string,
     datetime: _datetime,
-    JobStatus: _string_hook(status_of),
-    FailureReason: _string_hook(failure_reason_of),
+    JobStatus: STATUSES.hook,
+    FailureReason: FAILURE_REASONS.hook,
 }
 """Hooks for scalar values."""
 

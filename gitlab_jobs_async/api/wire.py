@@ -5,13 +5,13 @@ Two differences are left: an unknown field may hold a number out of range, such 
 size of an artifact may need more than 64 bits.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from types import NoneType
-from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, cast, get_args, get_origin
 
 from attrs import NOTHING, Attribute, fields, has, make_class
 from msgspec import Meta, MsgspecError, Raw, defstruct
@@ -20,16 +20,16 @@ from msgspec.structs import astuple
 
 from gitlab_jobs_async.api.value_types import (
     AWARE_DATETIME,
-    failure_reason_of,
+    FAILURE_REASONS,
+    STATUSES,
     is_union,
-    status_of,
 )
 from gitlab_jobs_async.models.jobs import Artifact, ArtifactsFile
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 
 T = TypeVar("T")
-Finish = Callable[[Any], Any]
-"""Return the value of an attribute for what msgspec decoded."""
+Finish = Callable[[Iterable[Any]], Iterable[Any]]
+"""Return the values of an attribute for those that msgspec decoded."""
 
 WIRE_ERRORS = (MsgspecError, ValueError, RecursionError)
 """Errors of JSON that cattrs must judge."""
@@ -50,7 +50,10 @@ _WIRES: dict[Any, Any] = {
 # Few of a page are equal. All their values are plain, so that msgspec makes them itself.
 _DISTINCT = frozenset({Artifact, ArtifactsFile})
 
-_FINISHES: dict[Any, Finish] = {JobStatus: status_of, FailureReason: failure_reason_of}
+_FINISHES: dict[Any, Finish] = {
+    JobStatus: partial(map, STATUSES.__getitem__),
+    FailureReason: partial(map, FAILURE_REASONS.__getitem__),
+}
 
 
 class WireDecoder(Generic[T]):
@@ -63,10 +66,12 @@ class WireDecoder(Generic[T]):
     def __init__(self, kind: type[T]) -> None:
         attributes: tuple[Attribute[Any], ...] = fields(cast(Any, kind))
         wires = [_wire_of(one.type) for one in attributes]
-        self._finishes = [(n, finish) for n, (_, finish) in enumerate(wires) if finish]
+        self._finishes = [(n, wire.finish) for n, wire in enumerate(wires) if wire.finish]
         members = [
-            (one.name, wire) if one.default is NOTHING else (one.name, wire, one.default)
-            for one, (wire, _) in zip(attributes, wires, strict=True)
+            (one.name, wire.type)
+            if one.default is NOTHING
+            else (one.name, wire.type, Raw(b"null") if wire.type is Raw else one.default)
+            for one, wire in zip(attributes, wires, strict=True)
         ]
         self.wire = defstruct(kind.__name__, members, kw_only=True, gc=False)
         self._kind = kind
@@ -85,16 +90,19 @@ class WireDecoder(Generic[T]):
     def decode(self, body: bytes) -> T:
         """Return the value of one JSON object."""
         _check_text(body)
-        return self.build(self._one.decode(body))
+        return self.build([self._one.decode(body)])[0]
 
-    def build(self, row: Any) -> T:
-        """Return the value of a row."""
-        values = list(astuple(row))
-        for number, finish in self._finishes:
-            values[number] = finish(values[number])
-        made = object.__new__(self._unfrozen)
-        self._set(made, *values)
-        made.__class__ = self._kind
+    def build(self, rows: Sequence[Any]) -> list[T]:
+        """Return the values of rows."""
+        # By columns, since a call for each value would take longer than msgspec for all.
+        columns: list[Iterable[Any]] = list(zip(*map(astuple, rows), strict=True))
+        if columns:
+            for number, finish in self._finishes:
+                columns[number] = finish(columns[number])
+        made = [object.__new__(self._unfrozen) for _ in rows]
+        for one, values in zip(made, zip(*columns, strict=True), strict=True):
+            self._set(one, *values)
+            one.__class__ = self._kind
         return made
 
 
@@ -108,8 +116,25 @@ def wire_decoder(kind: type[T]) -> WireDecoder[T]:
     return _decoders[kind]
 
 
-# The values of each distinct text of a response, for each type.
-_shared: list[dict[bytes, Any]] = []
+class _Shared(dict[bytes, Any]):
+    """The values of each distinct text of a response; null has a value of its own."""
+
+    def __init__(self, decode: Callable[[bytes], Any], null: Any) -> None:
+        super().__init__()
+        self._decode = decode
+        self._null = null
+        _shared.append(self)
+
+    def __missing__(self, text: bytes) -> Any:
+        value = self[text] = self._null if text == b"null" else self._decode(text)
+        return value
+
+    def finish(self, column: Iterable[Any]) -> Iterable[Any]:
+        """Return the values of raw texts."""
+        return map(self.__getitem__, map(bytes, column))
+
+
+_shared: list[_Shared] = []
 
 
 @contextmanager
@@ -138,54 +163,37 @@ def _unfrozen(kind: type[T]) -> type[T]:
     return type(kind.__name__, (kind,), {"__slots__": (), **setters})
 
 
-def _wire_of(kind: Any) -> tuple[Any, Finish | None]:
-    """Return the type that msgspec decodes for an attribute's, and what completes the value."""
+class _Wire(NamedTuple):
+    """How msgspec decodes an attribute: its type, and what completes a column of its values."""
+
+    type: Any
+    finish: Finish | None = None
+
+
+def _wire_of(kind: Any) -> _Wire:
     kinds = [arg for arg in get_args(kind) if arg is not NoneType]
     if get_origin(kind) is tuple:
         return _wire_of_list(kinds[0])
     is_optional = is_union(kind) and NoneType in get_args(kind)
     inner = reduce(or_, kinds) if is_optional else kind
-    if inner in _DISTINCT:
-        return inner | None, None
-    if has(inner):
-        null = {b"null": None} if is_optional else {}
-        return Raw, _sharing(lambda text: wire_decoder(inner).decode(text), null)
-    wire, finish = _WIRES[inner], _FINISHES.get(inner)
-    if not is_optional:
-        return wire, finish
-    return wire | None, finish and (lambda value: None if value is None else finish(value))
+    if has(inner) and inner not in _DISTINCT:
+        return _Wire(Raw, _Shared(lambda text: wire_decoder(inner).decode(text), None).finish)
+    wire = _WIRES.get(inner, inner)
+    return _Wire(wire | None if is_optional else wire, _FINISHES.get(inner))
 
 
-def _wire_of_list(item: Any) -> tuple[Any, Finish]:
+def _wire_of_list(item: Any) -> _Wire:
     """Return the same for a list; null is an empty one."""
     rows = tuple.__class_getitem__((item, ...))
     if item in _DISTINCT:
-        return rows | None, lambda given: given or ()
+        return _Wire(rows | None, lambda column: [given or () for given in column])
     decode = _rows_decoder(item) if has(item) else Decoder(rows).decode
-    return Raw, _sharing(decode, {b"null": ()})
+    return _Wire(Raw, _Shared(decode, ()).finish)
 
 
 def _rows_decoder(item: type[T]) -> Callable[[bytes], tuple[T, ...]]:
     def decode(text: bytes) -> tuple[T, ...]:
         decoder = wire_decoder(item)
-        return tuple(map(decoder.build, decoder.rows(text)))
+        return tuple(decoder.build(decoder.rows(text)))
 
     return decode
-
-
-def _sharing(decode: Callable[[bytes], Any], null: Mapping[bytes, Any]) -> Finish:
-    """Return a completion that decodes each distinct text once; *null* is the value of null."""
-    known: dict[bytes, Any] = {}
-    _shared.append(known)
-
-    def finish(raw: Any) -> Any:
-        if type(raw) is not Raw:
-            return raw  # the default of a missing field
-        text = bytes(raw)
-        try:
-            return known[text]
-        except KeyError:
-            value = known[text] = null[text] if text in null else decode(text)
-            return value
-
-    return finish

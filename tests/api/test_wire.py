@@ -60,7 +60,7 @@ def agree(body, kind=Job, read=decode_rows):
 def is_fast(body, kind=Job):
     decoder = wire_decoder(kind)
     try:
-        return bool([decoder.build(row) for row in decoder.rows(body)])
+        return bool(decoder.build(decoder.rows(body)))
     except WIRE_ERRORS:
         return False
 
