@@ -33,10 +33,7 @@ def decode(response: Response, kind: type[T], report: Report = _unreported) -> T
         DecodeError: the body is not JSON, or a required field is missing or of another type.
     """
     with without_collecting(), forgetting_shared():
-        with suppress(*WIRE_ERRORS):
-            return wire_decoder(kind).decode(response.checked_body())
-        judge = api.Judge(response, kind)
-        return judge.one(response.json(), report)
+        return _object(response, kind, report)
 
 
 def decode_rows(
@@ -52,21 +49,32 @@ def decode_rows(
             field is missing or of another type.
     """
     with without_collecting(), forgetting_shared():
-        decoder = wire_decoder(kind)
-        try:
-            rows = decoder.rows(response.checked_body())
-        except WIRE_ERRORS:
-            judge = api.Judge(response, kind)
-            given = judge.page()
-            return judge.rows(given if select is None else judge.selected(given, select), report)
-        check_length(rows, response)
-        chosen = rows if select is None else select(rows)
-        with suppress(*WIRE_ERRORS):
-            return decoder.build(chosen)
-        numbers = {id(row): number for number, row in enumerate(rows)}
+        return _rows(response, kind, select, report)
+
+
+def _object(response: Response, kind: type[T], report: Report) -> T:
+    with suppress(*WIRE_ERRORS):
+        return wire_decoder(kind).decode(response.checked_body())
+    # Outside of the block, so that its error, whose frames hold the body, is not chained.
+    return api.Judge(response, kind).one(response.json(), report)
+
+
+def _rows(response: Response, kind: type[T], select: Select | None, report: Report) -> list[T]:
+    decoder, rows = wire_decoder(kind), None
+    with suppress(*WIRE_ERRORS):
+        rows = decoder.rows(response.checked_body())
+    if rows is None:
         judge = api.Judge(response, kind)
         given = judge.page()
-        return judge.rows([given[numbers[id(row)]] for row in chosen], report)
+        return judge.rows(given if select is None else judge.selected(given, select), report)
+    check_length(rows, response)
+    chosen = rows if select is None else select(rows)
+    with suppress(*WIRE_ERRORS):
+        return decoder.build(chosen)
+    numbers = {id(row): number for number, row in enumerate(rows)}
+    judge = api.Judge(response, kind)
+    given = judge.page()
+    return judge.rows([given[numbers[id(row)]] for row in chosen], report)
 
 
 @contextmanager
@@ -89,8 +97,11 @@ def without_collecting() -> Iterator[None]:
 def decode_job_or_bridge(response: Response, report: Report = _unreported) -> Job | Bridge:
     """Return the played job, a Bridge if it is a trigger job."""
     with without_collecting():
-        given = response.json()
+        is_bridge = _is_bridge(response)
+    return decode(response, Bridge, report) if is_bridge else decode(response, Job, report)
+
+
+def _is_bridge(response: Response) -> bool:
+    given = response.json()
     # Only bridges have this field; it is null until the downstream pipeline exists.
-    if isinstance(given, dict) and "downstream_pipeline" in given:
-        return decode(response, Bridge, report)
-    return decode(response, Job, report)
+    return isinstance(given, dict) and "downstream_pipeline" in given

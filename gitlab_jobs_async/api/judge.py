@@ -62,12 +62,12 @@ class Judge(Generic[T]):
 
     def selected(self, given: list[Any], select: Select) -> list[Any]:
         """Return the rows of *given* that *select* picks by their ids."""
-        try:
+        rows: list[_JsonRow] = []
+        with suppress(KeyError, TypeError):
             rows = [_JsonRow(EXACT[int](row["id"], int), row) for row in given]
-        except (KeyError, TypeError):
+        if len(rows) < len(given):
             # The models raise the readable error; a page that they accept has ids.
             self._decoded(given)
-            rows = []
         return [row.value for row in select(rows)]
 
     def rows(self, given: Sequence[Any], report: Report) -> list[T]:
