@@ -1,6 +1,7 @@
 """Requests of GitLab's APIs as values, without a credential until the transport signs them."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from urllib.parse import urlencode
 
 import orjson
@@ -71,7 +72,7 @@ class Request:
     base: str = field(default=REST, converter=_base, kw_only=True)
     is_read_only: bool = field(default=False, kw_only=True)
 
-    @property
+    @cached_property
     def target(self) -> str:
         """Path and query as they are sent."""
         return f"{self.path}?{urlencode(self.params)}" if self.params else self.path

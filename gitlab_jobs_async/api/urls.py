@@ -63,8 +63,10 @@ class ServerUrl:
 
     def shown(self, request: Request) -> str:
         """Return the URL of *request* without parameters that can hold a credential."""
-        kept = tuple(pair for pair in request.params if pair[0] not in TOKEN_PARAMS)
-        return self.url_for(evolve(request, params=kept))
+        if any(name in TOKEN_PARAMS for name, _ in request.params):
+            kept = [pair for pair in request.params if pair[0] not in TOKEN_PARAMS]
+            request = evolve(request, params=kept)
+        return self.url_for(request)
 
     def request_at(self, url: str, like: Request) -> Request | None:
         """Return *like* with the path and query of an API URL of any host, None for other URLs."""
@@ -78,11 +80,11 @@ class ServerUrl:
             params = [(name, value) for name, value in query if name not in TOKEN_PARAMS]
             quoted = quote(path, safe="/%:@!$&'()*+,;=~")
             request = evolve(like, base=REST, path=f"/{quoted}", params=params)
-            # Bytes that are not text fail when the target is encoded, so encode it once here.
-            is_writable = bool(request.target)
+            # Bytes that are not text could not be sent in a query. In a path, `quote` raises.
+            parts.query.encode()
         except ValueError:
             return None
-        return request if found and is_writable else None
+        return request if found else None
 
     def is_own(self, url: str) -> bool:
         """Return whether *url* has the origin of this server."""

@@ -111,7 +111,9 @@ class Connections:
         if not isinstance(hop, str):
             credentials = self._credentials
             signed = hop if credentials is None else credentials.sign(hop)
-            url, body = self._server.url_for(signed), hop.body
+            # Most credentials are headers: then the target, written once, is that of the log.
+            url = self._server.url_for(hop if signed.params == hop.params else signed)
+            body = hop.body
             headers |= dict(signed.headers)
             session = self._own_authorized if "Authorization" in headers else self._own
         if body is not None:

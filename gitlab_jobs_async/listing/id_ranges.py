@@ -78,4 +78,6 @@ class IdRangeSet:
         newest, oldest = rows[0].id, rows[-1].id
         # Few ranges overlap a page, so that each row is compared with these alone.
         near = [s for s in self._ranges if s.oldest <= newest and s.newest >= oldest]
+        if not near:
+            return list(rows)
         return [row for row in rows if not any(s.oldest <= row.id <= s.newest for s in near)]

@@ -9,6 +9,7 @@ import heapq
 import re
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import Self
 
 from attrs import define, field, frozen
@@ -43,11 +44,18 @@ class RequestClass:
     @classmethod
     def of(cls, request: Request, priority: Priority) -> Self:
         """Return the class of *request*; requests without a project share the project ""."""
-        segments = request.path.split("/")[1 : _DEEPEST_ROUTE + 1]
-        project = segments[1] if segments[0] == "projects" and len(segments) > 1 else ""
-        shape = "/".join(part if _WORD.fullmatch(part) else ":id" for part in segments)
         method = "GET" if request.is_safe else request.method
-        return cls(priority, project, f"{method} /{shape}")
+        project, kind = _route(method, request.path)
+        return cls(priority, project, kind)
+
+
+@lru_cache(maxsize=1024)
+def _route(method: str, path: str) -> tuple[str, str]:
+    """Return the project and the kind; the pages of a listing have one path."""
+    segments = path.split("/")[1 : _DEEPEST_ROUTE + 1]
+    project = segments[1] if segments[0] == "projects" and len(segments) > 1 else ""
+    shape = "/".join(part if _WORD.fullmatch(part) else ":id" for part in segments)
+    return project, f"{method} /{shape}"
 
 
 @frozen
