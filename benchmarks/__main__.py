@@ -5,11 +5,10 @@ Without NAME all benchmarks run but the long ones, which take from minutes to ho
 
 import argparse
 import datetime as dt
-import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,10 +16,11 @@ from attrs import frozen
 
 import gitlab_jobs_async
 from benchmarks import record as recording
-from benchmarks.measuring import busy, machine, versions
+from benchmarks.measuring import apart, busy, machine, versions
 from benchmarks.plotting import can_draw, draw
 from benchmarks.record import Record, Run
-from benchmarks.results import Chart, Result, Row, Size, Table
+from benchmarks.results import Result, Row, Size, Table
+from benchmarks.running import measured
 
 HERE = Path(__file__).parent
 PACKAGES = (
@@ -112,36 +112,8 @@ def this_run(size: Size) -> Run:
     return Run(today, commit(), size.value, machine(), versions(PACKAGES), (load, load))
 
 
-def measured(name: str, size: Size) -> Iterator[Result]:
-    """Yield the results of a benchmark as they come, each printed."""
-    print(f"\n{name}", flush=True)
-    for result in importlib.import_module(f"benchmarks.{name}").measure(size):
-        for line in shown(result):
-            print(f"  {line}", flush=True)
-        yield result
-
-
-def shown(result: Result) -> Iterator[str]:
-    """Yield the lines that show a result on a terminal."""
-    if isinstance(result, Chart):
-        yield f"chart: {result.title}"
-    elif isinstance(result, Table):
-        yield result.title
-        columns = list(zip(result.heads, *result.rows, strict=True))
-        widths = [max(map(len, column)) for column in columns]
-        for cells in (result.heads, *result.rows):
-            yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    else:
-        verdict = {None: "", True: "met", False: "MISSED"}[result.is_met]
-        figures = "; by the wall ".join(filter(None, (result.cpu, result.wall)))
-        bar = f" (bar: {result.bar}) {verdict}" if result.bar else ""
-        yield f"{result.question}: {figures}{bar}"
-        if result.details:
-            yield f"    {result.details}"
-
-
 def add(
-    record: Record, name: str, results: Iterator[Result], run: int, column: str, to: Path
+    record: Record, name: str, results: Sequence[Result], run: int, column: str, to: Path
 ) -> None:
     """Put *results* into the record; only a quiet run of this state has tables and charts."""
     for result in results:
@@ -168,8 +140,9 @@ def main(given: Sequence[str] | None = None) -> None:
         for column in columns:
             load = busy(os.cpu_count() or 1) if column == "loaded" else nullcontext()
             with load:
-                results = measured(benchmark.name, size)
-                add(record, benchmark.name, results, run, column, options.output)
+                # A process of its own: no benchmark depends on those before it.
+                results = apart(measured, benchmark.name, size)
+            add(record, benchmark.name, results, run, column, options.output)
             record.finish(benchmark.name, column, run)
             record.end(run, os.getloadavg()[0])
             record.arrange(NAMES)

@@ -62,7 +62,8 @@ def interleaved(
     """Run all *work* in turns, A, B, C, A, B, C, and return the times of each.
 
     A round that warms up comes first and is not counted. Garbage is collected before each run, and
-    the collector is on in all of them. *clock* returns CPU seconds: of this process, or `children`.
+    the collector is on in all of them; it never scans what was imported or made before, which
+    differs from program to program. *clock* returns CPU seconds: of this process, or `children`.
     *before* and *after* are called with the name of each run, outside its time.
     """
     samples = {name: Samples() for name in work}
@@ -70,6 +71,7 @@ def interleaved(
         for name, run in work.items():
             before(name)
             gc.collect()
+            gc.freeze()
             wall, cpu = time.perf_counter(), clock()
             result = run()
             cpu, wall = clock() - cpu, time.perf_counter() - wall
@@ -79,6 +81,7 @@ def interleaved(
             if number:
                 samples[name].cpu.append(cpu)
                 samples[name].wall.append(wall)
+    gc.unfreeze()
     return samples
 
 

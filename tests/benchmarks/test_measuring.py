@@ -1,5 +1,6 @@
 """Measuring in turns, ratios, load, and growth."""
 
+import gc
 import multiprocessing
 import os
 
@@ -18,6 +19,14 @@ def test_interleaved_runs_in_turns_after_warm_up():
     assert calls == list("aaabbb") * 3
     assert samples["a"].cpu == [1, 1]
     assert len(samples["b"].wall) == 2
+
+
+def test_interleaved_collects_with_all_frozen():
+    frozen = []
+    interleaved({"a": lambda: frozen.append(gc.get_freeze_count())}, 1)
+    assert all(count > 1000 for count in frozen)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_ratio_is_the_median_of_rounds():
