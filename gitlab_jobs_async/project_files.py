@@ -19,7 +19,7 @@ from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ProjectFiles(ProjectPipelines):
     """Logs and artifacts of the jobs of one project."""
 

@@ -24,7 +24,7 @@ from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.polling.polls import Polls
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ProjectPipelines:
     """Pipelines of one project, their jobs and downstream pipelines.
 

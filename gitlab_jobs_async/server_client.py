@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Final, Self, TypedDict, Unpack
 
 import aiohttp
 
+from gitlab_jobs_async import http
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.credentials import (
     Credentials,
@@ -15,8 +16,6 @@ from gitlab_jobs_async.api.credentials import (
     from_environment,
 )
 from gitlab_jobs_async.api.environment import GITLAB_COM
-from gitlab_jobs_async.api.graphql import graphql_request
-from gitlab_jobs_async.api.graphql_cost import MAX_COMPLEXITY, check_complexity
 from gitlab_jobs_async.api.parameters import (
     positive_id,
     seconds,
@@ -27,7 +26,6 @@ from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.http.body_limits import Limits
 from gitlab_jobs_async.http.error_mapping import clear_locals
-from gitlab_jobs_async.http.graphql import send_graphql
 from gitlab_jobs_async.http.tls_config import TLSConfig
 from gitlab_jobs_async.http.tls_context import tls_contexts
 from gitlab_jobs_async.http.transport import Transport
@@ -36,6 +34,9 @@ from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
+
+_MAX_COMPLEXITY: Final = 250
+"""GitLab's limit with a token; 200 without one, 300 for an administrator."""
 
 
 class Overrides(TypedDict, total=False):
@@ -183,7 +184,7 @@ class ServerClient:
         query: str,
         variables: Mapping[str, Any] | None = None,
         *,
-        max_complexity: int | None = MAX_COMPLEXITY,
+        max_complexity: int | None = _MAX_COMPLEXITY,
     ) -> dict[str, Any]:
         """Send a GraphQL query and return the `data` of the answer.
 
@@ -202,7 +203,5 @@ class ServerClient:
             GraphQLError: the answer has errors; `data` is what came with them.
             ResponseTooLargeError: the answer exceeds `Limits.page`.
         """
-        request = graphql_request(query, variables)
-        if max_complexity is not None:
-            check_complexity(query, variables, positive_id("max_complexity", max_complexity))
-        return await send_graphql(self._transport, request)
+        most = None if max_complexity is None else positive_id("max_complexity", max_complexity)
+        return await http.query_graphql(self._transport, query, variables, most)

@@ -62,6 +62,7 @@ TREES = {
     if "simulator" not in path.parts
 }
 PURE_MODULES = sorted(TREES.keys() - IO_MODULES)
+PUBLIC_NAMES = set(re.findall(r" as (\w+)", (PACKAGE / "__init__.pyi").read_text()))
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -140,3 +141,11 @@ def test_time_and_chance_come_from_the_clock(name):
 @pytest.mark.parametrize("name", TREES)
 def test_module_has_a_docstring(name):
     assert ast.get_docstring(TREES[name])
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_class_without_equality_has_no_repr(name):
+    """Only public ones are printed, and attrs compiles each method while it is imported."""
+    classes = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.ClassDef)]
+    plain = {node.name for node in classes if "@define(eq=False)" in ast.unparse(node)}
+    assert plain <= PUBLIC_NAMES

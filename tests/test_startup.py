@@ -9,9 +9,10 @@ import pytest
 # Rooms of a method that many programs never call, and libraries of the command and the tests.
 LATE = {
     *(f"gitlab_jobs_async.{name}" for name in (
-        "api.judge", "events", "logs.follow", "logs.merge", "models.agents", "models.webhooks",
-        "monitor.checkpoint", "monitor.hints", "monitor.monitor", "monitor.watch",
-        "pipelines.fetch", "pipelines.wait", "simulator", "webhooks",
+        "api.graphql_syntax", "api.judge", "events", "http.graphql", "logs.follow", "logs.merge",
+        "models.agents", "models.webhooks", "monitor.checkpoint", "monitor.hints",
+        "monitor.monitor", "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator",
+        "webhooks",
     )),
     "cattrs", "cyclopts", "graphql", "hypothesis", "pytest", "rich", "sqlite3", "yaml",
 }  # fmt: skip

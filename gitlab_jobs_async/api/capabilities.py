@@ -17,7 +17,7 @@ class TraceSupport(Enum):
     WHOLE = "the whole trace each time"
 
 
-@define
+@define(eq=False, repr=False)
 class NextPageHeaders:
     """Record of whether a server's headers name the next page; one value for all listings."""
 
@@ -40,7 +40,7 @@ class NextPageHeaders:
         return self.is_seen and not self.is_dropped
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ServerCapabilities:
     """Capabilities of a client's server; shared by all its calls."""
 

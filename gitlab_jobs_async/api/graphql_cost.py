@@ -19,9 +19,6 @@ from gitlab_jobs_async.api.graphql_syntax import (
     parse,
 )
 
-MAX_COMPLEXITY = 250
-"""GitLab's limit with a token; 200 without one, 300 for an administrator."""
-
 _PAGE = 100
 _CONNECTION = frozenset({"nodes", "edges", "pageInfo", "count"})
 # Plain fields of every connection, which no resolver serves.
@@ -85,7 +82,7 @@ def check_complexity(query: str, variables: Mapping[str, Any] | None, most: int)
         )
 
 
-@define
+@define(eq=False, repr=False)
 class _Cost:
     document: Document
     variables: Mapping[str, Any] = field(repr=False)

@@ -97,7 +97,7 @@ def parse(query: str) -> Document:
     return _Parser(query).document()
 
 
-@define
+@define(eq=False, repr=False)
 class _Parser:
     query: str = field(repr=False)
     _kind: str = ""

@@ -40,7 +40,7 @@ class _JsonRow:
     value: Any = field(repr=False)
 
 
-@define
+@define(eq=False, repr=False)
 class Judge(Generic[T]):
     """Decoder of a response that the fast one refused; it collects the values that it ignores."""
 

@@ -27,7 +27,7 @@ _VALUE = r"\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^\s;,\"]*+"
 _ATTRIBUTE = re.compile(rf"\s*+;\s*+(?:([\w*-]++)(?:\s*+=\s*+({_VALUE}))?+)?+", re.DOTALL)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Links:
     """A parsed `Link` header; `is_whole` is false if a part of it could not be read."""
 

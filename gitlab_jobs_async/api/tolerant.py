@@ -29,7 +29,7 @@ MAX_ROWS = 50_000
 _MAX_REASONS = 10
 
 
-@define
+@define(eq=False, repr=False)
 class IgnoredValues:
     """The values that were left out: the first reasons, and the count of all."""
 

@@ -1,1 +1,8 @@
-"""HTTP transport over aiohttp: connections, bodies, redirects, TLS, retries."""
+"""HTTP transport over aiohttp: connections, bodies, redirects, TLS, retries.
+
+`query_graphql` is loaded at its first use.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

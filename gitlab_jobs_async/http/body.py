@@ -23,7 +23,7 @@ from gitlab_jobs_async.http.decompression import (
 _PIECES_PER_STEP = 4
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Body:
     """A response body; *receive* returns its pieces, and `b""` at the end.
 
@@ -76,7 +76,7 @@ class Body:
             most -= len(piece)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Chunks:
     """Iterator over the pieces of a body.
 

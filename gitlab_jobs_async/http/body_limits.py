@@ -74,7 +74,7 @@ class Limits:
         return bound, getattr(self, bound)
 
 
-@define
+@define(eq=False, repr=False)
 class SizeLimit:
     """Counts the bytes of one response against its limit."""
 
@@ -95,7 +95,7 @@ class SizeLimit:
             raise ResponseTooLargeError(self.bound, self.most, self.method, self.url)
 
 
-@define
+@define(eq=False, repr=False)
 class MinRate:
     """Minimum rate in bytes a second, checked over spans of *span* seconds."""
 

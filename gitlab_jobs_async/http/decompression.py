@@ -45,7 +45,7 @@ def decoder_for(encoding: str) -> "Identity | Gzip":
             raise UnknownEncodingError(reason)
 
 
-@define
+@define(eq=False, repr=False)
 class Identity:
     """Decoder of a body without an encoding."""
 
@@ -62,7 +62,7 @@ def _looks_like_zlib(data: bytes) -> bool:
     return data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0
 
 
-@define
+@define(eq=False, repr=False)
 class Gzip:
     """Decoder of gzip, with one member or several, and of zlib.
 

@@ -39,7 +39,7 @@ _log = logging.getLogger("gitlab_jobs_async")
 _MOST_REDIRECTS = 5
 
 
-@define
+@define(eq=False, repr=False)
 class RedirectState:
     """The original request, and its current target on the same server."""
 
@@ -49,7 +49,7 @@ class RedirectState:
     attempt: Attempt = field(init=False)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class OpenResponse:
     """A response with its head, its unread body and the permit that it holds."""
 

@@ -1,23 +1,31 @@
 """Send GraphQL queries."""
 
+from collections.abc import Mapping
 from traceback import clear_frames
 from typing import Any
 
-from gitlab_jobs_async.api.graphql import data_of
+from gitlab_jobs_async.api.graphql import data_of, graphql_request
+from gitlab_jobs_async.api.graphql_cost import check_complexity
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 
-async def send_graphql(
-    transport: Transport, request: Request, priority: Priority = Priority.DIRECT
+async def query_graphql(
+    transport: Transport, query: str, variables: Mapping[str, Any] | None, most: int | None
 ) -> dict[str, Any]:
-    """Send *request*, of `graphql_request`, and return the `data` of the answer.
+    """Send *query* if it costs at most *most* points, and return the `data` of the answer.
 
-    Raises: as `timed_graphql`.
+    Raises:
+        ValueError, TypeError: the query is invalid or costs more; raised before any request.
+
+    Others are those of `timed_graphql`.
     """
-    data, _ = await timed_graphql(transport, request, priority)
+    request = graphql_request(query, variables)
+    if most is not None:
+        check_complexity(query, variables, most)
+    data, _ = await timed_graphql(transport, request, Priority.DIRECT)
     return data
 
 

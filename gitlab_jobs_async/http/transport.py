@@ -25,7 +25,7 @@ from gitlab_jobs_async.ratelimit.limiter import RequestLimiter
 from gitlab_jobs_async.retry.policy import RetryPolicy
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Open:
     """Parts that exist while the transport is open."""
 

@@ -142,7 +142,7 @@ def idle_gaps(gaps: Sequence[Gap], pending: Collection[PendingRequest]) -> Itera
         ceiling = gap.below
 
 
-@define
+@define(eq=False, repr=False)
 class SyntheticCursors:
     """The cursors that may be made for one listing, after the template of the server's own.
 

@@ -23,7 +23,7 @@ _UNEVEN_SHARE = 0.25
 _UNEVEN = 4
 
 
-@define
+@define(eq=False, repr=False)
 class IdDensity:
     """The density of rows in the pages read so far."""
 

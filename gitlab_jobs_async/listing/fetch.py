@@ -150,7 +150,7 @@ def _decode_new(
         return []
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Listing(Generic[K]):
     """One listing, and how many of its pages are pending."""
 
@@ -159,7 +159,7 @@ class _Listing(Generic[K]):
     pending: int = 0
 
 
-@define
+@define(eq=False, repr=False)
 class _ConcurrentFetch(Generic[K]):
     """Listings that share a window of concurrent requests, round-robin."""
 

@@ -31,7 +31,7 @@ class Gap:
     below: int
 
 
-@define
+@define(eq=False, repr=False)
 class IdRangeSet:
     """The ids that were read, as disjoint ranges, newest first."""
 

@@ -40,7 +40,7 @@ from gitlab_jobs_async.listing.range_plan import RangePlan
 from gitlab_jobs_async.listing.strategy import PageRequest, ProgressGuard, R, not_advancing
 
 
-@define
+@define(eq=False, repr=False)
 class KeysetStrategy(Generic[R]):
     """A project's jobs by keyset; *first* requests the newest page.
 

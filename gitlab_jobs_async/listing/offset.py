@@ -70,7 +70,7 @@ def window_at(index: int, overlap: int, largest: int) -> PageWindow:
     return max(windows, key=lambda w: (w.stop > index, min(index - w.start, overlap), w.stop))
 
 
-@define
+@define(eq=False, repr=False)
 class OffsetStrategy(Generic[R]):
     """Offset pagination of rows that come newest first; others are read by `RescanStrategy`.
 

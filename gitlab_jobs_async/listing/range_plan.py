@@ -40,7 +40,7 @@ _MAX_LINKS = 2
 _MAX_DOUBTS = 2
 
 
-@define
+@define(eq=False, repr=False)
 class RangePlan:
     """The pending requests of a keyset listing, and the facts learned from its pages.
 

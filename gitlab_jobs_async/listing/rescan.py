@@ -22,7 +22,7 @@ from gitlab_jobs_async.listing.strategy import PageRequest, ProgressGuard, R
 _MAX_SCANS = 20
 
 
-@define
+@define(eq=False, repr=False)
 class RescanStrategy(Generic[R]):
     """Offset pagination in the server's own order; rows with an *emitted* id are left out."""
 

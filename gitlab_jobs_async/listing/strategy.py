@@ -70,7 +70,7 @@ class PageStrategy(Protocol[R]):
         """
 
 
-@define
+@define(eq=False, repr=False)
 class ProgressGuard:
     """Guard against endless pagination: fail after too many pages without a new row."""
 

@@ -9,7 +9,7 @@ from gitlab_jobs_async.logs.parser import LogParser
 from gitlab_jobs_async.models.jobs import LogLine
 
 
-@define
+@define(eq=False, repr=False)
 class LineReader:
     """Reads a trace from byte *offset* on; *grew_at* is when it last grew, at first the start.
 

@@ -31,7 +31,7 @@ _FLAG = 31
 _CONTINUED = ord("+")
 
 
-@define
+@define(eq=False, repr=False)
 class LogParser:
     """Parses one log from byte *offset* on, where a line begins; keeps only unfinished lines.
 

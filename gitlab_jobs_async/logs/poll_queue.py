@@ -41,7 +41,7 @@ async def sleep_between(clock: Clock, source: PollSource[T]) -> AsyncGenerator[T
                 await clock.sleep(delay)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Entry(Generic[K, T]):
     """A source that has not ended; it is opened for its first poll."""
 

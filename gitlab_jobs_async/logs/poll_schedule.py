@@ -81,7 +81,7 @@ class PollTerms:
     next_listing: float | None = None
 
 
-@define
+@define(eq=False, repr=False)
 class PollSchedule:
     """The polls of one log; the first one, of the status, comes before `next_poll` is called.
 

@@ -55,7 +55,7 @@ def time_of(physical: bytes) -> datetime | None:
         return None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Record:
     """The text of a line that may still be continued, from byte *start* of the log to *end*.
 
@@ -76,7 +76,7 @@ class Record:
     number: int = 0
 
 
-@define
+@define(eq=False, repr=False)
 class RecordQueue:
     """Keeps *records* in order until they are complete."""
 

@@ -55,7 +55,7 @@ def split_markers(printed: bytes) -> Iterator[bytes]:
     yield printed[end:]
 
 
-@define
+@define(eq=False, repr=False)
 class SectionTracker:
     """Reads the markers of one log in order; an end without its start is ignored.
 

@@ -51,7 +51,7 @@ class TraceRange:
         return tuple(headers)
 
 
-@define
+@define(eq=False, repr=False)
 class TraceCursor:
     """The bytes of one trace that were received; the next one is at `offset`.
 
@@ -216,7 +216,7 @@ class TraceCursor:
         return TraceChunk(0, b"")
 
 
-@define
+@define(eq=False, repr=False)
 class _TraceResponse:
     """A response as it arrives: the offset of its next byte, and both ends of its known part."""
 

@@ -34,7 +34,7 @@ _FIRST_PROBE, _RAREST_PROBE = 2, 16
 """Hits in a row before a poll comes half a period early, at first and at most."""
 
 
-@define
+@define(eq=False, repr=False)
 class UploadIntervalEstimator:
     """Learns the period of one runner's uploads, in seconds; never below *shortest*.
 

@@ -14,7 +14,7 @@ from gitlab_jobs_async.ratelimit.pauses import Pause
 _MAX_TIME = datetime.max.replace(tzinfo=UTC)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Announcer:
     """Emit each pause once, and one event when all targets are refused."""
 

@@ -42,7 +42,7 @@ _MAX_RETRY_AFTER = 60.0
 """Seconds until a rate-limited target queries again; the rate limiter itself waits longer."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class QueryRunner:
     """Send queries, decide what a 401 means, and report rate-limited requests to *announcer*."""
 

@@ -25,7 +25,7 @@ from gitlab_jobs_async.polling.polls import Polls
 _MAX_DENIALS = 3
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class JobLogs:
     """The logs of a monitor, whose lines go to *queue*; `resume` enables them."""
 

@@ -27,7 +27,7 @@ from gitlab_jobs_async.polling.polls import Polls
 _log = logging.getLogger("gitlab_jobs_async")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ProjectQuestions:
     """The questions of one monitor about its *watches*, which *scheduler* polls by REST.
 

@@ -39,7 +39,7 @@ class PipelineRef:
     pipeline_id: int
 
 
-@define
+@define(eq=False, repr=False)
 class PipelineTraversal:
     """The pipelines downstream of *root*, as far as they were fetched."""
 

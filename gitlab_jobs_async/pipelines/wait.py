@@ -117,7 +117,7 @@ def _is_callable(_wait: object, _attribute: object, progress: Callable[..., obje
         raise TypeError(f"progress must be a function or a coroutine function, not {progress!r}")
 
 
-@define
+@define(eq=False, repr=False)
 class _Wait(Generic[T]):
     """One wait for *what*; *last* is the value of the latest poll, which took *requests*."""
 

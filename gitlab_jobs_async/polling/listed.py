@@ -34,7 +34,7 @@ _IDS_PER_PAGE = 10
 _MAX_PAGES = 10
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ListedRows(Generic[T]):
     """The polled ids of one project, and the rows of its last listing.
 

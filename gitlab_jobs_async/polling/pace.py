@@ -17,7 +17,7 @@ _MONITOR_SHARE = 0.5
 """Part of the rate that monitors may use while logs and waits would use all of it."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PollPace:
     """The polls of one client; *rate* returns the requests a second that polls may use.
 
@@ -66,7 +66,7 @@ class PollPace:
         return max(rate - self.used, rate * _MONITOR_SHARE)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PaceShare:
     """The share of one member of a `PollPace`."""
 

@@ -15,7 +15,7 @@ from gitlab_jobs_async.polling.statuses import SharedStatuses
 from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Polls:
     """The default *policy* of a client's calls, the *pace* of all its polls, and their statuses.
 

@@ -39,7 +39,7 @@ class StatusSource(Protocol[S_co]):
         """
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class JobSource:
     """Jobs of one server."""
 
@@ -82,7 +82,7 @@ class JobSource:
         return jobs
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PipelineSource:
     """Pipelines of one server."""
 

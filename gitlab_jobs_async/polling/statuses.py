@@ -35,7 +35,7 @@ _FAILURE_AGE = 1.0
 """Seconds for which the error of a listing answers further polls, in place of another request."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Listing:
     """A listing in flight; *is_cancelled* if its sender was."""
 
@@ -43,7 +43,7 @@ class _Listing:
     is_cancelled: bool = False
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Group(Generic[T]):
     """The polls of one project, named as in requests; its last listing took *requests*.
 
@@ -74,7 +74,7 @@ class _Group(Generic[T]):
         return max((pace.interval for pace in self.paces), default=0.0)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SharedStatuses(Generic[T]):
     """The polled statuses of one client: of jobs, or of pipelines.
 
@@ -203,7 +203,7 @@ class SharedStatuses(Generic[T]):
                 pace.claim(float(group.requests))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class StatusShare(Generic[T]):
     """The polls of one subject; *observed* is its newest row, and when that was requested."""
 

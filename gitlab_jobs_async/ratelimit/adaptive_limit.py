@@ -105,7 +105,7 @@ _HINTS = {
 }
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class AdaptiveLimit:
     """Requests that the server allows, as learned from its 429 responses.
 

@@ -21,7 +21,7 @@ from gitlab_jobs_async.ratelimit.tracker import LimitTracker
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE
 
 
-@define
+@define(eq=False, repr=False)
 class Slots:
     """Slots in use, and requests that wait for one."""
 
@@ -29,7 +29,7 @@ class Slots:
     waiting: int = 0
 
 
-@define
+@define(eq=False, repr=False)
 class Usage:
     """Slots of whole responses and of open streams."""
 

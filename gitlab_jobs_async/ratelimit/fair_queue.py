@@ -66,7 +66,7 @@ class Bucket:
     kind: str
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Waiter:
     """A waiting request; waiters of one bucket are in one heap."""
 
@@ -80,13 +80,13 @@ class Waiter:
 _Heap = list[tuple[tuple[int, int], Waiter]]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Project:
     last_round: int
     waiting: int = 0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _PriorityQueue:
     """Waiters of one priority, by bucket; each heap is ordered by turn, and turns are unique."""
 
@@ -117,7 +117,7 @@ class _PriorityQueue:
         self.removed = 0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class FairQueue:
     """Waiting requests and their order."""
 

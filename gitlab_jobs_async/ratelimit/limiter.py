@@ -230,7 +230,7 @@ class RequestLimiter:
         self.dispatch()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Permit:
     """A slot, held until `release`, and at first a request in flight.
 

@@ -30,7 +30,7 @@ def poll_spacing(limit: int) -> float:
     return MINUTE / (limit - reserve(limit))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class LimitGroup:
     """Requests that are limited together; `per_minute` is the caller's own limit."""
 
@@ -108,7 +108,7 @@ class LimitGroup:
         return self.per_minute - reserved - self.used(now)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class LimitGroups:
     """The group of all requests, and one for each kind with a limit of its own."""
 

@@ -35,7 +35,7 @@ class Pause:
     reason: str = field(kw_only=True)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PauseState:
     """One pause, from its first refusal until a request gets through.
 
@@ -77,7 +77,7 @@ class PauseState:
         self.next_probe = now + PROBES.delay(self.refusals)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pauses:
     """Pauses of more than two minutes by scope: a kind, or "" for all requests.
 

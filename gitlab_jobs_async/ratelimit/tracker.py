@@ -22,7 +22,7 @@ from gitlab_jobs_async.ratelimit.pauses import Pauses, PauseState
 from gitlab_jobs_async.ratelimit.windows import FixedWindow, FixedWindows, reserve
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Sent:
     """One request in flight: its kind, the groups that count it, and the pauses that it probes."""
 
@@ -31,7 +31,7 @@ class Sent:
     probes: tuple[str, ...] = ()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class LimitTracker:
     """Decides when requests may go, and learns from the heads of responses."""
 

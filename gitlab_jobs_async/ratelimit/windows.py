@@ -25,14 +25,14 @@ def reserve(limit: int) -> int:
     return limit // RESERVED
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Bucket:
     began: float
     ended: float
     count: int
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SlidingWindow:
     """Number of requests in the last minute; times are unix seconds."""
 
@@ -65,7 +65,7 @@ class SlidingWindow:
         self._count = 0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class FixedWindow:
     """One fixed window of the server, as `RateLimit-Remaining` and `-Reset` state it.
 
@@ -125,7 +125,7 @@ class FixedWindow:
         return is_forgotten
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class FixedWindows:
     """Windows by name; `limit` is the last stated number of requests a minute."""
 

@@ -38,7 +38,7 @@ def outage_seconds(outage_timeout: float) -> float:
     return float(outage_timeout)
 
 
-@define
+@define(eq=False, repr=False)
 class OutageTolerance:
     """Decides how long errors are tolerated: at most *seconds* without any success.
 

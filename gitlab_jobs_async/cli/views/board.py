@@ -57,7 +57,7 @@ class JobRow:
         return (job.queued_duration or 0.0) + since if job.status.is_active else None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PipelineRow:
     """A pipeline by its jobs; `id` is None for jobs without a pipeline."""
 

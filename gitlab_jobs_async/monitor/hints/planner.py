@@ -58,7 +58,7 @@ def fingerprint(snapshot: ProjectSnapshot) -> int:
     return hash(tuple((p.id, p.status, p.updated_at) for p in snapshot.pipelines))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Covered:
     """A project that was last polled at *polled_at*, and what the last answer showed of it.
 
@@ -71,7 +71,7 @@ class _Covered:
     changed_at: float = -inf
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Batch:
     """A question in flight about the targets *names*, in the order of its project ids."""
 
@@ -79,7 +79,7 @@ class Batch:
     names: tuple[str, ...]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class QuestionPlanner:
     """The projects that questions cover, by the name of their target.
 

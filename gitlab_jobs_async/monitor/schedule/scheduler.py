@@ -30,7 +30,7 @@ _EARLIEST = 0.5
 _LEAST_INTERVAL = 0.1
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Entry:
     """A target that waits since *since*, for *interval* seconds."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from attrs import define, field
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SharedSchedule:
     """The *free_slots* of one client, its monitors, and the queue of those without a slot."""
 
@@ -48,7 +48,7 @@ class SharedSchedule:
             first.wake()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ScheduleShare:
     """The *slots* that one monitor holds, and its share of the poll rate."""
 

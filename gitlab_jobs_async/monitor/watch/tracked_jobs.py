@@ -36,7 +36,7 @@ _MEANINGS = [
 _MARKS = {meaning: mark for mark, meaning in enumerate(_MEANINGS)}
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _FinishedJobs:
     """The packed records of finished jobs, sorted by id."""
 
@@ -96,7 +96,7 @@ class _FinishedJobs:
         return zip(self.ids[:count], self._records[_SIZE - 1 : count * _SIZE : _SIZE], strict=True)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class TrackedJobs(Mapping[int, TrackedJob]):
     """The tracked jobs by id; a finished one is a copy, to `put` back after a change."""
 

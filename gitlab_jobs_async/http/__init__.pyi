@@ -1,0 +1,3 @@
+from .graphql import (
+    query_graphql as query_graphql,
+)
