@@ -183,8 +183,13 @@ class SyntheticCursors:
         """Return the direction in which one more cursor may be made while *pending* ones run."""
         if self._template is None or self._is_accepted:
             return self.direction if self._template is not None else None
-        trials = sum(1 for one in pending if one.direction in {Direction.UP, Direction.DOWN})
+        trials = sum(1 for one in pending if self.is_trial(one))
         return self.direction if trials < _MAX_TRIALS else None
+
+    def is_trial(self, one: PendingRequest) -> bool:
+        """Return whether *one* is made by a cursor of a kind that was not accepted yet."""
+        is_made = one.direction in {Direction.UP, Direction.DOWN}
+        return is_made and not self.is_accepted(one.direction)
 
     def request(self, direction: Direction, start: int) -> Request:
         """Return the request for the page in that *direction* from the id *start*.

@@ -12,7 +12,7 @@ from attrs import define, field
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap
 from gitlab_jobs_async.listing.strategy import Row
 
-# A gap is split if it has at least this number of further pages, by estimate.
+# A gap is split if it has at least this number of pages, by estimate.
 _MIN_PAGES = 2.0
 
 _FEW_PAGES = 5
@@ -55,20 +55,20 @@ class IdDensity:
         if not rows:
             return
         self.page_size = max(self.page_size, len(rows))
-        width = rows[0].id - rows[-1].id
+        high, low = rows[0].id, rows[-1].id
+        # Beyond the newest row and the oldest one, ids belong to no page.
+        top = high if newest == ID_LIMIT - 1 else newest
+        bottom = low if oldest == 1 else oldest
         # Only full pages: the last page of a range is narrow by chance.
         if len(rows) == self.page_size > 1:
+            width = top - bottom + 1
             self._widest = max(self._widest, width)
             self._narrowest = width if self._narrowest is None else min(self._narrowest, width)
         # At an edge with a row, rows are as close as in the page. At an edge without one, the ids
         # up to the nearest row count as well.
-        close = max(1.0, width / max(1, len(rows) - 1))
-        self._spacing[newest] = max(close, (newest - rows[-1].id + 1) / len(rows))
-        self._spacing[oldest] = max(close, (rows[0].id - oldest + 1) / len(rows))
-        if newest == ID_LIMIT - 1:
-            self._spacing[newest] = close
-        if oldest == 1:
-            self._spacing[oldest] = close
+        close = max(1.0, (high - low) / max(1, len(rows) - 1))
+        self._spacing[newest] = max(close, (top - low + 1) / len(rows))
+        self._spacing[oldest] = max(close, (high - bottom + 1) / len(rows))
 
     def is_sparser_above(self, gap: Gap) -> bool:
         """Return whether rows are much sparser at the top of *gap* than at its bottom."""
@@ -81,7 +81,7 @@ class IdDensity:
         self._spacing = {edge: self._spacing[edge] for edge in edges & self._spacing.keys()}
 
     def best_split(self, gaps: Collection[Gap], requested: Collection[int]) -> int | None:
-        """Return the id at which one more page saves most, if any is worth a request.
+        """Return the id above which one more page saves most, if any is worth a request.
 
         Pages at the ids *requested* are pending. No id below the lowest known one is guessed.
         """
@@ -92,9 +92,13 @@ class IdDensity:
             marks = sorted((a for a in requested if gap.below < a < gap.above), reverse=True)
             spacing = self._spacing_in(gap)
             for above, below in pairwise([gap.above, *marks, gap.below]):
-                pages = (above - below) / spacing / self.page_size - 1
-                if pages >= _MIN_PAGES and pages > most:
-                    best, most = (above + below) // 2, pages
+                page = spacing * self.page_size
+                pages = (above - below) / page
+                if pages < _MIN_PAGES or pages <= most:
+                    continue
+                # Whole pages, so that the last one read up to the split is a full one.
+                rest = int(round(pages / 2) * page) if below in requested else 0
+                best, most = below + rest, pages
         return best
 
     def _spacing_in(self, gap: Gap) -> float:

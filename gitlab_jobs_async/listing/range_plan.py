@@ -11,8 +11,8 @@
     C     a guess: a synthetic cursor at an id inside a gap
 
 One request at a time reads each gap, from A or from B: its page shortens the gap or closes it. A
-guess splits a gap, so that two requests can read its parts. The listing is complete without gaps.
-A row is emitted by the first page that reads its id.
+guess reads it from the other end as well, or splits it, so that two requests can read its parts.
+The listing is complete without gaps. A row is emitted by the first page that reads its id.
 
 A listing of up to 5 pages costs at most pages + 4 requests. A longer one costs pages + 2 windows
 + 2 if its ids are evenly spread, and else a quarter of the pages more.
@@ -69,7 +69,9 @@ class RangePlan:
     def next_requests(self, limit: int, guesses: int) -> list[PageRequest]:
         """Return a request for each idle gap; then guesses, within their allowance."""
         requests: list[PageRequest] = []
-        for gap in idle_gaps(list(self.ranges.gaps()), list(self._pending.values())):
+        # Trials are in doubt, and must not delay what the server's own links read for certain.
+        pending = [one for one in self._pending.values() if not self.cursors.is_trial(one)]
+        for gap in idle_gaps(list(self.ranges.gaps()), pending):
             if len(requests) < limit and (request := self._at_an_end(gap)):
                 requests.append(request)
         most = min(limit, len(requests) + guesses)
@@ -132,25 +134,29 @@ class RangePlan:
         if not has_link and is_known_below and cursors.next_direction(()) is not None:
             direction = cursors.next_direction(self._pending.values())
             start = gap.above if direction is Direction.DOWN else gap.below
-            return None if direction is None else self._by_cursor(direction, start, gap.above)
+            if direction is None or self._is_pending(direction, start):
+                return None
+            return self._by_cursor(direction, start, gap.above)
         # Only the server's own links are left, and several gaps may need the same one.
         edge = min((edge for edge in self._links if edge >= gap.above), default=ID_LIMIT)
         start = self._links[edge][1] if edge in self._links else ID_LIMIT
-        return None if self._is_link_pending(start) else self._by_link(edge)
+        return None if self._is_pending(Direction.LINK, start) else self._by_link(edge)
 
     def _is_better_from_above(self, gap: Gap) -> bool:
         """Return whether the link at the top of *gap* leads across a part with few rows."""
+        if gap.above not in self._links or self.is_link_doubted:
+            return False
         # A few links at a time: if old rows vanish, each pending one fails with 500.
-        is_linked = gap.above in self._links and not self.is_link_doubted
-        pending = sum(1 for one in self._pending.values() if one.direction is Direction.LINK)
-        return is_linked and pending < _MAX_LINKS and self._density.is_sparser_above(gap)
+        links = [one.start for one in self._pending.values() if one.direction is Direction.LINK]
+        is_free = self._links[gap.above][1] not in links and len(links) < _MAX_LINKS
+        return is_free and self._density.is_sparser_above(gap)
 
-    def _is_link_pending(self, start: int) -> bool:
+    def _is_pending(self, direction: Direction, start: int) -> bool:
         pending = self._pending.values()
-        return any(one.direction is Direction.LINK and one.start == start for one in pending)
+        return any(one.direction is direction and one.start == start for one in pending)
 
     def _guess(self) -> PageRequest | None:
-        """Request the lowest id; once it is known, a page inside a gap."""
+        """Request the lowest id; once it is known, a page inside a gap or at its other end."""
         # No cursor is made at or below the lowest id: GitLab answers 500 if no row is left.
         cursors = self.cursors
         if not cursors.is_last_requested:
@@ -159,8 +165,11 @@ class RangePlan:
         direction = cursors.next_direction(self._pending.values())
         if direction is None or not cursors.is_last_known or not self.is_second_page_read:
             return None
+        gaps = list(self.ranges.gaps())
+        if (gap := next(filter(self._is_better_from_above, gaps), None)) is not None:
+            return self._by_link(gap.above)
         starts = {one.start for one in self._pending.values()}
-        start = self._density.best_split(list(self.ranges.gaps()), starts)
+        start = self._density.best_split(gaps, starts)
         return None if start is None else self._by_cursor(direction, start, start)
 
     def _can_afford_guess(self) -> bool:

@@ -1,4 +1,4 @@
-"""Splits lie in unread ids only, are never repeated, and are worth a page."""
+"""Splits lie in unread ids only, are never repeated, and leave whole pages."""
 
 import pytest
 from attrs import frozen
@@ -46,18 +46,37 @@ def test_short_page_does_not_make_it_uneven():
     assert not density.is_uneven
 
 
-def test_small_gap_is_not_split():
+def test_hole_beside_a_page_makes_it_uneven():
     density, oldest = learned()
-    assert density.best_split([Gap(oldest, oldest - 250)], []) is None
-    assert density.best_split([Gap(oldest, oldest - 300)], []) == oldest - 150
+    density.learn(oldest - 1, oldest - 500, rows(oldest - 1, 100))
+    assert density.is_uneven
 
 
-def test_split_is_the_middle_of_the_widest_part():
+def test_ids_beyond_the_ends_are_not_uneven():
+    density, _ = learned(10**9)
+    density.learn(99_999, 1, rows(99_999, 100))
+    assert not density.is_uneven
+
+
+def test_gap_under_two_pages_is_not_split():
+    density, oldest = learned()
+    assert density.best_split([Gap(oldest, oldest - 199)], []) is None
+    assert density.best_split([Gap(oldest, oldest - 200)], []) == oldest - 200
+
+
+def test_split_starts_at_the_oldest_end():
     density, oldest = learned()
     narrow, wide = Gap(oldest, oldest - 1000), Gap(oldest - 2000, oldest - 8000)
-    assert density.best_split([narrow, wide], []) == oldest - 5000
-    requested = [oldest - 3000]
-    assert density.best_split([narrow, wide], requested) == oldest - 5500
+    assert density.best_split([narrow, wide], []) == oldest - 8000
+
+
+def test_split_halves_the_widest_part():
+    density, oldest = learned()
+    narrow, wide = Gap(oldest, oldest - 1000), Gap(oldest - 2000, oldest - 8030)
+    requested = [narrow.below, wide.below]
+    assert density.best_split([narrow, wide], requested) == wide.below + 3000
+    requested.append(wide.below + 2500)
+    assert density.best_split([narrow, wide], requested) == wide.below + 2500 + 1800
 
 
 def test_gap_at_the_end_is_not_split():
@@ -118,4 +137,17 @@ def test_split_lies_in_a_gap_and_is_new(edges, requested, apart):
     guess = density.best_split(gaps, requested)
     if guess is not None:
         assert guess not in requested
-        assert any(gap.below < guess < gap.above for gap in gaps)
+        assert any(0 < gap.below <= guess < gap.above for gap in gaps)
+
+
+@given(pages=st.integers(2, 2000), apart=st.integers(1, 1000), window=st.integers(2, 32))
+def test_splits_of_even_ids_leave_whole_pages(pages, apart, window):
+    """So that 100 pages cost 100 requests."""
+    density, oldest = learned(10**9, 100, apart)
+    gap = Gap(oldest, oldest - pages * 100 * apart)
+    density.learn(gap.below, 1, rows(gap.below, 100, apart))
+    requested = set()
+    while len(requested) < window and (split := density.best_split([gap], requested)) is not None:
+        assert (split - gap.below) % (100 * apart) == 0
+        requested.add(split)
+    assert len(requested) == min(window, pages)

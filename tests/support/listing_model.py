@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import random
 from bisect import bisect_left
 
@@ -15,8 +16,10 @@ from gitlab_jobs_async import (
     ResponseError,
     ServerError,
 )
+from gitlab_jobs_async.api.capabilities import NextPageHeaders
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.listing.id_ranges import ID_LIMIT
+from gitlab_jobs_async.listing.keyset import KeysetStrategy
 
 HERE = ServerUrl("https://gitlab.example.com")
 JOBS = Request(
@@ -27,9 +30,31 @@ JOBS = Request(
 PIPELINES = Request("GET", "/projects/7/pipelines", [("per_page", "100")])
 
 
+KINDS = ["dense", "even", "uniform", "bursty", "heavy-tailed", "growing", "islands", "two ages"]
+"""Spreads of ids over all ids of a server, see `spread_out`."""
+
+ODD = [
+    {"is_older": True},
+    {"last": "refused"},
+    {"last": "first"},
+    {"last": "down"},
+    {"up": "refused"},
+    {"up": "first"},
+    {"up": "last"},
+    {"up": "down"},
+    {"cursor_headers": True},
+    {"is_older": True, "keyset": "opaque"},
+]
+"""Ways of reading synthetic cursors: `{"_kd":"p"}` and those for the rows above an id."""
+
+
 @frozen
 class Row:
     id: int
+
+
+def strategy(window=16, headers=None):
+    return KeysetStrategy(HERE, JOBS, window, headers=headers or NextPageHeaders())
 
 
 def cursor(last_id):
@@ -41,6 +66,8 @@ def spread_out(kind, count, rnd):
     """Return *count* ids with gaps of the *kind*."""
     if kind == "two ages":
         return [*range(1, 1 + count // 2), *range(10**9, 10**9 + count - count // 2)]
+    if kind == "islands":
+        return _islands(count, rnd)
     gap = {
         "dense": lambda: 1,
         "even": lambda: 37,
@@ -54,6 +81,17 @@ def spread_out(kind, count, rnd):
         last += gap()
         ids.append(last)
     return ids
+
+
+def _islands(count, rnd):
+    """Return runs of 1 to 1,000 rows with 1 to a million foreign ids between them."""
+    ids, last = [], 0
+    while len(ids) < count:
+        last += int(math.exp(rnd.uniform(0, math.log(1e6))))
+        run = int(math.exp(rnd.uniform(0, math.log(1e3))))
+        ids += range(last, last + run)
+        last = ids[-1]
+    return ids[:count]
 
 
 class Listing:
@@ -214,6 +252,7 @@ def read(strategy, listing, *, window=16, guesses=True, seed=0, churn=0, event=N
         if guesses:
             pending += strategy.next_requests(window - len(pending), window)
         assert len(pending) <= window
+        assert len({one.request.params for one in pending}) == len(pending), "requested twice"
         if strategy.is_complete:
             return emitted
         assert pending, "nothing is requested although rows are unread"
