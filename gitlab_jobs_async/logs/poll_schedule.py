@@ -101,6 +101,7 @@ class PollSchedule:
     _trace_sent_at: float | None = None
     _trace_ended_at: float = 0.0
     _durations: tuple[float, ...] = (0.0,) * 4
+    _retried_at: float = -math.inf
     _end_poll_at: float | None = None
     _most: int = field(init=False)
     _sent: deque[float] = field(init=False)
@@ -175,13 +176,17 @@ class PollSchedule:
     def _may_poll_end(self, now: float) -> bool:
         """Return whether to poll the status at once, since the log says that the job has ended."""
         # A log may print such a line again and again.
-        return now >= self._room_at() and not self._end_polls.count(now)
+        most = self._most if self._is_retried else self._most - 1
+        return now >= self._room_at(most) and not self._end_polls.count(now)
 
-    def _room_at(self) -> float:
-        """Return when the minute has room for another request, and for the last trace after it."""
-        # Retries fill a minute, too. The last trace must not wait for its turn then.
-        allowed = self._most - 1 if max(self._durations) < _RETRIED else self._most
-        return self._sent[-allowed] + MINUTE if len(self._sent) >= allowed else -math.inf
+    @property
+    def _is_retried(self) -> bool:
+        """Whether polls that make up for retries fill the minute; nothing waits for its end."""
+        return self._sent_at - self._retried_at < MINUTE
+
+    def _room_at(self, most: int) -> float:
+        """Return when fewer than *most* requests will be left in the minute."""
+        return self._sent[-most] + MINUTE if len(self._sent) >= most else -math.inf
 
     def _trace_at(self, sent_at: float, terms: PollTerms) -> float:
         """Return when to poll the trace, if it is its turn by then."""
@@ -196,7 +201,9 @@ class PollSchedule:
     def _slot(self, terms: PollTerms) -> float:
         """Return the time of the next request."""
         rest = self._ended_at + terms.interval * _MIN_REST
-        return max(self._sent_at + self._spacing(terms), rest, self._room_at())
+        slot = max(self._sent_at + self._spacing(terms), rest)
+        # One request is left for the last trace.
+        return slot if self._is_retried else max(slot, self._room_at(self._most - 1))
 
     def _spacing(self, terms: PollTerms) -> float:
         """Return the seconds from one request to the next, so that an answer comes each interval.
@@ -212,4 +219,6 @@ class PollSchedule:
     def _record(self, began: float, now: float) -> None:
         self._sent_at, self._ended_at = began, now
         self._durations = (*self._durations[1:], now - began)
+        if now - began >= _RETRIED:
+            self._retried_at = began
         self._sent.append(began)
