@@ -27,8 +27,8 @@ CASES = {
     "pytest plugin": "import gitlab_jobs_async.simulator.plugin",
     "`import pytest`": "import pytest",
 }
-BAR, LIST_BAR = 80, 2.0
-"""Milliseconds above aiohttp, and the most of the time of the script."""
+BAR, LIST_BAR, HELP_BAR = 80, 2.0, 1.2
+"""Milliseconds above aiohttp, and the most of the time of the script and of `import aiohttp`."""
 
 
 def run(code: str, environment: dict[str, str]) -> None:
@@ -44,14 +44,17 @@ def measure(size: Size) -> Iterator[Row | Table]:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         work = {name: lambda code=code: run(code, environment) for name, code in CASES.items()}
         times = interleaved(work, size.pick(15, 5, 1), clock=children)
-    above_cpu = (times[USED].cpu_median - times[AIOHTTP].cpu_median) * 1000
-    above_wall = (times[USED].wall_median - times[AIOHTTP].wall_median) * 1000
+    # The least of the rounds: other processes can only add to it.
+    above_cpu = (min(times[USED].cpu) - min(times[AIOHTTP].cpu)) * 1000
+    above_wall = (min(times[USED].wall) - min(times[AIOHTTP].wall)) * 1000
+    median = (times[USED].cpu_median - times[AIOHTTP].cpu_median) * 1000
     yield Row(
         "first use of `GitLab` above `import aiohttp`",
         f"at most {BAR} ms",
         f"{above_cpu:.0f} ms",
         f"{above_wall:.0f} ms",
         above_cpu <= BAR,
+        f"the least of the rounds; by their medians {median:.0f} ms",
     )
     slower = ratio(times[LIST], times[SCRIPT])
     yield Row(
@@ -61,7 +64,15 @@ def measure(size: Size) -> Iterator[Row | Table]:
         f"{wall_ratio(times[LIST], times[SCRIPT]):.2f} x",
         slower <= LIST_BAR,
     )
-    yield Row(HELP, "", milliseconds(times[HELP]), f"{times[HELP].wall_median * 1000:.0f} ms", None)
+    helped = ratio(times[HELP], times[AIOHTTP])
+    yield Row(
+        f"{HELP}, beside `import aiohttp`",
+        f"at most {HELP_BAR:g} x",
+        f"{helped:.2f} x",
+        f"{wall_ratio(times[HELP], times[AIOHTTP]):.2f} x",
+        helped <= HELP_BAR,
+        milliseconds(times[HELP]),
+    )
     rows = [
         (name, milliseconds(of), f"{of.spread:.0%}", f"{of.wall_median * 1000:.0f} ms")
         for name, of in times.items()
