@@ -1,5 +1,6 @@
 """Modules that a first use loads: they are most of the time that it takes."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -18,10 +19,11 @@ LATE = {
 }  # fmt: skip
 
 
-def loaded_by(code):
+def loaded_by(code, **environ):
     """Return the modules that a new process has after *code*."""
     script = f"{code}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    command, env = [sys.executable, "-c", script], {**os.environ, **environ}
+    done = subprocess.run(command, env=env, capture_output=True, check=True)
     return set(done.stdout.decode().split())
 
 
@@ -46,3 +48,10 @@ def test_first_client_loads_no_late_module():
 def test_first_monitor_loads_its_room():
     loaded = loaded_by("from gitlab_jobs_async import GitLab; GitLab().monitor([1])")
     assert {"gitlab_jobs_async.monitor.monitor", "gitlab_jobs_async.events"} <= loaded
+
+
+def test_eager_import_loads_all_rooms():
+    """A service may prefer a slow start to a first call that blocks its loop."""
+    loaded = loaded_by("import gitlab_jobs_async", EAGER_IMPORT="1")
+    rooms = {name for name in LATE if name.startswith("gitlab_jobs_async.")}
+    assert rooms - loaded <= {"gitlab_jobs_async.simulator"}
