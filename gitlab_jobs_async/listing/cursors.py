@@ -6,6 +6,7 @@ The docs call cursors opaque, so the form is learned from each response and neve
 """
 
 import base64
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Self
@@ -129,17 +130,19 @@ def idle_gaps(gaps: Sequence[Gap], pending: Collection[PendingRequest]) -> Itera
 
     A request that starts inside a gap splits it and leaves the rest unread.
     """
+    up = sorted([one.start for one in pending if one.direction is Direction.UP])
+    down = sorted([one.start for one in pending if one.direction is not Direction.UP])
     ceiling = ID_LIMIT
     for gap, bottom in zip(gaps, [*(gap.above for gap in gaps[1:]), 1], strict=False):
-        is_pending = any(
-            bottom - 1 <= one.start <= gap.below
-            if one.direction is Direction.UP
-            else one.direction is not Direction.LAST and gap.above <= one.start <= ceiling
-            for one in pending
-        )
-        if not is_pending:
+        is_read_up = _has_between(up, bottom - 1, gap.below)
+        if not is_read_up and not _has_between(down, gap.above, ceiling):
             yield gap
         ceiling = gap.below
+
+
+def _has_between(ascending: Sequence[int], lowest: int, highest: int) -> bool:
+    place = bisect_left(ascending, lowest)
+    return place < len(ascending) and ascending[place] <= highest
 
 
 @define(eq=False, repr=False)
@@ -161,7 +164,10 @@ class SyntheticCursors:
 
     def learn(self, following: Request, last_id: int) -> None:
         """Learn the template from the server's request for the rows below *last_id*."""
-        template = CursorTemplate.learned(dict(following.params).get("cursor", ""), last_id)
+        cursor = dict(following.params).get("cursor", "")
+        if self._template is not None and self._template.cursor(last_id) == cursor:
+            return
+        template = CursorTemplate.learned(cursor, last_id)
         is_usable = (
             template is not None and template.has_directions and self._template in {None, template}
         )
@@ -188,8 +194,8 @@ class SyntheticCursors:
 
     def is_trial(self, one: PendingRequest) -> bool:
         """Return whether *one* is made by a cursor of a kind that was not accepted yet."""
-        is_made = one.direction in {Direction.UP, Direction.DOWN}
-        return is_made and not self.is_accepted(one.direction)
+        is_own = one.direction is Direction.LINK or one.direction is Direction.LAST
+        return not is_own and not self.is_accepted(one.direction)
 
     def request(self, direction: Direction, start: int) -> Request:
         """Return the request for the page in that *direction* from the id *start*.

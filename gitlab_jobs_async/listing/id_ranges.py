@@ -1,26 +1,18 @@
-"""Track which ids of a listing have been read.
+"""Track which ids of a listing are unread.
 
 A page is one snapshot of rows in the order of their ids: it has every row between its first and its
 last. So a row that matched during the whole call has been emitted once no id is unread. Neither the
 order of the pages nor changes of other rows matter.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from gitlab_jobs_async.listing.strategy import R
 
 ID_LIMIT = 2**63
 """Above every id: GitLab's are PostgreSQL's bigint."""
-
-
-@frozen
-class IdRange:
-    """The ids from `newest` down to `oldest`, all read."""
-
-    newest: int
-    oldest: int
 
 
 @frozen
@@ -31,53 +23,34 @@ class Gap:
     below: int
 
 
-@define(eq=False, repr=False)
-class IdRangeSet:
-    """The ids that were read, as disjoint ranges, newest first."""
+@define
+class UnreadIds:
+    """The ids that were not read yet, as disjoint gaps, newest first."""
 
-    _ranges: list[IdRange] = field(factory=list[IdRange])
+    gaps: Sequence[Gap] = (Gap(ID_LIMIT, 0),)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every id was read."""
-        return next(self.gaps(), None) is None
-
-    def add(self, newest: int, oldest: int) -> None:
+    def remove(self, newest: int, oldest: int) -> None:
         """Mark the ids from *newest* down to *oldest* as read."""
-        above = [s for s in self._ranges if s.oldest > newest + 1]
-        below = [s for s in self._ranges if s.newest < oldest - 1]
-        # Adjacent ranges are merged, too, so that a long listing needs only a short list.
-        met = self._ranges[len(above) : len(self._ranges) - len(below)]
-        merged = IdRange(
-            max([newest, *(s.newest for s in met)]), min([oldest, *(s.oldest for s in met)])
-        )
-        self._ranges = [*above, merged, *below]
+        gaps: list[Gap] = []
+        for gap in self.gaps:
+            if newest <= gap.below or gap.above <= oldest:
+                gaps.append(gap)
+                continue
+            if newest < gap.above - 1:
+                gaps.append(Gap(gap.above, newest))
+            if oldest > gap.below + 1:
+                gaps.append(Gap(oldest, gap.below))
+        self.gaps = gaps
 
-    def gaps(self) -> Iterator[Gap]:
-        """Yield the unread ranges, newest first."""
-        edge = ID_LIMIT
-        for read in self._ranges:
-            if read.newest < edge - 1:
-                yield Gap(edge, read.newest)
-            edge = read.oldest
-        if edge > 1:
-            yield Gap(edge, 0)
+    def end_above(self, start: int) -> int:
+        """Return the upper end of the gap that has the id above *start*, else `ID_LIMIT`."""
+        ends = (gap.above for gap in self.gaps if gap.below <= start < gap.above - 1)
+        return next(ends, ID_LIMIT)
 
-    def unread_above(self, start: int) -> int:
-        """Return the lowest read id above *start* if the id above *start* is unread.
-
-        Else return `ID_LIMIT`.
-        """
-        gaps = (gap.above for gap in self.gaps() if gap.below <= start < gap.above)
-        return next(gaps, ID_LIMIT)
-
-    def unread(self, rows: Sequence[R]) -> list[R]:
+    def among(self, rows: Sequence[R]) -> list[R]:
         """Return the *rows* (newest first) whose ids are unread."""
         if not rows:
             return []
         newest, oldest = rows[0].id, rows[-1].id
-        # Few ranges overlap a page, so that each row is compared with these alone.
-        near = [s for s in self._ranges if s.oldest <= newest and s.newest >= oldest]
-        if not near:
-            return list(rows)
-        return [row for row in rows if not any(s.oldest <= row.id <= s.newest for s in near)]
+        near = [gap for gap in self.gaps if gap.below < newest and oldest < gap.above]
+        return [row for gap in near for row in rows if gap.below < row.id < gap.above]

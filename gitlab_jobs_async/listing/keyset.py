@@ -4,7 +4,7 @@
 
 A server before GitLab 15.9 has no keyset for jobs, and a gateway may drop the headers that name the
 next page: then the listing continues by offset. A server with keyset refuses large offsets with
-405: then it continues by keyset, from the ranges read so far.
+405: then it continues by keyset, from what is unread.
 """
 
 from array import array
@@ -28,7 +28,7 @@ from gitlab_jobs_async.listing.cursors import (
     PendingRequest,
     SyntheticCursors,
 )
-from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, IdRangeSet
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, UnreadIds
 from gitlab_jobs_async.listing.offset import OffsetStrategy, without_keyset
 from gitlab_jobs_async.listing.page_checks import (
     is_expected_page,
@@ -51,7 +51,7 @@ class KeysetStrategy(Generic[R]):
     first: Request
     window: int
     headers: NextPageHeaders = field(factory=NextPageHeaders)
-    ranges: IdRangeSet = field(factory=IdRangeSet)
+    unread: UnreadIds = field(factory=UnreadIds)
     refusal: MethodNotAllowedError | None = None
     _offset: OffsetStrategy[R] | None = None
     _cursors: SyntheticCursors = field(init=False)
@@ -62,15 +62,15 @@ class KeysetStrategy(Generic[R]):
         self._start()
 
     def _start(self) -> None:
-        """Make a new plan for the unread ranges; pages of an earlier plan are ignored."""
+        """Make a new plan for the unread ids; pages of an earlier plan are ignored."""
         self._cursors = SyntheticCursors(Direction.DOWN if self.window == 1 else Direction.UP)
-        self._plan = RangePlan(self.first, self.window, self.ranges, self._cursors)
+        self._plan = RangePlan(self.first, self.window, self.unread, self._cursors)
         self._guard = ProgressGuard()
 
     @property
     def is_complete(self) -> bool:
         """See `PageStrategy.is_complete`."""
-        return self.ranges.is_complete if self._offset is None else self._offset.is_complete
+        return not self.unread.gaps if self._offset is None else self._offset.is_complete
 
     def next_requests(self, limit: int, guesses: int, /) -> list[PageRequest]:
         """See `PageStrategy.next_requests`."""
@@ -132,7 +132,7 @@ class KeysetStrategy(Generic[R]):
         try:
             following = next_by_keyset(self.server, sent, response, rows)
             is_expected = is_expected_page(
-                pending, following, rows, self.ranges, is_accepted=is_accepted
+                pending, following, rows, self.unread, is_accepted=is_accepted
             )
         except DecodeError:
             is_expected = False
@@ -142,7 +142,7 @@ class KeysetStrategy(Generic[R]):
         if (
             direction is Direction.UP
             and not is_accepted
-            and self.ranges.unread_above(start) == ID_LIMIT
+            and self.unread.end_above(start) == ID_LIMIT
         ):
             # The server's links have read these rows by now, so the page proves nothing.
             return ()
@@ -183,7 +183,7 @@ class KeysetStrategy(Generic[R]):
                 return self._reread_by_offset(response, rows, is_silent=True)
             return self._record(ID_LIMIT - 1, 1, None, rows)
         new = self._record(start - 1, rows[-1].id, None, rows)
-        gap = next((gap for gap in self.ranges.gaps() if gap.above == rows[-1].id), None)
+        gap = next((gap for gap in self.unread.gaps if gap.above == rows[-1].id), None)
         if gap is None:
             return new
         if self._plan.is_known_below(gap):
@@ -199,12 +199,12 @@ class KeysetStrategy(Generic[R]):
         """Close the end of the listing by its last page, which may be empty."""
         plan = self._plan
         was_doubted, plan.is_link_doubted = plan.is_link_doubted, False
-        gap = next(self.ranges.gaps())
+        gap = self.unread.gaps[0]
         is_silent = not plan.has_link(gap.above)
         if not rows:
             if was_doubted or is_silent:
                 # No row matches any more, so none that matched during the whole call is unread.
-                self.ranges.add(ID_LIMIT - 1, 1)
+                self.unread.remove(ID_LIMIT - 1, 1)
             return ()
         plan.lowest_id = rows[-1].id
         if is_silent and plan.lowest_id < gap.above:
@@ -234,7 +234,7 @@ class KeysetStrategy(Generic[R]):
             self.server,
             without_keyset(self.first),
             in_order=self.window == 1,
-            ranges=self.ranges,
+            unread=self.unread,
             headers=self.headers,
             is_silent=is_silent,
             emitted=array("q", sorted(self._plan.emitted)),

@@ -22,7 +22,7 @@ from gitlab_jobs_async.errors import (
     GitLabError,
     ListingChangedError,
 )
-from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, IdRangeSet
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, UnreadIds
 from gitlab_jobs_async.listing.rescan import RescanStrategy
 from gitlab_jobs_async.listing.strategy import PageRequest, R, is_newest_first
 
@@ -82,7 +82,7 @@ class OffsetStrategy(Generic[R]):
     server: ServerUrl
     first: Request
     in_order: bool = False
-    ranges: IdRangeSet = field(factory=IdRangeSet)
+    unread: UnreadIds = field(factory=UnreadIds)
     headers: NextPageHeaders = field(factory=NextPageHeaders)
     is_silent: bool = False
     _emitted: "array[int]" = field(factory=lambda: array("q"))
@@ -99,14 +99,14 @@ class OffsetStrategy(Generic[R]):
     @property
     def is_complete(self) -> bool:
         """See `PageStrategy.is_complete`."""
-        return self.ranges.is_complete if self._rescan is None else self._rescan.is_complete
+        return not self.unread.gaps if self._rescan is None else self._rescan.is_complete
 
     def next_requests(self, limit: int, guesses: int, /) -> list[PageRequest]:
         """Return the page at the first gap; if the server counts rows, the following ones too."""
         if self._rescan is not None:
             return self._rescan.next_requests(limit, guesses)
         requests: list[PageRequest] = []
-        top = next(self.ranges.gaps(), None)
+        top = next(iter(self.unread.gaps), None)
         if top is None:
             return requests
         index = self._index_of(top)
@@ -141,11 +141,11 @@ class OffsetStrategy(Generic[R]):
             raise DecodeError("id out of range: expected a bigint", response.method, response.url)
         # GitLab counts up to 10,000 rows, and never those of a project's jobs.
         self._total = window.start + len(rows) if is_last else number_in(response, "x-total")
-        gaps = sum(1 for _ in self.ranges.gaps())
+        gaps = len(self.unread.gaps)
         new = self._read(window, rows, is_last=is_last)
         if self.is_silent and new and window.start:
             self.headers.learn_dropped()
-        has_progress = bool(new) or sum(1 for _ in self.ranges.gaps()) < gaps
+        has_progress = bool(new) or len(self.unread.gaps) < gaps
         # A server that ignores per_page sends pages that cannot overlap.
         self._is_size_ignored = self._is_size_ignored or len(rows) > size
         self._check_progress(response, has_progress=has_progress)
@@ -211,20 +211,20 @@ class OffsetStrategy(Generic[R]):
 
     def _read(self, window: PageWindow, rows: Sequence[R], *, is_last: bool) -> Sequence[R]:
         self._learn_drift(window, rows)
-        top = next(self.ranges.gaps())
+        top = self.unread.gaps[0]
         # In order, rows below a gap are read again once the gap is closed.
         if self.in_order and rows and window.start and rows[0].id < top.above - 1:
             return []
-        new = self.ranges.unread(rows)
+        new = self.unread.among(rows)
         self._remember(new)
         if rows or (is_last and not window.start):
             newest = rows[0].id if window.start else ID_LIMIT - 1
-            self.ranges.add(newest, 1 if is_last else rows[-1].id)
+            self.unread.remove(newest, 1 if is_last else rows[-1].id)
         return new
 
     def _learn_drift(self, window: PageWindow, rows: Sequence[R]) -> None:
         """Estimate how far rows have moved, as others were created or deleted."""
-        top = next(self.ranges.gaps())
+        top = self.unread.gaps[0]
         if not rows:
             self._drift -= window.stop - window.start
         elif rows[0].id >= top.above:

@@ -16,7 +16,7 @@ from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.listing.cursors import CursorTemplate, Direction, PendingRequest
-from gitlab_jobs_async.listing.id_ranges import IdRangeSet
+from gitlab_jobs_async.listing.id_ranges import UnreadIds
 from gitlab_jobs_async.listing.offset import is_by_offset, without_keyset
 from gitlab_jobs_async.listing.strategy import Row, is_newest_first
 
@@ -103,7 +103,7 @@ def is_expected_page(
     pending: PendingRequest,
     following: Request | None,
     rows: Sequence[Row],
-    ranges: IdRangeSet,
+    unread: UnreadIds,
     *,
     is_accepted: bool,
 ) -> bool:
@@ -120,4 +120,4 @@ def is_expected_page(
             if not rows or rows[-1].id <= pending.start:
                 return False
             # A server that ignores the cursor sends its newest rows.
-            return is_accepted or rows[-1].id <= ranges.unread_above(pending.start)
+            return is_accepted or rows[-1].id <= unread.end_above(pending.start)

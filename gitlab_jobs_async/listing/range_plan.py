@@ -5,7 +5,7 @@
                ^           ^      ^          ^        ^
                A           B      A          C        B
 
-    [##]  read (`id_ranges.IdRangeSet`); `---` is a `Gap`, not read yet
+    [##]  read; `---` is a `Gap` of `id_ranges.UnreadIds`
     A     `gap.above`: the server's link to the next page leads down from here
     B     `gap.below`: a synthetic cursor leads up from here
     C     a guess: a synthetic cursor at an id inside a gap
@@ -19,6 +19,7 @@ A listing of up to 5 pages costs at most pages + 4 requests. A longer one costs 
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from attrs import define, field
@@ -32,7 +33,7 @@ from gitlab_jobs_async.listing.cursors import (
     idle_gaps,
 )
 from gitlab_jobs_async.listing.density import IdDensity
-from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, IdRangeSet
+from gitlab_jobs_async.listing.id_ranges import ID_LIMIT, Gap, UnreadIds
 from gitlab_jobs_async.listing.strategy import PageRequest, R
 
 _MAX_LINKS = 2
@@ -49,7 +50,7 @@ class RangePlan:
 
     first: Request
     window: int
-    ranges: IdRangeSet
+    unread: UnreadIds
     cursors: SyntheticCursors
     emitted: "array[int]" = field(factory=lambda: array("q"))
     lowest_id: int = 0
@@ -71,7 +72,7 @@ class RangePlan:
         requests: list[PageRequest] = []
         # Trials are in doubt, and must not delay what the server's own links read for certain.
         pending = [one for one in self._pending.values() if not self.cursors.is_trial(one)]
-        for gap in idle_gaps(list(self.ranges.gaps()), pending):
+        for gap in idle_gaps(self.unread.gaps, pending):
             if len(requests) < limit and (request := self._at_an_end(gap)):
                 requests.append(request)
         most = min(limit, len(requests) + guesses)
@@ -108,15 +109,16 @@ class RangePlan:
         if following is not None:
             self.add_link(oldest, following, rows[-1].id)
             self.cursors.learn(following, rows[-1].id)
-        new = self.ranges.unread(rows)
-        self.emitted.extend(row.id for row in new)
+        new = self.unread.among(rows)
+        self.emitted.extend([row.id for row in new])
         self._density.learn(newest, oldest, rows)
-        self.ranges.add(newest, oldest)
-        gaps = list(self.ranges.gaps())
+        self.unread.remove(newest, oldest)
+        gaps = self.unread.gaps
         self._density.keep(gaps)
         # Each gap can be read by the nearest link at or above it.
-        kept = {min((e for e in self._links if e >= gap.above), default=ID_LIMIT) for gap in gaps}
-        self._links = {edge: self._links[edge] for edge in kept & self._links.keys()}
+        edges = sorted(self._links)
+        places = {bisect_left(edges, gap.above) for gap in gaps} - {len(edges)}
+        self._links = {edges[place]: self._links[edges[place]] for place in places}
         return new
 
     def _at_an_end(self, gap: Gap) -> PageRequest | None:
@@ -165,7 +167,7 @@ class RangePlan:
         direction = cursors.next_direction(self._pending.values())
         if direction is None or not cursors.is_last_known or not self.is_second_page_read:
             return None
-        gaps = list(self.ranges.gaps())
+        gaps = self.unread.gaps
         if (gap := next(filter(self._is_better_from_above, gaps), None)) is not None:
             return self._by_link(gap.above)
         starts = {one.start for one in self._pending.values()}
@@ -176,7 +178,7 @@ class RangePlan:
         # A request at an end of a gap finds rows or closes the gap, so requests + gaps grows with
         # the pages found. Only a guess adds one to it.
         pages = len(self.emitted) / self.page_size
-        gaps = sum(1 for _ in self.ranges.gaps())
+        gaps = len(self.unread.gaps)
         return self._sent + gaps + 1 <= pages + self._density.allowance(pages, self.window)
 
     def _by_link(self, edge: int) -> PageRequest:

@@ -6,7 +6,7 @@ continues with another, and ignores the pages that were requested before.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from operator import gt
 from typing import Protocol, TypeVar
 
 from attrs import define, frozen
@@ -100,4 +100,5 @@ def not_advancing(response: Response, detail: str = "") -> DecodeError:
 def is_newest_first(rows: Sequence[Row]) -> bool:
     """Return whether the ids fall from row to row."""
     # GitLab documents this order for jobs; proofs that a listing is complete rest on it.
-    return all(before.id > after.id for before, after in pairwise(rows))
+    ids = [row.id for row in rows]
+    return all(map(gt, ids, ids[1:]))
