@@ -9,7 +9,7 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,12 @@ def server_of(plan: Plan, clock: PublishedClock | None) -> Iterator[tuple[str, s
     shared = None if clock is None else clock.seconds
     process = context.Process(target=_serve, args=(there, plan, shared), daemon=True)
     process.start()
+    there.close()  # so that the end of the process ends the wait for it
     try:
         yield here.recv()
     finally:
-        here.send("end")
+        with suppress(BrokenPipeError):
+            here.send("end")
         process.join()
 
 

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from attrs import frozen
@@ -66,12 +66,14 @@ def server_of(
     here, there = multiprocessing.Pipe()
     process = multiprocessing.Process(target=serve, args=(there, logs, factor, kind))
     process.start()
+    there.close()  # so that the end of the process ends the wait for it
     origin, start = time.time(), 1_750_000_000.0
     here.send((origin, start))
     try:
         yield *here.recv(), AcceleratedClock(factor, start=start + (time.time() - origin) * factor)
     finally:
-        here.send("end")
+        with suppress(BrokenPipeError):
+            here.send("end")
         process.join()
 
 

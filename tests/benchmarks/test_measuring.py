@@ -7,7 +7,7 @@ import os
 import pytest
 
 from benchmarks.measuring import Samples, apart, busy, interleaved, ratio, wall_ratio
-from benchmarks.soaking import growth
+from benchmarks.soaking import growth, server_of
 
 
 def test_interleaved_runs_in_turns_after_warm_up():
@@ -49,6 +49,11 @@ def test_busy_ends_its_processes():
 
 def test_apart_runs_in_another_process():
     assert apart(os.getpid) != os.getpid()
+
+
+def test_failed_server_ends_the_soak():
+    with pytest.raises(EOFError), server_of("no plan", None):
+        pass
 
 
 @pytest.mark.parametrize(
