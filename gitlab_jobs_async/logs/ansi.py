@@ -9,6 +9,10 @@ import re
 from collections.abc import Iterator
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_CLEAR = "\x1b[0K"
+"""Clears the rest of the line; a runner writes it before each of its own lines."""
+
+_COLOUR_OR_CLEAR = re.compile(r"\x1b\[(?:[0-9;:]*m|0K)")
 _COLOUR_KEPT = re.compile(r"(\x1b\[[0-9;:]*m)")
 _ESCAPE_SEQUENCE = (
     r"(?!\[[0-9;:]*m)(?:"
@@ -36,6 +40,13 @@ _SHOWS = rf"{_PRINTS_NOTHING}(?:{_ERASES}|[^\r\x1b\x00-\x1f\x7f%s])"
 _LAST_STATE = re.compile(rf"(?s:.*)\r(?={_SHOWS})" % ((r"\x80-\x9f",) * 2))
 _SHOWS_BYTES = re.compile((_SHOWS % ("", "")).encode())
 _LAST_STATE_BYTES = re.compile((rf"(?s:.*)\r(?={_SHOWS})" % ("", "")).encode())
+
+_CONTROL = b"\x00"
+_CONTROLS = bytes(
+    0 if (code < 0x20 and code not in b"\t\n") or code in b"\x7f\xc2" else code
+    for code in range(256)
+)
+"""Table that maps control characters to one; in UTF-8, C1 controls begin with the byte C2."""
 
 _MOST_STYLES = 8
 _STYLES_WITHIN = 4096
@@ -78,15 +89,43 @@ def carried_styles(wiped: str) -> str:
     return "".join(styles[-_MOST_STYLES:])
 
 
+def lines_with_controls(text: str) -> Iterator[int]:
+    """Yield the numbers of the lines that may contain control characters other than tabs."""
+    codes = text.encode().translate(_CONTROLS)
+    number = start = 0
+    while (at := codes.find(_CONTROL, start)) >= 0:
+        number += codes.count(b"\n", start, at)
+        yield number
+        start = codes.find(b"\n", at)
+        if start < 0:
+            return
+
+
+def without_escapes(printed: str) -> tuple[str, str]:
+    """Return *printed* without the escape sequences of most lines, and the same with its colours.
+
+    Any other ones remain in both.
+    """
+    if "\x1b" not in printed:
+        return printed, printed
+    # Splitting is quicker than replacing.
+    text = "".join(_COLOUR_OR_CLEAR.split(printed))
+    return text, printed.replace(_CLEAR, "")
+
+
+def _without_colours(printed: str) -> str:
+    return "".join(_COLOUR.split(printed)) if "\x1b" in printed else printed
+
+
 def readable(printed: str) -> tuple[str, str]:
     """Return the text without any escape sequence, and the same with its colours."""
-    text = "".join(_COLOUR.split(printed))  # quicker than to replace
+    text = _without_colours(printed)
     if text.isprintable():  # then only colours were removed
         return text, printed
     if "\b" in printed and len(printed) <= _LONGEST_OVERSTRUCK:
         printed = _overstruck(_UNWANTED_BUT_BACKSPACE.sub("", printed))
     raw = _UNWANTED.sub("", printed)
-    return "".join(_COLOUR.split(raw)), raw
+    return _without_colours(raw), raw
 
 
 def _overstruck(printed: str) -> str:

@@ -4,31 +4,29 @@ The format is the runner's: 32 bytes of timestamp and stream before each line
 (common/buildlogger/internal/timestamper/timestamper.go), section markers within the text, and ANSI.
 """
 
+from bisect import bisect_left
 from copy import deepcopy
 from datetime import datetime
+from itertools import accumulate
 
 from attrs import define, evolve, field
 
-from gitlab_jobs_async.logs.ansi import last_state, readable
+from gitlab_jobs_async.logs.line_builder import LineBuilder
 from gitlab_jobs_async.logs.line_splitting import BLOCK, split_at
-from gitlab_jobs_async.logs.records import (
+from gitlab_jobs_async.logs.record_headers import (
     HEADER_SIZE,
-    LONGEST_UNCUT,
-    MOST_BETWEEN,
-    STREAMS,
-    Record,
-    RecordQueue,
+    STREAM_ID,
+    end_of_records,
+    is_continuation,
+    start_of_records,
+    stream_of,
+    streams_of,
+    texts_of,
     time_of,
+    times_of,
 )
-from gitlab_jobs_async.logs.sections import MOST_PENDING, SectionTracker, split_markers
-from gitlab_jobs_async.logs.utf16 import text_with_nulls
+from gitlab_jobs_async.logs.records import Record, RecordQueue, unfinished
 from gitlab_jobs_async.models.jobs import LogLine
-
-_STREAM = slice(28, 31)
-_STREAM_TYPE = 30
-_STREAM_AND_FLAG = slice(28, 32)
-_FLAG = 31
-_CONTINUED = ord("+")
 
 
 @define(eq=False, repr=False)
@@ -48,9 +46,7 @@ class LogParser:
     _clear: int = field(default=0, init=False)
     _cut: Record | None = field(default=None, init=False)
     _passed: int = field(default=0, init=False)
-    _sections: SectionTracker = field(factory=SectionTracker, init=False)
-    _number: int = field(default=0, init=False)
-    _lines: list[LogLine] = field(factory=list, init=False)
+    _builder: LineBuilder = field(factory=LineBuilder, init=False)
 
     @property
     def waiting(self) -> int:
@@ -72,7 +68,7 @@ class LogParser:
         unread += data
         end = unread.rfind(b"\n", searched)
         if end >= 0:
-            whole = bytes(memoryview(unread)[:end])
+            whole = bytes(memoryview(unread)[: end + 1])
             del unread[: end + 1]
             self._read(whole)
             self._clear = 0
@@ -84,7 +80,7 @@ class LogParser:
             del unread[:end]
             self._take_piece(piece)
             self._drain()
-        return self._take_lines()
+        return self._builder.take()
 
     def flush(self, *, is_silent: bool) -> list[LogLine]:
         """Return the lines that are complete because a poll brought nothing new.
@@ -96,7 +92,7 @@ class LogParser:
         if is_silent or not self._unread:
             self._queue.settle(is_silent=is_silent)
             self._drain()
-        return self._take_lines()
+        return self._builder.take()
 
     def close(self) -> list[LogLine]:
         """Return the lines that the end of the trace completes; a marker alone makes one, too."""
@@ -106,65 +102,84 @@ class LogParser:
         self._unread.clear()
         self._queue.settle(is_silent=True)
         self._drain()
-        if self._sections.pending:
-            self._add("", "", None, None, self._offset)
-        return self._take_lines()
-
-    def _take_lines(self) -> list[LogLine]:
-        lines, self._lines = self._lines, []
-        return lines
+        if self._builder.has_pending_markers:
+            self._builder.add_empty(None, None, self._offset)
+        return self._builder.take()
 
     def _read(self, whole: bytes) -> None:
-        """Parse complete lines of the trace, without the last LF."""
-        lines = whole.split(b"\n")
+        """Parse complete lines of the trace, as many at once as possible."""
+        lines = whole[:-1].split(b"\n")
         if self._cut is not None or (len(whole) > BLOCK and max(map(len, lines)) > BLOCK):
-            for physical in lines:
-                self._take(physical)
-                self._drain()
+            self._take_each(lines)
             return
         if self._is_timestamped is None and self._offset == 0:
-            self._is_timestamped = time_of(lines[0]) is not None
+            self._is_timestamped = time_of(whole) is not None
         if self._is_timestamped is False:
-            self._read_bare(lines, has_returns=b"\r" in whole)
+            self._read_bare(lines)
+            return
+        start = 0
+        while start < len(whole):
+            end = end_of_records(whole, start)
+            if end > start:
+                self._read_records(whole[start : end - 1].split(b"\n"))
+            else:
+                end = start_of_records(whole, start)
+                self._read_bare(whole[start : end - 1].split(b"\n"))
+            start = end
+
+    def _read_bare(self, lines: list[bytes]) -> None:
+        """Parse lines without a header."""
+        if self._queue.records:
+            self._take_each(lines)
         else:
-            self._read_timestamped(lines, has_returns=b"\r" in whole)
+            nothing = [None] * len(lines)
+            self._add_all(lines, lines, nothing, nothing)
 
-    def _read_bare(self, lines: list[bytes], *, has_returns: bool) -> None:
-        offset = self._offset
-        for physical in lines:
-            start = offset
-            offset += len(physical) + 1
-            printed = physical.rstrip(b"\r") if has_returns else physical
-            self._finish(printed, None, None, start, offset)
-        self._offset = offset
-
-    def _read_timestamped(self, lines: list[bytes], *, has_returns: bool) -> None:
-        times = [time_of(physical) for physical in lines]
-        queue, waiting = self._queue, self._queue.records
-        for number, (physical, at) in enumerate(zip(lines, times, strict=True), start=1):
+    def _read_records(self, records: list[bytes]) -> None:
+        """Parse lines with a header."""
+        try:
+            ats = times_of(records)
+        except ValueError:
+            self._take_each(records)
+            return
+        data, streams = texts_of(records), streams_of(records)
+        self._queue.close_before(records)
+        self._drain()
+        stops = [*unfinished(records), len(records)]
+        done = 0
+        while done < len(records):
+            stop = stops[bisect_left(stops, done)]
+            if stop > done and not self._queue.records:
+                some = slice(done, stop)
+                self._add_all(records[some], data[some], ats[some], streams[some])
+                done = stop
+                continue
+            physical = records[done]
             start = self._offset
             end = self._offset = start + len(physical) + 1
-            if at is None or (waiting and physical[_FLAG] == _CONTINUED):
-                self._queue_up(physical, start, end, at)
-                self._drain()
-                continue
-            data, key = physical[HEADER_SIZE:], physical[_STREAM]
-            is_whole = not (has_returns and b"\r" in data) and len(data) <= LONGEST_UNCUT
-            if not is_whole:
-                following = lines[number][_STREAM_AND_FLAG] if number < len(lines) else b""
-                # Mostly the next line is of the same stream, and shows that this one is complete.
-                if following == key + b" " and times[number] is not None:
-                    is_whole = True
-                else:
-                    is_whole = _is_whole(key, lines, times, number)
-                if is_whole:
-                    data = data.rstrip(b"\r")
-            stream = STREAMS[physical[_STREAM_TYPE]]
-            if is_whole and not waiting:
-                self._finish(data, at, stream, start, end)
-                continue
-            queue.close_stream(key)
-            queue.add(Record(data, start, end, at, stream, None if is_whole else key))
+            self._queue_up(physical, start, end, ats[done])
+            if stop > done and not is_continuation(physical):
+                self._queue.close_stream(physical[STREAM_ID])
+            self._drain()
+            done += 1
+
+    def _add_all(
+        self,
+        lines: list[bytes],
+        printed: list[bytes],
+        ats: list[datetime] | list[None],
+        streams: list[str] | list[None],
+    ) -> None:
+        """Turn *lines*, of which *printed* is the text, into lines without the queue."""
+        sizes = [len(line) + 1 for line in lines]
+        offsets = list(accumulate(sizes, initial=self._offset))
+        self._offset = offsets[-1]
+        self._builder.add_all(printed, offsets, ats, streams)
+
+    def _take_each(self, lines: list[bytes]) -> None:
+        """Queue lines one by one."""
+        for physical in lines:
+            self._take(physical)
             self._drain()
 
     def _take(self, physical: bytes, *, ending: int = 1) -> None:
@@ -192,9 +207,9 @@ class LogParser:
         if at is None:
             self._cut = Record(b"", start, end)
         else:
-            key = piece[_STREAM]
-            self._queue.close_stream(key)
-            self._cut = Record(b"", start, end, at, STREAMS[piece[_STREAM_TYPE]], key)
+            stream_id = piece[STREAM_ID]
+            self._queue.close_stream(stream_id)
+            self._cut = Record(b"", start, end, at, stream_of(piece), stream_id)
 
     def _time_of(self, physical: bytes, start: int) -> datetime | None:
         if self._is_timestamped is None and start == 0:
@@ -205,9 +220,9 @@ class LogParser:
         if at is None:
             self._queue.add(Record(physical, start, end))
             return
-        stream, key = STREAMS[physical[_STREAM_TYPE]], physical[_STREAM]
-        record = Record(physical[HEADER_SIZE:], start, end, at, stream, key)
-        self._queue.add(record, is_continuation=physical[_FLAG] == _CONTINUED)
+        stream, stream_id = stream_of(physical), physical[STREAM_ID]
+        record = Record(physical[HEADER_SIZE:], start, end, at, stream, stream_id)
+        self._queue.add(record, is_continuation=is_continuation(physical))
 
     def _drain(self) -> None:
         """Turn complete records into lines."""
@@ -216,68 +231,4 @@ class LogParser:
             self._passed = max(self._passed, record.end)
             rest = self._queue.start
             end = self._passed if rest is None else min(self._passed, rest)
-            self._finish(record.data, record.at, record.stream, record.start, end)
-
-    def _finish(
-        self,
-        printed: bytes | bytearray,
-        at: datetime | None,
-        stream: str | None,
-        start: int,
-        end: int,
-    ) -> None:
-        text = raw = printed.decode("utf-8", "replace")
-        if not text.isprintable():
-            if "\0" in text:
-                parts = split_markers(bytes(printed))
-                text = raw = "".join(map(text_with_nulls, parts))
-            if "\r" in text and ("\r" in (raw := text.rstrip("\r")) or "section_" in raw):
-                self._finish_parts(text, at, stream, start, end)
-                return
-            text, raw = readable(raw)
-        self._number = number = self._number + 1
-        sections = self._sections
-        passed = sections.passed() if sections.pending else ()
-        self._lines.append(LogLine(number, text, raw, at, stream, sections.path, passed, end))
-
-    def _finish_parts(
-        self, printed: str, at: datetime | None, stream: str | None, start: int, end: int
-    ) -> None:
-        """Add a line for each part between markers that shows any text."""
-        before = len(self._lines)
-        for part in self._sections.split(printed):
-            text, raw = readable(last_state(part))
-            if text or len(part) == len(printed):
-                self._add(text, raw, at, stream, min(start, end))
-        if len(self._sections.pending) > MOST_PENDING:
-            self._add("", "", at, stream, min(start, end))
-        if len(self._lines) > before and not self._sections.pending:
-            line = self._lines[-1]  # not by `evolve`, which is slow
-            self._lines[-1] = LogLine(
-                line.number,
-                line.text,
-                line.raw,
-                line.at,
-                line.stream,
-                line.section,
-                line.markers,
-                end,
-            )
-
-    def _add(self, text: str, raw: str, at: datetime | None, stream: str | None, end: int) -> None:
-        self._number = number = self._number + 1
-        sections = self._sections
-        passed = sections.passed() if sections.pending else ()
-        self._lines.append(LogLine(number, text, raw, at, stream, sections.path, passed, end))
-
-
-def _is_whole(
-    stream_id: bytes, lines: list[bytes], times: list[datetime | None], after: int
-) -> bool:
-    """Return whether the lines from index *after* on show that the one before is complete."""
-    last = after + MOST_BETWEEN
-    for number in range(after, min(last, len(lines))):
-        line = lines[number]
-        if line.startswith(stream_id, _STREAM.start) and times[number] is not None:
-            return line[_FLAG] != _CONTINUED
-    return last <= len(lines)
+            self._builder.add(record.data, record.at, record.stream, record.start, end)

@@ -6,7 +6,6 @@ write with a carriage return and no newline. The next record of the same stream 
 record, too, so that only the next record of the stream shows whether one is complete.
 """
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,14 +20,21 @@ from gitlab_jobs_async.logs.ansi import (
     readable,
     shows,
 )
+from gitlab_jobs_async.logs.record_headers import (
+    HEADER_SIZE,
+    continuations_of,
+    is_continuation,
+    stream_ids_of,
+)
 from gitlab_jobs_async.logs.sections import (
     LONGEST_MARKER,
     ends_within_marker,
+    is_marker,
     last_marker_end,
 )
 
-HEADER_SIZE: Final = 32
-LONGEST_UNCUT: Final = 8192 - HEADER_SIZE
+_BUFFER = 8192
+LONGEST_UNCUT: Final = _BUFFER - HEADER_SIZE
 """Bytes of text that the runner's buffer holds beside the header; it cuts longer lines."""
 
 LONGEST_LINE: Final = 4 * 1024 * 1024
@@ -39,20 +45,6 @@ MOST_BETWEEN: Final = 16
 
 _MOST_RECORDS = 1024
 """Records kept at once, even if the first of them is continued again and again."""
-
-_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[OE][ +]")
-_TIMESTAMP = slice(27)
-STREAMS: Final = {ord("O"): "stdout", ord("E"): "stderr"}
-
-
-def time_of(physical: bytes) -> datetime | None:
-    """Return the time in the header of a line; `None` without a header."""
-    if _HEADER.match(physical) is None:
-        return None
-    try:
-        return datetime.fromisoformat(physical[_TIMESTAMP].decode())
-    except ValueError:
-        return None
 
 
 @define(eq=False, repr=False)
@@ -97,6 +89,8 @@ class RecordQueue:
             self._append(record)
             return
         before = self._open.get(record.stream_id)
+        if before is not None and self._number - before.number > MOST_BETWEEN:
+            is_continuation = False  # of a record that is complete by now
         if before is not None and is_continuation:
             self._continue(before, record)
             return
@@ -109,6 +103,13 @@ class RecordQueue:
         """Mark the last record of a stream as complete."""
         if stream_id in self._open:
             self._close(self._open[stream_id])
+
+    def close_before(self, following: list[bytes]) -> None:
+        """Mark records as complete that the *following* ones, not yet added, do not continue."""
+        ids = stream_ids_of(following[:MOST_BETWEEN])
+        for stream_id in [*self._open]:
+            if stream_id in ids and not is_continuation(following[ids.index(stream_id)]):
+                self.close_stream(stream_id)
 
     def whole(self) -> Iterator[Record]:
         """Pop the first records, up to one that may be continued."""
@@ -223,6 +224,27 @@ class RecordQueue:
         record.end = end
         record.number = self._number
         self._size += len(data)
+
+
+def unfinished(records: list[bytes]) -> list[int]:
+    """Return the numbers of those *records* that the next ones do not show to be complete."""
+    if b"\r" not in b"".join(records) and max(map(len, records)) <= _BUFFER:
+        return []
+    ids = stream_ids_of(records)
+    newest = max(0, len(ids) - MOST_BETWEEN)
+    # The last one of each stream, and each that a later one continues.
+    found = set({stream: number for number, stream in enumerate(ids[newest:], newest)}.values())
+    for number in continuations_of(records):
+        before = ids[max(0, number - MOST_BETWEEN) : number][::-1]
+        if ids[number] in before:
+            found.add(number - 1 - before.index(ids[number]))
+    return sorted(number for number in found if _is_cut(records[number]))
+
+
+def _is_cut(record: bytes) -> bool:
+    """Return whether a runner may have cut *record* from a longer line; not after a marker."""
+    data = record[HEADER_SIZE:]
+    return may_be_continued(data) and not is_marker(data)
 
 
 def may_be_continued(data: bytes | bytearray) -> bool:

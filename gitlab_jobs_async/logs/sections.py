@@ -5,10 +5,10 @@ https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from gitlab_jobs_async.models.jobs import Section
 
@@ -16,6 +16,7 @@ _MARKER = re.compile(
     r"section_(start|end):([0-9]{1,20}):([a-zA-Z0-9_.-]{1,255})"
     r"(?:\[([^\[\]\r\n]{0,1024})\])?\r\x1b\[0K"
 )
+_MARKER_BYTES = re.compile(_MARKER.pattern.encode())
 _CUT_MARKER = re.compile(rb"section_(?:start|end):[0-9]+:[a-zA-Z0-9_.-]+(?:\[[^\[\]\r\n]*\])?\r\Z")
 LONGEST_MARKER = 2048
 """Upper bound of a marker's length, in bytes."""
@@ -34,9 +35,14 @@ def last_marker_end(printed: bytes | bytearray) -> int:
     """Return the end of the last marker; 0 without any."""
     end = 0
     if b"section_" in printed:
-        for marker in _MARKER.finditer(printed.decode("latin-1")):  # a character for each byte
+        for marker in _MARKER_BYTES.finditer(printed):
             end = marker.end()
     return end
+
+
+def is_marker(printed: bytes) -> bool:
+    """Return whether a line is only a marker, perhaps with carriage returns before its LF."""
+    return _MARKER_BYTES.fullmatch(printed.rstrip(b"\r")) is not None
 
 
 def ends_within_marker(printed: bytes | bytearray) -> bool:
@@ -48,9 +54,9 @@ def split_markers(printed: bytes) -> Iterator[bytes]:
     """Yield the text before, in and after each marker, in turn; joined it is *printed*."""
     end = 0
     if b"section_" in printed:
-        for marker in _MARKER.finditer(printed.decode("latin-1")):
+        for marker in _MARKER_BYTES.finditer(printed):
             yield printed[end : marker.start()]
-            yield marker[0].encode("latin-1")
+            yield marker[0]
             end = marker.end()
     yield printed[end:]
 
@@ -68,11 +74,16 @@ class SectionTracker:
     _open: list[Section] = field(factory=list)
     _too_deep: int = 0
 
-    def split(self, printed: str) -> Iterator[str]:
-        """Yield the text between the markers of a line, each while its own sections are open."""
+    def split(self, printed: str) -> Iterable[str]:
+        """Return the text between the markers of a line, each while its own sections are open."""
         if "section_" not in printed:
-            yield printed
-            return
+            return (printed,)
+        if marker := _MARKER.fullmatch(printed):
+            self._pass(marker)
+            return ()
+        return self._split(printed)
+
+    def _split(self, printed: str) -> Iterator[str]:
         end = 0
         for marker in _MARKER.finditer(printed):
             if marker.start() > end:
@@ -91,7 +102,7 @@ class SectionTracker:
         which, seconds, name, options = marker.groups()
         at = datetime.fromtimestamp(min(int(seconds), _LAST_SECOND), UTC)
         if which == "start":
-            self._begin(name, at, _options(options or ""))
+            self._begin(name, at, _options(options) if options else {})
         else:
             self._end(name, at)
 
@@ -101,7 +112,7 @@ class SectionTracker:
             self._too_deep += 1
             return
         self.path = (*self.path, name)
-        started = Section(path=self.path, started_at=at, options=options)
+        started = Section(self.path, at, None, options)
         self._open.append(started)
         self.pending.append(started)
 
@@ -113,7 +124,8 @@ class SectionTracker:
             kept = len(self.path) - 1 - self.path[::-1].index(name)
             ended = self._open[kept:]
             del self._open[kept:]
-            self.pending += [evolve(section, ended_at=at) for section in reversed(ended)]
+            for begun in reversed(ended):  # not by `evolve`, which is slow
+                self.pending.append(Section(begun.path, begun.started_at, at, begun.options))
             self.path = self.path[:kept]
 
 
