@@ -72,8 +72,7 @@ class IdDensity:
 
     def is_sparser_above(self, gap: Gap) -> bool:
         """Return whether rows are much sparser at the top of *gap* than at its bottom."""
-        above, below = (self._spacing.get(edge, 1.0) for edge in (gap.above, gap.below))
-        return above > _UNEVEN * below
+        return self._spacing.get(gap.above, 1.0) > _UNEVEN * self._spacing.get(gap.below, 1.0)
 
     def keep(self, gaps: Collection[Gap]) -> None:
         """Forget the density at the edges of all other gaps."""

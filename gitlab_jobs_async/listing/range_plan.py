@@ -146,12 +146,12 @@ class RangePlan:
 
     def _is_better_from_above(self, gap: Gap) -> bool:
         """Return whether the link at the top of *gap* leads across a part with few rows."""
-        if gap.above not in self._links or self.is_link_doubted:
+        is_linked = gap.above in self._links and not self.is_link_doubted
+        if not is_linked or not self._density.is_sparser_above(gap):
             return False
         # A few links at a time: if old rows vanish, each pending one fails with 500.
         links = [one.start for one in self._pending.values() if one.direction is Direction.LINK]
-        is_free = self._links[gap.above][1] not in links and len(links) < _MAX_LINKS
-        return is_free and self._density.is_sparser_above(gap)
+        return self._links[gap.above][1] not in links and len(links) < _MAX_LINKS
 
     def _is_pending(self, direction: Direction, start: int) -> bool:
         pending = self._pending.values()
