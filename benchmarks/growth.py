@@ -5,6 +5,7 @@ logarithm. `tail_many` has the growth of followed logs.
 """
 
 import asyncio
+import gc
 import tracemalloc
 from collections.abc import Iterator, Sequence
 
@@ -49,29 +50,37 @@ def kilobytes(server: CannedServer, project: int, count: int) -> float:
 
 
 def listings(counts: Sequence[int], size: Size) -> Iterator[Row | Chart]:
-    """List projects of these numbers of jobs."""
+    """List projects of these numbers of jobs, also without Python's garbage collector."""
     due = {project: dealt(1, count)[1] for project, count in enumerate(counts, 1)}
-    requests: dict[str, int] = {}
+    # Short listings several times, so that each run takes long enough.
+    repeats = {p: max(1, counts[-1] // len(ids) // 10) for p, ids in due.items()}
+    requests: dict[int, int] = {}
     with serving(due) as server:
 
-        def run(project: int) -> None:
-            # Short listings several times, so that each run takes long enough.
-            for _ in range(repeats(project)):
+        def run(project: int, *, collects: bool) -> None:
+            server.count()
+            if not collects:
+                gc.disable()
+            for _ in range(repeats[project]):
                 assert asyncio.run(listed(server.url, project)) == len(due[project])
+            gc.enable()
+            requests[project] = server.count() // repeats[project]
 
-        def repeats(project: int) -> int:
-            return max(1, counts[-1] // len(due[project]) // 10)
-
-        def end(name: str) -> None:
-            requests[name] = server.count() // repeats(int(name))
-
-        server.count()
-        work = {str(project): lambda project=project: run(project) for project in due}
-        times = interleaved(work, size.pick(3, 3, 1), after=end)
+        work = {
+            f"{project}, {collects}": lambda p=project, on=collects: run(p, collects=on)
+            for project in due
+            for collects in (True, False)
+        }
+        times = interleaved(work, size.pick(3, 3, 1))
         memory = [kilobytes(server, project, len(due[project])) for project in due]
-    jobs = [len(ids) * repeats(project) for project, ids in due.items()]
-    micros = [of.cpu_median / n * 1e6 for of, n in zip(times.values(), jobs, strict=True)]
-    yield row("list a growing number of jobs: CPU time a job", "µs", counts, micros)
+    micros, without = (
+        [times[f"{p}, {on}"].cpu_median / len(due[p]) / repeats[p] * 1e6 for p in due]
+        for on in (True, False)
+    )
+    details = "without the garbage collector " + ", ".join(f"{value:.3g} µs" for value in without)
+    yield row(
+        "list a growing number of jobs: CPU time a job", "µs", counts, micros, details=details
+    )
     yield Row(
         "list a growing number of jobs: peak of memory a job, requests",
         "",
@@ -80,7 +89,11 @@ def listings(counts: Sequence[int], size: Size) -> Iterator[Row | Chart]:
         None,
         "requests " + ", ".join(map(str, requests.values())),
     )
-    lines = {"CPU, µs a job": micros, "peak of memory, KB a job": memory}
+    lines = {
+        "CPU, µs a job": micros,
+        "without collector": without,
+        "peak of memory, KB a job": memory,
+    }
     yield chart("growth-listing", "Listing jobs", "jobs", counts, lines)
 
 
@@ -133,12 +146,18 @@ def parsing(megabytes: Sequence[int], size: Size) -> Iterator[Row | Chart]:
 
 
 def row(
-    question: str, unit: str, counts: Sequence[int], values: Sequence[float], bar: float = FLAT
+    question: str,
+    unit: str,
+    counts: Sequence[int],
+    values: Sequence[float],
+    bar: float = FLAT,
+    details: str = "",
 ) -> Row:
     """Return the row of one cost at all sizes."""
     shown = ", ".join(f"{n:,}: {value:.3g} {unit}" for n, value in zip(counts, values, strict=True))
     is_met = values[-1] <= bar * values[0]
-    return Row(question, f"the largest at most {bar:g} x the smallest", shown, "", is_met)
+    bar_text = f"the largest at most {bar:g} x the smallest"
+    return Row(question, bar_text, shown, "", is_met, details)
 
 
 def chart(
