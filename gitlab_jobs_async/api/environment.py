@@ -64,7 +64,7 @@ _NAMES_A_HOST = re.compile(r"\w+_(?:DOMAIN|FQDN|HOST|HOSTNAME)")
 _IS_A_WORD = re.compile(r"\d*|yes|no|true|false|on|off|none|null|enabled|disabled", re.IGNORECASE)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class NamedServer:
     """A server, and the environment variable that names it."""
 

@@ -60,7 +60,7 @@ def _login(parts: SplitResult) -> str | None:
     return f"Basic {b64encode(login.encode()).decode()}"
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Direct:
     """One entry of `no_proxy`."""
 
@@ -100,7 +100,7 @@ def _plain(host: str) -> str:
         return name
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Proxies:
     """Proxies by scheme, and the hosts that are reached directly."""
 

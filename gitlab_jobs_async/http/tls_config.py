@@ -80,7 +80,7 @@ class TLSConfig:
         return [] if path is None else [NamedPath(path, self.source(name))]
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class NamedPath:
     """A path and its source: a variable, option or setting."""
 

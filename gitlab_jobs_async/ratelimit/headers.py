@@ -21,7 +21,7 @@ _ALIGNED = 60.0
 _NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class StatedWindow:
     """Window that `RateLimit-*` headers state: requests a minute, remaining ones, and its end.
 

@@ -9,7 +9,7 @@ LONGEST_PAUSE = 3600.0
 _MAX_EXPONENT = 99
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Backoff:
     """Delays of *base* x *factor* ** n seconds, at most *cap*."""
 
