@@ -1,8 +1,9 @@
 """Requests of GitLab's APIs as values, without a credential until the transport signs them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import orjson
 from attrs import field, frozen
@@ -15,6 +16,8 @@ REST = "/api/v4"
 
 GRAPHQL = "/api"
 """Base of the path `/graphql`."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*+")
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -42,6 +45,11 @@ def _path(path: str) -> str:
             "query, such as '/projects/group%2Fapp/jobs'"
         )
     return path
+
+
+def _quoted(text: str) -> str:
+    # Most names and values are plain words, and a listing has many of them.
+    return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
 def _base(base: str) -> str:
@@ -75,7 +83,8 @@ class Request:
     @cached_property
     def target(self) -> str:
         """Path and query as they are sent."""
-        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+        query = "&".join([f"{_quoted(name)}={_quoted(str(value))}" for name, value in self.params])
+        return f"{self.path}?{query}" if query else self.path
 
     @property
     def body(self) -> bytes | None:

@@ -1,7 +1,11 @@
 """The server's address: accepted URLs, and no redirection of credentials by a response."""
 
+from urllib.parse import urlencode
+
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitlab_jobs_async import Request
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -9,8 +13,17 @@ from gitlab_jobs_async.api.urls import ServerUrl
 HERE = ServerUrl("https://gitlab.example.com")
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS | st.integers())))
+def test_query_is_written_as_a_form(params):
+    written = f"?{urlencode(params)}" if params else ""
+    assert Request("GET", "/projects", params).target == f"/projects{written}"
+
+
 @pytest.mark.parametrize(
-    ("given", "api"),
+    ("given_", "api"),
     [
         ("https://gitlab.com", "https://gitlab.com/api/v4/x"),
         ("https://gitlab.com/", "https://gitlab.com/api/v4/x"),
@@ -22,8 +35,8 @@ HERE = ServerUrl("https://gitlab.example.com")
         ("https://müller.example", "https://xn--mller-kva.example/api/v4/x"),
     ],
 )
-def test_server_is_parsed_from_common_forms(given, api):
-    assert ServerUrl.parse(given).url_for(Request("GET", "/x")) == api
+def test_server_is_parsed_from_common_forms(given_, api):
+    assert ServerUrl.parse(given_).url_for(Request("GET", "/x")) == api
 
 
 @pytest.mark.parametrize(
