@@ -69,6 +69,8 @@ def last_state(printed: str) -> str:
 
 def last_state_start(printed: bytes | bytearray) -> int:
     """Return where in *printed* its last state begins."""
+    if printed.find(b"\r", 0, -1) < 0:  # nothing can be shown after the last byte
+        return 0
     wiped = _LAST_STATE_BYTES.match(printed)
     return 0 if wiped is None else wiped.end()
 

@@ -235,6 +235,9 @@ def unfinished(records: list[bytes]) -> list[int]:
     # The last one of each stream, and each that a later one continues.
     found = set({stream: number for number, stream in enumerate(ids[newest:], newest)}.values())
     for number in continuations_of(records):
+        if number and ids[number - 1] == ids[number]:
+            found.add(number - 1)
+            continue
         before = ids[max(0, number - MOST_BETWEEN) : number][::-1]
         if ids[number] in before:
             found.add(number - 1 - before.index(ids[number]))
@@ -268,5 +271,7 @@ def _styles(printed: bytes | bytearray) -> bytes:
 
 def _marker_end_across(before: bytes | bytearray, data: bytes | bytearray) -> int:
     """Return the end in *data* of the last section marker, which may begin *before* it; or 0."""
+    if b"0K" not in data and not data.startswith(b"K"):  # the last characters of a marker
+        return 0
     joined = before[-LONGEST_MARKER:] + data
     return max(0, last_marker_end(joined) - (len(joined) - len(data)))
