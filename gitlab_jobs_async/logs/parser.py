@@ -154,8 +154,7 @@ class LogParser:
                 self._add_all(records[some], data[some], ats[some], streams[some])
                 done = stop
                 continue
-            physical = records[done]
-            start = self._offset
+            physical, start = records[done], self._offset
             end = self._offset = start + len(physical) + 1
             self._queue_up(physical, start, end, ats[done])
             if stop > done and not is_continuation(physical):
@@ -171,8 +170,7 @@ class LogParser:
         streams: list[str] | list[None],
     ) -> None:
         """Turn *lines*, of which *printed* is the text, into lines without the queue."""
-        sizes = [len(line) + 1 for line in lines]
-        offsets = list(accumulate(sizes, initial=self._offset))
+        offsets = list(accumulate([len(line) + 1 for line in lines], initial=self._offset))
         self._offset = offsets[-1]
         self._builder.add_all(printed, offsets, ats, streams)
 
