@@ -47,13 +47,18 @@ class SlidingWindow:
             self._buckets[-1].count += 1
         else:
             self._buckets.append(_Bucket(now, now, 1))
+            # `count` is not called while no limit is known.
+            self._drop_old(now)
 
     def count(self, now: float) -> int:
         """Return the number of requests that are less than a minute old."""
+        self._drop_old(now)
+        return self._count
+
+    def _drop_old(self, now: float) -> None:
         # A bucket expires with its last request: never more than the limit in any 60 seconds.
         while self._buckets and self._buckets[0].ended + MINUTE <= now:
             self._count -= self._buckets.popleft().count
-        return self._count
 
     def next_expiry(self) -> float:
         """Return when the oldest requests expire; infinity if there are none."""
