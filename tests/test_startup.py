@@ -10,7 +10,8 @@ import pytest
 # Rooms of a method that many programs never call, and libraries of the command and the tests.
 LATE = {
     *(f"gitlab_jobs_async.{name}" for name in (
-        "api.graphql_syntax", "api.judge", "events", "http.graphql", "logs.follow", "logs.merge",
+        "api.graphql_syntax", "api.tolerant_decoder", "events", "http.graphql", "logs.follow",
+        "logs.merge",
         "models.agents", "models.webhooks", "monitor.checkpoint", "monitor.hints",
         "monitor.monitor", "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator",
         "webhooks",

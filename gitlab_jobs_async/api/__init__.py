@@ -1,6 +1,6 @@
 """The REST API as values: requests, responses, links, credentials, JSON decoding.
 
-`Judge` is loaded at its first use: see `judge`.
+`TolerantDecoder` is loaded at its first use.
 """
 
 import lazy_loader

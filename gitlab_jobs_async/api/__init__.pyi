@@ -1,3 +1,3 @@
-from .judge import (
-    Judge as Judge,
+from .tolerant_decoder import (
+    TolerantDecoder as TolerantDecoder,
 )

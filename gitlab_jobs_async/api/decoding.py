@@ -56,7 +56,7 @@ def _object(response: Response, kind: type[T], report: Report) -> T:
     with suppress(*WIRE_ERRORS):
         return wire_decoder(kind).decode(response.checked_body())
     # Outside of the block, so that its error, whose frames hold the body, is not chained.
-    return api.Judge(response, kind).one(response.json(), report)
+    return api.TolerantDecoder(response, kind).one(response.json(), report)
 
 
 def _rows(response: Response, kind: type[T], select: Select | None, report: Report) -> list[T]:
@@ -64,17 +64,17 @@ def _rows(response: Response, kind: type[T], select: Select | None, report: Repo
     with suppress(*WIRE_ERRORS):
         rows = decoder.rows(response.checked_body())
     if rows is None:
-        judge = api.Judge(response, kind)
-        given = judge.page()
-        return judge.rows(given if select is None else judge.selected(given, select), report)
+        tolerant = api.TolerantDecoder(response, kind)
+        given = tolerant.page()
+        return tolerant.rows(given if select is None else tolerant.selected(given, select), report)
     check_length(rows, response)
     chosen = rows if select is None else select(rows)
     with suppress(*WIRE_ERRORS):
         return decoder.build(chosen)
     numbers = {id(row): number for number, row in enumerate(rows)}
-    judge = api.Judge(response, kind)
-    given = judge.page()
-    return judge.rows([given[numbers[id(row)]] for row in chosen], report)
+    tolerant = api.TolerantDecoder(response, kind)
+    given = tolerant.page()
+    return tolerant.rows([given[numbers[id(row)]] for row in chosen], report)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ Finish = Callable[[Iterable[Any]], Iterable[Any]]
 """Return the values of an attribute for those that msgspec decoded."""
 
 WIRE_ERRORS = (MsgspecError, ValueError, RecursionError)
-"""Errors of JSON that cattrs must judge."""
+"""Errors of JSON that cattrs must decide about."""
 
 # orjson reads longer integers as floats.
 _INT = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

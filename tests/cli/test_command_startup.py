@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
-SDK_LATE = {f"gitlab_jobs_async.{name}" for name in ("api.judge", "logs.follow", "monitor.monitor")}
+SDK_LATE = {
+    f"gitlab_jobs_async.{name}"
+    for name in ("api.tolerant_decoder", "logs.follow", "monitor.monitor")
+}
 LIBRARIES_LATE = {"cattrs", "graphql", "hypothesis", "rich", "sqlite3", "yaml"}
 
 

@@ -41,7 +41,7 @@ class _JsonRow:
 
 
 @define(eq=False, repr=False)
-class Judge(Generic[T]):
+class TolerantDecoder(Generic[T]):
     """Decoder of a response that the fast one refused; it collects the values that it ignores."""
 
     response: Response
