@@ -1,18 +1,18 @@
 """Modules that a first use loads: they are most of the time that it takes."""
 
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
 
+from tests.support.environments import without_coverage
+
 # Rooms of a method that many programs never call, and libraries of the command and the tests.
 LATE = {
     *(f"gitlab_jobs_async.{name}" for name in (
         "api.graphql_syntax", "api.tolerant_decoder", "events", "http.graphql", "logs.follow",
-        "logs.merge",
-        "models.agents", "models.webhooks", "monitor.checkpoint", "monitor.hints",
+        "logs.merge", "models.agents", "models.webhooks", "monitor.checkpoint", "monitor.hints",
         "monitor.monitor", "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator",
         "webhooks",
     )),
@@ -23,7 +23,7 @@ LATE = {
 def loaded_by(code, **environ):
     """Return the modules that a new process has after *code*."""
     script = f"{code}\nimport sys\nprint(*sys.modules)"
-    command, env = [sys.executable, "-c", script], {**os.environ, **environ}
+    command, env = [sys.executable, "-c", script], without_coverage(**environ)
     done = subprocess.run(command, env=env, capture_output=True, check=True)
     return set(done.stdout.decode().split())
 

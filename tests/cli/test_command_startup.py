@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.support.environments import without_coverage
+
 SDK_LATE = {
     f"gitlab_jobs_async.{name}"
     for name in ("api.tolerant_decoder", "logs.follow", "monitor.monitor")
@@ -26,7 +28,9 @@ def loaded_by():
             "main()"
         )
         command = [sys.executable, "-c", script]
-        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        done = subprocess.run(
+            command, env=without_coverage(), capture_output=True, check=True, text=True
+        )
         return set(done.stderr.split()), done.stdout
 
     return run
