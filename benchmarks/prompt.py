@@ -288,11 +288,11 @@ def measure(size: Size) -> Iterator[Row | Table]:
         (case.kind, case.length, case.way): (case, *rest)
         for case, *rest in followed(rows_of(lengths, WAYS))
     }
-    shares, lates, rows = {}, [], []
+    shares, lateness, rows = {}, [], []
     for kind, length in dict.fromkeys(key[:2] for key in found):
         (_, beside, glab, _), (_, results, tail, _) = (found[kind, length, w] for w in WAYS[:2])
         shares[f"{kind} {length} s"] = tail.requests / glab.requests
-        lates.append(statistics.median(results.delays) - statistics.median(beside.delays))
+        lateness.append(statistics.median(results.delays) - statistics.median(beside.delays))
         rows += [
             cells(*found[kind, length, way][:3], glab, found[kind, length, way][3]) for way in WAYS
         ]
@@ -301,8 +301,8 @@ def measure(size: Size) -> Iterator[Row | Table]:
         "as prompt, 0.4 of its requests",
         "",
         ", ".join(f"{name}: {share:.2f}" for name, share in shares.items())
-        + f"; exits {max(lates):.1f} s later at most",
-        max(shares.values()) <= 0.4 and max(lates) <= 0,
+        + f"; exits {max(lateness):.1f} s later at most",
+        max(shares.values()) <= 0.4 and max(lateness) <= 0,
     )
     heads = (
         "server",

@@ -85,7 +85,7 @@ TOKENS = [
     b'"\\ud800"', b'"\\q"', b'"\xff"', b'"\xed\xa0\x80"', b'"\xc3\xa9"', b'"a\nb"', b'"\x7f"', b'"',
     b"[]", b"{}", b"[null]", b"[[]]", b"[1]", b'["a", "a"]', b"[{}]", b'{"id": 1}', b'{"id": "1"}',
     b'{"id": null}', b'{"id": 1, "username": "u", "id": 2}', b'{"id": 1, "status": "running"}',
-    b'{"a": }', b"[1,]", b"tru", b"", b"[" * 40 + b"]" * 40, b'[{"file_type": "x"}, null]',
+    b'{"a": }', b"[1,]", b"nul", b"", b"[" * 40 + b"]" * 40, b'[{"file_type": "x"}, null]',
     b'[{"file_type": "x", "size": "1"}]', b'[{"file_type": "x", "size": 1.0}]',
     b'[{"file_type": "x", "size": true, "other": []}]', b'{"filename": "f", "size": -1}',
     *[orjson.dumps(at) for at in TIMES],
