@@ -30,7 +30,6 @@ from tests.support.listing_model import (
     cursor,
     read,
     respond,
-    rounds,
     spread_out,
     strategy,
 )
@@ -306,23 +305,6 @@ def test_exact_however_synthetic_cursors_are_read(odd, kind, count, page_size, w
         assert churn
     else:
         check_exact(emitted, listing)
-
-
-@given(
-    kind=SPREADS,
-    count=st.integers(0, 4000),
-    window=st.sampled_from([2, 4, 16]),
-    jitter=st.sampled_from([0.0, 0.5, 3.0]),
-    seed=st.integers(0, 2**32),
-)
-@settings(max_examples=60)
-def test_unchanging_listing_provokes_no_500(kind, count, window, jitter, seed):
-    ids = spread_out(kind, count, random.Random(seed))
-    listing = Listing(ids)
-    emitted, _ = rounds(strategy(window), listing, window=window, jitter=jitter, seed=seed)
-    assert sorted(emitted) == ids
-    assert listing.failures == 0
-    assert not ids or listing.lowest_asked > ids[0]
 
 
 @given(
