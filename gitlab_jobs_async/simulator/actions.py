@@ -1,17 +1,21 @@
-"""Actions on jobs and pipelines: cancel, retry, erase and play, with their refusals.
+"""Actions on jobs and pipelines: run, cancel, retry, erase and play, with their refusals.
 
 Follows app/services/ci/{retry_job,play_build,play_bridge}_service.rb and app/models/ci/build.rb.
 """
 
+from attrs import evolve
+
 from gitlab_jobs_async.simulator.lifecycle import (
     advance,
     begin_cancel,
+    configuration,
+    create_pipeline,
     enqueue,
     fire,
     revive_later,
     try_again,
 )
-from gitlab_jobs_async.simulator.records import Job, Pipeline, User
+from gitlab_jobs_async.simulator.records import Job, MergeRequest, Pipeline, Project, User
 from gitlab_jobs_async.simulator.registry import Registry
 from gitlab_jobs_async.simulator.statuses import RETRYABLE
 
@@ -102,6 +106,32 @@ def cancel_pipeline(registry: Registry, pipeline: Pipeline, at: float) -> None:
         if child is not None and child.source == "parent_pipeline":
             cancel_pipeline(registry, child, at)
     advance(registry, pipeline, at)
+
+
+def run_pipeline(
+    registry: Registry,
+    project: Project,
+    ref: str,
+    at: float,
+    *,
+    user: User | None,
+    source: str = "api",
+    merge_request: MergeRequest | None = None,
+    variables: dict[str, str] | None = None,
+    inputs: dict[str, object] | None = None,
+) -> Pipeline:
+    """Create and start a pipeline of a ref, with its head's sha."""
+    plan = configuration(project, ref)
+    if plan is None:
+        raise ActionRefused("Missing CI config file")
+    head = project.newest_pipeline(ref)
+    pipeline = create_pipeline(registry, project, evolve(plan, ref=ref), at=at, user=user)
+    pipeline.source, pipeline.merge_request = source, merge_request
+    pipeline.variables, pipeline.inputs = dict(variables or {}), project.inputs | (inputs or {})
+    if head is not None:
+        pipeline.sha, pipeline.tag = head.sha, head.tag
+    advance(registry, pipeline, at)
+    return pipeline
 
 
 def retry_pipeline(registry: Registry, pipeline: Pipeline, at: float, user: User | None) -> None:

@@ -3,9 +3,10 @@
 Follows app/models/ci/build.rb, app/services/ci/process_build_service.rb, retry_job_service.rb.
 """
 
+from operator import attrgetter
 from typing import Final
 
-from gitlab_jobs_async.simulator.plans import PipelinePlan
+from gitlab_jobs_async.simulator.plans import PipelinePlan, PlannedJob
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, User
 from gitlab_jobs_async.simulator.registry import Due, Registry
 from gitlab_jobs_async.simulator.statuses import (
@@ -208,15 +209,33 @@ def update_status(registry: Registry, pipeline: Pipeline, at: float) -> None:
     pipeline.finished_at = at if status in COMPLETED else None
     registry.notify(pipeline, at)
     bridge = pipeline.upstream
-    if bridge and bridge.downstream and bridge.downstream.depend and status in COMPLETED:
+    waits = bridge and bridge.downstream and bridge.downstream.depend
+    # The upstream pipeline may be deleted.
+    if bridge and waits and bridge.id in registry.jobs and status in COMPLETED:
         fire(registry, bridge, _UPSTREAM[status], at)
         advance(registry, bridge.pipeline, at)
+
+
+def configuration(project: Project, ref: str) -> PipelinePlan | None:
+    """Return the jobs of a new pipeline: as configured, or those of an earlier pipeline."""
+    if project.configuration is not None:
+        return project.configuration
+    with_jobs = [p for p in project.pipelines if p.jobs and p.source != "parent_pipeline"]
+    if not with_jobs:
+        return None
+    earlier = max(with_jobs, key=lambda p: (p.ref == ref, p.id))
+    jobs = tuple(
+        PlannedJob(job.name, job.stage, job.plan, job.downstream)
+        for job in sorted(earlier.jobs, key=attrgetter("id"))
+        if job.attempt == 0
+    )
+    return PipelinePlan(jobs=jobs, stages=tuple(earlier.stages))
 
 
 def create_pipeline(
     registry: Registry, project: Project, plan: PipelinePlan, *, at: float, user: User | None
 ) -> Pipeline:
-    """Create a planned pipeline with its jobs and start its first stage."""
+    """Create a planned pipeline with its jobs."""
     pipeline = registry.new_pipeline(project, at=at, ref=plan.ref or "main", user=user)
     pipeline.stages = list(plan.stage_names)
     pipeline.name = plan.name

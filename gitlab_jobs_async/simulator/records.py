@@ -91,7 +91,9 @@ class Project:
 
     `public_jobs`: all who see the project see its jobs. `job_token_allowlist`: ids of projects
     whose job tokens have access, None for all. `job_token_permissions`: their permissions, None
-    for all. `variables_role`: the lowest role that may pass variables.
+    for all. `variables_role`: the lowest role that may pass variables. `configuration`: the jobs
+    of its `.gitlab-ci.yml`, by default those of the newest pipeline; `inputs`: the names and
+    default values of that file's inputs. `branches`: those without a pipeline.
     """
 
     id: int
@@ -108,11 +110,24 @@ class Project:
     agents: list[Agent] = field(factory=list[Agent])
     builds: list["Job"] = field(factory=list["Job"], repr=False)
     pipelines: list["Pipeline"] = field(factory=list["Pipeline"], repr=False)
+    merge_requests: dict[int, "MergeRequest"] = field(factory=dict[int, "MergeRequest"], repr=False)
+    configuration: PipelinePlan | None = field(default=None, repr=False)
+    inputs: dict[str, object] = field(factory=dict[str, object])
+    branches: set[str] = field(factory=lambda: {"main"})
 
     @property
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rsplit("/", 1)[-1]
+
+    def has_ref(self, ref: str) -> bool:
+        """Return whether a branch or tag exists: that of a pipeline, or one of `branches`."""
+        return ref in self.branches or any(p.ref == ref for p in self.pipelines)
+
+    def newest_pipeline(self, ref: str) -> "Pipeline | None":
+        """Return the newest pipeline of a ref that is no child, or None."""
+        found = [p for p in self.pipelines if p.ref == ref and p.source != "parent_pipeline"]
+        return max(found, key=_by_id, default=None)
 
     def builds_below(self, job_id: int) -> int:
         """Return the number of builds with a smaller id, where a keyset page begins."""
@@ -128,7 +143,7 @@ class Project:
 
 @frozen(kw_only=True)
 class MergeRequest:
-    """A merge request of a project, for the webhooks of its pipelines."""
+    """A merge request of a project."""
 
     iid: int
     title: str = "Draft"
@@ -152,7 +167,7 @@ class Pipeline:
     """A pipeline; `jobs` holds builds and bridges of all attempts.
 
     `started`: jobs have started. `has_commit`: the repository still has its commit; else its jobs
-    have none. `variables`: those that it was started with.
+    have none. `variables`, `inputs`: those that it was started with.
     """
 
     id: int
@@ -178,6 +193,7 @@ class Pipeline:
     has_commit: bool = True
     merge_request: MergeRequest | None = None
     variables: dict[str, str] = field(factory=dict[str, str], repr=False)
+    inputs: dict[str, object] = field(factory=dict[str, object], repr=False)
 
     @property
     def source_ref(self) -> str:

@@ -127,7 +127,8 @@ class Registry:
         digest = hashlib.sha1(f"{project.path}/{number}".encode(), usedforsecurity=False)
         pipeline = Pipeline(
             id=number,
-            iid=len(project.pipelines) + 1,
+            # Deleted pipelines do not free their numbers.
+            iid=1 + max((p.iid for p in project.pipelines[-1:]), default=0),
             project=project,
             ref=ref,
             sha=digest.hexdigest(),
@@ -176,6 +177,25 @@ class Registry:
         if not job.is_bridge:
             job.project.file(job)
         return job
+
+    def delete_job(self, job: Job) -> None:
+        """Delete a job; what is planned for it is void."""
+        job.timeline += 1
+        self.job_tokens.pop(job.token, None)
+        del self.jobs[job.id]
+        job.pipeline.jobs.remove(job)
+        if not job.is_bridge:
+            job.project.builds.remove(job)
+
+    def delete_pipeline(self, pipeline: Pipeline) -> None:
+        """Delete a pipeline with its jobs, but not its children."""
+        for job in list(pipeline.jobs):
+            self.delete_job(job)
+        for job in pipeline.upstream.pipeline.jobs if pipeline.upstream else ():
+            if job.downstream_pipeline is pipeline:
+                job.downstream_pipeline = None
+        del self.pipelines[pipeline.id]
+        pipeline.project.pipelines.remove(pipeline)
 
     def runner_for(self, job: Job) -> Runner | None:
         """Return a runner that has all of the job's tags."""

@@ -160,6 +160,11 @@ class World:
         project.agents.append(agent)
         return agent
 
+    def add_merge_request(self, project: Project, merge_request: MergeRequest) -> None:
+        """Add a merge request, with its source branch."""
+        project.merge_requests[merge_request.iid] = merge_request
+        project.branches.add(merge_request.source_branch)
+
     def add_pipeline(
         self,
         project: Project,
@@ -185,6 +190,8 @@ class World:
             user=user or self.root,
             pipeline_id=pipeline_id,
         )
+        if merge_request is not None:
+            self.add_merge_request(project, merge_request)
         pipeline.merge_request, pipeline.variables = merge_request, dict(variables or {})
         pipeline.stages = list(stages)
         return pipeline
@@ -293,8 +300,8 @@ class World:
 
     def delete_job(self, job: Job) -> None:
         """Delete a job, as the deletion of its pipeline does."""
-        job.timeline += 1
-        del self.registry.jobs[job.id]
-        job.pipeline.jobs.remove(job)
-        if not job.is_bridge:
-            job.project.builds.remove(job)
+        self.registry.delete_job(job)
+
+    def delete_pipeline(self, pipeline: Pipeline) -> None:
+        """Delete a pipeline with its jobs; child pipelines stay."""
+        self.registry.delete_pipeline(pipeline)

@@ -13,7 +13,15 @@ from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
-from gitlab_jobs_async.simulator.api import artifacts, jobs, pipelines, projects, tokens
+from gitlab_jobs_async.simulator.api import (
+    artifacts,
+    commits,
+    jobs,
+    pipeline_actions,
+    pipelines,
+    projects,
+    tokens,
+)
 from gitlab_jobs_async.simulator.api.answers import (
     Answer,
     ApiError,
@@ -61,6 +69,8 @@ _ROUTES: Final = tuple(
         *tokens.ROUTES,
         *artifacts.ROUTES,
         *pipelines.ROUTES,
+        *pipeline_actions.ROUTES,
+        *commits.ROUTES,
         *jobs.ROUTES,
     )
 )

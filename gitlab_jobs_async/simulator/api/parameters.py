@@ -207,6 +207,25 @@ def variables(params: Parameters) -> dict[str, str]:
     }
 
 
+def pipeline_variables(params: Parameters) -> dict[str, str]:
+    """Return `variables` of a new pipeline; the type of each must be known."""
+    value = params.get("variables") or []
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise error(400, "variables is invalid")
+    for index, item in enumerate(value):
+        if item.get("variable_type", "env_var") not in {"env_var", "file"}:
+            raise error(400, f"variables[{index}][variable_type] does not have a valid value")
+    return {
+        _string(item["key"], f"variables[{index}][key]"): _string(
+            item.get("value", ""), f"variables[{index}][value]"
+        )
+        for index, item in enumerate(value)
+        if "key" in item
+    }
+
+
 def _string(value: object, name: str) -> str:
     """Coerce a scalar to a String as Grape does."""
     if isinstance(value, bool):

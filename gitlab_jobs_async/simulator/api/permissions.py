@@ -98,9 +98,14 @@ def require_read_builds(call: Call, project: Project) -> None:
         raise forbidden()
 
 
+def has_level(call: Call, project: Project, role: str) -> bool:
+    """Return whether the caller has at least this role."""
+    return access_level(project, call.user) >= ACCESS[role]
+
+
 def require_level(call: Call, project: Project, role: str) -> None:
     """Raise 403 unless the caller has at least this role."""
-    if access_level(project, call.user) < ACCESS[role]:
+    if not has_level(call, project, role):
         raise forbidden()
 
 
@@ -135,11 +140,16 @@ def require_trace(call: Call, job: Job) -> None:
         require_level(call, job.project, "developer")
 
 
+def may_set_variables(call: Call, project: Project) -> bool:
+    """Return whether the caller may set variables."""
+    role = project.variables_role
+    return role != "no_one_allowed" and has_level(call, project, role)
+
+
 def require_variables(call: Call, project: Project) -> None:
     """Raise 403 unless the caller may set variables."""
-    if project.variables_role == "no_one_allowed":
+    if not may_set_variables(call, project):
         raise forbidden()
-    require_level(call, project, project.variables_role)
 
 
 def find_build(call: Call, project: Project, *, bridges: bool = False) -> Job:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
 
-from gitlab_jobs_async.simulator import actions
 from gitlab_jobs_async.simulator.api import parameters, permissions
 from gitlab_jobs_async.simulator.api.answers import Answer, error, forbidden, json_answer
 from gitlab_jobs_async.simulator.api.calls import Call, Route
@@ -148,10 +147,10 @@ def get_latest_pipeline(call: Call) -> Answer:
     project = permissions.user_project(call)
     permissions.require_read_builds(call, project)
     ref = parameters.text(call.params, "ref") or "main"
-    found = [p for p in project.pipelines if p.ref == ref and p.source != "parent_pipeline"]
-    if not found:
+    newest = project.newest_pipeline(ref)
+    if newest is None:
         raise forbidden()
-    return json_answer(view_of(call).named_pipeline(max(found, key=attrgetter("id"))))
+    return json_answer(view_of(call).named_pipeline(newest))
 
 
 def list_pipeline_jobs(call: Call) -> Answer:
@@ -200,28 +199,6 @@ def _readable_pipeline(call: Call) -> Pipeline:
     return permissions.find_pipeline(call, project)
 
 
-def retry_pipeline(call: Call) -> Answer:
-    """Answer POST /projects/:id/pipelines/:pipeline_id/retry."""
-    pipeline = _changeable_pipeline(call)
-    actions.retry_pipeline(call.world.registry, pipeline, call.now, call.user)
-    return json_answer(view_of(call).pipeline(pipeline), 201)
-
-
-def cancel_pipeline(call: Call) -> Answer:
-    """Answer POST /projects/:id/pipelines/:pipeline_id/cancel, with a 200 unlike other actions."""
-    pipeline = _changeable_pipeline(call)
-    actions.cancel_pipeline(call.world.registry, pipeline, call.now)
-    return json_answer(view_of(call).pipeline(pipeline))
-
-
-def _changeable_pipeline(call: Call) -> Pipeline:
-    project = permissions.user_project(call)
-    pipeline = permissions.find_pipeline(call, project)
-    protected = pipeline.ref in project.protected_refs
-    permissions.require_level(call, project, "maintainer" if protected else "developer")
-    return pipeline
-
-
 _ONE: Final = "projects/:id/pipelines/:pipeline_id"
 ROUTES: Final = (
     Route(
@@ -235,6 +212,4 @@ ROUTES: Final = (
     Route("GET", _ONE, get_pipeline, permission="read_pipelines", anonymous=True),
     Route("GET", f"{_ONE}/jobs", list_pipeline_jobs, permission="read_pipelines", anonymous=True),
     Route("GET", f"{_ONE}/bridges", list_bridges, permission="read_pipelines", anonymous=True),
-    Route("POST", f"{_ONE}/retry", retry_pipeline),
-    Route("POST", f"{_ONE}/cancel", cancel_pipeline),
 )
