@@ -125,7 +125,7 @@ class Project:
         return ref in self.branches or any(p.ref == ref for p in self.pipelines)
 
     def newest_pipeline(self, ref: str) -> "Pipeline | None":
-        """Return the newest pipeline of a ref that is no child, or None."""
+        """Return the newest pipeline of a ref, child pipelines aside, or None."""
         found = [p for p in self.pipelines if p.ref == ref and p.source != "parent_pipeline"]
         return max(found, key=_by_id, default=None)
 

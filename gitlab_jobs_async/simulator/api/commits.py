@@ -40,7 +40,7 @@ def get_commit(call: Call) -> Answer:
 
 
 def _head(project: Project, wanted: str) -> Pipeline | None:
-    """Return a pipeline of the commit that a ref or sha names; None if there is no such commit."""
+    """Return a pipeline of the commit that a ref or sha names; None for an unknown one."""
     by_ref = project.newest_pipeline(wanted)
     if by_ref is not None:
         return by_ref
