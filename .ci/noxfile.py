@@ -41,6 +41,7 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
     session.run("ruff", "check")
     session.run("mypy", "--strict")
+    session.run("basedpyright")
 
 
 @nox.session
@@ -50,6 +51,7 @@ def newest(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
     session.run("ruff", "check")
     session.run("mypy", "--strict")
+    session.run("basedpyright")
 
 
 @nox.session
@@ -67,6 +69,7 @@ def types(session: nox.Session) -> None:
     install(session)
     for python in PYTHONS:
         session.run("mypy", "--strict", "--python-version", python)
+        session.run("basedpyright", "--pythonversion", python)
 
 
 @nox.session

@@ -15,7 +15,7 @@ from typing import Protocol
 from attrs import define, field
 
 from benchmarks.activity import QUIET, START, SimulatedProject
-from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.events import AnyEvent, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.monitor.hints.planner import Batch
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
@@ -100,7 +100,7 @@ class Record:
     naive_ends: int = 0
     ended: int = 0
 
-    def add(self, project: SimulatedProject, event: Event, now: float) -> None:
+    def add(self, project: SimulatedProject, event: AnyEvent, now: float) -> None:
         """Take the changes of a job that *event* reports."""
         if not isinstance(event, JobAppeared | JobChanged | JobFinished):
             return

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from os import PathLike
+from typing import Any, Literal, overload
 
 from attrs import evolve
 
@@ -21,7 +22,7 @@ from gitlab_jobs_async.api.rows import UndecodedRow
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
-from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.server_client import ServerClient
@@ -166,6 +167,30 @@ class GitLab(ServerClient):
             options=options,
         )
 
+    @overload
+    def monitor(
+        self,
+        targets: Iterable["monitors.Target"],
+        *,
+        logs: bool = ...,
+        downstream: Literal[False] = ...,
+        checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = ...,
+        complete: bool = ...,
+        polling: PollPolicy | None = ...,
+    ) -> AbstractAsyncContextManager["monitors.Monitor[Job]"]: ...
+
+    @overload
+    def monitor(
+        self,
+        targets: Iterable["monitors.Target"],
+        *,
+        logs: bool = ...,
+        downstream: bool,
+        checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = ...,
+        complete: bool = ...,
+        polling: PollPolicy | None = ...,
+    ) -> AbstractAsyncContextManager["monitors.Monitor[Job | Bridge]"]: ...
+
     def monitor(
         self,
         targets: Iterable["monitors.Target"],
@@ -175,7 +200,7 @@ class GitLab(ServerClient):
         checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = None,
         complete: bool = False,
         polling: PollPolicy | None = None,
-    ) -> AbstractAsyncContextManager["monitors.Monitor"]:
+    ) -> AbstractAsyncContextManager["monitors.Monitor[Any]"]:
         """Emit events of many projects: `async with ... as events: async for event in events`.
 
         Events (`gitlab_jobs_async.events`) begin with the unfinished jobs, then report each change

@@ -7,11 +7,16 @@ or for overlapping targets. A key never belongs to two different events.
 """
 
 from datetime import datetime
+from typing import Generic
 
 from attrs import frozen
+from typing_extensions import TypeVar
 
 from gitlab_jobs_async.models.jobs import Bridge, Job, LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
+
+JobT_co = TypeVar("JobT_co", bound=Job | Bridge, default=Job, covariant=True)
+"""The class of an event's jobs: events of a monitor without `downstream` have no bridge."""
 
 
 @frozen(kw_only=True)
@@ -26,7 +31,7 @@ class MonitorEvent:
 
 
 @frozen(kw_only=True)
-class JobAppeared(MonitorEvent):
+class JobAppeared(MonitorEvent, Generic[JobT_co]):
     """A job appeared, or with `downstream=True` a bridge; `job` is its first observed state.
 
     `replaces` is the id of the earlier attempt of a retry, or of a manual job that was played
@@ -36,40 +41,40 @@ class JobAppeared(MonitorEvent):
     `complete=True` or `downstream=True`.
     """
 
-    job: Job | Bridge
+    job: JobT_co
     # GitLab does not name the earlier job: the monitor finds it by pipeline and name.
     replaces: int | None = None
     is_new: bool = True
 
 
 @frozen(kw_only=True)
-class JobChanged(MonitorEvent):
+class JobChanged(MonitorEvent, Generic[JobT_co]):
     """A job changed from the status `previous` to another unfinished one."""
 
-    job: Job | Bridge
+    job: JobT_co
     previous: JobStatus
 
 
 @frozen(kw_only=True)
-class JobFinished(MonitorEvent):
+class JobFinished(MonitorEvent, Generic[JobT_co]):
     """A job ended; emitted once for each job that ended while it was watched.
 
     A skipped job restarts if an earlier job is retried: a `JobChanged` and another `JobFinished`
     follow. `previous` is the last emitted status, None for a job that had ended when it appeared.
     """
 
-    job: Job | Bridge
+    job: JobT_co
     previous: JobStatus | None = None
 
 
 @frozen(kw_only=True)
-class JobErased(MonitorEvent):
+class JobErased(MonitorEvent, Generic[JobT_co]):
     """The log and artifacts of a finished job were erased at `job.erased_at`.
 
     Emitted for recent jobs only; older ones are not polled.
     """
 
-    job: Job | Bridge
+    job: JobT_co
 
 
 @frozen(kw_only=True)
@@ -189,10 +194,10 @@ class MonitorResumed(_OfNoProject):
 
 
 Event = (
-    JobAppeared
-    | JobChanged
-    | JobFinished
-    | JobErased
+    JobAppeared[JobT_co]
+    | JobChanged[JobT_co]
+    | JobFinished[JobT_co]
+    | JobErased[JobT_co]
     | JobDeleted
     | JobLogLine
     | JobLogEnded
@@ -204,4 +209,8 @@ Event = (
     | MonitorPaused
     | MonitorResumed
 )
-JobEvent = JobAppeared | JobChanged | JobFinished | JobErased
+JobEvent = JobAppeared[JobT_co] | JobChanged[JobT_co] | JobFinished[JobT_co] | JobErased[JobT_co]
+
+AnyEvent = Event[Job | Bridge]
+"""An event of a monitor with `downstream=True`; `Event` alone is `Event[Job]`."""
+AnyJobEvent = JobEvent[Job | Bridge]

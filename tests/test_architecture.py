@@ -44,7 +44,7 @@ PURE_IMPORTS = {
     "hmac", "html", "ipaddress",
     "itertools", "json", "locale", "math", "msgspec", "operator", "orjson", "re", "rich", "struct",
     "traceback", "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser",
-    "string", "textwrap", "functools", "lazy_loader", "shlex",
+    "typing_extensions", "string", "textwrap", "functools", "lazy_loader", "shlex",
 }  # fmt: skip
 IMPURE_NAMES = {
     "__import__", "formatdate", "import_module", "input", "localtime", "now", "open", "print",

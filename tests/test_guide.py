@@ -1,5 +1,6 @@
 """Run every code block of the README and the guide, and check the pages themselves."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -97,13 +98,26 @@ def test_test_modules_pass(tmp_path):
     assert f"{len(TEST_MODULES)} passed" in result.stdout, result.stdout
 
 
-@pytest.mark.timeout(60)  # mypy reads every library again
-def test_python_blocks_are_strictly_typed(tmp_path):
+MYPY = ["mypy", "--strict", "--cache-dir", ".cache", "."]
+PYRIGHT = ["basedpyright", "--pythonpath", sys.executable]
+# Strict, but a snippet may end where it has what it shows.
+PYRIGHT_RULES = {
+    "typeCheckingMode": "strict",
+    "reportMatchNotExhaustive": False,
+    "reportUnusedFunction": False,
+    "reportUnusedVariable": False,
+}
+
+
+@pytest.mark.timeout(60)  # each reads every library again
+@pytest.mark.parametrize("checker", [MYPY, PYRIGHT], ids=["mypy", "pyright"])
+def test_python_blocks_are_strictly_typed(checker, tmp_path):
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(PYRIGHT_RULES))
     for block in [*SNIPPETS, *SCRIPTS]:
         name = f"{block.name}.py".replace("-", "_")
         (tmp_path / name).write_text(typed(block))
     result = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".cache", "."],
+        [sys.executable, "-m", *checker],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout

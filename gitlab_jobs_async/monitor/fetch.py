@@ -18,7 +18,7 @@ from gitlab_jobs_async.errors import (
     RateLimitedError,
     ServerError,
 )
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.cursors import REFUSED, CursorTemplate
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
@@ -53,7 +53,7 @@ class QueryRunner:
     _announcer: Announcer
     _statuses: SharedStatuses[Job]
 
-    async def run(self, watch: Watch, query: Query) -> list[Event]:
+    async def run(self, watch: Watch, query: Query) -> list[AnyEvent]:
         """Send *query*, pass the result or the error to *watch*, and return its events.
 
         Raises:
@@ -66,7 +66,7 @@ class QueryRunner:
         except GitLabError as error:
             return self._failed(watch, error)
 
-    async def _query(self, watch: Watch, query: Query) -> list[Event]:
+    async def _query(self, watch: Watch, query: Query) -> list[AnyEvent]:
         sent_at = self._now()
         try:
             result = await fetch(self._transport, self._capabilities, query)
@@ -84,7 +84,7 @@ class QueryRunner:
 
     async def _retry_denied(
         self, watch: Watch, query: Query, error: AuthenticationError
-    ) -> list[Event]:
+    ) -> list[AnyEvent]:
         """Retry after a 401, and raise it only if the token itself is refused."""
         # The refusal is known, and other requests work: a retry would show nothing new.
         is_refused_before = watch.availability.refusal is not None
@@ -100,7 +100,7 @@ class QueryRunner:
                 raise error
         return self._failed(watch, error)
 
-    def _failed(self, watch: Watch, error: GitLabError) -> list[Event]:
+    def _failed(self, watch: Watch, error: GitLabError) -> list[AnyEvent]:
         return [*watch.on_error(self._now(), error)]
 
     def _now(self) -> float:

@@ -10,7 +10,7 @@ from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import AuthenticationError, GitLabError
-from gitlab_jobs_async.events import Event, JobLogEnded, JobLogFailed, JobLogLine
+from gitlab_jobs_async.events import AnyEvent, JobLogEnded, JobLogFailed, JobLogLine
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.follow import JobLog
 from gitlab_jobs_async.logs.follower import FollowOptions
@@ -34,7 +34,7 @@ class JobLogs:
     _polls: Polls
     _token: TokenCheck
     _tracked: TrackedLogs
-    _queue: LogPollQueue[int, Event]
+    _queue: LogPollQueue[int, AnyEvent]
     _is_enabled: bool = field(default=False, init=False)
 
     def resume(self) -> None:
@@ -43,13 +43,13 @@ class JobLogs:
         for log in self._tracked.unfinished():
             self._follow(log)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: AnyEvent) -> None:
         """Follow the log of a job that runs since *event*."""
         log = log_started_by(event) if self._is_enabled else None
         if log is not None and self._tracked.start(log):
             self._follow(log)
 
-    def acknowledge(self, event: Event) -> None:
+    def acknowledge(self, event: AnyEvent) -> None:
         """Record that the consumer has processed *event*."""
         self._tracked.acknowledge(event)
 
@@ -58,7 +58,7 @@ class JobLogs:
         self._queue.remove(job_id)  # the log of another job that had this id before a reset
         self._queue.add(job_id, partial(self._events, log, self._tracked.offset(job_id)))
 
-    async def _events(self, log: TrackedLog, offset: int) -> PollSource[Event]:
+    async def _events(self, log: TrackedLog, offset: int) -> PollSource[AnyEvent]:
         """Yield the lines of *log* from byte *offset* on, and then its end.
 
         Raises:

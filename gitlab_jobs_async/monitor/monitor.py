@@ -7,14 +7,14 @@ consumer takes both here. A slow consumer delays further polls and misses no eve
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from os import PathLike
-from typing import Self
+from typing import Any, Generic, Self, cast
 
 from attrs import frozen
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.concurrency import Merged, task_pool
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent, Event, JobT_co
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.poll_queue import log_poll_queue
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
@@ -48,9 +48,10 @@ class MonitorOptions:
     complete: bool = False
 
 
-class Monitor:
+class Monitor(Generic[JobT_co]):
     """The events of all targets as they come: an asynchronous iterator for one consumer.
 
+    `Monitor` alone is `Monitor[Job]`; with `downstream=True` it is a `Monitor[Job | Bridge]`.
     Asking for the next event acknowledges the one before. The iteration ends when no target is
     left: a pipeline or a job is removed when it has ended, a project never. After an `add` it can
     be resumed.
@@ -64,7 +65,7 @@ class Monitor:
 
     def __init__(
         self,
-        sources: Merged[object, Event],
+        sources: Merged[object, AnyEvent],
         outbox: Outbox,
         poller: Poller,
         logs: JobLogs | None,
@@ -73,7 +74,7 @@ class Monitor:
         self._outbox = outbox
         self._poller = poller
         self._logs = logs
-        self._last: Event | None = None
+        self._last: AnyEvent | None = None
         self._is_awaited = False
         self._failure: Exception | None = None
         self._listen()
@@ -122,7 +123,7 @@ class Monitor:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> Event[JobT_co]:
         if self._is_awaited:
             raise RuntimeError("another task waits for the next event: let one task read them all")
         last, self._last = self._last, None
@@ -143,9 +144,10 @@ class Monitor:
             self._is_awaited = False
         if self._logs is not None:
             self._logs.on_event(event)
-        return event
+        # Only a monitor with `downstream` requests bridges, and only it takes recorded ones.
+        return cast("Event[JobT_co]", event)
 
-    async def _next(self) -> Event:
+    async def _next(self) -> AnyEvent:
         while True:
             try:
                 source, event = await anext(self._sources)
@@ -185,7 +187,7 @@ async def monitored(
     polls: Polls,
     targets: Iterable[NormalizedTarget],
     options: MonitorOptions,
-) -> AsyncIterator[Monitor]:
+) -> AsyncIterator[Monitor[Any]]:
     """Yield a monitor of *targets*, and end all its tasks with the block.
 
     Raises:
@@ -196,7 +198,7 @@ async def monitored(
         checkpoint.open()
     try:
         states = {} if checkpoint is None else _read_states(checkpoint, transport)
-        outbox = Outbox(checkpoint)
+        outbox = Outbox(checkpoint, bridges=downstream)
         poller = Poller(
             transport,
             capabilities,
@@ -216,7 +218,7 @@ async def monitored(
             if options.logs or checkpoint is not None:
                 tracked = TrackedLogs(checkpoint, states)
                 logs = JobLogs(transport, capabilities, polls, poller.token, tracked, queue)
-            monitor = Monitor(sources, outbox, poller, logs)
+            monitor: Monitor[Any] = Monitor(sources, outbox, poller, logs)
             if downstream:
                 poller.resume()
             if logs is not None and options.logs:

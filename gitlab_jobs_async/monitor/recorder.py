@@ -9,7 +9,7 @@ from math import inf
 from typing import TypeVar
 
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.events import Event, ProjectReset
+from gitlab_jobs_async.events import AnyEvent, ProjectReset
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
@@ -88,7 +88,7 @@ class StateRecorder:
         self._outbox.put(name, state, ())
         self._states[name] = dumps(state)
 
-    def record(self, name: str, watch: Watch, events: Sequence[Event]) -> None:
+    def record(self, name: str, watch: Watch, events: Sequence[AnyEvent]) -> None:
         """Queue *events*, and record the state that they lead to."""
         # An empty baseline must be recorded, too: a restart would read another one.
         status = watch.is_known, watch.is_over

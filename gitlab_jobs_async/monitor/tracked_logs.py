@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.events import (
-    Event,
+    AnyEvent,
     JobAppeared,
     JobChanged,
     JobDeleted,
@@ -92,7 +92,7 @@ class TrackedLogs:
         self._keep(log)
         return True
 
-    def acknowledge(self, event: Event) -> None:
+    def acknowledge(self, event: AnyEvent) -> None:
         """Record that the consumer has processed *event*."""
         match event:
             case JobLogLine(job=job, line=line) if self._checkpoint is not None:
@@ -131,7 +131,7 @@ def _name(job_id: int) -> str:
     return f"{_PREFIX}{job_id}"
 
 
-def log_started_by(event: Event) -> TrackedLog | None:
+def log_started_by(event: AnyEvent) -> TrackedLog | None:
     """Return the log to follow after *event*, also if it is followed already.
 
     That is the log of a job that runs, or that ended since the baseline.

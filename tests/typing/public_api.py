@@ -56,14 +56,27 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
+    AnyEvent,
+    AnyJobEvent,
     Event,
     JobAppeared,
+    JobChanged,
+    JobErased,
+    JobEvent,
     JobFinished,
+    JobLogEnded,
     JobLogLine,
     MonitorPaused,
     MonitorResumed,
 )
-from gitlab_jobs_async.models import AllowedAgents, HookBuild, HookMergeRequest, HookRunner, Section
+from gitlab_jobs_async.models import (
+    AllowedAgents,
+    HookBuild,
+    HookMergeRequest,
+    HookRunner,
+    Runner,
+    Section,
+)
 
 
 async def a_client(gitlab: GitLab) -> None:
@@ -175,13 +188,16 @@ async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
     ]
     async with gitlab.monitor(targets, logs=True, checkpoint="ci.db") as events:
         assert_type(events, Monitor)
+        assert_type(events, Monitor[Job])
         assert_type(events.notify(hook), bool)
         events.add(pipeline)
         events.add(None)  # type: ignore[arg-type]  # nothing that can be watched
         async for event in events:
             assert_type(event, Event)
+            assert_type(event, Event[Job])
             assert_type(event.key, str)
             assert_type(event.project, int | str | None)
+            on_event(event)
             match event:
                 case MonitorPaused():
                     assert_type(event.until, datetime)
@@ -191,12 +207,45 @@ async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
                 case AllTargetsUnreachable():
                     assert_type(event.status, int)
                 case JobAppeared():
-                    assert_type(event.job, Job | Bridge)
+                    assert_type(event.job, Job)
                     assert_type(event.replaces, int | None)
                 case JobFinished():
                     assert_type(event.previous, JobStatus | None)
                 case JobLogLine():
                     assert_type(event.line, LogLine)
+                case _:
+                    pass
+
+
+async def watching_downstream(gitlab: GitLab, *, downstream: bool) -> None:
+    async with gitlab.monitor([17], downstream=True) as events:
+        assert_type(events, Monitor[Job | Bridge])
+        async for event in events:
+            assert_type(event, AnyEvent)
+            on_event(event)  # type: ignore[arg-type]  # its job may be a bridge
+            if isinstance(event, JobFinished):
+                assert_type(event.job, Job | Bridge)
+    async with gitlab.monitor([17], downstream=downstream) as events:
+        assert_type(events, Monitor[Job | Bridge])
+
+
+def on_event(event: Event) -> None:
+    match event:
+        case JobFinished() | JobErased() | JobChanged():
+            assert_type(event.job.runner, Runner | None)
+        case JobLogEnded(job=job):
+            assert_type(job, Job)
+        case _:
+            pass
+
+
+def on_finished(event: JobFinished) -> None:
+    assert_type(event.job, Job)
+
+
+def on_any_job(event: JobEvent[Job | Bridge]) -> None:
+    assert_type(event, AnyJobEvent)
+    assert_type(event.job, Job | Bridge)
 
 
 def a_job(job: Job) -> None:

@@ -43,7 +43,7 @@ from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
-from gitlab_jobs_async.events import AllTargetsUnreachable, Event
+from gitlab_jobs_async.events import AllTargetsUnreachable, AnyEvent
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import PipelineTarget
@@ -104,7 +104,7 @@ _NO_FORECAST = ForecastOptions()
 class Events(Protocol):
     """A monitor: its events, and the number of its targets."""
 
-    def __aiter__(self) -> AsyncIterator[Event]: ...
+    def __aiter__(self) -> AsyncIterator[AnyEvent]: ...
 
     def __len__(self) -> int: ...
 
@@ -221,7 +221,7 @@ async def show(
         raise
 
 
-def _check_reachable(event: Event, options: WatchOptions) -> None:
+def _check_reachable(event: AnyEvent, options: WatchOptions) -> None:
     if not isinstance(event, AllTargetsUnreachable) or options.wait_for_projects:
         return
     which = "target" if event.targets == 1 else f"any of the {event.targets} targets"
@@ -232,7 +232,7 @@ def _check_reachable(event: Event, options: WatchOptions) -> None:
     )
 
 
-async def _write(event: Event, command: EventCommand | None, *, json: bool) -> None:
+async def _write(event: AnyEvent, command: EventCommand | None, *, json: bool) -> None:
     line = event_json(event) if json or command else ""
     if json:
         write_json(line)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection
 from attrs import define, field
 
 from gitlab_jobs_async.events import (
-    Event,
+    AnyEvent,
     JobAppeared,
-    JobEvent,
+    JobChanged,
+    JobErased,
+    JobFinished,
     JobLogEnded,
     JobLogFailed,
     JobLogLine,
@@ -57,14 +59,14 @@ class Observed:
     complete_logs: set[int] = field(factory=set)
     _changed: asyncio.Event = field(factory=asyncio.Event)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: AnyEvent) -> None:
         """Record an event."""
         self.events += 1
         if isinstance(event, JobLogLine):
             self.lines[event.job.id] += 1
         elif isinstance(event, JobLogEnded | JobLogFailed):
             self.complete_logs.add(event.job.id)
-        elif isinstance(event, JobEvent):
+        elif isinstance(event, JobAppeared | JobChanged | JobFinished | JobErased):
             self.jobs[event.job.id] = event.job
         if isinstance(event, JobAppeared):
             if event.is_new:

@@ -13,7 +13,7 @@ from gitlab_jobs_async.cli.views.events import LOG_EVENTS, plain_event
 from gitlab_jobs_async.cli.views.live import Dashboard, live_view
 from gitlab_jobs_async.cli.views.rows import Listed, size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table, jobs_table
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 
 _LISTED = 10
 
@@ -56,7 +56,7 @@ class DemoScreen:
             self._console.print(f"-- {clean(words)}", soft_wrap=True)
 
     @asynccontextmanager
-    async def watching(self, dashboard: Dashboard) -> AsyncIterator[Callable[[Event], None]]:
+    async def watching(self, dashboard: Dashboard) -> AsyncIterator[Callable[[AnyEvent], None]]:
         """Yield a function that shows an event, in a live view or as a line."""
         if not self._is_live:
             yield lambda event: self._line(event, dashboard)
@@ -68,7 +68,7 @@ class DemoScreen:
             finally:
                 self._picture = None
 
-    def _line(self, event: Event, dashboard: Dashboard) -> None:
+    def _line(self, event: AnyEvent, dashboard: Dashboard) -> None:
         only = None if dashboard.logs is None else dashboard.logs.only
         if self._console.quiet or (isinstance(event, LOG_EVENTS) and event.job.name != only):
             return

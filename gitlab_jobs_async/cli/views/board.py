@@ -12,10 +12,12 @@ from attrs import define, field
 
 from gitlab_jobs_async.cli.views.rows import pipeline_of
 from gitlab_jobs_async.events import (
-    Event,
+    AnyEvent,
     JobAppeared,
+    JobChanged,
     JobDeleted,
-    JobEvent,
+    JobErased,
+    JobFinished,
     MonitorPaused,
     MonitorResumed,
     ProjectRecovered,
@@ -140,7 +142,7 @@ class Board:
     paused: dict[str, str] = field(factory=dict)
     _parents: dict[int, int] = field(factory=dict)
 
-    def add(self, event: Event, now: float) -> None:
+    def add(self, event: AnyEvent, now: float) -> None:
         """Update the state by an event."""
         self.events += 1
         if isinstance(event, ProjectUnreachable):
@@ -155,7 +157,7 @@ class Board:
             self.paused.pop(event.kind, None)
         elif isinstance(event, JobDeleted):
             self._remove(event.job_id, event.name)
-        elif isinstance(event, JobEvent):
+        elif isinstance(event, JobAppeared | JobChanged | JobFinished | JobErased):
             replaces = event.replaces if isinstance(event, JobAppeared) else None
             self._job(event.project, event.job, now, replaces)
 

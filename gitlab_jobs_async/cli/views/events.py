@@ -9,7 +9,7 @@ import attrs
 from gitlab_jobs_async.cli.views.rows import json_line, moment, pipeline_of, plain_line
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
-    Event,
+    AnyEvent,
     JobAppeared,
     JobChanged,
     JobDeleted,
@@ -42,25 +42,25 @@ _REQUEST: Final = re.compile(r"^[A-Z]+ \S+: | \(request [^()]*\)$")
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def event_name(event: Event) -> str:
+def event_name(event: AnyEvent) -> str:
     """Return the event's name in output, such as job_finished."""
     return _CAPITAL.sub("_", type(event).__name__).lower()
 
 
-def is_failure(event: Event) -> bool:
+def is_failure(event: AnyEvent) -> bool:
     """Return whether a job has failed, or the reachability of projects has changed."""
     if isinstance(event, JobFinished):
         return event.job.status == JobStatus.FAILED
     return isinstance(event, MONITOR_EVENTS)
 
 
-def job_of(event: Event) -> JobBasic | None:
+def job_of(event: AnyEvent) -> JobBasic | None:
     """Return the event's job, or None."""
     job: JobBasic | None = getattr(event, "job", None)
     return job
 
 
-def event_json(event: Event) -> str:
+def event_json(event: AnyEvent) -> str:
     """Return the event as one line of JSON: its name, its key and its fields."""
     plain: dict[str, Any] = attrs.asdict(event)
     # First the keys that all events have, for readers of many lines.
@@ -68,7 +68,7 @@ def event_json(event: Event) -> str:
     return json_line({"event": event_name(event), **whose, **plain})
 
 
-def plain_event(event: Event, now: datetime) -> str:
+def plain_event(event: AnyEvent, now: datetime) -> str:
     """Return a plain line: time, project, pipeline, job, name, event, status, details."""
     job = job_of(event)
     pipeline = None if job is None else pipeline_of(job)
@@ -82,7 +82,7 @@ def plain_event(event: Event, now: datetime) -> str:
     )
 
 
-def details(event: Event) -> str:
+def details(event: AnyEvent) -> str:
     """Return further details of an event in a few words."""
     detail: object = ""
     match event:

@@ -22,7 +22,7 @@ from gitlab_jobs_async.cli.views.events import LOG_EVENTS
 from gitlab_jobs_async.cli.views.footer import footer_lines, problem_lines
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.clock import Clock
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
 _MIN_HEIGHT: Final = 8
@@ -56,7 +56,7 @@ class Dashboard:
     headline: str = ""
     board: Board = field(factory=Board)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: AnyEvent) -> None:
         """Update the view by an event."""
         self.board.add(event, self.clock.now())
         if self.logs is not None and isinstance(event, LOG_EVENTS):
@@ -96,7 +96,7 @@ def _headline(words: str, width: int) -> Text:
 @asynccontextmanager
 async def live_view(
     console: Console, dashboard: Dashboard, rate: RefreshRate = _STEADY
-) -> AsyncIterator[Callable[[Event], None]]:
+) -> AsyncIterator[Callable[[AnyEvent], None]]:
     """Show the dashboard while the block lasts; yield a function to call with each event."""
     live = Live(
         dashboard,
@@ -109,7 +109,7 @@ async def live_view(
     )
     drawer = _Drawer(live, console, rate)
 
-    def show(event: Event) -> None:
+    def show(event: AnyEvent) -> None:
         dashboard.add(event)
         drawer.is_stale = True
         drawer.draw_if_due()

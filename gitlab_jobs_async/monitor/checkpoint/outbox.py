@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Sequence
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
-    Event,
+    AnyEvent,
     JobLogEnded,
     JobLogFailed,
     JobLogLine,
     MonitorPaused,
     MonitorResumed,
 )
+from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.checkpoint.serialization import dump_event, dumps, load_event
 
@@ -31,13 +32,17 @@ _UNRECORDED = (
 
 
 class Outbox:
-    """The pending events, first those that an earlier monitor left in *checkpoint*."""
+    """The pending events, first those that an earlier monitor left in *checkpoint*.
 
-    def __init__(self, checkpoint: Checkpoint | None) -> None:
+    Without *bridges*, its events of bridges stay there for a monitor that asks for them.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None, *, bridges: bool = True) -> None:
         self._checkpoint = checkpoint
+        self._bridges = bridges
         self._recorded = iter(()) if checkpoint is None else checkpoint.pending()
-        self._pending: deque[tuple[str, Event]] = deque()
-        self._next_item: tuple[str, Event] | None = None
+        self._pending: deque[tuple[str, AnyEvent]] = deque()
+        self._next_item: tuple[str, AnyEvent] | None = None
         self._changed = asyncio.Event()
         self._has_capacity = asyncio.Event()
         self._has_capacity.set()
@@ -66,7 +71,7 @@ class Outbox:
         """The checkpoint's name in errors."""
         return "" if self._checkpoint is None else self._checkpoint.path
 
-    def put(self, target: str, state: object, events: Sequence[Event]) -> None:
+    def put(self, target: str, state: object, events: Sequence[AnyEvent]) -> None:
         """Queue *events*, recorded together with the *state* of their target.
 
         Raises:
@@ -81,12 +86,12 @@ class Outbox:
             self._has_capacity.clear()
         self._changed.set()
 
-    def announce(self, event: Event) -> None:
+    def announce(self, event: AnyEvent) -> None:
         """Queue *event*, which belongs to no target and is not recorded."""
         self._pending.append(("", event))
         self._changed.set()
 
-    def acknowledge(self, event: Event) -> None:
+    def acknowledge(self, event: AnyEvent) -> None:
         """Delete the record of *event*, which the consumer has processed."""
         if self._checkpoint is not None and not isinstance(event, _UNRECORDED):
             self._checkpoint.acknowledge(event.key)
@@ -121,7 +126,7 @@ class Outbox:
         """Expect further events after `finish`."""
         self._is_finished = False
 
-    async def events(self) -> AsyncGenerator[Event, None]:
+    async def events(self) -> AsyncGenerator[AnyEvent, None]:
         """Yield events as they come; the consumer gets those that `take` accepts.
 
         Raises:
@@ -139,17 +144,19 @@ class Outbox:
                 self._changed.clear()
                 await self._changed.wait()
 
-    def take(self, event: Event) -> bool:
+    def take(self, event: AnyEvent) -> bool:
         """Accept *event* from `events`; return False if it has been discarded."""
         item, self._next_item = self._next_item, None
         return item is not None and item[1] is event
 
-    def _pop(self) -> Event | None:
+    def _pop(self) -> AnyEvent | None:
         self._next_item = None
         # First the earlier events, so that the events of each job stay in order.
         for _, data in self._recorded:
-            self._next_item = ("", self._loaded(data))
-            return self._next_item[1]
+            event = self._loaded(data)
+            if self._bridges or not isinstance(getattr(event, "job", None), Bridge):
+                self._next_item = ("", event)
+                return event
         if not self._pending:
             return None
         self._next_item = self._pending.popleft()
@@ -160,7 +167,7 @@ class Outbox:
         if len(self._pending) < _CAPACITY:
             self._has_capacity.set()
 
-    def _loaded(self, data: bytes) -> Event:
+    def _loaded(self, data: bytes) -> AnyEvent:
         try:
             return load_event(data)
         except ValueError as error:

@@ -5,7 +5,7 @@ Fields with their default value are omitted. A value of a union names its class.
 
 import json
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from attrs import fields, has
 from cattrs import Converter
@@ -13,7 +13,7 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from gitlab_jobs_async.api.structuring import object_of, strict_converter, structured
 from gitlab_jobs_async.api.value_types import Hook, is_union, type_mismatch
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 
 T = TypeVar("T")
 
@@ -45,18 +45,18 @@ def loads(data: bytes, kind: type[T]) -> T:
     return structured(_parsed(data), kind, _converter)
 
 
-def dump_event(event: Event) -> bytes:
+def dump_event(event: AnyEvent) -> bytes:
     """Return *event* as JSON with the name of its class."""
-    return _written(_converter.unstructure(event, Event))
+    return _written(_converter.unstructure(event, AnyEvent))
 
 
-def load_event(data: bytes) -> Event:
+def load_event(data: bytes) -> AnyEvent:
     """Return the event that `dump_event` was given.
 
     Raises:
         ValueError: *data* is not JSON, or not an event of this version; the message says where.
     """
-    return structured(_parsed(data), Event, _converter)  # type: ignore[arg-type]  # a union
+    return structured(_parsed(data), AnyEvent, _converter)  # type: ignore[arg-type]  # a union
 
 
 def _written(value: Any) -> bytes:
@@ -79,7 +79,7 @@ def _is_choice(kind: Any) -> bool:
 
 
 def _choice_of(kind: Any, converter: Converter) -> Hook:
-    classes = {arg.__name__: arg for arg in get_args(kind) if has(arg)}
+    classes = {_class_of(arg).__name__: arg for arg in get_args(kind) if has(arg)}
     hooks = {name: converter.get_structure_hook(arg) for name, arg in classes.items()}
     words = " or ".join(classes)
     may_be_none = type(None) in get_args(kind)
@@ -98,7 +98,9 @@ def _choice_of(kind: Any, converter: Converter) -> Hook:
 
 
 def _unstructured_choice_of(kind: Any, converter: Converter) -> Any:
-    hooks = {arg: converter.get_unstructure_hook(arg) for arg in get_args(kind) if has(arg)}
+    hooks = {
+        _class_of(arg): converter.get_unstructure_hook(arg) for arg in get_args(kind) if has(arg)
+    }
 
     def hook(value: Any) -> Any:
         if value is None:
@@ -106,6 +108,11 @@ def _unstructured_choice_of(kind: Any, converter: Converter) -> Any:
         return {_CLASS: type(value).__name__, **hooks[type(value)](value)}
 
     return hook
+
+
+def _class_of(kind: Any) -> Any:
+    """Return the class of *kind*, which may be an event of certain jobs: `JobErased[Job]`."""
+    return get_origin(kind) or kind
 
 
 def _renamed(kind: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
@@ -53,11 +53,11 @@ class Watch(ABC):
         """Return the query to send, the same until it is answered; `None` between polls."""
 
     @abstractmethod
-    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[AnyEvent]:
         """Take the result of the pending query, and return the events that follow from it."""
 
     @abstractmethod
-    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+    def on_error(self, now: float, error: GitLabError) -> Sequence[AnyEvent]:
         """Take the error of the pending query; this poll or a later one retries it."""
 
     @abstractmethod
@@ -164,7 +164,7 @@ class SingleWatch(Watch):
         separate_keys(self.tracker, self.history, rows, now)
         return None
 
-    def _reset(self, now: float, job_id: int, reason: str) -> Event:
+    def _reset(self, now: float, job_id: int, reason: str) -> AnyEvent:
         """Drop the tracked jobs, so that the next poll reads a new baseline."""
         old = self.tracker
         epoch = next_epoch(now, old.epoch)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.monitor.schedule.availability import is_gone
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
@@ -34,12 +34,12 @@ class ChangedPipelinesScan:
         self._is_sent = True
         return self._queries.pipelines(self._downstream.updated_after)
 
-    def on_result(self, _now: float, _query: Query, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, _now: float, _query: Query, result: QueryResult) -> Sequence[AnyEvent]:
         """Mark the pipelines as dirty."""
         self._downstream.on_pipelines(result.pipelines)
         return ()
 
-    def on_error(self, _now: float, _query: Query, error: GitLabError) -> Sequence[Event] | None:
+    def on_error(self, _now: float, _query: Query, error: GitLabError) -> Sequence[AnyEvent] | None:
         """Continue without pipelines where the project refuses them."""
         # Events of jobs do not need this list: a refusal must not stop them.
         return () if isinstance(error, REFUSALS) else None
@@ -65,7 +65,7 @@ class BridgesScan:
             self._queue.extend(due)
         return self._queries.bridges(self._queue.popleft()) if self._queue else None
 
-    def on_result(self, now: float, query: Query, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, query: Query, result: QueryResult) -> Sequence[AnyEvent]:
         """Emit the events of a pipeline's bridges, and collect their downstream pipelines."""
         pipeline_id, bridges, tracker = query.subject_id, result.bridges, self._tracker
         self._downstream.on_bridges(pipeline_id, bridges, now)
@@ -76,7 +76,7 @@ class BridgesScan:
             *self._jobs.delete_bridges(pipeline_id, bridges),
         ]
 
-    def on_error(self, now: float, query: Query, error: GitLabError) -> Sequence[Event] | None:
+    def on_error(self, now: float, query: Query, error: GitLabError) -> Sequence[AnyEvent] | None:
         """Report the bridges as deleted if GitLab says so twice; continue without them."""
         if not isinstance(error, REFUSALS):
             return None

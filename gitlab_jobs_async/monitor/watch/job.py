@@ -7,7 +7,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.schedule.availability import is_gone
 from gitlab_jobs_async.monitor.targets import JobTarget
@@ -44,10 +44,10 @@ class JobWatch(SingleWatch):
         request = endpoints.get_job(self.project, self.subject_id)
         return Query(QueryKind.JOB, request, self.subject_id)
 
-    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[AnyEvent]:
         """Return the events of the job."""
         self._is_polling = False
-        events: list[Event] = [*self.availability.on_success()]
+        events: list[AnyEvent] = [*self.availability.on_success()]
         if reset := self._check_reset(result.jobs, now):
             events.append(self._reset(now, *reset))
         self.history.learn(result.jobs, now)
@@ -64,7 +64,7 @@ class JobWatch(SingleWatch):
         self.timer.on_success(now, [now - job.since for job in self.tracker.open_jobs()])
         return events
 
-    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+    def on_error(self, now: float, error: GitLabError) -> Sequence[AnyEvent]:
         """Report a tracked job as deleted if GitLab says so; else retry later."""
         self._is_polling = False
         # A 404 before the first response is a wrong id or no access, not a deletion.

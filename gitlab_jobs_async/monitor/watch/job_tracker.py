@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from attrs import define, field
 
 from gitlab_jobs_async.events import (
+    AnyJobEvent,
     JobAppeared,
     JobChanged,
     JobDeleted,
     JobErased,
-    JobEvent,
     JobFinished,
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job
@@ -67,7 +67,7 @@ class JobTracker:
 
     def update(
         self, job: Job | Bridge, now: float, *, is_new: bool = True, first: int = 0
-    ) -> list[JobEvent]:
+    ) -> list[AnyJobEvent]:
         """Compare *job*, as received at *now*, with its last known state; return the events.
 
         For an unknown job, *is_new* says whether it was created during the watch, and *first* is
@@ -97,7 +97,7 @@ class JobTracker:
         if job.id not in self.jobs:
             self._add(job, now, is_erased=job.erased_at is not None)
 
-    def finish(self, job: Job | Bridge) -> list[JobEvent]:
+    def finish(self, job: Job | Bridge) -> list[AnyJobEvent]:
         """Emit the end of a tracked job that was finished when it first appeared."""
         return self._finished(self.jobs[job.id], job)
 
@@ -148,12 +148,12 @@ class JobTracker:
 
     def _appeared(
         self, job: Job | Bridge, now: float, *, is_new: bool, first: int = 0
-    ) -> list[JobEvent]:
+    ) -> list[AnyJobEvent]:
         earlier = self._newest_attempts().get((pipeline_id_of(job), hash_of(job.name)))
         since = now if is_new else unchanged_since(job, now)
         is_erased = not is_new and job.erased_at is not None
         tracked = self._add(job, since, first, is_erased=is_erased)
-        events: list[JobEvent] = [
+        events: list[AnyJobEvent] = [
             JobAppeared(
                 key=self._key(tracked, "appeared"),
                 project=self.project,
@@ -166,12 +166,12 @@ class JobTracker:
             return events
         return [*events, *self._finished(tracked, job), *self._erased(tracked, job)]
 
-    def _finished(self, tracked: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
+    def _finished(self, tracked: TrackedJob, job: Job | Bridge) -> list[AnyJobEvent]:
         if not job.status.is_finished:
             return []
         return [JobFinished(key=self._key(tracked, "finished"), project=self.project, job=job)]
 
-    def _erased(self, tracked: TrackedJob, job: Job | Bridge) -> list[JobEvent]:
+    def _erased(self, tracked: TrackedJob, job: Job | Bridge) -> list[AnyJobEvent]:
         if tracked.is_erased or job.erased_at is None:
             return []
         tracked.is_erased = True

@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
@@ -92,7 +92,7 @@ class PipelineWatch(SingleWatch):
             bridges = endpoints.list_bridges(project, pipeline_id)
             self._queue.append(Query(QueryKind.BRIDGES, bridges, pipeline_id, all_pages=True))
 
-    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[AnyEvent]:
         """Collect the rows of a poll, and return its events with the last result."""
         self._queue.popleft()
         if reset := self._check_pipelines(result) or self._check_reset(result.jobs, now):
@@ -110,7 +110,7 @@ class PipelineWatch(SingleWatch):
             return []
         return [*self.availability.on_success(), *self._finish_poll(now)]
 
-    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+    def on_error(self, now: float, error: GitLabError) -> Sequence[AnyEvent]:
         """Drop the rows of the failed poll."""
         # A job that a poll does not return counts as deleted: rows of two polls must not mix.
         self._queue.clear()
@@ -127,12 +127,12 @@ class PipelineWatch(SingleWatch):
             self.created = created
         return None
 
-    def _reset(self, now: float, job_id: int, reason: str) -> Event:
+    def _reset(self, now: float, job_id: int, reason: str) -> AnyEvent:
         self.is_known, self.created = False, 0
         self._emitted.clear()
         return super()._reset(now, job_id, reason)
 
-    def _finish_poll(self, now: float) -> list[Event]:
+    def _finish_poll(self, now: float) -> list[AnyEvent]:
         events = self._update(now)
         if events:
             self.timer.active_at = now
@@ -144,8 +144,8 @@ class PipelineWatch(SingleWatch):
         self.timer.on_success(now, [now - job.since for job in open_jobs])
         return events
 
-    def _update(self, now: float) -> list[Event]:
-        events: list[Event] = []
+    def _update(self, now: float) -> list[AnyEvent]:
+        events: list[AnyEvent] = []
         previous = self.previous
         # Jobs of the restored backup are older than the newest job before the reset.
         newest = max((job.times >> 32 for job in (previous or {}).values()), default=0)

@@ -18,7 +18,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
@@ -124,10 +124,10 @@ class ProjectWatch(Watch):
             self._pending = self._choose()
         return None if self._pending is None else self._pending[1]
 
-    def on_result(self, now: float, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, result: QueryResult) -> Sequence[AnyEvent]:
         """Take the result of the pending query, and return the events that follow from it."""
         scan, query = self._take_pending()
-        events: list[Event] = []
+        events: list[AnyEvent] = []
         # Queries of another kind may work while this one still fails.
         if query.kind is self._failed_kind:
             events += self._recovered()
@@ -136,7 +136,7 @@ class ProjectWatch(Watch):
         events += scan.on_result(now, query, result)
         return [*events, *self._continue(now)]
 
-    def on_error(self, now: float, error: GitLabError) -> Sequence[Event]:
+    def on_error(self, now: float, error: GitLabError) -> Sequence[AnyEvent]:
         """Continue without a query that the scan can do without; else let the poll fail."""
         scan, query = self._take_pending()
         events = scan.on_error(now, query, error)
@@ -211,7 +211,7 @@ class ProjectWatch(Watch):
         pending, self._pending = self._pending, None
         return pending
 
-    def _continue(self, now: float) -> Sequence[Event]:
+    def _continue(self, now: float) -> Sequence[AnyEvent]:
         """Choose the next query; without one, the poll is complete."""
         self._pending = self._choose()
         if self._pending is not None:
@@ -221,11 +221,11 @@ class ProjectWatch(Watch):
         self.timer.on_success(now, self.jobs.end_poll(now, is_full=self._is_full))
         return self._recovered()
 
-    def _recovered(self) -> Sequence[Event]:
+    def _recovered(self) -> Sequence[AnyEvent]:
         self._failed_kind = None
         return self.availability.on_success()
 
-    def _reset(self, now: float, job_id: int, reason: str) -> Event:
+    def _reset(self, now: float, job_id: int, reason: str) -> AnyEvent:
         """Drop the jobs of a server that was reset; the next poll reads a new baseline."""
         jobs = self.jobs
         epoch = next_epoch(now, jobs.tracker.epoch)

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from attrs import define, field
 
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.monitor.watch.dormant_jobs import BLOCKED, DormantJobs
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
@@ -105,7 +105,7 @@ class ProjectJobs:
         began: float,
         answered: float,
         now: float,
-    ) -> list[Event]:
+    ) -> list[AnyEvent]:
         """Emit the jobs of active pipelines as existing ones, and track the others silently.
 
         The ids *newest* come from a scan of the newest jobs that *began* at one time, and whose
@@ -115,7 +115,7 @@ class ProjectJobs:
         # Finished jobs of an active pipeline, too: consumers get the pipeline as a whole.
         active = {pipeline_id_of(job) for job in rows if not job.status.is_finished}
         self.active_at = max((unchanged_since(job, now) for job in rows), default=now)
-        events: list[Event] = []
+        events: list[AnyEvent] = []
         for job in rows:
             if pipeline_id_of(job) in active or self.resets.is_unreported(job):
                 events += self.resets.report(job, now)
@@ -133,10 +133,10 @@ class ProjectJobs:
 
     def update(
         self, jobs: Iterable[Job | Bridge], now: float, *, new_above: int | None = None
-    ) -> list[Event]:
+    ) -> list[AnyEvent]:
         """Return the events of *jobs*; ids above *new_above*, else the watermark, are new."""
         above = self.watermark.low_watermark if new_above is None else new_above
-        events: list[Event] = []
+        events: list[AnyEvent] = []
         for job in sorted(jobs, key=attrgetter("id")):
             is_bridge = isinstance(job, Bridge)
             is_new = job.id > (above or 0) or (is_bridge and self.resets.is_new(job))
@@ -155,7 +155,7 @@ class ProjectJobs:
             events += found
         return events
 
-    def update_all(self, jobs: Iterable[Job | Bridge], now: float) -> list[Event]:
+    def update_all(self, jobs: Iterable[Job | Bridge], now: float) -> list[AnyEvent]:
         """Return the events of *jobs* from a full scan: above the tracked ones, all are new."""
         low, tracker = self.watermark.low_watermark or 0, self.tracker
         return self.update(
@@ -181,17 +181,17 @@ class ProjectJobs:
         is_later = bridge.id > self.tracker.baseline_id
         return is_later or bridge.id in self.tracker or self.resets.is_new(bridge)
 
-    def delete_pipeline(self, pipeline_id: int) -> list[Event]:
+    def delete_pipeline(self, pipeline_id: int) -> list[AnyEvent]:
         """Report the open jobs of a deleted pipeline as deleted."""
         return self._delete(job for job in self.open_jobs() if job.pipeline_id == pipeline_id)
 
-    def delete_bridges(self, pipeline_id: int, present: Iterable[Bridge] = ()) -> list[Event]:
+    def delete_bridges(self, pipeline_id: int, present: Iterable[Bridge] = ()) -> list[AnyEvent]:
         """Report the open bridges of a pipeline as deleted, except those *present*."""
         ids = {bridge.id for bridge in present}
         bridges = (job for job in self.tracker.open_jobs() if job.is_bridge and job.id not in ids)
         return self._delete(job for job in bridges if job.pipeline_id == pipeline_id)
 
-    def _delete(self, jobs: Iterable[TrackedJob]) -> list[Event]:
+    def _delete(self, jobs: Iterable[TrackedJob]) -> list[AnyEvent]:
         ids = [job.id for job in jobs]
         return [event for job_id in ids for event in self.tracker.delete(job_id)]
 

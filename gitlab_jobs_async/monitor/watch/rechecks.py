@@ -11,7 +11,7 @@ from gitlab_jobs_async.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.monitor.schedule.availability import is_gone
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
@@ -59,13 +59,13 @@ class JobRechecks:
         """Return the next query, once."""
         return self._queue.popleft() if self._queue else None
 
-    def on_result(self, now: float, query: Query, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, query: Query, result: QueryResult) -> Sequence[AnyEvent]:
         """Emit the events of one job, or of the jobs of one pipeline."""
         if query.kind is QueryKind.PIPELINE_JOBS:
             self._reopened.polled(query.subject_id)
         return self._jobs.update(result.jobs, now)
 
-    def on_error(self, _now: float, query: Query, error: GitLabError) -> Sequence[Event] | None:
+    def on_error(self, _now: float, query: Query, error: GitLabError) -> Sequence[AnyEvent] | None:
         """Report jobs as deleted if GitLab says so; continue without a refused pipeline."""
         if query.kind is QueryKind.JOB:
             # A refusal is not a deletion: the poll fails, and the next one repeats the query.

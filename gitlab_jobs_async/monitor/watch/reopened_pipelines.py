@@ -9,7 +9,7 @@ from typing import Self, TypeGuard
 
 from attrs import define, field
 
-from gitlab_jobs_async.events import Event, JobAppeared, JobChanged, JobFinished
+from gitlab_jobs_async.events import AnyEvent, AnyJobEvent, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.tracked_job import pipeline_id_of
 
@@ -43,7 +43,7 @@ class ReopenedPipelines:
         """Return the ids of the pipelines with one poll left."""
         return [pipeline_id for pipeline_id, left in self._left.items() if left < _POLLS]
 
-    def on_events(self, events: Iterable[Event]) -> None:
+    def on_events(self, events: Iterable[AnyEvent]) -> None:
         """Add the pipelines that *events* may reopen."""
         for event in events:
             if may_reopen(event) and pipeline_id_of(event.job):
@@ -56,7 +56,7 @@ class ReopenedPipelines:
             self._left[pipeline_id] = left
 
 
-def may_reopen(event: Event) -> TypeGuard[JobAppeared | JobChanged | JobFinished]:
+def may_reopen(event: AnyEvent) -> TypeGuard[AnyJobEvent]:
     """Return whether GitLab may have reopened skipped jobs of the event's pipeline."""
     if isinstance(event, JobChanged | JobFinished):
         # A job was played or reopened: the skipped jobs after it may be next.

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.monitor.watch.dormant_jobs import DormantJobs
 from gitlab_jobs_async.monitor.watch.project_jobs import ProjectJobs
@@ -34,10 +34,12 @@ class Scan(Protocol):
     def next_query(self) -> Query | None:
         """Return the query to send next, once, or `None`."""
 
-    def on_result(self, now: float, query: Query, result: QueryResult, /) -> Sequence[Event]:
+    def on_result(self, now: float, query: Query, result: QueryResult, /) -> Sequence[AnyEvent]:
         """Return the events that follow from the result of *query*."""
 
-    def on_error(self, now: float, query: Query, error: GitLabError, /) -> Sequence[Event] | None:
+    def on_error(
+        self, now: float, query: Query, error: GitLabError, /
+    ) -> Sequence[AnyEvent] | None:
         """Return the events that follow from the error, or `None` if the poll fails with it."""
 
 
@@ -71,7 +73,7 @@ class BaselineScan(_ListingScan):
     def __attrs_post_init__(self) -> None:
         self._next = self._queries.newest(PAGE)
 
-    def on_result(self, now: float, query: Query, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, query: Query, result: QueryResult) -> Sequence[AnyEvent]:
         """Take a page; emit the baseline after the last one."""
         self._pages += 1
         if query.kind is QueryKind.OPEN_JOBS:
@@ -88,14 +90,14 @@ class BaselineScan(_ListingScan):
             self._next, self._pages = self._queries.open_jobs(), 0
         return []
 
-    def _on_open_jobs(self, now: float, result: QueryResult) -> Sequence[Event]:
+    def _on_open_jobs(self, now: float, result: QueryResult) -> Sequence[AnyEvent]:
         self._open = {job.id: job for job in result.jobs} | self._open
         if result.next_page is None or self._pages >= _MAX_BASELINE_PAGES:
             return self._finish(now)
         self._next = Query(QueryKind.OPEN_JOBS, result.next_page)
         return []
 
-    def _finish(self, now: float) -> Sequence[Event]:
+    def _finish(self, now: float) -> Sequence[AnyEvent]:
         jobs = list((self._open | self._newest).values())
         return self._jobs.set_baseline(jobs, self._newest, self._began, self._answered, now)
 
@@ -126,7 +128,7 @@ class OpenJobsScan(_ListingScan):
         elif sought or self.is_full:
             self._next = self._queries.open_jobs()
 
-    def on_result(self, now: float, _query: Query, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, _query: Query, result: QueryResult) -> Sequence[AnyEvent]:
         """Emit the events of a page; after the last one, request the jobs that are missing."""
         self._next = self._take(result)
         events = self._jobs.update(result.jobs, now)
@@ -182,7 +184,7 @@ class NewestScan(_ListingScan):
         rows = PAGE if self.is_full else self._watermark.page_size(self.down_to)
         self._next = self._queries.newest(rows)
 
-    def on_result(self, now: float, _query: Query, result: QueryResult) -> Sequence[Event]:
+    def on_result(self, now: float, _query: Query, result: QueryResult) -> Sequence[AnyEvent]:
         """Take a page; emit its events once the scan is complete or the buffer is full."""
         self._queries.learn_numeric_id(result.jobs)
         self._answered = self._answered or now
@@ -211,12 +213,12 @@ class NewestScan(_ListingScan):
             return None
         return Query(QueryKind.NEWEST, _in_whole_pages(result.next_page))
 
-    def _flush(self, now: float) -> list[Event]:
+    def _flush(self, now: float) -> list[AnyEvent]:
         rows, self._rows = self._rows, []
         self._arrived += self._jobs.count_new(rows)
         return (self._jobs.update_all if self.is_full else self._jobs.update)(rows, now)
 
-    def _finish(self, now: float) -> list[Event]:
+    def _finish(self, now: float) -> list[AnyEvent]:
         """Find out what else this poll has to request."""
         events = self._flush(now)
         # Only a scan without a gap proves that no job was missed.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define
 
-from gitlab_jobs_async.events import JobEvent, JobFinished, ProjectReset
+from gitlab_jobs_async.events import AnyJobEvent, JobFinished, ProjectReset
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.watch.full_scan import MAX_COMPARED, FullScanSchedule
@@ -100,7 +100,7 @@ def update_after_reset(
     now: float,
     *,
     is_new: bool,
-) -> list[JobEvent]:
+) -> list[AnyJobEvent]:
     """Update *tracker*; also emit the end of a finished job that changed with the reset."""
     events = tracker.update(job, now, is_new=is_new)
     ends = any(isinstance(event, JobFinished) for event in events)
@@ -201,7 +201,7 @@ class ResetDetector:
         is_deep = not compared or min(job.id for job in rows) <= compared[-1]
         return not is_deep or all(map(self.is_new, rows))
 
-    def report(self, job: Job | Bridge, now: float) -> list[JobEvent]:
+    def report(self, job: Job | Bridge, now: float) -> list[AnyJobEvent]:
         """Emit a job of the baseline."""
         if self.previous is None:
             return self.tracker.update(job, now, is_new=False)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from gitlab_jobs_async.events import Event
+from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot
@@ -49,7 +49,7 @@ _LEFT_AGAIN = frozenset({JobStatus.MANUAL, JobStatus.SCHEDULED, JobStatus.SKIPPE
 class SnapshotResult:
     """The events of an answer, and whether it *fits*: no scan by REST is needed."""
 
-    events: Sequence[Event]
+    events: Sequence[AnyEvent]
     fits: bool
 
 

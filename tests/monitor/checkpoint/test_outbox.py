@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gitlab_jobs_async.events import ProjectRecovered
+from gitlab_jobs_async import Bridge, Job, MemoryCheckpoint
+from gitlab_jobs_async.events import JobFinished, ProjectRecovered
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from tests.support.tasks import prompt
 
@@ -70,3 +71,16 @@ async def test_failure_follows_pending_events():
     assert (await anext(events)).key == "target/7/0"
     with pytest.raises(ValueError, match="first"):
         await anext(events)
+
+
+@pytest.mark.parametrize(("bridges", "kinds"), [(False, [Job]), (True, [Bridge, Job])])
+async def test_bridges_wait_for_who_asks_for_them(bridges, kinds):
+    """A monitor without `downstream` promises jobs, also after one with it."""
+    checkpoint = MemoryCheckpoint()
+    jobs = [kind(id=7, status="success", stage="t", name="a") for kind in (Bridge, Job)]
+    recorded = [JobFinished(key=f"{job}", project=7, job=job) for job in jobs]
+    Outbox(checkpoint).put("7", None, recorded)
+    resumed = Outbox(checkpoint, bridges=bridges)
+    resumed.finish()
+    assert [type(one.job) async for one in resumed.events()] == kinds
+    assert len(list(checkpoint.pending())) == 2

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
-from typing import get_args, get_origin
+from typing import TypeVar, get_args, get_origin
 
 import attrs
 import pytest
@@ -52,6 +52,7 @@ def values(kind):
     """Return a strategy for every value that the annotation *kind* allows."""
     if kind in KNOWN:
         return KNOWN[kind]
+    kind = kind.__bound__ if isinstance(kind, TypeVar) else kind
     args = get_args(kind)
     if is_union(kind):
         return st.one_of(*map(values, args))
