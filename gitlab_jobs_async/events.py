@@ -20,13 +20,21 @@ JobT_co = TypeVar("JobT_co", bound=Job | Bridge, default=Job, covariant=True)
 
 
 @frozen(kw_only=True)
-class MonitorEvent:
-    """An event of a target: its `key`, and the `project` as the target names it.
-
-    For a downstream project that is not a target, `project` is the numeric id.
-    """
+class _Event:
+    """The fields of all events."""
 
     key: str
+    is_new: bool = True
+
+
+@frozen(kw_only=True)
+class MonitorEvent(_Event):
+    """An event of a target: its `key`, and the `project` as the target names it.
+
+    For a downstream project that is not a target, `project` is the numeric id. `is_new` is False
+    for what existed when the target was first monitored: see `JobAppeared` and `JobLogLine`.
+    """
+
     project: int | str
 
 
@@ -36,15 +44,14 @@ class JobAppeared(MonitorEvent, Generic[JobT_co]):
 
     `replaces` is the id of the earlier attempt of a retry, or of a manual job that was played
     again; None if that job is forgotten. `is_new` is False for the jobs that existed when the
-    monitor started: a project's unfinished ones among the newest 2,000, and the recent jobs of
-    their pipelines. In all events, `job.is_partial` is True if it came by GraphQL, and never with
-    `complete=True` or `downstream=True`.
+    target was first monitored: a project's unfinished ones among the newest 2,000, and the recent
+    jobs of their pipelines. Later events of these jobs are new. In all events, `job.is_partial` is
+    True if it came by GraphQL, and never with `complete=True` or `downstream=True`.
     """
 
     job: JobT_co
     # GitLab does not name the earlier job: the monitor finds it by pipeline and name.
     replaces: int | None = None
-    is_new: bool = True
 
 
 @frozen(kw_only=True)
@@ -92,7 +99,8 @@ class JobLogLine(MonitorEvent):
     """A new line of a job's log, with `logs=True`; `job` is its state when the log was opened.
 
     After a restart the log resumes: `line.number` starts at 1 again, and `line.section` and
-    `line.markers` omit the sections that were open before.
+    `line.markers` omit the sections that were open before. `is_new` is False for the lines that the
+    first poll found in the log of a job that existed when its target was first monitored.
     """
 
     job: Job
@@ -145,12 +153,10 @@ class ProjectReset(MonitorEvent):
 
 
 @frozen(kw_only=True)
-class _OfNoProject:
-    """An event about the monitor itself."""
+class _OfNoProject(_Event):
+    """An event about the monitor itself; always new."""
 
-    # The same two fields as a target's event, so that consumers need no case distinction.
-    key: str
-
+    # As a target's event has it, so that consumers need no case distinction.
     @property
     def project(self) -> None:
         """Always None: the event has no project."""

@@ -73,12 +73,15 @@ class JobLogs:
         )
         trace = JobLog(self._transport, self._capabilities, where, job.id, self._polls, options)
         key = f"{log.stem or f'job/{job.id}'}/log"
+        is_new = log.is_new or offset > 0
         async with aclosing(tail_items(trace, offset=offset)) as items:
             async for item in items:
                 match item:
                     case TailedLine(line=line):
                         line_key = _line_key(key, line)
-                        yield JobLogLine(key=line_key, project=project, job=job, line=line)
+                        yield JobLogLine(
+                            key=line_key, is_new=is_new, project=project, job=job, line=line
+                        )
                     case TailEnded():
                         yield JobLogEnded(key=f"{key}/ended", project=project, job=job)
                     case TailFailed(error=error):
@@ -88,6 +91,7 @@ class JobLogs:
                             key=f"{key}/failed", project=project, job=job, reason=reason
                         )
                     case _:
+                        is_new = True  # a wait: later lines were written after the first poll
                         yield item
 
     async def _check_token(self, error: GitLabError, request: Request) -> None:

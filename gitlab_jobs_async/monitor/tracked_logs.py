@@ -36,7 +36,8 @@ class TrackedLog:
     """The log of *job*, in its state when the log was started, and the target's *project*.
 
     *log_ended* and *job_ended* say whether the consumer has acknowledged these ends. *stem* is the
-    start of the job's event keys after a reset, when its id may belong to another job.
+    start of the job's event keys after a reset, when its id may belong to another job. *is_new* is
+    False if the job was running before it was first monitored.
     """
 
     project: int | str
@@ -44,6 +45,7 @@ class TrackedLog:
     log_ended: bool = field(default=False, metadata=stored_as("is_over"))
     job_ended: bool = field(default=False, metadata=stored_as("is_done"))
     stem: str = ""
+    is_new: bool = True
 
 
 class TrackedLogs:
@@ -146,4 +148,5 @@ def log_started_by(event: AnyEvent) -> TrackedLog | None:
     if not (job.status in _WRITING or has_run):
         return None
     stem = "/".join(event.key.split("/")[:2])
-    return TrackedLog(event.project, job, stem="" if stem == f"job/{job.id}" else stem)
+    stem = "" if stem == f"job/{job.id}" else stem
+    return TrackedLog(event.project, job, stem=stem, is_new=event.is_new)

@@ -350,6 +350,23 @@ async def test_log_lines_are_emitted_with_their_job(simulator, gitlab):
     assert 1 not in replay.lines
 
 
+async def test_lines_before_the_start_are_not_new(simulator, gitlab, clock):
+    log = b"".join(b"line %d\n" % number for number in range(50))
+    job = add_pipeline(simulator, "runs", duration=300.0, queued=0.0, log=log)[0]
+    clock.stepped.advance(120)
+    async with gitlab.monitor([APP], logs=True) as events:
+        replay = await heard(events, ended(job))
+    about = [event for event in replay.events if getattr(event, "job", None)]
+    told = [(type(event), event.is_new) for event in about if event.job.id == job.id]
+    lines = [is_new for kind, is_new in told if kind is JobLogLine]
+    assert 0 < lines.count(False) < 50
+    assert lines == sorted(lines)
+    assert [event for event in told if event[0] is not JobLogLine] == [
+        (JobAppeared, False),
+        (JobFinished, True),
+    ]
+
+
 async def test_windows_log_lines_keep_their_order(simulator, gitlab):
     at = b"2026-01-02T10:00:00.000000Z "
     log = b"".join(at + b"01%s line %d\r\n" % (b"OE"[n % 2 :][:1], n) for n in range(20))
