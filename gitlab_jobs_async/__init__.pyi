@@ -64,6 +64,9 @@ from .errors import (
     ListingChangedError as ListingChangedError,
 )
 from .errors import (
+    LookupFailedError as LookupFailedError,
+)
+from .errors import (
     MethodNotAllowedError as MethodNotAllowedError,
 )
 from .errors import (

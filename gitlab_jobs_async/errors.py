@@ -16,6 +16,7 @@ GitLabError
 ├── ResponseTooLargeError         a response beyond the client's `Limits`
 ├── TraceInterruptedError         errors lasted longer than `outage_timeout`
 ├── WaitTimedOutError             a job or pipeline has not ended in time; a TimeoutError, too
+├── LookupFailedError             no row, or several, match what a call was to find
 ├── DecodeError                   a response that contradicts the API's documentation
 ├── GraphQLError                  a GraphQL answer with errors, at status 200
 ├── ListingChangedError           a listing changed faster than it could be read
@@ -25,9 +26,13 @@ GitLabError
 Invalid arguments raise a plain `ValueError` or `TypeError`, before any request.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from gitlab_jobs_async import models
+
+_MAX_CANDIDATES: Final = 10
+"""Names that the text of a `LookupFailedError` shows."""
 
 
 class GitLabError(Exception):
@@ -190,6 +195,24 @@ class WaitTimedOutError(GitLabError, TimeoutError):
     def __str__(self) -> str:
         seen = "never seen" if self.last is None else f"last seen {self.last.status}"
         return f"{self.what} has not ended within {self.timeout:g} s; it was {seen}"
+
+
+class LookupFailedError(GitLabError, LookupError):
+    """No row, or more than one, matches what a call was to find.
+
+    `what` says what was looked up, and `candidates` has the names that come closest, or those that
+    match.
+    """
+
+    def __init__(self, what: str, candidates: Sequence[str] = ()) -> None:
+        super().__init__(what, tuple(candidates))
+        self.what = what
+        self.candidates = tuple(candidates)
+
+    def __str__(self) -> str:
+        shown = ", ".join(repr(name) for name in self.candidates[:_MAX_CANDIDATES])
+        more = len(self.candidates) - _MAX_CANDIDATES
+        return self.what + (f": {shown}" if shown else "") + (f" and {more} more" * (more > 0))
 
 
 class DecodeError(GitLabError):

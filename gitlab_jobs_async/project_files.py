@@ -16,11 +16,11 @@ from gitlab_jobs_async.listing.fetch import (
 )
 from gitlab_jobs_async.models.jobs import ArtifactEntry, LogLine, TraceChunk
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
-from gitlab_jobs_async.project_pipelines import ProjectPipelines
+from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions
 
 
 @frozen(eq=False, repr=False)
-class ProjectFiles(ProjectPipelines):
+class ProjectFiles(ProjectPipelineActions):
     """Logs and artifacts of the jobs of one project."""
 
     # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file

@@ -9,7 +9,7 @@ from gitlab_jobs_async import pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
-from gitlab_jobs_async.api.parameters import ProjectId, Scope
+from gitlab_jobs_async.api.parameters import ProjectId, Scope, not_empty
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import (
     by_offset,
@@ -67,6 +67,72 @@ class ProjectPipelines:
         request = endpoints.get_pipeline(self.id, pipeline_id)
         return await pipelines.read_pipeline(self._transport, request)
 
+    async def get_latest_pipeline(
+        self,
+        ref: str | None = None,
+        *,
+        sha: str | None = None,
+        merge_request: int | None = None,
+    ) -> Pipeline:
+        """Return the newest pipeline of a ref, a commit or a merge request.
+
+        *ref* is a branch or tag; the pipeline belongs to its newest commit. Without arguments it is
+        the default branch. *sha* may be abbreviated, and *merge_request* is the number after the
+        exclamation mark (its `iid`). One request for a ref, else two.
+        See https://docs.gitlab.com/api/pipelines/#get-the-latest-pipeline.
+
+        Raises:
+            LookupFailedError: no pipeline matches.
+            TypeError: more than one argument is given.
+        """
+        if sum(given is not None for given in (ref, sha, merge_request)) > 1:
+            raise TypeError("only one of ref, sha and merge_request is allowed")
+        if sha is not None:
+            return await pipelines.latest_of_commit(self._transport, self.id, sha)
+        if merge_request is not None:
+            return await pipelines.latest_of_merge_request(self._transport, self.id, merge_request)
+        return await pipelines.latest_of_ref(self._transport, self.id, ref)
+
+    async def list_merge_request_pipelines(self, iid: int) -> list[Pipeline]:
+        """Return all pipelines of a merge request, newest first.
+
+        *iid* is the number after the exclamation mark. Pipelines of its branch are included.
+        See https://docs.gitlab.com/api/merge_requests/#list-merge-request-pipelines.
+        """
+        request = endpoints.list_merge_request_pipelines(self.id, iid)
+        walk = by_offset(self._transport, request)
+        return newest_first(await read_all(self._transport, walk, Pipeline))
+
+    async def find_job(self, pipeline_id: int, name: str) -> Job:
+        """Return the latest attempt of the pipeline's job with this name.
+
+        The name of a parallel or matrix job may be given without its number or values, "test" for
+        "test 1/1", if that leaves one job. All jobs of the pipeline are read, a request for each
+        hundred. Trigger jobs are in `list_bridges`.
+
+        Raises:
+            LookupFailedError: no job has this name, or several belong to it; `candidates` has
+                names.
+        """
+        return pipelines.job_named(await self._jobs_for(pipeline_id, name), name)
+
+    async def find_jobs(
+        self, pipeline_id: int, name: str, *, include_retried: bool = False
+    ) -> list[Job]:
+        """Return the pipeline's jobs with this name, newest id first.
+
+        If none has it, all jobs of the parallel or matrix job with this name: "test" is that of
+        "test 1/3" and "test: [linux, 3.12]". With *include_retried* also their earlier attempts.
+        """
+        jobs = await self._jobs_for(pipeline_id, name, include_retried=include_retried)
+        return pipelines.jobs_named(jobs, name)
+
+    async def _jobs_for(
+        self, pipeline_id: int, name: str, *, include_retried: bool = False
+    ) -> list[Job]:
+        not_empty("name", name)
+        return await self.list_pipeline_jobs(pipeline_id, include_retried=include_retried)
+
     async def list_pipeline_jobs(
         self, pipeline_id: int, *, scope: Scope = (), include_retried: bool = False
     ) -> list[Job]:
@@ -117,19 +183,21 @@ class ProjectPipelines:
         self,
         pipeline_id: int,
         *,
+        until: "pipelines.WaitUntil" = "finished",
         timeout: float | None = None,
         progress: "pipelines.PipelineProgress | None" = None,
         polling: PollPolicy | None = None,
     ) -> Pipeline:
         """Wait for the end of a pipeline and return it, also if it has failed.
 
-        Its own status decides, which GitLab updates some time after its last job; a pipeline
-        blocked on a manual job has not ended. *progress* is called with the pipeline and the list
+        Its own status decides, which GitLab updates some time after its last job. A pipeline that
+        is blocked on a manual job has the status "manual" and has not ended; *until* "blocked"
+        returns it, too. *progress* is called with the pipeline and the list
         of its jobs, first as they are and then whenever a status has changed; it costs one request
         or more a poll. Pipelines of one project that are waited for at once share a listing. Other
         options are those of `wait_for_job`.
         """
-        how = pipelines.WaitOptions(timeout, poll_policy(polling, self._polls.policy))
+        how = pipelines.WaitOptions(timeout, poll_policy(polling, self._polls.policy), until)
         return await pipelines.wait_for_pipeline(
             self._transport, self._polls, self.id, pipeline_id, how, progress
         )

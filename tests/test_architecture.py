@@ -14,7 +14,7 @@ PACKAGE = ROOT / "gitlab_jobs_async"
 
 IO_MODULES = {
     "__init__", "client", "clock", "concurrency", "project", "project_files",
-    "project_pipelines", "server_client",
+    "project_pipeline_actions", "project_pipelines", "server_client",
     "api.decode_warnings", "http.attempts", "http.body", "http.connections", "http.error_mapping",
     "http.exchange", "http.graphql", "http.proxies", "http.retries", "http.tls_context",
     "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
@@ -22,7 +22,7 @@ IO_MODULES = {
     "monitor.questions",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.sqlite",
     "monitor.checkpoint.sqlite_file",
-    "pipelines.fetch", "pipelines.wait", "polling.sources", "polling.statuses",
+    "pipelines.fetch", "pipelines.lookup", "pipelines.wait", "polling.sources", "polling.statuses",
     "ratelimit.limiter",
 
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
@@ -39,7 +39,7 @@ IO_MODULES = {
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""
 
 PURE_IMPORTS = {
-    "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib",
+    "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "difflib",
     "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "hashlib", "heapq",
     "hmac", "html", "ipaddress",
     "itertools", "json", "locale", "math", "msgspec", "operator", "orjson", "re", "rich", "struct",

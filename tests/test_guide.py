@@ -47,6 +47,7 @@ def named(blocks):
 async def stepped_server(clock, environment, tmp_path):
     """The demo world, named by the environment, on a clock that only waits move."""
     environment.chdir(tmp_path)
+    environment.setattr("gitlab_jobs_async.server_client.SystemClock", lambda: clock)
     clock.stepped.advance(NOW - clock.now())
     async with Simulator(demo_world(NOW), clock=clock.stepped) as simulator:
         environment.setenv("GITLAB_URL", simulator.url)

@@ -13,6 +13,7 @@ from gitlab_jobs_async.api.parameters import (
     ProjectId,
     Scope,
     artifact_path,
+    commit_sha,
     flag,
     job_inputs,
     job_path,
@@ -22,6 +23,7 @@ from gitlab_jobs_async.api.parameters import (
     not_empty,
     one_of,
     pipeline_path,
+    positive_id,
     project_path,
     scope_params,
 )
@@ -191,6 +193,54 @@ def _pipeline_filter(name: str, value: object) -> str:
 def get_pipeline(project: ProjectId, pipeline_id: int) -> Request:
     """Return GET /projects/:id/pipelines/:pipeline_id."""
     return Request("GET", pipeline_path(project, pipeline_id))
+
+
+def get_latest_pipeline(project: ProjectId, ref: str | None = None) -> Request:
+    """Return GET /projects/:id/pipelines/latest: of the newest commit of *ref*."""
+    params = [] if ref is None else [("ref", not_empty("ref", ref))]
+    return Request("GET", f"{project_path(project)}/pipelines/latest", params)
+
+
+def get_commit(project: ProjectId, sha: str) -> Request:
+    """Return GET /projects/:id/repository/commits/:sha."""
+    return Request("GET", f"{project_path(project)}/repository/commits/{commit_sha(sha)}")
+
+
+def list_merge_request_pipelines(project: ProjectId, iid: int) -> Request:
+    """Return GET /projects/:id/merge_requests/:iid/pipelines, the first page; newest first."""
+    number = positive_id("merge request iid", iid)
+    return Request("GET", f"{project_path(project)}/merge_requests/{number}/pipelines", [_PAGE])
+
+
+def create_pipeline(
+    project: ProjectId,
+    ref: str,
+    *,
+    variables: Mapping[str, str] | None = None,
+    inputs: Inputs | None = None,
+) -> Request:
+    """Return POST /projects/:id/pipeline."""
+    body: dict[str, object] = {"ref": not_empty("ref", ref)}
+    if variables is not None:
+        body["variables"] = job_variables(variables)
+    if inputs is not None:
+        body["inputs"] = job_inputs(inputs)
+    return Request("POST", f"{project_path(project)}/pipeline", json=body)
+
+
+def retry_pipeline(project: ProjectId, pipeline_id: int) -> Request:
+    """Return POST …/pipelines/:pipeline_id/retry."""
+    return Request("POST", f"{pipeline_path(project, pipeline_id)}/retry")
+
+
+def cancel_pipeline(project: ProjectId, pipeline_id: int) -> Request:
+    """Return POST …/pipelines/:pipeline_id/cancel."""
+    return Request("POST", f"{pipeline_path(project, pipeline_id)}/cancel")
+
+
+def delete_pipeline(project: ProjectId, pipeline_id: int) -> Request:
+    """Return DELETE …/pipelines/:pipeline_id."""
+    return Request("DELETE", pipeline_path(project, pipeline_id))
 
 
 def get_artifacts(project: ProjectId, job_id: int) -> Request:

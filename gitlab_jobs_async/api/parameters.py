@@ -3,6 +3,7 @@
 Every error names the value and the expected ones; it is raised before any request.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
@@ -14,6 +15,7 @@ ProjectId = int | str
 Scope = str | Iterable[str]
 Inputs = Mapping[str, object]
 
+_SHA = re.compile(r"[0-9a-fA-F]{7,64}")
 _KNOWN_STATUSES = ", ".join(JobStatus)
 
 
@@ -69,6 +71,15 @@ def job_path(project: ProjectId, job_id: int) -> str:
 def pipeline_path(project: ProjectId, pipeline_id: int) -> str:
     """Return `/projects/:id/pipelines/:pipeline_id`."""
     return f"{project_path(project)}/pipelines/{positive_id('pipeline_id', pipeline_id)}"
+
+
+def commit_sha(sha: str) -> str:
+    """Return *sha* if it is one, whole or abbreviated to at least seven digits."""
+    if not isinstance(sha, str):
+        raise TypeError(f"sha must be a string, not {sha!r}")
+    if not _SHA.fullmatch(sha):
+        raise ValueError(f"invalid sha {sha!r}: expected 7 to 64 hexadecimal digits")
+    return sha.lower()
 
 
 def scope_params(scope: Scope) -> list[tuple[str, str]]:

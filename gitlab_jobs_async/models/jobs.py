@@ -184,6 +184,13 @@ class Pipeline:
 
 
 @frozen(kw_only=True)
+class PipelineOfCommit:
+    """The part of a commit that names its newest pipeline: lib/api/entities/commit_detail.rb."""
+
+    last_pipeline: Pipeline | None = None
+
+
+@frozen(kw_only=True)
 class JobBasic:
     """Fields of jobs and bridges: lib/api/entities/ci/job_basic.rb.
 

@@ -10,6 +10,21 @@ from .fetch import (
 from .fetch import (
     read_tree as read_tree,
 )
+from .job_names import (
+    job_named as job_named,
+)
+from .job_names import (
+    jobs_named as jobs_named,
+)
+from .lookup import (
+    latest_of_commit as latest_of_commit,
+)
+from .lookup import (
+    latest_of_merge_request as latest_of_merge_request,
+)
+from .lookup import (
+    latest_of_ref as latest_of_ref,
+)
 from .traversal import (
     PipelineRef as PipelineRef,
 )
@@ -24,6 +39,12 @@ from .wait import (
 )
 from .wait import (
     WaitOptions as WaitOptions,
+)
+from .wait import (
+    WaitUntil as WaitUntil,
+)
+from .wait import (
+    check_progress as check_progress,
 )
 from .wait import (
     wait_for_job as wait_for_job,

@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.parameters import ProjectId, seconds
+from gitlab_jobs_async.api.parameters import ProjectId, one_of, seconds
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.pipelines.fetch import read_jobs
 from gitlab_jobs_async.pipelines.poll_interval import answered_each, next_poll_at
 from gitlab_jobs_async.polling.pace import PaceShare
@@ -27,6 +28,7 @@ T = TypeVar("T", Job, Pipeline)
 
 JobProgress = Callable[[Job], object]
 PipelineProgress = Callable[[Pipeline, list[Job]], object]
+WaitUntil = Literal["finished", "blocked"]
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -35,12 +37,24 @@ def _timeout_seconds(timeout: float | None) -> float | None:
     return None if timeout is None else seconds("timeout", timeout)
 
 
+def _until(_options: object, _attribute: object, until: str) -> None:
+    one_of("until", until, ("finished", "blocked"))
+
+
 @frozen
 class WaitOptions:
-    """The *timeout* of a wait in seconds, and its poll *policy*."""
+    """The *timeout* of a wait in seconds, its poll *policy*, and what it waits for.
+
+    *until* "blocked" also ends the wait for a pipeline that only a manual job can continue.
+    """
 
     timeout: float | None = field(converter=_timeout_seconds)
     policy: PollPolicy
+    until: WaitUntil = field(default="finished", validator=_until)
+
+    def is_over(self, status: JobStatus) -> bool:
+        """Return whether the wait ends at this status."""
+        return status.is_finished or (self.until == "blocked" and status == JobStatus.MANUAL)
 
 
 @frozen
@@ -84,7 +98,7 @@ async def wait_for_pipeline(
     options: WaitOptions,
     progress: PipelineProgress | None,
 ) -> Pipeline:
-    """Return the pipeline once it has ended; its jobs are listed only for *progress*."""
+    """Return the pipeline once the wait is over; its jobs are listed only for *progress*."""
     list_jobs = endpoints.list_pipeline_jobs(project, pipeline_id)
 
     with (
@@ -112,9 +126,14 @@ async def wait_for_pipeline(
         ).run()
 
 
-def _is_callable(_wait: object, _attribute: object, progress: Callable[..., object] | None) -> None:
+def check_progress(progress: Callable[..., object] | None) -> None:
+    """Raise `TypeError` for a *progress* that cannot be called."""
     if progress is not None and not callable(progress):
         raise TypeError(f"progress must be a function or a coroutine function, not {progress!r}")
+
+
+def _is_callable(_wait: object, _attribute: object, progress: Callable[..., object] | None) -> None:
+    check_progress(progress)
 
 
 @define(eq=False, repr=False)
@@ -146,7 +165,7 @@ class _Wait(Generic[T]):
             _, first = await tasks.next_done()
             # Raise an error of the polls. If time is up, their last value may still be final.
             first.result()
-        if self.last is None or not self.last.status.is_finished:
+        if self.last is None or not self.options.is_over(self.last.status):
             raise WaitTimedOutError(self.what, timeout, self.last)
         return self.last
 
@@ -164,7 +183,7 @@ class _Wait(Generic[T]):
                 if snapshot.statuses != statuses:
                     statuses = snapshot.statuses
                     await self._report(snapshot)
-                if snapshot.value.status.is_finished:
+                if self.options.is_over(snapshot.value.status):
                     return snapshot.value
                 delay = next_poll_at(self._due_at(began), self.clock.now(), until)
                 delay -= self.clock.now()

@@ -5,7 +5,7 @@ from typing import Final
 
 from gitlab_jobs_async.simulator.logs import RunnerScript
 from gitlab_jobs_async.simulator.plans import NEVER, JobPlan, PipelinePlan, PlannedJob
-from gitlab_jobs_async.simulator.records import Pipeline, Project, User
+from gitlab_jobs_async.simulator.records import MergeRequest, Pipeline, Project, User
 from gitlab_jobs_async.simulator.world import World
 
 _REPORT: Final = {
@@ -146,6 +146,7 @@ def _payments(world: World, now: float) -> None:
     world.settle(now - 200.0)
     pipeline = world.add_pipeline(world.project("shop/payments"), stages=("build", "test"))
     pipeline.title = "Speak version 2 of the ledger's contract"
+    world.add_merge_request(pipeline.project, MergeRequest(iid=12, source_branch="ledger"))
     world.add_job(pipeline, "compile", stage="build", plan=JobPlan(duration=40.0))
     again = JobPlan(duration=35.0, log=RunnerScript(lines=40, seed=8))
     flaky = JobPlan(duration=60.0, outcome="failed", attempts=(again,))
