@@ -15,6 +15,15 @@ from .api.credentials import (
 from .api.graphql_cost import (
     estimate_complexity as estimate_complexity,
 )
+from .api.json_reading import (
+    from_json as from_json,
+)
+from .api.json_writing import (
+    to_dict as to_dict,
+)
+from .api.json_writing import (
+    to_json as to_json,
+)
 from .api.parameters import (
     ProjectId as ProjectId,
 )

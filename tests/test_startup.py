@@ -14,7 +14,7 @@ LATE = {
         "api.graphql_syntax", "api.tolerant_decoder", "events", "http.graphql", "logs.follow",
         "logs.merge", "models.agents", "models.webhooks", "monitor.checkpoint", "monitor.hints",
         "monitor.monitor", "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator",
-        "webhooks",
+        "api.json_reading", "webhooks",
     )),
     "cattrs", "cyclopts", "graphql", "hypothesis", "pytest", "rich", "sqlite3", "yaml",
 }  # fmt: skip

@@ -26,7 +26,7 @@ from gitlab_jobs_async.cli.runner import run_process
 from gitlab_jobs_async.cli.terminal import WarningHandler, print_error
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
-from gitlab_jobs_async.cli.views.events import event_json, plain_event
+from gitlab_jobs_async.cli.views.events import plain_event
 from gitlab_jobs_async.cli.views.footer import problem_lines
 from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
 from gitlab_jobs_async.cli.views.log_pane import LogPane
@@ -210,7 +210,7 @@ SHOWN = {
     ),
     "tail in a pipe": lambda: LogView(LogStyle(sections=True), is_coloured=False).text(1, LINE),
     "events": lambda: "".join(plain_event(event, NOW) for event in EVENTS).replace("\t", ""),
-    "json": lambda: json_line(hostile_job()) + "".join(map(event_json, EVENTS)),
+    "json": lambda: json_line(hostile_job()) + "".join(map(json_line, EVENTS)),
     "json of a line": lambda: line_as_json(HOSTILE, 1, LINE),
 }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from attrs import define, evolve, field
 
+from gitlab_jobs_async import from_json
 from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
@@ -29,7 +30,6 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.logs.parser import LogParser
-from gitlab_jobs_async.monitor.checkpoint.serialization import load_event
 from gitlab_jobs_async.simulator import (
     NEVER,
     AcceleratedClock,
@@ -74,7 +74,7 @@ class Journal:
             if not line:
                 self.lives.append([])
                 continue
-            event = load_event(line)
+            event = from_json(line)
             self.lives[-1].append(event)
             self.seen.setdefault(event.key, event)
         return self

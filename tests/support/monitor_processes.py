@@ -13,8 +13,7 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
-from gitlab_jobs_async import GitLab
-from gitlab_jobs_async.monitor.checkpoint.serialization import dump_event
+from gitlab_jobs_async import GitLab, to_json
 from gitlab_jobs_async.simulator import AcceleratedClock
 
 
@@ -50,7 +49,7 @@ async def watch(errand: Errand, pause: float) -> None:
             ) as events,
         ):
             async for event in events:
-                journal.write(dump_event(event) + b"\n")
+                journal.write(to_json(event) + b"\n")
                 if pause:
                     await asyncio.sleep(pause)
 

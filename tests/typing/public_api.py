@@ -52,7 +52,10 @@ from gitlab_jobs_async import (
     WaitTimedOutError,
     WebhookRejectedError,
     estimate_complexity,
+    from_json,
     parse_webhook,
+    to_dict,
+    to_json,
 )
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
@@ -262,6 +265,15 @@ def a_line(line: LogLine) -> None:
     assert_type(line.section, tuple[str, ...])
     assert_type(line.markers, tuple[Section, ...])
     assert_type([section.duration for section in line.markers], list[float | None])
+
+
+def some_json(job: Job, event: Event) -> None:
+    assert_type(to_json(job), bytes)
+    assert_type(to_dict(event), dict[str, Any])
+    assert_type(from_json(b"{}", Job), Job)
+    assert_type(from_json({}, Pipeline), Pipeline)
+    assert_type(from_json("{}"), AnyEvent)
+    from_json(b"{}", "Job")  # type: ignore[call-overload]  # the class itself
 
 
 def checkpoints() -> None:

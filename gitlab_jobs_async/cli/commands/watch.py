@@ -35,9 +35,10 @@ from gitlab_jobs_async.cli.terminal import (
     write,
     write_json,
 )
-from gitlab_jobs_async.cli.views.events import event_json, is_failure, plain_event, short_reason
+from gitlab_jobs_async.cli.views.events import is_failure, plain_event, short_reason
 from gitlab_jobs_async.cli.views.live import Dashboard, live_view
 from gitlab_jobs_async.cli.views.log_pane import LogPane
+from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
@@ -233,7 +234,7 @@ def _check_reachable(event: AnyEvent, options: WatchOptions) -> None:
 
 
 async def _write(event: AnyEvent, command: EventCommand | None, *, json: bool) -> None:
-    line = event_json(event) if json or command else ""
+    line = json_line(event) if json or command else ""
     if json:
         write_json(line)
     else:

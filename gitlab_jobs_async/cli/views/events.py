@@ -2,11 +2,9 @@
 
 import re
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import attrs
-
-from gitlab_jobs_async.cli.views.rows import json_line, moment, pipeline_of, plain_line
+from gitlab_jobs_async.cli.views.rows import moment, pipeline_of, plain_line
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     AnyEvent,
@@ -58,14 +56,6 @@ def job_of(event: AnyEvent) -> JobBasic | None:
     """Return the event's job, or None."""
     job: JobBasic | None = getattr(event, "job", None)
     return job
-
-
-def event_json(event: AnyEvent) -> str:
-    """Return the event as one line of JSON: its name, its key and its fields."""
-    plain: dict[str, Any] = attrs.asdict(event)
-    # First the keys that all events have, for readers of many lines.
-    whose = {"key": event.key, "project": event.project}
-    return json_line({"event": event_name(event), **whose, **plain})
 
 
 def plain_event(event: AnyEvent, now: datetime) -> str:

@@ -11,6 +11,7 @@ import attrs
 from attrs import define, field, frozen
 from cyclopts import Parameter
 
+from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli.arguments import parse_pattern
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import Color
@@ -137,4 +138,4 @@ def _resets_styles(parameters: str) -> bool:
 
 def line_as_json(project: str, job_id: int, line: LogLine) -> str:
     """Return a line as one JSON object with its project and job."""
-    return json_line({"project": project, "job_id": job_id, **attrs.asdict(line)})
+    return json_line({"project": project, "job_id": job_id, **to_dict(line)})

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
+from gitlab_jobs_async.api.json_reading import from_json
+from gitlab_jobs_async.api.json_writing import to_json
 from gitlab_jobs_async.errors import CheckpointError
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
@@ -16,7 +18,7 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
-from gitlab_jobs_async.monitor.checkpoint.serialization import dump_event, dumps, load_event
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps
 
 _CAPACITY = 1000
 
@@ -78,7 +80,7 @@ class Outbox:
             CheckpointError: they cannot be written.
         """
         if self._checkpoint is not None:
-            recorded = [(event.key, dump_event(event)) for event in events]
+            recorded = [(event.key, to_json(event)) for event in events]
             self._checkpoint.record(target, dumps(state), recorded)
         self._pending.extend((target, event) for event in events)
         # The events still enter: their state is recorded, and the poll waits afterwards.
@@ -169,6 +171,6 @@ class Outbox:
 
     def _loaded(self, data: bytes) -> AnyEvent:
         try:
-            return load_event(data)
+            return from_json(data)
         except ValueError as error:
             raise CheckpointError(self.path, f"invalid event: {error}") from error

@@ -93,7 +93,7 @@ def test_pipe_gets_one_line_per_event(capfd):
 def test_json_is_one_object_per_event(capfd):
     shown(EVENTS, json=True)
     found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert [one["event"] for one in found][2:4] == ["job_log_line", "job_finished"]
+    assert [one["type"] for one in found][2:4] == ["JobLogLine", "JobFinished"]
     assert found[3]["job"]["failure_reason"] == "script_failure"
 
 
@@ -102,15 +102,15 @@ def test_only_failures(capfd, as_json):
     shown(EVENTS, WatchOptions(failed_only=True), json=as_json)
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert "job_finished" in lines[0]
-    assert "project_unreachable" in lines[1]
+    assert ("JobFinished" if as_json else "job_finished") in lines[0]
+    assert ("ProjectUnreachable" if as_json else "project_unreachable") in lines[1]
 
 
 def test_command_gets_each_shown_event(capfd):
     script = (
         "import json, sys; event = json.load(sys.stdin);"
-        "print('got', event['event'], event.get('job', {}).get('id'), flush=True);"
-        "sys.exit(event['event'] == 'project_unreachable')"
+        "print('got', event['type'], event.get('job', {}).get('id'), flush=True);"
+        "sys.exit(event['type'] == 'ProjectUnreachable')"
     )
     command = EventCommand.parse(shlex.join([sys.executable, "-c", script]))
     shown(EVENTS, WatchOptions(failed_only=True), command)
@@ -118,9 +118,9 @@ def test_command_gets_each_shown_event(capfd):
     lines = out.splitlines()
     assert [line.split("\t")[-3] if "\t" in line else line for line in lines] == [
         "job_finished",
-        "got job_finished 1",
+        "got JobFinished 1",
         "project_unreachable",
-        "got project_unreachable None",
+        "got ProjectUnreachable None",
     ]
     assert err == "gitlab-jobs: --exec: exit code 1 (p/0)\n"
 

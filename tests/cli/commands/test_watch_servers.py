@@ -76,7 +76,7 @@ def test_several_pipelines(run, ended):
     assert result.code == 1
     found = [json.loads(line) for line in result.lines]
     assert {one["job"]["pipeline"]["id"] for one in found} == set(pipelines)
-    assert {"job_appeared"} <= {one["event"] for one in found}
+    assert {"JobAppeared"} <= {one["type"] for one in found}
 
 
 def test_unknown_pipeline_fails_at_once(run, assert_one_line):

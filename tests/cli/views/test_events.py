@@ -6,14 +6,13 @@ from typing import get_args, get_origin
 
 import pytest
 
-from gitlab_jobs_async import NotFoundError
+from gitlab_jobs_async import NotFoundError, from_json
 from gitlab_jobs_async.cli.views.events import (
-    event_json,
-    event_name,
     is_failure,
     plain_event,
     short_reason,
 )
+from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     Event,
@@ -97,22 +96,22 @@ def test_hostile_event_is_one_plain_line():
 
 @pytest.mark.parametrize("event", [event for event, _ in CASES])
 def test_json_holds_all_that_the_event_does(event):
-    line = event_json(event)
+    line = json_line(event)
     found = json.loads(line)
     assert line.count("\n") == 1
-    assert list(found)[:3] == ["event", "key", "project"]
-    assert found["event"] == event_name(event)
-    assert (found["key"], found["project"]) == (event.key, event.project)
+    assert list(found)[:3] == ["version", "type", "key"]
+    assert (found["key"], found.get("project")) == (event.key, event.project)
+    assert from_json(line) == event
     if getattr(event, "job", None) is not None:
         assert found["job"]["id"] == event.job.id
         assert found["job"]["pipeline"] is None or found["job"]["pipeline"]["id"] == 7
 
 
 def test_json_of_a_job_is_that_of_list():
-    found = json.loads(event_json(finished(FAILED)))
+    found = json.loads(json_line(finished(FAILED)))
     assert (found["previous"], found["job"]["status"]) == ("running", "failed")
     assert found["job"]["created_at"].endswith("Z")
-    assert json.loads(event_json(log_line(job(1), 4, "x")))["line"]["number"] == 4
+    assert json.loads(json_line(log_line(job(1), 4, "x")))["line"]["number"] == 4
 
 
 def test_reason_omits_the_request():

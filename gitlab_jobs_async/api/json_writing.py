@@ -1,0 +1,91 @@
+"""Write models and events as JSON; `json_reading` reads the same back.
+
+Models have GitLab's own field names. Events also have the version of this form and their type.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, get_args, get_origin
+
+import orjson
+from attrs import fields, has
+
+from gitlab_jobs_async.events import Event
+
+VERSION = 1
+"""Version of the JSON of events; a change that older readers cannot ignore increments it."""
+
+EVENT_TYPES: Mapping[str, Any] = {
+    kind.__name__: kind for kind in (get_origin(arg) or arg for arg in get_args(Event))
+}
+"""The classes of events by name."""
+
+
+def to_dict(value: object) -> dict[str, Any]:
+    """Return a model or an event as a `dict` of JSON values.
+
+    A model has GitLab's field names, as in https://docs.gitlab.com/api/jobs/, and `null` for what
+    is unknown. Times are ISO 8601 strings. An event starts with `version` and `type`, such as
+    "JobFinished". `from_json` returns an equal value.
+
+    Raises:
+        TypeError: *value* is not a model or an event.
+    """
+    kind = type(value)
+    if not has(kind):
+        raise TypeError(f"{kind.__name__} is not a model or an event: expected a Job, for example")
+    plain: dict[str, Any] = _object_of(kind)(value)
+    is_event = EVENT_TYPES.get(kind.__name__) is kind
+    return {"version": VERSION, "type": kind.__name__, **plain} if is_event else plain
+
+
+def to_json(value: object) -> bytes:
+    """Return a model or an event as JSON in UTF-8, without line breaks: `to_dict` has its form.
+
+    Raises:
+        TypeError: *value* is not a model or an event.
+    """
+    plain = to_dict(value)
+    try:
+        return orjson.dumps(plain)
+    except TypeError:  # a lone surrogate or more than 64 bits: valid in JSON, refused by orjson
+        return json.dumps(plain, separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind in _KEPT:
+        return value
+    if has(kind):
+        return _object_of(kind)(value)
+    for base, write in _WRITERS.items():
+        if isinstance(value, base):
+            return write(value)
+    raise TypeError(f"invalid value of type {kind.__name__}: expected a value that JSON has")
+
+
+@cache
+def _object_of(kind: type) -> Callable[[Any], dict[str, Any]]:
+    names = [(field.name, field.alias) for field in fields(kind)]
+
+    def write(value: Any) -> dict[str, Any]:
+        return {alias: _plain(getattr(value, name)) for name, alias in names}
+
+    return write
+
+
+def _time(at: datetime) -> str:
+    written = at.isoformat()
+    return f"{written[:-6]}Z" if written.endswith("+00:00") else written
+
+
+_KEPT = frozenset({int, float, str, bool, type(None)})
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,  # the statuses and reasons are strings of their own type
+    datetime: _time,
+    tuple: lambda values: [_plain(value) for value in values],
+    list: lambda values: [_plain(value) for value in values],
+    Mapping: lambda values: {name: _plain(value) for name, value in values.items()},
+}
