@@ -111,6 +111,15 @@ from .errors import (
 from .http.body_limits import (
     Limits as Limits,
 )
+from .http.hooks import (
+    RequestEnd as RequestEnd,
+)
+from .http.hooks import (
+    RequestHooks as RequestHooks,
+)
+from .http.hooks import (
+    RequestStart as RequestStart,
+)
 from .http.tls_config import (
     TLSConfig as TLSConfig,
 )

@@ -45,6 +45,7 @@ class GitLab(ServerClient):
         polling: how often jobs, logs and pipelines are polled; the default of *polling* of calls.
         budget: rate limits, and the fair share of all requests in them.
         limits: maximum sizes of responses.
+        hooks: functions that are called before and after each HTTP request.
         clock: source of time for all waiting.
 
     Proxies come from `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, as in curl

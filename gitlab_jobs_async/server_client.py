@@ -52,13 +52,14 @@ class Overrides(TypedDict, total=False):
     polling: PollPolicy
     budget: RequestBudget | None
     limits: Limits
+    hooks: "http.RequestHooks | None"
     clock: Clock | None
 
 
 class ServerClient:
     """Settings, lifetime and `send` of a client, without the methods of the API."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a client
         self,
         url: str = GITLAB_COM,
         *,
@@ -71,6 +72,7 @@ class ServerClient:
         polling: PollPolicy = PollPolicy(),
         budget: RequestBudget | None = None,
         limits: Limits = Limits(),
+        hooks: "http.RequestHooks | None" = None,
         clock: Clock | None = None,
     ) -> None:
         # No local may hold a rejected token: error reporters collect locals.
@@ -103,6 +105,7 @@ class ServerClient:
             limits=limits,
             tls=tls_contexts(server, os.environ, given=ssl, has_session=session is not None),
             clock=clock or SystemClock(),
+            hooks=None if hooks is None else http.request_hooks(hooks),
         )
         self._capabilities = ServerCapabilities()
         # All monitors of a client share its concurrency.

@@ -16,7 +16,8 @@ IO_MODULES = {
     "__init__", "client", "clock", "concurrency", "project", "project_files",
     "project_pipeline_actions", "project_pipelines", "server_client",
     "api.decode_warnings", "http.attempts", "http.body", "http.connections", "http.error_mapping",
-    "http.exchange", "http.graphql", "http.proxies", "http.retries", "http.tls_context",
+    "http.exchange", "http.graphql", "http.hook_observer", "http.observer",
+    "http.proxies", "http.retries", "http.tls_context",
     "http.transport", "listing.fetch", "logs.follow", "logs.merge", "logs.poll_queue", "logs.spool",
     "monitor.fetch", "monitor.hints.ask", "monitor.job_logs", "monitor.monitor", "monitor.poller",
     "monitor.questions",
@@ -41,7 +42,7 @@ IO_MODULES = {
 PURE_IMPORTS = {
     "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "difflib",
     "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "hashlib", "heapq",
-    "hmac", "html", "ipaddress",
+    "hmac", "html", "inspect", "ipaddress",
     "itertools", "json", "locale", "math", "msgspec", "operator", "orjson", "re", "rich", "struct",
     "traceback", "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser",
     "typing_extensions", "string", "textwrap", "functools", "lazy_loader", "shlex",

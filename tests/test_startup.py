@@ -11,10 +11,10 @@ from tests.support.environments import without_coverage
 # Rooms of a method that many programs never call, and libraries of the command and the tests.
 LATE = {
     *(f"gitlab_jobs_async.{name}" for name in (
-        "api.graphql_syntax", "api.tolerant_decoder", "events", "http.graphql", "logs.follow",
-        "logs.merge", "models.agents", "models.webhooks", "monitor.checkpoint", "monitor.hints",
-        "monitor.monitor", "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator",
-        "api.json_reading", "webhooks",
+        "api.graphql_syntax", "api.json_reading", "api.tolerant_decoder", "events", "http.graphql",
+        "http.hook_observer", "http.hooks", "logs.follow", "logs.merge", "models.agents",
+        "models.webhooks", "monitor.checkpoint", "monitor.hints", "monitor.monitor",
+        "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator", "webhooks",
     )),
     "cattrs", "cyclopts", "graphql", "hypothesis", "pytest", "rich", "sqlite3", "yaml",
 }  # fmt: skip

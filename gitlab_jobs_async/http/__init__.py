@@ -1,6 +1,6 @@
 """HTTP transport over aiohttp: connections, bodies, redirects, TLS, retries.
 
-`query_graphql` is loaded at its first use.
+The names of the stub are loaded at their first use.
 """
 
 import lazy_loader

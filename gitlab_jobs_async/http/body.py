@@ -18,6 +18,7 @@ from gitlab_jobs_async.http.decompression import (
     UnknownEncodingError,
     decoder_for,
 )
+from gitlab_jobs_async.http.observer import UNOBSERVED, RequestObserver
 
 # Pieces that are decompressed before other tasks of the loop run.
 _PIECES_PER_STEP = 4
@@ -88,23 +89,34 @@ class Chunks:
     _read: Callable[[], Awaitable[bytes]]
     _size: SizeLimit
     _rate: MinRate
+    _observer: RequestObserver = UNOBSERVED
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
+        try:
+            piece = await self._next()
+        except BaseException as error:
+            self._observer.failed(error)
+            self._observer.decided(is_retried=False)
+            raise
+        if not piece:
+            self._observer.finished()
+            raise StopAsyncIteration
+        return piece
+
+    async def _next(self) -> bytes:
         loop = asyncio.get_running_loop()
         # Only the time of the server counts, not that of the consumer.
         began = loop.time()
         piece = await self._read()
-        if not piece:
-            raise StopAsyncIteration
         try:
             self._size.add(len(piece))
         except ResponseTooLargeError:
             piece = b""  # it may echo a token, and error reporters collect locals
             raise
-        if not self._rate.add(len(piece), loop.time() - began):
+        if piece and not self._rate.add(len(piece), loop.time() - began):
             piece = b""
             reason = f"response too slow: expected at least {self._rate.minimum:g} bytes a second"
             raise TimedOutError(reason, self._size.method, self._size.url)

@@ -29,6 +29,7 @@ from gitlab_jobs_async.http.error_mapping import (
     is_header_too_long,
     map_error,
 )
+from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit
 
@@ -45,6 +46,7 @@ class RedirectState:
 
     request: Request
     target: Request
+    observer: RequestObserver
     redirects: int = 0
     attempt: Attempt = field(init=False)
 
@@ -57,9 +59,11 @@ class OpenResponse:
     raw: aiohttp.ClientResponse = field(repr=False)
     head: Response
     body: Body = field(repr=False)
+    observer: RequestObserver = field(repr=False)
 
     def close(self) -> None:
         """Release the connection and the permit."""
+        self.observer.finished()
         self.raw.close()
         self.permit.release()
 
@@ -140,6 +144,7 @@ class Exchanges:
             async with raw:
                 size = SizeLimit(*self._limits.whole(bound), head.method, head.url)
                 body = await body_of(raw).read_all(size)
+                state.observer.finished()
                 return evolve(head, body=body, seconds=self._clock.now() - began)
 
         return await self._attempt(state, permit, exchange)
@@ -153,7 +158,7 @@ class Exchanges:
                 return None
             raw, head = followed
             try:
-                return OpenResponse(permit, raw, head, body_of(raw))
+                return OpenResponse(permit, raw, head, body_of(raw), state.observer)
             except UnknownEncodingError:
                 raw.close()
                 raise
@@ -166,9 +171,10 @@ class Exchanges:
         state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_repeatable)
         try:
             return await self.within_time(state.request, exchange(), state.attempt)
-        except ConnectionFailedError as failure:
+        except BaseException as failure:
+            state.observer.failed(failure)
             # The server's rate limit does not count a request that it never received.
-            if not failure.was_sent:
+            if isinstance(failure, ConnectionFailedError) and not failure.was_sent:
                 permit.cancelled()
             raise
 
@@ -187,7 +193,9 @@ class Exchanges:
             raise RuntimeError(CLOSED)
         hop: Request | str = state.target
         while True:
+            state.observer.started(hop)
             raw = await self._connections.send_once(state.request.method, hop, state.attempt)
+            state.observer.answered(raw)
             try:
                 head = self._head(state.request, raw)
                 permit.answered(head)
@@ -198,6 +206,7 @@ class Exchanges:
             except BaseException:
                 raw.close()
                 raise
+            state.observer.finished()
             raw.close()
             if not isinstance(hop, str):
                 state.target = hop

@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+from attrs import frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
+from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.retry.policy import RetryPolicy
 
 T = TypeVar("T")
@@ -14,42 +17,52 @@ T = TypeVar("T")
 _log = logging.getLogger("gitlab_jobs_async")
 
 
-async def send_with_retries(
-    policy: RetryPolicy,
-    clock: Clock,
-    request: Request,
-    attempt: Callable[[], Awaitable[T]],
-    is_paused: Callable[[], bool],
-    is_refused_probe: Callable[[], bool],
-    final: Collection[int] = (),
-) -> T:
-    """Return the result of *attempt*, or raise the error of its last try.
+@frozen(eq=False, repr=False)
+class Call(Generic[T]):
+    """One call: how its request is sent once, and what its retries depend on.
 
     A response whose status is in *final* is raised without a retry.
     """
+
+    request: Request
+    observer: RequestObserver
+    attempt: Callable[[], Awaitable[T]]
+    is_paused: Callable[[], bool]
+    is_refused_probe: Callable[[], bool]
+    final: Collection[int] = ()
+
+
+async def send_with_retries(policy: RetryPolicy, clock: Clock, call: Call[T]) -> T:
+    """Return the result of an attempt, or raise the error of the last one."""
     attempts = 0
     while True:
         attempts += 1
+        call.observer.attempted(attempts)
+        wait = None
         try:
-            return await attempt()
+            return await call.attempt()
         except GitLabError as error:
             failure = error
-        if isinstance(failure, ResponseError) and failure.status in final:
-            raise failure
-        # An attempt that only probed a long pause does not count.
-        if attempts > 1 and isinstance(failure, RateLimitedError) and is_refused_probe():
-            attempts -= 1
-        wait = policy.wait_before_retry(
-            attempts,
-            failure,
-            is_safe=request.is_repeatable,
-            jitter=jitter(),
-        )
+            # An attempt that only probed a long pause does not count.
+            if attempts > 1 and isinstance(error, RateLimitedError) and call.is_refused_probe():
+                attempts -= 1
+            wait = _wait_before_retry(policy, attempts, error, call)
+        finally:
+            call.observer.decided(is_retried=wait is not None)
         if wait is None:
             raise failure
         # In a pause the request waits in the limiter's queue, in fair order.
-        if isinstance(failure, RateLimitedError) and is_paused():
+        if isinstance(failure, RateLimitedError) and call.is_paused():
             _log.debug("attempt %d failed, next when the rate limit allows: %s", attempts, failure)
             continue
         _log.debug("attempt %d failed, next in %.1f s: %s", attempts, wait, failure)
         await clock.sleep(wait)
+
+
+def _wait_before_retry(
+    policy: RetryPolicy, attempts: int, error: GitLabError, call: Call[T]
+) -> float | None:
+    if isinstance(error, ResponseError) and error.status in call.final:
+        return None
+    is_safe = call.request.is_repeatable
+    return policy.wait_before_retry(attempts, error, is_safe=is_safe, jitter=jitter())

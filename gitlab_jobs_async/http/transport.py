@@ -1,12 +1,14 @@
 """Transport to one server: its connections, request limiter and retries."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import TypeVar
 
 import aiohttp
 from attrs import frozen
 
+from gitlab_jobs_async import http
 from gitlab_jobs_async.api.credentials import Credentials, JobToken, redactor
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
@@ -17,12 +19,15 @@ from gitlab_jobs_async.http.body_limits import Bound, Limits, MinRate, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
 from gitlab_jobs_async.http.error_mapping import clear_locals
 from gitlab_jobs_async.http.exchange import Exchanges, OpenResponse, RedirectState
-from gitlab_jobs_async.http.retries import send_with_retries
+from gitlab_jobs_async.http.observer import UNOBSERVED, RequestObserver
+from gitlab_jobs_async.http.retries import Call, send_with_retries
 from gitlab_jobs_async.http.tls_context import TLSContexts
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.limiter import RequestLimiter
 from gitlab_jobs_async.retry.policy import RetryPolicy
+
+T = TypeVar("T")
 
 
 @frozen(eq=False, repr=False)
@@ -49,6 +54,7 @@ class Transport:
         budget: RequestBudget,
         limits: Limits,
         clock: Clock,
+        hooks: "http.RequestHooks | None" = None,
     ) -> None:
         self.server = server
         self.concurrency = concurrency
@@ -61,6 +67,7 @@ class Transport:
         self._session = session
         self._tls = tls
         self._retry = retry
+        self._hooks = hooks
         self._parts: _Open | None = None
         self._is_open = False
 
@@ -129,13 +136,12 @@ class Transport:
             ConnectionFailedError: no whole response arrived.
             ResponseTooLargeError: the response exceeds the limit of *bound*.
         """
-        return await send_with_retries(
-            self._retry,
-            self.clock,
+        observer = self._observe(request, is_stream=False)
+        return await self._call(
             request,
-            lambda: self._whole(request, priority, bound),
-            lambda: self._limiter.is_paused(request, priority),
-            lambda: self._limiter.is_refused_probe(request, priority),
+            priority,
+            observer,
+            lambda: self._whole(request, priority, bound, observer),
             final,
         )
 
@@ -148,13 +154,9 @@ class Transport:
         Retries end when the head has arrived. The block holds a connection; the timeout applies to
         each piece of the body. Raises as `send` does.
         """
-        opened = await send_with_retries(
-            self._retry,
-            self.clock,
-            request,
-            lambda: self._head(request, priority),
-            lambda: self._limiter.is_paused(request, priority),
-            lambda: self._limiter.is_refused_probe(request, priority),
+        observer = self._observe(request, is_stream=True)
+        opened = await self._call(
+            request, priority, observer, lambda: self._head(request, priority, observer)
         )
         # No retry from here on: it would repeat bytes that the caller has seen.
         limits, shown, exchanges = self.limits, self.server.shown(request), self._exchanges
@@ -166,6 +168,7 @@ class Transport:
                     lambda: exchanges.within_time(request, opened.body.read()),
                     SizeLimit(bound or "", most, request.method, shown),
                     MinRate(limits.min_rate, self.timeout),
+                    observer,
                 ),
             )
         finally:
@@ -216,25 +219,56 @@ class Transport:
             )
         return self._parts
 
-    async def _whole(self, request: Request, priority: Priority, bound: Bound) -> Response:
-        state, limiter, exchanges = RedirectState(request, request), self._limiter, self._exchanges
+    def _observe(self, request: Request, *, is_stream: bool) -> RequestObserver:
+        if self._hooks is None:
+            return UNOBSERVED
+        return http.HookObserver(
+            self._hooks, request.method, is_stream, self.server, self.redact, self.clock
+        )
+
+    async def _call(
+        self,
+        request: Request,
+        priority: Priority,
+        observer: RequestObserver,
+        attempt: Callable[[], Awaitable[T]],
+        final: Collection[int] = (),
+    ) -> T:
+        call = Call(
+            request,
+            observer,
+            attempt,
+            lambda: self._limiter.is_paused(request, priority),
+            lambda: self._limiter.is_refused_probe(request, priority),
+            final,
+        )
+        return await send_with_retries(self._retry, self.clock, call)
+
+    async def _whole(
+        self, request: Request, priority: Priority, bound: Bound, observer: RequestObserver
+    ) -> Response:
+        state, limiter = RedirectState(request, request, observer), self._limiter
         while True:
             # A redirect within the server is one more request for its rate limit.
+            observer.queued()
             permit = await limiter.acquire(state.target, priority)
             try:
-                response = await exchanges.read_whole(state, permit, bound)
+                response = await self._exchanges.read_whole(state, permit, bound)
             finally:
                 permit.release()
             if response is not None:
                 return response
 
-    async def _head(self, request: Request, priority: Priority) -> OpenResponse:
-        state, limiter, exchanges = RedirectState(request, request), self._limiter, self._exchanges
+    async def _head(
+        self, request: Request, priority: Priority, observer: RequestObserver
+    ) -> OpenResponse:
+        state, limiter = RedirectState(request, request, observer), self._limiter
         while True:
             with ExitStack() as held:
+                observer.queued()
                 permit = await limiter.acquire(state.target, priority, stream=True)
                 held.callback(permit.release)
-                opened = await exchanges.open_stream(state, permit)
+                opened = await self._exchanges.open_stream(state, permit)
                 if opened is not None:
                     # The stream holds its permit until it is closed.
                     held.pop_all()

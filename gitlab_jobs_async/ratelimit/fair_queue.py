@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from functools import lru_cache
+from itertools import pairwise
 from typing import Self
 
 from attrs import define, field, frozen
@@ -17,6 +18,10 @@ from attrs import define, field, frozen
 from gitlab_jobs_async.api.requests import Request
 
 _WORD = re.compile(r"[a-z_]+")
+# What follows these may be a word as well, such as the ref in `jobs/artifacts/:ref`.
+_NAMED = frozenset(
+    {"artifacts", "branches", "commits", "groups", "projects", "tags", "users", "variables"}
+)
 # Deeper segments are file paths of artifacts, which belong to one route.
 _DEEPEST_ROUTE = 5
 
@@ -41,6 +46,11 @@ class RequestClass:
     project: str
     kind: str
 
+    @property
+    def route(self) -> str:
+        """The shape of the path, such as `/projects/:id/jobs`."""
+        return self.kind.partition(" ")[2]
+
     @classmethod
     def of(cls, request: Request, priority: Priority) -> Self:
         """Return the class of *request*; requests without a project share the project ""."""
@@ -54,8 +64,11 @@ def _route(method: str, path: str) -> tuple[str, str]:
     """Return the project and the kind; the pages of a listing have one path."""
     segments = path.split("/")[1 : _DEEPEST_ROUTE + 1]
     project = segments[1] if segments[0] == "projects" and len(segments) > 1 else ""
-    shape = "/".join(part if _WORD.fullmatch(part) else ":id" for part in segments)
-    return project, f"{method} /{shape}"
+    shape = [
+        part if before not in _NAMED and _WORD.fullmatch(part) else ":id"
+        for before, part in pairwise(["", *segments])
+    ]
+    return project, f"{method} /{'/'.join(shape)}"
 
 
 @frozen

@@ -22,6 +22,7 @@ from gitlab_jobs_async import (
     PollPolicy,
     PrivateToken,
     Request,
+    RequestHooks,
     RetryPolicy,
     TLSConfig,
 )
@@ -209,11 +210,15 @@ async def raised_by(call):
 
 async def failures(url, auth):
     """Return the errors of all calls, made concurrently."""
+    starts, ends = [], []
+    hooks = RequestHooks(on_start=starts.append, on_end=ends.append)
     settings = {"auth": auth, "retry": ONCE, "timeout": 0.3, "limits": SMALL, "clock": JumpClock()}
-    async with GitLab(url, **settings, concurrency=100) as gitlab:
+    async with GitLab(url, **settings, concurrency=100, hooks=hooks) as gitlab:
         calls = all_calls(gitlab)
         raised = await asyncio.gather(*map(raised_by, calls.values()))
-        return dict(zip(calls, raised, strict=True))
+    assert exposed(KeyError(starts, ends), SECRET, SIGNATURE, PASSWORD) == []
+    assert {end.start for end in ends} == set(starts)
+    return dict(zip(calls, raised, strict=True))
 
 
 def assert_nothing_shows(raised, *secrets):

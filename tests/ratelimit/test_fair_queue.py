@@ -51,6 +51,10 @@ def taken(queue, priority, may_go=lambda _: True):
         ("POST", "/projects/1/jobs/2/retry", "1", "POST /projects/:id/jobs/:id/retry"),
         ("GET", "/projects/1/jobs/2/artifacts/a/b/C", "1", "GET /projects/:id/jobs/:id/artifacts"),
         ("GET", "/projects", "", "GET /projects"),
+        ("GET", "/projects/1/jobs/artifacts/main/x", "1", "GET /projects/:id/jobs/artifacts/:id"),
+        ("GET", "/projects/1/jobs/2/artifacts/keep", "1", "GET /projects/:id/jobs/:id/artifacts"),
+        ("GET", "/groups/shop/projects", "", "GET /groups/:id/projects"),
+        ("GET", "/graphql", "", "GET /graphql"),
         ("GET", "/job/allowed_agents", "", "GET /job/allowed_agents"),
         ("GET", "/", "", "GET /:id"),
     ],
@@ -58,6 +62,7 @@ def taken(queue, priority, may_go=lambda _: True):
 def test_request_class_has_project_and_kind(method, path, project, kind):
     request_class = RequestClass.of(Request(method, path, {"page": "2"}), Priority.LISTING)
     assert request_class == RequestClass(Priority.LISTING, project, kind)
+    assert request_class.route == kind.removeprefix(f"{'POST' if method == 'POST' else 'GET'} ")
 
 
 def test_round_robin_keeps_order_within_project():
