@@ -52,8 +52,8 @@ class PipelineNow:
     _shown: Pipeline = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # GraphQL is not asked when it was created.
-        self._shown = evolve(self.pipeline, created_at=None)
+        # GraphQL is not asked for these.
+        self._shown = evolve(self.pipeline, ref=None, source="")
 
     def move(self, row: Job, status: JobStatus, at: float) -> None:
         """Take the next state of a job."""

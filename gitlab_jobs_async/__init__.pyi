@@ -138,7 +138,7 @@ from .logs.items import (
 from .logs.merge import (
     JobLines as JobLines,
 )
-from .models.jobs import (
+from .models.artifacts import (
     ArtifactEntry as ArtifactEntry,
 )
 from .models.jobs import (

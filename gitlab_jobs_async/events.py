@@ -9,25 +9,37 @@ or for overlapping targets. A key never belongs to two different events.
 from datetime import datetime
 from typing import Generic
 
-from attrs import frozen
+from attrs import fields, frozen
 from typing_extensions import TypeVar
 
 from gitlab_jobs_async.models.jobs import Bridge, Job, LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import short_repr
 
 JobT_co = TypeVar("JobT_co", bound=Job | Bridge, default=Job, covariant=True)
 """The class of an event's jobs: events of a monitor without `downstream` have no bridge."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class _Event:
     """The fields of all events."""
 
     key: str
     is_new: bool = True
 
+    def __repr__(self) -> str:
+        values = {field.name: getattr(self, field.name) for field in fields(type(self))}
+        job, line = values.pop("job", None), values.pop("line", None)
+        if job is not None:
+            values |= {"job": job.id, "name": job.name, "status": str(job.status), "ref": job.ref}
+        if line is not None:
+            values["line"] = line.text
+        if self.is_new:
+            del values["is_new"]
+        return short_repr(self, **values)
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, repr=False)
 class MonitorEvent(_Event):
     """An event of a target: its `key`, and the `project` as the target names it.
 
@@ -37,8 +49,19 @@ class MonitorEvent(_Event):
 
     project: int | str
 
+    @property
+    def project_path(self) -> str | None:
+        """The full path of the project, such as "group/app"; None if only its id is known.
 
-@frozen(kw_only=True)
+        That of the event's job, as `JobBasic.project_path` has it, before that of the target: a
+        moved project has its new path, while `project` and `key` stay the same.
+        """
+        job: Job | Bridge | None = getattr(self, "job", None)
+        path = None if job is None else job.project_path
+        return path or (self.project if isinstance(self.project, str) else None)
+
+
+@frozen(kw_only=True, repr=False)
 class JobAppeared(MonitorEvent, Generic[JobT_co]):
     """A job appeared, or with `downstream=True` a bridge; `job` is its first observed state.
 
@@ -54,7 +77,7 @@ class JobAppeared(MonitorEvent, Generic[JobT_co]):
     replaces: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobChanged(MonitorEvent, Generic[JobT_co]):
     """A job changed from the status `previous` to another unfinished one."""
 
@@ -62,7 +85,7 @@ class JobChanged(MonitorEvent, Generic[JobT_co]):
     previous: JobStatus
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobFinished(MonitorEvent, Generic[JobT_co]):
     """A job ended; emitted once for each job that ended while it was watched.
 
@@ -74,7 +97,7 @@ class JobFinished(MonitorEvent, Generic[JobT_co]):
     previous: JobStatus | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobErased(MonitorEvent, Generic[JobT_co]):
     """The log and artifacts of a finished job were erased at `job.erased_at`.
 
@@ -84,7 +107,7 @@ class JobErased(MonitorEvent, Generic[JobT_co]):
     job: JobT_co
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobDeleted(MonitorEvent):
     """An unfinished job was deleted, for example with its pipeline."""
 
@@ -94,7 +117,7 @@ class JobDeleted(MonitorEvent):
     previous: JobStatus
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobLogLine(MonitorEvent):
     """A new line of a job's log, with `logs=True`; `job` is its state when the log was opened.
 
@@ -107,14 +130,14 @@ class JobLogLine(MonitorEvent):
     line: LogLine
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobLogEnded(MonitorEvent):
     """All lines of a finished job's log were emitted."""
 
     job: Job
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class JobLogFailed(MonitorEvent):
     """Following a job's log failed for `reason`; the job itself may still run."""
 
@@ -122,7 +145,7 @@ class JobLogFailed(MonitorEvent):
     reason: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ProjectUnreachable(MonitorEvent):
     """A target cannot be polled; emitted once, until a `ProjectRecovered`.
 
@@ -134,12 +157,12 @@ class ProjectUnreachable(MonitorEvent):
     status: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ProjectRecovered(MonitorEvent):
     """A target can be polled again after a `ProjectUnreachable`."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ProjectReset(MonitorEvent):
     """The server was restored from a backup, or its history changed in another way.
 
@@ -152,7 +175,7 @@ class ProjectReset(MonitorEvent):
     reason: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class _OfNoProject(_Event):
     """An event about the monitor itself; always new."""
 
@@ -161,8 +184,12 @@ class _OfNoProject(_Event):
     def project(self) -> None:
         """Always None: the event has no project."""
 
+    @property
+    def project_path(self) -> None:
+        """Always None, too."""
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, repr=False)
 class AllTargetsUnreachable(_OfNoProject):
     """No target can be polled: GitLab answers 401, 403 or 404 for each of them.
 
@@ -176,7 +203,7 @@ class AllTargetsUnreachable(_OfNoProject):
     status: int
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class MonitorPaused(_OfNoProject):
     """The server rate-limits all requests for more than two minutes.
 
@@ -192,7 +219,7 @@ class MonitorPaused(_OfNoProject):
     reason: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class MonitorResumed(_OfNoProject):
     """Requests of `kind` ("" for all) succeed again after a `MonitorPaused`."""
 

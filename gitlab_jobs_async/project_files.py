@@ -14,7 +14,8 @@ from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.listing.fetch import (
     iter_unordered,
 )
-from gitlab_jobs_async.models.jobs import ArtifactEntry, LogLine, TraceChunk
+from gitlab_jobs_async.models.artifacts import ArtifactEntry
+from gitlab_jobs_async.models.jobs import LogLine, TraceChunk
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions
 

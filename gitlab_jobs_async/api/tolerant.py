@@ -104,7 +104,7 @@ def _hook_of(one: "Attribute[Any]", kind: type, converter: Converter) -> Hook:
     if get_origin(one.type) is tuple:
         return _optional(_rows(one.type, where, converter), lambda: (), where)
     structure = converter.get_structure_hook(one.type)
-    return structure if one.default is NOTHING else _optional(structure, lambda: None, where)
+    return structure if one.default is NOTHING else _optional(structure, lambda: one.default, where)
 
 
 def _optional(structure: Hook, default: Callable[[], Any], where: str) -> Hook:

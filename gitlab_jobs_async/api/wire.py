@@ -24,7 +24,7 @@ from gitlab_jobs_async.api.value_types import (
     STATUSES,
     is_union,
 )
-from gitlab_jobs_async.models.jobs import Artifact, ArtifactsFile
+from gitlab_jobs_async.models.artifacts import Artifact, ArtifactsFile
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class WireDecoder(Generic[T]):
 
     def __init__(self, kind: type[T]) -> None:
         attributes: tuple[Attribute[Any], ...] = fields(cast(Any, kind))
-        wires = [_wire_of(one.type) for one in attributes]
+        wires = [_wire_of(one.type, one.default) for one in attributes]
         self._finishes = [(n, wire.finish) for n, wire in enumerate(wires) if wire.finish]
         members = [
             (one.name, wire.type)
@@ -170,14 +170,14 @@ class _Wire(NamedTuple):
     finish: Finish | None = None
 
 
-def _wire_of(kind: Any) -> _Wire:
+def _wire_of(kind: Any, default: Any) -> _Wire:
     kinds = [arg for arg in get_args(kind) if arg is not NoneType]
     if get_origin(kind) is tuple:
         return _wire_of_list(kinds[0])
     is_optional = is_union(kind) and NoneType in get_args(kind)
     inner = reduce(or_, kinds) if is_optional else kind
     if has(inner) and inner not in _DISTINCT:
-        return _Wire(Raw, _Shared(lambda text: wire_decoder(inner).decode(text), None).finish)
+        return _Wire(Raw, _Shared(lambda text: wire_decoder(inner).decode(text), default).finish)
     wire = _WIRES.get(inner, inner)
     return _Wire(wire | None if is_optional else wire, _FINISHES.get(inner))
 

@@ -8,16 +8,21 @@ from gitlab_jobs_async.models.jobs import Job, LogLine
 
 @frozen
 class _Tailed:
+    """The job that an item belongs to.
+
+    *project* is as the caller gave it, or the `project_id` of a given `Job`: with *job_id* it is
+    the key of `offsets=` and of `JobLines`. *project_path* is its full path, such as "group/app",
+    from a given `Job` or path; None for a project given by its id.
+    """
+
     project: int | str
     job_id: int
+    project_path: str | None = field(default=None, kw_only=True, eq=False)
 
 
 @frozen
 class TailedLine(_Tailed):
-    """One *line* of the log of job *job_id*.
-
-    *project* is as the caller gave it, or the `project_id` of a given `Job`.
-    """
+    """One *line* of the log of job *job_id* in *project*, whose path is *project_path* if known."""
 
     line: LogLine
 

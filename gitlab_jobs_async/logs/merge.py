@@ -37,6 +37,7 @@ async def tail_items(
     """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`."""
     # Emitted outside the handler: an item that is held keeps no traceback of this frame alive.
     end: TailedItem | None = None
+    project, job_id, path = log.project, log.job_id, _project_path(log)
     lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
     try:
         async with aclosing(lines):
@@ -44,13 +45,18 @@ async def tail_items(
                 if isinstance(line, NotBefore):
                     yield line
                 elif isinstance(line, LogEnded):
-                    end = TailEnded(log.project, log.job_id, line.job)
+                    end = TailEnded(project, job_id, line.job, project_path=path)
                 else:
-                    yield TailedLine(log.project, log.job_id, line)
+                    yield TailedLine(project, job_id, line, project_path=path)
     except GitLabError as error:
-        end = TailFailed(log.project, log.job_id, error)
+        end = TailFailed(project, job_id, error, project_path=path)
     if end is not None:
         yield end
+
+
+def _project_path(log: JobLog) -> str | None:
+    path = None if log.known is None else log.known.project_path
+    return path or (log.project if isinstance(log.project, str) else None)
 
 
 class JobLines:
@@ -140,7 +146,7 @@ def log_starts(jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int]) -> dic
 
 def _job_key(job: object) -> JobKey:
     if isinstance(job, JobBasic):
-        if job.project_id is None:
+        if not job.project_id:
             raise ValueError(f"job {job.id} has no project_id: expected (project, {job.id})")
         return job.project_id, job.id
     if not isinstance(job, tuple) or len(job) != 2:

@@ -19,20 +19,17 @@ from .agents import (
 from .agents import (
     Reference as Reference,
 )
-from .jobs import (
+from .artifacts import (
     Artifact as Artifact,
 )
-from .jobs import (
+from .artifacts import (
     ArtifactEntry as ArtifactEntry,
 )
-from .jobs import (
+from .artifacts import (
     ArtifactsFile as ArtifactsFile,
 )
 from .jobs import (
     Bridge as Bridge,
-)
-from .jobs import (
-    Commit as Commit,
 )
 from .jobs import (
     DetailedStatus as DetailedStatus,
@@ -53,25 +50,28 @@ from .jobs import (
     Pipeline as Pipeline,
 )
 from .jobs import (
-    Runner as Runner,
-)
-from .jobs import (
-    RunnerManager as RunnerManager,
-)
-from .jobs import (
     Section as Section,
 )
 from .jobs import (
     TraceChunk as TraceChunk,
 )
-from .jobs import (
-    User as User,
+from .runners import (
+    Runner as Runner,
+)
+from .runners import (
+    RunnerManager as RunnerManager,
 )
 from .statuses import (
     FailureReason as FailureReason,
 )
 from .statuses import (
     JobStatus as JobStatus,
+)
+from .users import (
+    Commit as Commit,
+)
+from .users import (
+    User as User,
 )
 from .webhooks import (
     HookAuthor as HookAuthor,

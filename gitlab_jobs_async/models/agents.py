@@ -7,7 +7,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from gitlab_jobs_async.models.jobs import User
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 
 
 @frozen(kw_only=True)
@@ -19,20 +19,30 @@ class Reference:
 
 @frozen(kw_only=True)
 class AgentConfigProject:
-    """The project that configures an agent."""
+    """The project that configures an agent: lib/api/entities/project_identity.rb.
+
+    Attributes:
+        id: the number of the project.
+        description: None without one.
+        name: the displayed name.
+        name_with_namespace: the names of its groups and its own.
+        path: the last part of its path.
+        path_with_namespace: the full path, such as "group/agents".
+        created_at: when it was created.
+    """
 
     id: int
     description: str | None = None
-    name: str | None = None
-    name_with_namespace: str | None = None
-    path: str | None = None
-    path_with_namespace: str | None = None
-    created_at: datetime | None = None
+    name: str = ""
+    name_with_namespace: str = ""
+    path: str = ""
+    path_with_namespace: str = ""
+    created_at: datetime = UNKNOWN_TIME
 
 
 @frozen(kw_only=True)
 class AllowedAgent:
-    """An agent for Kubernetes that the job may use."""
+    """An agent for Kubernetes that the job may use, and the project that configures it."""
 
     id: int
     config_project: AgentConfigProject
@@ -48,19 +58,21 @@ class AgentProject:
 
 @frozen(kw_only=True)
 class AgentEnvironment:
-    """The environment of the job."""
+    """The environment of the job: its name in URLs, and its tier, such as "production"."""
 
-    slug: str | None = None
-    tier: str | None = None
+    slug: str = ""
+    tier: str = ""
 
 
 @frozen(kw_only=True)
-class AgentUser(User):
+class AgentUser:
     """The user of the job, with all roles in `roles_in_project`, such as "guest" and "developer".
 
-    Follows lib/api/ci/jobs.rb: the response has only `id`, `username` and the roles.
+    Follows lib/api/ci/jobs.rb: the response has no other fields.
     """
 
+    id: int
+    username: str
     roles_in_project: tuple[str, ...] = ()
 
 

@@ -1,7 +1,9 @@
 """Jobs, pipelines and logs, as frozen attrs classes.
 
-A missing value or null is None. Unknown fields are dropped, unknown statuses are kept. Times are
-aware `datetime`s, durations are seconds. Names are GitLab's: https://docs.gitlab.com/api/jobs/
+Names are GitLab's: https://docs.gitlab.com/api/jobs/. Unknown fields are dropped, unknown statuses
+are kept. Times are aware `datetime`s, durations are seconds. A field that GitLab always sends is
+never None. From a server that leaves it out it is empty: "", 0, False, or 1970 for a time. Other
+fields are None where GitLab sends null, or for releases without them.
 """
 
 from collections.abc import Mapping
@@ -9,165 +11,92 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from gitlab_jobs_async.models.artifacts import Artifact, ArtifactsFile
+from gitlab_jobs_async.models.runners import Runner, RunnerManager
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
-
-
-@frozen(kw_only=True)
-class User:
-    """The person or bot of a job or pipeline; see https://docs.gitlab.com/api/users/."""
-
-    id: int
-    username: str
-    name: str | None = None
-    state: str | None = None
-    locked: bool | None = None
-    avatar_url: str | None = None
-    web_url: str | None = None
-    created_at: datetime | None = None
-    bio: str | None = None
-    location: str | None = None
-    public_email: str | None = None
-    skype: str | None = None
-    linkedin: str | None = None
-    twitter: str | None = None
-    discord: str | None = None
-    github: str | None = None
-    website_url: str | None = None
-    organization: str | None = None
-    job_title: str | None = None
-    pronouns: str | None = None
-    bot: bool | None = None
-    work_information: str | None = None
-    followers: int | None = None
-    following: int | None = None
-    local_time: str | None = None
-
-
-@frozen(kw_only=True)
-class Commit:
-    """The commit of a job; see https://docs.gitlab.com/api/commits/."""
-
-    id: str
-    short_id: str | None = None
-    title: str | None = None
-    message: str | None = None
-    author_name: str | None = None
-    author_email: str | None = None
-    authored_date: datetime | None = None
-    committer_name: str | None = None
-    committer_email: str | None = None
-    committed_date: datetime | None = None
-    created_at: datetime | None = None
-    parent_ids: tuple[str, ...] = ()
-    web_url: str | None = None
-
-
-@frozen(kw_only=True)
-class Runner:
-    """The runner of a job: lib/api/entities/ci/runner.rb."""
-
-    id: int
-    description: str | None = None
-    ip_address: str | None = None  # null on servers of 2026
-    active: bool | None = None  # deprecated by GitLab, which replaced it by `paused`
-    paused: bool | None = None
-    is_shared: bool | None = None
-    runner_type: str | None = None
-    name: str | None = None
-    online: bool | None = None
-    created_by: User | None = None
-    created_at: datetime | None = None
-    status: str | None = None
-    job_execution_status: str | None = None
-
-
-@frozen(kw_only=True)
-class RunnerManager:
-    """The machine of the runner that ran a job."""
-
-    id: int
-    system_id: str | None = None
-    version: str | None = None
-    revision: str | None = None
-    platform: str | None = None
-    architecture: str | None = None
-    created_at: datetime | None = None
-    contacted_at: datetime | None = None
-    ip_address: str | None = None
-    status: str | None = None
-    job_execution_status: str | None = None
-
-
-@frozen(kw_only=True)
-class ArtifactsFile:
-    """The artifacts archive of a job; `size` in bytes."""
-
-    filename: str
-    size: int | None = None
-
-
-@frozen(kw_only=True)
-class Artifact:
-    """A stored file of a job, including the archived trace and reports; `size` in bytes."""
-
-    file_type: str
-    size: int | None = None
-    filename: str | None = None
-    file_format: str | None = None
-
-
-@frozen(kw_only=True)
-class ArtifactEntry:
-    """A file or directory in an archive: lib/api/entities/ci/job_artifact_entry.rb.
-
-    `type` is "file" or "directory"; a directory has no `size` (bytes).
-    """
-
-    name: str
-    path: str
-    type: str
-    size: int | None = None
-    mode: str | None = None
+from gitlab_jobs_async.models.users import Commit, User
+from gitlab_jobs_async.models.values import UNKNOWN_TIME, short_repr
 
 
 @frozen(kw_only=True)
 class JobProject:
-    """A job's fields of its project; the id is `job.project_id`."""
+    """A job's fields of its project; the id is `job.project_id`.
 
-    ci_job_token_scope_enabled: bool | None = None
+    Attributes:
+        ci_job_token_scope_enabled: whether the project limits what its job tokens may access.
+    """
+
+    ci_job_token_scope_enabled: bool = False
 
 
 @frozen(kw_only=True)
 class DetailedStatus:
-    """A pipeline's status as GitLab's web pages show it."""
+    """A pipeline's status as GitLab's web pages show it: app/serializers/detailed_status_entity.rb.
 
-    icon: str | None = None
-    text: str | None = None
-    label: str | None = None
-    group: str | None = None
-    tooltip: str | None = None
-    has_details: bool | None = None
+    Attributes:
+        icon: name of the symbol.
+        text: one word, such as "Passed".
+        label: a few words, such as "passed with warnings".
+        group: style, such as "success-with-warnings".
+        tooltip: text beside the pointer.
+        has_details: whether there is a page to link to.
+        details_path: path of that page on the server, None without one.
+        favicon: path of a small picture.
+    """
+
+    icon: str = ""
+    text: str = ""
+    label: str = ""
+    group: str = ""
+    tooltip: str = ""
+    has_details: bool = False
     details_path: str | None = None
-    favicon: str | None = None
+    favicon: str = ""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Pipeline:
-    """A pipeline; see https://docs.gitlab.com/api/pipelines/.
+    """A pipeline: https://docs.gitlab.com/api/pipelines/, lib/api/entities/ci/pipeline.rb.
 
-    In a listing, and as a job's `pipeline`, only the first ten fields have values.
+    GitLab sends the fields up to *web_url* everywhere, *name* in listings, and all of them for one
+    pipeline. In other answers the fields after *web_url* are None.
+
+    Attributes:
+        id: unique on the server; 0 if it sent a job without its pipeline.
+        status: of all its jobs; see `JobStatus`.
+        iid: counts the pipelines of the project.
+        project_id: the number of the project.
+        ref: branch, tag or merge request ref; None if it runs for none.
+        sha: the commit.
+        source: the trigger, such as "push", "schedule" or "parent_pipeline".
+        created_at: when it was created.
+        updated_at: when its status last changed.
+        web_url: URL of its page.
+        name: from `workflow:name`; None without one.
+        before_sha: the commit before a push; zeros without one.
+        tag: whether *ref* is a tag.
+        yaml_errors: why its configuration is invalid; None if it is valid.
+        user: who started it; None for a deleted user.
+        started_at: None until its first job runs.
+        finished_at: None until it has finished.
+        committed_at: time of the commit; mostly None.
+        duration: seconds in which jobs ran; None until it has finished.
+        queued_duration: seconds before the first job ran; None until then, and if below one.
+        coverage: percent, which GitLab sends as a string such as "91.20"; None without any.
+        detailed_status: as the web page shows it.
+        archived: whether it is too old to be changed; None from older releases.
     """
 
     id: int
     status: JobStatus
-    iid: int | None = None
-    project_id: int | None = None
+    iid: int = 0
+    project_id: int = 0
     ref: str | None = None
-    sha: str | None = None
-    source: str | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    web_url: str | None = None
+    sha: str = ""
+    source: str = ""
+    created_at: datetime = UNKNOWN_TIME
+    updated_at: datetime = UNKNOWN_TIME
+    web_url: str = ""
     name: str | None = None
     before_sha: str | None = None
     tag: bool | None = None
@@ -178,9 +107,15 @@ class Pipeline:
     committed_at: datetime | None = None
     duration: float | None = None
     queued_duration: float | None = None
-    coverage: float | str | None = None  # GitLab sends a string here, and a number in jobs
+    coverage: float | str | None = None
     detailed_status: DetailedStatus | None = None
     archived: bool | None = None
+
+    def __repr__(self) -> str:
+        place = project_path_of(self.web_url, self.user) or self.project_id
+        return short_repr(
+            self, id=self.id, status=str(self.status), ref=self.ref, sha=self.sha[:8], project=place
+        )
 
 
 @frozen(kw_only=True)
@@ -190,22 +125,47 @@ class PipelineOfCommit:
     last_pipeline: Pipeline | None = None
 
 
-@frozen(kw_only=True)
+NO_PIPELINE = Pipeline(id=0, status=JobStatus(""))
+"""The pipeline of a job that a server sent without one; GitLab always sends it."""
+
+
+@frozen(kw_only=True, repr=False)
 class JobBasic:
     """Fields of jobs and bridges: lib/api/entities/ci/job_basic.rb.
 
-    `duration` grows while the job runs. `failure_reason` is None unless `status` is failed.
+    Attributes:
+        id: unique on the server; a retry has another one.
+        status: see `JobStatus`.
+        stage: name of the stage.
+        name: as in the configuration, with the values of a matrix: "test: [3.12, linux]".
+        ref: branch, tag or merge request ref.
+        tag: whether *ref* is a tag.
+        coverage: percent that the log reported, None without any.
+        allow_failure: whether the pipeline passes even if the job fails.
+        created_at: when it was created.
+        started_at: when a runner took it; None until then.
+        finished_at: when it ended; None until then.
+        erased_at: when its log and artifacts were erased; None if they were not.
+        duration: seconds from start to end, or until now while it runs; None before.
+        queued_duration: seconds in which it waited for a runner; None if it never did.
+        user: who started it; None for a deleted user.
+        commit: None if the commit no longer exists.
+        pipeline: its pipeline, with the fields that listings have.
+        failure_reason: see `FailureReason`; None unless *status* is failed.
+        source: as of the pipeline; documented, but None from most servers.
+        web_url: URL of its page.
+        project: settings of its project; None from older releases.
     """
 
     id: int
     status: JobStatus
     stage: str
     name: str
-    ref: str | None = None
-    tag: bool | None = None
+    ref: str = ""
+    tag: bool = False
     coverage: float | str | None = None
-    allow_failure: bool | None = None
-    created_at: datetime | None = None
+    allow_failure: bool = False
+    created_at: datetime = UNKNOWN_TIME
     started_at: datetime | None = None
     finished_at: datetime | None = None
     erased_at: datetime | None = None
@@ -213,29 +173,72 @@ class JobBasic:
     queued_duration: float | None = None
     user: User | None = None
     commit: Commit | None = None
-    pipeline: Pipeline | None = None
+    pipeline: Pipeline = NO_PIPELINE
     failure_reason: FailureReason | None = None
-    source: str | None = None  # documented, but not sent by every server
-    web_url: str | None = None
+    source: str | None = None
+    web_url: str = ""
     project: JobProject | None = None
 
     @property
-    def project_id(self) -> int | None:
-        """The numeric id of the project."""
+    def project_id(self) -> int:
+        """The numeric id of the project; 0 if the server did not send it."""
         # GitLab sends it with the pipeline only.
-        return None if self.pipeline is None else self.pipeline.project_id
+        return self.pipeline.project_id
+
+    @property
+    def project_path(self) -> str | None:
+        """The full path of the project, such as "group/app", from `web_url`; None without one.
+
+        A moved project has its new path in answers after the move. On a server with a relative URL
+        root, a job without `user` has the root before the path.
+        """
+        return project_path_of(self.web_url, self.user)
+
+    def __repr__(self) -> str:
+        return short_repr(
+            self,
+            id=self.id,
+            name=self.name,
+            status=str(self.status),
+            ref=self.ref,
+            pipeline=self.pipeline.id,
+            project=self.project_path or self.project_id,
+        )
 
 
-@frozen(kw_only=True)
+def project_path_of(web_url: str, user: User | None) -> str | None:
+    """Return the path of the project that a page belongs to; *user* shows where paths begin."""
+    page, found, _ = web_url.partition("/-/")
+    _, _, path = page.partition("://")
+    _, _, path = path.partition("/")
+    if user is not None and user.web_url.endswith(f"/{user.username}"):
+        # GitLab may be served below a path, which only this URL tells from a group.
+        root = user.web_url.removesuffix(user.username)
+        path = page.removeprefix(root) if page.startswith(root) else path
+    return path if found and path else None
+
+
+@frozen(kw_only=True, repr=False)
 class Job(JobBasic):
     """A job that a runner runs: lib/api/entities/ci/job.rb, https://docs.gitlab.com/api/jobs/.
 
-    `is_partial` is True for a job that a monitor got by GraphQL. It has `id`, `status`, `stage`,
-    `name`, the four times and `pipeline` (`id`, `status`, `project_id`, `updated_at`). All other
-    fields are None or empty, `failure_reason` and `web_url` among them: `get_job` returns them.
+    A monitor gets some jobs by GraphQL. Of these, *is_partial* is true, and they lack `coverage`,
+    `duration`, `queued_duration`, `user`, `commit`, `failure_reason`, `project`, `pipeline.ref`,
+    `pipeline.source`, and all fields of a `Job` but those of a `JobBasic`. `get_job` returns them.
+
+    Attributes:
+        artifacts_file: the archive of its artifacts; None without one, and once it has expired.
+        artifacts: its stored files: archive, log and reports.
+        runner: the runner that took it; None until then, and for a deleted one.
+        runner_manager: the machine that ran it; None until then, and from older releases.
+        artifacts_expire_at: when its artifacts are deleted; None if never.
+        archived: whether it is too old to be retried; None from older releases.
+        tag_list: the tags that a runner must have.
+        download_url: None but in answers about artifacts.
+        is_partial: whether it came by GraphQL.
     """
 
-    artifacts_file: ArtifactsFile | None = None  # missing once the archive has expired
+    artifacts_file: ArtifactsFile | None = None
     artifacts: tuple[Artifact, ...] = ()
     runner: Runner | None = None
     runner_manager: RunnerManager | None = None
@@ -246,12 +249,16 @@ class Job(JobBasic):
     is_partial: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Bridge(JobBasic):
-    """A trigger job: https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs."""
+    """A trigger job: https://docs.gitlab.com/api/jobs/#list-pipeline-trigger-jobs.
+
+    Attributes:
+        downstream_pipeline: the pipeline that it created; None until that exists, and if the token
+            may not read it.
+    """
 
     downstream_pipeline: Pipeline | None = None
-    """None until the pipeline exists."""
 
 
 @frozen

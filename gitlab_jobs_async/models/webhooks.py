@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from gitlab_jobs_async.models.jobs import ArtifactsFile
+from gitlab_jobs_async.models.artifacts import ArtifactsFile
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 
 

@@ -70,5 +70,5 @@ async def _whole(
     if row is None:
         raise LookupFailedError(missing)
     # The pipeline of a merge request from a fork belongs to the fork.
-    where = project if row.project_id is None else row.project_id
+    where = row.project_id or project
     return await read_pipeline(transport, endpoints.get_pipeline(where, row.id))

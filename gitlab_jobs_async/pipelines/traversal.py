@@ -61,7 +61,7 @@ class PipelineTraversal:
         self._contents[ref.pipeline_id] = contents
         for below in filter(None, (bridge.downstream_pipeline for bridge in contents.bridges)):
             # GitLab finds a pipeline only below its project, so a missing id has to be guessed.
-            project = ref.project if below.project_id is None else below.project_id
+            project = below.project_id or ref.project
             self._enqueue(PipelineRef(project, below.id))
 
     def on_error(self, ref: PipelineRef, error: GitLabError) -> None:

@@ -20,7 +20,7 @@ class Subject(Protocol):
         """Its status."""
 
     @property
-    def project_id(self) -> int | None:
+    def project_id(self) -> int:
         """Numeric id of its project, if the server names it."""
 
 

@@ -116,10 +116,10 @@ class SharedStatuses(Generic[T]):
             for share in self._by_id.get(row.id, ()):
                 share.observe(row, at)
 
-    def learn_number(self, share: "StatusShare[T]", number: int | None) -> None:
+    def learn_number(self, share: "StatusShare[T]", number: int) -> None:
         """Poll a project that is named by its path together with the polls by its *number*."""
         group = share.group
-        if number is None or not isinstance(group.project, str):
+        if not number or not isinstance(group.project, str):
             return
         self._numbers[group.project] = number
         other = self._groups.setdefault(number, _Group(number))

@@ -15,7 +15,7 @@ from gitlab_jobs_async.api.responses import merge_headers
 from gitlab_jobs_async.api.tolerant import IgnoredValues, tolerant_converter, tolerated
 from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.errors import WebhookRejectedError
-from gitlab_jobs_async.models.jobs import ArtifactsFile
+from gitlab_jobs_async.models.artifacts import ArtifactsFile
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.webhooks import HookJob, JobHook, PipelineHook
 from gitlab_jobs_async.webhooks.signatures import Secrets

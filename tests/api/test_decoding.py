@@ -23,6 +23,8 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
 from gitlab_jobs_async.models import AgentUser, AllowedAgents, Artifact, ArtifactsFile
+from gitlab_jobs_async.models.jobs import NO_PIPELINE
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.support.cpu_time import cpu_seconds
 from tests.support.job_rows import JOB, USER
 
@@ -52,10 +54,12 @@ def test_every_field_of_a_job_arrives():
     assert hash(job) == hash(decode(answer(JOB), Job))
 
 
-def test_missing_fields_are_none():
+def test_missing_fields_are_none_or_empty():
     job = decode(answer({"id": 1, "status": "created", "stage": "test", "name": "x"}), Job)
-    assert (job.pipeline, job.user, job.commit, job.failure_reason) == (None, None, None, None)
-    assert (job.artifacts, job.tag_list, job.project_id) == ((), (), None)
+    assert (job.user, job.commit, job.failure_reason) == (None, None, None)
+    assert (job.artifacts, job.tag_list, job.project_id) == ((), (), 0)
+    assert (job.ref, job.web_url, job.tag, job.allow_failure) == ("", "", False, False)
+    assert (job.pipeline, job.created_at) == (NO_PIPELINE, UNKNOWN_TIME)
 
 
 @pytest.mark.parametrize("name", sorted(set(JOB) - {"id", "status", "stage", "name"}))
@@ -167,7 +171,7 @@ def test_odd_nested_value_is_ignored_alone():
         "root",
         None,
         3,
-        None,
+        False,
     )
     assert [artifact.file_type for artifact in job.artifacts] == ["archive"]
     assert len(emitted) == 1

@@ -208,7 +208,16 @@ async def test_leaving_the_block_leaves_nothing(simulator, way):
 async def test_job_stands_for_its_project(simulator, gitlab):
     job = await gitlab.project(1).get_job(add_job(simulator, "a", duration=3.0).id)
     async with gitlab.tail_jobs([job]) as lines:
-        assert [item async for item in lines][-1] == TailEnded(1, job.id)
+        items = [item async for item in lines]
+    assert items[-1] == TailEnded(1, job.id)
+    assert {item.project_path for item in items} == {"group/app"}
+
+
+@pytest.mark.parametrize(("project", "path"), [(1, None), ("group/app", "group/app")])
+async def test_path_is_known_from_the_caller(simulator, gitlab, project, path):
+    job = add_job(simulator, "a", duration=3.0)
+    async with gitlab.tail_jobs([(project, job.id)], follow=False) as lines:
+        assert {item.project_path async for item in lines} == {path}
 
 
 HOMELESS = Job(id=3, status=JobStatus.RUNNING, stage="a", name="b")

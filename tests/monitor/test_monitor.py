@@ -326,7 +326,11 @@ async def test_bridges_are_followed_across_projects(simulator, gitlab):
 
         replay = await heard(events, is_all)
     assert replay.appeared[bridge.id].job.name == "trigger"
-    assert {event.project for event in replay.events} == {APP, 2, 3}
+    assert {(event.project, event.project_path) for event in replay.events} == {
+        (APP, APP),
+        (2, "group/below"),
+        (3, "group/deep"),
+    }
     assert not await others()
 
 

@@ -11,6 +11,9 @@ def job_row(number=71, **changed):
         "status": "RUNNING",
         "name": "build",
         "stage": {"name": "test"},
+        "refName": "main",
+        "createdByTag": False,
+        "allowFailure": False,
         "createdAt": AT,
         "startedAt": "2026-11-26T10:00:05Z",
         "finishedAt": None,
@@ -23,7 +26,13 @@ def pipeline_row(number=31, jobs=None, **changed):
     """Return a pipeline as GraphQL writes it; *jobs* are its rows, None if not asked for."""
     row = {"id": f"gid://gitlab/Ci::Pipeline/{number}", "status": "RUNNING", "updatedAt": AT}
     if jobs is not None:
-        row["jobs"] = {"nodes": jobs}
+        row |= {
+            "iid": "4",
+            "sha": "c0ffee",
+            "path": f"/group/app/-/pipelines/{number}",
+            "createdAt": AT,
+            "jobs": {"nodes": jobs},
+        }
     return row | changed
 
 

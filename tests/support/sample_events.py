@@ -9,7 +9,7 @@ from gitlab_jobs_async.events import (
     JobLogEnded,
     JobLogLine,
 )
-from gitlab_jobs_async.models.jobs import Bridge, Job, LogLine, Pipeline
+from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, LogLine, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 
 NOW = 1_750_000_000.0
@@ -24,7 +24,7 @@ def pipeline(number, **fields):
 def job(number, name="unit", status="running", pipeline_id=7, kind=Job, **fields):
     some = {
         "stage": "test",
-        "pipeline": None if pipeline_id is None else pipeline(pipeline_id),
+        "pipeline": NO_PIPELINE if pipeline_id is None else pipeline(pipeline_id),
         "created_at": BEGUN,
         "duration": 5.0 if status in {"running", "success", "failed"} else None,
     }

@@ -2,19 +2,20 @@
 
 from datetime import UTC, datetime
 
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
 
 START = 1_750_000_000.0
 
 
-def moment(at):
-    return None if at is None else datetime.fromtimestamp(START + at, UTC)
+def moment(at, default=None):
+    return default if at is None else datetime.fromtimestamp(START + at, UTC)
 
 
 def pipeline(number=9, created=0.0, project=7, **fields):
-    at = moment(created)
+    at = moment(created, UNKNOWN_TIME)
     return Pipeline(
         id=number, project_id=project, status=JobStatus.RUNNING, created_at=at, **fields
     )
@@ -29,9 +30,9 @@ def job(
         status=JobStatus(status),
         stage="test",
         name=name,
-        created_at=moment(created),
+        created_at=moment(created, UNKNOWN_TIME),
         erased_at=moment(erased),
-        pipeline=None if of is None else pipeline(of),
+        pipeline=NO_PIPELINE if of is None else pipeline(of),
         **fields,
     )
 

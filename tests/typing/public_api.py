@@ -255,9 +255,12 @@ def a_job(job: Job) -> None:
     assert_type(job.status, JobStatus)
     assert_type(job.status.is_finished, bool)
     assert_type(job.coverage, float | str | None)
-    assert_type(job.created_at, datetime | None)
+    assert_type(job.created_at, datetime)
+    assert_type(job.pipeline, Pipeline)
+    assert_type(job.web_url, str)
+    assert_type(job.project_path, str | None)
     assert_type(job.tag_list, tuple[str, ...])
-    assert_type(job.project_id, int | None)
+    assert_type(job.project_id, int)
     job.id = 7  # type: ignore[misc]  # frozen
 
 

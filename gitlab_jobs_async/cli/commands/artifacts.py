@@ -28,7 +28,7 @@ from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
 from gitlab_jobs_async.cli.views.rows import moment, size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
-from gitlab_jobs_async.models.jobs import ArtifactEntry
+from gitlab_jobs_async.models.artifacts import ArtifactEntry
 from gitlab_jobs_async.project import Project
 
 

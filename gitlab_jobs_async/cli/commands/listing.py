@@ -22,7 +22,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_facts, print_rows
 from gitlab_jobs_async.cli.terminal import is_terminal
-from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, moment
+from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, moment, pipeline_of
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
@@ -140,7 +140,7 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
     user, commit, runner = job.user, job.commit, job.runner
     now = datetime.now(UTC)
     created = moment(job.created_at)
-    if is_terminal() and job.created_at is not None:
+    if is_terminal():
         created += f" ({age(job.created_at, now)} ago)"
     facts = [
         ("id", job.id),
@@ -149,7 +149,7 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
         ("failure_reason", job.failure_reason),
         ("allow_failure", "yes" if job.allow_failure else None),
         ("stage", job.stage),
-        ("pipeline", None if job.pipeline is None else job.pipeline.id),
+        ("pipeline", pipeline_of(job)),
         ("ref", job.ref),
         ("commit", None if commit is None else f"{commit.short_id or commit.id} {commit.title}"),
         ("user", None if user is None else user.username),

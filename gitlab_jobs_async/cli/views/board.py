@@ -80,7 +80,7 @@ class PipelineRow:
         if row is not None and row.job.id == job.id:
             replaces = row.replaces
         self.jobs[job.name] = JobRow(job, now, replaces)
-        self.pipeline = job.pipeline or self.pipeline
+        self.pipeline = job.pipeline if job.pipeline.id else self.pipeline
         self.changed = now
         self._status = None
 
@@ -231,7 +231,4 @@ class Board:
 
 def project_name(project: int | str, job: JobBasic) -> str:
     """Return the path of a project; for an id, that of the job's URL."""
-    if isinstance(project, str) or not job.web_url:
-        return str(project)
-    path, found, _ = job.web_url.partition("://")[2].partition("/")[2].partition("/-/")
-    return path if found else str(project)
+    return project if isinstance(project, str) else job.project_path or str(project)

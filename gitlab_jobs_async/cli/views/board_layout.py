@@ -205,7 +205,7 @@ def _about(row: PipelineRow) -> str:
 def _pipeline_seconds(row: PipelineRow, now: float) -> float | None:
     """Return the seconds from the creation of the first job to the end of the last, or now."""
     jobs = [job.job for job in row.jobs.values()]
-    created = min((job.created_at.timestamp() for job in jobs if job.created_at), default=None)
+    created = min((job.created_at.timestamp() for job in jobs), default=None)
     if created is None:
         return None
     if row.rank != ENDED:

@@ -67,9 +67,10 @@ def plain_event(event: AnyEvent, now: datetime) -> str:
         number, name = event.job_id, event.name
     status = None if job is None or isinstance(event, LOG_EVENTS) else job.status
     what = event_name(event)
-    return plain_line(
-        [moment(now), event.project, pipeline, number, name, what, status, details(event)]
-    )
+    # A target keeps its name; a downstream project has only an id.
+    is_number = isinstance(event.project, int)
+    project = (event.project_path or event.project) if is_number else event.project
+    return plain_line([moment(now), project, pipeline, number, name, what, status, details(event)])
 
 
 def details(event: AnyEvent) -> str:

@@ -13,6 +13,7 @@ from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli.cleaning import clean, escape_hidden
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 
 Listed = tuple[str, JobBasic]
 """A project, as the user named it, and one of its jobs."""
@@ -74,12 +75,12 @@ def job_cells(listed: Listed) -> list[object]:
 
 def pipeline_of(job: JobBasic) -> int | None:
     """Return the id of the job's pipeline."""
-    return None if job.pipeline is None else job.pipeline.id
+    return job.pipeline.id or None
 
 
 def moment(at: datetime | None) -> str:
     """Return a time to the second in the local zone, with Z for UTC."""
-    if at is None:
+    if at is None or at == UNKNOWN_TIME:
         return ""
     with suppress(OverflowError, ValueError, OSError):  # a year out of range in the zone
         at = at.astimezone()
@@ -104,7 +105,7 @@ def length(seconds: float | None) -> str:
 
 def age(at: datetime | None, now: datetime) -> str:
     """Return the time since *at* in the largest unit: 12s, 5m, 3h, 40d, 2y."""
-    if at is None:
+    if at is None or at == UNKNOWN_TIME:
         return ""
     left = max(0, int((now - at).total_seconds()))
     for step, unit in _TIME_UNITS:

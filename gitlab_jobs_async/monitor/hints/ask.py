@@ -38,7 +38,7 @@ async def ask(transport: Transport, question: Question) -> Answer:
     request = evolve(graphql_request(question.query, question.variables), is_read_only=False)
     data, seconds = await timed_graphql(transport, request, Priority.BACKGROUND)
     found, rows = dict[int, ProjectSnapshot](), 0
-    for snapshot in iter_snapshots(data, question):
+    for snapshot in iter_snapshots(data, question, transport.server.origin):
         if snapshot is None:
             continue
         found[snapshot.project_id] = snapshot

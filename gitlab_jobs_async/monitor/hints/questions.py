@@ -34,18 +34,22 @@ query %s($ids: [ID!]) {
   }
 }"""
 _PIPELINE = "id status updatedAt"
+_WHOLE_PIPELINE = "id iid status sha path createdAt updatedAt"
 
 # Without `retried:`, retried jobs are included, as in REST's listing of a project's jobs.
 # `id` names the class: only `Ci::Build` is a job, the others are bridges and external statuses.
 # `status` and `erasedAt` are what an event reports. `name`, `createdAt` and `finishedAt` show that
-# a server was reset. `startedAt` and `stage` are for the reader of an event.
+# a server was reset. The others are for the reader of an event, as REST always sends them.
 _JOBS = """
         jobs(first: 100) {
-          nodes { id status name stage { name } createdAt startedAt finishedAt erasedAt }
+          nodes {
+            id status name stage { name } refName createdByTag allowFailure
+            createdAt startedAt finishedAt erasedAt
+          }
         }"""
 
 _CHANGES_QUERY = _PROJECTS % ("Changes", _PIPELINE, _PIPELINE)
-_JOBS_QUERY = _PROJECTS % ("Jobs", _PIPELINE + _JOBS, _PIPELINE + _JOBS)
+_JOBS_QUERY = _PROJECTS % ("Jobs", _WHOLE_PIPELINE + _JOBS, _WHOLE_PIPELINE + _JOBS)
 
 
 @frozen
@@ -81,7 +85,7 @@ def jobs_question(project_ids: Iterable[int]) -> Question:
     Raises:
         TypeError, ValueError: not 1 to 100 different ids above 0.
     """
-    return _question(_JOBS_QUERY, project_ids, 122)
+    return _question(_JOBS_QUERY, project_ids, 162)
 
 
 def _question(query: str, project_ids: Iterable[int], complexity: int) -> Question:

@@ -19,6 +19,7 @@ from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.errors import DecodeError
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.hints.questions import JOBS, MAX_PROJECTS, PIPELINES, Question
 
 T = TypeVar("T")
@@ -65,19 +66,24 @@ class ProjectSnapshot:
         return sum(len(pipeline.jobs or ()) for pipeline in self.pipelines)
 
 
-def snapshots_of(data: Mapping[str, Any], question: Question) -> dict[int, ProjectSnapshot]:
+def snapshots_of(
+    data: Mapping[str, Any], question: Question, origin: str = ""
+) -> dict[int, ProjectSnapshot]:
     """Return the snapshots of the projects in *data*, the answer to *question*, by project id.
 
-    Projects that the token may not read, and those with an odd value, are missing.
+    Projects that the token may not read, and those with an odd value, are missing. The URLs of
+    pages begin with *origin*.
 
     Raises:
         DecodeError: the answer has another shape, more projects, or one that was not asked for.
     """
-    found = iter_snapshots(data, question)
+    found = iter_snapshots(data, question, origin)
     return {snapshot.project_id: snapshot for snapshot in found if snapshot is not None}
 
 
-def iter_snapshots(data: Mapping[str, Any], question: Question) -> Iterator[ProjectSnapshot | None]:
+def iter_snapshots(
+    data: Mapping[str, Any], question: Question, origin: str
+) -> Iterator[ProjectSnapshot | None]:
     """Yield the snapshots of `snapshots_of` one by one, None for a project with an odd value.
 
     A step decodes at most 1,000 jobs, which takes a few milliseconds.
@@ -92,7 +98,7 @@ def iter_snapshots(data: Mapping[str, Any], question: Question) -> Iterator[Proj
             raise _error(f"project {project_id} was not asked for, or came twice")
         wanted.remove(project_id)
         with without_collecting():
-            snapshot = _project(project_id, node, question)
+            snapshot = _project(project_id, node, question, origin)
         yield snapshot
 
 
@@ -117,10 +123,13 @@ def _project_id(node: Any) -> int:
     return _id(_object(node).get("id"), "Project")
 
 
-def _project(project_id: int, node: Any, question: Question) -> ProjectSnapshot | None:
+def _project(project_id: int, node: Any, question: Question, origin: str) -> ProjectSnapshot | None:
     try:
         pages = [
-            [_pipeline(project_id, row, question) for row in _nodes(node.get(name), PIPELINES)]
+            [
+                _pipeline(project_id, row, question, origin)
+                for row in _nodes(node.get(name), PIPELINES)
+            ]
             for name in ("pipelines", "children")
         ]
         # Each page ends on its own: below the end of a full one, there may be more.
@@ -147,7 +156,7 @@ def _check_unique(pipelines: tuple[PipelineSnapshot, ...]) -> None:
         raise ValueError("a job came twice")
 
 
-def _pipeline(project_id: int, row: Any, question: Question) -> PipelineSnapshot:
+def _pipeline(project_id: int, row: Any, question: Question, origin: str) -> PipelineSnapshot:
     row = _object(row)
     number = _id(row.get("id"), "Ci::Pipeline")
     status, updated_at = _status(row.get("status")), _time(row.get("updatedAt"))
@@ -155,13 +164,24 @@ def _pipeline(project_id: int, row: Any, question: Question) -> PipelineSnapshot
     if not question.asks_for_jobs or row.get("jobs") is None:
         return PipelineSnapshot(number, status, updated_at)
     rows = _nodes(row["jobs"], JOBS)
+    path = _text(row.get("path") or "")
     # One value for all jobs of the pipeline, since a monitor may see a million of them.
-    pipeline = Pipeline(id=number, status=status, project_id=project_id, updated_at=updated_at)
+    pipeline = Pipeline(
+        id=number,
+        status=status,
+        iid=int(_text(row.get("iid"))),
+        project_id=project_id,
+        sha=_text(row.get("sha") or ""),
+        created_at=_required_time(row.get("createdAt")),
+        updated_at=updated_at or UNKNOWN_TIME,
+        web_url=f"{origin}{path}" if path else "",
+    )
     jobs = tuple(_jobs(rows, pipeline))
     return PipelineSnapshot(number, status, updated_at, jobs, is_complete=len(rows) < JOBS)
 
 
 def _jobs(rows: list[Any], pipeline: Pipeline) -> Iterator[Job]:
+    page = pipeline.web_url.removesuffix(f"pipelines/{pipeline.id}")
     for given in rows:
         row = _object(given)
         kind, number = _gid(row.get("id"))
@@ -174,6 +194,10 @@ def _jobs(rows: list[Any], pipeline: Pipeline) -> Iterator[Job]:
             status=_status(row.get("status")),
             stage=_text(_object(row.get("stage")).get("name")),
             name=_text(row.get("name")),
+            ref=_text(row.get("refName") or ""),
+            tag=EXACT[bool](row.get("createdByTag"), bool),
+            allow_failure=EXACT[bool](row.get("allowFailure"), bool),
+            web_url=f"{page}jobs/{number}" if page else "",
             created_at=_required_time(row.get("createdAt")),
             started_at=_time(row.get("startedAt")),
             finished_at=_time(row.get("finishedAt")),

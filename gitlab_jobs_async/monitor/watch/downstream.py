@@ -42,8 +42,8 @@ def _repoll_after(bridge: Bridge, now: float) -> float | None:
     if not may_trigger(bridge):
         return None
     age = now - unchanged_since(bridge, now)
-    status = None if bridge.pipeline is None else bridge.pipeline.status
-    is_waiting = status is not None and (status.is_finished or status in _WAITING)
+    status = bridge.pipeline.status
+    is_waiting = status.is_finished or status in _WAITING
     # An action that continues the pipeline also updates it, which marks it as dirty.
     if is_waiting and age > _INTERVALS.longest:
         return None
@@ -127,7 +127,7 @@ class DownstreamTracker:
         self.updated_to = known or _NEVER
         marked = []
         for pipeline in pipelines:
-            changed = pipeline.updated_at or pipeline.created_at or _NEVER
+            changed = max(pipeline.updated_at, pipeline.created_at, _NEVER)
             if known is not None or not pipeline.status.is_finished:
                 # Compared for equality: an earlier change may become visible after a later one.
                 is_changed = self._changed_at.get(pipeline.id) != changed
@@ -181,7 +181,7 @@ class DownstreamTracker:
                 continue
             if below.project_id == project_id:
                 self.mark_dirty(below.id)
-            elif below.project_id is not None and below.id not in self._emitted:
+            elif below.project_id and below.id not in self._emitted:
                 self._emitted[below.id] = None
                 _drop_oldest(self._emitted)
                 target = PipelineTarget(below.project_id, below.id)

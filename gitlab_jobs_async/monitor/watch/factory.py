@@ -58,9 +58,9 @@ def normalize_target(target: Target) -> NormalizedTarget:
     return target
 
 
-def _known(project: int | None, what: str, number: int) -> int:
+def _known(project: int, what: str, number: int) -> int:
     # GitLab finds pipelines and jobs only below their project.
-    if project is None:
+    if not project:
         raise ValueError(f"{what} {number} without project_id: expected a {what.title()}Target")
     return project
 

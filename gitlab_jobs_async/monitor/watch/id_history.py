@@ -32,10 +32,7 @@ _MAX_STEPS = 64
 
 def created_at(job: Job | Bridge) -> int:
     """Return the creation of *job* in whole unix seconds, or 0."""
-    at = job.created_at
-    if at is None:
-        return 0
-    seconds = int(at.timestamp())
+    seconds = int(job.created_at.timestamp())
     return seconds if seconds > 0 else 0  # called for every row; max is slower
 
 

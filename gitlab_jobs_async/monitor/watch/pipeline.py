@@ -12,6 +12,7 @@ from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.watch.base import SingleWatch, TargetState
@@ -119,7 +120,7 @@ class PipelineWatch(SingleWatch):
     def _check_pipelines(self, result: QueryResult) -> tuple[int, str] | None:
         """Return why the pipeline is another one than before, or `None`."""
         for pipeline in _pipelines_in(result):
-            if pipeline.created_at is None or pipeline.id != self.subject_id:
+            if pipeline.created_at == UNKNOWN_TIME or pipeline.id != self.subject_id:
                 continue
             created = int(pipeline.created_at.timestamp())
             if self.is_known and self.created and abs(created - self.created) > 1:
@@ -180,5 +181,5 @@ class PipelineWatch(SingleWatch):
 
 def _pipelines_in(result: QueryResult) -> list[Pipeline]:
     """Return the pipelines that the rows are or belong to."""
-    inner = (job.pipeline for job in result.jobs)
-    return [*(pipeline for pipeline in inner if pipeline is not None), *result.pipelines]
+    inner = [job.pipeline for job in result.jobs if job.pipeline.id]
+    return [*inner, *result.pipelines]

@@ -38,7 +38,7 @@ class ProjectQueries:
     def learn_numeric_id(self, jobs: Sequence[Job | Bridge]) -> None:
         """Take the id of the project from one of its jobs."""
         if self.numeric_id is None and jobs:
-            self.numeric_id = jobs[0].project_id
+            self.numeric_id = jobs[0].project_id or None
 
     def newest(self, rows: int) -> Query:
         """Return the query for the newest jobs, with pages of *rows* rows."""

@@ -92,14 +92,15 @@ def invalid_reason(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:
     for row in rows:
         downstream = row.downstream_pipeline if isinstance(row, Bridge) else None
         own = row if isinstance(row, Pipeline) else row.pipeline
-        pipelines = [pipeline for pipeline in (own, downstream) if pipeline is not None]
-        ids = [row.id, *(i for pipeline in pipelines for i in (pipeline.id, pipeline.project_id))]
-        for number in ids:
-            if number is not None and not 0 < number < _ID_LIMIT:
+        pipelines = [own] if downstream is None else [own, downstream]
+        # Of a pipeline that the server did not send, the ids are 0.
+        ids = [i for pipeline in pipelines for i in (pipeline.id, pipeline.project_id) if i]
+        for number in (row.id, *ids):
+            if not 0 < number < _ID_LIMIT:
                 return f"id {number} out of range"
         for at in (row.created_at, *(pipeline.updated_at for pipeline in pipelines)):
             # A time in the first or last year overflows when converted to another time zone.
-            if at is not None and not MINYEAR < at.year < MAXYEAR:
+            if not MINYEAR < at.year < MAXYEAR:
                 return f"time {at.isoformat()} out of range"
     return None
 

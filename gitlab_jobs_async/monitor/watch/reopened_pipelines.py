@@ -11,6 +11,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.events import AnyEvent, AnyJobEvent, JobAppeared, JobChanged, JobFinished
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.tracked_job import pipeline_id_of
 
 _LATE = 30.0
@@ -64,7 +65,7 @@ def may_reopen(event: AnyEvent) -> TypeGuard[AnyJobEvent]:
     if not isinstance(event, JobAppeared) or not event.is_new:
         return False
     pipeline, created = event.job.pipeline, event.job.created_at
-    if pipeline is None or pipeline.created_at is None or created is None:
+    if UNKNOWN_TIME in {pipeline.created_at, created}:
         return event.replaces is not None
     # A late job may be the retry of one that was never tracked.
     is_late = (created - pipeline.created_at).total_seconds() > _LATE

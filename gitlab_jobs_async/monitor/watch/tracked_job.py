@@ -7,6 +7,7 @@ from attrs import define
 
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 
 FINAL = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELED})
 """Statuses that a job never leaves."""
@@ -56,7 +57,7 @@ def hash_of(name: str) -> int:
 
 def pipeline_id_of(job: Job | Bridge) -> int:
     """Return the id of the job's pipeline, or 0."""
-    return 0 if job.pipeline is None else job.pipeline.id
+    return job.pipeline.id
 
 
 def times_of(job: Job | Bridge) -> int:
@@ -79,4 +80,4 @@ def _seconds(at: datetime | None) -> int:
 def unchanged_since(job: Job | Bridge, now: float) -> float:
     """Return the unix time of the job's last known change, *now* at the latest."""
     known = job.finished_at or job.started_at or job.created_at
-    return now if known is None else min(now, known.timestamp())
+    return now if known == UNKNOWN_TIME else min(now, known.timestamp())

@@ -151,7 +151,7 @@ def test_graphql_that_is_off_is_a_difference(start, checked):
 def test_small_limit_of_complexity(start, checked):
     start(graphql=GraphqlSettings(max_complexity=5))
     _, found = checked()
-    assert found["GraphQL, 1 project"] == ("refused, complexity 125 of 5", "differs")
+    assert found["GraphQL, 1 project"] == ("refused, complexity 165 of 5", "differs")
 
 
 def test_slow_answers_are_measured(start, checked):

@@ -200,7 +200,7 @@ def test_lines_of_logs_are_events_too():
     [
         ("a/b", "https://gitlab.example/x/y/-/jobs/1", "a/b"),
         (17, "https://gitlab.example/x/y/-/jobs/1", "x/y"),
-        (17, None, "17"),
+        (17, "", "17"),
         (17, "https://[odd/-/", "17"),
         (17, "https://[odd/x/-/", "x"),
     ],

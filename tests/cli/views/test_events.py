@@ -104,7 +104,7 @@ def test_json_holds_all_that_the_event_does(event):
     assert from_json(line) == event
     if getattr(event, "job", None) is not None:
         assert found["job"]["id"] == event.job.id
-        assert found["job"]["pipeline"] is None or found["job"]["pipeline"]["id"] == 7
+        assert found["job"]["pipeline"]["id"] == event.job.pipeline.id
 
 
 def test_json_of_a_job_is_that_of_list():

@@ -130,8 +130,8 @@ async def test_large_answer_lets_other_tasks_run():
             steps += 1
             await asyncio.sleep(0)
 
-    def counted(data, question):
-        for snapshot in iter_snapshots(data, question):
+    def counted(data, question, origin):
+        for snapshot in iter_snapshots(data, question, origin):
             decoded.append(steps)
             yield snapshot
 

@@ -9,7 +9,7 @@ from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_que
 BOTH = [changes_question, jobs_question]
 
 
-@pytest.mark.parametrize(("make", "points"), [(changes_question, 30), (jobs_question, 122)])
+@pytest.mark.parametrize(("make", "points"), [(changes_question, 30), (jobs_question, 162)])
 def test_complexity_is_that_of_gitlab(make, points):
     for count in (1, 100):
         question = make(range(1, count + 1))

@@ -25,7 +25,7 @@ JOBS = jobs_question([1, 2])
 
 
 def only(data, question=JOBS):
-    (snapshot,) = snapshots_of(data, question).values()
+    (snapshot,) = snapshots_of(data, question, "https://gitlab.example.com").values()
     return snapshot
 
 
@@ -54,7 +54,18 @@ def test_job_has_the_values_of_its_row():
             stage="test",
             created_at=NOON,
             started_at=NOON.replace(second=5),
-            pipeline=Pipeline(id=31, status=JobStatus.RUNNING, project_id=1, updated_at=NOON),
+            ref="main",
+            web_url="https://gitlab.example.com/group/app/-/jobs/71",
+            pipeline=Pipeline(
+                id=31,
+                iid=4,
+                status=JobStatus.RUNNING,
+                sha="c0ffee",
+                project_id=1,
+                created_at=NOON,
+                updated_at=NOON,
+                web_url="https://gitlab.example.com/group/app/-/pipelines/31",
+            ),
             is_partial=True,
         ),
     )

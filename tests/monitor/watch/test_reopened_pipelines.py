@@ -4,7 +4,9 @@ import pytest
 from attrs import evolve
 
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobErased, JobFinished
+from gitlab_jobs_async.models.jobs import NO_PIPELINE
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines, may_reopen
 from tests.support.sample_jobs import job, pipeline
 
@@ -40,12 +42,12 @@ def test_events_that_may_reopen_jobs(event, revives):
     assert may_reopen(event) is revives
 
 
-@pytest.mark.parametrize("unknown", ["created_at", "pipeline"])
+@pytest.mark.parametrize("unknown", [{"created_at": UNKNOWN_TIME}, {"pipeline": NO_PIPELINE}])
 def test_without_times_only_a_retry_counts(unknown):
     late = appeared(created=99.0)
-    event = evolve(late, job=evolve(late.job, **{unknown: None}))
+    event = evolve(late, job=evolve(late.job, **unknown))
     assert not may_reopen(event)
-    untimed = evolve(late.job, pipeline=evolve(pipeline(), created_at=None))
+    untimed = evolve(late.job, pipeline=evolve(pipeline(), created_at=UNKNOWN_TIME))
     assert not may_reopen(evolve(late, job=untimed))
 
 

@@ -4,6 +4,7 @@ import pytest
 from attrs import evolve
 
 from gitlab_jobs_async.events import JobAppeared, JobFinished
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.full_scan import FullScanSchedule
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
@@ -124,6 +125,6 @@ def test_epochs_never_repeat():
 
 
 def test_future_creations_do_not_count():
-    rows = [job(1, created=5.0), job(2, created=4000.0), evolve(job(3), created_at=None)]
+    rows = [job(1, created=5.0), job(2, created=4000.0), evolve(job(3), created_at=UNKNOWN_TIME)]
     assert latest_creation(rows, START) == START + 5
     assert latest_creation([], START) == 0

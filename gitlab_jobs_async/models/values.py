@@ -1,0 +1,20 @@
+"""Values of fields that GitLab always sends and a server left out, and short reprs of models."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""The value of a time that GitLab always sends, if a server did not send it."""
+
+_MOST_OF_FIELD = 40
+_MOST = 200
+
+
+def short_repr(value: object, **fields: Any) -> str:
+    """Return the class of *value* with *fields*, in at most 200 characters."""
+    shown = ", ".join(f"{name}={_cut(repr(one), _MOST_OF_FIELD)}" for name, one in fields.items())
+    return _cut(f"{type(value).__name__}({shown}", _MOST - 1) + ")"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
