@@ -28,6 +28,36 @@ from .artifacts import (
 from .artifacts import (
     ArtifactsFile as ArtifactsFile,
 )
+from .hook_parts import (
+    HookAuthor as HookAuthor,
+)
+from .hook_parts import (
+    HookCommit as HookCommit,
+)
+from .hook_parts import (
+    HookEnvironment as HookEnvironment,
+)
+from .hook_parts import (
+    HookMergeRequest as HookMergeRequest,
+)
+from .hook_parts import (
+    HookProject as HookProject,
+)
+from .hook_parts import (
+    HookRunner as HookRunner,
+)
+from .hook_parts import (
+    HookUser as HookUser,
+)
+from .hook_parts import (
+    HookVariable as HookVariable,
+)
+from .hook_parts import (
+    JobHookCommit as JobHookCommit,
+)
+from .hook_parts import (
+    SourcePipeline as SourcePipeline,
+)
 from .jobs import (
     Bridge as Bridge,
 )
@@ -74,44 +104,14 @@ from .users import (
     User as User,
 )
 from .webhooks import (
-    HookAuthor as HookAuthor,
-)
-from .webhooks import (
     HookBuild as HookBuild,
-)
-from .webhooks import (
-    HookCommit as HookCommit,
-)
-from .webhooks import (
-    HookEnvironment as HookEnvironment,
 )
 from .webhooks import (
     HookJob as HookJob,
 )
 from .webhooks import (
-    HookMergeRequest as HookMergeRequest,
-)
-from .webhooks import (
-    HookProject as HookProject,
-)
-from .webhooks import (
-    HookRunner as HookRunner,
-)
-from .webhooks import (
-    HookUser as HookUser,
-)
-from .webhooks import (
-    HookVariable as HookVariable,
-)
-from .webhooks import (
     JobHook as JobHook,
 )
 from .webhooks import (
-    JobHookCommit as JobHookCommit,
-)
-from .webhooks import (
     PipelineHook as PipelineHook,
-)
-from .webhooks import (
-    SourcePipeline as SourcePipeline,
 )

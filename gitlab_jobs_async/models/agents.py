@@ -78,7 +78,16 @@ class AgentUser:
 
 @frozen(kw_only=True)
 class AllowedAgents:
-    """The agents of a job token's job, and its pipeline, project, user and environment."""
+    """The agents of a job token's job.
+
+    Attributes:
+        allowed_agents: the agents that the job may use.
+        job: the job of the token.
+        pipeline: its pipeline.
+        project: its project, with the groups above.
+        user: who started it.
+        environment: None for a job without one.
+    """
 
     allowed_agents: tuple[AllowedAgent, ...]
     job: Reference

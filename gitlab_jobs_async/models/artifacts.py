@@ -9,11 +9,11 @@ class ArtifactsFile:
 
     Attributes:
         filename: such as "artifacts.zip".
-        size: bytes; None in webhooks of a job without one.
+        size: bytes.
     """
 
     filename: str
-    size: int | None = None
+    size: int = 0
 
 
 @frozen(kw_only=True)

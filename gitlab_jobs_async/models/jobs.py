@@ -15,7 +15,7 @@ from gitlab_jobs_async.models.artifacts import Artifact, ArtifactsFile
 from gitlab_jobs_async.models.runners import Runner, RunnerManager
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 from gitlab_jobs_async.models.users import Commit, User
-from gitlab_jobs_async.models.values import UNKNOWN_TIME, short_repr
+from gitlab_jobs_async.models.values import UNKNOWN_STATUS, UNKNOWN_TIME, short_repr
 
 
 @frozen(kw_only=True)
@@ -125,7 +125,7 @@ class PipelineOfCommit:
     last_pipeline: Pipeline | None = None
 
 
-NO_PIPELINE = Pipeline(id=0, status=JobStatus(""))
+NO_PIPELINE = Pipeline(id=0, status=UNKNOWN_STATUS)
 """The pipeline of a job that a server sent without one; GitLab always sends it."""
 
 

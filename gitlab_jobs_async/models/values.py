@@ -3,8 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from gitlab_jobs_async.models.statuses import JobStatus
+
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """The value of a time that GitLab always sends, if a server did not send it."""
+
+UNKNOWN_STATUS = JobStatus("")
+"""The same of a status."""
 
 _MOST_OF_FIELD = 40
 _MOST = 200

@@ -1,8 +1,8 @@
 """Jobs and pipelines of webhook events, as frozen attrs classes.
 
-Field names are GitLab's own, without the `build_` of Job events. A missing value, null, or value of
-an undocumented type is None here, or an empty tuple; `raw` has the object as it was sent.
-Times are aware `datetime`s, durations are seconds.
+Field names are GitLab's own, without the `build_` of Job events. A field that GitLab always sends
+is never None; if it is missing, null or of an undocumented type, it is empty: "", 0, False, or 1970
+for a time. `raw` has the object as it was sent. Times are aware `datetime`s, durations are seconds.
 See https://docs.gitlab.com/user/project/integrations/webhook_events/#job-events and
 lib/gitlab/data_builder/{build,pipeline}.rb.
 """
@@ -15,170 +15,53 @@ from typing import Any
 from attrs import field, frozen
 
 from gitlab_jobs_async.models.artifacts import ArtifactsFile
+from gitlab_jobs_async.models.hook_parts import (
+    NO_COMMIT,
+    NO_PROJECT,
+    HookCommit,
+    HookEnvironment,
+    HookMergeRequest,
+    HookProject,
+    HookRunner,
+    HookUser,
+    HookVariable,
+    JobHookCommit,
+    SourcePipeline,
+)
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
-
-
-@frozen(kw_only=True)
-class HookUser:
-    """The person or bot behind a job or pipeline; `email` is mostly "[REDACTED]"."""
-
-    id: int | None = None
-    username: str | None = None
-    name: str | None = None
-    avatar_url: str | None = None
-    email: str | None = None
-
-
-@frozen(kw_only=True)
-class HookRunner:
-    """The runner of a job; `tags` are the runner's, not the job's."""
-
-    id: int | None = None
-    description: str | None = None
-    runner_type: str | None = None
-    active: bool | None = None
-    is_shared: bool | None = None
-    tags: tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
-class HookEnvironment:
-    """The environment of a job; only Pipeline events have `deployment_tier`."""
-
-    name: str | None = None
-    action: str | None = None
-    deployment_tier: str | None = None
-
-
-@frozen(kw_only=True)
-class HookProject:
-    """The project; an upstream one has only `id`, `web_url` and `path_with_namespace`."""
-
-    id: int | None = None
-    name: str | None = None
-    description: str | None = None
-    web_url: str | None = None
-    avatar_url: str | None = None
-    git_ssh_url: str | None = None
-    git_http_url: str | None = None
-    namespace: str | None = None
-    visibility_level: int | None = None
-    path_with_namespace: str | None = None
-    default_branch: str | None = None
-    ci_config_path: str | None = None
-
-
-@frozen(kw_only=True)
-class SourcePipeline:
-    """The upstream pipeline and job, or bridge, that created this pipeline."""
-
-    project: HookProject | None = None
-    pipeline_id: int | None = None
-    job_id: int | None = None
-    bridge_id: int | None = None
-
-
-@frozen(kw_only=True)
-class HookMergeRequest:
-    """The merge request that a pipeline runs for."""
-
-    id: int | None = None
-    iid: int | None = None
-    title: str | None = None
-    source_branch: str | None = None
-    source_project_id: int | None = None
-    target_branch: str | None = None
-    target_project_id: int | None = None
-    state: str | None = None
-    merge_status: str | None = None
-    detailed_merge_status: str | None = None
-    url: str | None = None
-
-
-@frozen(kw_only=True)
-class HookAuthor:
-    """The author of a commit, as in git."""
-
-    name: str | None = None
-    email: str | None = None
-
-
-@frozen(kw_only=True)
-class HookCommit:
-    """The commit of a Pipeline event; `id` is its SHA."""
-
-    id: str | None = None
-    message: str | None = None
-    title: str | None = None
-    timestamp: datetime | None = None
-    url: str | None = None
-    author: HookAuthor | None = None
-
-    @property
-    def sha(self) -> str | None:
-        """The SHA, under its name in Job events."""
-        # This name and the two below let consumers handle both events in the same way.
-        return self.id
-
-    @property
-    def author_name(self) -> str | None:
-        """The author's name, as in Job events."""
-        return None if self.author is None else self.author.name
-
-    @property
-    def author_email(self) -> str | None:
-        """The author's address, as in Job events."""
-        return None if self.author is None else self.author.email
-
-
-@frozen(kw_only=True)
-class JobHookCommit:
-    """The commit of a Job event, with fields of its pipeline.
-
-    `id` is the pipeline's id and `name` the pipeline's name (`workflow:name`); `status`, `duration`
-    (seconds) and the times are the pipeline's, too.
-    """
-
-    id: int | None = None
-    name: str | None = None
-    sha: str | None = None
-    message: str | None = None
-    author_name: str | None = None
-    author_email: str | None = None
-    author_url: str | None = None
-    status: JobStatus | None = None
-    duration: float | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-
-
-@frozen(kw_only=True)
-class HookVariable:
-    """A variable of a pipeline."""
-
-    key: str | None = None
-    # It may be a secret.
-    value: str | None = field(default=None, repr=False)
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 
 
 @frozen(kw_only=True)
 class HookJob:
     """Fields of a job in Job events and Pipeline events.
 
-    `duration` and `queued_duration` are seconds. `failure_reason` is None unless `status` is
-    failed.
+    Attributes:
+        status: see `JobStatus`.
+        name: as in the configuration.
+        stage: name of the stage.
+        created_at: when it was created.
+        started_at: when a runner took it; None until then.
+        finished_at: when it ended; None until then.
+        duration: seconds from start to end, or until now while it runs; None before.
+        queued_duration: seconds in which it waited for a runner; None if it never did.
+        failure_reason: see `FailureReason`; None unless *status* is failed.
+        allow_failure: whether the pipeline passes even if the job fails.
+        user: who started it; None for a deleted user.
+        runner: the runner that took it; None until then.
+        environment: None for a job without one.
     """
 
     status: JobStatus
-    name: str | None = None
-    stage: str | None = None
-    created_at: datetime | None = None
+    name: str = ""
+    stage: str = ""
+    created_at: datetime = UNKNOWN_TIME
     started_at: datetime | None = None
     finished_at: datetime | None = None
     duration: float | None = None
     queued_duration: float | None = None
     failure_reason: FailureReason | None = None
-    allow_failure: bool | None = None
+    allow_failure: bool = False
     user: HookUser | None = None
     runner: HookRunner | None = None
     environment: HookEnvironment | None = None
@@ -186,14 +69,19 @@ class HookJob:
 
 @frozen(kw_only=True)
 class HookBuild(HookJob):
-    """A job of a Pipeline event; `bridge` is true for a trigger job.
+    """A job of a Pipeline event.
 
-    `when` is the keyword of the job's configuration; `manual` is true if a person starts it.
+    Attributes:
+        id: unique on the server; a retry has another one.
+        when: the keyword of the job's configuration, such as "on_success".
+        manual: whether a person starts it.
+        artifacts_file: the archive of its artifacts; None without one.
+        bridge: true for a trigger job; None from older releases.
     """
 
     id: int
-    when: str | None = None
-    manual: bool | None = None
+    when: str = ""
+    manual: bool = False
     artifacts_file: ArtifactsFile | None = None
     bridge: bool | None = None
 
@@ -214,28 +102,40 @@ class _Delivered:
     @property
     def project_path(self) -> str | None:
         """The full path of the project, such as "group/app"; None from older servers."""
-        return None if self.project is None else self.project.path_with_namespace
+        return None if self.project is None else self.project.path_with_namespace or None
 
 
 @frozen(kw_only=True)
 class JobHook(HookJob, _Delivered):
     """A Job event; trigger jobs have none.
 
-    Older servers do not send `project` and `retries_count`, which is 0 for a job's first attempt.
-    `delivery` is the same for each repeat of a delivery.
     https://docs.gitlab.com/user/project/integrations/webhook_events/#job-events
+
+    Attributes:
+        project_id: the number of the project.
+        job_id: the number of the job.
+        pipeline_id: the number of its pipeline.
+        project: None from older releases.
+        ref: branch, tag or merge request ref.
+        tag: whether *ref* is a tag.
+        sha: the commit.
+        before_sha: the commit before a push; zeros without one.
+        retries_count: 0 for a job's first attempt; None from older releases.
+        commit: the commit, with fields of the pipeline.
+        source_pipeline: the upstream pipeline; None without one.
+        delivery: the same for each repeat of a delivery; None from older releases.
     """
 
     project_id: int
     job_id: int
     pipeline_id: int
     project: HookProject | None = None
-    ref: str | None = None
-    tag: bool | None = None
-    sha: str | None = None
-    before_sha: str | None = None
+    ref: str = ""
+    tag: bool = False
+    sha: str = ""
+    before_sha: str = ""
     retries_count: int | None = None
-    commit: JobHookCommit | None = None
+    commit: JobHookCommit = NO_COMMIT
     source_pipeline: SourcePipeline | None = None
     delivery: str | None = None
     _raw: dict[str, Any] = field(factory=dict, alias="raw", eq=False, repr=False)
@@ -245,25 +145,53 @@ class JobHook(HookJob, _Delivered):
 class PipelineHook(_Delivered):
     """A Pipeline event: a pipeline and the latest attempts of its jobs.
 
-    GitLab 19 added `bridges`, the trigger jobs, and `root_pipeline_id`. `delivery` is the same for
-    each repeat of a delivery.
     https://docs.gitlab.com/user/project/integrations/webhook_events/#pipeline-events
+
+    Attributes:
+        project_id: the number of the project.
+        pipeline_id: the number of the pipeline.
+        status: of all its jobs; see `JobStatus`.
+        detailed_status: a few words, such as "passed with warnings".
+        iid: counts the pipelines of the project.
+        name: from `workflow:name`; None without one.
+        project: the project.
+        ref: branch, tag or merge request ref; None if it runs for none.
+        tag: whether *ref* is a tag.
+        sha: the commit.
+        before_sha: the commit before a push; zeros without one.
+        source: the trigger, such as "push" or "schedule".
+        stages: the names of its stages.
+        created_at: when it was created.
+        finished_at: None until it has finished.
+        duration: seconds in which jobs ran; None until it has finished.
+        queued_duration: seconds before the first job ran; None until then.
+        protected_ref: whether *ref* is protected; None from older releases.
+        variables: given by the person or program that started it.
+        url: URL of its page; None from older releases.
+        root_pipeline_id: the first of its chain of pipelines; None before GitLab 19.
+        merge_request: None for a pipeline of a branch or tag.
+        user: who started it; None for a deleted user.
+        commit: None if the commit no longer exists.
+        builds: its jobs.
+        bridges: its trigger jobs; empty before GitLab 19.
+        source_pipeline: the upstream pipeline; None without one.
+        delivery: the same for each repeat of a delivery; None from older releases.
     """
 
     project_id: int
     pipeline_id: int
     status: JobStatus
-    detailed_status: str | None = None
-    iid: int | None = None
+    detailed_status: str = ""
+    iid: int = 0
     name: str | None = None
-    project: HookProject | None = None
+    project: HookProject = NO_PROJECT
     ref: str | None = None
-    tag: bool | None = None
-    sha: str | None = None
-    before_sha: str | None = None
-    source: str | None = None
+    tag: bool = False
+    sha: str = ""
+    before_sha: str = ""
+    source: str = ""
     stages: tuple[str, ...] = ()
-    created_at: datetime | None = None
+    created_at: datetime = UNKNOWN_TIME
     finished_at: datetime | None = None
     duration: float | None = None
     queued_duration: float | None = None

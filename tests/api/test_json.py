@@ -42,7 +42,7 @@ TRUTH = json.loads(
 )
 MODELS = [
     kind
-    for kind in map(vars(models).get, models.__all__)
+    for kind in (getattr(models, name) for name in models.__all__)
     if attrs.has(kind) and kind is not TraceChunk
 ]
 RUNNING = Job(id=1, status=JobStatus.RUNNING, stage="test", name="a")

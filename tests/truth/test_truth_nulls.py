@@ -58,7 +58,6 @@ MAY_BE_NULL = {
     "RunnerManager.contacted_at": "as version",
     "RunnerManager.ip_address": "as version",
     "RunnerManager.job_execution_status": "newer than its entity",
-    "ArtifactsFile.size": "null in webhooks of a job without artifacts",
 }
 """Optional fields that no row of the truth has null, and the reasons."""
 

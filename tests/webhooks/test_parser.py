@@ -247,7 +247,7 @@ def test_pipeline_event_keeps_all_that_is_sent():
     assert (commit.sha, commit.author_name, commit.author_email) == (
         "bcbb5ec3", "Ann", "ann@example.com"
     )  # fmt: skip
-    assert HookCommit().author_name is HookCommit().author_email is None
+    assert HookCommit().author_name == HookCommit().author_email == ""
 
 
 @pytest.mark.parametrize(("body", "headers"), [(JOB, JOB_HEADERS), (PIPELINE, PIPELINE_HEADERS)])

@@ -172,7 +172,7 @@ def test_odd_value_is_ignored_alone(name, odd):
 def test_odd_value_is_a_warning_without_text(caplog):
     body = JOB | {"user": {"id": TOKEN, "name": "Ann"}, "runner": 7, "build_name": [TOKEN]}
     hook = parse_webhook(EVENT | {"Idempotency-Key": "k"}, orjson.dumps(body))
-    assert (hook.user, hook.runner, hook.name) == (HookUser(name="Ann"), None, None)
+    assert (hook.user, hook.runner, hook.name) == (HookUser(name="Ann"), None, "")
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("gitlab_jobs_async", logging.WARNING)
     assert record.getMessage() == (
