@@ -61,6 +61,9 @@ from .errors import (
     ConnectionFailedError as ConnectionFailedError,
 )
 from .errors import (
+    CredentialsError as CredentialsError,
+)
+from .errors import (
     DecodeError as DecodeError,
 )
 from .errors import (

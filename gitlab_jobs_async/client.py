@@ -33,7 +33,9 @@ class GitLab(ServerClient):
 
     Args:
         url: URL of the server, with its relative path if it has one.
-        auth: `PrivateToken`, `BearerToken` or `JobToken`; a string is a private token.
+        auth: `PrivateToken`, `BearerToken` or `JobToken`; a string is a private token. Or a
+            function without arguments, plain or async, that returns one of these: it is called
+            before the first request and after a 401, and has *timeout* seconds.
         session: an open `aiohttp.ClientSession` to use; it is never changed or closed.
         ssl: `TLSConfig`, `ssl.SSLContext`, or `False` to accept any certificate. `None` reads the
             variables that `TLSConfig` lists, or leaves TLS to *session*. Hosts that the server
@@ -45,6 +47,7 @@ class GitLab(ServerClient):
         polling: how often jobs, logs and pipelines are polled; the default of *polling* of calls.
         budget: rate limits, and the fair share of all requests in them.
         limits: maximum sizes of responses.
+        user_agent: products that precede ours in `User-Agent`, such as "my-bot/1.2".
         hooks: functions that are called before and after each HTTP request.
         clock: source of time for all waiting.
 

@@ -13,6 +13,7 @@ GitLabError
 │   ├── ConflictError             409
 │   ├── RateLimitedError          429
 │   └── ServerError               5xx
+├── CredentialsError              the function given as `auth` has no credentials
 ├── ResponseTooLargeError         a response beyond the client's `Limits`
 ├── TraceInterruptedError         errors lasted longer than `outage_timeout`
 ├── WaitTimedOutError             a job or pipeline has not ended in time; a TimeoutError, too
@@ -134,6 +135,21 @@ class RateLimitedError(ResponseError):
 
 class ServerError(ResponseError):
     """5xx: the server, or a proxy in front of it, failed."""
+
+
+class CredentialsError(GitLabError):
+    """The function given as `auth` failed, took too long, or returned something else.
+
+    `reason` has the cause; an error of the function itself is chained, without its locals. Nothing
+    was sent. The next call calls the function again.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"no credentials: {self.reason}"
 
 
 class ResponseTooLargeError(GitLabError):

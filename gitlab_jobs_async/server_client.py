@@ -11,13 +11,14 @@ import aiohttp
 from gitlab_jobs_async import http
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.credentials import (
-    Credentials,
-    credentials_from,
+    Auth,
+    checked_auth,
     from_environment,
 )
 from gitlab_jobs_async.api.environment import GITLAB_COM
 from gitlab_jobs_async.api.parameters import (
     positive_id,
+    products,
     seconds,
 )
 from gitlab_jobs_async.api.requests import Request
@@ -43,7 +44,7 @@ class Overrides(TypedDict, total=False):
     """Arguments of `GitLab.from_env`: those of `GitLab`."""
 
     url: str
-    auth: Credentials | str | None
+    auth: Auth
     session: aiohttp.ClientSession | None
     ssl: SSLContext | TLSConfig | bool | None
     concurrency: int
@@ -52,6 +53,7 @@ class Overrides(TypedDict, total=False):
     polling: PollPolicy
     budget: RequestBudget | None
     limits: Limits
+    user_agent: str | None
     hooks: "http.RequestHooks | None"
     clock: Clock | None
 
@@ -63,7 +65,7 @@ class ServerClient:
         self,
         url: str = GITLAB_COM,
         *,
-        auth: Credentials | str | None = None,
+        auth: Auth = None,
         session: aiohttp.ClientSession | None = None,
         ssl: SSLContext | TLSConfig | bool | None = None,
         concurrency: int = 16,
@@ -72,13 +74,14 @@ class ServerClient:
         polling: PollPolicy = PollPolicy(),
         budget: RequestBudget | None = None,
         limits: Limits = Limits(),
+        user_agent: str | None = None,
         hooks: "http.RequestHooks | None" = None,
         clock: Clock | None = None,
     ) -> None:
         # No local may hold a rejected token: error reporters collect locals.
         auth, given = None, auth
         try:
-            auth = credentials_from(given)
+            checked = checked_auth(given)
         except (TypeError, ValueError) as error:
             clear_locals(error)
             raise
@@ -95,7 +98,8 @@ class ServerClient:
         server = ServerUrl.parse(url)
         self._transport = Transport(
             server,
-            auth,
+            checked,
+            user_agent="" if user_agent is None else products("user_agent", user_agent),
             session=session,
             concurrency=positive_id("concurrency", concurrency),
             timeout=seconds("timeout", timeout),

@@ -6,8 +6,8 @@ https://docs.gitlab.com/api/jobs/#get-job-tokens-job
 
 import html
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal, cast
 from urllib.parse import quote, quote_plus
 
 import orjson
@@ -110,6 +110,13 @@ class JobToken:
 
 Credentials = PrivateToken | BearerToken | JobToken
 
+CredentialsFunction = Callable[[], Credentials | str | Awaitable[Credentials | str]]
+"""A function, plain or async, that returns the credentials of the moment."""
+
+Auth = Credentials | str | CredentialsFunction | None
+
+EXPECTED = "expected a private token as a string, a PrivateToken, BearerToken or JobToken"
+
 
 def _with_header(request: Request, name: str, value: str) -> Request:
     return evolve(request, headers=(*request.headers, (name, value)))
@@ -127,9 +134,20 @@ def credentials_from(auth: Credentials | str | None) -> Credentials | None:
     if isinstance(auth, str):
         return PrivateToken(auth)
     raise TypeError(
-        f"auth is a {type(auth).__name__}: expected a private token as a string, a "
-        "PrivateToken, BearerToken or JobToken, or None"
+        f"auth is a {type(auth).__name__}: {EXPECTED}, a function that returns one, or None"
     )
+
+
+def checked_auth(auth: Auth) -> Credentials | CredentialsFunction | None:
+    """Return the credentials for `auth`, or the function that returns them.
+
+    Raises:
+        TypeError, ValueError: as `credentials_from`.
+    """
+    # A class is callable, too.
+    if callable(auth) and not isinstance(auth, type):
+        return auth
+    return credentials_from(cast(Credentials | str | None, auth))
 
 
 # GitLab's tokens have 20 characters and more. A shorter text could match other words of a

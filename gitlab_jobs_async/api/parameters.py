@@ -47,6 +47,23 @@ def seconds(name: str, value: object) -> float:
     return float(value)
 
 
+# RFC 9110, 10.1.5: products, and comments without nesting.
+_WORD = r"[\w!#$%&'*+.^`|~-]+"
+_PRODUCT = rf"{_WORD}(?:/{_WORD})?"
+_COMMENT = r"\([\x20-\x27\x2a-\x5b\x5d-\x7e]*\)"
+_PRODUCTS = re.compile(rf"{_PRODUCT}(?: (?:{_PRODUCT}|{_COMMENT}))*", re.ASCII)
+
+
+def products(name: str, value: object) -> str:
+    """Return *value* if it can begin a `User-Agent`, such as "my-bot/1.2 (team@example.com)"."""
+    expected = "products such as 'my-bot/1.2' or 'my-bot/1.2 (team@example.com)'"
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be {expected}, not {value!r}")
+    if not _PRODUCTS.fullmatch(value):
+        raise ValueError(f"{name} must be {expected}, not {value!r}")
+    return value
+
+
 def project_path(project: ProjectId) -> str:
     """Return `/projects/:id` for a numeric id or a full path, which is quoted."""
     if not isinstance(project, str):

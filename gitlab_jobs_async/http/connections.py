@@ -10,10 +10,10 @@ from ssl import SSLContext
 import aiohttp
 from yarl import URL
 
-from gitlab_jobs_async.api.credentials import Credentials
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.http.attempts import Attempt
+from gitlab_jobs_async.http.credential_source import CredentialSource
 from gitlab_jobs_async.http.decompression import ACCEPTED
 from gitlab_jobs_async.http.error_mapping import MOST_HEADERS
 from gitlab_jobs_async.http.proxies import Proxies, Proxy
@@ -33,8 +33,9 @@ class Connections:
     def __init__(
         self,
         server: ServerUrl,
-        credentials: Credentials | None,
+        credentials: CredentialSource,
         *,
+        user_agent: str,
         session: aiohttp.ClientSession | None,
         tls: TLSContexts,
         connect_timeout: float,
@@ -42,6 +43,8 @@ class Connections:
     ) -> None:
         self._server = server
         self._credentials = credentials
+        # RFC 9110, 10.1.5: the most significant product first.
+        self._user_agent = " ".join(filter(None, [user_agent, _USER_AGENT]))
         self._tls = tls
         self._connect_timeout = connect_timeout
         self._longest_header = longest_header
@@ -106,10 +109,10 @@ class Connections:
         self, method: str, hop: Request | str, attempt: Attempt
     ) -> aiohttp.ClientResponse:
         """Send a request to the server, or a GET of a URL elsewhere; return the open response."""
-        headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
+        headers = {"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
         session, url, body = self._elsewhere, str(hop), None
         if not isinstance(hop, str):
-            credentials = self._credentials
+            credentials = self._credentials.current.credentials
             signed = hop if credentials is None else credentials.sign(hop)
             # Most credentials are headers: then the target, written once, is that of the log.
             url = self._server.url_for(hop if signed.params == hop.params else signed)

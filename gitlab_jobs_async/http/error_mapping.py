@@ -139,17 +139,18 @@ _PACKAGES = frozenset(
 )
 
 
-def clear_locals(error: BaseException) -> None:
+def clear_locals(error: BaseException, *, everywhere: bool = False) -> None:
     """Clear the locals of frames of ours and of aiohttp in the traceback of *error*.
 
-    Errors of aiohttp are removed from its causes and contexts.
+    With *everywhere*, those of all frames. Errors of aiohttp are removed from its causes and
+    contexts.
     """
     # Error reporters collect locals, which hold requests with their credentials.
     links, seen = [error], {id(error)}
     while links:
         link = links.pop()
         for frame, _ in traceback.walk_tb(link.__traceback__):
-            if _is_ours(frame):
+            if everywhere or _is_ours(frame):
                 with contextlib.suppress(RuntimeError):  # it is still running
                     frame.clear()
         if isinstance(link.__cause__, aiohttp.ClientError):

@@ -21,6 +21,7 @@ from gitlab_jobs_async.http.attempts import Attempt, Deadline
 from gitlab_jobs_async.http.body import Body, body_of, read_error_body
 from gitlab_jobs_async.http.body_limits import Bound, Limits, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
+from gitlab_jobs_async.http.credential_source import CredentialSource, Issued
 from gitlab_jobs_async.http.decompression import UnknownEncodingError
 from gitlab_jobs_async.http.error_mapping import (
     EXCHANGE_ERRORS,
@@ -41,14 +42,19 @@ _MOST_REDIRECTS = 5
 
 
 @define(eq=False, repr=False)
-class RedirectState:
-    """The original request, and its current target on the same server."""
+class CallState:
+    """The request of a call, its current target on the same server, and how it was signed."""
 
     request: Request
-    target: Request
     observer: RequestObserver
-    redirects: int = 0
+    target: Request = field(init=False)
+    redirects: int = field(init=False)
     attempt: Attempt = field(init=False)
+    issued: Issued | None = field(init=False, default=None)
+
+    def restart(self) -> None:
+        """Begin an attempt: with the request itself, and no redirect."""
+        self.target, self.redirects, self.issued = self.request, 0, None
 
 
 @frozen(eq=False, repr=False)
@@ -76,19 +82,23 @@ class Exchanges:
         server: ServerUrl,
         connections: Connections,
         *,
-        redact: Callable[[str], str],
+        credentials: CredentialSource,
         limits: Limits,
         timeout: float,
         clock: Clock,
     ) -> None:
         self._server = server
         self._connections = connections
-        self._redact = redact
+        self._credentials = credentials
         self._limits = limits
         self._timeout = timeout
         self._clock = clock
         self._is_closed = False
         self._deadlines: set[Deadline] = set()
+
+    def _redact(self, text: str) -> str:
+        # Not kept: there is another function for other credentials.
+        return self._credentials.redact(text)
 
     def expire(self) -> None:
         """End all pending exchanges with a `RuntimeError`."""
@@ -130,9 +140,7 @@ class Exchanges:
         # Outside of the handler, where the foreign error would become the context of ours.
         raise failure
 
-    async def read_whole(
-        self, state: RedirectState, permit: Permit, bound: Bound
-    ) -> Response | None:
+    async def read_whole(self, state: CallState, permit: Permit, bound: Bound) -> Response | None:
         """Send the current target and return the whole response; `None` after a redirect."""
 
         async def exchange() -> Response | None:
@@ -149,7 +157,7 @@ class Exchanges:
 
         return await self._attempt(state, permit, exchange)
 
-    async def open_stream(self, state: RedirectState, permit: Permit) -> OpenResponse | None:
+    async def open_stream(self, state: CallState, permit: Permit) -> OpenResponse | None:
         """Send the current target and return the open response; `None` after a redirect."""
 
         async def exchange() -> OpenResponse | None:
@@ -166,7 +174,7 @@ class Exchanges:
         return await self._attempt(state, permit, exchange)
 
     async def _attempt(
-        self, state: RedirectState, permit: Permit, exchange: Callable[[], Awaitable[T]]
+        self, state: CallState, permit: Permit, exchange: Callable[[], Awaitable[T]]
     ) -> T:
         state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_repeatable)
         try:
@@ -179,7 +187,7 @@ class Exchanges:
             raise
 
     async def _follow(
-        self, state: RedirectState, permit: Permit
+        self, state: CallState, permit: Permit
     ) -> tuple[aiohttp.ClientResponse, Response] | None:
         """Send the current target; return the open response and its head.
 
@@ -193,6 +201,8 @@ class Exchanges:
             raise RuntimeError(CLOSED)
         hop: Request | str = state.target
         while True:
+            # Another host's 401 says nothing about the credentials, which it did not get.
+            state.issued = None if isinstance(hop, str) else self._credentials.current
             state.observer.started(hop)
             raw = await self._connections.send_once(state.request.method, hop, state.attempt)
             state.observer.answered(raw)
@@ -225,7 +235,7 @@ class Exchanges:
         raise error_of(response, self._clock.now(), self._redact)
 
     def _next_hop(
-        self, state: RedirectState, hop: Request | str, status: int, location: str
+        self, state: CallState, hop: Request | str, status: int, location: str
     ) -> Request | str:
         server, request = self._server, state.request
         if state.redirects == _MOST_REDIRECTS:

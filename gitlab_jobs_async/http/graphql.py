@@ -7,9 +7,11 @@ from typing import Any
 from gitlab_jobs_async.api.graphql import data_of, graphql_request
 from gitlab_jobs_async.api.graphql_cost import check_complexity
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import GitLabError, GraphQLError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
+
+_REFUSAL = "GraphQL accepts no job token: expected a personal, project, group or OAuth token"
 
 
 async def query_graphql(
@@ -25,6 +27,9 @@ async def query_graphql(
     request = graphql_request(query, variables)
     if most is not None:
         check_complexity(query, variables, most)
+    await transport.load_credentials()
+    if transport.has_job_token:
+        raise ValueError(_REFUSAL)
     data, _ = await timed_graphql(transport, request, Priority.DIRECT)
     return data
 
@@ -35,15 +40,14 @@ async def timed_graphql(
     """Send *request*, and return the `data` and the seconds that the server took for it.
 
     Raises:
-        ValueError: the client has a job token; raised before any request.
-        GraphQLError: the answer has errors.
+        GraphQLError: the answer has errors, or the client has a job token; then nothing was sent.
         DecodeError: the answer is not JSON, or has neither data nor errors.
         ResponseError: the status is an error, such as 404 without GraphQL.
     """
+    await transport.load_credentials()
     if transport.has_job_token:
-        raise ValueError(
-            "GraphQL accepts no job token: expected a personal, project, group or OAuth token"
-        )
+        url = transport.server.shown(request)
+        raise GraphQLError((_REFUSAL,), (None,), request.method, url)
     response = await transport.send(request, priority)
     try:
         return data_of(response, request, transport.redact), response.seconds

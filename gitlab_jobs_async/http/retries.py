@@ -8,7 +8,12 @@ from attrs import frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.clock import Clock, jitter
-from gitlab_jobs_async.errors import GitLabError, RateLimitedError, ResponseError
+from gitlab_jobs_async.errors import (
+    AuthenticationError,
+    GitLabError,
+    RateLimitedError,
+    ResponseError,
+)
 from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.retry.policy import RetryPolicy
 
@@ -21,7 +26,8 @@ _log = logging.getLogger("gitlab_jobs_async")
 class Call(Generic[T]):
     """One call: how its request is sent once, and what its retries depend on.
 
-    A response whose status is in *final* is raised without a retry.
+    *renew* gets other credentials after a 401, if there are any. A response whose status is in
+    *final* is raised without a retry.
     """
 
     request: Request
@@ -29,24 +35,31 @@ class Call(Generic[T]):
     attempt: Callable[[], Awaitable[T]]
     is_paused: Callable[[], bool]
     is_refused_probe: Callable[[], bool]
+    renew: Callable[[], Awaitable[bool]]
     final: Collection[int] = ()
 
 
 async def send_with_retries(policy: RetryPolicy, clock: Clock, call: Call[T]) -> T:
     """Return the result of an attempt, or raise the error of the last one."""
-    attempts = 0
+    sent = attempts = 0
+    was_renewed = False
     while True:
-        attempts += 1
-        call.observer.attempted(attempts)
+        sent, attempts = sent + 1, attempts + 1
+        call.observer.attempted(sent)
         wait = None
         try:
             return await call.attempt()
         except GitLabError as error:
             failure = error
-            # An attempt that only probed a long pause does not count.
-            if attempts > 1 and isinstance(error, RateLimitedError) and call.is_refused_probe():
+            # A server that answers 401 has carried out nothing, so an action is sent again, too.
+            if isinstance(error, AuthenticationError) and not was_renewed and await call.renew():
+                was_renewed = True
                 attempts -= 1
-            wait = _wait_before_retry(policy, attempts, error, call)
+                wait = 0.0
+            else:
+                # An attempt that only probed a long pause does not count.
+                attempts -= attempts > 1 and _is_probe(call, error)
+                wait = _wait_before_retry(policy, attempts, error, call)
         finally:
             call.observer.decided(is_retried=wait is not None)
         if wait is None:
@@ -57,6 +70,10 @@ async def send_with_retries(policy: RetryPolicy, clock: Clock, call: Call[T]) ->
             continue
         _log.debug("attempt %d failed, next in %.1f s: %s", attempts, wait, failure)
         await clock.sleep(wait)
+
+
+def _is_probe(call: Call[T], error: GitLabError) -> bool:
+    return isinstance(error, RateLimitedError) and call.is_refused_probe()
 
 
 def _wait_before_retry(

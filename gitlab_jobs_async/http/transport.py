@@ -9,7 +9,7 @@ import aiohttp
 from attrs import frozen
 
 from gitlab_jobs_async import http
-from gitlab_jobs_async.api.credentials import Credentials, JobToken, redactor
+from gitlab_jobs_async.api.credentials import Credentials, CredentialsFunction, JobToken
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -17,8 +17,9 @@ from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.http.body import Chunks
 from gitlab_jobs_async.http.body_limits import Bound, Limits, MinRate, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
+from gitlab_jobs_async.http.credential_source import CredentialSource
 from gitlab_jobs_async.http.error_mapping import clear_locals
-from gitlab_jobs_async.http.exchange import Exchanges, OpenResponse, RedirectState
+from gitlab_jobs_async.http.exchange import CallState, Exchanges, OpenResponse
 from gitlab_jobs_async.http.observer import UNOBSERVED, RequestObserver
 from gitlab_jobs_async.http.retries import Call, send_with_retries
 from gitlab_jobs_async.http.tls_context import TLSContexts
@@ -41,11 +42,12 @@ class _Open:
 class Transport:
     """Sends requests to one server; open it before use, in one loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a client
         self,
         server: ServerUrl,
-        credentials: Credentials | None,
+        auth: Credentials | CredentialsFunction | None,
         *,
+        user_agent: str,
         session: aiohttp.ClientSession | None,
         tls: TLSContexts,
         concurrency: int,
@@ -62,8 +64,8 @@ class Transport:
         self.budget = budget
         self.limits = limits
         self.clock = clock
-        self.redact = redactor(credentials)
-        self._credentials = credentials
+        self._credentials = CredentialSource(auth, timeout)
+        self._user_agent = user_agent
         self._session = session
         self._tls = tls
         self._retry = retry
@@ -91,6 +93,7 @@ class Transport:
             connections = Connections(
                 self.server,
                 self._credentials,
+                user_agent=self._user_agent,
                 session=self._session,
                 tls=self._tls,
                 connect_timeout=self.timeout / 2,
@@ -103,11 +106,12 @@ class Transport:
         exchanges = Exchanges(
             self.server,
             connections,
-            redact=self.redact,
+            credentials=self._credentials,
             limits=self.limits,
             timeout=self.timeout,
             clock=self.clock,
         )
+        self._credentials.open()
         self._parts, self._is_open = _Open(limiter, exchanges), True
 
     async def close(self) -> None:
@@ -136,14 +140,8 @@ class Transport:
             ConnectionFailedError: no whole response arrived.
             ResponseTooLargeError: the response exceeds the limit of *bound*.
         """
-        observer = self._observe(request, is_stream=False)
-        return await self._call(
-            request,
-            priority,
-            observer,
-            lambda: self._whole(request, priority, bound, observer),
-            final,
-        )
+        state = CallState(request, self._observer(request, is_stream=False))
+        return await self._call(state, priority, lambda: self._whole(state, priority, bound), final)
 
     @asynccontextmanager
     async def stream(
@@ -154,10 +152,8 @@ class Transport:
         Retries end when the head has arrived. The block holds a connection; the timeout applies to
         each piece of the body. Raises as `send` does.
         """
-        observer = self._observe(request, is_stream=True)
-        opened = await self._call(
-            request, priority, observer, lambda: self._head(request, priority, observer)
-        )
+        state = CallState(request, self._observer(request, is_stream=True))
+        opened = await self._call(state, priority, lambda: self._head(state, priority))
         # No retry from here on: it would repeat bytes that the caller has seen.
         limits, shown, exchanges = self.limits, self.server.shown(request), self._exchanges
         most = None if bound is None else getattr(limits, bound)
@@ -168,7 +164,7 @@ class Transport:
                     lambda: exchanges.within_time(request, opened.body.read()),
                     SizeLimit(bound or "", most, request.method, shown),
                     MinRate(limits.min_rate, self.timeout),
-                    observer,
+                    state.observer,
                 ),
             )
         finally:
@@ -176,8 +172,20 @@ class Transport:
 
     @property
     def has_job_token(self) -> bool:
-        """Whether the client's token is a job token, which few endpoints accept."""
-        return isinstance(self._credentials, JobToken)
+        """Whether the token is known to be a job token, which few endpoints accept."""
+        return isinstance(self._credentials.current.credentials, JobToken)
+
+    async def load_credentials(self) -> None:
+        """Call the function given as `auth`, if it was not called yet.
+
+        Raises:
+            CredentialsError: it failed.
+        """
+        await self._credentials.load()
+
+    def redact(self, text: str) -> str:
+        """Return *text* of the server without tokens."""
+        return self._credentials.redact(text)
 
     def idle_slots(self) -> int:
         """Return the free slots for whole responses, or 0 if a request waits for one."""
@@ -219,7 +227,7 @@ class Transport:
             )
         return self._parts
 
-    def _observe(self, request: Request, *, is_stream: bool) -> RequestObserver:
+    def _observer(self, request: Request, *, is_stream: bool) -> RequestObserver:
         if self._hooks is None:
             return UNOBSERVED
         return http.HookObserver(
@@ -228,47 +236,48 @@ class Transport:
 
     async def _call(
         self,
-        request: Request,
+        state: CallState,
         priority: Priority,
-        observer: RequestObserver,
         attempt: Callable[[], Awaitable[T]],
         final: Collection[int] = (),
     ) -> T:
+        request = state.request
         call = Call(
             request,
-            observer,
+            state.observer,
             attempt,
             lambda: self._limiter.is_paused(request, priority),
             lambda: self._limiter.is_refused_probe(request, priority),
+            lambda: self._credentials.renew(state.issued),
             final,
         )
         return await send_with_retries(self._retry, self.clock, call)
 
-    async def _whole(
-        self, request: Request, priority: Priority, bound: Bound, observer: RequestObserver
-    ) -> Response:
-        state, limiter = RedirectState(request, request, observer), self._limiter
+    async def _whole(self, state: CallState, priority: Priority, bound: Bound) -> Response:
+        limiter, exchanges = self._limiter, self._exchanges
+        state.restart()
+        await self.load_credentials()
         while True:
             # A redirect within the server is one more request for its rate limit.
-            observer.queued()
+            state.observer.queued()
             permit = await limiter.acquire(state.target, priority)
             try:
-                response = await self._exchanges.read_whole(state, permit, bound)
+                response = await exchanges.read_whole(state, permit, bound)
             finally:
                 permit.release()
             if response is not None:
                 return response
 
-    async def _head(
-        self, request: Request, priority: Priority, observer: RequestObserver
-    ) -> OpenResponse:
-        state, limiter = RedirectState(request, request, observer), self._limiter
+    async def _head(self, state: CallState, priority: Priority) -> OpenResponse:
+        limiter, exchanges = self._limiter, self._exchanges
+        state.restart()
+        await self.load_credentials()
         while True:
             with ExitStack() as held:
-                observer.queued()
+                state.observer.queued()
                 permit = await limiter.acquire(state.target, priority, stream=True)
                 held.callback(permit.release)
-                opened = await self._exchanges.open_stream(state, permit)
+                opened = await exchanges.open_stream(state, permit)
                 if opened is not None:
                     # The stream holds its permit until it is closed.
                     held.pop_all()

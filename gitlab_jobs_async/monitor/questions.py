@@ -45,8 +45,12 @@ class ProjectQuestions:
     _sent: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        if self._transport.has_job_token:
-            self._planner.capabilities.graphql_refused_until = float("inf")
+        self._refuse_job_token()
+
+    def _refuse_job_token(self) -> None:
+        capabilities = self._planner.capabilities
+        if self._transport.has_job_token and capabilities.graphql_refused_until < float("inf"):
+            capabilities.graphql_refused_until = float("inf")
             _log.debug("no questions by GraphQL: it takes no job token")
 
     def schedule(self, name: str, watch: Watch, now: float) -> None:
@@ -76,6 +80,8 @@ class ProjectQuestions:
 
     def set_rate(self, now: float, polls: Polls, share: ScheduleShare) -> float:
         """Choose what to ask for at present; return the part of all requests that questions use."""
+        # A function's credentials are known only once it was called.
+        self._refuse_job_token()
         planner = self._planner
         requests, scans = polls.pace.left / share.stretch, polls.monitor_rate / share.stretch
         was_active, mode = planner.is_active(now), planner.mode

@@ -7,6 +7,7 @@ from attrs import define
 
 from gitlab_jobs_async.errors import (
     AuthenticationError,
+    CredentialsError,
     DecodeError,
     GitLabError,
     ListingChangedError,
@@ -18,7 +19,8 @@ from gitlab_jobs_async.retry.policy import is_transient
 
 # Proxies send a web page while GitLab is down, which is a DecodeError. Sending one request again
 # does not help there, polling later does.
-_TRANSIENT_WHEN_POLLING = (DecodeError, ListingChangedError)
+# The same holds for the service that the caller's function gets credentials from.
+_TRANSIENT_WHEN_POLLING = (CredentialsError, DecodeError, ListingChangedError)
 
 _BACKOFF = Backoff(1.0, 2.0, 30.0)
 _LONGEST_OUTLASTED = 60.0

@@ -152,3 +152,26 @@ def test_time_without_a_zone_is_refused(value):
 def test_timeout_is_a_number_of_seconds(value):
     with pytest.raises((TypeError, ValueError), match="timeout must be a number of seconds"):
         parameters.seconds("timeout", value)
+
+
+@pytest.mark.parametrize(
+    "value", ["my-bot", "my-bot/1.2", "a/1 b/2", "a/1 (team@example.com; +https://x.y/z) c", "a ()"]
+)
+def test_user_agent_is_made_of_products(value):
+    assert parameters.products("user_agent", value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "a/", "/1", "a/1/2", "a  b", "a ", "(only)", "a (b", "a (b(c))", "a\r\nHost: evil",
+     "a\n", "bö/1", "a (ö)", 7, b"a", True],
+)  # fmt: skip
+def test_invalid_user_agent_is_refused(value):
+    with pytest.raises((TypeError, ValueError), match="user_agent must be products") as refused:
+        parameters.products("user_agent", value)
+    assert str(refused.value).endswith(f"not {value!r}")
+
+
+def test_long_user_agent_is_checked_quickly():
+    with pytest.raises(ValueError, match="user_agent"):
+        parameters.products("user_agent", f"{'a ' * 50_000}(")

@@ -28,7 +28,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.http.error_mapping import clear_locals
 from tests.support.clocks import JumpClock
-from tests.support.credentials import CREDENTIALS, SECRET
+from tests.support.credentials import CREDENTIALS, SECRET, CredentialsFunction
 from tests.support.exposure import exposed
 from tests.support.servers import serving, serving_bytes
 from tests.support.tasks import others, until
@@ -37,7 +37,7 @@ ONCE = RetryPolicy(attempts=1)
 SMALL = Limits(page=20_000, trace=20_000, archive=20_000, header=2_000)
 SIGNATURE = "s1gnature-of-a-storage"
 PASSWORD = "hunter2-of-the-proxy"
-EVERY = [*CREDENTIALS, SECRET]
+EVERY = [*CREDENTIALS, SECRET, CredentialsFunction()]
 # GraphQL refuses a job token with a ValueError.
 ERRORS = (GitLabError, RuntimeError, TimeoutError, ValueError)
 UNSENT = {"graphql", "mutation"}
@@ -345,6 +345,8 @@ async def test_the_callers_own_locals_are_kept():
         lambda: GitLab(auth=f"{SECRET}\n"),
         lambda: GitLab(auth=SECRET.encode()),
         lambda: GitLab(auth=SECRET, timeout=0),
+        lambda: GitLab(auth=SECRET, user_agent="no\nproduct"),
+        lambda: GitLab(auth=SECRET, hooks=print),
         lambda: GitLab("gitlab.com", auth=SECRET),
         lambda: GitLab("https://h", auth=SECRET, ssl=TLSConfig(ca_file="/no/such/file")),
         lambda: GitLab.from_env(auth=f"{SECRET}\n"),

@@ -25,6 +25,7 @@ from gitlab_jobs_async import (
     RetryPolicy,
     ServerError,
     TimedOutError,
+    __version__,
 )
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.simulator import Fault, Simulator, SimulatorSettings
@@ -115,6 +116,16 @@ async def test_our_own_session_keeps_no_cookies():
 async def test_every_request_names_us_and_the_version(gitlab, simulator):
     await gitlab.send(VERSION)
     assert simulator.requests[0].headers["user-agent"].startswith("gitlab_jobs_async/0.")
+
+
+@pytest.mark.parametrize("has_session", [False, True])
+async def test_callers_product_comes_first(simulator, has_session):
+    async with aiohttp.ClientSession(headers={"User-Agent": "other"}) as session:
+        settings = {"session": session if has_session else None, "user_agent": "my-bot/1.2 (a; b)"}
+        async with GitLab(simulator.url, auth=simulator.token, **settings) as gitlab:
+            await gitlab.send(VERSION)
+    sent = simulator.requests[0].headers["user-agent"]
+    assert sent == f"my-bot/1.2 (a; b) gitlab_jobs_async/{__version__}"
 
 
 async def test_project_path_is_quoted_once(gitlab, simulator):

@@ -1,4 +1,4 @@
-"""Credentials of each kind with one secret."""
+"""Credentials of each kind, and a function that returns some, with one secret."""
 
 from gitlab_jobs_async import BearerToken, JobToken, PrivateToken
 
@@ -10,3 +10,14 @@ CREDENTIALS = [
     JobToken(SECRET, via="bearer"),
     JobToken(SECRET, via="query"),
 ]
+
+
+class CredentialsFunction:
+    """A function that returns a private token."""
+
+    def __call__(self) -> PrivateToken:
+        """Return the token."""
+        return PrivateToken(SECRET)
+
+    def __repr__(self) -> str:
+        return "function"

@@ -29,8 +29,8 @@ async def ask(transport: Transport, question: Question) -> Answer:
     server, and a smaller one is the better next try.
 
     Raises:
-        ValueError: the client has a job token; raised before any request.
-        GraphQLError: the server refuses the question, or answers a part of it.
+        GraphQLError: the server refuses the question, or answers a part of it; or the client has
+            a job token, and nothing was sent.
         DecodeError: the answer belongs to another question, or is malformed.
         ResponseTooLargeError: the answer exceeds `Limits.page`.
         ResponseError, ConnectionFailedError: the request failed, as on a server without GraphQL.
