@@ -19,7 +19,7 @@ from gitlab_jobs_async.listing.fetch import (
     newest_first,
     read_all,
 )
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline, PipelineBasic
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.polling.polls import Polls
 
@@ -36,7 +36,7 @@ class ProjectPipelines:
     _capabilities: ServerCapabilities = field(repr=False)
     _polls: Polls = field(repr=False)
 
-    async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[Pipeline]:
+    async def list_pipelines(self, **filters: Unpack[PipelineFilters]) -> list[PipelineBasic]:
         """Return all pipelines that match *filters*, newest first by default.
 
         As exact as `list_pipeline_jobs`; in another order, pages are read until two scans agree.
@@ -46,11 +46,13 @@ class ProjectPipelines:
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
             walk = by_offset(self._transport, request)
-            return newest_first(await read_all(self._transport, walk, Pipeline))
+            return newest_first(await read_all(self._transport, walk, PipelineBasic))
         # In another order a row may move across pages without leaving a gap in the ids.
-        return await read_all(self._transport, by_rescan(self._transport, request), Pipeline)
+        return await read_all(self._transport, by_rescan(self._transport, request), PipelineBasic)
 
-    def iter_pipelines(self, **filters: Unpack[PipelineFilters]) -> AsyncGenerator[Pipeline, None]:
+    def iter_pipelines(
+        self, **filters: Unpack[PipelineFilters]
+    ) -> AsyncGenerator[PipelineBasic, None]:
         """Iterate over the pipelines of `list_pipelines`, with one page in memory.
 
         In another order than the default, a pipeline that moves between pages may be missed.
@@ -58,9 +60,9 @@ class ProjectPipelines:
         request = endpoints.list_pipelines(self.id, filters)
         if endpoints.are_newest_first(filters):
             walk = by_offset(self._transport, request, in_order=True)
-            return iter_rows(self._transport, walk, Pipeline)
+            return iter_rows(self._transport, walk, PipelineBasic)
         # Two equal scans would need all rows in memory.
-        return iter_distinct(self._transport, request, Pipeline)
+        return iter_distinct(self._transport, request, PipelineBasic)
 
     async def get_pipeline(self, pipeline_id: int) -> Pipeline:
         """Return a pipeline; see https://docs.gitlab.com/api/pipelines/#get-a-single-pipeline."""
@@ -93,7 +95,7 @@ class ProjectPipelines:
             return await pipelines.latest_of_merge_request(self._transport, self.id, merge_request)
         return await pipelines.latest_of_ref(self._transport, self.id, ref)
 
-    async def list_merge_request_pipelines(self, iid: int) -> list[Pipeline]:
+    async def list_merge_request_pipelines(self, iid: int) -> list[PipelineBasic]:
         """Return all pipelines of a merge request, newest first.
 
         *iid* is the number after the exclamation mark. Pipelines of its branch are included.
@@ -101,7 +103,7 @@ class ProjectPipelines:
         """
         request = endpoints.list_merge_request_pipelines(self.id, iid)
         walk = by_offset(self._transport, request)
-        return newest_first(await read_all(self._transport, walk, Pipeline))
+        return newest_first(await read_all(self._transport, walk, PipelineBasic))
 
     async def find_job(self, pipeline_id: int, name: str) -> Job:
         """Return the latest attempt of the pipeline's job with this name.

@@ -17,14 +17,14 @@ from gitlab_jobs_async.api.tolerant import tolerant_converter, tolerated
 from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.api.wire import WIRE_ERRORS, wire_decoder
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.models.jobs import Bridge, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, PipelineBasic
 
 T = TypeVar("T")
 
 # A slower converter, which names the path of an error.
 _tolerant = tolerant_converter({}, {})
 
-_DOWNSTREAM: Any = Pipeline | None
+_DOWNSTREAM: Any = PipelineBasic | None
 
 # Maximum ignored values of one row; with more the row is invalid.
 _MAX_IGNORED = 100

@@ -80,6 +80,9 @@ from .jobs import (
     Pipeline as Pipeline,
 )
 from .jobs import (
+    PipelineBasic as PipelineBasic,
+)
+from .jobs import (
     Section as Section,
 )
 from .jobs import (

@@ -54,12 +54,13 @@ class DetailedStatus:
     favicon: str = ""
 
 
-@frozen(kw_only=True, repr=False)
-class Pipeline:
-    """A pipeline: https://docs.gitlab.com/api/pipelines/, lib/api/entities/ci/pipeline.rb.
+NO_DETAILS = DetailedStatus()
+"""The details of a pipeline that a server sent without them; GitLab always sends them."""
 
-    GitLab sends the fields up to *web_url* everywhere, *name* in listings, and all of them for one
-    pipeline. In other answers the fields after *web_url* are None.
+
+@frozen(kw_only=True, repr=False)
+class PipelineBasic:
+    """A pipeline in listings, and of a job or bridge: lib/api/entities/ci/pipeline_basic.rb.
 
     Attributes:
         id: unique on the server; 0 if it sent a job without its pipeline.
@@ -72,7 +73,33 @@ class Pipeline:
         created_at: when it was created.
         updated_at: when its status last changed.
         web_url: URL of its page.
-        name: from `workflow:name`; None without one.
+        name: from `workflow:name`; None without one, and as a part of a job.
+    """
+
+    id: int
+    status: JobStatus
+    iid: int = 0
+    project_id: int = 0
+    ref: str | None = None
+    sha: str = ""
+    source: str = ""
+    created_at: datetime = UNKNOWN_TIME
+    updated_at: datetime = UNKNOWN_TIME
+    web_url: str = ""
+    name: str | None = None
+
+    def __repr__(self) -> str:
+        place = project_path_of(self.web_url, getattr(self, "user", None)) or self.project_id
+        return short_repr(
+            self, id=self.id, status=str(self.status), ref=self.ref, sha=self.sha[:8], project=place
+        )
+
+
+@frozen(kw_only=True, repr=False)
+class Pipeline(PipelineBasic):
+    """One pipeline: https://docs.gitlab.com/api/pipelines/, lib/api/entities/ci/pipeline.rb.
+
+    Attributes:
         before_sha: the commit before a push; zeros without one.
         tag: whether *ref* is a tag.
         yaml_errors: why its configuration is invalid; None if it is valid.
@@ -87,19 +114,8 @@ class Pipeline:
         archived: whether it is too old to be changed; None from older releases.
     """
 
-    id: int
-    status: JobStatus
-    iid: int = 0
-    project_id: int = 0
-    ref: str | None = None
-    sha: str = ""
-    source: str = ""
-    created_at: datetime = UNKNOWN_TIME
-    updated_at: datetime = UNKNOWN_TIME
-    web_url: str = ""
-    name: str | None = None
-    before_sha: str | None = None
-    tag: bool | None = None
+    before_sha: str = ""
+    tag: bool = False
     yaml_errors: str | None = None
     user: User | None = None
     started_at: datetime | None = None
@@ -108,24 +124,18 @@ class Pipeline:
     duration: float | None = None
     queued_duration: float | None = None
     coverage: float | str | None = None
-    detailed_status: DetailedStatus | None = None
+    detailed_status: DetailedStatus = NO_DETAILS
     archived: bool | None = None
-
-    def __repr__(self) -> str:
-        place = project_path_of(self.web_url, self.user) or self.project_id
-        return short_repr(
-            self, id=self.id, status=str(self.status), ref=self.ref, sha=self.sha[:8], project=place
-        )
 
 
 @frozen(kw_only=True)
 class PipelineOfCommit:
     """The part of a commit that names its newest pipeline: lib/api/entities/commit_detail.rb."""
 
-    last_pipeline: Pipeline | None = None
+    last_pipeline: PipelineBasic | None = None
 
 
-NO_PIPELINE = Pipeline(id=0, status=UNKNOWN_STATUS)
+NO_PIPELINE = PipelineBasic(id=0, status=UNKNOWN_STATUS)
 """The pipeline of a job that a server sent without one; GitLab always sends it."""
 
 
@@ -150,7 +160,7 @@ class JobBasic:
         queued_duration: seconds in which it waited for a runner; None if it never did.
         user: who started it; None for a deleted user.
         commit: None if the commit no longer exists.
-        pipeline: its pipeline, with the fields that listings have.
+        pipeline: its pipeline.
         failure_reason: see `FailureReason`; None unless *status* is failed.
         source: as of the pipeline; documented, but None from most servers.
         web_url: URL of its page.
@@ -173,7 +183,7 @@ class JobBasic:
     queued_duration: float | None = None
     user: User | None = None
     commit: Commit | None = None
-    pipeline: Pipeline = NO_PIPELINE
+    pipeline: PipelineBasic = NO_PIPELINE
     failure_reason: FailureReason | None = None
     source: str | None = None
     web_url: str = ""
@@ -258,7 +268,7 @@ class Bridge(JobBasic):
             may not read it.
     """
 
-    downstream_pipeline: Pipeline | None = None
+    downstream_pipeline: PipelineBasic | None = None
 
 
 @frozen

@@ -9,7 +9,7 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import LookupFailedError, PermissionDeniedError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.models.jobs import Pipeline, PipelineOfCommit
+from gitlab_jobs_async.models.jobs import Pipeline, PipelineBasic, PipelineOfCommit
 from gitlab_jobs_async.pipelines.fetch import read_pipeline
 
 _SHA_DIGITS: Final = (40, 64)
@@ -59,13 +59,13 @@ async def latest_of_merge_request(transport: Transport, project: ProjectId, iid:
     return await _whole(transport, project, newest, f"no pipeline of merge request !{iid}")
 
 
-async def _newest(transport: Transport, listing: Request) -> Pipeline | None:
-    rows = decode_rows(await transport.send(listing), Pipeline, report=log_ignored_value)
+async def _newest(transport: Transport, listing: Request) -> PipelineBasic | None:
+    rows = decode_rows(await transport.send(listing), PipelineBasic, report=log_ignored_value)
     return max(rows, key=lambda row: row.id, default=None)
 
 
 async def _whole(
-    transport: Transport, project: ProjectId, row: Pipeline | None, missing: str
+    transport: Transport, project: ProjectId, row: PipelineBasic | None, missing: str
 ) -> Pipeline:
     if row is None:
         raise LookupFailedError(missing)

@@ -23,7 +23,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
 from gitlab_jobs_async.models import AgentUser, AllowedAgents, Artifact, ArtifactsFile
-from gitlab_jobs_async.models.jobs import NO_PIPELINE
+from gitlab_jobs_async.models.jobs import NO_PIPELINE, PipelineBasic
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.support.cpu_time import cpu_seconds
 from tests.support.job_rows import JOB, USER
@@ -236,7 +236,7 @@ def test_a_bridge_has_its_downstream_pipeline():
     base = without(JOB, "runner", "artifacts", "tag_list", "artifacts_file")
     child = {"id": 5, "sha": "f62a", "ref": "main", "status": "pending"}
     bridge = decode(answer({**base, "downstream_pipeline": child}), Bridge)
-    assert bridge.downstream_pipeline == Pipeline(
+    assert bridge.downstream_pipeline == PipelineBasic(
         id=5, sha="f62a", ref="main", status=JobStatus.PENDING
     )
     assert decode(answer({**base, "downstream_pipeline": None}), Bridge).downstream_pipeline is None

@@ -39,8 +39,8 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.logs.ansi import readable
+from gitlab_jobs_async.models.artifacts import ArtifactEntry
 from gitlab_jobs_async.models.jobs import (
-    ArtifactEntry,
     Commit,
     Job,
     LogLine,

@@ -9,7 +9,7 @@ from gitlab_jobs_async.events import (
     JobLogEnded,
     JobLogLine,
 )
-from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, LogLine, Pipeline
+from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, LogLine, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 NOW = 1_750_000_000.0
@@ -18,7 +18,7 @@ BEGUN = datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=60)
 
 def pipeline(number, **fields):
     some = {"status": JobStatus.RUNNING, "project_id": 1, "ref": "main"}
-    return Pipeline(id=number, **{**some, **fields})
+    return PipelineBasic(id=number, **{**some, **fields})
 
 
 def job(number, name="unit", status="running", pipeline_id=7, kind=Job, **fields):

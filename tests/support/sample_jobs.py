@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob
@@ -16,7 +16,7 @@ def moment(at, default=None):
 
 def pipeline(number=9, created=0.0, project=7, **fields):
     at = moment(created, UNKNOWN_TIME)
-    return Pipeline(
+    return PipelineBasic(
         id=number, project_id=project, status=JobStatus.RUNNING, created_at=at, **fields
     )
 

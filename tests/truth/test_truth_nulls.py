@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gitlab_jobs_async import Bridge, Job, Pipeline, models
-from gitlab_jobs_async.models.jobs import NO_PIPELINE
+from gitlab_jobs_async.models.jobs import NO_DETAILS, NO_PIPELINE
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.api.test_decoding import answer, decode
 
@@ -25,11 +25,8 @@ MAY_BE_NULL = {
     "Job.artifacts_file": "sent for jobs with an archive only",
     "Job.archived": "newer than 15.0",
     "Job.download_url": "in the answers of the artifacts API",
-    "Pipeline.name": "sent in lists and for one pipeline",
+    "PipelineBasic.name": "sent in lists and for one pipeline",
     "Pipeline.archived": "newer than the entity",
-    "Pipeline.before_sha": "of PipelineBasic no part, which lists and jobs have",
-    "Pipeline.tag": "as before_sha",
-    "Pipeline.detailed_status": "as before_sha",
     "DetailedStatus.details_path": "null without a page",
     "User.locked": "newer than 15.0",
     "User.avatar_url": "null without a picture, if Gravatar is off",
@@ -87,7 +84,8 @@ for _rows, _kind in ROWS.items():
             SENT.setdefault(_name, set()).add(_value is None)
 
 MODELS = [
-    *(models.JobBasic, models.Job, models.Bridge, models.Pipeline, models.DetailedStatus),
+    *(models.JobBasic, models.Job, models.Bridge, models.PipelineBasic, models.Pipeline),
+    models.DetailedStatus,
     *(models.User, models.Commit, models.Runner, models.RunnerManager, models.JobProject),
     *(models.ArtifactsFile, models.Artifact),
 ]
@@ -111,7 +109,8 @@ def test_every_exception_is_needed():
 
 
 def test_field_without_null_is_empty_by_default():
-    empty = {str: "", int: 0, bool: False, datetime: UNKNOWN_TIME, Pipeline: NO_PIPELINE}
+    empty = {str: "", int: 0, bool: False, datetime: UNKNOWN_TIME}
+    empty |= {models.PipelineBasic: NO_PIPELINE, models.DetailedStatus: NO_DETAILS}
     for name, field in FIELDS.items():
         if NoneType not in get_args(field.type) and field.default is not attrs.NOTHING:
             assert field.default == empty.get(field.type, ()), name

@@ -77,6 +77,7 @@ from gitlab_jobs_async.models import (
     HookBuild,
     HookMergeRequest,
     HookRunner,
+    PipelineBasic,
     Runner,
     Section,
 )
@@ -135,7 +136,8 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(project.iter_jobs(ref="main"), AsyncGenerator[Job, None])
     assert_type(await project.list_pipeline_jobs(1, include_retried=True), list[Job])
     assert_type(await project.list_bridges(1), list[Bridge])
-    assert_type(await project.list_pipelines(updated_after=after, sort="asc"), list[Pipeline])
+    assert_type(await project.list_pipelines(updated_after=after, sort="asc"), list[PipelineBasic])
+    assert_type((await project.get_pipeline(1)).tag, bool)
     await project.list_pipelines(updated_after="today")  # type: ignore[arg-type]  # a datetime
     await project.list_pipelines(colour="red")  # type: ignore[call-arg]  # no such filter
     assert_type(await project.get_pipeline(1), Pipeline)
@@ -256,7 +258,7 @@ def a_job(job: Job) -> None:
     assert_type(job.status.is_finished, bool)
     assert_type(job.coverage, float | str | None)
     assert_type(job.created_at, datetime)
-    assert_type(job.pipeline, Pipeline)
+    assert_type(job.pipeline, PipelineBasic)
     assert_type(job.web_url, str)
     assert_type(job.project_path, str | None)
     assert_type(job.tag_list, tuple[str, ...])

@@ -24,7 +24,7 @@ from gitlab_jobs_async.events import (
     ProjectReset,
     ProjectUnreachable,
 )
-from gitlab_jobs_async.models.jobs import Bridge, JobBasic, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, JobBasic, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 ACTIVE: Final = 0
@@ -67,7 +67,7 @@ class PipelineRow:
     project: str
     changed: float
     target: str = ""
-    pipeline: Pipeline | None = None
+    pipeline: PipelineBasic | None = None
     jobs: dict[str, JobRow] = field(factory=dict)
     _status: JobStatus | None = None
 

@@ -17,7 +17,7 @@ from attrs import frozen
 from gitlab_jobs_async.api.decoding import without_collecting
 from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.hints.questions import JOBS, MAX_PROJECTS, PIPELINES, Question
@@ -166,7 +166,7 @@ def _pipeline(project_id: int, row: Any, question: Question, origin: str) -> Pip
     rows = _nodes(row["jobs"], JOBS)
     path = _text(row.get("path") or "")
     # One value for all jobs of the pipeline, since a monitor may see a million of them.
-    pipeline = Pipeline(
+    pipeline = PipelineBasic(
         id=number,
         status=status,
         iid=int(_text(row.get("iid"))),
@@ -180,7 +180,7 @@ def _pipeline(project_id: int, row: Any, question: Question, origin: str) -> Pip
     return PipelineSnapshot(number, status, updated_at, jobs, is_complete=len(rows) < JOBS)
 
 
-def _jobs(rows: list[Any], pipeline: Pipeline) -> Iterator[Job]:
+def _jobs(rows: list[Any], pipeline: PipelineBasic) -> Iterator[Job]:
     page = pipeline.web_url.removesuffix(f"pipelines/{pipeline.id}")
     for given in rows:
         row = _object(given)

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.intervals import PollIntervals
-from gitlab_jobs_async.models.jobs import Bridge, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
 from gitlab_jobs_async.monitor.targets import PipelineTarget
@@ -121,7 +121,7 @@ class DownstreamTracker:
         """Time of the pipeline changes to request, or `None` for the newest pipelines."""
         return None if self.updated_to is None else self.updated_to - _OVERLAP
 
-    def on_pipelines(self, pipelines: Iterable[Pipeline]) -> None:
+    def on_pipelines(self, pipelines: Iterable[PipelineBasic]) -> None:
         """Mark changed pipelines as dirty; at first, only unfinished ones."""
         known = self.updated_to
         self.updated_to = known or _NEVER

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from gitlab_jobs_async.api.parameters import ProjectId, job_path, pipeline_path, project_path
-from gitlab_jobs_async.models.jobs import JobBasic, Pipeline
+from gitlab_jobs_async.models.jobs import JobBasic, PipelineBasic
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.checkpoint.serialization import loads
 from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
@@ -16,7 +16,7 @@ from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 
 NormalizedTarget = ProjectId | PipelineTarget | JobTarget
-Target = NormalizedTarget | Pipeline | JobBasic
+Target = NormalizedTarget | PipelineBasic | JobBasic
 
 T = TypeVar("T")
 
@@ -28,19 +28,20 @@ def normalize_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
         TypeError, ValueError: one of them cannot be watched.
     """
     # A str is iterable, too: each of its letters would be taken for a project.
-    if isinstance(targets, str | bytes | int | PipelineTarget | JobTarget | Pipeline | JobBasic):
+    single = PipelineTarget | JobTarget | PipelineBasic | JobBasic
+    if isinstance(targets, str | bytes | int | single):
         raise TypeError(f"targets {targets!r}: expected an iterable of targets")
     return [normalize_target(target) for target in targets]
 
 
 def normalize_target(target: Target) -> NormalizedTarget:
-    """Validate *target*, and reduce a `Pipeline` or `Job` to its ids.
+    """Validate *target*, and reduce a pipeline or job to its ids.
 
     Raises:
         TypeError, ValueError: it cannot be watched.
     """
     match target:
-        case Pipeline(id=number, project_id=project):
+        case PipelineBasic(id=number, project_id=project):
             return normalize_target(PipelineTarget(_known(project, "pipeline", number), number))
         case JobBasic(id=number, project_id=project):
             return normalize_target(JobTarget(_known(project, "job", number), number))

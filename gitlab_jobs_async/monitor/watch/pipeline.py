@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import AnyEvent
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
@@ -179,7 +179,7 @@ class PipelineWatch(SingleWatch):
                 self._discovered.append(DownstreamPipeline(target, self.is_known, epoch))
 
 
-def _pipelines_in(result: QueryResult) -> list[Pipeline]:
+def _pipelines_in(result: QueryResult) -> list[PipelineBasic]:
     """Return the pipelines that the rows are or belong to."""
     inner = [job.pipeline for job in result.jobs if job.pipeline.id]
     return [*inner, *result.pipelines]

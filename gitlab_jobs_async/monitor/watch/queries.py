@@ -7,7 +7,7 @@ from enum import Enum
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job, PipelineBasic
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 
 _ID_LIMIT = 2**63
@@ -26,10 +26,10 @@ class QueryKind(Enum):
     PIPELINE = "one pipeline"
 
     @property
-    def row_type(self) -> type[Job] | type[Bridge] | type[Pipeline]:
+    def row_type(self) -> type[Job] | type[Bridge] | type[PipelineBasic]:
         """Class of each row."""
         if self in {QueryKind.PIPELINES, QueryKind.PIPELINE}:
-            return Pipeline
+            return PipelineBasic
         return Bridge if self is QueryKind.BRIDGES else Job
 
     @property
@@ -55,13 +55,13 @@ class Query:
 class QueryResult:
     """Rows of a response, and the request for the next page if there is one."""
 
-    rows: Sequence[Job | Bridge | Pipeline] = field(repr=lambda rows: f"<{len(rows)} rows>")
+    rows: Sequence[Job | Bridge | PipelineBasic] = field(repr=lambda rows: f"<{len(rows)} rows>")
     next_page: Request | None = None
 
     @property
     def jobs(self) -> list[Job | Bridge]:
         """Rows that are jobs or bridges."""
-        return [row for row in self.rows if not isinstance(row, Pipeline)]
+        return [row for row in self.rows if not isinstance(row, PipelineBasic)]
 
     @property
     def bridges(self) -> list[Bridge]:
@@ -69,9 +69,9 @@ class QueryResult:
         return [row for row in self.rows if isinstance(row, Bridge)]
 
     @property
-    def pipelines(self) -> list[Pipeline]:
+    def pipelines(self) -> list[PipelineBasic]:
         """Rows that are pipelines."""
-        return [row for row in self.rows if isinstance(row, Pipeline)]
+        return [row for row in self.rows if isinstance(row, PipelineBasic)]
 
 
 @frozen
@@ -87,11 +87,11 @@ class DownstreamPipeline:
     epoch: int = 0
 
 
-def invalid_reason(rows: Sequence[Job | Bridge | Pipeline]) -> str | None:
+def invalid_reason(rows: Sequence[Job | Bridge | PipelineBasic]) -> str | None:
     """Return why *rows* cannot be valid (id or time out of range), or `None`."""
     for row in rows:
         downstream = row.downstream_pipeline if isinstance(row, Bridge) else None
-        own = row if isinstance(row, Pipeline) else row.pipeline
+        own = row if isinstance(row, PipelineBasic) else row.pipeline
         pipelines = [own] if downstream is None else [own, downstream]
         # Of a pipeline that the server did not send, the ids are 0.
         ids = [i for pipeline in pipelines for i in (pipeline.id, pipeline.project_id) if i]

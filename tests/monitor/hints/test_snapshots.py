@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import DecodeError, Job, JobStatus, Pipeline
+from gitlab_jobs_async import DecodeError, Job, JobStatus
+from gitlab_jobs_async.models import PipelineBasic
 from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
 from gitlab_jobs_async.monitor.hints.snapshots import (
     PipelineSnapshot,
@@ -56,7 +57,7 @@ def test_job_has_the_values_of_its_row():
             started_at=NOON.replace(second=5),
             ref="main",
             web_url="https://gitlab.example.com/group/app/-/jobs/71",
-            pipeline=Pipeline(
+            pipeline=PipelineBasic(
                 id=31,
                 iid=4,
                 status=JobStatus.RUNNING,

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job, PipelineBasic
 from gitlab_jobs_async.monitor.watch.queries import (
     QueryKind,
     QueryResult,
@@ -18,7 +18,9 @@ from tests.support.sample_jobs import bridge, job, pipeline
 
 @pytest.mark.parametrize("subject", QueryKind)
 def test_query_kind_determines_the_rows(subject):
-    kind = {"PIPELINES": Pipeline, "PIPELINE": Pipeline, "BRIDGES": Bridge}.get(subject.name, Job)
+    kind = {"PIPELINES": PipelineBasic, "PIPELINE": PipelineBasic, "BRIDGES": Bridge}.get(
+        subject.name, Job
+    )
     assert subject.row_type is kind
     assert subject.is_single is (subject in {QueryKind.JOB, QueryKind.PIPELINE})
 
