@@ -7,6 +7,7 @@ hooks say too little about one request, so a middleware observes each request.
 import asyncio
 import logging
 from types import SimpleNamespace
+from typing import Self
 
 import aiohttp
 from aiohttp.tracing import Trace
@@ -88,6 +89,11 @@ class Attempt:
             request.__dict__.pop("send", None)
             self._stop_warning()
         raise lost
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Return the attempt itself: mocks such as aioresponses copy the arguments of a request."""
+        # A copy would have one of the running loop.
+        return self
 
     def on_queued(self) -> None:
         """Suspend the deadline while all connection slots of the session are in use."""

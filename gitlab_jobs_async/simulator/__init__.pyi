@@ -1,9 +1,10 @@
+from .aioresponses_repair import repaired_aioresponses as repaired_aioresponses
 from .clocks import AcceleratedClock as AcceleratedClock
 from .clocks import Clock as Clock
 from .clocks import RealClock as RealClock
 from .clocks import SteppedClock as SteppedClock
-from .delivering import Delivered as Delivered
-from .delivering import delivering as delivering
+from .deliveries import Delivered as Delivered
+from .deliveries import delivering as delivering
 from .faults import Fault as Fault
 from .faults import Faults as Faults
 from .hooks import Delivery as Delivery

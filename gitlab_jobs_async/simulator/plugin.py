@@ -1,6 +1,7 @@
-"""The pytest fixture `gitlab_simulator`; loaded into every run, so it imports only pytest.
+"""The pytest fixtures `gitlab_simulator` and `repaired_aioresponses`.
 
-The simulator is imported by the first test that uses it.
+This module is loaded into every run, so it imports only pytest. The rest is imported by the first
+test that uses it.
 """
 
 from collections.abc import Iterator
@@ -38,3 +39,11 @@ def gitlab_simulator(
         gitlab_simulator_world, gitlab_simulator_settings, gitlab_simulator_clock
     ) as gitlab:
         yield gitlab
+
+
+@pytest.fixture
+def repaired_aioresponses() -> Iterator[Any]:
+    """Yield the class `aioresponses`, which works with aiohttp 3.14 until the end of the test."""
+    repair = import_module("gitlab_jobs_async.simulator.aioresponses_repair")
+    with repair.repaired_aioresponses() as mocked:
+        yield mocked

@@ -3,6 +3,7 @@
 import logging
 import ssl
 import subprocess
+from base64 import b64encode
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -27,7 +28,7 @@ from tests.support.tasks import prompt
 ADDED = {
     "cookies": {},
     "token": {"PRIVATE-TOKEN": SECRET},
-    "login": {"Authorization": aiohttp.encode_basic_auth("ada", SECRET)},
+    "login": {"Authorization": f"Basic {b64encode(f'ada:{SECRET}'.encode()).decode()}"},
 }
 BARE = {"Host", "Accept", "Accept-Encoding", "User-Agent"}
 ONCE = RetryPolicy(attempts=1)
