@@ -11,11 +11,14 @@ from gitlab_jobs_async.api.credentials import (
     EXPECTED,
     Credentials,
     CredentialsFunction,
+    JobToken,
     credentials_from,
     redactor,
 )
 from gitlab_jobs_async.errors import CredentialsError
+from gitlab_jobs_async.http.attempts import Deadline
 from gitlab_jobs_async.http.error_mapping import clear_locals
+from gitlab_jobs_async.ratelimit.limiter import CLOSED
 
 # Late responses may echo a token that was replaced meanwhile.
 _MAX_REDACTED = 4
@@ -39,11 +42,24 @@ class CredentialSource:
         self.redact = redactor(self.current.credentials)
         """Function that removes the tokens from a server's text; another one after each call."""
         self._redactors = [self.redact]
-        self._lock = asyncio.Lock()
+        self.open()
+
+    @property
+    def has_job_token(self) -> bool:
+        """Whether the token is known to be a job token, which few endpoints accept."""
+        return isinstance(self.current.credentials, JobToken)
 
     def open(self) -> None:
         """Prepare for use in another loop."""
         self._lock = asyncio.Lock()
+        self._deadline: Deadline | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        """End a pending call of the function, and those that wait for it, with `RuntimeError`."""
+        self._is_closed = True
+        if self._deadline is not None:
+            self._deadline.expire()
 
     async def load(self) -> None:
         """Call the function for the first credentials.
@@ -69,8 +85,19 @@ class CredentialSource:
         """Call the function, unless that was done since *known*."""
         # Many requests get a 401 at once: the first one calls for all, or the next if cancelled.
         async with self._lock:
-            if self._function is not None and self.current.calls == known.calls:
-                self._take(await _called(self._function, self._timeout))
+            if self._is_closed:
+                raise RuntimeError(CLOSED)
+            if self._function is None or self.current.calls != known.calls:
+                return
+            self._deadline = Deadline(self._timeout)
+            try:
+                self._take(await _called(self._function, self._deadline))
+            except CredentialsError:
+                if self._is_closed:
+                    raise RuntimeError(CLOSED) from None
+                raise
+            finally:
+                self._deadline = None
 
     def _take(self, credentials: Credentials) -> None:
         if credentials != self.current.credentials:
@@ -80,8 +107,8 @@ class CredentialSource:
         self.current = Issued(credentials, self.current.calls + 1)
 
 
-async def _called(function: CredentialsFunction, timeout: float) -> Credentials:
-    """Return the credentials that *function* returns within *timeout* seconds.
+async def _called(function: CredentialsFunction, deadline: Deadline) -> Credentials:
+    """Return the credentials that *function* returns within *deadline*.
 
     Raises:
         CredentialsError: it did not.
@@ -89,7 +116,7 @@ async def _called(function: CredentialsFunction, timeout: float) -> Credentials:
     given: object = None
     credentials, cause = None, None
     try:
-        async with asyncio.timeout(timeout) as limit:
+        async with deadline.timeout:
             given = function()
             if isawaitable(given):
                 given = await given
@@ -101,8 +128,8 @@ async def _called(function: CredentialsFunction, timeout: float) -> Credentials:
         # Otherwise the end of a task of the function's own would end the caller's.
         reason = "the function was cancelled by itself"
     except Exception as error:  # noqa: BLE001 - any error of the caller's function
-        if limit.expired():
-            reason = f"the function did not return within {timeout:g} s"
+        if deadline.timeout.expired():
+            reason = f"the function did not return within {deadline.seconds:g} s"
         else:
             reason, cause = f"the function raised {type(error).__name__}", error
     finally:

@@ -27,8 +27,8 @@ async def query_graphql(
     request = graphql_request(query, variables)
     if most is not None:
         check_complexity(query, variables, most)
-    await transport.load_credentials()
-    if transport.has_job_token:
+    await transport.credentials.load()
+    if transport.credentials.has_job_token:
         raise ValueError(_REFUSAL)
     data, _ = await timed_graphql(transport, request, Priority.DIRECT)
     return data
@@ -44,13 +44,13 @@ async def timed_graphql(
         DecodeError: the answer is not JSON, or has neither data nor errors.
         ResponseError: the status is an error, such as 404 without GraphQL.
     """
-    await transport.load_credentials()
-    if transport.has_job_token:
+    await transport.credentials.load()
+    if transport.credentials.has_job_token:
         url = transport.server.shown(request)
         raise GraphQLError((_REFUSAL,), (None,), request.method, url)
     response = await transport.send(request, priority)
     try:
-        return data_of(response, request, transport.redact), response.seconds
+        return data_of(response, request, transport.credentials.redact), response.seconds
     except GitLabError as error:
         # The answer may echo a token, and error reporters collect locals.
         clear_frames(error.__traceback__)

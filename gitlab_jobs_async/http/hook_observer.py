@@ -12,6 +12,7 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import printable
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
+from gitlab_jobs_async.http.credential_source import CredentialSource
 from gitlab_jobs_async.http.hooks import RequestEnd, RequestHooks, RequestStart
 from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
@@ -29,7 +30,7 @@ class HookObserver(RequestObserver):
     _method: str
     _is_stream: bool
     _server: ServerUrl
-    _redact: Callable[[str], str]
+    _credentials: CredentialSource
     _clock: Clock
     _attempt: int = field(init=False, default=0)
     _redirects: int = field(init=False, default=0)
@@ -85,7 +86,7 @@ class HookObserver(RequestObserver):
             # A path elsewhere may be a capability of its own.
             parts = urlsplit(hop)
             return f"{parts.scheme}://{parts.netloc}", ""
-        url = self._redact(self._server.url_for(evolve(hop, params=())))
+        url = self._credentials.redact(self._server.url_for(evolve(hop, params=())))
         return url, RequestClass.of(hop, Priority.DIRECT).route
 
     def _end(self, error: str | None) -> RequestEnd | None:
@@ -102,7 +103,7 @@ class HookObserver(RequestObserver):
             self._head_seconds,
             0 if raw is None else raw.content.total_bytes,
             error,
-            None if request_id is None else printable(self._redact(request_id)),
+            None if request_id is None else printable(self._credentials.redact(request_id)),
             is_retried=False,
         )
 

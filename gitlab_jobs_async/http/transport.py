@@ -9,7 +9,7 @@ import aiohttp
 from attrs import frozen
 
 from gitlab_jobs_async import http
-from gitlab_jobs_async.api.credentials import Credentials, CredentialsFunction, JobToken
+from gitlab_jobs_async.api.credentials import Credentials, CredentialsFunction
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
@@ -33,10 +33,41 @@ T = TypeVar("T")
 
 @frozen(eq=False, repr=False)
 class _Open:
-    """Parts that exist while the transport is open."""
+    """Parts that exist while the transport is open, and one attempt to send with them."""
 
+    credentials: CredentialSource
     limiter: RequestLimiter
     exchanges: Exchanges
+
+    async def whole(self, state: CallState, priority: Priority, bound: Bound) -> Response:
+        """Send the request of *state* once, follow redirects, and return the whole response."""
+        state.restart()
+        await self.credentials.load()
+        while True:
+            # A redirect within the server is one more request for its rate limit.
+            state.observer.queued()
+            permit = await self.limiter.acquire(state.target, priority)
+            try:
+                response = await self.exchanges.read_whole(state, permit, bound)
+            finally:
+                permit.release()
+            if response is not None:
+                return response
+
+    async def head(self, state: CallState, priority: Priority) -> OpenResponse:
+        """Do the same, and return the open response."""
+        state.restart()
+        await self.credentials.load()
+        while True:
+            with ExitStack() as held:
+                state.observer.queued()
+                permit = await self.limiter.acquire(state.target, priority, stream=True)
+                held.callback(permit.release)
+                opened = await self.exchanges.open_stream(state, permit)
+                if opened is not None:
+                    # The stream holds its permit until it is closed.
+                    held.pop_all()
+                    return opened
 
 
 class Transport:
@@ -64,7 +95,7 @@ class Transport:
         self.budget = budget
         self.limits = limits
         self.clock = clock
-        self._credentials = CredentialSource(auth, timeout)
+        self.credentials = CredentialSource(auth, timeout)
         self._user_agent = user_agent
         self._session = session
         self._tls = tls
@@ -92,7 +123,7 @@ class Transport:
         try:
             connections = Connections(
                 self.server,
-                self._credentials,
+                self.credentials,
                 user_agent=self._user_agent,
                 session=self._session,
                 tls=self._tls,
@@ -106,19 +137,20 @@ class Transport:
         exchanges = Exchanges(
             self.server,
             connections,
-            credentials=self._credentials,
+            credentials=self.credentials,
             limits=self.limits,
             timeout=self.timeout,
             clock=self.clock,
         )
-        self._credentials.open()
-        self._parts, self._is_open = _Open(limiter, exchanges), True
+        self.credentials.open()
+        self._parts, self._is_open = _Open(self.credentials, limiter, exchanges), True
 
     async def close(self) -> None:
         """Close the connections; pending calls of other tasks fail at once."""
         if self._is_open and self._parts is not None:
             self._is_open = False
             # First, so that pending calls fail at once instead of at their timeout.
+            self.credentials.close()
             self._parts.exchanges.expire()
             await self._parts.limiter.close()
             await self._parts.exchanges.close()
@@ -141,7 +173,9 @@ class Transport:
             ResponseTooLargeError: the response exceeds the limit of *bound*.
         """
         state = CallState(request, self._observer(request, is_stream=False))
-        return await self._call(state, priority, lambda: self._whole(state, priority, bound), final)
+        return await self._call(
+            state, priority, lambda: self._opened().whole(state, priority, bound), final
+        )
 
     @asynccontextmanager
     async def stream(
@@ -153,7 +187,7 @@ class Transport:
         each piece of the body. Raises as `send` does.
         """
         state = CallState(request, self._observer(request, is_stream=True))
-        opened = await self._call(state, priority, lambda: self._head(state, priority))
+        opened = await self._call(state, priority, lambda: self._opened().head(state, priority))
         # No retry from here on: it would repeat bytes that the caller has seen.
         limits, shown, exchanges = self.limits, self.server.shown(request), self._exchanges
         most = None if bound is None else getattr(limits, bound)
@@ -169,23 +203,6 @@ class Transport:
             )
         finally:
             opened.close()
-
-    @property
-    def has_job_token(self) -> bool:
-        """Whether the token is known to be a job token, which few endpoints accept."""
-        return isinstance(self._credentials.current.credentials, JobToken)
-
-    async def load_credentials(self) -> None:
-        """Call the function given as `auth`, if it was not called yet.
-
-        Raises:
-            CredentialsError: it failed.
-        """
-        await self._credentials.load()
-
-    def redact(self, text: str) -> str:
-        """Return *text* of the server without tokens."""
-        return self._credentials.redact(text)
 
     def idle_slots(self) -> int:
         """Return the free slots for whole responses, or 0 if a request waits for one."""
@@ -231,7 +248,7 @@ class Transport:
         if self._hooks is None:
             return UNOBSERVED
         return http.HookObserver(
-            self._hooks, request.method, is_stream, self.server, self.redact, self.clock
+            self._hooks, request.method, is_stream, self.server, self.credentials, self.clock
         )
 
     async def _call(
@@ -248,37 +265,7 @@ class Transport:
             attempt,
             lambda: self._limiter.is_paused(request, priority),
             lambda: self._limiter.is_refused_probe(request, priority),
-            lambda: self._credentials.renew(state.issued),
+            lambda: self.credentials.renew(state.issued),
             final,
         )
         return await send_with_retries(self._retry, self.clock, call)
-
-    async def _whole(self, state: CallState, priority: Priority, bound: Bound) -> Response:
-        limiter, exchanges = self._limiter, self._exchanges
-        state.restart()
-        await self.load_credentials()
-        while True:
-            # A redirect within the server is one more request for its rate limit.
-            state.observer.queued()
-            permit = await limiter.acquire(state.target, priority)
-            try:
-                response = await exchanges.read_whole(state, permit, bound)
-            finally:
-                permit.release()
-            if response is not None:
-                return response
-
-    async def _head(self, state: CallState, priority: Priority) -> OpenResponse:
-        limiter, exchanges = self._limiter, self._exchanges
-        state.restart()
-        await self.load_credentials()
-        while True:
-            with ExitStack() as held:
-                state.observer.queued()
-                permit = await limiter.acquire(state.target, priority, stream=True)
-                held.callback(permit.release)
-                opened = await exchanges.open_stream(state, permit)
-                if opened is not None:
-                    # The stream holds its permit until it is closed.
-                    held.pop_all()
-                    return opened

@@ -49,7 +49,9 @@ class ProjectQuestions:
 
     def _refuse_job_token(self) -> None:
         capabilities = self._planner.capabilities
-        if self._transport.has_job_token and capabilities.graphql_refused_until < float("inf"):
+        if self._transport.credentials.has_job_token and capabilities.graphql_refused_until < float(
+            "inf"
+        ):
             capabilities.graphql_refused_until = float("inf")
             _log.debug("no questions by GraphQL: it takes no job token")
 

@@ -31,6 +31,7 @@ from tests.support.tasks import others, prompt, until
 
 VERSION = Request("GET", "/version")
 ONCE = RetryPolicy(attempts=1)
+CLOSED = "this GitLab was closed meanwhile"
 
 
 @pytest.fixture
@@ -266,7 +267,7 @@ async def test_next_call_calls_a_failed_function_again(simulator):
 async def test_failure_after_a_401_is_raised(client, rotation, monkeypatch):
     await client.send(VERSION)
     rotation.rotate()
-    monkeypatch.setattr(client._transport._credentials, "_function", fail)
+    monkeypatch.setattr(client._transport.credentials, "_function", fail)
     with pytest.raises(CredentialsError, match="KeyError"):
         await client.send(VERSION)
 
@@ -319,6 +320,24 @@ async def test_cancelled_caller_hands_the_call_on(simulator):
         with pytest.raises(asyncio.CancelledError):
             await first
     assert len(calls) == 2
+
+
+@prompt
+async def test_close_ends_a_pending_function():
+    async with serving(fail) as server:
+        async with GitLab(server.url, auth=never) as gitlab:
+            calls = [asyncio.create_task(gitlab.send(VERSION)) for _ in range(3)]
+            await until(lambda: gitlab._transport.credentials._deadline)
+        raised = await asyncio.gather(*calls, return_exceptions=True)
+        assert [str(error).partition(":")[0] for error in raised] == [CLOSED] * 3
+        assert {type(error) for error in raised} == {RuntimeError}
+        assert not await others()
+        async with gitlab:
+            call = asyncio.create_task(gitlab.send(VERSION))
+            await until(lambda: gitlab._transport.credentials._deadline)
+        with pytest.raises(RuntimeError, match=CLOSED):
+            await call
+    assert server.requests == []
 
 
 @prompt

@@ -130,6 +130,15 @@ async def test_redirects_count_as_requests(clock, cap, hops):
         assert Problem.LIMIT in {reply.problem for reply in findings.replies.values()}
 
 
+async def test_renewed_token_is_no_finding(simulator, clock, cap):
+    auth = iter(["glpat-expired", simulator.token]).__next__
+    async with GitLab(simulator.url, auth=auth, clock=clock, retry=ONCE, budget=cap) as gitlab:
+        findings = await diagnose(gitlab, cap, clock, project="group/app")
+    assert findings.reply("version").is_good
+    assert not findings.is_job_token
+    assert len(simulator.requests) == findings.requests <= 20
+
+
 async def test_request_beyond_the_cap_is_refused(simulator, clock):
     cap = RequestCap(most=2)
     async with GitLab(simulator.url, auth=simulator.token, clock=clock, budget=cap) as gitlab:

@@ -146,7 +146,7 @@ async def test_large_answer_lets_other_tasks_run():
 
 async def test_job_token_asks_nothing():
     async with serving(hold) as server, GitLab(server.url, auth=JobToken(SECRET)) as gitlab:
-        assert gitlab._transport.has_job_token
+        assert gitlab._transport.credentials.has_job_token
         with pytest.raises(GraphQLError, match="GraphQL accepts no job token"):
             await ask(gitlab._transport, changes_question([1]))
     assert server.requests == []
