@@ -11,6 +11,7 @@ from gitlab_jobs_async.events import (
     JobAppeared,
     JobFinished,
     JobLogEnded,
+    JobLogLine,
     ProjectRecovered,
     ProjectUnreachable,
 )
@@ -380,3 +381,18 @@ async def test_finished_pipelines_are_forgotten(gitlab):
     found = [name for name in checkpoint.states() if name.startswith("found: ")]
     assert len(found) == 10_000
     assert "found: 3 10050" in found
+
+
+async def test_resumed_lines_are_new(simulator, consumer):
+    log = b"".join(b"line %d\n" % number for number in range(50))
+    job = add_pipeline(simulator, "runs", queued=0.0, duration=300.0, log=log)[0]
+    simulator.clock.advance(100.0)
+    for count in (5, 50):
+        await consumer.live(
+            lambda replay, n=count: len(replay.lines.get(job.id, ())) >= n, logs=True
+        )
+    first, resumed = ([e for e in life if isinstance(e, JobLogLine)] for life in consumer.lives)
+    assert not any(event.is_new for event in first)
+    repeated = {event.key for event in first}
+    assert all(event.is_new for event in resumed if event.key not in repeated)
+    assert len(resumed) > 40

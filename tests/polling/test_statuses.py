@@ -34,7 +34,7 @@ RUNNING, SUCCESS = JobStatus("running"), JobStatus("success")
 class Row:
     id: int
     status: JobStatus = RUNNING
-    project_id: int | None = 1
+    project_id: int = 1
 
 
 @define
@@ -383,3 +383,13 @@ def test_listings_keep_their_interval(steps, count):
         assert all(gap >= 5 - 1e-9 for gap in gaps)
 
     asyncio.run(run())
+
+
+async def test_rows_without_project_join_no_other():
+    statuses, server, _ = shared(5, 6)
+    server.jobs = {i: Row(i, project_id=0) for i in (5, 6)}
+    with statuses.join("group/app", 5, POLICY) as one, statuses.join("group/lib", 6, POLICY) as two:
+        await one.poll()
+        await two.poll()
+        assert not one.is_shared
+        assert not two.is_shared

@@ -59,6 +59,10 @@ CASES = [
     (finished(FAILED), "group/app 7 3 flaky job_finished failed script_failure"),
     (finished(job(3, status="success")), "group/app 7 3 unit job_finished success was running"),
     (finished(job(3, pipeline_id=None)), "group/app  3 unit job_finished running was running"),
+    (
+        finished(job(3, web_url="https://gitlab.example.com/new/path/-/jobs/3"), project=17),
+        "new/path 7 3 unit job_finished running was running",
+    ),
     (DELETED, "17  9 gone job_deleted  was manual"),
     (ERASED, "a/b 7 3 flaky job_erased success at 2026-01-02T03:04:05Z"),
     (log_line(job(3), 1, "a\tb"), "group/app 7 3 unit job_log_line  a b"),

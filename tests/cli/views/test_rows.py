@@ -15,6 +15,7 @@ from gitlab_jobs_async.cli.views.rows import (
     job_cells,
     json_line,
     length,
+    moment,
     plain_line,
     size,
     status_symbol,
@@ -22,6 +23,7 @@ from gitlab_jobs_async.cli.views.rows import (
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.support.command import NASTY
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -131,3 +133,7 @@ def test_table_row_is_one_fitting_line(name, ref, width):
     lines = captured.get().splitlines()
     assert len(lines) == 4
     assert all("123456789" in line and "● running" in line for line in lines[2:])
+
+
+def test_unknown_time_is_empty():
+    assert (moment(UNKNOWN_TIME), age(UNKNOWN_TIME, NOW)) == ("", "")

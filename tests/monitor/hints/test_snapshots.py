@@ -72,6 +72,20 @@ def test_job_has_the_values_of_its_row():
     )
 
 
+def test_unreadable_values_are_empty():
+    """A token that may not read the code of a project gets null for some fields."""
+    row = pipeline_row(31, [job_row(71, refName=None)], sha=None, path=None)
+    (pipeline,) = only(projects(project_row(1, [row]))).pipelines
+    (job,) = pipeline.jobs
+    assert (job.ref, job.web_url, job.pipeline.sha, job.pipeline.web_url) == ("", "", "", "")
+
+
+@pytest.mark.parametrize("odd", [{"createdByTag": None}, {"allowFailure": 1}, {"refName": 7}])
+def test_odd_value_of_a_job_hides_its_project(odd):
+    row = pipeline_row(31, [job_row(71, **odd)])
+    assert snapshots_of(projects(project_row(1, [row])), JOBS) == {}
+
+
 def test_guide_lists_what_graphql_lacks():
     page = (Path(__file__).parents[3] / "gitlab_jobs_async/guide/graphql.md").read_text()
     bullets = page.partition("`get_job` has them:\n\n")[2].partition("\n\n")[0]

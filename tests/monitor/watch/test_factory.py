@@ -2,9 +2,9 @@
 
 import pytest
 
-from gitlab_jobs_async import JobTarget, PipelineTarget
+from gitlab_jobs_async import Job, JobStatus, JobTarget, Pipeline, PipelineTarget
 from gitlab_jobs_async.errors import ServerError
-from gitlab_jobs_async.monitor.watch.factory import create_watch
+from gitlab_jobs_async.monitor.watch.factory import create_watch, normalize_target
 from gitlab_jobs_async.monitor.watch.job_tracker import JobTracker
 from tests.support.project_model import START, ModelProject
 
@@ -33,6 +33,18 @@ def test_two_trackers_use_a_key_for_one_change():
                 what = (type(event), event.job.status)
                 assert emitted.setdefault(event.key, what) == what
     assert len(emitted) == 6
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (Job(id=5, status=JobStatus.RUNNING, stage="test", name="a"), "job 5"),
+        (Pipeline(id=5, status=JobStatus.RUNNING), "pipeline 5"),
+    ],
+)
+def test_target_without_project_is_refused(target, name):
+    with pytest.raises(ValueError, match=f"^{name} without project_id: expected a .*Target$"):
+        normalize_target(target)
 
 
 @pytest.mark.parametrize("is_remembered", [True, False])
