@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, Protocol
 
 from graphql import (
     GraphQLError,
     GraphQLInterfaceType,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSchema,
     build_schema,
 )
@@ -26,6 +25,13 @@ _RESOLVERS: Final[Mapping[str, Mapping[str, Callable[..., object]]]] = {
     "Query": lists.QUERY,
     "QueryComplexity": lists.QUERY_COMPLEXITY,
 }
+
+
+class _ResolveInfo(Protocol):
+    """The part of graphql-core's `GraphQLResolveInfo` in use; it is generic from 3.3 on only."""
+
+    @property
+    def context(self) -> Context: ...
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +69,7 @@ def _resolved(
     resolver: Callable[..., object],
     path: str,
     row: object,
-    info: "GraphQLResolveInfo[Context]",
+    info: _ResolveInfo,
     **arguments: object,
 ) -> object:
     if info.context.is_late:
