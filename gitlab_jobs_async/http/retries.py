@@ -58,7 +58,8 @@ async def send_with_retries(policy: RetryPolicy, clock: Clock, call: Call[T]) ->
                 wait = 0.0
             else:
                 # An attempt that only probed a long pause does not count.
-                attempts -= attempts > 1 and _is_probe(call, error)
+                if attempts > 1 and _is_probe(call, error):
+                    attempts -= 1
                 wait = _wait_before_retry(policy, attempts, error, call)
         finally:
             call.observer.decided(is_retried=wait is not None)

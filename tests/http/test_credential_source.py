@@ -268,8 +268,10 @@ async def test_failure_after_a_401_is_raised(client, rotation, monkeypatch):
     await client.send(VERSION)
     rotation.rotate()
     monkeypatch.setattr(client._transport.credentials, "_function", fail)
-    with pytest.raises(CredentialsError, match="KeyError"):
+    with pytest.raises(CredentialsError, match="KeyError") as raised:
         await client.send(VERSION)
+    assert isinstance(raised.value.__context__, AuthenticationError | KeyError)
+    assert exposed(raised.value, SECRET, "glpat-rotated") == []
 
 
 @pytest.mark.parametrize("auth", [str, PrivateToken, 7, object()])
