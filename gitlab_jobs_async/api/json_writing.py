@@ -36,7 +36,7 @@ def to_dict(value: object) -> dict[str, Any]:
     kind = type(value)
     if not has(kind):
         raise TypeError(f"{kind.__name__} is not a model or an event: expected a Job, for example")
-    plain: dict[str, Any] = _object_of(kind)(value)
+    plain: dict[str, Any] = _plain(value)
     is_event = EVENT_TYPES.get(kind.__name__) is kind
     return {"version": VERSION, "type": kind.__name__, **plain} if is_event else plain
 
@@ -55,23 +55,31 @@ def to_json(value: object) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind in _KEPT:
-        return value
-    if has(kind):
-        return _object_of(kind)(value)
-    for base, write in _WRITERS.items():
-        if isinstance(value, base):
-            return write(value)
-    raise TypeError(f"invalid value of type {kind.__name__}: expected a value that JSON has")
+    kind: type = type(value)
+    return _writer_of(kind)(value)
 
 
 @cache
-def _object_of(kind: type) -> Callable[[Any], dict[str, Any]]:
+def _writer_of(kind: type) -> Callable[[Any], Any]:
+    """Return the function that writes values of *kind*."""
+    if has(kind):
+        return _object_writer(kind)
+    for base, write in _WRITERS.items():
+        if issubclass(kind, base):
+            return write
+    raise TypeError(f"invalid value of type {kind.__name__}: expected a value that JSON has")
+
+
+def _object_writer(kind: type) -> Callable[[Any], dict[str, Any]]:
     names = [(field.name, field.alias) for field in fields(kind)]
 
     def write(value: Any) -> dict[str, Any]:
-        return {alias: _plain(getattr(value, name)) for name, alias in names}
+        plain = {alias: getattr(value, name) for name, alias in names}
+        for alias, one in plain.items():
+            # Most values need no call.
+            if type(one) not in _KEPT:
+                plain[alias] = _plain(one)
+        return plain
 
     return write
 
@@ -82,10 +90,10 @@ def _time(at: datetime) -> str:
 
 
 _KEPT = frozenset({int, float, str, bool, type(None)})
-_WRITERS: dict[type, Callable[[Any], Any]] = {
+_WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     str: str.__str__,  # the statuses and reasons are strings of their own type
     datetime: _time,
-    tuple: lambda values: [_plain(value) for value in values],
-    list: lambda values: [_plain(value) for value in values],
+    (tuple, list): lambda values: [_plain(value) for value in values],
     Mapping: lambda values: {name: _plain(value) for name, value in values.items()},
+    (int, float, type(None)): lambda value: value,
 }
