@@ -26,7 +26,8 @@ A terminal gets tables and colours, a pipe plain lines. --json prints one JSON o
 GitLab's field names.
 
 Exit codes: 0 success; 1 failure, also of a followed job; 2 invalid usage, input or configuration;
-4 no target of watch is reachable; 130 interrupted.
+3 failure of the server during run; 4 no target of
+watch, or the project of run, is reachable; 130 interrupted.
 """
 _LIST: Final = """List jobs of projects or of a pipeline, newest first.
 
@@ -61,14 +62,26 @@ _ARTIFACTS: Final = """Download, list, keep or delete the artifacts of a job.
 
 Without --list, --path, --keep or --delete the whole zip archive goes to --output or stdout.
 """
-_CANCEL: Final = """Cancel a job.
+_CANCEL: Final = """Cancel a job, or with --pipeline the jobs of a whole pipeline.
 
-The job may stay in canceling for a while. A finished job does not change.
+A job may stay in canceling for a while. A finished job or pipeline does not change.
 """
-_RETRY: Final = """Retry a job. The new run is a new job with a new id."""
+_RETRY: Final = """Retry a job, or with --pipeline the failed and canceled jobs of a whole pipeline.
+
+Each new run is a new job with a new id.
+"""
 _ERASE: Final = """Remove a finished job's log and artifacts permanently.
 
 Asks for confirmation; without a terminal, --yes is required.
+"""
+_RUN: Final = """Create a pipeline for a branch or tag, and wait until it has ended.
+
+Prints one tab-separated line per change, in the columns of watch: time, project, pipeline, job,
+name, event, status, details. --json prints the pipeline and the jobs, each when it has changed.
+
+Exit code 1 if the pipeline failed or was canceled; 2 if GitLab refuses the ref, its configuration,
+the variables or the inputs; 3 if the server or the network fails; 4 if the project cannot be
+reached. After Ctrl-C the pipeline continues.
 """
 _PLAY: Final = """Start a manual or delayed job, with optional variables or inputs."""
 _DEMO: Final = """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit.
@@ -91,6 +104,8 @@ Exit code 1 if an answer differs that the client relies on; 4 if the server refu
 the named project or group cannot be read.
 """
 _USAGE: Final = {
+    "cancel": "Usage: gitlab-jobs cancel [OPTIONS] PROJECT (JOB | --pipeline ID)",
+    "retry": "Usage: gitlab-jobs retry [OPTIONS] PROJECT (JOB | --pipeline ID)",
     "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
     "watch": "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
@@ -106,6 +121,7 @@ _COMMANDS: Final = (
     ("watch", "commands.watch:watch", _READ, _WATCH),
     ("artifacts", "commands.artifacts:artifacts", _READ, _ARTIFACTS),
     ("doctor", "commands.doctor:doctor", _READ, _DOCTOR),
+    ("run", "commands.run:run", _ACT, _RUN),
     ("cancel", "commands.actions:cancel", _ACT, _CANCEL),
     ("retry", "commands.actions:retry", _ACT, _RETRY),
     ("erase", "commands.actions:erase", _ACT, _ERASE),

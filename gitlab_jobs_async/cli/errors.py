@@ -14,6 +14,9 @@ from gitlab_jobs_async.errors import (
 OK: Final = 0
 FAILED: Final = 1
 USAGE_ERROR: Final = 2
+UNAVAILABLE: Final = 3
+"""The server or the network failed; a result of `run` only."""
+
 NOT_FOUND: Final = 4
 """The resource does not exist or is hidden from these credentials."""
 

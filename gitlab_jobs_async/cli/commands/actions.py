@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs, project_id
 from gitlab_jobs_async.cli.cleaning import clean
@@ -35,22 +36,44 @@ VariableOption = Annotated[
         help="Variable K=V for this run. Repeatable.",
     ),
 ]
+OptionalJob = Annotated[int | None, Parameter(name="JOB", help="Id of the job.")]
+PipelineOption = Annotated[
+    int | None,
+    Parameter(help="The jobs of this pipeline, in place of JOB.", validator=Number(gte=1)),
+]
+
+
+def _one_of(job: int | None, pipeline: int | None) -> int:
+    """Return the one that was given."""
+    number = job if pipeline is None else pipeline
+    if number is None or (job is not None and pipeline is not None):
+        raise usage_error("expected either a JOB or --pipeline ID")
+    return number
 
 
 async def cancel(
     project: ProjectName,
-    job: JobNumber,
+    job: OptionalJob = None,
     /,
     *,
+    pipeline: PipelineOption = None,
     force: Annotated[
         Switch, Parameter(help="End a job stuck in canceling. Requires a maintainer and GitLab 18.")
     ] = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Cancel a job and print its status."""
+    """Cancel a job or a pipeline and print its status."""
+    number = _one_of(job, pipeline)
+    if pipeline is not None:
+        if force:
+            raise usage_error("--force: expected a JOB, not --pipeline")
+        async with connect(server) as gitlab:
+            whole = await gitlab.project(project_id(project)).cancel_pipeline(pipeline)
+        print_result(f"pipeline {pipeline} is {clean(whole.status)}", whole, json=json)
+        return OK
     async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).cancel_job(job, force=force)
+        found = await gitlab.project(project_id(project)).cancel_job(number, force=force)
     sentence = f"job {job} {clean(found.name)} is {clean(found.status)}"
     print_result(sentence, found, json=json)
     return OK
@@ -58,17 +81,25 @@ async def cancel(
 
 async def retry(
     project: ProjectName,
-    job: JobNumber,
+    job: OptionalJob = None,
     /,
     *,
+    pipeline: PipelineOption = None,
     inputs: InputOption = (),
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Retry a job and print the new one."""
-    given = parse_typed_pairs("--input", inputs)
+    """Retry a job and print the new one, or retry the failed jobs of a pipeline."""
+    given, number = parse_typed_pairs("--input", inputs), _one_of(job, pipeline)
+    if pipeline is not None:
+        if given:
+            raise usage_error("--input: expected a JOB, not --pipeline")
+        async with connect(server) as gitlab:
+            whole = await gitlab.project(project_id(project)).retry_pipeline(pipeline)
+        print_result(f"pipeline {pipeline} is retried: {clean(whole.status)}", whole, json=json)
+        return OK
     async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).retry_job(job, inputs=given or None)
+        found = await gitlab.project(project_id(project)).retry_job(number, inputs=given or None)
     sentence = f"job {job} {clean(found.name)} runs again as job {found.id}: {clean(found.status)}"
     print_result(sentence, found, json=json)
     return OK
