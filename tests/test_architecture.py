@@ -32,7 +32,7 @@ IO_MODULES = {
     "cli.signals",
     "cli.closed_pipe", "cli.terminal", "cli.commands.actions", "cli.commands.artifacts",
     "cli.commands.doctor", "cli.commands.listing",
-    "cli.commands.logs", "cli.commands.plan", "cli.commands.simulate", "cli.commands.watch",
+    "cli.commands.logs", "cli.commands.plan", "cli.commands.run", "cli.commands.simulate", "cli.commands.watch",
     "cli.config.client", "cli.config.files", "cli.config.glab",
     "cli.config.permissions", "cli.config.project_files",
     "cli.config.resolution", "cli.demo.command", "cli.demo.observed", "cli.demo.screen",

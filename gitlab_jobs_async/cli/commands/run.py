@@ -92,7 +92,7 @@ def _errors_apart() -> Iterator[None]:
         raise CommandError(error_line(error), UNAVAILABLE) from error
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Progress:
     """Prints a pipeline and its jobs whenever one has changed its status."""
 
