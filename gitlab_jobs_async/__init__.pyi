@@ -144,6 +144,9 @@ from .logs.merge import (
 from .models.artifacts import (
     ArtifactEntry as ArtifactEntry,
 )
+from .models.failures import (
+    JobFailure as JobFailure,
+)
 from .models.jobs import (
     Bridge as Bridge,
 )

@@ -5,17 +5,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
-from gitlab_jobs_async import logs
+from gitlab_jobs_async import logs, models
 from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.decode_warnings import log_ignored_value
+from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import integer
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response, check_archive, check_complete
+from gitlab_jobs_async.errors import ConnectionFailedError, LookupFailedError
 from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.listing.fetch import (
     iter_unordered,
 )
 from gitlab_jobs_async.models.artifacts import ArtifactEntry
-from gitlab_jobs_async.models.jobs import LogLine, TraceChunk
+from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
+from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions
 
@@ -95,6 +99,45 @@ class ProjectFiles(ProjectPipelineActions):
         start = integer("offset", offset)
         log = self._log(job_id, polling)
         return log.lines(last=last, follow=follow, offset=start)
+
+    async def get_failure(self, job: int | Job, *, lines: int = 20) -> "models.JobFailure":
+        """Return why a job failed: reason, exit code, failed section, its last lines, the error.
+
+        *job* is its id, or a `Job` as a monitor emits it, which saves a request. *lines* limits the
+        returned lines. The log is read once, in constant memory, whatever its size.
+
+        Raises:
+            LookupFailedError: the job has not failed.
+            ConnectionFailedError: the log was truncated twice.
+        """
+        count = integer("lines", lines)
+        failed = job
+        if not isinstance(failed, Job):
+            answer = await self._transport.send(endpoints.get_job(self.id, failed))
+            failed = decode(answer, Job, log_ignored_value)
+        if failed.status != JobStatus.FAILED:
+            raise LookupFailedError(f"job {failed.id} has not failed: it is {failed.status}")
+        try:
+            found = await self._read_failure(failed.id, count)
+        except ConnectionFailedError:
+            # The transport does not retry a stream whose bytes were taken.
+            found = await self._read_failure(failed.id, count)
+        return models.JobFailure(
+            job=failed,
+            reason=failed.failure_reason,
+            message=found.message,
+            exit_code=found.exit_code,
+            section=found.section,
+            lines=found.lines,
+            error=found.error,
+        )
+
+    async def _read_failure(self, job_id: int, lines: int) -> "logs.LogFailure":
+        reader = logs.FailureReader(lines)
+        async with self.stream_trace(job_id) as chunks:
+            async for chunk in chunks:
+                reader.feed(chunk)
+        return reader.close()
 
     def _log(self, job_id: int, polling: PollPolicy | None) -> "logs.JobLog":
         # Checks the id now: a generator would do it only when it is iterated.

@@ -1,3 +1,9 @@
+from .failure import (
+    FailureReader as FailureReader,
+)
+from .failure import (
+    LogFailure as LogFailure,
+)
 from .follow import (
     JobLog as JobLog,
 )

@@ -28,6 +28,9 @@ from .artifacts import (
 from .artifacts import (
     ArtifactsFile as ArtifactsFile,
 )
+from .failures import (
+    JobFailure as JobFailure,
+)
 from .hook_parts import (
     HookAuthor as HookAuthor,
 )

@@ -83,6 +83,7 @@ class RunnerScript:
         words: commands and their output lines, printed once each; the last command repeats its
             lines at random until the log ends. `<subject>`, `<case>`, `<number>` and `<percent>`
             are replaced.
+        failure: the last lines of a failed job's script.
         seed: the same seed writes the same log.
     """
 
@@ -90,6 +91,7 @@ class RunnerScript:
     timestamps: bool = True
     progress: int = 1
     words: Mapping[str, tuple[str, ...]] = field(factory=lambda: dict(_COMMANDS))
+    failure: tuple[str, ...] = field(factory=lambda: _FAILURE)
     seed: int = 0
 
     def record(self, name: str, started_at: float, duration: float, outcome: str) -> Log:
@@ -116,6 +118,11 @@ _COMMANDS: Final[dict[str, tuple[str, ...]]] = {
         "INFO  <subject>: großer Warenkorb mit <number> Artikeln ✓",
     ),
 }
+_FAILURE: Final = (
+    "\x1b[31mE       assert Decimal('12.49') == Decimal('12.50')\x1b[0m",
+    "\x1b[31mFAILED\x1b[0m tests/test_cart.py::test_rounds_to_the_cent - AssertionError",
+    "\x1b[31m=== 1 failed, 211 passed in 12.31s ===\x1b[0m",
+)
 _SUBJECTS: Final = ("orders", "cart", "payment", "shipping", "search", "accounts", "refunds", "api")
 _CASES: Final = (
     "accepts_a_valid_request",
@@ -159,6 +166,8 @@ class _Writer:
             self._section(section, share=0.01)
         self._open("step_script")
         self._commands()
+        for text in self._script.failure if outcome == "failed" else ():
+            self._line(text.encode())
         self._close("step_script")
         self._section("cleanup_file_variables", share=0.0)
         self._line(_ENDINGS.get(outcome, _ENDINGS["success"]), stream="00O")

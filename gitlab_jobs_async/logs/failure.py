@@ -1,0 +1,131 @@
+"""Find the failed section of a log and its error, while the log is read once."""
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async.logs.error_lines import Likelihood, likelihood_of
+from gitlab_jobs_async.logs.parser import LogParser
+from gitlab_jobs_async.models.jobs import LogLine, Section
+
+# The runner's stages that do not decide a job: common/build_stage.go. A failed `after_script` or
+# cache does not fail it.
+_LATER: Final = frozenset(
+    {
+        "after_script",
+        "archive_cache",
+        "archive_cache_on_failure",
+        "upload_artifacts_on_failure",
+        "cleanup_file_variables",
+    }
+)
+# logger.SoftErrorln in common/build.go.
+_VERDICT: Final = re.compile(r"ERROR: (Job failed(?: \(system failure\))?: .*)")
+_EXIT_CODE: Final = re.compile(r"\bexit (?:code|status) (-?\d{1,10})\b")
+_LONGEST_MESSAGE: Final = 2000
+
+
+@frozen
+class LogFailure:
+    """Findings of a log about the failure of its job; the fields are those of `JobFailure`."""
+
+    message: str | None
+    exit_code: int | None
+    section: tuple[str, ...]
+    lines: tuple[LogLine, ...]
+    error: LogLine | None
+
+
+@define(eq=False, repr=False)
+class FailureReader:
+    """Reads the trace of a failed job in order; keeps its last *count* lines of one stage.
+
+    A stage is a section of the runner, such as `get_sources` or `step_script`. The job failed in
+    the last one that is not among those that always follow.
+    """
+
+    count: int
+    _parser: LogParser = field(factory=LogParser, init=False)
+    _stage: str | None = field(default=None, init=False)
+    _path: tuple[str, ...] = field(default=(), init=False)
+    _closed: list[Section] = field(factory=list, init=False)
+    _lines: deque[LogLine] = field(init=False)
+    _errors: dict[Likelihood, LogLine] = field(factory=dict, init=False)
+    _verdict: LogLine | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lines = deque(maxlen=self.count)
+
+    def feed(self, data: bytes) -> None:
+        """Read the next bytes of the trace."""
+        self._read(self._parser.feed(data))
+
+    def close(self) -> LogFailure:
+        """Return what was found, at the end of the trace."""
+        self._read(self._parser.close())
+        path, verdict = self._failed_path(), self._verdict
+        message = None
+        if verdict is not None and (found := _VERDICT.match(verdict.text)):
+            message = found[1][:_LONGEST_MESSAGE].strip()
+        code = _EXIT_CODE.search(message or "")
+        lines = tuple(line for line in self._lines if line.section[: len(path)] == path)
+        error = self._errors.get(Likelihood.CERTAIN) or self._errors.get(Likelihood.POSSIBLE)
+        # Where only the runner explains it, as an image that cannot be pulled.
+        if error is None and code is None:
+            error = verdict
+        return LogFailure(message, None if code is None else int(code[1]), path, lines, error)
+
+    def _read(self, lines: Iterable[LogLine]) -> None:
+        for line in lines:
+            if line.markers:
+                self._pass(line.markers)
+            self._take(line)
+
+    def _pass(self, markers: Iterable[Section]) -> None:
+        """Note the sections of the stage that ended after its last line."""
+        for marker in markers:
+            if marker.ended_at is None and len(marker.path) == 1 and marker.name not in _LATER:
+                self._begin(marker.name)
+            elif marker.ended_at is not None and marker.path[:1] == (self._stage,):
+                self._closed.append(marker)
+                # As many as may be open; a script may write any number of markers.
+                del self._closed[:-64]
+
+    def _begin(self, stage: str | None) -> None:
+        self._stage, self._path = stage, () if stage is None else (stage,)
+        self._lines.clear()
+        self._errors.clear()
+        self._closed.clear()
+
+    def _take(self, line: LogLine) -> None:
+        stage = line.section[0] if line.section else None
+        if stage is None and _VERDICT.match(line.text):
+            self._verdict = line
+            return
+        # Between two stages the runner speaks; without any, all lines are the job's.
+        if stage in _LATER or (stage is None and self._stage is not None):
+            return
+        if stage != self._stage:
+            self._begin(stage)
+        self._path = line.section
+        self._closed.clear()
+        self._lines.append(line)
+        if Likelihood.CERTAIN not in self._errors:
+            likelihood = likelihood_of(line.text)
+            if likelihood:
+                self._errors.setdefault(likelihood, line)
+
+    def _failed_path(self) -> tuple[str, ...]:
+        """Return the path of the innermost section that was open when the stage ended."""
+        if not self._closed or self._closed[-1].path != self._path[:1]:
+            return self._path
+        ended_at = self._closed[-1].ended_at
+        # A shell that fails leaves its sections open: they end together with the stage.
+        before = [s.path for s in self._closed if s.ended_at is not None and s.ended_at != ended_at]
+        path = self._path
+        while path in before:
+            path = path[:-1]
+        return path
