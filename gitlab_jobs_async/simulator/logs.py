@@ -118,7 +118,7 @@ _COMMANDS: Final[dict[str, tuple[str, ...]]] = {
         "INFO  <subject>: großer Warenkorb mit <number> Artikeln ✓",
     ),
 }
-_FAILURE: Final = (
+_FAILURE: Final[tuple[str, ...]] = (
     "\x1b[31mE       assert Decimal('12.49') == Decimal('12.50')\x1b[0m",
     "\x1b[31mFAILED\x1b[0m tests/test_cart.py::test_rounds_to_the_cent - AssertionError",
     "\x1b[31m=== 1 failed, 211 passed in 12.31s ===\x1b[0m",
