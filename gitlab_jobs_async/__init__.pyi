@@ -144,6 +144,9 @@ from .logs.merge import (
 from .models.artifacts import (
     ArtifactEntry as ArtifactEntry,
 )
+from .models.failure_groups import (
+    FailureGroup as FailureGroup,
+)
 from .models.failures import (
     JobFailure as JobFailure,
 )

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, Literal, overload
 
 from attrs import evolve
 
-from gitlab_jobs_async import logs, models
+from gitlab_jobs_async import failures, logs, models
 from gitlab_jobs_async import monitor as monitors
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
@@ -122,16 +123,47 @@ class GitLab(ServerClient):
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
     ) -> list[tuple[ProjectId, PageStrategy[UndecodedRow]]]:
         """Return a page strategy for each distinct project; validate all of them first."""
-        # A string is iterable, too: its characters would be taken for projects.
-        if isinstance(projects, str | bytes | int):
-            raise TypeError(f"projects must be several ids or paths, not {projects!r}")
         requests = [
-            (project, endpoints.list_jobs(project, scope=scope, ref=ref)) for project in projects
+            (project, endpoints.list_jobs(project, scope=scope, ref=ref))
+            for project in _several(projects)
         ]
         return [
             (project, by_keyset(self._transport, self._capabilities, request))
             for project, request in dict(requests).items()
         ]
+
+    async def list_failures(
+        self,
+        projects: Iterable[ProjectId],
+        *,
+        since: datetime | timedelta,
+        ref: str | None = None,
+        lookback: timedelta = timedelta(days=1),
+    ) -> "list[models.FailureGroup]":
+        """Return the failed jobs of several projects by project, name and reason, most jobs first.
+
+        A project is read up to its first job that was created more than *lookback* before *since*.
+        So a job that waited for longer, such as a manual one, is missing. `flaky_ids` of a group
+        are the jobs that passed on retry, as far as the retry has finished. Bridges are missing:
+        GitLab does not list them with jobs.
+
+        A project costs a request for each 100 failed jobs, and one if there are none. The search
+        for retries costs a request for each 100 successful jobs since the oldest failure. It costs
+        at most two for each pipeline with a failed job that has up to 100 successful ones.
+
+        Args:
+            projects: ids or paths; the first that fails ends the call with its error.
+            since: the earliest end of the jobs: a time with its zone, or the time from then to now.
+            ref: a branch or tag. Servers before GitLab 19 list all refs; only the result has one.
+            lookback: how long before *since* a job may have been created.
+
+        Raises:
+            TypeError, ValueError: an argument is invalid; raised before any request.
+        """
+        period = failures.Period.of(since, lookback, self._transport.clock.now())
+        endpoints.list_jobs(1, ref=ref)  # Raises now: the projects are read in tasks.
+        each = [self.project(project) for project in dict.fromkeys(_several(projects))]
+        return await failures.read_failures(each, period, ref)
 
     def tail_jobs(
         self,
@@ -253,3 +285,10 @@ async def _one_by_one(
         async for project, page in pages:
             for job in filter_ref(page, ref):
                 yield project, job
+
+
+def _several(projects: Iterable[ProjectId]) -> Iterable[ProjectId]:
+    # A string is iterable, too: its characters would be taken for projects.
+    if isinstance(projects, str | bytes | int):
+        raise TypeError(f"projects must be several ids or paths, not {projects!r}")
+    return projects

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "gitlab_jobs_async"
 IO_MODULES = {
     "__init__", "client", "clock", "concurrency", "project", "project_files",
     "project_pipeline_actions", "project_pipelines", "server_client",
-    "api.decode_warnings", "http.attempts", "http.body", "http.connections",
+    "api.decode_warnings", "failures.fetch", "http.attempts", "http.body", "http.connections",
     "http.credential_source", "http.error_mapping",
     "http.exchange", "http.graphql", "http.hook_observer", "http.observer",
     "http.proxies", "http.retries", "http.tls_context",

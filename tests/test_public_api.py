@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import gitlab_jobs_async
-from gitlab_jobs_async import api, http, logs, models, monitor, pipelines, simulator
+from gitlab_jobs_async import api, failures, http, logs, models, monitor, pipelines, simulator
 
-MODULES = [gitlab_jobs_async, api, http, logs, models, monitor, pipelines, simulator]
+MODULES = [gitlab_jobs_async, api, failures, http, logs, models, monitor, pipelines, simulator]
 FLAT_NAMES = [name for name in gitlab_jobs_async.__all__ if name not in {"events", "models"}]
 
 

@@ -28,6 +28,9 @@ from .artifacts import (
 from .artifacts import (
     ArtifactsFile as ArtifactsFile,
 )
+from .failure_groups import (
+    FailureGroup as FailureGroup,
+)
 from .failures import (
     JobFailure as JobFailure,
 )

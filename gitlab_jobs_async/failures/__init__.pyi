@@ -1,0 +1,6 @@
+from .fetch import (
+    read_failures as read_failures,
+)
+from .period import (
+    Period as Period,
+)
