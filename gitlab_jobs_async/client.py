@@ -172,6 +172,7 @@ class GitLab(ServerClient):
         lines: int | None = None,
         offsets: Mapping["logs.JobKey", int] | None = None,
         follow: bool = True,
+        follow_retries: bool = False,
         polling: PollPolicy | None = None,
     ) -> AbstractAsyncContextManager["logs.JobLines"]:
         """Merge many logs: `async with … as lines: async for item in lines`.
@@ -186,8 +187,10 @@ class GitLab(ServerClient):
         or a `TailFailed`, which has the error and does not stop the other logs. The iteration ends
         when all logs have ended. No log is read ahead of the consumer: a slow consumer causes fewer
         polls. At most *concurrency* logs are polled at once, the longest due first; a waiting log
-        costs a few KB. One listing shows the statuses of all jobs of a project. Other options are
-        those of `Project.tail`.
+        costs a few KB. One listing shows the statuses of all jobs of a project. With
+        *follow_retries*, items of a next attempt have its `job_id`, and each attempt its own
+        `TailEnded`; `remove` takes the id that was added. Other options are those of
+        `Project.tail`.
 
         Raises:
             TypeError, ValueError: an argument is invalid; raised before any request.
@@ -200,6 +203,7 @@ class GitLab(ServerClient):
             logs.log_starts(jobs, offsets or {}),
             last=None if lines is None else integer("lines", lines),
             follow=follow,
+            follow_retries=logs.check_follow_retries(follow_retries=follow_retries, follow=follow),
             options=options,
         )
 

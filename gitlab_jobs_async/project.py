@@ -121,6 +121,7 @@ class Project(ProjectFiles):
         *,
         timeout: float | None = None,
         progress: "pipelines.JobProgress | None" = None,
+        follow_retries: bool = False,
         polling: PollPolicy | None = None,
     ) -> Job:
         """Wait for the end of a job and return it, also if it has failed.
@@ -128,16 +129,21 @@ class Project(ProjectFiles):
         A `manual` or `scheduled` job has not ended. *progress* is called with the first state of
         the job and at each change of its status; a coroutine function is awaited. *polling* is
         how often it is polled, and for how long transient errors are tolerated; the client's policy
-        by default. Jobs of one project that are polled at once share a listing. A retry, also
-        GitLab's own, is another job: see `list_pipeline_jobs`.
+        by default. Jobs of one project that are polled at once share a listing.
+
+        A retry, also GitLab's own, is another job. With *follow_retries*, the next attempt is
+        waited for, too, and the last one returned. At each end the pipeline's jobs are listed. A
+        failed job is the last attempt if it has no next one 4 seconds later, at the next poll.
 
         Raises:
             WaitTimedOutError: *timeout* seconds have passed; `last` is the job as last seen. It is
                 a `TimeoutError`, too. The job itself is not changed.
         """
-        how = pipelines.WaitOptions(timeout, poll_policy(polling, self._polls.policy))
+        how = pipelines.WaitOptions(
+            timeout, poll_policy(polling, self._polls.policy), follow_retries=follow_retries
+        )
         return await pipelines.wait_for_job(
-            self._transport.clock, self._polls, self.id, job_id, how, progress
+            self._transport, self._polls, self.id, job_id, how, progress
         )
 
     # Artifacts: https://docs.gitlab.com/api/job_artifacts/

@@ -79,6 +79,7 @@ class ProjectFiles(ProjectPipelineActions):
         lines: int | None = None,
         offset: int = 0,
         follow: bool = True,
+        follow_retries: bool = False,
         polling: PollPolicy | None = None,
     ) -> AsyncGenerator[LogLine, None]:
         """Emit the lines of a job's log until the job ends; without *follow*, the lines so far.
@@ -94,10 +95,15 @@ class ProjectFiles(ProjectPipelineActions):
         least 60 s, and two intervals), nothing is held back. Polls and errors are those of
         `follow_trace`; without *follow* errors are raised at once. `get_job` returns how the job
         ended.
+
+        With *follow_retries*, the lines of the next attempt follow, with a `number` from 1. The
+        attempts are those of `wait_for_job`. `GitLab.tail_jobs` also says which one a line is from.
         """
         last = None if lines is None else integer("lines", lines)
         start = integer("offset", offset)
         log = self._log(job_id, polling)
+        if logs.check_follow_retries(follow_retries=follow_retries, follow=follow):
+            return logs.lines_of_attempts(log, last=last, offset=start)
         return log.lines(last=last, follow=follow, offset=start)
 
     async def get_failure(self, job: int | Job, *, lines: int = 20) -> "models.JobFailure":

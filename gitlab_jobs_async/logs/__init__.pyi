@@ -1,3 +1,9 @@
+from .attempts import (
+    check_follow_retries as check_follow_retries,
+)
+from .attempts import (
+    lines_of_attempts as lines_of_attempts,
+)
 from .failure import (
     FailureReader as FailureReader,
 )

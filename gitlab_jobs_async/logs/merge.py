@@ -12,11 +12,12 @@ from gitlab_jobs_async.api.parameters import ProjectId, integer, job_path
 from gitlab_jobs_async.concurrency import Merged
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.logs.attempts import attempt_lines
 from gitlab_jobs_async.logs.follow import JobLog, LogEnded
 from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, PollSource, log_poll_queue
-from gitlab_jobs_async.models.jobs import Job, JobBasic
+from gitlab_jobs_async.models.jobs import Job, JobBasic, LogLine
 from gitlab_jobs_async.polling.polls import Polls
 
 JobKey = tuple[ProjectId, int]
@@ -32,18 +33,34 @@ class LogStart:
 
 
 async def tail_items(
-    log: JobLog, *, last: int | None = None, offset: int = 0, follow: bool = True
+    log: JobLog,
+    *,
+    last: int | None = None,
+    offset: int = 0,
+    follow: bool = True,
+    follow_retries: bool = False,
 ) -> PollSource[TailedItem]:
-    """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`."""
+    """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`.
+
+    With *follow_retries*, those of the next attempts follow.
+    """
     # Emitted outside the handler: an item that is held keeps no traceback of this frame alive.
     end: TailedItem | None = None
     project, job_id, path = log.project, log.job_id, _project_path(log)
-    lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
+    lines: PollSource[LogLine | LogEnded | Job]
+    if follow and follow_retries:
+        lines = attempt_lines(log, last=last, offset=offset)
+    else:
+        lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
     try:
         async with aclosing(lines):
             async for line in lines:
                 if isinstance(line, NotBefore):
                     yield line
+                elif isinstance(line, Job):
+                    if end is not None:
+                        yield end
+                    end, job_id = None, line.id
                 elif isinstance(line, LogEnded):
                     end = TailEnded(project, job_id, line.job, project_path=path)
                 else:
@@ -113,13 +130,20 @@ async def tail_logs(
     *,
     last: int | None,
     follow: bool,
+    follow_retries: bool,
     options: FollowOptions,
 ) -> AsyncIterator[JobLines]:
     """Open the logs of *jobs*, each from its start on; poll at most `concurrency` at once."""
 
     def open_log(project: ProjectId, job_id: int, start: LogStart) -> PollSource[TailedItem]:
         log = JobLog(transport, capabilities, project, job_id, polls, options, start.known)
-        return tail_items(log, last=last, offset=start.offset, follow=follow)
+        return tail_items(
+            log,
+            last=last,
+            offset=start.offset,
+            follow=follow,
+            follow_retries=follow_retries,
+        )
 
     async with log_poll_queue(transport.clock, transport.concurrency) as (items, queue):
         lines = JobLines(open_log, items, queue)

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from math import inf
 from typing import Generic, Literal, TypeVar
 
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.parameters import ProjectId, one_of, seconds
+from gitlab_jobs_async.api.parameters import ProjectId, flag, one_of, seconds
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
@@ -17,6 +18,7 @@ from gitlab_jobs_async.models.jobs import Job, Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.pipelines.fetch import read_jobs
 from gitlab_jobs_async.pipelines.poll_interval import answered_each, next_poll_at
+from gitlab_jobs_async.polling.attempts import Attempts
 from gitlab_jobs_async.polling.pace import PaceShare
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.polling.polls import Polls
@@ -41,16 +43,22 @@ def _until(_options: object, _attribute: object, until: str) -> None:
     one_of("until", until, ("finished", "blocked"))
 
 
+def _is_flag(_options: object, attribute: "Attribute[bool]", value: object) -> None:
+    flag(attribute.name, value)
+
+
 @frozen
 class WaitOptions:
     """The *timeout* of a wait in seconds, its poll *policy*, and what it waits for.
 
-    *until* "blocked" also ends the wait for a pipeline that only a manual job can continue.
+    *until* "blocked" also ends the wait for a pipeline that only a manual job can continue. With
+    *follow_retries*, the wait for a job ends with its last attempt.
     """
 
     timeout: float | None = field(converter=_timeout_seconds)
     policy: PollPolicy
     until: WaitUntil = field(default="finished", validator=_until)
+    follow_retries: bool = field(default=False, validator=_is_flag)
 
     def is_over(self, status: JobStatus) -> bool:
         """Return whether the wait ends at this status."""
@@ -59,35 +67,50 @@ class WaitOptions:
 
 @frozen
 class _Snapshot(Generic[T]):
-    """The result of one poll; *progress* is called with *arguments* if *statuses* have changed."""
+    """The result of one poll; *progress* is called with *arguments* if *statuses* have changed.
+
+    Whatever its status, the wait goes on while the value is *unsettled*.
+    """
 
     value: T
     statuses: object
     arguments: tuple[object, ...]
+    unsettled: bool = False
 
 
 async def wait_for_job(
-    clock: Clock,
+    transport: Transport,
     polls: Polls,
     project: ProjectId,
     job_id: int,
     options: WaitOptions,
     progress: JobProgress | None,
 ) -> Job:
-    """Return the job once it has ended."""
+    """Return the job, or its last attempt, once it has ended."""
     endpoints.get_job(project, job_id)  # checks the ids
+    attempts = Attempts(transport, project)
 
-    with (
-        polls.statuses.join(project, job_id, options.policy) as status,
-        polls.pace.join(options.policy) as pace,
-    ):
+    with ExitStack() as statuses, polls.pace.join(options.policy) as pace:
+
+        def join(number: int) -> StatusShare[Job]:
+            statuses.close()
+            return statuses.enter_context(polls.statuses.join(project, number, options.policy))
 
         async def poll() -> _Snapshot[Job]:
-            job = await status.poll()
-            return _Snapshot(job, job.status, (job,))
+            began = transport.clock.now()
+            job = await wait.status.poll()
+            unsettled = False
+            if options.follow_retries and job.status.is_finished:
+                following = await attempts.next_after(job)
+                unsettled = following is not None or began < attempts.retried_until(job)
+                if following is not None:
+                    job, wait.status = following, join(following.id)
+            return _Snapshot(job, (job.id, job.status), (job,), unsettled)
 
-        what = f"job {job_id}"
-        return await _Wait(what, poll, clock, options, status, pace, 1, progress).run()
+        wait = _Wait(
+            f"job {job_id}", poll, transport.clock, options, join(job_id), pace, 1, progress
+        )
+        return await wait.run()
 
 
 async def wait_for_pipeline(
@@ -183,7 +206,7 @@ class _Wait(Generic[T]):
                 if snapshot.statuses != statuses:
                     statuses = snapshot.statuses
                     await self._report(snapshot)
-                if self.options.is_over(snapshot.value.status):
+                if self.options.is_over(snapshot.value.status) and not snapshot.unsettled:
                     return snapshot.value
                 delay = next_poll_at(self._due_at(began), self.clock.now(), until)
                 delay -= self.clock.now()
