@@ -147,9 +147,9 @@ class GitLab(ServerClient):
         are the jobs that passed on retry, as far as the retry has finished. Bridges are missing:
         GitLab does not list them with jobs.
 
-        A project costs a request for each 100 failed jobs, and one if there are none. The search
-        for retries costs a request for each 100 successful jobs since the oldest failure. It costs
-        at most two for each pipeline with a failed job that has up to 100 successful ones.
+        A project without failures costs one request; else one for each 100 failed jobs, and up to
+        two more. The search for retries costs one for each 100 successful jobs since the oldest
+        failure, but at most two for each pipeline with a failed job and up to 100 successful ones.
 
         Args:
             projects: ids or paths; the first that fails ends the call with its error.

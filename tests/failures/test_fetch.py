@@ -106,6 +106,41 @@ async def test_long_search_asks_the_pipeline(gitlab, simulator, run):
     assert [path.count("pipelines") for path in paths] == [0, 0, 1]
 
 
+async def test_retried_success_counts_in_pipeline(gitlab, simulator, run):
+    """The pipeline's listing leaves retried jobs out, unless it is asked for them."""
+    plan = JobPlan(queued=0, duration=5, outcome="failed", attempts=(PASSES, FAILS))
+    [first] = run(["unit"], plan)
+    passed = simulator.world.retry(first)
+    simulator.clock.advance(60)
+    simulator.world.settle(simulator.clock.now())
+    last = simulator.world.retry(passed)
+    for _ in range(5):
+        run([f"job {number}" for number in range(50)], PASSES)
+    [group] = await gitlab.list_failures(["shop/api"], since=HOUR)
+    assert (group.job_ids, group.flaky_ids) == ((last.id, first.id), (first.id,))
+    assert "pipelines" in simulator.requests[-1].path
+
+
+async def test_search_ends_at_oldest_failure(gitlab, simulator, run):
+    for _ in range(5):
+        run([f"job {number}" for number in range(50)], PASSES)
+    run(["unit"])
+    await gitlab.list_failures(["shop/api"], since=timedelta(days=1))
+    assert len(simulator.requests) == 2
+
+
+@pytest.mark.parametrize("failing", [1, 3, 12])
+async def test_cost_is_bounded_by_pipelines(gitlab, simulator, run, failing):
+    for _ in range(failing):
+        run(["unit", *[f"job {number}" for number in range(9)]])
+    for _ in range(30):
+        run([f"job {number}" for number in range(50)], PASSES)
+    groups = await gitlab.list_failures(["shop/api"], since=timedelta(days=1))
+    assert sum(group.count for group in groups) == 10 * failing
+    pages = 2 + 10 * failing // 100  # a short page may be followed by one that proves the end
+    assert len(simulator.requests) <= pages + 2 * failing
+
+
 async def test_deleted_pipeline_is_no_error(gitlab, simulator, run):
     run(["unit"])
     run([f"job {number}" for number in range(101)], PASSES)
