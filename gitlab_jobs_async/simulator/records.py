@@ -106,6 +106,7 @@ class Project:
     variables_role: str = field(default="developer", validator=in_(VARIABLES_ROLES))
     protected_refs: frozenset[str] = frozenset()
     refreshing_artifacts: bool = False
+    archived: bool = False
     created_at: float = 0.0
     agents: list[Agent] = field(factory=list[Agent])
     builds: list["Job"] = field(factory=list["Job"], repr=False)

@@ -56,6 +56,14 @@ class TestPythonGitlab:
         listed = [r for r in simulated.requests if r.path.endswith("/jobs")]
         assert len(listed) == 6
 
+    def test_lists_projects_of_a_group(self, simulated, project):
+        simulated.world.add_project("group/sub/lib").archived = True
+        group = project.manager.gitlab.groups.get("group", lazy=True)
+        listed = group.projects.list(include_subgroups=True, get_all=True)
+        assert [row.path_with_namespace for row in listed] == ["group/sub/lib", "group/app"]
+        listed = group.projects.list(include_subgroups=True, archived=False, iterator=True)
+        assert (listed.total, [row.id for row in listed]) == (1, [project.id])
+
     def test_iterates_with_known_totals(self, project):
         iterator = project.jobs.list(iterator=True, per_page=100)
         assert (iterator.total, iterator.total_pages, iterator.per_page) == (None, None, 100)

@@ -256,7 +256,7 @@ class View:
         """Return the parts of API::Entities::Project that matter to a client of jobs."""
         return self.project_basic(project) | {
             "visibility": project.visibility,
-            "archived": False,
+            "archived": project.archived,
             "jobs_enabled": True,
             "public_jobs": project.public_jobs,
         }

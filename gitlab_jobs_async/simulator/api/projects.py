@@ -15,7 +15,7 @@ from gitlab_jobs_async.simulator.api.calls import Call, Route
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
 from gitlab_jobs_async.simulator.api.runner_entities import Json
-from gitlab_jobs_async.simulator.records import Project
+from gitlab_jobs_async.simulator.records import ACCESS, VISIBILITIES, Project
 
 REVISION: Final = "0b1c2d3e4f5"
 _ORDERS: Final = ("id", "name", "path", "created_at", "updated_at", "last_activity_at")
@@ -83,6 +83,8 @@ def list_group_projects(call: Call) -> Answer:
         for project in visible
         if _parent(project) == path or (below and project.path.startswith(f"{path}/"))
     ]
+    if parameters.boolean(call.params, "owned"):
+        rows = [project for project in rows if _owns(call, project)]
     # A group without anything to see is hidden, as a private one is.
     if not any(project.path.startswith(f"{path}/") for project in visible):
         raise not_found("Group")
@@ -103,6 +105,10 @@ def _group_path(call: Call, wanted: str) -> str:
     return list(groups)[number - 1]
 
 
+def _owns(call: Call, project: Project) -> bool:
+    return call.user is not None and project.members.get(call.user.id) == ACCESS["owner"]
+
+
 def _parent(project: Project) -> str:
     return project.path.rpartition("/")[0]
 
@@ -113,6 +119,12 @@ def _listed(call: Call, rows: Sequence[Project]) -> Answer:
     rising = parameters.choice(call.params, "sort", ("asc", "desc")) == "asc"
     simple = parameters.boolean(call.params, "simple")
     found = [project for project in rows if search in project.name.lower()]
+    if (visibility := parameters.choice(call.params, "visibility", VISIBILITIES)) is not None:
+        found = [project for project in found if project.visibility == visibility]
+    # Without the parameter, archived projects are listed, too.
+    if "archived" in call.params:
+        archived = parameters.boolean(call.params, "archived")
+        found = [project for project in found if project.archived == archived]
     found.sort(key=lambda project: _key(project, order), reverse=not rising)
     view = view_of(call)
     entity = view.project_basic if simple else view.project
