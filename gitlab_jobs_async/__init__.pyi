@@ -111,6 +111,9 @@ from .errors import (
 from .errors import (
     WebhookRejectedError as WebhookRejectedError,
 )
+from .group import (
+    Group as Group,
+)
 from .http.body_limits import (
     Limits as Limits,
 )

@@ -14,13 +14,16 @@ from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import (
+    GroupId,
     ProjectId,
     Scope,
+    group_path,
     integer,
     project_path,
 )
 from gitlab_jobs_async.api.rows import UndecodedRow
 from gitlab_jobs_async.concurrency import task_pool
+from gitlab_jobs_async.group import Group
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.models.jobs import Bridge, Job
@@ -65,6 +68,11 @@ class GitLab(ServerClient):
         project_path(project)
         # Shared, so that all projects profit from one discovery about the server.
         return Project(project, self._transport, self._capabilities, self._polls)
+
+    def group(self, group: GroupId) -> Group:
+        """Return a group by numeric id or full path, such as "shop/web", without a request."""
+        group_path(group)
+        return Group(group, self._transport)
 
     async def get_token_job(self) -> Job:
         """Return the job of the client's `JobToken`.

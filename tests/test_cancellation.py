@@ -36,6 +36,8 @@ OPERATIONS = {
         2, timeout=None, polling=PollPolicy(interval=400, max_interval=800)
     ),
     "wait_for_pipeline": lambda gitlab: gitlab.project("big").wait_for_pipeline(2, progress=print),
+    "list_projects": lambda gitlab: gitlab.group("group").list_projects(),
+    "iter_projects": lambda gitlab: iterate(gitlab.group("group").iter_projects()),
     "list_pipelines": lambda gitlab: gitlab.project("big").list_pipelines(),
     "stream_trace": lambda gitlab: read(gitlab.project(1).stream_trace(1)),
     "stream_artifacts": lambda gitlab: read(gitlab.project(1).stream_artifacts(1)),

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from gitlab_jobs_async.models.statuses import JobStatus
 
 ProjectId = int | str
+GroupId = int | str
 Scope = str | Iterable[str]
 Inputs = Mapping[str, object]
 
@@ -66,18 +67,25 @@ def products(name: str, value: object) -> str:
 
 def project_path(project: ProjectId) -> str:
     """Return `/projects/:id` for a numeric id or a full path, which is quoted."""
-    if not isinstance(project, str):
-        return f"/projects/{positive_id('project', project)}"
-    name = project.strip("/")
+    return f"/projects/{_id_or_path('project', project, 'group/app')}"
+
+
+def group_path(group: GroupId) -> str:
+    """Return `/groups/:id` for a numeric id or a full path, which is quoted."""
+    return f"/groups/{_id_or_path('group', group, 'group/subgroup')}"
+
+
+def _id_or_path(kind: str, value: int | str, example: str) -> str:
+    if not isinstance(value, str):
+        return str(positive_id(kind, value))
+    name = value.strip("/")
     # A percent sign means that the path is quoted already: it would be quoted twice.
-    has_invalid_character = not project.isprintable() or any(
-        c.isspace() or c in "%\\" for c in project
-    )
+    has_invalid_character = not value.isprintable() or any(c.isspace() or c in "%\\" for c in value)
     if has_invalid_character or any(part in {"", ".", ".."} for part in name.split("/")):
         raise ValueError(
-            f"invalid project {project!r}: expected a numeric id or a full path such as 'group/app'"
+            f"invalid {kind} {value!r}: expected a numeric id or a full path such as {example!r}"
         )
-    return f"/projects/{quote(name, safe='')}"
+    return quote(name, safe="")
 
 
 def job_path(project: ProjectId, job_id: int) -> str:

@@ -94,6 +94,9 @@ from .jobs import (
 from .jobs import (
     TraceChunk as TraceChunk,
 )
+from .projects import (
+    ProjectInfo as ProjectInfo,
+)
 from .runners import (
     Runner as Runner,
 )
