@@ -14,10 +14,10 @@ from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, 
 
 @frozen
 class Due:
-    """One entry of the agenda: an event of a job (under its timeline) or of a pipeline."""
+    """One entry of the agenda: an event of a job (under its timeline) or pipeline, or a call."""
 
     event: str
-    target: Job | Pipeline | Project
+    target: Job | Pipeline | Project | Callable[[float], None]
     timeline: int = 0
     plan: PipelinePlan | None = None
     user: User | None = None

@@ -56,6 +56,7 @@ _PROJECTS: Final = (
     "infra/images",
     "data/warehouse",
 )
+_KEPT: Final = 86_400.0
 _PEOPLE: Final = ("ada.king", "grace.hopper", "linus.berg", "mei.tanaka")
 _TITLES: Final = (
     "Retry the payment webhook once",
@@ -74,7 +75,9 @@ _STEPS: Final = (
 def demo_world(now: float) -> World:
     """Return a company's GitLab in the middle of a working day, at `now`.
 
-    It has ten projects and about two hundred jobs in all statuses; more follow in the next minutes.
+    It has ten projects and about two hundred jobs in all statuses. New pipelines follow without
+    end: one every 25 s at first, one a minute after ten minutes. Pipelines are deleted a day after
+    their creation, so that memory stays bounded.
 
     In `shop/checkout` the job `end-to-end` runs for about 220 more seconds and uploads its long,
     coloured log every 4 s. In `shop/payments` the job `contract` has failed and succeeds on retry.
@@ -98,6 +101,7 @@ def demo_world(now: float) -> World:
     _data(world, now)
     _yet_to_come(world, projects, people, now, rng)
     _soon(world, now)
+    _Steady(world, projects, people).start(now + 620.0)
     world.settle(now)
     return world
 
@@ -227,12 +231,40 @@ def _yet_to_come(
     world: World, projects: list[Project], people: list[User], now: float, rng: random.Random
 ) -> None:
     for index in range(24):
-        jobs = tuple(
-            PlannedJob(name, stage, _ordinary_plan(stage, name, rng))
-            for stage, names in _STEPS[:2]
-            for name in names
-        )
         at = now + 12.0 + index * 25.0 + rng.uniform(0, 8)
         project = projects[(index * 3) % len(projects)]
-        plan = PipelinePlan(jobs=jobs)
-        world.plan_pipeline(project, plan, at=at, user=people[index % len(people)])
+        world.plan_pipeline(project, _plan(rng), at=at, user=people[index % len(people)])
+
+
+def _plan(rng: random.Random) -> PipelinePlan:
+    jobs = tuple(
+        PlannedJob(name, stage, _ordinary_plan(stage, name, rng))
+        for stage, names in _STEPS[:2]
+        for name in names
+    )
+    return PipelinePlan(jobs=jobs)
+
+
+class _Steady:
+    """One pipeline a minute without end; deletes those that are a day old."""
+
+    def __init__(self, world: World, projects: list[Project], people: list[User]) -> None:
+        self._world = world
+        self._projects = projects
+        self._people = people
+        # Its own: people's actions draw from `world.random`, and must not change what follows.
+        self._rng = random.Random(20250616)  # noqa: S311 - the same pipelines every time
+
+    def start(self, at: float) -> None:
+        self._world.call_at(at, self._add)
+
+    def _add(self, at: float) -> None:
+        project = self._rng.choice(self._projects)
+        user = self._rng.choice(self._people)
+        self._world.plan_pipeline(project, _plan(self._rng), at=at, user=user)
+        # As GitLab's automatic pipeline cleanup does, whose shortest limit is a day.
+        for pipeline in list(self._world.pipelines.values()):
+            if pipeline.created_at > at - _KEPT:
+                break
+            self._world.delete_pipeline(pipeline)
+        self._world.call_at(at + 60.0, self._add)

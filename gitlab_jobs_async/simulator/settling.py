@@ -2,7 +2,7 @@
 
 from gitlab_jobs_async.simulator import lifecycle
 from gitlab_jobs_async.simulator.plans import PipelinePlan
-from gitlab_jobs_async.simulator.records import Job, Project
+from gitlab_jobs_async.simulator.records import Job, Pipeline, Project
 from gitlab_jobs_async.simulator.registry import Due, Registry
 
 
@@ -28,6 +28,8 @@ def _happen(registry: Registry, due: Due, at: float) -> None:
         plan = due.plan or PipelinePlan()
         pipeline = lifecycle.create_pipeline(registry, target, plan, at=at, user=due.user)
         lifecycle.advance(registry, pipeline, at)
+    elif not isinstance(target, Pipeline):
+        target(at)
     elif due.event == "status":
         lifecycle.update_status(registry, target, at)
     else:

@@ -5,7 +5,7 @@ events. Settling often or once gives the same world.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from gitlab_jobs_async.simulator import actions, bulk
@@ -254,6 +254,10 @@ class World:
     ) -> None:
         """Schedule the creation of a whole pipeline."""
         self.registry.plan(at, Due("pipeline", project, plan=plan, user=user or self.root))
+
+    def call_at(self, at: float, action: Callable[[float], None]) -> None:
+        """Schedule `action(at)`, which may change the world and schedule itself again."""
+        self.registry.plan(at, Due("call", action))
 
     def add_finished_jobs(
         self,

@@ -72,6 +72,32 @@ def test_jobs_keep_coming():
     assert before < middle < len(world.jobs)
 
 
+def test_pipelines_come_in_each_hour():
+    world = demo_world(NOW)
+    for hour in range(1, 31):
+        world.settle(NOW + hour * 3600)
+        new = [p for p in world.pipelines.values() if p.created_at > NOW + (hour - 1) * 3600]
+        assert 50 <= len(new) <= 90
+
+
+def test_old_pipelines_are_deleted():
+    world = demo_world(NOW)
+    world.settle(NOW + 36 * 3600)
+    assert min(p.created_at for p in world.pipelines.values()) > NOW + 12 * 3600 - 120
+    assert len(world.pipelines) <= 24 * 60 + 2
+    assert len(world.jobs) == sum(len(p.jobs) for p in world.pipelines.values())
+
+
+def test_steady_pipelines_are_deterministic():
+    def shown(steps):
+        world = demo_world(NOW)
+        for step in range(1, steps + 1):
+            world.settle(NOW + 7200 * step / steps)
+        return [(job.id, job.name, job.status, job.finished_at) for job in world.jobs.values()]
+
+    assert shown(1) == shown(50)
+
+
 def test_default_world():
     world = default_world(NOW)
     statuses = [(job.id, job.name, job.status) for job in world.jobs.values()]

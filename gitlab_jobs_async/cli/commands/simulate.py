@@ -53,7 +53,8 @@ class SimulatorOptions:
         float,
         Parameter(
             validator=Number(gt=0, lte=100_000),
-            help="Simulated seconds per real second.",
+            help="Simulated seconds per real second. Clients poll in real time: at 10, one that "
+            "polls every 5 s sees a job of 60 s once or twice, and a limit per minute lasts 6 s.",
             show_default=True,
         ),
     ] = 1.0
