@@ -21,11 +21,11 @@ from gitlab_jobs_async.listing.fetch import (
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
-from gitlab_jobs_async.project_files import ProjectFiles
+from gitlab_jobs_async.project_artifacts import ProjectArtifacts
 
 
 @frozen
-class Project(ProjectFiles):
+class Project(ProjectArtifacts):
     """A project of a `GitLab`, returned by `GitLab.project`; `id` is unchanged.
 
     Ids are positional, all other arguments keyword-only. `scope` is a status or several, as

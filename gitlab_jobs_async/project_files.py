@@ -1,4 +1,4 @@
-"""Logs and artifacts of one project's jobs; `Project` inherits all of it."""
+"""Logs of one project's jobs; `Project` inherits all of it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,13 +11,9 @@ from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import integer
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response, check_archive, check_complete
+from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.errors import ConnectionFailedError, LookupFailedError
 from gitlab_jobs_async.http.body_limits import Bound
-from gitlab_jobs_async.listing.fetch import (
-    iter_unordered,
-)
-from gitlab_jobs_async.models.artifacts import ArtifactEntry
 from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
@@ -26,7 +22,7 @@ from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions
 
 @frozen(eq=False, repr=False)
 class ProjectFiles(ProjectPipelineActions):
-    """Logs and artifacts of the jobs of one project."""
+    """Logs of the jobs of one project."""
 
     # Traces: https://docs.gitlab.com/api/jobs/#get-a-log-file
 
@@ -152,35 +148,6 @@ class ProjectFiles(ProjectPipelineActions):
         return logs.JobLog(
             self._transport, self._capabilities, self.id, job_id, self._polls, options
         )
-
-    # Artifacts: https://docs.gitlab.com/api/job_artifacts/
-
-    def stream_artifacts(self, job_id: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Stream the artifacts archive: `async with ... as chunks: async for chunk in chunks`.
-
-        Object storage is read without the credentials. `Limits.archive` and `Limits.min_rate`
-        apply. See https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
-        """
-        return self._chunks(endpoints.get_artifacts(self.id, job_id), check_archive, "archive")
-
-    async def get_artifact_file(self, job_id: int, path: str) -> bytes:
-        """Return one file of the archive, such as "coverage/index.html", as bytes.
-
-        `Limits.archive` applies, or else `Limits.trace`. See https://docs.gitlab.com/api/job_artifacts/#download-a-single-artifact-file-by-job-id.
-        """
-        request = endpoints.get_artifact_file(self.id, job_id, path)
-        return check_complete(await self._transport.send(request, bound="archive"), "a file").body
-
-    async def list_artifacts(
-        self, job_id: int, *, path: str = "", recursive: bool = False
-    ) -> list[ArtifactEntry]:
-        """Return the entries of the archive below *path*, or all levels if *recursive*; GitLab 19.
-
-        Follows lib/api/ci/job_artifacts.rb.
-        """
-        request = endpoints.list_artifacts(self.id, job_id, path=path, recursive=recursive)
-        rows = iter_unordered(self._transport, request, ArtifactEntry)
-        return [entry async for entry in rows]
 
     @asynccontextmanager
     async def _chunks(

@@ -41,6 +41,12 @@ OPERATIONS = {
     "list_pipelines": lambda gitlab: gitlab.project("big").list_pipelines(),
     "stream_trace": lambda gitlab: read(gitlab.project(1).stream_trace(1)),
     "stream_artifacts": lambda gitlab: read(gitlab.project(1).stream_artifacts(1)),
+    "stream_latest_artifacts": lambda gitlab: read(
+        gitlab.project(1).stream_latest_artifacts("main", job="compile")
+    ),
+    "get_latest_artifact_file": lambda gitlab: gitlab.project(1).get_latest_artifact_file(
+        "main", "a", job="compile"
+    ),
 }
 FAULTS = {
     "none": [],

@@ -25,6 +25,7 @@ from gitlab_jobs_async.api.parameters import (
     pipeline_path,
     positive_id,
     project_path,
+    ref_segment,
     scope_params,
 )
 from gitlab_jobs_async.api.requests import Request
@@ -251,6 +252,31 @@ def get_artifacts(project: ProjectId, job_id: int) -> Request:
 def get_artifact_file(project: ProjectId, job_id: int, path: str) -> Request:
     """Return GET …/artifacts/*artifact_path: one file out of the archive."""
     return Request("GET", f"{job_path(project, job_id)}/artifacts/{artifact_path(path)}")
+
+
+def get_latest_artifacts(
+    project: ProjectId, ref: str, *, job: str, search_recent: bool = False
+) -> Request:
+    """Return GET …/jobs/artifacts/:ref_name/download, or a redirect to its storage."""
+    params = _latest_params(job, search_recent=search_recent)
+    path = f"{project_path(project)}/jobs/artifacts/{ref_segment(ref)}/download"
+    return Request("GET", path, params)
+
+
+def get_latest_artifact_file(
+    project: ProjectId, ref: str, path: str, *, job: str, search_recent: bool = False
+) -> Request:
+    """Return GET …/jobs/artifacts/:ref_name/raw/*artifact_path: one file."""
+    params = _latest_params(job, search_recent=search_recent)
+    raw = f"{project_path(project)}/jobs/artifacts/{ref_segment(ref)}/raw/{artifact_path(path)}"
+    return Request("GET", raw, params)
+
+
+def _latest_params(job: str, *, search_recent: bool) -> list[tuple[str, str]]:
+    recent = flag("search_recent", search_recent)
+    params = [("job", not_empty("job", job))]
+    # Sent only where it matters: older servers do not know it.
+    return [*params, ("search_recent_successful_pipelines", recent)] if search_recent else params
 
 
 def list_artifacts(

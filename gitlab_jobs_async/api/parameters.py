@@ -210,3 +210,14 @@ def artifact_path(path: str) -> str:
             "'coverage/index.html'"
         )
     return "/".join(quote(part, safe="") for part in parts)
+
+
+def ref_segment(ref: str) -> str:
+    """Return *ref* as one quoted segment of a path."""
+    # git-check-ref-format(1) forbids the same; a proxy would resolve "..".
+    if any(part in {"", ".", ".."} for part in not_empty("ref", ref).split("/")):
+        raise ValueError(
+            f"invalid ref {ref!r}: expected a branch, a tag or a full ref such as "
+            "'refs/merge-requests/7/head'"
+        )
+    return quote(ref, safe="")

@@ -77,6 +77,14 @@ CALLS = {
     "get_trace": ("trace", lambda project: project.get_trace(1)),
     "get_artifact_file": ("archive", lambda project: project.get_artifact_file(1, "a")),
     "stream_artifacts": ("archive", lambda project: streamed(project.stream_artifacts(1))),
+    "get_latest_artifact_file": (
+        "archive",
+        lambda project: project.get_latest_artifact_file("a", "a", job="b"),
+    ),
+    "stream_latest_artifacts": (
+        "archive",
+        lambda project: streamed(project.stream_latest_artifacts("a", job="b")),
+    ),
 }
 SERVERS = {
     "endless": endless(b'{"id": 1},' * 1000),

@@ -79,6 +79,8 @@ OF_PROJECT = {
     "tail": lambda p: drained(p.tail(1, follow=False)),
     "stream_artifacts": lambda p: drained_block(p.stream_artifacts(1)),
     "get_artifact_file": lambda p: p.get_artifact_file(1, "a.txt"),
+    "stream_latest_artifacts": lambda p: drained_block(p.stream_latest_artifacts("a", job="b")),
+    "get_latest_artifact_file": lambda p: p.get_latest_artifact_file("a", "a.txt", job="b"),
     "list_artifacts": lambda p: p.list_artifacts(1),
     "keep_artifacts": lambda p: p.keep_artifacts(1),
     "delete_artifacts": lambda p: p.delete_artifacts(1),

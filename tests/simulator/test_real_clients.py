@@ -8,6 +8,7 @@ from gidgetlab.aiohttp import GitLabAPI
 
 from gitlab_jobs_async.simulator import (
     Fault,
+    JobPlan,
     Simulator,
     SimulatorSettings,
     SteppedClock,
@@ -140,6 +141,16 @@ class TestPythonGitlab:
         with pytest.raises(python_gitlab.exceptions.GitlabGetError) as caught:
             job.artifacts()
         assert caught.value.response_code == 404
+
+    def test_artifacts_by_ref(self, project, simulated, clock):
+        app = simulated.world.project("group/app")
+        pipeline = simulated.world.add_pipeline(app, ref="x/y")
+        plan = JobPlan(duration=1.0, artifacts={"a/b.txt": b"text"})
+        simulated.world.add_job(pipeline, "build", plan=plan)
+        clock.advance(60)
+        assert project.artifacts.download(ref_name="x/y", job="build")[:2] == b"PK"
+        page = project.artifacts.raw(ref_name="x/y", artifact_path="a/b.txt", job="build")
+        assert page == b"text"
 
     def test_artifacts_from_another_host(self, clock):
         settings = SimulatorSettings(object_storage=True)

@@ -159,6 +159,9 @@ async def a_project(project: Project, after: datetime) -> None:
         assert_type(archive, AsyncIterator[bytes])
     assert_type(await project.list_artifacts(1), list[ArtifactEntry])
     assert_type(await project.get_artifact_file(1, "a"), bytes)
+    assert_type(await project.get_latest_artifact_file("main", "a", job="b"), bytes)
+    async with project.stream_latest_artifacts("main", job="b") as latest:
+        assert_type(latest, AsyncIterator[bytes])
     await project.delete_artifacts(1)
 
 
