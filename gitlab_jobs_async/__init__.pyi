@@ -193,6 +193,9 @@ from .monitor.monitor import (
     Monitor as Monitor,
 )
 from .monitor.targets import (
+    GroupTarget as GroupTarget,
+)
+from .monitor.targets import (
     JobTarget as JobTarget,
 )
 from .monitor.targets import (

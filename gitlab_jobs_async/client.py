@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 from attrs import evolve
 
@@ -27,9 +27,12 @@ from gitlab_jobs_async.group import Group
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.monitor.targets import GroupTarget
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.server_client import ServerClient
+
+T = TypeVar("T")
 
 
 class GitLab(ServerClient):
@@ -90,14 +93,19 @@ class GitLab(ServerClient):
         return decode(answer, models.AllowedAgents, log_ignored_value)
 
     async def list_jobs(
-        self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
+        self,
+        projects: "Iterable[ProjectId | monitors.GroupTarget]",
+        *,
+        scope: Scope = (),
+        ref: str | None = None,
     ) -> dict[ProjectId, list[Job]]:
         """Return all jobs of several projects, by project in the given order.
 
-        Projects are fetched concurrently. The first project that fails ends the call with its
+        A `GroupTarget` stands for the projects of a group, archived ones aside; their keys are
+        paths. Projects are fetched concurrently. The first one that fails ends the call with its
         error; call `Project.list_jobs` for each to handle errors one by one.
         """
-        walks = self._job_walks(projects, scope, ref)
+        walks = self._job_walks(await self._expanded(projects, scope, ref), scope, ref)
         listed: dict[ProjectId, list[Job]] = {project: [] for project, _ in walks}
         async with task_pool() as flight:
             async for project, page in iter_pages(flight, self._transport, walks, Job):
@@ -107,15 +115,21 @@ class GitLab(ServerClient):
 
     @asynccontextmanager
     async def stream_jobs(
-        self, projects: Iterable[ProjectId], *, scope: Scope = (), ref: str | None = None
+        self,
+        projects: "Iterable[ProjectId | monitors.GroupTarget]",
+        *,
+        scope: Scope = (),
+        ref: str | None = None,
     ) -> AsyncIterator[AsyncIterator[tuple[ProjectId, Job]]]:
         """Yield the jobs of several projects as they arrive, each with its project as given.
+
+        A `GroupTarget` stands for the projects of a group, by their paths.
 
         `async with gitlab.stream_jobs([1, 2]) as jobs: async for project, job in jobs`. Pages are
         requested as jobs are consumed; only a few are in memory. The end of the block cancels
         pending requests.
         """
-        walks = self._job_walks(projects, scope, ref)
+        walks = self._job_walks(await self._expanded(projects, scope, ref), scope, ref)
         async with task_pool() as flight:
             pages = iter_pages(flight, self._transport, walks, Job)
             jobs = _one_by_one(pages, ref)
@@ -127,13 +141,34 @@ class GitLab(ServerClient):
                 with suppress(RuntimeError):
                     await jobs.aclose()
 
+    async def _expanded(
+        self, projects: "Iterable[ProjectId | monitors.GroupTarget]", scope: Scope, ref: str | None
+    ) -> list[ProjectId]:
+        """Return the projects, with those of groups by their paths, after a check of all."""
+        given = list(_several(projects))
+        for one in given:
+            if isinstance(one, GroupTarget):
+                group_path(one.group)
+                endpoints.list_jobs(1, scope=scope, ref=ref)
+            else:
+                endpoints.list_jobs(one, scope=scope, ref=ref)
+        found: list[ProjectId] = []
+        for one in given:
+            if isinstance(one, GroupTarget):
+                rows = await self.group(one.group).list_projects(
+                    include_subgroups=one.include_subgroups, archived=False
+                )
+                found += [row.path_with_namespace for row in rows]
+            else:
+                found.append(one)
+        return found
+
     def _job_walks(
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
     ) -> list[tuple[ProjectId, PageStrategy[UndecodedRow]]]:
-        """Return a page strategy for each distinct project; validate all of them first."""
+        """Return a page strategy for each distinct project."""
         requests = [
-            (project, endpoints.list_jobs(project, scope=scope, ref=ref))
-            for project in _several(projects)
+            (project, endpoints.list_jobs(project, scope=scope, ref=ref)) for project in projects
         ]
         return [
             (project, by_keyset(self._transport, self._capabilities, request))
@@ -142,7 +177,7 @@ class GitLab(ServerClient):
 
     async def list_failures(
         self,
-        projects: Iterable[ProjectId],
+        projects: "Iterable[ProjectId | monitors.GroupTarget]",
         *,
         since: datetime | timedelta,
         ref: str | None = None,
@@ -160,7 +195,7 @@ class GitLab(ServerClient):
         failure, but at most two for each pipeline with a failed job and up to 100 successful ones.
 
         Args:
-            projects: ids or paths; the first that fails ends the call with its error.
+            projects: ids, paths or groups; the first that fails ends the call with its error.
             since: the earliest end of the jobs: a time with its zone, or the time from then to now.
             ref: a branch or tag. Servers before GitLab 19 list all refs; only the result has one.
             lookback: how long before *since* a job may have been created.
@@ -170,7 +205,8 @@ class GitLab(ServerClient):
         """
         period = failures.Period.of(since, lookback, self._transport.clock.now())
         endpoints.list_jobs(1, ref=ref)  # Raises now: the projects are read in tasks.
-        each = [self.project(project) for project in dict.fromkeys(_several(projects))]
+        given = await self._expanded(projects, (), ref)
+        each = [self.project(project) for project in dict.fromkeys(given)]
         return await failures.read_failures(each, period, ref)
 
     def tail_jobs(
@@ -258,7 +294,8 @@ class GitLab(ServerClient):
         from there, with `is_partial` set: see `Job`.
 
         Args:
-            targets: projects by id or path, `PipelineTarget`, `JobTarget`, `Pipeline` and `Job`;
+            targets: projects by id or path, `PipelineTarget`, `JobTarget`, `Pipeline` and `Job`,
+                and `GroupTarget`, whose projects are kept up to date by a listing every 5 minutes;
                 `events.add` and `events.remove` change them during the iteration.
             logs: also emit the log lines of running jobs.
             downstream: also emit bridges, and follow them into pipelines of other projects; no job
@@ -299,7 +336,7 @@ async def _one_by_one(
                 yield project, job
 
 
-def _several(projects: Iterable[ProjectId]) -> Iterable[ProjectId]:
+def _several(projects: Iterable[T]) -> Iterable[T]:
     # A string is iterable, too: its characters would be taken for projects.
     if isinstance(projects, str | bytes | int):
         raise TypeError(f"projects must be several ids or paths, not {projects!r}")

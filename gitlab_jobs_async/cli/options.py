@@ -58,6 +58,30 @@ class ServerOptions:
 
 ANY_SERVER = ServerOptions()
 
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class ProjectOptions:
+    """Options that name many projects."""
+
+    group: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--group", help="All projects of this group, with its subgroups. Repeatable."
+        ),
+    ] = ()
+    projects_from: Annotated[
+        Path | None,
+        Parameter(
+            name="--projects-from",
+            help="File of projects: one per line, # starts a comment, - is stdin.",
+            allow_leading_hyphen=True,
+        ),
+    ] = None
+
+
+NO_PROJECTS = ProjectOptions()
+
 Json = Annotated[
     bool,
     Parameter(name="--json", help="Print one JSON object per line with GitLab's field names."),

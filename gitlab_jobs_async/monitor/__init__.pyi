@@ -13,6 +13,9 @@ from .monitor import (
 from .monitor import (
     monitored as monitored,
 )
+from .targets import (
+    GroupTarget as GroupTarget,
+)
 from .watch.factory import (
     Target as Target,
 )

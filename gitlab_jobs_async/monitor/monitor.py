@@ -4,7 +4,7 @@ The poller puts the events that it detects into the outbox, followed logs add th
 consumer takes both here. A slow consumer delays further polls and misses no events.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from os import PathLike
 from typing import Any, Generic, Self, cast
@@ -21,13 +21,16 @@ from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.checkpoint.sqlite import SqliteCheckpoint
+from gitlab_jobs_async.monitor.groups import GroupTargets
 from gitlab_jobs_async.monitor.job_logs import JobLogs
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.schedule.shared import SharedSchedule
+from gitlab_jobs_async.monitor.targets import GroupTarget
 from gitlab_jobs_async.monitor.tracked_logs import TrackedLogs
 from gitlab_jobs_async.monitor.watch.factory import (
     NormalizedTarget,
     Target,
+    checked_group,
     normalize_target,
     target_name,
 )
@@ -68,11 +71,13 @@ class Monitor(Generic[JobT_co]):
         sources: Merged[object, AnyEvent],
         outbox: Outbox,
         poller: Poller,
+        groups: GroupTargets,
         logs: JobLogs | None,
     ) -> None:
         self._sources = sources
         self._outbox = outbox
         self._poller = poller
+        self._groups = groups
         self._logs = logs
         self._last: AnyEvent | None = None
         self._is_awaited = False
@@ -86,8 +91,13 @@ class Monitor(Generic[JobT_co]):
             TypeError, ValueError: *target* is invalid.
             CheckpointError: its recorded state cannot be read.
         """
-        normalized = normalize_target(target)
-        self._poller.add(normalized, target_name(normalized))
+        if isinstance(target, GroupTarget):
+            self._groups.add(checked_group(target))
+        else:
+            normalized = normalize_target(target)
+            name = target_name(normalized)
+            self._groups.own(name)
+            self._poller.add(normalized, name)
         self._listen()
 
     def remove(self, target: Target) -> bool:
@@ -96,7 +106,11 @@ class Monitor(Generic[JobT_co]):
         Logs that were started are followed to their end. Events that an earlier monitor left in the
         checkpoint are still emitted.
         """
-        return self._poller.remove(target_name(normalize_target(target)))
+        if isinstance(target, GroupTarget):
+            return self._groups.remove(checked_group(target))
+        name = target_name(normalize_target(target))
+        self._groups.disown(name)
+        return self._poller.remove(name)
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:
         """Poll the targets of a webhook soon, and return whether there are any.
@@ -185,7 +199,7 @@ async def monitored(
     capabilities: ServerCapabilities,
     schedule: SharedSchedule,
     polls: Polls,
-    targets: Iterable[NormalizedTarget],
+    targets: Iterable[NormalizedTarget | GroupTarget],
     options: MonitorOptions,
 ) -> AsyncIterator[Monitor[Any]]:
     """Yield a monitor of *targets*, and end all its tasks with the block.
@@ -218,14 +232,16 @@ async def monitored(
             if options.logs or checkpoint is not None:
                 tracked = TrackedLogs(checkpoint, states)
                 logs = JobLogs(transport, capabilities, polls, poller.token, tracked, queue)
-            monitor: Monitor[Any] = Monitor(sources, outbox, poller, logs)
+            groups = GroupTargets(transport, poller, outbox, poller.recorder)
+            monitor: Monitor[Any] = Monitor(sources, outbox, poller, groups, logs)
             if downstream:
                 poller.resume()
             if logs is not None and options.logs:
                 logs.resume()
             for target in targets:
                 monitor.add(target)
-            tasks.start(_EVENTS, _run(poller, outbox))
+            tasks.start(_EVENTS, _run(poller.run(), outbox))
+            tasks.start("groups", _run(groups.run(), outbox))
             try:
                 yield monitor
             except BaseException:
@@ -252,8 +268,8 @@ def _read_states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, b
     return states
 
 
-async def _run(poller: Poller, outbox: Outbox) -> None:
+async def _run(work: Coroutine[Any, Any, None], outbox: Outbox) -> None:
     try:
-        await poller.run()
+        await work
     except Exception as error:  # noqa: BLE001 - raised to the consumer
         outbox.finish(error)

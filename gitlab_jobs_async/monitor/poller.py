@@ -58,10 +58,11 @@ class Poller:
         self._scheduler = PollScheduler()
         self._watches: dict[str, Watch] = {}
         self._hinted: set[str] = set()
+        self._groups = 0
         self._polls = polls
         self._index = TargetIndex()
-        self._recorder = StateRecorder(outbox, states, downstream=downstream)
-        self._discovered = DiscoveredPipelines(self._recorder, self._index)
+        self.recorder = StateRecorder(outbox, states, downstream=downstream)
+        self._discovered = DiscoveredPipelines(self.recorder, self._index)
         self._announcer = Announcer(self._budget, outbox)
         self.token = TokenCheck(transport)
         self._queries = QueryRunner(
@@ -73,13 +74,22 @@ class Poller:
             QuestionPlanner(capabilities),
             self._watches,
             self._scheduler,
-            self._recorder,
+            self.recorder,
             self._poll_soon,
             as_hints=downstream or complete,
         )
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    def keep_open(self, groups: int) -> None:
+        """Continue without targets while there are *groups*, whose projects may come."""
+        self._groups = groups
+        self._changed.set()
+
+    def has_project(self, project_id: int, path: str) -> bool:
+        """Return whether a project is polled, under its id or its path."""
+        return self._index.has_project(project_id) or self._index.has_path(path)
 
     def add(self, target: NormalizedTarget, name: str) -> None:
         """Poll *target*, unless *name* is polled already.
@@ -89,7 +99,7 @@ class Poller:
         """
         if name in self._watches:
             return
-        watch, is_restored = self._recorder.add(target, name, self._now())
+        watch, is_restored = self.recorder.add(target, name, self._now())
         if isinstance(watch, SingleWatch):
             watch.fix_interval(self._polls.policy.interval)
         self._watches[name] = watch
@@ -115,7 +125,7 @@ class Poller:
         is_watched = name in self._watches
         if is_watched:
             self._drop(name)
-            self._recorder.remove(name)
+            self.recorder.remove(name)
         return is_watched
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:
@@ -142,7 +152,7 @@ class Poller:
 
     def close(self) -> None:
         """Record the schedule for the next monitor."""
-        self._recorder.write(self._now(), everything=True)
+        self.recorder.write(self._now(), everything=True)
 
     async def _run_once(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
         self._changed.clear()
@@ -153,8 +163,8 @@ class Poller:
         self._announcer.announce_pauses(self._now())
         self._announcer.announce_targets(len(self._watches), self._now())
         self._start_polls(polls, share)
-        self._recorder.write(self._now())
-        if self._watches:
+        self.recorder.write(self._now())
+        if self._watches or self._groups:
             self._outbox.resume()
         else:
             self._outbox.finish()
@@ -201,7 +211,7 @@ class Poller:
             opens_at = self._transport.available_at(Priority.BACKGROUND)
             next_question_at = self._questions.next_at(self._now())
             next_poll_at = max(min(self._scheduler.next_at(), next_question_at), opens_at)
-            wake_at = min(next_poll_at, self._recorder.next_write_at())
+            wake_at = min(next_poll_at, self.recorder.next_write_at())
         async with task_pool() as waits:
             waits.start("change", self._changed.wait())
             if isfinite(wake_at):
@@ -236,11 +246,11 @@ class Poller:
                 if pipelines := watch.take_discovered():
                     for target, found in self._discovered.start(pipelines, self._watches):
                         self.add(target, found)
-                self._recorder.record(name, watch, events)
+                self.recorder.record(name, watch, events)
                 await self._outbox.wait_for_capacity()
                 if self._watches.get(name) is not watch:
                     return
-            self._recorder.polled(name, watch)
+            self.recorder.polled(name, watch)
             if watch.is_over:
                 self._drop(name)
             else:
@@ -273,7 +283,7 @@ class Poller:
         self._scheduler.remove(name)
         self._questions.remove(name)
         self._announcer.drop(name)
-        self._recorder.drop(name)
+        self.recorder.drop(name)
         if is_over:
             self._discovered.finished(name)
         self._changed.set()

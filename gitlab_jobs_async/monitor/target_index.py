@@ -53,6 +53,10 @@ class TargetIndex:
         """Return whether the project with this id is a target."""
         return ("project", project_id) in self._names
 
+    def has_path(self, path: str) -> bool:
+        """Return whether the project with this path is a target, whose id is not known yet."""
+        return ("path", path.casefold()) in self._names
+
     def targets_of(self, hook: JobHook | PipelineHook) -> list[str]:
         """Return the names of the targets that *hook* is about."""
         path = (hook.project_path or "").casefold()

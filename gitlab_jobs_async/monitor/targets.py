@@ -1,6 +1,6 @@
-"""Name a pipeline or a job as the target of a monitor."""
+"""Name a pipeline, a job or a group as the target of a monitor."""
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 @frozen
@@ -17,3 +17,14 @@ class JobTarget:
 
     project: int | str
     job_id: int
+
+
+@frozen
+class GroupTarget:
+    """The projects of a group, which is given by id or path, kept up to date while it is monitored.
+
+    Archived projects are left out. With *include_subgroups* those of all levels below belong to it.
+    """
+
+    group: int | str
+    include_subgroups: bool = field(default=True, kw_only=True)

@@ -81,6 +81,13 @@ class Registry:
         self.projects[project.id] = self.paths[project.path] = project
         return project
 
+    def delete_project(self, project: Project) -> None:
+        """Delete a project with its pipelines and jobs."""
+        for pipeline in list(project.pipelines):
+            self.delete_pipeline(pipeline)
+        del self.projects[project.id], self.paths[project.path]
+        self.redirects = {old: new for old, new in self.redirects.items() if new is not project}
+
     def move_project(self, project: Project, path: str) -> None:
         """Give a project a new path; the old one redirects."""
         if path in self.paths:

@@ -139,6 +139,10 @@ class World:
         """Give a project a new path; the old one redirects."""
         self.registry.move_project(project, path)
 
+    def delete_project(self, project: Project) -> None:
+        """Delete a project with its pipelines and jobs."""
+        self.registry.delete_project(project)
+
     def add_runner(
         self, description: str, *, tags: Sequence[str] = (), runner_type: str = "instance_type"
     ) -> Runner:

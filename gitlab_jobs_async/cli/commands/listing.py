@@ -7,16 +7,20 @@ from typing import Annotated, TypeVar
 from attrs import frozen
 from cyclopts import Parameter
 
+from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.arguments import parse_scopes, project_id
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import OK, usage_error
+from gitlab_jobs_async.cli.named_projects import named_projects
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
+    NO_PROJECTS,
     JobNumber,
     Json,
     Positive,
     ProjectName,
+    ProjectOptions,
     ServerOptions,
     Switch,
 )
@@ -26,6 +30,7 @@ from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, mom
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.monitor.targets import GroupTarget
 
 T = TypeVar("T")
 
@@ -55,16 +60,16 @@ _EVERYTHING = Selection()
 
 
 async def list_jobs(
-    *projects: Annotated[
-        str, Parameter(name="PROJECT", required=True, help="Ids or paths: 17, group/app.")
-    ],
+    *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or paths: 17, group/app.")],
+    many: ProjectOptions = NO_PROJECTS,
     selection: Selection = _EVERYTHING,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Print jobs of projects or of a pipeline, newest first."""
+    named = named_projects(projects, many)
     async with connect(server) as gitlab:
-        jobs = await _selected(gitlab, projects, selection)
+        jobs = await _selected(gitlab, named, selection)
     print_rows((job for _, job in jobs), map(job_cells, jobs), lambda: _table(jobs), json=json)
     return OK
 
@@ -73,41 +78,55 @@ def _table(jobs: list[Listed]) -> object:
     return views.jobs_table(jobs, datetime.now(UTC)) if jobs else "no jobs"
 
 
-async def _selected(gitlab: GitLab, projects: Sequence[str], selection: Selection) -> list[Listed]:
-    # A project named twice is listed once.
-    names = list(dict.fromkeys(projects))
+async def _selected(
+    gitlab: GitLab, named: Sequence[ProjectId | GroupTarget], selection: Selection
+) -> list[Listed]:
     if selection.pipeline is not None:
-        return await _of_pipeline(gitlab, names, selection)
+        return await _of_pipeline(gitlab, named, selection)
     if selection.include_retried:
         raise usage_error("--include-retried: expected --pipeline")
     scope = parse_scopes(selection.scope)
     if selection.limit is None:
-        found = await gitlab.list_jobs(
-            [project_id(name) for name in names], scope=scope, ref=selection.ref
-        )
-        return [(name, job) for name in names for job in found[project_id(name)]]
-    handles = [gitlab.project(project_id(name)) for name in names]
+        found = await gitlab.list_jobs(named, scope=scope, ref=selection.ref)
+        return [(str(name), job) for name, jobs in found.items() for job in jobs]
+    names = await _every_project(gitlab, named)
+    handles = [gitlab.project(name) for name in names]
     # Iterators stop after N jobs, where list_jobs would read all pages.
     rows = [handle.iter_jobs(scope=scope, ref=selection.ref) for handle in handles]
     newest = await gather_all([_first(row, selection.limit) for row in rows])
-    return [(name, job) for name, jobs in zip(names, newest, strict=True) for job in jobs]
+    return [(str(name), job) for name, jobs in zip(names, newest, strict=True) for job in jobs]
+
+
+async def _every_project(
+    gitlab: GitLab, named: Sequence[ProjectId | GroupTarget]
+) -> list[ProjectId]:
+    """Return the projects, with those of groups by their paths, each once."""
+    found: dict[ProjectId, None] = {}
+    for name in named:
+        if isinstance(name, GroupTarget):
+            rows = await gitlab.group(name.group).list_projects(archived=False)
+            found |= dict.fromkeys(row.path_with_namespace for row in rows)
+        else:
+            found[name] = None
+    return list(found)
 
 
 async def _of_pipeline(
-    gitlab: GitLab, projects: Sequence[str], selection: Selection
+    gitlab: GitLab, named: Sequence[ProjectId | GroupTarget], selection: Selection
 ) -> list[Listed]:
-    if len(projects) != 1:
+    name, *others = named
+    if others or isinstance(name, GroupTarget):
         raise usage_error("--pipeline: expected one PROJECT")
     if selection.ref is not None:
         raise usage_error("--ref and --pipeline: expected only one, since a pipeline has one ref")
-    project, pipeline = gitlab.project(project_id(projects[0])), selection.pipeline or 0
+    project, pipeline = gitlab.project(name), selection.pipeline or 0
     scope, retried = parse_scopes(selection.scope), selection.include_retried
     if selection.limit is None:
         jobs = await project.list_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
     else:
         rows = project.iter_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
         jobs = await _first(rows, selection.limit)
-    return [(projects[0], job) for job in jobs]
+    return [(str(name), job) for job in jobs]
 
 
 async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:

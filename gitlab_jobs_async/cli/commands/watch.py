@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -12,11 +12,10 @@ from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.arguments import project_id
+from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.plan import ForecastOptions, print_plan
 from gitlab_jobs_async.cli.config.client import connect
-from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.errors import (
     FAILED,
     NOT_FOUND,
@@ -26,7 +25,15 @@ from gitlab_jobs_async.cli.errors import (
     usage_error,
 )
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, ServerOptions
+from gitlab_jobs_async.cli.named_projects import named_projects
+from gitlab_jobs_async.cli.options import (
+    ANY_SERVER,
+    NO_PROJECTS,
+    Interval,
+    Json,
+    ProjectOptions,
+    ServerOptions,
+)
 from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import (
     break_line,
@@ -47,7 +54,8 @@ from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, Permiss
 from gitlab_jobs_async.events import AllTargetsUnreachable, AnyEvent
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.targets import PipelineTarget
+from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
+from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
 
@@ -56,14 +64,6 @@ from gitlab_jobs_async.ratelimit.budget import RequestBudget
 class WatchOptions:
     """Options of what to watch and to print."""
 
-    group: Annotated[
-        Path | None,
-        Parameter(
-            name="--group",
-            help="File of projects: one per line, # starts a comment, - is stdin.",
-            allow_leading_hyphen=True,
-        ),
-    ] = None
     pipeline: Annotated[
         tuple[int, ...],
         Parameter(
@@ -112,6 +112,7 @@ class Events(Protocol):
 
 async def watch(
     *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or paths: 17, group/app.")],
+    many: ProjectOptions = NO_PROJECTS,
     options: WatchOptions = _DEFAULT_OPTIONS,
     forecast: ForecastOptions = _NO_FORECAST,
     json: Json = False,
@@ -119,13 +120,14 @@ async def watch(
 ) -> int:
     """Watch projects until Ctrl-C, or pipelines until they have ended."""
     if forecast.plan is not None:
-        if projects or options != _DEFAULT_OPTIONS:
+        if projects or (many, options) != (NO_PROJECTS, _DEFAULT_OPTIONS):
             raise usage_error("--plan: expected no option but --busy, --json and those of limits")
         print_plan(forecast, forecast.plan, json=json)
         return OK
     if forecast.busy is not None:
         raise usage_error("--busy: expected --plan")
-    names = _names(projects, options)
+    _check(options, many, len(projects))
+    names = named_projects(projects, many)
     command = None if options.execute is None else EventCommand.parse(options.execute)
     budget = forecast.budget()
     with sigterm_as_interrupt(), _refusals_as_not_found():
@@ -152,32 +154,28 @@ def _refusals_as_not_found() -> Iterator[None]:
         raise CommandError(error_line(error), NOT_FOUND) from error
 
 
-def _names(projects: Sequence[str], options: WatchOptions) -> list[str]:
-    """Return the projects to watch, each once."""
+def _check(options: WatchOptions, many: ProjectOptions, projects: int) -> None:
+    """Raise for options that exclude each other."""
     if options.logs and options.failed_only:
         raise usage_error("--logs and --failed-only: expected only one; a log precedes the failure")
-    if options.pipeline and (options.group is not None or len(projects) != 1):
-        raise usage_error("--pipeline: expected one PROJECT and no --group")
+    if options.pipeline and (many != NO_PROJECTS or projects != 1):
+        raise usage_error("--pipeline: expected one PROJECT, without --group or --projects-from")
     if options.interval is not None and not (
         options.pipeline or options.logs or options.downstream
     ):
         # Projects are polled by their activity.
         raise usage_error("--interval: expected --pipeline, --logs or --downstream")
-    listed = [] if options.group is None else projects_of(options.group)
-    # "17" and "017" are one project.
-    names = list({project_id(name): name for name in [*projects, *listed]}.values())
-    if not names:
-        raise usage_error("expected a PROJECT or --group FILE")
-    return names
 
 
 async def _targets(
-    gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]
-) -> list[int | str | PipelineTarget]:
-    """Return the targets of the monitor; raise at once for an unknown pipeline."""
+    gitlab: GitLab, names: Sequence[ProjectId | GroupTarget], pipelines: Sequence[int]
+) -> list[int | str | PipelineTarget | GroupTarget]:
+    """Return the targets of the monitor; raise at once for an unknown pipeline or group."""
     if not pipelines:
-        return [gitlab.project(project_id(name)).id for name in names]
-    project = gitlab.project(project_id(names[0]))
+        groups = [name for name in names if isinstance(name, GroupTarget)]
+        await gather_all([_first_project(gitlab, group) for group in groups])
+        return list(names)
+    project = _only(gitlab, names)
     # A monitor would go on polling a pipeline that does not exist.
     await gather_all([project.get_pipeline(number) for number in pipelines])
     return [PipelineTarget(project.id, number) for number in pipelines]
@@ -244,11 +242,23 @@ async def _write(event: AnyEvent, command: EventCommand | None, *, json: bool) -
         await command.run(event.key, line)
 
 
-async def _code(gitlab: GitLab, names: Sequence[str], pipelines: Sequence[int]) -> int:
+def _only(gitlab: GitLab, names: Sequence[ProjectId | GroupTarget]) -> Project:
+    return gitlab.project(next(name for name in names if not isinstance(name, GroupTarget)))
+
+
+async def _first_project(gitlab: GitLab, target: GroupTarget) -> None:
+    """Raise for a group that cannot be read: a monitor would go on asking for it."""
+    async with aclosing(gitlab.group(target.group).iter_projects()) as projects:
+        await anext(projects, None)
+
+
+async def _code(
+    gitlab: GitLab, names: Sequence[ProjectId | GroupTarget], pipelines: Sequence[int]
+) -> int:
     """Return the exit code once the pipelines have ended; report failed jobs on stderr."""
     if not pipelines:
         return OK
-    project = gitlab.project(project_id(names[0]))
+    project = _only(gitlab, names)
     jobs = await gather_all([project.list_pipeline_jobs(number) for number in pipelines])
     # A failed downstream pipeline fails its bridge, which is not among the jobs.
     bridges = await gather_all([project.list_bridges(number) for number in pipelines])

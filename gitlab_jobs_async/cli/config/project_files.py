@@ -23,12 +23,12 @@ def projects_of(file: Path) -> list[str]:
     try:
         text = _content(file).decode()
     except UnicodeDecodeError as error:
-        raise usage_error(f"--group {named}: expected UTF-8") from error
+        raise usage_error(f"--projects-from {named}: expected UTF-8") from error
     except OSError as error:
-        raise usage_error(f"--group {error_line(error)}") from error
+        raise usage_error(f"--projects-from {error_line(error)}") from error
     found = dict.fromkeys(_listed(text, named))
     if not found:
-        raise usage_error(f"--group {named}: expected at least one project")
+        raise usage_error(f"--projects-from {named}: expected at least one project")
     return list(found)
 
 
@@ -36,7 +36,7 @@ def _content(file: Path) -> bytes:
     if file != _STDIN:
         return file.read_bytes()
     if sys.stdin is None:
-        raise usage_error("--group -: stdin is closed")
+        raise usage_error("--projects-from -: stdin is closed")
     return sys.stdin.buffer.read()
 
 
@@ -50,6 +50,6 @@ def _listed(text: str, named: str) -> list[str]:
         try:
             project_path(project_id(name))
         except (ValueError, CommandError) as error:
-            raise usage_error(f"--group {named}:{number}: {error_line(error)}") from error
+            raise usage_error(f"--projects-from {named}:{number}: {error_line(error)}") from error
         found.append(name)
     return found

@@ -3,11 +3,18 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from gitlab_jobs_async.api.parameters import ProjectId, job_path, pipeline_path, project_path
+from gitlab_jobs_async.api.parameters import (
+    ProjectId,
+    flag,
+    group_path,
+    job_path,
+    pipeline_path,
+    project_path,
+)
 from gitlab_jobs_async.models.jobs import JobBasic, PipelineBasic
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.checkpoint.serialization import loads
-from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
+from gitlab_jobs_async.monitor.targets import GroupTarget, JobTarget, PipelineTarget
 from gitlab_jobs_async.monitor.watch.base import TargetState, Watch
 from gitlab_jobs_async.monitor.watch.id_history import IdHistory
 from gitlab_jobs_async.monitor.watch.job import JobWatch
@@ -16,22 +23,36 @@ from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 
 NormalizedTarget = ProjectId | PipelineTarget | JobTarget
-Target = NormalizedTarget | PipelineBasic | JobBasic
+Target = NormalizedTarget | GroupTarget | PipelineBasic | JobBasic
 
 T = TypeVar("T")
 
 
-def normalize_targets(targets: Iterable[Target]) -> list[NormalizedTarget]:
+def normalize_targets(targets: Iterable[Target]) -> list[NormalizedTarget | GroupTarget]:
     """Validate and normalize *targets*.
 
     Raises:
         TypeError, ValueError: one of them cannot be watched.
     """
     # A str is iterable, too: each of its letters would be taken for a project.
-    single = PipelineTarget | JobTarget | PipelineBasic | JobBasic
+    single = PipelineTarget | JobTarget | GroupTarget | PipelineBasic | JobBasic
     if isinstance(targets, str | bytes | int | single):
         raise TypeError(f"targets {targets!r}: expected an iterable of targets")
-    return [normalize_target(target) for target in targets]
+    return [
+        checked_group(target) if isinstance(target, GroupTarget) else normalize_target(target)
+        for target in targets
+    ]
+
+
+def checked_group(target: GroupTarget) -> GroupTarget:
+    """Return *target* if its group may exist.
+
+    Raises:
+        TypeError, ValueError: it is neither an id nor a path.
+    """
+    group_path(target.group)
+    flag("include_subgroups", target.include_subgroups)
+    return target
 
 
 def normalize_target(target: Target) -> NormalizedTarget:
@@ -54,7 +75,7 @@ def normalize_target(target: Target) -> NormalizedTarget:
         case _:
             raise TypeError(
                 f"target {target!r}: expected a project's id or path, a PipelineTarget, "
-                "a JobTarget, a Pipeline or a Job"
+                "a JobTarget, a GroupTarget, a Pipeline or a Job"
             )
     return target
 

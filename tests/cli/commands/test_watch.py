@@ -51,10 +51,11 @@ def shown(events, what=None, command=None, *, json=False):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "expected a PROJECT or --group FILE"),
+        ([], "expected a PROJECT, --group GROUP or --projects-from FILE"),
         (["a/b", "--logs", "--failed-only"], "--logs and --failed-only: expected only one"),
         (["a/b", "c/d", "--pipeline", 3], "--pipeline: expected one PROJECT"),
         (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline: expected one PROJECT"),
+        (["--group", "a/../b"], "invalid group 'a/../b'"),
         (["a/b", "--pipeline", 3, "c/d"], "--pipeline: expected one PROJECT"),
         (["--pipeline", 3], "--pipeline: expected one PROJECT"),
         (["a/b", "--pipeline", 0], "--pipeline"),
@@ -62,7 +63,7 @@ def shown(events, what=None, command=None, *, json=False):
         (["a/b", "--jobs-index-per-minute", 0], "--jobs-index-per-minute"),
         (["-x"], "-x"),
         (["a b"], "project 'a b'"),
-        (["--group", "/nowhere"], "/nowhere: No such file"),
+        (["--projects-from", "/nowhere"], "/nowhere: No such file"),
         (["a/b", "--exec", "/nowhere/at/all"], "program '/nowhere/at/all' not found"),
         (["a/b", "--plan", 10], "--plan: expected no option but"),
         (["--plan", 10, "--logs"], "--plan: expected no option but"),

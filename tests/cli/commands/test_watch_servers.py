@@ -89,7 +89,12 @@ def test_projects_are_watched_until_an_interrupt(spawn, tmp_path, number):
     group = tmp_path / "group"
     group.write_text("group/app\n# and\ngroup/evil\n")
     process = spawn(
-        "watch", "group/app", "--group", group, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        "watch",
+        "group/app",
+        "--projects-from",
+        group,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     projects = set()
     while projects != {"group/app", "group/evil"}:
@@ -116,7 +121,7 @@ def test_projects_may_come_from_stdin(spawn, tmp_path):
     group = tmp_path / "group"
     group.write_text("group/app\n")
     with group.open() as stdin:
-        process = spawn("watch", "--group", "-", stdin=stdin, stdout=subprocess.PIPE)
+        process = spawn("watch", "--projects-from", "-", stdin=stdin, stdout=subprocess.PIPE)
     assert process.stdout.readline().split(b"\t")[1] == b"group/app"
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130

@@ -60,13 +60,13 @@ def test_invalid_line_is_named(file, content, words):
     with pytest.raises(CommandError) as raised:
         projects_of(file(content))
     assert words in str(raised.value)
-    assert str(raised.value).startswith("--group /")
+    assert str(raised.value).startswith("--projects-from /")
     assert str(raised.value).isprintable()
     assert raised.value.code == 2
 
 
 def test_unreadable_file_is_refused(tmp_path):
-    with pytest.raises(CommandError, match=r"^--group .*nowhere: No such file") as raised:
+    with pytest.raises(CommandError, match=r"^--projects-from .*nowhere: No such file") as raised:
         projects_of(tmp_path / "nowhere")
     assert raised.value.code == 2
     with pytest.raises(CommandError, match="directory"):
@@ -77,7 +77,7 @@ def test_stdin(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a/b\n# c\nd/e\n")))
     assert projects_of(Path("-")) == ["a/b", "d/e"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a/b\na b\n")))
-    with pytest.raises(CommandError, match=r"^--group stdin:2: "):
+    with pytest.raises(CommandError, match=r"^--projects-from stdin:2: "):
         projects_of(Path("-"))
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(CommandError, match="stdin is closed"):
