@@ -58,6 +58,13 @@ It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended,
 a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
 last run stopped, also with an event whose command was interrupted.
 """
+_EXPORTER: Final = """Serve metrics of the jobs of projects to Prometheus, at /metrics.
+
+It runs until Ctrl-C or SIGTERM. With --checkpoint, counters continue after a restart, and nothing
+that happened meanwhile is missing. Needs the extra telemetry.
+
+Example: gitlab-jobs exporter --group shop --listen 127.0.0.1:9464 --checkpoint ci.db
+"""
 _ARTIFACTS: Final = """Download, list, keep or delete the artifacts of a job.
 
 Without --list, --path, --keep or --delete the whole zip archive goes to --output or stdout.
@@ -107,6 +114,7 @@ _USAGE: Final = {
     "cancel": "Usage: gitlab-jobs cancel [OPTIONS] PROJECT (JOB | --pipeline ID)",
     "retry": "Usage: gitlab-jobs retry [OPTIONS] PROJECT (JOB | --pipeline ID)",
     "list": "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
+    "exporter": "Usage: gitlab-jobs exporter [OPTIONS] PROJECT...",
     "tail": "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
     "watch": "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
 }
@@ -119,6 +127,7 @@ _COMMANDS: Final = (
     ("trace", "commands.logs:trace", _READ, _TRACE),
     ("tail", "commands.logs:tail", _READ, _TAIL),
     ("watch", "commands.watch:watch", _READ, _WATCH),
+    ("exporter", "commands.exporter:exporter", _READ, _EXPORTER),
     ("artifacts", "commands.artifacts:artifacts", _READ, _ARTIFACTS),
     ("doctor", "commands.doctor:doctor", _READ, _DOCTOR),
     ("run", "commands.run:run", _ACT, _RUN),

@@ -1,0 +1,3 @@
+from .job_metrics import (
+    JobMetrics as JobMetrics,
+)
