@@ -13,10 +13,16 @@ class PipelineTarget:
 
 @frozen
 class JobTarget:
-    """A job of a project, which is given by id or path; monitored until it ends."""
+    """A job of a project, which is given by id or path; monitored until it ends.
+
+    With *follow_retries*, its next attempts are monitored, too, until the last one has ended: see
+    `Project.wait_for_job`. At the end of each, the jobs of the pipeline are listed: a request for
+    each hundred. A monitor has one target for a job, with or without it.
+    """
 
     project: int | str
     job_id: int
+    follow_retries: bool = field(default=False, kw_only=True)
 
 
 @frozen

@@ -1,7 +1,6 @@
 """Find the next attempt of a job: another job of its pipeline with its name and a higher id."""
 
 from contextlib import aclosing
-from typing import Final
 
 from attrs import define, field
 
@@ -11,14 +10,8 @@ from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, iter_rows
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.polling.retries import RETRY_GRACE, next_attempt
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
-
-# GitLab retries right after it has recorded the failure: app/models/ci/build.rb.
-RETRY_GRACE: Final = 4.0
-"""Seconds after which a failed job without a next attempt is not retried by GitLab itself.
-
-A little less than a poll interval, so that the next poll decides.
-"""
 
 
 @define(eq=False, repr=False)
@@ -41,15 +34,14 @@ class Attempts:
             return None
         request = endpoints.list_pipeline_jobs(self.project, job.pipeline.id, include_retried=True)
         pages = by_offset(self.transport, request, in_order=True)
-        found = None
+        newer = []
         rows = iter_rows(self.transport, pages, Job, Priority.BACKGROUND)
         async with aclosing(rows) as newest_first:
             async for row in newest_first:
                 if row.id <= job.id:
                     break
-                if row.name == job.name:
-                    found = row
-        return found
+                newer.append(row)
+        return next_attempt(newer, job)
 
     def retried_until(self, job: Job) -> float:
         """Return the time until which GitLab may still retry the finished *job*.

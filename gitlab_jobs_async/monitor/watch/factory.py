@@ -70,6 +70,7 @@ def normalize_target(target: Target) -> NormalizedTarget:
             pipeline_path(project, number)
         case JobTarget(project=project, job_id=number):
             job_path(project, number)
+            flag("follow_retries", target.follow_retries)
         case int() | str():
             project_path(target)
         case _:
