@@ -9,6 +9,7 @@ from gidgetlab.aiohttp import GitLabAPI
 from gitlab_jobs_async.simulator import (
     Fault,
     JobPlan,
+    MergeRequest,
     Simulator,
     SimulatorSettings,
     SteppedClock,
@@ -56,6 +57,27 @@ class TestPythonGitlab:
         assert [job.id for job in jobs] == newest_first(simulated)
         listed = [r for r in simulated.requests if r.path.endswith("/jobs")]
         assert len(listed) == 6
+
+    def test_creates_and_changes_pipelines(self, simulated, project):
+        variables = [{"key": "LEVEL", "value": "full"}]
+        made = project.pipelines.create({"ref": "main", "variables": variables})
+        assert simulated.world.pipelines[made.id].variables == {"LEVEL": "full"}
+        assert project.pipelines.latest(ref="main").id == made.id
+        assert project.commits.get("main").last_pipeline["id"] == made.id
+        made.cancel()
+        made.retry()
+        assert project.pipelines.get(made.id).status in {"pending", "running"}
+        made.delete()
+        assert project.pipelines.list(get_all=True, ref="main")[0].id != made.id
+        with pytest.raises(python_gitlab.GitlabCreateError, match="Reference not found"):
+            project.pipelines.create({"ref": "none"})
+
+    def test_lists_pipelines_of_a_merge_request(self, simulated, project):
+        app = simulated.world.project("group/app")
+        request = MergeRequest(iid=4, source_branch="topic")
+        made = simulated.world.add_pipeline(app, merge_request=request)
+        found = project.mergerequests.get(4, lazy=True).pipelines.list(get_all=True)
+        assert [pipeline.id for pipeline in found] == [made.id]
 
     def test_lists_projects_of_a_group(self, simulated, project):
         simulated.world.add_project("group/sub/lib").archived = True
