@@ -33,6 +33,9 @@ from .api.requests import (
 from .api.responses import (
     Response as Response,
 )
+from .artifacts.files import (
+    ArtifactDownload as ArtifactDownload,
+)
 from .client import (
     GitLab as GitLab,
 )
@@ -41,6 +44,9 @@ from .clock import (
 )
 from .clock import (
     SystemClock as SystemClock,
+)
+from .errors import (
+    ArchiveError as ArchiveError,
 )
 from .errors import (
     AuthenticationError as AuthenticationError,

@@ -17,6 +17,7 @@ GitLabError
 ├── ResponseTooLargeError         a response beyond the client's `Limits`
 ├── TraceInterruptedError         errors lasted longer than `outage_timeout`
 ├── WaitTimedOutError             a job or pipeline has not ended in time; a TimeoutError, too
+├── ArchiveError                  an archive of artifacts is corrupt or unsafe to unpack
 ├── LookupFailedError             no row, or several, match what a call was to find
 ├── DecodeError                   a response that contradicts the API's documentation
 ├── GraphQLError                  a GraphQL answer with errors, at status 200
@@ -34,6 +35,9 @@ from gitlab_jobs_async import models
 
 _MAX_CANDIDATES: Final = 10
 """Names that the text of a `LookupFailedError` shows."""
+
+_LONGEST_ENTRY: Final = 200
+"""Characters of a name that the text of an `ArchiveError` shows."""
 
 
 class GitLabError(Exception):
@@ -229,6 +233,22 @@ class LookupFailedError(GitLabError, LookupError):
         shown = ", ".join(repr(name) for name in self.candidates[:_MAX_CANDIDATES])
         more = len(self.candidates) - _MAX_CANDIDATES
         return self.what + (f": {shown}" if shown else "") + (f" and {more} more" * (more > 0))
+
+
+class ArchiveError(GitLabError):
+    """An archive of artifacts is corrupt or unsafe to unpack; nothing of it is kept.
+
+    `reason` has the cause, `entry` the name of the entry that has it; None for the whole archive.
+    """
+
+    def __init__(self, reason: str, entry: str | None = None) -> None:
+        super().__init__(reason, entry)
+        self.reason = reason
+        self.entry = entry
+
+    def __str__(self) -> str:
+        where = "" if self.entry is None else f" entry {self.entry[:_LONGEST_ENTRY]!r}"
+        return f"archive not unpacked:{where} {self.reason}"
 
 
 class DecodeError(GitLabError):

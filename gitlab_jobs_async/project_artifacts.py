@@ -2,14 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from os import PathLike
+from typing import Final
 
 from attrs import frozen
 
+from gitlab_jobs_async import artifacts
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.responses import check_archive, check_complete
 from gitlab_jobs_async.listing.fetch import iter_unordered
 from gitlab_jobs_async.models.artifacts import ArtifactEntry
 from gitlab_jobs_async.project_files import ProjectFiles
+
+MAX_SIZE: Final = 1024**3
+"""Bytes that an archive may unpack to by default."""
+
+MAX_FILES: Final = 50_000
+"""Files and directories that an archive may unpack to by default."""
 
 
 @frozen(eq=False, repr=False)
@@ -61,6 +70,72 @@ class ProjectArtifacts(ProjectFiles):
             self.id, ref, path, job=job, search_recent=search_recent
         )
         return check_complete(await self._transport.send(request, bound="archive"), "a file").body
+
+    async def download_artifacts(
+        self, job_id: int, file: str | PathLike[str]
+    ) -> "artifacts.ArtifactDownload":
+        """Download the artifacts archive to *file*; return its size and its SHA-256 checksum.
+
+        The bytes go to a temporary file beside *file*, which replaces it when it is complete. A
+        lost connection is resumed where the server supports it (`Range`, `If-Range` and a strong
+        ETag or date), else the archive is read again: never a mixture of two archives.
+        `RetryPolicy.attempts`, `Limits.archive` and `Limits.min_rate` apply. See https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
+
+        Raises:
+            NotFoundError: the job has no artifacts.
+            OSError: *file* cannot be written.
+        """
+        request = endpoints.get_artifacts(self.id, job_id)
+        return await artifacts.download_archive(self._transport, request, file)
+
+    async def download_latest_artifacts(
+        self, ref: str, file: str | PathLike[str], *, job: str, search_recent: bool = False
+    ) -> "artifacts.ArtifactDownload":
+        """Download the archive that `stream_latest_artifacts` streams, as `download_artifacts`."""
+        request = endpoints.get_latest_artifacts(self.id, ref, job=job, search_recent=search_recent)
+        return await artifacts.download_archive(self._transport, request, file)
+
+    async def unpack_artifacts(
+        self,
+        job_id: int,
+        directory: str | PathLike[str],
+        *,
+        max_size: int = MAX_SIZE,
+        max_files: int = MAX_FILES,
+        skip_links: bool = False,
+    ) -> "artifacts.ArtifactDownload":
+        """Download the archive and unpack it to *directory*, which is new or empty.
+
+        *directory* appears when all of it is complete: after an error or a cancellation, nothing is
+        left. *max_size* limits the bytes that are written, *max_files* the files and directories.
+        Refused are paths that leave the directory, entries that overlap or collide (also where case
+        is ignored), encrypted ones and special files. Symbolic links are refused, or left out with
+        *skip_links*. The download is that of `download_artifacts`, whose size and checksum are
+        returned; permissions other than "executable" are not taken over.
+
+        Raises:
+            ArchiveError: the archive is corrupt or unsafe.
+            FileExistsError: *directory* is a file or a link, or has files.
+        """
+        request = endpoints.get_artifacts(self.id, job_id)
+        limits = artifacts.UnpackLimits(max_size, max_files, skip_links)
+        return await artifacts.download_and_unpack(self._transport, request, directory, limits)
+
+    async def unpack_latest_artifacts(
+        self,
+        ref: str,
+        directory: str | PathLike[str],
+        *,
+        job: str,
+        search_recent: bool = False,
+        max_size: int = MAX_SIZE,
+        max_files: int = MAX_FILES,
+        skip_links: bool = False,
+    ) -> "artifacts.ArtifactDownload":
+        """Unpack the archive that `stream_latest_artifacts` streams, as `unpack_artifacts`."""
+        request = endpoints.get_latest_artifacts(self.id, ref, job=job, search_recent=search_recent)
+        limits = artifacts.UnpackLimits(max_size, max_files, skip_links)
+        return await artifacts.download_and_unpack(self._transport, request, directory, limits)
 
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gitlab_jobs_async"
 
 IO_MODULES = {
-    "__init__", "client", "clock", "concurrency", "group", "project",
+    "__init__", "artifacts.download", "artifacts.files", "artifacts.unpack",
+    "client", "clock", "concurrency", "group", "project",
     "project_artifacts", "project_files",
     "project_pipeline_actions", "project_pipelines", "server_client",
     "api.decode_warnings", "failures.fetch", "http.attempts", "http.body", "http.connections",

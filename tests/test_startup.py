@@ -11,7 +11,8 @@ from tests.support.environments import without_coverage
 # Rooms of a method that many programs never call, and libraries of the command and the tests.
 LATE = {
     *(f"gitlab_jobs_async.{name}" for name in (
-        "api.graphql_syntax", "api.json_reading", "api.tolerant_decoder", "events", "http.graphql",
+        "api.graphql_syntax", "api.json_reading", "api.tolerant_decoder", "artifacts.download",
+        "artifacts.unpack", "events", "http.graphql",
         "http.hook_observer", "http.hooks", "logs.follow", "logs.merge", "models.agents",
         "models.webhooks", "monitor.checkpoint", "monitor.hints", "monitor.monitor",
         "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator", "webhooks",

@@ -21,6 +21,8 @@ from gitlab_jobs_async.http.tls_context import TLSContexts, without_client_certi
 from gitlab_jobs_async.version import __version__
 
 _USER_AGENT = f"gitlab_jobs_async/{__version__}"
+# Headers that a request keeps on another host: they say which bytes, and nothing of the caller.
+_FORWARDED = frozenset({"Accept-Encoding", "If-Range", "Range"})
 
 
 class Connections:
@@ -106,10 +108,11 @@ class Connections:
             )
 
     async def send_once(
-        self, method: str, hop: Request | str, attempt: Attempt
+        self, request: Request, hop: Request | str, attempt: Attempt
     ) -> aiohttp.ClientResponse:
         """Send a request to the server, or a GET of a URL elsewhere; return the open response."""
         headers = {"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
+        headers |= {name: value for name, value in request.headers if name in _FORWARDED}
         session, url, body = self._elsewhere, str(hop), None
         if not isinstance(hop, str):
             credentials = self._credentials.current.credentials
@@ -125,7 +128,7 @@ class Connections:
         # aiohttp has no public way to add a middleware to the session's own.
         middlewares = getattr(session, "_middlewares", None)
         return await session.request(
-            method,
+            request.method,
             # A signed URL must not be encoded again.
             URL(url, encoded=True),
             data=body,

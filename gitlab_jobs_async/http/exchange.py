@@ -204,7 +204,7 @@ class Exchanges:
             # Another host's 401 says nothing about the credentials, which it did not get.
             state.issued = None if isinstance(hop, str) else self._credentials.current
             state.observer.started(hop)
-            raw = await self._connections.send_once(state.request.method, hop, state.attempt)
+            raw = await self._connections.send_once(state.request, hop, state.attempt)
             state.observer.answered(raw)
             try:
                 head = self._head(state.request, raw)

@@ -13,7 +13,8 @@ from gitlab_jobs_async.api.credentials import Credentials, CredentialsFunction
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.api.urls import ServerUrl
-from gitlab_jobs_async.clock import Clock
+from gitlab_jobs_async.clock import Clock, jitter
+from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.body import Chunks
 from gitlab_jobs_async.http.body_limits import Bound, Limits, MinRate, SizeLimit
 from gitlab_jobs_async.http.connections import Connections
@@ -203,6 +204,10 @@ class Transport:
             )
         finally:
             opened.close()
+
+    def wait_before_retry(self, attempts: int, error: GitLabError) -> float | None:
+        """Return the seconds to wait after failed *attempts* of a GET, `None` to give up."""
+        return self._retry.wait_before_retry(attempts, error, is_safe=True, jitter=jitter())
 
     def idle_slots(self) -> int:
         """Return the free slots for whole responses, or 0 if a request waits for one."""

@@ -175,7 +175,7 @@ class Simulator:
             return self._application.answer(request, now, behind=fault.behind, edit=fault.edit)
 
     def _stored(self, request: Request, _fault: Fault) -> Answer:
-        return stored_object(self.world, request)
+        return stored_object(self.world, request, ranges=self.settings.storage_ranges)
 
     def _keep(self, records: list[ServedRequest], request: Request, status: int, sent: int) -> None:
         records.append(

@@ -80,6 +80,7 @@ class SimulatorSettings:
         upload_interval: seconds between later uploads (60; 3 when watched; once 30).
         pipeline_status_delay: seconds by which a pipeline's status lags behind its jobs.
         object_storage: archives of artifacts are a 302 to a second port on another origin.
+        storage_ranges: that storage honours `Range` and `If-Range` and sends strong ETags, as S3.
         jobs_archived_after: age in seconds from which a job is archived and cannot be played,
             retried or canceled; None for never (GitLab.com: about three months).
         api_limit: requests per window and user (Rack::Attack); None for neither limit nor headers,
@@ -114,6 +115,7 @@ class SimulatorSettings:
     upload_interval: float = field(default=60.0, validator=gt(0))
     pipeline_status_delay: float = field(default=0.0, validator=ge(0))
     object_storage: bool = False
+    storage_ranges: bool = False
     jobs_archived_after: float | None = None
     api_limit: int | None = field(default=None, validator=optional(ge(1)))
     api_window: float = field(default=60.0, validator=gt(0))

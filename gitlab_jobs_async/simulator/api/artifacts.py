@@ -20,6 +20,7 @@ from gitlab_jobs_async.simulator.api.answers import (
 from gitlab_jobs_async.simulator.api.calls import Call, Request, Route
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
+from gitlab_jobs_async.simulator.api.ranges import requested_range
 from gitlab_jobs_async.simulator.api.runner_entities import Json
 from gitlab_jobs_async.simulator.records import Job, Pipeline
 from gitlab_jobs_async.simulator.world import World
@@ -32,6 +33,8 @@ _KNOWN_TYPES: Final = {
     ".log": "text/plain",
     ".zip": "application/zip",
 }
+_XML: Final = ("Content-Type", "application/xml")
+_ZIP: Final = ("Content-Type", "application/zip")
 
 
 def download(call: Call) -> Answer:
@@ -87,24 +90,40 @@ def _signature(job: Job) -> str:
     return f"X-Amz-Expires=600&X-Amz-Signature={digest}"
 
 
-def stored_object(world: World, request: Request) -> Answer:
+def stored_object(world: World, request: Request, *, ranges: bool) -> Answer:
     """Answer on the port of the object storage: the archive, if the URL is signed."""
     parts = request.path.split("/")
     job = world.jobs.get(parameters.number(parts[2]) or 0) if len(parts) > 2 else None
     if job is None or job.artifacts is None:
-        return Answer(
-            404, (("Content-Type", "application/xml"),), Plain(b"<Error>NoSuchKey</Error>")
-        )
+        return Answer(404, (_XML,), Plain(b"<Error>NoSuchKey</Error>"))
     signed = "&".join(f"{name}={value}" for name, value in request.query)
     carries_token = {"private-token", "job-token", "authorization"} & set(request.headers)
     if signed != _signature(job) or carries_token:
         # S3 refuses a request that is signed in two ways
         return Answer(
             400 if carries_token else 403,
-            (("Content-Type", "application/xml"),),
+            (_XML,),
             Plain(b"<Error>InvalidArgument</Error>"),
         )
-    return Answer(200, (("Content-Type", "application/zip"),), Plain(archives.pack(job.artifacts)))
+    content = archives.pack(job.artifacts)
+    return _ranged(request, content) if ranges else Answer(200, (_ZIP,), Plain(content))
+
+
+def _ranged(request: Request, content: bytes) -> Answer:
+    """Answer as S3's GetObject does with `Range` and `If-Range`; one range only."""
+    etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+    size = len(content)
+    headers = (_ZIP, ("ETag", etag), ("Accept-Ranges", "bytes"))
+    is_same = request.headers.get("if-range", etag) == etag
+    asked = requested_range(request.headers.get("range", ""), size) if is_same else None
+    if asked is None:
+        return Answer(200, headers, Plain(content))
+    start, stop = asked
+    if start >= stop:
+        unsatisfied = (_XML, ("Content-Range", f"bytes */{size}"))
+        return Answer(416, unsatisfied, Plain(b"<Error>InvalidRange</Error>"))
+    partial = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+    return Answer(206, (*headers, partial), Plain(content[start:stop]))
 
 
 def tree(call: Call) -> Answer:

@@ -5,7 +5,6 @@ Follows lib/api/ci/jobs.rb and lib/gitlab/ci/trace.rb.
 
 import hashlib
 import math
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,13 +13,13 @@ from attrs import frozen
 from gitlab_jobs_async.simulator.api.answers import TEXT, Answer, error
 from gitlab_jobs_async.simulator.api.calls import Call
 from gitlab_jobs_async.simulator.api.parameters import integer
+from gitlab_jobs_async.simulator.api.ranges import requested_range
 from gitlab_jobs_async.simulator.plans import JobPlan
 from gitlab_jobs_async.simulator.records import Job
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 
 MAX_BYTE_LIMIT: Final = 512_000
 _WATCHED_INTERVAL: Final = 3.0
-_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @frozen
@@ -109,7 +108,7 @@ def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -
     # Workhorse serves archived logs as files, with the ranges of net/http.
     headers.append(("Accept-Ranges", "bytes"))
     etag = f'"{_fingerprint(job, 0, size)}"'
-    requested = _requested_range(call.request.headers.get("range", ""), size)
+    requested = requested_range(call.request.headers.get("range", ""), size)
     if requested is None:
         return Answer(200, tuple(headers), TraceBody(job, 0, size), etag)
     start, stop = requested
@@ -118,14 +117,3 @@ def _archived(call: Call, job: Job, size: int, headers: list[tuple[str, str]]) -
         return Answer(416, tuple(headers), etag=etag)
     headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
     return Answer(206, tuple(headers), TraceBody(job, start, stop), etag)
-
-
-def _requested_range(header: str, size: int) -> tuple[int, int] | None:
-    """Return start and end, or None for an invalid range, which servers ignore (RFC 9110)."""
-    match = _RANGE.fullmatch(header)
-    first, last = match.groups() if match else ("", "")
-    if not first:
-        return (max(0, size - int(last)), size) if last else None
-    if last and int(last) < int(first):
-        return None
-    return int(first), min(int(last) + 1, size) if last else size

@@ -1,0 +1,238 @@
+"""Unpack archives to a directory: all of it, or nothing."""
+
+import asyncio
+import hashlib
+import io
+import os
+import struct
+import threading
+import warnings
+import zipfile
+
+import pytest
+
+from gitlab_jobs_async import ArchiveError, NotFoundError
+from gitlab_jobs_async.artifacts import unpack
+from gitlab_jobs_async.simulator import Fault
+from tests.artifacts.conftest import FILES, STORED
+from tests.support.cancellation import cancel_half_way
+from tests.support.connections import open_connections
+from tests.support.tasks import others, until
+
+LINK = 0o120777
+
+
+def zipped(*entries, compression=zipfile.ZIP_DEFLATED):
+    """Return an archive of *entries*: names with content, or `ZipInfo`s with it."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # of duplicate names
+        for entry, content in entries:
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def special(name, mode):
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = 3, mode << 16
+    return info
+
+
+@pytest.fixture
+def unpacking(gitlab, simulator, tmp_path):
+    """Return a function that unpacks the given archive to `build`."""
+
+    async def unpacking(archive, **options):
+        served = Fault(
+            path="*/artifacts", status=200, body=archive, content_type="application/zip", times=None
+        )
+        simulator.faults.clear()
+        simulator.faults.add(served)
+        return await gitlab.project(1).unpack_artifacts(1, tmp_path / "build", **options)
+
+    return unpacking
+
+
+async def test_archive_is_unpacked(serving, archive, tmp_path):
+    async with serving() as (simulator, gitlab):
+        simulator.faults.add(Fault(path=STORED, reset="within"))
+        done = await gitlab.project(1).unpack_artifacts(1, tmp_path / "build")
+    assert done.path == tmp_path / "build"
+    assert (done.size, done.sha256) == (len(archive), hashlib.sha256(archive).hexdigest())
+    assert (tmp_path / "build/a/b.bin").read_bytes() == FILES["a/b.bin"]
+    assert (tmp_path / "build/c.txt").read_bytes() == b"c"
+    assert names_in(tmp_path) == ["build"]
+
+
+async def test_latest_archive_is_unpacked(gitlab, simulator, tmp_path):
+    simulator.world.pipelines[1].status = "success"
+    job = simulator.world.jobs[1]
+    await gitlab.project(1).unpack_latest_artifacts("main", tmp_path / "build", job=job.name)
+    for path, content in job.artifacts.items():
+        assert (tmp_path / "build" / path).read_bytes() == content
+
+
+async def test_empty_directory_is_replaced(unpacking, tmp_path):
+    (tmp_path / "build").mkdir()
+    await unpacking(zipped(("a", b"1"), ("b/", b"")))
+    assert names_in(tmp_path / "build") == ["a", "b"]
+
+
+async def test_only_executable_is_taken_over(unpacking, tmp_path):
+    entries = [(special("run", 0o104755), b"#!"), (special("data", 0o100666), b"x")]
+    await unpacking(zipped(*entries))
+    mask = os.umask(0)
+    os.umask(mask)
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in (tmp_path / "build").iterdir()}
+    assert modes == {"run": 0o777 & ~mask, "data": 0o666 & ~mask}
+
+
+async def test_links_are_left_out_if_asked(unpacking, tmp_path):
+    archive = zipped((special("link", LINK), b"/etc"), ("a", b"1"))
+    await unpacking(archive, skip_links=True)
+    assert names_in(tmp_path / "build") == ["a"]
+
+
+def lying(archive, size):
+    """Return *archive* with another size of its only entry, in both headers."""
+    central = archive.index(b"PK\1\2")
+    told = bytearray(archive)
+    struct.pack_into("<L", told, 22, size)
+    struct.pack_into("<L", told, central + 24, size)
+    return bytes(told)
+
+
+ONE = zipped(("a", b"x" * 1000))
+BAD = {
+    "parent": zipped(("../a", b"1")),
+    "absolute": zipped(("/tmp/a", b"1")),
+    "link": zipped((special("a", LINK), b"/etc"), ("a/b", b"1")),
+    "device": zipped((special("a", 0o020666), b"")),
+    "duplicate": zipped(("a", b"1"), ("a", b"2")),
+    "case": zipped(("a", b"1"), ("A", b"2")),
+    "smaller": lying(ONE, 10),
+    "larger": lying(ONE, 2000),
+    "bomb": zipped(("a", bytes(3_000_000))),
+    "text": b"not a zip",
+    "empty": b"",
+    "cut": ONE[:-30],
+    "corrupt": ONE[:33] + b"\xff\xff" + ONE[35:],
+    "bzip2": zipped(("a", b"1"), compression=zipfile.ZIP_BZIP2),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_bad_archive_leaves_nothing(unpacking, tmp_path, name):
+    with pytest.raises(ArchiveError, match="archive not unpacked"):
+        await unpacking(BAD[name], max_size=2_000_000)
+    assert not names_in(tmp_path)
+
+
+async def test_later_corruption_leaves_nothing(unpacking, tmp_path):
+    archive = zipped(("a", b"1"), ("b", b"second"), compression=zipfile.ZIP_STORED)
+    with pytest.raises(ArchiveError, match="CRC"):
+        await unpacking(archive.replace(b"second", b"sekond"))
+    assert not names_in(tmp_path)
+
+
+async def test_many_entries_are_refused_unread(unpacking, tmp_path):
+    """A million bytes of central directory for one file."""
+    archive = zipped(*((f"{n:0200}", b"") for n in range(4000)))
+    with pytest.raises(ArchiveError, match="central directory of at most"):
+        await unpacking(archive, max_files=1)
+    assert not names_in(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "full"])
+async def test_directory_in_use_is_refused(gitlab, simulator, tmp_path, kind):
+    target = tmp_path / "build"
+    (tmp_path / "other").mkdir()
+    if kind == "file":
+        target.touch()
+    elif kind == "link":
+        target.symlink_to(tmp_path / "other")
+    else:
+        target.mkdir()
+        (target / "a").symlink_to(tmp_path / "other")
+    with pytest.raises(FileExistsError, match="new or an empty directory"):
+        await gitlab.project(1).unpack_artifacts(1, target)
+    assert not simulator.requests
+
+
+async def test_directory_filled_meanwhile_is_kept(serving, tmp_path):
+    target = tmp_path / "build"
+
+    def fill():
+        target.mkdir()
+        (target / "mine").touch()
+
+    async with serving() as (simulator, gitlab):
+        simulator.faults.add(Fault(path=STORED, effect=fill))
+        with pytest.raises(FileExistsError):
+            await gitlab.project(1).unpack_artifacts(1, target)
+    assert names_in(target) == ["mine"]
+    assert names_in(tmp_path) == ["build"]
+
+
+async def test_missing_parent_is_an_error_at_once(gitlab, simulator, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no/build"):
+        await gitlab.project(1).unpack_artifacts(1, tmp_path / "no/build")
+    assert not simulator.requests
+
+
+async def test_invalid_limit_is_an_error_at_once(gitlab, simulator, tmp_path):
+    with pytest.raises(ValueError, match="max_files must be at least 1, not 0"):
+        await gitlab.project(1).unpack_artifacts(1, tmp_path / "build", max_files=0)
+    assert not simulator.requests
+
+
+async def test_missing_artifacts_leave_nothing(gitlab, tmp_path):
+    with pytest.raises(NotFoundError):
+        await gitlab.project(1).unpack_artifacts(2, tmp_path / "build")
+    assert not names_in(tmp_path)
+
+
+async def test_cancelled_download_leaves_nothing(gitlab, simulator, tmp_path):
+    call = gitlab.project(1).unpack_artifacts(1, tmp_path / "build")
+    await cancel_half_way(simulator, gitlab, call)
+    assert not names_in(tmp_path)
+
+
+async def test_cancelled_unpacking_stops_its_thread(gitlab, tmp_path, monkeypatch):
+    """The thread is held in its first file; after the cancellation it writes no second one."""
+    writing, go_on, written = threading.Event(), threading.Event(), []
+
+    def held(_opened, _entry, path, _output, _stop):
+        written.append(path.name)
+        writing.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(unpack, "_write", held)
+    before = await others()
+    task = asyncio.create_task(gitlab.project(1).unpack_artifacts(1, tmp_path / "build"))
+    await until(writing.is_set)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(written) == 1
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    assert not names_in(tmp_path)
+
+
+async def test_cancelled_write_stops_within_a_file(tmp_path):
+    stop = threading.Event()
+    stop.set()
+    with zipfile.ZipFile(io.BytesIO(ONE)) as opened:
+        entry = opened.infolist()[0]
+        output = unpack.Output(0, ("a",), False, 1000, False)
+        with pytest.raises(unpack._StoppedError):
+            unpack._write(opened, entry, tmp_path / "a", output, stop)
