@@ -1,4 +1,4 @@
-"""Which entries of an archive are written where, and which archives are refused."""
+"""Paths that the entries of an archive are written to, and archives that are refused."""
 
 import pytest
 from attrs import evolve
@@ -21,7 +21,7 @@ def member(name, **fields):
 
 
 def in_order(members):
-    """Place *members* behind each other."""
+    """Return *members* one behind the other."""
     return [evolve(entry, offset=100 * number) for number, entry in enumerate(members)]
 
 

@@ -1,4 +1,4 @@
-"""Which request continues a download, and which response does."""
+"""Requests that continue a download, and the responses that do."""
 
 import pytest
 
