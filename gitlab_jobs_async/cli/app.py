@@ -65,9 +65,10 @@ that happened meanwhile is missing. Needs the extra telemetry.
 
 Example: gitlab-jobs exporter --group shop --listen 127.0.0.1:9464 --checkpoint ci.db
 """
-_ARTIFACTS: Final = """Download, list, keep or delete the artifacts of a job.
+_ARTIFACTS: Final = """Download, unpack, list, keep or delete the artifacts of a job.
 
-Without --list, --path, --keep or --delete the whole zip archive goes to --output or stdout.
+Without an action, the whole zip archive goes to --output or stdout. --ref REF --job NAME is the job
+of that name in the latest successful pipeline of REF, for the archive, --path and --unpack.
 """
 _CANCEL: Final = """Cancel a job, or with --pipeline the jobs of a whole pipeline.
 

@@ -10,12 +10,11 @@ from rich.table import Table
 
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.commands.actions import confirm
+from gitlab_jobs_async.cli.commands.actions import OptionalJob, confirm
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
-    JobNumber,
     Json,
     Output,
     ProjectName,
@@ -43,23 +42,51 @@ class ArtifactAction:
     path: Annotated[
         str | None, Parameter(help="Download one file of the archive, such as coverage/index.html.")
     ] = None
+    unpack: Annotated[
+        Path | None, Parameter(help="Unpack the archive to this directory, new or empty.")
+    ] = None
     keep: Annotated[Switch, Parameter(help="Keep the artifacts from expiring.")] = False
     delete: Annotated[Switch, Parameter(help="Delete them, after confirmation.")] = False
 
     @property
     def count(self) -> int:
         """Number of actions given."""
-        return sum((self.listed, self.path is not None, self.keep, self.delete))
+        given = (self.listed, self.path is not None, self.unpack is not None, self.keep)
+        return sum((*given, self.delete))
+
+    @property
+    def needs_id(self) -> bool:
+        """Whether GitLab has the action for the id of a job only."""
+        return self.listed or self.keep or self.delete
+
+    @property
+    def prints_bytes(self) -> bool:
+        """Whether bytes go to a file or stdout."""
+        return not self.needs_id and self.unpack is None
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class LatestJob:
+    """The job of a name in the latest successful pipeline of a ref."""
+
+    ref: Annotated[
+        str | None,
+        Parameter(help="The latest successful pipeline of this branch or tag, in place of JOB."),
+    ] = None
+    name: Annotated[str | None, Parameter(name="--job", help="Name of the job in --ref.")] = None
 
 
 _ARCHIVE = ArtifactAction()
+_NO_JOB = LatestJob()
 
 
 def artifacts(
     project: ProjectName,
-    job: JobNumber,
+    job: OptionalJob = None,
     /,
     *,
+    latest: LatestJob = _NO_JOB,
     action: ArtifactAction = _ARCHIVE,
     output: Output = None,
     yes: Yes = False,
@@ -67,22 +94,33 @@ def artifacts(
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Carry out one action on a job's artifacts; bytes go to *output* or stdout."""
+    source = _source(job, latest)
     if action.count > 1:
-        raise usage_error("expected only one of --list, --path, --keep and --delete")
-    fetches = not (action.listed or action.keep or action.delete)
-    if output is not None and not fetches:
+        raise usage_error("expected only one of --list, --path, --unpack, --keep and --delete")
+    if action.needs_id and not isinstance(source, int):
+        raise usage_error("--ref is for the archive, --path or --unpack: expected a JOB")
+    if output is not None and not action.prints_bytes:
         raise usage_error("--output is for the archive or --path")
     # Bytes of an archive would garble the screen.
-    if fetches and output is None and is_terminal():
-        raise usage_error("stdout is a terminal: expected --output FILE or --list")
+    if action.prints_bytes and output is None and is_terminal():
+        raise usage_error("stdout is a terminal: expected --output FILE, --unpack DIR or --list")
     if action.delete and not yes:
-        confirm(f"Delete the artifacts of job {job} in {clean(project)}?")
-    return asyncio.run(_carry_out(project, job, action, output, server, json=json))
+        confirm(f"Delete the artifacts of job {source} in {clean(project)}?")
+    return asyncio.run(_carry_out(project, source, action, output, server, json=json))
+
+
+def _source(job: int | None, latest: LatestJob) -> int | tuple[str, str]:
+    """Return the id of the job, or ref and name."""
+    if job is not None and latest == _NO_JOB:
+        return job
+    if job is None and latest.ref is not None and latest.name is not None:
+        return latest.ref, latest.name
+    raise usage_error("expected either a JOB or --ref REF with --job NAME")
 
 
 async def _carry_out(
     name: str,
-    job: int,
+    source: int | tuple[str, str],
     action: ArtifactAction,
     output: Path | None,
     server: ServerOptions,
@@ -91,29 +129,74 @@ async def _carry_out(
 ) -> int:
     async with connect(server) as gitlab:
         project = gitlab.project(project_id(name))
-        if action.listed:
-            print_entries(await project.list_artifacts(job, recursive=True), json=json)
-        elif action.keep:
-            kept = await project.keep_artifacts(job)
-            until = moment(kept.artifacts_expire_at) or "for good"
-            print_result(f"the artifacts of job {job} are kept {until}", kept, json=json)
-        elif action.delete:
-            await project.delete_artifacts(job)
-            deleted = {"id": job, "artifacts": []}
-            print_result(f"the artifacts of job {job} are deleted", deleted, json=json)
+        if isinstance(source, int) and action.needs_id:
+            await _act(project, source, action, json=json)
+        elif action.unpack is not None:
+            await _unpack(project, source, action.unpack, json=json)
+        elif action.path is not None:
+            await _fetch_file(project, source, action.path, output)
         else:
-            await _fetch(project, job, action.path, output)
+            await _fetch_archive(project, source, output)
     return OK
 
 
-async def _fetch(project: Project, job: int, path: str | None, output: Path | None) -> None:
-    if path is not None:
-        content = await project.get_artifact_file(job, path)
-        with atomic_file(output) if output else stdout_bytes() as out:
-            out.write(content)
+async def _act(project: Project, job: int, action: ArtifactAction, *, json: bool) -> None:
+    if action.listed:
+        print_entries(await project.list_artifacts(job, recursive=True), json=json)
+    elif action.keep:
+        kept = await project.keep_artifacts(job)
+        until = moment(kept.artifacts_expire_at) or "for good"
+        print_result(f"the artifacts of job {job} are kept {until}", kept, json=json)
+    else:
+        await project.delete_artifacts(job)
+        deleted = {"id": job, "artifacts": []}
+        print_result(f"the artifacts of job {job} are deleted", deleted, json=json)
+
+
+async def _unpack(
+    project: Project, source: int | tuple[str, str], directory: Path, *, json: bool
+) -> None:
+    if isinstance(source, int):
+        done = await project.unpack_artifacts(source, directory)
+    else:
+        done = await project.unpack_latest_artifacts(source[0], directory, job=source[1])
+    written = {"path": str(done.path), "size": done.size, "sha256": done.sha256}
+    words = f"unpacked to {clean(str(done.path))}: {size(done.size)}, sha256 {done.sha256}"
+    print_result(words, written, json=json)
+
+
+async def _fetch_file(
+    project: Project, source: int | tuple[str, str], path: str, output: Path | None
+) -> None:
+    if isinstance(source, int):
+        content = await project.get_artifact_file(source, path)
+    else:
+        content = await project.get_latest_artifact_file(source[0], path, job=source[1])
+    with atomic_file(output) if output else stdout_bytes() as out:
+        out.write(content)
+
+
+def _is_replaceable(output: Path) -> bool:
+    # Pipes and devices cannot begin again after a lost connection.
+    return output.is_file() or not output.exists()
+
+
+async def _fetch_archive(
+    project: Project, source: int | tuple[str, str], output: Path | None
+) -> None:
+    if output is not None and _is_replaceable(output):
+        if isinstance(source, int):
+            await project.download_artifacts(source, output)
+        else:
+            await project.download_latest_artifacts(source[0], output, job=source[1])
         return
+    stream = (
+        project.stream_artifacts(source)
+        if isinstance(source, int)
+        else project.stream_latest_artifacts(source[0], job=source[1])
+    )
     # Requested first: after an error, no file is created or replaced.
-    async with project.stream_artifacts(job) as chunks:
+    async with stream as chunks:
         with atomic_file(output) if output else stdout_bytes() as out:
             async for chunk in chunks:
                 out.write(chunk)

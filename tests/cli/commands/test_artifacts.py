@@ -34,6 +34,58 @@ def test_one_file(run, tmp_path):
     assert out.read_text().startswith("<html")
 
 
+@pytest.fixture
+def latest(signed_in):
+    """Arguments for job 1, as if its pipeline had succeeded."""
+    pipeline = signed_in.world.pipelines[1]
+    pipeline.status = "success"
+    return ["--ref", pipeline.ref, "--job", signed_in.world.jobs[1].name]
+
+
+def test_latest_archive_and_file(run, tmp_path, latest):
+    out = tmp_path / "artifacts.zip"
+    assert run("artifacts", "group/app", *latest, "--output", out).code == 0
+    assert "coverage/index.html" in zipfile.ZipFile(out).namelist()
+    raw = run("artifacts", "group/app", *latest).out.encode("utf-8", "surrogateescape")
+    assert raw == out.read_bytes()
+    file = run("artifacts", "group/app", *latest, "--path", "coverage/index.html")
+    assert file.out.startswith("<html")
+
+
+def test_unpack_writes_a_directory(run, tmp_path, latest):
+    result = run("artifacts", "group/app", 1, "--unpack", tmp_path / "a")
+    assert result.out.startswith(f"unpacked to {tmp_path / 'a'}: ")
+    done = json.loads(
+        run("artifacts", "group/app", *latest, "--unpack", tmp_path / "b", "--json").out
+    )
+    assert done["path"] == str(tmp_path / "b")
+    assert done["sha256"] in result.out
+    for folder in "ab":
+        assert (tmp_path / folder / "coverage/index.html").read_text().startswith("<html")
+
+
+def test_unpack_refuses_a_directory_in_use(run, tmp_path):
+    result = run("artifacts", "group/app", 1, "--unpack", tmp_path.parent)
+    assert result.code == 1
+    assert "new or an empty directory" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], [1, "--ref", "main"], ["--ref", "main"], ["--job", "unit"]]
+)
+def test_job_or_ref_is_required(run, arguments):
+    result = run("artifacts", "group/app", *arguments)
+    assert result.code == 2
+    assert "either a JOB or --ref REF with --job NAME" in result.err
+
+
+@pytest.mark.parametrize("action", ["--list", "--keep", "--delete"])
+def test_ref_is_for_reading(run, action):
+    result = run("artifacts", "group/app", "--ref", "main", "--job", "unit", action)
+    assert result.code == 2
+    assert "expected a JOB" in result.err
+
+
 def test_list_prints_the_entries(run):
     rows = [line.split("\t") for line in run("artifacts", "group/app", 1, "--list").lines]
     assert ["coverage/index.html", "file"] in [row[:2] for row in rows]
