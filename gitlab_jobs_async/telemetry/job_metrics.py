@@ -16,7 +16,7 @@ from gitlab_jobs_async.api.parameters import positive_id
 from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
-from gitlab_jobs_async.telemetry.job_series import BUCKETS, JobSeries
+from gitlab_jobs_async.telemetry.job_series import BUCKETS, DROPPED, JobSeries
 from gitlab_jobs_async.telemetry.metrics_file import metrics_file
 
 _COUNTERS: Final = {
@@ -119,7 +119,7 @@ class JobMetrics:
         yield CounterMetricFamily(
             "gitlab_label_sets_dropped",
             "Values counted under other labels, past the limit.",
-            value=series.dropped,
+            value=series.values.get(DROPPED, {}).get((), [0.0])[0],
         )
         if self._budget is not None:
             yield from _of_budget(self._budget)

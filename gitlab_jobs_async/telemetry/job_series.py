@@ -25,6 +25,9 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.models.jobs import Bridge, Job
 
+DROPPED: Final = "label_sets_dropped"
+"""The counter of values that went to `OTHER`."""
+
 OTHER: Final = "other"
 """The value of labels past the limit."""
 
@@ -51,7 +54,6 @@ class JobSeries:
     open_jobs: dict[int, tuple[str, str]] = field(factory=dict, init=False)
     unreachable: set[str] = field(factory=set, init=False)
     paused: set[str] = field(factory=set, init=False)
-    dropped: float = field(default=0.0, init=False)
     changed: set[Row] = field(factory=set, init=False)
     changed_jobs: set[int] = field(factory=set, init=False)
     _seen: deque[str] = field(factory=lambda: deque(maxlen=_REMEMBERED), init=False)
@@ -142,7 +144,7 @@ class JobSeries:
     def _row(self, name: str, labels: Labels, size: int) -> list[float]:
         series = self.values.setdefault(name, {})
         if labels not in series and len(series) >= self.limit and labels:
-            self.dropped += 1
+            self._row(DROPPED, (), 1)[0] += 1
             # The status is kept: it has few values, and says most.
             labels = tuple(OTHER if at < _OPEN_LABELS[name] else v for at, v in enumerate(labels))
         self.changed.add((name, labels))

@@ -126,8 +126,9 @@ def test_outages_and_pauses_are_gauges(metrics):
     assert (found["gitlab_targets_unreachable",], found["gitlab_monitor_paused",]) == (0, 0)
 
 
-def test_label_sets_are_bounded():
-    metrics = JobMetrics(max_series=3, clock=SteppedClock(NOW))
+def test_label_sets_are_bounded(tmp_path):
+    path = tmp_path / "x.metrics"
+    metrics = JobMetrics(max_series=3, file=path, clock=SteppedClock(NOW))
     for number in range(10):
         metrics.observe(ended(number, name=f"job {number}", duration=1.0))
     found = values(metrics)
@@ -138,6 +139,9 @@ def test_label_sets_are_bounded():
     assert finished["gitlab_jobs_finished_total", "", "other", "other", "success"] == 7
     assert found["gitlab_job_duration_seconds_count", "other", "other"] == 7
     assert found["gitlab_label_sets_dropped_total",] == 14
+    metrics.close()
+    with JobMetrics(max_series=3, file=path) as again:
+        assert values(again)["gitlab_label_sets_dropped_total",] == 14
 
 
 def test_budget_is_shown():
