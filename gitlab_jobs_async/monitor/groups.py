@@ -34,11 +34,12 @@ _REFRESH, _REFRESH_PER_PAGE = 300.0, 30.0
 
 @frozen
 class GroupState:
-    """The projects of a group for a checkpoint."""
+    """The projects of a group for a checkpoint, as listed at a unix time."""
 
     projects: tuple[int, ...]
     availability_events: int = 0
     is_unreachable: bool = False
+    listed_at: float | None = None
 
 
 @define(eq=False, repr=False)
@@ -47,6 +48,7 @@ class _Group:
     availability: TargetAvailability
     projects: frozenset[int]
     due_at: float
+    listed_at: float | None
 
 
 @define(eq=False, repr=False)
@@ -92,7 +94,7 @@ class GroupTargets:
             target.group, name, state.availability_events, state.is_unreachable
         )
         known = frozenset(state.projects)
-        self._groups[name] = _Group(target, availability, known, self._now())
+        self._groups[name] = _Group(target, availability, known, self._now(), state.listed_at)
         self._poller.keep_open(len(self._groups))
         for project in state.projects:
             self._poller.add(project, target_name(project))
@@ -137,6 +139,7 @@ class GroupTargets:
             include_subgroups=group.target.include_subgroups,
             simple=True,
         )
+        began = self._now()
         try:
             rows = await self._list(request)
         except AuthenticationError as error:
@@ -154,12 +157,14 @@ class GroupTargets:
         if self._groups.get(name) is not group:
             return
         before, group.projects = group.projects, frozenset(row.id for row in rows)
-        if before != group.projects or recovered:
-            # Recorded before its projects, so that a restart knows whose they are.
-            self._record(name, group, recovered)
+        listed_at, group.listed_at = group.listed_at, began
+        # Recorded before its projects, so that a restart knows whose they are.
+        self._record(name, group, recovered)
         for row in rows:
             if not self._poller.has_project(row.id, row.path_with_namespace):
-                self._poller.add(row.id, target_name(row.id))
+                # One that was moved here may have old jobs.
+                is_new = listed_at is not None and row.created_at.timestamp() > listed_at
+                self._poller.add(row.id, target_name(row.id), is_new=is_new)
         for project in before - group.projects:
             self._leave(project)
 
@@ -191,6 +196,7 @@ class GroupTargets:
             tuple(sorted(group.projects)),
             group.availability.emitted,
             group.availability.is_unreachable,
+            group.listed_at,
         )
         self._outbox.put(name, state, events)
 

@@ -91,8 +91,8 @@ class Poller:
         """Return whether a project is polled, under its id or its path."""
         return self._index.has_project(project_id) or self._index.has_path(path)
 
-    def add(self, target: NormalizedTarget, name: str) -> None:
-        """Poll *target*, unless *name* is polled already.
+    def add(self, target: NormalizedTarget, name: str, *, is_new: bool = False) -> None:
+        """Poll *target*, unless *name* is polled already; all jobs of a new project are new.
 
         Raises:
             CheckpointError: its recorded state cannot be read.
@@ -102,6 +102,10 @@ class Poller:
         watch, is_restored = self.recorder.add(target, name, self._now())
         if isinstance(watch, SingleWatch):
             watch.fix_interval(self._polls.policy.interval)
+        elif is_new and not is_restored and isinstance(watch, ProjectWatch):
+            watch.begin_without_jobs(self._now())
+            # A restart before the first poll must know it, too.
+            self.recorder.record(name, watch, ())
         self._watches[name] = watch
         self._index.add(name, target)
         self._learn_id(name, watch)

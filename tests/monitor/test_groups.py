@@ -7,7 +7,7 @@ import pytest
 from yarl import URL
 
 from gitlab_jobs_async import AuthenticationError, GitLab, GroupTarget
-from gitlab_jobs_async.events import JobFinished, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.events import JobAppeared, JobFinished, ProjectRecovered, ProjectUnreachable
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
 from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
@@ -91,6 +91,33 @@ async def test_members_change_within_five_minutes(world):
         world.move_project(world.project("shop/new"), "other/new")
         await step(330)
         assert len(monitor) == 0
+
+
+@pytest.mark.parametrize("is_created", [True, False])
+async def test_jobs_of_created_projects_are_new(world, is_created, tmp_path):
+    clock, path = SteppedClock(START), tmp_path / "ci.db"
+    world.add_project("elsewhere/old")
+    async with watched(world, GroupTarget("shop"), clock=clock, checkpoint=path) as watching:
+        step, seen, _, sim = watching
+        port = URL(sim.url).port
+        await step(60)
+        if is_created:
+            world.add_project("shop/new")
+        else:
+            world.move_project(world.project("elsewhere/old"), "shop/new")
+        run(world, "shop/new", "quick")
+        await step(60)
+        assert not seen
+    # The project was not listed yet, so that a restart must know when the group was.
+    clock.advance(60)
+    again = watched(world, GroupTarget("shop"), clock=clock, checkpoint=path, port=port)
+    async with again as (step, seen, _, _):
+        await step(60)
+        run(world, "shop/new", "later")
+        await step(240)
+        expected = ["quick", "later"] if is_created else ["later"]
+        assert [name for _, name in finished(seen)] == expected
+        assert all(event.is_new for event in seen if isinstance(event, JobAppeared))
 
 
 async def test_moved_project_goes_on_under_its_id(world):

@@ -103,6 +103,10 @@ class ProjectWatch(Watch):
         """Whether the baseline is complete."""
         return self.jobs.has_baseline
 
+    def begin_without_jobs(self, now: float) -> None:
+        """Set an empty baseline at *now*, so that all jobs are new."""
+        self.jobs.set_baseline((), (), now, now, now)
+
     def state(self) -> ProjectState:
         """Return the state to resume from."""
         return state_of(self.jobs, self.numeric_id, self.availability)
