@@ -1,6 +1,8 @@
 """Cancel each operation after any number of turns of the loop: nothing is left of it."""
 
 import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from attrs import evolve
@@ -20,6 +22,19 @@ async def read(stream):
 
 async def iterate(rows):
     return [row async for row in rows]
+
+
+def names_in(folder):
+    return list(Path(folder).iterdir())
+
+
+async def download(gitlab):
+    with TemporaryDirectory() as folder:
+        try:
+            await gitlab.project(1).download_artifacts(1, Path(folder) / "a.zip")
+        except BaseException:
+            assert names_in(folder) == []
+            raise
 
 
 OPERATIONS = {
@@ -44,6 +59,7 @@ OPERATIONS = {
     "stream_latest_artifacts": lambda gitlab: read(
         gitlab.project(1).stream_latest_artifacts("main", job="compile")
     ),
+    "download_artifacts": download,
     "get_latest_artifact_file": lambda gitlab: gitlab.project(1).get_latest_artifact_file(
         "main", "a", job="compile"
     ),

@@ -58,7 +58,7 @@ async def test_lost_connection_is_made_up_for(serving, archive, tmp_path, ranges
 @pytest.mark.parametrize("ranges", [True, False])
 async def test_replaced_archive_is_never_mixed(serving, tmp_path, ranges):
     async with serving(ranges=ranges) as (simulator, gitlab):
-        other = {"a/b.bin": bytes(400_000), "c.txt": b"d"}
+        other = {"a/b.bin": bytes(100_000), "c.txt": b"d"}
 
         def replace():
             simulator.world.jobs[1].artifacts = other

@@ -139,6 +139,21 @@ async def test_later_corruption_leaves_nothing(unpacking, tmp_path):
     assert not names_in(tmp_path)
 
 
+async def test_name_is_checked_behind_a_nul(unpacking, tmp_path):
+    """Only up to the NUL is the name that zipfile shows."""
+    with pytest.raises(ArchiveError, match="NUL"):
+        await unpacking(zipped(("a!b", b"1")).replace(b"a!b", b"a\0b"))
+    assert not names_in(tmp_path)
+
+
+async def test_data_outside_of_the_archive_is_refused(unpacking, tmp_path):
+    archive = bytearray(ONE)
+    struct.pack_into("<L", archive, ONE.index(b"PK\1\2") + 20, 500)
+    with pytest.raises(ArchiveError, match="outside of the archive"):
+        await unpacking(bytes(archive))
+    assert not names_in(tmp_path)
+
+
 async def test_many_entries_are_refused_unread(unpacking, tmp_path):
     """A million bytes of central directory for one file."""
     archive = zipped(*((f"{n:0200}", b"") for n in range(4000)))
