@@ -1,4 +1,4 @@
-"""Decide how a download continues after a lost connection: from which byte, or anew."""
+"""Decide how a download continues after a lost connection: from which byte, or from the start."""
 
 import re
 

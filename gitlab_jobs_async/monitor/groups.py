@@ -74,7 +74,7 @@ class GroupTargets:
         self._own.add(name)
 
     def disown(self, name: str) -> None:
-        """Note that *name* is no longer a target of its own; a group may still have it."""
+        """Note that *name* was removed as a target of its own; a group may still have it."""
         self._own.discard(name)
         for group in self._groups.values():
             group.due_at = min(group.due_at, self._now())
