@@ -21,6 +21,8 @@ from gitlab_jobs_async.cli.options import (
     Yes,
 )
 from gitlab_jobs_async.cli.output import print_result
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 
 InputOption = Annotated[
     tuple[str, ...],
@@ -43,11 +45,13 @@ PipelineOption = Annotated[
 ]
 
 
-def _one_of(job: int | None, pipeline: int | None) -> int:
-    """Return the one that was given."""
+def _one_of(job: int | None, pipeline: int | None, job_option: str) -> int:
+    """Return the id that was given; a pipeline has no *job_option*, which is empty if not given."""
     number = job if pipeline is None else pipeline
     if number is None or (job is not None and pipeline is not None):
         raise usage_error("expected either a JOB or --pipeline ID")
+    if pipeline is not None and job_option:
+        raise usage_error(f"{job_option}: expected a JOB, not --pipeline")
     return number
 
 
@@ -64,18 +68,17 @@ async def cancel(
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Cancel a job or a pipeline and print its status."""
-    number = _one_of(job, pipeline)
-    if pipeline is not None:
-        if force:
-            raise usage_error("--force: expected a JOB, not --pipeline")
-        async with connect(server) as gitlab:
-            whole = await gitlab.project(project_id(project)).cancel_pipeline(pipeline)
-        print_result(f"pipeline {pipeline} is {clean(whole.status)}", whole, json=json)
-        return OK
+    number = _one_of(job, pipeline, "--force" if force else "")
+    found: Job | Pipeline
     async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).cancel_job(number, force=force)
-    sentence = f"job {job} {clean(found.name)} is {clean(found.status)}"
-    print_result(sentence, found, json=json)
+        calls = gitlab.project(project_id(project))
+        if pipeline is None:
+            found = await calls.cancel_job(number, force=force)
+            subject = f"job {number} {clean(found.name)}"
+        else:
+            found = await calls.cancel_pipeline(number)
+            subject = f"pipeline {number}"
+    print_result(f"{subject} is {clean(found.status)}", found, json=json)
     return OK
 
 
@@ -90,18 +93,18 @@ async def retry(
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Retry a job and print the new one, or retry the failed jobs of a pipeline."""
-    given, number = parse_typed_pairs("--input", inputs), _one_of(job, pipeline)
-    if pipeline is not None:
-        if given:
-            raise usage_error("--input: expected a JOB, not --pipeline")
-        async with connect(server) as gitlab:
-            whole = await gitlab.project(project_id(project)).retry_pipeline(pipeline)
-        print_result(f"pipeline {pipeline} is retried: {clean(whole.status)}", whole, json=json)
-        return OK
+    given = parse_typed_pairs("--input", inputs)
+    number = _one_of(job, pipeline, "--input" if given else "")
+    found: Job | Pipeline
     async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).retry_job(number, inputs=given or None)
-    sentence = f"job {job} {clean(found.name)} runs again as job {found.id}: {clean(found.status)}"
-    print_result(sentence, found, json=json)
+        calls = gitlab.project(project_id(project))
+        if pipeline is None:
+            found = await calls.retry_job(number, inputs=given or None)
+            sentence = f"job {number} {clean(found.name)} runs again as job {found.id}"
+        else:
+            found = await calls.retry_pipeline(number)
+            sentence = f"pipeline {number} is retried"
+    print_result(f"{sentence}: {clean(found.status)}", found, json=json)
     return OK
 
 
