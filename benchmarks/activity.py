@@ -12,7 +12,8 @@ from itertools import pairwise
 from attrs import define, evolve, field, frozen
 
 from benchmarks.pipelines import Made, PipelineNow
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.hints.questions import PIPELINES
 from gitlab_jobs_async.monitor.hints.snapshots import ProjectSnapshot

@@ -19,7 +19,7 @@ from benchmarks.activity import (
 )
 from benchmarks.activity import moment as written
 from benchmarks.results import Row, Size, Table
-from gitlab_jobs_async.models.jobs import Pipeline
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from attrs import define, evolve, field
 
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.hints.snapshots import PipelineSnapshot
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from benchmarks.activity import SimulatedProject
 from benchmarks.asking import Asking
 from benchmarks.oracle import Oracle
-from benchmarks.simulated_day import RoundRobin, Simulation
+from benchmarks.scheduling import RoundRobin
+from benchmarks.simulated_day import Simulation
 from gitlab_jobs_async.monitor.hints.question_rate import QuestionMode
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.ratelimit.windows import reserve
