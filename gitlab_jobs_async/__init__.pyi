@@ -165,14 +165,14 @@ from .models.jobs import (
 from .models.jobs import (
     Job as Job,
 )
-from .models.jobs import (
+from .models.logs import (
     LogLine as LogLine,
 )
-from .models.jobs import (
-    Pipeline as Pipeline,
-)
-from .models.jobs import (
+from .models.logs import (
     TraceChunk as TraceChunk,
+)
+from .models.pipelines import (
+    Pipeline as Pipeline,
 )
 from .models.statuses import (
     FailureReason as FailureReason,

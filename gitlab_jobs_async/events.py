@@ -12,7 +12,8 @@ from typing import Generic
 from attrs import fields, frozen
 from typing_extensions import TypeVar
 
-from gitlab_jobs_async.models.jobs import Bridge, Job, LogLine
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import short_repr
 

@@ -14,7 +14,8 @@ from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.errors import ConnectionFailedError, LookupFailedError
 from gitlab_jobs_async.http.body_limits import Bound
-from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions

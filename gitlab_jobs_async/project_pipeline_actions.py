@@ -11,7 +11,7 @@ from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import Inputs
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import check_deletion
-from gitlab_jobs_async.models.jobs import Pipeline
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
 

@@ -19,7 +19,8 @@ from gitlab_jobs_async.listing.fetch import (
     newest_first,
     read_all,
 )
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import Pipeline, PipelineBasic
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.polling.polls import Polls
 

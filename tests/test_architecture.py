@@ -14,7 +14,7 @@ PACKAGE = ROOT / "gitlab_jobs_async"
 
 IO_MODULES = {
     "__init__", "artifacts.download", "artifacts.files", "artifacts.unpack",
-    "client", "clock", "concurrency", "group", "project",
+    "client", "clock", "concurrency", "group", "jobs_client", "project",
     "project_artifacts", "project_files",
     "project_pipeline_actions", "project_pipelines", "server_client",
     "api.decode_warnings", "failures.fetch", "http.attempts", "http.body", "http.connections",

@@ -17,7 +17,8 @@ from gitlab_jobs_async.api.tolerant import tolerant_converter, tolerated
 from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.api.wire import WIRE_ERRORS, wire_decoder
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.models.jobs import Bridge, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 
 T = TypeVar("T")
 

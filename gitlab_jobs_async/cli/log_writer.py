@@ -18,7 +18,8 @@ from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.logs.items import TailedLine, TailEnded, TailFailed
-from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
 

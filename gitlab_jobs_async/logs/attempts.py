@@ -11,7 +11,8 @@ from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.logs.follow import JobLog, LogEnded
 from gitlab_jobs_async.logs.poll_queue import NotBefore, PollSource, sleep_between
-from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.polling.attempts import Attempts
 from gitlab_jobs_async.retry.outage import OutageTolerance
 

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.logs.error_lines import Likelihood, likelihood_of
 from gitlab_jobs_async.logs.parser import LogParser
-from gitlab_jobs_async.models.jobs import LogLine, Section
+from gitlab_jobs_async.models.logs import LogLine, Section
 
 # The runner's stages that do not decide a job: common/build_stage.go. A failed `after_script` or
 # cache does not fail it.

@@ -30,7 +30,8 @@ from gitlab_jobs_async.logs.poll_queue import NotBefore, PollSource, sleep_betwe
 from gitlab_jobs_async.logs.poll_schedule import PollTerms
 from gitlab_jobs_async.logs.spool import Spool
 from gitlab_jobs_async.logs.trace_cursor import TraceRange
-from gitlab_jobs_async.models.jobs import Job, LogLine, TraceChunk
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine, TraceChunk
 from gitlab_jobs_async.polling.pace import PaceShare
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.polling.polls import Polls

@@ -19,7 +19,7 @@ from gitlab_jobs_async.errors import (
 )
 from gitlab_jobs_async.logs.poll_schedule import NextPoll, PollKind, PollSchedule, PollTerms
 from gitlab_jobs_async.logs.trace_cursor import TraceCursor, TraceRange, check_trace
-from gitlab_jobs_async.models.jobs import TraceChunk
+from gitlab_jobs_async.models.logs import TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.retry.outage import OutageTolerance

@@ -3,7 +3,8 @@
 from attrs import field, frozen
 
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 
 
 @frozen

@@ -10,7 +10,7 @@ from attrs import define, field
 from gitlab_jobs_async.logs.ansi import last_state, lines_with_controls, readable, without_escapes
 from gitlab_jobs_async.logs.sections import MOST_PENDING, SectionTracker, split_markers
 from gitlab_jobs_async.logs.utf16 import text_with_nulls
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.logs import LogLine
 
 
 class _Draft(LogLine):

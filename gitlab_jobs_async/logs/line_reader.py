@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from gitlab_jobs_async.logs.parser import LogParser
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.logs import LogLine
 
 
 @define(eq=False, repr=False)

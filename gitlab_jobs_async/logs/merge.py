@@ -17,7 +17,8 @@ from gitlab_jobs_async.logs.follow import JobLog, LogEnded
 from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.items import TailedItem, TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.logs.poll_queue import LogPollQueue, NotBefore, PollSource, log_poll_queue
-from gitlab_jobs_async.models.jobs import Job, JobBasic, LogLine
+from gitlab_jobs_async.models.jobs import Job, JobBasic
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.polling.polls import Polls
 
 JobKey = tuple[ProjectId, int]

@@ -26,7 +26,7 @@ from gitlab_jobs_async.logs.record_headers import (
     times_of,
 )
 from gitlab_jobs_async.logs.records import Record, RecordQueue, unfinished
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.logs import LogLine
 
 
 @define(eq=False, repr=False)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from attrs import define, field
 
-from gitlab_jobs_async.models.jobs import Section
+from gitlab_jobs_async.models.logs import Section
 
 _MARKER = re.compile(
     r"section_(start|end):([0-9]{1,20}):([a-zA-Z0-9_.-]{1,255})"

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from gitlab_jobs_async.errors import TraceInterruptedError
-from gitlab_jobs_async.models.jobs import TraceChunk
+from gitlab_jobs_async.models.logs import TraceChunk
 
 _IN_MEMORY = 1024 * 1024
 _PIECE = 64 * 1024

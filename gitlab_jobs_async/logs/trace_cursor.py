@@ -17,7 +17,7 @@ from gitlab_jobs_async.api.capabilities import TraceSupport
 from gitlab_jobs_async.api.endpoints import LONGEST_RANGE
 from gitlab_jobs_async.api.responses import Response, check_complete, reject_html
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.models.jobs import TraceChunk
+from gitlab_jobs_async.models.logs import TraceChunk
 
 _OVERLAP = 128
 """Known bytes that are requested again: fewer are too easily alike by chance, more are waste."""

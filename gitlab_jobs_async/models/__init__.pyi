@@ -68,9 +68,6 @@ from .jobs import (
     Bridge as Bridge,
 )
 from .jobs import (
-    DetailedStatus as DetailedStatus,
-)
-from .jobs import (
     Job as Job,
 )
 from .jobs import (
@@ -79,20 +76,23 @@ from .jobs import (
 from .jobs import (
     JobProject as JobProject,
 )
-from .jobs import (
+from .logs import (
     LogLine as LogLine,
 )
-from .jobs import (
-    Pipeline as Pipeline,
-)
-from .jobs import (
-    PipelineBasic as PipelineBasic,
-)
-from .jobs import (
+from .logs import (
     Section as Section,
 )
-from .jobs import (
+from .logs import (
     TraceChunk as TraceChunk,
+)
+from .pipelines import (
+    DetailedStatus as DetailedStatus,
+)
+from .pipelines import (
+    Pipeline as Pipeline,
+)
+from .pipelines import (
+    PipelineBasic as PipelineBasic,
 )
 from .projects import (
     ProjectInfo as ProjectInfo,

@@ -2,7 +2,8 @@
 
 from attrs import frozen
 
-from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import FailureReason
 
 

@@ -17,7 +17,7 @@ from gitlab_jobs_async.logs.follower import FollowOptions
 from gitlab_jobs_async.logs.items import TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.logs.merge import tail_items
 from gitlab_jobs_async.logs.poll_queue import LogPollQueue, PollSource
-from gitlab_jobs_async.models.jobs import LogLine
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.tracked_logs import TrackedLog, TrackedLogs, log_started_by
 from gitlab_jobs_async.polling.polls import Polls

@@ -11,7 +11,8 @@ from gitlab_jobs_async.concurrency import gather_all, task_pool
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, newest_first, read_all
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.pipelines.traversal import PipelineContents, PipelineRef, PipelineTraversal
 from gitlab_jobs_async.pipelines.tree import PipelineTree
 from gitlab_jobs_async.ratelimit.fair_queue import Priority

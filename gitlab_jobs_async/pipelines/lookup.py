@@ -9,7 +9,7 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import LookupFailedError, PermissionDeniedError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.models.jobs import Pipeline, PipelineBasic, PipelineOfCommit
+from gitlab_jobs_async.models.pipelines import Pipeline, PipelineBasic, PipelineOfCommit
 from gitlab_jobs_async.pipelines.fetch import read_pipeline
 
 _SHA_DIGITS: Final = (40, 64)

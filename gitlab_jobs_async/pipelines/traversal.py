@@ -15,7 +15,8 @@ from gitlab_jobs_async.errors import (
     PermissionDeniedError,
     ResponseError,
 )
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
 
 _UNREADABLE = (PermissionDeniedError, NotFoundError)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from attrs import field, frozen
 
 from gitlab_jobs_async.errors import ResponseError
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,8 @@ from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.pipelines.fetch import read_jobs
 from gitlab_jobs_async.pipelines.poll_interval import answered_each, next_poll_at

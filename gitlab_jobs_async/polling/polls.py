@@ -7,7 +7,8 @@ from attrs import frozen
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.polling.pace import PollPace
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.polling.sources import JobSource, PipelineSource

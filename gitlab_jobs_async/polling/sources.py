@@ -15,7 +15,8 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.errors import BadRequestError
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_keyset, iter_rows
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 

@@ -1,4 +1,4 @@
-"""Scripted faults: pure decisions per request, which `server.py` carries out."""
+"""Scripted faults: pure decisions per request; `server.py` carries them out."""
 
 import random
 from collections.abc import Callable, Mapping

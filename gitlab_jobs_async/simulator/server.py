@@ -1,4 +1,4 @@
-"""A world behind a real HTTP server; no other module of the simulator does I/O.
+"""A world behind a real HTTP server.
 
 It reads a request, settles the world, calls the pure API, plays faults and records the request.
 """
@@ -6,9 +6,8 @@ It reads a request, settles the world, calls the pure API, plays faults and reco
 import contextlib
 import itertools
 import socket
-import struct
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from types import TracebackType
 from typing import Final, Self
@@ -17,19 +16,25 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from attrs import field, frozen
 
-from gitlab_jobs_async.simulator.api.answers import Answer, Plain
+from gitlab_jobs_async.simulator.api.answers import Answer
 from gitlab_jobs_async.simulator.api.application import Application
 from gitlab_jobs_async.simulator.api.artifacts import stored_object
 from gitlab_jobs_async.simulator.api.calls import Request
 from gitlab_jobs_async.simulator.background import Background
 from gitlab_jobs_async.simulator.clocks import Clock, RealClock
+from gitlab_jobs_async.simulator.fault_effects import (
+    cut_size,
+    end_response,
+    reset_connection,
+    scripted_answer,
+    split_pieces,
+)
 from gitlab_jobs_async.simulator.faults import Fault, Faults
 from gitlab_jobs_async.simulator.handling import Handling
 from gitlab_jobs_async.simulator.scenarios import default_world
 from gitlab_jobs_async.simulator.settings import SimulatorSettings
 from gitlab_jobs_async.simulator.world import World
 
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _AT_ONCE: Final = 256 * 1024
 _NO_FAULT: Final = Fault()
 
@@ -154,12 +159,12 @@ class Simulator:
             if fault.status is None:
                 answer = handle(request, fault)
             else:
-                answer = _scripted(fault, fault.status, self.clock.now())
+                answer = scripted_answer(fault, fault.status, self.clock.now())
             if answer.delay:
                 await self.clock.sleep(answer.delay)
         if fault.reset in {"before", "unanswered"}:
             self._keep(records, request, answer.status, 0)
-            _abort(incoming)
+            reset_connection(incoming)
             return web.Response()
         try:
             return await self._send(incoming, request, answer, fault, records)
@@ -219,8 +224,8 @@ class Simulator:
         if answer.status not in {204, 304}:
             response.content_length = answer.body.size
         await response.prepare(incoming)
-        limit = _cut(fault, size)
-        for sent, piece in _pieces(answer.body.pieces(), limit, fault.drip):
+        limit = cut_size(fault, size)
+        for sent, piece in split_pieces(answer.body.pieces(), limit, fault.drip):
             # Recorded before the last write, so that a client that has it all finds the record.
             if sent + len(piece) == limit:
                 self._keep(records, request, answer.status, limit)
@@ -229,42 +234,8 @@ class Simulator:
                 await self.clock.sleep(1.0)
         if not limit:
             self._keep(records, request, answer.status, 0)
-        await _end(incoming, response, fault.reset)
+        await end_response(incoming, response, fault.reset)
         return response
-
-
-def _scripted(fault: Fault, status: int, now: float) -> Answer:
-    headers = [("Content-Type", fault.content_type), *fault.headers.items()]
-    if fault.retry_date is not None:
-        headers.append(("Retry-After", formatdate(now + fault.retry_date, usegmt=True)))
-    return Answer(status, tuple(headers), Plain(fault.body))
-
-
-def _cut(fault: Fault, size: int) -> int:
-    if fault.reset not in {"within", "truncated"}:
-        return size
-    return min(size, size // 2 if fault.cut_at is None else fault.cut_at)
-
-
-def _pieces(pieces: Iterator[bytes], limit: int, drip: int | None) -> Iterator[tuple[int, bytes]]:
-    sent = 0
-    for piece in pieces:
-        step = drip or len(piece)
-        for at in range(0, len(piece), step):
-            part = piece[at : at + step][: limit - sent]
-            if not part:
-                return
-            yield sent, part
-            sent += len(part)
-
-
-async def _end(incoming: web.BaseRequest, response: web.StreamResponse, reset: str | None) -> None:
-    if reset in {"within", "after"}:
-        _abort(incoming)
-    elif reset == "truncated" and incoming.transport is not None:
-        incoming.transport.close()
-    else:
-        await response.write_eof()
 
 
 async def _read(incoming: web.BaseRequest) -> Request:
@@ -276,17 +247,6 @@ async def _read(incoming: web.BaseRequest) -> Request:
         {name.lower(): value for name, value in incoming.headers.items()},
         await incoming.read(),
     )
-
-
-def _abort(incoming: web.BaseRequest) -> None:
-    transport = incoming.transport
-    if transport is None:
-        return
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        # Zero linger makes the kernel send a reset in place of an orderly close.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    transport.abort()
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge, decode_rows
 from gitlab_jobs_async.models import AgentUser, AllowedAgents, Artifact, ArtifactsFile
-from gitlab_jobs_async.models.jobs import NO_PIPELINE, PipelineBasic
+from gitlab_jobs_async.models.pipelines import NO_PIPELINE, PipelineBasic
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.support.cpu_time import cpu_seconds
 from tests.support.job_rows import JOB, USER

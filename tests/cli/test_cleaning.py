@@ -40,15 +40,9 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.logs.ansi import readable
 from gitlab_jobs_async.models.artifacts import ArtifactEntry
-from gitlab_jobs_async.models.jobs import (
-    Commit,
-    Job,
-    LogLine,
-    Pipeline,
-    Runner,
-    Section,
-    User,
-)
+from gitlab_jobs_async.models.jobs import Commit, Job, Runner, User
+from gitlab_jobs_async.models.logs import LogLine, Section
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import FailureReason, JobStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

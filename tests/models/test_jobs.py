@@ -16,7 +16,7 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.models import User
-from gitlab_jobs_async.models.jobs import NO_PIPELINE
+from gitlab_jobs_async.models.pipelines import NO_PIPELINE
 from tests.api.test_json import MODELS
 from tests.support.model_values import CHARACTERS, values
 

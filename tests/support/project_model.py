@@ -8,7 +8,8 @@ from urllib.parse import unquote
 from attrs import define, evolve, field
 
 from gitlab_jobs_async.errors import NotFoundError
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.queries import QueryResult
 

@@ -9,7 +9,9 @@ from gitlab_jobs_async.events import (
     JobLogEnded,
     JobLogLine,
 )
-from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, LogLine, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.logs import LogLine
+from gitlab_jobs_async.models.pipelines import NO_PIPELINE, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 NOW = 1_750_000_000.0

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from gitlab_jobs_async.models.jobs import NO_PIPELINE, Bridge, Job, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import NO_PIPELINE, PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob

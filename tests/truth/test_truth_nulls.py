@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gitlab_jobs_async import Bridge, Job, Pipeline, models
-from gitlab_jobs_async.models.jobs import NO_DETAILS, NO_PIPELINE
+from gitlab_jobs_async.models.pipelines import NO_DETAILS, NO_PIPELINE
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.api.test_decoding import answer, decode
 

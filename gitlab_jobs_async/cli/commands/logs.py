@@ -35,7 +35,8 @@ from gitlab_jobs_async.cli.terminal import (
 )
 from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
 from gitlab_jobs_async.concurrency import gather_all
-from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
 

@@ -33,7 +33,8 @@ from gitlab_jobs_async.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 
 Until = Literal["finished", "blocked"]

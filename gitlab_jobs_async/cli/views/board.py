@@ -24,7 +24,8 @@ from gitlab_jobs_async.events import (
     ProjectReset,
     ProjectUnreachable,
 )
-from gitlab_jobs_async.models.jobs import Bridge, JobBasic, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, JobBasic
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 
 ACTIVE: Final = 0

@@ -16,7 +16,7 @@ from gitlab_jobs_async.cli.arguments import parse_pattern
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import Color
 from gitlab_jobs_async.cli.views.rows import json_line, length
-from gitlab_jobs_async.models.jobs import LogLine, Section
+from gitlab_jobs_async.models.logs import LogLine, Section
 
 _RESET: Final = "\x1b[0m"
 _DIM_STYLE: Final = "\x1b[2m"

@@ -16,7 +16,8 @@ from gitlab_jobs_async.cli.views.board import project_name
 from gitlab_jobs_async.cli.views.board_layout import WIDE
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogLine
-from gitlab_jobs_async.models.jobs import Job, LogLine
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 
 _MAX_LINES: Final = 200
 _LABEL_WIDTH: Final = 24

@@ -17,7 +17,8 @@ from attrs import frozen
 from gitlab_jobs_async.api.decoding import without_collecting
 from gitlab_jobs_async.api.value_types import EXACT, type_mismatch
 from gitlab_jobs_async.errors import DecodeError
-from gitlab_jobs_async.models.jobs import Job, PipelineBasic
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.hints.questions import JOBS, MAX_PROJECTS, PIPELINES, Question

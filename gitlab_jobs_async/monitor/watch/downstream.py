@@ -12,7 +12,8 @@ from typing import Self, TypeVar
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.intervals import PollIntervals
-from gitlab_jobs_async.models.jobs import Bridge, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
 from gitlab_jobs_async.monitor.targets import PipelineTarget

@@ -11,7 +11,8 @@ from gitlab_jobs_async.api.parameters import (
     pipeline_path,
     project_path,
 )
-from gitlab_jobs_async.models.jobs import JobBasic, PipelineBasic
+from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
 from gitlab_jobs_async.monitor.checkpoint.serialization import loads
 from gitlab_jobs_async.monitor.targets import GroupTarget, JobTarget, PipelineTarget

@@ -10,7 +10,8 @@ from attrs import define, evolve, field
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import AnyEvent
-from gitlab_jobs_async.models.jobs import Bridge, Job, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress

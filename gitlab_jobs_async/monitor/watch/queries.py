@@ -7,7 +7,8 @@ from enum import Enum
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.models.jobs import Bridge, Job, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 
 _ID_LIMIT = 2**63

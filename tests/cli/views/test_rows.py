@@ -21,7 +21,8 @@ from gitlab_jobs_async.cli.views.rows import (
     status_symbol,
 )
 from gitlab_jobs_async.cli.views.tables import jobs_table
-from gitlab_jobs_async.models.jobs import Job, Pipeline
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.support.command import NASTY

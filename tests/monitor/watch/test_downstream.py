@@ -6,7 +6,8 @@ import pytest
 from attrs import evolve
 
 from gitlab_jobs_async.errors import NotFoundError, PermissionDeniedError
-from gitlab_jobs_async.models.jobs import Bridge, Job, Pipeline
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch

@@ -6,7 +6,8 @@ import pytest
 from attrs import evolve
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.models.jobs import Bridge, Job, PipelineBasic
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.monitor.watch.queries import (
     QueryKind,
     QueryResult,

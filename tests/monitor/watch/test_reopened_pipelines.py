@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 
 from gitlab_jobs_async.events import JobAppeared, JobChanged, JobErased, JobFinished
-from gitlab_jobs_async.models.jobs import NO_PIPELINE
+from gitlab_jobs_async.models.pipelines import NO_PIPELINE
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from gitlab_jobs_async.monitor.watch.reopened_pipelines import ReopenedPipelines, may_reopen
