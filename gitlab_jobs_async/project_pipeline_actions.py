@@ -8,7 +8,7 @@ from gitlab_jobs_async import pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
-from gitlab_jobs_async.api.parameters import Inputs
+from gitlab_jobs_async.api.parameters import Inputs, WaitUntil
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import check_deletion
 from gitlab_jobs_async.models.pipelines import Pipeline
@@ -49,7 +49,7 @@ class ProjectPipelineActions(ProjectPipelines):
         *,
         variables: Mapping[str, str] | None = None,
         inputs: Inputs | None = None,
-        until: "pipelines.WaitUntil" = "finished",
+        until: WaitUntil = "finished",
         timeout: float | None = None,
         progress: "pipelines.PipelineProgress | None" = None,
         polling: PollPolicy | None = None,

@@ -9,7 +9,7 @@ from gitlab_jobs_async import pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
-from gitlab_jobs_async.api.parameters import ProjectId, Scope, not_empty
+from gitlab_jobs_async.api.parameters import ProjectId, Scope, WaitUntil, not_empty
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import (
     by_offset,
@@ -186,7 +186,7 @@ class ProjectPipelines:
         self,
         pipeline_id: int,
         *,
-        until: "pipelines.WaitUntil" = "finished",
+        until: WaitUntil = "finished",
         timeout: float | None = None,
         progress: "pipelines.PipelineProgress | None" = None,
         polling: PollPolicy | None = None,

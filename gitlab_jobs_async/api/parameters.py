@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
+from typing import Literal, get_args
 from urllib.parse import quote
 
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -15,6 +16,7 @@ ProjectId = int | str
 GroupId = int | str
 Scope = str | Iterable[str]
 Inputs = Mapping[str, object]
+WaitUntil = Literal["finished", "blocked"]
 
 _SHA = re.compile(r"[0-9a-fA-F]{7,64}")
 _KNOWN_STATUSES = ", ".join(JobStatus)
@@ -134,6 +136,11 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"unknown {name} {value!r}: expected one of {', '.join(allowed)}")
     return value
+
+
+def wait_until(until: str) -> str:
+    """Return *until* if a pipeline can be waited for so."""
+    return one_of("until", until, get_args(WaitUntil))
 
 
 def not_empty(name: str, value: object) -> str:

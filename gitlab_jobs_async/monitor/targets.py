@@ -2,13 +2,21 @@
 
 from attrs import field, frozen
 
+from gitlab_jobs_async.api.parameters import WaitUntil
+
 
 @frozen
 class PipelineTarget:
-    """A pipeline of a project, which is given by id or path; monitored until it ends."""
+    """A pipeline of a project, which is given by id or path; monitored until it ends.
+
+    *until* "blocked" also ends at a pipeline that only a manual job can continue, as that of
+    `Project.wait_for_pipeline`. With a checkpoint, the next monitor continues there. A monitor has
+    one target for a pipeline, with either.
+    """
 
     project: int | str
     pipeline_id: int
+    until: WaitUntil = field(default="finished", kw_only=True)
 
 
 @frozen

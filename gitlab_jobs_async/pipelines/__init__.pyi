@@ -41,9 +41,6 @@ from .wait import (
     WaitOptions as WaitOptions,
 )
 from .wait import (
-    WaitUntil as WaitUntil,
-)
-from .wait import (
     check_progress as check_progress,
 )
 from .wait import (

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from math import inf
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import Attribute, define, field, frozen
 
 from gitlab_jobs_async.api import endpoints
-from gitlab_jobs_async.api.parameters import ProjectId, flag, one_of, seconds
+from gitlab_jobs_async.api.parameters import ProjectId, WaitUntil, flag, seconds, wait_until
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import GitLabError, WaitTimedOutError
@@ -31,7 +31,6 @@ T = TypeVar("T", Job, Pipeline)
 
 JobProgress = Callable[[Job], object]
 PipelineProgress = Callable[[Pipeline, list[Job]], object]
-WaitUntil = Literal["finished", "blocked"]
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -41,7 +40,7 @@ def _timeout_seconds(timeout: float | None) -> float | None:
 
 
 def _until(_options: object, _attribute: object, until: str) -> None:
-    one_of("until", until, ("finished", "blocked"))
+    wait_until(until)
 
 
 def _is_flag(_options: object, attribute: "Attribute[bool]", value: object) -> None:

@@ -191,6 +191,7 @@ async def watching(gitlab: GitLab, hook: JobHook, pipeline: Pipeline) -> None:
         17,
         "group/app",
         PipelineTarget(17, 4),
+        PipelineTarget(17, 5, until="blocked"),
         JobTarget("group/app", 5),
         pipeline,
     ]

@@ -138,15 +138,20 @@ class SingleWatch(Watch):
             is_over=known.is_over,
         )
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can follow."""
+        return self.is_over
+
     def state(self) -> TargetState:
         """Return the state to resume from; without jobs if the target has finished."""
         availability, tracker = self.availability, self.tracker
         return TargetState(
             # A finished target emits nothing more; its jobs would only fill the checkpoint.
-            () if self.is_over else tuple(tracker.jobs.values()),
+            () if self.has_ended else tuple(tracker.jobs.values()),
             availability.emitted,
             availability.is_unreachable,
-            self.is_over,
+            self.has_ended,
             self.is_known,
             tracker.epoch,
             None if self.previous is None else tuple(self.previous.values()),

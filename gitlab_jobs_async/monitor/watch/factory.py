@@ -10,6 +10,7 @@ from gitlab_jobs_async.api.parameters import (
     job_path,
     pipeline_path,
     project_path,
+    wait_until,
 )
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.pipelines import PipelineBasic
@@ -69,6 +70,7 @@ def normalize_target(target: Target) -> NormalizedTarget:
             return normalize_target(JobTarget(_known(project, "job", number), number))
         case PipelineTarget(project=project, pipeline_id=number):
             pipeline_path(project, number)
+            wait_until(target.until)
         case JobTarget(project=project, job_id=number):
             job_path(project, number)
             flag("follow_retries", target.follow_retries)

@@ -8,6 +8,7 @@ from typing import Self
 from attrs import define, evolve, field
 
 from gitlab_jobs_async.api import endpoints
+from gitlab_jobs_async.api.parameters import WaitUntil
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.models.jobs import Bridge, Job
@@ -36,10 +37,12 @@ class PipelineWatch(SingleWatch):
     """The watch of a pipeline's jobs, retried ones included, and with *downstream* its bridges.
 
     It is over when both the pipeline and its jobs have finished, in either order. Jobs that wait
-    for a manual action do not count, but running bridges do. See `Watch`.
+    for a manual action do not count, but running bridges do. *until* "blocked" also ends it where
+    the pipeline itself waits for one. See `Watch`.
     """
 
     downstream: bool = field(default=False, kw_only=True)
+    until: WaitUntil = field(default="finished", kw_only=True)
     created: int = field(default=0, init=False)
     _queue: deque[Query] = field(factory=deque[Query], init=False)
     _rows: dict[int, Job | Bridge] = field(factory=dict[int, Job | Bridge], init=False)
@@ -62,13 +65,18 @@ class PipelineWatch(SingleWatch):
         project, pipeline_id = target.project, target.pipeline_id
         name = f"{project}/-/pipelines/{pipeline_id}"
         watch = cls.restored(project, pipeline_id, name, state, progress, history, now)
-        watch.downstream = downstream
+        watch.downstream, watch.until = downstream, target.until
         watch.created = 0 if state is None else state.created
         return watch
 
     def state(self) -> TargetState:
         """Return the state to resume from; without jobs if the pipeline has finished."""
         return evolve(super().state(), created=self.created)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can follow, unlike after the end at a manual job."""
+        return self.is_over and self._status != JobStatus.MANUAL
 
     def take_discovered(self) -> list[DownstreamPipeline]:
         """Return and clear the downstream pipelines discovered since the last call."""
@@ -165,7 +173,8 @@ class PipelineWatch(SingleWatch):
         return events
 
     def _has_finished(self, open_jobs: Iterable[TrackedJob], bridges: Iterable[Bridge]) -> bool:
-        if self._status is None or not self._status.is_finished:
+        is_blocked = self.until == "blocked" and self._status == JobStatus.MANUAL
+        if self._status is None or not (self._status.is_finished or is_blocked):
             return False
         return all(job.status in _WAITING for job in open_jobs) and not any(
             may_trigger(bridge) and bridge.status not in _WAITING for bridge in bridges
