@@ -4,7 +4,7 @@ The poller puts the events that it detects into the outbox, followed logs add th
 consumer takes both here. A slow consumer delays further polls and misses no events.
 """
 
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from os import PathLike
 from typing import Any, Generic, Self, cast
@@ -38,6 +38,7 @@ from gitlab_jobs_async.polling.polls import Polls
 
 _EVENTS = "events"
 _SERVER = "server"
+_STOP = "stop"
 _CLOSED = "the block of this monitor was left: take its events inside 'async with'"
 
 
@@ -57,7 +58,7 @@ class Monitor(Generic[JobT_co]):
     `Monitor` alone is `Monitor[Job]`; with `downstream=True` it is a `Monitor[Job | Bridge]`.
     Asking for the next event acknowledges the one before. The iteration ends when no target is
     left: a pipeline or a job is removed when it has ended, a project never. After an `add` it can
-    be resumed.
+    be resumed. `stop` ends it for good.
 
     Raises:
         AuthenticationError: from the iteration: the token is refused.
@@ -68,7 +69,7 @@ class Monitor(Generic[JobT_co]):
 
     def __init__(
         self,
-        sources: Merged[object, AnyEvent],
+        sources: Merged[object, AnyEvent | None],
         outbox: Outbox,
         poller: Poller,
         groups: GroupTargets,
@@ -81,6 +82,7 @@ class Monitor(Generic[JobT_co]):
         self._logs = logs
         self._last: AnyEvent | None = None
         self._is_awaited = False
+        self._is_stopped = False
         self._failure: Exception | None = None
         self._listen()
 
@@ -125,6 +127,16 @@ class Monitor(Generic[JobT_co]):
             raise TypeError(f"invalid hook {hook!r}: expected the result of parse_webhook")
         return self._poller.notify(hook)
 
+    def stop(self) -> None:
+        """End the iteration once the event that is being processed has been acknowledged.
+
+        For the handler of a signal: `loop.add_signal_handler(signal.SIGTERM, events.stop)`. Pending
+        events are not emitted; a checkpoint keeps them for the next monitor.
+        """
+        if not (self._is_stopped or self._sources.is_closed):
+            self._is_stopped = True
+            self._sources.add(_STOP, _end())  # wakes a consumer that waits
+
     @property
     def pending(self) -> int:
         """Number of detected events that the consumer has not taken."""
@@ -147,6 +159,8 @@ class Monitor(Generic[JobT_co]):
                 self._logs.acknowledge(last)
         if self._failure is not None:
             raise self._failure
+        if self._is_stopped:
+            raise StopAsyncIteration
         self._is_awaited = True
         try:
             self._last = event = await self._next()
@@ -169,6 +183,8 @@ class Monitor(Generic[JobT_co]):
                 if self._sources.is_closed:
                     raise RuntimeError(_CLOSED) from None
                 raise
+            if event is None:
+                raise StopAsyncIteration
             # The event may be that of a target that has just been removed.
             if source != _EVENTS or self._outbox.take(event):
                 return event
@@ -178,6 +194,10 @@ class Monitor(Generic[JobT_co]):
         self._outbox.resume()
         if _EVENTS not in self._sources:
             self._sources.add(_EVENTS, self._outbox.events())
+
+
+async def _end() -> AsyncGenerator[None, None]:
+    yield None
 
 
 def checkpoint_of(given: Checkpoint | str | PathLike[str] | None) -> Checkpoint | None:
@@ -240,8 +260,8 @@ async def monitored(
                 logs.resume()
             for target in targets:
                 monitor.add(target)
-            tasks.start(_EVENTS, _run(poller.run(), outbox))
-            tasks.start("groups", _run(groups.run(), outbox))
+            tasks.start(_EVENTS, _run(poller.run, outbox))
+            tasks.start("groups", _run(groups.run, outbox))
             try:
                 yield monitor
             except BaseException:
@@ -268,8 +288,9 @@ def _read_states(checkpoint: Checkpoint, transport: Transport) -> Mapping[str, b
     return states
 
 
-async def _run(work: Coroutine[Any, Any, None], outbox: Outbox) -> None:
+async def _run(work: Callable[[], Coroutine[Any, Any, None]], outbox: Outbox) -> None:
+    # A function: of a task that is cancelled before its first step, a coroutine would be left.
     try:
-        await work
+        await work()
     except Exception as error:  # noqa: BLE001 - raised to the consumer
         outbox.finish(error)
