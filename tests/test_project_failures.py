@@ -42,6 +42,27 @@ async def test_failure_of_a_job_costs_one_request(project, simulator):
     assert len(simulator.requests) == 2
 
 
+async def test_report_marks_the_error(project):
+    found = await project.get_failure(FLAKY, lines=1)
+    address = found.job.web_url
+    assert str(found).splitlines() == [
+        "group/app: flaky: Job failed: exit code 1",
+        f"    {address}",
+        f"  > {found.error.text}",
+        "    === 1 failed, 211 passed in 12.31s ===",
+    ]
+    every = str(await project.get_failure(FLAKY)).splitlines()
+    assert every.count(f"  > {found.error.text}") == 1
+    assert len(every) == len(set(every)) > 4
+
+
+async def test_report_without_a_log_has_the_reason(project, simulator):
+    simulator.world.erase(simulator.world.jobs[FLAKY])
+    report = str(await project.get_failure(FLAKY))
+    assert report.startswith("group/app: flaky: Job failed: script_failure\n    http://")
+    assert len(report.splitlines()) == 2
+
+
 async def test_job_that_runs_has_no_failure(project, simulator):
     with pytest.raises(LookupFailedError, match=r"^job 2 has not failed: it is running$"):
         await project.get_failure(UNIT)

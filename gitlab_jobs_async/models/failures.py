@@ -9,7 +9,7 @@ from gitlab_jobs_async.models.statuses import FailureReason
 
 @frozen(kw_only=True)
 class JobFailure:
-    """The failure of a job, read from the job and its log.
+    """The failure of a job, read from the job and its log; `str` makes a report of a few lines.
 
     Attributes:
         job: the failed job.
@@ -30,3 +30,12 @@ class JobFailure:
     section: tuple[str, ...] = ()
     lines: tuple[LogLine, ...] = ()
     error: LogLine | None = None
+
+    def __str__(self) -> str:
+        job, found = self.job, self.lines
+        why = self.message or f"Job failed: {self.reason or 'unknown reason'}"
+        report = [f"{job.project_path or job.project_id}: {job.name}: {why}", f"    {job.web_url}"]
+        if self.error is not None and self.error not in found:
+            found = (self.error, *found)
+        report += [f"  {'>' if line == self.error else ' '} {line.text}" for line in found]
+        return "\n".join(report)
