@@ -102,24 +102,34 @@ class ProjectArtifacts(ProjectFiles):
         *,
         max_size: int = MAX_SIZE,
         max_files: int = MAX_FILES,
-        skip_links: bool = False,
+        links: "artifacts.Links" = "refuse",
+        overwrite: bool = False,
     ) -> "artifacts.ArtifactDownload":
         """Download the archive and unpack it to *directory*, which is new or empty.
 
-        *directory* appears when all of it is complete: after an error or a cancellation, nothing is
-        left. *max_size* limits the bytes that are written, *max_files* the files and directories.
-        Refused are paths that leave the directory, entries that overlap or collide (also where case
-        is ignored), encrypted ones and special files. Symbolic links are refused, or left out with
-        *skip_links*. The download is that of `download_artifacts`, whose size and checksum are
-        returned; permissions other than "executable" are not taken over.
+        A new directory appears when all of it is complete: after an error or a cancellation,
+        nothing is left. *max_size* limits the bytes that are written, *max_files* the files and
+        directories. Refused are paths that leave the directory, entries that overlap or collide
+        (also where case is ignored), encrypted ones and special files. The download is that of
+        `download_artifacts`, whose size and checksum are returned; permissions other than
+        "executable" are not taken over.
+
+        *links* says what to do with symbolic links: "refuse" the archive, "skip" them, or "create"
+        those that point into the directory, and refuse others.
+
+        With *overwrite*, *directory* may have files. Those of the same name are replaced one by
+        one, each atomically, and others stay. Its own links are replaced, never followed.
 
         Raises:
             ArchiveError: the archive is corrupt or unsafe.
-            FileExistsError: *directory* is a file or a link, or has files.
+            FileExistsError: *directory* is a file or a link, or has files and not *overwrite*; or
+                it has a file where the archive has a directory, or the reverse.
         """
         request = endpoints.get_artifacts(self.id, job_id)
-        limits = artifacts.UnpackLimits(max_size, max_files, skip_links)
-        return await artifacts.download_and_unpack(self._transport, request, directory, limits)
+        limits = artifacts.UnpackLimits(max_size, max_files, links)
+        return await artifacts.download_and_unpack(
+            self._transport, request, directory, limits, overwrite=overwrite
+        )
 
     async def unpack_latest_artifacts(
         self,
@@ -130,12 +140,15 @@ class ProjectArtifacts(ProjectFiles):
         search_recent: bool = False,
         max_size: int = MAX_SIZE,
         max_files: int = MAX_FILES,
-        skip_links: bool = False,
+        links: "artifacts.Links" = "refuse",
+        overwrite: bool = False,
     ) -> "artifacts.ArtifactDownload":
         """Unpack the archive that `stream_latest_artifacts` streams, as `unpack_artifacts`."""
         request = endpoints.get_latest_artifacts(self.id, ref, job=job, search_recent=search_recent)
-        limits = artifacts.UnpackLimits(max_size, max_files, skip_links)
-        return await artifacts.download_and_unpack(self._transport, request, directory, limits)
+        limits = artifacts.UnpackLimits(max_size, max_files, links)
+        return await artifacts.download_and_unpack(
+            self._transport, request, directory, limits, overwrite=overwrite
+        )
 
     async def list_artifacts(
         self, job_id: int, *, path: str = "", recursive: bool = False

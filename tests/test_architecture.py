@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gitlab_jobs_async"
 
 IO_MODULES = {
-    "__init__", "artifacts.download", "artifacts.files", "artifacts.unpack",
+    "__init__", "artifacts.download", "artifacts.extraction", "artifacts.files",
+    "artifacts.placement", "artifacts.unpack",
     "client", "clock", "concurrency", "group", "jobs_client", "project",
     "project_artifacts", "project_files",
     "project_pipeline_actions", "project_pipelines", "server_client",

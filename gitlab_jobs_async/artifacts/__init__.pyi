@@ -5,6 +5,9 @@ from .files import (
     ArtifactDownload as ArtifactDownload,
 )
 from .members import (
+    Links as Links,
+)
+from .members import (
     UnpackLimits as UnpackLimits,
 )
 from .unpack import (

@@ -1,15 +1,15 @@
 """Decide which entries of a zip archive are written where; refuse an archive that is not safe.
 
-Names follow section 4.4.17 of https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT. The
-runner writes archives in commands/helpers/archive of https://gitlab.com/gitlab-org/gitlab-runner.
+The runner writes archives in commands/helpers/archive of
+https://gitlab.com/gitlab-org/gitlab-runner. The content of a symbolic link is its target.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, get_args
 
 from attrs import define, field, frozen
 
+from gitlab_jobs_async.artifacts.names import LONGEST_TARGET, entry_path, fold
 from gitlab_jobs_async.errors import ArchiveError
 
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
@@ -18,16 +18,13 @@ _LOCAL_HEADER = 30
 # File types of Unix modes; 0 is that of an archive made elsewhere.
 _TYPE, _LINK, _DIRECTORY, _FILE = 0o170000, 0o120000, 0o040000, 0o100000
 _EXECUTABLE = 0o111
-# Deep trees exceed the recursion limit of those who walk or delete them.
-_MOST_PARTS = 100
-_LONGEST_PART = 255
-_DRIVE = re.compile(r"[A-Za-z]:")
-# Names that Windows changes or reads as a device.
-_RESERVED = re.compile(
-    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\..*)?"
-    r"|.*[<>:\"|?*\x01-\x1f].*|.*[. ]",
-    re.IGNORECASE | re.DOTALL,
-)
+_REFUSED = 'is a symbolic link: expected a file or directory, or links "create" or "skip"'
+_SHOWN = 255
+
+Links = Literal["refuse", "skip", "create"]
+"""What to do with symbolic links."""
+
+Kind = Literal["file", "directory", "link"]
 
 
 @frozen(eq=False)
@@ -45,15 +42,15 @@ class Member:
 
 @frozen
 class UnpackLimits:
-    """The most bytes that may be written, and the most files and directories.
+    """The most bytes that may be written, the most files and directories, and whether links are.
 
     Raises:
-        ValueError, TypeError: a limit is not a whole number from 1.
+        ValueError, TypeError: a limit is not a whole number from 1, or *links* is unknown.
     """
 
     max_size: int = field()
     max_files: int = field()
-    skip_links: bool = False
+    links: Links = field(default="refuse")
 
     @max_size.validator
     @max_files.validator
@@ -64,14 +61,19 @@ class UnpackLimits:
         if value < 1:
             raise ValueError(f"{name} must be at least 1, not {value!r}")
 
+    @links.validator
+    def _known(self, _attribute: object, value: object) -> None:
+        if value not in get_args(Links):
+            raise ValueError(f"links must be one of {get_args(Links)}, not {value!r}")
+
 
 @frozen
 class Output:
-    """A file or directory to write: *index* is that of its entry, *parts* its path."""
+    """A file, directory or link to write: *index* is that of its entry, *parts* its path."""
 
     index: int
     parts: tuple[str, ...]
-    is_directory: bool
+    kind: Kind
     size: int
     is_executable: bool
 
@@ -100,22 +102,34 @@ def _outputs(
 ) -> Iterator[Output]:
     for index, member in enumerate(members):
         _check_content(member)
-        parts = _parts(member.name, is_windows=is_windows)
-        kind = member.mode & _TYPE
-        if kind == _LINK and limits.skip_links:
+        parts = entry_path(member.name, is_windows=is_windows)
+        kind = _kind_of(member)
+        if kind == "link" and limits.links == "refuse":
+            raise ArchiveError(_REFUSED, member.name)
+        if kind == "link" and limits.links == "skip":
             continue
-        is_directory = member.name.endswith("/")
-        if kind not in {0, _DIRECTORY if is_directory else _FILE}:
-            what = "a symbolic link" if kind == _LINK else f"a special file (mode {member.mode:o})"
-            raise ArchiveError(f"is {what}: expected a file or directory", member.name)
-        if is_directory and member.size:
-            raise ArchiveError(f"is a directory of {member.size} bytes", member.name)
-        if not parts and not is_directory:
+        if not parts and kind != "directory":
             raise ArchiveError("has no file name", member.name)
         if parts:
-            tree.add(parts, member.name, is_directory=is_directory)
+            tree.add(parts, member.name, is_directory=kind == "directory")
             is_executable = bool(member.mode & _EXECUTABLE)
-            yield Output(index, parts, is_directory, member.size, is_executable)
+            yield Output(index, parts, kind, member.size, is_executable)
+
+
+def _kind_of(member: Member) -> Kind:
+    is_directory = member.name.endswith("/")
+    file_type = member.mode & _TYPE
+    if file_type == _LINK and not is_directory:
+        if member.size > LONGEST_TARGET:
+            reason = f"points to a path of {member.size} bytes: expected at most {LONGEST_TARGET}"
+            raise ArchiveError(reason, member.name)
+        return "link"
+    if file_type not in {0, _DIRECTORY if is_directory else _FILE}:
+        what = f"a special file (mode {member.mode:o})"
+        raise ArchiveError(f"is {what}: expected a file or directory", member.name)
+    if is_directory and member.size:
+        raise ArchiveError(f"is a directory of {member.size} bytes", member.name)
+    return "directory" if is_directory else "file"
 
 
 def _check_content(member: Member) -> None:
@@ -127,25 +141,6 @@ def _check_content(member: Member) -> None:
         raise ArchiveError(reason, member.name)
     if member.method == 0 and member.size != member.packed:
         raise ArchiveError(f"is stored in {member.packed} of {member.size} bytes", member.name)
-
-
-def _parts(name: str, *, is_windows: bool) -> tuple[str, ...]:
-    """Return the path of an entry below the directory, without `.`."""
-    if "\0" in name or "\\" in name:
-        raise ArchiveError("has a NUL or a backslash in its name", name)
-    parts = tuple(part for part in name.split("/") if part not in {"", "."})
-    if name.startswith("/") or (parts and _DRIVE.match(parts[0])):
-        raise ArchiveError("has an absolute path", name)
-    if ".." in parts:
-        raise ArchiveError("leaves the directory by '..'", name)
-    if len(parts) > _MOST_PARTS:
-        raise ArchiveError(f"is more than {_MOST_PARTS} levels deep", name)
-    for part in parts:
-        if len(part.encode(errors="surrogatepass")) > _LONGEST_PART:
-            raise ArchiveError(f"has a name of more than {_LONGEST_PART} bytes", name)
-        if is_windows and _RESERVED.fullmatch(part):
-            raise ArchiveError(f"has a name that Windows reserves: {part!r}", name)
-    return parts
 
 
 def _check_overlaps(members: Sequence[Member], end: int) -> None:
@@ -173,7 +168,7 @@ class _Tree:
         Raises:
             ArchiveError: it collides with another path, or there are too many.
         """
-        folded = tuple(map(_fold, parts))
+        folded = tuple(map(fold, parts))
         for depth in range(1, len(parts) + 1):
             is_inner = depth < len(parts) or is_directory
             here = (parts[:depth], is_inner)
@@ -183,10 +178,5 @@ class _Tree:
                     reason = f"expected at most {self._most} files and directories"
                     raise ArchiveError(reason)
             elif not is_inner or before != here:
-                shown = "/".join(before[0])[:_LONGEST_PART]
+                shown = "/".join(before[0])[:_SHOWN]
                 raise ArchiveError(f"collides with {shown!r}", name)
-
-
-def _fold(part: str) -> str:
-    composed = unicodedata.normalize("NFC", part).casefold()
-    return unicodedata.normalize("NFC", composed).rstrip(". ")

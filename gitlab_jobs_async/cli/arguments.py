@@ -9,6 +9,10 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.models.statuses import JobStatus
 
+_SIZE = re.compile(r"([0-9]{1,18}) ?([A-Za-z]*)")
+_UNITS = {"": 1, "B": 1}
+_UNITS |= {"kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
+_UNITS |= {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 _STATUSES = tuple(str(status) for status in JobStatus)
 
 
@@ -69,3 +73,14 @@ def parse_pattern(option: str, text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise usage_error(f"{option} {text!r}: expected a regular expression: {error}") from error
+
+
+def parse_size(option: str, text: str) -> int:
+    """Return the bytes of a size: `500`, `500MB`, `2GiB`."""
+    match = _SIZE.fullmatch(text)
+    size = int(match[1]) * _UNITS.get(match[2], 0) if match else 0
+    if size < 1:
+        raise usage_error(
+            f"{option} {text!r}: expected bytes from 1, or a size such as 500MB, 2GiB"
+        )
+    return size

@@ -36,7 +36,7 @@ def paths(outputs):
 def test_files_and_directories_are_planned():
     outputs = plan(member("a/"), member("a/b.txt"), member("./c//d", mode=0o100755), member("./"))
     assert paths(outputs) == ["a", "a/b.txt", "c/d"]
-    assert [output.is_directory for output in outputs] == [True, False, False]
+    assert [output.kind for output in outputs] == ["directory", "file", "file"]
     assert [output.is_executable for output in outputs][1:] == [False, True]
     assert [output.index for output in outputs] == [0, 1, 2]
 
@@ -117,12 +117,30 @@ def test_directory_with_content_is_refused():
 
 
 def test_links_are_left_out_if_asked():
-    limits = evolve(LIMITS, skip_links=True)
+    limits = evolve(LIMITS, links="skip")
     assert paths(plan(member("a", mode=LINK), member("b"), limits=limits)) == ["b"]
     with pytest.raises(ArchiveError, match="leaves the directory"):
         plan(member("../a", mode=LINK), limits=limits)
     with pytest.raises(ArchiveError, match="special file"):
         plan(member("a", mode=0o020644), limits=limits)
+
+
+def test_links_are_planned_if_asked():
+    limits = evolve(LIMITS, links="create")
+    (link,) = plan(member("a", mode=LINK), limits=limits)
+    assert (link.kind, link.size) == ("link", 5)
+    with pytest.raises(ArchiveError, match="collides"):
+        plan(member("a", mode=LINK), member("a/b"), limits=limits)
+    with pytest.raises(ArchiveError, match="path of 4097 bytes: expected at most 4096"):
+        plan(member("a", mode=LINK, size=4097, packed=4097), limits=limits)
+    with pytest.raises(ArchiveError, match="special file"):
+        plan(member("a/", mode=LINK), limits=limits)
+
+
+@pytest.mark.parametrize("links", ["Create", "", None, True])
+def test_unknown_links_are_refused(links):
+    with pytest.raises(ValueError, match=r"links must be one of .*'refuse', 'skip', 'create'"):
+        UnpackLimits(1, 1, links)
 
 
 @pytest.mark.parametrize(
@@ -184,13 +202,14 @@ names = st.text(st.sampled_from("aAbß./\\:\0 é\u0301"), max_size=8)
 modes = st.sampled_from([0, FILE, FOLDER, LINK, 0o020644])
 
 
-@given(st.lists(st.builds(member, names, mode=modes), max_size=6), st.booleans())
-def test_planned_paths_are_inside_and_distinct(members, is_windows):
+@given(st.lists(st.builds(member, names, mode=modes), max_size=6), st.booleans(), st.booleans())
+def test_planned_paths_are_inside_and_distinct(members, is_windows, has_links):
+    limits = evolve(LIMITS, links="create" if has_links else "refuse")
     try:
-        outputs = plan(*members, is_windows=is_windows)
+        outputs = plan(*members, is_windows=is_windows, limits=limits)
     except ArchiveError:
         return
-    files = [output.parts for output in outputs if not output.is_directory]
+    files = [output.parts for output in outputs if output.kind != "directory"]
     folded = ["/".join(parts).casefold() for parts in files]
     assert len(set(folded)) == len(files)
     for output in outputs:
@@ -198,6 +217,8 @@ def test_planned_paths_are_inside_and_distinct(members, is_windows):
         for part in output.parts:
             assert part not in {"", ".", ".."}
             assert not {"/", "\\", "\0"} & set(part)
-        assert members[output.index].mode & 0o170000 in {0, 0o100000, 0o040000}
+        types = {"file": {0, 0o100000}, "directory": {0, 0o040000}, "link": {0o120000}}
+        assert members[output.index].mode & 0o170000 in types[output.kind]
+        assert has_links or output.kind != "link"
     inner = {parts[:depth] for parts in files for depth in range(1, len(parts))}
     assert not inner & set(files)

@@ -6,55 +6,20 @@ import io
 import os
 import struct
 import threading
-import warnings
 import zipfile
 
 import pytest
 
 from gitlab_jobs_async import ArchiveError, NotFoundError
-from gitlab_jobs_async.artifacts import unpack
+from gitlab_jobs_async.artifacts import extraction
+from gitlab_jobs_async.artifacts.members import Output, UnpackLimits
 from gitlab_jobs_async.simulator import Fault
-from tests.artifacts.conftest import FILES, STORED
+from tests.artifacts.conftest import FILES, STORED, names_in, special, zipped
 from tests.support.cancellation import cancel_half_way
 from tests.support.connections import open_connections
 from tests.support.tasks import others, until
 
 LINK = 0o120777
-
-
-def zipped(*entries, compression=zipfile.ZIP_DEFLATED):
-    """Return an archive of *entries*: names with content, or `ZipInfo`s with it."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as archive:
-        warnings.simplefilter("ignore")  # of duplicate names
-        for entry, content in entries:
-            archive.writestr(entry, content)
-    return buffer.getvalue()
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def special(name, mode):
-    info = zipfile.ZipInfo(name)
-    info.create_system, info.external_attr = 3, mode << 16
-    return info
-
-
-@pytest.fixture
-def unpacking(gitlab, simulator, tmp_path):
-    """Return a function that unpacks the given archive to `build`."""
-
-    async def unpacking(archive, **options):
-        served = Fault(
-            path="*/artifacts", status=200, body=archive, content_type="application/zip", times=None
-        )
-        simulator.faults.clear()
-        simulator.faults.add(served)
-        return await gitlab.project(1).unpack_artifacts(1, tmp_path / "build", **options)
-
-    return unpacking
 
 
 async def test_archive_is_unpacked(serving, archive, tmp_path):
@@ -93,8 +58,43 @@ async def test_only_executable_is_taken_over(unpacking, tmp_path):
 
 async def test_links_are_left_out_if_asked(unpacking, tmp_path):
     archive = zipped((special("link", LINK), b"/etc"), ("a", b"1"))
-    await unpacking(archive, skip_links=True)
+    await unpacking(archive, links="skip")
     assert names_in(tmp_path / "build") == ["a"]
+
+
+async def test_links_are_created_if_asked(unpacking, tmp_path):
+    """As in the archives that a runner makes of node_modules and of shared libraries."""
+    entries = [
+        (special("node_modules/.bin/tool", LINK), b"../tool/cli.js"),
+        (special("lib/libx.so", LINK), b"libx.so.1"),
+        (special("gone", LINK), b"not/in/the/archive"),
+        (special("node_modules/self", LINK), b".."),
+        (special("loop", LINK), b"loop"),
+        (special("node_modules/tool/cli.js", 0o100755), b"#!"),
+        ("lib/libx.so.1", b"so"),
+    ]
+    await unpacking(zipped(*entries), links="create")
+    build = tmp_path / "build"
+    assert (build / "node_modules/.bin/tool").read_bytes() == b"#!"
+    assert (build / "lib/libx.so").readlink().name == "libx.so.1"
+    assert (build / "gone").is_symlink()
+    assert (build / "node_modules/self").resolve() == build.resolve()
+
+
+@pytest.mark.parametrize("target", [b"/etc/passwd", b"..", b"a/../../b", b"x" * 5000, b"", b"\xff"])
+async def test_link_outside_leaves_nothing(unpacking, tmp_path, target):
+    archive = zipped(("a/b", b"1"), (special("link", LINK), target))
+    with pytest.raises(ArchiveError, match="entry 'link' points to"):
+        await unpacking(archive, links="create")
+    assert not names_in(tmp_path)
+
+
+async def test_nothing_is_written_through_a_link(unpacking, tmp_path):
+    for name in ("link/b", "LINK/b", "link"):
+        archive = zipped((special("link", LINK), b"a"), ("a/", b""), (name, b"1"))
+        with pytest.raises(ArchiveError, match="collides"):
+            await unpacking(archive, links="create")
+    assert not names_in(tmp_path)
 
 
 def lying(archive, size):
@@ -221,12 +221,13 @@ async def test_cancelled_unpacking_stops_its_thread(gitlab, tmp_path, monkeypatc
     """The thread is held in its first file; after the cancellation it writes no second one."""
     writing, go_on, written = threading.Event(), threading.Event(), []
 
-    def held(_opened, _entry, path, _output, _stop):
-        written.append(path.name)
+    def held(_self, output):
+        written.append(output)
         writing.set()
         go_on.wait(10)
+        return iter([b"x"])
 
-    monkeypatch.setattr(unpack, "_write", held)
+    monkeypatch.setattr(extraction._Extraction, "_pieces", held)
     before = await others()
     task = asyncio.create_task(gitlab.project(1).unpack_artifacts(1, tmp_path / "build"))
     await until(writing.is_set)
@@ -243,11 +244,17 @@ async def test_cancelled_unpacking_stops_its_thread(gitlab, tmp_path, monkeypatc
     assert not names_in(tmp_path)
 
 
-async def test_cancelled_write_stops_within_a_file(tmp_path):
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_cancelled_write_stops_within_a_file(tmp_path, kind):
     stop = threading.Event()
     stop.set()
     with zipfile.ZipFile(io.BytesIO(ONE)) as opened:
-        entry = opened.infolist()[0]
-        output = unpack.Output(0, ("a",), False, 1000, False)
-        with pytest.raises(unpack._StoppedError):
-            unpack._write(opened, entry, tmp_path / "a", output, stop)
+        limits = UnpackLimits(10_000, 10)
+        running = extraction._Extraction(opened, tmp_path, limits, stop)
+        output = Output(0, ("a",), kind, 1000, is_executable=False)
+        with pytest.raises(extraction.StoppedError):
+            list(running._pieces(output))
+        for write in (running._write, running._link):
+            with pytest.raises(extraction.StoppedError):
+                write(output)
+    assert not names_in(tmp_path)

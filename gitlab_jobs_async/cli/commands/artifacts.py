@@ -2,13 +2,13 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypedDict
 
 from attrs import frozen
 from cyclopts import Parameter
 from rich.table import Table
 
-from gitlab_jobs_async.cli.arguments import project_id
+from gitlab_jobs_async.cli.arguments import parse_size, project_id
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.commands.actions import OptionalJob, confirm
 from gitlab_jobs_async.cli.config.client import connect
@@ -17,6 +17,7 @@ from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     Json,
     Output,
+    Positive,
     ProjectName,
     ServerOptions,
     Switch,
@@ -75,10 +76,62 @@ class LatestJob:
         Parameter(help="The latest successful pipeline of this branch or tag, in place of JOB."),
     ] = None
     name: Annotated[str | None, Parameter(name="--job", help="Name of the job in --ref.")] = None
+    search_recent: Annotated[
+        Switch,
+        Parameter(help="Search recent successful pipelines, too, if the latest lacks the job."),
+    ] = False
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class UnpackOptions:
+    """How `--unpack` writes; None is the default of the SDK."""
+
+    links: Annotated[
+        Literal["refuse", "skip", "create"] | None,
+        Parameter(help="Symbolic links: refuse the archive, skip them, or create safe ones."),
+    ] = None
+    max_size: Annotated[
+        str | None, Parameter(help="Most bytes to unpack, such as 500MB or 2GiB. Default: 1GiB.")
+    ] = None
+    max_files: Annotated[
+        Positive, Parameter(help="Most files and directories to unpack. Default: 50000.")
+    ] = None
+    overwrite: Annotated[
+        Switch, Parameter(help="Unpack to a directory with files; replace those of the same name.")
+    ] = False
+
+    def arguments(self) -> "_UnpackArguments":
+        """Return the keyword arguments of `unpack_artifacts`."""
+        found: _UnpackArguments = {"overwrite": self.overwrite}
+        if self.links is not None:
+            found["links"] = self.links
+        if self.max_size is not None:
+            found["max_size"] = parse_size("--max-size", self.max_size)
+        if self.max_files is not None:
+            found["max_files"] = self.max_files
+        return found
+
+
+class _UnpackArguments(TypedDict, total=False):
+    links: Literal["refuse", "skip", "create"]
+    max_size: int
+    max_files: int
+    overwrite: bool
+
+
+@frozen
+class _Latest:
+    """A job by its ref and name."""
+
+    ref: str
+    job: str
+    search_recent: bool
 
 
 _ARCHIVE = ArtifactAction()
 _NO_JOB = LatestJob()
+_CAREFULLY = UnpackOptions()
 
 
 def artifacts(
@@ -88,6 +141,7 @@ def artifacts(
     *,
     latest: LatestJob = _NO_JOB,
     action: ArtifactAction = _ARCHIVE,
+    unpacked: UnpackOptions = _CAREFULLY,
     output: Output = None,
     yes: Yes = False,
     json: Json = False,
@@ -99,6 +153,9 @@ def artifacts(
         raise usage_error("expected only one of --list, --path, --unpack, --keep and --delete")
     if action.needs_id and not isinstance(source, int):
         raise usage_error("--ref is for the archive, --path or --unpack: expected a JOB")
+    if unpacked != _CAREFULLY and action.unpack is None:
+        raise usage_error("--links, --max-size, --max-files and --overwrite are for --unpack")
+    arguments = unpacked.arguments()
     if output is not None and not action.prints_bytes:
         raise usage_error("--output is for the archive or --path")
     # Bytes of an archive would garble the screen.
@@ -106,22 +163,24 @@ def artifacts(
         raise usage_error("stdout is a terminal: expected --output FILE, --unpack DIR or --list")
     if action.delete and not yes:
         confirm(f"Delete the artifacts of job {source} in {clean(project)}?")
-    return asyncio.run(_carry_out(project, source, action, output, server, json=json))
+    work = _carry_out(project, source, action, arguments, output, server, json=json)
+    return asyncio.run(work)
 
 
-def _source(job: int | None, latest: LatestJob) -> int | tuple[str, str]:
+def _source(job: int | None, latest: LatestJob) -> int | _Latest:
     """Return the id of the job, or ref and name."""
     if job is not None and latest == _NO_JOB:
         return job
     if job is None and latest.ref is not None and latest.name is not None:
-        return latest.ref, latest.name
+        return _Latest(latest.ref, latest.name, latest.search_recent)
     raise usage_error("expected either a JOB or --ref REF with --job NAME")
 
 
 async def _carry_out(
     name: str,
-    source: int | tuple[str, str],
+    source: int | _Latest,
     action: ArtifactAction,
+    arguments: _UnpackArguments,
     output: Path | None,
     server: ServerOptions,
     *,
@@ -132,7 +191,7 @@ async def _carry_out(
         if isinstance(source, int) and action.needs_id:
             await _act(project, source, action, json=json)
         elif action.unpack is not None:
-            await _unpack(project, source, action.unpack, json=json)
+            await _unpack(project, source, action.unpack, arguments, json=json)
         elif action.path is not None:
             await _fetch_file(project, source, action.path, output)
         else:
@@ -154,24 +213,33 @@ async def _act(project: Project, job: int, action: ArtifactAction, *, json: bool
 
 
 async def _unpack(
-    project: Project, source: int | tuple[str, str], directory: Path, *, json: bool
+    project: Project,
+    source: int | _Latest,
+    directory: Path,
+    arguments: _UnpackArguments,
+    *,
+    json: bool,
 ) -> None:
     if isinstance(source, int):
-        done = await project.unpack_artifacts(source, directory)
+        done = await project.unpack_artifacts(source, directory, **arguments)
     else:
-        done = await project.unpack_latest_artifacts(source[0], directory, job=source[1])
+        done = await project.unpack_latest_artifacts(
+            source.ref, directory, job=source.job, search_recent=source.search_recent, **arguments
+        )
     written = {"path": str(done.path), "size": done.size, "sha256": done.sha256}
     words = f"unpacked to {clean(str(done.path))}: {size(done.size)}, sha256 {done.sha256}"
     print_result(words, written, json=json)
 
 
 async def _fetch_file(
-    project: Project, source: int | tuple[str, str], path: str, output: Path | None
+    project: Project, source: int | _Latest, path: str, output: Path | None
 ) -> None:
     if isinstance(source, int):
         content = await project.get_artifact_file(source, path)
     else:
-        content = await project.get_latest_artifact_file(source[0], path, job=source[1])
+        content = await project.get_latest_artifact_file(
+            source.ref, path, job=source.job, search_recent=source.search_recent
+        )
     with atomic_file(output) if output else stdout_bytes() as out:
         out.write(content)
 
@@ -181,19 +249,21 @@ def _is_replaceable(output: Path) -> bool:
     return output.is_file() or not output.exists()
 
 
-async def _fetch_archive(
-    project: Project, source: int | tuple[str, str], output: Path | None
-) -> None:
+async def _fetch_archive(project: Project, source: int | _Latest, output: Path | None) -> None:
     if output is not None and _is_replaceable(output):
         if isinstance(source, int):
             await project.download_artifacts(source, output)
         else:
-            await project.download_latest_artifacts(source[0], output, job=source[1])
+            await project.download_latest_artifacts(
+                source.ref, output, job=source.job, search_recent=source.search_recent
+            )
         return
     stream = (
         project.stream_artifacts(source)
         if isinstance(source, int)
-        else project.stream_latest_artifacts(source[0], job=source[1])
+        else project.stream_latest_artifacts(
+            source.ref, job=source.job, search_recent=source.search_recent
+        )
     )
     # Requested first: after an error, no file is created or replaced.
     async with stream as chunks:

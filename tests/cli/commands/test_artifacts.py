@@ -6,6 +6,8 @@ import zipfile
 
 import pytest
 
+from gitlab_jobs_async.simulator import Fault
+
 pytestmark = pytest.mark.usefixtures("signed_in")
 
 
@@ -70,8 +72,89 @@ def test_unpack_refuses_a_directory_in_use(run, tmp_path):
     assert "new or an empty directory" in result.err
 
 
+@pytest.fixture
+def linked(signed_in):
+    """Serve an archive with a link and a thousand bytes for job 1."""
+    link = zipfile.ZipInfo("link")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"x" * 1000)
+        archive.writestr(link, b"a")
+    served = {"body": buffer.getvalue(), "content_type": "application/zip"}
+    signed_in.faults.add(Fault(path="*/artifacts", status=200, times=None, **served))
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], [1, "--ref", "main"], ["--ref", "main"], ["--job", "unit"]]
+    ("options", "files"),
+    [(["--links", "create"], ["a", "link"]), (["--links=skip", "--max-size", "1kB"], ["a"])],
+)
+@pytest.mark.usefixtures("linked")
+def test_unpack_options(run, tmp_path, options, files):
+    target = tmp_path / "new"
+    assert run("artifacts", "group/app", 1, "--unpack", target, *options).code == 0
+    assert sorted(path.name for path in target.iterdir()) == files
+    again = ["artifacts", "group/app", 1, "--unpack", target, *options]
+    assert run(*again).code == 1
+    assert run(*again, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], 'symbolic link: expected a file or directory, or links "create" or "skip"'),
+        (["--links", "create", "--max-size", "1000"], "at most 1000 bytes unpacked, got 1001"),
+        (["--links", "create", "--max-files", "1"], "at most 1 entries, got 2"),
+    ],
+)
+@pytest.mark.usefixtures("linked")
+def test_unpack_refuses_an_archive(run, tmp_path, options, words):
+    result = run("artifacts", "group/app", 1, "--unpack", tmp_path / "new", *options)
+    assert result.code == 1
+    assert words in result.err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-size", "1G"], "--max-size '1G': expected bytes from 1, or a size such as 500MB"),
+        (["--max-size", "0"], "--max-size '0': expected bytes from 1"),
+        (["--max-files", "0"], "--max-files. Must be >= 1"),
+        (["--links", "follow"], "refuse"),
+    ],
+)
+def test_unpack_options_are_checked_first(run, signed_in, tmp_path, options, words):
+    result = run("artifacts", "group/app", 1, "--unpack", tmp_path / "new", *options)
+    assert result.code == 2
+    assert words in result.err
+    assert not signed_in.requests
+
+
+@pytest.mark.parametrize("option", ["--links=skip", "--max-size=1", "--max-files=1", "--overwrite"])
+def test_unpack_options_need_unpack(run, signed_in, tmp_path, option):
+    result = run("artifacts", "group/app", 1, "--output", tmp_path / "a.zip", option)
+    assert result.code == 2
+    assert "are for --unpack" in result.err
+    assert not signed_in.requests
+
+
+@pytest.mark.parametrize(
+    "action", [["--path", "a"], ["--unpack", "new", "--overwrite"], ["-o", "a.zip"]]
+)
+def test_recent_pipelines_are_searched(run, signed_in, latest, tmp_path, monkeypatch, action):
+    monkeypatch.chdir(tmp_path)
+    run("artifacts", "group/app", *latest, *action, "--search-recent")
+    run("artifacts", "group/app", *latest, *action)
+    asked = [
+        any("search_recent" in name for name, _ in request.query) for request in signed_in.requests
+    ]
+    assert asked == [True, False]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], [1, "--ref", "main"], ["--ref", "main"], ["--job", "unit"], [1, "--search-recent"]],
 )
 def test_job_or_ref_is_required(run, arguments):
     result = run("artifacts", "group/app", *arguments)
