@@ -15,11 +15,13 @@ from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import (
     integer,
 )
+from gitlab_jobs_async.http.calls import report_calls
 from gitlab_jobs_async.jobs_client import JobsClient
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 
 
+@report_calls
 class GitLab(JobsClient):
     """Client of a GitLab server: `async with GitLab(url, auth=token) as gitlab:`.
 
@@ -56,14 +58,15 @@ class GitLab(JobsClient):
 
         See https://docs.gitlab.com/api/jobs/#get-job-tokens-job.
         """
-        return decode(await self.send(endpoints.get_token_job()), Job, log_ignored_value)
+        answer = await self._transport.send(endpoints.get_token_job())
+        return decode(answer, Job, log_ignored_value)
 
     async def get_allowed_agents(self) -> "models.AllowedAgents":
         """Return the Kubernetes agents that the `JobToken`'s job may use.
 
         See https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token.
         """
-        answer = await self.send(endpoints.get_allowed_agents())
+        answer = await self._transport.send(endpoints.get_allowed_agents())
         return decode(answer, models.AllowedAgents, log_ignored_value)
 
     def tail_jobs(

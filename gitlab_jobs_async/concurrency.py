@@ -12,6 +12,7 @@ from collections.abc import (
     Iterable,
 )
 from contextlib import aclosing, asynccontextmanager
+from contextvars import copy_context
 from typing import Any, Generic, Self, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -67,6 +68,8 @@ class TaskPool(Generic[K, T]):
         self._dropped: set[asyncio.Task[T]] = set()
         self._ended: asyncio.Queue[asyncio.Task[T]] = asyncio.Queue()
         self._is_closed = False
+        # All tasks of a block belong to its call, wherever they are started.
+        self._context = copy_context()
 
     def __len__(self) -> int:
         """Return the number of tasks that `next_done` has not returned."""
@@ -87,7 +90,7 @@ class TaskPool(Generic[K, T]):
             # Python warns of a coroutine that was never awaited.
             coroutine.close()
             raise RuntimeError(_CLOSED)
-        task = asyncio.create_task(coroutine)
+        task = asyncio.create_task(coroutine, context=self._context.copy())
         self._running[task] = key
         task.add_done_callback(self._ended.put_nowait)
 
@@ -141,6 +144,7 @@ class Merged(Generic[K, T]):
         self._ready: deque[tuple[K, T | Exception, asyncio.Future[None]]] = deque()
         self._changed = asyncio.Event()
         self._is_closed = False
+        self._context = copy_context()
 
     def add(self, key: K, source: AsyncGenerator[T, None]) -> None:
         """Merge the items of *source* under *key*, and close it when it ends or is removed.
@@ -153,7 +157,7 @@ class Merged(Generic[K, T]):
             raise RuntimeError("these iterators are closed: add to them inside their block")
         if key in self._tasks:
             raise ValueError(f"duplicate key {key!r}: expected one iterator for each key")
-        task = asyncio.create_task(self._drain(key, source))
+        task = asyncio.create_task(self._drain(key, source), context=self._context.copy())
         self._tasks[key] = task
         self._ending.add(task)
         task.add_done_callback(self._ended)

@@ -8,10 +8,12 @@ from attrs import field, frozen
 from gitlab_jobs_async import models
 from gitlab_jobs_async.api.group_endpoints import GroupProjectFilters, list_group_projects
 from gitlab_jobs_async.api.parameters import GroupId
+from gitlab_jobs_async.http.calls import report_calls
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, iter_rows, newest_first, read_all
 
 
+@report_calls
 @frozen(eq=False)
 class Group:
     """A group by numeric id or full path, from `GitLab.group`.

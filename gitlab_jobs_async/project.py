@@ -11,6 +11,7 @@ from gitlab_jobs_async.api.decoding import decode, decode_job_or_bridge
 from gitlab_jobs_async.api.parameters import Inputs, Scope
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import check_deletion
+from gitlab_jobs_async.http.calls import report_calls
 from gitlab_jobs_async.listing.fetch import (
     by_keyset,
     filter_ref,
@@ -24,6 +25,7 @@ from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_artifacts import ProjectArtifacts
 
 
+@report_calls
 @frozen
 class Project(ProjectArtifacts):
     """A project of a `GitLab`, returned by `GitLab.project`; `id` is unchanged.

@@ -12,8 +12,9 @@ from tests.support.environments import without_coverage
 LATE = {
     *(f"gitlab_jobs_async.{name}" for name in (
         "api.graphql_syntax", "api.json_reading", "api.tolerant_decoder", "artifacts.download",
-        "artifacts.unpack", "events", "http.graphql",
-        "http.hook_observer", "http.hooks", "logs.follow", "logs.merge", "models.agents",
+        "artifacts.unpack", "events", "http.call_scopes",
+        "http.graphql", "http.hook_observer", "http.hooks", "logs.follow", "logs.merge",
+        "models.agents",
         "models.webhooks", "monitor.checkpoint", "monitor.hints", "monitor.monitor",
         "monitor.watch", "pipelines.fetch", "pipelines.wait", "simulator", "webhooks",
     )),

@@ -99,7 +99,7 @@ class Chunks:
             piece = await self._next()
         except BaseException as error:
             self._observer.failed(error)
-            self._observer.decided(is_retried=False)
+            self._observer.decided(None)
             raise
         if not piece:
             self._observer.finished()

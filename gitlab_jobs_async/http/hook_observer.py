@@ -18,6 +18,7 @@ from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -59,7 +60,7 @@ class HookObserver(RequestObserver):
         )
         self._queued_at, self._started_at, self._head_seconds = None, now, None
         self._redirects += 1
-        _call(self._hooks.on_start, self._start)
+        call_hook(self._hooks.on_start, self._start)
 
     def answered(self, raw: aiohttp.ClientResponse) -> None:
         """Receive the head of the response."""
@@ -68,17 +69,17 @@ class HookObserver(RequestObserver):
     def finished(self) -> None:
         """Receive the last byte."""
         if (end := self._end(None)) is not None:
-            _call(self._hooks.on_end, end)
+            call_hook(self._hooks.on_end, end)
 
     def failed(self, error: BaseException) -> None:
         """End the request with *error*, if one is in flight."""
         self._failure = self._end(type(error).__name__) or self._failure
 
-    def decided(self, *, is_retried: bool) -> None:
-        """Report the request that failed, if any."""
+    def decided(self, retry_in: float | None) -> None:
+        """Report the request that failed, if any; it is sent again in *retry_in* seconds."""
         failure, self._failure = self._failure, None
         if failure is not None:
-            _call(self._hooks.on_end, evolve(failure, is_retried=is_retried))
+            call_hook(self._hooks.on_end, evolve(failure, retry_in=retry_in))
 
     def _shown(self, hop: Request | str) -> tuple[str, str]:
         """Return URL and route, without query and without a token in the path."""
@@ -104,15 +105,17 @@ class HookObserver(RequestObserver):
             0 if raw is None else raw.content.total_bytes,
             error,
             None if request_id is None else printable(self._credentials.redact(request_id)),
-            is_retried=False,
+            retry_in=None,
         )
 
 
-def _call(hook: Callable[[T], object] | None, value: T) -> None:
+def call_hook(hook: Callable[[T], R] | None, value: T) -> R | None:
+    """Return the result of *hook*, None without one or if it fails, which is logged."""
     if hook is None:
-        return
+        return None
     try:
-        hook(value)
+        return hook(value)
     except Exception:  # noqa: BLE001 - a bug in a hook must not fail or repeat a request
         # Its repr may hold a secret, as that of a partial does.
         _log.exception("hook %s failed", getattr(hook, "__qualname__", type(hook).__name__))
+        return None

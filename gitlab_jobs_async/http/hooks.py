@@ -1,6 +1,7 @@
 """Hooks of the caller around each HTTP request, and the values that they get."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -46,7 +47,7 @@ class RequestEnd:
         error: name of the error's class, such as "NotFoundError", "TimedOutError" or
             "CancelledError"; None after a success or a redirect.
         request_id: `X-Request-Id` of the response, by which administrators find it in their logs.
-        is_retried: whether the request is sent again.
+        retry_in: seconds until the request enters the queue again; None if it is not sent again.
     """
 
     start: RequestStart
@@ -56,7 +57,12 @@ class RequestEnd:
     size: int
     error: str | None
     request_id: str | None
-    is_retried: bool
+    retry_in: float | None
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether the request is sent again."""
+        return self.retry_in is not None
 
 
 def _is_plain(_hooks: object, attribute: "Attribute[Any]", hook: object) -> None:
@@ -87,6 +93,37 @@ class RequestHooks:
 
     on_start: Callable[[RequestStart], object] | None = field(default=None, validator=_is_plain)
     on_end: Callable[[RequestEnd], object] | None = field(default=None, validator=_is_plain)
+
+
+@frozen(eq=False)
+class CallStart:
+    """A call of the client that begins: *name* is that of its method, or of a step of a monitor.
+
+    *ids* are those of "project", "group", "job_id" and "pipeline_id" that it was given.
+    """
+
+    name: str
+    ids: Mapping[str, str]
+
+
+class CallScope:
+    """One call, as hooks observe it; this one does nothing."""
+
+    __slots__ = ()
+
+    def active(self) -> AbstractContextManager[object]:
+        """Return a block for one step of the call, within one task."""
+        return nullcontext()
+
+    def end(self, error: BaseException | None) -> None:
+        """End the call, with *error* if it has failed or was cancelled."""
+
+
+@frozen(kw_only=True)
+class CallHooks(RequestHooks):
+    """Hooks of requests and of the calls that send them: *on_call* begins the scope of a call."""
+
+    on_call: Callable[[CallStart], CallScope]
 
 
 def request_hooks(hooks: object) -> RequestHooks:

@@ -33,8 +33,8 @@ class RequestObserver:
     def failed(self, error: BaseException) -> None:
         """End the request with *error*, if one is in flight."""
 
-    def decided(self, *, is_retried: bool) -> None:
-        """Report the request that failed, if any."""
+    def decided(self, retry_in: float | None) -> None:
+        """Report the request that failed, if any; it is sent again in *retry_in* seconds."""
 
 
 UNOBSERVED = RequestObserver()

@@ -46,7 +46,7 @@ async def send_with_retries(policy: RetryPolicy, clock: Clock, call: Call[T]) ->
     while True:
         sent, attempts = sent + 1, attempts + 1
         call.observer.attempted(sent)
-        wait = None
+        wait, is_queued = None, False
         try:
             return await call.attempt()
         except GitLabError as error:
@@ -61,12 +61,14 @@ async def send_with_retries(policy: RetryPolicy, clock: Clock, call: Call[T]) ->
                 if attempts > 1 and _is_probe(call, error):
                     attempts -= 1
                 wait = _wait_before_retry(policy, attempts, error, call)
+            if wait is not None and isinstance(error, RateLimitedError) and call.is_paused():
+                # In a pause the request waits in the limiter's queue, in fair order.
+                wait, is_queued = 0.0, True
         finally:
-            call.observer.decided(is_retried=wait is not None)
+            call.observer.decided(wait)
         if wait is None:
             raise failure
-        # In a pause the request waits in the limiter's queue, in fair order.
-        if isinstance(failure, RateLimitedError) and call.is_paused():
+        if is_queued:
             _log.debug("attempt %d failed, next when the rate limit allows: %s", attempts, failure)
             continue
         _log.debug("attempt %d failed, next in %.1f s: %s", attempts, wait, failure)

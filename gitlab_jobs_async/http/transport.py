@@ -102,6 +102,9 @@ class Transport:
         self._tls = tls
         self._retry = retry
         self._hooks = hooks
+        self.call_hooks: http.CallHooks | None = None
+        if hooks is not None and isinstance(hooks, http.CallHooks):
+            self.call_hooks = hooks
         self._parts: _Open | None = None
         self._is_open = False
 

@@ -17,6 +17,7 @@ from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import AuthenticationError, GitLabError
 from gitlab_jobs_async.events import AnyEvent
+from gitlab_jobs_async.http.calls import reported
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.models.projects import ProjectInfo
@@ -123,7 +124,9 @@ class GroupTargets:
             now = self._now()
             for name in [name for name, group in self._groups.items() if group.due_at <= now]:
                 if (group := self._groups.get(name)) is not None:
-                    await self._refresh(name, group)
+                    scan = self._refresh(name, group)
+                    owner = group.target.group
+                    await reported(self._transport, "monitor_group", scan, group=owner)
             due_at = min((group.due_at for group in self._groups.values()), default=None)
             async with task_pool() as waits:
                 waits.start("change", self._changed.wait())

@@ -11,6 +11,7 @@ from math import inf, isfinite
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.concurrency import TaskPool, task_pool
+from gitlab_jobs_async.http.calls import reported
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.announcer import Announcer
@@ -197,7 +198,8 @@ class Poller:
             if question is None:
                 share.release()
                 break
-            polls.start(question[0], self._ask(question[1]))
+            key, batch = question
+            polls.start(key, reported(self._transport, "monitor_question", self._ask(batch)))
         while is_open and has_capacity and self._scheduler.next_at() <= self._now():
             if not share.acquire():
                 return
@@ -205,7 +207,9 @@ class Poller:
             if name is None:
                 share.release()
                 break
-            polls.start(name, self._poll(name, self._watches[name]))
+            watch = self._watches[name]
+            poll, project = self._poll(name, watch), watch.availability.project
+            polls.start(name, reported(self._transport, "monitor_scan", poll, project=project))
         share.leave_queue()
 
     async def _wait_for_change(self, share: ScheduleShare) -> None:
