@@ -81,7 +81,8 @@ class ProjectPipelines:
 
         *ref* is a branch or tag; the pipeline belongs to its newest commit. Without arguments it is
         the default branch. *sha* may be abbreviated, and *merge_request* is the number after the
-        exclamation mark (its `iid`). One request for a ref, else two.
+        exclamation mark (its `iid`). One request for a ref, else two; more for a merge request
+        with more than 100 pipelines.
         See https://docs.gitlab.com/api/pipelines/#get-the-latest-pipeline.
 
         Raises:

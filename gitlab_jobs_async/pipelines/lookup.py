@@ -1,14 +1,15 @@
 """Find the newest pipeline of a ref, a commit or a merge request."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode, decode_rows
 from gitlab_jobs_async.api.parameters import ProjectId
-from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.errors import LookupFailedError, PermissionDeniedError
 from gitlab_jobs_async.http.transport import Transport
+from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.models.pipelines import Pipeline, PipelineBasic, PipelineOfCommit
 from gitlab_jobs_async.pipelines.fetch import read_pipeline
 
@@ -42,7 +43,8 @@ async def latest_of_commit(transport: Transport, project: ProjectId, sha: str) -
     # The list filters by whole shas only. A job token may read it, but no commits.
     if len(sha) in _SHA_DIGITS:
         listing = endpoints.list_pipelines(project, {"sha": sha.lower()})
-        newest = await _newest(transport, listing)
+        answer = await transport.send(listing)
+        newest = _newest(decode_rows(answer, PipelineBasic, report=log_ignored_value))
     else:
         answer = await transport.send(request)
         newest = decode(answer, PipelineOfCommit, log_ignored_value).last_pipeline
@@ -55,12 +57,13 @@ async def latest_of_merge_request(transport: Transport, project: ProjectId, iid:
     Raises:
         LookupFailedError: the merge request has no pipeline.
     """
-    newest = await _newest(transport, endpoints.list_merge_request_pipelines(project, iid))
-    return await _whole(transport, project, newest, f"no pipeline of merge request !{iid}")
+    request = endpoints.list_merge_request_pipelines(project, iid)
+    # A newer pipeline of its branch may be on any page: those of the merge request come first.
+    rows = await read_all(transport, by_offset(transport, request), PipelineBasic)
+    return await _whole(transport, project, _newest(rows), f"no pipeline of merge request !{iid}")
 
 
-async def _newest(transport: Transport, listing: Request) -> PipelineBasic | None:
-    rows = decode_rows(await transport.send(listing), PipelineBasic, report=log_ignored_value)
+def _newest(rows: Iterable[PipelineBasic]) -> PipelineBasic | None:
     return max(rows, key=lambda row: row.id, default=None)
 
 

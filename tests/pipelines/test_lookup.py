@@ -57,6 +57,18 @@ async def test_latest_of_a_merge_request(project, world, simulator):
     assert [pipeline.id for pipeline in listed] == [second.id, first.id]
 
 
+async def test_pipelines_of_a_branch_come_last(project, world):
+    """GitLab sorts those of the merge request first, so ids rise again on a later page."""
+    app, request = world.project("group/app"), MergeRequest(iid=12, source_branch="topic")
+    made = [
+        world.add_pipeline(app, ref="topic", merge_request=request if number % 5 else None).id
+        for number in range(1, 271)
+    ]
+    listed = await project.list_merge_request_pipelines(12)
+    assert [pipeline.id for pipeline in listed] == made[::-1]
+    assert (await project.get_latest_pipeline(merge_request=12)).id == made[-1]
+
+
 async def test_merge_request_from_a_fork_is_read_there(gitlab, world, simulator):
     """The head pipeline of such a merge request belongs to the fork."""
     fork = world.add_project("bob/app")

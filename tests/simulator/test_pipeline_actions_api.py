@@ -164,6 +164,8 @@ async def test_merge_request_lists_its_pipelines(api, world):
     reply = await api(f"GET {path}")
     assert reply.ids == [merge.id, branch.id]
     assert (reply.json[0]["ref"], reply.headers["X-Total"]) == ("refs/merge-requests/4/head", "2")
+    newer = world.add_pipeline(project, ref="topic")
+    assert (await api(f"GET {path}")).ids == [merge.id, newer.id, branch.id]
     created = (await api(f"POST {path}")).json
     assert (created["source"], created["ref"]) == ("merge_request_event", request.ref)
     reply = await api("GET /projects/1/merge_requests/5/pipelines")

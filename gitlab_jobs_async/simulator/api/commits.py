@@ -50,7 +50,11 @@ def _head(project: Project, wanted: str) -> Pipeline | None:
 
 
 def list_merge_request_pipelines(call: Call) -> Answer:
-    """Answer GET /projects/:id/merge_requests/:merge_request_iid/pipelines, newest first."""
+    """Answer GET /projects/:id/merge_requests/:merge_request_iid/pipelines.
+
+    Those of the merge request come before those of its branch, each newest first:
+    app/finders/ci/pipelines_for_merge_request_finder.rb.
+    """
     page_parameters(call)
     project = permissions.user_project(call)
     merge_request = find_merge_request(call, project)
@@ -61,7 +65,7 @@ def list_merge_request_pipelines(call: Call) -> Answer:
         if pipeline.ref in {merge_request.ref, merge_request.source_branch}
         and pipeline.source != "parent_pipeline"
     ]
-    rows.sort(key=attrgetter("id"), reverse=True)
+    rows.sort(key=lambda row: (row.source == "merge_request_event", row.id), reverse=True)
     view = view_of(call)
 
     def present(page: Sequence[Pipeline]) -> list[Json]:
