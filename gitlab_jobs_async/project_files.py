@@ -106,8 +106,9 @@ class ProjectFiles(ProjectPipelineActions):
     async def get_failure(self, job: int | Job, *, lines: int = 20) -> "models.JobFailure":
         """Return why a job failed: reason, exit code, failed section, its last lines, the error.
 
-        *job* is its id, or a `Job` as a monitor emits it, which saves a request. *lines* limits the
-        returned lines. The log is read once, in constant memory, whatever its size.
+        *job* is its id, or a `Job`, which saves a request unless it came by GraphQL. *lines* limits
+        the returned lines, together to 4 MiB. The log is read once, in constant memory, whatever
+        its size.
 
         Raises:
             LookupFailedError: the job has not failed.
@@ -115,8 +116,10 @@ class ProjectFiles(ProjectPipelineActions):
         """
         count = integer("lines", lines)
         failed = job
-        if not isinstance(failed, Job):
-            answer = await self._transport.send(endpoints.get_job(self.id, failed))
+        # A monitor's job that came by GraphQL lacks its reason.
+        if not isinstance(failed, Job) or failed.is_partial:
+            job_id = failed.id if isinstance(failed, Job) else failed
+            answer = await self._transport.send(endpoints.get_job(self.id, job_id))
             failed = decode(answer, Job, log_ignored_value)
         if failed.status != JobStatus.FAILED:
             raise LookupFailedError(f"job {failed.id} has not failed: it is {failed.status}")

@@ -4,6 +4,7 @@ import resource
 
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 from gitlab_jobs_async import (
     ConnectionFailedError,
@@ -61,6 +62,14 @@ async def test_report_without_a_log_has_the_reason(project, simulator):
     report = str(await project.get_failure(FLAKY))
     assert report.startswith("group/app: flaky: Job failed: script_failure\n    http://")
     assert len(report.splitlines()) == 2
+
+
+async def test_job_of_graphql_is_read_for_its_reason(project, simulator):
+    """A monitor's events may have such jobs, which lack `failure_reason`."""
+    job = evolve(await project.get_job(FLAKY), is_partial=True, failure_reason=None)
+    found = await project.get_failure(job)
+    assert (found.reason, found.job.is_partial) == ("script_failure", False)
+    assert len(simulator.requests) == 3
 
 
 async def test_job_that_runs_has_no_failure(project, simulator):

@@ -26,6 +26,8 @@ _LATER: Final = frozenset(
 _VERDICT: Final = re.compile(r"ERROR: (Job failed(?: \(system failure\))?: .*)")
 _EXIT_CODE: Final = re.compile(r"\bexit (?:code|status) (-?\d{1,10})\b")
 _LONGEST_MESSAGE: Final = 2000
+_MOST_KEPT: Final = 4 << 20
+"""Characters of the kept lines together, of which one may have as many."""
 
 
 @frozen
@@ -43,6 +45,8 @@ class LogFailure:
 class FailureReader:
     """Reads the trace of a failed job in order; keeps its last *count* lines of one stage.
 
+    Fewer if they are very long.
+
     A stage is a section of the runner, such as `get_sources` or `step_script`. The job failed in
     the last one that is not among those that always follow.
     """
@@ -52,12 +56,11 @@ class FailureReader:
     _stage: str | None = field(default=None, init=False)
     _path: tuple[str, ...] = field(default=(), init=False)
     _closed: list[Section] = field(factory=list, init=False)
-    _lines: deque[LogLine] = field(init=False)
+    _lines: deque[LogLine] = field(factory=deque, init=False)
+    _size: int = field(default=0, init=False)
+    _last: LogLine | None = field(default=None, init=False)
     _errors: dict[Likelihood, LogLine] = field(factory=dict, init=False)
     _verdict: LogLine | None = field(default=None, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._lines = deque(maxlen=self.count)
 
     def feed(self, data: bytes) -> None:
         """Read the next bytes of the trace."""
@@ -66,16 +69,18 @@ class FailureReader:
     def close(self) -> LogFailure:
         """Return what was found, at the end of the trace."""
         self._read(self._parser.close())
-        path, verdict = self._failed_path(), self._verdict
-        message = None
+        path, message = self._failed_path(), None
+        # The log ends with it, also where a script has left its sections open.
+        verdict = self._verdict or self._last
         if verdict is not None and (found := _VERDICT.match(verdict.text)):
             message = found[1][:_LONGEST_MESSAGE].strip()
         code = _EXIT_CODE.search(message or "")
-        lines = tuple(line for line in self._lines if line.section[: len(path)] == path)
+        within = (line for line in self._lines if line.section[: len(path)] == path)
+        lines = tuple(line for line in within if message is None or line is not verdict)
         error = self._errors.get(Likelihood.CERTAIN) or self._errors.get(Likelihood.POSSIBLE)
-        # Where only the runner explains it, as an image that cannot be pulled.
-        if error is None and code is None:
-            error = verdict
+        if message is not None and (error is None or error is verdict):
+            # Where only the runner explains it, as an image that cannot be pulled.
+            error = verdict if code is None else None
         return LogFailure(message, None if code is None else int(code[1]), path, lines, error)
 
     def _read(self, lines: Iterable[LogLine]) -> None:
@@ -97,14 +102,19 @@ class FailureReader:
     def _begin(self, stage: str | None) -> None:
         self._stage, self._path = stage, () if stage is None else (stage,)
         self._lines.clear()
+        self._size = 0
         self._errors.clear()
         self._closed.clear()
 
     def _take(self, line: LogLine) -> None:
         stage = line.section[0] if line.section else None
+        if line.text:
+            self._last = line
         if stage is None and _VERDICT.match(line.text):
             self._verdict = line
             return
+        if not line.text and self._last is not None and _VERDICT.match(self._last.text):
+            return  # the runner resets the colour in a line of its own
         # Between two stages the runner speaks; without any, all lines are the job's.
         if stage in _LATER or (stage is None and self._stage is not None):
             return
@@ -112,11 +122,17 @@ class FailureReader:
             self._begin(stage)
         self._path = line.section
         self._closed.clear()
-        self._lines.append(line)
+        self._keep(line)
         if Likelihood.CERTAIN not in self._errors:
             likelihood = likelihood_of(line.text)
             if likelihood:
                 self._errors.setdefault(likelihood, line)
+
+    def _keep(self, line: LogLine) -> None:
+        self._lines.append(line)
+        self._size += len(line.raw)
+        while len(self._lines) > self.count or self._size > _MOST_KEPT:
+            self._size -= len(self._lines.popleft().raw)
 
     def _failed_path(self) -> tuple[str, ...]:
         """Return the path of the innermost section that was open when the stage ended."""

@@ -14,7 +14,7 @@ def log(*parts, stamped=False):
     """Return a trace: "+name" starts a section at second 1, "-name" ends one; "-name@9" at 9."""
     out = []
     for part in parts:
-        if part[0] in "+-" and part[1:2].isalpha():
+        if part[:1] in "+-" and part[1:2].isalpha():
             name, _, at = part[1:].partition("@")
             which = "start" if part[0] == "+" else "end"
             out.append(f"section_{which}:{at or 1}:{name}\r\x1b[0K")
@@ -173,6 +173,40 @@ def test_exit_code_is_the_one_of_the_runner(verdict, code):
 def test_empty_log_has_nothing():
     found = read(b"")
     assert (found.message, found.section, found.lines, found.error) == (None, (), (), None)
+
+
+def test_colour_reset_is_no_line():
+    """The runner writes it after its last line: sendLog in common/buildlogger."""
+    found = read(log("boom", "", "why", "\x1b[31;1mERROR: Job failed: exit code 1", "\x1b[0;m"), 3)
+    assert texts(found) == ["boom", "", "why"]
+
+
+def test_open_section_does_not_hide_the_verdict():
+    found = read(log("+step_script", "go", "+tests@2", "$ x", "odd", EXIT, "\x1b[0;m"))
+    assert (found.exit_code, found.section) == (1, ("step_script", "tests"))
+    assert (texts(found), found.error) == (["$ x", "odd"], None)
+
+
+def test_verdict_of_a_script_counts_at_the_end_only():
+    found = read(log("+step_script", "ERROR: Job failed: exit code 7", "more"))
+    assert (found.message, found.exit_code) == (None, None)
+    assert found.error.text == "ERROR: Job failed: exit code 7"
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1 << 18, 16), (3 << 20, 1), (5 << 20, 1)])
+def test_very_long_lines_are_kept_within_a_bound(size, kept):
+    found = read(log("+step_script", *["\N{GRINNING FACE}" + "x" * (size - 4)] * 18, EXIT))
+    assert len(found.lines) == kept
+
+
+def test_lines_of_an_earlier_stage_do_not_count():
+    before = ["+get_sources", "x" * (3 << 20), "-get_sources"]
+    found = read(log(*before, "+step_script", "go", *["y" * (1 << 20)] * 3, EXIT))
+    assert texts(found)[0] == "go"
+
+
+def test_any_number_of_lines_may_be_wanted():
+    assert texts(read(log("+step_script", *"ab", "-step_script", EXIT), 2**70)) == ["a", "b"]
 
 
 def test_no_lines_may_be_wanted():
