@@ -10,7 +10,7 @@ from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import Inputs, WaitUntil
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import check_deletion
+from gitlab_jobs_async.api.responses import check_deletion, printable
 from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
@@ -71,7 +71,7 @@ class ProjectPipelineActions(ProjectPipelines):
                 self._transport, self._polls, self.id, created.id, how, progress
             )
         except BaseException as error:
-            error.add_note(f"pipeline {created.id} was created: {created.web_url}")
+            error.add_note(f"pipeline {created.id} was created: {printable(created.web_url)}")
             raise
 
     async def retry_pipeline(self, pipeline_id: int) -> Pipeline:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, TypeVar, get_args, overload
 
 from attrs import has
@@ -55,9 +56,17 @@ def from_json(data: JSONData, kind: Any = None) -> Any:
 
 def _parsed(data: bytes | str) -> object:
     try:
-        return json.loads(data)
+        return json.loads(data, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"invalid JSON: {error}") from None
+
+
+def _finite(written: str) -> float:
+    # Python reads NaN, and 1e999 as infinity; `to_json` has no form for them.
+    number = float(written)
+    if not isfinite(number):
+        raise ValueError(f"{written:.50} is not a finite number")
+    return number
 
 
 def _event(given: object) -> AnyEvent:

@@ -235,7 +235,12 @@ def _words_of(envelope: dict[str, object], depth: int) -> str:
         case {"errors": list() as errors} if errors:
             return _words(errors, depth)
         case _:
-            parts = (f"{field} {_words(what, depth)}" for field, what in envelope.items() if what)
+            # "base" is Rails' word for errors of the whole record.
+            parts = (
+                _words(what, depth) if field == "base" else f"{field} {_words(what, depth)}"
+                for field, what in envelope.items()
+                if what
+            )
             return "; ".join(parts)
 
 

@@ -12,12 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
+    BearerToken,
     Bridge,
     FailureReason,
     Job,
     JobHook,
     JobStatus,
+    JobToken,
     Pipeline,
+    PrivateToken,
     TraceChunk,
     from_json,
     models,
@@ -158,6 +161,9 @@ def replaced(**fields):
         (to_json(GONE)[:-1], "invalid JSON"),
         (b"\xff", "invalid JSON"),
         (b"[" * 100_000, "invalid JSON"),
+        (b'{"version":NaN}', "invalid JSON: NaN is not a finite number"),
+        (b'{"version":[-Infinity]}', "invalid JSON: -Infinity is not"),
+        (b'{"version":1e999}', "invalid JSON: 1e999 is not"),
         (b"null", "expected an event, got null"),
         (b"[]", "expected an event, got a list"),
         (b'{"key":"k"}', r"event without a version: expected 1 to 1 @ \$\.version"),
@@ -189,7 +195,17 @@ def test_kind_that_is_no_model_is_a_type_error(kind):
         from_json("{}", kind)
 
 
-@pytest.mark.parametrize("value", [None, [RUNNING], {"id": 1}, JobStatus.RUNNING, Job])
+SECRET = "glpat-1234567890"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, [RUNNING], {"id": 1}, JobStatus.RUNNING, Job),
+        *(PrivateToken(SECRET), BearerToken(SECRET), JobToken(SECRET)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
 def test_value_that_is_no_model_is_a_type_error(value):
     with pytest.raises(TypeError, match="is not a model or an event"):
         to_json(value)

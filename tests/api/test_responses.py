@@ -54,7 +54,7 @@ def test_status_maps_to_its_class(status, kind):
         (b'{"message":{"error":"This endpoint has been requested too many times."}}',
          "This endpoint has been requested too many times."),
         (b'{"message":{"ref":["is missing","is bad"],"base":["x"]}}',
-         "ref is missing, is bad; base x"),
+         "ref is missing, is bad; x"),
         (b'{"message":["one","two"]}', "one, two"),
         (b'{"error":"scope does not have a valid value"}', "scope does not have a valid value"),
         (b'{"error":"invalid_token","error_description":"Token was revoked."}',

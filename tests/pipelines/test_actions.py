@@ -83,8 +83,8 @@ async def test_create_passes_variables_and_inputs(project, app):
 @pytest.mark.parametrize(
     ("ref", "options", "text"),
     [
-        ("none", {}, "Reference not found"),
-        ("main", {"inputs": {"x": 1}}, "unknown input arguments: x"),
+        ("none", {}, "HTTP 400: Reference not found"),
+        ("main", {"inputs": {"x": 1}}, "HTTP 400: unknown input arguments: x"),
     ],
 )
 @pytest.mark.usefixtures("app")
@@ -183,6 +183,15 @@ async def test_timed_out_run_names_its_pipeline():
         f"pipeline {made.id} was created: {caught.value.last.web_url}"
     ]
     assert made.status == "running"
+
+
+async def test_note_of_a_run_has_no_control_characters(project, simulator):
+    """A traceback shows it in a terminal."""
+    made = b'{"id": 9, "status": "created", "web_url": "https://x/\\u001b[2J\\n9"}'
+    simulator.faults.add(Fault(status=201, body=made, path="*/pipeline"))
+    with pytest.raises(NotFoundError) as caught:
+        await project.run_pipeline("main")
+    assert caught.value.__notes__ == ["pipeline 9 was created: https://x/\ufffd[2J 9"]
 
 
 async def test_deleted_pipeline_ends_the_run(project, app, simulator):
