@@ -187,7 +187,7 @@ def test_open_section_does_not_hide_the_verdict():
     assert (texts(found), found.error) == (["$ x", "odd"], None)
 
 
-def test_verdict_of_a_script_counts_at_the_end_only():
+def test_verdict_of_a_script_before_the_end():
     found = read(log("+step_script", "ERROR: Job failed: exit code 7", "more"))
     assert (found.message, found.exit_code) == (None, None)
     assert found.error.text == "ERROR: Job failed: exit code 7"
