@@ -34,7 +34,8 @@ IO_MODULES = {
     "polling.statuses",
     "ratelimit.limiter",
 
-    "telemetry.job_metrics", "telemetry.metrics_file", "telemetry.tracing",
+    "telemetry.job_metrics", "telemetry.metrics_file", "telemetry.pipeline_checks",
+    "telemetry.tracing",
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
     "cli.log_writer", "cli.options", "cli.output", "cli.output_files", "cli.runner",
     "cli.signals",

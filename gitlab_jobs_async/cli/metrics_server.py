@@ -1,5 +1,6 @@
 """Serve metrics to Prometheus over HTTP, on the loop of the command."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,7 +30,9 @@ async def metrics_server(registry: CollectorRegistry, host: str, port: int) -> A
 
     async def metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+        # In a thread, since it takes longer than the loop of a monitor should wait.
+        body = await asyncio.to_thread(encode, registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def healthy(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -9,12 +9,22 @@ from os import PathLike, fspath
 from attrs import define, field
 
 from gitlab_jobs_async.errors import CheckpointError
-from gitlab_jobs_async.telemetry.job_series import JobSeries
+from gitlab_jobs_async.telemetry.definitions import METRICS
+from gitlab_jobs_async.telemetry.job_series import REMEMBERED_KEYS, JobSeries, OpenJob
+from gitlab_jobs_async.telemetry.pipeline_series import OpenPipeline, PipelineSeries
+from gitlab_jobs_async.telemetry.series import Series
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS series (name TEXT, labels TEXT, sums TEXT, PRIMARY KEY (name, labels));
-CREATE TABLE IF NOT EXISTS open_jobs (id INTEGER PRIMARY KEY, project TEXT, status TEXT);
+CREATE TABLE IF NOT EXISTS open_jobs (
+    id INTEGER PRIMARY KEY, project TEXT, status TEXT, pipeline INTEGER
+);
+CREATE TABLE IF NOT EXISTS open_pipelines (
+    id INTEGER PRIMARY KEY, project TEXT, project_id INTEGER, status TEXT, active_at REAL,
+    check_at REAL
+);
+CREATE TABLE IF NOT EXISTS pipeline_ends (id INTEGER PRIMARY KEY, ended_at REAL);
 CREATE TABLE IF NOT EXISTS seen (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT);
 """
 
@@ -46,44 +56,79 @@ class MetricsFile:
         except (sqlite3.Error, OSError) as error:
             raise CheckpointError(self.path, str(error)) from None
 
-    def restore(self, series: JobSeries) -> None:
-        """Give *series* what an earlier process has stored."""
+    def restore(self, jobs: JobSeries) -> None:
+        """Give *jobs* what an earlier process has stored."""
+        execute, pipelines = self._database.execute, jobs.pipelines
         try:
-            for name, labels, sums in self._database.execute("SELECT * FROM series"):
-                series.restore(name, tuple(json.loads(labels)), json.loads(sums))
-            for number, project, status in self._database.execute("SELECT * FROM open_jobs"):
-                series.open_jobs[number] = (project, status)
-            rows = self._database.execute("SELECT key FROM seen ORDER BY number")
-            series.restore_seen([key for (key,) in rows])
+            for name, labels, values in execute("SELECT * FROM series"):
+                # A later version may have other metrics.
+                if name in METRICS:
+                    key, sums = tuple(json.loads(labels)), tuple(json.loads(values))
+                    jobs.series.restore(name, key, sums)
+            for number, *values in execute("SELECT * FROM open_pipelines"):
+                pipelines.unfinished[number] = OpenPipeline(*values)
+            pipelines.ends.update(execute("SELECT * FROM pipeline_ends ORDER BY ended_at"))
+            for number, *values in execute("SELECT * FROM open_jobs"):
+                jobs.restore_job(number, OpenJob(*values))
+            jobs.restore_seen([key for (key,) in execute("SELECT key FROM seen ORDER BY number")])
         except (sqlite3.Error, ValueError) as error:
             raise CheckpointError(self.path, str(error)) from None
 
-    def store(self, series: JobSeries, key: str) -> None:
-        """Store what the event with this *key* has changed, at once or not at all."""
+    def store(self, jobs: JobSeries, key: str | None = None) -> None:
+        """Store what an event with this *key*, or a requested pipeline, has changed.
+
+        All of it at once or nothing.
+        """
         try:
-            with self._database as database:
-                database.executemany(
-                    "INSERT OR REPLACE INTO series VALUES (?, ?, ?)",
-                    [
-                        (name, json.dumps(labels), json.dumps(series.values[name][labels]))
-                        for name, labels in series.changed
-                    ],
-                )
-                for number in series.changed_jobs:
-                    database.execute("DELETE FROM open_jobs WHERE id = ?", (number,))
-                    if (row := series.open_jobs.get(number)) is not None:
-                        database.execute("INSERT INTO open_jobs VALUES (?, ?, ?)", (number, *row))
-                at = database.execute("INSERT INTO seen (key) VALUES (?)", (key,)).lastrowid or 0
-                database.execute("DELETE FROM seen WHERE number <= ?", (at - 1000,))
+            with self._database:
+                self._store_series(jobs.series)
+                self._store_jobs(jobs)
+                self._store_pipelines(jobs.pipelines)
+                if key is not None:
+                    self._store_key(key)
         except sqlite3.Error as error:
             raise CheckpointError(self.path, str(error)) from None
-        series.changed.clear()
-        series.changed_jobs.clear()
+        for changed in (jobs.series.changed, jobs.changed_jobs, jobs.pipelines.changed):
+            changed.clear()
 
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
             self._database.close()
+
+    def _store_series(self, series: Series) -> None:
+        self._database.executemany(
+            "INSERT OR REPLACE INTO series VALUES (?, ?, ?)",
+            [
+                (name, json.dumps(labels), json.dumps(series.values[name][labels]))
+                for name, labels in series.changed
+            ],
+        )
+
+    def _store_jobs(self, jobs: JobSeries) -> None:
+        execute = self._database.execute
+        for number in jobs.changed_jobs:
+            execute("DELETE FROM open_jobs WHERE id = ?", (number,))
+            if (job := jobs.open_jobs.get(number)) is not None:
+                row = (number, job.project, job.status, job.pipeline)
+                execute("INSERT INTO open_jobs VALUES (?, ?, ?, ?)", row)
+
+    def _store_pipelines(self, pipelines: PipelineSeries) -> None:
+        execute = self._database.execute
+        for number in pipelines.changed:
+            execute("DELETE FROM open_pipelines WHERE id = ?", (number,))
+            execute("DELETE FROM pipeline_ends WHERE id = ?", (number,))
+            if (known := pipelines.unfinished.get(number)) is not None:
+                row = (known.project, known.project_id, known.status, known.active_at)
+                values = (number, *row, known.check_at)
+                execute("INSERT INTO open_pipelines VALUES (?, ?, ?, ?, ?, ?)", values)
+            if (ended_at := pipelines.ends.get(number)) is not None:
+                execute("INSERT INTO pipeline_ends VALUES (?, ?)", (number, ended_at))
+
+    def _store_key(self, key: str) -> None:
+        execute = self._database.execute
+        number = execute("INSERT INTO seen (key) VALUES (?)", (key,)).lastrowid or 0
+        execute("DELETE FROM seen WHERE number <= ?", (number - REMEMBERED_KEYS,))
 
 
 def metrics_file(path: str | PathLike[str] | None) -> MetricsFile | None:

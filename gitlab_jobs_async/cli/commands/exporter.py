@@ -1,4 +1,4 @@
-"""The command `exporter`: metrics of jobs for Prometheus."""
+"""The command `exporter`: metrics of jobs and pipelines for Prometheus."""
 
 from importlib import resources
 from pathlib import Path
@@ -42,7 +42,7 @@ async def exporter(
     per_minute: Annotated[Positive, Parameter(help="Maximum requests per minute.")] = None,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Serve metrics of jobs until Ctrl-C or SIGTERM."""
+    """Serve metrics of jobs and pipelines until Ctrl-C or SIGTERM."""
     if print_dashboard:
         file = resources.files("gitlab_jobs_async.telemetry") / "dashboard.json"
         write(file.read_text(encoding="utf-8"))
@@ -73,6 +73,7 @@ async def exporter(
                 registry.register(metrics)
                 async with (
                     metrics_server(registry, *address) as port,
+                    metrics.follow_pipelines(gitlab),
                     # The reason of a failure is missing in a partial job.
                     gitlab.monitor(targets, checkpoint=checkpoint, complete=True) as events,
                 ):
