@@ -44,17 +44,18 @@ def exposed(error: BaseException, *secrets: str) -> list[str]:
 
 def _texts(error: BaseException) -> Iterator[tuple[str, str]]:
     links, seen = [("error", error)], set()
+    walk = Walk()
     while links:
         name, link = links.pop()
         if id(link) in seen:
             continue
         seen.add(id(link))
-        yield from _walk(name, [str(link), repr(link), link.args, vars(link)], DEEPEST, set())
+        yield from walk.of(name, [str(link), repr(link), link.args, vars(link)], DEEPEST)
         for frame, line in traceback.walk_tb(link.__traceback__):
             if not _is_callers(frame.f_code):
                 where = f"{name} {Path(frame.f_code.co_filename).name}:{line}"
                 for local, value in frame.f_locals.items():
-                    yield from _walk(f"{where} {local}", value, DEEPEST, set())
+                    yield from walk.of(f"{where} {local}", value, DEEPEST)
         links += [
             (f"{name}.{kind}", other)
             for kind, other in (("cause", link.__cause__), ("context", link.__context__))
@@ -68,17 +69,25 @@ def _is_callers(code: CodeType) -> bool:
     return TESTS in Path(code.co_filename).parents
 
 
-def _walk(place: str, value: object, depth: int, above: set[int]) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield place, value
-    elif isinstance(value, bytes | bytearray | memoryview):
-        yield place, bytes(value).decode("latin-1")
-    elif depth and id(value) not in above:
-        above = above | {id(value)}
-        with suppress(AttributeError, TypeError):  # of a half-initialized object
-            yield place, repr(value)
-        for name, part in _parts(value):
-            yield from _walk(f"{place}{name}", part, depth - 1, above)
+class Walk:
+    """Yields the texts that can be reached from values, those of an object once."""
+
+    def __init__(self) -> None:
+        # An object is kept with its depth, since the id of one that is gone is given again.
+        self._done: dict[int, tuple[int, object]] = {}
+
+    def of(self, place: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
+        """Yield the texts of *value* down to *depth*, each with its place."""
+        if isinstance(value, str):
+            yield place, value
+        elif isinstance(value, bytes | bytearray | memoryview):
+            yield place, bytes(value).decode("latin-1")
+        elif depth > self._done.get(id(value), (0, None))[0]:
+            self._done[id(value)] = depth, value
+            with suppress(AttributeError, TypeError):  # of a half-initialized object
+                yield place, repr(value)
+            for name, part in _parts(value):
+                yield from self.of(f"{place}{name}", part, depth - 1)
 
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:
