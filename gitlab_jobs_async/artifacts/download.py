@@ -9,6 +9,7 @@ from typing import BinaryIO
 from attrs import define, evolve, field
 
 from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.artifacts.files import ArtifactDownload, replacing
 from gitlab_jobs_async.artifacts.resumption import Resumption
 from gitlab_jobs_async.errors import ConnectionFailedError, ResponseError
@@ -77,14 +78,16 @@ class Download:
 
     async def _receive(self) -> ConnectionFailedError | None:
         """Receive one response; return the error that interrupted it or its body."""
+        resumes = self._state.resumes
         try:
             return await self._receive_body()
         except ResponseError as error:
             # Another, shorter archive, from a server that ignores If-Range.
-            if error.status != 416 or not self.size:
+            if error.status != 416 or not resumes:
                 raise
             self._state.refuse()
-            return ConnectionFailedError(error.message, error.method, error.url)
+            reason = f"archive ends before byte {self.size}, which was requested"
+            return ConnectionFailedError(reason, error.method, error.url)
 
     async def _receive_body(self) -> ConnectionFailedError | None:
         request = evolve(self._request, headers=self._state.request_headers())
@@ -107,7 +110,17 @@ class Download:
                     self._state.received += len(chunk)
             except ConnectionFailedError as error:
                 return error
-        return None
+            return self._check_size(head)
+
+    def _check_size(self, head: Response) -> ConnectionFailedError | None:
+        """Return an error if a part has another size than it states, as chunked ones may."""
+        missing = self._state.missing
+        if not missing:
+            return None
+        if missing < 0:
+            self._state.refuse()
+        reason = f"archive has {self.size} of {self.size + missing} bytes"
+        return ConnectionFailedError(reason, head.method, head.url)
 
     def _restart(self) -> None:
         self._out.seek(0)

@@ -16,6 +16,7 @@ from gitlab_jobs_async.errors import ArchiveError
 _PIECE = 256 * 1024
 # Bytes of the central directory for each entry that is allowed: a name and some extra fields.
 _DIRECTORY_ENTRY = 512
+_SIGNATURE = b"PK\1\2"
 # What zipfile raises for archives that are not valid.
 _INVALID = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError,
@@ -28,14 +29,24 @@ class StoppedError(Exception):
 
 
 class _BoundedFile(io.FileIO):
-    """An archive whose central directory has a limit: zipfile reads it in one piece."""
+    """An archive whose central directory has a limit: zipfile reads it in one piece.
 
-    most = 0
+    zipfile makes an object of each entry, so their signatures are counted before.
+    """
+
+    most_files: int | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self.most:
-            raise ArchiveError(f"expected a central directory of at most {self.most} bytes")
-        return super().read(size) or b""
+        most = self.most_files
+        if most is None or size is None or size < 0:
+            return super().read(size) or b""
+        most_bytes = max(most * _DIRECTORY_ENTRY, 2 * _PIECE)
+        if size > most_bytes:
+            raise ArchiveError(f"expected a central directory of at most {most_bytes} bytes")
+        data = super().read(size) or b""
+        if (count := data.count(_SIGNATURE)) > most:
+            raise ArchiveError(f"expected at most {most} entries, got {count}")
+        return data
 
 
 def extract(archive: Path, directory: Path, limits: UnpackLimits, stop: threading.Event) -> None:
@@ -48,8 +59,10 @@ def extract(archive: Path, directory: Path, limits: UnpackLimits, stop: threadin
     """
     try:
         with _BoundedFile(archive) as file:
-            file.most = max(limits.max_files * _DIRECTORY_ENTRY, 2 * _PIECE)
+            file.most_files = limits.max_files
             with zipfile.ZipFile(file) as opened:
+                # The content of an entry may be an archive, too.
+                file.most_files = None
                 _Extraction(opened, directory, limits, stop).run()
     except _INVALID as error:
         failure = ArchiveError(f"is not a valid zip archive: {error}")

@@ -145,8 +145,12 @@ def _check_content(member: Member) -> None:
 
 def _check_overlaps(members: Sequence[Member], end: int) -> None:
     """Refuse entries that share bytes: small archives of them unpack to any size."""
+    by_offset = sorted(members, key=lambda member: member.offset)
+    # Of two archives in one file, or one in a comment, each program would read another.
+    if (start := by_offset[0].offset if by_offset else end) > 0:
+        raise ArchiveError(f"has {start} bytes before its first entry")
     free_from = 0
-    for member in sorted(members, key=lambda member: member.offset):
+    for member in by_offset:
         if member.offset < free_from:
             raise ArchiveError("overlaps another entry", member.name)
         free_from = member.offset + _LOCAL_HEADER + member.packed

@@ -28,7 +28,7 @@ class Resumption:
 
     def request_headers(self) -> Pairs:
         """Return the headers of the next request."""
-        if not self._resumes:
+        if not self.resumes:
             return _PLAIN
         ranged = ("Range", f"bytes={self.received}-")
         return (*_PLAIN, ranged, ("If-Range", self._validator or ""))
@@ -39,7 +39,7 @@ class Resumption:
         Raises:
             DecodeError: the response is a web page or no archive.
         """
-        if head.status == 206 and self._resumes:
+        if head.status == 206 and self.resumes:
             reject_html(head, "an archive")
             return self._continues(head)
         check_archive(head)
@@ -52,7 +52,13 @@ class Resumption:
         self._is_refused = True
 
     @property
-    def _resumes(self) -> bool:
+    def missing(self) -> int:
+        """Bytes of the archive that are missing; 0 also if its size is unknown, < 0 if too many."""
+        return 0 if self._total is None else self._total - self.received
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the next request asks for the rest of the archive."""
         is_known = self._validator is not None and self._total is not None
         return is_known and self.received > 0 and not self._is_refused
 
@@ -81,5 +87,7 @@ def _validator_of(head: Response) -> str | None:
 
 
 def _length_of(head: Response) -> int | None:
+    if "content-encoding" in head.headers:
+        return None
     length = head.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() else None

@@ -3,11 +3,14 @@
 import hashlib
 
 import pytest
+from aiohttp import web
 
 from gitlab_jobs_async import (
     ConnectionFailedError,
+    GitLab,
     Limits,
     NotFoundError,
+    ResponseError,
     ResponseTooLargeError,
     RetryPolicy,
 )
@@ -15,6 +18,7 @@ from gitlab_jobs_async.simulator import Fault
 from tests.artifacts.conftest import FILES, STORED
 from tests.support.cancellation import cancel_half_way
 from tests.support.connections import open_connections
+from tests.support.servers import serving as serving_handler
 
 HALF = 200_000
 
@@ -83,6 +87,48 @@ async def test_wrong_part_is_read_anew(serving, archive, tmp_path, status, heade
         await gitlab.project(1).download_artifacts(1, tmp_path / "a.zip")
         assert requested_ranges(simulator) == [None, f"bytes={HALF}-", None]
     assert (tmp_path / "a.zip").read_bytes() == archive
+
+
+@pytest.mark.parametrize("sent", [b"x" * 10, b"x" * 300_000])
+async def test_part_of_another_size_is_not_the_end(archive, tmp_path, clock, sent):
+    """A chunked part has no Content-Length, so only its Content-Range says how long it is."""
+    etag = {"ETag": '"a"'}
+    half = archive[:HALF]
+
+    async def serve(request):
+        if request.headers.get("Range") == f"bytes={HALF}-":
+            rest = f"bytes {HALF}-{len(archive) - 1}/{len(archive)}"
+            response = web.StreamResponse(status=206, headers=etag | {"Content-Range": rest})
+            await response.prepare(request)
+            await response.write(sent)
+        elif len(server.requests) == 1:
+            response = web.StreamResponse(headers=etag | {"Content-Length": str(len(archive))})
+            await response.prepare(request)
+            await response.write(half)
+            request.transport.close()
+        else:
+            start = int(request.headers.get("Range", "bytes=0-")[6:-1])
+            rest = {"Content-Range": f"bytes {start}-{len(archive) - 1}/{len(archive)}"}
+            status, more = (206, rest) if start else (200, {})
+            response = web.Response(status=status, headers=etag | more, body=archive[start:])
+        return response
+
+    async with serving_handler(serve) as server, GitLab(server.url, clock=clock) as gitlab:
+        done = await gitlab.project(1).download_artifacts(1, tmp_path / "a.zip")
+    written = (tmp_path / "a.zip").read_bytes()
+    assert len(written) == done.size == len(archive)
+    assert done.sha256 == hashlib.sha256(written).hexdigest()
+
+
+async def test_416_to_a_whole_request_is_raised(serving, tmp_path):
+    async with serving() as (simulator, gitlab):
+        beyond = Fault(path=STORED, status=416, times=None)
+        simulator.faults.add(lost(), beyond)
+        with pytest.raises(ResponseError) as raised:
+            await gitlab.project(1).download_artifacts(1, tmp_path / "a.zip")
+        assert requested_ranges(simulator) == [None, f"bytes={HALF}-", None]
+    assert raised.value.status == 416
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -107,6 +107,7 @@ def lying(archive, size):
 
 
 ONE = zipped(("a", b"x" * 1000))
+THREE = zipped(("a", b"1"), ("b", b"2"), ("c", b"3"))
 BAD = {
     "parent": zipped(("../a", b"1")),
     "absolute": zipped(("/tmp/a", b"1")),
@@ -120,6 +121,9 @@ BAD = {
     "text": b"not a zip",
     "empty": b"",
     "cut": ONE[:-30],
+    "prefixed": b"#!" + ONE,
+    "two": ONE + zipped(("b", b"2")),
+    "hidden by a comment": ONE[:-2] + b"\x16\0PK\5\6" + bytes(18),
     "corrupt": ONE[:33] + b"\xff\xff" + ONE[35:],
     "bzip2": zipped(("a", b"1"), compression=zipfile.ZIP_BZIP2),
 }
@@ -160,6 +164,18 @@ async def test_many_entries_are_refused_unread(unpacking, tmp_path):
     with pytest.raises(ArchiveError, match="central directory of at most"):
         await unpacking(archive, max_files=1)
     assert not names_in(tmp_path)
+
+
+async def test_entries_are_counted_before_they_are_read(unpacking, monkeypatch):
+    """zipfile would make an object of each: 140 MB of 500,000."""
+    monkeypatch.setattr(zipfile, "ZipInfo", None)
+    with pytest.raises(ArchiveError, match="at most 2 entries, got 3"):
+        await unpacking(THREE, max_files=2)
+
+
+async def test_archives_in_archives_are_files(unpacking, tmp_path):
+    await unpacking(zipped(("a.zip", THREE), compression=zipfile.ZIP_STORED), max_files=1)
+    assert (tmp_path / "build/a.zip").read_bytes() == THREE
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "full"])
