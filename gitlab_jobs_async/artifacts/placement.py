@@ -40,6 +40,15 @@ def new_stage(target: Path) -> Path:
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
+def removed_if_empty(stage: Path) -> bool:
+    """Remove *stage* if it is empty; return whether it was."""
+    try:
+        stage.rmdir()
+    except OSError:
+        return False
+    return True
+
+
 def move_if_new(content: Path, target: Path) -> bool:
     """Rename *content* to *target* unless that exists; return whether it was renamed."""
     if os.path.lexists(target):

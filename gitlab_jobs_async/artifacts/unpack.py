@@ -14,7 +14,13 @@ from gitlab_jobs_async.artifacts.download import download_archive
 from gitlab_jobs_async.artifacts.extraction import extract
 from gitlab_jobs_async.artifacts.files import ArtifactDownload
 from gitlab_jobs_async.artifacts.members import UnpackLimits
-from gitlab_jobs_async.artifacts.placement import check_place, merge, move_if_new, new_stage
+from gitlab_jobs_async.artifacts.placement import (
+    check_place,
+    merge,
+    move_if_new,
+    new_stage,
+    removed_if_empty,
+)
 from gitlab_jobs_async.http.transport import Transport
 
 
@@ -38,7 +44,7 @@ async def download_and_unpack(
     async with _staging(target) as stage:
         archive, content = stage / "artifacts.zip", stage / "content"
         downloaded = await download_archive(transport, request, archive)
-        await _in_thread(partial(extract, archive, content, limits))
+        await _in_thread(partial(_extract, archive, content, limits))
         if not move_if_new(content, target):
             # Not stopped by a cancellation: half of the files would be new.
             await _in_thread(lambda _stop: merge(content, target, overwrite=overwrite))
@@ -52,7 +58,14 @@ async def _staging(target: Path) -> AsyncIterator[Path]:
     try:
         yield stage
     finally:
-        await _in_thread(lambda _stop: shutil.rmtree(stage, ignore_errors=True))
+        # Nothing is awaited behind the rename: a cancelled call leaves no new directory.
+        if not removed_if_empty(stage):
+            await _in_thread(lambda _stop: shutil.rmtree(stage, ignore_errors=True))
+
+
+def _extract(archive: Path, content: Path, limits: UnpackLimits, stop: threading.Event) -> None:
+    extract(archive, content, limits, stop)
+    archive.unlink()
 
 
 async def _in_thread(work: Callable[[threading.Event], None]) -> None:

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from gitlab_jobs_async import ArchiveError, NotFoundError
-from gitlab_jobs_async.artifacts import extraction
+from gitlab_jobs_async.artifacts import extraction, unpack
 from gitlab_jobs_async.artifacts.members import Output, UnpackLimits
 from gitlab_jobs_async.simulator import Fault
 from tests.artifacts.conftest import FILES, STORED, names_in, special, zipped
@@ -258,6 +258,20 @@ async def test_cancelled_unpacking_stops_its_thread(gitlab, tmp_path, monkeypatc
     assert await others() == before
     assert open_connections(gitlab) == 0
     assert not names_in(tmp_path)
+
+
+async def test_cancelled_behind_the_rename_returns(gitlab, tmp_path, monkeypatch):
+    """Either the call returns, or nothing is left: the clean-up must not be cancelled."""
+    move_if_new = unpack.move_if_new
+
+    def moved(*arguments):
+        asyncio.get_running_loop().call_soon(task.cancel)
+        return move_if_new(*arguments)
+
+    monkeypatch.setattr(unpack, "move_if_new", moved)
+    task = asyncio.create_task(gitlab.project(1).unpack_artifacts(1, tmp_path / "build"))
+    assert (await task).path == tmp_path / "build"
+    assert names_in(tmp_path) == ["build"]
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
