@@ -198,6 +198,9 @@ from .monitor.checkpoint.sqlite import (
 from .monitor.monitor import (
     Monitor as Monitor,
 )
+from .monitor.status import (
+    MonitorStatus as MonitorStatus,
+)
 from .monitor.targets import (
     GroupTarget as GroupTarget,
 )

@@ -1,5 +1,6 @@
 """Report pauses of the whole monitor: by the server's rate limit, or because it refuses all."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from attrs import define, field
@@ -28,6 +29,11 @@ class Announcer:
         init=False, factory=dict[str, ResponseError | None]
     )
     _is_cut_off: bool = field(init=False, default=False)
+
+    @property
+    def paused(self) -> Collection[str]:
+        """Kinds of requests whose pause was announced, and has not ended."""
+        return self._paused.keys()
 
     def concern(self, kind: str) -> None:
         """Report pauses of requests of *kind*, which this monitor has sent."""

@@ -24,6 +24,7 @@ from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
 from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
+from gitlab_jobs_async.monitor.status import MonitorStatus, status_of
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.base import SingleWatch, Watch
@@ -82,6 +83,17 @@ class Poller:
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    def status(self) -> MonitorStatus:
+        """Return how old the view of the targets is, and what delays the polls."""
+        now = self._now()
+        return status_of(
+            self._watches.values(),
+            now,
+            pending=len(self._outbox),
+            lag=max(self._scheduler.lag(now), self._questions.lag(now)),
+            paused=self._announcer.paused,
+        )
 
     def keep_open(self, groups: int) -> None:
         """Continue without targets while there are *groups*, whose projects may come."""

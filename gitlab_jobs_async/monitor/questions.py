@@ -103,6 +103,10 @@ class ProjectQuestions:
         """Return when the next question may be sent."""
         return self._planner.next_at(now)
 
+    def lag(self, now: float) -> float:
+        """Return the seconds by which the most overdue question is late, 0 if none is."""
+        return self._planner.lag(now)
+
     def take(self, now: float) -> tuple[str, Batch] | None:
         """Return the next question and a key for its task, `None` if none is due."""
         batch = self._planner.take(now)
@@ -133,6 +137,8 @@ class ProjectQuestions:
         if batch.question.asks_for_jobs and planner.mode is QuestionMode.JOBS:
             await self._apply(batch, snapshots)
             return
+        for name in {*batch.names}.difference(changed, missing) & self._watches.keys():
+            self._watches[name].timer.scanned_at = now
         for name in changed:
             self._poll_soon(name)
 
@@ -160,6 +166,7 @@ class ProjectQuestions:
             interval = watch.snapshot_interval(now)
             self._planner.answered(name, now, interval)
             if result.fits:
+                watch.timer.scanned_at = now
                 continue
             if self._as_hints:
                 self._poll_soon(name)

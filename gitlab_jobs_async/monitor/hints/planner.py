@@ -187,6 +187,10 @@ class QuestionPlanner:
             return inf
         return max(self._retry_at, self._schedule.next_at() if not self._failed else -inf)
 
+    def lag(self, now: float) -> float:
+        """Return the seconds by which the most overdue question is late, 0 if none is."""
+        return self._schedule.lag(now)
+
     def take(self, now: float) -> Batch | None:
         """Return the next question, `None` if none is due."""
         if self.next_at(now) > now:

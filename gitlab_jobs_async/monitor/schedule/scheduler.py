@@ -118,6 +118,11 @@ class PollScheduler:
         due_at = -inf if self._due else self._first_due_at()
         return max(due_at, self._last_at + self.spacing)
 
+    def lag(self, now: float) -> float:
+        """Return the seconds by which the most overdue target is late, 0 if none is."""
+        due_at = min([entry.due_at for entry in self._due.values()], default=inf)
+        return max(0.0, now - min(due_at, self._first_due_at()))
+
     def pop_due(self, now: float) -> str | None:
         """Remove and return the next target to poll, or `None` if none is due."""
         if now < self._last_at + self.spacing:

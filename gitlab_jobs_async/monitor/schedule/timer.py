@@ -21,6 +21,8 @@ MAX_INTERVAL = 180.0
 class PollTimer:
     """The poll times of one target in unix seconds; *active_at* is the time of its last event.
 
+    A scan last succeeded at *scanned_at*, 0 before the first; *polled_at* counts failed ones, too.
+
     After a successful poll, the next one comes after *fixed_interval* seconds if that is set.
     """
 
@@ -28,6 +30,7 @@ class PollTimer:
     polled_at: float = 0.0
     active_at: float | None = None
     fixed_interval: float | None = None
+    scanned_at: float = 0.0
     _excessive_waits: int = 0
 
     @classmethod
@@ -41,7 +44,8 @@ class PollTimer:
         active_at = progress.active_at
         if active_at is not None:
             active_at = min(active_at, now) if isfinite(active_at) else None
-        return cls(polled_at + wait, polled_at, active_at)
+        scanned_at = 0.0 if progress.failures else polled_at
+        return cls(polled_at + wait, polled_at, active_at, scanned_at=scanned_at)
 
     @property
     def interval(self) -> float:
@@ -66,7 +70,7 @@ class PollTimer:
         if self.active_at is None:
             # The age of a target is unknown at first: poll it as if it had just changed.
             self.active_at = now
-        self.polled_at = now
+        self.polled_at = self.scanned_at = now
         self._excessive_waits = 0
         self.next_at = now + (self.fixed_interval or poll_interval(ages, now - self.active_at))
 
