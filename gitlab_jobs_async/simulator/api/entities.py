@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from gitlab_jobs_async.simulator.api.archives import packed_size
 from gitlab_jobs_async.simulator.api.archiving import is_archived
+from gitlab_jobs_async.simulator.api.durations import pipeline_duration, queued_duration
 from gitlab_jobs_async.simulator.api.runner_entities import (
     Json,
     author_time,
@@ -117,17 +118,16 @@ class View:
 
     def pipeline(self, pipeline: Pipeline) -> Json:
         """Return API::Entities::Ci::Pipeline, the response of actions."""
-        started, finished = pipeline.started_at, pipeline.finished_at
         return self.pipeline_basic(pipeline) | {
             "before_sha": "0" * 40,
             "tag": pipeline.tag,
             "yaml_errors": pipeline.yaml_errors,
             "user": self.user_basic(pipeline.user) if pipeline.user else None,
-            "started_at": iso(started),
-            "finished_at": iso(finished),
+            "started_at": iso(pipeline.started_at),
+            "finished_at": iso(pipeline.finished_at),
             "committed_at": None,
-            "duration": None if started is None or finished is None else int(finished - started),
-            "queued_duration": _whole_wait(pipeline),
+            "duration": pipeline_duration(pipeline),
+            "queued_duration": queued_duration(pipeline),
             "coverage": _pipeline_coverage(pipeline),
             "detailed_status": self._detailed_status(pipeline),
         }
@@ -269,13 +269,6 @@ def _seconds(start: float | None, stop: float | None, now: float) -> float | Non
     if start is None:
         return None
     return round(max((now if stop is None else stop) - start, 0.0), 6)
-
-
-def _whole_wait(pipeline: Pipeline) -> int | None:
-    """Return Ci::Pipeline#queued_duration, None below one second."""
-    if pipeline.started_at is None:
-        return None
-    return int(pipeline.started_at - pipeline.created_at) or None
 
 
 def _pipeline_coverage(pipeline: Pipeline) -> str | None:
