@@ -54,6 +54,7 @@ def seconds(name: str, value: object) -> float:
 _WORD = r"[\w!#$%&'*+.^`|~-]+"
 _PRODUCT = rf"{_WORD}(?:/{_WORD})?"
 _COMMENT = r"\([\x20-\x27\x2a-\x5b\x5d-\x7e]*\)"
+_LONGEST_PRODUCTS = 256
 _PRODUCTS = re.compile(rf"{_PRODUCT}(?: (?:{_PRODUCT}|{_COMMENT}))*", re.ASCII)
 
 
@@ -62,6 +63,8 @@ def products(name: str, value: object) -> str:
     expected = "products such as 'my-bot/1.2' or 'my-bot/1.2 (team@example.com)'"
     if not isinstance(value, str):
         raise TypeError(f"{name} must be {expected}, not {value!r}")
+    if len(value) > _LONGEST_PRODUCTS:
+        raise ValueError(f"{name} must have at most {_LONGEST_PRODUCTS} characters")
     if not _PRODUCTS.fullmatch(value):
         raise ValueError(f"{name} must be {expected}, not {value!r}")
     return value

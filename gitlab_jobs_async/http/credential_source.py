@@ -1,6 +1,7 @@
 """The credentials of a client: given ones, or those that a function of the caller returns."""
 
 import asyncio
+from contextvars import ContextVar
 from functools import reduce
 from inspect import isawaitable
 
@@ -22,6 +23,10 @@ from gitlab_jobs_async.ratelimit.limiter import CLOSED
 
 # Late responses may echo a token that was replaced meanwhile.
 _MAX_REDACTED = 4
+
+_RECURSIVE = "the function used the client that waits for it: use another GitLab in it"
+# The call that runs in this task, or that started it.
+_calling: ContextVar[Deadline | None] = ContextVar("_calling", default=None)
 
 
 @frozen(eq=False)
@@ -83,6 +88,9 @@ class CredentialSource:
 
     async def _call_after(self, known: Issued) -> None:
         """Call the function, unless that was done since *known*."""
+        # It would wait for its own end. Tasks that it starts and leaves running may use the client.
+        if self._deadline is not None and _calling.get() is self._deadline:
+            raise CredentialsError(_RECURSIVE)
         # Many requests get a 401 at once: the first one calls for all, or the next if cancelled.
         async with self._lock:
             if self._is_closed:
@@ -115,6 +123,7 @@ async def _called(function: CredentialsFunction, deadline: Deadline) -> Credenti
     """
     given: object = None
     credentials, cause = None, None
+    outer = _calling.set(deadline)
     try:
         async with deadline.timeout:
             given = function()
@@ -127,12 +136,15 @@ async def _called(function: CredentialsFunction, deadline: Deadline) -> Credenti
             raise
         # Otherwise the end of a task of the function's own would end the caller's.
         reason = "the function was cancelled by itself"
+    except CredentialsError as error:
+        reason = error.reason
     except Exception as error:  # noqa: BLE001 - any error of the caller's function
         if deadline.timeout.expired():
             reason = f"the function did not return within {deadline.seconds:g} s"
         else:
             reason, cause = f"the function raised {type(error).__name__}", error
     finally:
+        _calling.reset(outer)
         # Error reporters collect locals.
         given = None
     if credentials is not None:

@@ -1,5 +1,6 @@
 """Call the hooks of the caller."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -115,7 +116,8 @@ def call_hook(hook: Callable[[T], R] | None, value: T) -> R | None:
         return None
     try:
         return hook(value)
-    except Exception:  # noqa: BLE001 - a bug in a hook must not fail or repeat a request
+    # A plain function has nothing to await, so it is not the caller that is cancelled.
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - a bug of the caller
         # Its repr may hold a secret, as that of a partial does.
         _log.exception("hook %s failed", getattr(hook, "__qualname__", type(hook).__name__))
         return None

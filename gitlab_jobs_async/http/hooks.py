@@ -65,8 +65,12 @@ class RequestEnd:
         return self.retry_in is not None
 
 
+def _is_async(hook: Callable[..., object]) -> bool:
+    return iscoroutinefunction(hook) or iscoroutinefunction(type(hook).__call__)
+
+
 def _is_plain(_hooks: object, attribute: "Attribute[Any]", hook: object) -> None:
-    if hook is None or (callable(hook) and not iscoroutinefunction(hook)):
+    if hook is None or (callable(hook) and not _is_async(hook)):
         return
     kind = "a coroutine function" if callable(hook) else repr(hook)
     raise TypeError(f"{attribute.name} must be a plain function of one argument, not {kind}")

@@ -249,6 +249,51 @@ async def test_failing_function_is_an_error(auth, reason, cause):
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
 
 
+@pytest.mark.parametrize("is_task", [False, True])
+@prompt
+async def test_function_must_not_use_its_own_client(simulator, clock, is_task):
+    async def auth():
+        call = client.send(VERSION)
+        await (asyncio.create_task(call) if is_task else call)
+
+    async with GitLab(simulator.url, auth=auth, clock=clock, timeout=600) as client:
+        with pytest.raises(CredentialsError, match="use another GitLab in it"):
+            await client.send(VERSION)
+        assert not await others()
+    assert simulator.requests == []
+
+
+@prompt
+async def test_function_may_use_another_client(simulator, clock):
+    async def auth():
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as other:
+            return (await other.send(VERSION)) and simulator.token
+
+    async with GitLab(simulator.url, auth=auth, clock=clock) as gitlab:
+        assert (await gitlab.send(VERSION)).status == 200
+
+
+@prompt
+async def test_function_may_start_a_task(simulator, clock, rotation):
+    """A task that outlives the call of the function uses the client like any other."""
+    returned, tasks = asyncio.Event(), []
+
+    async def later():
+        await returned.wait()
+        return (await client.send(VERSION)).status
+
+    def auth():
+        if not tasks:
+            tasks.append(asyncio.create_task(later()))
+        return rotation.current()
+
+    async with GitLab(simulator.url, auth=auth, clock=clock) as client:
+        await client.send(VERSION)
+        rotation.rotate()
+        returned.set()
+        assert await tasks[0] == 200
+
+
 async def test_next_call_calls_a_failed_function_again(simulator):
     answers = [KeyError("not yet"), simulator.token]
 

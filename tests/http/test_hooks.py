@@ -359,6 +359,19 @@ async def test_all_requests_of_a_monitor_are_paired(watched, recorded):
 
 
 @pytest.mark.parametrize("which", ["on_start", "on_end"])
+async def test_cancelled_hook_is_logged_only(simulator, caplog, which):
+    """The result of a cancelled future raises it; the task of the request is not cancelled."""
+
+    def cancelled(_value):
+        raise asyncio.CancelledError
+
+    hooks = RequestHooks(**{which: cancelled})
+    async with GitLab(simulator.url, auth=simulator.token, hooks=hooks) as gitlab:
+        assert (await gitlab.send(VERSION)).status == 200
+    assert [record.getMessage().partition(" ")[0] for record in caplog.records] == ["hook"]
+
+
+@pytest.mark.parametrize("which", ["on_start", "on_end"])
 async def test_failing_hook_is_logged_only(simulator, caplog, which):
     def fail(_secret, _value):
         raise KeyError("a bug")
@@ -386,8 +399,13 @@ def test_invalid_hook_is_refused():
     async def later(_value):
         pass
 
-    with pytest.raises(TypeError, match=r"on_end .* not a coroutine function"):
-        RequestHooks(on_end=later)
+    class Later:
+        async def __call__(self, _value):
+            pass
+
+    for hook in (later, Later(), partial(later)):
+        with pytest.raises(TypeError, match=r"on_end .* not a coroutine function"):
+            RequestHooks(on_end=hook)
     with pytest.raises(TypeError, match="on_start must be a plain function of one argument, not 7"):
         RequestHooks(on_start=7)
     with pytest.raises(TypeError, match="hooks must be RequestHooks, not"):
