@@ -124,6 +124,7 @@ class ProjectArtifacts(ProjectFiles):
             ArchiveError: the archive is corrupt or unsafe.
             FileExistsError: *directory* is a file or a link, or has files and not *overwrite*; or
                 it has a file where the archive has a directory, or the reverse.
+            OSError: a file cannot be written, as on a full disk.
         """
         request = endpoints.get_artifacts(self.id, job_id)
         limits = artifacts.UnpackLimits(max_size, max_files, links)

@@ -105,8 +105,9 @@ class ServerError(ResponseError):
 class CredentialsError(GitLabError):
     """The function given as `auth` failed, took too long, or returned something else.
 
-    `reason` has the cause; an error of the function itself is chained, without its locals. Nothing
-    was sent. The next call calls the function again.
+    A function that uses its own client fails, too, since that waits for it. `reason` has the
+    cause; an error of the function itself is chained, without its locals. Nothing was sent. The
+    next call calls the function again.
     """
 
     def __init__(self, reason: str) -> None:

@@ -194,7 +194,7 @@ def _latest_job(call: Call) -> Job:
         for job in reversed(_with_children(pipeline)):
             if job.name == name and job.artifacts is not None and not job.retried:
                 return job
-    raise record_not_found()
+    raise not_found("Job") if recent else record_not_found()
 
 
 def _with_children(pipeline: Pipeline) -> list[Job]:
