@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from attrs import frozen
 
@@ -12,6 +13,7 @@ from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import integer
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
+from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.errors import ConnectionFailedError, LookupFailedError
 from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.models.jobs import Job
@@ -19,6 +21,9 @@ from gitlab_jobs_async.models.logs import LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions
+
+_FED_AT_ONCE: Final = 64 * 1024
+"""Bytes of a log that are searched before other tasks of the loop run."""
 
 
 @frozen(eq=False, repr=False)
@@ -142,7 +147,10 @@ class ProjectFiles(ProjectPipelineActions):
         reader = logs.FailureReader(lines)
         async with self.stream_trace(job_id) as chunks:
             async for chunk in chunks:
-                reader.feed(chunk)
+                for start in range(0, len(chunk), _FED_AT_ONCE):
+                    reader.feed(chunk[start : start + _FED_AT_ONCE])
+                    # Pieces of a compressed log come without a wait between them.
+                    await yield_to_loop()
         return reader.close()
 
     def _log(self, job_id: int, polling: PollPolicy | None) -> "logs.JobLog":

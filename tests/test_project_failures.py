@@ -1,5 +1,7 @@
 """`get_failure` reads the log of a failed job once, in constant memory."""
 
+import asyncio
+import gzip
 import resource
 
 import pytest
@@ -16,7 +18,7 @@ from gitlab_jobs_async import (
 from gitlab_jobs_async.simulator import Fault
 from tests.support.cancellation import cancel_half_way
 from tests.support.servers import serving
-from tests.support.tasks import others
+from tests.support.tasks import in_background, others
 
 FLAKY, UNIT = 3, 2
 
@@ -133,6 +135,27 @@ async def test_huge_log_takes_constant_memory():
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert (found.exit_code, len(found.lines)) == (2, 20)
     assert grown < 20_000  # KiB, with the server in the same process
+
+
+async def test_compressed_log_lets_other_tasks_run():
+    """Megabytes of text come in one packet, so that nothing is awaited between its pieces."""
+    log = gzip.compress(b"compiling a part of the program\n" * 200_000)
+    turns = 0
+
+    async def answer(_request):
+        return web.Response(body=log, headers={"Content-Encoding": "gzip"})
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    job = Job(id=7, status="failed", stage="test", name="flaky")
+    async with serving(answer) as server, GitLab(server.url) as gitlab, in_background(count()):
+        before = turns
+        await gitlab.project(1).get_failure(job)
+    assert turns - before >= 200_000 * 32 // 65_536
 
 
 async def test_cancelled_read_leaves_nothing(simulator, gitlab, project):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitlab_jobs_async.logs import error_lines
 from gitlab_jobs_async.logs.error_lines import Likelihood, likelihood_of
 from gitlab_jobs_async.logs.failure import FailureReader
 
@@ -254,6 +255,12 @@ def test_command_with_the_word_is_no_error():
 )
 def test_certain_errors(text):
     assert likelihood_of(f"  {text}") == Likelihood.CERTAIN
+
+
+@given(st.from_regex(error_lines._LOCATED), st.text(max_size=5))
+def test_located_errors_have_possible_words(located, before):
+    """Only lines with such words are searched for a location, which is slow on long words."""
+    assert error_lines._POSSIBLE.search(f"{before}{located}")
 
 
 @pytest.mark.parametrize(
