@@ -153,7 +153,6 @@ class SyntheticCursors:
     """
 
     direction: Direction | None = Direction.UP
-    is_last_requested: bool = False
     is_last_known: bool = False
     _is_accepted: bool = False
     _template: CursorTemplate | None = None
@@ -212,7 +211,6 @@ class SyntheticCursors:
                 cursor = self._template.cursor(start)
             case _:
                 cursor = self._template.last_page()
-                self.is_last_requested = True
         return with_params(self._linked, cursor=cursor)
 
     def final(self, direction: Direction) -> frozenset[int]:
@@ -238,5 +236,7 @@ class SyntheticCursors:
             self._unexpected += 1
             if self._unexpected == _MAX_TRIALS:
                 self.direction = Direction.DOWN
+                # A page that is too new may also mean that the old rows were deleted.
+                self.is_last_known = False
         elif direction is self.direction or direction is Direction.LAST:
             self.on_refused(direction)

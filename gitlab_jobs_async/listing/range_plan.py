@@ -131,8 +131,7 @@ class RangePlan:
             return self._by_link(gap.above)
         is_known_below = self.is_known_below(gap)
         if cursors.can_request_last and (self.is_link_doubted or not is_known_below):
-            is_pending = any(one.direction is Direction.LAST for one in self._pending.values())
-            return None if is_pending else self._by_cursor(Direction.LAST, 0, gap.above)
+            return self._last_page(gap.above)
         if not has_link and is_known_below and cursors.next_direction(()) is not None:
             direction = cursors.next_direction(self._pending.values())
             start = gap.above if direction is Direction.DOWN else gap.below
@@ -146,10 +145,10 @@ class RangePlan:
 
     def _is_better_from_above(self, gap: Gap) -> bool:
         """Return whether the link at the top of *gap* leads across a part with few rows."""
-        is_linked = gap.above in self._links and not self.is_link_doubted
+        # If old rows vanish, each pending link fails with 500: a few, and none after that.
+        is_linked = gap.above in self._links and not self._doubts
         if not is_linked or not self._density.is_sparser_above(gap):
             return False
-        # A few links at a time: if old rows vanish, each pending one fails with 500.
         links = [one.start for one in self._pending.values() if one.direction is Direction.LINK]
         return self._links[gap.above][1] not in links and len(links) < _MAX_LINKS
 
@@ -161,11 +160,12 @@ class RangePlan:
         """Request the lowest id; once it is known, a page inside a gap or at its other end."""
         # No cursor is made at or below the lowest id: GitLab answers 500 if no row is left.
         cursors = self.cursors
-        if not cursors.is_last_requested:
-            is_allowed = cursors.can_request_last and cursors.direction is not None
-            return self._by_cursor(Direction.LAST, 0, ID_LIMIT) if is_allowed else None
         direction = cursors.next_direction(self._pending.values())
-        if direction is None or not cursors.is_last_known or not self.is_second_page_read:
+        if direction is None:
+            return None
+        if not cursors.is_last_known:
+            return self._last_page(ID_LIMIT) if cursors.can_request_last else None
+        if not self.is_second_page_read:
             return None
         gaps = self.unread.gaps
         if (gap := next(filter(self._is_better_from_above, gaps), None)) is not None:
@@ -186,6 +186,10 @@ class RangePlan:
         is_doubtful = start != ID_LIMIT and self._doubts.get(edge, 0) < _MAX_DOUBTS
         final = REFUSED if is_doubtful and self.cursors.can_request_last else frozenset[int]()
         return self._add(request, PendingRequest(Direction.LINK, start, edge), final)
+
+    def _last_page(self, edge: int) -> PageRequest | None:
+        is_pending = self._is_pending(Direction.LAST, 0)
+        return None if is_pending else self._by_cursor(Direction.LAST, 0, edge)
 
     def _by_cursor(self, direction: Direction, start: int, edge: int) -> PageRequest:
         request, final = self.cursors.request(direction, start), self.cursors.final(direction)
