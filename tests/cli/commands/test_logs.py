@@ -376,7 +376,13 @@ def test_closed_pipe_is_noticed_while_log_is_idle(spawn, world, options):
     plan = JobPlan(duration=1e5, queued=0.0, first_upload=50.0, upload_interval=9e4, log=log)
     job = world.add_job(pipeline, "quiet", plan=plan)
     process = spawn(
-        "tail", "group/empty", job.id, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        "tail",
+        "group/empty",
+        job.id,
+        *options,
+        *PROMPT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     process.stdout.readline()
     process.stdout.close()
