@@ -44,3 +44,8 @@ async def simulator(clock):
 async def gitlab(simulator, clock):
     async with GitLab(simulator.url, auth=simulator.token, clock=clock) as client:
         yield client
+
+
+@pytest.fixture
+def project(gitlab):
+    return gitlab.project("group/app")

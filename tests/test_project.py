@@ -31,11 +31,6 @@ COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 
 
 @pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
-
-
-@pytest.fixture
 def world(simulator):
     return simulator.world
 

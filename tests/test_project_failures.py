@@ -23,11 +23,6 @@ from tests.support.tasks import in_background, others
 FLAKY, UNIT = 3, 2
 
 
-@pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
-
-
 async def test_failure_of_an_id_costs_two_requests(project, simulator):
     found = await project.get_failure(FLAKY, lines=3)
     assert (found.job.id, found.reason, found.exit_code) == (FLAKY, "script_failure", 1)

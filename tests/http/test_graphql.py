@@ -29,12 +29,13 @@ from gitlab_jobs_async import (
     estimate_complexity,
 )
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
+from tests.support.cancellation import cancel_once
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.credentials import SECRET
 from tests.support.exposure import exposed
 from tests.support.servers import serving, serving_bytes
-from tests.support.tasks import others, prompt, until
+from tests.support.tasks import prompt
 
 QUERY = "query Name($id: ID!) { project(id: $id) { name } }"
 MUTATION = "mutation { jobCancel(input: {id: 1}) { errors } }"
@@ -473,14 +474,7 @@ async def test_cancelled_query_leaves_nothing(handler):
 
     async with serving(drip if handler == "drip" else handler) as server:
         async with GitLab(server.url) as gitlab:
-            before = await others()
-            task = asyncio.create_task(gitlab.graphql(QUERY))
-            await until(lambda: server.requests)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            assert await others() == before
-            assert open_connections(gitlab) == 0
+            await cancel_once(lambda: server.requests, gitlab, gitlab.graphql(QUERY))
 
 
 async def test_garbage_is_a_failed_connection():

@@ -1,18 +1,12 @@
 """Logs of a job's attempts, one after the other."""
 
-import asyncio
-
 import pytest
 
 from gitlab_jobs_async import TailedLine, TailEnded, TailFailed
 from gitlab_jobs_async.simulator import Fault, JobPlan
+from tests.support.cancellation import cancel_once
 from tests.support.connections import open_connections
-from tests.support.tasks import others, prompt, until
-
-
-@pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
+from tests.support.tasks import others, prompt
 
 
 def add_job(simulator, *outcomes, auto_retry=None):
@@ -133,16 +127,9 @@ async def test_cancelled_listing_leaves_nothing(simulator, gitlab, project):
     job = add_job(simulator, "failed")
     simulator.clock.advance(60)
     simulator.faults.add(Fault(path="*/pipelines/*", latency=1000.0, times=None))
-    before = await others()
 
     async def read():
         return [line async for line in project.tail(job.id, follow_retries=True)]
 
-    task = asyncio.ensure_future(read())
-    await until(lambda: simulator.clock.next_wake)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await others() == before
-    assert open_connections(gitlab) == 0
+    await cancel_once(lambda: simulator.clock.next_wake, gitlab, read())
     simulator.clock.advance(2000)

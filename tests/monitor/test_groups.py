@@ -202,6 +202,28 @@ async def test_group_is_added_and_removed(world):
         assert len(monitor) == 1
 
 
+async def test_group_removed_while_listed_is_gone(world):
+    target, removed = GroupTarget("shop"), []
+    async with watched(world, 3) as (step, _, monitor, simulator):
+        remove = Fault(path="*/groups/*", effect=lambda: removed.append(monitor.remove(target)))
+        simulator.faults.add(remove)
+        monitor.add(target)
+        await step(60)
+        assert removed == [True]
+        assert len(monitor) == 1
+
+
+async def test_project_of_two_groups_stays_in_one(world):
+    targets = GroupTarget("shop"), GroupTarget("shop/deep")
+    async with watched(world, *targets) as (step, seen, monitor, _):
+        assert len(monitor) == 2
+        assert monitor.remove(targets[0])
+        assert len(monitor) == 1
+        run(world, "shop/deep/api")
+        await step(240)
+        assert finished(seen) == [("shop/deep/api", "job")]
+
+
 async def test_restart_loses_nothing_of_a_group(world, tmp_path):
     path, clock = tmp_path / "ci.db", SteppedClock(START)
     target = GroupTarget("shop")

@@ -1,14 +1,12 @@
 """Pipelines are created, waited for, retried, canceled and deleted."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
 from gitlab_jobs_async import (
     BadRequestError,
     ConnectionFailedError,
-    GitLab,
     NotFoundError,
     WaitTimedOutError,
 )
@@ -17,19 +15,10 @@ from gitlab_jobs_async.simulator import (
     JobPlan,
     PipelinePlan,
     PlannedJob,
-    Simulator,
-    SteppedClock,
 )
 from tests.support.cancellation import cancel_half_way
-from tests.support.stepped_time import pass_time
+from tests.support.stepped_time import pass_time, stepped_gitlab
 from tests.support.tasks import others
-
-START = 1_750_000_000.0
-
-
-@pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
 
 
 @pytest.fixture
@@ -48,15 +37,6 @@ def configured(world):
         )
     )
     return app
-
-
-@asynccontextmanager
-async def stepped():
-    """A clock that only the test advances, the default world and a client."""
-    clock = SteppedClock(START)
-    async with Simulator(clock=clock) as simulator:
-        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
-            yield clock, simulator.world, gitlab
 
 
 async def passing(gitlab, clock, seconds, call):
@@ -148,8 +128,8 @@ async def test_blocked_pipeline_ends_the_wait_if_asked(project, app):
 
 
 async def test_blocked_pipeline_has_not_finished():
-    async with stepped() as (clock, world, gitlab):
-        add_manual_job(configured(world))
+    async with stepped_gitlab() as (clock, simulator, gitlab):
+        add_manual_job(configured(simulator.world))
         run = gitlab.project("group/app").run_pipeline("main", timeout=200)
         with pytest.raises(WaitTimedOutError) as caught:
             await passing(gitlab, clock, 201, run)
@@ -172,8 +152,8 @@ async def test_two_waits_of_a_blocked_pipeline_share(project, app):
 
 
 async def test_timed_out_run_names_its_pipeline():
-    async with stepped() as (clock, world, gitlab):
-        app = configured(world)
+    async with stepped_gitlab() as (clock, simulator, gitlab):
+        app = configured(simulator.world)
         run = gitlab.project("group/app").run_pipeline("main", timeout=10)
         with pytest.raises(WaitTimedOutError) as caught:
             await passing(gitlab, clock, 11, run)

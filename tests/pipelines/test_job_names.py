@@ -62,7 +62,8 @@ def test_group_has_all_its_jobs():
 
 
 def test_newest_attempt_is_found():
-    assert job_named(jobs("test", "build", "test"), "test").id == 3
+    made = jobs("test", "build", "test")
+    assert job_named(made, "test").id == job_named(made[::-1], "test").id == 3
 
 
 def test_group_of_one_job_is_that_job():

@@ -8,16 +8,6 @@ from tests.support.cancellation import cancel_half_way
 
 
 @pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
-
-
-@pytest.fixture
-def world(simulator):
-    return simulator.world
-
-
-@pytest.fixture
 def topic(world):
     """A branch with a slash, and three pipelines."""
     app = world.project("group/app")

@@ -37,16 +37,6 @@ COMPILE, UNIT, FLAKY, DEPLOY = 1, 2, 3, 4
 ONCE = RetryPolicy(attempts=1)
 
 
-@pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
-
-
-@pytest.fixture
-def world(simulator):
-    return simulator.world
-
-
 def add_jobs(world, *plans):
     """Return the jobs of a new pipeline, one for each plan."""
     pipeline = world.add_pipeline(world.project("group/app"))

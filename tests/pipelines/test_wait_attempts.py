@@ -1,35 +1,21 @@
 """Waits that follow the attempts of a job, as far as GitLab or a person retries it."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
 from gitlab_jobs_async import (
-    GitLab,
     NotFoundError,
     PermissionDeniedError,
     PollPolicy,
     ServerError,
     WaitTimedOutError,
 )
-from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock
+from gitlab_jobs_async.simulator import Fault, JobPlan
 from gitlab_jobs_async.simulator.lifecycle import try_again
-from tests.support.connections import open_connections
-from tests.support.stepped_time import pass_time
-from tests.support.tasks import in_background, others, prompt, until
-
-START = 1_750_000_000.0
-
-
-@pytest.fixture
-def project(gitlab):
-    return gitlab.project("group/app")
-
-
-@pytest.fixture
-def world(simulator):
-    return simulator.world
+from tests.support.cancellation import cancel_once
+from tests.support.stepped_time import pass_time, stepped_gitlab
+from tests.support.tasks import in_background, prompt
 
 
 def add_job(world, name="test", **plan):
@@ -41,17 +27,6 @@ def flaky(*outcomes, **options):
     """Return the plan of a job whose attempts end so."""
     first, *later = (JobPlan(queued=1.0, duration=20.0, outcome=each) for each in outcomes)
     return {"duration": 20.0, "outcome": first.outcome, "attempts": tuple(later), **options}
-
-
-@asynccontextmanager
-async def stepped():
-    """A clock that only the test advances, the default world and a client."""
-    clock = SteppedClock(START)
-    async with (
-        Simulator(clock=clock) as simulator,
-        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
-    ):
-        yield clock, simulator, gitlab
 
 
 def listings(simulator):
@@ -108,7 +83,7 @@ async def test_other_names_are_no_attempts(project, world):
 
 
 async def test_retry_within_the_grace_is_followed():
-    async with stepped() as (clock, simulator, gitlab):
+    async with stepped_gitlab() as (clock, simulator, gitlab):
         world = simulator.world
         job = add_job(world, **flaky("failed", "success"))
         call = gitlab.project("group/app").wait_for_job(job.id, follow_retries=True)
@@ -126,7 +101,7 @@ async def test_retry_within_the_grace_is_followed():
 )
 async def test_timeout_has_the_present_attempt(timeout, outcomes, retries):
     """A failed job is returned if the time is up within the grace."""
-    async with stepped() as (clock, simulator, gitlab):
+    async with stepped_gitlab() as (clock, simulator, gitlab):
         job = add_job(simulator.world, **flaky(*outcomes, auto_retry=retries))
         call = gitlab.project("group/app").wait_for_job(
             job.id, follow_retries=True, timeout=timeout
@@ -171,12 +146,6 @@ async def test_cancelled_listing_leaves_nothing(simulator, gitlab, project, worl
     job = add_job(world, duration=1.0, outcome="failed")
     simulator.clock.advance(60)
     simulator.faults.add(Fault(path="*/pipelines/*", latency=1000.0, times=None))
-    before = await others()
-    task = asyncio.ensure_future(project.wait_for_job(job.id, follow_retries=True))
-    await until(lambda: simulator.clock.next_wake)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await others() == before
-    assert open_connections(gitlab) == 0
+    waiting = project.wait_for_job(job.id, follow_retries=True)
+    await cancel_once(lambda: simulator.clock.next_wake, gitlab, waiting)
     simulator.clock.advance(2000)

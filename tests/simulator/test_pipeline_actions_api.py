@@ -111,13 +111,18 @@ async def test_delete_of_a_changed_pipeline_is_a_412(api):
     assert (reply.status, reply.json) == (412, {"message": "412 Precondition Failed"})
 
 
-async def test_parent_of_a_deleted_child_goes_on(api, world, clock):
-    project = world.project("open/lib")
+async def with_child(api, world, clock):
+    """Return a pipeline and its bridge, whose child pipeline runs."""
     child = PipelinePlan(jobs=(PlannedJob("inner", plan=JobPlan(duration=50)),), depend=True)
-    parent = world.add_pipeline(project)
+    parent = world.add_pipeline(world.project("open/lib"))
     bridge = world.add_bridge(parent, "trigger", downstream=child)
     clock.advance(10)
     await api("GET /version")
+    return parent, bridge
+
+
+async def test_parent_of_a_deleted_child_goes_on(api, world, clock):
+    parent, bridge = await with_child(api, world, clock)
     world.delete_pipeline(bridge.downstream_pipeline)
     clock.advance(100)
     row = (await api(f"GET /projects/3/pipelines/{parent.id}/bridges")).json[0]
@@ -125,12 +130,7 @@ async def test_parent_of_a_deleted_child_goes_on(api, world, clock):
 
 
 async def test_child_of_a_deleted_parent_ends(api, world, clock):
-    project = world.project("open/lib")
-    child = PipelinePlan(jobs=(PlannedJob("inner", plan=JobPlan(duration=50)),), depend=True)
-    parent = world.add_pipeline(project)
-    bridge = world.add_bridge(parent, "trigger", downstream=child)
-    clock.advance(10)
-    await api("GET /version")
+    parent, bridge = await with_child(api, world, clock)
     inner = bridge.downstream_pipeline
     world.delete_pipeline(parent)
     clock.advance(100)

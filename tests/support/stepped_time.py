@@ -1,9 +1,26 @@
 """Drive a stepped clock from outside: time passes only while no request is in flight."""
 
 import asyncio
+from contextlib import asynccontextmanager
+
+from gitlab_jobs_async import GitLab
+from gitlab_jobs_async.simulator import Simulator, SteppedClock
+
+START = 1_750_000_000.0
 
 _QUIET_ROUNDS = 25
 """Rounds of the loop without a request in flight or a task that can run; then none follows."""
+
+
+@asynccontextmanager
+async def stepped_gitlab():
+    """Yield a clock that only the test advances, a server with the default world and a client."""
+    clock = SteppedClock(START)
+    async with (
+        Simulator(clock=clock) as simulator,
+        GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
+    ):
+        yield clock, simulator, gitlab
 
 
 async def settled(gitlab):

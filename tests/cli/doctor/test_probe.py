@@ -1,7 +1,5 @@
 """The bound of 20 requests as the server counts them, faults, and cancellation."""
 
-import asyncio
-
 import pytest
 from aiohttp import web
 
@@ -12,11 +10,9 @@ from gitlab_jobs_async.cli.doctor.questions import CHANGES, JOBS
 from gitlab_jobs_async.cli.doctor.request_cap import RequestCap
 from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SimulatorSettings, World
-from tests.support.cancellation import cancel_half_way
+from tests.support.cancellation import cancel_half_way, cancel_once
 from tests.support.clocks import JumpClock
-from tests.support.connections import open_connections
 from tests.support.servers import serving
-from tests.support.tasks import others, until
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -185,11 +181,5 @@ async def test_diagnosis_cancelled_half_way(simulator, gitlab, cap):
 
 
 async def test_diagnosis_cancelled_between_readings(simulator, gitlab, cap):
-    before = await others()
-    task = asyncio.ensure_future(diagnose(gitlab, cap, simulator.clock, project="group/app"))
-    await until(lambda: simulator.clock.next_wake)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await others() == before
-    assert open_connections(gitlab) == 0
+    call = diagnose(gitlab, cap, simulator.clock, project="group/app")
+    await cancel_once(lambda: simulator.clock.next_wake, gitlab, call)

@@ -20,12 +20,12 @@ from gitlab_jobs_async import (
 from gitlab_jobs_async.monitor.hints.ask import ask
 from gitlab_jobs_async.monitor.hints.questions import changes_question, jobs_question
 from gitlab_jobs_async.monitor.hints.snapshots import iter_snapshots
+from tests.support.cancellation import cancel_once
 from tests.support.clocks import JumpClock
-from tests.support.connections import open_connections
 from tests.support.credentials import SECRET
 from tests.support.graphql_answers import job_row, pipeline_row, project_row, projects
 from tests.support.servers import serving
-from tests.support.tasks import in_background, others, prompt, until
+from tests.support.tasks import in_background, prompt
 
 
 def answering(data, **more):
@@ -155,11 +155,5 @@ async def test_job_token_asks_nothing():
 @prompt
 async def test_cancelled_question_leaves_nothing():
     async with serving(hold) as server, GitLab(server.url) as gitlab:
-        before = await others()
-        task = asyncio.create_task(ask(gitlab._transport, changes_question([1])))
-        await until(lambda: server.requests)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await others() == before
-        assert open_connections(gitlab) == 0
+        call = ask(gitlab._transport, changes_question([1]))
+        await cancel_once(lambda: server.requests, gitlab, call)
