@@ -35,7 +35,7 @@ IO_MODULES = {
     "ratelimit.limiter",
 
     "telemetry.job_metrics", "telemetry.metrics_file", "telemetry.pipeline_checks",
-    "telemetry.tracing",
+    "telemetry.gauges", "telemetry.otel_metrics", "telemetry.tracing",
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
     "cli.log_writer", "cli.options", "cli.output", "cli.output_files", "cli.runner",
     "cli.signals",

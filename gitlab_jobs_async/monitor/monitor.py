@@ -143,6 +143,11 @@ class Monitor(Generic[JobT_co]):
         """Number of detected events that the consumer has not taken."""
         return len(self._outbox)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the block of this monitor was left."""
+        return self._sources.is_closed
+
     def status(self) -> MonitorStatus:
         """Return the age of the oldest scan, the lag of the polls and the pauses, as they are now.
 

@@ -108,6 +108,11 @@ class RequestBudget(LimitTracker):
         )
 
     @property
+    def is_attached(self) -> bool:
+        """Whether an open client uses it."""
+        return self._is_attached
+
+    @property
     def pause_changes(self) -> int:
         """Counter of pauses started, probed or ended."""
         return self._pauses.changes

@@ -25,7 +25,9 @@ from gitlab_jobs_async.version import __version__
 NAME: Final = "gitlab_jobs_async"
 """Name of the instrumentation scope."""
 
-_PORTS: Final = {"http": 80, "https": 443}
+PORTS: Final = {"http": 80, "https": 443}
+"""Default ports by scheme."""
+
 # The convention's advice for `http.client.request.duration`, in seconds.
 _BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _WAIT_BOUNDS: Final = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -140,7 +142,7 @@ def _target(start: RequestStart) -> Attributes:
     found: Attributes = {
         "http.request.method": start.method,
         "server.address": url.hostname or "",
-        "server.port": url.port or _PORTS.get(url.scheme, 0),
+        "server.port": url.port or PORTS.get(url.scheme, 0),
     }
     if start.route:
         found["url.template"] = start.route
