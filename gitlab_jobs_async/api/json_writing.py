@@ -46,14 +46,27 @@ def to_dict(value: object) -> dict[str, Any]:
 def to_json(value: object) -> bytes:
     """Return a model or an event as JSON in UTF-8, without line breaks: `to_dict` has its form.
 
+    Lists and mappings of them are written, too, as `list_jobs` returns them: keys become strings.
+
     Raises:
-        TypeError: *value* is not a model or an event.
+        TypeError: *value* is, or contains, something else that JSON does not have.
     """
-    plain = to_dict(value)
+    plain = _document(value)
     try:
         return orjson.dumps(plain)
     except TypeError:  # a lone surrogate or more than 64 bits: valid in JSON, refused by orjson
         return json.dumps(plain, separators=(",", ":")).encode()
+
+
+def _document(value: Any) -> Any:
+    """Return *value* with the models in its lists and mappings as `dict`s."""
+    if type(value) in _KEPT or isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _document(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_document(one) for one in value]
+    return to_dict(value)
 
 
 def _plain(value: Any) -> Any:

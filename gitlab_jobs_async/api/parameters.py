@@ -35,7 +35,8 @@ def integer(name: str, value: int) -> int:
 def _integer(name: str, value: int, least: int, allowed: str) -> int:
     # True is an int in Python, but never an id or a count.
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be {allowed}, not {value!r}")
+        hint = ": pass its id" if hasattr(value, "id") else ""
+        raise TypeError(f"{name} must be {allowed}, not {value!r}{hint}")
     if value < least:
         raise ValueError(f"{name} must be {allowed}, not {value}")
     return value

@@ -195,14 +195,23 @@ def test_kind_that_is_no_model_is_a_type_error(kind):
         from_json("{}", kind)
 
 
+def test_lists_and_mappings_of_models_are_written():
+    listed = {"group/app": [RUNNING], 7: (), "status": RUNNING.status, "count": None}
+    assert json.loads(to_json(listed)) == {
+        "group/app": [to_dict(RUNNING)], "7": [], "status": "running", "count": None,
+    }  # fmt: skip
+    rows = json.loads(to_json([RUNNING, RUNNING]))
+    assert [from_json(row, Job) for row in rows] == [RUNNING, RUNNING]
+
+
 SECRET = "glpat-1234567890"
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        *(None, [RUNNING], {"id": 1}, JobStatus.RUNNING, Job),
-        *(PrivateToken(SECRET), BearerToken(SECRET), JobToken(SECRET)),
+        *({RUNNING}, Job, b"x", RUNNING.created_at, [object()]),
+        *(PrivateToken(SECRET), BearerToken(SECRET), {1: [JobToken(SECRET)]}),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import JobStatus
+from gitlab_jobs_async import Job, JobStatus
 from gitlab_jobs_async.api import parameters
 
 NO_IDS = [0, -1, True, False, 1.0, "7", None]
@@ -18,6 +18,11 @@ def test_id_is_a_whole_number_above_0(value):
     with pytest.raises((TypeError, ValueError), match=r"job_id .*above 0, not") as refused:
         parameters.job_path(17, value)
     assert str(refused.value).endswith(repr(value))
+
+
+def test_job_in_place_of_its_id_has_a_hint():
+    with pytest.raises(TypeError, match=r"^job_id must be .*, not Job\(.*\): pass its id$"):
+        parameters.job_path(17, Job(id=7, status=JobStatus.FAILED, stage="test", name="unit"))
 
 
 NO_PROJECTS = [
