@@ -32,7 +32,7 @@ class _Event:
         values = {field.name: getattr(self, field.name) for field in fields(type(self))}
         job, line = values.pop("job", None), values.pop("line", None)
         if job is not None:
-            values |= {"job": job.id, "name": job.name, "status": str(job.status), "ref": job.ref}
+            values |= {"job": job.id, "name": job.name, "status": job.status, "ref": job.ref}
         if line is not None:
             values["line"] = line.text
         if self.is_new:

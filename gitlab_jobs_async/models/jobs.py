@@ -99,7 +99,7 @@ class JobBasic:
             self,
             id=self.id,
             name=self.name,
-            status=str(self.status),
+            status=self.status,
             ref=self.ref,
             pipeline=self.pipeline.id,
             project=self.project_path or self.project_id,

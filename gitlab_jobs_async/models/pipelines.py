@@ -71,7 +71,7 @@ class PipelineBasic:
     def __repr__(self) -> str:
         place = project_path_of(self.web_url, getattr(self, "user", None)) or self.project_id
         return short_repr(
-            self, id=self.id, status=str(self.status), ref=self.ref, sha=self.sha[:8], project=place
+            self, id=self.id, status=self.status, ref=self.ref, sha=self.sha[:8], project=place
         )
 
 

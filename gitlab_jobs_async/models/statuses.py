@@ -16,7 +16,8 @@ class _OpenStrEnum(StrEnum):
             return None
         # A new value each time: a server's words must not add members to the enum.
         unlisted = str.__new__(cls, value)
-        unlisted._name_ = value.upper()
+        # A repr shows the name as it is: control characters could forge lines of a log.
+        unlisted._name_ = value.upper() if value.isprintable() else ascii(value)
         unlisted._value_ = value
         return unlisted
 

@@ -17,7 +17,9 @@ _MOST = 200
 
 def short_repr(value: object, **fields: Any) -> str:
     """Return the class of *value* with *fields*, in at most 200 characters."""
-    shown = ", ".join(f"{name}={_cut(repr(one), _MOST_OF_FIELD)}" for name, one in fields.items())
+    # The repr of a status is twice as long as its word.
+    plain = {name: str(one) if isinstance(one, JobStatus) else one for name, one in fields.items()}
+    shown = ", ".join(f"{name}={_cut(repr(one), _MOST_OF_FIELD)}" for name, one in plain.items())
     return _cut(f"{type(value).__name__}({shown}", _MOST - 1) + ")"
 
 

@@ -53,6 +53,7 @@ def test_repr_of_an_event_names_its_job():
         "JobFinished(key='job/700/2/finished/failed', project='made/up', previous=None, job=700, "
         "name='unit 1/2', status='failed', ref='main')"
     )
+    assert ", previous='running', " in repr(attrs.evolve(finished, previous=JobStatus.RUNNING))
     appeared = JobAppeared(key="k", project=1, job=JOB, is_new=False)
     assert repr(appeared).startswith("JobAppeared(key='k', is_new=False, project=1, ")
     line = JobLogLine(key="k", project=1, job=JOB, line=LogLine(1, "hello", "hello"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import FailureReason
+from gitlab_jobs_async import FailureReason, JobStatus
 
 # failure_reason_aliases in app/models/concerns/enums/ci/commit_status.rb
 SPLIT = {
@@ -33,6 +33,14 @@ REASONS = sorted(reason.value for reason in FailureReason)
 def test_reasons_of_gitlab_19_are_listed():
     assert set(REASONS) >= NEW
     assert len(REASONS) == 52
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_repr_has_no_control_characters(word):
+    """A server's word could forge a line of a log, or clear a terminal."""
+    for kind in (JobStatus, FailureReason):
+        assert repr(kind(word)).isprintable()
+        assert kind(word) == str(kind(word)) == word
 
 
 @pytest.mark.parametrize("reason", REASONS)
