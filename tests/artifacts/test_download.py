@@ -120,6 +120,20 @@ async def test_part_of_another_size_is_not_the_end(archive, tmp_path, clock, sen
     assert done.sha256 == hashlib.sha256(written).hexdigest()
 
 
+async def test_compressed_archive_is_complete(archive, tmp_path):
+    """A proxy may compress it, although that is not asked for; the length is that of the gzip."""
+
+    async def serve(_request):
+        response = web.Response(body=archive)
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async with serving_handler(serve) as server, GitLab(server.url) as gitlab:
+        done = await gitlab.project(1).download_artifacts(1, tmp_path / "a.zip")
+    assert (done.size, done.sha256) == (len(archive), hashlib.sha256(archive).hexdigest())
+    assert (tmp_path / "a.zip").read_bytes() == archive
+
+
 async def test_416_to_a_whole_request_is_raised(serving, tmp_path):
     async with serving() as (simulator, gitlab):
         beyond = Fault(path=STORED, status=416, times=None)

@@ -93,6 +93,22 @@ async def test_empty_directory_keeps_its_identity(unpacking, tmp_path):
     assert names_in(tmp_path) == ["build"]
 
 
+async def test_files_come_from_the_same_file_system(serving, target, tmp_path):
+    """The directory may be a mount point, such as a volume of a container: no rename leaves it."""
+    seen = []
+
+    def note():
+        seen.extend([names_in(tmp_path), names_in(target)])
+
+    async with serving() as (simulator, gitlab):
+        simulator.faults.add(Fault(path=STORED, effect=note))
+        await gitlab.project(1).unpack_artifacts(1, target, overwrite=True)
+    beside, inside = seen
+    assert beside == ["build"]
+    assert inside[0].startswith(".build.")
+    assert names_in(target) == ["a", "c.txt", "top"]
+
+
 async def test_link_that_appears_meanwhile_is_refused(serving, tmp_path):
     """The link is created after the first check, while the archive is downloaded."""
     (tmp_path / "outside").mkdir()
