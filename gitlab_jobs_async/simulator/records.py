@@ -89,7 +89,8 @@ class Agent:
 class Project:
     """A project and, sorted by id, its builds and pipelines.
 
-    `public_jobs`: all who see the project see its jobs. `job_token_allowlist`: ids of projects
+    `jobs_enabled`: CI/CD is on. `public_jobs`: all who see the project see its jobs.
+    `shared_with`: paths of groups that it is shared with. `job_token_allowlist`: ids of projects
     whose job tokens have access, None for all. `job_token_permissions`: their permissions, None
     for all. `variables_role`: the lowest role that may pass variables. `configuration`: the jobs
     of its `.gitlab-ci.yml`, by default those of the newest pipeline; `inputs`: the names and
@@ -100,7 +101,9 @@ class Project:
     path: str = field(validator=_project_path)
     visibility: str = field(default="private", validator=in_(VISIBILITIES))
     members: dict[int, int] = field(factory=dict[int, int])
+    jobs_enabled: bool = True
     public_jobs: bool = True
+    shared_with: frozenset[str] = frozenset()
     job_token_allowlist: frozenset[int] | None = None
     job_token_permissions: frozenset[str] | None = None
     variables_role: str = field(default="developer", validator=in_(VARIABLES_ROLES))

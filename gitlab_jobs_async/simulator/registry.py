@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from gitlab_jobs_async.simulator.groups import Groups
 from gitlab_jobs_async.simulator.history import History
 from gitlab_jobs_async.simulator.plans import JobPlan, PipelinePlan
 from gitlab_jobs_async.simulator.records import Job, Pipeline, Project, Runner, Token, User
@@ -35,6 +36,7 @@ class Registry:
         self.projects: dict[int, Project] = {}
         self.paths: dict[str, Project] = {}
         self.redirects: dict[str, Project] = {}
+        self.groups = Groups()
         self.runners: list[Runner] = []
         self.pipelines: dict[int, Pipeline] = {}
         self.jobs: dict[int, Job] = {}
@@ -79,6 +81,7 @@ class Registry:
         if project.id in self.projects or project.path in self.paths:
             raise ValueError(f"project {project.id} or {project.path!r} already exists")
         self.projects[project.id] = self.paths[project.path] = project
+        self.groups.add_above(project.path, self.now)
         return project
 
     def delete_project(self, project: Project) -> None:
@@ -95,6 +98,14 @@ class Registry:
         old, project.path = project.path, path
         self.redirects.pop(path, None)
         self.redirects[old] = self.paths[path] = self.paths.pop(old)
+        self.groups.add_above(path, self.now)
+
+    def move_group(self, old: str, new: str) -> None:
+        """Give a group a new path; old paths of its projects redirect, its own does not."""
+        self.groups.move(old, new)
+        for project in list(self.projects.values()):
+            if project.path.startswith(f"{old}/"):
+                self.move_project(project, new + project.path.removeprefix(old))
 
     def busy_runners(self) -> frozenset[int]:
         """Return the ids of runners that run a job."""

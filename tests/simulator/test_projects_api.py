@@ -72,32 +72,6 @@ async def test_user_of_a_project_token_is_a_bot(serve, company):
     assert (await api("GET /user", token="glpat-ada")).json["bot"] is False
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("shop/projects", ["shop/cart"]),
-        ("shop/projects?include_subgroups=true", ["shop/eu/vat", "shop/eu/tax", "shop/cart"]),
-        ("shop%2Feu/projects", ["shop/eu/vat", "shop/eu/tax"]),
-        ("shop%2Feu/projects?order_by=name&sort=asc", ["shop/eu/tax", "shop/eu/vat"]),
-        ("1/projects", ["shop/cart"]),
-        ("2/projects", ["shop/eu/vat", "shop/eu/tax"]),
-        ("shop%2Feu/projects?search=TA", ["shop/eu/tax"]),
-        ("shop%2Feu/projects?per_page=1&page=2", ["shop/eu/tax"]),
-    ],
-)
-async def test_group_lists_visible_projects(serve, company, query, found):
-    api = await serve(company)
-    reply = await api(f"GET /groups/{query}", token="glpat-ada")
-    assert paths(reply) == found
-
-
-@pytest.mark.parametrize("group", ["none", "secret", "99", "0", "shop%2Fcart"])
-async def test_hidden_group_is_not_found(serve, company, group):
-    api = await serve(company)
-    reply = await api(f"GET /groups/{group}/projects", token="glpat-ada")
-    assert (reply.status, reply.json) == (404, {"message": "404 Group Not Found"})
-
-
 async def test_simple_projects_have_few_fields(serve, company):
     api = await serve(company)
     for place in ("/projects?", "/groups/shop/projects?"):
@@ -117,46 +91,3 @@ async def test_membership_and_orders(serve, company):
     assert paths(await api(f"{mine}id")) == []  # an administrator is a member of none
     reply = await api(f"{mine}size")
     assert (reply.status, reply.json) == (400, {"error": "order_by does not have a valid value"})
-
-
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["shop/eu/vat", "shop/eu/tax"]),
-        ("archived=true", ["shop/eu/vat"]),
-        ("archived=false", ["shop/eu/tax"]),
-        ("visibility=public", ["shop/eu/tax"]),
-        ("visibility=private", ["shop/eu/vat"]),
-        ("owned=true", ["shop/eu/vat"]),
-    ],
-)
-async def test_group_filters_its_projects(serve, company, query, found):
-    ada = next(user for user in company.project("shop/eu/vat").members)
-    company.project("shop/eu/vat").archived = True
-    company.project("shop/eu/vat").members[ada] = 50
-    company.project("shop/eu/tax").visibility = "public"
-    api = await serve(company)
-    reply = await api(f"GET /groups/shop%2Feu/projects?{query}", token="glpat-ada")
-    assert paths(reply) == found
-    assert reply.headers["X-Total"] == str(len(found))
-
-
-@pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        ("archived=some", "archived is invalid"),
-        ("visibility=secret", "visibility does not have a valid value"),
-    ],
-)
-async def test_group_refuses_invalid_filters(serve, company, query, text):
-    api = await serve(company)
-    reply = await api(f"GET /groups/shop/projects?{query}", token="glpat-ada")
-    assert (reply.status, reply.json) == (400, {"error": text})
-
-
-async def test_moved_project_leaves_its_group(serve, company):
-    company.move_project(company.project("shop/eu/vat"), "tools/vat")
-    api = await serve(company)
-    assert paths(await api("GET /groups/shop%2Feu/projects", token="glpat-ada")) == ["shop/eu/tax"]
-    moved = paths(await api("GET /groups/tools/projects", token="glpat-ada"))
-    assert moved == ["tools/lint", "tools/vat"]

@@ -207,6 +207,26 @@ class TestPythonGitlab:
         with python_gitlab.Gitlab(simulated.url, job_token=token) as client:
             assert client.http_get("/job")["id"] == 2
 
+    def test_groups(self, simulated):
+        world = simulated.world
+        world.add_project("group/deep/lib")
+        world.add_project("tools/lint").shared_with = frozenset({"group"})
+        with python_gitlab.Gitlab(simulated.url, private_token=simulated.token) as client:
+            group = client.groups.get("group")
+            assert client.groups.get(group.id).full_path == "group"
+
+            def listed(**options):
+                rows = group.projects.list(get_all=True, per_page=1, **options)
+                return [row.path_with_namespace for row in rows]
+
+            assert listed() == ["tools/lint", "group/app"]
+            assert listed(with_shared=False, include_subgroups=True) == [
+                "group/deep/lib", "group/app",
+            ]  # fmt: skip
+            assert listed(search="lint") == ["tools/lint"]
+            with pytest.raises(python_gitlab.exceptions.GitlabGetError, match="404"):
+                client.groups.get("none")
+
 
 class TestGidgetlab:
     @pytest.fixture

@@ -16,6 +16,7 @@ from attrs import define, evolve, field
 from gitlab_jobs_async.simulator.api import (
     artifacts,
     commits,
+    groups,
     jobs,
     pipeline_actions,
     pipelines,
@@ -66,6 +67,7 @@ _ROUTES: Final = tuple(
     (_compiled(route.pattern), route)
     for route in (
         *projects.ROUTES,
+        *groups.ROUTES,
         *tokens.ROUTES,
         *artifacts.ROUTES,
         *pipelines.ROUTES,

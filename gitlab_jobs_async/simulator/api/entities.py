@@ -257,7 +257,7 @@ class View:
         return self.project_basic(project) | {
             "visibility": project.visibility,
             "archived": project.archived,
-            "jobs_enabled": True,
+            "jobs_enabled": project.jobs_enabled,
             "public_jobs": project.public_jobs,
         }
 

@@ -87,7 +87,12 @@ def _moved(call: Call, project: Project) -> ApiError:
 
 
 def may_read_builds(project: Project, user: User | None) -> bool:
-    """Return whether the caller may read jobs: reporters, or all if jobs are public."""
+    """Return whether the caller may read jobs: reporters, or all if jobs are public.
+
+    Without CI/CD, nobody may.
+    """
+    if not project.jobs_enabled:
+        return False
     needed = 0 if project.public_jobs else ACCESS["reporter"]
     return access_level(project, user) >= needed
 

@@ -1,4 +1,7 @@
-"""Version, current user and projects."""
+"""Version, current user and projects.
+
+Follows lib/api/projects.rb and app/finders/projects_finder.rb.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,14 +11,14 @@ from gitlab_jobs_async.simulator.api.answers import (
     Answer,
     error,
     json_answer,
-    not_found,
     unauthorized,
 )
 from gitlab_jobs_async.simulator.api.calls import Call, Route
 from gitlab_jobs_async.simulator.api.jobs import view_of
 from gitlab_jobs_async.simulator.api.pagination import paginated
 from gitlab_jobs_async.simulator.api.runner_entities import Json
-from gitlab_jobs_async.simulator.records import ACCESS, VISIBILITIES, Project
+from gitlab_jobs_async.simulator.api.search import matches
+from gitlab_jobs_async.simulator.records import VISIBILITIES, Project
 
 REVISION: Final = "0b1c2d3e4f5"
 _ORDERS: Final = ("id", "name", "path", "created_at", "updated_at", "last_activity_at")
@@ -70,55 +73,16 @@ def list_projects(call: Call) -> Answer:
         if permissions.may_see(project, user)
         and (not member or (user is not None and user.id in project.members))
     ]
-    return _listed(call, rows)
+    return listed(call, rows)
 
 
-def list_group_projects(call: Call) -> Answer:
-    """Answer GET /groups/:id/projects; a group is the front of a path, as in `group/app`."""
-    visible = [p for p in call.world.projects if permissions.may_see(p, call.user)]
-    path = _group_path(call, str(call.params["id"]))
-    below = parameters.boolean(call.params, "include_subgroups")
-    rows = [
-        project
-        for project in visible
-        if _parent(project) == path or (below and project.path.startswith(f"{path}/"))
-    ]
-    if parameters.boolean(call.params, "owned"):
-        rows = [project for project in rows if _owns(call, project)]
-    # A group without anything to see is hidden, as a private one is.
-    if not any(project.path.startswith(f"{path}/") for project in visible):
-        raise not_found("Group")
-    return _listed(call, rows)
-
-
-def _group_path(call: Call, wanted: str) -> str:
-    """Return the path of a group by its path or id: its place in the order of first projects."""
-    groups: dict[str, None] = {}
-    for project in call.world.projects:
-        parts = project.path.split("/")[:-1]
-        groups.update(dict.fromkeys("/".join(parts[: n + 1]) for n in range(len(parts))))
-    number = parameters.number(wanted)
-    if number is None:
-        return wanted
-    if not 1 <= number <= len(groups):
-        raise not_found("Group")
-    return list(groups)[number - 1]
-
-
-def _owns(call: Call, project: Project) -> bool:
-    return call.user is not None and project.members.get(call.user.id) == ACCESS["owner"]
-
-
-def _parent(project: Project) -> str:
-    return project.path.rpartition("/")[0]
-
-
-def _listed(call: Call, rows: Sequence[Project]) -> Answer:
-    search = (parameters.text(call.params, "search") or "").lower()
+def listed(call: Call, rows: Sequence[Project]) -> Answer:
+    """Answer a listing of those of *rows* that match the filters of the call."""
+    search = parameters.text(call.params, "search") or ""
     order = parameters.choice(call.params, "order_by", _ORDERS) or "created_at"
     rising = parameters.choice(call.params, "sort", ("asc", "desc")) == "asc"
     simple = parameters.boolean(call.params, "simple")
-    found = [project for project in rows if search in project.name.lower()]
+    found = [project for project in rows if matches(search, project.name)]
     if (visibility := parameters.choice(call.params, "visibility", VISIBILITIES)) is not None:
         found = [project for project in found if project.visibility == visibility]
     # Without the parameter, archived projects are listed, too.
@@ -148,5 +112,4 @@ ROUTES: Final = (
     Route("GET", "user", current_user, scopes=_READ_USER),
     Route("GET", "projects", list_projects, anonymous=True),
     Route("GET", "projects/:id", get_project, anonymous=True),
-    Route("GET", "groups/:id/projects", list_group_projects, anonymous=True),
 )
