@@ -5,7 +5,7 @@ fails changes no target.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from attrs import define, field, frozen
@@ -22,22 +22,26 @@ from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import by_offset, read_all
 from gitlab_jobs_async.models.projects import ProjectInfo
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.memberships import GroupMembers, Memberships
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.targets import GroupTarget
-from gitlab_jobs_async.monitor.watch.factory import target_name
+from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, target_name
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 _REFRESH, _REFRESH_PER_PAGE = 300.0, 30.0
 """Seconds between two listings of a group: at least the first, and the second for each page."""
 
+_CLOCK_SKEW = 300.0
+"""Seconds by which the server's clock may be behind."""
+
 
 @frozen
 class GroupState:
-    """The projects of a group for a checkpoint, as listed at a unix time."""
+    """The projects of a group for a checkpoint, ids by path, as listed at a unix time."""
 
-    projects: tuple[int, ...]
+    projects: Mapping[str, int]
     availability_events: int = 0
     is_unreachable: bool = False
     listed_at: float | None = None
@@ -47,9 +51,9 @@ class GroupState:
 class _Group:
     target: GroupTarget
     availability: TargetAvailability
-    projects: frozenset[int]
+    members: GroupMembers
     due_at: float
-    listed_at: float | None
+    is_being_listed: bool = False
 
 
 @define(eq=False, repr=False)
@@ -64,22 +68,35 @@ class GroupTargets:
     _outbox: Outbox
     _recorder: StateRecorder
     _groups: dict[str, _Group] = field(factory=dict, init=False)
-    _own: set[str] = field(factory=set, init=False)
+    _memberships: Memberships = field(factory=Memberships, init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def own(self, name: str) -> None:
-        """Note that *name* is a target of its own."""
-        self._own.add(name)
+    def add_own(self, target: NormalizedTarget) -> None:
+        """Poll *target*, unless it is polled as a project of a group already.
 
-    def disown(self, name: str) -> None:
-        """Note that *name* was removed as a target of its own; a group may still have it."""
-        self._own.discard(name)
-        for group in self._groups.values():
-            group.due_at = min(group.due_at, self._now())
-        self._changed.set()
+        Raises:
+            CheckpointError: its recorded state cannot be read.
+        """
+        name = given = target_name(target)
+        if isinstance(target, str) and (member := self._memberships.member_at(target)):
+            name = self._poller.project_name(*member) or given
+        self._poller.add(target, name)
+        if isinstance(target, int | str):
+            self._memberships.add_own(given, name)
+
+    def remove_own(self, target: NormalizedTarget) -> bool:
+        """Stop polling *target*, unless a group has it; return whether it was a target."""
+        if not isinstance(target, int | str):
+            return self._poller.remove(target_name(target))
+        name = self._memberships.remove_own(target_name(target))
+        if name is None:
+            return False
+        if not any(self._poller.project_name(*m) == name for m in self._memberships.members()):
+            self._poller.remove(name)
+        return True
 
     def add(self, target: GroupTarget) -> None:
         """Poll the projects of *target*, first those that an earlier monitor knew.
@@ -90,25 +107,30 @@ class GroupTargets:
         name = group_name(target)
         if name in self._groups:
             return
-        state = self._recorder.state(name, GroupState) or GroupState(())
+        state = self._recorder.state(name, GroupState) or GroupState({})
         availability = TargetAvailability(
             target.group, name, state.availability_events, state.is_unreachable
         )
-        known = frozenset(state.projects)
-        self._groups[name] = _Group(target, availability, known, self._now(), state.listed_at)
+        known = {project: path for path, project in state.projects.items()}
+        members = GroupMembers(known, state.listed_at)
+        self._groups[name] = _Group(target, availability, members, self._now())
+        self._memberships.groups[name] = members
         self._poller.keep_open(len(self._groups))
-        for project in state.projects:
-            self._poller.add(project, target_name(project))
+        for project, path in known.items():
+            if self._poller.project_name(project, path) is None:
+                self._poller.add(project, target_name(project))
         self._changed.set()
 
     def remove(self, target: GroupTarget) -> bool:
         """Stop polling the projects of *target*; return whether it was polled."""
-        group = self._groups.pop(name := group_name(target), None)
-        if group is None:
+        name = group_name(target)
+        if self._groups.pop(name, None) is None:
             return False
-        for project in group.projects:
-            self._leave(project)
+        for project, path in self._memberships.removed(name).items():
+            self._leave(project, path)
+        self._recorder.remove(name)
         self._recorder.forget(name)
+        self._settle()
         self._poller.keep_open(len(self._groups))
         self._changed.set()
         return True
@@ -119,28 +141,36 @@ class GroupTargets:
         Raises:
             AuthenticationError: the token is refused.
         """
-        while True:
-            self._changed.clear()
-            now = self._now()
-            for name in [name for name, group in self._groups.items() if group.due_at <= now]:
-                if (group := self._groups.get(name)) is not None:
-                    scan = self._refresh(name, group)
-                    owner = group.target.group
-                    await reported(self._transport, "monitor_group", scan, group=owner)
-            due_at = min((group.due_at for group in self._groups.values()), default=None)
-            async with task_pool() as waits:
-                waits.start("change", self._changed.wait())
-                if due_at is not None:
-                    waits.start("time", self._transport.clock.sleep(max(0.0, due_at - self._now())))
-                _, ended = await waits.next_done()
-                ended.result()
+        async with task_pool() as listings:
+            while True:
+                self._changed.clear()
+                while listings.ended:
+                    _, listing = await listings.next_done()
+                    listing.result()
+                waiting = [g for g in self._groups.items() if not g[1].is_being_listed]
+                for name, group in waiting:
+                    if group.due_at <= self._now():
+                        group.is_being_listed = True
+                        owner, refresh = group.target.group, self._refresh(name, group)
+                        call = reported(self._transport, "monitor_group", refresh, group=owner)
+                        listings.start(name, call)
+                due = (group.due_at for _, group in waiting if not group.is_being_listed)
+                await self._wait_for_change(min(due, default=None))
+
+    async def _wait_for_change(self, due_at: float | None) -> None:
+        async with task_pool() as waits:
+            waits.start("change", self._changed.wait())
+            if due_at is not None:
+                waits.start("time", self._transport.clock.sleep(max(0.0, due_at - self._now())))
+            _, ended = await waits.next_done()
+            ended.result()
 
     async def _refresh(self, name: str, group: _Group) -> None:
+        """List a group, and let its projects join and leave."""
         request = list_group_projects(
             group.target.group,
             {"archived": False},
             include_subgroups=group.target.include_subgroups,
-            simple=True,
         )
         began = self._now()
         try:
@@ -149,27 +179,14 @@ class GroupTargets:
             if await self._poller.token.is_refused(request):
                 raise
             self._failed(name, group, error)
-            return
         except GitLabError as error:
             self._failed(name, group, error)
-            return
-        recovered = group.availability.on_success()
-        pages = ceil(len(rows) / PER_PAGE)
-        group.due_at = self._now() + max(_REFRESH, _REFRESH_PER_PAGE * pages)
-        # The group may have been removed while it was listed.
-        if self._groups.get(name) is not group:
-            return
-        before, group.projects = group.projects, frozenset(row.id for row in rows)
-        listed_at, group.listed_at = group.listed_at, began
-        # Recorded before its projects, so that a restart knows whose they are.
-        self._record(name, group, recovered)
-        for row in rows:
-            if not self._poller.has_project(row.id, row.path_with_namespace):
-                # One that was moved here may have old jobs.
-                is_new = listed_at is not None and row.created_at.timestamp() > listed_at
-                self._poller.add(row.id, target_name(row.id), is_new=is_new)
-        for project in before - group.projects:
-            self._leave(project)
+        else:
+            self._listed(name, group, rows, began)
+        finally:
+            group.is_being_listed = False
+            # When this task ends, not before.
+            asyncio.get_running_loop().call_soon(self._changed.set)
 
     async def _list(self, request: Request) -> list[ProjectInfo]:
         """Return the projects of a group, after one retry of a 401."""
@@ -183,23 +200,52 @@ class GroupTargets:
         walk = by_offset(self._transport, request)
         return await read_all(self._transport, walk, ProjectInfo, Priority.BACKGROUND)
 
+    def _listed(self, name: str, group: _Group, rows: list[ProjectInfo], began: float) -> None:
+        pages = ceil(len(rows) / PER_PAGE)
+        group.due_at = self._now() + max(_REFRESH, _REFRESH_PER_PAGE * pages)
+        # The group may have been removed while it was listed.
+        if self._groups.get(name) is not group:
+            return
+        recovered = group.availability.on_success()
+        listed_at = group.members.listed_at
+        # Without CI/CD, each request for jobs would be refused.
+        joined = [row for row in rows if row.jobs_enabled is not False]
+        members = {row.id: row.path_with_namespace for row in joined}
+        self._memberships.listed(name, members, began)
+        for row in joined:
+            if self._poller.project_name(row.id, row.path_with_namespace) is None:
+                created = row.created_at.timestamp() + _CLOCK_SKEW
+                # One that was moved here may have old jobs.
+                is_new = listed_at is not None and created > listed_at
+                self._poller.add(row.id, target_name(row.id), is_new=is_new)
+        # Recorded after its projects: before, a restart in between would not take them for new.
+        self._record(name, group, recovered)
+        self._settle()
+
     def _failed(self, name: str, group: _Group, error: GitLabError) -> None:
         events = group.availability.on_error(error)
         group.due_at = self._now() + group.availability.retry_delay() * (0.5 + jitter() / 2)
-        self._record(name, group, events)
+        group.members.is_unreachable = group.availability.is_unreachable
+        if self._groups.get(name) is group:
+            self._record(name, group, events)
+            self._settle()
 
-    def _leave(self, project: int) -> None:
-        """Stop polling a project that has left a group, unless something else names it."""
-        name = target_name(project)
-        if name not in self._own and not any(project in g.projects for g in self._groups.values()):
-            self._poller.remove(name)
+    def _settle(self) -> None:
+        """Stop polling the projects that have left all groups; events of theirs stay pending."""
+        for project, path in self._memberships.take_left():
+            self._leave(project, path, keep_events=True)
+
+    def _leave(self, project: int, path: str, *, keep_events: bool = False) -> None:
+        name = self._poller.project_name(project, path)
+        if name is not None and not self._memberships.is_own(name):
+            self._poller.remove(name, keep_events=keep_events)
 
     def _record(self, name: str, group: _Group, events: Sequence[AnyEvent]) -> None:
         state = GroupState(
-            tuple(sorted(group.projects)),
+            {path: project for project, path in group.members.projects.items()},
             group.availability.emitted,
             group.availability.is_unreachable,
-            group.listed_at,
+            group.members.listed_at,
         )
         self._outbox.put(name, state, events)
 

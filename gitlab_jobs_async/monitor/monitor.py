@@ -33,7 +33,6 @@ from gitlab_jobs_async.monitor.watch.factory import (
     Target,
     checked_group,
     normalize_target,
-    target_name,
 )
 from gitlab_jobs_async.polling.polls import Polls
 
@@ -97,23 +96,18 @@ class Monitor(Generic[JobT_co]):
         if isinstance(target, GroupTarget):
             self._groups.add(checked_group(target))
         else:
-            normalized = normalize_target(target)
-            name = target_name(normalized)
-            self._groups.own(name)
-            self._poller.add(normalized, name)
+            self._groups.add_own(normalize_target(target))
         self._listen()
 
     def remove(self, target: Target) -> bool:
         """Stop monitoring *target* and emit nothing more of it; return whether it was monitored.
 
         Logs that were started are followed to their end. Events that an earlier monitor left in the
-        checkpoint are still emitted.
+        checkpoint are still emitted. A project of a group that is monitored continues with it.
         """
         if isinstance(target, GroupTarget):
             return self._groups.remove(checked_group(target))
-        name = target_name(normalize_target(target))
-        self._groups.disown(name)
-        return self._poller.remove(name)
+        return self._groups.remove_own(normalize_target(target))
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:
         """Poll the targets of a webhook soon, and return whether there are any.
@@ -271,7 +265,8 @@ async def monitored(
                 poller.resume()
             if logs is not None and options.logs:
                 logs.resume()
-            for target in targets:
+            # Groups last: their projects are polled once, as a target of its own if they are one.
+            for target in sorted(targets, key=lambda target: isinstance(target, GroupTarget)):
                 monitor.add(target)
             tasks.start(_EVENTS, _run(poller.run, outbox))
             tasks.start("groups", _run(groups.run, outbox))

@@ -100,9 +100,9 @@ class Poller:
         self._groups = groups
         self._changed.set()
 
-    def has_project(self, project_id: int, path: str) -> bool:
-        """Return whether a project is polled, under its id or its path."""
-        return self._index.has_project(project_id) or self._index.has_path(path)
+    def project_name(self, project_id: int, path: str) -> str | None:
+        """Return the name under which a project is polled, or `None`."""
+        return self._index.project_name(project_id, path)
 
     def add(self, target: NormalizedTarget, name: str, *, is_new: bool = False) -> None:
         """Poll *target*, unless *name* is polled already; all jobs of a new project are new.
@@ -137,12 +137,12 @@ class Poller:
         for target, name in self._discovered.recorded():
             self.add(target, name)
 
-    def remove(self, name: str) -> bool:
-        """Stop polling *name* and discard its pending events; return whether it was polled."""
+    def remove(self, name: str, *, keep_events: bool = False) -> bool:
+        """Stop polling *name*, and discard its pending events; return whether it was polled."""
         is_watched = name in self._watches
         if is_watched:
             self._drop(name)
-            self.recorder.remove(name)
+            self.recorder.remove(name, keep_events=keep_events)
         return is_watched
 
     def notify(self, hook: JobHook | PipelineHook) -> bool:

@@ -114,10 +114,13 @@ class StateRecorder:
             # If it is added again, its events must not be emitted again.
             self._states[name] = dumps(watch.state())
 
-    def remove(self, name: str) -> None:
-        """Discard the pending events and the record of *name*."""
-        self._outbox.discard(name)
+    def remove(self, name: str, *, keep_events: bool = False) -> None:
+        """Discard the record of *name*, and its pending events."""
         self._progress.forget(name)
+        if keep_events:
+            self._outbox.forget(name)
+        else:
+            self._outbox.discard(name)
 
     def forget(self, name: str) -> None:
         """Delete the final state of *name*."""

@@ -53,9 +53,11 @@ class TargetIndex:
         """Return whether the project with this id is a target."""
         return ("project", project_id) in self._names
 
-    def has_path(self, path: str) -> bool:
-        """Return whether the project with this path is a target, whose id is not known yet."""
-        return ("path", path.casefold()) in self._names
+    def project_name(self, project_id: int, path: str) -> str | None:
+        """Return the name of the target for a project, by its id or its path, or `None`."""
+        # A target by its path is found there until its id is known.
+        keys: list[_Key] = [("project", project_id), ("path", path.casefold())]
+        return next((self._names[key][0] for key in keys if key in self._names), None)
 
     def targets_of(self, hook: JobHook | PipelineHook) -> list[str]:
         """Return the names of the targets that *hook* is about."""

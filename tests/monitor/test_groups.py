@@ -1,47 +1,19 @@
 """A group as a target: its projects are kept up to date while the monitor runs."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import suppress
 
 import pytest
 from yarl import URL
 
-from gitlab_jobs_async import AuthenticationError, GitLab, GroupTarget
-from gitlab_jobs_async.events import JobAppeared, JobFinished, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async import AuthenticationError, CheckpointError, GitLab, GroupTarget
+from gitlab_jobs_async.events import JobAppeared, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.monitor import groups
+from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
-from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
-from tests.support.tasks import others
-
-START = 1_750_000_000.0
-QUICK = JobPlan(queued=1, duration=20)
-
-
-@asynccontextmanager
-async def watched(world, *targets, settled=30, clock=None, port=0, **options):
-    """Watch *targets* on a clock that the test moves; yield `step(seconds)` and the events."""
-    clock = clock or SteppedClock(START)
-    async with Simulator(world, clock=clock, port=port) as simulator:
-        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
-            seen = []
-
-            async def read(monitor):
-                async for event in monitor:
-                    seen.append(event)  # noqa: PERF401 - the test reads it meanwhile
-
-            async with gitlab.monitor(targets, **options) as monitor:
-                reading = asyncio.create_task(read(monitor))
-
-                async def step(seconds):
-                    await pass_time(gitlab, clock, seconds)
-
-                await step(settled)
-                try:
-                    yield step, seen, monitor, simulator
-                finally:
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
-            assert open_connections(gitlab) == 0
+from tests.support.tasks import others, until
+from tests.support.watched_groups import START, finished, listings, run, watched
 
 
 @pytest.fixture
@@ -50,15 +22,6 @@ def world():
     for path in ("shop/web", "shop/deep/api", "other/app"):
         world.add_project(path)
     return world
-
-
-def run(world, path, name="job", plan=QUICK):
-    return world.add_job(world.add_pipeline(world.project(path)), name, plan=plan)
-
-
-def finished(seen):
-    ends = [event for event in seen if isinstance(event, JobFinished)]
-    return [(event.project_path, event.job.name) for event in ends]
 
 
 async def test_projects_of_all_levels_are_watched(world):
@@ -96,7 +59,7 @@ async def test_members_change_within_five_minutes(world):
 @pytest.mark.parametrize("is_created", [True, False])
 async def test_jobs_of_created_projects_are_new(world, is_created, tmp_path):
     clock, path = SteppedClock(START), tmp_path / "ci.db"
-    world.add_project("elsewhere/old")
+    world.add_project("elsewhere/old").created_at -= 3600
     async with watched(world, GroupTarget("shop"), clock=clock, checkpoint=path) as watching:
         step, seen, _, sim = watching
         port = URL(sim.url).port
@@ -147,20 +110,22 @@ async def test_project_named_twice_is_watched_once(world, own):
 
 async def test_refresh_costs_a_request_in_five_minutes(world):
     async with watched(world, GroupTarget("shop")) as (step, _, _, simulator):
-        before = len(simulator.requests)
+        before = len(listings(simulator))
         await step(3600)
-        listed = [r for r in simulator.requests[before:] if "/groups/" in r.path]
-        assert 11 <= len(listed) <= 13
+        assert 11 <= len(listings(simulator)) - before <= 13
 
 
-async def test_large_group_is_listed_less_often(world):
-    for number in range(1150):
+async def test_large_group_is_listed_less_often(world, monkeypatch):
+    # As if each project were a page of them.
+    monkeypatch.setattr(groups, "PER_PAGE", 1)
+    for number in range(20):
         world.add_project(f"big/p{number}")
     async with watched(world, GroupTarget("big")) as (step, _, monitor, simulator):
-        assert len(monitor) == 1150
-        before = len(simulator.requests)
-        await step(300)
-        assert not [r for r in simulator.requests[before:] if "/groups/" in r.path]
+        assert len(monitor) == 20
+        await step(540)
+        assert len(listings(simulator)) == 1
+        await step(60)
+        assert len(listings(simulator)) == 2
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 502])
@@ -222,6 +187,141 @@ async def test_project_of_two_groups_stays_in_one(world):
         run(world, "shop/deep/api")
         await step(240)
         assert finished(seen) == [("shop/deep/api", "job")]
+
+
+async def test_removed_group_leaves_no_record(world):
+    kept = MemoryCheckpoint()
+    async with watched(world, GroupTarget("shop"), checkpoint=kept) as watching:
+        step, seen, monitor, simulator = watching
+        removed = []
+        fault = Fault(
+            path="*/groups/*",
+            status=404,
+            effect=lambda: removed.append(monitor.remove(GroupTarget("shop"))),
+        )
+        simulator.faults.add(fault)
+        await step(400)
+        assert removed == [True]
+    assert not [name for name in kept.states() if "shop" in name or "project" in name]
+    assert not seen
+
+
+async def test_projects_without_ci_are_left_out(world):
+    world.project("shop/web").jobs_enabled = False
+    async with watched(world, GroupTarget("shop")) as (step, seen, monitor, _):
+        assert len(monitor) == 1
+        world.project("shop/web").jobs_enabled = True
+        await step(330)
+        assert len(monitor) == 2
+        assert not seen
+
+
+async def test_renamed_group_is_reported(world):
+    async with watched(world, GroupTarget("shop"), GroupTarget(1)) as (step, seen, monitor, _):
+        world.registry.move_group("shop", "store")
+        run(world, "store/web")
+        await step(400)
+        # GitLab redirects the paths of projects, not those of groups.
+        outages = [event for event in seen if isinstance(event, ProjectUnreachable)]
+        assert [(event.project, event.status) for event in outages] == [("shop", 404)]
+        assert len(monitor) == 2
+        assert finished(seen) == [("store/web", "job")]
+
+
+async def test_returning_project_starts_anew(world):
+    async with watched(world, GroupTarget("shop")) as (step, seen, monitor, _):
+        job = run(world, "shop/web", plan=JobPlan(queued=1, duration=5000))
+        await step(120)
+        world.project("shop/web").archived = True
+        await step(330)
+        assert len(monitor) == 1
+        world.project("shop/web").archived = False
+        await step(330)
+        shown = [event for event in seen if getattr(event, "job", None) and event.job.id == job.id]
+        # Under the same key, so that a consumer can tell.
+        assert len({event.key for event in shown if isinstance(event, JobAppeared)}) == 1
+        await step(5000)
+        assert finished(seen) == [("shop/web", "job")]
+
+
+async def test_pending_events_outlive_their_project(world):
+    clock = SteppedClock(START)
+    async with Simulator(world, clock=clock) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            async with gitlab.monitor([GroupTarget("shop")]) as monitor:
+                await pass_time(gitlab, clock, 30)
+                run(world, "shop/web")
+                await pass_time(gitlab, clock, 240)
+                world.project("shop/web").archived = True
+                await pass_time(gitlab, clock, 330)
+                assert len(monitor) == 1
+                async with asyncio.timeout(5):
+                    async for event in monitor:
+                        if finished([event]):
+                            break
+
+
+async def test_project_is_new_despite_clock_skew(world):
+    async with watched(world, GroupTarget("shop")) as (step, seen, _, _):
+        await step(250)
+        world.add_project("shop/new").created_at = START - 250
+        run(world, "shop/new")
+        await step(180)
+        assert finished(seen) == [("shop/new", "job")]
+
+
+async def test_restart_right_after_a_project_joined(world, tmp_path):
+    clock, path = SteppedClock(START), tmp_path / "ci.db"
+    async with watched(world, GroupTarget("shop"), clock=clock, checkpoint=path) as watching:
+        step, seen, monitor, sim = watching
+        port = URL(sim.url).port
+        world.add_project("shop/new")
+        run(world, "shop/new")
+        # The first poll of the new project is not answered in time.
+        sim.faults.add(Fault(path="*/projects/4/jobs", latency=1000, times=None))
+        clock.advance(301)
+        await until(lambda: len(monitor) == 3)
+        assert not seen
+    again = watched(world, GroupTarget("shop"), clock=clock, checkpoint=path, port=port)
+    async with again as (step, seen, _, _):
+        await step(240)
+        assert finished(seen) == [("shop/new", "job")]
+
+
+class MortalCheckpoint(MemoryCheckpoint):
+    """A checkpoint that fails after a number of writes, which ends the monitor."""
+
+    left = 1_000
+
+    def record(self, target, state, events):
+        if not self.left:
+            raise CheckpointError("here", "killed")
+        self.left -= 1
+        super().record(target, state, events)
+
+
+@pytest.mark.parametrize("writes", range(4))
+async def test_crash_while_a_project_joins(world, writes, monkeypatch):
+    # The listings of a large group lie further apart than any tolerance.
+    monkeypatch.setattr(groups, "_CLOCK_SKEW", 0.0)
+    clock, kept = SteppedClock(START), MortalCheckpoint()
+    with suppress(CheckpointError):
+        async with watched(world, GroupTarget("shop"), clock=clock, checkpoint=kept) as watching:
+            step, seen, _, sim = watching
+            port = URL(sim.url).port
+            await step(260)
+            world.add_project("shop/new")
+            run(world, "shop/new")
+            await step(8)
+            kept.left = writes
+            await step(12)
+    before = finished(seen)
+    kept.left = 1_000
+    clock.advance(1000)
+    again = watched(world, GroupTarget("shop"), clock=clock, checkpoint=kept, port=port)
+    async with again as (step, seen, _, _):
+        await step(240)
+        assert {*before, *finished(seen)} == {("shop/new", "job")}
 
 
 async def test_restart_loses_nothing_of_a_group(world, tmp_path):

@@ -89,7 +89,7 @@ def _moved(call: Call, project: Project) -> ApiError:
 def may_read_builds(project: Project, user: User | None) -> bool:
     """Return whether the caller may read jobs: reporters, or all if jobs are public.
 
-    Without CI/CD, nobody may.
+    Without CI/CD, no one may, not even an administrator.
     """
     if not project.jobs_enabled:
         return False

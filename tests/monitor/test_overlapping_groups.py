@@ -1,0 +1,153 @@
+"""A project that several groups or targets name is polled once, as long as one of them does."""
+
+import pytest
+from yarl import URL
+
+from gitlab_jobs_async import GitLab, GroupTarget
+from gitlab_jobs_async.events import JobAppeared, ProjectUnreachable
+from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
+from gitlab_jobs_async.monitor.memberships import GroupMembers, Memberships
+from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
+from tests.support.stepped_time import pass_time
+from tests.support.watched_groups import START, finished, listings, run, watched
+
+SHOP, DEEP, OTHER = GroupTarget("shop"), GroupTarget("shop/deep"), GroupTarget("other")
+
+
+@pytest.fixture
+def world():
+    world = World(START)
+    for path in ("shop/web", "shop/deep/api", "other/app"):
+        world.add_project(path)
+    return world
+
+
+def keys(seen):
+    return [event.key for event in seen]
+
+
+@pytest.mark.parametrize("targets", [(SHOP, DEEP), (DEEP, SHOP), (SHOP, GroupTarget(1))])
+async def test_nested_groups_poll_projects_once(world, targets):
+    async with watched(world, *targets) as (step, seen, monitor, _):
+        assert len(monitor) == 2
+        run(world, "shop/deep/api")
+        await step(240)
+        assert finished(seen) == [("shop/deep/api", "job")]
+        assert len(set(keys(seen))) == len(seen)
+        assert monitor.remove(SHOP)
+        assert len(monitor) == (2 if GroupTarget(1) in targets else 1)
+
+
+async def test_project_moves_between_groups_unharmed(world):
+    async with watched(world, SHOP, OTHER) as (step, seen, monitor, _):
+        run(world, "shop/web", plan=JobPlan(queued=1, duration=400))
+        await step(200)
+        world.move_project(world.project("shop/web"), "other/web")
+        await step(900)
+        assert len(monitor) == 3
+        assert finished(seen) == [("other/web", "job")]
+        assert [event.is_new for event in seen if isinstance(event, JobAppeared)] == [True]
+        assert len(set(keys(seen))) == len(seen)
+
+
+async def test_unreachable_group_keeps_no_other_project(world):
+    async with watched(world, SHOP, GroupTarget("typo")) as (step, seen, monitor, _):
+        assert [e.project for e in seen if isinstance(e, ProjectUnreachable)] == ["typo"]
+        world.project("shop/web").archived = True
+        await step(330)
+        assert len(monitor) == 1
+
+
+@pytest.mark.parametrize("target", ["shop/web", "SHOP/web/", 1])
+async def test_target_of_a_group_may_be_added(world, target):
+    async with watched(world, SHOP) as (step, seen, monitor, _):
+        monitor.add(target)
+        monitor.add(target)
+        assert len(monitor) == 2
+        run(world, "shop/web")
+        await step(240)
+        assert len(finished(seen)) == 1
+        world.project("shop/web").archived = True
+        await step(330)
+        assert len(monitor) == 2
+        assert monitor.remove(target)
+        assert not monitor.remove(target)
+        assert len(monitor) == 1
+
+
+@pytest.mark.parametrize("target", ["shop/web", 1])
+async def test_removed_target_stays_in_its_group(world, target):
+    async with watched(world, target, SHOP) as (step, seen, monitor, simulator):
+        run(world, "shop/web", plan=JobPlan(queued=1, duration=100))
+        await step(60)
+        before = len(listings(simulator))
+        assert monitor.remove(target)
+        assert not monitor.remove(target)
+        await step(200)
+        assert len(listings(simulator)) == before
+        assert len(monitor) == 2
+        assert len(finished(seen)) == 1
+        assert monitor.remove(SHOP)
+        assert len(monitor) == 0
+
+
+async def test_project_of_a_group_is_no_target_itself(world):
+    async with watched(world, SHOP) as (_, _, monitor, _):
+        assert not monitor.remove(1)
+        assert not monitor.remove("shop/web")
+        assert len(monitor) == 2
+
+
+@pytest.mark.parametrize("targets", [("shop/web", SHOP), (SHOP, "shop/web")])
+async def test_restart_polls_shared_projects_once(world, targets):
+    clock, kept = SteppedClock(START), MemoryCheckpoint()
+    async with watched(world, *targets, clock=clock, checkpoint=kept) as watching:
+        step, seen, monitor, simulator = watching
+        port = URL(simulator.url).port
+        await step(30)
+        assert len(monitor) == 2
+    job = run(world, "shop/web", "between")
+    clock.advance(60)
+    async with watched(world, *targets, clock=clock, checkpoint=kept, port=port) as watching:
+        step, seen, monitor, _ = watching
+        await step(300)
+        assert job.complete
+        assert len(monitor) == 2
+        assert finished(seen) == [("shop/web", "between")]
+        assert len(set(keys(seen))) == len(seen)
+
+
+async def test_groups_are_listed_side_by_side(world):
+    clock = SteppedClock(START)
+    async with Simulator(world, clock=clock) as simulator:
+        simulator.faults.add(Fault(path="*/groups/shop/*", status=502, times=None))
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            async with gitlab.monitor([SHOP, OTHER]) as monitor:
+                # Retries of one group do not delay the next.
+                await pass_time(gitlab, clock, 0.1)
+                assert len(monitor) == 1
+
+
+def test_project_leaves_after_all_listings():
+    memberships = Memberships()
+    memberships.groups["a"] = GroupMembers({1: "a/x", 2: "a/y"}, 10.0)
+    memberships.groups["b"] = GroupMembers({}, 20.0)
+    memberships.listed("a", {2: "a/y"}, 30.0)
+    assert memberships.take_left() == []
+    memberships.listed("b", {}, 29.0)  # it began before the other
+    assert memberships.take_left() == []
+    memberships.listed("b", {}, 30.0)
+    assert memberships.take_left() == [(1, "a/x")]
+    assert memberships.take_left() == []
+
+
+def test_project_that_another_group_lists_stays():
+    memberships = Memberships()
+    memberships.groups["a"] = GroupMembers({1: "a/x"}, 10.0)
+    memberships.groups["b"] = GroupMembers({}, 20.0)
+    memberships.listed("a", {}, 30.0)
+    memberships.listed("b", {1: "b/x"}, 40.0)
+    assert memberships.take_left() == []
+    memberships.listed("b", {}, 50.0)
+    memberships.listed("a", {}, 50.0)
+    assert memberships.take_left() == [(1, "b/x")]
