@@ -48,6 +48,8 @@ async def _flaky_ids(project: Project, failed: Sequence[Job], ref: str | None) -
     """
     search = RetrySearch(failed)
     rows_left = PER_PAGE * len(search.open_pipelines)
+    if not rows_left:
+        return set()
     async with aclosing(project.iter_jobs(scope="success", ref=ref)) as jobs:
         async for job in jobs:
             # A retry is newer than the job that it repeats.

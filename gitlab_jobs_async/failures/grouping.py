@@ -12,8 +12,9 @@ class RetrySearch:
     """Finds which of the *failed* jobs passed on retry, by successful jobs in any order."""
 
     def __init__(self, failed: Sequence[Job]) -> None:
-        self._failed = failed
-        self._last_success = {_attempt_of(job): 0 for job in failed}
+        # The pipeline of an odd row may be unknown: its id is 0.
+        self._failed = [job for job in failed if job.pipeline.id]
+        self._last_success = {_attempt_of(job): 0 for job in self._failed}
 
     def add(self, success: Job) -> None:
         """Take a successful job; most are of no interest, and are not kept."""

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import web
 
-from gitlab_jobs_async import FailureGroup, NotFoundError, to_json
+from gitlab_jobs_async import FailureGroup, GitLab, NotFoundError, to_json
 from gitlab_jobs_async.simulator import Fault, JobPlan
 from tests.support.cancellation import cancel_half_way
+from tests.support.servers import serving
 from tests.support.tasks import others
 
 HOUR = timedelta(hours=1)
@@ -147,6 +149,23 @@ async def test_deleted_pipeline_is_no_error(gitlab, simulator, run):
     simulator.faults.add(Fault(path="*/pipelines/*/jobs", status=404))
     [group] = await gitlab.list_failures(["shop/api"], since=HOUR)
     assert group.flaky_ids == ()
+
+
+async def test_unknown_pipelines_have_no_retries():
+    """A row whose pipeline is missing or odd has the pipeline id 0."""
+    row = {"name": "unit", "stage": "test", "created_at": datetime.now(UTC).isoformat()}
+    rows = {
+        "failed": [row | {"id": 2, "status": "failed"}, row | {"id": 1, "status": "failed"}],
+        "success": [row | {"id": 9, "status": "success", "pipeline": None}],
+    }
+
+    async def answer(request):
+        return web.json_response(rows[request.query["scope[]"]])
+
+    async with serving(answer) as server, GitLab(server.url) as client:
+        (group,) = await client.list_failures([1], since=timedelta(days=1))
+    assert (group.job_ids, group.flaky_ids) == ((2, 1), ())
+    assert len(server.requests) == 1
 
 
 async def test_end_counts_not_creation(gitlab, simulator, project):
