@@ -175,6 +175,11 @@ def test_overlapping_entries_are_refused(offsets):
         plan_outputs(entries, LIMITS, end=END, is_windows=False)
 
 
+def test_entries_may_be_listed_in_another_order():
+    entries = [member("a", offset=100), member("b")]
+    assert paths(plan_outputs(entries, LIMITS, end=END, is_windows=False)) == ["a", "b"]
+
+
 def test_bytes_in_front_are_refused():
     """Two archives in one file, or one hidden in a comment, are read differently by programs."""
     for entries in ([member("a", offset=7)], []):

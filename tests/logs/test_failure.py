@@ -104,6 +104,11 @@ def test_upload_after_a_good_script_may_fail():
     assert found.error.text.endswith("413 too large")
 
 
+def test_nested_sections_that_ended_did_not_fail():
+    nested = ("+step_script@1", "+outer@2", "+inner@3", "fine", "-inner@4", "-outer@5")
+    assert read(log(*nested, "-step_script@9", EXIT)).section == ("step_script",)
+
+
 def test_section_left_open_is_the_failed_one():
     found = read(
         log(

@@ -1,5 +1,6 @@
 """Collect an error as an error reporter does, and list every place that holds a secret."""
 
+import os
 import traceback
 from base64 import b64encode
 from collections import deque
@@ -13,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import attrs
 
-TESTS = Path(__file__).parents[1]
+TESTS = f"{Path(__file__).parents[1]}{os.sep}"
 FOREIGN = ("aiohttp", "yarl", "multidict", "http.cookies", "ssl")
 DEEPEST = 7
 
@@ -53,7 +54,7 @@ def _texts(error: BaseException) -> Iterator[tuple[str, str]]:
         yield from walk.of(name, [str(link), repr(link), link.args, vars(link)], DEEPEST)
         for frame, line in traceback.walk_tb(link.__traceback__):
             if not _is_callers(frame.f_code):
-                where = f"{name} {Path(frame.f_code.co_filename).name}:{line}"
+                where = f"{name} {frame.f_code.co_filename.rpartition(os.sep)[2]}:{line}"
                 for local, value in frame.f_locals.items():
                     yield from walk.of(f"{where} {local}", value, DEEPEST)
         links += [
@@ -66,7 +67,7 @@ def _texts(error: BaseException) -> Iterator[tuple[str, str]]:
 
 
 def _is_callers(code: CodeType) -> bool:
-    return TESTS in Path(code.co_filename).parents
+    return code.co_filename.startswith(TESTS)
 
 
 class Walk:
