@@ -10,8 +10,9 @@ from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import Inputs, WaitUntil
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import check_deletion, printable
+from gitlab_jobs_async.api.responses import check_deletion
 from gitlab_jobs_async.models.pipelines import Pipeline
+from gitlab_jobs_async.models.values import printable
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipelines import ProjectPipelines
 

@@ -12,6 +12,7 @@ from gitlab_jobs_async import (
     ConnectionFailedError,
     GitLab,
     Job,
+    JobFailure,
     LookupFailedError,
     NotFoundError,
 )
@@ -59,6 +60,13 @@ async def test_report_without_a_log_has_the_reason(project, simulator):
     report = str(await project.get_failure(FLAKY))
     assert report.startswith("group/app: flaky: Job failed: script_failure\n    http://")
     assert len(report.splitlines()) == 2
+
+
+def test_report_has_no_control_characters():
+    """A developer chooses the name of a job, and a failure bot prints it."""
+    job = Job(id=1, status="failed", stage="a", name="b\x1b[2J\nc", web_url="https://x/\x1bd")
+    report = str(JobFailure(job=job, reason="e\x07"))
+    assert report == "0: b\ufffd[2J c: Job failed: e\ufffd\n    https://x/\ufffdd"
 
 
 async def test_job_of_graphql_is_read_for_its_reason(project, simulator):

@@ -11,8 +11,9 @@ import orjson
 from gitlab_jobs_async.api.decoding import without_collecting
 from gitlab_jobs_async.api.graphql_syntax import parse
 from gitlab_jobs_async.api.requests import GRAPHQL, Request
-from gitlab_jobs_async.api.responses import Response, printable
+from gitlab_jobs_async.api.responses import Response
 from gitlab_jobs_async.errors import DecodeError, GraphQLError
+from gitlab_jobs_async.models.values import printable
 
 _MAX_ERRORS = 10
 # Shorter strings could match other words of a message.

@@ -27,6 +27,7 @@ from gitlab_jobs_async.errors import (
     ResponseError,
     ServerError,
 )
+from gitlab_jobs_async.models.values import printable
 
 _ERRORS: dict[int, type[ResponseError]] = {
     400: BadRequestError,
@@ -38,7 +39,6 @@ _ERRORS: dict[int, type[ResponseError]] = {
     422: BadRequestError,
     429: RateLimitedError,
 }
-_MAX_MESSAGE = 500
 _MAX_DEPTH = 5
 _MAX_TITLE_OFFSET = 4096
 _MAX_WAIT = 1e9
@@ -251,10 +251,3 @@ def _title(page: bytes, hide: Callable[[str], str]) -> str:
         return ""
     title = html.unescape(found[1].decode(errors="replace"))
     return f" titled {printable(hide(title))!r}"
-
-
-def printable(text: str) -> str:
-    """Return *text* as one line of bounded length, without control characters."""
-    # Control characters could forge lines of a log, or move the cursor of a terminal.
-    one_line = " ".join(text.split())[:_MAX_MESSAGE]
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in one_line)

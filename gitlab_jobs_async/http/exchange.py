@@ -8,7 +8,7 @@ import aiohttp
 from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import Response, error_of, merge_headers, printable
+from gitlab_jobs_async.api.responses import Response, error_of, merge_headers
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.errors import (
@@ -32,6 +32,7 @@ from gitlab_jobs_async.http.error_mapping import (
 )
 from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
+from gitlab_jobs_async.models.values import printable
 from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit
 
 T = TypeVar("T")

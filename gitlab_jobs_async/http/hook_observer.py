@@ -10,12 +10,12 @@ import aiohttp
 from attrs import define, evolve, field
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.api.responses import printable
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.http.credential_source import CredentialSource
 from gitlab_jobs_async.http.hooks import RequestEnd, RequestHooks, RequestStart
 from gitlab_jobs_async.http.observer import RequestObserver
+from gitlab_jobs_async.models.values import printable
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, RequestClass
 
 T = TypeVar("T")

@@ -5,6 +5,7 @@ from attrs import frozen
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import FailureReason
+from gitlab_jobs_async.models.values import printable
 
 
 @frozen(kw_only=True)
@@ -34,7 +35,8 @@ class JobFailure:
     def __str__(self) -> str:
         job, found = self.job, self.lines
         why = self.message or f"Job failed: {self.reason or 'unknown reason'}"
-        report = [f"{job.project_path or job.project_id}: {job.name}: {why}", f"    {job.web_url}"]
+        heading = f"{job.project_path or job.project_id}: {job.name}: {why}"
+        report = [printable(heading), f"    {printable(job.web_url)}"]
         if self.error is not None and self.error not in found:
             found = (self.error, *found)
         report += [f"  {'>' if line == self.error else ' '} {line.text}" for line in found]

@@ -1,4 +1,4 @@
-"""Values of fields that GitLab always sends and a server left out, and short reprs of models."""
+"""Values of fields that a server left out, short reprs of models, and text without controls."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ UNKNOWN_STATUS = JobStatus("")
 
 _MOST_OF_FIELD = 40
 _MOST = 200
+_MAX_TEXT = 500
 
 
 def short_repr(value: object, **fields: Any) -> str:
@@ -25,3 +26,10 @@ def short_repr(value: object, **fields: Any) -> str:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def printable(text: str) -> str:
+    """Return *text* as one line of bounded length, without control characters."""
+    # Control characters could forge lines of a log, or move the cursor of a terminal.
+    one_line = " ".join(text.split())[:_MAX_TEXT]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in one_line)
