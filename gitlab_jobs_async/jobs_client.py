@@ -11,7 +11,7 @@ from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.parameters import GroupId, ProjectId, Scope, group_path, project_path
 from gitlab_jobs_async.api.rows import UndecodedRow
 from gitlab_jobs_async.concurrency import task_pool
-from gitlab_jobs_async.group import Group
+from gitlab_jobs_async.group import Group, with_projects_of_groups
 from gitlab_jobs_async.listing.fetch import by_keyset, filter_ref, iter_pages, newest_first
 from gitlab_jobs_async.listing.strategy import PageStrategy
 from gitlab_jobs_async.models.jobs import Job
@@ -45,9 +45,9 @@ class JobsClient(ServerClient):
     ) -> dict[ProjectId, list[Job]]:
         """Return all jobs of several projects, by project in the given order.
 
-        A `GroupTarget` stands for the projects of a group, archived ones aside; their keys are
-        paths. Projects are fetched concurrently. The first one that fails ends the call with its
-        error; call `Project.list_jobs` for each to handle errors one by one.
+        A `GroupTarget` stands for the projects of a group that are not archived and have CI/CD;
+        their keys are paths. Projects are fetched concurrently, each once. The first one that fails
+        ends the call with its error; call `Project.list_jobs` for each to handle errors one by one.
         """
         walks = self._job_walks(await self._expanded(projects, scope, ref), scope, ref)
         listed: dict[ProjectId, list[Job]] = {project: [] for project, _ in walks}
@@ -67,7 +67,7 @@ class JobsClient(ServerClient):
     ) -> AsyncIterator[AsyncIterator[tuple[ProjectId, Job]]]:
         """Yield the jobs of several projects as they arrive, each with its project as given.
 
-        A `GroupTarget` stands for the projects of a group, by their paths.
+        A `GroupTarget` stands for the projects of a group, by their paths, as in `list_jobs`.
 
         `async with gitlab.stream_jobs([1, 2]) as jobs: async for project, job in jobs`. Pages are
         requested as jobs are consumed; only a few are in memory. The end of the block cancels
@@ -96,16 +96,7 @@ class JobsClient(ServerClient):
                 endpoints.list_jobs(1, scope=scope, ref=ref)
             else:
                 endpoints.list_jobs(one, scope=scope, ref=ref)
-        found: list[ProjectId] = []
-        for one in given:
-            if isinstance(one, GroupTarget):
-                rows = await self.group(one.group).list_projects(
-                    include_subgroups=one.include_subgroups, archived=False
-                )
-                found += [row.path_with_namespace for row in rows]
-            else:
-                found.append(one)
-        return found
+        return await with_projects_of_groups(given, self.group)
 
     def _job_walks(
         self, projects: Iterable[ProjectId], scope: Scope, ref: str | None
