@@ -71,6 +71,6 @@ async def test_unknown_group_ends_the_call(gitlab, world):
     assert world
 
 
-async def test_cancelled_listing_of_groups_leaves_nothing(simulator, gitlab, world):
+async def test_cancelled_group_jobs_leave_nothing(simulator, gitlab, world):
     await cancel_half_way(simulator, gitlab, gitlab.list_jobs([SHOP, DEEP]))
     assert world

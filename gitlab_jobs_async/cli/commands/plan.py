@@ -33,8 +33,11 @@ class ForecastOptions:
         Parameter(help="Maximum listings of jobs per minute. Default: 600, as GitLab's own."),
     ] = None
     plan: Annotated[
-        Positive,
-        Parameter(help="Do not watch; print a forecast for N projects."),
+        int | bool | None,
+        Parameter(
+            validator=Number(gte=1),
+            help="Do not watch; print a forecast for N projects, or without N for the named ones.",
+        ),
     ] = None
     busy: Annotated[
         int | None,
@@ -58,7 +61,7 @@ def print_plan(options: ForecastOptions, projects: int, *, json: bool) -> None:
     """Print the forecast in sentences, then name and value per line; or as one JSON object."""
     busy = max(1, projects // 50) if options.busy is None else options.busy
     if busy > projects:
-        raise usage_error(f"--busy {busy}: expected at most --plan {projects}")
+        raise usage_error(f"--busy {busy}: expected at most {projects}, the number of projects")
     plan = forecast(
         projects,
         busy=busy,

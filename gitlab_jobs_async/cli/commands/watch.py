@@ -52,6 +52,7 @@ from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from gitlab_jobs_async.events import AllTargetsUnreachable, AnyEvent
+from gitlab_jobs_async.group import with_projects_of_groups
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
@@ -120,9 +121,14 @@ async def watch(
 ) -> int:
     """Watch projects until Ctrl-C, or pipelines until they have ended."""
     if forecast.plan is not None:
-        if projects or (many, options) != (NO_PROJECTS, _DEFAULT_OPTIONS):
-            raise usage_error("--plan: expected no option but --busy, --json and those of limits")
-        print_plan(forecast, forecast.plan, json=json)
+        is_named = bool(projects) or many != NO_PROJECTS
+        if options != _DEFAULT_OPTIONS or is_named != (forecast.plan is True):
+            raise usage_error(
+                "--plan: expected a number or projects, and no other option but --busy, --json and "
+                "those of limits and of the server"
+            )
+        number = await _count(projects, many, server) if is_named else int(forecast.plan)
+        print_plan(forecast, number, json=json)
         return OK
     if forecast.busy is not None:
         raise usage_error("--busy: expected --plan")
@@ -143,6 +149,19 @@ async def watch(
             ) as events:
                 await show(events, gitlab.budget, options, command, json=json)
             return await _code(gitlab, names, options.pipeline)
+
+
+async def _count(projects: Sequence[str], many: ProjectOptions, server: ServerOptions) -> int:
+    """Return the number of the named projects; a group is listed once."""
+    names = named_projects(projects, many)
+    if not any(isinstance(name, GroupTarget) for name in names):
+        return len(names)
+    with sigterm_as_interrupt(), _refusals_as_not_found():
+        async with connect(server) as gitlab:
+            found = await with_projects_of_groups(names, gitlab.group)
+    if not found:
+        raise CommandError("--plan: the group has no project to watch", NOT_FOUND)
+    return len(found)
 
 
 @contextmanager

@@ -65,9 +65,13 @@ def shown(events, what=None, command=None, *, json=False):
         (["a b"], "project 'a b'"),
         (["--projects-from", "/nowhere"], "/nowhere: No such file"),
         (["a/b", "--exec", "/nowhere/at/all"], "program '/nowhere/at/all' not found"),
-        (["a/b", "--plan", 10], "--plan: expected no option but"),
-        (["--plan", 10, "--logs"], "--plan: expected no option but"),
-        (["--plan", 10, "--busy", 11], "--busy 11: expected at most --plan 10"),
+        (["a/b", "--plan", 10], "--plan: expected a number or projects"),
+        (["--group", "group", "--plan", 10], "--plan: expected a number or projects"),
+        (["--plan"], "--plan: expected a number or projects"),
+        (["--plan", 10, "--logs"], "--plan: expected a number or projects"),
+        (["a/b", "--plan", "--logs"], "--plan: expected a number or projects"),
+        (["--plan", 10, "--busy", 11], "--busy 11: expected at most 10"),
+        (["a/b", "c/d", "--plan", "--busy", 3], "--busy 3: expected at most 2"),
         (["--plan", 0], "--plan"),
         (["a/b", "--busy", 3], "--busy: expected --plan"),
         (["a/b", "--exec", "'"], "No closing quotation"),
@@ -75,6 +79,35 @@ def shown(events, what=None, command=None, *, json=False):
 )
 def test_refusals(run, assert_one_line, arguments, words):
     assert_one_line(run("watch", *arguments), 2, words)
+
+
+def forecast_of(run, *arguments):
+    result = run("watch", *arguments, "--json", "--per-minute", 60)
+    assert result.code == 0
+    return json.loads(result.out)
+
+
+def test_plan_counts_the_projects_of_groups(signed_in, run):
+    for path in ("big/web", "big/deep/api", "big/old"):
+        signed_in.world.add_project(path)
+    signed_in.world.project("big/old").archived = True
+    named = ["--group", "big", "--group", "big/deep", "big/web", "group/app", "--plan"]
+    before = len(signed_in.requests)
+    assert forecast_of(run, *named) == forecast_of(run, "--plan", 3)
+    # One listing of each group.
+    assert len(signed_in.requests) - before == 2
+
+
+def test_plan_of_named_projects_sends_nothing(signed_in, run):
+    before = len(signed_in.requests)
+    assert forecast_of(run, "a/b", "c/d", "--plan") == forecast_of(run, "--plan", 2)
+    assert len(signed_in.requests) == before
+
+
+def test_plan_of_an_unknown_group_exits_with_4(signed_in, run, assert_one_line):
+    assert_one_line(run("watch", "--group", "none", "--plan"), 4, "404 Group Not Found")
+    signed_in.world.add_project("empty/old").archived = True
+    assert_one_line(run("watch", "--group", "empty", "--plan"), 4, "no project to watch")
 
 
 def test_pipe_gets_one_line_per_event(capfd):
