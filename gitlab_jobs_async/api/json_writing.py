@@ -46,7 +46,7 @@ def to_dict(value: object) -> dict[str, Any]:
 def to_json(value: object) -> bytes:
     """Return a model or an event as JSON in UTF-8, without line breaks: `to_dict` has its form.
 
-    Lists and mappings of them are written, too, as `list_jobs` returns them: keys become strings.
+    Lists and mappings of them are written, too, as `list_jobs` returns them: ids become strings.
 
     Raises:
         TypeError: *value* is, or contains, something else that JSON does not have.
@@ -54,7 +54,7 @@ def to_json(value: object) -> bytes:
     plain = _document(value)
     try:
         return orjson.dumps(plain)
-    except TypeError:  # a lone surrogate or more than 64 bits: valid in JSON, refused by orjson
+    except TypeError:  # ids as keys, a lone surrogate, more than 64 bits: refused by orjson alone
         return json.dumps(plain, separators=(",", ":")).encode()
 
 
@@ -63,7 +63,7 @@ def _document(value: Any) -> Any:
     if type(value) in _KEPT or isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _document(one) for name, one in value.items()}
+        return {name: _document(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_document(one) for one in value]
     return to_dict(value)

@@ -220,6 +220,11 @@ def test_value_that_is_no_model_is_a_type_error(value):
         to_json(value)
 
 
+def test_pair_as_a_key_is_a_type_error():
+    with pytest.raises(TypeError, match=r"keys must be str, int, .* not tuple"):
+        to_json({("group/app", 7): RUNNING})
+
+
 def test_bytes_are_a_type_error():
     with pytest.raises(TypeError, match="invalid value of type bytes"):
         to_json(TraceChunk(0, b"x"))

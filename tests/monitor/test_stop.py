@@ -65,6 +65,12 @@ async def test_stop_is_final(gitlab):
         events.add("group/other")
         assert [event async for event in events] == []
     events.stop()
-    assert not await others()
     with pytest.raises(StopAsyncIteration):
         await anext(events)
+
+
+async def test_stop_after_the_block_is_ignored(gitlab):
+    async with gitlab.monitor([APP]) as events:
+        pass
+    events.stop()
+    assert not await others()
