@@ -108,9 +108,9 @@ class PipelineSeries:
         number, pipeline = answer.id, self.unfinished.get(answer.id)
         if pipeline is None:
             return
-        pipeline.status = str(answer.status)
         self.changed.add(number)
         if not answer.status.is_finished:
+            pipeline.status = str(answer.status)
             self._check_later(number, pipeline, now)
             return
         ended_at = now if answer.finished_at is None else answer.finished_at.timestamp()

@@ -210,6 +210,7 @@ def test_retry_during_a_request_is_kept(pipelines, see):
     pipelines.on_pipeline(answer("failed"), NOW + 6)
     assert ends(pipelines) == {("shop/web", "failed", "push", "branch"): (1,)}
     assert pipelines.next_at() == math.inf
+    assert pipelines.open_by_status() == {("shop/web", "running"): 1}
     see(2, "success", 30)
     pipelines.on_pipeline(answer(finished=30), NOW + 35)
     assert ends(pipelines)[LABELS] == (1,)
@@ -237,14 +238,23 @@ def test_reset_forgets_the_pipelines_of_a_project(pipelines, see):
     assert list(pipelines.unfinished) == [10]
 
 
-def test_remembered_ends_are_bounded(pipelines, monkeypatch):
+def test_remembered_ends_are_bounded(pipelines, see, monkeypatch):
     monkeypatch.setattr("gitlab_jobs_async.telemetry.pipeline_series.REMEMBERED_ENDS", 2)
-    for number in (9, 7, 8):
-        pipelines.on_job("shop/web", job(1, "success", pipeline=number), NOW, is_new=True)
-        ended = datetime.fromtimestamp(NOW, UTC)
+    for at, number in enumerate((9, 7, 9, 8)):
+        pipelines.changed.clear()
+        see(1, "success", at, pipeline=number)
+        ended = datetime.fromtimestamp(NOW + at, UTC)
         found = Pipeline(id=number, status=JobStatus.SUCCESS, finished_at=ended)
-        pipelines.on_pipeline(found, NOW)
-    assert list(pipelines.ends) == [7, 8]
+        pipelines.on_pipeline(found, NOW + at)
+    assert pipelines.ends == {9: NOW + 2, 8: NOW + 3}
+    # The forgotten one is removed from the file, too.
+    assert pipelines.changed == {7, 8}
+
+
+def test_finished_pipeline_is_not_shown(pipelines, see):
+    see(1, "success", pipeline_status="success")
+    assert pipelines.open_by_status() == {}
+    assert pipelines.due(NOW + SETTLING) == 9
 
 
 STEPS = st.lists(
