@@ -89,6 +89,7 @@ class JobMetrics:
         Raises:
             CheckpointError: from the block's end or `observe`: the file cannot be written.
         """
+        self._series.pipelines.is_followed = True
         checks = PipelineChecks(gitlab, self._series.pipelines, self._clock, self._store)
         async with task_pool() as tasks:
             tasks.start("checks", self._run(checks))

@@ -56,10 +56,12 @@ class PipelineSeries:
     """The pipelines that have not ended; those that have are counted in *series*.
 
     `ends` has the time at which a counted pipeline ended, as the server says. `changed` has the
-    ids of the pipelines that are to be stored.
+    ids of the pipelines that are to be stored. Unless *is_followed*, no pipeline is requested, and
+    one without unfinished jobs is forgotten.
     """
 
     series: Series
+    is_followed: bool = False
     unfinished: dict[int, OpenPipeline] = field(factory=dict, init=False)
     ends: dict[int, float] = field(factory=dict, init=False)
     changed: set[int] = field(factory=set, init=False)
@@ -152,6 +154,9 @@ class PipelineSeries:
     def _schedule(
         self, number: int, pipeline: OpenPipeline, now: float, *, is_blocked: bool
     ) -> None:
+        if not self.is_followed and not pipeline.jobs:
+            self._remove(number)
+            return
         is_due = not pipeline.is_running and not is_blocked
         pipeline.active_at, pipeline.check_at = now, now + SETTLING if is_due else math.inf
         self.changed.add(number)

@@ -55,6 +55,7 @@ STEPS = st.lists(st.one_of(st.tuples(st.integers(1, 6), KINDS), st.integers(1, 2
 def test_restored_state_is_the_same(tmp_path_factory, steps):
     path = str(tmp_path_factory.mktemp("metrics") / "x.metrics")
     file, jobs = MetricsFile(path), JobSeries.of(10)
+    jobs.pipelines.is_followed = True
     for at, step in enumerate(steps):
         if isinstance(step, int):
             jobs.pipelines.on_pipeline(answer(step, at), NOW + at)
@@ -74,6 +75,7 @@ def test_restored_state_is_the_same(tmp_path_factory, steps):
 
 def test_events_reach_their_pipelines():
     jobs = JobSeries.of(10)
+    jobs.pipelines.is_followed = True
     jobs.observe(event_of(1, "appeared", 0), NOW)
     jobs.observe(event_of(2, "appeared", 1), NOW)
     jobs.observe(event_of(1, "deleted", 2), NOW)

@@ -31,7 +31,7 @@ def answer(status="success", finished=10.0, **fields):
 
 @pytest.fixture
 def pipelines():
-    return PipelineSeries(Series(100))
+    return PipelineSeries(Series(100), is_followed=True)
 
 
 @pytest.fixture
@@ -257,6 +257,16 @@ def test_finished_pipeline_is_not_shown(pipelines, see):
     assert pipelines.due(NOW + SETTLING) == 9
 
 
+def test_unfollowed_pipeline_ends_with_its_jobs():
+    """Without requests, nothing would ever remove it."""
+    pipelines = PipelineSeries(Series(100))
+    pipelines.on_job("shop/web", job(1, "running"), NOW, is_new=True)
+    assert pipelines.open_by_status() == {("shop/web", "running"): 1}
+    pipelines.on_job("shop/web", job(1, "success"), NOW, is_new=True)
+    assert not pipelines.unfinished
+    assert pipelines.changed == {9}
+
+
 STEPS = st.lists(
     st.tuples(
         st.integers(1, 4),
@@ -270,7 +280,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_end_follows_any_order_of_events(steps):
     """Whatever comes first: when all jobs have ended, the pipeline is due, and counts once."""
-    pipelines = PipelineSeries(Series(100))
+    pipelines = PipelineSeries(Series(100), is_followed=True)
     for number, status, _ in steps:
         pipelines.on_job("shop/web", job(number, status), NOW, is_new=True)
         known = pipelines.unfinished[9]
