@@ -36,6 +36,14 @@ async def test_failure_and_retry_are_marked(traced, exporter, simulator):
     assert missing.attributes["error.type"] == "404"
 
 
+async def test_redirect_is_a_resent_request(traced, exporter, simulator):
+    simulator.world.move_project(simulator.world.project("group/app"), "group/moved")
+    await traced.project("group/app").get_job(1)
+    moved, again = requests_of(exporter.get_finished_spans())
+    assert "http.request.resend_count" not in moved.attributes
+    assert again.attributes["http.request.resend_count"] == 1
+
+
 SECRETS = {
     "status": Fault(status=400, body=b'{"message": "BODY-SECRET"}'),
     "header": Fault(headers={"X-Request-Id": "glpat-HEADER", "X-Other": "HEADER-SECRET"}),
