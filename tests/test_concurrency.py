@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextvars import ContextVar
 
 import pytest
 
@@ -348,3 +349,25 @@ async def test_iterator_added_after_remove_stays():
             await asyncio.sleep(0)
         assert "key" in together
         assert len(together) == 1
+
+
+async def test_pool_tasks_share_no_context():
+    """They begin with that of the block, and what one of them sets stays its own."""
+    name = ContextVar("name", default="outside")
+    seen = {}
+
+    async def rename(number):
+        seen[number] = name.get()
+        name.set(f"task {number}")
+        await asyncio.sleep(0)
+        assert name.get() == f"task {number}"
+
+    name.set("block")
+    async with task_pool() as pool:
+        name.set("consumer")
+        for number in range(3):
+            pool.start(number, rename(number))
+        for _ in range(3):
+            (await pool.next_done())[1].result()
+    assert seen == dict.fromkeys(range(3), "block")
+    assert name.get() == "consumer"

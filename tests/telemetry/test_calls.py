@@ -8,6 +8,7 @@ from unittest.mock import create_autospec
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import StatusCode
 
 from gitlab_jobs_async import GitLab, GroupTarget, NotFoundError, PollPolicy, Project
@@ -16,7 +17,7 @@ from gitlab_jobs_async.http.hooks import CallHooks
 from gitlab_jobs_async.simulator import Fault
 from tests.support.cancellation import cancel_half_way
 from tests.support.otel import calls_of, parents_of, requests_of
-from tests.support.tasks import others
+from tests.support.tasks import others, until
 
 NO_SPAN = trace.INVALID_SPAN
 
@@ -247,3 +248,44 @@ def test_method_keeps_its_kind_and_signature(kind):
             assert inspect.iscoroutinefunction(getattr(create_autospec(kind), name))
             assert method.__doc__
             assert "arguments" not in inspect.signature(method).parameters
+
+
+class OpenSpans(SpanProcessor):
+    """The names of spans that have begun and not ended."""
+
+    def __init__(self):
+        self.names = []
+
+    def on_start(self, span, parent_context=None):
+        del parent_context
+        self.names.append(span.name)
+
+    def on_end(self, span):
+        self.names.remove(span.name)
+
+
+@pytest.mark.parametrize("name", ["get_job", "list_jobs", "iter_jobs", "stream_trace", "tail_jobs"])
+async def test_cancelled_at_any_turn_ends_all_spans(traced, tracers, simulator, name):
+    tracers.add_span_processor(spans := OpenSpans())
+    before = await others()
+    for turns in range(0, 200, 3):
+        simulator.faults.clear()
+        simulator.faults.add(Fault(status=502))
+        task = asyncio.create_task(CALLS[name](traced))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_done = task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        assert spans.names == []
+        if was_done:
+            break
+    assert await others() == before
+
+
+async def test_monitor_left_early_ends_all_spans(traced, tracers, simulator):
+    tracers.add_span_processor(spans := OpenSpans())
+    simulator.faults.add(Fault(latency=1.0, skip=1, times=None))
+    async with traced.monitor(["group/app", GroupTarget("group")]):
+        await until(lambda: "monitor_scan" in spans.names and "monitor_group" in spans.names)
+    assert spans.names == []
