@@ -2,10 +2,13 @@
 
 import pytest
 
-from gitlab_jobs_async import GitLab, RequestBudget
+from gitlab_jobs_async import ConnectionFailedError, GitLab, RequestBudget
 from gitlab_jobs_async.monitor.checkpoint.progress import Progress
+from gitlab_jobs_async.monitor.schedule.availability import TargetAvailability
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.timer import PollTimer
+from gitlab_jobs_async.monitor.status import status_of
+from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.simulator import Fault, Simulator
 from tests.support.clocks import SteppedClock
 from tests.support.stepped_time import pass_time
@@ -161,3 +164,19 @@ async def test_answers_by_graphql_are_scans(stepped):
             assert events.status().oldest_scan < 60
             listings = [r for r in simulator.requests if r.path.endswith("/jobs")]
             assert len(listings) < 40
+
+
+def test_oldest_scan_is_that_of_any_target():
+    watches = [ProjectWatch.of(number) for number in range(4)]
+    for watch, scanned_at in zip(watches, (0.0, 70.0, 40.0, 90.0), strict=True):
+        watch.timer.scanned_at = scanned_at
+    status = status_of(watches, 100.0, pending=3, lag=1.5, paused={"b", "a"})
+    assert (status.oldest_scan, status.targets, status.pending) == (60.0, 4, 3)
+    assert (status.lag, status.paused) == (1.5, ("a", "b"))
+
+
+def test_failed_poll_is_no_scan():
+    timer = PollTimer()
+    timer.on_success(50.0, ())
+    timer.on_error(80.0, ConnectionFailedError("lost", "GET", "u"), TargetAvailability(7, "7"))
+    assert (timer.polled_at, timer.scanned_at) == (80.0, 50.0)
