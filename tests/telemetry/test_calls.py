@@ -251,7 +251,7 @@ def test_method_keeps_its_kind_and_signature(kind):
 
 
 class OpenSpans(SpanProcessor):
-    """The names of spans that have begun and not ended."""
+    """The names of unfinished spans."""
 
     def __init__(self):
         self.names = []
