@@ -37,7 +37,8 @@ class JobTarget:
 class GroupTarget:
     """The projects of a group, which is given by id or path, kept up to date while it is monitored.
 
-    Archived projects are left out. With *include_subgroups* those of all levels below belong to it.
+    Archived projects and those without CI/CD are left out, and projects that are shared with the
+    group belong to it. With *include_subgroups* those of all levels below do, too.
     """
 
     group: int | str

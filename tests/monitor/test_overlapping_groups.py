@@ -8,7 +8,9 @@ from gitlab_jobs_async.events import JobAppeared, ProjectUnreachable
 from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.monitor.memberships import GroupMembers, Memberships
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
+from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
+from tests.support.tasks import others, until
 from tests.support.watched_groups import START, finished, listings, run, watched
 
 SHOP, DEEP, OTHER = GroupTarget("shop"), GroupTarget("shop/deep"), GroupTarget("other")
@@ -126,6 +128,19 @@ async def test_groups_are_listed_side_by_side(world):
                 # Retries of one group do not delay the next.
                 await pass_time(gitlab, clock, 0.1)
                 assert len(monitor) == 1
+
+
+async def test_monitor_left_in_a_listing_ends_it(world):
+    clock = SteppedClock(START)
+    async with Simulator(world, clock=clock) as simulator:
+        simulator.faults.add(Fault(path="*/groups/*", latency=100, times=None))
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab:
+            before = await others()
+            async with gitlab.monitor([SHOP, OTHER]):
+                await until(lambda: gitlab.budget.snapshot().in_flight == 2)
+            assert await others() == before
+            assert open_connections(gitlab) == 0
+        clock.advance(200)
 
 
 def test_project_leaves_after_all_listings():
