@@ -169,13 +169,16 @@ async def test_group_is_added_and_removed(world):
 
 async def test_group_removed_while_listed_is_gone(world):
     target, removed = GroupTarget("shop"), []
-    async with watched(world, 3) as (step, _, monitor, simulator):
+    async with watched(world, 3) as (step, seen, monitor, simulator):
         remove = Fault(path="*/groups/*", effect=lambda: removed.append(monitor.remove(target)))
         simulator.faults.add(remove)
         monitor.add(target)
         await step(60)
         assert removed == [True]
         assert len(monitor) == 1
+        run(world, "other/app")
+        await step(240)
+        assert finished(seen) == [("other/app", "job")]
 
 
 async def test_project_of_two_groups_stays_in_one(world):
