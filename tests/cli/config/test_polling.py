@@ -67,7 +67,7 @@ def test_bad_interval_is_refused_by_name(signed_in, run, assert_one_line, argume
     [
         (["tail", "group/app", "3", "--no-follow"], "--interval does not go with --no-follow"),
         (["watch", "group/app"], "--interval: expected --pipeline, --logs or --downstream"),
-        (["watch", "--plan", "5"], "--plan: expected no option but"),
+        (["watch", "--plan", "5"], "and no other option but --busy"),
     ],
 )
 def test_useless_interval_is_refused(signed_in, run, assert_one_line, arguments, words):
