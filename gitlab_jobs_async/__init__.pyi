@@ -45,6 +45,15 @@ from .clock import (
 from .clock import (
     SystemClock as SystemClock,
 )
+from .consumers import (
+    Consumer as Consumer,
+)
+from .consumers import (
+    RecordedEvent as RecordedEvent,
+)
+from .consumers import (
+    consume as consume,
+)
 from .errors import (
     ArchiveError as ArchiveError,
 )
@@ -58,9 +67,6 @@ from .errors import (
     CertificateError as CertificateError,
 )
 from .errors import (
-    CheckpointError as CheckpointError,
-)
-from .errors import (
     ConflictError as ConflictError,
 )
 from .errors import (
@@ -71,6 +77,9 @@ from .errors import (
 )
 from .errors import (
     DecodeError as DecodeError,
+)
+from .errors import (
+    FencedError as FencedError,
 )
 from .errors import (
     GitLabError as GitLabError,
@@ -104,6 +113,12 @@ from .errors import (
 )
 from .errors import (
     ServerError as ServerError,
+)
+from .errors import (
+    StoreAwayError as StoreAwayError,
+)
+from .errors import (
+    StoreError as StoreError,
 )
 from .errors import (
     TimedOutError as TimedOutError,
@@ -186,15 +201,6 @@ from .models.webhooks import (
 from .models.webhooks import (
     PipelineHook as PipelineHook,
 )
-from .monitor.checkpoint.protocol import (
-    Checkpoint as Checkpoint,
-)
-from .monitor.checkpoint.protocol import (
-    MemoryCheckpoint as MemoryCheckpoint,
-)
-from .monitor.checkpoint.sqlite import (
-    SqliteCheckpoint as SqliteCheckpoint,
-)
 from .monitor.monitor import (
     Monitor as Monitor,
 )
@@ -233,6 +239,18 @@ from .ratelimit.snapshot import (
 )
 from .retry.policy import (
     RetryPolicy as RetryPolicy,
+)
+from .store.postgres import (
+    PostgresStore as PostgresStore,
+)
+from .store.protocol import (
+    Store as Store,
+)
+from .store.sqlite import (
+    MemoryStore as MemoryStore,
+)
+from .store.sqlite import (
+    SqliteStore as SqliteStore,
 )
 from .version import (
     __version__ as __version__,

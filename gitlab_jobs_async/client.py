@@ -9,11 +9,13 @@ from attrs import evolve
 
 from gitlab_jobs_async import logs, models
 from gitlab_jobs_async import monitor as monitors
+from gitlab_jobs_async import store as stores
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.decode_warnings import log_ignored_value
 from gitlab_jobs_async.api.decoding import decode
 from gitlab_jobs_async.api.parameters import (
     integer,
+    positive_id,
 )
 from gitlab_jobs_async.http.calls import report_calls
 from gitlab_jobs_async.jobs_client import JobsClient
@@ -118,8 +120,9 @@ class GitLab(JobsClient):
         *,
         logs: bool = ...,
         downstream: Literal[False] = ...,
-        checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = ...,
+        checkpoint: "stores.Store | str | PathLike[str] | None" = ...,
         complete: bool = ...,
+        shards: int = ...,
         polling: PollPolicy | None = ...,
     ) -> AbstractAsyncContextManager["monitors.Monitor[Job]"]: ...
 
@@ -130,8 +133,9 @@ class GitLab(JobsClient):
         *,
         logs: bool = ...,
         downstream: bool,
-        checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = ...,
+        checkpoint: "stores.Store | str | PathLike[str] | None" = ...,
         complete: bool = ...,
+        shards: int = ...,
         polling: PollPolicy | None = ...,
     ) -> AbstractAsyncContextManager["monitors.Monitor[Job | Bridge]"]: ...
 
@@ -141,8 +145,9 @@ class GitLab(JobsClient):
         *,
         logs: bool = False,
         downstream: bool = False,
-        checkpoint: "monitors.Checkpoint | str | PathLike[str] | None" = None,
+        checkpoint: "stores.Store | str | PathLike[str] | None" = None,
         complete: bool = False,
+        shards: int = 1,
         polling: PollPolicy | None = None,
     ) -> AbstractAsyncContextManager["monitors.Monitor[Any]"]:
         """Emit events of many projects: `async with ... as events: async for event in events`.
@@ -160,21 +165,30 @@ class GitLab(JobsClient):
             logs: also emit the log lines of running jobs.
             downstream: also emit bridges, and follow them into pipelines of other projects; no job
                 is partial.
-            checkpoint: path of a file. The next monitor with it resumes where this one ended:
-                an event is acknowledged by requesting the next one, and emitted at least once,
-                under the same `key`.
+            checkpoint: path of a file, "postgresql://…" or a `Store`. The next monitor with it
+                resumes where this one ended: an event is acknowledged by requesting the next one,
+                and emitted at least once, under the same `key`. Where several processes run the
+                same monitor, one is active and the others take over when it ends.
             complete: poll a project by REST before any event that a question by GraphQL has shown,
                 so that no job is partial. It costs a request for each project and burst of changes.
+            shards: parts of the targets, which processes with one store divide among them; the
+                same number in each.
             polling: how often single pipelines, single jobs and logs are polled while the budget
                 has room; the client's policy by default.
 
         Raises:
             AuthenticationError: while iterating, if the token is invalid or revoked.
-            CheckpointError: another monitor uses the checkpoint, or it is unusable.
-            TypeError, ValueError: a target is invalid.
+            StoreError: the store is unusable, or about another server.
+            TypeError, ValueError: a target, `checkpoint` or `shards` is invalid.
         """
+        if positive_id("shards", shards) > 1 and checkpoint is None:
+            raise ValueError(f"invalid shards {shards}: expected a checkpoint, which they share")
         how = monitors.MonitorOptions(
-            logs, downstream, monitors.checkpoint_of(checkpoint), complete
+            logs,
+            downstream,
+            None if checkpoint is None else stores.store_named(checkpoint),
+            complete,
+            shards,
         )
         policy = poll_policy(polling, self._polls.policy)
         return monitors.monitored(

@@ -41,7 +41,7 @@ async def gather_all(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [results[number] for number in sorted(results)]
 
 
-async def _cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:
+async def cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel *tasks* and wait for their end, even if the caller is cancelled."""
     for task in tasks:
         task.cancel()
@@ -117,7 +117,7 @@ class TaskPool(Generic[K, T]):
     async def close(self) -> None:
         """Cancel all tasks and wait for their end, even if the caller is cancelled."""
         self._is_closed = True
-        await _cancel_and_wait([*self._running, *self._dropped])
+        await cancel_and_wait([*self._running, *self._dropped])
 
 
 @asynccontextmanager
@@ -232,7 +232,7 @@ class Merged(Generic[K, T]):
         """Cancel all tasks and wait for their end, even if the caller is cancelled."""
         self._is_closed = True
         self._tasks.clear()
-        await _cancel_and_wait(list(self._ending))
+        await cancel_and_wait(list(self._ending))
 
 
 @asynccontextmanager

@@ -3,12 +3,14 @@
 import os
 import re
 
+import psycopg
 import pytest
 from hypothesis import settings
 
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import Simulator
 from tests.support.clocks import JumpClock
+from tests.support.postgres import binaries, postgres_server
 
 # The duration of an example depends on how busy the machine is.
 settings.register_profile("untimed", deadline=None)
@@ -49,3 +51,29 @@ async def gitlab(simulator, clock):
 @pytest.fixture
 def project(gitlab):
     return gitlab.project("group/app")
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    """Return the URL of a database that one worker's tests share."""
+    if binaries() is None:
+        assert "POSTGRES_REQUIRED" not in os.environ, "PostgreSQL is missing in CI"
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres(postgres_url):
+    """Return the URL of that database, without a store in it."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS gitlab_jobs CASCADE")
+    return postgres_url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_address(request, tmp_path):
+    """Return what names an empty store that processes can share."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ci.db")
+    return request.getfixturevalue("empty_postgres")

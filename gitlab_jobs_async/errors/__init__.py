@@ -22,7 +22,9 @@ GitLabError
 ├── DecodeError                   a response that contradicts the API's documentation
 ├── GraphQLError                  a GraphQL answer with errors, at status 200
 ├── ListingChangedError           a listing changed faster than it could be read
-├── CheckpointError               a monitor's checkpoint is unusable
+├── StoreError                    the store of a monitor is unusable
+│   ├── StoreAwayError            it does not answer
+│   └── FencedError               another process owns what was to be written
 └── WebhookRejectedError          a webhook delivery is forged, invalid or of another kind
 
 Invalid arguments raise a plain `ValueError` or `TypeError`, before any request.
@@ -31,9 +33,11 @@ Invalid arguments raise a plain `ValueError` or `TypeError`, before any request.
 from gitlab_jobs_async.errors.base import GitLabError
 from gitlab_jobs_async.errors.operations import (
     ArchiveError,
-    CheckpointError,
+    FencedError,
     ListingChangedError,
     LookupFailedError,
+    StoreAwayError,
+    StoreError,
     TraceInterruptedError,
     WaitTimedOutError,
     WebhookRejectedError,
@@ -62,11 +66,11 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "CertificateError",
-    "CheckpointError",
     "ConflictError",
     "ConnectionFailedError",
     "CredentialsError",
     "DecodeError",
+    "FencedError",
     "GitLabError",
     "GraphQLError",
     "ListingChangedError",
@@ -78,6 +82,8 @@ __all__ = [
     "ResponseError",
     "ResponseTooLargeError",
     "ServerError",
+    "StoreAwayError",
+    "StoreError",
     "TimedOutError",
     "TraceInterruptedError",
     "WaitTimedOutError",

@@ -102,19 +102,30 @@ class ListingChangedError(GitLabError):
         return f"{self.method} {self.url}: rows moved faster than they could be read"
 
 
-class CheckpointError(GitLabError):
-    """A checkpoint is in use, corrupt or of another version; it is not changed.
+class StoreError(GitLabError):
+    """A store is in use, corrupt or of another version; it is not changed.
 
-    `path` is its file, `reason` the cause.
+    `name` is its file or address without credentials, `reason` the cause.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"checkpoint {self.path}: {self.reason}"
+        return f"store {self.name}: {self.reason}"
+
+
+class StoreAwayError(StoreError):
+    """A store does not answer; whether the last write has arrived is unknown. Try again later."""
+
+
+class FencedError(StoreError):
+    """Another process owns what was to be written, or the store was set back; nothing is written.
+
+    Load the state again once the lease is held again.
+    """
 
 
 class WebhookRejectedError(GitLabError):

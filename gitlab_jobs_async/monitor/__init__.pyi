@@ -1,14 +1,8 @@
-from .checkpoint.protocol import (
-    Checkpoint as Checkpoint,
-)
 from .monitor import (
     Monitor as Monitor,
 )
 from .monitor import (
     MonitorOptions as MonitorOptions,
-)
-from .monitor import (
-    checkpoint_of as checkpoint_of,
 )
 from .monitor import (
     monitored as monitored,

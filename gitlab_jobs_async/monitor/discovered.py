@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator
 
 from attrs import define, field
 
-from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.target_index import TargetIndex
 from gitlab_jobs_async.monitor.targets import PipelineTarget
@@ -26,34 +26,41 @@ class DiscoveredPipelines:
 
     _recorder: StateRecorder
     _index: TargetIndex
+    _targets: TargetIndex
     _finished: deque[str] = field(factory=deque[str], init=False)
 
     def recorded(self) -> Iterator[tuple[NormalizedTarget, str]]:
         """Yield the pipelines that an earlier monitor discovered, with their names.
 
         Raises:
-            CheckpointError: a name is not that of a pipeline.
+            StoreError: a name is not that of a pipeline.
         """
         for name in self._recorder.names(PREFIX):
             try:
                 project, pipeline_id = map(int, name.removeprefix(PREFIX).split(" "))
                 yield normalize_target(PipelineTarget(project, pipeline_id)), name
             except ValueError as error:
-                raise CheckpointError(self._recorder.path, f"{name!r} is not a target") from error
+                raise StoreError(self._recorder.store_name, f"{name!r} is not a target") from error
 
     def start(
-        self, pipelines: Iterable[DownstreamPipeline], watched: Container[str]
+        self, pipelines: Iterable[DownstreamPipeline], watched: Container[str], found_by: str
     ) -> Iterator[tuple[NormalizedTarget, str]]:
-        """Record and yield the *pipelines* that are not and were not *watched*."""
+        """Record and yield the *pipelines* that are not and were not *watched*.
+
+        Each belongs to the shard of the target that it was *found_by*.
+        """
         for pipeline in pipelines:
             target = pipeline.target
             name = f"{PREFIX}{target.project} {target.pipeline_id}"
             is_watched = name in watched or target_name(target) in watched
             # The watch of a whole project emits the events of all its pipelines.
-            is_covered = isinstance(target.project, int) and self._index.has_project(target.project)
+            is_covered = isinstance(target.project, int) and any(
+                index.has_project(target.project) for index in (self._index, self._targets)
+            )
             if is_covered or is_watched or not self._is_new(name, pipeline):
                 continue
             state = TargetState((), is_known=pipeline.is_new, epoch=pipeline.epoch)
+            self._recorder.keep_with(name, found_by)
             self._recorder.start(name, state)
             yield target, name
 

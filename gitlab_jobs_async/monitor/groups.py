@@ -78,7 +78,7 @@ class GroupTargets:
         """Poll *target*, unless it is polled as a project of a group already.
 
         Raises:
-            CheckpointError: its recorded state cannot be read.
+            StoreError: its recorded state cannot be read.
         """
         name = given = target_name(target)
         if isinstance(target, str) and (member := self._memberships.member_at(target)):
@@ -102,7 +102,7 @@ class GroupTargets:
         """Poll the projects of *target*, first those that an earlier monitor knew.
 
         Raises:
-            CheckpointError: the recorded state cannot be read.
+            StoreError: the recorded state cannot be read.
         """
         name = group_name(target)
         if name in self._groups:
@@ -118,6 +118,7 @@ class GroupTargets:
         self._poller.keep_open(len(self._groups))
         for project, path in known.items():
             if self._poller.project_name(project, path) is None:
+                self._recorder.keep_with(target_name(project), name)
                 self._poller.add(project, target_name(project))
         self._changed.set()
 
@@ -217,6 +218,7 @@ class GroupTargets:
                 created = row.created_at.timestamp() + _CLOCK_SKEW
                 # One that was moved here may have old jobs.
                 is_new = listed_at is not None and created > listed_at
+                self._recorder.keep_with(target_name(row.id), name)
                 self._poller.add(row.id, target_name(row.id), is_new=is_new)
         # Recorded after its projects: before, a restart in between would not take them for new.
         self._record(name, group, recovered)

@@ -27,14 +27,16 @@ _MAX_DENIALS = 3
 
 @define(eq=False, repr=False)
 class JobLogs:
-    """The logs of a monitor, whose lines go to *queue*; `resume` enables them."""
+    """The logs of a shard, whose lines go to *queue* under its number; `resume` enables them."""
 
     _transport: Transport
     _capabilities: ServerCapabilities
     _polls: Polls
     _token: TokenCheck
     _tracked: TrackedLogs
-    _queue: LogPollQueue[int, AnyEvent]
+    _queue: LogPollQueue[tuple[int, int], AnyEvent]
+    _shard: int = 0
+    _followed: set[int] = field(factory=set[int], init=False)
     _is_enabled: bool = field(default=False, init=False)
 
     def resume(self) -> None:
@@ -52,11 +54,26 @@ class JobLogs:
     def acknowledge(self, event: AnyEvent) -> None:
         """Record that the consumer has processed *event*."""
         self._tracked.acknowledge(event)
+        if isinstance(event, JobLogEnded | JobLogFailed):
+            self._followed.discard(event.job.id)
 
     def _follow(self, log: TrackedLog) -> None:
         job_id = log.job.id
-        self._queue.remove(job_id)  # the log of another job that had this id before a reset
-        self._queue.add(job_id, partial(self._events, log, self._tracked.offset(job_id)))
+        key = self._shard, job_id
+        self._queue.remove(key)  # the log of another job that had this id before a reset
+        self._followed.add(job_id)
+        self._queue.add(key, partial(self._events, log, self._tracked.offset(job_id)))
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the end of any log is still to be acknowledged."""
+        return bool(self._followed)
+
+    def stop(self) -> None:
+        """Follow no log any more; another process may follow them from the recorded offsets."""
+        for job_id in self._followed:
+            self._queue.remove((self._shard, job_id))
+        self._followed.clear()
 
     async def _events(self, log: TrackedLog, offset: int) -> PollSource[AnyEvent]:
         """Yield the lines of *log* from byte *offset* on, and then its end.

@@ -13,7 +13,6 @@ from gitlab_jobs_async.clock import jitter
 from gitlab_jobs_async.concurrency import TaskPool, task_pool
 from gitlab_jobs_async.http.calls import reported
 from gitlab_jobs_async.http.transport import Transport
-from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.discovered import DiscoveredPipelines
@@ -25,7 +24,7 @@ from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
 from gitlab_jobs_async.monitor.schedule.shared import ScheduleShare, SharedSchedule
 from gitlab_jobs_async.monitor.schedule.timer import MAX_INTERVAL
 from gitlab_jobs_async.monitor.status import MonitorStatus, status_of
-from gitlab_jobs_async.monitor.target_index import TargetIndex
+from gitlab_jobs_async.monitor.target_index import HookTarget, TargetIndex
 from gitlab_jobs_async.monitor.token_check import TokenCheck
 from gitlab_jobs_async.monitor.watch.base import SingleWatch, Watch
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
@@ -36,7 +35,10 @@ from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
 
 class Poller:
-    """The watched targets by name, and their polls; *states* are those of an earlier monitor."""
+    """The watched targets by name, and their polls; *states* are those of an earlier monitor.
+
+    *targets* has the targets of all shards.
+    """
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Poller:
         downstream: bool,
         complete: bool,
         polls: Polls,
+        targets: TargetIndex,
     ) -> None:
         self._transport = transport
         self._clock = transport.clock
@@ -63,8 +66,9 @@ class Poller:
         self._groups = 0
         self._polls = polls
         self._index = TargetIndex()
+        self._targets = targets
         self.recorder = StateRecorder(outbox, states, downstream=downstream)
-        self._discovered = DiscoveredPipelines(self.recorder, self._index)
+        self._discovered = DiscoveredPipelines(self.recorder, self._index, targets)
         self._announcer = Announcer(self._budget, outbox)
         self.token = TokenCheck(transport)
         self._queries = QueryRunner(
@@ -101,14 +105,15 @@ class Poller:
         self._changed.set()
 
     def project_name(self, project_id: int, path: str) -> str | None:
-        """Return the name under which a project is polled, or `None`."""
-        return self._index.project_name(project_id, path)
+        """Return the name of a project that is polled, or a target of any shard, or `None`."""
+        name = self._index.project_name(project_id, path)
+        return name or self._targets.project_name(project_id, path)
 
     def add(self, target: NormalizedTarget, name: str, *, is_new: bool = False) -> None:
         """Poll *target*, unless *name* is polled already; all jobs of a new project are new.
 
         Raises:
-            CheckpointError: its recorded state cannot be read.
+            StoreError: its recorded state cannot be read.
         """
         if name in self._watches:
             return
@@ -145,7 +150,7 @@ class Poller:
             self.recorder.remove(name, keep_events=keep_events)
         return is_watched
 
-    def notify(self, hook: JobHook | PipelineHook) -> bool:
+    def notify(self, hook: HookTarget) -> bool:
         """Poll the targets of *hook* soon, and return whether there are any."""
         names = self._index.targets_of(hook)
         for name in names:
@@ -157,7 +162,7 @@ class Poller:
 
         Raises:
             AuthenticationError: the token is refused.
-            CheckpointError: the checkpoint cannot be written.
+            StoreError: the checkpoint cannot be written.
         """
         with (
             self._transport.watching_pauses(self._changed),
@@ -264,7 +269,7 @@ class Poller:
                 self._learn_id(name, watch)
                 # Recorded first, so that a restart knows of both or neither.
                 if pipelines := watch.take_discovered():
-                    for target, found in self._discovered.start(pipelines, self._watches):
+                    for target, found in self._discovered.start(pipelines, self._watches, name):
                         self.add(target, found)
                 self.recorder.record(name, watch, events)
                 await self._outbox.wait_for_capacity()
@@ -295,6 +300,7 @@ class Poller:
         """Index a project by its id once that is known, because its path may change."""
         if isinstance(watch, ProjectWatch) and watch.numeric_id is not None:
             self._index.learn_id(name, watch.numeric_id)
+            self._targets.learn_id(name, watch.numeric_id)
 
     def _drop(self, name: str) -> None:
         """Stop polling *name*, which is over or removed."""

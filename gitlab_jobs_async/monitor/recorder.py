@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TypeVar
 
-from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.events import AnyEvent, ProjectReset
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS, Progress, ProgressRows
@@ -24,29 +24,33 @@ class StateRecorder:
     """The recorded *states* by name, and the watches restored from them.
 
     Raises:
-        CheckpointError: a row cannot be read.
+        StoreError: a row cannot be read.
     """
 
     def __init__(self, outbox: Outbox, states: Mapping[str, bytes], *, downstream: bool) -> None:
         self._outbox = outbox
         self._downstream = downstream
         self._states = {n: data for n, data in states.items() if not n.startswith(PROGRESS)}
-        self._progress = ProgressRows()
+        shard = None if outbox.record is None else outbox.record.shard
+        self._suffix = "" if shard is None or shard.count == 1 else f" {shard.number}/{shard.count}"
+        self._progress = ProgressRows(self._suffix)
         self._written: dict[str, tuple[bool, bool]] = {}
         self._watches: dict[str, Watch] = {}
-        for name in states.keys() - self._states.keys():
+        # Rows that were written for another number of shards are older.
+        rows = states.keys() - self._states.keys()
+        for name in sorted(rows, key=lambda name: name.endswith(self._suffix)):
             try:
                 self._progress.restore(name, states[name])
             except ValueError as error:
                 raise self._unreadable(name, error) from error
-        ids = self.state(IDS, IdState)
-        self._history = IdHistory() if ids is None else IdHistory.restored(ids)
-        self._states.pop(IDS, None)
+        self._history = self._restored_history()
+        for name in self.names(IDS):
+            del self._states[name]
 
     @property
-    def path(self) -> str:
-        """The checkpoint's name in errors."""
-        return self._outbox.path
+    def store_name(self) -> str:
+        """The store's name in errors."""
+        return self._outbox.name
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of recorded states that start with *prefix*."""
@@ -56,7 +60,7 @@ class StateRecorder:
         """Return the recorded state of *name*, or `None`.
 
         Raises:
-            CheckpointError: it cannot be read.
+            StoreError: it cannot be read.
         """
         data = self._states.get(name)
         try:
@@ -64,11 +68,15 @@ class StateRecorder:
         except ValueError as error:
             raise self._unreadable(name, error) from error
 
+    def keep_with(self, name: str, target: str) -> None:
+        """Record the row *name* in the shard of *target*, however many shards there will be."""
+        self._outbox.keep_with(name, target)
+
     def add(self, target: NormalizedTarget, name: str, now: float) -> tuple[Watch, bool]:
         """Return the watch of *target*, and whether it was restored.
 
         Raises:
-            CheckpointError: the recorded state cannot be read.
+            StoreError: the recorded state cannot be read.
         """
         recorded = self._states.pop(name, None)
         progress = None if recorded is None else self._progress.restored(name)
@@ -135,25 +143,33 @@ class StateRecorder:
         """Write the progress that is due at *now*, or all that changed.
 
         Raises:
-            CheckpointError: it cannot be written.
+            StoreError: it cannot be written.
         """
         until = inf if everything else now
         while self._outbox.is_recorded and self._progress.next_write_at() <= until:
             row = self._progress.pop_dirty(now, self._progress_of)
             if row is None:
                 break
-            self._outbox.put(*row, ())
+            name, progress = row
+            self._outbox.put(name, progress, ())
             self._record_ids()
         if everything:
             self._record_ids()
 
+    def _restored_history(self) -> IdHistory:
+        own = self.state(f"{IDS}{self._suffix}", IdState)
+        if own is not None:
+            return IdHistory.restored([own])
+        others = [self.state(name, IdState) for name in self.names(IDS)]
+        return IdHistory.restored([state for state in others if state is not None])
+
     def _record_ids(self) -> None:
         if self._history.has_changed and self._outbox.is_recorded:
-            self._outbox.put(IDS, self._history.state(), ())
+            self._outbox.put_for_all_shards(f"{IDS}{self._suffix}", self._history.state())
 
     def _progress_of(self, name: str) -> Progress | None:
         watch = self._watches.get(name)
         return watch.progress() if watch is not None and watch.timer.polled_at else None
 
-    def _unreadable(self, name: str, error: ValueError) -> CheckpointError:
-        return CheckpointError(self._outbox.path, f"state of {name!r} is invalid: {error}")
+    def _unreadable(self, name: str, error: ValueError) -> StoreError:
+        return StoreError(self._outbox.name, f"state of {name!r} is invalid: {error}")

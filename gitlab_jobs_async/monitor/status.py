@@ -54,3 +54,18 @@ def status_of(
         lag=lag,
         paused=tuple(sorted(paused)),
     )
+
+
+def combined(statuses: Iterable[MonitorStatus]) -> MonitorStatus:
+    """Return the status of several monitors as one."""
+    every = list(statuses)
+    scans = [status.oldest_scan for status in every if status.oldest_scan is not None]
+    return MonitorStatus(
+        targets=sum(status.targets for status in every),
+        unscanned=sum(status.unscanned for status in every),
+        unreachable=sum(status.unreachable for status in every),
+        pending=sum(status.pending for status in every),
+        oldest_scan=max(scans, default=None),
+        lag=max((status.lag for status in every), default=0.0),
+        paused=tuple(sorted({kind for status in every for kind in status.paused})),
+    )

@@ -1,14 +1,31 @@
 """Find the targets of a webhook by project, pipeline or job."""
 
 from collections.abc import Hashable
+from typing import Self
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
 from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
 
 _Key = tuple[str, Hashable]
+
+
+@frozen
+class HookTarget:
+    """The subject of a webhook; *job_id* is None for an event of a pipeline."""
+
+    project_id: int
+    project_path: str
+    pipeline_id: int
+    job_id: int | None = None
+
+    @classmethod
+    def of(cls, hook: JobHook | PipelineHook) -> Self:
+        """Return what *hook* is about."""
+        job_id = hook.job_id if isinstance(hook, JobHook) else None
+        return cls(hook.project_id, hook.project_path or "", hook.pipeline_id, job_id)
 
 
 @define
@@ -59,17 +76,15 @@ class TargetIndex:
         keys: list[_Key] = [("project", project_id), ("path", path.casefold())]
         return next((self._names[key][0] for key in keys if key in self._names), None)
 
-    def targets_of(self, hook: JobHook | PipelineHook) -> list[str]:
+    def targets_of(self, hook: HookTarget) -> list[str]:
         """Return the names of the targets that *hook* is about."""
-        path = (hook.project_path or "").casefold()
         keys: list[_Key] = [
             ("project", hook.project_id),
-            ("path", path),
+            ("path", hook.project_path.casefold()),
             ("path", str(hook.project_id)),  # a project given as "17"
             ("pipeline", hook.pipeline_id),
+            ("job", hook.job_id),
         ]
-        if isinstance(hook, JobHook):
-            keys.append(("job", hook.job_id))
         return list(dict.fromkeys(name for key in keys for name in self._names.get(key, ())))
 
     def _put(self, name: str, key: _Key) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from attrs import evolve, field, frozen
 
-from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.events import (
     AnyEvent,
     JobAppeared,
@@ -21,8 +21,9 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
-from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads, stored_as
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.checkpoint.serialization import loads, stored_as
+from gitlab_jobs_async.monitor.watch.factory import target_name
 
 _PREFIX = "log of job "
 """Start of the names of logs in a checkpoint."""
@@ -49,23 +50,26 @@ class TrackedLog:
 
 
 class TrackedLogs:
-    """The logs that are or were followed, each once, restored from *states*.
+    """The logs that are or were followed, each once, restored from *states* and *offsets*.
 
     Raises:
-        CheckpointError: a recorded log cannot be read.
+        StoreError: a recorded log cannot be read.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None, states: Mapping[str, bytes]) -> None:
-        self._checkpoint = checkpoint
+    def __init__(
+        self, outbox: Outbox, states: Mapping[str, bytes], offsets: Mapping[int, int]
+    ) -> None:
+        self.outbox = outbox
+        self._offsets = dict(offsets)
         self._logs: dict[int, TrackedLog] = {}
         self._ended: dict[int, str] = {}
         for name, state in states.items():
-            if checkpoint is not None and name.startswith(_PREFIX):
+            if name.startswith(_PREFIX):
                 try:
                     log = loads(state, TrackedLog)
                 except ValueError as error:
                     reason = f"state of {name!r} is invalid: {error}"
-                    raise CheckpointError(checkpoint.path, reason) from error
+                    raise StoreError(outbox.name, reason) from error
                 self._logs[log.job.id] = log
                 if log.log_ended:
                     self._remember(log)
@@ -76,7 +80,7 @@ class TrackedLogs:
 
     def offset(self, job_id: int) -> int:
         """Return the offset in bytes to resume this log from."""
-        return (self._checkpoint and self._checkpoint.log_offset(job_id)) or 0
+        return self._offsets.get(job_id, 0)
 
     def start(self, log: TrackedLog) -> bool:
         """Track *log*, and return False if it is or was followed already."""
@@ -97,8 +101,9 @@ class TrackedLogs:
     def acknowledge(self, event: AnyEvent) -> None:
         """Record that the consumer has processed *event*."""
         match event:
-            case JobLogLine(job=job, line=line) if self._checkpoint is not None:
-                self._checkpoint.record_log_offset(job.id, line.end)
+            case JobLogLine(job=job, line=line) if self.outbox.is_recorded:
+                self._offsets[job.id] = line.end
+                self.outbox.record_log_offset(job.id, _name(job.id), line.end)
             case JobLogEnded(job=job) | JobLogFailed(job=job) if job.id in self._logs:
                 ended = evolve(self._logs[job.id], log_ended=True)
                 self._keep(ended)
@@ -112,8 +117,8 @@ class TrackedLogs:
             self._forget(log.job.id)
             return
         self._logs[log.job.id] = log
-        if self._checkpoint is not None:
-            self._checkpoint.record(_name(log.job.id), dumps(log), ())
+        self.outbox.keep_with(_name(log.job.id), target_name(log.project))
+        self.outbox.put(_name(log.job.id), log, ())
 
     def _remember(self, log: TrackedLog) -> None:
         # Overlapping targets may each emit the job's end later.
@@ -124,9 +129,10 @@ class TrackedLogs:
             self._forget(oldest)
 
     def _forget(self, job_id: int) -> None:
-        if self._logs.pop(job_id, None) is not None and self._checkpoint is not None:
-            self._checkpoint.forget(_name(job_id))
-            self._checkpoint.forget_log(job_id)
+        if self._logs.pop(job_id, None) is not None:
+            self._offsets.pop(job_id, None)
+            self.outbox.record_log_offset(job_id, _name(job_id), None)
+            self.outbox.forget(_name(job_id))
 
 
 def _name(job_id: int) -> str:

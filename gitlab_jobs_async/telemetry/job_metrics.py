@@ -43,7 +43,7 @@ class JobMetrics:
         clock: source of time for delays.
 
     Raises:
-        CheckpointError: *file* is in use, of another version, or cannot be read.
+        StoreError: *file* is in use, of another version, or cannot be read.
         TypeError, ValueError: *max_series* is not a whole number above 0.
     """
 
@@ -87,7 +87,7 @@ class JobMetrics:
         and its status, duration and coverage are the server's. One request at a time.
 
         Raises:
-            CheckpointError: from the block's end or `observe`: the file cannot be written.
+            StoreError: from the block's end or `observe`: the file cannot be written.
         """
         self._series.pipelines.is_followed = True
         checks = PipelineChecks(gitlab, self._series.pipelines, self._clock, self._store)
@@ -109,7 +109,7 @@ class JobMetrics:
         An event with `is_new=False` sets the number of unfinished jobs, and counts nothing.
 
         Raises:
-            CheckpointError: the file cannot be written.
+            StoreError: the file cannot be written.
         """
         if self._failure is not None:
             raise self._failure

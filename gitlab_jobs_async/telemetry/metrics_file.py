@@ -8,7 +8,7 @@ from os import PathLike, fspath
 
 from attrs import define, field
 
-from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.telemetry.definitions import METRICS
 from gitlab_jobs_async.telemetry.job_series import REMEMBERED_KEYS, JobSeries, OpenJob
 from gitlab_jobs_async.telemetry.pipeline_series import OpenPipeline, PipelineSeries
@@ -34,7 +34,7 @@ class MetricsFile:
     """The file at *path*; one process at a time may have it open.
 
     Raises:
-        CheckpointError: the file is in use, of another version, or cannot be read or written.
+        StoreError: the file is in use, of another version, or cannot be read or written.
     """
 
     path: str
@@ -49,12 +49,10 @@ class MetricsFile:
             self._database.execute("PRAGMA journal_mode=WAL")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
-                raise CheckpointError(
-                    self.path, f"unsupported version {version} (expected {_VERSION})"
-                )
+                raise StoreError(self.path, f"unsupported version {version} (expected {_VERSION})")
             self._database.executescript(f"{_SCHEMA}PRAGMA user_version={_VERSION};")
         except (sqlite3.Error, OSError) as error:
-            raise CheckpointError(self.path, str(error)) from None
+            raise StoreError(self.path, str(error)) from None
 
     def restore(self, jobs: JobSeries) -> None:
         """Give *jobs* what an earlier process has stored."""
@@ -72,7 +70,7 @@ class MetricsFile:
                 jobs.restore_job(number, OpenJob(*values))
             jobs.restore_seen([key for (key,) in execute("SELECT key FROM seen ORDER BY number")])
         except (sqlite3.Error, ValueError) as error:
-            raise CheckpointError(self.path, str(error)) from None
+            raise StoreError(self.path, str(error)) from None
 
     def store(self, jobs: JobSeries, key: str | None = None) -> None:
         """Store what an event with this *key*, or a requested pipeline, has changed.
@@ -87,7 +85,7 @@ class MetricsFile:
                 if key is not None:
                     self._store_key(key)
         except sqlite3.Error as error:
-            raise CheckpointError(self.path, str(error)) from None
+            raise StoreError(self.path, str(error)) from None
         for changed in (jobs.series.changed, jobs.changed_jobs, jobs.pipelines.changed):
             changed.clear()
 

@@ -23,7 +23,7 @@ class PipelineChecks:
         """Request each pipeline at its time, without end.
 
         Raises:
-            CheckpointError: an answer cannot be stored.
+            StoreError: an answer cannot be stored.
         """
         while True:
             now = self.clock.now()

@@ -10,8 +10,8 @@ import pytest
 
 from gitlab_jobs_async import GitLab, JobHook, JobStatus, RequestBudget
 from gitlab_jobs_async.events import JobFinished
-from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
+from gitlab_jobs_async.store.sqlite import MemoryStore
 from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time, settled
 from tests.support.tasks import others
@@ -200,7 +200,7 @@ async def test_webhook_is_polled_during_a_question(server):
 
 async def test_next_monitor_emits_what_was_left(server):
     """Both together emit each end once, although the first ends during a question."""
-    checkpoint = MemoryCheckpoint()
+    checkpoint = MemoryStore()
     async with client(server) as gitlab:
         first = Consumer(gitlab, server.world, checkpoint=checkpoint)
         running = asyncio.create_task(first.run())

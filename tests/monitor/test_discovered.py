@@ -11,13 +11,13 @@ from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 
 
 def started(states=b"", watched=(), projects=(), epoch=0):
-    recorder = StateRecorder(Outbox(None), {NAME: states} if states else {}, downstream=True)
+    recorder = StateRecorder(Outbox(), {NAME: states} if states else {}, downstream=True)
     index = TargetIndex()
     for project in projects:
         index.add(str(project), project)
-    discovered = DiscoveredPipelines(recorder, index)
+    discovered = DiscoveredPipelines(recorder, TargetIndex(), index)
     pipeline = DownstreamPipeline(PipelineTarget(3, 5), is_new=True, epoch=epoch)
-    return [name for _, name in discovered.start([pipeline], watched)]
+    return [name for _, name in discovered.start([pipeline], watched, "project 4")]
 
 
 NAME = f"{PREFIX}3 5"

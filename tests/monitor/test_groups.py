@@ -6,12 +6,13 @@ from contextlib import suppress
 import pytest
 from yarl import URL
 
-from gitlab_jobs_async import AuthenticationError, CheckpointError, GitLab, GroupTarget
+from gitlab_jobs_async import AuthenticationError, GitLab, GroupTarget, StoreError
 from gitlab_jobs_async.events import JobAppeared, ProjectRecovered, ProjectUnreachable
 from gitlab_jobs_async.monitor import groups
-from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
+from gitlab_jobs_async.store.sqlite import MemoryStore
 from tests.support.stepped_time import pass_time
+from tests.support.stores import MortalStore, content
 from tests.support.tasks import others, until
 from tests.support.watched_groups import START, finished, listings, run, watched
 
@@ -193,7 +194,7 @@ async def test_project_of_two_groups_stays_in_one(world):
 
 
 async def test_removed_group_leaves_no_record(world):
-    kept = MemoryCheckpoint()
+    kept = MemoryStore()
     async with watched(world, GroupTarget("shop"), checkpoint=kept) as watching:
         step, seen, monitor, simulator = watching
         removed = []
@@ -205,7 +206,8 @@ async def test_removed_group_leaves_no_record(world):
         simulator.faults.add(fault)
         await step(400)
         assert removed == [True]
-    assert not [name for name in kept.states() if "shop" in name or "project" in name]
+    states = (await content(kept)).states
+    assert not [name for name in states if "shop" in name or "project" in name]
     assert not seen
 
 
@@ -291,24 +293,12 @@ async def test_restart_right_after_a_project_joined(world, tmp_path):
         assert finished(seen) == [("shop/new", "job")]
 
 
-class MortalCheckpoint(MemoryCheckpoint):
-    """A checkpoint that fails after a number of writes, which ends the monitor."""
-
-    left = 1_000
-
-    def record(self, target, state, events):
-        if not self.left:
-            raise CheckpointError("here", "killed")
-        self.left -= 1
-        super().record(target, state, events)
-
-
 @pytest.mark.parametrize("writes", range(4))
 async def test_crash_while_a_project_joins(world, writes, monkeypatch):
     # The listings of a large group lie further apart than any tolerance.
     monkeypatch.setattr(groups, "_CLOCK_SKEW", 0.0)
-    clock, kept = SteppedClock(START), MortalCheckpoint()
-    with suppress(CheckpointError):
+    clock, kept = SteppedClock(START), MortalStore()
+    with suppress(StoreError):
         async with watched(world, GroupTarget("shop"), clock=clock, checkpoint=kept) as watching:
             step, seen, _, sim = watching
             port = URL(sim.url).port
@@ -319,7 +309,7 @@ async def test_crash_while_a_project_joins(world, writes, monkeypatch):
             kept.left = writes
             await step(12)
     before = finished(seen)
-    kept.left = 1_000
+    kept.left = None
     clock.advance(1000)
     again = watched(world, GroupTarget("shop"), clock=clock, checkpoint=kept, port=port)
     async with again as (step, seen, _, _):

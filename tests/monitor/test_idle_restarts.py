@@ -6,9 +6,8 @@ from math import inf
 
 import pytest
 
-from gitlab_jobs_async import GitLab, JobTarget, PipelineTarget
+from gitlab_jobs_async import GitLab, JobTarget, MemoryStore, PipelineTarget
 from gitlab_jobs_async.monitor.checkpoint.progress import PROGRESS
-from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.simulator import (
     NEVER,
     Fault,
@@ -20,6 +19,7 @@ from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.event_replay import Replay
 from tests.support.stepped_time import settled
+from tests.support.stores import content
 from tests.support.tasks import others, until
 
 APP = "shop/web"
@@ -183,7 +183,7 @@ async def test_restart_polls_no_more_than_is_due(stopped):
             add_pipeline(world, clock, ["ship"], path, JobPlan(when="manual"))
         world.add_finished_jobs(world.project(path), 150, gaps="dense")
     clock.stepped.advance(24 * HOUR)
-    checkpoint = MemoryCheckpoint()
+    checkpoint = MemoryStore()
     async with (
         Simulator(world, clock=clock.stepped) as simulator,
         GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
@@ -205,13 +205,14 @@ async def test_restart_polls_no_more_than_is_due(stopped):
 async def test_progress_is_written_rarely():
     """Write two rows a second at most: 102 projects are two rows."""
     world, clock = quiet_world(1, projects=102)
-    checkpoint = MemoryCheckpoint()
+    checkpoint = MemoryStore()
     written = Counter()
     record = checkpoint.record
 
-    def counted(target, state, events):
-        written[target, int(clock.now())] += target.startswith(PROGRESS)
-        record(target, state, events)
+    async def counted(lease, batch):
+        for change in batch.changes:
+            written[change.name, int(clock.now())] += change.name.startswith(PROGRESS)
+        await record(lease, batch)
 
     checkpoint.record = counted
     async with (
@@ -235,7 +236,7 @@ async def test_progress_is_written_rarely():
 async def test_schedule_is_written_at_the_end(fails):
     """Stop the clock, so that only one of two rows is written before the end."""
     world, clock = quiet_world(1, projects=102)
-    checkpoint = MemoryCheckpoint()
+    checkpoint = MemoryStore()
     async with (
         Simulator(world, clock=clock.stepped) as simulator,
         GitLab(simulator.url, auth=simulator.token, clock=clock.stepped) as gitlab,
@@ -255,5 +256,5 @@ async def test_schedule_is_written_at_the_end(fails):
                     await watch()
             else:
                 await watch()
-    rows = [name for name in checkpoint.states() if name.startswith(PROGRESS)]
+    rows = [name for name in (await content(checkpoint)).states if name.startswith(PROGRESS)]
     assert sorted(rows) == [f"{PROGRESS}0", f"{PROGRESS}1"]

@@ -5,9 +5,9 @@ from yarl import URL
 
 from gitlab_jobs_async import GitLab, GroupTarget
 from gitlab_jobs_async.events import JobAppeared, ProjectUnreachable
-from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.monitor.memberships import GroupMembers, Memberships
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
+from gitlab_jobs_async.store.sqlite import MemoryStore
 from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
 from tests.support.tasks import others, until
@@ -102,7 +102,7 @@ async def test_project_of_a_group_is_no_target_itself(world):
 
 @pytest.mark.parametrize("targets", [("shop/web", SHOP), (SHOP, "shop/web")])
 async def test_restart_polls_shared_projects_once(world, targets):
-    clock, kept = SteppedClock(START), MemoryCheckpoint()
+    clock, kept = SteppedClock(START), MemoryStore()
     async with watched(world, *targets, clock=clock, checkpoint=kept) as watching:
         step, seen, monitor, simulator = watching
         port = URL(simulator.url).port

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from attrs import define, evolve, field
 
-from gitlab_jobs_async import CheckpointError, GitLab, JobTarget, PipelineTarget, ServerError
+from gitlab_jobs_async import (
+    GitLab,
+    JobTarget,
+    MemoryStore,
+    PipelineTarget,
+    ServerError,
+    StoreError,
+)
 from gitlab_jobs_async.events import (
     JobAppeared,
     JobFinished,
@@ -16,9 +23,8 @@ from gitlab_jobs_async.events import (
     ProjectUnreachable,
 )
 from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
-from gitlab_jobs_async.monitor.checkpoint.protocol import MemoryCheckpoint
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.tracked_logs import TrackedLog, TrackedLogs
 from gitlab_jobs_async.monitor.watch.base import TargetState
@@ -36,27 +42,13 @@ from gitlab_jobs_async.simulator import (
 )
 from tests.support.clocks import JumpClock
 from tests.support.event_replay import Replay
+from tests.support.stores import MortalStore, content, fill, outbox_of
 from tests.support.tasks import others, until
 
 APP = "group/app"
 LIB = "group/lib"
+LINE = LogLine(number=1, text="", raw="", end=5)
 UNIT = Job(id=7, status=JobStatus.RUNNING, stage="test", name="unit")
-WRITES = {"record", "acknowledge", "forget", "record_log_offset", "forget_log"}
-
-
-@define
-class MortalCheckpoint:
-    """A checkpoint that fails after a number of writes, which ends the monitor."""
-
-    kept: MemoryCheckpoint = field(factory=MemoryCheckpoint)
-    left: int | None = None
-
-    def __getattr__(self, name):
-        if name in WRITES and self.left is not None:
-            if self.left == 0:
-                raise CheckpointError("here", "killed")
-            self.left -= 1
-        return getattr(self.kept, name)
 
 
 @define
@@ -64,7 +56,7 @@ class Consumer:
     """Events of consecutive monitors, without repeats."""
 
     gitlab: GitLab
-    checkpoint: object = field(factory=MortalCheckpoint)
+    checkpoint: object = field(factory=MortalStore)
     replay: Replay = field(factory=Replay)
     lives: list[list] = field(factory=list)
 
@@ -144,7 +136,7 @@ async def test_restart_after_any_write_loses_no_event(first):
                 is_enough, was_killed = is_all_told(simulator), False
                 try:
                     await consumer.live(is_enough, **how)
-                except CheckpointError:
+                except StoreError:
                     was_killed = True
                     consumer.checkpoint.left = None
                     async with asyncio.timeout(10):
@@ -277,38 +269,47 @@ async def test_target_with_pending_events_is_removed(simulator, gitlab):
         assert len(events) == 1
 
 
-def test_discard_keeps_events_of_another_target():
-    kept = MemoryCheckpoint()
-    outbox = Outbox(kept)
+async def tracked_logs(store, before=None):
+    """Return the logs that are recorded in *store*, after those of *before*."""
+    if before is not None:
+        await before.outbox.flush()
+    held = await content(store)
+    return TrackedLogs(await outbox_of(store), held.states, held.offsets)
+
+
+async def test_discard_keeps_events_of_another_target():
+    kept = MemoryStore()
+    outbox = await outbox_of(kept)
     shared = JobAppeared(key="shared", project=APP, job=UNIT)
     for name, own in (("one", "a"), ("other", "b")):
         outbox.put(name, TargetState(()), [shared, evolve(shared, key=own)])
     outbox.discard("one")
-    assert [key for key, _ in kept.pending()] == ["shared", "b"]
+    await outbox.flush()
+    assert [key for key, _ in (await content(kept)).pending] == ["shared", "b"]
 
 
-def test_ended_log_is_not_started_again():
-    kept = MemoryCheckpoint()
+async def test_ended_log_is_not_started_again():
+    kept = MemoryStore()
     log = TrackedLog(APP, UNIT)
     finished = evolve(log, job=evolve(log.job, status=JobStatus.SUCCESS))
-    first = TrackedLogs(kept, kept.states())
+    first = await tracked_logs(kept)
     assert first.start(log)
     first.acknowledge(JobLogEnded(key="ended", project=APP, job=log.job))
-    second = TrackedLogs(kept, kept.states())
+    second = await tracked_logs(kept, first)
     assert not second.unfinished()
     assert not second.start(finished)
     second.acknowledge(JobFinished(key="finished", project=APP, job=finished.job))
-    assert not kept.states()
+    await second.outbox.flush()
+    assert not (await content(kept)).states
 
 
 @pytest.mark.parametrize("log_ended", [False, True])
 @pytest.mark.parametrize("is_same", [False, True])
-def test_log_is_started_again_after_a_reset(log_ended, is_same):
+async def test_log_is_started_again_after_a_reset(log_ended, is_same):
     """The log of another job with this id starts at once, of the same one after its end."""
-    kept = MemoryCheckpoint()
-    log, logs = TrackedLog(APP, UNIT), TrackedLogs(kept, {})
+    log, logs = TrackedLog(APP, UNIT), await tracked_logs(MemoryStore())
     assert logs.start(log)
-    kept.record_log_offset(UNIT.id, 5)
+    logs.acknowledge(JobLogLine(key="line", project=APP, job=UNIT, line=LINE))
     if log_ended:
         logs.acknowledge(JobLogEnded(key="ended", project=APP, job=UNIT))
     created_at = UNIT.created_at if is_same else datetime(2026, 1, 1, tzinfo=UTC)
@@ -318,16 +319,17 @@ def test_log_is_started_again_after_a_reset(log_ended, is_same):
     assert logs.offset(UNIT.id) == (0 if log_ended or not is_same else 5)
 
 
-def test_unfinished_log_outlives_its_job():
-    kept = MemoryCheckpoint()
+async def test_unfinished_log_outlives_its_job():
+    kept = MemoryStore()
     log = TrackedLog(APP, UNIT)
-    first = TrackedLogs(kept, kept.states())
+    first = await tracked_logs(kept)
     assert first.start(log)
     first.acknowledge(JobFinished(key="finished", project=APP, job=log.job))
-    second = TrackedLogs(kept, kept.states())
+    second = await tracked_logs(kept, first)
     assert [following.job for following in second.unfinished()] == [log.job]
     second.acknowledge(JobLogEnded(key="ended", project=APP, job=log.job))
-    assert not kept.states()
+    await second.outbox.flush()
+    assert not (await content(kept)).states
 
 
 def test_reopened_pipelines_are_restored():
@@ -372,13 +374,13 @@ def test_forbidden_jobs_report_unreachable_once():
 
 
 async def test_finished_pipelines_are_forgotten(gitlab):
-    checkpoint = MemoryCheckpoint()
-    for number in range(1, 10_051):
-        checkpoint.record(f"found: 3 {number}", dumps(TargetState((), is_over=True)), ())
+    checkpoint = MemoryStore()
+    over = dumps(TargetState((), is_over=True))
+    await fill(checkpoint, {f"found: 3 {number}": over for number in range(1, 10_051)})
     async with gitlab.monitor([APP], downstream=True, checkpoint=checkpoint) as events:
         await anext(events)
         assert len(events) == 1
-    found = [name for name in checkpoint.states() if name.startswith("found: ")]
+    found = [name for name in (await content(checkpoint)).states if name.startswith("found: ")]
     assert len(found) == 10_000
     assert "found: 3 10050" in found
 

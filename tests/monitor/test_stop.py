@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gitlab_jobs_async import MemoryCheckpoint
+from gitlab_jobs_async import MemoryStore
 from gitlab_jobs_async.simulator import Fault
 from tests.support.connections import open_connections
 from tests.support.tasks import others, until
@@ -31,7 +31,7 @@ async def test_stop_ends_after_the_current_event(gitlab):
 
 async def test_pending_events_are_kept(gitlab):
     every = await keys_of(gitlab, stop_at=3)
-    checkpoint = MemoryCheckpoint()
+    checkpoint = MemoryStore()
     first = await keys_of(gitlab, checkpoint, stop_at=1)
     assert first + await keys_of(gitlab, checkpoint, stop_at=2) == every
 

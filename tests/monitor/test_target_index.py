@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async import JobHook, JobStatus, JobTarget, PipelineHook, PipelineTarget
 from gitlab_jobs_async.models.webhooks import HookProject
-from gitlab_jobs_async.monitor.target_index import TargetIndex
+from gitlab_jobs_async.monitor.target_index import HookTarget, TargetIndex
 
 FEW = st.integers(1, 4)
 PATHS = st.sampled_from(["group/a", "Group/A", "group/b", "/group/a/", "3"])
@@ -67,11 +67,11 @@ def test_index_finds_the_same_as_a_scan(targets, hook):
         else:
             left[name] = target, number
     expected = [name for name, (target, n) in left.items() if is_about(hook, target, n)]
-    assert sorted(index.targets_of(hook)) == sorted(expected)
+    assert sorted(index.targets_of(HookTarget.of(hook))) == sorted(expected)
     assert len(index) == len(left)
     for name in left:
         index.remove(name)
-    assert not index.targets_of(hook)
+    assert not index.targets_of(HookTarget.of(hook))
     assert not index._names
 
 
@@ -83,12 +83,12 @@ def pipeline_hook(path=None, **fields):
 def test_moved_project_is_found_by_its_id():
     index = TargetIndex()
     index.add("one", "group/old")
-    assert index.targets_of(pipeline_hook(project_id=7, path="group/old")) == ["one"]
+    assert index.targets_of(HookTarget.of(pipeline_hook(project_id=7, path="group/old"))) == ["one"]
     assert not index.has_project(7)
     index.learn_id("one", 7)
     assert index.has_project(7)
-    assert index.targets_of(pipeline_hook(project_id=7, path="group/new")) == ["one"]
-    assert not index.targets_of(pipeline_hook(project_id=8, path="group/old"))
+    assert index.targets_of(HookTarget.of(pipeline_hook(project_id=7, path="group/new"))) == ["one"]
+    assert not index.targets_of(HookTarget.of(pipeline_hook(project_id=8, path="group/old")))
     index.learn_id("unknown", 9)
     assert len(index) == 1
 
@@ -102,5 +102,5 @@ def test_lookup_is_faster_than_a_scan(count):
         index.learn_id(f"p{number}", number)
     begun = time.process_time()
     for number in range(0, count, count // 1000):
-        assert index.targets_of(pipeline_hook(project_id=number)) == [f"p{number}"]
+        assert index.targets_of(HookTarget.of(pipeline_hook(project_id=number))) == [f"p{number}"]
     assert time.process_time() - begun < 2.0

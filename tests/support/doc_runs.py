@@ -5,12 +5,14 @@ import asyncio
 import contextlib
 import inspect
 import shlex
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.cli.runner import run as run_command
 from gitlab_jobs_async.simulator import AcceleratedClock, Simulator, demo_world
+from tests.support.command import COMMAND
 from tests.support.doc_blocks import Block
 
 NOW = 1_750_000_000.0
@@ -45,6 +47,25 @@ def run_line(command: str) -> int:
     program, *arguments = shlex.split(command)
     assert program == "gitlab-jobs"
     return run_command(arguments)
+
+
+def is_endless(command: str) -> bool:
+    """Tell a command that runs until a signal."""
+    return command.startswith("gitlab-jobs events ") or command.endswith("&")
+
+
+@contextlib.contextmanager
+def running(lines: Iterable[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run commands as processes, which SIGTERM ends with the block."""
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for line in lines:
+            program, *arguments = shlex.split(line.removesuffix(" > /dev/null &"))
+            assert program == "gitlab-jobs"
+            started = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL)
+            processes.append(stack.enter_context(started))
+            stack.callback(started.terminate)
+        yield processes
 
 
 async def run_snippet(block: Block) -> None:

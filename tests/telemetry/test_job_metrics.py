@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gitlab_jobs_async import CheckpointError, Job, JobStatus, RequestBudget
+from gitlab_jobs_async import Job, JobStatus, RequestBudget, StoreError
 from gitlab_jobs_async.events import (
     JobAppeared,
     JobChanged,
@@ -188,7 +188,7 @@ def test_killed_process_has_stored_its_counts(tmp_path):
 
 def test_file_in_use_is_refused(tmp_path):
     path = tmp_path / "x.metrics"
-    with JobMetrics(file=path), pytest.raises(CheckpointError, match="locked"):
+    with JobMetrics(file=path), pytest.raises(StoreError, match="locked"):
         JobMetrics(file=path)
 
 
@@ -196,7 +196,7 @@ def test_file_in_use_is_refused(tmp_path):
 def test_unusable_file_is_refused(tmp_path, content):
     path = tmp_path / "x.metrics"
     path.mkdir() if content is None else path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"x\.metrics"):
+    with pytest.raises(StoreError, match=r"x\.metrics"):
         JobMetrics(file=path)
 
 
@@ -204,7 +204,7 @@ def test_newer_version_is_refused(tmp_path):
     path = tmp_path / "x.metrics"
     with JobMetrics(file=path) as metrics:
         metrics._file._database.execute("PRAGMA user_version=9")
-    with pytest.raises(CheckpointError, match="unsupported version 9"):
+    with pytest.raises(StoreError, match="unsupported version 9"):
         JobMetrics(file=path)
 
 

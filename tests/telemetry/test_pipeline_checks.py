@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gitlab_jobs_async import CheckpointError, GitLab
+from gitlab_jobs_async import GitLab, StoreError
 from gitlab_jobs_async.events import MonitorResumed
 from gitlab_jobs_async.simulator import (
     Fault,
@@ -217,15 +217,15 @@ async def test_unwritable_file_fails_the_next_event(
 ):
     def store(_file, _jobs, key=None):
         if key is None:
-            raise CheckpointError("x.metrics", "disk full")
+            raise StoreError("x.metrics", "disk full")
 
     async def observe_after_the_failure():
         async with exported(gitlab, simulator, file=tmp_path / "x.metrics") as (metrics, step):
             world.add_job(world.add_pipeline(world.project("shop/web")), "unit", plan=QUICK)
             monkeypatch.setattr(MetricsFile, "store", store)
             await step(100)
-            with pytest.raises(CheckpointError, match="disk full"):
+            with pytest.raises(StoreError, match="disk full"):
                 metrics.observe(MonitorResumed(key="a", kind=""))
 
-    with pytest.raises(CheckpointError, match="disk full"):
+    with pytest.raises(StoreError, match="disk full"):
         await observe_after_the_failure()

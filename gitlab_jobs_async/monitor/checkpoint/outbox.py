@@ -1,12 +1,17 @@
-"""Queue events for the consumer: record them before they are emitted, until acknowledged."""
+"""Queue events for the consumer: record them before they are emitted, until acknowledged.
+
+What is to be recorded is written in groups: a write takes all that came since the last one.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+
+from attrs import define, field
 
 from gitlab_jobs_async.api.json_reading import from_json
 from gitlab_jobs_async.api.json_writing import to_json
-from gitlab_jobs_async.errors import CheckpointError
+from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     AnyEvent,
@@ -17,8 +22,9 @@ from gitlab_jobs_async.events import (
     MonitorResumed,
 )
 from gitlab_jobs_async.models.jobs import Bridge
-from gitlab_jobs_async.monitor.checkpoint.protocol import Checkpoint
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps
+from gitlab_jobs_async.store.protocol import Store
+from gitlab_jobs_async.store.values import Batch, Change, Lease, LogOffset, Shard, route_of
 
 _CAPACITY = 1000
 
@@ -33,27 +39,81 @@ _UNRECORDED = (
 )
 
 
-class Outbox:
-    """The pending events, first those that an earlier monitor left in *checkpoint*.
+@define(eq=False, repr=False)
+class ShardRecord:
+    """Where the rows of one *shard* are recorded: *store*, under *lease*.
 
-    Without *bridges*, its events of bridges stay there for a monitor that asks for them.
+    *routes* assigns rows to the shard of another row: those of a group's projects, and of pipelines
+    that were discovered.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None, *, bridges: bool = True) -> None:
-        self._checkpoint = checkpoint
+    store: Store
+    lease: Lease
+    shard: Shard
+    routes: dict[str, int] = field(factory=dict[str, int], init=False)
+
+    def route(self, name: str) -> int:
+        """Return the route of the row *name*, which is always in this shard."""
+        route = self.routes.get(name)
+        route = route_of(name) if route is None else route
+        return route if self.shard.has(route) else self.shard.number
+
+
+@define(eq=False, repr=False)
+class _Unwritten:
+    """The content of the next write, and the *events* that may be emitted then."""
+
+    changes: list[Change] = field(factory=list[Change])
+    acknowledged: list[str] = field(factory=list[str])
+    offsets: dict[int, LogOffset | None] = field(factory=dict[int, "LogOffset | None"])
+    events: list[tuple[str, AnyEvent]] = field(factory=list[tuple[str, AnyEvent]])
+
+    def before(self, later: "_Unwritten") -> "_Unwritten":
+        """Return the content of both."""
+        return _Unwritten(
+            [*self.changes, *later.changes],
+            [*self.acknowledged, *later.acknowledged],
+            {**self.offsets, **later.offsets},
+            [*self.events, *later.events],
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.acknowledged or self.offsets)
+
+
+class Outbox:
+    """The pending events, first the *recorded* ones that an earlier monitor left.
+
+    Without *bridges*, its events of bridges stay in the store for a monitor that asks for them.
+    Without *record* nothing is recorded.
+    """
+
+    def __init__(
+        self,
+        record: ShardRecord | None = None,
+        recorded: Iterable[tuple[str, bytes]] = (),
+        *,
+        bridges: bool = True,
+    ) -> None:
+        self.record = record
         self._bridges = bridges
-        self._recorded = iter(()) if checkpoint is None else checkpoint.pending()
+        self._recorded = iter(recorded)
         self._pending: deque[tuple[str, AnyEvent]] = deque()
+        self._unwritten = _Unwritten()
+        self._in_flight: list[tuple[str, AnyEvent]] = []
+        self._writing = asyncio.Lock()
         self._next_item: tuple[str, AnyEvent] | None = None
         self._changed = asyncio.Event()
+        self._to_write = asyncio.Event()
         self._has_capacity = asyncio.Event()
         self._has_capacity.set()
         self._failure: Exception | None = None
         self._is_finished = False
+        self._is_broken = False
 
     def __len__(self) -> int:
         """Return the number of events detected by this monitor and not yet taken."""
-        return len(self._pending)
+        return len(self._pending) + len(self._in_flight) + len(self._unwritten.events)
 
     def has_capacity(self) -> bool:
         """Return whether few enough events are pending to detect more."""
@@ -65,28 +125,44 @@ class Outbox:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether there is a checkpoint."""
-        return self._checkpoint is not None
+        """Whether there is a store."""
+        return self.record is not None
 
     @property
-    def path(self) -> str:
-        """The checkpoint's name in errors."""
-        return "" if self._checkpoint is None else self._checkpoint.path
+    def is_drained(self) -> bool:
+        """Whether no event can follow, and all that came are recorded as acknowledged."""
+        return self._is_finished and not len(self) and not self._unwritten
+
+    @property
+    def name(self) -> str:
+        """The store's name in errors."""
+        return "" if self.record is None else self.record.store.name
 
     def put(self, target: str, state: object, events: Sequence[AnyEvent]) -> None:
-        """Queue *events*, recorded together with the *state* of their target.
-
-        Raises:
-            CheckpointError: they cannot be written.
-        """
-        if self._checkpoint is not None:
+        """Queue *events*, recorded together with the *state* of their target."""
+        items = [(target, event) for event in events]
+        if self.record is None:
+            self._pending.extend(items)
+            self._changed.set()
+        else:
             recorded = [(event.key, to_json(event)) for event in events]
-            self._checkpoint.record(target, dumps(state), recorded)
-        self._pending.extend((target, event) for event in events)
+            change = Change(target, dumps(state), self.record.route(target), recorded)
+            self._unwritten.changes.append(change)
+            self._unwritten.events.extend(items)
+            self._to_write.set()
         # The events still enter: their state is recorded, and the poll waits afterwards.
-        if len(self._pending) >= _CAPACITY:
-            self._has_capacity.clear()
-        self._changed.set()
+        self._update_capacity()
+
+    def keep_with(self, name: str, target: str) -> None:
+        """Record the row *name* in the shard of *target*, however many shards there will be."""
+        if self.record is not None:
+            self.record.routes[name] = self.record.route(target)
+
+    def put_for_all_shards(self, name: str, state: object) -> None:
+        """Record the *state* of a row that every shard reads."""
+        if self.record is not None:
+            self._unwritten.changes.append(Change(name, dumps(state)))
+            self._to_write.set()
 
     def announce(self, event: AnyEvent) -> None:
         """Queue *event*, which belongs to no target and is not recorded."""
@@ -95,27 +171,81 @@ class Outbox:
 
     def acknowledge(self, event: AnyEvent) -> None:
         """Delete the record of *event*, which the consumer has processed."""
-        if self._checkpoint is not None and not isinstance(event, _UNRECORDED):
-            self._checkpoint.acknowledge(event.key)
+        if not isinstance(event, _UNRECORDED):
+            self._acknowledge([event.key])
 
     def discard(self, target: str) -> None:
         """Delete the pending events and the state of *target*."""
-        keys = {event.key for owner, event in self._pending if owner == target}
+        queued = (*self._pending, *self._in_flight, *self._unwritten.events)
+        keys = {event.key for owner, event in queued if owner == target}
         if self._next_item is not None and self._next_item[0] == target:
             keys.add(self._next_item[1].key)
             self._next_item = None
         self._pending = deque(item for item in self._pending if item[0] != target)
-        if self._checkpoint is not None:
-            # Overlapping targets share event keys: keep those that another target still needs.
-            for key in keys.difference(event.key for _, event in self._pending):
-                self._checkpoint.acknowledge(key)
+        for events in (self._in_flight, self._unwritten.events):
+            events[:] = [item for item in events if item[0] != target]
+        # Overlapping targets share event keys: keep those that another target still needs.
+        others = (*self._pending, *self._in_flight, *self._unwritten.events)
+        left = {event.key for _, event in others}
+        self._acknowledge(sorted(keys - left))
         self.forget(target)
         self._update_capacity()
 
     def forget(self, target: str) -> None:
         """Delete the state of *target*, and keep its pending events."""
-        if self._checkpoint is not None:
-            self._checkpoint.forget(target)
+        if self.record is not None:
+            self.record.routes.pop(target, None)
+            self._unwritten.changes.append(Change(target, None))
+            self._to_write.set()
+
+    def record_log_offset(self, job_id: int, name: str, offset: int | None) -> None:
+        """Record the byte *offset* of the log that has the row *name*; delete it without one."""
+        if self.record is not None:
+            route = self.record.route(name)
+            self._unwritten.offsets[job_id] = None if offset is None else LogOffset(offset, route)
+            self._to_write.set()
+
+    async def run(self) -> None:
+        """Record what is put, until cancelled.
+
+        Raises:
+            FencedError, StoreAwayError: this shard is lost: another process may have it.
+            StoreError: the store is unusable.
+        """
+        while True:
+            await self._to_write.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Record all that was put, acknowledged or forgotten until now.
+
+        Raises:
+            FencedError, StoreAwayError: this shard is lost: another process may have it.
+            StoreError: the store is unusable.
+        """
+        async with self._writing:
+            self._to_write.clear()
+            batch, self._unwritten = self._unwritten, _Unwritten()
+            if self.record is None or not batch:
+                return
+            lease, store = self.record.lease, self.record.store
+            self._in_flight = batch.events
+            try:
+                await store.record(lease, Batch(batch.changes, batch.acknowledged, batch.offsets))
+            except BaseException:
+                # A cancelled write is repeated; if it was written after all, that is fenced.
+                self._unwritten = batch.before(self._unwritten)
+                self._to_write.set()
+                raise
+            finally:
+                self._in_flight = []
+            self._pending.extend(batch.events)
+            self._changed.set()
+
+    def break_off(self, failure: Exception) -> None:
+        """End `events` at once with *failure*: what is taken could not be acknowledged."""
+        self._is_broken = True
+        self.finish(failure)
 
     def finish(self, failure: Exception | None = None) -> None:
         """End `events` after the pending ones, with *failure* if there is one."""
@@ -135,12 +265,12 @@ class Outbox:
             Exception: the failure given to `finish`.
         """
         while True:
-            event = self._pop()
+            event = None if self._is_broken else self._pop()
             if event is not None:
                 yield event
             elif self._failure is not None:
                 raise self._failure
-            elif self._is_finished:
+            elif self._is_finished and not self._unwritten.events and not self._in_flight:
                 return
             else:
                 self._changed.clear()
@@ -150,6 +280,11 @@ class Outbox:
         """Accept *event* from `events`; return False if it has been discarded."""
         item, self._next_item = self._next_item, None
         return item is not None and item[1] is event
+
+    def _acknowledge(self, keys: Iterable[str]) -> None:
+        if self.record is not None:
+            self._unwritten.acknowledged.extend(keys)
+            self._to_write.set()
 
     def _pop(self) -> AnyEvent | None:
         self._next_item = None
@@ -166,11 +301,13 @@ class Outbox:
         return self._next_item[1]
 
     def _update_capacity(self) -> None:
-        if len(self._pending) < _CAPACITY:
+        if len(self) >= _CAPACITY:
+            self._has_capacity.clear()
+        else:
             self._has_capacity.set()
 
     def _loaded(self, data: bytes) -> AnyEvent:
         try:
             return from_json(data)
         except ValueError as error:
-            raise CheckpointError(self.path, f"invalid event: {error}") from error
+            raise StoreError(self.name, f"invalid event: {error}") from error

@@ -54,8 +54,12 @@ class ProgressRow:
 
 @define
 class ProgressRows:
-    """The rows of all targets, and which of them changed since they were written."""
+    """The rows of all targets, and which of them changed since they were written.
 
+    *suffix* keeps the names of rows of several shards apart.
+    """
+
+    _suffix: str = ""
     _restored: dict[str, Progress] = field(factory=dict[str, Progress], init=False)
     _row_of: dict[str, int] = field(factory=dict[str, int], init=False)
     _names: dict[int, dict[str, None]] = field(factory=dict[int, dict[str, None]], init=False)
@@ -69,7 +73,7 @@ class ProgressRows:
         Raises:
             ValueError: *data* is invalid.
         """
-        number = int(name.removeprefix(PROGRESS))
+        number = int(name.removeprefix(PROGRESS).partition(" ")[0])
         for target, progress in loads(data, ProgressRow).targets.items():
             self._restored[target] = progress
             self._put(target, number)
@@ -114,7 +118,7 @@ class ProgressRows:
         del self._dirty[number]
         self._next_at = now + 1 / WRITES_PER_SECOND
         rows = {name: current(name) or self._restored.get(name) for name in self._names[number]}
-        return f"{PROGRESS}{number}", ProgressRow(
+        return f"{PROGRESS}{number}{self._suffix}", ProgressRow(
             {name: progress for name, progress in rows.items() if progress is not None}
         )
 

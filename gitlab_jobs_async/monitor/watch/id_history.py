@@ -80,11 +80,17 @@ class IdHistory:
     _closed: list[IdSteps] = field(factory=list[IdSteps], init=False)
 
     @classmethod
-    def restored(cls, state: IdState) -> Self:
-        """Continue an earlier monitor's history."""
+    def restored(cls, states: Iterable[IdState]) -> Self:
+        """Continue the histories of earlier monitors: of each range the one that knows most."""
         history = cls()
-        history._open = {steps.range: steps for steps in state.steps if not steps.closed_at}
-        history._closed = [steps for steps in state.steps if steps.closed_at][-_MAX_CLOSED:]
+        for steps in (steps for state in states for steps in state.steps):
+            known = history._open.get(steps.range)
+            if steps.closed_at:
+                if steps not in history._closed:
+                    history._closed.append(steps)
+            elif known is None or known.ids[-1:] < steps.ids[-1:]:
+                history._open[steps.range] = steps
+        history._closed = sorted(history._closed, key=attrgetter("closed_at"))[-_MAX_CLOSED:]
         return history
 
     def state(self) -> IdState:

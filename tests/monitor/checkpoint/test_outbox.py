@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from gitlab_jobs_async import Bridge, Job, MemoryCheckpoint
+from gitlab_jobs_async import Bridge, FencedError, Job, MemoryStore
 from gitlab_jobs_async.events import JobFinished, ProjectRecovered
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from tests.support.stores import content, outbox_of
 from tests.support.tasks import prompt
 
 CAPACITY = 1000
@@ -76,11 +77,48 @@ async def test_failure_follows_pending_events():
 @pytest.mark.parametrize(("bridges", "kinds"), [(False, [Job]), (True, [Bridge, Job])])
 async def test_bridges_wait_for_who_asks_for_them(bridges, kinds):
     """A monitor without `downstream` promises jobs, also after one with it."""
-    checkpoint = MemoryCheckpoint()
+    store = MemoryStore()
     jobs = [kind(id=7, status="success", stage="t", name="a") for kind in (Bridge, Job)]
     recorded = [JobFinished(key=f"{job}", project=7, job=job) for job in jobs]
-    Outbox(checkpoint).put("7", None, recorded)
-    resumed = Outbox(checkpoint, bridges=bridges)
+    first = await outbox_of(store)
+    first.put("7", None, recorded)
+    await first.flush()
+    resumed = await outbox_of(store, bridges=bridges)
     resumed.finish()
     assert [type(one.job) async for one in resumed.events()] == kinds
-    assert len(list(checkpoint.pending())) == 2
+    assert len((await content(store)).pending) == 2
+
+
+class SlowStore(MemoryStore):
+    """A store whose next write is written and waits for an answer, or fails before."""
+
+    is_written = True
+
+    async def record(self, lease, batch):
+        if self.is_written:
+            await super().record(lease, batch)
+            lease.version -= 1  # the answer has not come
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_cancelled_write_is_repeated_or_fenced(is_written):
+    store = SlowStore()
+    store.is_written = is_written
+    outbox = await outbox_of(store)
+    outbox.put("7", None, [event(1)])
+    flush = asyncio.create_task(outbox.flush())
+    await asyncio.sleep(0)
+    flush.cancel()
+    await asyncio.wait([flush])
+    outbox.put("7", None, [event(2)])
+    store.record = super(SlowStore, store).record
+    if is_written:
+        with pytest.raises(FencedError):
+            await outbox.flush()
+    else:
+        await outbox.flush()
+        assert len(outbox) == 2
+    await store.release(outbox.record.lease)
+    recorded = [key for key, _ in (await content(store)).pending]
+    assert recorded == ["target/7/1", "target/7/2"][: 1 if is_written else 2]

@@ -58,7 +58,9 @@ class Watched:
 
     def restart(self):
         state = loads(dumps(self.watch.state()), ProjectState)
-        history = IdHistory.restored(loads(dumps(self.watch.jobs.resets.history.state()), IdState))
+        history = IdHistory.restored(
+            [loads(dumps(self.watch.jobs.resets.history.state()), IdState)]
+        )
         self.watch = ProjectWatch.of("group/app", state, self.project.now, history=history)
 
     def pipeline(self, names, status=None):
@@ -249,7 +251,7 @@ def test_ids_before_a_reset_stay_known():
     assert len(one.replay.resets) == 1
     other.project.now, other.project.next_id = one.project.now, one.project.next_id
     new = other.pipeline("ab", "success")
-    other.watch.jobs.resets.history = IdHistory.restored(loads(dumps(history.state()), IdState))
+    other.watch.jobs.resets.history = IdHistory.restored([loads(dumps(history.state()), IdState)])
     other.settle(3, 60.0)
     check_new(other, new)
     assert not one.replay.keys & other.replay.keys

@@ -1,0 +1,281 @@
+"""Run the shards that this process holds: open them, lose them, and pass on what others hold."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any
+
+from attrs import define, field
+
+from gitlab_jobs_async.concurrency import Merged, TaskPool
+from gitlab_jobs_async.errors import FencedError, StoreAwayError
+from gitlab_jobs_async.events import AnyEvent
+from gitlab_jobs_async.monitor.checkpoint.outbox import ShardRecord
+from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.groups import group_name
+from gitlab_jobs_async.monitor.shard import MonitorContext, ShardMonitor
+from gitlab_jobs_async.monitor.shard_leases import ShardLeases
+from gitlab_jobs_async.monitor.status import MonitorStatus, combined
+from gitlab_jobs_async.monitor.target_index import HookTarget
+from gitlab_jobs_async.monitor.targets import GroupTarget
+from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, target_name
+from gitlab_jobs_async.store.protocol import Store
+from gitlab_jobs_async.store.values import Content, route_of
+
+_log = logging.getLogger("gitlab_jobs_async")
+
+EVENTS = "events"
+_WAITING = "waiting"
+
+_RETENTION = 7 * 24 * 3600.0
+"""Seconds for which events are kept for consumer groups that have not read them."""
+
+_PRUNE_SECONDS = 60.0
+
+_MOST_HOOKS = 100
+"""Webhooks that are passed on between two checks of leases; further ones are dropped."""
+
+Checked = NormalizedTarget | GroupTarget
+
+
+@define(eq=False, repr=False)
+class HeldShards:
+    """The shards that this process holds, of *count*; all of them without a *store*.
+
+    Their events go to *sources*, and *tasks* runs them.
+    """
+
+    _context: MonitorContext
+    _sources: Merged[Any, AnyEvent | None]
+    _tasks: TaskPool[object, None]
+    _store: Store | None
+    count: int
+    _held: dict[int, ShardMonitor] = field(factory=dict[int, ShardMonitor], init=False)
+    _targets: dict[str, Checked] = field(factory=dict[str, Checked], init=False)
+    _leases: ShardLeases | None = field(default=None, init=False)
+    _hooks: set[HookTarget] = field(factory=set[HookTarget], init=False)
+    _hook_place: int | None = field(default=None, init=False)
+    _pruned_at: float = field(default=0.0, init=False)
+    _failure: Exception | None = field(default=None, init=False)
+    _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self._store is not None:
+            self._leases = ShardLeases(self._store, self.count, self._gain, self._close, self._lose)
+
+    def get(self, number: int) -> ShardMonitor | None:
+        """Return the shard *number* if it is held."""
+        return self._held.get(number)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Numbers of the shards that are held."""
+        return frozenset(self._held)
+
+    @property
+    def pending(self) -> int:
+        """Number of detected events that the consumer has not taken."""
+        return sum(len(held.outbox) for held in self._held.values())
+
+    def status(self) -> MonitorStatus:
+        """Return the status of the shards that this process holds, as one."""
+        return combined(held.poller.status() for held in self._held.values())
+
+    def __len__(self) -> int:
+        """Return the number of targets; those of other processes count as they were added."""
+        elsewhere = [name for name in self._targets if self._number(name) not in self._held]
+        return len(elsewhere) + sum(len(held.poller) for held in self._held.values())
+
+    def add(self, target: Checked) -> None:
+        """Monitor *target*, here or where its shard is held."""
+        name = _name(target)
+        if name not in self._targets:
+            self._targets[name] = target
+            if not isinstance(target, GroupTarget):
+                self._context.targets.add(name, target)
+        number = self._number(name)
+        if self._leases is not None:
+            self._leases.done.discard(number)
+        held = self._held.get(number)
+        if held is not None:
+            held.add(target)
+        self._listen(held)
+
+    def remove(self, target: Checked) -> bool:
+        """Stop monitoring *target*; return whether it was monitored."""
+        name = _name(target)
+        is_known = self._targets.pop(name, None) is not None
+        self._context.targets.remove(name)
+        held = self._held.get(self._number(name))
+        return is_known if held is None else held.remove(target)
+
+    def notify(self, hook: HookTarget) -> bool:
+        """Poll the targets of a webhook soon, here or where they are monitored."""
+        known = [held.poller.notify(hook) for held in self._held.values()]
+        is_here = any(known)
+        if is_here or len(self._held) == self.count:
+            return is_here
+        # A webhook is a hint only: many of them must not keep leases from being renewed.
+        if len(self._hooks) < _MOST_HOOKS:
+            self._hooks.add(hook)
+        self._changed.set()
+        has_groups = any(isinstance(target, GroupTarget) for target in self._targets.values())
+        return has_groups or bool(self._context.targets.targets_of(hook))
+
+    async def acknowledge(self, held: ShardMonitor, event: AnyEvent) -> None:
+        """Record that the consumer has processed *event*; a fast store has it on return.
+
+        Raises:
+            StoreError: it cannot be recorded.
+        """
+        held.acknowledge(event)
+        if self._store is not None and self._store.is_fast:
+            try:
+                await held.outbox.flush()
+            except (FencedError, StoreAwayError):
+                self._lose_to_another(held)
+
+    def _listen(self, held: ShardMonitor | None) -> None:
+        """Take events from a shard with a new target, also after the iteration has ended."""
+        if held is not None:
+            held.resume()
+            if (held.number, EVENTS) not in self._sources:
+                self._sources.add((held.number, EVENTS), self._events(held))
+        if self._leases is not None and _WAITING not in self._sources:
+            self._sources.add(_WAITING, self._wait())
+
+    async def _events(self, held: ShardMonitor) -> AsyncGenerator[AnyEvent, None]:
+        async with aclosing(held.events()) as events:
+            async for event in events:
+                yield event
+        self._changed.set()
+
+    async def open(self) -> None:
+        """Take the shards that are free.
+
+        Raises:
+            StoreError: the store is unusable.
+        """
+        if self._leases is None:
+            self._start(ShardMonitor.of(self._context, 0, None, Content({}, [], {})))
+        elif self._store is not None:
+            self._hook_place, _ = await self._store.hooks(None)
+            await self._leases.tend()
+            if not self._held:
+                _log.info("standing by: another process monitors with store %s", self._store.name)
+            self._tasks.start(_WAITING, self._run(self._store, self._leases))
+
+    async def close(self) -> None:
+        """Record what is to be recorded, and give up all shards.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        if self._leases is not None:
+            await self._leases.close()
+
+    def _number(self, name: str) -> int:
+        return route_of(name) % self.count
+
+    def _gain(self, record: ShardRecord, content: Content) -> None:
+        self._start(ShardMonitor.of(self._context, record.shard.number, record, content))
+
+    def _start(self, held: ShardMonitor) -> None:
+        mine = [t for name, t in self._targets.items() if self._number(name) == held.number]
+        # Groups last: their projects are polled once, as a target of its own if they are one.
+        for target in sorted(mine, key=lambda target: isinstance(target, GroupTarget)):
+            held.add(target)
+        self._held[held.number] = held
+        self._tasks.start(held, self._run_shard(held))
+        self._listen(held)
+
+    async def _close(self, number: int) -> None:
+        held = self._held.get(number)
+        if held is not None:
+            await held.close()
+
+    def _lose(self, number: int) -> None:
+        held = self._held.pop(number, None)
+        if held is not None:
+            self._sources.remove((number, EVENTS))
+            if held.logs is not None:
+                held.logs.stop()
+            self._tasks.drop(lambda key: key is held)
+        self._changed.set()
+
+    async def _run_shard(self, held: ShardMonitor) -> None:
+        try:
+            await held.run()
+        except (FencedError, StoreAwayError):
+            self._lose_to_another(held)
+
+    def _lose_to_another(self, held: ShardMonitor) -> None:
+        # Another process may have it; else it is claimed and loaded again.
+        if self._leases is not None and self._held.get(held.number) is held:
+            self._leases.lose(held.number)
+
+    async def _run(self, store: Store, leases: ShardLeases) -> None:
+        try:
+            while True:
+                self._changed.clear()
+                await self._pass_hooks_on(store)
+                await self._release_ended(leases)
+                await self._prune(store)
+                self._changed.set()
+                await store.sleep(store.poll_seconds)
+                await leases.tend()
+        except Exception as error:  # noqa: BLE001 - raised to the consumer
+            self._failure = error
+            self._changed.set()
+
+    async def _pass_hooks_on(self, store: Store) -> None:
+        try:
+            for hook in list(self._hooks):
+                await store.send_hook(dumps(hook))
+                self._hooks.discard(hook)
+            if self.count == 1 and not self._held:
+                return
+            self._hook_place, hooks = await store.hooks(self._hook_place)
+        except StoreAwayError:
+            return  # a hook is a hint only
+        for data in hooks:
+            with suppress(ValueError):
+                hook = loads(data, HookTarget)
+                for held in self._held.values():
+                    held.poller.notify(hook)
+
+    async def _release_ended(self, leases: ShardLeases) -> None:
+        """Give up shards whose targets are over, so that every process learns that they are."""
+        for number, held in list(self._held.items()):
+            if held.is_over:
+                leases.done.add(number)
+                with suppress(StoreAwayError):
+                    await leases.release(number)
+
+    async def _prune(self, store: Store) -> None:
+        now = store.clock.now()
+        if 0 in self._held and now - self._pruned_at >= _PRUNE_SECONDS:
+            self._pruned_at = now
+            with suppress(StoreAwayError):
+                await store.prune(_RETENTION)
+
+    async def _wait(self) -> AsyncGenerator[AnyEvent, None]:
+        """End when no target is left in any shard; yield nothing."""
+        while not self._is_over():
+            await self._changed.wait()
+            self._changed.clear()
+            if self._failure is not None:
+                raise self._failure
+        no_events: tuple[AnyEvent, ...] = ()
+        for event in no_events:
+            yield event
+
+    def _is_over(self) -> bool:
+        done = set() if self._leases is None else self._leases.done
+        held = {number for number, held in self._held.items() if held.has_ended}
+        return len(done | held) == self.count
+
+
+def _name(target: Checked) -> str:
+    return group_name(target) if isinstance(target, GroupTarget) else target_name(target)

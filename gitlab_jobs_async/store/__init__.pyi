@@ -1,0 +1,6 @@
+from .named import (
+    store_named as store_named,
+)
+from .protocol import (
+    Store as Store,
+)

@@ -1,0 +1,231 @@
+"""Keep a store in PostgreSQL, for processes of any number of machines.
+
+A transaction leaves nothing in its session, so that this works behind a pooler in transaction mode.
+Another connection listens for changes; a pooler may lose these, so a question a second makes up for
+it. https://www.psycopg.org/psycopg3/docs/api/connections.html
+"""
+
+import asyncio
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from gitlab_jobs_async.concurrency import cancel_and_wait
+from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
+from gitlab_jobs_async.store import transactions
+from gitlab_jobs_async.store.checksums import ChecksumError
+from gitlab_jobs_async.store.schema import VERSION, statements
+from gitlab_jobs_async.store.sql_store import SqlStore, lease_seconds_of
+from gitlab_jobs_async.store.transactions import NotOwnerError, Now, Rows, Step, Transaction
+from gitlab_jobs_async.store.values import Batch, Lease
+
+T = TypeVar("T")
+
+_SCHEMES = frozenset({"postgresql", "postgres"})
+_CHANNEL = "gitlab_jobs"
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path TO gitlab_jobs"
+_CREATE_LOCK = int.from_bytes(b"glja")
+_TIMEOUT = 5.0
+"""Longest transaction or connect in seconds: a lost network gives no answer for much longer."""
+
+_LONGEST_WAIT = 1.0
+"""Seconds between two questions for changes, where no notification arrives."""
+
+
+class PostgresStore(SqlStore):
+    """A store in the schema `gitlab_jobs` of a PostgreSQL database, which is created if missing.
+
+    *url* is "postgresql://user@host/database" as libpq reads it, so that a password may come from
+    its own places: https://www.postgresql.org/docs/current/libpq-connect.html. PostgreSQL 12 or
+    newer is needed, and the extra `postgres`. Times are those of the database server.
+
+    The lease of a process that does not answer goes to another one after *lease_seconds*.
+
+    Raises:
+        ValueError: *url* is not that of a PostgreSQL database, or *lease_seconds* is less than 1.
+    """
+
+    def __init__(self, url: str, *, lease_seconds: float = 10.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in _SCHEMES:
+            raise ValueError(f"invalid store {parts.scheme!r}: expected a URL postgresql://…")
+        super().__init__()
+        self.lease_seconds = lease_seconds_of(lease_seconds)
+        self._url = url
+        host = parts.netloc.rpartition("@")[2]
+        self._name = f"postgresql://{host}{parts.path}"
+        self._psycopg: Any = None
+        self._connection: Any = None
+        self._is_open = False
+        self._busy = asyncio.Lock()
+        self._listener: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        """The address of the database, without user and password."""
+        return self._name
+
+    async def _open(self) -> None:
+        self._psycopg = _imported()
+        self._is_open = True
+        await self._run(_create())
+
+    async def _close(self) -> None:
+        self._is_open = False
+        await self._disconnect()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await cancel_and_wait([listener])
+
+    async def record(self, lease: Lease, batch: Batch) -> None:
+        """Write *batch*. An event whose key is recorded already is skipped."""
+        transaction = transactions.record(lease, batch)
+        if any(change.events for change in batch.changes):
+            transaction = _notifying(transaction)
+        lease.version = await self._run(transaction)
+
+    async def send_hook(self, hook: bytes) -> None:
+        """Forward a webhook to the process that monitors its project."""
+        await self._run(_notifying(transactions.send_hook(hook)))
+
+    async def wait_for_change(self, seconds: float) -> None:
+        """Return soon after events or a webhook were recorded, at the latest after *seconds*."""
+        if not self._is_open:
+            raise StoreError(self.name, "is not open: use it between open and close")
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, _LONGEST_WAIT)):
+                await self._changed.wait()
+        self._changed.clear()
+
+    async def _listen(self) -> None:
+        # A failure ends the task; a later wait starts it again.
+        with suppress(self._psycopg.Error, OSError):
+            connection = await self._connected()
+            try:
+                await connection.execute(f"LISTEN {_CHANNEL}")
+                async for _ in connection.notifies():
+                    self._changed.set()
+            finally:
+                await _closed(connection)
+
+    async def _run(self, transaction: Transaction[T]) -> T:
+        if not self._is_open:
+            transaction.close()
+            raise StoreError(self.name, "is not open: use it between open and close")
+        try:
+            async with self._busy, asyncio.timeout(_TIMEOUT):
+                return await self._transact(transaction)
+        except NotOwnerError:
+            raise FencedError(self.name, "the lease has another owner") from None
+        except _VersionError as error:
+            raise StoreError(self.name, str(error)) from None
+        except ChecksumError as error:
+            raise StoreError(self.name, f"corrupt: {error}") from None
+        except (TimeoutError, OSError) as error:
+            raise StoreAwayError(self.name, str(error) or f"no answer in {_TIMEOUT:g} s") from None
+        except self._psycopg.Error as error:
+            away = self._psycopg.OperationalError, self._psycopg.InterfaceError
+            kind = StoreAwayError if isinstance(error, away) else StoreError
+            raise kind(self.name, str(error).partition("\n")[0]) from None
+
+    async def _transact(self, transaction: Transaction[T]) -> T:
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._connected()
+        connection = self._connection
+        is_done = False
+        try:
+            await connection.execute(_BEGIN)
+            result = await _driven(connection, transaction)
+            await connection.execute("COMMIT")
+            is_done = True
+        except (NotOwnerError, _VersionError, ChecksumError):
+            await connection.execute("ROLLBACK")
+            is_done = True
+            raise
+        finally:
+            transaction.close()
+            if not is_done:
+                # Cut off in between: the server rolls it back.
+                await self._disconnect()
+        return result
+
+    async def _connected(self) -> Any:
+        # Prepared statements and sessions belong to another client behind a pooler.
+        return await self._psycopg.AsyncConnection.connect(
+            self._url,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=int(_TIMEOUT),
+            client_encoding="utf8",
+        )
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await _closed(connection)
+
+
+class _VersionError(Exception):
+    """The tables have another version."""
+
+
+async def _closed(connection: Any) -> None:
+    # psycopg only closes the socket here, without a wait.
+    with suppress(Exception):
+        await connection.close()
+
+
+async def _driven(connection: Any, transaction: Transaction[T]) -> T:
+    rows: Rows | None = None
+    while True:
+        try:
+            step = transaction.send(cast("Rows", rows))
+        except StopIteration as ended:
+            return cast("T", ended.value)
+        rows = await _executed(connection, step)
+
+
+async def _executed(connection: Any, step: Step | Now) -> Rows:
+    if isinstance(step, Now):
+        step = Step("SELECT extract(epoch FROM clock_timestamp())::float8")
+    sql = step.sql.replace("%", "%%").replace("?", "%s")
+    async with connection.cursor() as cursor:
+        if step.rows is not None:
+            await cursor.executemany(sql, step.rows)
+            return []
+        await cursor.execute(sql, step.parameters)
+        return await cursor.fetchall() if cursor.description is not None else []
+
+
+def _create() -> Transaction[None]:
+    # Two processes may start at once.
+    yield Step("SELECT pg_advisory_xact_lock(?)", (_CREATE_LOCK,))
+    rows = yield Step("SELECT to_regclass('gitlab_jobs.properties') IS NOT NULL")
+    if not rows[0][0]:
+        yield Step("CREATE SCHEMA IF NOT EXISTS gitlab_jobs")
+        for statement in statements("BYTEA"):
+            yield Step(statement)
+        yield from transactions.set_property("incarnation", uuid4().hex)
+    recorded = yield from transactions.set_property("version", str(VERSION))
+    if recorded != str(VERSION):
+        raise _VersionError(f"unsupported version {recorded} (expected {VERSION})")
+
+
+def _notifying(transaction: Transaction[T]) -> Transaction[T]:
+    result = yield from transaction
+    yield Step("SELECT pg_notify(?, '')", (_CHANNEL,))
+    return result
+
+
+def _imported() -> Any:
+    try:
+        return import_module("psycopg")
+    except ImportError as error:
+        raise ImportError(
+            "PostgresStore needs psycopg: pip install 'gitlab_jobs_async[postgres]'"
+        ) from error

@@ -1,0 +1,166 @@
+"""Run the transactions of a store on an SQL database."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Sequence
+from math import inf
+from typing import TypeVar
+
+from gitlab_jobs_async.errors import StoreError
+from gitlab_jobs_async.store import transactions
+from gitlab_jobs_async.store.protocol import Store
+from gitlab_jobs_async.store.transactions import Transaction
+from gitlab_jobs_async.store.values import (
+    Batch,
+    Content,
+    GrantRequest,
+    Grants,
+    Lease,
+    Refusal,
+    Shard,
+    Unread,
+)
+
+T = TypeVar("T")
+
+
+def lease_seconds_of(seconds: float) -> float:
+    """Return the time of a lease in seconds.
+
+    Raises:
+        ValueError: it is too short to be renewed in time, or not finite.
+    """
+    if not 1 <= seconds < inf:
+        raise ValueError(f"invalid lease_seconds {seconds!r}: expected a number from 1 on")
+    return seconds
+
+
+class SqlStore(Store):
+    """A store on an SQL database; a subclass runs the transactions."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._opening = asyncio.Lock()
+
+    async def open(self, server: str | None = None) -> None:
+        """Connect, and create what is missing; each `open` needs a `close`.
+
+        Raises:
+            StoreError: it is unusable, of a newer version, or about another GitLab. It is left
+                unchanged.
+        """
+        async with self._opening:
+            try:
+                if not self._users:
+                    await self._open()
+                if server is not None:
+                    await self._check_server(server)
+            except BaseException:
+                if not self._users:
+                    await self._close()
+                raise
+            self._users += 1
+
+    async def close(self) -> None:
+        """Disconnect with the last user; do nothing if the store is not open."""
+        self._users = max(0, self._users - 1)
+        if not self._users:
+            await self._close()
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Connect, and create what is missing.
+
+        Raises:
+            StoreError: it is unusable; it is left unchanged.
+        """
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """Disconnect, also after an `_open` that failed."""
+
+    @abstractmethod
+    async def _run(self, transaction: Transaction[T]) -> T:
+        """Run *transaction*, and return its result; on an error nothing is changed.
+
+        Raises:
+            FencedError: for a `NotOwnerError`.
+        """
+
+    async def _check_server(self, server: str) -> None:
+        """Record that the store is about *server*.
+
+        Raises:
+            StoreError: it is about another one.
+        """
+        recorded = await self._run(transactions.set_property("server", server))
+        if recorded != server:
+            raise StoreError(self.name, f"belongs to another server: {recorded}")
+
+    async def server(self) -> str | None:
+        """Return the URL of the GitLab that the store is about, None if none is known."""
+        return await self._run(transactions.get_property("server"))
+
+    async def claim(self, name: str, owner: str, seconds: float) -> Lease | None:
+        """Take or renew the lease *name* for *seconds*; return None while another owner has it."""
+        return await self._run(transactions.claim(name, owner, seconds))
+
+    async def release(self, lease: Lease) -> None:
+        """Give up *lease*, so that another owner may take it at once."""
+        await self._run(transactions.release(lease))
+
+    async def owners(self, prefix: str) -> list[str]:
+        """Return the names of leases that start with *prefix* and are held."""
+        return await self._run(transactions.owners(prefix))
+
+    async def load(self, lease: Lease, shard: Shard) -> Content:
+        """Return what was recorded for *shard*, and the events that are pending."""
+        version, content = await self._run(transactions.load(lease, shard))
+        lease.version = version
+        return content
+
+    async def record(self, lease: Lease, batch: Batch) -> None:
+        """Write *batch*. An event whose key is recorded already is skipped."""
+        lease.version = await self._run(transactions.record(lease, batch))
+
+    async def join(self, group: str) -> None:
+        """Register a consumer group, which begins with the oldest event that is kept."""
+        await self._run(transactions.join(group))
+
+    async def leave(self, group: str) -> bool:
+        """Forget a consumer group; return whether it was registered."""
+        return await self._run(transactions.leave(group))
+
+    async def read(self, group: str, after: int, limit: int) -> Unread:
+        """Return the group's next events after the place *after*, at most *limit* of them."""
+        return await self._run(transactions.read(group, after, limit))
+
+    async def acknowledge(self, lease: Lease, group: str, place: int, missed: int = 0) -> None:
+        """Note that the group has processed the events up to *place*, and has heard of *missed*."""
+        lease.version = await self._run(transactions.acknowledge(lease, group, place, missed))
+
+    async def prune(self, seconds: float) -> int:
+        """Delete events that all groups have processed, and all older than *seconds*."""
+        return await self._run(transactions.prune(seconds))
+
+    async def grant(
+        self, requests: Sequence[GrantRequest], known: tuple[str, int] | None
+    ) -> Grants:
+        """Grant requests to GitLab, over all processes never more than allowed in any minute."""
+        return await self._run(transactions.grant(requests, known))
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Share a pause that GitLab has asked for."""
+        await self._run(transactions.refuse(refusal))
+
+    async def resume(self, kind: str) -> None:
+        """Share that GitLab accepts requests of *kind* again."""
+        await self._run(transactions.resume(kind))
+
+    async def send_hook(self, hook: bytes) -> None:
+        """Forward a webhook to the process that monitors its project."""
+        await self._run(transactions.send_hook(hook))
+
+    async def hooks(self, after: int | None) -> tuple[int, list[bytes]]:
+        """Return the last place, and the webhooks forwarded after the place *after*."""
+        return await self._run(transactions.hooks(after))

@@ -1,0 +1,311 @@
+"""Processes with one store: one is active, another takes over, and shards are divided."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gitlab_jobs_async import (
+    GitLab,
+    GroupTarget,
+    JobStatus,
+    MemoryStore,
+    PipelineHook,
+    PipelineTarget,
+    SqliteStore,
+    StoreAwayError,
+    consume,
+)
+from gitlab_jobs_async.events import JobFinished, ProjectUnreachable
+from gitlab_jobs_async.models.webhooks import HookProject
+from gitlab_jobs_async.simulator import AcceleratedClock, JobPlan, Simulator, World
+from gitlab_jobs_async.store.values import route_of
+
+PROJECTS = [f"shop/p{number}" for number in range(8)]
+
+
+@pytest.fixture
+async def served():
+    clock = AcceleratedClock(30)
+    world = World(clock.now() - 10_000)
+    for path in PROJECTS:
+        world.add_finished_jobs(world.add_project(path), 120)
+    async with Simulator(world, clock=clock) as simulator:
+        yield simulator
+
+
+def add_jobs(simulator, *, count=1):
+    jobs = []
+    for path in PROJECTS:
+        pipeline = simulator.world.add_pipeline(simulator.world.project(path))
+        jobs += [
+            simulator.world.add_job(pipeline, f"job {number}", plan=JobPlan(duration=15.0))
+            for number in range(count)
+        ]
+    return {job.id for job in jobs}
+
+
+class Node:
+    """One process: a monitor, and what its consumer has got."""
+
+    def __init__(self, simulator, store, shards=1):
+        self.simulator, self.store, self.shards = simulator, store, shards
+        self.ended, self.unreachable = [], []
+        self.monitor = None
+
+    @asynccontextmanager
+    async def running(self):
+        async with (
+            GitLab(
+                self.simulator.url, auth=self.simulator.token, clock=self.simulator.clock
+            ) as gitlab,
+            gitlab.monitor(PROJECTS, checkpoint=self.store, shards=self.shards) as events,
+        ):
+            self.monitor = events
+            task = asyncio.create_task(self._consume(events))
+            try:
+                yield self
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def _consume(self, events):
+        async for event in events:
+            if isinstance(event, JobFinished) and event.is_new:
+                self.ended.append(event.job.id)
+            elif isinstance(event, ProjectUnreachable):
+                self.unreachable.append(event)
+
+    @property
+    def held(self):
+        return self.monitor.shards
+
+
+async def until(condition, seconds=15.0):
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what changes is in a file
+            await asyncio.sleep(0.02)
+
+
+async def test_standby_takes_over_at_once(served, tmp_path):
+    path = tmp_path / "ci.db"
+    first, second = Node(served, SqliteStore(path)), Node(served, SqliteStore(path))
+    async with first.running() as active:
+        await until(lambda: active.held)
+        standby = second.running()
+        await standby.__aenter__()
+        jobs = add_jobs(served)
+        await until(lambda: set(first.ended) == jobs)
+        assert not second.held
+        assert not second.ended
+    try:
+        await until(lambda: second.held, 2)
+        later = add_jobs(served)
+        await until(lambda: later <= set(second.ended))
+    finally:
+        await standby.__aexit__(None, None, None)
+
+
+async def test_takeover_loses_no_job(served, tmp_path):
+    path = tmp_path / "ci.db"
+    first, second = Node(served, SqliteStore(path)), Node(served, SqliteStore(path))
+    async with second.running():
+        await until(lambda: second.held)
+        jobs = add_jobs(served)
+        await until(lambda: second.ended)
+    between = add_jobs(served)
+    async with first.running():
+        later = add_jobs(served)
+        await until(lambda: set(first.ended + second.ended) == jobs | between | later)
+    assert len(first.ended + second.ended) <= len(jobs | between | later) + 1
+
+
+async def test_shards_are_divided_and_joined_again(served, tmp_path):
+    path = tmp_path / "ci.db"
+    nodes = [Node(served, SqliteStore(path), shards=4) for _ in range(2)]
+    async with nodes[0].running():
+        await until(lambda: len(nodes[0].held) == 4)
+        async with nodes[1].running():
+            await until(lambda: len(nodes[0].held) == len(nodes[1].held) == 2)
+            jobs = add_jobs(served)
+            await until(lambda: set(nodes[0].ended + nodes[1].ended) == jobs)
+            assert nodes[0].ended
+            assert nodes[1].ended
+        await until(lambda: len(nodes[0].held) == 4)
+        more = add_jobs(served)
+        await until(lambda: set(nodes[0].ended + nodes[1].ended) == jobs | more)
+    assert len(nodes[0].ended + nodes[1].ended) == len(jobs | more)
+
+
+async def test_group_reads_what_the_monitor_recorded(served):
+    store = MemoryStore()
+    node = Node(served, store)
+    async with node.running(), consume(store, "bot") as recorded:
+        await until(lambda: node.held)
+        jobs = add_jobs(served)
+        ended, keys = set(), []
+        async with asyncio.timeout(15):
+            async for one in recorded:
+                keys.append(one.key)
+                if isinstance(one.event, JobFinished) and one.event.is_new:
+                    ended.add(one.event.job.id)
+                if ended == jobs:
+                    break
+    assert len(keys) == len(set(keys))
+    assert all(key.startswith(served.url.partition("://")[2] + "/") for key in keys)
+
+
+class AwayStore(MemoryStore):
+    """A store that does not answer while it is *away*."""
+
+    poll_seconds = 0.02
+    is_away = False
+
+    async def _run(self, transaction):
+        if self.is_away:
+            transaction.close()
+            raise StoreAwayError("here", "no answer")
+        return await super()._run(transaction)
+
+
+async def test_store_away_ends_scans(served, caplog):
+    store = AwayStore()
+    node = Node(served, store)
+    async with node.running():
+        first = add_jobs(served)
+        await until(lambda: set(node.ended) == first)
+        store.is_away = True
+        await until(lambda: not node.held)
+        await asyncio.sleep(0.2)  # requests in flight end
+        sent = len(served.requests)
+        between = add_jobs(served)
+        await asyncio.sleep(1.0)  # half a minute of the clock
+        assert len(served.requests) == sent
+        store.is_away = False
+        await until(lambda: set(node.ended) == first | between)
+    assert not node.unreachable
+    away = [record.message for record in caplog.records if "no answer" in record.message]
+    assert away == ["store here: no answer; nothing is monitored until it answers"]
+
+
+async def test_stale_owner_loses_its_shard(served):
+    """Let another process take the lease, as after a freeze, and give it back."""
+    store = AwayStore()
+    node = Node(served, store)
+    async with node.running():
+        first = add_jobs(served)
+        await until(lambda: set(node.ended) == first)
+        store._connection.execute("UPDATE leases SET owner = 'them', epoch = epoch + 1")
+        await until(lambda: not node.held)
+        jobs = add_jobs(served)
+        await asyncio.sleep(0.3)
+        assert set(node.ended) == first
+        store._connection.execute("UPDATE leases SET expires = 0")
+        await until(lambda: set(node.ended) == first | jobs)
+
+
+async def test_hook_reaches_the_process_that_monitors(served, tmp_path):
+    path = tmp_path / "ci.db"
+    active, standby = Node(served, SqliteStore(path)), Node(served, SqliteStore(path))
+    async with active.running():
+        await until(lambda: active.held)
+        async with standby.running():
+            notified = []
+            poller = active.monitor._shards.get(0).poller
+            poller.notify = notified.append
+            project = HookProject(path_with_namespace=PROJECTS[0])
+            hook = PipelineHook(
+                project_id=1, pipeline_id=9, status=JobStatus.RUNNING, project=project
+            )
+            assert standby.monitor.notify(hook)
+            await until(lambda: notified)
+    assert notified[0].project_path == PROJECTS[0]
+
+
+async def test_targets_that_are_over_end_every_process(served, tmp_path):
+    """Both processes end once the only pipeline is over, whichever has monitored it."""
+    path = tmp_path / "ci.db"
+    served.world.settle(served.clock.now())
+    pipeline = served.world.add_pipeline(served.world.project(PROJECTS[0]))
+    served.world.add_job(pipeline, "unit", plan=JobPlan(duration=60.0))
+
+    async def watch():
+        async with GitLab(served.url, auth=served.token, clock=served.clock) as gitlab:
+            target = PipelineTarget(PROJECTS[0], pipeline.id)
+            async with gitlab.monitor([target], checkpoint=SqliteStore(path), shards=2) as events:
+                return [event async for event in events]
+
+    async with asyncio.timeout(15):
+        lives = await asyncio.gather(watch(), watch())
+    assert sum(isinstance(event, JobFinished) for life in lives for event in life) == 1
+
+
+async def test_shards_need_a_store(served, tmp_path):
+    async with GitLab(served.url, auth=served.token) as gitlab:
+        with pytest.raises(ValueError, match="invalid shards 2: expected a checkpoint"):
+            gitlab.monitor(PROJECTS, shards=2)
+        for shards in (0, "2"):
+            with pytest.raises((TypeError, ValueError), match="shards"):
+                gitlab.monitor(PROJECTS, checkpoint=tmp_path / "ci.db", shards=shards)
+
+
+async def test_many_hooks_keep_no_lease_from_renewal(served):
+    class HookStore(AwayStore):
+        sent = 0
+
+        async def send_hook(self, hook):
+            self.sent += 1
+            await super().send_hook(hook)
+
+    store = HookStore()
+    active, standby = Node(served, store), Node(served, store)
+    async with active.running(), standby.running():
+        for number in range(500):
+            hook = PipelineHook(project_id=5, pipeline_id=number % 250, status=JobStatus.RUNNING)
+            standby.monitor.notify(hook)
+        await until(lambda: store.sent)
+        await asyncio.sleep(0.1)
+        assert store.sent == 100
+
+
+@pytest.mark.parametrize(
+    "name", ["group shop/a", "group Shop/b/c without subgroups", "group shop without subgroups"]
+)
+def test_groups_that_may_overlap_share_a_shard(name):
+    assert route_of(name) == route_of("group shop")
+    assert route_of(name) != route_of("group 17")
+
+
+async def test_overlapping_groups_poll_projects_once(served, tmp_path):
+    for path in ("shop/deep/a", "shop/deep/b"):
+        served.world.add_finished_jobs(served.world.add_project(path), 3)
+    targets = [GroupTarget("shop"), GroupTarget("shop/deep"), "shop/deep/a"]
+    async with (
+        GitLab(served.url, auth=served.token, clock=served.clock) as gitlab,
+        gitlab.monitor(targets, checkpoint=tmp_path / "ci.db", shards=16) as events,
+    ):
+        consumer = asyncio.create_task(anext(events))
+        await until(lambda: len(events) >= len(PROJECTS) + 2)
+        await asyncio.sleep(0.3)
+        assert len(events) == len(PROJECTS) + 2
+        consumer.cancel()
+        await asyncio.wait([consumer])
+
+
+async def test_cancelled_start_gives_its_shard_up(served):
+    class SlowStore(MemoryStore):
+        is_loading = False
+
+        async def load(self, *_):
+            self.is_loading = True
+            await asyncio.Event().wait()
+
+    store = SlowStore()
+    node = Node(served, store).running()
+    start = asyncio.create_task(node.__aenter__())
+    await until(lambda: store.is_loading)
+    assert await store.owners("shard") == ["shard 0 of 1"]
+    start.cancel()
+    await asyncio.wait([start])
+    assert start.cancelled()
+    assert await store.owners("shard") == []

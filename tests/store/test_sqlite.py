@@ -1,0 +1,228 @@
+"""The file of a store is private, refused if damaged, and converted from earlier versions."""
+
+import asyncio
+import logging
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from gitlab_jobs_async import SqliteStore, StoreError
+from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
+from gitlab_jobs_async.store.sqlite import run_transaction
+from gitlab_jobs_async.store.sqlite_file import FAILURES, failure, open_file
+from gitlab_jobs_async.store.transactions import claim, load, set_property
+from gitlab_jobs_async.store.values import Batch, Change, LogOffset, Shard
+from tests.support.stores import ONE, leased
+
+URL = "https://gitlab.example"
+STATES = {"project a/b": b'{"jobs":[]}', "job 1": b"\0\xff"}
+UNTOLD = [("job/1/0/appeared/running", b'{"a":1}'), ("job/1/1/finished/success", b'{"b":2}')]
+OFFSETS = {7: 100, 8: 2**40}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ci.db"
+
+
+async def filled(path):
+    """Return an open store with content."""
+    store = SqliteStore(path)
+    await store.open(URL)
+    lease = await leased(store)
+    events = {"job 1": UNTOLD}
+    changes = [Change(name, data, 0, events.get(name, ())) for name, data in STATES.items()]
+    offsets = {job_id: LogOffset(offset, 0) for job_id, offset in OFFSETS.items()}
+    await store.record(lease, Batch(changes, offsets=offsets))
+    await store.release(lease)
+    return store
+
+
+def fill(path):
+    async def fill():
+        await (await filled(path)).close()
+
+    asyncio.run(fill())
+    remove_locks(path)
+    return path.read_bytes()
+
+
+def remove_locks(path):
+    for file in path.parent.glob("*.lock"):
+        file.unlink()
+
+
+def content(path):
+    """Return everything that a monitor reads from the file."""
+    try:
+        connection = open_file(str(path), 0.0)
+        try:
+            if run_transaction(connection, set_property("server", URL), 0.0) != URL:
+                raise StoreError(str(path), "another server")
+            lease = run_transaction(connection, claim(ONE.lease_name, "test", 10), 0.0)
+            _, held = run_transaction(connection, load(lease, ONE), 0.0)
+        finally:
+            connection.close()
+    except FAILURES as error:
+        raise failure(str(path), error) from error
+    return held.states, held.pending, held.offsets
+
+
+FILES = ["ci.db", "ci.db-shm", "ci.db-wal", "ci.db.shard-0-of-1.lock"]
+WHOLE = (STATES, UNTOLD, OFFSETS)
+
+
+def is_right(path, data):
+    """Return whether *data* is refused by name; raise if it is read with other content."""
+    for beside in ("", "-wal", "-journal"):
+        path.with_name(path.name + beside).unlink(missing_ok=True)
+    path.write_bytes(data)
+    try:
+        found = content(path)
+    except StoreError as error:
+        return error.name == str(path) and "\n" not in error.reason
+    return found == WHOLE
+
+
+def flipped(data, place, mask):
+    changed = bytearray(data)
+    changed[place] ^= mask
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_flipped_byte_is_refused_or_harmless(path, part):
+    """Flip one in five bytes of the page with the schema, and of the others."""
+    data = fill(path)
+    places = [place for place in range(0, len(data), 5) if data[place] or place < 4096][part::4]
+    wrong = [place for place in places if not is_right(path, flipped(data, place, 1 << place % 8))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("mask", [0xFF, 0x80])
+def test_flip_in_the_schema_is_refused(path, mask):
+    """Flip other bits in the second half of that page."""
+    data = fill(path)
+    used = [place for place in range(1, 4096, 7) if data[place]]
+    assert [p for p in used if not is_right(path, flipped(data, p, mask))] == []
+
+
+def test_truncated_file_is_refused(path):
+    data = fill(path)
+    for size in (*range(1, 200, 7), *range(200, len(data), 509)):
+        assert is_right(path, data[:size]), size
+
+
+def test_every_row_has_a_checksum(path):
+    """Overwrite rows, also with the content of another row."""
+    fill(path)
+    for edit in (
+        "UPDATE states SET state = (SELECT state FROM states WHERE name = 'job 1')"
+        " WHERE name = 'project a/b'",
+        "UPDATE events SET event = (SELECT event FROM events WHERE place = 1)",
+        "UPDATE logs SET read_to = x'05'",
+        "UPDATE logs SET read_to = (SELECT read_to FROM logs WHERE job_id = 7)",
+    ):
+        before = path.read_bytes()
+        with sqlite3.connect(path) as connection:
+            connection.execute(edit)
+        connection.close()
+        with pytest.raises(StoreError, match="does not match its checksum"):
+            content(path)
+        path.write_bytes(before)
+
+
+def old_file(path, version):
+    """Write a file of version 1, without checksums, or 2."""
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE states (target TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE untold (place INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " key TEXT NOT NULL UNIQUE, event BLOB NOT NULL);"
+        "CREATE TABLE logs (job_id INTEGER PRIMARY KEY, told_to INTEGER NOT NULL);"
+        f"PRAGMA application_id={int.from_bytes(b'glja')}; PRAGMA user_version={version};"
+        "PRAGMA journal_mode=WAL"
+    )
+    sealed = seal if version == 2 else lambda _, data: data
+    offset = seal_offset if version == 2 else lambda _, offset: offset
+    states = STATES | {"server": URL.encode()}
+    rows = [(name, sealed(name, state)) for name, state in states.items()]
+    connection.executemany("INSERT INTO states VALUES (?, ?)", rows)
+    events = [(key, sealed(key, event)) for key, event in UNTOLD]
+    connection.executemany("INSERT INTO untold (key, event) VALUES (?, ?)", events)
+    logs = [(job_id, offset(job_id, at)) for job_id, at in OFFSETS.items()]
+    connection.executemany("INSERT INTO logs VALUES (?, ?)", logs)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_file_of_old_version_is_converted(path, version):
+    old_file(path, version)
+    assert content(path) == WHOLE
+    assert content(path) == WHOLE
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    connection.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_damaged_file_of_old_version_is_refused(path, version):
+    old_file(path, version)
+    data = path.read_bytes()
+    for place in (i for i in range(0, 4096, 3) if data[i]):
+        is_right(path, flipped(data, place, 0xA5))
+
+
+def test_converted_rows_reach_one_shard_of_many(path):
+    old_file(path, 2)
+    connection = open_file(str(path), 0.0)
+    found = []
+    for number in range(3):
+        shard = Shard(number, 3)
+        lease = run_transaction(connection, claim(shard.lease_name, "test", 10), 0.0)
+        _, held = run_transaction(connection, load(lease, shard), 0.0)
+        found += held.states
+    connection.close()
+    assert sorted(found) == sorted(STATES)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are missing")
+async def test_new_files_are_private(path):
+    before = os.umask(0)
+    try:
+        store = await filled(path)
+        files = list(path.parent.iterdir())
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in files}
+        await store.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(FILES, 0o600)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are missing")
+def test_looser_mode_is_kept_with_one_warning(path, caplog):
+    fill(path)
+    path.chmod(0o640)
+    with caplog.at_level(logging.WARNING, "gitlab_jobs_async"):
+        for _ in range(3):
+            assert content(path) == WHOLE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [record.message for record in caplog.records] == [
+        f"store {path}: accessible to other users (mode 0640), chmod 600 prevents it"
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "a", "ü\ud800"])
+@pytest.mark.parametrize("data", [b"", b"x", bytes(1000)])
+def test_unseal_returns_what_was_sealed(name, data):
+    stored = seal(name, data)
+    assert unseal(name, stored) == data
+    for other in (stored[:-1], stored + b"\0", b"", None, 5, flipped(stored, 0, 1)):
+        with pytest.raises(ValueError, match="does not match its checksum"):
+            unseal(name, other)
+    with pytest.raises(ValueError, match="does not match its checksum"):
+        unseal(name + "b", stored)
+    assert unseal_offset(7, seal_offset(7, 2**50)) == 2**50

@@ -1,0 +1,51 @@
+"""Stores of tests: what they hold, and one that fails after a number of writes."""
+
+from gitlab_jobs_async import MemoryStore, StoreError
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox, ShardRecord
+from gitlab_jobs_async.store.values import Batch, Change, Shard, route_of
+
+ONE = Shard(0, 1)
+
+
+async def leased(store, owner="test"):
+    """Return the lease on the only shard of *store*, which must be free."""
+    lease = await store.claim(ONE.lease_name, owner, 10)
+    await store.load(lease, ONE)
+    return lease
+
+
+async def content(store):
+    """Return what *store* holds, after the monitors that used it."""
+    lease = await leased(store)
+    try:
+        return await store.load(lease, ONE)
+    finally:
+        await store.release(lease)
+
+
+async def fill(store, states):
+    """Record *states* by name."""
+    lease = await leased(store)
+    changes = [Change(name, state, route_of(name)) for name, state in states.items()]
+    await store.record(lease, Batch(changes))
+    await store.release(lease)
+
+
+async def outbox_of(store, **how):
+    """Return an outbox that records in *store*."""
+    lease = await leased(store)
+    held = await store.load(lease, ONE)
+    return Outbox(ShardRecord(store, lease, ONE), held.pending, **how)
+
+
+class MortalStore(MemoryStore):
+    """A store that fails after *left* writes, which ends the monitor."""
+
+    left = None
+
+    async def record(self, lease, batch):
+        if self.left is not None:
+            if self.left == 0:
+                raise StoreError("here", "killed")
+            self.left -= 1
+        await super().record(lease, batch)
