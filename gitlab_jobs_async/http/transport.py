@@ -113,6 +113,7 @@ class Transport:
 
         Raises:
             RuntimeError: the transport is open, or its budget is in use.
+            StoreError: the store of a shared budget is unusable.
             ValueError: the proxy for the server cannot be used.
         """
         if self._is_open:
@@ -146,6 +147,13 @@ class Transport:
             timeout=self.timeout,
             clock=self.clock,
         )
+        if self.budget.shared is not None:
+            try:
+                await self.budget.shared.open(f"{self.server.origin}{self.server.prefix}")
+            except BaseException:
+                await limiter.close()
+                await exchanges.close()
+                raise
         self.credentials.open()
         self._parts, self._is_open = _Open(self.credentials, limiter, exchanges), True
 
@@ -157,6 +165,8 @@ class Transport:
             self.credentials.close()
             self._parts.exchanges.expire()
             await self._parts.limiter.close()
+            if self.budget.shared is not None:
+                await self.budget.shared.close()
             await self._parts.exchanges.close()
 
     async def send(

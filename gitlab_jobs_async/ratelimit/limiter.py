@@ -23,7 +23,10 @@ from gitlab_jobs_async.ratelimit.fair_queue import (
     RequestClass,
     Waiter,
 )
+from gitlab_jobs_async.ratelimit.limits import ALL
+from gitlab_jobs_async.ratelimit.shared_grants import SharedGrants
 from gitlab_jobs_async.ratelimit.tracker import Sent
+from gitlab_jobs_async.store.values import Grants
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
 
@@ -53,6 +56,9 @@ class RequestLimiter:
         self._granted: dict[Waiter, asyncio.Future[Permit]] = {}
         self._timer = Timer(clock, self._on_timer)
         self._reports = PauseReports(budget)
+        self._grants: SharedGrants | None = None
+        if budget.shared is not None:
+            self._grants = SharedGrants(budget.shared, budget.pools, clock, self._on_grants)
 
     async def acquire(
         self, request: Request, priority: Priority, *, stream: bool = False
@@ -98,9 +104,16 @@ class RequestLimiter:
     def available_at(self, priority: Priority) -> float:
         """Return when no long pause blocks *priority*, or now; infinity while a probe is out."""
         now = self._clock.now()
-        if self.budget.blocked_for(priority, now) <= self._longest_retry_after:
+        blocked = self.budget.blocked_for(priority, now)
+        if blocked <= self._longest_retry_after:
             return now
-        return self.budget.available_at(priority, now)
+        if self._grants is None:
+            return self.budget.available_at(priority, now)
+        # The grant for a probe is asked for once the request waits.
+        probe_at = self.budget.probe_at(priority, now)
+        if self.budget.is_probing():
+            return math.inf
+        return now + blocked if probe_at is None else max(now, probe_at)
 
     async def close(self) -> None:
         """Reject all waiters, and wait for the end of the timer."""
@@ -111,6 +124,8 @@ class RequestLimiter:
         self.is_open = False
         self.budget.detach(self._clock.now())
         await self._timer.close()
+        if self._grants is not None:
+            await self._grants.close()
 
     @property
     def pause_watchers(self) -> set[asyncio.Event]:
@@ -122,6 +137,15 @@ class RequestLimiter:
         now = self._clock.now()
         self.refusals += response.status == 429
         self.budget.answered(sent, response, now, jitter())
+        if response.status == 429 and self._grants is not None:
+            kind = self.budget.bucket_of(sent.kind)
+            for scope in {ALL, kind}:
+                left = self.budget.blocked_for(Priority.BACKGROUND, now, scope)
+                if left > 0:
+                    self._grants.refuse(scope, left)
+        elif self._grants is not None:
+            for scope in sent.probes:
+                self._grants.resume(scope)
         self._reports.update(now)
         self.dispatch()
 
@@ -139,6 +163,33 @@ class RequestLimiter:
             self._timer.set(min([self._dispatch(priority, now) for priority in waiting]), now)
         if not self._queue:
             self._timer.stop()
+        if self._grants is not None and self.is_open:
+            self._grants.want(self._ungranted())
+
+    def _ungranted(self) -> dict[str, tuple[int, bool]]:
+        """Return how many waiting requests of each kind need a grant, and if all are background."""
+        counts: dict[str, tuple[int, bool]] = {}
+        now, pools = self._clock.now(), self.budget.pools
+        free = self._concurrency - min(self._usage.responses.in_use, self._usage.streams.in_use)
+        for waiter in self._queue:
+            is_background = waiter.request_class.priority is not Priority.DIRECT
+            own = pools.get(kind := waiter.bucket.kind)
+            # What waits for a grant of its own kind would let one of all requests expire.
+            is_refused = own is not None and own.is_refused(now, background=is_background)
+            for scope in ({kind} if is_refused else {ALL, kind}) & pools.keys():
+                count, background = counts.get(scope, (0, True))
+                counts[scope] = count + 1, background and is_background
+        return {
+            kind: (min(count, free) - pools[kind].left(now), background)
+            for kind, (count, background) in counts.items()
+            if pools[kind].left(now) < min(count, free)
+        }
+
+    def _on_grants(self, grants: Grants) -> None:
+        now = self._clock.now()
+        for refusal in grants.refusals:
+            self.budget.paused_elsewhere(refusal.kind, now, refusal.seconds)
+        self.dispatch()
 
     def _slots(self, bucket: Bucket) -> Slots:
         # Streams have slots of their own: a request beside open streams must not wait for them.
@@ -197,7 +248,10 @@ class RequestLimiter:
         # The response to a probe is worth a wait.
         if pause <= self._longest_retry_after or self.budget.is_probing(kind):
             return
-        reason = not_sent_reason(pause, now, self.budget.probe_at(priority, now, kind))
+        probe_at = self.budget.probe_at(priority, now, kind)
+        if self._grants is not None and probe_at is not None and probe_at <= now:
+            return  # the probe waits for its grant only
+        reason = not_sent_reason(pause, now, probe_at)
         for waiter in tuple(self._queue):
             is_blocked = kind in {"", waiter.bucket.kind}
             if is_blocked and waiter.request_class.priority is priority:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from attrs import define, field
 
 from gitlab_jobs_async.ratelimit.adaptive_limit import AdaptiveLimit
+from gitlab_jobs_async.ratelimit.grants import GrantPool
 from gitlab_jobs_async.ratelimit.windows import MINUTE, SlidingWindow, reserve
 
 JOBS_INDEX = "GET /projects/:id/jobs"
@@ -35,6 +36,7 @@ class LimitGroup:
     """Requests that are limited together; `per_minute` is the caller's own limit."""
 
     per_minute: int | None = None
+    grants: GrantPool | None = None
     adaptive: AdaptiveLimit = field(init=False, factory=AdaptiveLimit)
     in_flight: int = field(init=False, default=0)
     _minute: SlidingWindow = field(init=False, factory=SlidingWindow)
@@ -64,6 +66,8 @@ class LimitGroup:
         """Return when the caller's own limit allows more requests, or *now*."""
         if self._below_cap(now, background=background) >= 1:
             return now
+        if self.grants is not None:
+            return math.inf
         return self._minute.next_expiry()
 
     def available_at(self, now: float, *, background: bool) -> float:
@@ -82,6 +86,19 @@ class LimitGroup:
         if self.available(now, background=True) >= wanted:
             return 0.0
         return poll_spacing(min(self.limits)) if self.limits else 0.0
+
+    def sent(self) -> None:
+        """Count a request in flight."""
+        self.in_flight += 1
+        if self.grants is not None:
+            self.grants.take()
+
+    def cancelled(self) -> None:
+        """Settle a request that was certainly never sent; its grant is not used again.
+
+        It might have expired, and what the store counts ends before what is sent.
+        """
+        self.in_flight -= 1
 
     def succeeded(self, now: float) -> None:
         """Record a response other than 429."""
@@ -102,6 +119,8 @@ class LimitGroup:
         self._minute.add(now)
 
     def _below_cap(self, now: float, *, background: bool) -> float:
+        if self.grants is not None:
+            return self.grants.left(now)
         if self.per_minute is None:
             return math.inf
         reserved = reserve(self.per_minute) if background else 0

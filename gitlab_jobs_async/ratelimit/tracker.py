@@ -101,7 +101,7 @@ class LimitTracker:
         """Count a request that goes now; settle it by `answered`, `lost` or `cancelled`."""
         groups = self._groups.counting(kind)
         for group in groups:
-            group.in_flight += 1
+            group.sent()
         # During a probed pause, the next request that goes is the probe.
         probes = [
             scope
@@ -114,7 +114,7 @@ class LimitTracker:
     def cancelled(self, sent: Sent) -> None:
         """Settle a request that was certainly never sent."""
         for group in sent.groups:
-            group.in_flight -= 1
+            group.cancelled()
         self._pauses.cancelled(sent.probes)
 
     def lost(self, sent: Sent, now: float) -> None:

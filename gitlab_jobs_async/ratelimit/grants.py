@@ -1,0 +1,54 @@
+"""Requests that a shared store has granted to this process, each for a short time."""
+
+import math
+from collections import deque
+
+from attrs import define, field
+
+from gitlab_jobs_async.ratelimit.windows import reserve
+
+
+@define(eq=False, repr=False)
+class GrantPool:
+    """Grants of one kind of requests, of which all processes may send *per_minute*.
+
+    Times are unix seconds of the client's clock.
+    """
+
+    per_minute: int
+    _refused_until: float = field(default=0.0, init=False)
+    _is_background_only: bool = field(default=False, init=False)
+    _grants: deque[list[float]] = field(factory=deque[list[float]], init=False)
+
+    def add(self, count: int, until: float) -> None:
+        """Add *count* grants that are valid until a time."""
+        if count > 0:
+            self._grants.append([until, count])
+
+    def left(self, now: float) -> int:
+        """Return how many requests may be sent now."""
+        while self._grants and (self._grants[0][0] <= now or self._grants[0][1] < 1):
+            self._grants.popleft()
+        return int(sum(count for until, count in self._grants if until > now))
+
+    def take(self) -> None:
+        """Use the grant that expires first; `left` must be above 0."""
+        if self._grants:
+            self._grants[0][1] -= 1
+
+    def refuse(self, until: float, *, background: bool) -> None:
+        """Note that no more is granted until a time, to *background* only or to all."""
+        self._refused_until, self._is_background_only = until, background
+
+    def is_refused(self, now: float, *, background: bool) -> bool:
+        """Return whether a question is known to be in vain."""
+        is_refused = now < self._refused_until and (background or not self._is_background_only)
+        return is_refused and self.left(now) < 1
+
+    def limit(self, *, background: bool) -> int:
+        """Return the requests a minute up to which to ask; background leaves a reserve."""
+        return self.per_minute - (reserve(self.per_minute) if background else 0)
+
+    def available_at(self, now: float) -> float:
+        """Return *now* if a request may be sent; infinity if an answer must come first."""
+        return now if self.left(now) >= 1 else math.inf

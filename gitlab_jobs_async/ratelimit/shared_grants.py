@@ -1,0 +1,118 @@
+"""Ask the shared store for grants, one question at a time, while requests wait for them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from attrs import define, field
+
+from gitlab_jobs_async.clock import Clock
+from gitlab_jobs_async.concurrency import task_pool
+from gitlab_jobs_async.errors import StoreError
+from gitlab_jobs_async.ratelimit.grants import GrantPool
+from gitlab_jobs_async.store.protocol import Store
+from gitlab_jobs_async.store.schema import GRANT_SECONDS
+from gitlab_jobs_async.store.values import GrantRequest, Grants, Refusal
+
+_RETRY_SECONDS = 1.0
+_log = logging.getLogger("gitlab_jobs_async")
+
+
+@define(eq=False, repr=False)
+class SharedGrants:
+    """Fills *pools* from *store*, and calls *answered* with the pauses of other processes."""
+
+    _store: Store
+    _pools: Mapping[str, GrantPool]
+    _clock: Clock
+    _answered: Callable[[Grants], None]
+    _wanted: Mapping[str, tuple[int, bool]] = field(factory=dict[str, tuple[int, bool]], init=False)
+    _known: tuple[str, int] | None = field(default=None, init=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _shared: set[asyncio.Task[None]] = field(factory=set[asyncio.Task[None]], init=False)
+    _is_away: bool = field(default=False, init=False)
+    _has_new: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    def want(self, wanted: Mapping[str, tuple[int, bool]]) -> None:
+        """Ask for as many requests of each kind; the flag says whether all are background."""
+        self._wanted = wanted
+        if wanted and self._task is None:
+            self._task = asyncio.create_task(self._run())
+        now = self._clock.now()
+        if not all(self._pools[k].is_refused(now, background=b) for k, (_, b) in wanted.items()):
+            self._has_new.set()
+
+    def refuse(self, kind: str, seconds: float) -> None:
+        """Share a pause that the server has asked for."""
+        self._share(self._store.refuse(Refusal(kind, seconds)))
+
+    def resume(self, kind: str) -> None:
+        """Share that the server has ended its pause."""
+        self._share(self._store.resume(kind))
+
+    async def close(self) -> None:
+        """End the question in flight."""
+        tasks = [task for task in (self._task, *self._shared) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted:
+                self._has_new.clear()
+                wait = await self._ask()
+                if wait > 0 and self._wanted:
+                    await self._wait(wait)
+        finally:
+            self._task = None
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait *seconds*, or until something is wanted that was not refused."""
+        if self._is_away:
+            await self._clock.sleep(seconds)
+            return
+        async with task_pool() as waits:
+            waits.start("time", self._clock.sleep(seconds))
+            waits.start("new", self._has_new.wait())
+            await waits.next_done()
+
+    async def _ask(self) -> float:
+        """Ask once; return the seconds until the next question."""
+        wanted = self._wanted
+        requests = [
+            GrantRequest(kind, count, self._pools[kind].limit(background=background))
+            for kind, (count, background) in wanted.items()
+        ]
+        # A grant ends by the clock of the store, which began it after this.
+        began = self._clock.now()
+        try:
+            grants = await self._store.grant(requests, self._known)
+        except StoreError as error:
+            if not self._is_away:
+                _log.warning("%s; no request is sent until it answers", error)
+            self._is_away = True
+            return _RETRY_SECONDS
+        self._is_away = False
+        self._known = grants.incarnation, grants.serial
+        self._wanted = {}
+        for request in requests:
+            pool, count = self._pools[request.kind], grants.counts[request.kind]
+            pool.add(count, began + GRANT_SECONDS)
+            if count < request.wanted:
+                retry_at = self._clock.now() + (grants.retry_after or 0.0)
+                pool.refuse(retry_at, background=wanted[request.kind][1])
+        # It asks again for what still waits.
+        self._answered(grants)
+        return 0.0 if any(grants.counts.values()) else (grants.retry_after or 0.0)
+
+    def _share(self, change: Awaitable[None]) -> None:
+        task = asyncio.create_task(self._until_shared(change))
+        self._shared.add(task)
+        task.add_done_callback(self._shared.discard)
+
+    async def _until_shared(self, change: Awaitable[None]) -> None:
+        with suppress(StoreError):
+            await change
