@@ -58,6 +58,15 @@ It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended,
 a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
 last run stopped, also with an event whose command was interrupted.
 """
+_EVENTS: Final = """Read the events that watch, exporter or a program have recorded in a store.
+
+Runs until Ctrl-C or SIGTERM. Each group reads every event at least once, in order for each project;
+the next one is read once --exec has ended. One of several processes of a group reads at a time, and
+another goes on where it ends. A new group begins with the oldest event that is kept: a week for
+registered groups. Columns are those of watch; --json adds the instance to the key.
+
+Example: gitlab-jobs events --store ci.db --group bot --exec ./notify
+"""
 _EXPORTER: Final = """Serve metrics of the jobs of projects to Prometheus, at /metrics.
 
 It runs until Ctrl-C or SIGTERM. With --checkpoint, counters continue after a restart, and nothing
@@ -94,7 +103,8 @@ reached. After Ctrl-C the pipeline continues.
 _PLAY: Final = """Start a manual or delayed job, with optional variables or inputs."""
 _DEMO: Final = """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit.
 
-Needs no server and no token. Nothing leaves this machine.
+Needs no server and no token. Nothing leaves this machine. With --nodes 3, three processes monitor
+the same projects with one store. One is killed every 5 seconds; the summary says what was lost.
 """
 _SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C or SIGTERM.
 
@@ -128,6 +138,7 @@ _COMMANDS: Final = (
     ("trace", "commands.logs:trace", _READ, _TRACE),
     ("tail", "commands.logs:tail", _READ, _TAIL),
     ("watch", "commands.watch:watch", _READ, _WATCH),
+    ("events", "commands.events:events", _READ, _EVENTS),
     ("exporter", "commands.exporter:exporter", _READ, _EXPORTER),
     ("artifacts", "commands.artifacts:artifacts", _READ, _ARTIFACTS),
     ("doctor", "commands.doctor:doctor", _READ, _DOCTOR),

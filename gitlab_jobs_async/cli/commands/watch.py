@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, Protocol
 
 from attrs import frozen
@@ -82,9 +81,19 @@ class WatchOptions:
         bool, Parameter(help="Only failed jobs, and events about targets and the monitor.")
     ] = False
     checkpoint: Annotated[
-        Path | None,
-        Parameter(help="File that stores the progress, so that a restart loses no event."),
+        str | None,
+        Parameter(
+            help="File or postgresql://… that stores the progress, so that a restart loses no "
+            "event, and a second process takes over when this one ends."
+        ),
     ] = None
+    shards: Annotated[
+        int,
+        Parameter(
+            help="Parts of the projects that processes with one --checkpoint divide.",
+            validator=Number(gte=1),
+        ),
+    ] = 1
     wait_for_projects: Annotated[
         bool,
         Parameter(help="Continue if no target is reachable, in place of exit code 4."),
@@ -144,9 +153,12 @@ async def watch(
                 logs=options.logs,
                 downstream=options.downstream,
                 checkpoint=options.checkpoint,
+                shards=options.shards,
                 # The reason of a failure is missing in a partial job.
                 complete=options.complete or options.failed_only,
             ) as events:
+                if not events.shards:
+                    print_error("standing by: another process watches with this checkpoint")
                 await show(events, gitlab.budget, options, command, json=json)
             return await _code(gitlab, names, options.pipeline)
 
@@ -179,6 +191,8 @@ def _check(options: WatchOptions, many: ProjectOptions, projects: int) -> None:
         raise usage_error("--logs and --failed-only: expected only one; a log precedes the failure")
     if options.pipeline and (many != NO_PROJECTS or projects != 1):
         raise usage_error("--pipeline: expected one PROJECT, without --group or --projects-from")
+    if options.shards > 1 and options.checkpoint is None:
+        raise usage_error("--shards: expected --checkpoint, which processes share")
     if options.interval is not None and not (
         options.pipeline or options.logs or options.downstream
     ):

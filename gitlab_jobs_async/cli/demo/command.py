@@ -16,10 +16,11 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.demo import steps
+from gitlab_jobs_async.cli.demo.nodes import demo_nodes
 from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo.steps import Scene
-from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
+from gitlab_jobs_async.cli.errors import OK, CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import write_json
 from gitlab_jobs_async.cli.views.live import Dashboard
@@ -56,12 +57,32 @@ async def demo(
             show_default=True,
         ),
     ] = 15.0,
+    nodes: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=2, lte=10),
+            help="Number of processes with one store; one is killed every 5 seconds.",
+        ),
+    ] = None,
+    store: Annotated[
+        str | None,
+        Parameter(help="Store of --nodes: an empty database, postgresql://…; a file by default."),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        Parameter(validator=Number(gte=5, lte=3600), help="How long --nodes runs: 30 by default."),
+    ] = None,
     json: Annotated[
         bool,
         Parameter(help="Print only the summary: one JSON object per step, the total last."),
     ] = False,
 ) -> int:
     """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit."""
+    if nodes is not None:
+        with sigterm_as_interrupt(), _no_proxy():
+            return await demo_nodes(nodes, store, seconds=seconds or 30.0, json=json)
+    if store is not None or seconds is not None:
+        raise usage_error("--store and --seconds: expected --nodes")
     clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)

@@ -1,0 +1,62 @@
+"""The command `events`: the events that monitors have recorded in a store."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gitlab_jobs_async.api.json_writing import to_dict
+from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
+from gitlab_jobs_async.cli.errors import OK, CommandError, error_line, usage_error
+from gitlab_jobs_async.cli.event_command import EventCommand
+from gitlab_jobs_async.cli.options import Json
+from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
+from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
+from gitlab_jobs_async.cli.views.events import plain_event
+from gitlab_jobs_async.cli.views.rows import json_line
+from gitlab_jobs_async.consumers import RecordedEvent, consume
+from gitlab_jobs_async.errors import StoreError
+
+
+async def events(
+    *,
+    store: Annotated[str, Parameter(help="File of a monitor's progress, or postgresql://….")],
+    group: Annotated[str, Parameter(help="Name of the consumer group; each reads all events.")],
+    json: Json = False,
+    execute: Annotated[
+        str | None,
+        Parameter(
+            name="--exec",
+            help="Run this for each event with its JSON on stdin, one at a time, without a shell.",
+        ),
+    ] = None,
+) -> int:
+    """Read events until Ctrl-C or SIGTERM."""
+    command = None if execute is None else EventCommand.parse(execute)
+    with sigterm_as_interrupt():
+        try:
+            async with consume(store, group) as recorded, until_reader_closes():
+                async for one in recorded:
+                    await _write(one, command, json=json)
+        except asyncio.CancelledError:
+            break_line()
+            raise
+        except StoreError as error:
+            raise CommandError(error_line(error)) from error
+        except (TypeError, ValueError) as error:
+            raise usage_error(str(error)) from error
+    return OK
+
+
+async def _write(one: RecordedEvent, command: EventCommand | None, *, json: bool) -> None:
+    if one.missed:
+        print_error(f"{one.missed} events were deleted before this group had read them")
+    line = json_line(to_dict(one.event) | {"key": one.key, "instance": one.instance})
+    if json:
+        write_json(line)
+    else:
+        write(plain_event(one.event, datetime.now(UTC)))
+    if command is not None:
+        # The next event waits; it is acknowledged only then.
+        await command.run(one.key, line)
