@@ -5,11 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 import pytest
+import yaml
 
 import gitlab_jobs_async
 from gitlab_jobs_async import simulator
+from gitlab_jobs_async.cli.app import build
 from gitlab_jobs_async.simulator import Simulator, demo_world
 from tests.support.doc_blocks import BLOCKS, GUIDE, PAGES, ROOT, blocks
 from tests.support.doc_runs import (
@@ -17,9 +20,11 @@ from tests.support.doc_runs import (
     commands,
     demo_server,
     exit_code_of,
+    is_endless,
     run_line,
     run_script,
     run_snippet,
+    running,
     typed,
 )
 
@@ -30,7 +35,9 @@ COMMANDS = [
     pytest.param(command, id=f"{block.name}-{command[12:40]}")
     for block in blocks("console")
     for command in commands(block)
+    if not is_endless(command)
 ]
+ENDLESS = {line for block in blocks("console") for line in commands(block) if is_endless(line)}
 SERVERS = [
     line
     for block in blocks("sh")
@@ -87,6 +94,20 @@ def test_command_runs(command, capfd):
     assert (code, capfd.readouterr().err if code == 0 else "") == (exit_code_of(command), "")
 
 
+def test_endless_commands_bring_events(fast_server, tmp_path):
+    program = tmp_path / "notify"
+    program.write_text("#!/bin/sh\ncat >> received\n")
+    program.chmod(0o700)
+    received = tmp_path / "received"
+    with running(ENDLESS) as processes:
+        while not (received.exists() and received.stat().st_size):
+            assert [process.poll() for process in processes] == [None, None]
+            time.sleep(0.05)
+    assert [process.wait() for process in processes] == [130, 130]
+    event, _ = json.JSONDecoder().raw_decode(received.read_text())
+    assert event["instance"] == fast_server.url
+
+
 @pytest.mark.timeout(60)  # a pytest of its own imports all plugins again
 def test_test_modules_pass(tmp_path):
     for block in TEST_MODULES:
@@ -125,7 +146,16 @@ def test_python_blocks_are_strictly_typed(checker, tmp_path):
 
 
 def test_block_languages_are_known():
-    assert {block.language for block in BLOCKS} <= {"python", "sh", "console", "text"}
+    assert {block.language for block in BLOCKS} <= {"python", "sh", "console", "text", "yaml"}
+
+
+@pytest.mark.parametrize("block", named(blocks("yaml")))
+def test_yaml_block_runs_a_known_command(block):
+    template = yaml.safe_load(block.code)["spec"]["template"]
+    for container in template["spec"]["containers"]:
+        program, *arguments = container["args"]
+        assert program == "gitlab-jobs"
+        build().parse_args(arguments, exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -1,5 +1,6 @@
 """The SIGTERM recipe runs as a process, as in a container, and is signalled."""
 
+import asyncio
 import re
 import signal
 import subprocess
@@ -8,9 +9,10 @@ import time
 
 import pytest
 
-from gitlab_jobs_async import SqliteCheckpoint
+from gitlab_jobs_async import SqliteStore
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
 from tests.support.doc_blocks import BLOCKS
+from tests.support.stores import content
 
 SECONDS = 15.0
 """Bound of each wait for the process; starting it takes most of that on a busy machine."""
@@ -76,12 +78,16 @@ def ended(process):
 
 def pending(folder):
     """Return the keys of the events that the checkpoint keeps."""
-    checkpoint = SqliteCheckpoint(folder / "ci.db")
-    checkpoint.open()
-    try:
-        return [key for key, _ in checkpoint.pending()]
-    finally:
-        checkpoint.close()
+
+    async def read():
+        store = SqliteStore(folder / "ci.db")
+        await store.open()
+        try:
+            return [key for key, _ in (await content(store)).pending]
+        finally:
+            await store.close()
+
+    return asyncio.run(read())
 
 
 @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGTERM] * 2, [signal.SIGINT]])

@@ -14,7 +14,7 @@ from gitlab_jobs_async import (
     BearerToken,
     Bridge,
     BudgetSnapshot,
-    Checkpoint,
+    Consumer,
     Downstream,
     GitLab,
     GitLabError,
@@ -27,7 +27,7 @@ from gitlab_jobs_async import (
     JobToken,
     Limits,
     LogLine,
-    MemoryCheckpoint,
+    MemoryStore,
     Monitor,
     Pipeline,
     PipelineHook,
@@ -37,13 +37,15 @@ from gitlab_jobs_async import (
     PrivateToken,
     Project,
     ProjectId,
+    RecordedEvent,
     Request,
     RequestBudget,
     Response,
     ResponseError,
     RetryPolicy,
     SeenDeliveries,
-    SqliteCheckpoint,
+    SqliteStore,
+    Store,
     TailedLine,
     TailEnded,
     TailFailed,
@@ -52,6 +54,7 @@ from gitlab_jobs_async import (
     TraceChunk,
     WaitTimedOutError,
     WebhookRejectedError,
+    consume,
     estimate_complexity,
     from_json,
     parse_webhook,
@@ -290,11 +293,14 @@ def some_json(job: Job, event: Event) -> None:
     from_json(b"{}", "Job")  # type: ignore[call-overload]  # the class itself
 
 
-def checkpoints() -> None:
-    kept: list[Checkpoint] = [MemoryCheckpoint(), SqliteCheckpoint("ci.db")]
-    assert_type(kept[0].log_offset(7), int | None)
-    for key, event in kept[1].pending():
-        assert_type((key, event), tuple[str, bytes])
+async def stores() -> None:
+    kept: list[Store] = [MemoryStore(), SqliteStore("ci.db")]
+    RequestBudget(per_minute=60, shared=kept[0])
+    async with consume(kept[1], "bot") as recorded:
+        assert_type(recorded, Consumer)
+        async for one in recorded:
+            assert_type(one, RecordedEvent)
+            assert_type(one.event, AnyEvent)
 
 
 def a_delivery(headers: CIMultiDictProxy[str], body: bytes, refused: WebhookRejectedError) -> None:
