@@ -26,7 +26,7 @@ PROJECTS = [f"shop/p{number}" for number in range(8)]
 
 @pytest.fixture
 async def served():
-    clock = AcceleratedClock(30)
+    clock = AcceleratedClock(60)
     world = World(clock.now() - 10_000)
     for path in PROJECTS:
         world.add_finished_jobs(world.add_project(path), 120)
@@ -80,6 +80,12 @@ class Node:
     def held(self):
         return self.monitor.shards
 
+    @property
+    def has_scanned(self):
+        """Whether it knows the jobs of its projects, so that later ones are new."""
+        status = self.monitor.status()
+        return status.targets > 0 and status.unscanned == 0
+
 
 async def until(condition, seconds=15.0):
     async with asyncio.timeout(seconds):
@@ -91,7 +97,7 @@ async def test_standby_takes_over_at_once(served, tmp_path):
     path = tmp_path / "ci.db"
     first, second = Node(served, SqliteStore(path)), Node(served, SqliteStore(path))
     async with first.running() as active:
-        await until(lambda: active.held)
+        await until(lambda: active.has_scanned)
         standby = second.running()
         await standby.__aenter__()
         jobs = add_jobs(served)
@@ -110,7 +116,7 @@ async def test_takeover_loses_no_job(served, tmp_path):
     path = tmp_path / "ci.db"
     first, second = Node(served, SqliteStore(path)), Node(served, SqliteStore(path))
     async with second.running():
-        await until(lambda: second.held)
+        await until(lambda: second.has_scanned)
         jobs = add_jobs(served)
         await until(lambda: second.ended)
     between = add_jobs(served)
@@ -124,7 +130,7 @@ async def test_shards_are_divided_and_joined_again(served, tmp_path):
     path = tmp_path / "ci.db"
     nodes = [Node(served, SqliteStore(path), shards=4) for _ in range(2)]
     async with nodes[0].running():
-        await until(lambda: len(nodes[0].held) == 4)
+        await until(lambda: len(nodes[0].held) == 4 and nodes[0].has_scanned)
         async with nodes[1].running():
             await until(lambda: len(nodes[0].held) == len(nodes[1].held) == 2)
             jobs = add_jobs(served)
@@ -141,7 +147,7 @@ async def test_group_reads_what_the_monitor_recorded(served):
     store = MemoryStore()
     node = Node(served, store)
     async with node.running(), consume(store, "bot") as recorded:
-        await until(lambda: node.held)
+        await until(lambda: node.has_scanned)
         jobs = add_jobs(served)
         ended, keys = set(), []
         async with asyncio.timeout(15):
@@ -172,6 +178,7 @@ async def test_store_away_ends_scans(served, caplog):
     store = AwayStore()
     node = Node(served, store)
     async with node.running():
+        await until(lambda: node.has_scanned)
         first = add_jobs(served)
         await until(lambda: set(node.ended) == first)
         store.is_away = True
@@ -193,6 +200,7 @@ async def test_stale_owner_loses_its_shard(served):
     store = AwayStore()
     node = Node(served, store)
     async with node.running():
+        await until(lambda: node.has_scanned)
         first = add_jobs(served)
         await until(lambda: set(node.ended) == first)
         store._connection.execute("UPDATE leases SET owner = 'them', epoch = epoch + 1")
@@ -227,7 +235,7 @@ async def test_targets_that_are_over_end_every_process(served, tmp_path):
     path = tmp_path / "ci.db"
     served.world.settle(served.clock.now())
     pipeline = served.world.add_pipeline(served.world.project(PROJECTS[0]))
-    served.world.add_job(pipeline, "unit", plan=JobPlan(duration=60.0))
+    served.world.add_job(pipeline, "unit", plan=JobPlan(duration=120.0))
 
     async def watch():
         async with GitLab(served.url, auth=served.token, clock=served.clock) as gitlab:
