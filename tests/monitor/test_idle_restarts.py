@@ -47,8 +47,10 @@ def add_pipeline(world, clock, names, project=APP, plan=QUICK):
     return jobs
 
 
-async def watch_for(gitlab, clock, seconds, checkpoint, targets=(APP,), replay=None, ends=0, **how):
-    """Monitor until *seconds* have passed and *ends* jobs have ended, and close it."""
+async def watch_for(
+    gitlab, clock, seconds, checkpoint, targets=(APP,), replay=None, starts=0, ends=0, **how
+):
+    """Monitor until *seconds* have passed, *starts* jobs appeared and *ends* ended; close it."""
     replay, until_then = replay or Replay(), clock.now() + seconds
     async with gitlab.monitor(targets, checkpoint=checkpoint, **how) as events:
 
@@ -60,7 +62,14 @@ async def watch_for(gitlab, clock, seconds, checkpoint, targets=(APP,), replay=N
         consumer = asyncio.ensure_future(consume())
         async with asyncio.timeout(20):
             await until(
-                lambda: consumer.done() or (clock.now() > until_then and len(replay.ends) >= ends)
+                lambda: (
+                    consumer.done()
+                    or (
+                        clock.now() > until_then
+                        and len(replay.appeared) >= starts
+                        and len(replay.ends) >= ends
+                    )
+                )
             )
         is_over = consumer.done()
         consumer.cancel()
@@ -132,7 +141,7 @@ async def test_restart_keeps_pipelines_and_jobs(kind, tmp_path):
         Simulator(world, clock=clock.stepped) as simulator,
         GitLab(simulator.url, auth=simulator.token, clock=clock) as gitlab,
     ):
-        replay = await watch_for(gitlab, clock, 5.0, **how)
+        replay = await watch_for(gitlab, clock, 5.0, starts=len(first), **how)
         assert replay.appeared.keys() == {job.id for job in first}
         late = world.add_job(pipeline, "late", plan=QUICK)
         clock.stepped.advance(HOUR)
