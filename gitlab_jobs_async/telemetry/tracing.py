@@ -104,7 +104,7 @@ class _Recorder:
     def end_request(self, end: RequestEnd) -> None:
         """End the span of a request, and record it."""
         result = _result(end)
-        self._durations.record(end.seconds, _target(end.start) | result)
+        self._durations.record(end.seconds, {**_target(end.start), **result})
         if end.retry_in is not None:
             self._waits.record(end.retry_in, _target(end.start) | {"gitlab.wait.reason": "retry"})
         span = self._spans.pop(end.start)
