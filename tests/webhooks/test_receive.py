@@ -261,7 +261,7 @@ HOSTILE = {
 def test_hostile_body_takes_a_bounded_time(body):
     began = time.process_time()  # the machine may have other things to do
     came = outcome(body)
-    assert time.process_time() - began < 10.0
+    assert time.process_time() - began < 6.0
     assert isinstance(came, JobHook | PipelineHook) or came.status in {202, 400, 413}
 
 
