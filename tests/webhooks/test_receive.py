@@ -217,6 +217,17 @@ def test_warnings_are_bounded(caplog):
     assert len(record.getMessage()) < 1000
 
 
+@pytest.mark.parametrize("jobs", [pytest.param(20_000, id="many"), pytest.param(40_000, id="more")])
+def test_unexpected_values_have_a_limit(jobs):
+    builds = [{"id": 1, "status": "x", "name": 7, "stage": 7, "when": 7}] * jobs
+    came = outcome(orjson.dumps(PIPELINE | {"builds": builds}))
+    if jobs == 20_000:
+        assert len(came.builds) == jobs
+    else:
+        assert came.status == 400
+        assert "more than 100000 values of unexpected types" in str(came)
+
+
 def test_ignored_values_stay_with_their_call(caplog):
     parse_webhook(EVENT, orjson.dumps(JOB | {"ref": 1}))
     assert len(caplog.records) == 1
