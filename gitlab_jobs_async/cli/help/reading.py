@@ -1,0 +1,90 @@
+"""The commands that read from the server."""
+
+from typing import Final
+
+from gitlab_jobs_async.cli.help.command import Command
+
+_LIST: Final = """List jobs of projects or of a pipeline, newest first.
+
+Projects are read concurrently. A terminal gets a table. A pipe gets one tab-separated line per job:
+id, project, pipeline, stage, name, status, duration in seconds, creation time, ref.
+"""
+_SHOW: Final = """Show one job with its details.
+
+A pipe gets one tab-separated name and value per line.
+"""
+_TRACE: Final = """Print the present log of a job.
+
+A pipe or file gets the bytes that GitLab stores. A terminal gets lines with colours; all other
+control sequences are removed.
+"""
+_TAIL: Final = """Follow the logs of one or more jobs until the jobs have ended.
+
+Exit code 1 if a job failed or was canceled. With --no-follow it prints the present lines and exits
+with 0, as it does if no job of --pipeline is running. Ctrl-C stops it and prints the command that
+resumes.
+"""
+_WATCH: Final = """Watch the jobs of many projects, or of pipelines, as one stream of events.
+
+A terminal gets a live table. A pipe gets one tab-separated line per event: time, project, pipeline,
+job, name, event, status, details; with --json one object. With --exec a terminal gets lines, too.
+
+It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended, with exit code 1 if
+a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
+last run stopped, also with an event whose command was interrupted.
+"""
+_EVENTS: Final = """Read the events that watch, exporter or a program have recorded in a store.
+
+Runs until Ctrl-C or SIGTERM. Each group reads every event at least once, in order for each project;
+the next one is read once --exec has ended. One of several processes of a group reads at a time, and
+another goes on where it ends. A new group begins with the oldest event that is kept: a week for
+registered groups. Columns are those of watch; --json adds the instance to the key.
+
+Example: gitlab-jobs events --store ci.db --group bot --exec ./notify
+"""
+_EXPORTER: Final = """Serve metrics of the jobs of projects to Prometheus, at /metrics.
+
+It runs until Ctrl-C or SIGTERM. With --checkpoint, counters continue after a restart, and nothing
+that happened meanwhile is missing. Needs the extra telemetry.
+
+Example: gitlab-jobs exporter --group shop --listen 127.0.0.1:9464 --checkpoint ci.db
+"""
+_ARTIFACTS: Final = """Download, unpack, list, keep or delete the artifacts of a job.
+
+Without an action, the whole zip archive goes to --output or stdout. --ref REF --job NAME is the job
+of that name in the latest successful pipeline of REF, for the archive, --path and --unpack.
+"""
+_DOCTOR: Final = """Check a server: ask it what this client assumes of GitLab, and compare.
+
+Sends at most 20 requests, which only read. The report holds no token and, without --names, no name
+of a server, user, project or group, so that it can be pasted into an issue. A pipe gets one
+tab-separated line per check: name, verdict, expected, seen, consequence. --json prints one object.
+
+Example: gitlab-jobs doctor --project group/app --group group
+
+Exit code 1 if an answer differs that the client relies on; 4 if the server refuses the token, or
+the named project or group cannot be read.
+"""
+
+READING: Final = (
+    Command(
+        "list", "commands.listing:list_jobs", _LIST, "Usage: gitlab-jobs list [OPTIONS] PROJECT..."
+    ),
+    Command("show", "commands.listing:show", _SHOW),
+    Command("trace", "commands.logs:trace", _TRACE),
+    Command(
+        "tail", "commands.logs:tail", _TAIL, "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]"
+    ),
+    Command(
+        "watch", "commands.watch:watch", _WATCH, "Usage: gitlab-jobs watch [OPTIONS] PROJECT..."
+    ),
+    Command("events", "commands.events:events", _EVENTS),
+    Command(
+        "exporter",
+        "commands.exporter:exporter",
+        _EXPORTER,
+        "Usage: gitlab-jobs exporter [OPTIONS] PROJECT...",
+    ),
+    Command("artifacts", "commands.artifacts:artifacts", _ARTIFACTS),
+    Command("doctor", "commands.doctor:doctor", _DOCTOR),
+)

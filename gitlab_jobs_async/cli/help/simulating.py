@@ -1,0 +1,20 @@
+"""The commands that simulate a server."""
+
+from typing import Final
+
+from gitlab_jobs_async.cli.help.command import Command
+
+_DEMO: Final = """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit.
+
+Needs no server and no token. Nothing leaves this machine. With --nodes 3, three processes monitor
+the same projects with one store. One is killed every 5 seconds; the summary says what was lost.
+"""
+_SIMULATE: Final = """Serve a simulated GitLab until Ctrl-C or SIGTERM.
+
+The first lines export its URL and token for a shell. Both signals end it with exit code 0.
+"""
+
+SIMULATING: Final = (
+    Command("demo", "demo.command:demo", _DEMO),
+    Command("simulate", "commands.simulate:simulate", _SIMULATE),
+)
