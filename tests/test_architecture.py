@@ -48,8 +48,8 @@ IO_MODULES = {
     "cli.commands.watch",
     "cli.config.client", "cli.config.files", "cli.config.glab",
     "cli.config.permissions", "cli.config.project_files",
-    "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.nodes",
-    "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
+    "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
+    "cli.demo.nodes", "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
     "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""

@@ -5,28 +5,20 @@ import json
 import sys
 import time
 
-from attrs import asdict, frozen
+from attrs import frozen
 
-from gitlab_jobs_async import GitLab, PostgresStore, RequestBudget, SqliteStore
+from gitlab_jobs_async import PostgresStore, SqliteStore
+from gitlab_jobs_async.cli.demo.node import NodeTask, monitor
 from gitlab_jobs_async.simulator import AcceleratedClock
 
 
 @frozen
-class Errand:
-    """A server, projects and a store; the clock runs *factor* times as fast from *origin* on."""
+class Errand(NodeTask):
+    """A node whose clock runs *factor* times as fast from *origin* on."""
 
-    url: str
-    token: str
-    projects: list[str]
-    store: str
-    shards: int
-    per_minute: int
     factor: float
     start: float
     origin: float
-
-    def __str__(self):
-        return json.dumps(asdict(self))
 
     @property
     def is_local(self):
@@ -46,15 +38,8 @@ class Errand:
 
 async def run(errand: Errand) -> None:
     """Monitor the projects until this process is killed."""
-    store, clock = errand.named_store(), errand.clock()
-    shared = store if errand.is_local else None
-    budget = RequestBudget(per_minute=errand.per_minute, shared=shared)
-    async with (
-        GitLab(errand.url, auth=errand.token, clock=clock, budget=budget) as gitlab,
-        gitlab.monitor(errand.projects, checkpoint=store, shards=errand.shards) as events,
-    ):
-        async for _ in events:
-            pass
+    store = errand.named_store()
+    await monitor(errand, store, errand.clock(), shared=store if errand.is_local else None)
 
 
 if __name__ == "__main__":

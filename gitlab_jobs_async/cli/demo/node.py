@@ -3,13 +3,18 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from attrs import asdict, frozen
 
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.clock import SystemClock
+from gitlab_jobs_async.clock import Clock, SystemClock
+from gitlab_jobs_async.concurrency import task_pool
+from gitlab_jobs_async.monitor.monitor import Monitor
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.store import store_named
+from gitlab_jobs_async.store.protocol import Store
 
 _REPORT_SECONDS = 0.1
 
@@ -30,31 +35,50 @@ class NodeTask:
         return json.dumps(asdict(self)) + "\n"
 
 
-async def monitor(task: NodeTask) -> None:
-    """Monitor the projects, and print the numbers of the shards whenever they change."""
-    store, clock = store_named(task.store), SystemClock()
-    budget = RequestBudget(per_minute=task.per_minute, shared=store)
+async def monitor(
+    task: NodeTask,
+    store: Store,
+    clock: Clock,
+    *,
+    shared: Store | None,
+    report: Callable[[Monitor], Coroutine[Any, Any, None]] | None = None,
+) -> None:
+    """Monitor the projects of *task*, with a budget *shared* by all nodes.
+
+    Meanwhile *report* runs with the monitor.
+    """
+    budget = RequestBudget(per_minute=task.per_minute, shared=shared)
     async with (
-        GitLab(task.url, auth=task.token, budget=budget) as gitlab,
+        GitLab(task.url, auth=task.token, budget=budget, clock=clock) as gitlab,
         gitlab.monitor(task.projects, checkpoint=store, shards=task.shards) as events,
+        task_pool() as tasks,
     ):
+        if report is not None:
+            tasks.start("report", report(events))
+        async for _ in events:
+            pass
 
-        async def report() -> None:
-            shown: frozenset[int] | None = None
-            while True:
-                if events.shards != shown:
-                    shown = events.shards
-                    sys.stdout.write(json.dumps(sorted(shown)) + "\n")
-                    sys.stdout.flush()
-                await clock.sleep(_REPORT_SECONDS)
 
-        reports = asyncio.create_task(report())
-        try:
-            async for _ in events:
-                pass
-        finally:
-            reports.cancel()
+def write_report(value: object) -> None:
+    """Write *value* as a line of JSON to the standard output, at once."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+async def _report_shards(events: Monitor) -> None:
+    clock, shown = SystemClock(), None
+    while True:
+        if events.shards != shown:
+            shown = events.shards
+            write_report(sorted(shown))
+        await clock.sleep(_REPORT_SECONDS)
+
+
+def _main() -> None:
+    task = NodeTask(**json.loads(sys.stdin.readline()))
+    store = store_named(task.store)
+    asyncio.run(monitor(task, store, SystemClock(), shared=store, report=_report_shards))
 
 
 if __name__ == "__main__":
-    asyncio.run(monitor(NodeTask(**json.loads(sys.stdin.readline()))))
+    _main()

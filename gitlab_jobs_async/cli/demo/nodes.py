@@ -4,14 +4,10 @@ Each has its own client and monitors its part of the projects. A consumer reads 
 which is compared with what has happened on the simulated server.
 """
 
-import asyncio
-import json as json_module
-import sys
 import tempfile
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +15,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.cli.demo import node as node_program
 from gitlab_jobs_async.cli.demo.node import NodeTask
+from gitlab_jobs_async.cli.demo.node_process import NodeProcess
 from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
 from gitlab_jobs_async.cli.terminal import write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line
@@ -59,17 +56,6 @@ class NodesReport:
 
 
 @define(eq=False, repr=False)
-class _Node:
-    number: int
-    process: asyncio.subprocess.Process
-    shards: list[int] = field(factory=list[int])
-
-    @property
-    def held(self) -> str:
-        return ", ".join(str(number) for number in self.shards) or "none"
-
-
-@define(eq=False, repr=False)
 class Cluster:
     """The processes of *task*, and when what happened, in lines."""
 
@@ -77,7 +63,7 @@ class Cluster:
     clock: Clock
     quiet: bool
     began: float
-    nodes: list[_Node] = field(factory=list[_Node])
+    nodes: list[NodeProcess] = field(factory=list[NodeProcess])
     kills: int = 0
     started: int = 0
 
@@ -89,27 +75,14 @@ class Cluster:
     async def start(self) -> None:
         """Start one more process."""
         self.started += 1
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            node_program.__name__,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            # Ctrl-C in a terminal must not reach it: `close` ends it without a traceback.
-            start_new_session=True,
-        )
-        self.nodes.append(_Node(self.started, process))
+        node = await NodeProcess.start(self.started, node_program.__name__, self.task.line())
+        self.nodes.append(node)
         self.say(f"node {self.started} starts")
-        if process.stdin is not None:
-            process.stdin.write(self.task.line().encode())
-            await process.stdin.drain()
 
-    async def watch(self, one: _Node) -> None:
+    async def watch(self, one: NodeProcess) -> None:
         """Print which shards a process holds, until it ends."""
-        if one.process.stdout is None:
-            return
-        async for line in one.process.stdout:
-            one.shards = json_module.loads(line)
+        async for shards in one.reports():
+            one.shards = shards
             self.say(f"node {one.number} holds shards: {one.held}")
 
     async def kill(self) -> None:
@@ -117,18 +90,13 @@ class Cluster:
         victim = max(self.nodes, key=lambda one: len(one.shards))
         self.nodes.remove(victim)
         self.kills += 1
-        with suppress(ProcessLookupError):
-            victim.process.kill()
-        await victim.process.wait()
+        await victim.kill()
         self.say(f"node {victim.number} is killed with shards: {victim.held}")
 
     async def close(self) -> None:
         """End all processes."""
         for one in self.nodes:
-            with suppress(ProcessLookupError):
-                one.process.kill()
-        for one in self.nodes:
-            await one.process.wait()
+            await one.kill()
 
 
 async def demo_nodes(count: int, store: str | None, *, seconds: float, json: bool) -> int:
