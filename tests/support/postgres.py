@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _USER = "postgres"
@@ -24,53 +25,108 @@ def binaries() -> Path | None:
     )
 
 
+class PostgresServer:
+    """A new server, which listens on a socket, and on *port* of the loopback if there is one."""
+
+    def __init__(self, *, port: int | None = None) -> None:
+        folder = binaries()
+        if folder is None:
+            raise RuntimeError("PostgreSQL is not installed")
+        self._folder = folder
+        # The path of a socket may have 107 bytes only.
+        self._root = Path(tempfile.mkdtemp(prefix="pg"))
+        self._port = port
+        # The server refuses to run as root.
+        self._user = _USER if os.geteuid() == 0 else None
+        if self._user:
+            shutil.chown(self._root, self._user)
+        self._process: subprocess.Popen[bytes] | None = None
+        options = ("-U", _USER, "-A", "trust", "-N", "--no-locale", "-E", "UTF8")
+        subprocess.run(
+            self._command("initdb", "-D", str(self._root / "data"), *options),
+            check=True,
+            user=self._user,
+            stdout=subprocess.DEVNULL,
+        )
+        self.url = f"postgresql://{_USER}@/{_USER}?host={self._root}"
+        if port is not None:
+            self.url += f"&port={port}"
+
+    def start(self) -> None:
+        """Start the server; it may not answer yet."""
+        settings = [f"unix_socket_directories={self._root}", "fsync=off", "shared_buffers=16MB"]
+        settings += ["max_connections=50"]
+        if self._port is None:
+            settings += ["listen_addresses="]
+        else:
+            settings += ["listen_addresses=127.0.0.1", f"port={self._port}"]
+        options = [part for setting in settings for part in ("-c", setting)]
+        self._process = subprocess.Popen(
+            self._command("postgres", "-D", str(self._root / "data"), *options),
+            user=self._user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def wait(self) -> None:
+        """Return when the server answers."""
+        command = self._command("pg_isready", "-q", "-h", str(self._root), "-U", _USER)
+        if self._port is not None:
+            command += ["-p", str(self._port)]
+        for _ in range(200):
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError("postgres has ended")
+            if subprocess.run(command, check=False).returncode == 0:
+                return
+            time.sleep(0.05)
+        raise RuntimeError("postgres is not ready after 10 seconds")
+
+    def crash(self) -> None:
+        """End all of its processes at once, as `pg_ctl stop -m immediate` does."""
+        self._end(signal.SIGQUIT)
+
+    def freeze(self) -> None:
+        """Stop all of its processes; connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let its processes go on."""
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End the server, and delete its data."""
+        self.thaw()
+        self._end(signal.SIGTERM)
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(number)
+            process.wait(10)
+
+    def _signal(self, number: int) -> None:
+        if self._process is None:
+            return
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has just ended
+                # The fields after the name of the program: state, parent.
+                parent = int(status.read_text().rpartition(")")[2].split()[1])
+                if parent == self._process.pid:
+                    os.kill(int(status.parent.name), number)
+        self._process.send_signal(number)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(self._folder / arguments[0]), *arguments[1:]]
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Yield the URL of a database on a new server, which ends with the block."""
-    folder = binaries()
-    if folder is None:
-        raise RuntimeError("PostgreSQL is not installed")
-    # The path of a socket may have 107 bytes only.
-    root = Path(tempfile.mkdtemp(prefix="pg"))
-    # The server refuses to run as root.
-    user = _USER if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(root, user)
-    data, socket = root / "data", root
-
-    def command(*arguments: str) -> list[str]:
-        return [str(folder / arguments[0]), *arguments[1:]]
-
-    subprocess.run(
-        command(
-            "initdb", "-D", str(data), "-U", _USER, "-A", "trust", "-N", "--no-locale", "-E", "UTF8"
-        ),
-        check=True,
-        user=user,
-        stdout=subprocess.DEVNULL,
-    )
-    settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={socket}"]
-    settings += ["-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=50"]
-    server = subprocess.Popen(
-        command("postgres", "-D", str(data), *settings),
-        user=user,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    server = PostgresServer()
     try:
-        _wait(command("pg_isready", "-q", "-h", str(socket), "-U", _USER), server)
-        yield f"postgresql://{_USER}@/{_USER}?host={socket}"
+        server.start()
+        server.wait()
+        yield server.url
     finally:
-        server.terminate()
-        server.wait(10)
-        shutil.rmtree(root, ignore_errors=True)
-
-
-def _wait(is_ready: list[str], server: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if server.poll() is not None:
-            raise RuntimeError(f"postgres ended with {server.returncode}")
-        if subprocess.run(is_ready, check=False).returncode == 0:
-            return
-        time.sleep(0.05)
-    raise RuntimeError("postgres is not ready after 10 seconds")
+        server.close()
