@@ -21,9 +21,9 @@ def main() -> None:
         missing = _missing(error)
         if missing is None:
             raise
-        sys.exit(
-            f"gitlab-jobs: {missing} is not installed; run: pip install 'gitlab_jobs_async[cli]'"
-        )
+        need = f"{missing} is not installed; run: pip install 'gitlab_jobs_async[cli]'"
+        sys.stderr.write(f"gitlab-jobs: {need}\n")
+        code = 2
     # Else Python would collect twice while it exits.
     gc.freeze()
     sys.exit(code)

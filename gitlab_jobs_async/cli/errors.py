@@ -4,23 +4,54 @@ from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import ellipsis
 from gitlab_jobs_async.errors import (
+    AuthenticationError,
+    BadRequestError,
     ConnectionFailedError,
+    CredentialsError,
     DecodeError,
+    FencedError,
     GitLabError,
+    LookupFailedError,
+    NotFoundError,
+    PermissionDeniedError,
     ResponseError,
     ResponseTooLargeError,
+    StoreAwayError,
+    StoreError,
+    WaitTimedOutError,
 )
 
 OK: Final = 0
 FAILED: Final = 1
+"""A job or pipeline failed, or the answer is no: the command itself did what it was asked."""
+
 USAGE_ERROR: Final = 2
+"""Invalid usage, input or configuration, a local file included; or GitLab refuses the input."""
+
 UNAVAILABLE: Final = 3
-"""The server or the network failed; a result of `run` only."""
+"""The server or the network failed, or the server's answer is unusable."""
 
 NOT_FOUND: Final = 4
-"""The resource does not exist or is hidden from these credentials."""
+"""The resource does not exist, is hidden from these credentials, or they do not allow it."""
+
+BUG: Final = 70
+"""An unexpected exception; `EX_SOFTWARE` of sysexits.h, so that it does not look like FAILED."""
 
 INTERRUPTED: Final = 130
+"""Ended by SIGINT, SIGTERM or SIGHUP."""
+
+_CODES: Final = (
+    (AuthenticationError | PermissionDeniedError | NotFoundError | LookupFailedError, NOT_FOUND),
+    (BadRequestError | CredentialsError, USAGE_ERROR),
+    (WaitTimedOutError, FAILED),
+    (StoreAwayError | FencedError, UNAVAILABLE),
+    (StoreError, USAGE_ERROR),
+    (GitLabError, UNAVAILABLE),
+    # The check of an argument, or a local file or port.
+    (Exception, USAGE_ERROR),
+)
+"""The exit codes of all errors, for every command; the first kind that fits counts."""
+
 # The message of a server or proxy may be a whole page.
 _LONGEST_LINE: Final = 600
 
@@ -55,5 +86,4 @@ def exit_code_of(error: Exception) -> int:
     """Return the exit code for *error*."""
     if isinstance(error, CommandError):
         return error.code
-    # Any other error comes from the check of an argument.
-    return FAILED if isinstance(error, GitLabError | OSError) else USAGE_ERROR
+    return next(code for kind, code in _CODES if isinstance(error, kind))

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from attrs import define, field
 
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
-from gitlab_jobs_async.cli.errors import FAILED, OK, error_line
+from gitlab_jobs_async.cli.errors import FAILED, OK, error_line, exit_code_of
 from gitlab_jobs_async.cli.terminal import (
     break_line,
     print_error,
@@ -147,7 +147,7 @@ class LogWriter:
                 raise item.error
             print_error(f"job {item.job_id}: {error_line(item.error)}")
             self._print_hint(item.job_id)
-            self.code_so_far = FAILED
+            self.code_so_far = exit_code_of(item.error)
             self._ended[item.job_id] = None
         else:
             self._ended[item.job_id] = item.job

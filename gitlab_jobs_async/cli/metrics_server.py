@@ -8,7 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from gitlab_jobs_async.cli.errors import CommandError, usage_error
+from gitlab_jobs_async.cli.errors import usage_error
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -46,7 +46,7 @@ async def metrics_server(registry: CollectorRegistry, host: str, port: int) -> A
         try:
             await site.start()
         except OSError as error:
-            raise CommandError(f"--listen {host}:{port}: {error.strerror or error}") from error
+            raise usage_error(f"--listen {host}:{port}: {error.strerror or error}") from error
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import BoundArguments, iscoroutine
-from types import TracebackType
 from typing import Any
 
 from cyclopts import CycloptsError
@@ -17,7 +16,7 @@ from cyclopts import CycloptsError
 from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.app import build
 from gitlab_jobs_async.cli.errors import (
-    FAILED,
+    BUG,
     INTERRUPTED,
     OK,
     USAGE_ERROR,
@@ -32,20 +31,28 @@ _DEBUG = "GITLAB_JOBS_DEBUG"
 
 
 def run_process(arguments: Sequence[str]) -> int:
-    """Run the command of this process with safe streams, logging and error output."""
-    if not os.environ.get(_DEBUG):
-        sys.excepthook = print_bug
+    """Run the command of this process with safe streams, logging and error output.
+
+    An unexpected exception is one line, too; with GITLAB_JOBS_DEBUG it is raised.
+    """
     logging.lastResort = WarningHandler(logging.WARNING)
     # Closed by `2>&-`; print would fail on None.
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
     if sys.stdout is None:
-        return _fail("stdout is closed", FAILED)
+        return _fail("stdout is closed", USAGE_ERROR)
     for stream in (sys.stdout, sys.stderr):
         # A name outside the locale's encoding must not end the command.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    code = run(arguments)
+    try:
+        code = run(arguments)
+    except ImportError:  # perhaps of an extra; `main` names it
+        raise
+    except Exception as error:
+        if os.environ.get(_DEBUG):
+            raise
+        code = _fail(_bug_line(error), BUG)
     try:
         sys.stdout.flush()
     except OSError:  # `run` has reported it
@@ -83,8 +90,10 @@ def _call(command: Callable[..., Any], bound: BoundArguments) -> object:
         gc.freeze()
         gc.enable()
     result = command(*bound.args, **bound.kwargs)
+    if not iscoroutine(result):
+        return result
     # Late, since the help needs no loop.
-    return import_module("asyncio").run(result) if iscoroutine(result) else result
+    return import_module("gitlab_jobs_async.cli.signals").run_until_signal(result)
 
 
 def _fail(line: str, code: int) -> int:
@@ -99,8 +108,5 @@ def _discard_stdout() -> None:
         os.dup2(nowhere, sys.stdout.fileno())
 
 
-def print_bug(
-    kind: type[BaseException], error: BaseException, _trace: TracebackType | None
-) -> None:
-    """Print an unexpected exception as one line; an exception hook."""
-    _fail(f"{kind.__name__}: {error_line(error)} (a bug; {_DEBUG}=1 shows where)", FAILED)
+def _bug_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error_line(error)} (a bug; {_DEBUG}=1 shows where)"

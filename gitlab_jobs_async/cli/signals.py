@@ -1,14 +1,28 @@
-"""SIGTERM as an interrupt, for commands that must restore a screen or end a child process."""
+"""Run a command so that SIGTERM and SIGHUP end it as Ctrl-C does: no file or process is left."""
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
+
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+def run_until_signal(command: Coroutine[object, object, int]) -> int:
+    """Run *command* in a loop of its own; raise `KeyboardInterrupt` on SIGTERM or SIGHUP."""
+    return asyncio.run(_interruptible(command))
+
+
+async def _interruptible(command: Coroutine[object, object, int]) -> int:
+    with _signals_as_interrupt():
+        return await command
 
 
 @contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` in the block on SIGTERM."""
+def _signals_as_interrupt() -> Iterator[None]:
     # It works where SIGINT is ignored, too: in the background of a script.
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     is_signalled = False
@@ -19,8 +33,11 @@ def sigterm_as_interrupt() -> Iterator[None]:
         if task is not None:
             task.cancel()
 
-    with suppress(NotImplementedError):  # Windows
-        loop.add_signal_handler(signal.SIGTERM, end)
+    # A signal that is ignored stays so: nohup ignores SIGHUP.
+    numbers = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    for number in numbers:
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, end)
     try:
         yield
     except asyncio.CancelledError:
@@ -28,5 +45,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     finally:
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGTERM)
+        for number in numbers:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)

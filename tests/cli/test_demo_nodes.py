@@ -96,7 +96,7 @@ def test_store_of_another_server_is_refused(run, assert_one_line, tmp_path):
 
     asyncio.run(use())
     result = run(*QUICK, "--store", tmp_path / "ci.db", "--json")
-    assert_one_line(result, 1, "https://gitlab.example.com")
+    assert_one_line(result, 2, "https://gitlab.example.com")
 
 
 @pytest.mark.parametrize("option", [("--store", "ci.db"), ("--seconds", "7")])

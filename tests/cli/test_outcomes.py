@@ -104,17 +104,25 @@ async def test_step_raises_the_errors_of_the_sdk(scene):
         await list_everything(scene[0])
 
 
-def test_bug_is_printed_as_one_line(capsys):
-    error = TypeError("a\n\x1b[31mb")
-    runner.print_bug(TypeError, error, None)
+def test_bug_is_one_line_with_its_own_code(monkeypatch, capsys):
+    def fail(_arguments):
+        raise KeyError("a\n\x1b[31mb")
+
+    monkeypatch.setattr(runner, "run", fail)
+    assert runner.run_process([]) == 70
     said = capsys.readouterr().err
-    assert said == "gitlab-jobs: TypeError: a b (a bug; GITLAB_JOBS_DEBUG=1 shows where)\n"
+    assert (
+        said == "gitlab-jobs: KeyError: 'a\\n\\x1b[31mb' (a bug; GITLAB_JOBS_DEBUG=1 shows where)\n"
+    )
+    monkeypatch.setenv("GITLAB_JOBS_DEBUG", "1")
+    with pytest.raises(KeyError):
+        runner.run_process([])
 
 
 def test_codes():
     assert exit_code_of(CommandError("x")) == 1
     assert exit_code_of(ValueError("x")) == 2
-    assert exit_code_of(OSError("x")) == 1
+    assert exit_code_of(OSError("x")) == 2
     assert error_line(OSError()) == "OSError"
     assert error_line(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
 
@@ -133,7 +141,7 @@ def test_missing_extra_names_the_installation(home, missing, arguments):
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, check=False, text=True
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("gitlab-jobs: ")
     assert "pip install 'gitlab_jobs_async[cli]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -56,7 +56,7 @@ def test_closed_streams_keep_the_exit_code():
         assert b"Traceback" not in done.stderr
         return done.returncode, done.stderr.decode()
 
-    assert code_of("--help >&-") == (1, "gitlab-jobs: stdout is closed\n")
+    assert code_of("--help >&-") == (2, "gitlab-jobs: stdout is closed\n")
     assert code_of("lst 2>&-") == (2, "")
     assert code_of("erase group/app 1 2>&-") == (2, "")
 
@@ -98,7 +98,7 @@ def test_simulate_plays_an_older_release(spawn):
 
 
 def test_taken_port_fails(gitlab, run, assert_one_line):
-    assert_one_line(run("simulate", "--port", gitlab.url.rpartition(":")[2]), 1, "in use")
+    assert_one_line(run("simulate", "--port", gitlab.url.rpartition(":")[2]), 2, "in use")
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -124,7 +124,7 @@ def test_help(run, arguments):
 def test_help_lists_exit_codes_and_commands(run):
     shown = run("--help").out
     assert "Exit codes: 0 success" in shown
-    assert "; 4 no target" in shown
+    assert "4 not found" in shown
     for name in [
         "list",
         "show",
@@ -172,7 +172,7 @@ def test_full_disk_fails():
             stderr=subprocess.PIPE,
             check=False,
         )
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert process.stderr == b"gitlab-jobs: [Errno 28] No space left on device\n"
 
 

@@ -1,6 +1,5 @@
 """The commands `cancel`, `retry`, `erase` and `play`."""
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from gitlab_jobs_async.cli.options import (
     Yes,
 )
 from gitlab_jobs_async.cli.output import print_result
+from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.pipelines import Pipeline
 
@@ -143,7 +143,7 @@ def erase(
     """Erase a job's log and artifacts after confirmation."""
     if not yes:
         confirm(f"Erase the log and artifacts of job {job} in {clean(project)}?")
-    return asyncio.run(_erase(project, job, json=json, server=server))
+    return run_until_signal(_erase(project, job, json=json, server=server))
 
 
 async def _erase(project: str, job: int, *, json: bool, server: ServerOptions) -> int:

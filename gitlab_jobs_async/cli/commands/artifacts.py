@@ -1,6 +1,5 @@
 """The command `artifacts`."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
@@ -25,6 +24,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_result, print_rows
 from gitlab_jobs_async.cli.output_files import atomic_file
+from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
 from gitlab_jobs_async.cli.views.rows import moment, size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
@@ -164,7 +164,7 @@ def artifacts(
     if action.delete and not yes:
         confirm(f"Delete the artifacts of job {source} in {clean(project)}?")
     work = _carry_out(project, source, action, arguments, output, server, json=json)
-    return asyncio.run(work)
+    return run_until_signal(work)
 
 
 def _source(job: int | None, latest: LatestJob) -> int | _Latest:

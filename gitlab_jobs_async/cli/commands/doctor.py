@@ -21,7 +21,7 @@ from gitlab_jobs_async.cli.output import print_rows
 from gitlab_jobs_async.cli.terminal import is_terminal
 from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.clock import SystemClock
-from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
+from gitlab_jobs_async.errors import NotFoundError
 
 
 async def doctor(
@@ -46,8 +46,6 @@ async def doctor(
         findings, url = await _asked(server, *targets, quiet=json)
     except NotFoundError as error:
         raise CommandError(f"{error_line(error)}; expected a GitLab", NOT_FOUND) from error
-    except AuthenticationError as error:
-        raise CommandError(error_line(error), NOT_FOUND) from error
     checks = checks_of(findings)
     shown = names_of(findings, url) if names else {}
     print_rows(

@@ -8,15 +8,13 @@ from cyclopts import Parameter
 
 from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
-from gitlab_jobs_async.cli.errors import OK, CommandError, error_line, usage_error
+from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.event_command import EventCommand
 from gitlab_jobs_async.cli.options import Json
-from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
 from gitlab_jobs_async.cli.views.events import plain_event
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.consumers import RecordedEvent, consume
-from gitlab_jobs_async.errors import StoreError
 
 
 async def events(
@@ -34,18 +32,15 @@ async def events(
 ) -> int:
     """Read events until Ctrl-C or SIGTERM."""
     command = None if execute is None else EventCommand.parse(execute)
-    with sigterm_as_interrupt():
-        try:
-            async with consume(store, group) as recorded, until_reader_closes():
-                async for one in recorded:
-                    await _write(one, command, json=json)
-        except asyncio.CancelledError:
-            break_line()
-            raise
-        except StoreError as error:
-            raise CommandError(error_line(error)) from error
-        except (TypeError, ValueError) as error:
-            raise usage_error(str(error)) from error
+    try:
+        async with consume(store, group) as recorded, until_reader_closes():
+            async for one in recorded:
+                await _write(one, command, json=json)
+    except asyncio.CancelledError:
+        break_line()
+        raise
+    except TypeError as error:
+        raise usage_error(str(error)) from error
     return OK
 
 

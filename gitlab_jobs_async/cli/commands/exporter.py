@@ -18,7 +18,6 @@ from gitlab_jobs_async.cli.options import (
     ProjectOptions,
     ServerOptions,
 )
-from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import print_error, write
 
 
@@ -66,18 +65,17 @@ async def exporter(
         raise usage_error(f"--checkpoint {checkpoint}: expected a file")
     budget = ForecastOptions(per_minute=per_minute).budget()
     stored = None if checkpoint is None else f"{checkpoint}.metrics"
-    with sigterm_as_interrupt():
-        async with connect(server, budget) as gitlab:
-            with JobMetrics(budget=gitlab.budget, file=stored, max_series=max_series) as metrics:
-                registry = CollectorRegistry()
-                registry.register(metrics)
-                async with (
-                    metrics_server(registry, *address) as port,
-                    metrics.follow_pipelines(gitlab),
-                    # The reason of a failure is missing in a partial job.
-                    gitlab.monitor(targets, checkpoint=checkpoint, complete=True) as events,
-                ):
-                    print_error(f"metrics at http://{address[0]}:{port}/metrics")
-                    async for event in events:
-                        metrics.observe(event)
+    async with connect(server, budget) as gitlab:
+        with JobMetrics(budget=gitlab.budget, file=stored, max_series=max_series) as metrics:
+            registry = CollectorRegistry()
+            registry.register(metrics)
+            async with (
+                metrics_server(registry, *address) as port,
+                metrics.follow_pipelines(gitlab),
+                # The reason of a failure is missing in a partial job.
+                gitlab.monitor(targets, checkpoint=checkpoint, complete=True) as events,
+            ):
+                print_error(f"metrics at http://{address[0]}:{port}/metrics")
+                async for event in events:
+                    metrics.observe(event)
     return OK

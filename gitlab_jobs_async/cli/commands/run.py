@@ -1,8 +1,7 @@
 """The command `run`: create a pipeline, and print its jobs' changes until it has ended."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -13,26 +12,10 @@ from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs, proj
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.actions import VariableOption
 from gitlab_jobs_async.cli.config.client import connect
-from gitlab_jobs_async.cli.errors import (
-    FAILED,
-    NOT_FOUND,
-    OK,
-    UNAVAILABLE,
-    USAGE_ERROR,
-    CommandError,
-    error_line,
-)
+from gitlab_jobs_async.cli.errors import FAILED, OK
 from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, ProjectName, ServerOptions
-from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_line
-from gitlab_jobs_async.errors import (
-    AuthenticationError,
-    BadRequestError,
-    GitLabError,
-    NotFoundError,
-    PermissionDeniedError,
-)
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -64,33 +47,19 @@ async def run(
     """Create a pipeline, wait for it and return the exit code of its status."""
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
     view = _Progress(project, is_json=json)
-    with sigterm_as_interrupt(), _errors_apart():
-        async with connect(server, interval=interval) as gitlab, until_reader_closes():
-            try:
-                ended = await gitlab.project(project_id(project)).run_pipeline(
-                    ref,
-                    variables=values or None,
-                    inputs=given or None,
-                    until=until,
-                    progress=view.show,
-                )
-            except BaseException as error:
-                view.on_error(error)
-                raise
+    async with connect(server, interval=interval) as gitlab, until_reader_closes():
+        try:
+            ended = await gitlab.project(project_id(project)).run_pipeline(
+                ref,
+                variables=values or None,
+                inputs=given or None,
+                until=until,
+                progress=view.show,
+            )
+        except BaseException as error:
+            view.on_error(error)
+            raise
     return FAILED if ended.status in {JobStatus.FAILED, JobStatus.CANCELED} else OK
-
-
-@contextmanager
-def _errors_apart() -> Iterator[None]:
-    """Give refused input, hidden projects and a server that fails an exit code of their own."""
-    try:
-        yield
-    except BadRequestError as error:
-        raise CommandError(error_line(error), USAGE_ERROR) from error
-    except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
-        raise CommandError(error_line(error), NOT_FOUND) from error
-    except GitLabError as error:
-        raise CommandError(error_line(error), UNAVAILABLE) from error
 
 
 @define(eq=False, repr=False)

@@ -1,8 +1,8 @@
 """The command `watch`: a live table on a terminal, one line per event in a pipe."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Protocol
@@ -20,7 +20,6 @@ from gitlab_jobs_async.cli.errors import (
     NOT_FOUND,
     OK,
     CommandError,
-    error_line,
     usage_error,
 )
 from gitlab_jobs_async.cli.event_command import EventCommand
@@ -33,7 +32,6 @@ from gitlab_jobs_async.cli.options import (
     ProjectOptions,
     ServerOptions,
 )
-from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import (
     break_line,
     is_terminal,
@@ -49,7 +47,6 @@ from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import gather_all
-from gitlab_jobs_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from gitlab_jobs_async.events import AllTargetsUnreachable, AnyEvent
 from gitlab_jobs_async.group import with_projects_of_groups
 from gitlab_jobs_async.models.jobs import JobBasic
@@ -145,22 +142,21 @@ async def watch(
     names = named_projects(projects, many)
     command = None if options.execute is None else EventCommand.parse(options.execute)
     budget = forecast.budget()
-    with sigterm_as_interrupt(), _refusals_as_not_found():
-        async with connect(server, budget, interval=options.interval) as gitlab:
-            targets = await _targets(gitlab, names, options.pipeline)
-            async with gitlab.monitor(
-                targets,
-                logs=options.logs,
-                downstream=options.downstream,
-                checkpoint=options.checkpoint,
-                shards=options.shards,
-                # The reason of a failure is missing in a partial job.
-                complete=options.complete or options.failed_only,
-            ) as events:
-                if not events.shards:
-                    print_error("standing by: another process watches with this checkpoint")
-                await show(events, gitlab.budget, options, command, json=json)
-            return await _code(gitlab, names, options.pipeline)
+    async with connect(server, budget, interval=options.interval) as gitlab:
+        targets = await _targets(gitlab, names, options.pipeline)
+        async with gitlab.monitor(
+            targets,
+            logs=options.logs,
+            downstream=options.downstream,
+            checkpoint=options.checkpoint,
+            shards=options.shards,
+            # The reason of a failure is missing in a partial job.
+            complete=options.complete or options.failed_only,
+        ) as events:
+            if not events.shards:
+                print_error("standing by: another process watches with this checkpoint")
+            await show(events, gitlab.budget, options, command, json=json)
+        return await _code(gitlab, names, options.pipeline)
 
 
 async def _count(projects: Sequence[str], many: ProjectOptions, server: ServerOptions) -> int:
@@ -168,21 +164,11 @@ async def _count(projects: Sequence[str], many: ProjectOptions, server: ServerOp
     names = named_projects(projects, many)
     if not any(isinstance(name, GroupTarget) for name in names):
         return len(names)
-    with sigterm_as_interrupt(), _refusals_as_not_found():
-        async with connect(server) as gitlab:
-            found = await with_projects_of_groups(names, gitlab.group)
+    async with connect(server) as gitlab:
+        found = await with_projects_of_groups(names, gitlab.group)
     if not found:
         raise CommandError("--plan: the group has no project to watch", NOT_FOUND)
     return len(found)
-
-
-@contextmanager
-def _refusals_as_not_found() -> Iterator[None]:
-    """Turn a refused token, project or pipeline into exit code 4."""
-    try:
-        yield
-    except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
-        raise CommandError(error_line(error), NOT_FOUND) from error
 
 
 def _check(options: WatchOptions, many: ProjectOptions, projects: int) -> None:

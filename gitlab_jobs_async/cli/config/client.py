@@ -20,7 +20,7 @@ from gitlab_jobs_async.cli.config.resolution import (
     python_gitlab_paths,
     resolve,
 )
-from gitlab_jobs_async.cli.errors import CommandError, error_line, usage_error
+from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
@@ -62,7 +62,7 @@ async def connect(
         if auth is not None:
             raise
         hint = f"no token was found for {address.url}; see gitlab-jobs --help"
-        raise CommandError(f"{error_line(error)}; {hint}") from error
+        raise CommandError(f"{error_line(error)}; {hint}", NOT_FOUND) from error
 
 
 def poll_policy_of(interval: float | None) -> PollPolicy:
@@ -121,7 +121,7 @@ def _from_helper(helper: Helper) -> Credentials:
             if isinstance(error, subprocess.CalledProcessError)
             else type(error).__name__
         )
-        raise CommandError(
+        raise usage_error(
             f"the helper {command[0]!r} of python-gitlab's configuration failed ({what})"
         ) from None
     return credentials_of(helper.kind, done.stdout.strip())

@@ -21,7 +21,6 @@ from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo.steps import Scene
 from gitlab_jobs_async.cli.errors import OK, CommandError, error_line, usage_error
-from gitlab_jobs_async.cli.signals import sigterm_as_interrupt
 from gitlab_jobs_async.cli.terminal import write_json
 from gitlab_jobs_async.cli.views.live import Dashboard
 from gitlab_jobs_async.cli.views.log_pane import LogPane
@@ -79,14 +78,14 @@ async def demo(
 ) -> int:
     """Show listing, watching, a retry and a manual job on a simulated GitLab, then exit."""
     if nodes is not None:
-        with sigterm_as_interrupt(), _no_proxy():
+        with _no_proxy():
             return await demo_nodes(nodes, store, seconds=seconds or 30.0, json=json)
     if store is not None or seconds is not None:
         raise usage_error("--store and --seconds: expected --nodes")
     clock = HeldClock(speed)
     screen = DemoScreen(console(), quiet=json)
     server = Simulator(demo_world(clock.now()), clock=clock)
-    with sigterm_as_interrupt(), _no_proxy():
+    with _no_proxy():
         return await perform(server, clock, screen, speed=speed, json=json)
 
 

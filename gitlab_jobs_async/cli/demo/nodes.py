@@ -16,13 +16,12 @@ from attrs import define, field, frozen
 from gitlab_jobs_async.cli.demo import node as node_program
 from gitlab_jobs_async.cli.demo.node import NodeTask
 from gitlab_jobs_async.cli.demo.node_process import NodeProcess
-from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
+from gitlab_jobs_async.cli.errors import OK, CommandError
 from gitlab_jobs_async.cli.terminal import write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.consumers import consume
-from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.simulator import JobPlan, Simulator, World
 from gitlab_jobs_async.simulator.records import Job as SimulatedJob
@@ -103,15 +102,12 @@ async def demo_nodes(count: int, store: str | None, *, seconds: float, json: boo
     """Run *count* processes for *seconds*, and report what was lost.
 
     Raises:
-        CommandError: *store* is unusable, an event was lost or repeated, or the limit of requests
-            was exceeded.
+        CommandError: an event was lost or repeated, or the limit of requests was exceeded.
+        StoreError: *store* is unusable.
     """
     with tempfile.TemporaryDirectory() as folder:
         address = str(Path(folder) / "ci.db") if store is None else store
-        try:
-            report = await _observed(count, address, seconds, quiet=json)
-        except StoreError as error:
-            raise CommandError(error_line(error)) from error
+        report = await _observed(count, address, seconds, quiet=json)
     if json:
         write_json(json_line(report))
     else:

@@ -9,9 +9,8 @@ _RUN: Final = """Create a pipeline for a branch or tag, and wait until it has en
 Prints one tab-separated line per change, in the columns of watch: time, project, pipeline, job,
 name, event, status, details. --json prints the pipeline and the jobs, each when it has changed.
 
-Exit code 1 if the pipeline failed or was canceled; 2 if GitLab refuses the ref, its configuration,
-the variables or the inputs; 3 if the server or the network fails; 4 if the project cannot be
-reached. After Ctrl-C the pipeline continues.
+Exit code 1 if the pipeline failed or was canceled; 2 also if GitLab refuses the ref, its
+configuration, the variables or the inputs. After Ctrl-C the pipeline continues.
 """
 _CANCEL: Final = """Cancel a job, or with --pipeline the jobs of a whole pipeline.
 

@@ -21,7 +21,7 @@ all_proxy and no_proxy.
 A terminal gets tables and colours, a pipe plain lines. --json prints one JSON object per line with
 GitLab's field names.
 
-Exit codes: 0 success; 1 failure, also of a followed job; 2 invalid usage, input or configuration;
-3 failure of the server during run; 4 no target of
-watch, or the project of run, is reachable; 130 interrupted.
+Exit codes: 0 success; 1 a followed job or pipeline failed, or the answer is no; 2 invalid usage,
+input, configuration or local file; 3 the server or the network failed; 4 not found, or not allowed;
+130 interrupted by Ctrl-C, SIGTERM or SIGHUP.
 """

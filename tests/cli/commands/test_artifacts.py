@@ -68,7 +68,7 @@ def test_unpack_writes_a_directory(run, tmp_path, latest):
 
 def test_unpack_refuses_a_directory_in_use(run, tmp_path):
     result = run("artifacts", "group/app", 1, "--unpack", tmp_path.parent)
-    assert result.code == 1
+    assert result.code == 2
     assert "new or an empty directory" in result.err
 
 
@@ -95,7 +95,7 @@ def test_unpack_options(run, tmp_path, options, files):
     assert run("artifacts", "group/app", 1, "--unpack", target, *options).code == 0
     assert sorted(path.name for path in target.iterdir()) == files
     again = ["artifacts", "group/app", 1, "--unpack", target, *options]
-    assert run(*again).code == 1
+    assert run(*again).code == 2
     assert run(*again, "--overwrite").code == 0
 
 
@@ -110,7 +110,7 @@ def test_unpack_options(run, tmp_path, options, files):
 @pytest.mark.usefixtures("linked")
 def test_unpack_refuses_an_archive(run, tmp_path, options, words):
     result = run("artifacts", "group/app", 1, "--unpack", tmp_path / "new", *options)
-    assert result.code == 1
+    assert result.code == 3
     assert words in result.err
     assert not (tmp_path / "new").exists()
 
@@ -185,4 +185,4 @@ def test_keep(run):
 def test_delete_with_yes(run):
     result = run("artifacts", "group/app", 1, "--delete", "--yes")
     assert result.out == "the artifacts of job 1 are deleted\n"
-    assert run("artifacts", "group/app", 1).code == 1
+    assert run("artifacts", "group/app", 1).code == 4

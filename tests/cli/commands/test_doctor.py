@@ -270,13 +270,13 @@ def test_job_token_lists_jobs_only(start, checked, world, clock, environment):
 @pytest.mark.parametrize(
     ("fault", "code", "words"),
     [
-        (Fault(status=200, body=SIGN_IN_PAGE, times=None), 1, "got text"),
+        (Fault(status=200, body=SIGN_IN_PAGE, times=None), 3, "got text"),
         (Fault(status=404, body=SIGN_IN_PAGE, times=None), 4, "expected a GitLab"),
-        (Fault(status=200, body="{}", content_type="application/json", times=None), 1,
+        (Fault(status=200, body="{}", content_type="application/json", times=None), 3,
          "got other JSON"),
-        (Fault(status=500, times=None), 1, "HTTP 500"),
-        (Fault.bad_gateway(times=None), 1, "HTTP 502"),
-        (Fault(reset="before", times=None), 1, "version"),
+        (Fault(status=500, times=None), 3, "HTTP 500"),
+        (Fault.bad_gateway(times=None), 3, "HTTP 502"),
+        (Fault(reset="before", times=None), 3, "version"),
     ],
 )  # fmt: skip
 def test_other_servers_are_refused(start, run, assert_one_line, fault, code, words):
@@ -286,14 +286,14 @@ def test_other_servers_are_refused(start, run, assert_one_line, fault, code, wor
 
 
 def test_no_server_at_all(run, assert_one_line):
-    assert_one_line(run("doctor", "--url", "http://127.0.0.1:1", "--token", "x"), 1, "/version")
+    assert_one_line(run("doctor", "--url", "http://127.0.0.1:1", "--token", "x"), 3, "/version")
 
 
 def test_refused_token_is_not_allowed(start, run, assert_one_line, environment):
     start()
     assert_one_line(run("doctor", "--token", "wrong"), 4, "401")
     environment.delenv("GITLAB_TOKEN")
-    assert_one_line(run("doctor"), 1, "no token was found")
+    assert_one_line(run("doctor"), 4, "no token was found")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_unusable_store_is_one_line(run, tmp_path, assert_one_line):
     file = tmp_path / "ci.db"
     file.write_text("x" * 1000)
     result = run("events", "--store", file, "--group", "bot")
-    assert_one_line(result, 1, "not a SQLite database")
+    assert_one_line(result, 2, "not a SQLite database")
 
 
 @pytest.mark.parametrize("group", ["", "a" * 101])

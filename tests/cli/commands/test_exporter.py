@@ -158,5 +158,5 @@ def test_port_in_use_is_an_error(run, spawn):
     _, url = start(spawn, "group/app")
     port = url.rpartition(":")[2].partition("/")[0]
     result = run("exporter", "group/app", "--listen", f"127.0.0.1:{port}")
-    assert result.code == 1
+    assert result.code == 2
     assert f"--listen 127.0.0.1:{port}: " in result.err

@@ -306,7 +306,7 @@ def test_unreadable_log_does_not_stop_the_others(signed_in, run, logged):
     ids = [logged(b"one\n"), logged(b"two\n")]
     signed_in.faults.add(Fault(path=f"*/jobs/{ids[0]}/trace", status=403, times=None))
     result = run("tail", "group/empty", *ids)
-    assert result.code == 1
+    assert result.code == 4
     assert result.lines == [f"group/empty/{ids[1]} job 1 | two"]
     assert result.err.startswith(f"gitlab-jobs: job {ids[0]}: GET ")
     assert len(result.err.splitlines()) == 1
@@ -338,7 +338,7 @@ def test_contradicting_options_are_refused(run, assert_one_line, arguments, word
 
 
 def test_unknown_job_among_several(run, assert_one_line):
-    assert_one_line(run("tail", "group/app", 1, 999), 1, "404")
+    assert_one_line(run("tail", "group/app", 1, 999), 4, "404")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_unreadable_log_prints_how_to_resume(signed_in, run, logged):
     job = logged(b"0123456\n" * 100_000)
     signed_in.faults.add(Fault(path="*/trace", status=403, skip=1, times=None))
     result = run("tail", "group/empty", job, "--grep", "3", "--interval", 7)
-    assert result.code == 1
+    assert result.code == 4
     again, why = result.err.splitlines()
     offset = 8 * len(result.lines)
     assert 0 < offset < 800_000

@@ -188,7 +188,7 @@ def signed_in(secured, environment):
 @pytest.mark.usefixtures("signed_in")
 def test_unknown_authority_is_one_line(run, assert_one_line):
     result = run("show", 1, 1)
-    assert_one_line(result, 1, "certificate is of an unknown authority", "--ca-file")
+    assert_one_line(result, 3, "certificate is of an unknown authority", "--ca-file")
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -309,8 +309,8 @@ def test_glabs_file_is_used_for_real(gitlab, home, run):
     ("helper", "code", "words"),
     [
         ("echo glpat-root", 0, ""),
-        ("sh -c 'echo glpat-root-leak >&2; exit 3'", 1, "'sh' of python-gitlab's configuration"),
-        ("/no/such/program", 1, "'/no/such/program'"),
+        ("sh -c 'echo glpat-root-leak >&2; exit 3'", 2, "'sh' of python-gitlab's configuration"),
+        ("/no/such/program", 2, "'/no/such/program'"),
     ],
 )
 def test_helper_prints_the_token(gitlab, tmp_path, monkeypatch, run, helper, code, words):
@@ -331,7 +331,7 @@ def test_missing_named_file_is_refused(monkeypatch, run, assert_one_line):
 def test_token_is_not_sent_to_another_server(gitlab, monkeypatch, run):
     monkeypatch.setenv("GITLAB_URL", "https://other.example.com")
     monkeypatch.setenv("GITLAB_TOKEN", gitlab.token)
-    assert run("list", "group/app", "--url", gitlab.url).code == 1
+    assert run("list", "group/app", "--url", gitlab.url).code == 4
     sent = [request.headers for request in gitlab.requests]
     assert sent
     assert not any("private-token" in headers for headers in sent)
