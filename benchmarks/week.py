@@ -24,7 +24,7 @@ HOUR, DAY = 3600.0, 86_400.0
 PLANS = (
     Plan(7 * DAY, 5, 4 * HOUR, 120.0, 6 * HOUR),
     Plan(6 * HOUR, 5, 2 * HOUR, 120.0, HOUR),
-    Plan(HOUR / 2, 1, HOUR / 4, 60.0, HOUR / 4),
+    Plan(HOUR / 6, 1, HOUR / 12, 60.0, HOUR / 12),
 )
 
 

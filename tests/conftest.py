@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 
 import psycopg
 import pytest
@@ -15,6 +16,10 @@ from tests.support.postgres import binaries, postgres_server
 # The duration of an example depends on how busy the machine is.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Compiling the package takes longer than most tests, and many of them start processes.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 PERSONAL = re.compile(
     r"(GITLAB|GLAB|GL|CI|XDG|PYTHON_GITLAB)_.*|(SSL_CERT|REQUESTS_CA|CURL_CA)_.*|NETRC|.*_PROXY",

@@ -12,7 +12,7 @@ from tests.support.connections import open_connections
 from tests.support.servers import serving
 from tests.support.tasks import others
 
-PAGES, PER_PAGE = 1500, 20
+PAGES, PER_PAGE = 1500, 5
 COUNT = PAGES * PER_PAGE
 SHOWN = {"status": "success", "stage": "test", "name": "unit", "ref": "main", "sha": "1"}
 
