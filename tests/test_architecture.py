@@ -50,6 +50,7 @@ IO_MODULES = {
     "cli.config.permissions", "cli.config.project_files",
     "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
     "cli.demo.nodes", "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
+    "cli.finding.checkout", "cli.finding.resolve",
     "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""

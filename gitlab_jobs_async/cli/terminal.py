@@ -22,9 +22,12 @@ def is_terminal() -> bool:
 
 def supports_colour() -> bool:
     """Return whether stdout is a terminal that shows colours."""
+    return is_terminal() and _is_coloured()
+
+
+def _is_coloured() -> bool:
     # An empty NO_COLOR counts as unset: https://no-color.org.
-    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return is_terminal() and wanted
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def write(text: str) -> None:
@@ -50,6 +53,14 @@ def print_error(line: str) -> None:
     """Write one cleaned line to stderr; do nothing if it is closed."""
     with suppress(OSError):
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
+
+
+def print_note(line: str) -> None:
+    """Write one cleaned line to stderr if it is a terminal, in a dim colour."""
+    with suppress(OSError):
+        if sys.stderr.isatty():
+            dim, end = ("\x1b[2m", "\x1b[0m") if _is_coloured() else ("", "")
+            sys.stderr.write(f"{dim}{clean(line)}{end}\n")
 
 
 class WarningHandler(logging.Handler):

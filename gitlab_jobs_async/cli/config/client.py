@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gitlab_jobs_async.api.credentials import Credentials
+from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.config.files import Helper, credentials_of
 from gitlab_jobs_async.cli.config.permissions import warn_of_exposed
 from gitlab_jobs_async.cli.config.resolution import (
@@ -19,6 +20,7 @@ from gitlab_jobs_async.cli.config.resolution import (
     glab_paths,
     python_gitlab_paths,
     resolve,
+    resolve_at,
 )
 from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
@@ -43,15 +45,27 @@ async def connect(
     Raises:
         CommandError: contradicting options; or, without a token, a 401 or 404 of the server.
     """
-    address = _address(options)
-    credentials = address.credentials
+    async with connect_to(server_of(options), options, budget, interval=interval) as gitlab:
+        yield gitlab
+
+
+@asynccontextmanager
+async def connect_to(
+    server: ResolvedServer,
+    options: ServerOptions,
+    budget: RequestBudget | None = None,
+    *,
+    interval: float | None = None,
+) -> AsyncIterator[GitLab]:
+    """Yield the open client of *server*, as `connect` does."""
+    credentials = server.credentials
     auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
     retry = RetryPolicy(attempts=options.attempts)
     try:
         async with GitLab(
-            address.url,
+            server.url,
             auth=auth,
-            ssl=address.tls,
+            ssl=server.tls,
             retry=retry,
             polling=poll_policy_of(interval),
             budget=budget,
@@ -61,7 +75,7 @@ async def connect(
         # GitLab answers 404 for a private project without a token.
         if auth is not None:
             raise
-        hint = f"no token was found for {address.url}; see gitlab-jobs --help"
+        hint = f"no token was found for {server.url}; see gitlab-jobs --help"
         raise CommandError(f"{error_line(error)}; {hint}", NOT_FOUND) from error
 
 
@@ -72,16 +86,26 @@ def poll_policy_of(interval: float | None) -> PollPolicy:
     return PollPolicy(interval=interval, max_interval=max(interval, PollPolicy().max_interval))
 
 
-def _address(options: ServerOptions) -> ResolvedServer:
+def server_of(
+    options: ServerOptions, address: Address | None = None, *, is_pasted: bool = False
+) -> ResolvedServer:
+    """Return the server, its token and its certificates; *address* is one that it must serve.
+
+    Raises:
+        CommandError: contradicting options, or no token for the server of *address*.
+    """
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
     files = ConfigFiles(
         _python_gitlab(home),
         _first_file(glab_paths(os.environ, home)),
     )
-    address = resolve(options, os.environ, files)
-    if address.credentials is not None and not isinstance(address.credentials, Helper):
-        warn_of_exposed((files.python_gitlab, files.glab), address.credentials)
-    return address
+    if address is None:
+        server = resolve(options, os.environ, files)
+    else:
+        server = resolve_at(options, os.environ, files, address, is_pasted=is_pasted)
+    if server.credentials is not None and not isinstance(server.credentials, Helper):
+        warn_of_exposed((files.python_gitlab, files.glab), server.credentials)
+    return server
 
 
 def _python_gitlab(home: Path) -> Texts:

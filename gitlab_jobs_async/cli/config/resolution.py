@@ -14,6 +14,7 @@ from gitlab_jobs_async.api.credentials import Credentials, PrivateToken, from_en
 from gitlab_jobs_async.api.environment import GITLAB_COM, check_guess, server_in
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.cli import config
+from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.config.certificates import tls_config
 from gitlab_jobs_async.cli.config.files import (
     Account,
@@ -99,6 +100,49 @@ def resolve(
     found = given or from_environment(environ, url)[1]
     credentials = found or _token_for(url, files.accounts())
     return ResolvedServer(url, credentials, tls_config(options, _tls_for(url, files)))
+
+
+def resolve_at(
+    options: ServerOptions,
+    environ: Mapping[str, str],
+    files: ConfigFiles,
+    address: Address,
+    *,
+    is_pasted: bool,
+) -> ResolvedServer:
+    """Select the server of *address*: the usual one, else a configured one with its own token.
+
+    A pasted URL may differ from the server of the environment, a checkout's remote must not.
+
+    Raises:
+        CommandError: flags, or for a checkout the environment, name another server, or no token is
+            configured for that of *address*.
+    """
+    usual = resolve(options, environ, files)
+    if address.is_at(ServerUrl.parse(usual.url)):
+        return usual
+    is_chosen = options.url is not None or options.profile is not None or options.token is not None
+    if not is_chosen and (is_pasted or server_in(environ) is None):
+        # A token of the environment has no server here, and must not reach a pasted one.
+        accounts = [account for known in files.accounts() for account in known.by_rank()]
+        known = [one for one in accounts if one.credentials and _has(one.url, address)]
+        if known:
+            # Of servers on one host, the one with the longer relative root.
+            account = max(known, key=lambda one: len(one.url.rstrip("/")))
+            return ResolvedServer(
+                account.url, account.credentials, tls_config(options, account.tls)
+            )
+    raise usage_error(
+        f"{address.source} is at {address}, but the server is {usual.url}: expected --url "
+        f"with --token, or a configured token for {address}"
+    )
+
+
+def _has(url: str, address: Address) -> bool:
+    try:
+        return address.is_at(ServerUrl.parse(url))
+    except ValueError:
+        return False
 
 
 def _named_url(environ: Mapping[str, str]) -> str | None:

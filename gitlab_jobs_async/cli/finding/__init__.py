@@ -1,0 +1,1 @@
+"""Find projects, pipelines and jobs by a git checkout, a pasted URL or a name."""

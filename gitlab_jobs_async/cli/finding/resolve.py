@@ -1,0 +1,250 @@
+"""Open the client for a selection, and find its project, pipeline and jobs on the server."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from difflib import get_close_matches
+from typing import Final
+
+from attrs import frozen
+
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.cli.config.client import connect_to, server_of
+from gitlab_jobs_async.cli.config.resolution import ResolvedServer
+from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError
+from gitlab_jobs_async.cli.finding.checkout import Checkout, find_checkout
+from gitlab_jobs_async.cli.finding.references import (
+    Commit,
+    JobName,
+    Latest,
+    MergeRequest,
+    PipelineName,
+    WebPage,
+)
+from gitlab_jobs_async.cli.finding.selection import ProjectName, Selection
+from gitlab_jobs_async.cli.options import ServerOptions
+from gitlab_jobs_async.cli.terminal import print_note
+from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.errors import LookupFailedError, NotFoundError
+from gitlab_jobs_async.models.pipelines import Pipeline, PipelineBasic
+from gitlab_jobs_async.project import Project
+from gitlab_jobs_async.ratelimit.budget import RequestBudget
+
+_RECENT: Final = 100
+"""Pipelines whose refs are compared with a mistyped one: one page."""
+
+_SHOWN: Final = 5
+_FOLDERS: Final = 8
+"""Most parts of a pasted path that can be a ref."""
+
+
+@frozen
+class Located:
+    """A server with the projects of a command on it; *checkout* is set if it was used."""
+
+    server: ResolvedServer
+    projects: tuple[ProjectId, ...]
+    checkout: Checkout | None = None
+
+
+def locate(options: ServerOptions, projects: Sequence[ProjectName]) -> Located:
+    """Return the server and the projects of a command, which may read the checkout.
+
+    Raises:
+        CommandError: no checkout, or the projects are on different servers.
+    """
+    pages = [name for name in projects if isinstance(name, WebPage)]
+    checkout = find_checkout() if None in projects else None
+    if pages:
+        server = server_of(options, pages[0].address, is_pasted=True)
+    else:
+        server = server_of(options, None if checkout is None else checkout.address)
+    where = ServerUrl.parse(server.url)
+    found: dict[ProjectId, None] = {}
+    for name in projects:
+        if name is not None and not isinstance(name, WebPage):
+            found[name] = None
+            continue
+        address = name.address if name is not None else checkout.address if checkout else None
+        path = None if address is None else address.project_at(where)
+        if address is None or path is None:
+            source = "" if address is None else address.source
+            raise CommandError(f"{source} is not at {server.url}: expected projects of one server")
+        found[path] = None
+    return Located(server, tuple(found), checkout)
+
+
+@frozen
+class FoundPipeline:
+    """A pipeline and its project, which is the fork for a merge request from one.
+
+    *pipeline* is None if the id was given, since no request was needed.
+    """
+
+    project: Project
+    id: int
+    pipeline: Pipeline | None = None
+
+    async def read(self) -> Pipeline:
+        """Return the pipeline."""
+        return self.pipeline or await self.project.get_pipeline(self.id)
+
+
+@frozen
+class Finder:
+    """Finds pipelines and jobs of one project; *name* is how the user or the checkout names it."""
+
+    gitlab: GitLab
+    project: Project
+    name: str
+    checkout: Checkout | None = None
+
+    async def pipeline(self, name: PipelineName | None = None) -> FoundPipeline:
+        """Return a pipeline, by default the newest of the checkout's branch or of the default one.
+
+        A line on stderr says which one was chosen, unless it was named by its id.
+
+        Raises:
+            CommandError: it does not exist; the error has the names that come closest.
+            GitLabError: the server refuses or fails.
+        """
+        if isinstance(name, int):
+            self.note(f"pipeline {name}")
+            return FoundPipeline(self.project, name)
+        found = await self._newest(Latest() if name is None else name)
+        is_elsewhere = isinstance(name, MergeRequest) and found.project_id
+        project = self.gitlab.project(found.project_id) if is_elsewhere else self.project
+        what = str(name) if isinstance(name, MergeRequest | Commit) else found.ref
+        self.note(f"pipeline {found.id}" + (f" of {what}" if what else ""), is_chosen=True)
+        return FoundPipeline(project, found.id, found)
+
+    async def jobs(
+        self, jobs: Iterable[JobName], pipeline: PipelineName | None = None
+    ) -> tuple[Project, list[int]]:
+        """Return the ids of *jobs* and their project; names are those of jobs in *pipeline*.
+
+        Without a name nothing is requested.
+
+        Raises:
+            CommandError: a job or the pipeline does not exist.
+            GitLabError: the server refuses or fails.
+        """
+        names = list(jobs)
+        if pipeline is None and all(isinstance(name, int) for name in names):
+            self.note()
+            return self.project, [name for name in names if isinstance(name, int)]
+        found = await self.pipeline(pipeline)
+        return found.project, [await self._job(found, name) for name in names]
+
+    def note(self, *details: str, is_chosen: bool = False) -> None:
+        """Say on a terminal's stderr what was chosen, if it was not named."""
+        if is_chosen or self.checkout is not None:
+            print_note(", ".join((self.name, *details)))
+
+    async def _job(self, found: FoundPipeline, name: JobName) -> int:
+        if isinstance(name, int):
+            return name
+        try:
+            return (await found.project.find_job(found.id, name)).id
+        except LookupFailedError as error:
+            bridges = await found.project.list_bridges(found.id)
+            ids = [bridge.id for bridge in bridges if bridge.name == name]
+            if ids:
+                return max(ids)
+            raise CommandError(
+                f"{error} (pipeline {found.id} of {self.name})", NOT_FOUND
+            ) from error
+
+    async def _newest(self, name: Latest | Commit | MergeRequest) -> Pipeline:
+        try:
+            if isinstance(name, MergeRequest):
+                return await self.project.get_latest_pipeline(merge_request=name.iid)
+            if isinstance(name, Commit):
+                return await self._of_sha(name.sha)
+            if name.ref is not None:
+                return await self._of_ref(name.ref, may_have_path=name.may_have_path)
+            return await self._of_checkout()
+        except (LookupFailedError, NotFoundError) as error:
+            if isinstance(name, Latest):
+                await self._fail(name.ref, error)
+            raise
+
+    async def _of_sha(self, sha: str) -> Pipeline:
+        try:
+            return await self.project.get_latest_pipeline(sha=sha)
+        except (LookupFailedError, NotFoundError):
+            # A branch may be named like a sha.
+            return await self._of_ref(sha)
+
+    async def _of_checkout(self) -> Pipeline:
+        """Return the newest pipeline of the checkout's branch or commit, else of the default."""
+        checkout = self.checkout
+        if checkout is None:
+            return await self.project.get_latest_pipeline()
+        if checkout.branch is not None:
+            try:
+                return await self._of_ref(checkout.branch)
+            except (LookupFailedError, NotFoundError):
+                if checkout.sha is None:
+                    raise
+        if checkout.sha is None:
+            raise LookupFailedError("the checkout has neither a branch nor a commit")
+        # Pipelines of merge requests have a ref of their own.
+        return await self.project.get_latest_pipeline(sha=checkout.sha)
+
+    async def _of_ref(self, ref: str, *, may_have_path: bool = False) -> Pipeline:
+        """Return the newest pipeline of a branch or tag, also if it is of an earlier commit."""
+        try:
+            return await self.project.get_latest_pipeline(ref)
+        except (LookupFailedError, NotFoundError):
+            for one in _refs_in(ref) if may_have_path else [ref]:
+                if rows := await self._first(one, 1):
+                    return await self.project.get_pipeline(rows[0].id)
+            raise
+
+    async def _first(self, ref: str | None, count: int) -> list[PipelineBasic]:
+        """Return the newest pipelines, one page at most."""
+        found: list[PipelineBasic] = []
+        rows = (
+            self.project.iter_pipelines() if ref is None else self.project.iter_pipelines(ref=ref)
+        )
+        async with aclosing(rows):
+            async for row in rows:
+                found.append(row)
+                if len(found) == count:
+                    break
+        return found
+
+    async def _fail(self, ref: str | None, error: Exception) -> None:
+        """Raise with the refs that come closest to the one that was not found."""
+        refs = sorted({row.ref for row in await self._first(None, _RECENT) if row.ref})
+        wanted = ref or (self.checkout.branch if self.checkout else None)
+        close = get_close_matches(wanted or "", refs) or refs[:_SHOWN]
+        what = f"no pipeline of {wanted!r}" if wanted else "no pipeline of the default branch"
+        expected = f": expected one of {', '.join(close)}" if close else ""
+        raise CommandError(f"{what} in {self.name}{expected}", NOT_FOUND) from error
+
+
+def _refs_in(path: str) -> list[str]:
+    """Return the refs that a path may begin with, longest first."""
+    parts = path.split("/")[:_FOLDERS]
+    return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
+
+
+@asynccontextmanager
+async def open_project(
+    options: ServerOptions,
+    selection: Selection,
+    budget: RequestBudget | None = None,
+    *,
+    interval: float | None = None,
+) -> AsyncIterator[Finder]:
+    """Yield the finder of a selection's project, with the open client.
+
+    Raises:
+        CommandError: as `locate` and `connect`.
+    """
+    place = locate(options, [selection.project])
+    (name,) = place.projects
+    async with connect_to(place.server, options, budget, interval=interval) as gitlab:
+        yield Finder(gitlab, gitlab.project(name), str(name), place.checkout)

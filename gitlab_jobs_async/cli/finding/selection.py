@@ -1,0 +1,101 @@
+"""Tell which arguments of a command are the project, the pipeline and the jobs. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.cli.arguments import project_id
+from gitlab_jobs_async.cli.errors import usage_error
+from gitlab_jobs_async.cli.finding.references import (
+    JobName,
+    PipelineName,
+    WebPage,
+    is_id,
+    is_url,
+    parse_job,
+    parse_pipeline,
+    parse_url,
+    pipeline_of_page,
+)
+
+CHECKOUT = "."
+"""The argument that stands for the project of the checkout."""
+
+ProjectName = ProjectId | WebPage | None
+"""An id or path, a pasted page of it, or None for the project of the checkout."""
+
+
+@frozen
+class Selection:
+    """Jobs of a project, those with a name in *pipeline*; or a pipeline, or the whole project."""
+
+    project: ProjectName = None
+    pipeline: PipelineName | None = None
+    jobs: tuple[JobName, ...] = ()
+
+
+def parse_project(text: str) -> ProjectName:
+    """Return the project of an id, a path, a URL, or `.` for that of the checkout."""
+    if text == CHECKOUT:
+        return None
+    return parse_url(text) if is_url(text) else project_id(text)
+
+
+def may_be_project(text: str) -> bool:
+    """Return whether *text* can be a project: each is in a group, so that its path has a slash."""
+    return text == CHECKOUT or "/" in text.strip("/") or is_id(text)
+
+
+def select(
+    words: Sequence[str],
+    project: str | None = None,
+    pipeline: str | None = None,
+    *,
+    is_pipeline_enough: bool = False,
+) -> Selection:
+    """Return the selection of the arguments `[PROJECT] JOB...` with `--project` and `--pipeline`.
+
+    The first of several words is the project if it can be one, else all are jobs. With
+    *is_pipeline_enough*, a single word beside `--pipeline` is the project.
+
+    Raises:
+        CommandError: two of them contradict each other, or one is invalid.
+    """
+    rest = list(words)
+    is_alone = len(rest) == 1 and not (pipeline is not None and is_pipeline_enough)
+    if project is None and rest and not is_alone and _may_be_path(rest[0]):
+        project = rest.pop(0)
+    given = [text for text in (project, pipeline, *rest) if text is not None]
+    pages = {text: parse_url(text) for text in given if is_url(text)}
+    page = next(iter(pages.values()), None)
+    if page is not None:
+        _check_same(page, pages.values(), project)
+    pipelines = [one.pipeline for one in pages.values() if one.pipeline is not None]
+    if pipeline is not None:
+        found = pages.get(pipeline)
+        pipelines.append(pipeline_of_page(found) if found else parse_pipeline(pipeline))
+    if len(set(pipelines)) > 1:
+        raise usage_error(f"expected one pipeline, not {' and '.join(map(str, pipelines))}")
+    jobs = [pages[word].job if word in pages else parse_job(word) for word in rest]
+    return Selection(
+        page or (None if project is None else parse_project(project)),
+        pipelines[0] if pipelines else None,
+        tuple(dict.fromkeys(job for job in jobs if job is not None)),
+    )
+
+
+def _may_be_path(text: str) -> bool:
+    return not is_url(text) and may_be_project(text)
+
+
+def _check_same(page: WebPage, pages: Iterable[WebPage], project: str | None) -> None:
+    """Raise if the pages belong to several projects, or to another one than *project*."""
+    mine = page.address
+    for other in (one.address for one in pages):
+        if (mine.host, mine.port, mine.folder) != (other.host, other.port, other.folder):
+            raise usage_error(f"expected URLs of one project, not {mine.source} and {other.source}")
+    # The folder may begin with the relative root of the server.
+    if project is None or is_url(project) or f"/{mine.folder}".endswith(f"/{project.strip('/')}"):
+        return
+    raise usage_error(f"expected a URL of project {project}, not {mine.source}")

@@ -1,0 +1,181 @@
+"""Names that people type, and URLs of web pages that they paste."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.cli.errors import CommandError
+from gitlab_jobs_async.cli.finding.references import (
+    Commit,
+    Latest,
+    MergeRequest,
+    is_url,
+    parse_job,
+    parse_pipeline,
+    parse_url,
+)
+
+SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+HOST = "https://gitlab.example.com"
+SERVER = ServerUrl.parse(HOST)
+
+
+def file_of(ref):
+    return Latest(ref, may_have_path=True)
+
+
+# Pages as browsers and chats show them: folder, pipeline, job, line.
+PAGES = {
+    "group/app": ("group/app", None, None, None),
+    "group/app/": ("group/app", None, None, None),
+    "group/app.git": ("group/app", None, None, None),
+    "group/app/-": ("group/app", None, None, None),
+    "a/b/c/d/app": ("a/b/c/d/app", None, None, None),
+    "group%2Fapp": ("group/app", None, None, None),
+    "gr%C3%BC%C3%9Fe/app": ("grüße/app", None, None, None),
+    "group/app/-/pipelines": ("group/app", None, None, None),
+    "group/app/-/pipelines?page=1&scope=all&ref=feature%2Fx": (
+        "group/app", Latest("feature/x"), None, None,
+    ),
+    "group/app/-/pipelines/7": ("group/app", 7, None, None),
+    "group/app/-/pipelines/7/": ("group/app", 7, None, None),
+    "group/app/-/pipelines/7/failures": ("group/app", 7, None, None),
+    "group/app/-/pipelines/7/test_report?job_name=rspec%201/3": ("group/app", 7, None, None),
+    "group/app/-/pipelines/7.": ("group/app", 7, None, None),
+    "group/app/-/pipelines/latest": ("group/app", Latest(), None, None),
+    "group/app/-/pipelines/latest?ref=main": ("group/app", Latest("main"), None, None),
+    "group/app/-/pipelines/feature/x/latest": ("group/app", Latest("feature/x"), None, None),
+    "group/app/-/pipelines/charts?chart=pipelines": ("group/app", None, None, None),
+    "group/app/-/jobs": ("group/app", None, None, None),
+    "group/app/-/jobs/4": ("group/app", None, 4, None),
+    "group/app/-/jobs/4#L23": ("group/app", None, 4, 23),
+    "group/app/-/jobs/4#L23-45": ("group/app", None, 4, 23),
+    "group/app/-/jobs/4/raw": ("group/app", None, 4, None),
+    "group/app/-/jobs/4/trace.json?state=eyJvZmZ": ("group/app", None, 4, None),
+    "group/app/-/jobs/4/artifacts/file/reports/junit.xml": ("group/app", None, 4, None),
+    "group/app/-/builds/4": ("group/app", None, 4, None),
+    "group/app/-/jobs/artifacts/main/download?job=compile": (
+        "group/app", Latest("main"), "compile", None,
+    ),
+    "group/app/-/merge_requests/12": ("group/app", MergeRequest(12), None, None),
+    "group/app/-/merge_requests/12/pipelines": ("group/app", MergeRequest(12), None, None),
+    "group/app/-/merge_requests/12/diffs?tab=1#note_5": ("group/app", MergeRequest(12), None, None),
+    "group/app/-/commit/" + SHA: ("group/app", Commit(SHA), None, None),
+    "group/app/-/commit/A1B2C3D/pipelines?ref=main": ("group/app", Commit("a1b2c3d"), None, None),
+    "group/app/-/tree/main": ("group/app", file_of("main"), None, None),
+    "group/app/-/tree/main/src?ref_type=heads": ("group/app", file_of("main/src"), None, None),
+    "group/app/-/blob/v1.0/a.py#L3-5": ("group/app", file_of("v1.0/a.py"), None, None),
+    "group/app/-/commits/feature%2Fx": ("group/app", file_of("feature/x"), None, None),
+    "group/app/-/environments/3": ("group/app", None, None, None),
+    "group/app/-/settings/ci_cd#js-runners": ("group/app", None, None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("around", ["{}", " {}\n", "<{}>", "({})"])
+def test_page_of_each_route_is_read(around):
+    for path, expected in PAGES.items():
+        page = parse_url(around.format(f"{HOST}/{path}"))
+        found = (page.address.project_at(SERVER), page.pipeline, page.job, page.line)
+        assert found == expected, path
+
+
+def test_address_is_compared_with_the_server():
+    def project(url, server):
+        return parse_url(url).address.project_at(ServerUrl.parse(server))
+
+    assert project("HTTP://GitLab.Example.com:80/group/app", HOST) == "group/app"
+    assert project("https://user:secret@gitlab.example.com/group/app", HOST) == "group/app"
+    assert project("https://gitlab.example.com:8443/group/app", HOST) is None
+    assert project("https://gitlab.example.com.evil.org/group/app", HOST) is None
+    assert project("https://gitlab.example.com@evil.org/group/app", HOST) is None
+    assert project("https://h:8443/git/lab/group/app/-/jobs/4", "https://h:8443/git/lab") == (
+        "group/app"
+    )
+    assert project("https://h/gitlabs/group/app", "https://h/gitlab") is None
+    assert project("http://[::1]:80/group/app", "http://[::1]") == "group/app"
+    assert project("https://bücher.example/group/app", "https://xn--bcher-kva.example") == (
+        "group/app"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://", "expected one such as"),
+        ("https:///group/app", "expected one such as"),
+        ("https://host:99999/group/app", "expected one such as"),
+        ("https://host", "expected the URL of a project"),
+        ("https://host/app", "expected the URL of a project"),
+        ("https://host/-/profile", "expected the URL of a project"),
+        ("https://host/groups/shop/-/issues", "--group shop"),
+        ("https://host/groups/shop/sub", "--group shop/sub"),
+        ("https://me:secret@host/app?private_token=secret", "https://host/app:"),
+    ],
+)
+def test_page_without_a_project_is_refused(url, words):
+    with pytest.raises(CommandError) as info:
+        parse_url(url)
+    assert words in str(info.value)
+    assert "secret" not in str(info.value)
+    assert info.value.code == 2
+
+
+def test_pipeline_of_each_form_is_read():
+    forms = {
+        "7": 7,
+        " 7 ": 7,
+        "latest": Latest(),
+        "!12": MergeRequest(12),
+        "a1b2c3d": Commit("a1b2c3d"),
+        "0123456": Commit("0123456"),
+        SHA.upper(): Commit(SHA),
+        SHA + "f": Latest(SHA + "f"),
+        "abc123": Latest("abc123"),
+        "main": Latest("main"),
+        "feature/x": Latest("feature/x"),
+        "refs/heads/latest": Latest("latest"),
+        "refs/tags/v1": Latest("v1"),
+        "refs/merge-requests/12/head": Latest("refs/merge-requests/12/head"),
+    }
+    assert {text: parse_pipeline(text) for text in forms} == forms
+
+
+@pytest.mark.parametrize("text", ["", " ", "0", "012", "!", "!x", "-1", "--json", "a\x1b[31m"])
+def test_pipeline_of_another_form_is_refused(text):
+    with pytest.raises(CommandError, match="expected an id, latest, a branch"):
+        parse_pipeline(text)
+
+
+def test_job_is_an_id_or_a_name():
+    assert [parse_job(text) for text in ("4", "lint", "test 1/3", "3.11", "²")] == [
+        4, "lint", "test 1/3", "3.11", "²",
+    ]  # fmt: skip
+    for text in ("", "  ", "0", "007", "a\nb", "--jsn"):
+        with pytest.raises(CommandError, match="expected an id, a URL, or a name"):
+            parse_job(text)
+
+
+@given(st.text(st.characters() | st.sampled_from("/:@?#[]%-.")))
+def test_any_text_is_read_or_refused(text):
+    for parse in (parse_pipeline, parse_job, lambda text: parse_url(f"https://{text}")):
+        with suppress(CommandError):
+            assert parse(text) is not None
+    assert is_url(f"https://{text}")
+
+
+PART = st.from_regex(r"[a-z0-9_][a-z0-9_.-]{0,8}[a-z0-9_]", fullmatch=True)
+
+
+@given(st.lists(PART, min_size=2, max_size=4), st.integers(1, 10**18), st.sampled_from(["", "/x"]))
+def test_pasted_path_leads_to_its_project(parts, number, root):
+    path = "/".join(parts)
+    if parts[0] == "groups" or parts[-1].endswith(".git"):
+        return
+    server = ServerUrl.parse(f"https://host{root}")
+    for kind in ("jobs", "pipelines"):
+        page = parse_url(f"https://host{root}/{path}/-/{kind}/{number}")
+        assert page.address.project_at(server) == path
+        assert number in (page.job, page.pipeline)
