@@ -278,7 +278,7 @@ def test_several_jobs_as_json(run, logged):
 
 def test_pipeline_selects_its_running_jobs(run, world):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
-    plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=3.0)
+    plan = JobPlan(duration=60.0, queued=0.0, first_upload=1.0, upload_interval=3.0)
     jobs = [world.add_job(pipeline, name, plan=plan) for name in ("a", "b")]
     world.add_job(pipeline, "manual", plan=JobPlan(when="manual"))
     world.settle(world.now + 1.0)

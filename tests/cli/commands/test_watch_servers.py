@@ -189,7 +189,7 @@ def test_event_job_equals_that_of_list(run, ended):
 
 def test_logs_prints_log_lines(run, world):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
-    plan = JobPlan(duration=200.0, queued=0.0, first_upload=1.0, upload_interval=5.0)
+    plan = JobPlan(duration=60.0, queued=0.0, first_upload=1.0, upload_interval=5.0)
     world.add_job(pipeline, "talking", plan=plan)
     world.settle(world.now + 1.0)
     result = run("watch", "group/empty", "--pipeline", pipeline.id, "--logs", "--interval", 0.2)
