@@ -8,6 +8,8 @@ from attrs import field, frozen
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+OPTIONS_GROUP = Group("Options", sort_key=1)
+OUTPUT_GROUP = Group("Output", sort_key=6)
 _SERVER_GROUP = Group("Server", sort_key=10)
 
 
@@ -18,29 +20,30 @@ class ServerOptions:
 
     url: Annotated[
         str | None,
-        Parameter(
-            help="Server URL. Default: GITLAB_URL, GITLAB_HOST, CI_SERVER_URL, configuration."
-        ),
+        Parameter(metavar="URL", help="Server. Default: see gitlab-jobs help server."),
     ] = None
     # Without repr, since a log or a traceback may contain it.
     token: Annotated[
         str | None,
-        Parameter(help="Access token. Prefer GITLAB_TOKEN: other local users can see arguments."),
+        Parameter(
+            metavar="TOKEN",
+            help="Access token. Prefer GITLAB_TOKEN: others can see arguments.",
+        ),
     ] = field(default=None, repr=False)
     profile: Annotated[
-        str | None, Parameter(help="Section of python-gitlab's configuration file.")
+        str | None,
+        Parameter(metavar="NAME", help="Section of python-gitlab's configuration."),
     ] = None
     ca_file: Annotated[
         Path | None,
-        Parameter(
-            help="Additional certificate authorities, a PEM file or a directory. Default: "
-            "configuration, SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CI_SERVER_TLS_CA_FILE."
-        ),
+        Parameter(metavar="FILE", help="Further certificate authorities: PEM file or directory."),
     ] = None
-    client_cert: Annotated[Path | None, Parameter(help="Client certificate, a PEM file.")] = None
+    client_cert: Annotated[
+        Path | None, Parameter(metavar="FILE", help="Client certificate: PEM file.")
+    ] = None
     client_key: Annotated[
         Path | None,
-        Parameter(help="Key of the client certificate, a PEM file. Default: --client-cert."),
+        Parameter(metavar="FILE", help="Its key: PEM file. Default: --client-cert."),
     ] = None
     insecure: Annotated[
         bool,
@@ -51,7 +54,8 @@ class ServerOptions:
         Parameter(
             validator=Number(gte=1),
             show_default=True,
-            help="Maximum attempts of a request that is safe to repeat.",
+            metavar="N",
+            help="Maximum attempts of a safe request.",
         ),
     ] = 3
 
@@ -67,13 +71,16 @@ class ProjectOptions:
     group: Annotated[
         tuple[str, ...],
         Parameter(
-            name="--group", help="All projects of this group, with its subgroups. Repeatable."
+            name="--group",
+            metavar="GROUP...",
+            help="All projects of this group, with its subgroups. Repeatable.",
         ),
     ] = ()
     projects_from: Annotated[
         Path | None,
         Parameter(
             name="--projects-from",
+            metavar="FILE",
             help="File of projects: one per line, # starts a comment, - is stdin.",
             allow_leading_hyphen=True,
         ),
@@ -84,7 +91,11 @@ NO_PROJECTS = ProjectOptions()
 
 Json = Annotated[
     bool,
-    Parameter(name="--json", help="Print one JSON object per line with GitLab's field names."),
+    Parameter(
+        name="--json",
+        group=OUTPUT_GROUP,
+        help="Print one JSON object per line, with GitLab's field names.",
+    ),
 ]
 Switch = bool
 
@@ -99,23 +110,30 @@ Interval = Annotated[
     float | None,
     Parameter(
         name="--interval",
+        metavar="SECONDS",
         validator=_check_seconds,
-        help="Seconds between two requests for one job or pipeline; 5 by default. When the budget "
-        "is short, up to 60, or this if it is longer.",
+        help="Time between two requests for one job or pipeline. Default: 5, up to 60 when the "
+        "budget is short.",
     ),
 ]
-Positive = Annotated[int | None, Parameter(validator=Number(gte=1))]
+Positive = Annotated[int | None, Parameter(validator=Number(gte=1), metavar="N")]
 Color = Annotated[
     bool | None,
     Parameter(
         name="--color",
         negative="--no-color",
+        group=OUTPUT_GROUP,
         help="Force colours, or disable them as NO_COLOR=1 does.",
     ),
 ]
 Output = Annotated[
     Path | None,
-    Parameter(alias="-o", help="Write the bytes to this file, replaced once complete."),
+    Parameter(
+        alias="-o",
+        metavar="FILE",
+        group=OUTPUT_GROUP,
+        help="Write the bytes to this file, replaced once complete.",
+    ),
 ]
 Yes = Annotated[bool, Parameter(alias="-y", help="Do not ask for confirmation.")]
 ProjectName = Annotated[str, Parameter(name="PROJECT", help="Id or path: 17, group/app.")]

@@ -14,7 +14,7 @@ from typing import Any
 from cyclopts import CycloptsError
 
 from gitlab_jobs_async.cli import views
-from gitlab_jobs_async.cli.app import build
+from gitlab_jobs_async.cli.app import build, show_help
 from gitlab_jobs_async.cli.errors import (
     BUG,
     INTERRUPTED,
@@ -67,8 +67,13 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         # Errors are raised, so that each is printed as one line below.
-        command, bound, _ = build().parse_args(arguments, exit_on_error=False, print_error=False)
-        code = _call(command, bound)
+        app = build()
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        if command == app.help_print:
+            show_help(app, bound.arguments["tokens"])
+            code: object = OK
+        else:
+            code = _call(command, bound)
         sys.stdout.flush()
     except CycloptsError as error:
         return _fail(f"{error} Try --help.", USAGE_ERROR)
@@ -83,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _call(command: Callable[..., Any], bound: BoundArguments) -> object:
-    if "console" in bound.arguments:  # the help or the version, printed by cyclopts
+    if "console" in bound.arguments:  # the version, printed by cyclopts
         bound.arguments["console"] = views.Screen()
     # All imports are done, for which `main` has stopped the collector.
     if not gc.isenabled():

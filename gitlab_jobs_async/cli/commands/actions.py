@@ -28,20 +28,26 @@ InputOption = Annotated[
     tuple[str, ...],
     Parameter(
         name="--input",
-        help="Job input K=V; V may be a JSON number, boolean, list or quoted string. Repeatable.",
+        metavar="K=V...",
+        help="Job input; V may be a JSON number, boolean, list or quoted string. Repeatable.",
     ),
 ]
 VariableOption = Annotated[
     tuple[str, ...],
     Parameter(
         name="--variable",
-        help="Variable K=V for this run. Repeatable.",
+        metavar="K=V...",
+        help="Variable for this run. Repeatable.",
     ),
 ]
 OptionalJob = Annotated[int | None, Parameter(name="JOB", help="Id of the job.")]
 PipelineOption = Annotated[
     int | None,
-    Parameter(help="The jobs of this pipeline, in place of JOB.", validator=Number(gte=1)),
+    Parameter(
+        metavar="PIPELINE",
+        help="The jobs of this pipeline, in place of JOB.",
+        validator=Number(gte=1),
+    ),
 ]
 
 

@@ -41,10 +41,14 @@ class ArtifactAction:
         Switch, Parameter(name="--list", help="List the files of the archive. Requires GitLab 19.")
     ] = False
     path: Annotated[
-        str | None, Parameter(help="Download one file of the archive, such as coverage/index.html.")
+        str | None,
+        Parameter(
+            metavar="PATH", help="Download one file of the archive, such as coverage/index.html."
+        ),
     ] = None
     unpack: Annotated[
-        Path | None, Parameter(help="Unpack the archive to this directory, new or empty.")
+        Path | None,
+        Parameter(metavar="DIR", help="Unpack the archive to this directory, new or empty."),
     ] = None
     keep: Annotated[Switch, Parameter(help="Keep the artifacts from expiring.")] = False
     delete: Annotated[Switch, Parameter(help="Delete them, after confirmation.")] = False
@@ -73,9 +77,14 @@ class LatestJob:
 
     ref: Annotated[
         str | None,
-        Parameter(help="The latest successful pipeline of this branch or tag, in place of JOB."),
+        Parameter(
+            metavar="REF",
+            help="The latest successful pipeline of this branch or tag, in place of JOB.",
+        ),
     ] = None
-    name: Annotated[str | None, Parameter(name="--job", help="Name of the job in --ref.")] = None
+    name: Annotated[
+        str | None, Parameter(name="--job", metavar="NAME", help="Name of the job in --ref.")
+    ] = None
     search_recent: Annotated[
         Switch,
         Parameter(help="Search recent successful pipelines, too, if the latest lacks the job."),
@@ -92,7 +101,10 @@ class UnpackOptions:
         Parameter(help="Symbolic links: refuse the archive, skip them, or create safe ones."),
     ] = None
     max_size: Annotated[
-        str | None, Parameter(help="Most bytes to unpack, such as 500MB or 2GiB. Default: 1GiB.")
+        str | None,
+        Parameter(
+            metavar="SIZE", help="Most bytes to unpack, such as 500MB or 2GiB. Default: 1GiB."
+        ),
     ] = None
     max_files: Annotated[
         Positive, Parameter(help="Most files and directories to unpack. Default: 50000.")

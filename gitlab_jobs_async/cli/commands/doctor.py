@@ -28,11 +28,16 @@ async def doctor(
     *,
     project: Annotated[
         str | None,
-        Parameter(help="Project whose jobs are read. Default: one that the token is a member of."),
+        Parameter(
+            metavar="PROJECT",
+            help="Project whose jobs are read. Default: one that the token is a member of.",
+        ),
     ] = None,
     group: Annotated[
         str | None,
-        Parameter(help="Group, by id or path, whose projects GraphQL is asked about."),
+        Parameter(
+            metavar="GROUP", help="Group, by id or path, whose projects GraphQL is asked about."
+        ),
     ] = None,
     names: Annotated[
         bool, Parameter(help="Include the names of server, user, project and group.")

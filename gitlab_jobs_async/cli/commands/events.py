@@ -19,13 +19,16 @@ from gitlab_jobs_async.consumers import RecordedEvent, consume
 
 async def events(
     *,
-    store: Annotated[str, Parameter(help="File of a monitor's progress, or postgresql://….")],
-    group: Annotated[str, Parameter(help="Name of the consumer group; each reads all events.")],
+    store: Annotated[
+        str, Parameter(metavar="STORE", help="File of a monitor's progress, or postgresql://….")
+    ],
+    group: Annotated[str, Parameter(metavar="NAME", help="Consumer group; each reads all events.")],
     json: Json = False,
     execute: Annotated[
         str | None,
         Parameter(
             name="--exec",
+            metavar="COMMAND",
             help="Run this for each event with its JSON on stdin, one at a time, without a shell.",
         ),
     ] = None,

@@ -25,15 +25,23 @@ async def exporter(
     *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or paths: 17, group/app.")],
     many: ProjectOptions = NO_PROJECTS,
     listen: Annotated[
-        str, Parameter(help="Address of the metrics.", show_default=True)
+        str, Parameter(metavar="HOST:PORT", help="Address of the metrics.", show_default=True)
     ] = "127.0.0.1:9464",
     checkpoint: Annotated[
         Path | None,
-        Parameter(help="File of the progress; counters are kept beside it, in FILE.metrics."),
+        Parameter(
+            metavar="FILE",
+            help="File of the progress; counters are kept beside it, in FILE.metrics.",
+        ),
     ] = None,
     max_series: Annotated[
         int,
-        Parameter(validator=Number(gte=1), help="Most label sets of a metric.", show_default=True),
+        Parameter(
+            validator=Number(gte=1),
+            metavar="N",
+            help="Most label sets of a metric.",
+            show_default=True,
+        ),
     ] = 10_000,
     print_dashboard: Annotated[
         bool, Parameter(help="Print a dashboard for Grafana as JSON, and exit.")

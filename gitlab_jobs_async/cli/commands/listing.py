@@ -43,13 +43,17 @@ class Selection:
     scope: Annotated[
         tuple[str, ...],
         Parameter(
+            metavar="STATUS...",
             help="Only jobs with this status, such as failed. Repeatable, or separated by commas.",
         ),
     ] = ()
-    ref: Annotated[str | None, Parameter(help="Only jobs of this branch or tag.")] = None
+    ref: Annotated[
+        str | None, Parameter(metavar="REF", help="Only jobs of this branch or tag.")
+    ] = None
     limit: Annotated[Positive, Parameter(help="Show only the newest N jobs per project.")] = None
     pipeline: Annotated[
-        Positive, Parameter(help="Only jobs of this pipeline; with one PROJECT.")
+        Positive,
+        Parameter(metavar="PIPELINE", help="Only jobs of this pipeline; with one PROJECT."),
     ] = None
     include_retried: Annotated[
         Switch, Parameter(help="With --pipeline: include jobs that were retried.")

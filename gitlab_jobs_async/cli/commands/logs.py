@@ -17,6 +17,7 @@ from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.log_writer import LogWriter
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
+    OUTPUT_GROUP,
     Color,
     Interval,
     JobNumber,
@@ -40,7 +41,7 @@ from gitlab_jobs_async.models.logs import LogLine
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
 
-Count = Annotated[int | None, Parameter(validator=Number(gte=0))]
+Count = Annotated[int | None, Parameter(validator=Number(gte=0), metavar="N")]
 
 
 @Parameter(name="*")
@@ -52,6 +53,7 @@ class LogRange:
         int | None,
         Parameter(
             validator=Number(gte=1),
+            metavar="PIPELINE",
             help="Follow all running jobs of this pipeline instead of JOB.",
         ),
     ] = None
@@ -63,7 +65,10 @@ class LogRange:
         ),
     ] = None
     offset: Annotated[
-        Count, Parameter(help="Start at this byte of the log, as printed by an earlier call.")
+        Count,
+        Parameter(
+            metavar="BYTE", help="Start at this byte of the log, as printed by an earlier call."
+        ),
     ] = None
     follow: Annotated[
         bool,
@@ -111,12 +116,16 @@ async def tail(
     log_range: LogRange = _WHOLE,
     style: LogStyle = _DEFAULT_STYLE,
     raw: Annotated[
-        bool, Parameter(help="Write the bytes of one log unchanged, to a file or pipe.")
+        bool,
+        Parameter(
+            group=OUTPUT_GROUP, help="Write the bytes of one log unchanged, to a file or pipe."
+        ),
     ] = False,
     json: Annotated[
         bool,
         Parameter(
-            help="Print one JSON object per line: project, job_id and the fields of the line."
+            group=OUTPUT_GROUP,
+            help="Print one JSON object per line: project, job_id and the fields of the line.",
         ),
     ] = False,
     interval: Interval = None,

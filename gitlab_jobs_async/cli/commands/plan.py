@@ -36,6 +36,7 @@ class ForecastOptions:
         int | bool | None,
         Parameter(
             validator=Number(gte=1),
+            metavar="[N]",
             help="Do not watch; print a forecast for N projects, or without N for the named ones.",
         ),
     ] = None
@@ -43,6 +44,7 @@ class ForecastOptions:
         int | None,
         Parameter(
             validator=Number(gte=0),
+            metavar="N",
             help="With --plan: number of projects with running jobs; default 2 %.",
         ),
     ] = None

@@ -33,7 +33,8 @@ async def run(
         tuple[str, ...],
         Parameter(
             name="--input",
-            help="Input K=V that the configuration declares; V may be a JSON number, boolean, list "
+            metavar="K=V...",
+            help="Input that the configuration declares; V may be a JSON number, boolean, list "
             "or quoted string. Repeatable.",
         ),
     ] = (),

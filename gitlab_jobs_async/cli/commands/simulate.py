@@ -38,6 +38,7 @@ class SimulatorOptions:
     port: Annotated[
         int,
         Parameter(
+            metavar="N",
             validator=Number(gte=0, lte=65535),
             help="Port; 0 selects a free one.",
             show_default=True,
@@ -46,12 +47,14 @@ class SimulatorOptions:
     host: Annotated[
         str,
         Parameter(
-            help="Address. Others than the loopback are open to all, as the token is public."
+            metavar="ADDRESS",
+            help="Address. Others than the loopback are open to all, as the token is public.",
         ),
     ] = "127.0.0.1"
     speed: Annotated[
         float,
         Parameter(
+            metavar="FACTOR",
             validator=Number(gt=0, lte=100_000),
             help="Simulated seconds per real second. Clients poll in real time: at 10, one that "
             "polls every 5 s sees a job of 60 s once or twice, and a limit per minute lasts 6 s.",
@@ -68,13 +71,16 @@ class SimulatorOptions:
     server_version: Annotated[
         str,
         Parameter(
+            metavar="VERSION",
             validator=_check_version,
             help="Release of GitLab to simulate, such as 16.0 or 18.4.",
             show_default=True,
         ),
     ] = NEWEST
-    fault: Annotated[tuple[str, ...], Parameter(help=FAULT_HELP)] = ()
-    seed: Annotated[int, Parameter(help="Seed of random faults.", show_default=True)] = 0
+    fault: Annotated[tuple[str, ...], Parameter(metavar="RULE...", help=FAULT_HELP)] = ()
+    seed: Annotated[
+        int, Parameter(metavar="N", help="Seed of random faults.", show_default=True)
+    ] = 0
 
 
 _DEFAULTS = SimulatorOptions()

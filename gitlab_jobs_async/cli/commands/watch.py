@@ -64,6 +64,7 @@ class WatchOptions:
     pipeline: Annotated[
         tuple[int, ...],
         Parameter(
+            metavar="PIPELINE...",
             help="Only this pipeline of one PROJECT, until it ends. Repeatable.",
             validator=Number(gte=1),
         ),
@@ -80,13 +81,15 @@ class WatchOptions:
     checkpoint: Annotated[
         str | None,
         Parameter(
+            metavar="STORE",
             help="File or postgresql://… that stores the progress, so that a restart loses no "
-            "event, and a second process takes over when this one ends."
+            "event, and a second process takes over when this one ends.",
         ),
     ] = None
     shards: Annotated[
         int,
         Parameter(
+            metavar="N",
             help="Parts of the projects that processes with one --checkpoint divide.",
             validator=Number(gte=1),
         ),
@@ -100,6 +103,7 @@ class WatchOptions:
         str | None,
         Parameter(
             name="--exec",
+            metavar="COMMAND",
             help="Run this for each event with its JSON on stdin, one at a time, without a shell.",
         ),
     ] = None

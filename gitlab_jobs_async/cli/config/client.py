@@ -75,7 +75,7 @@ async def connect_to(
         # GitLab answers 404 for a private project without a token.
         if auth is not None:
             raise
-        hint = f"no token was found for {server.url}; see gitlab-jobs --help"
+        hint = f"no token was found for {server.url}; see gitlab-jobs help server"
         raise CommandError(f"{error_line(error)}; {hint}", NOT_FOUND) from error
 
 

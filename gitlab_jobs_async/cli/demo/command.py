@@ -51,6 +51,7 @@ async def demo(
     speed: Annotated[
         float,
         Parameter(
+            metavar="FACTOR",
             validator=Number(gt=0, lte=1000),
             help="Simulated seconds per real second.",
             show_default=True,
@@ -59,17 +60,25 @@ async def demo(
     nodes: Annotated[
         int | None,
         Parameter(
+            metavar="N",
             validator=Number(gte=2, lte=10),
             help="Number of processes with one store; one is killed every 5 seconds.",
         ),
     ] = None,
     store: Annotated[
         str | None,
-        Parameter(help="Store of --nodes: an empty database, postgresql://…; a file by default."),
+        Parameter(
+            metavar="STORE",
+            help="Store of --nodes: an empty database, postgresql://…; a file by default.",
+        ),
     ] = None,
     seconds: Annotated[
         float | None,
-        Parameter(validator=Number(gte=5, lte=3600), help="How long --nodes runs: 30 by default."),
+        Parameter(
+            metavar="SECONDS",
+            validator=Number(gte=5, lte=3600),
+            help="How long --nodes runs: 30 by default.",
+        ),
     ] = None,
     json: Annotated[
         bool,

@@ -27,19 +27,57 @@ Asks for confirmation; without a terminal, --yes is required.
 _PLAY: Final = """Start a manual or delayed job, with optional variables or inputs."""
 
 ACTING: Final = (
-    Command("run", "commands.run:run", _RUN),
+    Command(
+        "run",
+        "commands.run:run",
+        _RUN,
+        examples=(
+            (
+                "Run main; the exit code is the pipeline's result",
+                "gitlab-jobs run infra/deploy main",
+            ),
+            (
+                "With a variable, until only a manual job is left",
+                "gitlab-jobs run infra/deploy main --variable DRY_RUN=1 --until blocked",
+            ),
+        ),
+    ),
     Command(
         "cancel",
         "commands.actions:cancel",
         _CANCEL,
         "Usage: gitlab-jobs cancel [OPTIONS] PROJECT (JOB | --pipeline ID)",
+        examples=(
+            ("Cancel a job", "gitlab-jobs cancel infra/deploy 211"),
+            ("Cancel all jobs of a pipeline", "gitlab-jobs cancel infra/deploy --pipeline 23"),
+        ),
     ),
     Command(
         "retry",
         "commands.actions:retry",
         _RETRY,
         "Usage: gitlab-jobs retry [OPTIONS] PROJECT (JOB | --pipeline ID)",
+        examples=(
+            ("Retry a job", "gitlab-jobs retry shop/payments 200"),
+            ("Retry what failed in a pipeline", "gitlab-jobs retry shop/payments --pipeline 19"),
+        ),
     ),
-    Command("erase", "commands.actions:erase", _ERASE),
-    Command("play", "commands.actions:play", _PLAY),
+    Command(
+        "erase",
+        "commands.actions:erase",
+        _ERASE,
+        examples=(
+            ("Erase a job, after a question", "gitlab-jobs erase shop/payments 200"),
+            ("In a script", "gitlab-jobs erase shop/payments 200 --yes"),
+        ),
+    ),
+    Command(
+        "play",
+        "commands.actions:play",
+        _PLAY,
+        examples=(
+            ("Start a manual job", "gitlab-jobs play infra/deploy 207"),
+            ("With a variable", "gitlab-jobs play infra/deploy 207 --variable TARGET=production"),
+        ),
+    ),
 )

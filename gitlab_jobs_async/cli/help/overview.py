@@ -4,6 +4,22 @@ from typing import Final
 
 OVERVIEW: Final = """List, follow and act on GitLab CI jobs across many projects.
 
+Server and token come from GITLAB_URL and GITLAB_TOKEN, else from the configuration of python-gitlab
+or glab. A terminal gets tables and colours, a pipe plain lines. --json prints one JSON object per
+line with GitLab's field names.
+
+Exit codes: 0 success; 1 a followed job or pipeline failed, or the answer is no; 2 invalid usage,
+input, configuration or local file; 3 the server or the network failed; 4 not found, or not allowed;
+130 interrupted by Ctrl-C, SIGTERM or SIGHUP.
+"""
+
+FURTHER: Final = """Further help:
+  gitlab-jobs help COMMAND   options and examples of a command
+  gitlab-jobs help server    where server, token and certificates are found
+"""
+
+SERVER: Final = """Where server, token and certificates are found; the first one counts.
+
 Server: --url, else GITLAB_URL (or GITLAB_HOST, GL_HOST, GITLAB_URI, GITLAB_BASE_URL,
 GITLAB_API_URL; two that differ are an error), else CI_SERVER_URL in a CI job, else the default in
 the configuration of python-gitlab or glab, else https://gitlab.com.
@@ -11,17 +27,18 @@ the configuration of python-gitlab or glab, else https://gitlab.com.
 Token: --token, else GITLAB_TOKEN (or GITLAB_PRIVATE_TOKEN, GITLAB_OAUTH_TOKEN), else CI_JOB_TOKEN
 in a CI job, else the configured token of that server. A token is sent only to the server it was
 found for: a token of the environment to the server of the environment, CI_JOB_TOKEN to the server
-of the job.
+of the job. Reading needs the scope read_api, every change needs api.
+
+Configuration: python-gitlab's is PYTHON_GITLAB_CFG, else ~/.python-gitlab.cfg and
+/etc/python-gitlab.cfg, of which --profile selects a section. glab's is config.yml in
+GLAB_CONFIG_DIR, else in glab-cli below XDG_CONFIG_HOME, ~/.config or XDG_CONFIG_DIRS.
 
 Certificates: --ca-file, --client-cert and --client-key, else the server's configuration
 (ssl_verify; ca_cert, client_cert, client_key, skip_tls_verify), else SSL_CERT_FILE,
-REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and the CI_SERVER_TLS_ files. Proxies: https_proxy, http_proxy,
-all_proxy and no_proxy.
+REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and the CI_SERVER_TLS_ files.
 
-A terminal gets tables and colours, a pipe plain lines. --json prints one JSON object per line with
-GitLab's field names.
-
-Exit codes: 0 success; 1 a followed job or pipeline failed, or the answer is no; 2 invalid usage,
-input, configuration or local file; 3 the server or the network failed; 4 not found, or not allowed;
-130 interrupted by Ctrl-C, SIGTERM or SIGHUP.
+Proxies: https_proxy, http_proxy, all_proxy and no_proxy, as curl reads them.
 """
+
+TOPICS: Final = {"server": SERVER}
+"""Texts of `gitlab-jobs help TOPIC` beside the commands."""

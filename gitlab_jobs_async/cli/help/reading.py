@@ -39,15 +39,11 @@ Runs until Ctrl-C or SIGTERM. Each group reads every event at least once, in ord
 the next one is read once --exec has ended. One of several processes of a group reads at a time, and
 another goes on where it ends. A new group begins with the oldest event that is kept: a week for
 registered groups. Columns are those of watch; --json adds the instance to the key.
-
-Example: gitlab-jobs events --store ci.db --group bot --exec ./notify
 """
 _EXPORTER: Final = """Serve metrics of the jobs of projects to Prometheus, at /metrics.
 
 It runs until Ctrl-C or SIGTERM. With --checkpoint, counters continue after a restart, and nothing
 that happened meanwhile is missing. Needs the extra telemetry.
-
-Example: gitlab-jobs exporter --group shop --listen 127.0.0.1:9464 --checkpoint ci.db
 """
 _ARTIFACTS: Final = """Download, unpack, list, keep or delete the artifacts of a job.
 
@@ -60,31 +56,130 @@ Sends at most 20 requests, which only read. The report holds no token and, witho
 of a server, user, project or group, so that it can be pasted into an issue. A pipe gets one
 tab-separated line per check: name, verdict, expected, seen, consequence. --json prints one object.
 
-Example: gitlab-jobs doctor --project group/app --group group
-
 Exit code 1 if an answer differs that the client relies on; 4 if the server refuses the token, or
 the named project or group cannot be read.
 """
 
 READING: Final = (
     Command(
-        "list", "commands.listing:list_jobs", _LIST, "Usage: gitlab-jobs list [OPTIONS] PROJECT..."
+        "list",
+        "commands.listing:list_jobs",
+        _LIST,
+        "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
+        examples=(
+            (
+                "Failed jobs of two projects",
+                "gitlab-jobs list shop/checkout shop/payments --scope failed",
+            ),
+            (
+                "Slowest job of a group, with jq",
+                "gitlab-jobs list --group shop --json | jq -s 'max_by(.duration // 0)'",
+            ),
+            (
+                "All attempts of a pipeline's jobs",
+                "gitlab-jobs list infra/deploy --pipeline 23 --include-retried",
+            ),
+        ),
     ),
-    Command("show", "commands.listing:show", _SHOW),
-    Command("trace", "commands.logs:trace", _TRACE),
     Command(
-        "tail", "commands.logs:tail", _TAIL, "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]"
+        "show",
+        "commands.listing:show",
+        _SHOW,
+        examples=(
+            ("Why a job failed, and where", "gitlab-jobs show shop/payments 200"),
+            ("Its runner only", "gitlab-jobs show shop/payments 200 --json | jq .runner"),
+        ),
     ),
     Command(
-        "watch", "commands.watch:watch", _WATCH, "Usage: gitlab-jobs watch [OPTIONS] PROJECT..."
+        "trace",
+        "commands.logs:trace",
+        _TRACE,
+        examples=(
+            ("The log so far", "gitlab-jobs trace shop/payments 200"),
+            ("Its bytes into a file", "gitlab-jobs trace shop/payments 200 --output job.log"),
+        ),
     ),
-    Command("events", "commands.events:events", _EVENTS),
+    Command(
+        "tail",
+        "commands.logs:tail",
+        _TAIL,
+        "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
+        examples=(
+            ("Follow two jobs to their ends", "gitlab-jobs tail shop/payments 199 200"),
+            (
+                "Only warnings of a pipeline's running jobs",
+                "gitlab-jobs tail shop/checkout --pipeline 20 --grep '(?i)warn' --no-follow",
+            ),
+        ),
+    ),
+    Command(
+        "watch",
+        "commands.watch:watch",
+        _WATCH,
+        "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
+        examples=(
+            ("All projects of a group, until Ctrl-C", "gitlab-jobs watch --group shop"),
+            (
+                "One pipeline with its logs; the exit code is its result",
+                "gitlab-jobs watch infra/deploy --pipeline 23 --logs",
+            ),
+            (
+                "What watching 1,000 projects would cost",
+                "gitlab-jobs watch --plan 1000 --per-minute 600",
+            ),
+        ),
+    ),
+    Command(
+        "events",
+        "commands.events:events",
+        _EVENTS,
+        examples=(
+            (
+                "Run a program for each event, once in a group of processes",
+                "gitlab-jobs events --store ci.db --group bot --exec ./notify",
+            ),
+            (
+                "The same events for another group, as JSON",
+                "gitlab-jobs events --store ci.db --group audit --json",
+            ),
+        ),
+    ),
     Command(
         "exporter",
         "commands.exporter:exporter",
         _EXPORTER,
         "Usage: gitlab-jobs exporter [OPTIONS] PROJECT...",
+        examples=(
+            (
+                "Metrics of a group that survive a restart",
+                "gitlab-jobs exporter --group shop --checkpoint ci.db",
+            ),
+            ("A dashboard for Grafana", "gitlab-jobs exporter --print-dashboard > dashboard.json"),
+        ),
     ),
-    Command("artifacts", "commands.artifacts:artifacts", _ARTIFACTS),
-    Command("doctor", "commands.doctor:doctor", _DOCTOR),
+    Command(
+        "artifacts",
+        "commands.artifacts:artifacts",
+        _ARTIFACTS,
+        examples=(
+            (
+                "The archive of a job",
+                "gitlab-jobs artifacts shop/payments 17 --output artifacts.zip",
+            ),
+            ("One file of it", "gitlab-jobs artifacts shop/payments 17 --path reports/junit.xml"),
+            ("Unpack it", "gitlab-jobs artifacts shop/payments 17 --unpack build"),
+        ),
+    ),
+    Command(
+        "doctor",
+        "commands.doctor:doctor",
+        _DOCTOR,
+        examples=(
+            ("Check the default server", "gitlab-jobs doctor"),
+            (
+                "With a project of yours, as JSON",
+                "gitlab-jobs doctor --project platform/billing --json",
+            ),
+        ),
+    ),
 )

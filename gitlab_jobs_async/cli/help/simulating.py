@@ -15,6 +15,28 @@ The first lines export its URL and token for a shell. Both signals end it with e
 """
 
 SIMULATING: Final = (
-    Command("demo", "demo.command:demo", _DEMO),
-    Command("simulate", "commands.simulate:simulate", _SIMULATE),
+    Command(
+        "demo",
+        "demo.command:demo",
+        _DEMO,
+        examples=(
+            ("Once, at twice the speed", "gitlab-jobs demo --speed 40"),
+            (
+                "Three processes, of which one is killed every 5 seconds",
+                "gitlab-jobs demo --nodes 3",
+            ),
+        ),
+    ),
+    Command(
+        "simulate",
+        "commands.simulate:simulate",
+        _SIMULATE,
+        examples=(
+            ("Serve the demo world on a port of your choice", "gitlab-jobs simulate --port 8080"),
+            (
+                "Fail every third request, a thousand times",
+                "gitlab-jobs simulate --fault 'status=500 every=3 times=1000'",
+            ),
+        ),
+    ),
 )

@@ -4,6 +4,9 @@ from .screen import (
 from .screen import (
     console as console,
 )
+from .screen import (
+    help_screen as help_screen,
+)
 from .tables import (
     details_table as details_table,
 )

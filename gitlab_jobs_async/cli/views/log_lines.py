@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli.arguments import parse_pattern
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
-from gitlab_jobs_async.cli.options import Color
+from gitlab_jobs_async.cli.options import OUTPUT_GROUP, Color
 from gitlab_jobs_async.cli.views.rows import json_line, length
 from gitlab_jobs_async.models.logs import LogLine, Section
 
@@ -34,16 +34,24 @@ class LogStyle:
     """Options that filter and format lines."""
 
     timestamps: Annotated[
-        bool, Parameter(help="Print the runner's UTC time of each line, if its log has it.")
+        bool,
+        Parameter(
+            group=OUTPUT_GROUP, help="Print the runner's UTC time of each line, if its log has it."
+        ),
     ] = False
     sections: Annotated[
-        bool, Parameter(help="Print a header at the start of a section, and its duration.")
+        bool,
+        Parameter(
+            group=OUTPUT_GROUP, help="Print a header at the start of a section, and its duration."
+        ),
     ] = False
     section: Annotated[
-        str | None, Parameter(help="Only lines of this section and its subsections.")
+        str | None,
+        Parameter(metavar="SECTION", help="Only lines of this section and its subsections."),
     ] = None
     grep: Annotated[
-        str | None, Parameter(help="Only lines that match this regular expression.")
+        str | None,
+        Parameter(metavar="REGEX", help="Only lines that match this regular expression."),
     ] = None
     color: Color = None
 

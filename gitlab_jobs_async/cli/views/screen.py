@@ -1,6 +1,7 @@
 """The terminal as a console of rich's."""
 
 import sys
+from typing import Final
 
 from rich.console import Console
 
@@ -11,6 +12,17 @@ class Screen(Console):
     def on_broken_pipe(self) -> None:
         """Raise the error that rich has caught."""
         raise BrokenPipeError
+
+
+HELP_WIDTH: Final = 100
+"""Columns at most: longer lines are hard to read."""
+
+
+def help_screen() -> Screen:
+    """Return a console for the help, at most as wide as a page of text."""
+    screen = Screen(markup=False, emoji=False, highlight=False)
+    screen.width = min(screen.width, HELP_WIDTH)
+    return screen
 
 
 def console(*, color: bool = True) -> Screen:

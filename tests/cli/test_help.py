@@ -1,0 +1,81 @@
+"""The help: its width, its words, and its examples, which are run against the demo world."""
+
+import os
+import re
+import shlex
+import signal
+import threading
+
+import pytest
+
+from gitlab_jobs_async.cli.help.acting import ACTING
+from gitlab_jobs_async.cli.help.helping import HELP
+from gitlab_jobs_async.cli.help.reading import READING
+from gitlab_jobs_async.cli.help.simulating import SIMULATING
+from tests.support.doc_runs import demo_server, exit_code_of
+
+COMMANDS = (*READING, *ACTING, *SIMULATING, HELP)
+EXAMPLES = [line for command in COMMANDS for _, line in command.examples]
+ENDLESS = {
+    line
+    for line in EXAMPLES
+    if re.match("gitlab-jobs (events|exporter --group|run|simulate|demo|watch --group)", line)
+}
+"""Examples that a signal ends here, once they run."""
+
+REFUSED = {"gitlab-jobs erase shop/payments 200": 2}
+"""Needs a terminal for its question."""
+
+
+def test_every_command_has_two_examples():
+    assert [command.name for command in COMMANDS if len(command.examples) < 2] == []
+
+
+def test_help_fits_80_columns(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in ([], *([command.name] for command in COMMANDS), ["help", "server"]):
+        option = [] if arguments[:1] == ["help"] and len(arguments) > 1 else ["--help"]
+        lines = run(*arguments, *option).lines
+        assert max(map(len, lines)) <= 80, arguments
+        assert [line for line in lines if "…" in line and "//…" not in line] == [], arguments
+
+
+def test_wide_terminal_gets_a_page(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert max(map(len, run("help", "watch").lines)) <= 100
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_help_of_a_command_ends_with_examples(run, command):
+    shown = run("help", command)
+    assert shown.code == 0
+    assert shown.out == run(command, "--help").out
+    options, _, examples = shown.out.partition("\nExamples:\n")
+    assert f"gitlab-jobs {command}" in examples
+    # Each option says what its value is, and the same group comes first and last.
+    assert not re.search(r"--\S+ (STR|INT|FLOAT|INT\|BOOL)\b", options)
+    assert "─ Parameters ─" not in options
+
+
+def test_topics_and_unknown_topics(run, assert_one_line):
+    assert run("help").out == run("--help").out
+    assert "GITLAB_URL" in run("help", "server").out
+    assert_one_line(run("help", "lst"), 2, "help 'lst': expected one of list")
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_example_runs(line, run, monkeypatch, tmp_path):
+    (tmp_path / "notify").write_text("#!/bin/sh\ncat > /dev/null\n")
+    (tmp_path / "notify").chmod(0o700)
+    arguments = shlex.split(re.split(" [|>] ", line)[0])[1:]
+    with demo_server(monkeypatch, tmp_path):
+        if line not in ENDLESS:
+            result = run(*arguments)
+            assert result.code == REFUSED.get(line, exit_code_of(line)), result
+            return
+        timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.start()
+        result = run(*[re.sub("^8080$", "0", one) for one in arguments])
+        timer.cancel()  # of a command that has ended by itself
+        timer.join()
+        assert result.code == (0 if arguments[0] == "simulate" else 130), result
