@@ -40,6 +40,15 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def machine_time(clock: Clock) -> float:
+    """Return seconds by *clock* that are the same in all processes of this machine.
+
+    The system's time is set now and then, and each process has read it at its own start. Only
+    differences count; they begin anew with the machine.
+    """
+    return time.monotonic() if isinstance(clock, SystemClock) else clock.now()
+
+
 def jitter() -> float:
     """Return a random number in [0, 1) that spreads simultaneous retries."""
     return random.random()  # noqa: S311 - spreads retries, guards nothing

@@ -45,6 +45,11 @@ async def cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel *tasks* and wait for their end, even if the caller is cancelled."""
     for task in tasks:
         task.cancel()
+    await wait_for_end(tasks)
+
+
+async def wait_for_end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait for the end of *tasks*, even if the caller is cancelled; ignore how they end."""
     cancelled = None
     while pending := [task for task in tasks if not task.done()]:
         try:

@@ -59,21 +59,21 @@ def project(gitlab):
 
 
 @pytest.fixture(scope="session")
-def postgres_url():
-    """Return the URL of a database that one worker's tests share."""
+def postgres():
+    """Return a server with a database that one worker's tests share."""
     if binaries() is None:
         assert "POSTGRES_REQUIRED" not in os.environ, "PostgreSQL is missing in CI"
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres_server() as url:
-        yield url
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture
-def empty_postgres(postgres_url):
+def empty_postgres(postgres):
     """Return the URL of that database, without a store in it."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS gitlab_jobs CASCADE")
-    return postgres_url
+    return postgres.url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

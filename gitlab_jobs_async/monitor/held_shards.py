@@ -11,8 +11,8 @@ from attrs import define, field
 from gitlab_jobs_async.concurrency import Merged, TaskPool
 from gitlab_jobs_async.errors import FencedError, StoreAwayError
 from gitlab_jobs_async.events import AnyEvent
-from gitlab_jobs_async.monitor.checkpoint.outbox import ShardRecord
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
+from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.monitor.groups import group_name
 from gitlab_jobs_async.monitor.shard import MonitorContext, ShardMonitor
 from gitlab_jobs_async.monitor.shard_leases import ShardLeases
@@ -146,9 +146,12 @@ class HeldShards:
             self._sources.add(_WAITING, self._wait())
 
     async def _events(self, held: ShardMonitor) -> AsyncGenerator[AnyEvent, None]:
-        async with aclosing(held.events()) as events:
-            async for event in events:
-                yield event
+        try:
+            async with aclosing(held.events()) as events:
+                async for event in events:
+                    yield event
+        except (FencedError, StoreAwayError):
+            self._lose_to_another(held)
         self._changed.set()
 
     async def open(self) -> None:
@@ -158,7 +161,7 @@ class HeldShards:
             StoreError: the store is unusable.
         """
         if self._leases is None:
-            self._start(ShardMonitor.of(self._context, 0, None, Content({}, [], {})))
+            self._start(ShardMonitor.of(self._context, 0, None, Content()))
         elif self._store is not None:
             self._hook_place, _ = await self._store.hooks(None)
             await self._leases.tend()

@@ -12,7 +12,8 @@ from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.logs.poll_queue import LogPollQueue
-from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox, ShardRecord
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.monitor.groups import GroupTargets
 from gitlab_jobs_async.monitor.job_logs import JobLogs
 from gitlab_jobs_async.monitor.poller import Poller
@@ -65,7 +66,7 @@ class ShardMonitor:
         Raises:
             StoreError: a row cannot be read.
         """
-        outbox = Outbox(record, content.pending, bridges=context.downstream)
+        outbox = Outbox(record, content.last_place, bridges=context.downstream)
         poller = Poller(
             context.transport,
             context.capabilities,
@@ -106,6 +107,7 @@ class ShardMonitor:
         """Yield events until no target is left.
 
         Raises:
+            FencedError, StoreAwayError: this shard is lost: another process may have it.
             Exception: what has ended the polls.
         """
         async with aclosing(self.outbox.events()) as events:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from attrs import define, field
 
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
-from gitlab_jobs_async.monitor.checkpoint.outbox import ShardRecord
+from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.store.protocol import Store
 from gitlab_jobs_async.store.values import Content, Lease, Shard
 

@@ -58,7 +58,10 @@ class RequestBudget(LimitTracker):
             user over all projects by default; `None` follows the server's responses.
         shared: a `Store`, such as `SqliteStore("budget.db")`. All processes that share it keep to
             these limits together, in any 60 seconds. It costs about 5 % of each limit. Pauses that
-            one process meets hold for all. While the store does not answer, nothing is sent.
+            one process meets hold for all, without a limit, too. While the store does not answer,
+            nothing is sent. Where the clock of the machine or database is set, requests wait for
+            at most 63 seconds, and the limits hold. So they do after a restart of the machine, and
+            for a new process with PostgreSQL while the limit was used up when the last one ended.
 
     Raises:
         ValueError, TypeError: a limit is not a whole number above 0.
@@ -79,8 +82,7 @@ class RequestBudget(LimitTracker):
         self._groups = LimitGroups(self._group(self.per_minute), {JOBS_INDEX: jobs_index})
 
     def _group(self, limit: int | None) -> LimitGroup:
-        is_shared = self.shared is not None and limit is not None
-        return LimitGroup(limit, GrantPool(limit) if is_shared and limit else None)
+        return LimitGroup(limit, None if self.shared is None else GrantPool(limit))
 
     @property
     def pools(self) -> dict[str, GrantPool]:

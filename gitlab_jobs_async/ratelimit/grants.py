@@ -6,30 +6,32 @@ from collections import deque
 from attrs import define, field
 
 from gitlab_jobs_async.ratelimit.windows import reserve
+from gitlab_jobs_async.store.values import GrantRequest
 
 
 @define(eq=False, repr=False)
 class GrantPool:
     """Grants of one kind of requests, of which all processes may send *per_minute*.
 
-    Times are unix seconds of the client's clock.
+    Without a limit, a grant is for any number of requests: it shows that no process has met a
+    pause. Times are unix seconds of the client's clock.
     """
 
-    per_minute: int
+    per_minute: int | None
     _refused_until: float = field(default=0.0, init=False)
     _is_background_only: bool = field(default=False, init=False)
     _grants: deque[list[float]] = field(factory=deque[list[float]], init=False)
 
-    def add(self, count: int, until: float) -> None:
+    def add(self, count: float, until: float) -> None:
         """Add *count* grants that are valid until a time."""
         if count > 0:
             self._grants.append([until, count])
 
-    def left(self, now: float) -> int:
-        """Return how many requests may be sent now."""
+    def left(self, now: float) -> float:
+        """Return how many requests may be sent now, possibly infinity."""
         while self._grants and (self._grants[0][0] <= now or self._grants[0][1] < 1):
             self._grants.popleft()
-        return int(sum(count for until, count in self._grants if until > now))
+        return sum(count for until, count in self._grants if until > now)
 
     def take(self) -> None:
         """Use the grant that expires first; `left` must be above 0."""
@@ -45,9 +47,15 @@ class GrantPool:
         is_refused = now < self._refused_until and (background or not self._is_background_only)
         return is_refused and self.left(now) < 1
 
-    def limit(self, *, background: bool) -> int:
-        """Return the requests a minute up to which to ask; background leaves a reserve."""
-        return self.per_minute - (reserve(self.per_minute) if background else 0)
+    def request(self, kind: str, wanted: int, *, background: bool) -> GrantRequest | None:
+        """Return the question for *wanted* requests, `None` if there is no limit.
+
+        *background* leaves a reserve of the limit.
+        """
+        if self.per_minute is None:
+            return None
+        reserved = reserve(self.per_minute) if background else 0
+        return GrantRequest(kind, wanted, self.per_minute - reserved)
 
     def available_at(self, now: float) -> float:
         """Return *now* if a request may be sent; infinity if an answer must come first."""

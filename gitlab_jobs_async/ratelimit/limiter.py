@@ -180,7 +180,7 @@ class RequestLimiter:
                 count, background = counts.get(scope, (0, True))
                 counts[scope] = count + 1, background and is_background
         return {
-            kind: (min(count, free) - pools[kind].left(now), background)
+            kind: (min(count, free) - int(pools[kind].left(now)), background)
             for kind, (count, background) in counts.items()
             if pools[kind].left(now) < min(count, free)
         }

@@ -57,8 +57,9 @@ class LimitGroup:
 
     def available(self, now: float, *, background: bool) -> float:
         """Return the number of further requests; *background* leaves the foreground's reserve."""
+        is_limited = self.grants is None or self.per_minute is not None
         return min(
-            self._below_cap(now, background=background),
+            self._below_cap(now, background=background) if is_limited else math.inf,
             self.adaptive.available(now, self.in_flight, background=background),
         )
 

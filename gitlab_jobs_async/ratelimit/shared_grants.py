@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from math import inf
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.concurrency import task_pool
@@ -13,7 +14,7 @@ from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.ratelimit.grants import GrantPool
 from gitlab_jobs_async.store.protocol import Store
 from gitlab_jobs_async.store.schema import GRANT_SECONDS
-from gitlab_jobs_async.store.values import GrantRequest, Grants, Refusal
+from gitlab_jobs_async.store.values import Grants, LastAnswer, Refusal
 
 _RETRY_SECONDS = 1.0
 _log = logging.getLogger("gitlab_jobs_async")
@@ -28,7 +29,9 @@ class SharedGrants:
     _clock: Clock
     _answered: Callable[[Grants], None]
     _wanted: Mapping[str, tuple[int, bool]] = field(factory=dict[str, tuple[int, bool]], init=False)
-    _known: tuple[str, int] | None = field(default=None, init=False)
+    _last: LastAnswer | None = field(default=None, init=False)
+    _asked_at: float = field(default=0.0, init=False)
+    _answered_at: float = field(default=0.0, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
     _shared: set[asyncio.Task[None]] = field(factory=set[asyncio.Task[None]], init=False)
     _is_away: bool = field(default=False, init=False)
@@ -83,30 +86,35 @@ class SharedGrants:
         """Ask once; return the seconds until the next question."""
         wanted = self._wanted
         requests = [
-            GrantRequest(kind, count, self._pools[kind].limit(background=background))
+            self._pools[kind].request(kind, count, background=background)
             for kind, (count, background) in wanted.items()
         ]
         # A grant ends by the clock of the store, which began it after this.
         began = self._clock.now()
         try:
-            grants = await self._store.grant(requests, self._known)
+            grants = await self._store.grant([r for r in requests if r], self._known(began))
         except StoreError as error:
             if not self._is_away:
                 _log.warning("%s; no request is sent until it answers", error)
             self._is_away = True
             return _RETRY_SECONDS
         self._is_away = False
-        self._known = grants.incarnation, grants.serial
+        self._last, self._asked_at, self._answered_at = grants.answer, began, self._clock.now()
         self._wanted = {}
-        for request in requests:
-            pool, count = self._pools[request.kind], grants.counts[request.kind]
-            pool.add(count, began + GRANT_SECONDS)
-            if count < request.wanted:
+        for kind, (count, background) in wanted.items():
+            pool, granted = self._pools[kind], grants.counts.get(kind, inf)
+            pool.add(granted, began + GRANT_SECONDS)
+            if granted < count:
                 retry_at = self._clock.now() + (grants.retry_after or 0.0)
-                pool.refuse(retry_at, background=wanted[request.kind][1])
+                pool.refuse(retry_at, background=background)
         # It asks again for what still waits.
         self._answered(grants)
         return 0.0 if any(grants.counts.values()) else (grants.retry_after or 0.0)
+
+    def _known(self, now: float) -> LastAnswer | None:
+        if self._last is None:
+            return None
+        return evolve(self._last, shortest=now - self._answered_at, longest=now - self._asked_at)
 
     def _share(self, change: Awaitable[None]) -> None:
         task = asyncio.create_task(self._until_shared(change))

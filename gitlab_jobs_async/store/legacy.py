@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal
+from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
 from gitlab_jobs_async.store.schema import statements
 from gitlab_jobs_async.store.values import route_of
 
@@ -44,16 +44,20 @@ def convert(connection: sqlite3.Connection, version: int, now: float) -> None:
             url = unseal(name, state).decode(errors="replace")
             connection.execute("INSERT INTO properties VALUES (?, ?)", (_SERVER, url))
         else:
-            row = (name, _route(name), state)
+            route = _route(name)
+            row = (name, route, seal(name, unseal(name, state), route))
             connection.execute("INSERT INTO states VALUES (?, ?, ?)", row)
     connection.executemany(
         "INSERT INTO events VALUES (?, ?, NULL, ?, ?, 1)",
         [(place, key, event, now) for place, (key, event) in enumerate(events, 1)],
     )
-    connection.execute("UPDATE counters SET value = ? WHERE name = 'place'", (len(events),))
-    connection.executemany(
-        "INSERT INTO logs VALUES (?, 0, ?)", [(job_id, offset) for job_id, offset in logs]
+    connection.execute(
+        "UPDATE counters SET value = ?, complement = ? WHERE name = 'place'",
+        (len(events), -len(events)),
     )
+    for job_id, offset in logs:
+        read_to = seal_offset(job_id, unseal_offset(job_id, offset), 0)
+        connection.execute("INSERT INTO logs VALUES (?, 0, ?)", (job_id, read_to))
 
 
 def _route(name: str) -> int | None:

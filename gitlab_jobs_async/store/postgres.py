@@ -6,19 +6,21 @@ it. https://www.psycopg.org/psycopg3/docs/api/connections.html
 """
 
 import asyncio
+import socket
+from collections.abc import Coroutine
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from gitlab_jobs_async.concurrency import cancel_and_wait
+from gitlab_jobs_async.concurrency import cancel_and_wait, wait_for_end
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
-from gitlab_jobs_async.store import transactions
+from gitlab_jobs_async.store import forwarded_hooks, states, steps
 from gitlab_jobs_async.store.checksums import ChecksumError
 from gitlab_jobs_async.store.schema import VERSION, statements
 from gitlab_jobs_async.store.sql_store import SqlStore, lease_seconds_of
-from gitlab_jobs_async.store.transactions import NotOwnerError, Now, Rows, Step, Transaction
+from gitlab_jobs_async.store.steps import NotOwnerError, Now, Rows, Step, Transaction
 from gitlab_jobs_async.store.values import Batch, Lease
 
 T = TypeVar("T")
@@ -30,6 +32,11 @@ _CREATE_LOCK = int.from_bytes(b"glja")
 _TIMEOUT = 5.0
 """Longest transaction or connect in seconds: a lost network gives no answer for much longer."""
 
+_READ_ONLY = "25006"
+"""SQLSTATE of a write to a standby: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+_ANY_SOCKET = (socket.AF_INET, socket.SOCK_STREAM)
+
 _LONGEST_WAIT = 1.0
 """Seconds between two questions for changes, where no notification arrives."""
 
@@ -40,6 +47,9 @@ class PostgresStore(SqlStore):
     *url* is "postgresql://user@host/database" as libpq reads it, so that a password may come from
     its own places: https://www.postgresql.org/docs/current/libpq-connect.html. PostgreSQL 12 or
     newer is needed, and the extra `postgres`. Times are those of the database server.
+
+    A server that does not answer within 5 seconds is away, as is one that only reads, for example
+    after a failover. Name several hosts and `target_session_attrs=read-write` to find the other.
 
     The lease of a process that does not answer goes to another one after *lease_seconds*.
 
@@ -60,6 +70,7 @@ class PostgresStore(SqlStore):
         self._connection: Any = None
         self._is_open = False
         self._busy = asyncio.Lock()
+        self._outage: tuple[int, str] = 0, ""
         self._listener: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
@@ -82,14 +93,14 @@ class PostgresStore(SqlStore):
 
     async def record(self, lease: Lease, batch: Batch) -> None:
         """Write *batch*. An event whose key is recorded already is skipped."""
-        transaction = transactions.record(lease, batch)
+        transaction = states.record(lease, batch)
         if any(change.events for change in batch.changes):
             transaction = _notifying(transaction)
         lease.version = await self._run(transaction)
 
     async def send_hook(self, hook: bytes) -> None:
         """Forward a webhook to the process that monitors its project."""
-        await self._run(_notifying(transactions.send_hook(hook)))
+        await self._run(_notifying(forwarded_hooks.send(hook)))
 
     async def wait_for_change(self, seconds: float) -> None:
         """Return soon after events or a webhook were recorded, at the latest after *seconds*."""
@@ -107,7 +118,7 @@ class PostgresStore(SqlStore):
         with suppress(self._psycopg.Error, OSError):
             connection = await self._connected()
             try:
-                await connection.execute(f"LISTEN {_CHANNEL}")
+                await _uncancelled(connection, connection.execute(f"LISTEN {_CHANNEL}"))
                 async for _ in connection.notifies():
                     self._changed.set()
             finally:
@@ -117,9 +128,14 @@ class PostgresStore(SqlStore):
         if not self._is_open:
             transaction.close()
             raise StoreError(self.name, "is not open: use it between open and close")
+        seen = self._outage
         try:
-            async with self._busy, asyncio.timeout(_TIMEOUT):
-                return await self._transact(transaction)
+            async with self._busy:
+                # Not one timeout after the other for all that wait.
+                if self._outage != seen:
+                    raise StoreAwayError(self.name, self._outage[1])
+                async with asyncio.timeout(_TIMEOUT):
+                    return await self._transact(transaction)
         except NotOwnerError:
             raise FencedError(self.name, "the lease has another owner") from None
         except _VersionError as error:
@@ -127,28 +143,34 @@ class PostgresStore(SqlStore):
         except ChecksumError as error:
             raise StoreError(self.name, f"corrupt: {error}") from None
         except (TimeoutError, OSError) as error:
-            raise StoreAwayError(self.name, str(error) or f"no answer in {_TIMEOUT:g} s") from None
+            raise self._away(str(error) or f"no answer in {_TIMEOUT:g} s") from None
         except self._psycopg.Error as error:
+            reason = str(error).partition("\n")[0]
             away = self._psycopg.OperationalError, self._psycopg.InterfaceError
-            kind = StoreAwayError if isinstance(error, away) else StoreError
-            raise kind(self.name, str(error).partition("\n")[0]) from None
+            if isinstance(error, away) or error.sqlstate == _READ_ONLY:
+                raise self._away(reason) from None
+            raise StoreError(self.name, reason) from None
+        finally:
+            transaction.close()
+
+    def _away(self, reason: str) -> StoreAwayError:
+        self._outage = self._outage[0] + 1, reason
+        if self._listener is not None:
+            # Its server may be gone, which only this connection has noticed.
+            self._listener.cancel()
+        return StoreAwayError(self.name, reason)
 
     async def _transact(self, transaction: Transaction[T]) -> T:
         if self._connection is None or self._connection.closed:
             self._connection = await self._connected()
-        connection = self._connection
         is_done = False
         try:
-            await connection.execute(_BEGIN)
-            result = await _driven(connection, transaction)
-            await connection.execute("COMMIT")
+            result = await _uncancelled(self._connection, _committed(self._connection, transaction))
             is_done = True
-        except (NotOwnerError, _VersionError, ChecksumError):
-            await connection.execute("ROLLBACK")
+        except _UNCHANGED:
             is_done = True
             raise
         finally:
-            transaction.close()
             if not is_done:
                 # Cut off in between: the server rolls it back.
                 await self._disconnect()
@@ -172,6 +194,41 @@ class PostgresStore(SqlStore):
 
 class _VersionError(Exception):
     """The tables have another version."""
+
+
+_UNCHANGED = (NotOwnerError, _VersionError, ChecksumError)
+"""Errors after which a transaction is rolled back, and the connection is used again."""
+
+
+async def _uncancelled(connection: Any, work: Coroutine[Any, Any, T]) -> T:
+    """Await *work*; if that is cancelled, *connection* ends.
+
+    psycopg would ask the server to cancel the statement, and wait 10 s for one that is frozen.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        _cut(connection)
+        await wait_for_end([task])
+        raise
+
+
+def _cut(connection: Any) -> None:
+    # Not closed, since psycopg waits for the socket: it reads the end of the stream.
+    with suppress(Exception), socket.fromfd(connection.fileno(), *_ANY_SOCKET) as same:
+        same.shutdown(socket.SHUT_RDWR)
+
+
+async def _committed(connection: Any, transaction: Transaction[T]) -> T:
+    await connection.execute(_BEGIN)
+    try:
+        result = await _driven(connection, transaction)
+    except _UNCHANGED:
+        await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
+    return result
 
 
 async def _closed(connection: Any) -> None:
@@ -210,8 +267,8 @@ def _create() -> Transaction[None]:
         yield Step("CREATE SCHEMA IF NOT EXISTS gitlab_jobs")
         for statement in statements("BYTEA"):
             yield Step(statement)
-        yield from transactions.set_property("incarnation", uuid4().hex)
-    recorded = yield from transactions.set_property("version", str(VERSION))
+        yield from steps.set_property("incarnation", uuid4().hex)
+    recorded = yield from steps.set_property("version", str(VERSION))
     if recorded != str(VERSION):
         raise _VersionError(f"unsupported version {recorded} (expected {VERSION})")
 

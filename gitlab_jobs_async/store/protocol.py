@@ -9,9 +9,11 @@ from gitlab_jobs_async.store.values import (
     Content,
     GrantRequest,
     Grants,
+    LastAnswer,
     Lease,
     Refusal,
     Shard,
+    StoredEvent,
     Unread,
 )
 
@@ -71,7 +73,17 @@ class Store(ABC):
 
     @abstractmethod
     async def load(self, lease: Lease, shard: Shard) -> Content:
-        """Return what was recorded for *shard*, and the events that are pending.
+        """Return the states and log offsets that were recorded for *shard*.
+
+        Raises:
+            FencedError: the lease has another owner.
+        """
+
+    @abstractmethod
+    async def pending(
+        self, lease: Lease, shard: Shard, after: int, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return the next pending events of *shard* after the place *after*, at most *limit*.
 
         Raises:
             FencedError: the lease has another owner.
@@ -113,13 +125,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    async def grant(
-        self, requests: Sequence[GrantRequest], known: tuple[str, int] | None
-    ) -> Grants:
+    async def grant(self, requests: Sequence[GrantRequest], last: LastAnswer | None) -> Grants:
         """Grant requests to GitLab, over all processes never more than allowed in any minute.
 
-        *known* are the incarnation and the serial of the last answer. They show a store that has
-        lost its memory; it grants nothing for a minute.
+        *last* is the answer that this process has got before. It shows a store that has lost its
+        memory, which grants nothing for a minute, and how much time has passed: if the store's
+        clock is set forward, nothing may expire earlier; if it is set back, at most a minute later.
         """
 
     @abstractmethod

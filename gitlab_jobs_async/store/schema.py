@@ -1,4 +1,8 @@
-"""Tables of a store, the same in SQLite and PostgreSQL but for the names of types."""
+"""Tables of a store, the same in SQLite and PostgreSQL but for the names of types.
+
+States, events and log offsets begin with a checksum. A `complement` makes the sum of the numbers in
+its row zero, so that a damaged one is refused.
+"""
 
 VERSION = 3
 """Version of the tables. Versions 1 and 2 were files of one monitor only."""
@@ -8,17 +12,21 @@ GRANT_SECONDS = 1.0
 
 TABLES = (
     "CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL,"
+    " complement BIGINT NOT NULL)",
     "CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, epoch BIGINT NOT NULL,"
-    " version BIGINT NOT NULL, expires DOUBLE PRECISION NOT NULL)",
+    " version BIGINT NOT NULL, expires DOUBLE PRECISION NOT NULL,"
+    " renewed_at DOUBLE PRECISION NOT NULL)",
     "CREATE TABLE states (name TEXT PRIMARY KEY, route BIGINT, state {bytes} NOT NULL)",
     "CREATE TABLE events (place BIGINT PRIMARY KEY, key TEXT NOT NULL UNIQUE, route BIGINT,"
     " event {bytes} NOT NULL, recorded_at DOUBLE PRECISION NOT NULL, is_pending INTEGER NOT NULL)",
     "CREATE TABLE logs (job_id BIGINT PRIMARY KEY, route BIGINT, read_to {bytes} NOT NULL)",
-    "CREATE TABLE consumers (name TEXT PRIMARY KEY, place BIGINT NOT NULL, missed BIGINT NOT NULL)",
+    "CREATE TABLE consumers (name TEXT PRIMARY KEY, place BIGINT NOT NULL, missed BIGINT NOT NULL,"
+    " complement BIGINT NOT NULL)",
     "CREATE TABLE grants (kind TEXT NOT NULL, granted_at DOUBLE PRECISION NOT NULL,"
     " requests BIGINT NOT NULL)",
-    "CREATE TABLE refusals (kind TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL)",
+    "CREATE TABLE refusals (kind TEXT PRIMARY KEY, began DOUBLE PRECISION NOT NULL,"
+    " until DOUBLE PRECISION NOT NULL)",
     "CREATE TABLE hooks (place BIGINT PRIMARY KEY, hook {bytes} NOT NULL,"
     " sent_at DOUBLE PRECISION NOT NULL)",
 )
@@ -27,10 +35,12 @@ INDEXES = (
     "CREATE INDEX grants_by_time ON grants (granted_at)",
 )
 COUNTERS = (
-    "INSERT INTO counters VALUES ('place', 0)",
-    "INSERT INTO counters VALUES ('serial', 0)",
-    "INSERT INTO counters VALUES ('hook', 0)",
-    "INSERT INTO counters VALUES ('lease', 0)",
+    "INSERT INTO counters VALUES ('place', 0, 0)",
+    "INSERT INTO counters VALUES ('serial', 0, 0)",
+    "INSERT INTO counters VALUES ('hook', 0, 0)",
+    "INSERT INTO counters VALUES ('lease', 0, 0)",
+    "INSERT INTO counters VALUES ('time', 0, 0)",
+    "INSERT INTO counters VALUES ('asked_at', 0, 0)",
 )
 
 

@@ -5,19 +5,29 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf
 from typing import TypeVar
+from uuid import uuid4
 
 from gitlab_jobs_async.errors import StoreError
-from gitlab_jobs_async.store import transactions
+from gitlab_jobs_async.store import (
+    consumer_groups,
+    forwarded_hooks,
+    leases,
+    request_grants,
+    states,
+    steps,
+)
 from gitlab_jobs_async.store.protocol import Store
-from gitlab_jobs_async.store.transactions import Transaction
+from gitlab_jobs_async.store.steps import Transaction
 from gitlab_jobs_async.store.values import (
     Batch,
     Content,
     GrantRequest,
     Grants,
+    LastAnswer,
     Lease,
     Refusal,
     Shard,
+    StoredEvent,
     Unread,
 )
 
@@ -37,6 +47,9 @@ def lease_seconds_of(seconds: float) -> float:
 
 class SqlStore(Store):
     """A store on an SQL database; a subclass runs the transactions."""
+
+    is_steady = False
+    """Whether the steady clock of the store is never set."""
 
     def __init__(self) -> None:
         self._users = 0
@@ -93,74 +106,78 @@ class SqlStore(Store):
         Raises:
             StoreError: it is about another one.
         """
-        recorded = await self._run(transactions.set_property("server", server))
+        recorded = await self._run(steps.set_property("server", server))
         if recorded != server:
             raise StoreError(self.name, f"belongs to another server: {recorded}")
 
     async def server(self) -> str | None:
         """Return the URL of the GitLab that the store is about, None if none is known."""
-        return await self._run(transactions.get_property("server"))
+        return await self._run(steps.get_property("server"))
 
     async def claim(self, name: str, owner: str, seconds: float) -> Lease | None:
         """Take or renew the lease *name* for *seconds*; return None while another owner has it."""
-        return await self._run(transactions.claim(name, owner, seconds))
+        return await self._run(leases.claim(name, owner, seconds))
 
     async def release(self, lease: Lease) -> None:
         """Give up *lease*, so that another owner may take it at once."""
-        await self._run(transactions.release(lease))
+        await self._run(leases.release(lease))
 
     async def owners(self, prefix: str) -> list[str]:
         """Return the names of leases that start with *prefix* and are held."""
-        return await self._run(transactions.owners(prefix))
+        return await self._run(leases.owners(prefix))
 
     async def load(self, lease: Lease, shard: Shard) -> Content:
-        """Return what was recorded for *shard*, and the events that are pending."""
-        version, content = await self._run(transactions.load(lease, shard))
-        lease.version = version
+        """Return the states and log offsets that were recorded for *shard*."""
+        lease.version, content = await self._run(states.load(lease, shard))
         return content
+
+    async def pending(
+        self, lease: Lease, shard: Shard, after: int, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return the next pending events of *shard* after the place *after*, at most *limit*."""
+        return await self._run(states.pending(lease, shard, after, limit))
 
     async def record(self, lease: Lease, batch: Batch) -> None:
         """Write *batch*. An event whose key is recorded already is skipped."""
-        lease.version = await self._run(transactions.record(lease, batch))
+        lease.version = await self._run(states.record(lease, batch))
 
     async def join(self, group: str) -> None:
         """Register a consumer group, which begins with the oldest event that is kept."""
-        await self._run(transactions.join(group))
+        await self._run(consumer_groups.join(group))
 
     async def leave(self, group: str) -> bool:
         """Forget a consumer group; return whether it was registered."""
-        return await self._run(transactions.leave(group))
+        return await self._run(consumer_groups.leave(group))
 
     async def read(self, group: str, after: int, limit: int) -> Unread:
         """Return the group's next events after the place *after*, at most *limit* of them."""
-        return await self._run(transactions.read(group, after, limit))
+        return await self._run(consumer_groups.read(group, after, limit))
 
     async def acknowledge(self, lease: Lease, group: str, place: int, missed: int = 0) -> None:
         """Note that the group has processed the events up to *place*, and has heard of *missed*."""
-        lease.version = await self._run(transactions.acknowledge(lease, group, place, missed))
+        lease.version = await self._run(consumer_groups.acknowledge(lease, group, place, missed))
 
     async def prune(self, seconds: float) -> int:
         """Delete events that all groups have processed, and all older than *seconds*."""
-        return await self._run(transactions.prune(seconds))
+        return await self._run(consumer_groups.prune(seconds))
 
-    async def grant(
-        self, requests: Sequence[GrantRequest], known: tuple[str, int] | None
-    ) -> Grants:
+    async def grant(self, requests: Sequence[GrantRequest], last: LastAnswer | None) -> Grants:
         """Grant requests to GitLab, over all processes never more than allowed in any minute."""
-        return await self._run(transactions.grant(requests, known))
+        time = request_grants.steady_time if self.is_steady else request_grants.agreed_time
+        return await self._run(request_grants.grant(requests, last, uuid4().hex, time))
 
     async def refuse(self, refusal: Refusal) -> None:
         """Share a pause that GitLab has asked for."""
-        await self._run(transactions.refuse(refusal))
+        await self._run(request_grants.refuse(refusal))
 
     async def resume(self, kind: str) -> None:
         """Share that GitLab accepts requests of *kind* again."""
-        await self._run(transactions.resume(kind))
+        await self._run(request_grants.resume(kind))
 
     async def send_hook(self, hook: bytes) -> None:
         """Forward a webhook to the process that monitors its project."""
-        await self._run(transactions.send_hook(hook))
+        await self._run(forwarded_hooks.send(hook))
 
     async def hooks(self, after: int | None) -> tuple[int, list[bytes]]:
         """Return the last place, and the webhooks forwarded after the place *after*."""
-        return await self._run(transactions.hooks(after))
+        return await self._run(forwarded_hooks.receive(after))

@@ -6,15 +6,15 @@ microseconds: https://sqlite.org/wal.html
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from os import PathLike, fspath
 from typing import Any, TypeVar, cast
 
-from gitlab_jobs_async.clock import Clock, SystemClock, jitter
+from gitlab_jobs_async.clock import Clock, SystemClock, jitter, machine_time
 from gitlab_jobs_async.errors import FencedError, StoreError
-from gitlab_jobs_async.store import transactions
+from gitlab_jobs_async.store import consumer_groups, leases, states
 from gitlab_jobs_async.store.shard_locks import ShardLocks
 from gitlab_jobs_async.store.sql_store import SqlStore, lease_seconds_of
 from gitlab_jobs_async.store.sqlite_file import (
@@ -25,8 +25,8 @@ from gitlab_jobs_async.store.sqlite_file import (
     failure,
     open_file,
 )
-from gitlab_jobs_async.store.transactions import NotOwnerError, Now, Rows, Step, Transaction
-from gitlab_jobs_async.store.values import Content, Lease, Shard
+from gitlab_jobs_async.store.steps import NotOwnerError, Now, Rows, Step, Transaction
+from gitlab_jobs_async.store.values import Content, Lease, Shard, StoredEvent
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class SqliteStore(SqlStore):
 
     poll_seconds = 0.25
     is_fast = True
+    is_steady = True
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class SqliteStore(SqlStore):
     async def claim(self, name: str, owner: str, seconds: float) -> Lease | None:
         """Take or renew the lease *name* for *seconds*; return None while another owner has it."""
         dead = self._locks.lock(name, owner)
-        lease = await self._run(transactions.claim(name, owner, seconds, dead))
+        lease = await self._run(leases.claim(name, owner, seconds, dead))
         if lease is None:
             # The lock is the present owner's, also if it was frozen and has lost the lease since.
             self._locks.unlock(name, owner)
@@ -127,7 +128,7 @@ class SqliteStore(SqlStore):
         names = await super().owners(prefix)
         ended = {name for name in names if self._locks.has_ended(name)}
         for name in ended:
-            await self._run(transactions.delete_lease(name))
+            await self._run(leases.delete(name))
         return [name for name in names if name not in ended]
 
     async def release(self, lease: Lease) -> None:
@@ -136,13 +137,19 @@ class SqliteStore(SqlStore):
         self._locks.unlock(lease.name, lease.owner)
 
     async def load(self, lease: Lease, shard: Shard) -> Content:
-        """Return what was recorded for *shard*, and the events that are pending."""
-        lease.version, content = await self._run_in_thread(transactions.load(lease, shard))
+        """Return the states and log offsets that were recorded for *shard*."""
+        lease.version, content = await self._run_in_thread(states.load(lease, shard))
         return content
+
+    async def pending(
+        self, lease: Lease, shard: Shard, after: int, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return the next pending events of *shard* after the place *after*, at most *limit*."""
+        return await self._run_in_thread(states.pending(lease, shard, after, limit))
 
     async def prune(self, seconds: float) -> int:
         """Delete events that all groups have processed, and all older than *seconds*."""
-        return await self._run_in_thread(transactions.prune(seconds))
+        return await self._run_in_thread(consumer_groups.prune(seconds))
 
     async def wait_for_change(self, seconds: float) -> None:
         """Return soon after another connection has written, at the latest after *seconds*."""
@@ -176,7 +183,7 @@ class SqliteStore(SqlStore):
             self._thread.submit(self._checkpoint)
 
         async def attempt() -> T:
-            return run_transaction(self._opened, transaction, self.clock.now())
+            return run_transaction(self._opened, transaction, self.clock)
 
         return await self._until_free(attempt)
 
@@ -199,7 +206,7 @@ class SqliteStore(SqlStore):
             await real.sleep(_BUSY_SECONDS * jitter())
 
     def _transact(self, transaction: Transaction[T]) -> T:
-        return run_transaction(self._slow_connection(), transaction, self.clock.now())
+        return run_transaction(self._slow_connection(), transaction, self.clock)
 
     def _checkpoint(self) -> None:
         """Move what was written to the file, which waits for the disk."""
@@ -223,6 +230,7 @@ class MemoryStore(SqlStore):
     """A store that lasts as long as this object, for monitors of one process."""
 
     is_fast = True
+    is_steady = True
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__()
@@ -252,7 +260,7 @@ class MemoryStore(SqlStore):
 
     async def _run(self, transaction: Transaction[T]) -> T:
         try:
-            return run_transaction(self._connection, transaction, self.clock.now())
+            return run_transaction(self._connection, transaction, self.clock)
         except NotOwnerError:
             raise FencedError(self.name, "the lease has another owner") from None
 
@@ -261,8 +269,8 @@ class BusyError(sqlite3.OperationalError):
     """Another process writes; the transaction was not started."""
 
 
-def run_transaction(connection: sqlite3.Connection, transaction: Transaction[T], now: float) -> T:
-    """Run *transaction* at *now*, and return its result; on an error nothing is changed.
+def run_transaction(connection: sqlite3.Connection, transaction: Transaction[T], clock: Clock) -> T:
+    """Run *transaction*, and return its result; on an error nothing is changed.
 
     Raises:
         BusyError: another process writes; the transaction was not started.
@@ -283,7 +291,7 @@ def run_transaction(connection: sqlite3.Connection, transaction: Transaction[T],
             except StopIteration as ended:
                 result = cast("T", ended.value)
                 break
-            rows = [(now,)] if isinstance(step, Now) else _execute(connection, step)
+            rows = _execute(connection, step, clock)
         connection.execute("COMMIT")
     except BaseException:
         transaction.close()
@@ -293,7 +301,9 @@ def run_transaction(connection: sqlite3.Connection, transaction: Transaction[T],
     return result
 
 
-def _execute(connection: sqlite3.Connection, step: Step) -> Rows:
+def _execute(connection: sqlite3.Connection, step: Step | Now, clock: Clock) -> Rows:
+    if isinstance(step, Now):
+        return [(machine_time(clock) if step.is_steady else clock.now(),)]
     if step.rows is not None:
         connection.executemany(step.sql, step.rows)
         return []

@@ -37,7 +37,7 @@ class Shard:
 
 @define(eq=False, repr=False)
 class Lease:
-    """The right of *owner* to write under *name*, until *expires* (unix seconds of the store).
+    """The right of *owner* to write under *name*.
 
     Each new owner gets a higher *epoch*. *version* counts the writes under this name: a store that
     was set back to an earlier one is noticed by it.
@@ -47,7 +47,6 @@ class Lease:
     owner: str
     epoch: int
     version: int
-    expires: float
 
     def continues(self, earlier: "Lease") -> bool:
         """Return whether nothing happened under this name but what *earlier* has done."""
@@ -90,11 +89,14 @@ class Batch:
 
 @frozen
 class Content:
-    """The content of a shard: states by name, pending events in order, and offsets of logs."""
+    """The content of a shard: states by name, and offsets of logs by job.
 
-    states: Mapping[str, bytes]
-    pending: Sequence[tuple[str, bytes]]
-    offsets: Mapping[int, int]
+    *last_place* is that of the last event which was recorded before.
+    """
+
+    states: Mapping[str, bytes] = field(factory=dict[str, bytes])
+    offsets: Mapping[int, int] = field(factory=dict[int, int])
+    last_place: int = 0
 
 
 @frozen
@@ -132,16 +134,32 @@ class Refusal:
 
 
 @frozen
+class LastAnswer:
+    """Facts of the last answer to requests for grants, which the next question repeats.
+
+    *serial* counts all grants of the store, under an *incarnation* that a new store draws: they
+    show a store that was lost or set back. *time* is that by which grants expire, and *store_time*
+    what the store's clock said, both in seconds. Since that answer between *shortest* and *longest*
+    seconds have passed for the process that asks.
+    """
+
+    incarnation: str
+    serial: int
+    time: float = 0.0
+    store_time: float = 0.0
+    shortest: float = 0.0
+    longest: float = 0.0
+
+
+@frozen
 class Grants:
     """The answer to requests for grants: *counts* by kind, good for `GRANT_SECONDS`.
 
-    *retry_after* is in seconds, `None` if all were granted. *serial* counts all grants of the
-    store, under an *incarnation* that a new store draws. *refusals* are the pauses that any process
-    of the store has met and that still last.
+    *retry_after* is in seconds, `None` if all were granted. *answer* is for the next question.
+    *refusals* are the pauses that any process of the store has met and that still last.
     """
 
     counts: Mapping[str, int]
     retry_after: float | None
-    incarnation: str
-    serial: int
+    answer: LastAnswer
     refusals: Sequence[Refusal] = ()

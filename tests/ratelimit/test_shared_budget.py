@@ -1,10 +1,12 @@
 """Clients that share a store keep to one limit together, also when it is lost or away."""
 
 import asyncio
+import random
 from bisect import bisect_right
 
 import pytest
-from hypothesis import given
+from attrs import define, evolve
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import (
@@ -15,9 +17,10 @@ from gitlab_jobs_async import (
     SqliteStore,
     StoreAwayError,
 )
+from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.ratelimit.grants import GrantPool
 from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World
-from gitlab_jobs_async.store.values import GrantRequest, Refusal
+from gitlab_jobs_async.store.values import GrantRequest, LastAnswer, Refusal
 from tests.support.tasks import others
 
 
@@ -26,10 +29,20 @@ class AbsentStore(MemoryStore):
 
     is_away = False
 
-    async def grant(self, requests, known):
+    async def grant(self, requests, last):
         if self.is_away:
             raise StoreAwayError("here", "no answer")
-        return await super().grant(requests, known)
+        return await super().grant(requests, last)
+
+
+class SetClock:
+    """A clock that shows what it is set to."""
+
+    def __init__(self):
+        self.at = 10_000.0
+
+    def now(self):
+        return self.at
 
 
 @pytest.fixture
@@ -97,9 +110,13 @@ async def test_closed_client_leaves_no_question_behind(served):
     assert await others() == before
 
 
-async def test_pause_of_one_client_holds_for_all(served):
+@pytest.mark.parametrize("per_minute", [30, None])
+async def test_pause_of_one_client_holds_for_all(served, per_minute):
     store = MemoryStore(clock=served.clock)
-    async with client(served, store) as first, client(served, store) as second:
+    async with (
+        client(served, store, per_minute) as first,
+        client(served, store, per_minute) as second,
+    ):
         served.faults.add(Fault(status=429, headers={"Retry-After": "100"}, times=1))
         refused = asyncio.create_task(send(first, 1))
         await asyncio.sleep(0.1)
@@ -122,26 +139,18 @@ async def test_limit_of_listings_is_shared(served):
 
 
 async def test_lost_memory_grants_nothing_for_a_minute():
-    store = MemoryStore()
+    clock = SetClock()
     wanted = [GrantRequest("", 5, 10)]
-    first = await store.grant(wanted, None)
+    first = await MemoryStore(clock=clock).grant(wanted, None)
     assert first.counts == {"": 5}
-    known = first.incarnation, first.serial
-    for other in (("another", 1), (first.incarnation, 99)):
-        answer = await MemoryStore().grant(wanted, other)
-        assert answer.counts == {"": 0}
-        assert 60 <= answer.retry_after <= 65
-    assert (await store.grant(wanted, known)).counts == {"": 5}
-
-
-async def test_pauses_are_told_until_they_end():
-    store = MemoryStore()
-    await store.refuse(Refusal("", 50))
-    await store.refuse(Refusal("", 20))
-    (refusal,) = (await store.grant([], None)).refusals
-    assert 49 < refusal.seconds <= 50
-    await store.resume("")
-    assert not (await store.grant([], None)).refusals
+    for known in (LastAnswer("another", 1), evolve(first.answer, serial=99)):
+        store = MemoryStore(clock=clock)
+        answers = [await store.grant(wanted, known) for _ in range(2)]
+        answers += [await store.grant(wanted, answers[0].answer), await store.grant(wanted, None)]
+        assert [answer.counts for answer in answers] == [{"": 0}] * 4
+        assert {answer.retry_after for answer in answers} == {63}
+        clock.at += 63
+        assert (await store.grant(wanted, answers[1].answer)).counts == {"": 5}
 
 
 def test_store_must_be_one():
@@ -223,19 +232,110 @@ async def test_grant_not_used_is_not_revived():
 
 
 async def test_clock_set_back_stops_nobody_for_long():
-    class SetClock:
-        at = 10_000.0
-
-        def now(self):
-            return self.at
-
     clock = SetClock()
     store = MemoryStore(clock=clock)
     wanted = [GrantRequest("", 5, 5)]
     assert (await store.grant(wanted, None)).counts == {"": 5}
+    await store.refuse(Refusal("", 50))
+    await store.claim("a", "dead", 10)
     clock.at -= 3600
     answer = await store.grant(wanted, None)
     assert answer.counts == {"": 0}
-    assert 60 <= answer.retry_after <= 65
-    clock.at += answer.retry_after
-    assert (await store.grant(wanted, None)).counts == {"": 5}
+    assert answer.retry_after == 63
+    assert [refusal.seconds for refusal in answer.refusals] == [50]
+    assert await store.claim("a", "next", 10) is None
+    assert await store.owners("a") == ["a"]
+    clock.at += 10
+    assert await store.claim("a", "next", 10)
+    clock.at += 53
+    answer = await store.grant(wanted, None)
+    assert (answer.counts, answer.refusals) == ({"": 5}, [])
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+async def test_processes_of_a_machine_agree_on_time(tmp_path, jump):
+    """A process that began after the clock was set reads another time of day."""
+    later = SystemClock()
+    later._epoch += jump
+    wanted = [GrantRequest("", 5, 5)]
+    stores = [SqliteStore(tmp_path / "b.db", clock=clock) for clock in (SystemClock(), later)]
+    for store in stores:
+        await store.open()
+    assert (await stores[0].grant(wanted, None)).counts == {"": 5}
+    await stores[0].claim("a", "me", 10)
+    answer = await stores[1].grant(wanted, None)
+    assert answer.counts == {"": 0}
+    assert 60 < answer.retry_after <= 63
+    assert await stores[1].claim("a", "other", 10) is None
+    for store in stores:
+        await store.close()
+
+
+class DatabaseStore(MemoryStore):
+    """A store whose only clock may be set, as that of PostgreSQL."""
+
+    is_steady = False
+
+
+@define
+class Asker:
+    """A process that asks a store for grants, and measures the time between."""
+
+    answer: LastAnswer | None = None
+    asked_at: float = 0.0
+    answered_at: float = 0.0
+
+    async def ask(self, store, time, *, there, back, wanted=3, per_minute=10):
+        """Ask so that the store answers at *time*, *there* seconds later."""
+        last = self.answer and evolve(
+            self.answer,
+            shortest=time - there - self.answered_at,
+            longest=time - there - self.asked_at,
+        )
+        grants = await store.grant([GrantRequest("", wanted, per_minute)], last)
+        self.answer, self.asked_at, self.answered_at = grants.answer, time - there, time + back
+        return grants
+
+
+DELAYS = st.floats(0, 0.2)
+STEPS = st.tuples(
+    st.integers(0, 2),
+    st.floats(0.4, 40),
+    DELAYS,
+    DELAYS,
+    st.sampled_from([0] * 6 + [-5000, 90, 7200]),
+    st.integers(0, 12).map(bool),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(STEPS, min_size=5, max_size=40))
+async def test_set_clock_frees_no_grant_early(steps):
+    """Ask from three processes, some of which begin anew, while the store's clock is set."""
+    clock = SetClock()
+    store, time, granted = DatabaseStore(clock=clock), 0.0, []
+    askers = [Asker() for _ in range(3)]
+    for number, passed, there, back, jump, is_kept in steps:
+        time += passed
+        clock.at += passed + jump
+        if not is_kept:
+            askers[number] = Asker()
+        grants = await askers[number].ask(store, time, there=there, back=back)
+        granted.append((time, grants.counts[""]))
+        assert sum(count for at, count in granted if at > time - 60) <= 10
+    # Whatever was set: after a window, a process gets all it wants.
+    asker, left = Asker(), 0
+    for passed in (1, 63, 1):
+        time, clock.at = time + passed, clock.at + passed
+        left += (await asker.ask(store, time, there=0.01, back=0.01, wanted=10)).counts[""]
+    assert left >= 10
+
+
+async def test_time_of_a_store_passes_as_it_does():
+    """Delays that vary make the agreed time lag by no more than they are."""
+    clock, chance = SetClock(), random.Random(4)
+    store, time, asker = DatabaseStore(clock=clock), 0.0, Asker()
+    for _ in range(500):
+        time, clock.at = time + 0.5, clock.at + 0.5
+        grants = await asker.ask(store, time, there=chance.random() / 20, back=0.01)
+    assert 248 < grants.answer.time <= 249.5

@@ -379,7 +379,7 @@ async def write():
     lease = await store.claim(shard.lease_name, str(os.getpid()), 1000)
     held = await store.load(lease, shard)
     last = max(map(int, held.states.values()), default=-1)
-    pending = [key for key, _ in held.pending]
+    pending = [event.key for event in await store.pending(lease, shard, 0, 10**6)]
     for n in count(last + 1):
         gone = [key for key in pending if int(key.split("/")[0]) < n - 1]
         for key in gone:

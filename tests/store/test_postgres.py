@@ -1,9 +1,29 @@
-"""Connections and tasks of a store in PostgreSQL end with it, also if its end is cancelled."""
+"""A server that is frozen, ends sessions or only reads is away; connections end with the store."""
 
 import asyncio
+import time
+from contextlib import contextmanager
 
-from gitlab_jobs_async import PostgresStore
+import psycopg
+import pytest
+
+from gitlab_jobs_async import PostgresStore, StoreAwayError
+from gitlab_jobs_async.store import postgres as room
 from tests.support.tasks import others
+
+
+@pytest.fixture
+async def store(empty_postgres):
+    opened = PostgresStore(empty_postgres)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def admin(empty_postgres):
+    with psycopg.connect(empty_postgres, autocommit=True) as connection:
+        yield connection
 
 
 async def test_cancelled_close_is_cancelled(empty_postgres):
@@ -17,3 +37,58 @@ async def test_cancelled_close_is_cancelled(empty_postgres):
     await asyncio.wait([closing])
     assert closing.cancelled()
     assert await others() == before
+
+
+async def seconds_of(call):
+    began = time.monotonic()
+    with pytest.raises(StoreAwayError):
+        await call
+    return time.monotonic() - began
+
+
+@contextmanager
+def frozen(server):
+    server.freeze()
+    try:
+        yield
+    finally:
+        server.thaw()
+
+
+async def test_frozen_server_is_away_in_time(store, postgres, monkeypatch):
+    """Calls in flight, and those behind them, fail together; a cancelled one ends at once."""
+    monkeypatch.setattr(room, "_TIMEOUT", 0.5)
+    await store.wait_for_change(0.05)
+    with frozen(postgres):
+        calls = [seconds_of(store.claim(name, "me", 10)) for name in "abc"]
+        assert all(0.4 < seconds < 1.5 for seconds in await asyncio.gather(*calls))
+        assert 0.4 < await seconds_of(store.owners("a")) < 1.5, "it cannot connect"
+    await store.claim("a", "me", 10)
+    with frozen(postgres):
+        call = asyncio.create_task(store.claim("b", "me", 10))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        call.cancel()
+        await asyncio.wait([call])
+        await store.wait_for_change(0.05)
+        await store.close()
+        assert time.monotonic() - began < 1.5
+        assert call.cancelled()
+    await store.open()
+    assert await store.owners("") == ["a"]
+
+
+async def test_server_that_only_reads_is_away(store, admin):
+    """As a restart ends sessions, and as a standby refuses to write after a failover."""
+    admin.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    try:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        for reason in ("terminating connection", "in a read-only transaction"):
+            with pytest.raises(StoreAwayError, match=reason):
+                await store.claim("a", "me", 10)
+    finally:
+        admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+    assert await store.claim("a", "me", 10)

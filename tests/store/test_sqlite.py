@@ -9,10 +9,13 @@ import stat
 import pytest
 
 from gitlab_jobs_async import SqliteStore, StoreError
+from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
+from gitlab_jobs_async.store.leases import claim
 from gitlab_jobs_async.store.sqlite import run_transaction
 from gitlab_jobs_async.store.sqlite_file import FAILURES, failure, open_file
-from gitlab_jobs_async.store.transactions import claim, load, set_property
+from gitlab_jobs_async.store.states import load, pending
+from gitlab_jobs_async.store.steps import set_property
 from gitlab_jobs_async.store.values import Batch, Change, LogOffset, Shard
 from tests.support.stores import ONE, leased
 
@@ -54,20 +57,25 @@ def remove_locks(path):
         file.unlink()
 
 
-def content(path):
-    """Return everything that a monitor reads from the file."""
+def content(path, shard=ONE):
+    """Return everything that a monitor reads from the file, with no loop."""
     try:
         connection = open_file(str(path), 0.0)
         try:
-            if run_transaction(connection, set_property("server", URL), 0.0) != URL:
+
+            def run(transaction):
+                return run_transaction(connection, transaction, SystemClock())
+
+            if run(set_property("server", URL)) != URL:
                 raise StoreError(str(path), "another server")
-            lease = run_transaction(connection, claim(ONE.lease_name, "test", 10), 0.0)
-            _, held = run_transaction(connection, load(lease, ONE), 0.0)
+            lease = run(claim(shard.lease_name, "test", 10))
+            _, held = run(load(lease, shard))
+            events = run(pending(lease, shard, 0, 1000))
         finally:
             connection.close()
     except FAILURES as error:
         raise failure(str(path), error) from error
-    return held.states, held.pending, held.offsets
+    return held.states, [(event.key, event.event) for event in events], held.offsets
 
 
 FILES = ["ci.db", "ci.db-shm", "ci.db-wal", "ci.db.shard-0-of-1.lock"]
@@ -178,14 +186,9 @@ def test_damaged_file_of_old_version_is_refused(path, version):
 
 def test_converted_rows_reach_one_shard_of_many(path):
     old_file(path, 2)
-    connection = open_file(str(path), 0.0)
     found = []
     for number in range(3):
-        shard = Shard(number, 3)
-        lease = run_transaction(connection, claim(shard.lease_name, "test", 10), 0.0)
-        _, held = run_transaction(connection, load(lease, shard), 0.0)
-        found += held.states
-    connection.close()
+        found += content(path, Shard(number, 3))[0]
     assert sorted(found) == sorted(STATES)
 
 

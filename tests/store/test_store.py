@@ -3,15 +3,17 @@
 import pytest
 
 from gitlab_jobs_async import FencedError, StoreError
-from gitlab_jobs_async.store.values import Batch, Change, LogOffset, Shard, StoredEvent, route_of
-
-ONE = Shard(0, 1)
-
-
-async def leased(store, owner="me", shard=ONE):
-    lease = await store.claim(shard.lease_name, owner, 10)
-    await store.load(lease, shard)
-    return lease
+from gitlab_jobs_async.store.values import (
+    Batch,
+    Change,
+    GrantRequest,
+    LogOffset,
+    Refusal,
+    Shard,
+    StoredEvent,
+    route_of,
+)
+from tests.support.stores import ONE, leased, loaded
 
 
 def change(name, state, *keys):
@@ -23,7 +25,7 @@ async def test_last_recorded_state_is_kept(store):
     lease = await leased(store)
     await store.record(lease, Batch([change("a", b"1"), change("b", b"2"), change("a", b"3")]))
     await store.record(lease, Batch([change("c", b"\0\xff")]))
-    content = await store.load(lease, ONE)
+    content = await loaded(store, lease)
     assert content.states == {"a": b"3", "b": b"2", "c": b"\0\xff"}
 
 
@@ -31,7 +33,7 @@ async def test_deleted_state_keeps_its_events(store):
     lease = await leased(store)
     await store.record(lease, Batch([change("a", b"1", "k")]))
     await store.record(lease, Batch([change("a", None), change("never", None)]))
-    content = await store.load(lease, ONE)
+    content = await loaded(store, lease)
     assert (content.states, content.pending) == ({}, [("k", b"k")])
 
 
@@ -39,14 +41,14 @@ async def test_last_change_of_a_batch_counts(store):
     lease = await leased(store)
     await store.record(lease, Batch([change("a", None), change("a", b"1")]))
     await store.record(lease, Batch([change("b", b"1"), change("b", None)]))
-    assert (await store.load(lease, ONE)).states == {"a": b"1"}
+    assert (await loaded(store, lease)).states == {"a": b"1"}
 
 
 async def test_events_are_pending_until_acknowledged(store):
     lease = await leased(store)
     await store.record(lease, Batch([change("a", b"1", "k1", "k2"), change("b", b"2", "k0")]))
     await store.record(lease, Batch(acknowledged=["k2", "never was"]))
-    content = await store.load(lease, ONE)
+    content = await loaded(store, lease)
     assert content.pending == [("k1", b"k1"), ("k0", b"k0")]
 
 
@@ -54,16 +56,16 @@ async def test_key_is_recorded_once(store):
     lease = await leased(store)
     await store.record(lease, Batch([Change("a", b"1", 0, [("k", b"first"), ("k", b"again")])]))
     await store.record(lease, Batch([Change("b", b"1", 0, [("k", b"later"), ("l", b"")])]))
-    assert (await store.load(lease, ONE)).pending == [("k", b"first"), ("l", b"")]
+    assert (await loaded(store, lease)).pending == [("k", b"first"), ("l", b"")]
 
 
 async def test_log_offsets_are_kept_by_job(store):
     lease = await leased(store)
     await store.record(lease, Batch(offsets={7: LogOffset(100, 1), 8: LogOffset(0, 1)}))
     await store.record(lease, Batch(offsets={7: LogOffset(2**40, 1)}))
-    assert (await store.load(lease, ONE)).offsets == {7: 2**40, 8: 0}
+    assert (await loaded(store, lease)).offsets == {7: 2**40, 8: 0}
     await store.record(lease, Batch(offsets={7: None, 9: None}))
-    assert (await store.load(lease, ONE)).offsets == {8: 0}
+    assert (await loaded(store, lease)).offsets == {8: 0}
 
 
 async def test_content_survives_close_and_open(store, new_store):
@@ -74,7 +76,7 @@ async def test_content_survives_close_and_open(store, new_store):
     await store.close()
     again = new_store()
     await again.open("https://gitlab.example.com")
-    content = await again.load(await leased(again), ONE)
+    content = await loaded(again, await leased(again))
     await again.close()
     assert (content.states, content.pending, content.offsets) == (
         {"a": b"1"},
@@ -122,7 +124,7 @@ async def test_stale_owner_writes_nothing(store):
         await store.record(stale, Batch([change("t", b"a", "l")], acknowledged=["k"]))
     with pytest.raises(FencedError):
         await store.load(stale, ONE)
-    content = await store.load(lease, ONE)
+    content = await loaded(store, lease)
     assert (content.states, content.pending) == ({"t": b"b"}, [("k", b"k")])
 
 
@@ -134,7 +136,7 @@ async def test_missed_version_is_fenced(store):
         await store.record(lease, Batch([change("t", b"2")]))
     await store.load(lease, ONE)
     await store.record(lease, Batch([change("t", b"3")]))
-    assert (await store.load(lease, ONE)).states == {"t": b"3"}
+    assert (await loaded(store, lease)).states == {"t": b"3"}
 
 
 async def test_shards_have_their_own_rows(store):
@@ -147,7 +149,7 @@ async def test_shards_have_their_own_rows(store):
     states, keys, jobs = [], [], []
     for number in range(3):
         shard = Shard(number, 3)
-        content = await store.load(await leased(store, "me", shard), shard)
+        content = await loaded(store, await leased(store, "me", shard), shard)
         assert content.states.pop("ids") == b"i"
         assert all(shard.has(route_of(name)) for name in content.states)
         states += content.states
@@ -247,3 +249,21 @@ async def test_shards_of_another_number_are_not_leased(store):
     assert await store.claim("shard 2 of 4", "b", 10)
     assert await store.claim("shard 3 of 4", "a", 10)
     assert await store.claim("shard 0 of 1", "a", 10) is None
+
+
+async def test_grants_and_pauses_are_shared(store):
+    wanted = [GrantRequest("", 5, 6), GrantRequest("jobs", 1, 2)]
+    first = await store.grant(wanted, None)
+    assert (first.counts, first.retry_after) == ({"": 5, "jobs": 1}, None)
+    second = await store.grant(wanted, first.answer)
+    assert second.counts == {"": 1, "jobs": 1}
+    assert 60 < second.retry_after <= 63
+    await store.refuse(Refusal("", 50))
+    await store.refuse(Refusal("", 20))
+    answer = await store.grant([], second.answer)
+    assert answer.counts == {}
+    assert [refusal.kind for refusal in answer.refusals] == [""]
+    assert 40 < answer.refusals[0].seconds <= 50
+    await store.resume("")
+    assert not (await store.grant([], answer.answer)).refusals
+    assert first.answer.time <= second.answer.time <= answer.answer.time

@@ -108,25 +108,26 @@ class PostgresServer:
     def _signal(self, number: int) -> None:
         if self._process is None:
             return
+        # First, so that it starts no other process.
+        self._process.send_signal(number)
         for status in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # it has just ended
                 # The fields after the name of the program: state, parent.
                 parent = int(status.read_text().rpartition(")")[2].split()[1])
                 if parent == self._process.pid:
                     os.kill(int(status.parent.name), number)
-        self._process.send_signal(number)
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(self._folder / arguments[0]), *arguments[1:]]
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Yield the URL of a database on a new server, which ends with the block."""
+def postgres_server() -> Iterator[PostgresServer]:
+    """Yield a new server, which ends with the block."""
     server = PostgresServer()
     try:
         server.start()
         server.wait()
-        yield server.url
+        yield server
     finally:
         server.close()

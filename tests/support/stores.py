@@ -1,24 +1,43 @@
 """Stores of tests: what they hold, and one that fails after a number of writes."""
 
+from attrs import frozen
+
 from gitlab_jobs_async import MemoryStore, StoreError
-from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox, ShardRecord
+from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
+from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.store.values import Batch, Change, Shard, route_of
 
 ONE = Shard(0, 1)
 
 
-async def leased(store, owner="test"):
-    """Return the lease on the only shard of *store*, which must be free."""
-    lease = await store.claim(ONE.lease_name, owner, 10)
-    await store.load(lease, ONE)
+@frozen
+class Held:
+    """The content of a shard with its pending events, keys and data in order."""
+
+    states: dict
+    pending: list
+    offsets: dict
+
+
+async def leased(store, owner="test", shard=ONE):
+    """Return the lease on *shard* of *store*, which must be free."""
+    lease = await store.claim(shard.lease_name, owner, 10)
+    await store.load(lease, shard)
     return lease
+
+
+async def loaded(store, lease, shard=ONE):
+    """Return what *store* holds for the owner of *lease*."""
+    content = await store.load(lease, shard)
+    events = await store.pending(lease, shard, 0, 1_000_000)
+    return Held(content.states, [(one.key, one.event) for one in events], content.offsets)
 
 
 async def content(store):
     """Return what *store* holds, after the monitors that used it."""
     lease = await leased(store)
     try:
-        return await store.load(lease, ONE)
+        return await loaded(store, lease)
     finally:
         await store.release(lease)
 
@@ -35,7 +54,7 @@ async def outbox_of(store, **how):
     """Return an outbox that records in *store*."""
     lease = await leased(store)
     held = await store.load(lease, ONE)
-    return Outbox(ShardRecord(store, lease, ONE), held.pending, **how)
+    return Outbox(ShardRecord(store, lease, ONE), held.last_place, **how)
 
 
 class MortalStore(MemoryStore):

@@ -23,8 +23,8 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps
-from gitlab_jobs_async.store.protocol import Store
-from gitlab_jobs_async.store.values import Batch, Change, Lease, LogOffset, Shard, route_of
+from gitlab_jobs_async.monitor.checkpoint.shard_record import EarlierEvents, ShardRecord
+from gitlab_jobs_async.store.values import Batch, Change, LogOffset
 
 _CAPACITY = 1000
 
@@ -37,26 +37,6 @@ _UNRECORDED = (
     MonitorPaused,
     MonitorResumed,
 )
-
-
-@define(eq=False, repr=False)
-class ShardRecord:
-    """Where the rows of one *shard* are recorded: *store*, under *lease*.
-
-    *routes* assigns rows to the shard of another row: those of a group's projects, and of pipelines
-    that were discovered.
-    """
-
-    store: Store
-    lease: Lease
-    shard: Shard
-    routes: dict[str, int] = field(factory=dict[str, int], init=False)
-
-    def route(self, name: str) -> int:
-        """Return the route of the row *name*, which is always in this shard."""
-        route = self.routes.get(name)
-        route = route_of(name) if route is None else route
-        return route if self.shard.has(route) else self.shard.number
 
 
 @define(eq=False, repr=False)
@@ -82,22 +62,18 @@ class _Unwritten:
 
 
 class Outbox:
-    """The pending events, first the *recorded* ones that an earlier monitor left.
+    """The pending events, first those up to the place *last* that an earlier monitor left.
 
     Without *bridges*, its events of bridges stay in the store for a monitor that asks for them.
     Without *record* nothing is recorded.
     """
 
     def __init__(
-        self,
-        record: ShardRecord | None = None,
-        recorded: Iterable[tuple[str, bytes]] = (),
-        *,
-        bridges: bool = True,
+        self, record: ShardRecord | None = None, last: int = 0, *, bridges: bool = True
     ) -> None:
         self.record = record
         self._bridges = bridges
-        self._recorded = iter(recorded)
+        self._earlier = None if record is None else EarlierEvents(record, last)
         self._pending: deque[tuple[str, AnyEvent]] = deque()
         self._unwritten = _Unwritten()
         self._in_flight: list[tuple[str, AnyEvent]] = []
@@ -262,10 +238,11 @@ class Outbox:
         """Yield events as they come; the consumer gets those that `take` accepts.
 
         Raises:
+            FencedError, StoreAwayError: this shard is lost: another process may have it.
             Exception: the failure given to `finish`.
         """
         while True:
-            event = None if self._is_broken else self._pop()
+            event = None if self._is_broken else await self._pop()
             if event is not None:
                 yield event
             elif self._failure is not None:
@@ -286,10 +263,10 @@ class Outbox:
             self._unwritten.acknowledged.extend(keys)
             self._to_write.set()
 
-    def _pop(self) -> AnyEvent | None:
+    async def _pop(self) -> AnyEvent | None:
         self._next_item = None
         # First the earlier events, so that the events of each job stay in order.
-        for _, data in self._recorded:
+        while self._earlier is not None and (data := await self._earlier.next()) is not None:
             event = self._loaded(data)
             if self._bridges or not isinstance(getattr(event, "job", None), Bridge):
                 self._next_item = ("", event)
