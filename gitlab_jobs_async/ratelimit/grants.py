@@ -48,7 +48,7 @@ class GrantPool:
         return is_refused and self.left(now) < 1
 
     def request(self, kind: str, wanted: int, *, background: bool) -> GrantRequest | None:
-        """Return the question for *wanted* requests, `None` if there is no limit.
+        """Return the question for *wanted* requests, `None` without a limit.
 
         *background* leaves a reserve of the limit.
         """
