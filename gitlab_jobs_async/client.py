@@ -1,6 +1,6 @@
 """Client of one GitLab server."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from os import PathLike
 from typing import Any, Literal, overload
@@ -76,6 +76,7 @@ class GitLab(JobsClient):
         jobs: Iterable["logs.TailTarget"],
         *,
         lines: int | None = None,
+        matching: Callable[["logs.TailedLine"], bool] | None = None,
         offsets: Mapping["logs.JobKey", int] | None = None,
         follow: bool = True,
         follow_retries: bool = False,
@@ -87,7 +88,8 @@ class GitLab(JobsClient):
         "group/app" are two projects here. The status of an unfinished `Job` counts as just polled.
         *offsets* maps pairs to the byte to begin at, as *offset* of `Project.tail`; the other logs
         begin at 0. `lines.add(project, job_id)` and `lines.remove(project, job_id)` change the jobs
-        during the iteration.
+        during the iteration. With *matching*, a function, only the `TailedLine`s for which it
+        returns true are emitted, and counted as *lines*.
 
         An item is a `TailedLine`, or once for each log a `TailEnded`, which has the finished job,
         or a `TailFailed`, which has the error and does not stop the other logs. The iteration ends
@@ -106,8 +108,10 @@ class GitLab(JobsClient):
             self._transport,
             self._capabilities,
             self._polls,
-            logs.log_starts(jobs, offsets or {}),
-            last=None if lines is None else integer("lines", lines),
+            logs.log_starts(
+                jobs, offsets or {}, None if lines is None else integer("lines", lines)
+            ),
+            matching=matching,
             follow=follow,
             follow_retries=logs.check_follow_retries(follow_retries=follow_retries, follow=follow),
             options=options,

@@ -16,6 +16,9 @@ from .follow import (
 from .follower import (
     FollowOptions as FollowOptions,
 )
+from .items import (
+    TailedLine as TailedLine,
+)
 from .merge import (
     JobKey as JobKey,
 )

@@ -1,7 +1,7 @@
 """Follow the logs of a job's attempts, one after the other."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from attrs import evolve
@@ -39,7 +39,11 @@ async def lines_of_attempts(
 
 
 async def attempt_lines(
-    log: JobLog, *, last: int | None, offset: int
+    log: JobLog,
+    *,
+    last: int | None,
+    offset: int,
+    matching: Callable[[LogLine], bool] | None = None,
 ) -> PollSource[LogLine | LogEnded | Job]:
     """Emit the lines of *log* until its end, then each next attempt as a `Job`, and its lines.
 
@@ -47,7 +51,7 @@ async def attempt_lines(
     """
     while True:
         ended = None
-        lines = log.scheduled_lines(last=last, follow=True, offset=offset)
+        lines = log.scheduled_lines(last=last, follow=True, offset=offset, matching=matching)
         async with aclosing(lines):
             async for line in lines:
                 if isinstance(line, LogEnded):

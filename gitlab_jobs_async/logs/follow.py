@@ -4,7 +4,7 @@ Between two polls, no connection and no file is held.
 """
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, aclosing
 
 from attrs import evolve, field, frozen
@@ -116,13 +116,18 @@ class JobLog:
                     yield event
 
     async def scheduled_lines(
-        self, *, last: int | None, follow: bool, offset: int = 0
+        self,
+        *,
+        last: int | None,
+        follow: bool,
+        offset: int = 0,
+        matching: Callable[[LogLine], bool] | None = None,
     ) -> PollSource[LogLine | LogEnded]:
-        """Emit the same, a `NotBefore` in place of each wait, and at last a `LogEnded`."""
+        """Emit the *matching* ones, a `NotBefore` in place of each wait, at last a `LogEnded`."""
         policy = self.options.policy
         # A poll may find an upload two intervals late.
         silence = max(_UPLOAD_INTERVAL, policy.max_interval) + 2 * policy.interval
-        reader = LineReader(self._now(), silence, last, offset)
+        reader = LineReader(self._now(), silence, last, offset, matching)
         # An endless trace would be read forever before its last lines are emitted.
         most = None if last is None else self.transport.limits.trace
         backlog = SizeLimit("trace", most, "GET", self.transport.server.shown(self._request()))

@@ -23,9 +23,13 @@ class _Tailed:
 
 @frozen
 class TailedLine(_Tailed):
-    """One *line* of the log of job *job_id* in *project*, whose path is *project_path* if known."""
+    """One *line* of the log of job *job_id* in *project*, whose path is *project_path* if known.
+
+    *is_new* is False for the lines that the first poll of the log found.
+    """
 
     line: LogLine
+    is_new: bool = field(default=True, kw_only=True, eq=False)
 
 
 @frozen

@@ -25,12 +25,19 @@ JobKey = tuple[ProjectId, int]
 TailTarget = JobKey | JobBasic
 
 
+Matching = Callable[[TailedLine], bool]
+
+
 @frozen
 class LogStart:
-    """The byte at which a log begins, and its job if it is *known* from elsewhere."""
+    """The byte at which a log begins, and its job if it is *known* from elsewhere.
+
+    Of the existing lines, only the *last* are emitted.
+    """
 
     offset: int = 0
     known: Job | None = None
+    last: int | None = None
 
 
 async def tail_items(
@@ -40,23 +47,31 @@ async def tail_items(
     offset: int = 0,
     follow: bool = True,
     follow_retries: bool = False,
+    matching: Matching | None = None,
 ) -> PollSource[TailedItem]:
     """Emit the lines of one log, and then how it ended: a `TailEnded` or a `TailFailed`.
 
-    With *follow_retries*, those of the next attempts follow.
+    With *follow_retries*, those of the next attempts follow. Only *matching* lines are emitted.
     """
     # Emitted outside the handler: an item that is held keeps no traceback of this frame alive.
     end: TailedItem | None = None
     project, job_id, path = log.project, log.job_id, _project_path(log)
+    is_new = False
+
+    def tailed(line: LogLine) -> TailedLine:
+        return TailedLine(project, job_id, line, project_path=path, is_new=is_new)
+
+    wanted = None if matching is None else lambda line: matching(tailed(line))
     lines: PollSource[LogLine | LogEnded | Job]
     if follow and follow_retries:
-        lines = attempt_lines(log, last=last, offset=offset)
+        lines = attempt_lines(log, last=last, offset=offset, matching=wanted)
     else:
-        lines = log.scheduled_lines(last=last, follow=follow, offset=offset)
+        lines = log.scheduled_lines(last=last, follow=follow, offset=offset, matching=wanted)
     try:
         async with aclosing(lines):
             async for line in lines:
                 if isinstance(line, NotBefore):
+                    is_new = True
                     yield line
                 elif isinstance(line, Job):
                     if end is not None:
@@ -65,7 +80,7 @@ async def tail_items(
                 elif isinstance(line, LogEnded):
                     end = TailEnded(project, job_id, line.job, project_path=path)
                 else:
-                    yield TailedLine(project, job_id, line, project_path=path)
+                    yield tailed(line)
     except GitLabError as error:
         end = TailFailed(project, job_id, error, project_path=path)
     if end is not None:
@@ -93,8 +108,13 @@ class JobLines:
         self._items = items
         self._queue = queue
 
-    def add(self, project: ProjectId, job_id: int, *, offset: int = 0) -> None:
+    def add(
+        self, project: ProjectId, job_id: int, *, offset: int = 0, lines: int | None = None
+    ) -> None:
         """Follow this job's log, too, from byte *offset* on; ignore a job that is followed.
+
+        Of the lines that exist at first, only the last *lines* are emitted; all by default,
+        whatever the argument of `tail_jobs`.
 
         Raises:
             TypeError, ValueError: an argument is invalid.
@@ -102,9 +122,11 @@ class JobLines:
         """
         job_path(project, job_id)
         integer("offset", offset)
+        last = None if lines is None else integer("lines", lines)
         key = (project, job_id)
         if key not in self._queue:
-            self._queue.add(key, partial(self._open_log, project, job_id, LogStart(offset)))
+            start = LogStart(offset, last=last)
+            self._queue.add(key, partial(self._open_log, project, job_id, start))
 
     def remove(self, project: ProjectId, job_id: int) -> bool:
         """Stop following this job's log, emit no more of it; return whether it was followed."""
@@ -129,10 +151,10 @@ async def tail_logs(
     polls: Polls,
     jobs: Mapping[JobKey, LogStart],
     *,
-    last: int | None,
     follow: bool,
     follow_retries: bool,
     options: FollowOptions,
+    matching: Matching | None = None,
 ) -> AsyncIterator[JobLines]:
     """Open the logs of *jobs*, each from its start on; poll at most `concurrency` at once."""
 
@@ -140,10 +162,11 @@ async def tail_logs(
         log = JobLog(transport, capabilities, project, job_id, polls, options, start.known)
         return tail_items(
             log,
-            last=last,
+            last=start.last,
             offset=start.offset,
             follow=follow,
             follow_retries=follow_retries,
+            matching=matching,
         )
 
     async with log_poll_queue(transport.clock, transport.concurrency) as (items, queue):
@@ -153,7 +176,9 @@ async def tail_logs(
         yield lines
 
 
-def log_starts(jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int]) -> dict[JobKey, LogStart]:
+def log_starts(
+    jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int], last: int | None
+) -> dict[JobKey, LogStart]:
     """Return project and id of each of *jobs*, with the start of its log.
 
     Raises:
@@ -166,7 +191,7 @@ def log_starts(jobs: Iterable[TailTarget], offsets: Mapping[JobKey, int]) -> dic
         integer(f"offsets[{key!r}]", offset)
         if key not in keys:
             raise ValueError(f"invalid offsets: {key!r} is not among the jobs")
-    return {key: LogStart(offsets.get(key, 0), job) for key, job in keys.items()}
+    return {key: LogStart(offsets.get(key, 0), job, last) for key, job in keys.items()}
 
 
 def _job_key(job: object) -> JobKey:

@@ -48,13 +48,12 @@ class LogParser:
     _passed: int = field(default=0, init=False)
     _builder: LineBuilder = field(factory=LineBuilder, init=False)
 
-    @property
-    def waiting(self) -> int:
-        """The number of lines that may still be continued, or follow such a line."""
+    def waiting(self) -> list[LogLine]:
+        """Return the lines, as they are now, that may be continued, or follow such a line."""
         if not self._queue.records:
-            return 0
-        # Counted by parsing ahead: a record with only a marker makes no line.
-        return len(deepcopy(self).flush(is_silent=True))
+            return []
+        # By parsing ahead: a record with only a marker makes no line.
+        return deepcopy(self).flush(is_silent=True)
 
     @property
     def position(self) -> int:

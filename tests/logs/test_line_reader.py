@@ -129,6 +129,18 @@ def test_the_last_lines_count_open_ones(last, idle):
     assert texts == [*["one", "two", "three"][3 - min(last, 3) :], "four", "five"]
 
 
+@pytest.mark.parametrize("last", [0, 1, 2, 3, 9])
+@pytest.mark.parametrize("idle", [0, 1, 2])
+def test_the_last_lines_count_matching_ones(last, idle):
+    """Of an open line, the match is that of its text at the first poll."""
+    there = stamped(b"01O a1", b"01O b1", b"01O a2\r", b"01E b2\r", b"01O a3\r", b"01O b3\r")
+    more = stamped(b"01E b4\r", b"01O a4\r")
+    polls = [there, *[b""] * idle, more]
+    emitted = polled(*polls, last=last, matching=lambda line: line.text.startswith("a"))
+    texts = [line.text for line in flat(emitted)]
+    assert texts == [*["a1", "a2", "a3"][3 - min(last, 3) :], "a4"]
+
+
 def test_markers_are_not_counted_as_lines():
     there = stamped(b"01O text\r", b"00O section_start:1:a" + CLEAR)
     emitted = polled(there, stamped(b"01O new", b"01O newer"), last=0)

@@ -162,6 +162,22 @@ async def test_each_log_begins_at_its_offset(simulator, gitlab):
         assert lines_of(items, job) == [f"{job.name} {line}" for line in range(count, 50)]
 
 
+async def test_last_lines_are_those_that_match(simulator, gitlab):
+    first, second = (add_job(simulator, name, duration=100.0, upload_interval=5.0) for name in "ab")
+    simulator.clock.advance(60)
+    async with gitlab.tail_jobs(
+        [(1, first.id)], lines=2, matching=lambda item: item.line.text.endswith("5")
+    ) as lines:
+        lines.add(1, second.id)
+        items = [item async for item in lines if isinstance(item, TailedLine)]
+    old = [item.line.text for item in items if item.job_id == first.id and not item.is_new]
+    assert len(old) == 2
+    assert lines_of(items, first)[-1] == "a 45"
+    # A log that is added has an argument of its own.
+    assert lines_of(items, second) == ["b 5", "b 15", "b 25", "b 35", "b 45"]
+    assert {item.is_new for item in items if item.job_id == second.id} == {False, True}
+
+
 @pytest.mark.parametrize(("last", "shown"), [(None, 49), (2, 2)])
 async def test_lines_there_now_without_follow(simulator, gitlab, clock, last, shown):
     jobs = [add_job(simulator, name, duration=100.0, upload_interval=50.0) for name in "ab"]
