@@ -51,6 +51,11 @@ IO_MODULES = {
     "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
     "cli.demo.nodes", "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
     "cli.finding.checkout", "cli.finding.resolve",
+    "cli.commands.watch_options",
+    "cli.fullscreen.actions", "cli.fullscreen.app", "cli.fullscreen.browser",
+    "cli.fullscreen.connection", "cli.fullscreen.dialogs", "cli.fullscreen.feed",
+    "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_screen",
+    "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.tree_screen",
     "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""

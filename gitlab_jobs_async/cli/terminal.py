@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import BinaryIO
 
 from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
@@ -28,6 +29,15 @@ def supports_colour() -> bool:
 def _is_coloured() -> bool:
     # An empty NO_COLOR counts as unset: https://no-color.org.
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def supports_full_screen() -> bool:
+    """Return whether the terminal can show a full screen, and textual is installed."""
+    # Textual reads stdin and draws on stderr.
+    streams = (sys.stdin, sys.stdout, sys.__stderr__)
+    are_terminals = all(stream is not None and stream.isatty() for stream in streams)
+    is_dumb = os.environ.get("TERM", "dumb") == "dumb"
+    return are_terminals and not is_dumb and find_spec("textual") is not None
 
 
 def write(text: str) -> None:

@@ -64,11 +64,11 @@ class FailureReader:
 
     def feed(self, data: bytes) -> None:
         """Read the next bytes of the trace."""
-        self._read(self._parser.feed(data))
+        self.read_lines(self._parser.feed(data))
 
     def close(self) -> LogFailure:
         """Return what was found, at the end of the trace."""
-        self._read(self._parser.close())
+        self.read_lines(self._parser.close())
         path, message = self._failed_path(), None
         # The log ends with it, also where a script has left its sections open.
         verdict = self._verdict or self._last
@@ -83,7 +83,8 @@ class FailureReader:
             error = verdict if code is None else None
         return LogFailure(message, None if code is None else int(code[1]), path, lines, error)
 
-    def _read(self, lines: Iterable[LogLine]) -> None:
+    def read_lines(self, lines: Iterable[LogLine]) -> None:
+        """Read the next lines, in place of the bytes that they are made of."""
         for line in lines:
             if line.markers:
                 self._pass(line.markers)

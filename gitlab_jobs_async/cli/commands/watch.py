@@ -1,4 +1,4 @@
-"""The command `watch`: a live table on a terminal, one line per event in a pipe."""
+"""The command `watch`: full screen or live table on a terminal, a line per event in a pipe."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Protocol
 
-from attrs import frozen
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.cli import fullscreen
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.plan import ForecastOptions, print_plan
+from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
 from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import (
     FAILED,
+    INTERRUPTED,
     NOT_FOUND,
     OK,
     CommandError,
@@ -27,7 +28,6 @@ from gitlab_jobs_async.cli.named_projects import named_projects
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     NO_PROJECTS,
-    Interval,
     Json,
     ProjectOptions,
     ServerOptions,
@@ -36,6 +36,7 @@ from gitlab_jobs_async.cli.terminal import (
     break_line,
     is_terminal,
     print_error,
+    supports_full_screen,
     write,
     write_json,
 )
@@ -54,60 +55,6 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class WatchOptions:
-    """Options of what to watch and to print."""
-
-    pipeline: Annotated[
-        tuple[int, ...],
-        Parameter(
-            metavar="PIPELINE...",
-            help="Only this pipeline of one PROJECT, until it ends. Repeatable.",
-            validator=Number(gte=1),
-        ),
-    ] = ()
-    logs: Annotated[bool, Parameter(help="Include the log lines of running jobs.")] = False
-    downstream: Annotated[bool, Parameter(help="Include downstream pipelines.")] = False
-    complete: Annotated[
-        bool,
-        Parameter(help="With thousands of projects: read each changed job with all its fields."),
-    ] = False
-    failed_only: Annotated[
-        bool, Parameter(help="Only failed jobs, and events about targets and the monitor.")
-    ] = False
-    checkpoint: Annotated[
-        str | None,
-        Parameter(
-            metavar="STORE",
-            help="File or postgresql://… that stores the progress, so that a restart loses no "
-            "event, and a second process takes over when this one ends.",
-        ),
-    ] = None
-    shards: Annotated[
-        int,
-        Parameter(
-            metavar="N",
-            help="Parts of the projects that processes with one --checkpoint divide.",
-            validator=Number(gte=1),
-        ),
-    ] = 1
-    wait_for_projects: Annotated[
-        bool,
-        Parameter(help="Continue if no target is reachable, in place of exit code 4."),
-    ] = False
-    interval: Interval = None
-    execute: Annotated[
-        str | None,
-        Parameter(
-            name="--exec",
-            metavar="COMMAND",
-            help="Run this for each event with its JSON on stdin, one at a time, without a shell.",
-        ),
-    ] = None
-
 
 _DEFAULT_OPTIONS = WatchOptions()
 _NO_FORECAST = ForecastOptions()
@@ -146,6 +93,8 @@ async def watch(
     names = named_projects(projects, many)
     command = None if options.execute is None else EventCommand.parse(options.execute)
     budget = forecast.budget()
+    if is_full_screen(options, command, json=json):
+        return await _show_full_screen(names, options, budget, server)
     async with connect(server, budget, interval=options.interval) as gitlab:
         targets = await _targets(gitlab, names, options.pipeline)
         async with gitlab.monitor(
@@ -160,6 +109,43 @@ async def watch(
             if not events.shards:
                 print_error("standing by: another process watches with this checkpoint")
             await show(events, gitlab.budget, options, command, json=json)
+        return await _code(gitlab, names, options.pipeline)
+
+
+def is_full_screen(options: WatchOptions, command: EventCommand | None, *, json: bool) -> bool:
+    """Return whether the full screen is shown, in place of a live table or lines."""
+    # The table shows all logs at once, and lines can be mixed with the output of a command.
+    is_wanted = not (options.plain or options.logs or json) and command is None
+    return is_wanted and supports_full_screen()
+
+
+async def _show_full_screen(
+    names: Sequence[ProjectId | GroupTarget],
+    options: WatchOptions,
+    budget: RequestBudget,
+    server: ServerOptions,
+) -> int:
+    """Show the full screen until the user quits; return the exit code.
+
+    Quitting while a pipeline of --pipeline runs is an interruption, since its result is unknown.
+    """
+    watched = fullscreen.Watched(
+        downstream=options.downstream or bool(options.pipeline),
+        checkpoint=options.checkpoint,
+        shards=options.shards,
+        complete=options.complete or options.failed_only,
+        check=lambda event: _check_reachable(event, options),
+    )
+    connection = fullscreen.ConnectionState(SystemClock())
+    async with connect(server, budget, interval=options.interval, hooks=connection.hooks) as gitlab:
+        targets = await _targets(gitlab, names, options.pipeline)
+        app = fullscreen.make_app(
+            gitlab, connection, targets, watched,
+            theme=options.theme, filter_text="failed" if options.failed_only else "",
+        )  # fmt: skip
+        await fullscreen.show(app)
+        if options.pipeline and not app.session.feed.has_ended:
+            return INTERRUPTED
         return await _code(gitlab, names, options.pipeline)
 
 

@@ -26,6 +26,7 @@ from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, error_line, us
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
+from gitlab_jobs_async.http.hooks import RequestHooks
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
@@ -39,13 +40,17 @@ async def connect(
     budget: RequestBudget | None = None,
     *,
     interval: float | None = None,
+    hooks: RequestHooks | None = None,
 ) -> AsyncIterator[GitLab]:
     """Yield the open client, which keeps to *budget* and polls a job every *interval* seconds.
+
+    *hooks* are called around each request.
 
     Raises:
         CommandError: contradicting options; or, without a token, a 401 or 404 of the server.
     """
-    async with connect_to(server_of(options), options, budget, interval=interval) as gitlab:
+    server = server_of(options)
+    async with connect_to(server, options, budget, interval=interval, hooks=hooks) as gitlab:
         yield gitlab
 
 
@@ -56,6 +61,7 @@ async def connect_to(
     budget: RequestBudget | None = None,
     *,
     interval: float | None = None,
+    hooks: RequestHooks | None = None,
 ) -> AsyncIterator[GitLab]:
     """Yield the open client of *server*, as `connect` does."""
     credentials = server.credentials
@@ -69,6 +75,7 @@ async def connect_to(
             retry=retry,
             polling=poll_policy_of(interval),
             budget=budget,
+            hooks=hooks,
         ) as gitlab:
             yield gitlab
     except (AuthenticationError, NotFoundError) as error:

@@ -135,9 +135,13 @@ def pipeline_status(jobs: Iterable[JobBasic]) -> JobStatus:
 
 @define
 class Board:
-    """All pipelines, unreachable projects and pauses; `events` counts the events."""
+    """All pipelines, unreachable projects and pauses; `events` counts the events.
+
+    A pipeline is dropped *kept_seconds* after it has ended.
+    """
 
     events: int = 0
+    kept_seconds: float = _KEPT_SECONDS
     pipelines: dict[tuple[str, int | None], PipelineRow] = field(factory=dict)
     unreachable: dict[str, str] = field(factory=dict)
     paused: dict[str, str] = field(factory=dict)
@@ -168,7 +172,7 @@ class Board:
 
     def ordered(self, now: float) -> list[PipelineRow]:
         """Return pipelines by rank, newest first, children below their parents."""
-        self._evict(now)
+        self.evict(now)
         roots = {key: self._root(row) for key, row in self.pipelines.items()}
         ranks: dict[int, int] = {}
         for key, row in self.pipelines.items():
@@ -212,14 +216,15 @@ class Board:
             root = self._parents[root]
         return root
 
-    def _evict(self, now: float) -> None:
+    def evict(self, now: float) -> None:
+        """Drop pipelines that have ended long ago, and the oldest of too many quiet ones."""
         quiet = [(row.changed, key) for key, row in self.pipelines.items() if row.rank != ACTIVE]
         quiet.sort(key=lambda one: one[0], reverse=True)
         gone = [
             key
             for place, (changed, key) in enumerate(quiet)
             if place >= _KEPT_PIPELINES
-            or (self.pipelines[key].rank == ENDED and now - changed > _KEPT_SECONDS)
+            or (self.pipelines[key].rank == ENDED and now - changed > self.kept_seconds)
         ]
         for key in gone:
             del self.pipelines[key]

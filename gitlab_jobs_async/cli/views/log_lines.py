@@ -15,6 +15,7 @@ from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli.arguments import parse_pattern
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import OUTPUT_GROUP, Color
+from gitlab_jobs_async.cli.views.open_styles import OpenStyles
 from gitlab_jobs_async.cli.views.rows import json_line, length
 from gitlab_jobs_async.models.logs import LogLine, Section
 
@@ -23,8 +24,6 @@ _DIM_STYLE: Final = "\x1b[2m"
 _HEADER_STYLE: Final = "\x1b[1;36m"
 _JOBS: Final = tuple(f"\x1b[{code}m" for code in (36, 33, 32, 35, 34, 96, 93, 92, 95, 94))
 _LONGEST_LABEL: Final = 48
-_STYLE: Final = re.compile(r"\x1b\[([0-9;:]*)m")
-_MOST_STYLES: Final = 8
 _NO_TIME: Final = " " * len("2025-06-15T15:06:40.123Z")
 
 
@@ -75,7 +74,7 @@ class LogView:
     labels: Mapping[int, str] = field(factory=dict)
     _found: re.Pattern[str] | None = field(init=False)
     _prefixes: dict[int, str] = field(init=False)
-    _styles: dict[int, list[str]] = field(factory=dict, init=False)
+    _styles: dict[int, OpenStyles] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._found = None if self.style.grep is None else parse_pattern("--grep", self.style.grep)
@@ -123,25 +122,14 @@ class LogView:
 
     def _coloured(self, job_id: int, line: LogLine) -> str:
         """Return the line with its colours and those still open from earlier lines."""
-        styles = self._styles.setdefault(job_id, [])
+        styles = self._styles.setdefault(job_id, OpenStyles())
         # A filter may hide the line that opened a style.
-        shown = "".join(styles) + line.raw
-        for style in _STYLE.finditer(line.raw):
-            if _resets_styles(style[1]):
-                styles.clear()
-            if style[1].strip("0;:"):
-                styles.append(style[0])
-                # Bounded: a log may open a style on every line and reset none.
-                del styles[:-_MOST_STYLES]
+        shown = styles.opened + line.raw
+        styles.read(line.raw)
         return shown if shown == line.text else f"{shown}{_RESET}"
 
     def _styled(self, text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if self.is_coloured else text
-
-
-def _resets_styles(parameters: str) -> bool:
-    """Return whether a style resets earlier ones: empty or 0."""
-    return parameters.partition(";")[0].strip("0") == ""
 
 
 def line_as_json(project: str, job_id: int, line: LogLine) -> str:

@@ -1,0 +1,89 @@
+"""The full screen: a textual application over a monitor's events."""
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from gitlab_jobs_async.cli.errors import INTERRUPTED, OK
+from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen
+from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.tree_screen import TreeScreen
+
+FASTEST: Final = 0.2
+"""Seconds between two drawings of changes."""
+
+_TICK: Final = 1.0
+THEMES: Final = {"terminal": "ansi-dark", "dark": "textual-dark", "light": "textual-light"}
+"""Textual's names of the themes; "terminal" has the terminal's own colours."""
+
+
+class WatchApp(App[int]):
+    """The application; its return value is the exit code."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", priority=True, show=False),
+    ]
+
+    def __init__(
+        self,
+        make_session: Callable[[Callable[[], None]], Session],
+        *,
+        theme: str,
+        filter_text: str,
+    ) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.session = make_session(self.changed)
+        self.failure: BaseException | None = None
+        self._filter_text = filter_text
+        self._is_due = False
+        self.title = "gitlab-jobs"
+        self.theme = theme
+
+    def on_mount(self) -> None:
+        """Show the pipelines, and start to take events."""
+        # Textual sets one that runs tasks within `create_task`; others do not expect that.
+        asyncio.get_running_loop().set_task_factory(None)
+        self.push_screen(TreeScreen(self.session, filter_text=self._filter_text))
+        feed = self.session.start(self.session.feed.run())
+        feed.add_done_callback(self._on_feed_end)
+        self.session.start(self.session.feed.list_recent())
+        self.set_interval(_TICK, self._draw)
+
+    def changed(self) -> None:
+        """Draw soon: at most five times a second, however fast changes come."""
+        if not self._is_due and self.is_running:
+            self._is_due = True
+            self.set_timer(FASTEST, self._draw)
+
+    def action_interrupt(self) -> None:
+        """Quit at once, as Ctrl-C does."""
+        self.exit(INTERRUPTED)
+
+    async def action_quit(self) -> None:
+        """Quit."""
+        self.exit(OK)
+
+    def action_next_theme(self) -> None:
+        """Change to the next theme."""
+        names = list(THEMES)
+        present = list(THEMES.values()).index(self.theme)
+        chosen = names[(present + 1) % len(names)]
+        self.theme = THEMES[chosen]
+        if isinstance(self.screen, ListScreen):
+            self.screen.list.forget()
+        self.session.say(f"theme: {chosen}")
+
+    def _draw(self) -> None:
+        self._is_due = False
+        if isinstance(self.screen, ListScreen) and self.screen.is_mounted:
+            self.screen.update()
+
+    def _on_feed_end(self, feed: asyncio.Task[None]) -> None:
+        if not feed.cancelled() and (error := feed.exception()) is not None:
+            self.failure = error
+            self.exit(OK)

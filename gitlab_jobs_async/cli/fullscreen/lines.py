@@ -1,0 +1,210 @@
+"""Text of the lines of the tree, in columns that fit the width. Pure; all names are cleaned.
+
+A narrow terminal has name, status, time and id; a wider one also the reason or the progress, then
+the age and the branch.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Final
+
+from attrs import frozen
+from rich.cells import cell_len
+from rich.text import Text
+
+from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.fullscreen.tree import Row
+from gitlab_jobs_async.cli.views.board import JobRow, pipeline_status
+from gitlab_jobs_async.cli.views.rows import age, length, status_symbol
+from gitlab_jobs_async.models.jobs import Bridge
+from gitlab_jobs_async.models.statuses import JobStatus
+
+_DETAIL_FROM: Final = 96
+_AGE_FROM: Final = 130
+_TIME: Final = 8
+_AGE: Final = 5
+_LEAST_NAME: Final = 16
+_ORDER: Final = (
+    JobStatus.FAILED, JobStatus.RUNNING, JobStatus.CANCELING, JobStatus.PENDING,
+    JobStatus.MANUAL, JobStatus.SUCCESS,
+)  # fmt: skip
+"""Statuses in the order of a summary; others follow."""
+
+DIM: Final = "bright_black"
+
+
+@frozen
+class Columns:
+    """Widths of the columns for a width of the screen, with ids of *id_width* digits."""
+
+    width: int
+    id_width: int = 6
+
+    @property
+    def status(self) -> int:
+        """Width of the status with its symbol."""
+        return 12 if self.width < _DETAIL_FROM else 22
+
+    @property
+    def detail(self) -> int:
+        """Width of the reason or the progress; 0 if it does not fit."""
+        if self.width < _DETAIL_FROM:
+            return 0
+        return 22 if self.width < _AGE_FROM else min(44, self.width // 5)
+
+    @property
+    def age(self) -> int:
+        """Width of the age; 0 if it does not fit."""
+        return 0 if self.width < _AGE_FROM else _AGE
+
+    @property
+    def name(self) -> int:
+        """Width of the name, which gets what is left."""
+        rest = self.status + self.detail + self.age + _TIME + self.id_width + 4
+        return max(_LEAST_NAME, self.width - rest)
+
+    def line(self, *cells: tuple[str | Text, str]) -> Text:
+        """Return a line of name, status, detail, time, age and id, each with its style."""
+        name, status, detail, time, past, number = cells
+        parts = [_fit(*name, self.name), Text(" "), _fit(*status, self.status)]
+        if self.detail:
+            parts += [Text(" "), _fit(*detail, self.detail)]
+        parts.append(_right(*time, _TIME))
+        if self.age:
+            parts.append(_right(*past, _AGE))
+        parts += [Text(" "), _right(*number, self.id_width + 1)]
+        line = Text.assemble(*parts, no_wrap=True, end="")
+        line.truncate(self.width, overflow="ellipsis")
+        return line
+
+    def titles(self) -> Text:
+        """Return the line above the columns."""
+        words = ("  job", "status", "detail", "time", "age", "id")
+        return self.line(*((word, DIM) for word in words))
+
+
+def row_line(row: Row, columns: Columns, now: float) -> Text:
+    """Return the text of a row."""
+    if row.job is not None:
+        return _job_line(row, row.job, columns, now)
+    if row.kind == "stage":
+        return _stage_line(row, columns)
+    if row.kind == "project":
+        name = Text.assemble(_marker(row), (clean(row.project), "bold"))
+        return columns.line((name, ""), ("", ""), (summary(row), ""), *[("", "")] * 3)
+    return _pipeline_line(row, columns, now)
+
+
+def _job_line(row: Row, one: JobRow, columns: Columns, now: float) -> Text:
+    job = one.job
+    symbol, colour = status_symbol(job.status)
+    name = Text.assemble(_indent(row), (f"{symbol} ", colour), clean(job.name))
+    if isinstance(job, Bridge) and job.downstream_pipeline is not None:
+        name.append(f" → #{job.downstream_pipeline.id}", DIM)
+    detail = clean(job.failure_reason) if job.status == JobStatus.FAILED else ""
+    if job.status == JobStatus.FAILED and job.allow_failure:
+        detail = f"allowed: {detail}" if detail else "allowed to fail"
+    elif not detail and one.replaces is not None:
+        detail = f"retry of {one.replaces}"
+    return columns.line(
+        (name, ""),
+        (f"{symbol} {clean(job.status)}", colour),
+        (detail, DIM),
+        (length(one.seconds(now)), ""),
+        (age(job.created_at, datetime.fromtimestamp(now, UTC)), DIM),
+        (str(job.id), DIM),
+    )
+
+
+def _stage_line(row: Row, columns: Columns) -> Text:
+    status = pipeline_status(one.job for one in row.jobs)
+    symbol, colour = status_symbol(status)
+    done = sum(one.job.status.is_finished for one in row.jobs)
+    name = Text.assemble(_indent(row), _marker(row), clean(row.stage), (f" {_of(done, row)}", DIM))
+    # A line of its own colour would compete with the jobs below it.
+    state = ("", "") if row.is_open else (f"{symbol} {clean(status)}", colour)
+    detail = "" if row.is_open else summary(row)
+    return columns.line((name, ""), state, (detail, ""), *[("", "")] * 3)
+
+
+def _pipeline_line(row: Row, columns: Columns, now: float) -> Text:
+    entry = row.entry
+    if entry is None:  # a row of another kind
+        return Text()
+    symbol, colour = status_symbol(entry.status)
+    pipeline = entry.pipeline
+    about = "" if pipeline is None else clean(pipeline.name or pipeline.ref)
+    title = f"#{entry.id}" if entry.id else "jobs without a pipeline"
+    # The only project has no line of its own, and a downstream pipeline may be of another one.
+    home = f"{clean(entry.project)} " if row.depth > 1 else ""
+    name = Text.assemble(
+        _indent(row),
+        _marker(row),
+        (f"{symbol} ", colour),
+        (home, DIM),
+        (title, "bold"),
+        f" {about}",
+    )
+    created = None if pipeline is None else pipeline.created_at
+    moment = datetime.fromtimestamp(now, UTC)
+    seconds = _pipeline_seconds(row, now)
+    detail = summary(row) if entry.row is not None else Text("loading" if entry.is_loading else "")
+    return columns.line(
+        (name, ""),
+        (f"{symbol} {clean(entry.status)}", colour),
+        (detail, ""),
+        (length(seconds), ""),
+        (age(created, moment), DIM),
+        (str(entry.id or ""), DIM),
+    )
+
+
+def _pipeline_seconds(row: Row, now: float) -> float | None:
+    """Return the seconds from the creation of the first job to the end of the last, or now."""
+    jobs = [one.job for one in row.jobs]
+    if not jobs or row.entry is None:
+        return None
+    created = min(job.created_at.timestamp() for job in jobs)
+    if not row.entry.status.is_finished:
+        return max(0.0, now - created)
+    ended = max((job.finished_at.timestamp() for job in jobs if job.finished_at), default=None)
+    return None if ended is None else max(0.0, ended - created)
+
+
+def summary(row: Row) -> Text:
+    """Return the number of a row's jobs by status, with symbols."""
+    return counted(Counter(one.job.status for one in row.jobs))
+
+
+def counted(counts: Counter[JobStatus]) -> Text:
+    """Return numbers by status with symbols, the failed first."""
+    order = [*_ORDER, *(status for status in counts if status not in _ORDER)]
+    parts = []
+    for status in order:
+        if counts[status]:
+            symbol, colour = status_symbol(status)
+            parts.append(Text(f"{symbol} {counts[status]:,}", colour))
+    return Text(" ").join(parts)
+
+
+def _of(done: int, row: Row) -> str:
+    return f"{done:,}/{len(row.jobs):,}"
+
+
+def _indent(row: Row) -> str:
+    return "  " * row.depth
+
+
+def _marker(row: Row) -> str:
+    return "▾ " if row.is_open else "▸ "
+
+
+def _fit(text: str | Text, style: str, width: int) -> Text:
+    cells = text.copy() if isinstance(text, Text) else Text(text, style)
+    cells.truncate(width, overflow="ellipsis", pad=True)
+    return cells
+
+
+def _right(text: str | Text, style: str, width: int) -> Text:
+    plain = str(text)
+    return _fit(" " * max(0, width - cell_len(plain)) + plain, style, width)

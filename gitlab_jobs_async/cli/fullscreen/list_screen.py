@@ -1,0 +1,214 @@
+"""The common part of the screens: a list of lines, a line to type in, keys for jobs."""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Input
+
+from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
+from gitlab_jobs_async.cli.fullscreen.browser import open_page
+from gitlab_jobs_async.cli.fullscreen.dialogs import Help, Question
+from gitlab_jobs_async.cli.fullscreen.keys import Key, footer_keys
+from gitlab_jobs_async.cli.fullscreen.line_list import Bar, LineList
+from gitlab_jobs_async.cli.fullscreen.session import Session
+
+
+def bindings_of(keys: tuple[Key, ...]) -> list[BindingType]:
+    """Return textual's bindings for a table of keys."""
+    return [Binding(key.keys, key.action, key.words, show=False) for key in keys]
+
+
+class ListScreen(Screen[None]):
+    """A list between a line of titles and a line of keys; `/` opens a line to type in."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    ListScreen { layout: vertical; }
+    ListScreen Input { height: 1; border: none; padding: 0; display: none; background: $surface; }
+    ListScreen Input.-typing { display: block; }
+    ListScreen Bar.-typing { display: none; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.list = LineList(self.line)
+        self.typed = Input(placeholder="", id="typed", compact=True)
+        self.bars = {name: Bar(id=name) for name in ("header", "titles", "status", "keys")}
+
+    def compose(self) -> ComposeResult:
+        """Yield the lines of the screen from top to bottom."""
+        yield self.bars["header"]
+        yield self.bars["titles"]
+        yield self.list
+        yield self.bars["status"]
+        yield self.typed
+        yield self.bars["keys"]
+
+    def on_mount(self) -> None:
+        """Show the present state."""
+        self.list.focus()
+        self.update()
+
+    def on_screen_resume(self) -> None:
+        """Show what has changed while another screen was shown."""
+        self.update()
+
+    def on_resize(self) -> None:
+        """Fit the lines to the new size."""
+        self.call_after_refresh(self.update)
+
+    @abstractmethod
+    def line(self, number: int, width: int) -> Text:
+        """Return the text of a line of the list."""
+
+    @abstractmethod
+    def update(self) -> None:
+        """Show the present state; lines that have not changed are not drawn."""
+
+    @abstractmethod
+    def subject(self) -> Subject | None:
+        """Return the job or pipeline that the keys act on."""
+
+    @abstractmethod
+    def on_typed(self, text: str, *, is_complete: bool) -> None:
+        """Apply what is typed after `/`."""
+
+    def show_footer(self, words: Text) -> None:
+        """Show the result of the last action, else *words*, and the keys."""
+        notice = self.session.notice
+        self.bars["status"].show(words if notice is None else notice)
+        shown = Text()
+        for key in footer_keys(self.KEYS, self.size.width):
+            click = f"@click=screen.{key.action}"
+            first = key.shown.partition(" ")[0]
+            shown.append(f" {first}", "bold cyan").append(f" {key.short} ", "")
+            del click
+        self.bars["keys"].show(shown)
+
+    def action_move(self, lines: int) -> None:
+        """Move the cursor by *lines*."""
+        self.list.move_to(self.list.cursor + lines)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by *pages*."""
+        self.list.move_to(self.list.cursor + pages * max(1, self.list.page - 1))
+
+    def action_first(self) -> None:
+        """Move the cursor to the first line."""
+        self.list.move_to(0)
+
+    def action_last(self) -> None:
+        """Move the cursor to the last line."""
+        self.list.move_to(self.list.count - 1)
+
+    def action_find(self) -> None:
+        """Open the line to type in."""
+        self.typed.add_class("-typing")
+        self.bars["status"].add_class("-typing")
+        self.typed.focus()
+
+    def close_typing(self) -> None:
+        """Close the line to type in."""
+        self.typed.remove_class("-typing")
+        self.bars["status"].remove_class("-typing")
+        self.list.focus()
+        self.update()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Apply each letter at once."""
+        self.on_typed(event.value, is_complete=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Apply the whole line."""
+        self.on_typed(event.value, is_complete=True)
+        self.close_typing()
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.app.push_screen(Help(self.KEYS))
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen again, such as after another program has written to it."""
+        self.list.forget()
+        self.refresh(layout=True)
+
+    def action_browse(self) -> None:
+        """Open the page of the selected line."""
+        subject = self.subject()
+        if subject is not None:
+            self.session.start(self._browse(subject.url))
+
+    async def _browse(self, url: str) -> None:
+        self.session.say(await open_page(url))
+
+    def action_copy_url(self) -> None:
+        """Copy the URL of the selected line."""
+        subject = self.subject()
+        if subject is None or not subject.url:
+            self.session.say("this line has no page")
+            return
+        self.app.copy_to_clipboard(subject.url)
+        self.session.say(f"copied {subject.url}")
+
+    def action_retry(self) -> None:
+        """Retry the selected job, or the failed jobs of the pipeline."""
+        self._act(self.session.actions.retry)
+
+    def action_play(self) -> None:
+        """Start the selected manual job."""
+        self._act(self.session.actions.play)
+
+    def action_cancel(self) -> None:
+        """Cancel the selected job or pipeline after a question."""
+        self._ask("Cancel", self.session.actions.cancel)
+
+    def action_erase(self) -> None:
+        """Erase the log and artifacts of the selected job after a question."""
+        self._ask("Erase the log and artifacts of", self.session.actions.erase)
+
+    def _ask(self, verb: str, call: Callable[[Subject], Awaitable[Outcome]]) -> None:
+        # The subject is that of the question, whatever the cursor does meanwhile.
+        subject = self.subject()
+        if subject is None:
+            self.session.say("select a job or a pipeline")
+            return
+
+        def answered(answer: bool | None) -> None:  # noqa: FBT001 - called by textual
+            if answer:
+                self._perform(call, subject)
+            else:
+                self.session.say("nothing was changed")
+
+        self.app.push_screen(Question(f"{verb} {subject.name}?"), answered)
+
+    def _act(self, call: Callable[[Subject], Awaitable[Outcome]]) -> None:
+        subject = self.subject()
+        if subject is None:
+            self.session.say("select a job or a pipeline")
+        else:
+            self._perform(call, subject)
+
+    def _perform(self, call: Callable[[Subject], Awaitable[Outcome]], subject: Subject) -> None:
+        self.session.say(f"{subject.name}: …")
+        self.session.start(self._performed(call, subject))
+
+    async def _performed(
+        self, call: Callable[[Subject], Awaitable[Outcome]], subject: Subject
+    ) -> None:
+        outcome = await call(subject)
+        self.session.say(outcome.words)
+        if outcome.job is not None:
+            self.session.overview.on_job(subject.path, outcome.job, self.session.now())
+        self.session.feed.resume()
+        self.session.changed()
+        self.on_done(subject, outcome)
+
+    def on_done(self, subject: Subject, outcome: Outcome) -> None:
+        """React to the result of an action."""

@@ -1,0 +1,275 @@
+"""The screen of a job's log: followed while the job runs, with sections, search and the failure."""
+
+import asyncio
+from contextlib import aclosing
+from typing import ClassVar, Final
+
+from rich.text import Text
+
+from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
+from gitlab_jobs_async.cli.fullscreen.keys import LOG_KEYS, Key
+from gitlab_jobs_async.cli.fullscreen.line_list import LineList
+from gitlab_jobs_async.cli.fullscreen.lines import DIM
+from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen, bindings_of
+from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
+from gitlab_jobs_async.cli.fullscreen.log_lines import LogText, heading
+from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.status_words import joined
+from gitlab_jobs_async.cli.views.rows import length, status_symbol
+from gitlab_jobs_async.logs.failure import FailureReader
+from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.models.logs import LogLine
+from gitlab_jobs_async.models.statuses import JobStatus
+
+_AT_ONCE: Final = 500
+"""Lines that are read before the screen gets a turn."""
+
+_SIDEWAYS: Final = 16
+_FAILURE_LINES: Final = 20
+
+
+class LogScreen(ListScreen):
+    """The log of one job."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = LOG_KEYS
+    BINDINGS = bindings_of(LOG_KEYS)
+
+    def __init__(self, session: Session, subject: Subject) -> None:
+        super().__init__(session)
+        self._subject = subject
+        self._reading: asyncio.Task[None] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget the lines: at the start, and when the log was replaced."""
+        self._document = LogDocument()
+        self._text = LogText(self._document)
+        self._failure = FailureReader(_FAILURE_LINES)
+        self._error: int | None = None
+        self._is_read = False
+        self._is_following = True
+        self._hits: list[int] = []
+        self._searched = 0
+
+    def on_mount(self) -> None:
+        """Start to read the log."""
+        super().on_mount()
+        self._reading = self.session.start(self._read())
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    @property
+    def job(self) -> JobBasic:
+        """The newest state of the job."""
+        known = self._subject.job
+        if known is None:
+            raise ValueError("a log has a job")
+        return self.session.overview.job(known.id) or known
+
+    def line(self, number: int, _width: int) -> Text:
+        """Return a line of the screen."""
+        return self._text.text(number)
+
+    def subject(self) -> Subject | None:
+        """Return the job."""
+        return self._subject
+
+    def update(self) -> None:
+        """Show new lines, at the end if the log is followed."""
+        count = self._text.arrange(self.list.line_width)
+        cursor = count - 1 if self._is_following else self.list.cursor
+        self.list.show(count, cursor)
+        self.bars["header"].show(self._header())
+        self.bars["titles"].show(self._titles())
+        self.show_footer(Text(self._words(), DIM))
+
+    async def _read(self) -> None:
+        """Append the lines as they come, then find the failure."""
+        job = self.job
+        calls = self.session.gitlab.project(self._subject.project)
+        lines = calls.tail(job.id)
+        async with aclosing(lines):
+            count = 0
+            async for line in lines:
+                self._append(line)
+                count += 1
+                if count % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        self._is_read = True
+        ended = await calls.get_job(job.id)
+        self.session.overview.on_job(self._subject.path, ended, self.session.now())
+        if ended.status == JobStatus.FAILED:
+            self._find_failure()
+        self.session.changed()
+
+    def _append(self, line: LogLine) -> None:
+        if line.number == 1 and self._document.lines:
+            self._begin()
+        self._document.append(line)
+        self._failure.read_lines([line])
+        self.session.changed()
+
+    def _find_failure(self) -> None:
+        found = self._failure.close()
+        shown = found.error or (found.lines[-1] if found.lines else None)
+        if shown is None:
+            return
+        self._error = self._document.line_numbered(shown.number)
+        if self._error is not None:
+            self._text.failure = self._error
+            self._document.mark_failed(self._error)
+            if self._is_following:
+                self.action_failure()
+
+    def action_failure(self) -> None:
+        """Go to the line that shows why the job failed."""
+        if self._error is None:
+            is_unknown = "not known yet" if not self._is_read else "not found in the log"
+            self.session.say(f"the failure is {is_unknown}")
+        else:
+            self._go_to(self._error)
+
+    def action_last(self) -> None:
+        """Go to the last line, and follow the log."""
+        self._is_following = True
+        self.update()
+
+    def on_line_list_moved(self, _event: LineList.Moved) -> None:
+        """Follow the log only while the cursor is at its end."""
+        self._is_following = self.list.cursor == self.list.count - 1
+        self.update()
+
+    def on_line_list_opened(self, _event: LineList.Opened) -> None:
+        """Fold or unfold the section that was clicked twice."""
+        self.action_fold()
+
+    def action_fold(self) -> None:
+        """Fold or unfold the section of the selected line."""
+        row = self._row()
+        if row is not None and row.section >= 0:
+            self._document.toggle(row)
+            header = self._document.place_of(row)
+            self._keep(self._document.rows[header])
+
+    def action_fold_all(self) -> None:
+        """Fold all sections."""
+        self._set_all(is_open=False)
+
+    def action_unfold_all(self) -> None:
+        """Unfold all sections."""
+        self._set_all(is_open=True)
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
+        row = self._row()
+        self._text.is_wrapped = not self._text.is_wrapped
+        self._text.left = 0
+        if row is not None:
+            self._keep(row)
+
+    def action_sideways(self, steps: int) -> None:
+        """Scroll lines that are cut."""
+        self._text.left = max(0, self._text.left + steps * _SIDEWAYS)
+        self.update()
+
+    def action_next_match(self, step: int) -> None:
+        """Go to the next line that contains the search text."""
+        hits = self._found()
+        if not hits:
+            self.session.say("no match" if self._text.query else "nothing to search: press /")
+            return
+        row = self._row()
+        at = -1 if row is None else row.line
+        later = [hit for hit in hits if (hit > at if step > 0 else hit < at)]
+        self._go_to((later[0] if step > 0 else later[-1]) if later else hits[min(step, 0)])
+
+    def on_typed(self, text: str, *, is_complete: bool) -> None:
+        """Search for *text* once it is complete."""
+        if not is_complete:
+            return
+        self._text.query = text
+        self._hits, self._searched = [], 0
+        self.list.forget()
+        if text:
+            self.action_next_match(1)
+
+    def action_leave(self) -> None:
+        """Go back to the pipelines, or close the line to type in."""
+        if self.typed.has_class("-typing"):
+            self.close_typing()
+        else:
+            self.app.pop_screen()
+
+    def on_done(self, subject: Subject, outcome: Outcome) -> None:
+        """Show the log of the new attempt after a retry."""
+        job = outcome.job
+        if job is None or not self.is_mounted or job.id == self.job.id:
+            return
+        if self._reading is not None:
+            self._reading.cancel()
+        self._subject = Subject(subject.project, subject.path, subject.pipeline, job, job.web_url)
+        self._begin()
+        self._reading = self.session.start(self._read())
+        self.update()
+
+    def _found(self) -> list[int]:
+        self._hits += self._document.find(self._text.query, self._searched)
+        self._searched = len(self._document.lines)
+        return self._hits
+
+    def _row(self) -> LogRow | None:
+        rows = self._document.rows
+        place = self._text.row_at(self.list.cursor) if rows else 0
+        return rows[place] if place < len(rows) else None
+
+    def _go_to(self, line: int) -> None:
+        self._keep(self._document.rows[self._document.reveal(line)])
+        self.list.center()
+        self.update()
+
+    def _set_all(self, *, is_open: bool) -> None:
+        row = self._row()
+        self._document.set_all(is_open=is_open)
+        if row is not None:
+            self._keep(row)
+
+    def _keep(self, row: LogRow) -> None:
+        """Leave the cursor on *row* after rows have changed."""
+        count = self._text.arrange(self.list.line_width)
+        place = self._document.place_of(row)
+        self._is_following = False
+        self.list.show(count, self._text.start_of(place))
+        self.update()
+
+    def _header(self) -> Text:
+        job, subject = self.job, self._subject
+        symbol, colour = status_symbol(job.status)
+        parts = [clean(subject.path), f"#{subject.pipeline}", clean(job.stage), clean(job.name)]
+        left = Text.assemble((" > ".join(parts), "bold"), (f"  job {job.id}", DIM))
+        time = "" if job.duration is None else f" {length(job.duration)}"
+        right = Text.assemble((f"{symbol} {clean(job.status)}", colour), time)
+        left.truncate(max(0, self.size.width - right.cell_len - 1), overflow="ellipsis", pad=True)
+        return Text.assemble(left, " ", right)
+
+    def _titles(self) -> Text:
+        row = self._row()
+        if row is None or not row.section >= 0:
+            return Text()
+        line = min(row.line, len(self._document.lines) - 1)
+        return Text(heading(self._document.lines[line]), DIM)
+
+    def _words(self) -> str:
+        session, row = self.session, self._row()
+        lines = len(self._document.lines)
+        if not lines:
+            state = "the log is empty" if self._is_read else "waiting for the log"
+        else:
+            state = f"line {min(lines, row.line + 1) if row else 0:,} of {lines:,}"
+        follows = "" if self._is_read else "following" if self._is_following else "G follows"
+        hits = f"{len(self._found()):,} lines with {self._text.query!r}" if self._text.query else ""
+        wraps = "wrapped" if self._text.is_wrapped else ""
+        return joined(state, follows, hits, wraps, session.connection.words())

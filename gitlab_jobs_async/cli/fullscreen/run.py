@@ -1,0 +1,78 @@
+"""Open the full screen on the terminal, and leave nothing behind when it closes."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from gitlab_jobs_async.cli.errors import INTERRUPTED
+from gitlab_jobs_async.cli.fullscreen.actions import Actions
+from gitlab_jobs_async.cli.fullscreen.app import THEMES, WatchApp
+from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
+from gitlab_jobs_async.cli.fullscreen.feed import Feed, Targets, Watched
+from gitlab_jobs_async.cli.fullscreen.overview import Overview
+from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.client import GitLab
+
+
+def make_app(
+    gitlab: GitLab,
+    connection: ConnectionState,
+    targets: Targets,
+    watched: Watched,
+    *,
+    theme: str = "terminal",
+    filter_text: str = "",
+) -> WatchApp:
+    """Return the application for *targets*, which `show` runs."""
+    overview, clock = Overview(), connection.clock
+    # An empty NO_COLOR counts as unset, but not for textual: https://no-color.org.
+    if not os.environ.get("NO_COLOR"):
+        os.environ.pop("NO_COLOR", None)
+
+    def make_session(changed: Callable[[], None]) -> Session:
+        def say(words: str) -> None:
+            session.say(words, is_error=True)
+
+        feed = Feed(gitlab, clock, targets, watched, overview, changed, say)
+        title = urlsplit(gitlab.url).netloc
+        actions = Actions(gitlab)
+        session = Session(gitlab, clock, overview, connection, title, feed, actions, changed)
+        return session
+
+    return WatchApp(make_session, theme=THEMES[theme], filter_text=filter_text)
+
+
+async def show(app: WatchApp, **options: Any) -> None:
+    """Run *app* until the user quits; *options* are those of textual's `run_async`.
+
+    Raises:
+        GitLabError, CommandError: the watch cannot continue.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    loop = asyncio.get_running_loop()
+    factory = loop.get_task_factory()
+    # Textual swallows a cancellation: it must reach this call, not the application.
+    running = asyncio.create_task(app.run_async(**options))
+    try:
+        await asyncio.shield(running)
+    finally:
+        if not running.done():
+            app.exit()
+            await _ended(running)
+        await app.session.close()
+        loop.set_task_factory(factory)
+    if app.failure is not None:
+        raise app.failure
+    if app.return_value == INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+async def _ended(task: asyncio.Task[int | None]) -> None:
+    """Wait for the end of *task*, even if the caller is cancelled again."""
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            continue

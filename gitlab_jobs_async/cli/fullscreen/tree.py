@@ -1,0 +1,258 @@
+"""Rows of the full screen: projects, pipelines, stages and jobs, folded and filtered. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Final, Literal
+
+from attrs import define, field, frozen
+
+from gitlab_jobs_async.cli.fullscreen.folding import Folding, RowKey
+from gitlab_jobs_async.cli.fullscreen.overview import Entry, Overview
+from gitlab_jobs_async.cli.views.board import JobRow
+from gitlab_jobs_async.models.jobs import Bridge, JobBasic
+from gitlab_jobs_async.models.statuses import JobStatus
+
+Kind = Literal["project", "pipeline", "stage", "job"]
+
+_DEEPEST: Final = 8
+_LEAST_DIGITS: Final = 6
+_DIGITS: Final = re.compile(r"(\d+)")
+_QUIET: Final = frozenset({JobStatus.SUCCESS, JobStatus.CANCELED, JobStatus.SKIPPED})
+
+
+@frozen(kw_only=True)
+class Row:
+    """A line of the tree.
+
+    Attributes:
+        key: its identity; that of a job is its name, so that a retry stays on its line.
+        kind: "project", "pipeline", "stage" or "job".
+        enclosing: keys of the rows around it, outermost first.
+        is_open: whether the rows below it are shown; None for a job.
+        project: path of its project.
+        entry: its pipeline; None for a project.
+        job: its job; None for all others.
+        jobs: all jobs below it.
+    """
+
+    key: RowKey
+    kind: Kind
+    enclosing: tuple[RowKey, ...] = ()
+    is_open: bool | None = None
+    project: str
+    entry: Entry | None = None
+    stage: str = ""
+    job: JobRow | None = None
+    jobs: Sequence[JobRow] = ()
+
+    @property
+    def depth(self) -> int:
+        """Number of rows around it."""
+        return len(self.enclosing)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it is a failed job, or a failed pipeline whose jobs are not shown."""
+        if self.job is not None:
+            return self.job.job.status == JobStatus.FAILED
+        is_closed = self.kind == "pipeline" and not (self.is_open and self.jobs)
+        return is_closed and self.entry is not None and self.entry.status == JobStatus.FAILED
+
+
+@frozen
+class Query:
+    """Words of a filter, all of which must be in a job's texts; case does not matter."""
+
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Query":
+        """Return the query of a line that a user has typed."""
+        return cls(tuple(text.lower().split()))
+
+    def matches(self, project: str, row: JobRow) -> bool:
+        """Return whether a job passes."""
+        job = row.job
+        texts = (job.name, job.status, job.stage, job.ref, job.failure_reason or "", project)
+        text = f"{' '.join(texts)} {job.id} {job.pipeline.id}".lower()
+        return all(word in text for word in self.words)
+
+
+@frozen
+class Tree:
+    """The rows, and the number of jobs.
+
+    Attributes:
+        rows: the rows that are shown.
+        counts: all jobs by status.
+        matching: number of jobs that pass the filter.
+        id_width: digits of the longest id.
+    """
+
+    rows: Sequence[Row]
+    counts: Counter[JobStatus]
+    matching: int
+    id_width: int
+
+
+@define
+class _Builder:
+    overview: Overview
+    folding: Folding
+    query: Query
+    children: dict[int, list[Entry]]
+    is_single: bool
+    newest: Entry | None
+    counts: Counter[JobStatus] = field(factory=Counter)
+    matching: int = 0
+    _seen: set[int] = field(factory=set)
+
+    def project(self, path: str, entries: Iterable[Entry]) -> Iterator[Row]:
+        """Yield the rows of a project, without a line for the project if it is the only one."""
+        if self.is_single:
+            for entry in entries:
+                yield from self.pipeline(entry, ())
+            return
+        key: RowKey = ("project", path)
+        below = [row for entry in entries for row in self.pipeline(entry, (key,))]
+        if below:
+            is_open = self._is_open(key, default=True)
+            jobs = [job for row in below if row.kind == "pipeline" for job in row.jobs]
+            yield Row(key=key, kind="project", is_open=is_open, project=path, jobs=jobs)
+            if is_open:
+                yield from below
+
+    def pipeline(self, entry: Entry, enclosing: tuple[RowKey, ...]) -> Iterator[Row]:
+        """Yield the rows of a pipeline, or none if the filter lets no job pass."""
+        if entry.id is not None:
+            if entry.id in self._seen:  # a malformed chain of parents may be a cycle
+                return
+            self._seen.add(entry.id)
+        every = [] if entry.row is None else list(entry.row.jobs.values())
+        self.counts.update(row.job.status for row in every)
+        shown = self._matching(entry, every)
+        key: RowKey = ("pipeline", *entry.key)
+        inner = (*enclosing, key)
+        below = self._downstream(entry, inner)
+        if self.query.words and not shown and not any(below.values()):
+            return
+        is_open = self._is_open(key, default=self._is_lively(entry))
+        yield Row(
+            key=key, kind="pipeline", enclosing=enclosing, is_open=is_open,
+            project=entry.project, entry=entry, jobs=shown,
+        )  # fmt: skip
+        if is_open:
+            yield from self._stages(entry, shown, inner, below)
+            # Of trigger jobs that are not shown.
+            yield from chain.from_iterable(below.values())
+
+    def _downstream(self, entry: Entry, enclosing: tuple[RowKey, ...]) -> dict[int, list[Row]]:
+        children = [] if entry.id is None else self.children.get(entry.id, [])
+        return {child.id or 0: list(self.pipeline(child, enclosing)) for child in children}
+
+    def _stages(
+        self,
+        entry: Entry,
+        jobs: Sequence[JobRow],
+        enclosing: tuple[RowKey, ...],
+        below: dict[int, list[Row]],
+    ) -> Iterator[Row]:
+        """Yield stages and jobs, and take the downstream pipelines of trigger jobs from *below*."""
+        stages: dict[str, list[JobRow]] = {}
+        for row in jobs:
+            stages.setdefault(row.job.stage, []).append(row)
+        for stage in sorted(stages, key=lambda name: self.overview.stage_rank(entry, name)):
+            key: RowKey = ("stage", *entry.key, stage)
+            is_open = self._is_open(key, default=True)
+            yield Row(
+                key=key, kind="stage", enclosing=enclosing, is_open=is_open, stage=stage,
+                project=entry.project, entry=entry, jobs=stages[stage],
+            )  # fmt: skip
+            inner = (*enclosing, key)
+            for row in sorted(stages[stage], key=lambda row: natural(row.job.name)):
+                downstream = below.pop(downstream_of(row.job), ())
+                if is_open:
+                    yield Row(
+                        key=("job", *entry.key, row.job.name), kind="job", enclosing=inner,
+                        project=entry.project, entry=entry, stage=stage, job=row,
+                    )  # fmt: skip
+                    yield from downstream
+
+    def _matching(self, entry: Entry, jobs: list[JobRow]) -> list[JobRow]:
+        if self.query.words:
+            jobs = [row for row in jobs if self.query.matches(entry.project, row)]
+        self.matching += len(jobs)
+        return jobs
+
+    def _is_open(self, key: RowKey, *, default: bool) -> bool:
+        # A filter shows what it finds.
+        return bool(self.query.words) or self.folding.is_open(key, default=default)
+
+    def _is_lively(self, entry: Entry) -> bool:
+        is_quiet = entry.status in _QUIET and entry is not self.newest
+        return entry.row is not None and not is_quiet
+
+
+def build_tree(overview: Overview, folding: Folding, query: Query, now: float) -> Tree:
+    """Return the rows to show; projects and pipelines with the newest pipeline first.
+
+    The order does not depend on statuses, so that rows keep their places while jobs run.
+    """
+    entries = overview.entries(now)
+    known = {entry.id for entry in entries}
+    children: dict[int, list[Entry]] = {}
+    projects: dict[str, list[Entry]] = {}
+    for entry in entries:
+        parent = overview.parent_of(entry)
+        if parent is not None and parent in known and _is_below(overview, entry, parent):
+            children.setdefault(parent, []).append(entry)
+        else:
+            projects.setdefault(entry.project, []).append(entry)
+    is_single = len(projects) == 1
+    newest = next(iter(projects.values()))[0] if is_single else None
+    builder = _Builder(overview, folding, query, children, is_single, newest)
+    rows = [row for path, some in projects.items() for row in builder.project(path, some)]
+    newest_id = max((row.job.job.id for row in rows if row.job is not None), default=0)
+    digits = len(str(max(newest_id, *(entry.id or 0 for entry in entries), 0)))
+    return Tree(rows, builder.counts, builder.matching, max(_LEAST_DIGITS, digits))
+
+
+def _is_below(overview: Overview, entry: Entry, parent: int) -> bool:
+    """Return whether the chain of parents ends, so that the pipeline is shown below them."""
+    by_id = {row.id: row for row in overview.board.pipelines.values()}
+    for _ in range(_DEEPEST):
+        if parent == entry.id:
+            return False
+        row = by_id.get(parent)
+        above = None if row is None else overview.board.parent_of(row)
+        if above is None:
+            return True
+        parent = above
+    return False
+
+
+def next_failed(rows: Sequence[Row], index: int, step: int) -> int | None:
+    """Return the place of the next failed row after *index*, from the other end if need be."""
+    count = len(rows)
+    for distance in range(1, count + 1):
+        place = (index + step * distance) % count
+        if rows[place].is_failed:
+            return place
+    return None
+
+
+@lru_cache(maxsize=65536)
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Return a key that sorts "test 2" before "test 10"."""
+    parts = _DIGITS.split(name.lower())
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
+
+
+def downstream_of(job: JobBasic) -> int:
+    """Return the id of the pipeline that a trigger job has created, or 0."""
+    if isinstance(job, Bridge) and job.downstream_pipeline is not None:
+        return job.downstream_pipeline.id
+    return 0
