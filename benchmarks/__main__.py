@@ -62,6 +62,7 @@ BENCHMARKS = (
     Benchmark("soak", is_long=True, is_timed=False),
     Benchmark("delays", is_long=True, is_timed=False),
     Benchmark("prompt", is_long=True, is_timed=False),
+    Benchmark("replicas", is_long=True, is_timed=False),
     Benchmark("monitor", is_long=True, is_timed=False),
 )
 NAMES = [benchmark.name for benchmark in BENCHMARKS]

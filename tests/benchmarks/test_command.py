@@ -34,6 +34,7 @@ def benchmarks(*arguments, folder):
         ("week", "work for a simulated week: memory, tasks and descriptors"),
         ("soak", "work for 5 minutes: memory, tasks and descriptors"),
         ("delays", "see the end of a followed job of 5 s to 10 min, on any server"),
+        ("replicas", "2 processes with one store that are killed, frozen, cut off: sqlite"),
     ],
 )
 def test_tiny_run_writes_its_rows(name, question, tmp_path):

@@ -7,7 +7,7 @@ import time
 
 from attrs import frozen
 
-from gitlab_jobs_async import PostgresStore, SqliteStore
+from gitlab_jobs_async import GitLab, PostgresStore, RequestBudget, SqliteStore
 from gitlab_jobs_async.cli.demo.node import NodeTask, monitor
 from gitlab_jobs_async.simulator import AcceleratedClock
 
@@ -38,8 +38,11 @@ class Errand(NodeTask):
 
 async def run(errand: Errand) -> None:
     """Monitor the projects until this process is killed."""
-    store = errand.named_store()
-    await monitor(errand, store, errand.clock(), shared=store if errand.is_local else None)
+    store, clock = errand.named_store(), errand.clock()
+    shared = store if errand.is_local else None
+    budget = RequestBudget(per_minute=errand.per_minute, shared=shared)
+    client = GitLab(errand.url, auth=errand.token, clock=clock, budget=budget)
+    await monitor(client, errand, store)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import asdict, frozen
 
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.clock import Clock, SystemClock
+from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.monitor.monitor import Monitor
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -36,20 +36,14 @@ class NodeTask:
 
 
 async def monitor(
+    client: GitLab,
     task: NodeTask,
     store: Store,
-    clock: Clock,
-    *,
-    shared: Store | None,
     report: Callable[[Monitor], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Monitor the projects of *task*, with a budget *shared* by all nodes.
-
-    Meanwhile *report* runs with the monitor.
-    """
-    budget = RequestBudget(per_minute=task.per_minute, shared=shared)
+    """Monitor the projects of *task* with *store*; meanwhile *report* runs with the monitor."""
     async with (
-        GitLab(task.url, auth=task.token, budget=budget, clock=clock) as gitlab,
+        client as gitlab,
         gitlab.monitor(task.projects, checkpoint=store, shards=task.shards) as events,
         task_pool() as tasks,
     ):
@@ -77,7 +71,9 @@ async def _report_shards(events: Monitor) -> None:
 def _main() -> None:
     task = NodeTask(**json.loads(sys.stdin.readline()))
     store = store_named(task.store)
-    asyncio.run(monitor(task, store, SystemClock(), shared=store, report=_report_shards))
+    budget = RequestBudget(per_minute=task.per_minute, shared=store)
+    client = GitLab(task.url, auth=task.token, budget=budget)
+    asyncio.run(monitor(client, task, store, _report_shards))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""The judge of the benchmark `replicas` finds what it looks for, and its network can be cut."""
+
+import asyncio
+
+import pytest
+from attrs import evolve
+
+from benchmarks.cut_proxy import CutProxy
+from benchmarks.replica_judge import Recorded
+from gitlab_jobs_async.simulator import JobPlan, World
+from tests.support.sample_events import appeared, finished, job
+
+
+def recorded(*events):
+    return Recorded([(event.key, event) for event in events])
+
+
+def test_judge_counts_each_kind_of_fault():
+    world = World()
+    pipeline = world.add_pipeline(world.add_project("group/app"))
+    jobs = [world.add_job(pipeline, "unit", plan=JobPlan(duration=1.0)) for _ in range(5)]
+    world.settle(world.now + 60)
+    right, lost, repeated, contradicting, out_of_order = (
+        job(one.id, status="success") for one in jobs
+    )
+    events = recorded(
+        appeared(right),
+        finished(right),
+        appeared(lost),
+        appeared(repeated),
+        finished(repeated),
+        evolve(finished(repeated), key="another"),
+        appeared(contradicting),
+        finished(evolve(contradicting, status="failed")),
+        finished(out_of_order),
+        appeared(out_of_order),
+    )
+    faults = events.faults(jobs)
+    assert faults == {"lost": 1, "repeated": 1, "contradicting": 1, "out of order": 1}
+
+
+def test_judge_compares_groups_with_the_store():
+    first, second = appeared(job(1)), finished(job(1))
+    other = appeared(job(2), project="group/lib")
+    events = recorded(first, second, other)
+    keys = [first.key, second.key, other.key]
+    none = {"lost": 0, "repeated": 0, "out of order": 0}
+    assert events.group_faults(keys) == none
+    assert events.group_faults([other.key, first.key, second.key]) == none
+    assert events.group_faults(keys[:2]) == none | {"lost": 1}
+    assert events.group_faults([*keys, first.key]) == none | {"repeated": 1}
+    assert events.group_faults([keys[1], keys[0], keys[2]]) == none | {"out of order": 1}
+
+
+async def test_cut_proxy_loses_bytes_then_resets():
+    async def echo(reader, writer):
+        while data := await reader.read(100):
+            writer.write(data)
+        writer.close()
+
+    async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
+        async with CutProxy(server.sockets[0].getsockname()[1]) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(b"before")
+            assert await reader.readexactly(6) == b"before"
+            proxy.cut()
+            writer.write(b"lost")
+            late, late_writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            for cut in (reader, late):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await cut.read(1)
+            proxy.heal()
+            for cut in (reader, late):
+                with pytest.raises(ConnectionResetError):
+                    await cut.read(1)
+            again, again_writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            again_writer.write(b"after")
+            assert await again.readexactly(5) == b"after"
+            for one in (writer, late_writer, again_writer):
+                one.close()
