@@ -11,11 +11,12 @@ import pytest
 from gitlab_jobs_async import SqliteStore, StoreError
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
+from gitlab_jobs_async.store.consumer_groups import read
 from gitlab_jobs_async.store.leases import claim
 from gitlab_jobs_async.store.sqlite import run_transaction
 from gitlab_jobs_async.store.sqlite_file import FAILURES, failure, open_file
 from gitlab_jobs_async.store.states import load, pending
-from gitlab_jobs_async.store.steps import set_property
+from gitlab_jobs_async.store.steps import count, set_property
 from gitlab_jobs_async.store.values import Batch, Change, LogOffset, Shard
 from tests.support.stores import ONE, leased
 
@@ -38,8 +39,12 @@ async def filled(path):
     events = {"job 1": UNTOLD}
     changes = [Change(name, data, 0, events.get(name, ())) for name, data in STATES.items()]
     offsets = {job_id: LogOffset(offset, 0) for job_id, offset in OFFSETS.items()}
+    await store.join("bot")
     await store.record(lease, Batch(changes, offsets=offsets))
     await store.release(lease)
+    group = await store.claim("group bot", "test", 10)
+    await store.acknowledge(group, "bot", 1)
+    await store.release(group)
     return store
 
 
@@ -57,41 +62,57 @@ def remove_locks(path):
         file.unlink()
 
 
-def content(path, shard=ONE):
-    """Return everything that a monitor reads from the file, with no loop."""
+class FoundError(Exception):
+    """Everything that was read; as an exception it rolls the transaction back."""
+
+
+def everything(path, shard, *, group):
+    server = yield from set_property("server", URL)
+    if server != URL:
+        raise StoreError(str(path), "another server")
+    lease = yield from claim(shard.lease_name, "test", 10)
+    _, held = yield from load(lease, shard)
+    events = yield from pending(lease, shard, 0, 1000)
+    found = held.states, [(event.key, event.event) for event in events], held.offsets
+    if group:
+        unread = yield from read("bot", 0, 1000)
+        counters = {}
+        for name in ("place", "serial", "hook", "lease"):
+            counters[name] = yield from count(name, 0)
+        found = *found, unread, counters
+    raise FoundError(found)
+
+
+def content(path, shard=ONE, *, group=False):
+    """Return everything that a monitor and a group read from the file, without a loop."""
     try:
         connection = open_file(str(path), 0.0)
         try:
-
-            def run(transaction):
-                return run_transaction(connection, transaction, SystemClock())
-
-            if run(set_property("server", URL)) != URL:
-                raise StoreError(str(path), "another server")
-            lease = run(claim(shard.lease_name, "test", 10))
-            _, held = run(load(lease, shard))
-            events = run(pending(lease, shard, 0, 1000))
+            run_transaction(connection, everything(path, shard, group=group), SystemClock())
+        except FoundError as found:
+            return found.args[0]
         finally:
             connection.close()
     except FAILURES as error:
         raise failure(str(path), error) from error
-    return held.states, [(event.key, event.event) for event in events], held.offsets
 
 
-FILES = ["ci.db", "ci.db-shm", "ci.db-wal", "ci.db.shard-0-of-1.lock"]
+FILES = ["ci.db", "ci.db-shm", "ci.db-wal"]
+FILES += ["ci.db.group-bot.lock", "ci.db.shard-0-of-1.lock"]
 WHOLE = (STATES, UNTOLD, OFFSETS)
 
 
-def is_right(path, data):
+def is_right(path, data, whole):
     """Return whether *data* is refused by name; raise if it is read with other content."""
     for beside in ("", "-wal", "-journal"):
         path.with_name(path.name + beside).unlink(missing_ok=True)
     path.write_bytes(data)
+    path.chmod(0o600)
     try:
-        found = content(path)
+        found = content(path, group=len(whole) > len(WHOLE))
     except StoreError as error:
         return error.name == str(path) and "\n" not in error.reason
-    return found == WHOLE
+    return found == whole
 
 
 def flipped(data, place, mask):
@@ -100,27 +121,22 @@ def flipped(data, place, mask):
     return bytes(changed)
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_flipped_byte_is_refused_or_harmless(path, part):
-    """Flip one in five bytes of the page with the schema, and of the others."""
+@pytest.mark.parametrize("half", [0, 1])
+def test_flipped_byte_is_refused_or_harmless(path, half):
+    """Flip bits of every byte that is used, and of a part of the free ones."""
     data = fill(path)
-    places = [place for place in range(0, len(data), 5) if data[place] or place < 4096][part::4]
-    wrong = [place for place in places if not is_right(path, flipped(data, place, 1 << place % 8))]
+    whole = content(path, group=True)
+    assert (whole[0], [event.key for event in whole[3].events]) == (STATES, [UNTOLD[1][0]])
+    places = [p for p in range(half, len(data), 2) if data[p] or p < 200 or p % 251 == 0]
+    masks = [0xFF, 0x80, 1]
+    wrong = [p for p in places if not is_right(path, flipped(data, p, masks[p % 3]), whole)]
     assert wrong == []
-
-
-@pytest.mark.parametrize("mask", [0xFF, 0x80])
-def test_flip_in_the_schema_is_refused(path, mask):
-    """Flip other bits in the second half of that page."""
-    data = fill(path)
-    used = [place for place in range(1, 4096, 7) if data[place]]
-    assert [p for p in used if not is_right(path, flipped(data, p, mask))] == []
 
 
 def test_truncated_file_is_refused(path):
     data = fill(path)
     for size in (*range(1, 200, 7), *range(200, len(data), 509)):
-        assert is_right(path, data[:size]), size
+        assert is_right(path, data[:size], WHOLE), size
 
 
 def test_every_row_has_a_checksum(path):
@@ -132,13 +148,18 @@ def test_every_row_has_a_checksum(path):
         "UPDATE events SET event = (SELECT event FROM events WHERE place = 1)",
         "UPDATE logs SET read_to = x'05'",
         "UPDATE logs SET read_to = (SELECT read_to FROM logs WHERE job_id = 7)",
+        "UPDATE states SET route = 1 WHERE name = 'job 1'",
+        "UPDATE events SET route = NULL",
+        "UPDATE counters SET value = 0",
+        "UPDATE consumers SET place = 2",
+        "UPDATE consumers SET missed = 'x'",
     ):
         before = path.read_bytes()
         with sqlite3.connect(path) as connection:
             connection.execute(edit)
         connection.close()
         with pytest.raises(StoreError, match="does not match its checksum"):
-            content(path)
+            content(path, group=True)
         path.write_bytes(before)
 
 
@@ -181,7 +202,7 @@ def test_damaged_file_of_old_version_is_refused(path, version):
     old_file(path, version)
     data = path.read_bytes()
     for place in (i for i in range(0, 4096, 3) if data[i]):
-        is_right(path, flipped(data, place, 0xA5))
+        is_right(path, flipped(data, place, 0xA5), WHOLE)
 
 
 def test_converted_rows_reach_one_shard_of_many(path):
