@@ -2,29 +2,111 @@
 
 from collections.abc import Sequence
 
+from attrs import frozen
+
 from gitlab_jobs_async.api.parameters import ProjectId, group_path
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.project_files import projects_of
+from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import usage_error
-from gitlab_jobs_async.cli.options import ProjectOptions
+from gitlab_jobs_async.cli.finding.checkout import Checkout
+from gitlab_jobs_async.cli.finding.references import (
+    PipelineName,
+    WebPage,
+    is_url,
+    parse_pipeline,
+    parse_url,
+    pipeline_of_page,
+)
+from gitlab_jobs_async.cli.finding.resolve import Finder, locate
+from gitlab_jobs_async.cli.finding.selection import ProjectName, parse_project
+from gitlab_jobs_async.cli.options import ProjectOptions, ServerOptions
+from gitlab_jobs_async.cli.terminal import print_note
+from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.monitor.targets import GroupTarget
+
+_EXPECTED = "a PROJECT, --group GROUP or --projects-from FILE"
+
+
+@frozen
+class NamedProjects:
+    """Projects and groups, each once, and the server that has them.
+
+    *pipelines* are those of options and pasted URLs, all of the one project. *checkout* is set if
+    the project came from it.
+    """
+
+    server: ResolvedServer
+    names: list[ProjectId | GroupTarget]
+    pipelines: tuple[PipelineName, ...] = ()
+    checkout: Checkout | None = None
+
+    def finder(self, gitlab: GitLab) -> Finder:
+        """Return the finder of the one project.
+
+        Raises:
+            CommandError: several, or a group, were named.
+        """
+        name, *others = self.names
+        if others or isinstance(name, GroupTarget):
+            raise usage_error(
+                "--pipeline: expected one PROJECT, without --group or --projects-from"
+            )
+        return Finder(gitlab, gitlab.project(name), str(name), self.checkout)
+
+    def note(self) -> None:
+        """Say on a terminal's stderr which project the checkout has."""
+        if self.checkout is not None:
+            print_note(str(self.names[0]))
 
 
 def named_projects(
-    projects: Sequence[str], options: ProjectOptions
-) -> list[ProjectId | GroupTarget]:
-    """Return the projects and groups, each once.
+    words: Sequence[str],
+    many: ProjectOptions,
+    options: ServerOptions,
+    pipelines: Sequence[str] = (),
+) -> NamedProjects:
+    """Return the projects and groups of a command; without any, the project of the checkout.
+
+    *words* are ids, paths, URLs of projects or pipelines, and `.` for the checkout.
 
     Raises:
-        CommandError: nothing is named, a group is invalid, or the file cannot be read.
+        CommandError: one of them is invalid, the file or the checkout cannot be read, or they are
+            on several servers.
     """
-    listed = [] if options.projects_from is None else projects_of(options.projects_from)
+    listed = [] if many.projects_from is None else projects_of(many.projects_from)
+    groups = list(dict.fromkeys(_group(text) for text in many.group))
     # "17" and "017" are one project.
-    names = list(dict.fromkeys(project_id(name) for name in [*projects, *listed]))
-    groups = list(dict.fromkeys(_group(text) for text in options.group))
-    if not names and not groups:
-        raise usage_error("expected a PROJECT, --group GROUP or --projects-from FILE")
-    return [*names, *groups]
+    projects = list(dict.fromkeys(parse_project(word) for word in [*words, *listed]))
+    found = [_pipeline(text) for text in pipelines]
+    pages = [page for page, _ in found if page is not None]
+    if not projects and not groups:
+        projects = list(dict.fromkeys(pages)) or [None]
+    place = locate(options, [*projects, *pages], _EXPECTED)
+    if pages and len(place.projects) > 1:
+        raise usage_error("--pipeline: expected a URL of the same PROJECT")
+    return NamedProjects(
+        place.server,
+        [*place.projects, *groups],
+        tuple(dict.fromkeys([*_pipelines_of(projects), *(name for _, name in found)])),
+        place.checkout,
+    )
+
+
+def _pipeline(text: str) -> tuple[WebPage | None, PipelineName]:
+    if not is_url(text):
+        return None, parse_pipeline(text)
+    page = parse_url(text)
+    return page, pipeline_of_page(page)
+
+
+def _pipelines_of(projects: Sequence[ProjectName]) -> list[PipelineName]:
+    """Return the pipelines of pasted URLs; raise for the URL of a job."""
+    pages = [project for project in projects if isinstance(project, WebPage)]
+    for page in pages:
+        if page.job is not None:
+            raise usage_error(f"{page.address.source}: expected a URL of a project or pipeline")
+    return [page.pipeline for page in pages if page.pipeline is not None]
 
 
 def _group(text: str) -> GroupTarget:

@@ -136,5 +136,71 @@ Output = Annotated[
     ),
 ]
 Yes = Annotated[bool, Parameter(alias="-y", help="Do not ask for confirmation.")]
-ProjectName = Annotated[str, Parameter(name="PROJECT", help="Id or path: 17, group/app.")]
-JobNumber = Annotated[int, Parameter(name="JOB", help="Id of the job.")]
+ProjectWord = Annotated[
+    str,
+    Parameter(
+        name="PROJECT", help="Id, path or URL: 17, group/app. Default: the git checkout's project."
+    ),
+]
+JobWord = Annotated[
+    str,
+    Parameter(
+        name="JOB",
+        help="Id, name or URL. The project may precede it; by default it is the git checkout's.",
+    ),
+]
+ProjectOption = Annotated[
+    str | None,
+    Parameter(
+        name="--project",
+        alias="-R",
+        metavar="PROJECT",
+        help="Project of the JOBs: id, path or URL. Default: the git checkout's.",
+    ),
+]
+PIPELINE_FORMS = "id, latest, branch, tag, sha, !12 or URL"
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class FindOptions:
+    """Options that say where a job is."""
+
+    project: ProjectOption = None
+    pipeline: Annotated[
+        str | None,
+        Parameter(
+            metavar="PIPELINE",
+            help=f"Pipeline of a JOB's name: {PIPELINE_FORMS}. Default: the newest of the "
+            "checkout's branch, or of the default branch.",
+        ),
+    ] = None
+
+
+ANYWHERE = FindOptions()
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class PipelineOptions:
+    """Options that say where a job is, or which pipeline is meant without a job."""
+
+    project: ProjectOption = None
+    pipeline: Annotated[
+        str | None,
+        Parameter(
+            metavar="PIPELINE",
+            help=f"This pipeline, or that of a JOB's name: {PIPELINE_FORMS}.",
+        ),
+    ] = None
+
+
+ANY_PIPELINE = PipelineOptions()
+Variables = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--variable",
+        metavar="K=V...",
+        help="Variable for this run. Repeatable.",
+    ),
+]

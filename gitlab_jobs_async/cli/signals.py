@@ -4,19 +4,21 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
 
-def run_until_signal(command: Coroutine[object, object, int]) -> int:
+def run_until_signal(command: Coroutine[object, object, T]) -> T:
     """Run *command* in a loop of its own; raise `KeyboardInterrupt` on SIGTERM or SIGHUP."""
     return asyncio.run(_interruptible(command))
 
 
-async def _interruptible(command: Coroutine[object, object, int]) -> int:
+async def _interruptible(command: Coroutine[object, object, T]) -> T:
     with _signals_as_interrupt():
         return await command
 

@@ -52,7 +52,8 @@ def gitlab(world, clock):
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """Clear the environment and set an empty home."""
+    """Clear the environment, set an empty home, and leave the checkout of this repository."""
+    monkeypatch.chdir(tmp_path)
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "home"

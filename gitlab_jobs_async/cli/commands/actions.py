@@ -1,28 +1,32 @@
 """The commands `cancel`, `retry`, `erase` and `play`."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs, project_id
+from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.config.client import connect
+from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import FAILED, OK, CommandError, usage_error
+from gitlab_jobs_async.cli.finding.resolve import FoundJobs, find_jobs, open_project
+from gitlab_jobs_async.cli.finding.selection import Selection, select
 from gitlab_jobs_async.cli.options import (
+    ANY_PIPELINE,
     ANY_SERVER,
-    JobNumber,
+    ANYWHERE,
+    FindOptions,
+    JobWord,
     Json,
-    ProjectName,
+    PipelineOptions,
     ServerOptions,
     Switch,
+    Variables,
     Yes,
 )
 from gitlab_jobs_async.cli.output import print_result
 from gitlab_jobs_async.cli.signals import run_until_signal
-from gitlab_jobs_async.models.jobs import Job
-from gitlab_jobs_async.models.pipelines import Pipeline
 
 InputOption = Annotated[
     tuple[str, ...],
@@ -32,130 +36,115 @@ InputOption = Annotated[
         help="Job input; V may be a JSON number, boolean, list or quoted string. Repeatable.",
     ),
 ]
-VariableOption = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--variable",
-        metavar="K=V...",
-        help="Variable for this run. Repeatable.",
-    ),
-]
-OptionalJob = Annotated[int | None, Parameter(name="JOB", help="Id of the job.")]
-PipelineOption = Annotated[
-    int | None,
-    Parameter(
-        metavar="PIPELINE",
-        help="The jobs of this pipeline, in place of JOB.",
-        validator=Number(gte=1),
-    ),
-]
 
 
-def _one_of(job: int | None, pipeline: int | None, job_option: str) -> int:
-    """Return the id that was given; a pipeline has no *job_option*, which is empty if not given."""
-    number = job if pipeline is None else pipeline
-    if number is None or (job is not None and pipeline is not None):
-        raise usage_error("expected either a JOB or --pipeline ID")
-    if pipeline is not None and job_option:
-        raise usage_error(f"{job_option}: expected a JOB, not --pipeline")
-    return number
+def _selected(words: Sequence[str], where: PipelineOptions, job_option: str) -> Selection:
+    """Return jobs or a pipeline; a pipeline has no *job_option*, which is empty if not given."""
+    takes_project = where.pipeline is not None
+    selection = select(words, where.project, where.pipeline, takes_project=takes_project)
+    if not selection.jobs and selection.pipeline is None:
+        raise usage_error("missing JOB: expected at least one, or --pipeline")
+    if not selection.jobs and job_option:
+        raise usage_error(f"{job_option}: expected a JOB, not only a pipeline")
+    return selection
 
 
 async def cancel(
-    project: ProjectName,
-    job: OptionalJob = None,
-    /,
-    *,
-    pipeline: PipelineOption = None,
+    *words: JobWord,
+    where: PipelineOptions = ANY_PIPELINE,
     force: Annotated[
         Switch, Parameter(help="End a job stuck in canceling. Requires a maintainer and GitLab 18.")
     ] = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Cancel a job or a pipeline and print its status."""
-    number = _one_of(job, pipeline, "--force" if force else "")
-    found: Job | Pipeline
-    async with connect(server) as gitlab:
-        calls = gitlab.project(project_id(project))
-        if pipeline is None:
-            found = await calls.cancel_job(number, force=force)
-            subject = f"job {number} {clean(found.name)}"
-        else:
-            found = await calls.cancel_pipeline(number)
-            subject = f"pipeline {number}"
-    print_result(f"{subject} is {clean(found.status)}", found, json=json)
+    """Cancel jobs or a pipeline and print their status."""
+    selection = _selected(words, where, "--force" if force else "")
+    async with open_project(server, selection) as finder:
+        if not selection.jobs:
+            at = await finder.pipeline(selection.pipeline)
+            done = await at.project.cancel_pipeline(at.id)
+            print_result(f"pipeline {at.id} is {clean(done.status)}", done, json=json)
+            return OK
+        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+        for number in ids:
+            job = await project.cancel_job(number, force=force)
+            print_result(f"job {number} {clean(job.name)} is {clean(job.status)}", job, json=json)
     return OK
 
 
 async def retry(
-    project: ProjectName,
-    job: OptionalJob = None,
-    /,
-    *,
-    pipeline: PipelineOption = None,
+    *words: JobWord,
+    where: PipelineOptions = ANY_PIPELINE,
     inputs: InputOption = (),
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Retry a job and print the new one, or retry the failed jobs of a pipeline."""
+    """Retry jobs and print the new ones, or retry the failed jobs of a pipeline."""
     given = parse_typed_pairs("--input", inputs)
-    number = _one_of(job, pipeline, "--input" if given else "")
-    found: Job | Pipeline
-    async with connect(server) as gitlab:
-        calls = gitlab.project(project_id(project))
-        if pipeline is None:
-            found = await calls.retry_job(number, inputs=given or None)
-            sentence = f"job {number} {clean(found.name)} runs again as job {found.id}"
-        else:
-            found = await calls.retry_pipeline(number)
-            sentence = f"pipeline {number} is retried"
-    print_result(f"{sentence}: {clean(found.status)}", found, json=json)
+    selection = _selected(words, where, "--input" if given else "")
+    async with open_project(server, selection) as finder:
+        if not selection.jobs:
+            at = await finder.pipeline(selection.pipeline)
+            done = await at.project.retry_pipeline(at.id)
+            print_result(f"pipeline {at.id} is retried: {clean(done.status)}", done, json=json)
+            return OK
+        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+        for number in ids:
+            job = await project.retry_job(number, inputs=given or None)
+            sentence = f"job {number} {clean(job.name)} runs again as job {job.id}"
+            print_result(f"{sentence}: {clean(job.status)}", job, json=json)
     return OK
 
 
 async def play(
-    project: ProjectName,
-    job: JobNumber,
-    /,
-    *,
-    variables: VariableOption = (),
+    *words: JobWord,
+    where: FindOptions = ANYWHERE,
+    variables: Variables = (),
     inputs: InputOption = (),
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Start a manual or delayed job and print its status."""
+    """Start manual or delayed jobs and print their status."""
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
-    async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).play_job(
-            job, variables=values or None, inputs=given or None
-        )
-    # GitLab retries a job that was played before, so that it gets a new id.
-    again = "" if found.id == job else f" runs again as job {found.id}:"
-    sentence = f"job {job} {clean(found.name)}{again or ' is'} {clean(found.status)}"
-    print_result(sentence, found, json=json)
+    selection = _jobs(words, where)
+    async with open_project(server, selection) as finder:
+        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+        for number in ids:
+            found = await project.play_job(number, variables=values or None, inputs=given or None)
+            # GitLab retries a job that was played before, so that it gets a new id.
+            again = "" if found.id == number else f" runs again as job {found.id}:"
+            sentence = f"job {number} {clean(found.name)}{again or ' is'} {clean(found.status)}"
+            print_result(sentence, found, json=json)
     return OK
 
 
+def _jobs(words: Sequence[str], where: FindOptions) -> Selection:
+    selection = select(words, where.project, where.pipeline)
+    if not selection.jobs:
+        raise usage_error("missing JOB: expected at least one")
+    return selection
+
+
 def erase(
-    project: ProjectName,
-    job: JobNumber,
-    /,
-    *,
+    *words: JobWord,
+    where: FindOptions = ANYWHERE,
     yes: Yes = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
-    """Erase a job's log and artifacts after confirmation."""
+    """Erase the log and artifacts of jobs after confirmation."""
+    found = run_until_signal(find_jobs(server, _jobs(words, where)))
     if not yes:
-        confirm(f"Erase the log and artifacts of job {job} in {clean(project)}?")
-    return run_until_signal(_erase(project, job, json=json, server=server))
+        confirm(f"Erase the log and artifacts of {clean(found)}?")
+    return run_until_signal(_erase(found, server, json=json))
 
 
-async def _erase(project: str, job: int, *, json: bool, server: ServerOptions) -> int:
-    async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).erase_job(job)
-    print_result(f"job {job} {clean(found.name)} is erased", found, json=json)
+async def _erase(found: FoundJobs, server: ServerOptions, *, json: bool) -> int:
+    async with connect_to(found.server, server) as gitlab:
+        for number in found.ids:
+            job = await gitlab.project(found.project).erase_job(number)
+            print_result(f"job {number} {clean(job.name)} is erased", job, json=json)
     return OK
 
 

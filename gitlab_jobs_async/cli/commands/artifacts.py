@@ -1,5 +1,6 @@
 """The command `artifacts`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
@@ -7,17 +8,21 @@ from attrs import frozen
 from cyclopts import Parameter
 from rich.table import Table
 
-from gitlab_jobs_async.cli.arguments import parse_size, project_id
+from gitlab_jobs_async.cli.arguments import parse_size
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.commands.actions import OptionalJob, confirm
-from gitlab_jobs_async.cli.config.client import connect
+from gitlab_jobs_async.cli.commands.actions import confirm
+from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
+from gitlab_jobs_async.cli.finding.resolve import FoundJobs, find_jobs
+from gitlab_jobs_async.cli.finding.selection import Selection, select, select_job
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
+    ANYWHERE,
+    FindOptions,
+    JobWord,
     Json,
     Output,
     Positive,
-    ProjectName,
     ServerOptions,
     Switch,
     Yes,
@@ -79,7 +84,7 @@ class LatestJob:
         str | None,
         Parameter(
             metavar="REF",
-            help="The latest successful pipeline of this branch or tag, in place of JOB.",
+            help="The latest successful pipeline of this branch or tag, in place of a JOB.",
         ),
     ] = None
     name: Annotated[
@@ -147,10 +152,8 @@ _CAREFULLY = UnpackOptions()
 
 
 def artifacts(
-    project: ProjectName,
-    job: OptionalJob = None,
-    /,
-    *,
+    *words: JobWord,
+    where: FindOptions = ANYWHERE,
     latest: LatestJob = _NO_JOB,
     action: ArtifactAction = _ARCHIVE,
     unpacked: UnpackOptions = _CAREFULLY,
@@ -160,10 +163,10 @@ def artifacts(
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Carry out one action on a job's artifacts; bytes go to *output* or stdout."""
-    source = _source(job, latest)
+    selection, source = _selected(words, where, latest)
     if action.count > 1:
         raise usage_error("expected only one of --list, --path, --unpack, --keep and --delete")
-    if action.needs_id and not isinstance(source, int):
+    if action.needs_id and source is not None:
         raise usage_error("--ref is for the archive, --path or --unpack: expected a JOB")
     if unpacked != _CAREFULLY and action.unpack is None:
         raise usage_error("--links, --max-size, --max-files and --overwrite are for --unpack")
@@ -173,24 +176,29 @@ def artifacts(
     # Bytes of an archive would garble the screen.
     if action.prints_bytes and output is None and is_terminal():
         raise usage_error("stdout is a terminal: expected --output FILE, --unpack DIR or --list")
+    found = run_until_signal(find_jobs(server, selection))
     if action.delete and not yes:
-        confirm(f"Delete the artifacts of job {source} in {clean(project)}?")
-    work = _carry_out(project, source, action, arguments, output, server, json=json)
+        confirm(f"Delete the artifacts of {clean(found)}?")
+    work = _carry_out(found, source, action, arguments, output, server, json=json)
     return run_until_signal(work)
 
 
-def _source(job: int | None, latest: LatestJob) -> int | _Latest:
-    """Return the id of the job, or ref and name."""
-    if job is not None and latest == _NO_JOB:
-        return job
-    if job is None and latest.ref is not None and latest.name is not None:
-        return _Latest(latest.ref, latest.name, latest.search_recent)
+def _selected(
+    words: Sequence[str], where: FindOptions, latest: LatestJob
+) -> tuple[Selection, _Latest | None]:
+    """Return the selection of one job, or of a project with the ref and name of a job."""
+    if latest == _NO_JOB:
+        return select_job(words, where), None
+    if latest.ref is not None and latest.name is not None and where.pipeline is None:
+        selection = select(words, where.project, takes_project=True)
+        if not selection.jobs:
+            return selection, _Latest(latest.ref, latest.name, latest.search_recent)
     raise usage_error("expected either a JOB or --ref REF with --job NAME")
 
 
 async def _carry_out(
-    name: str,
-    source: int | _Latest,
+    found: FoundJobs,
+    latest: _Latest | None,
     action: ArtifactAction,
     arguments: _UnpackArguments,
     output: Path | None,
@@ -198,8 +206,9 @@ async def _carry_out(
     *,
     json: bool,
 ) -> int:
-    async with connect(server) as gitlab:
-        project = gitlab.project(project_id(name))
+    source = found.ids[0] if latest is None else latest
+    async with connect_to(found.server, server) as gitlab:
+        project = gitlab.project(found.project)
         if isinstance(source, int) and action.needs_id:
             await _act(project, source, action, json=json)
         elif action.unpack is not None:

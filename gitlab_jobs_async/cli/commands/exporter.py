@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.commands.plan import ForecastOptions
-from gitlab_jobs_async.cli.config.client import connect
+from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.named_projects import named_projects
 from gitlab_jobs_async.cli.options import (
@@ -16,13 +16,14 @@ from gitlab_jobs_async.cli.options import (
     NO_PROJECTS,
     Positive,
     ProjectOptions,
+    ProjectWord,
     ServerOptions,
 )
 from gitlab_jobs_async.cli.terminal import print_error, write
 
 
 async def exporter(
-    *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or paths: 17, group/app.")],
+    *projects: ProjectWord,
     many: ProjectOptions = NO_PROJECTS,
     listen: Annotated[
         str, Parameter(metavar="HOST:PORT", help="Address of the metrics.", show_default=True)
@@ -68,12 +69,13 @@ async def exporter(
             "prometheus-client is missing: pip install 'gitlab_jobs_async[cli,telemetry]'"
         ) from error
     address = parse_address(listen)
-    targets = named_projects(projects, many)
+    named = named_projects(projects, many, server)
+    named.note()
     if checkpoint is not None and not checkpoint.name:
         raise usage_error(f"--checkpoint {checkpoint}: expected a file")
     budget = ForecastOptions(per_minute=per_minute).budget()
     stored = None if checkpoint is None else f"{checkpoint}.metrics"
-    async with connect(server, budget) as gitlab:
+    async with connect_to(named.server, server, budget) as gitlab:
         with JobMetrics(budget=gitlab.budget, file=stored, max_series=max_series) as metrics:
             registry = CollectorRegistry()
             registry.register(metrics)
@@ -81,7 +83,7 @@ async def exporter(
                 metrics_server(registry, *address) as port,
                 metrics.follow_pipelines(gitlab),
                 # The reason of a failure is missing in a partial job.
-                gitlab.monitor(targets, checkpoint=checkpoint, complete=True) as events,
+                gitlab.monitor(named.names, checkpoint=checkpoint, complete=True) as events,
             ):
                 print_error(f"metrics at http://{address[0]}:{port}/metrics")
                 async for event in events:

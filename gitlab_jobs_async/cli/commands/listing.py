@@ -9,18 +9,24 @@ from cyclopts import Parameter
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli import views
-from gitlab_jobs_async.cli.arguments import parse_scopes, project_id
-from gitlab_jobs_async.cli.config.client import connect
+from gitlab_jobs_async.cli.arguments import parse_scopes
+from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
-from gitlab_jobs_async.cli.named_projects import named_projects
+from gitlab_jobs_async.cli.finding.references import PipelineName
+from gitlab_jobs_async.cli.finding.resolve import Finder, open_project
+from gitlab_jobs_async.cli.finding.selection import select_job
+from gitlab_jobs_async.cli.named_projects import NamedProjects, named_projects
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
+    ANYWHERE,
     NO_PROJECTS,
-    JobNumber,
+    PIPELINE_FORMS,
+    FindOptions,
+    JobWord,
     Json,
     Positive,
-    ProjectName,
     ProjectOptions,
+    ProjectWord,
     ServerOptions,
     Switch,
 )
@@ -52,8 +58,10 @@ class Selection:
     ] = None
     limit: Annotated[Positive, Parameter(help="Show only the newest N jobs per project.")] = None
     pipeline: Annotated[
-        Positive,
-        Parameter(metavar="PIPELINE", help="Only jobs of this pipeline; with one PROJECT."),
+        str | None,
+        Parameter(
+            metavar="PIPELINE", help=f"Only jobs of this pipeline of one PROJECT: {PIPELINE_FORMS}."
+        ),
     ] = None
     include_retried: Annotated[
         Switch, Parameter(help="With --pipeline: include jobs that were retried.")
@@ -64,15 +72,16 @@ _EVERYTHING = Selection()
 
 
 async def list_jobs(
-    *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or paths: 17, group/app.")],
+    *projects: ProjectWord,
     many: ProjectOptions = NO_PROJECTS,
     selection: Selection = _EVERYTHING,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Print jobs of projects or of a pipeline, newest first."""
-    named = named_projects(projects, many)
-    async with connect(server) as gitlab:
+    pipelines = [] if selection.pipeline is None else [selection.pipeline]
+    named = named_projects(projects, many, server, pipelines)
+    async with connect_to(named.server, server) as gitlab:
         jobs = await _selected(gitlab, named, selection)
     print_rows((job for _, job in jobs), map(job_cells, jobs), lambda: _table(jobs), json=json)
     return OK
@@ -82,18 +91,17 @@ def _table(jobs: list[Listed]) -> object:
     return views.jobs_table(jobs, datetime.now(UTC)) if jobs else "no jobs"
 
 
-async def _selected(
-    gitlab: GitLab, named: Sequence[ProjectId | GroupTarget], selection: Selection
-) -> list[Listed]:
-    if selection.pipeline is not None:
-        return await _of_pipeline(gitlab, named, selection)
+async def _selected(gitlab: GitLab, named: NamedProjects, selection: Selection) -> list[Listed]:
+    if named.pipelines:
+        return await _of_pipeline(named.finder(gitlab), named.pipelines, selection)
     if selection.include_retried:
         raise usage_error("--include-retried: expected --pipeline")
     scope = parse_scopes(selection.scope)
+    named.note()
     if selection.limit is None:
-        found = await gitlab.list_jobs(named, scope=scope, ref=selection.ref)
+        found = await gitlab.list_jobs(named.names, scope=scope, ref=selection.ref)
         return [(str(name), job) for name, jobs in found.items() for job in jobs]
-    names = await _every_project(gitlab, named)
+    names = await _every_project(gitlab, named.names)
     handles = [gitlab.project(name) for name in names]
     # Iterators stop after N jobs, where list_jobs would read all pages.
     rows = [handle.iter_jobs(scope=scope, ref=selection.ref) for handle in handles]
@@ -116,21 +124,21 @@ async def _every_project(
 
 
 async def _of_pipeline(
-    gitlab: GitLab, named: Sequence[ProjectId | GroupTarget], selection: Selection
+    finder: Finder, pipelines: Sequence[PipelineName], selection: Selection
 ) -> list[Listed]:
-    name, *others = named
-    if others or isinstance(name, GroupTarget):
-        raise usage_error("--pipeline: expected one PROJECT")
+    name, *others = pipelines
+    if others:
+        raise usage_error("--pipeline: expected one pipeline")
     if selection.ref is not None:
         raise usage_error("--ref and --pipeline: expected only one, since a pipeline has one ref")
-    project, pipeline = gitlab.project(name), selection.pipeline or 0
     scope, retried = parse_scopes(selection.scope), selection.include_retried
+    at = await finder.pipeline(name)
     if selection.limit is None:
-        jobs = await project.list_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
+        jobs = await at.project.list_pipeline_jobs(at.id, scope=scope, include_retried=retried)
     else:
-        rows = project.iter_pipeline_jobs(pipeline, scope=scope, include_retried=retried)
+        rows = at.project.iter_pipeline_jobs(at.id, scope=scope, include_retried=retried)
         jobs = await _first(rows, selection.limit)
-    return [(str(name), job) for job in jobs]
+    return [(finder.name, job) for job in jobs]
 
 
 async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
@@ -144,16 +152,16 @@ async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
 
 
 async def show(
-    project: ProjectName,
-    job: JobNumber,
-    /,
-    *,
+    *words: JobWord,
+    where: FindOptions = ANYWHERE,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Print one job with its details."""
-    async with connect(server) as gitlab:
-        found = await gitlab.project(project_id(project)).get_job(job)
+    selection = select_job(words, where)
+    async with open_project(server, selection) as finder:
+        project, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
+        found = await project.get_job(job)
     print_facts(job_facts(found), found, json=json)
     return OK
 

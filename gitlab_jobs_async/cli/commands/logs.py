@@ -3,7 +3,7 @@
 A file or pipe gets the bytes of a trace. A terminal gets lines, without any control but colours.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Annotated
 
@@ -11,18 +11,21 @@ from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.arguments import project_id
-from gitlab_jobs_async.cli.config.client import connect
 from gitlab_jobs_async.cli.errors import OK, usage_error
+from gitlab_jobs_async.cli.finding.resolve import Finder, open_project
+from gitlab_jobs_async.cli.finding.selection import Selection, select, select_job
 from gitlab_jobs_async.cli.log_writer import LogWriter
 from gitlab_jobs_async.cli.options import (
+    ANY_PIPELINE,
     ANY_SERVER,
+    ANYWHERE,
     OUTPUT_GROUP,
     Color,
+    FindOptions,
     Interval,
-    JobNumber,
+    JobWord,
     Output,
-    ProjectName,
+    PipelineOptions,
     ServerOptions,
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
@@ -49,14 +52,6 @@ Count = Annotated[int | None, Parameter(validator=Number(gte=0), metavar="N")]
 class LogRange:
     """Options that select the logs, and the part of them to show."""
 
-    pipeline: Annotated[
-        int | None,
-        Parameter(
-            validator=Number(gte=1),
-            metavar="PIPELINE",
-            help="Follow all running jobs of this pipeline instead of JOB.",
-        ),
-    ] = None
     lines: Annotated[
         Count,
         Parameter(
@@ -81,10 +76,8 @@ _DEFAULT_STYLE = LogStyle()
 
 
 async def trace(
-    project: ProjectName,
-    job: JobNumber,
-    /,
-    *,
+    *words: JobWord,
+    where: FindOptions = ANYWHERE,
     output: Output = None,
     color: Color = None,
     server: ServerOptions = ANY_SERVER,
@@ -94,8 +87,9 @@ async def trace(
     A pipe or file gets the bytes that GitLab stores. A terminal gets lines with colours, and no
     other control sequences.
     """
-    async with connect(server) as gitlab:
-        handle = gitlab.project(project_id(project))
+    selection = select_job(words, where)
+    async with open_project(server, selection) as finder:
+        handle, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
         if output is None and is_terminal():
             view = LogView(_DEFAULT_STYLE, is_coloured=_is_coloured(color))
             async with aclosing(handle.tail(job, follow=False)) as lines:
@@ -110,9 +104,8 @@ async def trace(
 
 
 async def tail(
-    project: ProjectName,
-    /,
-    *jobs: Annotated[int, Parameter(name="JOB", help="Job ids, one or several.")],
+    *words: JobWord,
+    where: PipelineOptions = ANY_PIPELINE,
     log_range: LogRange = _WHOLE,
     style: LogStyle = _DEFAULT_STYLE,
     raw: Annotated[
@@ -135,23 +128,27 @@ async def tail(
 
     The exit code is 1 if a job failed or was canceled; with --no-follow it is always 0.
     """
-    ids = tuple(dict.fromkeys(jobs))
-    _check(ids, log_range)
+    is_whole = where.pipeline is not None
+    selection = select(words, where.project, where.pipeline, takes_project=is_whole)
+    if not selection.jobs and selection.pipeline is None:
+        raise usage_error("missing JOB: expected at least one, or --pipeline")
+    _check(len(selection.jobs), log_range)
     if interval is not None and not log_range.follow:
         raise usage_error("--interval does not go with --no-follow")
     if raw:
-        _check_raw(ids, log_range, style, json=json)
-    async with connect(server, interval=interval) as gitlab:
-        handle = gitlab.project(project_id(project))
-        found = await _jobs(handle, ids, log_range.pipeline)
+        _check_raw(len(selection.jobs), log_range, style, json=json)
+    async with open_project(server, selection, interval=interval) as finder:
+        handle, found = await _jobs(finder, selection)
         if not found:
-            print_error(f"no job of pipeline {log_range.pipeline} is running")
+            print_error(f"no job of pipeline {selection.pipeline} is running")
             return OK
         options = _options(style, server, interval, raw=raw, json=json)
         # A single job is written without its name.
-        names = {job.id: job.name if len(found) > 1 or log_range.pipeline else "" for job in found}
+        is_named = len(found) > 1 or not selection.jobs
+        names = {job.id: job.name if is_named else "" for job in found}
         resume_at: dict[int, int | None] = dict.fromkeys(names, log_range.offset)
-        writer = LogWriter(gitlab, handle, project, found, options, resume_at)
+        project = str(handle.id)
+        writer = LogWriter(finder.gitlab, handle, project, found, options, resume_at)
         if raw:
             await writer.write_bytes(follow=log_range.follow)
         else:
@@ -164,21 +161,17 @@ async def tail(
         return await writer.exit_code() if log_range.follow else writer.code_so_far
 
 
-def _check(jobs: Sequence[int], log_range: LogRange) -> None:
-    if not jobs and log_range.pipeline is None:
-        raise usage_error("missing JOB: expected at least one, or --pipeline ID")
-    if jobs and log_range.pipeline is not None:
-        raise usage_error("--pipeline does not go with JOB: expected one of them")
+def _check(jobs: int, log_range: LogRange) -> None:
     if log_range.offset is None:
         return
-    if len(jobs) != 1:
+    if jobs != 1:
         raise usage_error("--offset needs exactly one JOB")
     if log_range.lines is not None or not log_range.follow:
         raise usage_error("--offset does not go with --lines or --no-follow")
 
 
-def _check_raw(jobs: Sequence[int], log_range: LogRange, style: LogStyle, *, json: bool) -> None:
-    if len(jobs) != 1:
+def _check_raw(jobs: int, log_range: LogRange, style: LogStyle, *, json: bool) -> None:
+    if jobs != 1:
         raise usage_error("--raw needs exactly one JOB")
     if json or log_range.lines is not None or style != _DEFAULT_STYLE:
         raise usage_error(
@@ -188,13 +181,15 @@ def _check_raw(jobs: Sequence[int], log_range: LogRange, style: LogStyle, *, jso
         raise usage_error("--raw needs a file or pipe: job output could control the terminal")
 
 
-async def _jobs(project: Project, jobs: Sequence[int], pipeline: int | None) -> list[Job]:
-    """Return the jobs of these ids, or the running ones of *pipeline*."""
+async def _jobs(finder: Finder, selection: Selection) -> tuple[Project, list[Job]]:
+    """Return the jobs of a selection, or the running ones of its pipeline, with their project."""
+    if not selection.jobs:
+        at = await finder.pipeline(selection.pipeline)
+        running = await at.project.list_pipeline_jobs(at.id, scope=JobStatus.RUNNING)
+        return at.project, sorted(running, key=lambda job: job.id)
     # Even a single job is requested, so that a missing server or job is reported at once.
-    if pipeline is not None:
-        running = await project.list_pipeline_jobs(pipeline, scope=JobStatus.RUNNING)
-        return sorted(running, key=lambda job: job.id)
-    return await gather_all([project.get_job(job_id) for job_id in jobs])
+    project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+    return project, await gather_all([project.get_job(job_id) for job_id in ids])
 
 
 def _line_writer(

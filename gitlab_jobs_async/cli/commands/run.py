@@ -8,12 +8,20 @@ from typing import Annotated, Literal
 from attrs import define, field
 from cyclopts import Parameter
 
-from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs, project_id
+from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
-from gitlab_jobs_async.cli.commands.actions import VariableOption
-from gitlab_jobs_async.cli.config.client import connect
-from gitlab_jobs_async.cli.errors import FAILED, OK
-from gitlab_jobs_async.cli.options import ANY_SERVER, Interval, Json, ProjectName, ServerOptions
+from gitlab_jobs_async.cli.errors import FAILED, OK, usage_error
+from gitlab_jobs_async.cli.finding.references import is_url, parse_url
+from gitlab_jobs_async.cli.finding.resolve import Finder, open_project
+from gitlab_jobs_async.cli.finding.selection import Selection, parse_project
+from gitlab_jobs_async.cli.options import (
+    ANY_SERVER,
+    Interval,
+    Json,
+    ProjectOption,
+    ServerOptions,
+    Variables,
+)
 from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_line
 from gitlab_jobs_async.models.jobs import Job
@@ -24,11 +32,15 @@ Until = Literal["finished", "blocked"]
 
 
 async def run(
-    project: ProjectName,
-    ref: Annotated[str, Parameter(name="REF", help="Branch or tag.")],
-    /,
-    *,
-    variables: VariableOption = (),
+    *words: Annotated[
+        str,
+        Parameter(
+            name="REF",
+            help="Branch or tag; the project may precede it. Default: both of the git checkout.",
+        ),
+    ],
+    project: ProjectOption = None,
+    variables: Variables = (),
     inputs: Annotated[
         tuple[str, ...],
         Parameter(
@@ -47,11 +59,14 @@ async def run(
 ) -> int:
     """Create a pipeline, wait for it and return the exit code of its status."""
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
-    view = _Progress(project, is_json=json)
-    async with connect(server, interval=interval) as gitlab, until_reader_closes():
+    selection, ref = _branch(words, project)
+    async with open_project(server, selection, interval=interval) as finder, until_reader_closes():
+        wanted = _current(finder) if ref is None else ref
+        finder.note(wanted)
+        view = _Progress(finder.name, is_json=json)
         try:
-            ended = await gitlab.project(project_id(project)).run_pipeline(
-                ref,
+            ended = await finder.project.run_pipeline(
+                wanted,
                 variables=values or None,
                 inputs=given or None,
                 until=until,
@@ -61,6 +76,27 @@ async def run(
             view.on_error(error)
             raise
     return FAILED if ended.status in {JobStatus.FAILED, JobStatus.CANCELED} else OK
+
+
+def _branch(words: Sequence[str], project: str | None) -> tuple[Selection, str | None]:
+    """Return the project, and the ref if one is named."""
+    names = list(words)
+    if project is None and (len(names) > 1 or (names and is_url(names[0]))):
+        project = names.pop(0)
+    if len(names) > 1:
+        raise usage_error(f"REF {names[1]!r}: expected at most a PROJECT and a REF")
+    ref = names[0] if names else None
+    if project is None:
+        return Selection(), ref
+    page = parse_url(project) if is_url(project) else None
+    return Selection(page or parse_project(project)), page.ref if ref is None and page else ref
+
+
+def _current(finder: Finder) -> str:
+    branch = finder.checkout.branch if finder.checkout else None
+    if branch is None:
+        raise usage_error("missing REF: expected a branch or tag, or a git checkout of a branch")
+    return branch
 
 
 @define(eq=False, repr=False)

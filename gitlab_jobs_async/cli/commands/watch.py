@@ -5,16 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from cyclopts import Parameter
-
-from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli import fullscreen
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.plan import ForecastOptions, print_plan
 from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
-from gitlab_jobs_async.cli.config.client import connect
+from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import (
     FAILED,
     INTERRUPTED,
@@ -24,12 +21,14 @@ from gitlab_jobs_async.cli.errors import (
     usage_error,
 )
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.named_projects import named_projects
+from gitlab_jobs_async.cli.finding.resolve import FoundPipeline
+from gitlab_jobs_async.cli.named_projects import NamedProjects, named_projects
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     NO_PROJECTS,
     Json,
     ProjectOptions,
+    ProjectWord,
     ServerOptions,
 )
 from gitlab_jobs_async.cli.terminal import (
@@ -53,7 +52,6 @@ from gitlab_jobs_async.group import with_projects_of_groups
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
-from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
 _DEFAULT_OPTIONS = WatchOptions()
@@ -69,7 +67,7 @@ class Events(Protocol):
 
 
 async def watch(
-    *projects: Annotated[str, Parameter(name="PROJECT", help="Ids or paths: 17, group/app.")],
+    *projects: ProjectWord,
     many: ProjectOptions = NO_PROJECTS,
     options: WatchOptions = _DEFAULT_OPTIONS,
     forecast: ForecastOptions = _NO_FORECAST,
@@ -89,14 +87,15 @@ async def watch(
         return OK
     if forecast.busy is not None:
         raise usage_error("--busy: expected --plan")
-    _check(options, many, len(projects))
-    names = named_projects(projects, many)
+    named = named_projects(projects, many, server, options.pipeline)
+    _check(options, is_of_pipelines=bool(named.pipelines))
     command = None if options.execute is None else EventCommand.parse(options.execute)
     budget = forecast.budget()
     if is_full_screen(options, command, json=json):
-        return await _show_full_screen(names, options, budget, server)
-    async with connect(server, budget, interval=options.interval) as gitlab:
-        targets = await _targets(gitlab, names, options.pipeline)
+        return await _show_full_screen(named, options, budget, server)
+    async with connect_to(named.server, server, budget, interval=options.interval) as gitlab:
+        pipelines = await _pipelines(gitlab, named)
+        targets = await _targets(gitlab, named, pipelines)
         async with gitlab.monitor(
             targets,
             logs=options.logs,
@@ -109,7 +108,7 @@ async def watch(
             if not events.shards:
                 print_error("standing by: another process watches with this checkpoint")
             await show(events, gitlab.budget, options, command, json=json)
-        return await _code(gitlab, names, options.pipeline)
+        return await _code(pipelines)
 
 
 def is_full_screen(options: WatchOptions, command: EventCommand | None, *, json: bool) -> bool:
@@ -120,7 +119,7 @@ def is_full_screen(options: WatchOptions, command: EventCommand | None, *, json:
 
 
 async def _show_full_screen(
-    names: Sequence[ProjectId | GroupTarget],
+    named: NamedProjects,
     options: WatchOptions,
     budget: RequestBudget,
     server: ServerOptions,
@@ -130,64 +129,72 @@ async def _show_full_screen(
     Quitting while a pipeline of --pipeline runs is an interruption, since its result is unknown.
     """
     watched = fullscreen.Watched(
-        downstream=options.downstream or bool(options.pipeline),
+        downstream=options.downstream or bool(named.pipelines),
         checkpoint=options.checkpoint,
         shards=options.shards,
         complete=options.complete or options.failed_only,
         check=lambda event: _check_reachable(event, options),
     )
     connection = fullscreen.ConnectionState(SystemClock())
-    async with connect(server, budget, interval=options.interval, hooks=connection.hooks) as gitlab:
-        targets = await _targets(gitlab, names, options.pipeline)
+    async with connect_to(
+        named.server, server, budget, interval=options.interval, hooks=connection.hooks
+    ) as gitlab:
+        pipelines = await _pipelines(gitlab, named)
+        targets = await _targets(gitlab, named, pipelines)
         app = fullscreen.make_app(
             gitlab, connection, targets, watched,
             theme=options.theme, filter_text="failed" if options.failed_only else "",
         )  # fmt: skip
         await fullscreen.show(app)
-        if options.pipeline and not app.session.feed.has_ended:
+        if pipelines and not app.session.feed.has_ended:
             return INTERRUPTED
-        return await _code(gitlab, names, options.pipeline)
+        return await _code(pipelines)
 
 
 async def _count(projects: Sequence[str], many: ProjectOptions, server: ServerOptions) -> int:
     """Return the number of the named projects; a group is listed once."""
-    names = named_projects(projects, many)
-    if not any(isinstance(name, GroupTarget) for name in names):
-        return len(names)
-    async with connect(server) as gitlab:
-        found = await with_projects_of_groups(names, gitlab.group)
+    named = named_projects(projects, many, server)
+    if not any(isinstance(name, GroupTarget) for name in named.names):
+        return len(named.names)
+    async with connect_to(named.server, server) as gitlab:
+        found = await with_projects_of_groups(named.names, gitlab.group)
     if not found:
         raise CommandError("--plan: the group has no project to watch", NOT_FOUND)
     return len(found)
 
 
-def _check(options: WatchOptions, many: ProjectOptions, projects: int) -> None:
+def _check(options: WatchOptions, *, is_of_pipelines: bool) -> None:
     """Raise for options that exclude each other."""
     if options.logs and options.failed_only:
         raise usage_error("--logs and --failed-only: expected only one; a log precedes the failure")
-    if options.pipeline and (many != NO_PROJECTS or projects != 1):
-        raise usage_error("--pipeline: expected one PROJECT, without --group or --projects-from")
     if options.shards > 1 and options.checkpoint is None:
         raise usage_error("--shards: expected --checkpoint, which processes share")
-    if options.interval is not None and not (
-        options.pipeline or options.logs or options.downstream
-    ):
+    if options.interval is not None and not (is_of_pipelines or options.logs or options.downstream):
         # Projects are polled by their activity.
         raise usage_error("--interval: expected --pipeline, --logs or --downstream")
 
 
-async def _targets(
-    gitlab: GitLab, names: Sequence[ProjectId | GroupTarget], pipelines: Sequence[int]
-) -> list[int | str | PipelineTarget | GroupTarget]:
-    """Return the targets of the monitor; raise at once for an unknown pipeline or group."""
-    if not pipelines:
-        groups = [name for name in names if isinstance(name, GroupTarget)]
-        await gather_all([_first_project(gitlab, group) for group in groups])
-        return list(names)
-    project = _only(gitlab, names)
+async def _pipelines(gitlab: GitLab, named: NamedProjects) -> list[FoundPipeline]:
+    """Return the named pipelines, each once; raise at once for an unknown one."""
+    if not named.pipelines:
+        named.note()
+        return []
+    finder = named.finder(gitlab)
+    found = await gather_all([finder.pipeline(name) for name in named.pipelines])
     # A monitor would go on polling a pipeline that does not exist.
-    await gather_all([project.get_pipeline(number) for number in pipelines])
-    return [PipelineTarget(project.id, number) for number in pipelines]
+    await gather_all([at.read() for at in found])
+    return list({(at.project.id, at.id): at for at in found}.values())
+
+
+async def _targets(
+    gitlab: GitLab, named: NamedProjects, pipelines: Sequence[FoundPipeline]
+) -> list[int | str | PipelineTarget | GroupTarget]:
+    """Return the targets of the monitor; raise at once for an unknown group."""
+    if pipelines:
+        return [PipelineTarget(at.project.id, at.id) for at in pipelines]
+    groups = [name for name in named.names if isinstance(name, GroupTarget)]
+    await gather_all([_first_project(gitlab, group) for group in groups])
+    return list(named.names)
 
 
 async def show(
@@ -251,26 +258,19 @@ async def _write(event: AnyEvent, command: EventCommand | None, *, json: bool) -
         await command.run(event.key, line)
 
 
-def _only(gitlab: GitLab, names: Sequence[ProjectId | GroupTarget]) -> Project:
-    return gitlab.project(next(name for name in names if not isinstance(name, GroupTarget)))
-
-
 async def _first_project(gitlab: GitLab, target: GroupTarget) -> None:
     """Raise for a group that cannot be read: a monitor would go on asking for it."""
     async with aclosing(gitlab.group(target.group).iter_projects()) as projects:
         await anext(projects, None)
 
 
-async def _code(
-    gitlab: GitLab, names: Sequence[ProjectId | GroupTarget], pipelines: Sequence[int]
-) -> int:
+async def _code(pipelines: Sequence[FoundPipeline]) -> int:
     """Return the exit code once the pipelines have ended; report failed jobs on stderr."""
     if not pipelines:
         return OK
-    project = _only(gitlab, names)
-    jobs = await gather_all([project.list_pipeline_jobs(number) for number in pipelines])
+    jobs = await gather_all([at.project.list_pipeline_jobs(at.id) for at in pipelines])
     # A failed downstream pipeline fails its bridge, which is not among the jobs.
-    bridges = await gather_all([project.list_bridges(number) for number in pipelines])
+    bridges = await gather_all([at.project.list_bridges(at.id) for at in pipelines])
     every: list[JobBasic] = [*chain(*jobs), *chain(*bridges)]
     failed = [
         job

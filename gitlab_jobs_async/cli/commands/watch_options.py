@@ -6,7 +6,7 @@ from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.options import Interval
+from gitlab_jobs_async.cli.options import PIPELINE_FORMS, Interval
 
 
 @Parameter(name="*")
@@ -15,11 +15,10 @@ class WatchOptions:
     """Options of what to watch and to print."""
 
     pipeline: Annotated[
-        tuple[int, ...],
+        tuple[str, ...],
         Parameter(
             metavar="PIPELINE...",
-            help="Only this pipeline of one PROJECT, until it ends. Repeatable.",
-            validator=Number(gte=1),
+            help=f"Only this pipeline of one PROJECT, until it ends: {PIPELINE_FORMS}. Repeatable.",
         ),
     ] = ()
     logs: Annotated[bool, Parameter(help="Include the log lines of running jobs.")] = False

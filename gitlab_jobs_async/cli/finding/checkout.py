@@ -28,7 +28,6 @@ _QUIET: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
 }
-_HINT: Final = "expected PROJECT or a URL"
 _BRANCH: Final = (
     "%(refname)%00%(push:remotename)%00%(push:remoteref)%00%(upstream:remotename)"
     "%00%(upstream:remoteref)%00%(symref)"
@@ -49,14 +48,21 @@ class Checkout:
     sha: str | None
 
 
-def find_checkout() -> Checkout:
-    """Return the checkout of the current directory.
+def find_checkout(expected: str = "a PROJECT or a URL") -> Checkout:
+    """Return the checkout of the current directory; errors name what was *expected* in place of it.
 
     Raises:
         CommandError: git is missing, refuses or hangs; the checkout or its remote is missing.
     """
+    try:
+        return _checkout()
+    except CommandError as error:
+        raise usage_error(f"{error}: expected {expected}") from None
+
+
+def _checkout() -> Checkout:
     if shutil.which("git") is None:
-        raise usage_error(f"git is not installed, so that no checkout can be read: {_HINT}")
+        raise usage_error("git is not installed, so that no checkout can be read")
     urls = read_remotes(_git("remote", "-v", is_needed=True))
     found = {name: parse_remote(url, f"remote {name!r}") for name, url in urls.items()}
     remotes = {name: address for name, address in found.items() if address is not None}
@@ -102,9 +108,9 @@ def _git(*arguments: str, is_needed: bool = False) -> str:
             env=os.environ | _QUIET,
         )
     except subprocess.TimeoutExpired:
-        raise usage_error(f"git did not answer within {_SECONDS} s: {_HINT}") from None
+        raise usage_error(f"git did not answer within {_SECONDS} s") from None
     except OSError as error:
-        raise usage_error(f"git cannot run ({error.strerror}): {_HINT}") from None
+        raise usage_error(f"git cannot run ({error.strerror})") from None
     if done.returncode and is_needed:
         raise _refusal(done.stderr.decode(errors="replace"))
     return "" if done.returncode else done.stdout.decode(errors="surrogateescape")
@@ -113,8 +119,8 @@ def _git(*arguments: str, is_needed: bool = False) -> str:
 def _refusal(words: str) -> CommandError:
     if "dubious ownership" in words:
         return usage_error(
-            f"git refuses this checkout, which belongs to another user (safe.directory): {_HINT}"
+            "git refuses this checkout, which belongs to another user (safe.directory)"
         )
     if "not a git repository" in words:
-        return usage_error(f"not in a git checkout: {_HINT}")
-    return usage_error(f"git cannot read this checkout: {_HINT}")
+        return usage_error("not in a git checkout")
+    return usage_error("git cannot read this checkout")

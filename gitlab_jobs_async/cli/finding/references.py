@@ -169,7 +169,7 @@ def parse_pipeline(text: str) -> PipelineName:
         return Commit(name.lower())
     if not name or name.startswith(("-", "!")) or not name.isprintable() or name.isdigit():
         raise usage_error(
-            f"pipeline {text!r}: expected an id, latest, a branch, a tag, a sha, !12 or a URL"
+            f"--pipeline {text!r}: expected an id, latest, a branch, a tag, a sha, !12 or a URL"
         )
     return Latest(_without_prefix(name))
 

@@ -103,6 +103,6 @@ def choose_remote(remotes: Mapping[str, Address], branch: Branch | None) -> str:
         if name in remotes:
             return name
     if not remotes:
-        raise usage_error("the checkout has no remote on a server: expected --project PROJECT")
+        raise usage_error("the checkout has no remote on a server")
     names = ", ".join(f"{name} ({address.folder})" for name, address in sorted(remotes.items()))
-    raise usage_error(f"the checkout has several remotes, {names}: expected --project PROJECT")
+    raise usage_error(f"the checkout has several remotes: {names}")

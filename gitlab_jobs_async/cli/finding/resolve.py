@@ -11,7 +11,7 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.cli.config.client import connect_to, server_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
-from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError
+from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, usage_error
 from gitlab_jobs_async.cli.finding.checkout import Checkout, find_checkout
 from gitlab_jobs_async.cli.finding.references import (
     Commit,
@@ -47,14 +47,18 @@ class Located:
     checkout: Checkout | None = None
 
 
-def locate(options: ServerOptions, projects: Sequence[ProjectName]) -> Located:
+def locate(
+    options: ServerOptions,
+    projects: Sequence[ProjectName],
+    expected: str = "a PROJECT or a URL",
+) -> Located:
     """Return the server and the projects of a command, which may read the checkout.
 
     Raises:
         CommandError: no checkout, or the projects are on different servers.
     """
     pages = [name for name in projects if isinstance(name, WebPage)]
-    checkout = find_checkout() if None in projects else None
+    checkout = find_checkout(expected) if None in projects else None
     if pages:
         server = server_of(options, pages[0].address, is_pasted=True)
     else:
@@ -69,7 +73,7 @@ def locate(options: ServerOptions, projects: Sequence[ProjectName]) -> Located:
         path = None if address is None else address.project_at(where)
         if address is None or path is None:
             source = "" if address is None else address.source
-            raise CommandError(f"{source} is not at {server.url}: expected projects of one server")
+            raise usage_error(f"{source} is not at {server.url}: expected projects of one server")
         found[path] = None
     return Located(server, tuple(found), checkout)
 
@@ -88,6 +92,21 @@ class FoundPipeline:
     async def read(self) -> Pipeline:
         """Return the pipeline."""
         return self.pipeline or await self.project.get_pipeline(self.id)
+
+
+@frozen
+class FoundJobs:
+    """Ids of jobs, their project and its server; *names* are those that the user gave."""
+
+    server: ResolvedServer
+    project: ProjectId
+    ids: tuple[int, ...]
+    names: tuple[JobName, ...]
+
+    def __str__(self) -> str:
+        pairs = zip(self.ids, self.names, strict=True)
+        shown = [f"{number}" if number == name else f"{number} {name}" for number, name in pairs]
+        return f"job{'s' * (len(shown) > 1)} {', '.join(shown)} in {self.project}"
 
 
 @frozen
@@ -244,7 +263,29 @@ async def open_project(
     Raises:
         CommandError: as `locate` and `connect`.
     """
-    place = locate(options, [selection.project])
+    place = locate(options, [selection.project], _expected(selection))
     (name,) = place.projects
     async with connect_to(place.server, options, budget, interval=interval) as gitlab:
         yield Finder(gitlab, gitlab.project(name), str(name), place.checkout)
+
+
+def _expected(selection: Selection) -> str:
+    return "a PROJECT in front of the JOB, or a URL" if selection.jobs else "a PROJECT or a URL"
+
+
+async def find_jobs(options: ServerOptions, selection: Selection) -> FoundJobs:
+    """Return the jobs of a selection, without any request if all are named by their ids.
+
+    Raises:
+        CommandError: as `locate` and `Finder.jobs`.
+        GitLabError: the server refuses or fails.
+    """
+    place = locate(options, [selection.project], _expected(selection))
+    (project,) = place.projects
+    ids = tuple(name for name in selection.jobs if isinstance(name, int))
+    if len(ids) < len(selection.jobs):
+        async with connect_to(place.server, options) as gitlab:
+            finder = Finder(gitlab, gitlab.project(project), str(project), place.checkout)
+            handle, found = await finder.jobs(selection.jobs, selection.pipeline)
+        project, ids = handle.id, tuple(found)
+    return FoundJobs(place.server, project, ids, selection.jobs)

@@ -18,6 +18,7 @@ from gitlab_jobs_async.cli.finding.references import (
     parse_url,
     pipeline_of_page,
 )
+from gitlab_jobs_async.cli.options import FindOptions
 
 CHECKOUT = "."
 """The argument that stands for the project of the checkout."""
@@ -52,19 +53,18 @@ def select(
     project: str | None = None,
     pipeline: str | None = None,
     *,
-    is_pipeline_enough: bool = False,
+    takes_project: bool = False,
 ) -> Selection:
     """Return the selection of the arguments `[PROJECT] JOB...` with `--project` and `--pipeline`.
 
-    The first of several words is the project if it can be one, else all are jobs. With
-    *is_pipeline_enough*, a single word beside `--pipeline` is the project.
+    The first of several words is the project if it can be one, else all are jobs. A single word is
+    a job, or with *takes_project* the project if it can be one.
 
     Raises:
         CommandError: two of them contradict each other, or one is invalid.
     """
     rest = list(words)
-    is_alone = len(rest) == 1 and not (pipeline is not None and is_pipeline_enough)
-    if project is None and rest and not is_alone and _may_be_path(rest[0]):
+    if project is None and len(rest) > (0 if takes_project else 1) and _may_be_path(rest[0]):
         project = rest.pop(0)
     given = [text for text in (project, pipeline, *rest) if text is not None]
     pages = {text: parse_url(text) for text in given if is_url(text)}
@@ -77,12 +77,27 @@ def select(
         pipelines.append(pipeline_of_page(found) if found else parse_pipeline(pipeline))
     if len(set(pipelines)) > 1:
         raise usage_error(f"expected one pipeline, not {' and '.join(map(str, pipelines))}")
-    jobs = [pages[word].job if word in pages else parse_job(word) for word in rest]
+    given_jobs = [pages[word].job if word in pages else parse_job(word) for word in rest]
+    jobs = tuple(dict.fromkeys(job for job in given_jobs if job is not None))
+    if pipeline is not None and jobs and all(isinstance(job, int) for job in jobs):
+        raise usage_error("--pipeline: expected the name of a JOB with it, or none, but not an id")
     return Selection(
         page or (None if project is None else parse_project(project)),
         pipelines[0] if pipelines else None,
-        tuple(dict.fromkeys(job for job in jobs if job is not None)),
+        jobs,
     )
+
+
+def select_job(words: Sequence[str], where: FindOptions) -> Selection:
+    """Return the selection of exactly one job.
+
+    Raises:
+        CommandError: as `select`, or no job or several are named.
+    """
+    selection = select(words, where.project, where.pipeline)
+    if len(selection.jobs) != 1:
+        raise usage_error(f"expected one JOB, not {len(selection.jobs)}")
+    return selection
 
 
 def _may_be_path(text: str) -> bool:

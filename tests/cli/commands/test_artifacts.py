@@ -154,7 +154,7 @@ def test_recent_pipelines_are_searched(run, signed_in, latest, tmp_path, monkeyp
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], [1, "--ref", "main"], ["--ref", "main"], ["--job", "unit"], [1, "--search-recent"]],
+    [[1, "--ref", "main"], ["--ref", "main"], ["--job", "unit"], [1, "--search-recent"]],
 )
 def test_job_or_ref_is_required(run, arguments):
     result = run("artifacts", "group/app", *arguments)

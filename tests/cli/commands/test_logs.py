@@ -321,8 +321,8 @@ def test_names_in_prefixes_are_clean(run):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ([], "--pipeline"),
-        ([1, "--pipeline", 1], "does not go with JOB"),
+        ([], "expected a PROJECT in front of the JOB"),
+        ([1, "--pipeline", 1], "--pipeline: expected the name of a JOB with it"),
         ([1, 2, "--offset", 5], "one JOB"),
         ([1, "--offset", 5, "-n", 5], "--lines"),
         ([1, "--offset", 5, "--no-follow"], "--no-follow"),

@@ -119,8 +119,10 @@ def test_cancel_and_retry_a_pipeline(signed_in, run, world):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cancel", "a/b"], "expected either a JOB or --pipeline ID"),
-        (["retry", "a/b", 3, "--pipeline", 4], "expected either a JOB or --pipeline ID"),
+        (["cancel", "-R", "a/b"], "missing JOB: expected at least one, or --pipeline"),
+        (["cancel"], "missing JOB: expected at least one, or --pipeline"),
+        (["cancel", "a/b"], "expected a PROJECT in front of the JOB"),
+        (["retry", "a/b", 3, "--pipeline", 4], "--pipeline: expected the name of a JOB"),
         (["retry", "a/b", "--pipeline", 0], "--pipeline"),
         (["retry", "a/b", "--pipeline", 3, "--input", "x=1"], "--input: expected a JOB"),
         (["cancel", "a/b", "--pipeline", 3, "--force"], "--force: expected a JOB"),

@@ -57,7 +57,7 @@ def shown(events, what=None, command=None, *, json=False):
         (["a/b", "--pipeline", 3, "--group", "x"], "--pipeline: expected one PROJECT"),
         (["--group", "a/../b"], "invalid group 'a/../b'"),
         (["a/b", "--pipeline", 3, "c/d"], "--pipeline: expected one PROJECT"),
-        (["--pipeline", 3], "--pipeline: expected one PROJECT"),
+        (["--pipeline", 3], "not in a git checkout: expected a PROJECT, --group GROUP"),
         (["a/b", "--pipeline", 0], "--pipeline"),
         (["a/b", "--per-minute", 0], "--per-minute"),
         (["a/b", "--jobs-index-per-minute", 0], "--jobs-index-per-minute"),

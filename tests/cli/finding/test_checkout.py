@@ -95,7 +95,7 @@ def test_absence_of_a_checkout_is_named(tmp_path, monkeypatch):
     assert "no remote on a server" in refusal()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert refusal() == "not in a git checkout: expected PROJECT or a URL"
+    assert refusal() == "not in a git checkout: expected a PROJECT or a URL"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed" in refusal()
 

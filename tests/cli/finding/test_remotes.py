@@ -85,7 +85,7 @@ def test_remote_of_the_branch_is_preferred():
     assert choose_remote(two, Branch("x", push=("fork", ""), upstream=("origin", "x"))) == "fork"
     # A branch may track a local one, or a URL.
     assert choose_remote(two, Branch("x", upstream=(".", "main"))) == "origin"
-    with pytest.raises(CommandError, match=r"several remotes, a \(me/app\), b \(group/app\)"):
+    with pytest.raises(CommandError, match=r"several remotes: a \(me/app\), b \(group/app\)"):
         choose_remote({"b": at("group/app"), "a": at("me/app")}, None)
     with pytest.raises(CommandError, match="no remote on a server"):
         choose_remote({}, None)

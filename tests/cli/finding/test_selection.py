@@ -11,9 +11,9 @@ JOB = f"{HOST}/group/app/-/jobs/4"
 PIPELINE = f"{HOST}/group/app/-/pipelines/7"
 
 
-def chosen(*words, project=None, pipeline=None, enough=False):
+def chosen(*words, project=None, pipeline=None, takes=False):
     """Return a selection with the folder in place of a page."""
-    found = select(words, project, pipeline, is_pipeline_enough=enough)
+    found = select(words, project, pipeline, takes_project=takes)
     name = found.project
     return (
         name.address.folder if isinstance(name, WebPage) else name, found.pipeline, *found.jobs,
@@ -38,12 +38,12 @@ def chosen(*words, project=None, pipeline=None, enough=False):
         (["group/app", "4"], {"project": "."}, (None, None, "group/app", 4)),
         (["lint"], {"project": f"{HOST}/group/app"}, ("group/app", None, "lint")),
         # With a pipeline one word is the project where the pipeline is enough.
-        (["group/app"], {"pipeline": "7", "enough": True}, ("group/app", 7)),
-        (["17"], {"pipeline": "main", "enough": True}, (17, Latest("main"))),
-        (["."], {"pipeline": "latest", "enough": True}, (None, Latest())),
-        (["lint"], {"pipeline": "7", "enough": True}, (None, 7, "lint")),
-        (["17"], {"pipeline": "!12"}, (None, MergeRequest(12), 17)),
-        (["17", "lint"], {"pipeline": "7", "enough": True}, (17, 7, "lint")),
+        (["group/app"], {"pipeline": "7", "takes": True}, ("group/app", 7)),
+        (["17"], {"pipeline": "main", "takes": True}, (17, Latest("main"))),
+        (["."], {"pipeline": "latest", "takes": True}, (None, Latest())),
+        (["lint"], {"pipeline": "7", "takes": True}, (None, 7, "lint")),
+        (["a/b"], {"pipeline": "!12"}, (None, MergeRequest(12), "a/b")),
+        (["17", "lint"], {"pipeline": "7", "takes": True}, (17, 7, "lint")),
         # URLs have their project.
         ([JOB], {}, ("group/app", None, 4)),
         ([JOB, "lint"], {}, ("group/app", None, 4, "lint")),
@@ -71,6 +71,7 @@ def test_words_are_divided(words, options, expected):
         ([PIPELINE], {"pipeline": "8"}, "expected one pipeline, not 7 and 8"),
         (["lint"], {"pipeline": JOB}, "expected the URL of a pipeline"),
         (["-x", "4"], {}, "leading dash"),
+        (["17", "4"], {"pipeline": "8"}, "--pipeline: expected the name of a JOB with it"),
         (["group/app", "0"], {}, "job '0'"),
     ],
 )
