@@ -31,6 +31,7 @@ ACTING: Final = (
         "run",
         "commands.run:run",
         _RUN,
+        "Usage: gitlab-jobs run [OPTIONS] [[PROJECT] REF]",
         examples=(
             (
                 "Run main; the exit code is the pipeline's result",
@@ -46,7 +47,7 @@ ACTING: Final = (
         "cancel",
         "commands.actions:cancel",
         _CANCEL,
-        "Usage: gitlab-jobs cancel [OPTIONS] PROJECT (JOB | --pipeline ID)",
+        "Usage: gitlab-jobs cancel [OPTIONS] [PROJECT] (JOB... | --pipeline PIPELINE)",
         examples=(
             ("Cancel a job", "gitlab-jobs cancel infra/deploy 211"),
             ("Cancel all jobs of a pipeline", "gitlab-jobs cancel infra/deploy --pipeline 23"),
@@ -56,7 +57,7 @@ ACTING: Final = (
         "retry",
         "commands.actions:retry",
         _RETRY,
-        "Usage: gitlab-jobs retry [OPTIONS] PROJECT (JOB | --pipeline ID)",
+        "Usage: gitlab-jobs retry [OPTIONS] [PROJECT] (JOB... | --pipeline PIPELINE)",
         examples=(
             ("Retry a job", "gitlab-jobs retry shop/payments 200"),
             ("Retry what failed in a pipeline", "gitlab-jobs retry shop/payments --pipeline 19"),
@@ -66,6 +67,7 @@ ACTING: Final = (
         "erase",
         "commands.actions:erase",
         _ERASE,
+        "Usage: gitlab-jobs erase [OPTIONS] [PROJECT] JOB...",
         examples=(
             ("Erase a job, after a question", "gitlab-jobs erase shop/payments 200"),
             ("In a script", "gitlab-jobs erase shop/payments 200 --yes"),
@@ -75,6 +77,7 @@ ACTING: Final = (
         "play",
         "commands.actions:play",
         _PLAY,
+        "Usage: gitlab-jobs play [OPTIONS] [PROJECT] JOB...",
         examples=(
             ("Start a manual job", "gitlab-jobs play infra/deploy 207"),
             ("With a variable", "gitlab-jobs play infra/deploy 207 --variable TARGET=production"),

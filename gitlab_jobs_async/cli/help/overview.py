@@ -15,6 +15,7 @@ input, configuration or local file; 3 the server or the network failed; 4 not fo
 
 FURTHER: Final = """Further help:
   gitlab-jobs help COMMAND   options and examples of a command
+  gitlab-jobs help names     how projects, pipelines and jobs are named
   gitlab-jobs help server    where server, token and certificates are found
 """
 
@@ -40,5 +41,20 @@ REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and the CI_SERVER_TLS_ files.
 Proxies: https_proxy, http_proxy, all_proxy and no_proxy, as curl reads them.
 """
 
-TOPICS: Final = {"server": SERVER}
+NAMES: Final = """How projects, pipelines and jobs are named.
+
+PROJECT: an id, a path or a URL. Without one, or with a dot, it is the project of the git checkout:
+that of the remote to which its branch is pushed or from which it is pulled, else of origin.
+
+PIPELINE: an id, latest, a branch, a tag, a sha, !12 for a merge request, or a URL. The newest one
+counts. latest is that of the checkout's branch, or of the default branch of a named project.
+
+JOB: an id, a name or a URL. A name is a job of --pipeline, else of latest. One word is a JOB; of
+several, the first is the PROJECT if it has a slash or is a number, or use --project.
+
+URL: the page of a project, pipeline, job, merge request, branch or commit. It selects the server,
+too, if a token for it is configured; no other token is sent to it.
+"""
+
+TOPICS: Final = {"names": NAMES, "server": SERVER}
 """Texts of `gitlab-jobs help TOPIC` beside the commands."""

@@ -65,7 +65,7 @@ READING: Final = (
         "list",
         "commands.listing:list_jobs",
         _LIST,
-        "Usage: gitlab-jobs list [OPTIONS] PROJECT...",
+        "Usage: gitlab-jobs list [OPTIONS] [PROJECT...]",
         examples=(
             (
                 "Failed jobs of two projects",
@@ -85,6 +85,7 @@ READING: Final = (
         "show",
         "commands.listing:show",
         _SHOW,
+        "Usage: gitlab-jobs show [OPTIONS] [PROJECT] JOB",
         examples=(
             ("Why a job failed, and where", "gitlab-jobs show shop/payments 200"),
             ("Its runner only", "gitlab-jobs show shop/payments 200 --json | jq .runner"),
@@ -94,6 +95,7 @@ READING: Final = (
         "trace",
         "commands.logs:trace",
         _TRACE,
+        "Usage: gitlab-jobs trace [OPTIONS] [PROJECT] JOB",
         examples=(
             ("The log so far", "gitlab-jobs trace shop/payments 200"),
             ("Its bytes into a file", "gitlab-jobs trace shop/payments 200 --output job.log"),
@@ -103,7 +105,7 @@ READING: Final = (
         "tail",
         "commands.logs:tail",
         _TAIL,
-        "Usage: gitlab-jobs tail [OPTIONS] PROJECT [JOB...]",
+        "Usage: gitlab-jobs tail [OPTIONS] [PROJECT] (JOB... | --pipeline PIPELINE)",
         examples=(
             ("Follow two jobs to their ends", "gitlab-jobs tail shop/payments 199 200"),
             (
@@ -116,7 +118,7 @@ READING: Final = (
         "watch",
         "commands.watch:watch",
         _WATCH,
-        "Usage: gitlab-jobs watch [OPTIONS] PROJECT...",
+        "Usage: gitlab-jobs watch [OPTIONS] [PROJECT...]",
         examples=(
             ("All projects of a group, until Ctrl-C", "gitlab-jobs watch --group shop"),
             (
@@ -148,7 +150,7 @@ READING: Final = (
         "exporter",
         "commands.exporter:exporter",
         _EXPORTER,
-        "Usage: gitlab-jobs exporter [OPTIONS] PROJECT...",
+        "Usage: gitlab-jobs exporter [OPTIONS] [PROJECT...]",
         examples=(
             (
                 "Metrics of a group that survive a restart",
@@ -161,6 +163,7 @@ READING: Final = (
         "artifacts",
         "commands.artifacts:artifacts",
         _ARTIFACTS,
+        "Usage: gitlab-jobs artifacts [OPTIONS] [PROJECT] (JOB | --ref REF --job NAME)",
         examples=(
             (
                 "The archive of a job",

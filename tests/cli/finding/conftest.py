@@ -31,3 +31,15 @@ def git(tmp_path, monkeypatch):
 
     run("init", "--quiet", "--initial-branch", "main")
     return run
+
+
+@pytest.fixture
+def checkout(git, gitlab):
+    """Return a function that makes the current directory a checkout of a branch."""
+
+    def make(branch="main", remote=None):
+        git("remote", "add", "origin", remote or f"{gitlab.url}/group/app.git")
+        git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+        return git
+
+    return make

@@ -32,18 +32,6 @@ def pipelines(world):
     return found
 
 
-@pytest.fixture
-def checkout(git, gitlab):
-    """Return a function that makes the current directory a checkout of a branch."""
-
-    def make(branch="main", remote=None):
-        git("remote", "add", "origin", remote or f"{gitlab.url}/group/app.git")
-        git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
-        return git
-
-    return make
-
-
 async def found(*words, pipeline=None, lookup=None):
     """Return project, pipeline id and job ids of the words of a command."""
     selection = select(words, None, pipeline)
@@ -102,7 +90,11 @@ async def test_job_is_found_by_name(job_of):
     [
         (["group/app", "lnit"], None, r"no job is named 'lnit': 'lint' \(pipeline \d+ of"),
         (["group/app", "test"], None, "several jobs belong to 'test'"),
-        (["group/app", "lint"], "mian", "no pipeline of 'mian' in group/app: expected one of main"),
+        (
+            ["group/app", "lint"],
+            "mainn",
+            "pipeline of 'mainn' in group/app: expected one of main",
+        ),
         (["group/app", "lint"], "zzz", "expected one of deadbeef, feature/x, main, refs/merge"),
         (["group/empty", "lint"], None, "no pipeline of the default branch in group/empty$"),
     ],
