@@ -192,7 +192,7 @@ def test_interrupted_demo_restores_the_terminal(number):
 
 def test_watch_leaves_its_live_table(on_terminal, job_of):
     pipeline = job_of("broken").pipeline.id
-    code, shown = on_terminal("watch", "group/evil", "--pipeline", pipeline)
+    code, shown = on_terminal("watch", "group/evil", "--pipeline", pipeline, "--plain")
     assert code == 1
     assert "\x1b]" not in shown
     assert "\x1b[2J" not in shown
