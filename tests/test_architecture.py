@@ -55,7 +55,8 @@ IO_MODULES = {
     "cli.fullscreen.actions", "cli.fullscreen.app", "cli.fullscreen.browser",
     "cli.fullscreen.connection", "cli.fullscreen.dialogs", "cli.fullscreen.feed",
     "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_screen",
-    "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.tree_screen",
+    "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.themes",
+    "cli.fullscreen.tree_screen",
     "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""

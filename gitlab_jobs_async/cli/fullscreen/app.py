@@ -10,14 +10,19 @@ from textual.binding import Binding, BindingType
 from gitlab_jobs_async.cli.errors import INTERRUPTED, OK
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen
 from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.themes import (
+    DARK,
+    DARK_COLOURS,
+    LIGHT,
+    LIGHT_COLOURS,
+    THEMES,
+)
 from gitlab_jobs_async.cli.fullscreen.tree_screen import TreeScreen
 
 FASTEST: Final = 0.2
 """Seconds between two drawings of changes."""
 
 _TICK: Final = 1.0
-THEMES: Final = {"terminal": "ansi-dark", "dark": "textual-dark", "light": "textual-light"}
-"""Textual's names of the themes; "terminal" has the terminal's own colours."""
 
 
 class WatchApp(App[int]):
@@ -42,6 +47,9 @@ class WatchApp(App[int]):
         self._filter_text = filter_text
         self._is_due = False
         self.title = "gitlab-jobs"
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.ansi_theme_dark, self.ansi_theme_light = DARK_COLOURS, LIGHT_COLOURS
         self.theme = theme
 
     def on_mount(self) -> None:
@@ -80,8 +88,18 @@ class WatchApp(App[int]):
 
     def _draw(self) -> None:
         self._is_due = False
-        if isinstance(self.screen, ListScreen) and self.screen.is_mounted:
+        if self._is_behind():
+            self.changed()
+        elif isinstance(self.screen, ListScreen) and self.screen.is_mounted:
             self.screen.update()
+
+    def _is_behind(self) -> bool:
+        """Return whether a slow terminal has not taken yet what was drawn before.
+
+        Otherwise drawings would queue up, and keys would show their effect late.
+        """
+        writer = getattr(self._driver, "_writer_thread", None)
+        return writer is not None and not writer._queue.empty()  # noqa: SLF001 - not public
 
     def _on_feed_end(self, feed: asyncio.Task[None]) -> None:
         if not feed.cancelled() and (error := feed.exception()) is not None:

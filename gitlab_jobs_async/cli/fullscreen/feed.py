@@ -18,7 +18,7 @@ from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.monitor import Monitor
-from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
+from gitlab_jobs_async.monitor.targets import GroupTarget, JobTarget, PipelineTarget
 
 Targets = Sequence[int | str | PipelineTarget | GroupTarget]
 
@@ -80,13 +80,19 @@ class Feed:
                 self._resumed.clear()
                 await self._resumed.wait()
 
-    def resume(self) -> None:
-        """Watch pipelines again that had ended, after a retry in one of them."""
-        if self.monitor is None or not self.has_ended:
+    def follow(self, project: int | str, job_id: int | None) -> None:
+        """Poll a job that was acted on at short intervals until it has ended.
+
+        A project alone is polled by its activity. Pipelines that have ended are watched again.
+        """
+        if self.monitor is None:
             return
-        for target in self.targets:
-            self.monitor.remove(target)
-            self.monitor.add(target)
+        if self.has_ended:
+            for target in self.targets:
+                self.monitor.remove(target)
+                self.monitor.add(target)
+        elif job_id is not None:
+            self.monitor.add(JobTarget(project, job_id))
         self.has_ended = False
         self._resumed.set()
 

@@ -49,10 +49,14 @@ class Folding:
 
 @define
 class Selection:
-    """The selected row of a list, by its key; `index` is its present place."""
+    """The selected row of a list, by its key; `index` is its present place.
+
+    Until the user has moved, `is_fixed`, it is the first row.
+    """
 
     key: RowKey | None = None
     index: int = 0
+    is_fixed: bool = True
     _enclosing: tuple[RowKey, ...] = ()
 
     def move_to(self, index: int, rows: Sequence[Keyed]) -> None:
@@ -69,7 +73,7 @@ class Selection:
 
         If it is gone or folded, select the innermost row around it, else the row at its place.
         """
-        if self.key is None:
+        if self.key is None or self.is_fixed:
             self.move_to(0, rows)
             return
         # Most changes do not move rows.

@@ -15,13 +15,15 @@ from textual.widget import Widget
 _WHEEL: Final = 3
 _BAR: Final = ("┃", "│")
 _CURSOR: Final = Style(reverse=True)
+_DIM: Final = Style(color="bright_black")
 
 
 class LineList(Widget, can_focus=True):
     """Lines by number; *line* returns the text of one for a width.
 
     A line is drawn again only if its text has changed, so that little is written over a slow
-    connection. `cursor` is the selected line, `top` the first visible one.
+    connection. `cursor` is the selected line, `top` the first visible one. An empty list shows
+    *placeholder*.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line-list--cursor", "line-list--bar"}
@@ -37,8 +39,9 @@ class LineList(Widget, can_focus=True):
     class Moved(Message):
         """The user has moved the cursor."""
 
-    def __init__(self, line: Callable[[int, int], Text]) -> None:
+    def __init__(self, line: Callable[[int, int], Text], *, placeholder: str = "") -> None:
         super().__init__()
+        self.placeholder = placeholder
         self.count = 0
         self.cursor = 0
         self.top = 0
@@ -143,7 +146,8 @@ class LineList(Widget, can_focus=True):
     def _wanted(self, y: int) -> tuple[Text, bool]:
         number = self.top + y
         if number >= self.count:
-            return Text(), False
+            words = "" if self.count or y else self.placeholder
+            return Text(f"  {words}", "bright_black"), False
         return self._line(number, self.line_width), number == self.cursor
 
     def _cursor_style(self, style: Style) -> Style:
@@ -153,7 +157,7 @@ class LineList(Widget, can_focus=True):
         return style + self.get_component_rich_style("line-list--cursor")
 
     def _selected(self, cursor: Style, style: Style | None) -> Style:
-        if style is None or cursor.reverse:
+        if style is None or cursor.reverse or style.color == _DIM.color:
             return cursor
         return cursor + style + Style(bgcolor=cursor.bgcolor)
 
@@ -174,6 +178,8 @@ class Bar(Widget):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - textual's name
         super().__init__(id=id)
         self._text = Text()
+        # Keys can be clicked without a line below them.
+        self.auto_links = False
 
     def show(self, text: Text) -> None:
         """Show a text, cut to the width."""
@@ -183,6 +189,7 @@ class Bar(Widget):
 
     def render(self) -> Text:
         """Return the text; textual calls it."""
-        text = self._text.copy()
+        # Textual ignores the style of a whole text.
+        text = Text.assemble(self._text)
         text.truncate(self.size.width, overflow="ellipsis")
         return text

@@ -16,7 +16,7 @@ from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.fullscreen.tree import Row
 from gitlab_jobs_async.cli.views.board import JobRow, pipeline_status
 from gitlab_jobs_async.cli.views.rows import age, length, status_symbol
-from gitlab_jobs_async.models.jobs import Bridge
+from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.statuses import JobStatus
 
 _DETAIL_FROM: Final = 96
@@ -24,6 +24,8 @@ _AGE_FROM: Final = 130
 _TIME: Final = 8
 _AGE: Final = 5
 _LEAST_NAME: Final = 16
+_USUAL_NAME: Final = 36
+_LEAST_DETAIL: Final = 18
 _ORDER: Final = (
     JobStatus.FAILED, JobStatus.RUNNING, JobStatus.CANCELING, JobStatus.PENDING,
     JobStatus.MANUAL, JobStatus.SUCCESS,
@@ -35,9 +37,10 @@ DIM: Final = "bright_black"
 
 @frozen
 class Columns:
-    """Widths of the columns for a width of the screen, with ids of *id_width* digits."""
+    """Widths of the columns for a width of the screen, for the longest name and the longest id."""
 
     width: int
+    longest_name: int = 40
     id_width: int = 6
 
     @property
@@ -46,40 +49,44 @@ class Columns:
         return 12 if self.width < _DETAIL_FROM else 22
 
     @property
-    def detail(self) -> int:
-        """Width of the reason or the progress; 0 if it does not fit."""
-        if self.width < _DETAIL_FROM:
-            return 0
-        return 22 if self.width < _AGE_FROM else min(44, self.width // 5)
-
-    @property
     def age(self) -> int:
         """Width of the age; 0 if it does not fit."""
         return 0 if self.width < _AGE_FROM else _AGE
 
     @property
+    def detail(self) -> int:
+        """Width of the reason or the progress, which gets what is left; 0 if it does not fit."""
+        return max(0, self.width - self.name - self._fixed - 2)
+
+    @property
     def name(self) -> int:
-        """Width of the name, which gets what is left."""
-        rest = self.status + self.detail + self.age + _TIME + self.id_width + 4
-        return max(_LEAST_NAME, self.width - rest)
+        """Width of the name."""
+        room = self.width - self._fixed
+        if self.width < _DETAIL_FROM:
+            return max(_LEAST_NAME, room)
+        return max(_LEAST_NAME, min(room - _LEAST_DETAIL, max(_USUAL_NAME, self.longest_name)))
+
+    @property
+    def _fixed(self) -> int:
+        return self.status + self.age + _TIME + self.id_width + 3
 
     def line(self, *cells: tuple[str | Text, str]) -> Text:
-        """Return a line of name, status, detail, time, age and id, each with its style."""
-        name, status, detail, time, past, number = cells
+        """Return a line of name, status, time, age, id and detail, each with its style."""
+        name, status, time, past, number, detail = cells
         parts = [_fit(*name, self.name), Text(" "), _fit(*status, self.status)]
-        if self.detail:
-            parts += [Text(" "), _fit(*detail, self.detail)]
         parts.append(_right(*time, _TIME))
         if self.age:
             parts.append(_right(*past, _AGE))
-        parts += [Text(" "), _right(*number, self.id_width + 1)]
+        parts += [Text(" "), _right(*number, self.id_width)]
+        if self.detail:
+            parts += [Text("  "), _fit(*detail, self.detail)]
         line = Text.assemble(*parts, no_wrap=True, end="")
         line.truncate(self.width, overflow="ellipsis")
         return line
 
     def titles(self) -> Text:
         """Return the line above the columns."""
-        words = ("  job", "status", "detail", "time", "age", "id")
+        words = ("  job", "status", "time", "age", "id", "detail")
         return self.line(*((word, DIM) for word in words))
 
 
@@ -91,7 +98,7 @@ def row_line(row: Row, columns: Columns, now: float) -> Text:
         return _stage_line(row, columns)
     if row.kind == "project":
         name = Text.assemble(_marker(row), (clean(row.project), "bold"))
-        return columns.line((name, ""), ("", ""), (summary(row), ""), *[("", "")] * 3)
+        return columns.line((name, ""), *[("", "")] * 4, (summary(row), ""))
     return _pipeline_line(row, columns, now)
 
 
@@ -101,19 +108,30 @@ def _job_line(row: Row, one: JobRow, columns: Columns, now: float) -> Text:
     name = Text.assemble(_indent(row), (f"{symbol} ", colour), clean(job.name))
     if isinstance(job, Bridge) and job.downstream_pipeline is not None:
         name.append(f" → #{job.downstream_pipeline.id}", DIM)
-    detail = clean(job.failure_reason) if job.status == JobStatus.FAILED else ""
-    if job.status == JobStatus.FAILED and job.allow_failure:
-        detail = f"allowed: {detail}" if detail else "allowed to fail"
-    elif not detail and one.replaces is not None:
-        detail = f"retry of {one.replaces}"
     return columns.line(
         (name, ""),
         (f"{symbol} {clean(job.status)}", colour),
-        (detail, DIM),
         (length(one.seconds(now)), ""),
         (age(job.created_at, datetime.fromtimestamp(now, UTC)), DIM),
         (str(job.id), DIM),
+        (_job_detail(one), DIM),
     )
+
+
+def _job_detail(one: JobRow) -> str:
+    """Return why it failed, which job it replaces, or who runs it."""
+    job = one.job
+    if job.status == JobStatus.FAILED:
+        reason = clean(job.failure_reason)
+        if job.allow_failure:
+            return f"allowed to fail: {reason}" if reason else "allowed to fail"
+        return reason
+    runner = job.runner if isinstance(job, Job) else None
+    parts = [
+        f"retry of {one.replaces}" if one.replaces is not None else "",
+        f"on {clean(runner.description)}" if runner is not None and runner.description else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _stage_line(row: Row, columns: Columns) -> Text:
@@ -124,7 +142,7 @@ def _stage_line(row: Row, columns: Columns) -> Text:
     # A line of its own colour would compete with the jobs below it.
     state = ("", "") if row.is_open else (f"{symbol} {clean(status)}", colour)
     detail = "" if row.is_open else summary(row)
-    return columns.line((name, ""), state, (detail, ""), *[("", "")] * 3)
+    return columns.line((name, ""), state, *[("", "")] * 3, (detail, ""))
 
 
 def _pipeline_line(row: Row, columns: Columns, now: float) -> Text:
@@ -133,8 +151,7 @@ def _pipeline_line(row: Row, columns: Columns, now: float) -> Text:
         return Text()
     symbol, colour = status_symbol(entry.status)
     pipeline = entry.pipeline
-    about = "" if pipeline is None else clean(pipeline.name or pipeline.ref)
-    title = f"#{entry.id}" if entry.id else "jobs without a pipeline"
+    number, _, about = clean(row.title).partition(" ")
     # The only project has no line of its own, and a downstream pipeline may be of another one.
     home = f"{clean(entry.project)} " if row.depth > 1 else ""
     name = Text.assemble(
@@ -142,20 +159,22 @@ def _pipeline_line(row: Row, columns: Columns, now: float) -> Text:
         _marker(row),
         (f"{symbol} ", colour),
         (home, DIM),
-        (title, "bold"),
+        (number, "bold"),
         f" {about}",
     )
     created = None if pipeline is None else pipeline.created_at
     moment = datetime.fromtimestamp(now, UTC)
     seconds = _pipeline_seconds(row, now)
-    detail = summary(row) if entry.row is not None else Text("loading" if entry.is_loading else "")
+    source = "" if pipeline is None else clean(pipeline.source)
+    state = summary(row) if entry.row is not None else Text("loading" if entry.is_loading else "")
+    detail = Text.assemble(state, "  " if state else "", (source, DIM))
     return columns.line(
         (name, ""),
         (f"{symbol} {clean(entry.status)}", colour),
-        (detail, ""),
         (length(seconds), ""),
         (age(created, moment), DIM),
         (str(entry.id or ""), DIM),
+        (detail, ""),
     )
 
 
@@ -176,15 +195,19 @@ def summary(row: Row) -> Text:
     return counted(Counter(one.job.status for one in row.jobs))
 
 
-def counted(counts: Counter[JobStatus]) -> Text:
-    """Return numbers by status with symbols, the failed first."""
+def counted(counts: Counter[JobStatus], room: int = 1000) -> Text:
+    """Return numbers by status with symbols, the failed first, as far as *room* cells allow."""
     order = [*_ORDER, *(status for status in counts if status not in _ORDER)]
-    parts = []
+    line = Text()
     for status in order:
-        if counts[status]:
-            symbol, colour = status_symbol(status)
-            parts.append(Text(f"{symbol} {counts[status]:,}", colour))
-    return Text(" ").join(parts)
+        if not counts[status]:
+            continue
+        symbol, colour = status_symbol(status)
+        part = Text(f"{' ' if line else ''}{symbol} {counts[status]:,}", colour)
+        if line.cell_len + part.cell_len > room:
+            break
+        line.append_text(part)
+    return line
 
 
 def _of(done: int, row: Row) -> str:
@@ -196,7 +219,7 @@ def _indent(row: Row) -> str:
 
 
 def _marker(row: Row) -> str:
-    return "▾ " if row.is_open else "▸ "
+    return "▾ " if row.is_open else "▹ "
 
 
 def _fit(text: str | Text, style: str, width: int) -> Text:

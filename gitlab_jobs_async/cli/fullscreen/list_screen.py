@@ -27,6 +27,7 @@ class ListScreen(Screen[None]):
     """A list between a line of titles and a line of keys; `/` opens a line to type in."""
 
     KEYS: ClassVar[tuple[Key, ...]] = ()
+    EMPTY: ClassVar[str] = ""
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     ListScreen { layout: vertical; }
@@ -38,7 +39,7 @@ class ListScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.list = LineList(self.line)
+        self.list = LineList(self.line, placeholder=self.EMPTY)
         self.typed = Input(placeholder="", id="typed", compact=True)
         self.bars = {name: Bar(id=name) for name in ("header", "titles", "status", "keys")}
 
@@ -86,10 +87,12 @@ class ListScreen(Screen[None]):
         self.bars["status"].show(words if notice is None else notice)
         shown = Text()
         for key in footer_keys(self.KEYS, self.size.width):
-            click = f"@click=screen.{key.action}"
-            first = key.shown.partition(" ")[0]
-            shown.append(f" {first}", "bold cyan").append(f" {key.short} ", "")
-            del click
+            action = key.action if "." in key.action else f"screen.{key.action}"
+            part = Text(f" {key.shown.partition(' ')[0]}", "bold cyan").append(
+                f" {key.short} ", "not bold default"
+            )
+            part.apply_meta({"@click": action})
+            shown.append_text(part)
         self.bars["keys"].show(shown)
 
     def action_move(self, lines: int) -> None:
@@ -206,7 +209,7 @@ class ListScreen(Screen[None]):
         self.session.say(outcome.words)
         if outcome.job is not None:
             self.session.overview.on_job(subject.path, outcome.job, self.session.now())
-        self.session.feed.resume()
+        self.session.feed.follow(subject.project, None if outcome.job is None else outcome.job.id)
         self.session.changed()
         self.on_done(subject, outcome)
 

@@ -102,7 +102,7 @@ class LogText:
 
     def _header(self, row: LogRow) -> Text:
         section = self.document.sections[row.section]
-        marker = "▾" if self.document.is_open(row.section) else "▸"
+        marker = "▾" if self.document.is_open(row.section) else "▹"
         time = "" if section.duration is None else f"  {length(section.duration)}"
         indent = "  " * section.depth
         return Text.assemble(

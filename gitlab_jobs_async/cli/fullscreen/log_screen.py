@@ -68,7 +68,7 @@ class LogScreen(ListScreen):
         known = self._subject.job
         if known is None:
             raise ValueError("a log has a job")
-        return self.session.overview.job(known.id) or known
+        return self.session.overview.newest(known)
 
     def line(self, number: int, _width: int) -> Text:
         """Return a line of the screen."""

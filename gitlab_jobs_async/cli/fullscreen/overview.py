@@ -122,13 +122,11 @@ class Overview:
         """Return the place of a stage among those of its pipeline."""
         return self._stages.get(entry.key, {}).get(stage, 0)
 
-    def job(self, job_id: int) -> JobBasic | None:
-        """Return the present state of a job, or None."""
-        for row in self.board.pipelines.values():
-            for one in row.jobs.values():
-                if one.job.id == job_id:
-                    return one.job
-        return None
+    def newest(self, job: JobBasic) -> JobBasic:
+        """Return the present state of a job, or *job* if it is not known."""
+        row = self.board.pipelines.get(("", pipeline_of(job)))
+        found = None if row is None else row.jobs.get(job.name)
+        return job if found is None or found.job.id != job.id else found.job
 
     def _entry(self, key: PipelineKey, project: str) -> Entry:
         return self._entries.setdefault(key, Entry(key, project))

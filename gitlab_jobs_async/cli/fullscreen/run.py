@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from gitlab_jobs_async.cli.errors import INTERRUPTED
 from gitlab_jobs_async.cli.fullscreen.actions import Actions
-from gitlab_jobs_async.cli.fullscreen.app import THEMES, WatchApp
+from gitlab_jobs_async.cli.fullscreen.app import WatchApp
 from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed, Targets, Watched
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
 from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.themes import THEMES
 from gitlab_jobs_async.client import GitLab
 
 

@@ -19,6 +19,8 @@ Kind = Literal["project", "pipeline", "stage", "job"]
 
 _DEEPEST: Final = 8
 _LEAST_DIGITS: Final = 6
+_SYMBOLS: Final = 6
+_LONGEST_NAME: Final = 72
 _DIGITS: Final = re.compile(r"(\d+)")
 _QUIET: Final = frozenset({JobStatus.SUCCESS, JobStatus.CANCELED, JobStatus.SKIPPED})
 
@@ -52,6 +54,17 @@ class Row:
     def depth(self) -> int:
         """Number of rows around it."""
         return len(self.enclosing)
+
+    @property
+    def title(self) -> str:
+        """Name of the job or project, or the branch of the pipeline after its id."""
+        if self.job is not None:
+            return self.job.job.name
+        if self.kind != "pipeline" or self.entry is None:
+            return self.stage or self.project
+        pipeline = self.entry.pipeline
+        about = "" if pipeline is None else pipeline.name or pipeline.ref or ""
+        return f"#{self.entry.id} {about}" if self.entry.id else "jobs without a pipeline"
 
     @property
     def is_failed(self) -> bool:
@@ -90,12 +103,14 @@ class Tree:
         counts: all jobs by status.
         matching: number of jobs that pass the filter.
         id_width: digits of the longest id.
+        name_width: cells of the longest name with its indent.
     """
 
     rows: Sequence[Row]
     counts: Counter[JobStatus]
     matching: int
     id_width: int
+    name_width: int
 
 
 @define
@@ -217,7 +232,9 @@ def build_tree(overview: Overview, folding: Folding, query: Query, now: float) -
     rows = [row for path, some in projects.items() for row in builder.project(path, some)]
     newest_id = max((row.job.job.id for row in rows if row.job is not None), default=0)
     digits = len(str(max(newest_id, *(entry.id or 0 for entry in entries), 0)))
-    return Tree(rows, builder.counts, builder.matching, max(_LEAST_DIGITS, digits))
+    names = (2 * row.depth + _SYMBOLS + len(row.title) for row in rows)
+    width = min(_LONGEST_NAME, max(names, default=0))
+    return Tree(rows, builder.counts, builder.matching, max(_LEAST_DIGITS, digits), width)
 
 
 def _is_below(overview: Overview, entry: Entry, parent: int) -> bool:

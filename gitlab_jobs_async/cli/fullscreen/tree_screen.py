@@ -24,6 +24,7 @@ class TreeScreen(ListScreen):
     """All pipelines with their jobs."""
 
     KEYS: ClassVar[tuple[Key, ...]] = TREE_KEYS
+    EMPTY = "no pipelines yet"
     BINDINGS = bindings_of(TREE_KEYS)
 
     def __init__(self, session: Session, *, filter_text: str = "") -> None:
@@ -31,7 +32,7 @@ class TreeScreen(ListScreen):
         self._folding = Folding()
         self._selection = Selection()
         self._filter = filter_text
-        self._tree = Tree((), Counter(), 0, 6)
+        self._tree = Tree((), Counter(), 0, 6, 0)
         self._built = -1
 
     @property
@@ -91,6 +92,7 @@ class TreeScreen(ListScreen):
 
     def on_line_list_moved(self, _event: LineList.Moved) -> None:
         """Keep the selection on the row under the cursor."""
+        self._selection.is_fixed = False
         self._selection.move_to(self.list.cursor, self._tree.rows)
         self.update()
 
@@ -132,6 +134,7 @@ class TreeScreen(ListScreen):
             self.session.say("no failed job")
         else:
             self.list.move_to(place)
+            self.list.center()
 
     def action_leave(self) -> None:
         """Clear the filter, or close the line to type in."""
@@ -161,7 +164,7 @@ class TreeScreen(ListScreen):
         self.list.show(len(self._tree.rows), self._selection.index)
 
     def _columns(self, width: int) -> Columns:
-        return Columns(width, self._tree.id_width)
+        return Columns(width, self._tree.name_width, self._tree.id_width)
 
     def _header(self) -> Text:
         row = self.row
@@ -173,7 +176,7 @@ class TreeScreen(ListScreen):
             if row.stage:
                 path.append(clean(row.stage))
         left = Text(" > ".join(path), "bold")
-        right = counted(self._tree.counts)
+        right = counted(self._tree.counts, self.size.width // 2)
         left.truncate(max(0, self.size.width - right.cell_len - 1), overflow="ellipsis", pad=True)
         return Text.assemble(left, " ", right)
 

@@ -29,7 +29,7 @@ async def test_failing_lines_are_two_keys_away(world, clock):
         await screen.press("f", "enter")
         await screen.shows("E   assert 1 == 2", "✗ failed")
         await screen.press("g")
-        await screen.shows("▸ get_sources", "▾ step_script")
+        await screen.shows("▹ get_sources", "▾ step_script")
         await screen.press("q")
         await screen.shows("» ship")
         await screen.press("q")
