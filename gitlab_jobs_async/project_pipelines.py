@@ -5,7 +5,7 @@ from typing import Unpack
 
 from attrs import field, frozen
 
-from gitlab_jobs_async import pipelines
+from gitlab_jobs_async import models, pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
@@ -182,6 +182,19 @@ class ProjectPipelines:
         """
         root = pipelines.PipelineRef(self.id, pipeline_id)
         return await pipelines.read_tree(self._transport, root, include_retried=include_retried)
+
+    async def list_timelines(
+        self, pipeline_id: int, *, needs: bool = True
+    ) -> "list[models.PipelineTimeline]":
+        """Return the timelines of a pipeline and of all downstream pipelines, the root first.
+
+        Each has the phases of all jobs and attempts, and the critical path. With *needs*, GraphQL
+        is asked which job waits for which, one request for each 100 jobs. Otherwise, or if GraphQL
+        is refused, a job is taken to wait for all earlier stages. Other requests are those of
+        `walk_pipeline`.
+        """
+        root = pipelines.PipelineRef(self.id, pipeline_id)
+        return await pipelines.read_timelines(self._transport, root, needs=needs)
 
     async def wait_for_pipeline(
         self,

@@ -109,6 +109,21 @@ from .statuses import (
 from .statuses import (
     JobStatus as JobStatus,
 )
+from .timelines import (
+    PhaseKind as PhaseKind,
+)
+from .timelines import (
+    PipelineTimeline as PipelineTimeline,
+)
+from .timelines import (
+    TimelineAttempt as TimelineAttempt,
+)
+from .timelines import (
+    TimelineJob as TimelineJob,
+)
+from .timelines import (
+    TimelinePhase as TimelinePhase,
+)
 from .users import (
     Commit as Commit,
 )

@@ -25,6 +25,9 @@ from .lookup import (
 from .lookup import (
     latest_of_ref as latest_of_ref,
 )
+from .timeline_fetch import (
+    read_timelines as read_timelines,
+)
 from .traversal import (
     PipelineRef as PipelineRef,
 )

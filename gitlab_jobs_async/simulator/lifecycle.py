@@ -15,6 +15,7 @@ from gitlab_jobs_async.simulator.statuses import (
     REPORTED,
     TRANSITIONS,
     composite,
+    composite_of_needs,
 )
 
 _VALID: Final[dict[str, frozenset[str]]] = {
@@ -24,6 +25,7 @@ _VALID: Final[dict[str, frozenset[str]]] = {
     "on_failure": frozenset({"failed"}),
     "always": frozenset({"success", "failed", "skipped"}),
 }
+_RUNS_AFTER_SUCCESS: Final = frozenset({"on_success", "manual", "delayed"})
 _OUTCOMES: Final = {"success": "succeed", "failed": "drop", "canceled": "cancel"}
 _UPSTREAM: Final = {"success": "succeed", "failed": "drop", "canceled": "cancel", "skipped": "drop"}
 
@@ -156,7 +158,8 @@ def revive_later(registry: Registry, job: Job, at: float) -> None:
     stages = job.pipeline.stages
     later = set(stages[stages.index(job.stage) + 1 :])
     for other in job.pipeline.jobs:
-        if other.stage in later and other.status == "skipped" and not other.retried:
+        follows = other.stage in later or job.name in (other.plan.needs or ())
+        if follows and other.status == "skipped" and not other.retried:
             fire(registry, other, "process", at)
 
 
@@ -168,12 +171,11 @@ def advance(registry: Registry, pipeline: Pipeline, at: float) -> None:
     for stage in pipeline.stages:
         jobs = [job for job in latest if job.stage == stage]
         so_far = composite(earlier) or "success"
-        # A stage starts only once all earlier ones have ended.
-        if so_far not in COMPLETED:
-            break
         for job in jobs:
-            if job.status == "created":
-                _begin(registry, job, so_far, at)
+            before = so_far if job.plan.needs is None else _status_of_needs(job, latest)
+            # A job starts only once all that it waits for has ended.
+            if job.status == "created" and before in COMPLETED:
+                _begin(registry, job, before, at)
         earlier += [(job.status, job.allow_failure) for job in jobs]
     # Sidekiq updates the pipeline after its jobs, so its status lags behind.
     if registry.status_delay > 0:
@@ -182,9 +184,19 @@ def advance(registry: Registry, pipeline: Pipeline, at: float) -> None:
         update_status(registry, pipeline, at)
 
 
+def _status_of_needs(job: Job, latest: list[Job]) -> str:
+    names = job.plan.needs or ()
+    needed = [(one.status, one.allow_failure) for one in latest if one.name in names]
+    return composite_of_needs(needed) or "success"
+
+
 def _begin(registry: Registry, job: Job, so_far: str, at: float) -> None:
     plan = job.plan
-    if so_far not in _VALID[plan.when] or plan.outcome == "skipped":
+    valid = _VALID[plan.when]
+    if plan.needs is not None and plan.when in _RUNS_AFTER_SUCCESS:
+        # After a skipped stage a job runs, after a skipped need it does not.
+        valid = frozenset({"success"})
+    if so_far not in valid or plan.outcome == "skipped":
         fire(registry, job, "skip", at)
     elif plan.when == "manual":
         fire(registry, job, "actionize", at)

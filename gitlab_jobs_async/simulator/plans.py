@@ -30,6 +30,7 @@ class JobPlan:
         failure_reason: GitLab's reason, if the outcome is "failed".
         when: "on_success", "on_failure", "always", "manual" or "delayed".
         start_in: seconds a delayed job is `scheduled`.
+        needs: names of the jobs that it waits for (`needs:`); None waits for all earlier stages.
         allow_failure: None means GitLab's default: true for manual jobs, else false.
         coverage: percentage, known once the job has finished.
         tags: the runner tags it asks for.
@@ -68,6 +69,7 @@ class JobPlan:
         validator=in_(("on_success", "on_failure", "always", "manual", "delayed")),
     )
     start_in: float = field(default=0.0, validator=ge(0))
+    needs: tuple[str, ...] | None = None
     allow_failure: bool | None = None
     coverage: float | None = None
     tags: tuple[str, ...] = field(default=(), converter=tuple[str, ...])
@@ -105,7 +107,13 @@ class JobPlan:
         if not self.attempts:
             return self
         left = self.attempts[1:]
-        return evolve(self.attempts[0], attempts=left, auto_retry=self.auto_retry, when=self.when)
+        return evolve(
+            self.attempts[0],
+            attempts=left,
+            auto_retry=self.auto_retry,
+            when=self.when,
+            needs=self.needs,
+        )
 
 
 @frozen

@@ -94,6 +94,16 @@ def composite(jobs: Iterable[tuple[str, bool]]) -> str | None:
     return _of_settled(seen) or _of_unsettled(seen)
 
 
+def composite_of_needs(jobs: Iterable[tuple[str, bool]]) -> str | None:
+    """Return the combined status of the jobs that one needs, None for no jobs (`dag: true`)."""
+    seen = {_seen_as(status, allow_failure) for status, allow_failure in jobs}
+    if seen & {"skipped", "ignored"}:
+        return "skipped"
+    if seen - {"success", "failed", "canceled", "warning"}:
+        return "pending"
+    return _of_settled(seen) or _of_unsettled(seen) if seen else None
+
+
 def _seen_as(status: str, allow_failure: bool) -> str:  # noqa: FBT001 - a field of the job
     if not allow_failure:
         return status

@@ -504,3 +504,17 @@ async def test_arguments_follow_the_version(serve, world, version, argument, mes
     else:
         assert message in answer["errors"][0]["message"]
         assert "data" not in answer
+
+
+async def test_needs_come_with_the_scheduling_type(graphql, world):
+    """A job without `needs:` and one with an empty list differ in their scheduling type only."""
+    pipeline = world.add_pipeline(world.project("group/app"), stages=("build", "test"))
+    for name, needs in (("a", None), ("b", ()), ("c", ("a", "b"))):
+        world.add_job(pipeline, name, plan=JobPlan(needs=needs))
+    fields = "jobs { nodes { name schedulingType needs { nodes { name } } } }"
+    found = await of_app(graphql, f'pipeline(iid: "{pipeline.iid}") {{ {fields} }}')
+    needs = {
+        job["name"]: (job["schedulingType"], [need["name"] for need in job["needs"]["nodes"]])
+        for job in found["pipeline"]["jobs"]["nodes"]
+    }
+    assert needs == {"a": ("stage", []), "b": ("dag", []), "c": ("dag", ["b", "a"])}

@@ -315,3 +315,40 @@ async def test_a_runner_is_active_while_it_runs_a_job(api, job, clock):
     assert (await api(path)).json["runner"]["job_execution_status"] == "active"
     clock.advance(3600)
     assert (await api(path)).json["runner"]["job_execution_status"] == "idle"
+
+
+def test_needs_start_jobs_before_their_stage():
+    """A job waits for its `needs` only, and an empty list for nothing."""
+    world = World(0.0)
+    pipeline = world.add_pipeline(world.add_project("g/p"), stages=("build", "test", "deploy"))
+    quick = JobPlan(queued=1.0, duration=10.0)
+    world.add_job(pipeline, "fast", stage="build", plan=quick)
+    world.add_job(pipeline, "slow", stage="build", plan=JobPlan(queued=1.0, duration=100.0))
+    unit = world.add_job(pipeline, "unit", plan=JobPlan(needs=("fast",), duration=5.0))
+    lint = world.add_job(pipeline, "lint", plan=JobPlan(needs=(), duration=5.0))
+    whole = world.add_job(pipeline, "whole", plan=quick)
+    after = world.add_job(pipeline, "after", stage="deploy", plan=JobPlan(needs=("unit", "lint")))
+    world.settle(500.0)
+    assert [job.queued_at for job in (lint, unit, whole, after)] == [0.0, 11.0, 101.0, 18.0]
+
+
+@pytest.mark.parametrize(
+    ("need", "when", "status"),
+    [
+        (JobPlan(outcome="skipped"), "on_success", "skipped"),
+        (JobPlan(outcome="skipped"), "always", "success"),
+        (JobPlan(when="manual", allow_failure=True), "on_success", "skipped"),
+        (JobPlan(when="manual", allow_failure=False), "on_success", "created"),
+        (JobPlan(outcome="failed", allow_failure=True), "on_success", "success"),
+        (JobPlan(outcome="failed"), "on_success", "skipped"),
+        (JobPlan(outcome="failed"), "on_failure", "success"),
+    ],
+)
+def test_need_that_did_not_succeed(need, when, status):
+    """Follows process_build_service.rb, and composite.rb with `dag: true`."""
+    world = World(0.0)
+    pipeline = world.add_pipeline(world.add_project("g/p"), stages=("build", "test"))
+    world.add_job(pipeline, "need", stage="build", plan=need)
+    job = world.add_job(pipeline, "job", plan=JobPlan(needs=("need",), when=when))
+    world.settle(500.0)
+    assert job.status == status

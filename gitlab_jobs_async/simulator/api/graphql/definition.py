@@ -10,6 +10,7 @@ _TYPES: Final = """
 scalar Time
 scalar Duration
 scalar JobID
+scalar CiBuildNeedID
 scalar CiStageID
 scalar UserID
 
@@ -102,6 +103,7 @@ type Pipeline implements PipelineInterface {
   ): CiJobConnection
 }
 
+type CiBuildNeed { id: CiBuildNeedID!, name: String }
 type CiStage { id: CiStageID!, name: String }
 
 type CiJob {
@@ -118,6 +120,8 @@ type CiJob {
   retried: Boolean
   manualJob: Boolean
   scheduled: Boolean!
+  schedulingType: String
+  needs(after: String, before: String, first: Int, last: Int): CiBuildNeedConnection
   triggered: Boolean
   createdByTag: Boolean!
   createdAt: Time!
@@ -168,6 +172,11 @@ def definition(statuses: Iterable[str]) -> str:
     enums = f"enum PipelineStatusEnum {{ {names} }}\nenum CiJobStatus {{ {names} }}\n"
     connections = "".join(
         _CONNECTION.format(name=name, arguments=arguments)
-        for name, arguments in (("Project", ""), ("Pipeline", ""), ("CiJob", "(limit: Int = 1000)"))
+        for name, arguments in (
+            ("Project", ""),
+            ("Pipeline", ""),
+            ("CiJob", "(limit: Int = 1000)"),
+            ("CiBuildNeed", ""),
+        )
     )
     return _TYPES + enums + connections

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from gitlab_jobs_async.simulator.api.graphql.context import Context
-from gitlab_jobs_async.simulator.api.graphql.pages import Connection, cursor_of
+from gitlab_jobs_async.simulator.api.graphql.pages import Connection, cursor_of, page_of
 from gitlab_jobs_async.simulator.api.graphql.values import global_id, write_time
 from gitlab_jobs_async.simulator.records import Job, Pipeline
 from gitlab_jobs_async.simulator.statuses import ACTIVE, COMPLETED
@@ -38,6 +38,14 @@ class Stage:
         return self.pipeline.id * 100 + self.pipeline.stages.index(self.name)
 
 
+@define
+class Need:
+    """A name in a job's `needs:`: app/graphql/types/ci/build_need_type.rb."""
+
+    id: int
+    name: str
+
+
 def _duration(start: float | None, end: float | None, now: float) -> float | None:
     return None if start is None else max((now if end is None else end) - start, 0.0)
 
@@ -62,6 +70,11 @@ def _job_count(page: Connection[Job], _context: Context, *, limit: int = _MOST_C
     return min(page.count, min(limit, _MOST_COUNTED) + 1)
 
 
+def _needs(job: Job, _context: Context, **page: object) -> Connection[Need]:
+    rows = [Need(job.id * 100 + index, name) for index, name in enumerate(job.plan.needs or ())]
+    return page_of(rows[::-1], page)
+
+
 JOB: Final[Resolvers] = {
     "id": lambda job, _: global_id("Ci::Bridge" if job.is_bridge else "Ci::Build", job.id),
     "name": lambda job, _: job.name,
@@ -76,6 +89,8 @@ JOB: Final[Resolvers] = {
     "retried": lambda job, _: job.retried,
     "manualJob": lambda job, _: job.plan.when == "manual",
     "scheduled": lambda job, _: job.status == "scheduled",
+    "schedulingType": lambda job, _: "stage" if job.plan.needs is None else "dag",
+    "needs": _needs,
     "triggered": lambda _job, _: None,
     "createdByTag": lambda job, _: job.pipeline.tag,
     "createdAt": lambda job, _: write_time(job.created_at),
@@ -154,6 +169,10 @@ _USER: Final[Resolvers] = {
     "name": lambda user, _: user.name,
     "webPath": lambda user, _: f"/{user.username}",
 }
+_NEED: Final[Resolvers] = {
+    "id": lambda need, _: global_id("Ci::BuildNeed", need.id),
+    "name": lambda need, _: need.name,
+}
 _STAGE: Final[Resolvers] = {
     "id": lambda stage, _: global_id("Ci::Stage", stage.id),
     "name": lambda stage, _: stage.name,
@@ -176,6 +195,7 @@ EDGE: Final[Resolvers] = {
 }
 RESOLVERS: Final[Mapping[str, Resolvers]] = {
     "CiJob": JOB,
+    "CiBuildNeed": _NEED,
     "CiStage": _STAGE,
     "CurrentUser": _USER,
     "UserCore": _USER,

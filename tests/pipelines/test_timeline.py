@@ -1,0 +1,293 @@
+"""Timelines: phases of jobs, the critical path, and times that are missing or impossible."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_jobs_async.models import Bridge, Job, JobStatus, Pipeline
+from gitlab_jobs_async.models.values import UNKNOWN_TIME
+from gitlab_jobs_async.pipelines.needs import JobNeeds, needs_in
+from gitlab_jobs_async.pipelines.timeline import timelines_of
+from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
+from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
+from tests.support.cancellation import cancel_half_way
+
+START = 1_750_000_000.0
+
+
+def at(seconds):
+    return None if seconds is None else datetime.fromtimestamp(START + seconds, UTC)
+
+
+def job(number, name, *, stage="test", status="success", times=(0, None, None), kind=Job, **more):
+    """A job *created*, *started* and *finished* at these seconds; None is unknown."""
+    created, started, finished = times
+    return kind(
+        id=number,
+        status=JobStatus(status),
+        stage=stage,
+        name=name,
+        created_at=UNKNOWN_TIME if created is None else at(created),
+        started_at=at(started),
+        finished_at=at(finished),
+        **more,
+    )
+
+
+def tree(*jobs, status="success", created=0, finished=None):
+    pipeline = Pipeline(
+        id=9,
+        status=JobStatus(status),
+        created_at=UNKNOWN_TIME if created is None else at(created),
+        finished_at=at(finished),
+    )
+    bridges = tuple(Downstream(bridge=one) for one in jobs if isinstance(one, Bridge))
+    plain = tuple(one for one in jobs if isinstance(one, Job))
+    return PipelineTree(pipeline=pipeline, jobs=plain, downstream=bridges)
+
+
+def timeline(*jobs, needs=None, now=1000.0, read=None, **options):
+    read_at = START + (now if read is None else read)
+    (found,) = timelines_of(tree(*jobs, **options), {9: needs or {}}, read_at, START + now)
+    return found
+
+
+def phases(found, number):
+    (attempt,) = (one for one in found.attempts() if one.job.id == number)
+    return [(phase.kind, phase.start, phase.end) for phase in attempt.phases]
+
+
+def path(found):
+    return [(phase.kind, phase.start, phase.end, phase.job_id) for phase in found.critical_path]
+
+
+async def test_critical_path_of_a_simulated_pipeline(world, clock, gitlab):
+    """Needs, a retry, a manual job and a child pipeline, as GitLab tells them."""
+    pipeline = world.add_pipeline(world.project("group/app"), stages=("build", "test", "deploy"))
+    again = JobPlan(queued=3.0, duration=40.0)
+    unit = JobPlan(
+        queued=5.0, duration=60.0, needs=("compile",), outcome="failed", auto_retry=1,
+        attempts=(again,),
+    )  # fmt: skip
+    child = PipelinePlan(jobs=(PlannedJob("image", plan=JobPlan(duration=20.0)),), depend=True)
+    compiling = world.add_job(pipeline, "compile", stage="build", plan=JobPlan(duration=30.0))
+    world.add_job(pipeline, "assets", stage="build", plan=JobPlan(duration=90.0))
+    first = world.add_job(pipeline, "unit", plan=unit)
+    trigger = world.add_bridge(pipeline, "child", stage="deploy", downstream=child)
+    world.add_job(pipeline, "prod", stage="deploy", plan=JobPlan(when="manual"))
+    clock.stepped.advance(400)
+    world.settle(clock.now())
+    second = next(one for one in pipeline.jobs if one.name == "unit" and one.attempt == 1)
+    root, below = await gitlab.project("group/app").list_timelines(pipeline.id)
+    assert root.basis == "needs"
+    assert path(root) == [
+        ("queued", 0, 2, compiling.id),
+        ("running", 2, 32, compiling.id),
+        ("queued", 32, 37, first.id),
+        ("running", 37, 97, first.id),
+        ("queued", 97, 100, second.id),
+        ("running", 100, 140, second.id),
+        ("queued", 140, 142, trigger.id),
+        ("running", 142, 164, trigger.id),
+    ]
+    assert root.time_spent == {"running": 152.0, "queued": 12.0}
+    assert root.job_time["waiting"] == 32 + 140 + 140
+    assert root.job_time["manual"] == 24.0
+    unit_job = next(one for one in root.jobs if one.name == "unit")
+    assert [one.is_retried for one in unit_job.attempts] == [True, False]
+    assert unit_job.is_critical
+    assert unit_job.latest.seconds("running") == 40.0
+    assert (below.depth, below.bridge.id, below.begin, below.end) == (1, trigger.id, 142.0, 164.0)
+
+
+async def test_without_graphql_stages_are_the_basis(simulator, gitlab):
+    """A refusal of GraphQL costs the needs, not the timeline."""
+    simulator.faults.add(Fault(status=403, path="/api/graphql", times=None))
+    (found,) = await gitlab.project("group/app").list_timelines(1)
+    assert found.basis == "stages"
+    requests = len(simulator.requests)
+    (found,) = await gitlab.project("group/app").list_timelines(1, needs=False)
+    assert found.basis == "stages"
+    assert len(simulator.requests) == requests + 3
+
+
+async def test_needs_of_more_than_a_page_of_jobs(world, clock, gitlab):
+    pipeline = world.add_pipeline(world.project("group/app"), stages=("build", "test"))
+    world.add_job(pipeline, "slow", stage="build", plan=JobPlan(duration=50.0))
+    for number in range(101):
+        needs = () if number % 2 else None
+        world.add_job(pipeline, f"job {number}", plan=JobPlan(needs=needs, duration=5.0))
+    clock.stepped.advance(100)
+    world.settle(clock.now())
+    (found,) = await gitlab.project("group/app").list_timelines(pipeline.id)
+    waited = {one.name: one.latest.seconds("waiting") for one in found.jobs}
+    assert {name for name, seconds in waited.items() if seconds} == {
+        f"job {number}" for number in range(0, 101, 2)
+    }
+
+
+async def test_cancelled_timeline_leaves_nothing(simulator, gitlab):
+    await cancel_half_way(simulator, gitlab, gitlab.project("group/app").list_timelines(1))
+
+
+def test_stages_come_in_the_order_of_first_ids():
+    """A retry of an early job has the highest id, and does not move its stage."""
+    found = timeline(
+        job(5, "a", stage="build", times=(60, 61, 90)),
+        job(2, "b", stage="test", times=(0, 40, 50), queued_duration=10.0),
+        job(1, "a", stage="build", status="failed", times=(0, 5, 30), queued_duration=5.0),
+    )
+    assert [one.name for one in found.jobs] == ["a", "b"]
+    assert path(found) == [
+        ("queued", 0, 5, 1),
+        ("running", 5, 30, 1),
+        ("retry", 30, 60, 5),
+        ("held", 60, 61, 5),
+        ("running", 61, 90, 5),
+    ]
+    assert phases(found, 2) == [("waiting", 0, 30), ("queued", 30, 40), ("running", 40, 50)]
+
+
+@pytest.mark.parametrize(
+    ("given_job", "expected"),
+    [
+        # GitLab keeps counting the queue of a job that was canceled in it.
+        (
+            job(2, "b", status="canceled", times=(0, None, 60), queued_duration=960.0),
+            [("waiting", 0, 20), ("held", 20, 40), ("queued", 40, 60)],
+        ),
+        (job(2, "b", status="skipped"), []),
+        (job(2, "b", status="manual"), [("waiting", 0, 20), ("manual", 20, 70)]),
+        (job(2, "b", status="scheduled"), [("waiting", 0, 20), ("delayed", 20, 70)]),
+        # Clocks that differ: started before it was created, ended before it started.
+        (job(2, "b", times=(30, 10, 5)), []),
+        (job(2, "b", times=(30, 10, 45)), [("running", 30, 45)]),
+        (
+            job(2, "b", times=(0, 50, 70), queued_duration=-3.0),
+            [("waiting", 0, 20), ("held", 20, 50), ("running", 50, 70)],
+        ),
+        (
+            job(2, "b", times=(0, 50, 70), queued_duration=1e9),
+            [("queued", 0, 50), ("running", 50, 70)],
+        ),
+        (
+            job(2, "b", times=(None, 50, None), duration=15.0),
+            [("waiting", 0, 20), ("held", 20, 50), ("running", 50, 65)],
+        ),
+    ],
+)
+def test_odd_times_of_an_ended_pipeline(given_job, expected):
+    first = job(1, "a", stage="build", times=(0, 5, 20), queued_duration=5.0)
+    found = timeline(first, given_job, finished=70)
+    assert phases(found, 2) == expected
+
+
+def test_active_pipeline_ends_now():
+    """Unfinished phases end at the present; the queue counts from when it was read."""
+    jobs = (
+        job(1, "a", stage="build", status="running", times=(0, 5, None), queued_duration=5.0),
+        job(2, "b", stage="build", status="pending", queued_duration=30.0),
+        job(3, "c", status="created"),
+    )
+    found = timeline(*jobs, status="running", read=40.0, now=50.0)
+    assert phases(found, 1) == [("queued", 0, 5), ("running", 5, 50)]
+    assert phases(found, 2) == [("held", 0, 10), ("queued", 10, 50)]
+    assert phases(found, 3) == [("waiting", 0, 50)]
+    assert path(found)[-1] == ("running", 5, 50, 1)
+
+
+def test_played_manual_job_was_held_for_a_user():
+    needs = {"b": JobNeeds(None, is_manual=True)}
+    jobs = (
+        job(1, "a", stage="build", times=(0, 5, 20), queued_duration=5.0),
+        job(2, "b", times=(0, 100, 130), queued_duration=10.0),
+    )
+    assert path(timeline(*jobs, needs=needs))[2:] == [
+        ("manual", 20, 90, 2),
+        ("queued", 90, 100, 2),
+        ("running", 100, 130, 2),
+    ]
+
+
+def test_needs_in_a_circle_end():
+    """GitLab refuses such a configuration, and a client must not hang on it."""
+    needs = {"a": JobNeeds(("b",)), "b": JobNeeds(("a",))}
+    found = timeline(job(1, "a", times=(0, 5, 5)), job(2, "b", times=(0, 5, 5)), needs=needs)
+    assert found.seconds == sum(found.time_spent.values()) == 5
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"projects": None},
+        {"projects": {"nodes": [None, 3]}},
+        {"projects": {"nodes": [{"pipeline": None}]}},
+        {"projects": {"nodes": [{"pipeline": {"jobs": {"nodes": [{"name": 5}, None]}}}]}},
+    ],
+)
+def test_answer_without_needs_has_none(data):
+    assert needs_in(data) == ({}, None)
+
+
+def test_no_jobs_and_unknown_times():
+    found = timeline(created=None)
+    assert (found.seconds, found.jobs, found.critical_path) == (0.0, (), ())
+
+
+TIMES = st.none() | st.floats(-1e6, 1e6) | st.sampled_from([0.0, 5.0, 5.0, 10.0])
+LENGTHS = TIMES | st.sampled_from([float("inf"), float("nan"), -1.0])
+STATUSES = st.sampled_from([*JobStatus, JobStatus("unheard_of")])
+
+
+@st.composite
+def jobs(draw):
+    numbers = draw(st.lists(st.integers(1, 30), unique=True, max_size=8))
+    return [
+        job(
+            number,
+            draw(st.sampled_from("abc")),
+            stage=draw(st.sampled_from(("build", "test"))),
+            status=draw(STATUSES),
+            times=(draw(TIMES), draw(TIMES), draw(TIMES)),
+            kind=draw(st.sampled_from((Job, Bridge))),
+            queued_duration=draw(LENGTHS),
+            duration=draw(LENGTHS),
+            allow_failure=draw(st.booleans()),
+        )
+        for number in numbers
+    ]
+
+
+NEEDS = st.dictionaries(
+    st.sampled_from("abc"),
+    st.builds(
+        JobNeeds,
+        st.none() | st.tuples(st.sampled_from("abcd"), st.sampled_from("ab")),
+        st.booleans(),
+    ),
+)
+
+
+@settings(max_examples=150)
+@given(
+    jobs=jobs(), needs=NEEDS, status=STATUSES, created=TIMES, finished=TIMES, now=st.floats(0, 2e6)
+)
+def test_any_times_give_phases_in_order(jobs, needs, status, created, finished, now):
+    """No phase is negative, none overlaps, and the critical path adds up to the whole time."""
+    found = timeline(*jobs, needs=needs, now=now, status=status, created=created, finished=finished)
+    assert found.end >= found.begin >= 0
+    assert len(list(found.attempts())) == len(jobs)
+    for one in found.attempts():
+        assert all(phase.seconds > 0 for phase in one.phases)
+        assert all(a.end == b.start for a, b in pairwise(one.phases))
+        assert not one.phases or one.phases[0].start >= 0
+    steps = found.critical_path
+    assert all(step.seconds > 0 for step in steps)
+    assert all(a.end == b.start for a, b in pairwise(steps))
+    if steps:
+        assert (steps[0].start, steps[-1].end) == (found.begin, found.end)
+    assert sum(found.time_spent.values()) == pytest.approx(found.seconds)
