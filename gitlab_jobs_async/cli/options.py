@@ -97,6 +97,15 @@ Json = Annotated[
         help="Print one JSON object per line, with GitLab's field names.",
     ),
 ]
+Columns = Annotated[
+    str | None,
+    Parameter(
+        name="--columns",
+        metavar="NAMES",
+        group=OUTPUT_GROUP,
+        help="Only these columns, in this order, separated by commas.",
+    ),
+]
 Switch = bool
 
 

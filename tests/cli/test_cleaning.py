@@ -28,9 +28,10 @@ from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import plain_event
 from gitlab_jobs_async.cli.views.footer import problem_lines
+from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS
 from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
 from gitlab_jobs_async.cli.views.log_pane import LogPane
-from gitlab_jobs_async.cli.views.rows import job_cells, json_line, plain_line
+from gitlab_jobs_async.cli.views.rows import json_line, plain_line
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.events import (
     JobAppeared,
@@ -195,7 +196,9 @@ EVENTS = [
 ]
 SHOWN = {
     "list": lambda: printed(jobs_table([(HOSTILE, hostile_job()), ("b", hostile_job())], NOW)),
-    "list in a pipe": lambda: plain_line(job_cells((HOSTILE, hostile_job()))).replace("\t", ""),
+    "list in a pipe": lambda: plain_line(
+        one.plain((HOSTILE, hostile_job())) for one in JOB_COLUMNS
+    ).replace("\t", ""),
     "board": lambda: printed(*board_lines(boarded(), 2.0, 200, 40)),
     "log pane": lambda: printed(paned().panel(200, 10)),
     "problem": lambda: printed(*problem_lines({HOSTILE: HOSTILE}, 200)),

@@ -15,7 +15,7 @@ from tests.support.command import COMMAND, HIDDEN, HOSTILE_NAME
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
-HEADER = "job project pipeline stage name status time age ref"
+HEADER = "job project pipeline stage name status time created ref"
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)", re.DOTALL)
 
@@ -149,7 +149,7 @@ def test_show_is_a_table(on_terminal):
     code, shown = on_terminal("show", "group/app", 1)
     assert code == 0
     assert "✓ success" in shown
-    assert re.search(r"created_at +\S+ \(\d+\w ago\)", text_of(shown))
+    assert re.search(r"created_at +\S+ \(\d+ \w+ ago\)", text_of(shown))
 
 
 @pytest.mark.parametrize(("keys", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1)])

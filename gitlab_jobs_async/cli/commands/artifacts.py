@@ -31,8 +31,9 @@ from gitlab_jobs_async.cli.output import print_result, print_rows
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
-from gitlab_jobs_async.cli.views.rows import moment, size
+from gitlab_jobs_async.cli.views.rows import size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
+from gitlab_jobs_async.cli.views.times import local_time
 from gitlab_jobs_async.models.artifacts import ArtifactEntry
 from gitlab_jobs_async.project import Project
 
@@ -225,7 +226,7 @@ async def _act(project: Project, job: int, action: ArtifactAction, *, json: bool
         print_entries(await project.list_artifacts(job, recursive=True), json=json)
     elif action.keep:
         kept = await project.keep_artifacts(job)
-        until = moment(kept.artifacts_expire_at) or "for good"
+        until = local_time(kept.artifacts_expire_at) or "for good"
         print_result(f"the artifacts of job {job} are kept {until}", kept, json=json)
     else:
         await project.delete_artifacts(job)

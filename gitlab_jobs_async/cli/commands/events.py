@@ -1,6 +1,7 @@
 """The command `events`: the events that monitors have recorded in a store."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,9 +11,11 @@ from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.options import Json
+from gitlab_jobs_async.cli.options import Columns, Json
+from gitlab_jobs_async.cli.output import chosen_columns
 from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
-from gitlab_jobs_async.cli.views.events import plain_event
+from gitlab_jobs_async.cli.views.columns import Column
+from gitlab_jobs_async.cli.views.events import EVENT_COLUMNS, EVENT_DEFAULT, Seen, plain_event
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.consumers import RecordedEvent, consume
 
@@ -23,6 +26,7 @@ async def events(
         str, Parameter(metavar="STORE", help="File of a monitor's progress, or postgresql://….")
     ],
     group: Annotated[str, Parameter(metavar="NAME", help="Consumer group; each reads all events.")],
+    columns: Columns = None,
     json: Json = False,
     execute: Annotated[
         str | None,
@@ -34,11 +38,12 @@ async def events(
     ] = None,
 ) -> int:
     """Read events until Ctrl-C or SIGTERM."""
+    shown = chosen_columns(columns, EVENT_COLUMNS, EVENT_DEFAULT, json=json)
     command = None if execute is None else EventCommand.parse(execute)
     try:
         async with consume(store, group) as recorded, until_reader_closes():
             async for one in recorded:
-                await _write(one, command, json=json)
+                await _write(one, shown, command, json=json)
     except asyncio.CancelledError:
         break_line()
         raise
@@ -47,14 +52,20 @@ async def events(
     return OK
 
 
-async def _write(one: RecordedEvent, command: EventCommand | None, *, json: bool) -> None:
+async def _write(
+    one: RecordedEvent,
+    columns: Sequence[Column[Seen]],
+    command: EventCommand | None,
+    *,
+    json: bool,
+) -> None:
     if one.missed:
         print_error(f"{one.missed} events were deleted before this group had read them")
     line = json_line(to_dict(one.event) | {"key": one.key, "instance": one.instance})
     if json:
         write_json(line)
     else:
-        write(plain_event(one.event, datetime.now(UTC)))
+        write(plain_event(one.event, datetime.now(UTC), columns))
     if command is not None:
         # The next event waits; it is acknowledged only then.
         await command.run(one.key, line)

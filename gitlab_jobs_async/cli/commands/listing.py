@@ -8,7 +8,6 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from gitlab_jobs_async.api.parameters import ProjectId
-from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.arguments import parse_scopes
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
@@ -21,6 +20,7 @@ from gitlab_jobs_async.cli.options import (
     ANYWHERE,
     NO_PROJECTS,
     PIPELINE_FORMS,
+    Columns,
     FindOptions,
     JobWord,
     Json,
@@ -30,9 +30,11 @@ from gitlab_jobs_async.cli.options import (
     ServerOptions,
     Switch,
 )
-from gitlab_jobs_async.cli.output import print_facts, print_rows
+from gitlab_jobs_async.cli.output import chosen_columns, print_facts, print_table
 from gitlab_jobs_async.cli.terminal import is_terminal
-from gitlab_jobs_async.cli.views.rows import Listed, age, job_cells, length, moment, pipeline_of
+from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
+from gitlab_jobs_async.cli.views.rows import Listed, pipeline_of
+from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
@@ -75,20 +77,21 @@ async def list_jobs(
     *projects: ProjectWord,
     many: ProjectOptions = NO_PROJECTS,
     selection: Selection = _EVERYTHING,
+    columns: Columns = None,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Print jobs of projects or of a pipeline, newest first."""
+    shown = chosen_columns(columns, JOB_COLUMNS, JOB_DEFAULT, json=json)
     pipelines = [] if selection.pipeline is None else [selection.pipeline]
     named = named_projects(projects, many, server, pipelines)
     async with connect_to(named.server, server) as gitlab:
         jobs = await _selected(gitlab, named, selection)
-    print_rows((job for _, job in jobs), map(job_cells, jobs), lambda: _table(jobs), json=json)
+    several = len({project for project, _ in jobs}) > 1
+    if is_terminal() and columns is None and not several:
+        shown = [column for column in shown if column.name != "project"]
+    print_table(jobs, shown, [job for _, job in jobs], nothing="no jobs", json=json)
     return OK
-
-
-def _table(jobs: list[Listed]) -> object:
-    return views.jobs_table(jobs, datetime.now(UTC)) if jobs else "no jobs"
 
 
 async def _selected(gitlab: GitLab, named: NamedProjects, selection: Selection) -> list[Listed]:
@@ -170,9 +173,13 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
     """Return the names and values that describe a job, without the empty ones."""
     user, commit, runner = job.user, job.commit, job.runner
     now = datetime.now(UTC)
-    created = moment(job.created_at)
-    if is_terminal():
-        created += f" ({age(job.created_at, now)} ago)"
+
+    def time(at: datetime | None) -> str:
+        return local_and_ago(at, now) if is_terminal() else utc_time(at)
+
+    def duration(seconds: float | None) -> str:
+        return length(seconds) if is_terminal() else plain_seconds(seconds)
+
     facts = [
         ("id", job.id),
         ("name", job.name),
@@ -184,16 +191,16 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
         ("ref", job.ref),
         ("commit", None if commit is None else f"{commit.short_id or commit.id} {commit.title}"),
         ("user", None if user is None else user.username),
-        ("created_at", created),
-        ("started_at", moment(job.started_at)),
-        ("finished_at", moment(job.finished_at)),
-        ("queued_duration", length(job.queued_duration)),
-        ("duration", length(job.duration)),
+        ("created_at", time(job.created_at)),
+        ("started_at", time(job.started_at)),
+        ("finished_at", time(job.finished_at)),
+        ("queued_duration", duration(job.queued_duration)),
+        ("duration", duration(job.duration)),
         ("coverage", job.coverage),
         ("runner", None if runner is None else runner.description),
         ("tags", ", ".join(job.tag_list)),
         ("artifacts_file", None if job.artifacts_file is None else job.artifacts_file.filename),
-        ("erased_at", moment(job.erased_at)),
+        ("erased_at", time(job.erased_at)),
         ("web_url", job.web_url),
     ]
     return [(name, value) for name, value in facts if value not in (None, "", ())]

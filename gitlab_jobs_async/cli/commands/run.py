@@ -23,7 +23,8 @@ from gitlab_jobs_async.cli.options import (
     Variables,
 )
 from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
-from gitlab_jobs_async.cli.views.rows import json_line, moment, plain_line
+from gitlab_jobs_async.cli.views.rows import json_line, plain_line
+from gitlab_jobs_async.cli.views.times import utc_time
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -146,4 +147,4 @@ class _Progress:
         if self.is_json:
             write_json(json_line(value))
         else:
-            write(plain_line([moment(datetime.now(UTC)), self.project, *cells]))
+            write(plain_line([utc_time(datetime.now(UTC)), self.project, *cells]))

@@ -31,6 +31,7 @@ from gitlab_jobs_async.cli.options import (
     ProjectWord,
     ServerOptions,
 )
+from gitlab_jobs_async.cli.output import chosen_columns
 from gitlab_jobs_async.cli.terminal import (
     break_line,
     is_terminal,
@@ -39,7 +40,15 @@ from gitlab_jobs_async.cli.terminal import (
     write,
     write_json,
 )
-from gitlab_jobs_async.cli.views.events import is_failure, plain_event, short_reason
+from gitlab_jobs_async.cli.views.columns import Column, select_columns
+from gitlab_jobs_async.cli.views.events import (
+    EVENT_COLUMNS,
+    EVENT_DEFAULT,
+    Seen,
+    is_failure,
+    plain_event,
+    short_reason,
+)
 from gitlab_jobs_async.cli.views.live import Dashboard, live_view
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import json_line
@@ -89,6 +98,7 @@ async def watch(
         raise usage_error("--busy: expected --plan")
     named = named_projects(projects, many, server, options.pipeline)
     _check(options, is_of_pipelines=bool(named.pipelines))
+    chosen_columns(options.columns, EVENT_COLUMNS, EVENT_DEFAULT, json=json)
     command = None if options.execute is None else EventCommand.parse(options.execute)
     budget = forecast.budget()
     if is_full_screen(options, command, json=json):
@@ -115,7 +125,7 @@ def is_full_screen(options: WatchOptions, command: EventCommand | None, *, json:
     """Return whether the full screen is shown, in place of a live table or lines."""
     # The table shows all logs at once, and lines can be mixed with the output of a command.
     is_wanted = not (options.plain or options.logs or json) and command is None
-    return is_wanted and supports_full_screen()
+    return is_wanted and options.columns is None and supports_full_screen()
 
 
 async def _show_full_screen(
@@ -211,8 +221,9 @@ async def show(
         CommandError: no target is reachable, unless `wait_for_projects` is set.
     """
     screen = console()
-    # The output of a command would break the live table.
-    if is_terminal() and not screen.is_dumb_terminal and not json and command is None:
+    # The output of a command would break the live table, and columns are those of lines.
+    is_live = not json and command is None and options.columns is None
+    if is_terminal() and not screen.is_dumb_terminal and is_live:
         dashboard = Dashboard(
             budget,
             lambda: len(events),
@@ -225,11 +236,12 @@ async def show(
                 show_event(event)
                 _check_reachable(event, options)
         return
+    columns = select_columns(options.columns, EVENT_COLUMNS, EVENT_DEFAULT)
     try:
         async with until_reader_closes():
             async for event in events:
                 if not options.failed_only or is_failure(event):
-                    await _write(event, command, json=json)
+                    await _write(event, columns, command, json=json)
                 _check_reachable(event, options)
     except asyncio.CancelledError:
         break_line()
@@ -247,12 +259,18 @@ def _check_reachable(event: AnyEvent, options: WatchOptions) -> None:
     )
 
 
-async def _write(event: AnyEvent, command: EventCommand | None, *, json: bool) -> None:
+async def _write(
+    event: AnyEvent,
+    columns: Sequence[Column[Seen]],
+    command: EventCommand | None,
+    *,
+    json: bool,
+) -> None:
     line = json_line(event) if json or command else ""
     if json:
         write_json(line)
     else:
-        write(plain_event(event, datetime.now(UTC)))
+        write(plain_event(event, datetime.now(UTC), columns))
     if command is not None:
         # The next event waits, so that a slow command slows the polls down, too.
         await command.run(event.key, line)

@@ -6,7 +6,7 @@ from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.options import PIPELINE_FORMS, Interval
+from gitlab_jobs_async.cli.options import PIPELINE_FORMS, Columns, Interval
 
 
 @Parameter(name="*")
@@ -59,6 +59,7 @@ class WatchOptions:
         Literal["terminal", "dark", "light"],
         Parameter(help="Colours of the full screen: the terminal's own by default."),
     ] = "terminal"
+    columns: Columns = None
     execute: Annotated[
         str | None,
         Parameter(

@@ -13,7 +13,8 @@ from attrs import frozen
 from gitlab_jobs_async.cli.demo.observed import Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen
 from gitlab_jobs_async.cli.errors import CommandError
-from gitlab_jobs_async.cli.views.rows import length, pipeline_of
+from gitlab_jobs_async.cli.views.rows import pipeline_of
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.models.jobs import Bridge, JobBasic

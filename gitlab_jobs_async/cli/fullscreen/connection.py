@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import define, field
 
-from gitlab_jobs_async.cli.views.rows import length
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.http.hooks import RequestEnd, RequestHooks
 

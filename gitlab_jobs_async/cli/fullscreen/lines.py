@@ -15,7 +15,8 @@ from rich.text import Text
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.fullscreen.tree import Row
 from gitlab_jobs_async.cli.views.board import JobRow, pipeline_status
-from gitlab_jobs_async.cli.views.rows import age, length, status_symbol
+from gitlab_jobs_async.cli.views.rows import status_symbol
+from gitlab_jobs_async.cli.views.times import age, length
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.statuses import JobStatus
 

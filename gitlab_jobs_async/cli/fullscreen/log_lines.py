@@ -10,7 +10,7 @@ from rich.text import Text
 from gitlab_jobs_async.cli.cleaning import clean, clean_log
 from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
 from gitlab_jobs_async.cli.views.open_styles import OpenStyles
-from gitlab_jobs_async.cli.views.rows import length
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.models.logs import LogLine
 
 _LONGEST: Final = 20_000

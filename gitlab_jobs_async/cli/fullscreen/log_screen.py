@@ -16,7 +16,8 @@ from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
 from gitlab_jobs_async.cli.fullscreen.log_lines import LogText, heading
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.status_words import joined
-from gitlab_jobs_async.cli.views.rows import length, status_symbol
+from gitlab_jobs_async.cli.views.rows import status_symbol
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.logs.failure import FailureReader
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.logs import LogLine

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.views.rows import length
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.ratelimit.snapshot import BudgetSnapshot
 
 _SEPARATOR: Final = " · "

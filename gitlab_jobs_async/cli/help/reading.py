@@ -6,8 +6,10 @@ from gitlab_jobs_async.cli.help.command import Command
 
 _LIST: Final = """List jobs of projects or of a pipeline, newest first.
 
-Projects are read concurrently. A terminal gets a table. A pipe gets one tab-separated line per job:
-id, project, pipeline, stage, name, status, duration in seconds, creation time, ref.
+Projects are read concurrently. A terminal gets a table, a pipe one tab-separated line per job: id,
+project, pipeline, stage, name, status, duration in seconds, created_at in UTC, ref. --columns
+selects from these and failure_reason, queued_duration, started_at, finished_at, commit, user,
+runner, web_url.
 """
 _SHOW: Final = """Show one job with its details.
 
@@ -26,8 +28,9 @@ resumes.
 """
 _WATCH: Final = """Watch the jobs of many projects, or of pipelines, as one stream of events.
 
-A terminal gets a live table. A pipe gets one tab-separated line per event: time, project, pipeline,
-job, name, event, status, details; with --json one object. With --exec a terminal gets lines, too.
+A terminal gets a live table. A pipe gets one tab-separated line per event: time in UTC, project,
+pipeline, job, name, event, status, details; with --json one object. --columns selects from these
+and stage, ref, web_url, key. With --columns or --exec a terminal gets lines, too.
 
 It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended, with exit code 1 if
 a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
@@ -38,7 +41,7 @@ _EVENTS: Final = """Read the events that watch, exporter or a program have recor
 Runs until Ctrl-C or SIGTERM. Each group reads every event at least once, in order for each project;
 the next one is read once --exec has ended. One of several processes of a group reads at a time, and
 another goes on where it ends. A new group begins with the oldest event that is kept: a week for
-registered groups. Columns are those of watch; --json adds the instance to the key.
+registered groups. Columns are those of watch; --json has the key and the instance.
 """
 _EXPORTER: Final = """Serve metrics of the jobs of projects to Prometheus, at /metrics.
 

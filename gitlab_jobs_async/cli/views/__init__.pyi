@@ -13,3 +13,6 @@ from .tables import (
 from .tables import (
     jobs_table as jobs_table,
 )
+from .tables import (
+    rows_table as rows_table,
+)

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.board import ACTIVE, ENDED, Board, JobRow, PipelineRow
-from gitlab_jobs_async.cli.views.rows import length, status_symbol
+from gitlab_jobs_async.cli.views.rows import status_symbol
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.models.statuses import JobStatus
 

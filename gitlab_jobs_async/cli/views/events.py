@@ -1,10 +1,13 @@
 """Events of a monitor as JSON lines and plain lines. Pure; all text is cleaned."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from gitlab_jobs_async.cli.views.rows import moment, pipeline_of, plain_line
+from gitlab_jobs_async.cli.views.columns import Column
+from gitlab_jobs_async.cli.views.rows import pipeline_of, plain_line
+from gitlab_jobs_async.cli.views.times import utc_time
 from gitlab_jobs_async.events import (
     AllTargetsUnreachable,
     AnyEvent,
@@ -24,6 +27,9 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
+
+Seen = tuple[datetime, AnyEvent]
+"""The time when an event is shown, and the event."""
 
 LOG_EVENTS: Final = JobLogLine | JobLogEnded | JobLogFailed
 MONITOR_EVENTS: Final = (
@@ -58,19 +64,60 @@ def job_of(event: AnyEvent) -> JobBasic | None:
     return job
 
 
-def plain_event(event: AnyEvent, now: datetime) -> str:
-    """Return a plain line: time, project, pipeline, job, name, event, status, details."""
+def _id_of(event: AnyEvent) -> int | None:
     job = job_of(event)
-    pipeline = None if job is None else pipeline_of(job)
-    number, name = (None, None) if job is None else (job.id, job.name)
-    if isinstance(event, JobDeleted):
-        number, name = event.job_id, event.name
-    status = None if job is None or isinstance(event, LOG_EVENTS) else job.status
-    what = event_name(event)
+    return event.job_id if isinstance(event, JobDeleted) else None if job is None else job.id
+
+
+def _name_of(event: AnyEvent) -> str | None:
+    job = job_of(event)
+    return event.name if isinstance(event, JobDeleted) else None if job is None else job.name
+
+
+def _project_of(event: AnyEvent) -> object:
     # A target keeps its name; a downstream project has only an id.
     is_number = isinstance(event.project, int)
-    project = (event.project_path or event.project) if is_number else event.project
-    return plain_line([moment(now), project, pipeline, number, name, what, status, details(event)])
+    return (event.project_path or event.project) if is_number else event.project
+
+
+def _field_of(name: str) -> Column[Seen]:
+    return Column(name=name, plain=lambda seen: getattr(job_of(seen[1]), name, None))
+
+
+def _pipeline_of(event: AnyEvent) -> int | None:
+    job = job_of(event)
+    return None if job is None else pipeline_of(job)
+
+
+EVENT_COLUMNS: Final[tuple[Column[Seen], ...]] = (
+    Column(name="time", plain=lambda seen: utc_time(seen[0])),
+    Column(name="project", plain=lambda seen: _project_of(seen[1])),
+    Column(name="pipeline", plain=lambda seen: _pipeline_of(seen[1])),
+    Column(name="job", plain=lambda seen: _id_of(seen[1])),
+    Column(name="name", plain=lambda seen: _name_of(seen[1])),
+    Column(name="event", plain=lambda seen: event_name(seen[1])),
+    Column(
+        name="status",
+        plain=lambda seen: (
+            None if isinstance(seen[1], LOG_EVENTS) else getattr(job_of(seen[1]), "status", None)
+        ),
+    ),
+    Column(name="details", plain=lambda seen: details(seen[1])),
+    _field_of("stage"),
+    _field_of("ref"),
+    _field_of("web_url"),
+    Column(name="key", plain=lambda seen: seen[1].key),
+)
+"""All columns; the first eight are the default."""
+
+EVENT_DEFAULT: Final = tuple(column.name for column in EVENT_COLUMNS[:8])
+
+
+def plain_event(
+    event: AnyEvent, now: datetime, columns: Sequence[Column[Seen]] = EVENT_COLUMNS[:8]
+) -> str:
+    """Return a plain line, by default in the columns that `watch --help` names."""
+    return plain_line(column.plain((now, event)) for column in columns)
 
 
 def details(event: AnyEvent) -> str:
@@ -86,7 +133,7 @@ def details(event: AnyEvent) -> str:
         case JobChanged() | JobFinished() | JobDeleted() if event.previous:
             detail = f"was {event.previous}"
         case JobErased(job=job):
-            detail = f"at {moment(job.erased_at)}"
+            detail = f"at {utc_time(job.erased_at)}"
         case JobLogLine(line=line):
             detail = line.text
         case ProjectUnreachable() | ProjectReset() | JobLogFailed() | AllTargetsUnreachable():
@@ -100,7 +147,7 @@ def details(event: AnyEvent) -> str:
 
 def _pause(event: MonitorPaused) -> str:
     probe = event.next_probe
-    return event.reason if probe is None else f"{event.reason}; next try at {moment(probe)}"
+    return event.reason if probe is None else f"{event.reason}; next try at {utc_time(probe)}"
 
 
 def short_reason(reason: str) -> str:

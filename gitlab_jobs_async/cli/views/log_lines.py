@@ -16,7 +16,8 @@ from gitlab_jobs_async.cli.arguments import parse_pattern
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.options import OUTPUT_GROUP, Color
 from gitlab_jobs_async.cli.views.open_styles import OpenStyles
-from gitlab_jobs_async.cli.views.rows import json_line, length
+from gitlab_jobs_async.cli.views.rows import json_line
+from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.models.logs import LogLine, Section
 
 _RESET: Final = "\x1b[0m"

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.views.rows import Listed, age, length, pipeline_of, status_symbol
-from gitlab_jobs_async.models.jobs import JobBasic
+from gitlab_jobs_async.cli.views.columns import Column, select_columns
+from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
+from gitlab_jobs_async.cli.views.rows import Listed, status_symbol
+
+T = TypeVar("T")
 
 
 def cell(value: object, style: str = "") -> Text:
@@ -48,33 +51,24 @@ def add_column(
 def jobs_table(jobs: Sequence[Listed], now: datetime) -> Table:
     """Return a table of jobs in their order, with a column for the project if there are several."""
     several = len({project for project, _ in jobs}) > 1
+    columns = select_columns(None, JOB_COLUMNS, JOB_DEFAULT)
+    return rows_table([one for one in columns if several or one.name != "project"], jobs, now)
+
+
+def rows_table(columns: Sequence[Column[T]], rows: Iterable[T], now: datetime) -> Table:
+    """Return a table of rows in their order; times are in relation to *now*."""
     table = empty_table()
-    add_column(table, "job", justify="right", whole=True)
-    if several:
-        add_column(table, "project")
-    add_column(table, "pipeline", justify="right", whole=True)
-    for title in ("stage", "name"):
-        add_column(table, title)
-    add_column(table, "status", whole=True)
-    add_column(table, "time", justify="right", whole=True)
-    add_column(table, "age", justify="right", whole=True)
-    add_column(table, "ref")
-    for project, job in jobs:
-        front = [cell(job.id), cell(project)] if several else [cell(job.id)]
-        table.add_row(*front, *_job_cells(job, now))
+    for column in columns:
+        add_column(
+            table, column.title or column.name, justify=column.justify, whole=column.is_whole
+        )
+    for row in rows:
+        table.add_row(*(_cell(column, column.value(row, now)) for column in columns))
     return table
 
 
-def _job_cells(job: JobBasic, now: datetime) -> list[Text]:
-    return [
-        cell(pipeline_of(job)),
-        cell(job.stage),
-        cell(job.name, "bold"),
-        status_text(job.status),
-        cell(length(job.duration)),
-        cell(age(job.created_at, now)),
-        cell(job.ref, "bright_black"),
-    ]
+def _cell(column: Column[T], value: object) -> Text:
+    return status_text(str(value)) if column.name == "status" else cell(value, column.style)
 
 
 def details_table(facts: Iterable[tuple[str, object]]) -> Table:

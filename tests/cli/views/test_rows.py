@@ -1,8 +1,8 @@
-"""Rows: cleaned text, durations, ages, sizes and JSON."""
+"""Rows: cleaned text, sizes, JSON and tables."""
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gitlab_jobs_async.cli.cleaning import clean, ellipsis
+from gitlab_jobs_async.cli.views.columns import select_columns
+from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
 from gitlab_jobs_async.cli.views.rows import (
-    age,
-    job_cells,
     json_line,
-    length,
-    moment,
     plain_line,
     size,
     status_symbol,
@@ -24,7 +22,6 @@ from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.models.values import UNKNOWN_TIME
 from tests.support.command import NASTY
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,6 +30,10 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def job(**fields):
     some = {"id": 1, "name": "unit", "stage": "test", "status": JobStatus.SUCCESS}
     return Job(**{**some, **fields})
+
+
+def cells(listed):
+    return [one.plain(listed) for one in select_columns(None, JOB_COLUMNS, JOB_DEFAULT)]
 
 
 @given(NASTY)
@@ -70,29 +71,6 @@ def test_ellipsis():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(None, ""), (0, "0s"), (0.4, "0s"), (59.4, "59s"), (59.6, "1m 00s"), (61, "1m 01s"),
-     (3599.9, "1h 00m"), (7260, "2h 01m"), (360000, "100h 00m")],
-)  # fmt: skip
-def test_length(seconds, shown):
-    assert length(seconds) == shown
-
-
-@pytest.mark.parametrize(
-    ("ago", "shown"),
-    [({"seconds": 0}, "0s"), ({"seconds": 59}, "59s"), ({"seconds": 60}, "1m"),
-     ({"hours": 23}, "23h"), ({"hours": 24}, "1d"), ({"days": 364}, "364d"),
-     ({"days": 800}, "2y"), ({"seconds": -30}, "0s")],
-)  # fmt: skip
-def test_age(ago, shown):
-    assert age(NOW - timedelta(**ago), NOW) == shown
-
-
-def test_age_of_nothing():
-    assert age(None, NOW) == ""
-
-
-@pytest.mark.parametrize(
     ("count", "shown"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB")]
 )
 def test_size(count, shown):
@@ -117,7 +95,7 @@ def test_json_keeps_a_name_and_escapes_controls(name):
 
 @given(NASTY, NASTY, NASTY)
 def test_plain_line_has_fixed_columns(name, ref, stage):
-    line = plain_line(job_cells(("group/app", job(name=name, ref=ref, stage=stage))))
+    line = plain_line(cells(("group/app", job(name=name, ref=ref, stage=stage))))
     assert line.count("\t") == 8
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1
@@ -134,7 +112,3 @@ def test_table_row_is_one_fitting_line(name, ref, width):
     lines = captured.get().splitlines()
     assert len(lines) == 4
     assert all("123456789" in line and "● running" in line for line in lines[2:])
-
-
-def test_unknown_time_is_empty():
-    assert (moment(UNKNOWN_TIME), age(UNKNOWN_TIME, NOW)) == ("", "")
