@@ -56,7 +56,8 @@ class CutProxy:
     def _reset(self) -> None:
         for writer in self._writers:
             # Without a linger time, an abort is an end like any other.
-            writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+            with suppress(OSError):  # it has just ended
+                writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
             writer.transport.abort()
         self._writers.clear()
 

@@ -24,6 +24,12 @@ PER_MINUTE = 500
 SECONDS, KILLS = 22.0, 6
 
 
+def end(node):
+    node.kill()
+    with node:  # waits, and closes its input
+        pass
+
+
 @define
 class Cluster:
     """The processes, which are ended at the latest with the block."""
@@ -32,13 +38,16 @@ class Cluster:
     nodes: list = field(factory=list)
 
     def start(self):
-        command = [sys.executable, "-m", replica.__name__, self.errand.line()]
-        self.nodes.append(subprocess.Popen(command))
+        command = [sys.executable, "-m", replica.__name__]
+        node = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+        node.stdin.write(self.errand.line())
+        node.stdin.flush()
+        self.nodes.append(node)
 
     def kill(self, node):
         self.nodes.remove(node)
-        node.kill()
-        assert node.wait() == -signal.SIGKILL
+        end(node)
+        assert node.returncode == -signal.SIGKILL
 
     def __enter__(self):
         for _ in range(NODES):
@@ -47,8 +56,7 @@ class Cluster:
 
     def __exit__(self, *_):
         for node in self.nodes:
-            node.kill()
-            node.wait()
+            end(node)
 
 
 @pytest.mark.timeout(120)

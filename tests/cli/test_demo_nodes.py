@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ def test_signal_ends_all_processes(demo, left, tmp_path, number):
     assert process.stderr.read() == ""
     assert left() == []
     assert list(tmp_path.glob("tmp*")) == []
+
+
+def test_kill_ends_all_processes(demo, left):
+    process = demo()
+    while "holds shards" not in process.stdout.readline():
+        assert process.poll() is None
+    process.kill()
+    assert process.wait(10) == -signal.SIGKILL
+    until = time.monotonic() + 10
+    while left() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert left() == []
 
 
 def test_store_of_another_server_is_refused(run, assert_one_line, tmp_path):

@@ -46,4 +46,4 @@ async def run(errand: Errand) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Errand(**json.loads(sys.argv[1]))))
+    asyncio.run(run(Errand(**json.loads(sys.stdin.readline()))))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -41,7 +42,12 @@ async def monitor(
     store: Store,
     report: Callable[[Monitor], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Monitor the projects of *task* with *store*; meanwhile *report* runs with the monitor."""
+    """Monitor the projects of *task* with *store*; meanwhile *report* runs with the monitor.
+
+    This process ends at once when the process that started it has ended.
+    """
+    # No input follows the task but the end, also if the other process was killed.
+    asyncio.get_running_loop().add_reader(sys.stdin, os._exit, 1)
     async with (
         client as gitlab,
         gitlab.monitor(task.projects, checkpoint=store, shards=task.shards) as events,
