@@ -95,7 +95,7 @@ async def test_killed_processes_lose_nothing(store_address):
             ends = time.monotonic() + SECONDS
             kills = [ends - SECONDS + SECONDS * (n + 1) / (KILLS + 1) for n in range(KILLS)]
             begun = False
-            while time.monotonic() < ends:
+            while time.monotonic() < ends or len(jobs) <= 30:
                 await asyncio.sleep(0.25)
                 begun = begun or bool(keys) or len(simulator.requests) >= 2 * PROJECTS
                 if begun:
@@ -117,7 +117,7 @@ async def test_killed_processes_lose_nothing(store_address):
         reader.cancel()
         await asyncio.wait([reader])
         sent = [request.at for request in simulator.requests]
-    assert len(jobs) > 30
+    assert not kills
     assert {kinds.count("JobFinished") for job, kinds in seen.items() if job in jobs} == {1}
     assert all(seen[job] == ["JobAppeared", "JobFinished"] for job in jobs)
     assert len(keys) == len(set(keys))
