@@ -1,7 +1,6 @@
 """Processes with one store: one is active, another takes over, and shards are divided."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -16,81 +15,17 @@ from gitlab_jobs_async import (
     StoreAwayError,
     consume,
 )
-from gitlab_jobs_async.events import JobFinished, ProjectUnreachable
+from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.models.webhooks import HookProject
-from gitlab_jobs_async.simulator import AcceleratedClock, JobPlan, Simulator, World
+from gitlab_jobs_async.simulator import JobPlan
 from gitlab_jobs_async.store.values import route_of
-
-PROJECTS = [f"shop/p{number}" for number in range(8)]
+from tests.support.nodes import PROJECTS, Node, add_jobs, serving, until
 
 
 @pytest.fixture
 async def served():
-    clock = AcceleratedClock(240)
-    world = World(clock.now() - 10_000)
-    for path in PROJECTS:
-        world.add_finished_jobs(world.add_project(path), 120)
-    async with Simulator(world, clock=clock) as simulator:
+    async with serving() as simulator:
         yield simulator
-
-
-def add_jobs(simulator, *, count=1):
-    jobs = []
-    for path in PROJECTS:
-        pipeline = simulator.world.add_pipeline(simulator.world.project(path))
-        jobs += [
-            simulator.world.add_job(pipeline, f"job {number}", plan=JobPlan(duration=15.0))
-            for number in range(count)
-        ]
-    return {job.id for job in jobs}
-
-
-class Node:
-    """One process: a monitor, and what its consumer has got."""
-
-    def __init__(self, simulator, store, shards=1):
-        self.simulator, self.store, self.shards = simulator, store, shards
-        self.ended, self.unreachable = [], []
-        self.monitor = None
-
-    @asynccontextmanager
-    async def running(self):
-        async with (
-            GitLab(
-                self.simulator.url, auth=self.simulator.token, clock=self.simulator.clock
-            ) as gitlab,
-            gitlab.monitor(PROJECTS, checkpoint=self.store, shards=self.shards) as events,
-        ):
-            self.monitor = events
-            task = asyncio.create_task(self._consume(events))
-            try:
-                yield self
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
-
-    async def _consume(self, events):
-        async for event in events:
-            if isinstance(event, JobFinished) and event.is_new:
-                self.ended.append(event.job.id)
-            elif isinstance(event, ProjectUnreachable):
-                self.unreachable.append(event)
-
-    @property
-    def held(self):
-        return self.monitor.shards
-
-    @property
-    def has_scanned(self):
-        """Whether it knows the jobs of its projects, so that later ones are new."""
-        status = self.monitor.status()
-        return status.targets > 0 and status.unscanned == 0
-
-
-async def until(condition, seconds=15.0):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what changes is in a file
-            await asyncio.sleep(0.02)
 
 
 async def test_standby_takes_over_at_once(served, tmp_path):
