@@ -15,6 +15,7 @@ from gitlab_jobs_async.telemetry.pipeline_series import OpenPipeline, PipelineSe
 from gitlab_jobs_async.telemetry.series import Series
 
 _VERSION = 2
+_IN_USE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS series (name TEXT, labels TEXT, sums TEXT, PRIMARY KEY (name, labels));
 CREATE TABLE IF NOT EXISTS open_jobs (
@@ -52,7 +53,9 @@ class MetricsFile:
                 raise StoreError(self.path, f"unsupported version {version} (expected {_VERSION})")
             self._database.executescript(f"{_SCHEMA}PRAGMA user_version={_VERSION};")
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(self.path, str(error)) from None
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+            reason = "in use by another process" if code in _IN_USE else str(error)
+            raise StoreError(self.path, reason) from None
 
     def restore(self, jobs: JobSeries) -> None:
         """Give *jobs* what an earlier process has stored."""

@@ -188,7 +188,7 @@ def test_killed_process_has_stored_its_counts(tmp_path):
 
 def test_file_in_use_is_refused(tmp_path):
     path = tmp_path / "x.metrics"
-    with JobMetrics(file=path), pytest.raises(StoreError, match="locked"):
+    with JobMetrics(file=path), pytest.raises(StoreError, match="in use by another"):
         JobMetrics(file=path)
 
 

@@ -32,7 +32,8 @@ async def exporter(
         Path | None,
         Parameter(
             metavar="FILE",
-            help="File of the progress; counters are kept beside it, in FILE.metrics.",
+            help="File of the progress; counters are kept beside it, in FILE.metrics. One exporter"
+            " at a time uses them.",
         ),
     ] = None,
     max_series: Annotated[
@@ -71,8 +72,8 @@ async def exporter(
     address = parse_address(listen)
     named = named_projects(projects, many, server)
     named.note()
-    if checkpoint is not None and not checkpoint.name:
-        raise usage_error(f"--checkpoint {checkpoint}: expected a file")
+    if checkpoint is not None and (not checkpoint.name or _is_url(checkpoint)):
+        raise usage_error(f"--checkpoint {checkpoint}: expected a file, with counters beside it")
     budget = ForecastOptions(per_minute=per_minute).budget()
     stored = None if checkpoint is None else f"{checkpoint}.metrics"
     async with connect_to(named.server, server, budget) as gitlab:
@@ -89,3 +90,7 @@ async def exporter(
                 async for event in events:
                     metrics.observe(event)
     return OK
+
+
+def _is_url(path: Path) -> bool:
+    return path.parts[0] in {"postgres:", "postgresql:"}

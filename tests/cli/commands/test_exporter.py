@@ -79,6 +79,15 @@ def test_restart_continues_with_a_checkpoint(spawn, tmp_path):
     assert (tmp_path / "ci.db.metrics").exists()
 
 
+def test_second_of_a_checkpoint_is_refused(run, spawn, tmp_path):
+    options = ["group/app", "--checkpoint", tmp_path / "ci.db"]
+    process, _ = start(spawn, *options)
+    second = run("exporter", *options, "--listen", "127.0.0.1:0")
+    assert second.code == 2
+    assert "ci.db.metrics: in use by another process" in second.err
+    assert process.poll() is None
+
+
 def test_dashboard_queries_existing_metrics(run):
     board = json.loads(run("exporter", "--print-dashboard").out)
     queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
@@ -146,6 +155,7 @@ async def test_scrape_leaves_the_loop_free():
         (["a/b", "--listen", "9464"], 2, "--listen '9464': expected HOST:PORT"),
         (["a/b", "--listen", "x:70000"], 2, "expected HOST:PORT"),
         (["a/b", "--max-series", "0"], 2, "max-series"),
+        (["a/b", "--checkpoint", "postgresql://db/ci"], 2, "expected a file"),
     ],
 )
 def test_bad_options_are_refused(run, arguments, code, words):
