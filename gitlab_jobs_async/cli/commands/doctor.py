@@ -47,10 +47,7 @@ async def doctor(
 ) -> int:
     """Ask the server, print the report and return the exit code."""
     targets = _checked("--project", project), _checked("--group", group)
-    try:
-        findings, url = await _asked(server, *targets, quiet=json)
-    except NotFoundError as error:
-        raise CommandError(f"{error_line(error)}; expected a GitLab", NOT_FOUND) from error
+    findings, url = await _asked(server, *targets, quiet=json)
     checks = checks_of(findings)
     shown = names_of(findings, url) if names else {}
     print_rows(
@@ -84,13 +81,16 @@ async def _asked(
     is_shown = is_terminal() and not quiet
     waiting = console().status("asking the server") if is_shown else nullcontext()
     async with connect(once, cap) as gitlab:
-        with waiting:
-            findings = await diagnose(
-                gitlab,
-                cap,
-                SystemClock(),
-                project=project,
-                group=group,
-                attempts=server.attempts,
-            )
+        try:
+            with waiting:
+                findings = await diagnose(
+                    gitlab,
+                    cap,
+                    SystemClock(),
+                    project=project,
+                    group=group,
+                    attempts=server.attempts,
+                )
+        except NotFoundError as error:
+            raise CommandError(f"{error_line(error)}; expected a GitLab", NOT_FOUND) from error
         return findings, gitlab.url

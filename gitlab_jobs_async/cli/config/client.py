@@ -7,10 +7,12 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gitlab_jobs_async.api.credentials import Credentials
 from gitlab_jobs_async.cli.config.addresses import Address
+from gitlab_jobs_async.cli.config.advice import advice
 from gitlab_jobs_async.cli.config.files import Helper, credentials_of
 from gitlab_jobs_async.cli.config.permissions import warn_of_exposed
 from gitlab_jobs_async.cli.config.resolution import (
@@ -22,10 +24,10 @@ from gitlab_jobs_async.cli.config.resolution import (
     resolve,
     resolve_at,
 )
-from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, error_line, usage_error
+from gitlab_jobs_async.cli.errors import CommandError, error_line, exit_code_of, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.errors import AuthenticationError, NotFoundError
+from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.http.hooks import RequestHooks
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -47,7 +49,7 @@ async def connect(
     *hooks* are called around each request.
 
     Raises:
-        CommandError: contradicting options; or, without a token, a 401 or 404 of the server.
+        CommandError: contradicting options, or an error of the server with the next step.
     """
     server = server_of(options)
     async with connect_to(server, options, budget, interval=interval, hooks=hooks) as gitlab:
@@ -78,12 +80,11 @@ async def connect_to(
             hooks=hooks,
         ) as gitlab:
             yield gitlab
-    except (AuthenticationError, NotFoundError) as error:
-        # GitLab answers 404 for a private project without a token.
-        if auth is not None:
+    except GitLabError as error:
+        next_step = advice(error, server.url, datetime.now(UTC), has_token=auth is not None)
+        if not next_step:
             raise
-        hint = f"no token was found for {server.url}; see gitlab-jobs help server"
-        raise CommandError(f"{error_line(error)}; {hint}", NOT_FOUND) from error
+        raise CommandError(f"{error_line(error)}; {next_step}", exit_code_of(error)) from error
 
 
 def poll_policy_of(interval: float | None) -> PollPolicy:

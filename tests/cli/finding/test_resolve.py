@@ -9,7 +9,6 @@ from gitlab_jobs_async.cli.finding.references import parse_pipeline, parse_url
 from gitlab_jobs_async.cli.finding.resolve import locate, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, parse_project, select
 from gitlab_jobs_async.cli.options import ANY_SERVER, ServerOptions
-from gitlab_jobs_async.errors import NotFoundError
 from gitlab_jobs_async.simulator import Fault, JobPlan, MergeRequest, PipelinePlan, PlannedJob
 from tests.support.connections import open_connections
 from tests.support.tasks import others, until
@@ -107,8 +106,9 @@ async def test_near_miss_is_named(words, pipeline, message):
 
 async def test_unknown_project_is_not_found():
     for lookup in ("latest", "main", "!12", "a1b2c3d4"):
-        with pytest.raises(NotFoundError):
+        with pytest.raises(CommandError, match="mistyped, deleted, or hidden") as raised:
             await found("group/nosuch", "1", lookup=lookup)
+        assert raised.value.code == 4
 
 
 async def test_pasted_file_leads_to_its_branch(pipelines, gitlab):

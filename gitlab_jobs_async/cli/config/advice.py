@@ -1,0 +1,64 @@
+"""The next step after an error of the server or the connection, in a few words. Pure."""
+
+from datetime import datetime, timedelta
+
+from gitlab_jobs_async.cli.views.times import ago, local_time
+from gitlab_jobs_async.errors import (
+    AuthenticationError,
+    CertificateError,
+    ConnectionFailedError,
+    DecodeError,
+    GitLabError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    TimedOutError,
+)
+
+_HELP = "see gitlab-jobs help server"
+
+
+def advice(error: GitLabError, url: str, now: datetime, *, has_token: bool) -> str:
+    """Return what to do about *error* of the server at *url*; empty if the error says it."""
+    words = ""
+    match error:
+        # GitLab answers 404 for a private project without a token.
+        case AuthenticationError() | NotFoundError() if not has_token:
+            words = f"no token was found for {url}; {_HELP}"
+        case AuthenticationError():
+            words = f"the token is unknown here, expired or revoked; {_HELP}"
+        case PermissionDeniedError():
+            words = _permission(error)
+        case NotFoundError():
+            words = "mistyped, deleted, or hidden from this token"
+        case RateLimitedError(retry_after=float(seconds)):
+            end = now + timedelta(seconds=seconds)
+            words = f"try again {ago(end, now)}, at {local_time(end)}"
+        case RateLimitedError() | ServerError() | TimedOutError():
+            words = "try again later"
+        case CertificateError():
+            pass  # its reason names --ca-file
+        case ConnectionFailedError():
+            words = _connection(error, url)
+        case DecodeError() if "HTML" in error.reason:
+            words = f"a proxy or a sign-in page may answer for {url}; {_HELP}"
+    return words
+
+
+def _permission(error: PermissionDeniedError) -> str:
+    # The text of https://docs.gitlab.com/api/rest/troubleshooting/#status-code-403.
+    if "insufficient_scope" in error.message:
+        return "the token needs the scope api to act, or read_api to read"
+    return "the token's user is not allowed to do it, or the job is not in a state for it"
+
+
+def _connection(error: ConnectionFailedError, url: str) -> str:
+    reason = error.reason.lower()
+    if "proxy" in reason:
+        return "check https_proxy, http_proxy and no_proxy"
+    if type(error.__cause__).__name__ == "gaierror":  # unknown host
+        return "check the host of --url or GITLAB_URL"
+    if "ssl" in reason:
+        return f"check whether {url} begins with the right one of http and https"
+    return f"check that {url} is right and can be reached"
