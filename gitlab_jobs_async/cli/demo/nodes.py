@@ -26,6 +26,7 @@ from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.simulator import JobPlan, Simulator, World
 from gitlab_jobs_async.simulator.records import Job as SimulatedJob
 from gitlab_jobs_async.store import store_named
+from gitlab_jobs_async.store.sqlite import SqliteStore
 
 _PROJECTS: Final = 20
 _BUSY: Final = 4
@@ -82,7 +83,8 @@ class Cluster:
         """Print which shards a process holds, until it ends."""
         async for shards in one.reports():
             one.shards = shards
-            self.say(f"node {one.number} holds shards: {one.held}")
+            held = f"holds shards {one.held}" if shards else "stands by"
+            self.say(f"node {one.number} {held}")
 
     async def kill(self) -> None:
         """Kill the process that holds most shards, as `kill -9` does."""
@@ -90,7 +92,7 @@ class Cluster:
         self.nodes.remove(victim)
         self.kills += 1
         await victim.kill()
-        self.say(f"node {victim.number} is killed with shards: {victim.held}")
+        self.say(f"node {victim.number} is killed with shards {victim.held}")
 
     async def close(self) -> None:
         """End all processes."""
@@ -113,7 +115,7 @@ async def demo_nodes(count: int, store: str | None, *, seconds: float, json: boo
     else:
         write(
             f"\n{report.kills} of {report.nodes} nodes killed, {report.jobs} jobs ended: "
-            f"{report.lost} lost, {report.repeated} repeated; at most "
+            f"{report.lost} lost, {report.repeated} repeated;\nat most "
             f"{report.most_requests_a_minute} of {report.requests_allowed} requests a minute\n"
         )
     if report.lost or report.repeated or report.most_requests_a_minute > report.requests_allowed:
@@ -132,7 +134,7 @@ async def _observed(count: int, store: str, seconds: float, *, quiet: bool) -> N
     jobs: list[SimulatedJob] = []
     ended: Counter[int] = Counter()
     async with Simulator(world, clock=clock) as simulator:
-        await _check(store, simulator.url)
+        takeover = await _check(store, simulator.url)
         task = NodeTask(
             simulator.url,
             simulator.token,
@@ -142,6 +144,8 @@ async def _observed(count: int, store: str, seconds: float, *, quiet: bool) -> N
             _PER_MINUTE,
         )
         cluster = Cluster(task, clock, quiet, clock.now())
+        cluster.say(f"{count} nodes share {task.shards} shards of {_PROJECTS} projects")
+        cluster.say(f"every {_KILL_EACH:g} s one is killed; others go on {takeover}")
         async with task_pool() as tasks:
             try:
                 # The group exists before the first event.
@@ -159,7 +163,7 @@ async def _observed(count: int, store: str, seconds: float, *, quiet: bool) -> N
                     cluster.say(_state(jobs, ended, simulator, clock))
                     await cluster.start()
                     tasks.start(cluster.nodes[-1], cluster.watch(cluster.nodes[-1]))
-                cluster.say("the events of the last jobs are awaited")
+                cluster.say("waiting for the events of the last jobs")
                 until = clock.now() + _LATEST
                 while clock.now() < until and any(not ended[job.id] for job in jobs):
                     await clock.sleep(0.2)
@@ -179,10 +183,18 @@ async def _observed(count: int, store: str, seconds: float, *, quiet: bool) -> N
     )
 
 
-async def _check(store: str, url: str) -> None:
+async def _check(store: str, url: str) -> str:
+    """Return how soon other processes go on after a kill.
+
+    Raises:
+        StoreError: *store* is unusable.
+    """
     opened = store_named(store)
     await opened.open(url)
     await opened.close()
+    if isinstance(opened, SqliteStore):
+        return "at once"
+    return f"when its lease of {opened.lease_seconds:g} s is over"
 
 
 async def _moments(clock: Clock, seconds: float) -> AsyncIterator[str]:
@@ -227,8 +239,8 @@ def _state(
     requests = sum(request.at > now - 60 for request in simulator.requests)
     repeated = sum(count > 1 for count in ended.values())
     return (
-        f"{len(jobs)} jobs started, {len(ended)} ends recorded, {repeated} repeated; "
-        f"{requests} of {_PER_MINUTE} requests in the last minute"
+        f"{len(jobs)} jobs, {len(ended)} ends recorded, {repeated} repeated; "
+        f"{requests} of {_PER_MINUTE} requests/min"
     )
 
 
