@@ -45,7 +45,7 @@ IO_MODULES = {
     "cli.commands.doctor", "cli.commands.events", "cli.commands.exporter",
     "cli.metrics_server", "cli.commands.listing",
     "cli.commands.logs", "cli.commands.plan", "cli.commands.run", "cli.commands.simulate",
-    "cli.commands.watch",
+    "cli.commands.tail", "cli.commands.watch",
     "cli.config.client", "cli.config.files", "cli.config.glab",
     "cli.config.permissions", "cli.config.project_files",
     "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
@@ -57,7 +57,8 @@ IO_MODULES = {
     "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_screen",
     "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.themes",
     "cli.fullscreen.tree_screen",
-    "cli.views.live", "cli.views.screen",
+    "cli.patterns", "cli.tail.failed", "cli.tail.follow", "cli.tail.outages", "cli.tail.present",
+    "cli.tail.printer", "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""
 

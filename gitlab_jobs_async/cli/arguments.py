@@ -67,14 +67,6 @@ def _typed(text: str) -> object:
     return value if isinstance(value, str | int | float | bool | list) else text
 
 
-def parse_pattern(option: str, text: str) -> re.Pattern[str]:
-    """Compile a regular expression."""
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise usage_error(f"{option} {text!r}: expected a regular expression: {error}") from error
-
-
 def parse_size(option: str, text: str) -> int:
     """Return the bytes of a size: `500`, `500MB`, `2GiB`."""
     match = _SIZE.fullmatch(text)

@@ -2,13 +2,14 @@
 
 import asyncio
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from attrs import define, field
 
 from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.errors import FAILED, OK, error_line, exit_code_of
+from gitlab_jobs_async.cli.tail.printer import LogPrinter
 from gitlab_jobs_async.cli.terminal import (
     break_line,
     print_error,
@@ -55,22 +56,12 @@ class LogWriter:
     code_so_far: int = OK
     _ended: dict[int, Job | None] = field(factory=dict, init=False)
 
-    async def write_lines(
-        self,
-        show: Callable[[int, LogLine], None],
-        *,
-        last: int | None,
-        follow: bool,
-        is_counted: bool,
-    ) -> None:
-        """Call *show* with each line and its job id; of the existing lines, only the *last*.
-
-        With *is_counted*, the lines before the offset are read, but not shown.
-        """
+    async def write_lines(self, printer: LogPrinter, *, last: int | None, follow: bool) -> None:
+        """Print each line; of the existing ones that *printer* prints, only the *last*."""
         offsets = {job_id: offset or 0 for job_id, offset in self.resume_at.items()}
         resumptions = {job_id: _Resumption(0) for job_id in offsets}
-        if is_counted:
-            # Line numbers and sections depend on all earlier lines.
+        if printer.is_json or printer.view.needs_all_lines:
+            # Line numbers and sections depend on all earlier lines: these are read, but not shown.
             for job_id in filter(offsets.get, offsets):
                 # A log shorter than the offset has replaced the earlier one.
                 if await self._size(job_id) >= offsets[job_id]:
@@ -84,6 +75,7 @@ class LogWriter:
         tail = self.gitlab.tail_jobs(
             [job or key for key, job in targets.items()],
             lines=last,
+            matching=None if last is None else printer.prints,
             offsets={key: offsets[key[1]] for key in targets},
             follow=follow,
         )
@@ -93,7 +85,7 @@ class LogWriter:
                     if not isinstance(item, TailedLine):
                         self._end(item)
                     elif resumptions[item.job_id].is_new(item.line):
-                        show(item.job_id, item.line)
+                        printer.show(item)
                         self.resume_at[item.job_id] = item.line.end
         except (asyncio.CancelledError, GitLabError) as end:
             self._print_hints(end)

@@ -73,6 +73,16 @@ def print_note(line: str) -> None:
             sys.stderr.write(f"{dim}{clean(line)}{end}\n")
 
 
+def print_report(line: str, *, is_bad: bool) -> None:
+    """Write one cleaned line to stderr: on a terminal in red or green, else as an error."""
+    if not sys.stderr.isatty():
+        print_error(line)
+        return
+    colour, end = ("\x1b[31m" if is_bad else "\x1b[32m", "\x1b[0m") if _is_coloured() else ("", "")
+    with suppress(OSError):
+        sys.stderr.write(f"{colour}{clean(line)}{end}\n")
+
+
 class WarningHandler(logging.Handler):
     """Prints warnings without another handler as one cleaned line each."""
 

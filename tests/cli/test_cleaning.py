@@ -29,8 +29,10 @@ from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import plain_event
 from gitlab_jobs_async.cli.views.footer import problem_lines
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS
-from gitlab_jobs_async.cli.views.log_lines import LogStyle, LogView, line_as_json
+from gitlab_jobs_async.cli.views.job_labels import JobLabels, ShownJob
+from gitlab_jobs_async.cli.views.log_lines import LogView, line_as_json
 from gitlab_jobs_async.cli.views.log_pane import LogPane
+from gitlab_jobs_async.cli.views.log_style import LogStyle
 from gitlab_jobs_async.cli.views.rows import json_line, plain_line
 from gitlab_jobs_async.cli.views.tables import jobs_table
 from gitlab_jobs_async.events import (
@@ -189,6 +191,16 @@ def paned():
     return pane
 
 
+SHOWN_JOB = ShownJob(HOSTILE, 1, HOSTILE, HOSTILE, HOSTILE)
+
+
+def tailed(*, is_coloured, **style):
+    labels = JobLabels()
+    labels.add(SHOWN_JOB)
+    view = LogView(LogStyle(sections=True, **style), is_coloured=is_coloured, labels=labels)
+    return view.text(SHOWN_JOB, LINE)
+
+
 EVENTS = [
     JobFinished(key="1", project=HOSTILE, job=hostile_job(), previous=JobStatus(HOSTILE)),
     JobLogLine(key="1", project=HOSTILE, job=hostile_job(), line=LINE),
@@ -202,13 +214,14 @@ SHOWN = {
     "board": lambda: printed(*board_lines(boarded(), 2.0, 200, 40)),
     "log pane": lambda: printed(paned().panel(200, 10)),
     "problem": lambda: printed(*problem_lines({HOSTILE: HOSTILE}, 200)),
-    "tail": lambda: LogView(LogStyle(sections=True), is_coloured=True, labels={1: HOSTILE}).text(
-        1, LINE
+    "tail": lambda: tailed(is_coloured=True),
+    "tail in a pipe": lambda: tailed(is_coloured=False),
+    "tail by a template": lambda: tailed(
+        is_coloured=False, template="{project}{job}{stage}{ref}{section}{line}"
     ),
-    "tail in a pipe": lambda: LogView(LogStyle(sections=True), is_coloured=False).text(1, LINE),
     "events": lambda: "".join(plain_event(event, NOW) for event in EVENTS).replace("\t", ""),
     "json": lambda: json_line(hostile_job()) + "".join(map(json_line, EVENTS)),
-    "json of a line": lambda: line_as_json(HOSTILE, 1, LINE),
+    "json of a line": lambda: line_as_json(SHOWN_JOB, LINE),
 }
 
 

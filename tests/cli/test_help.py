@@ -19,7 +19,9 @@ EXAMPLES = [line for command in COMMANDS for _, line in command.examples]
 ENDLESS = {
     line
     for line in EXAMPLES
-    if re.match("gitlab-jobs (events|exporter --group|run|simulate|demo|watch --group)", line)
+    if re.match(
+        "gitlab-jobs (events|exporter --group|run|simulate|demo|watch --group|tail --group)", line
+    )
 }
 """Examples that a signal ends here, once they run."""
 

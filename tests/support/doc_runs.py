@@ -37,9 +37,10 @@ def commands(block: Block) -> list[str]:
 
 
 def exit_code_of(command: str) -> int:
-    """Return the exit code that *command* must have: 1 where it follows the failed job 200."""
+    """Return the exit code that *command* must have: 1 where `tail` shows a failure."""
     follows = command.startswith("gitlab-jobs tail ") and "--no-follow" not in command
-    return int(follows and " 200" in command)
+    failures = (" 200", "--log-failed", "--pipeline 19")
+    return int(follows and any(word in command for word in failures))
 
 
 def run_line(command: str) -> int:

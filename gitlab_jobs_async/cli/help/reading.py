@@ -20,11 +20,15 @@ _TRACE: Final = """Print the present log of a job.
 A pipe or file gets the bytes that GitLab stores. A terminal gets lines with colours; all other
 control sequences are removed.
 """
-_TAIL: Final = """Follow the logs of one or more jobs until the jobs have ended.
+_TAIL: Final = """Follow the logs of jobs: of some, of a pipeline, or of all that match a pattern.
 
-Exit code 1 if a job failed or was canceled. With --no-follow it prints the present lines and exits
-with 0, as it does if no job of --pipeline is running. Ctrl-C stops it and prints the command that
-resumes.
+With --jobs, --exclude, --stage, --ref, --group or --projects-from, each argument is a PROJECT. Jobs
+that start later join, retries too, and the end of each is a line on stderr. It runs until Ctrl-C,
+or with --pipeline until the pipeline ends or waits for a manual job.
+
+Exit code 1 if a JOB or the pipeline failed or was canceled, and with --log-failed if any job has
+failed. With --no-follow the lines of running jobs are printed, and the exit code is 0. Ctrl-C
+prints the command that resumes the JOBs.
 """
 _WATCH: Final = """Watch the jobs of many projects, or of pipelines, as one stream of events.
 
@@ -101,19 +105,29 @@ READING: Final = (
         "Usage: gitlab-jobs trace [OPTIONS] [PROJECT] JOB",
         examples=(
             ("The log so far", "gitlab-jobs trace shop/payments 200"),
+            ("Its failed section only", "gitlab-jobs tail shop/payments 200 --log-failed"),
             ("Its bytes into a file", "gitlab-jobs trace shop/payments 200 --output job.log"),
         ),
     ),
     Command(
         "tail",
-        "commands.logs:tail",
+        "commands.tail:tail",
         _TAIL,
-        "Usage: gitlab-jobs tail [OPTIONS] [PROJECT] (JOB... | --pipeline PIPELINE)",
+        "Usage: gitlab-jobs tail [OPTIONS] [PROJECT] [JOB...]",
         examples=(
             ("Follow two jobs to their ends", "gitlab-jobs tail shop/payments 199 200"),
             (
-                "Only warnings of a pipeline's running jobs",
-                "gitlab-jobs tail shop/checkout --pipeline 20 --grep '(?i)warn' --no-follow",
+                "Why a pipeline is red: the failed sections of its logs",
+                "gitlab-jobs tail shop/payments --pipeline 19 --log-failed",
+            ),
+            (
+                "All jobs of a group but the linters, with errors marked",
+                "gitlab-jobs tail --group shop --exclude lint --highlight '(?i)error'",
+            ),
+            (
+                "Lines of the last ten minutes in a form of your own",
+                "gitlab-jobs tail shop/payments --jobs . --since 10m --no-follow "
+                "--template '{job}: {line}'",
             ),
         ),
     ),

@@ -1,20 +1,21 @@
-"""Formatting of log lines: prefixes, times, section headers, colours. Pure.
+"""Formatting of log lines: labels, times, section headers, marks, colours. Pure.
 
 Colours are the only control sequences of a job that are kept; every name is cleaned.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Annotated, Final
+from datetime import datetime
+from itertools import chain
+from typing import Final
 
-import attrs
-from attrs import define, field, frozen
-from cyclopts import Parameter
+from attrs import define, field
 
 from gitlab_jobs_async.api.json_writing import to_dict
-from gitlab_jobs_async.cli.arguments import parse_pattern
-from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
-from gitlab_jobs_async.cli.options import OUTPUT_GROUP, Color
+from gitlab_jobs_async.cli.cleaning import clean, clean_log
+from gitlab_jobs_async.cli.patterns import Pattern, parse_patterns, passes
+from gitlab_jobs_async.cli.views.highlight import highlight
+from gitlab_jobs_async.cli.views.job_labels import JobLabels, ShownJob, colour_of
+from gitlab_jobs_async.cli.views.line_template import LineTemplate, parse_template
+from gitlab_jobs_async.cli.views.log_style import LogStyle
 from gitlab_jobs_async.cli.views.open_styles import OpenStyles
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.cli.views.times import length
@@ -22,83 +23,79 @@ from gitlab_jobs_async.models.logs import LogLine, Section
 
 _RESET: Final = "\x1b[0m"
 _DIM_STYLE: Final = "\x1b[2m"
+_HEADING_STYLE: Final = "\x1b[1m"
 _HEADER_STYLE: Final = "\x1b[1;36m"
-_JOBS: Final = tuple(f"\x1b[{code}m" for code in (36, 33, 32, 35, 34, 96, 93, 92, 95, 94))
-_LONGEST_LABEL: Final = 48
 _NO_TIME: Final = " " * len("2025-06-15T15:06:40.123Z")
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class LogStyle:
-    """Options that filter and format lines."""
-
-    timestamps: Annotated[
-        bool,
-        Parameter(
-            group=OUTPUT_GROUP, help="Print the runner's UTC time of each line, if its log has it."
-        ),
-    ] = False
-    sections: Annotated[
-        bool,
-        Parameter(
-            group=OUTPUT_GROUP, help="Print a header at the start of a section, and its duration."
-        ),
-    ] = False
-    section: Annotated[
-        str | None,
-        Parameter(metavar="SECTION", help="Only lines of this section and its subsections."),
-    ] = None
-    grep: Annotated[
-        str | None,
-        Parameter(metavar="REGEX", help="Only lines that match this regular expression."),
-    ] = None
-    color: Color = None
-
-    def arguments(self) -> list[str]:
-        """Return the options of this style as typed."""
-        options: list[str] = []
-        for name, value in attrs.asdict(self).items():
-            if isinstance(value, str):
-                options += [f"--{name}={value}"]
-            elif value is not None and (value or name == "color"):
-                options += [f"--{name}" if value else f"--no-{name}"]
-        return options
 
 
 @define
 class LogView:
-    """Formats the lines of some jobs; *labels* is empty for a single job."""
+    """Formats lines; those of a job in *labels* begin with its label.
+
+    Raises:
+        CommandError: a pattern or the template is invalid.
+    """
 
     style: LogStyle
     is_coloured: bool
-    labels: Mapping[int, str] = field(factory=dict)
-    _found: re.Pattern[str] | None = field(init=False)
-    _prefixes: dict[int, str] = field(init=False)
+    labels: JobLabels = field(factory=JobLabels)
+    _grep: tuple[Pattern, ...] = field(init=False)
+    _excluded: tuple[Pattern, ...] = field(init=False)
+    _marked: tuple[Pattern, ...] = field(init=False)
+    _template: LineTemplate | None = field(init=False)
     _styles: dict[int, OpenStyles] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._found = None if self.style.grep is None else parse_pattern("--grep", self.style.grep)
-        short = {job_id: ellipsis(label, _LONGEST_LABEL) for job_id, label in self.labels.items()}
-        width = max(map(len, short.values()), default=0)
-        self._prefixes = {
-            job_id: self._styled(f"{label:{width}} |", _JOBS[number % len(_JOBS)]) + " "
-            for number, (job_id, label) in enumerate(short.items())
-        }
+        style = self.style
+        self._grep = parse_patterns("--grep", style.grep)
+        self._excluded = parse_patterns("--exclude-lines", style.exclude_lines)
+        self._marked = parse_patterns("--highlight", style.highlight)
+        self._template = None if style.template is None else parse_template(style.template)
 
-    def text(self, job_id: int, line: LogLine) -> str:
-        """Return the text of a line and of the section markers before it."""
-        prefix = self._prefixes.get(job_id, "")
+    @property
+    def needs_all_lines(self) -> bool:
+        """Whether the form of a line depends on the lines before it."""
+        used = () if self._template is None else (name for _, name in self._template.parts)
+        is_placed = self.style.sections or self.style.section is not None
+        return is_placed or not {"section", "number"}.isdisjoint(used)
+
+    def text(self, job: ShownJob, line: LogLine, *, is_shown: bool = True) -> str:
+        """Return the section markers before a line, and with *is_shown* the line itself."""
         written = [self._header(section) for section in line.markers if self._has(section.path)]
-        printed = clean_log(self._coloured(job_id, line) if self.is_coloured else line.text)
-        if self.is_shown(line):
-            written.append(self._time(line) + printed)
+        # Colours last beyond a line that is not shown.
+        printed = self._coloured(job.id, line) if self.is_coloured else line.text
+        if is_shown:
+            written.append(self._line(job, line, clean_log(printed)))
+        prefix = self._prefix(job)
         return "".join(f"{prefix}{one}\n" for one in written if one is not None)
 
-    def is_shown(self, line: LogLine) -> bool:
+    def passes(self, line: LogLine) -> bool:
         """Return whether the line passes the filters."""
-        wanted = self.style.section is None or self.style.section in line.section
-        return wanted and (self._found is None or self._found.search(line.text) is not None)
+        if self.style.section is not None and self.style.section not in line.section:
+            return False
+        return not (self._grep or self._excluded) or passes(line.text, self._grep, self._excluded)
+
+    def prints(self, line: LogLine) -> bool:
+        """Return whether anything is printed of the line or of the markers before it."""
+        return self.passes(line) or any(self._has(section.path) for section in line.markers)
+
+    def heading(self, text: str) -> str:
+        """Return a line above those of a job."""
+        return self._styled(text, _HEADING_STYLE)
+
+    def forget(self, job_id: int) -> None:
+        """Forget a job whose log has ended."""
+        self._styles.pop(job_id, None)
+        self.labels.forget(job_id)
+
+    def _prefix(self, job: ShownJob) -> str:
+        label = None if self._template is not None else self.labels.label(job.id)
+        return "" if label is None else self._styled(f"{label} |", colour_of(job)) + " "
+
+    def _line(self, job: ShownJob, line: LogLine, printed: str) -> str:
+        if self._template is None:
+            return self._time(line) + printed
+        return self._template.render(_values(job, line, printed))
 
     def _has(self, path: tuple[str, ...]) -> bool:
         return self.style.sections and (self.style.section is None or self.style.section in path)
@@ -118,21 +115,44 @@ class LogView:
             return ""
         if line.at is None:
             return f"{_NO_TIME} "
-        moment = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self._styled(moment, _DIM_STYLE) + " "
+        return self._styled(_iso(line.at), _DIM_STYLE) + " "
 
     def _coloured(self, job_id: int, line: LogLine) -> str:
-        """Return the line with its colours and those still open from earlier lines."""
+        """Return the line with its marks, its colours and those still open from earlier lines."""
         styles = self._styles.setdefault(job_id, OpenStyles())
         # A filter may hide the line that opened a style.
         shown = styles.opened + line.raw
         styles.read(line.raw)
+        if self._marked:
+            spans = chain.from_iterable(pattern.spans(line.text) for pattern in self._marked)
+            shown = highlight(shown, spans)
         return shown if shown == line.text else f"{shown}{_RESET}"
 
     def _styled(self, text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if self.is_coloured else text
 
 
-def line_as_json(project: str, job_id: int, line: LogLine) -> str:
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _values(job: ShownJob, line: LogLine, printed: str) -> dict[str, str]:
+    """Return the values of a template's fields; *printed* is the text of the line."""
+    return {
+        "project": clean(job.project),
+        "job": clean(job.name),
+        "id": str(job.id),
+        "stage": clean(job.stage),
+        "ref": clean(job.ref),
+        "pipeline": clean(job.pipeline),
+        "time": "" if line.at is None else _iso(line.at),
+        "section": clean("/".join(line.section)),
+        "number": str(line.number),
+        "line": printed,
+    }
+
+
+def line_as_json(job: ShownJob, line: LogLine) -> str:
     """Return a line as one JSON object with its project and job."""
-    return json_line({"project": project, "job_id": job_id, **to_dict(line)})
+    about = {"project": job.project, "job_id": job.id, "job_name": job.name}
+    return json_line(about | to_dict(line))

@@ -129,7 +129,7 @@ def test_failure_reason_cannot_drive_the_terminal(signed_in, run, job_of):
 def test_tail_as_json(run):
     lines = [json.loads(line) for line in run("tail", "group/app", 1, "--json").lines]
     assert [line["number"] for line in lines] == list(range(1, len(lines) + 1))
-    assert list(lines[0])[:3] == ["project", "job_id", "number"]
+    assert list(lines[0])[:4] == ["project", "job_id", "job_name", "number"]
     assert {"text", "raw", "at", "stream", "section", "markers", "end"} < set(lines[0])
     assert (lines[0]["project"], lines[0]["job_id"]) == ("group/app", 1)
     (begun,) = next(line["markers"] for line in lines if line["markers"])
@@ -256,9 +256,9 @@ def test_several_jobs_side_by_side(run, logged):
     result = run("tail", "group/empty", first, second, first)
     assert result.code == 1
     assert [line for line in result.lines if "one" in line] == [
-        f"group/empty/{first} job 0  | one"
+        f"group/empty job 0 {first} | one"
     ] * 3
-    assert f"group/empty/{second} job 1 | two" in result.lines
+    assert f"group/empty job 1 {second} | two" in result.lines
     assert result.err == f"gitlab-jobs: job {second} failed (script_failure)\n"
 
 
@@ -276,45 +276,19 @@ def test_several_jobs_as_json(run, logged):
     )
 
 
-def test_pipeline_selects_its_running_jobs(run, world):
-    pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
-    plan = JobPlan(duration=60.0, queued=0.0, first_upload=1.0, upload_interval=3.0)
-    jobs = [world.add_job(pipeline, name, plan=plan) for name in ("a", "b")]
-    world.add_job(pipeline, "manual", plan=JobPlan(when="manual"))
-    world.settle(world.now + 1.0)
-    options = ["--pipeline", pipeline.id, "--grep", "succeeded", *PROMPT]
-    result = run("tail", "group/empty", *options)
-    assert (result.code, result.err) == (0, "")
-    assert sorted(result.lines) == sorted(
-        f"group/empty/{job.id} {job.name}".ljust(len(f"group/empty/{jobs[1].id} b"))
-        + " | Job succeeded"
-        for job in jobs
-    )
-
-
-def test_pipeline_without_running_job(run, job_of):
-    pipeline = job_of("broken").pipeline.id
-    result = run("tail", "group/evil", "--pipeline", pipeline)
-    assert result.code == 0
-    assert (result.out, result.err) == (
-        "",
-        f"gitlab-jobs: no job of pipeline {pipeline} is running\n",
-    )
-
-
 def test_unreadable_log_does_not_stop_the_others(signed_in, run, logged):
     ids = [logged(b"one\n"), logged(b"two\n")]
     signed_in.faults.add(Fault(path=f"*/jobs/{ids[0]}/trace", status=403, times=None))
     result = run("tail", "group/empty", *ids)
     assert result.code == 4
-    assert result.lines == [f"group/empty/{ids[1]} job 1 | two"]
+    assert result.lines == [f"group/empty job 1 {ids[1]} | two"]
     assert result.err.startswith(f"gitlab-jobs: job {ids[0]}: GET ")
     assert len(result.err.splitlines()) == 1
 
 
 def test_names_in_prefixes_are_clean(run):
     lines = run("tail", "group/evil", 5, 6, "--no-follow").lines
-    assert any(line.startswith("group/evil/5 [bold]x[/] red tab line") for line in lines)
+    assert any(line.startswith("group/evil [bold]x[/] red tab line 5 |") for line in lines)
     assert not any("\x1b" in line or "\x9b" in line for line in lines)
 
 

@@ -1,0 +1,134 @@
+"""`tail` of selected jobs: which join, how they leave, and the exit code."""
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+from gitlab_jobs_async.simulator import BytesLog, JobPlan
+
+PROMPT = ["--interval", 0.05]
+"""The server is 100 times as fast as the command."""
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+
+@pytest.fixture
+def pipeline(world):
+    return world.add_pipeline(world.project("group/empty"), stages=("build", "test"))
+
+
+@pytest.fixture
+def start(world, pipeline):
+    """Add a job of the pipeline, or of another one, that runs for some seconds of the server."""
+
+    def add(name, log=b"one\ntwo\n", *, at=None, stage="build", **plan):
+        plan = {
+            "duration": 150.0,
+            "queued": 0.0,
+            "first_upload": 1.0,
+            "upload_interval": 3.0,
+        } | plan
+        job = world.add_job(
+            at or pipeline, name, stage=stage, plan=JobPlan(log=BytesLog(log), **plan)
+        )
+        world.settle(world.now + 1.0)
+        return job
+
+    return add
+
+
+@pytest.fixture
+def interrupt():
+    """Send Ctrl-C as soon as a condition holds."""
+    threads = []
+
+    def when(condition):
+        def wait():
+            end = time.monotonic() + 10.0
+            while not condition() and time.monotonic() < end:
+                time.sleep(0.005)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=wait)
+        threads.append(thread)
+        thread.start()
+
+    yield when
+    for thread in threads:
+        thread.join()
+
+
+def lines_of(result, job, project="group/empty"):
+    label = f"{project} {job.name} {job.id} | "
+    return [line.removeprefix(label) for line in result.lines if line.startswith(label)]
+
+
+def test_pipeline_is_followed_to_its_end(run, start, pipeline):
+    jobs = [
+        start("first"),
+        start("queued", queued=150.0),
+        start("broken", duration=120.0, outcome="failed"),
+        start("later", stage="test"),
+    ]
+    result = run("tail", "group/empty", "--pipeline", pipeline.id, *PROMPT)
+    assert result.code == 1
+    # A job that needs an earlier, failed one does not run.
+    assert [lines_of(result, job) for job in jobs] == [["one", "two"]] * 3 + [[]]
+    said = [line.removeprefix("gitlab-jobs: ") for line in result.err.splitlines()]
+    assert said[0] == f"group/empty broken {jobs[2].id} failed after 2m 00s (script_failure)"
+    assert f"group/empty queued {jobs[1].id} succeeded after 2m 30s" in said
+    assert re.fullmatch(rf"pipeline {pipeline.id} failed: http\S+; --log-failed shows why", said[3])
+    assert len(said) == 4
+
+
+def test_ended_pipeline_exits_with_its_result(run, job_of):
+    pipeline = job_of("broken").pipeline.id
+    result = run("tail", "group/evil", "--pipeline", pipeline)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"gitlab-jobs: pipeline {pipeline} failed: http")
+
+
+def test_pipeline_that_waits_for_a_person_ends(run, start, pipeline):
+    start("a")
+    start("deploy", stage="test", when="manual", allow_failure=False)
+    result = run("tail", "group/empty", "--pipeline", pipeline.id, *PROMPT)
+    assert result.code == 0
+    assert "waits for a manual job: http" in result.err.splitlines()[-1]
+
+
+def test_projects_are_followed_until_interrupted(run, start, world, interrupt, gitlab):
+    other = world.add_pipeline(world.project("group/app"), ref="feature")
+    log = b"x\n" * 100_000
+    jobs = [start("soak", log, duration=1e5), start("soak", log, at=other, duration=1e5)]
+    start("lint", log, at=other, duration=1e5)
+    interrupt(lambda: sum(request.path.endswith("/trace") for request in gitlab.requests) > 15)
+    result = run("tail", "group/app", "group/empty", "--jobs", "^soak$", *PROMPT)
+    assert (result.code, result.err) == (130, "")
+    assert {line.partition(" | ")[0] for line in result.lines} == {
+        f"group/empty soak {jobs[0].id}",
+        f"group/app soak {jobs[1].id}",
+    }
+
+
+def test_without_follow_shows_what_runs(run, start, pipeline):
+    running = start("runs", duration=1e4, first_upload=0.0)
+    start("waits", queued=1e4)
+    ended = start("ended", duration=0.5)
+    result = run("tail", "group/empty", "--pipeline", pipeline.id, "--no-follow")
+    assert (result.code, result.err) == (0, "")
+    assert {line.partition(" |")[0] for line in result.lines} <= {f"group/empty runs {running.id}"}
+    for where in (["--pipeline", pipeline.id], ["--jobs", "."]):
+        result = run("tail", "group/empty", *where, "--no-follow", "--since", "1h")
+        assert lines_of(result, ended) == ["one", "two"]
+        result = run("tail", "group/empty", *where, "--no-follow", "--stage", "deploy")
+        assert (result.code, result.out) == (0, "")
+        assert "is running" in result.err
+    lines = run("tail", "--group", "group", "--since", "1h", "--no-follow", "--json").lines
+    shown = [json.loads(line) for line in lines]
+    assert {"project", "job_id", "job_name", "text"} <= set(shown[0])
+    assert {line["project"] for line in shown} >= {"group/empty", "group/app", "group/evil"}
