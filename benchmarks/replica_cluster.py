@@ -97,10 +97,13 @@ class Cluster:
     def _taken(self, shard: int, by: Replica) -> None:
         fault, at, victim = self._awaited.get(shard, ("", 0.0, by))
         if victim is not by:
-            del self._awaited[shard]
-            seconds = time.monotonic() - at
-            self.takeovers.append(Takeover(fault, seconds))
-            self.say(f"shard {shard} goes to node {by.node.number} after {seconds:.2f} s ({fault})")
+            self._note(shard, by, fault, at)
+
+    def _note(self, shard: int, owner: Replica, fault: str, at: float) -> None:
+        del self._awaited[shard]
+        seconds = time.monotonic() - at
+        self.takeovers.append(Takeover(fault, seconds))
+        self.say(f"shard {shard} goes to node {owner.node.number} after {seconds:.2f} s ({fault})")
 
     def _hurt(self, replica: Replica, fault: str, *, loses: bool = True) -> None:
         self.faults.append(fault)
@@ -136,6 +139,9 @@ class Cluster:
             self._hurt(victim, "SIGSTOP")
             victim.node.signal(signal.SIGSTOP)
             await asyncio.sleep(seconds)
+            for shard, (fault, at, frozen) in list(self._awaited.items()):
+                if frozen is victim:
+                    self._note(shard, victim, f"{fault}, not before it went on", at)
             victim.node.signal(signal.SIGCONT)
             victim.is_hurt = False
 

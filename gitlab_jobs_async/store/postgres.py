@@ -27,13 +27,18 @@ T = TypeVar("T")
 
 _SCHEMES = frozenset({"postgresql", "postgres"})
 _CHANNEL = "gitlab_jobs"
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path TO gitlab_jobs"
+# The server ends the transaction of a process that is frozen within it: others wait for its locks.
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path TO gitlab_jobs;"
+    " SET LOCAL idle_in_transaction_session_timeout TO '2s'"
+)
 _CREATE_LOCK = int.from_bytes(b"glja")
 _TIMEOUT = 5.0
 """Longest transaction or connect in seconds: a lost network gives no answer for much longer."""
 
-_READ_ONLY = "25006"
-"""SQLSTATE of a write to a standby: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_AWAY = frozenset({"25006", "25P03"})
+"""SQLSTATEs of a write to a standby, and of a transaction that the server has ended as idle:
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _ANY_SOCKET = (socket.AF_INET, socket.SOCK_STREAM)
 
@@ -147,7 +152,7 @@ class PostgresStore(SqlStore):
         except self._psycopg.Error as error:
             reason = str(error).partition("\n")[0]
             away = self._psycopg.OperationalError, self._psycopg.InterfaceError
-            if isinstance(error, away) or error.sqlstate == _READ_ONLY:
+            if isinstance(error, away) or error.sqlstate in _AWAY:
                 raise self._away(reason) from None
             raise StoreError(self.name, reason) from None
         finally:

@@ -9,6 +9,7 @@ import pytest
 
 from gitlab_jobs_async import PostgresStore, StoreAwayError
 from gitlab_jobs_async.store import postgres as room
+from gitlab_jobs_async.store import steps
 from tests.support.tasks import others
 
 
@@ -24,6 +25,21 @@ async def store(empty_postgres):
 def admin(empty_postgres):
     with psycopg.connect(empty_postgres, autocommit=True) as connection:
         yield connection
+
+
+async def test_frozen_client_holds_no_lock_for_long(store, admin, monkeypatch):
+    """A process may be stopped between two statements of a transaction."""
+    monkeypatch.setattr(room, "_BEGIN", room._BEGIN.replace("2s", "100ms"))
+
+    def stopped():
+        yield steps.Step("UPDATE counters SET value = value WHERE name = 'place'")
+        admin.execute("SET statement_timeout TO '4s'")
+        admin.execute("UPDATE gitlab_jobs.counters SET value = value WHERE name = 'place'")
+        yield steps.Step("SELECT 1")
+
+    with pytest.raises(StoreAwayError, match="idle-in-transaction"):
+        await store._run(stopped())
+    assert await store.server() is None  # by a new connection
 
 
 async def test_cancelled_close_is_cancelled(empty_postgres):
