@@ -19,7 +19,7 @@ from benchmarks import record as recording
 from benchmarks.measuring import apart, busy, machine, versions
 from benchmarks.plotting import can_draw, draw
 from benchmarks.record import Record, Run
-from benchmarks.results import Result, Row, Size, Table
+from benchmarks.results import Page, Result, Row, Size, Table
 from benchmarks.running import measured
 
 HERE = Path(__file__).parent
@@ -60,6 +60,7 @@ BENCHMARKS = (
     Benchmark("costs"),
     Benchmark("week", is_timed=False),
     Benchmark("soak", is_long=True, is_timed=False),
+    Benchmark("features", is_long=True, is_timed=False),
     Benchmark("delays", is_long=True, is_timed=False),
     Benchmark("prompt", is_long=True, is_timed=False),
     Benchmark("replicas", is_long=True, is_timed=False),
@@ -116,12 +117,18 @@ def this_run(size: Size) -> Run:
 def add(
     record: Record, name: str, results: Sequence[Result], run: int, column: str, to: Path
 ) -> None:
-    """Put *results* into the record; only a quiet run of this state has tables and charts."""
+    """Put *results* into the record; only a quiet run of this state has tables and charts.
+
+    A page is one of the repository, or of that name in another folder for output.
+    """
     for result in results:
         if isinstance(result, Row):
             record.add_row(name, result, column, run)
         elif column == "quiet" and isinstance(result, Table):
             record.add_table(name, result, run)
+        elif isinstance(result, Page):
+            file = HERE.parent / result.file if to == HERE else to / Path(result.file).name
+            file.write_text(recording.insert_text(result.text, file.read_text(), result.name))
         elif column == "quiet" and can_draw():
             draw(result, to / f"{result.name}.svg")
             record.add_chart(name, result, run)

@@ -13,7 +13,6 @@ from cattrs.preconf.json import make_converter
 
 from benchmarks.results import Chart, Row, Table
 
-_BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
 COLUMNS = ("before", "quiet", "loaded")
 """Kinds of measurements: of an older state, of this one, and of this one under load."""
 _HEADS = (
@@ -159,11 +158,21 @@ def insert(record: Record, page: str) -> str:
     Raises:
         ValueError: the page does not have both markers.
     """
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    return insert_text("\n".join(render(record)), page, "results")
+
+
+def insert_text(text: str, page: str, name: str) -> str:
+    """Return *page* with *text* between the markers of this name.
+
+    Raises:
+        ValueError: the page does not have both markers.
+    """
+    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
-        raise ValueError(f"page without results: expected the lines {_BEGIN} and {_END}")
-    return f"{before}{begin}\n\n" + "\n".join(render(record)) + f"\n\n{end}{after}"
+        raise ValueError(f"page without {name}: expected the lines {first} and {last}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 def render(record: Record) -> Iterator[str]:

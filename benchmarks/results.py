@@ -59,4 +59,13 @@ class Chart:
     log_x: bool = False
 
 
-Result = Row | Table | Chart
+@frozen
+class Page:
+    """Text between the markers `name` of a file of the repository."""
+
+    file: str
+    name: str
+    text: str
+
+
+Result = Row | Table | Chart | Page

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Iterator
 
-from benchmarks.results import Chart, Result, Size, Table
+from benchmarks.results import Chart, Page, Result, Size, Table
 
 
 def measured(name: str, size: Size) -> list[Result]:
@@ -21,6 +21,8 @@ def shown(result: Result) -> Iterator[str]:
     """Yield the lines that show a result on a terminal."""
     if isinstance(result, Chart):
         yield f"chart: {result.title}"
+    elif isinstance(result, Page):
+        yield f"page: {result.file}"
     elif isinstance(result, Table):
         yield result.title
         columns = list(zip(result.heads, *result.rows, strict=True))

@@ -21,7 +21,7 @@ from types import FunctionType, ModuleType
 CONFIGURATION = Path(__file__).resolve().parent
 ROOT = CONFIGURATION.parents[1]
 PACKAGE = "gitlab_jobs_async"
-COPIED = ("CHANGELOG.md", "LICENSE", "README.md", "benchmarks", PACKAGE)
+COPIED = (".pictures", "CHANGELOG.md", "LICENSE", "README.md", "benchmarks", PACKAGE)
 PACKAGES = (PACKAGE, f"{PACKAGE}.models", f"{PACKAGE}.simulator")
 """The packages with public names; the first that has a name documents it."""
 FIRST = ("client", "project")

@@ -9,10 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = "<!-- results -->\n<!-- end of results -->\n"
+COMPARISON = PAGE.replace("results", "comparison")
 
 
 def benchmarks(*arguments, folder):
-    (folder / "README.md").write_text(PAGE)
+    (folder / "README.md").write_text(PAGE + COMPARISON)
+    (folder / "comparison.md").write_text(COMPARISON)
     command = [sys.executable, "-m", "benchmarks", *arguments, "--output", str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -33,6 +35,7 @@ def benchmarks(*arguments, folder):
         ("costs", "memory of a watched project with 100 finished jobs"),
         ("week", "work for a simulated week: memory, tasks and descriptors"),
         ("soak", "work for 5 minutes: memory, tasks and descriptors"),
+        ("features", "things that people do in a terminal, done by each program"),
         ("delays", "see the end of a followed job of 5 s to 10 min, on any server"),
         ("replicas", "2 processes with one store that are killed, frozen, cut off: sqlite"),
     ],
@@ -63,4 +66,4 @@ def test_unknown_name_is_an_error(tmp_path):
     result = benchmarks("speed", folder=tmp_path)
     assert result.returncode == 2
     assert "unknown benchmark speed: expected decode, listing" in result.stderr
-    assert (tmp_path / "README.md").read_text() == PAGE
+    assert (tmp_path / "README.md").read_text() == PAGE + COMPARISON

@@ -1,0 +1,78 @@
+"""Draw the pictures of the README and the guide: `python .pictures/draw.py`.
+
+The world, its time and the size of the screen are fixed, so that a picture changes only with the
+program. Each picture is one SVG that loads nothing from elsewhere.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from gitlab_jobs_async import GitLab
+from gitlab_jobs_async.cli.fullscreen import ConnectionState, Watched, make_app, show
+from gitlab_jobs_async.simulator import AcceleratedClock, Simulator, demo_world
+
+HERE = Path(__file__).parent
+NOW = 1_750_000_000.0
+COLUMNS, LINES = 100, 24
+WIDTH = 960
+FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+PROJECTS = ("shop/payments", "shop/checkout")
+
+
+async def screen(keys: Sequence[str], waits_for: str) -> str:
+    """Return the full screen over the demo's world after some keys."""
+    clock = AcceleratedClock(1.0, start=NOW)
+    connection = ConnectionState(clock)
+    drawn: list[str] = []
+
+    async def press(pilot: Pilot[int]) -> None:
+        await _shown(pilot, "contract")
+        for key in keys:
+            await pilot.press(key)
+        await _shown(pilot, waits_for)
+        drawn.append(pilot.app.export_screenshot(title="gitlab-jobs watch"))
+        await pilot.press("q", "q")
+
+    async with (
+        Simulator(demo_world(NOW), clock=clock) as server,
+        GitLab(server.url, auth=server.token, clock=clock, hooks=connection.hooks) as gitlab,
+    ):
+        watched = Watched(check=lambda _event: None)
+        app = make_app(gitlab, connection, PROJECTS, watched, theme="dark")
+        app.session.title = "gitlab.example.com"  # the port of the simulator differs
+        await show(app, headless=True, size=(COLUMNS, LINES), auto_pilot=press)
+    return self_contained(drawn[0])
+
+
+async def _shown(pilot: Pilot[int], words: str) -> None:
+    async with asyncio.timeout(10):
+        while words not in pilot.app.export_screenshot().replace("&#160;", " "):
+            await pilot.pause(0.02)
+
+
+def self_contained(svg: str) -> str:
+    """Return *svg* in a fixed width, with fonts of the reader in place of linked ones."""
+    svg = svg.replace("<svg ", f'<svg width="{WIDTH}" ', 1)
+    svg = re.sub(r"@font-face\s*\{[^}]*\}\s*", "", svg)
+    return re.sub(r"font-family: ?[^;]*;", f"font-family: {FONTS};", svg)
+
+
+PICTURES: Mapping[str, Callable[[], Awaitable[str]]] = {
+    "watch": lambda: screen(["f", "f"], "contract"),
+    "watch-log": lambda: screen(["f", "f", "enter"], "AssertionError"),
+}
+
+
+def main(names: Sequence[str]) -> None:
+    """Write the pictures of these names, or all."""
+    for name in names or PICTURES:
+        (HERE / f"{name}.svg").write_text(asyncio.run(PICTURES[name]()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
