@@ -109,7 +109,8 @@ Columns = Annotated[
 Switch = bool
 
 
-def _check_seconds(_type: object, value: float | None) -> None:
+def check_seconds(_type: object, value: float | None) -> None:
+    """Raise unless *value* is a time above 0."""
     # Not by cyclopts' Number, whose comparison accepts nan.
     if value is not None and not 0 < value < inf:
         raise ValueError("Must be a number of seconds above 0.")
@@ -120,7 +121,7 @@ Interval = Annotated[
     Parameter(
         name="--interval",
         metavar="SECONDS",
-        validator=_check_seconds,
+        validator=check_seconds,
         help="Time between two requests for one job or pipeline. Default: 5, up to 60 when the "
         "budget is short.",
     ),
@@ -145,6 +146,10 @@ Output = Annotated[
     ),
 ]
 Yes = Annotated[bool, Parameter(alias="-y", help="Do not ask for confirmation.")]
+Web = Annotated[
+    bool,
+    Parameter(alias="-w", help="Open the page in the browser; without one, print its URL."),
+]
 ProjectWord = Annotated[
     str,
     Parameter(

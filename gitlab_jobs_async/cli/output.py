@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.errors import usage_error
-from gitlab_jobs_async.cli.terminal import is_terminal, write, write_json
+from gitlab_jobs_async.cli.terminal import is_terminal, shows_links, write, write_json
 from gitlab_jobs_async.cli.views.columns import Column, select_columns
 from gitlab_jobs_async.cli.views.rows import json_line, plain_line
 
@@ -63,7 +63,7 @@ def print_table(
     print_rows(
         values,
         ([column.plain(row) for column in columns] for row in rows),
-        lambda: views.rows_table(columns, rows, now) if rows else nothing,
+        lambda: views.rows_table(columns, rows, now, links=shows_links()) if rows else nothing,
         json=json,
     )
 

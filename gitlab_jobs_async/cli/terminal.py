@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import BinaryIO
 
 from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
+from gitlab_jobs_async.cli.views.links import supports_links
 
 
 def is_terminal() -> bool:
@@ -24,6 +25,11 @@ def is_terminal() -> bool:
 def supports_colour() -> bool:
     """Return whether stdout is a terminal that shows colours."""
     return is_terminal() and _is_coloured()
+
+
+def shows_links() -> bool:
+    """Return whether stdout is a terminal that shows links."""
+    return is_terminal() and supports_links(os.environ)
 
 
 def _is_coloured() -> bool:

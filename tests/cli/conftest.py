@@ -1,5 +1,6 @@
 """Serve a simulated GitLab, and run the command against it in this process or in another."""
 
+import os
 import subprocess
 import sys
 
@@ -18,6 +19,13 @@ from gitlab_jobs_async.simulator import (
 from tests.support.command import COMMAND, HOSTILE_LOG, HOSTILE_NAME, Result
 
 SPEED = 100.0
+GIT_SETTINGS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@example.com",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@example.com",
+}
 
 
 @pytest.fixture
@@ -125,3 +133,22 @@ def assert_one_line():
             assert word in result.err, result.err
 
     return check
+
+
+@pytest.fixture
+def git(tmp_path, monkeypatch):
+    """Run git in a new, empty repository, which is the current directory."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for name, value in GIT_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def run(*arguments):
+        done = subprocess.run(["git", *arguments], capture_output=True, check=True, text=True)
+        return done.stdout.strip()
+
+    run("init", "--quiet", "--initial-branch", "main")
+    return run

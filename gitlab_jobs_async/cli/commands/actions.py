@@ -8,15 +8,24 @@ from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.commands.following import follow_logs, follow_pipeline, until_restarted
 from gitlab_jobs_async.cli.config.client import connect_to
-from gitlab_jobs_async.cli.errors import FAILED, OK, CommandError, usage_error
-from gitlab_jobs_async.cli.finding.resolve import FoundJobs, find_jobs, open_project
+from gitlab_jobs_async.cli.errors import (
+    FAILED,
+    OK,
+    CommandError,
+    error_line,
+    exit_code_of,
+    usage_error,
+)
+from gitlab_jobs_async.cli.finding.resolve import Finder, FoundJobs, find_jobs, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, select
 from gitlab_jobs_async.cli.options import (
     ANY_PIPELINE,
     ANY_SERVER,
     ANYWHERE,
     FindOptions,
+    Interval,
     JobWord,
     Json,
     PipelineOptions,
@@ -26,7 +35,13 @@ from gitlab_jobs_async.cli.options import (
     Yes,
 )
 from gitlab_jobs_async.cli.output import print_result
+from gitlab_jobs_async.cli.pipeline_writer import PipelineWriter
 from gitlab_jobs_async.cli.signals import run_until_signal
+from gitlab_jobs_async.cli.terminal import print_error
+from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.project import Project
 
 InputOption = Annotated[
     tuple[str, ...],
@@ -36,13 +51,21 @@ InputOption = Annotated[
         help="Job input; V may be a JSON number, boolean, list or quoted string. Repeatable.",
     ),
 ]
+Follow = Annotated[
+    Switch, Parameter(help="Follow the log, or the pipeline; the exit code is the result.")
+]
 
 
-def _selected(words: Sequence[str], where: PipelineOptions, job_option: str) -> Selection:
-    """Return jobs or a pipeline; a pipeline has no *job_option*, which is empty if not given."""
-    takes_project = where.pipeline is not None
+def _selected(
+    words: Sequence[str], where: PipelineOptions, job_option: str, *, is_pipeline: bool = False
+) -> Selection:
+    """Return jobs or a pipeline; a pipeline has no *job_option*, which is empty if not given.
+
+    With *is_pipeline*, the newest one of the checkout or the default branch need not be named.
+    """
+    takes_project = where.pipeline is not None or is_pipeline
     selection = select(words, where.project, where.pipeline, takes_project=takes_project)
-    if not selection.jobs and selection.pipeline is None:
+    if not selection.jobs and selection.pipeline is None and not is_pipeline:
         raise usage_error("missing JOB: expected at least one, or --pipeline")
     if not selection.jobs and job_option:
         raise usage_error(f"{job_option}: expected a JOB, not only a pipeline")
@@ -76,30 +99,72 @@ async def cancel(
 async def retry(
     *words: JobWord,
     where: PipelineOptions = ANY_PIPELINE,
+    failed: Annotated[
+        Switch,
+        Parameter(help="The failed jobs of the pipeline one by one, without canceled ones."),
+    ] = False,
+    follow: Follow = False,
+    interval: Interval = None,
     inputs: InputOption = (),
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Retry jobs and print the new ones, or retry the failed jobs of a pipeline."""
     given = parse_typed_pairs("--input", inputs)
-    selection = _selected(words, where, "--input" if given else "")
-    async with open_project(server, selection) as finder:
-        if not selection.jobs:
-            at = await finder.pipeline(selection.pipeline)
-            done = await at.project.retry_pipeline(at.id)
-            print_result(f"pipeline {at.id} is retried: {clean(done.status)}", done, json=json)
-            return OK
-        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+    selection = _selected(words, where, "--input" if given else "", is_pipeline=failed)
+    if failed and selection.jobs:
+        raise usage_error("--failed: expected a pipeline, not a JOB")
+    async with open_project(server, selection, interval=interval) as finder:
+        if not selection.jobs and not failed:
+            return await _retry_pipeline(finder, selection, follow=follow, json=json)
+        project, ids = await _jobs_to_retry(finder, selection)
+        retried: list[Job] = []
+        code = OK
         for number in ids:
-            job = await project.retry_job(number, inputs=given or None)
+            try:
+                job = await project.retry_job(number, inputs=given or None)
+            except GitLabError as error:
+                # The others of the pipeline are still retried.
+                if not failed:
+                    raise
+                print_error(f"job {number}: {error_line(error)}")
+                code = code or exit_code_of(error)
+                continue
             sentence = f"job {number} {clean(job.name)} runs again as job {job.id}"
             print_result(f"{sentence}: {clean(job.status)}", job, json=json)
-    return OK
+            retried.append(job)
+        if follow and retried:
+            return await follow_logs(finder.gitlab, project, retried, json=json) or code
+    return code
+
+
+async def _jobs_to_retry(finder: Finder, selection: Selection) -> tuple[Project, list[int]]:
+    """Return the named jobs, or the failed ones of the pipeline, oldest first."""
+    if selection.jobs:
+        return await finder.jobs(selection.jobs, selection.pipeline)
+    at = await finder.pipeline(selection.pipeline)
+    jobs = await at.project.list_pipeline_jobs(at.id, scope=JobStatus.FAILED)
+    if not jobs:
+        print_error(f"no job of pipeline {at.id} has failed")
+    return at.project, sorted(job.id for job in jobs)
+
+
+async def _retry_pipeline(finder: Finder, selection: Selection, *, follow: bool, json: bool) -> int:
+    at = await finder.pipeline(selection.pipeline)
+    done = await at.project.retry_pipeline(at.id)
+    print_result(f"pipeline {at.id} is retried: {clean(done.status)}", done, json=json)
+    if not follow:
+        return OK
+    await until_restarted(at)
+    view = PipelineWriter(finder.name, is_json=json, first="pipeline_changed")
+    return await follow_pipeline(at, view)
 
 
 async def play(
     *words: JobWord,
     where: FindOptions = ANYWHERE,
+    follow: Follow = False,
+    interval: Interval = None,
     variables: Variables = (),
     inputs: InputOption = (),
     json: Json = False,
@@ -108,14 +173,21 @@ async def play(
     """Start manual or delayed jobs and print their status."""
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
     selection = _jobs(words, where)
-    async with open_project(server, selection) as finder:
+    async with open_project(server, selection, interval=interval) as finder:
         project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+        played: list[Job] = []
         for number in ids:
             found = await project.play_job(number, variables=values or None, inputs=given or None)
             # GitLab retries a job that was played before, so that it gets a new id.
             again = "" if found.id == number else f" runs again as job {found.id}:"
             sentence = f"job {number} {clean(found.name)}{again or ' is'} {clean(found.status)}"
             print_result(sentence, found, json=json)
+            if isinstance(found, Job):
+                played.append(found)
+            elif follow:
+                print_error(f"job {found.id} {found.name} is a trigger job without a log")
+        if follow and played:
+            return await follow_logs(finder.gitlab, project, played, json=json)
     return OK
 
 

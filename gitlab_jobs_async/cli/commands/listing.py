@@ -1,7 +1,6 @@
-"""The commands `list` and `show`."""
+"""The command `list`."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from attrs import frozen
@@ -12,32 +11,28 @@ from gitlab_jobs_async.cli.arguments import parse_scopes
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.finding.references import PipelineName
-from gitlab_jobs_async.cli.finding.resolve import Finder, open_project
-from gitlab_jobs_async.cli.finding.selection import select_job
+from gitlab_jobs_async.cli.finding.resolve import Finder
 from gitlab_jobs_async.cli.named_projects import NamedProjects, named_projects
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
-    ANYWHERE,
     NO_PROJECTS,
     PIPELINE_FORMS,
     Columns,
-    FindOptions,
-    JobWord,
     Json,
     Positive,
     ProjectOptions,
     ProjectWord,
     ServerOptions,
     Switch,
+    Web,
 )
-from gitlab_jobs_async.cli.output import chosen_columns, print_facts, print_table
+from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.terminal import is_terminal
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
-from gitlab_jobs_async.cli.views.rows import Listed, pipeline_of
-from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
+from gitlab_jobs_async.cli.views.rows import Listed
+from gitlab_jobs_async.cli.web_page import open_page, project_page
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
-from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.targets import GroupTarget
 
 T = TypeVar("T")
@@ -78,6 +73,7 @@ async def list_jobs(
     many: ProjectOptions = NO_PROJECTS,
     selection: Selection = _EVERYTHING,
     columns: Columns = None,
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -86,11 +82,26 @@ async def list_jobs(
     pipelines = [] if selection.pipeline is None else [selection.pipeline]
     named = named_projects(projects, many, server, pipelines)
     async with connect_to(named.server, server) as gitlab:
+        if web:
+            return await _open(gitlab, named)
         jobs = await _selected(gitlab, named, selection)
     several = len({project for project, _ in jobs}) > 1
     if is_terminal() and columns is None and not several:
         shown = [column for column in shown if column.name != "project"]
     print_table(jobs, shown, [job for _, job in jobs], nothing="no jobs", json=json)
+    return OK
+
+
+async def _open(gitlab: GitLab, named: NamedProjects) -> int:
+    """Open the page of the pipeline, or that of each project's jobs."""
+    if named.pipelines:
+        at = await named.finder(gitlab).pipeline(named.pipelines[0])
+        open_page((await at.read()).web_url)
+        return OK
+    for name in named.names:
+        if isinstance(name, GroupTarget):
+            raise usage_error("--web: expected projects, without --group")
+        open_page(project_page(named.server.url, name, "jobs"))
     return OK
 
 
@@ -152,55 +163,3 @@ async def _first(rows: AsyncIterator[T], limit: int) -> list[T]:
         if len(found) == limit:
             break
     return found
-
-
-async def show(
-    *words: JobWord,
-    where: FindOptions = ANYWHERE,
-    json: Json = False,
-    server: ServerOptions = ANY_SERVER,
-) -> int:
-    """Print one job with its details."""
-    selection = select_job(words, where)
-    async with open_project(server, selection) as finder:
-        project, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
-        found = await project.get_job(job)
-    print_facts(job_facts(found), found, json=json)
-    return OK
-
-
-def job_facts(job: Job) -> list[tuple[str, object]]:
-    """Return the names and values that describe a job, without the empty ones."""
-    user, commit, runner = job.user, job.commit, job.runner
-    now = datetime.now(UTC)
-
-    def time(at: datetime | None) -> str:
-        return local_and_ago(at, now) if is_terminal() else utc_time(at)
-
-    def duration(seconds: float | None) -> str:
-        return length(seconds) if is_terminal() else plain_seconds(seconds)
-
-    facts = [
-        ("id", job.id),
-        ("name", job.name),
-        ("status", job.status),
-        ("failure_reason", job.failure_reason),
-        ("allow_failure", "yes" if job.allow_failure else None),
-        ("stage", job.stage),
-        ("pipeline", pipeline_of(job)),
-        ("ref", job.ref),
-        ("commit", None if commit is None else f"{commit.short_id or commit.id} {commit.title}"),
-        ("user", None if user is None else user.username),
-        ("created_at", time(job.created_at)),
-        ("started_at", time(job.started_at)),
-        ("finished_at", time(job.finished_at)),
-        ("queued_duration", duration(job.queued_duration)),
-        ("duration", duration(job.duration)),
-        ("coverage", job.coverage),
-        ("runner", None if runner is None else runner.description),
-        ("tags", ", ".join(job.tag_list)),
-        ("artifacts_file", None if job.artifacts_file is None else job.artifacts_file.filename),
-        ("erased_at", time(job.erased_at)),
-        ("web_url", job.web_url),
-    ]
-    return [(name, value) for name, value in facts if value not in (None, "", ())]

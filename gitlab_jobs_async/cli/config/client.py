@@ -102,11 +102,7 @@ def server_of(
     Raises:
         CommandError: contradicting options, or no token for the server of *address*.
     """
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
-    files = ConfigFiles(
-        _python_gitlab(home),
-        _first_file(glab_paths(os.environ, home)),
-    )
+    files = config_files()
     if address is None:
         server = resolve(options, os.environ, files)
     else:
@@ -114,6 +110,16 @@ def server_of(
     if server.credentials is not None and not isinstance(server.credentials, Helper):
         warn_of_exposed((files.python_gitlab, files.glab), server.credentials)
     return server
+
+
+def config_files() -> ConfigFiles:
+    """Return the texts of the configuration files.
+
+    Raises:
+        CommandError: a file that the environment names cannot be read.
+    """
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails without a home
+    return ConfigFiles(_python_gitlab(home), _first_file(glab_paths(os.environ, home)))
 
 
 def _python_gitlab(home: Path) -> Texts:

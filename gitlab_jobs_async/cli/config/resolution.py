@@ -88,7 +88,7 @@ def resolve(
     if options.profile is not None:
         account = _profile(options.profile, files)
         # The token of a profile must not reach another server.
-        if options.url is not None and not _same_server(options.url, account.url):
+        if options.url is not None and not same_server(options.url, account.url):
             raise usage_error(
                 f"--url {options.url}: expected the server of profile {options.profile!r}"
             )
@@ -165,7 +165,7 @@ def _profile(name: str, files: ConfigFiles) -> Account:
 
 def _at(url: str, known: list[KnownAccounts]) -> list[Account]:
     accounts = [account for one in known for account in one.by_rank()]
-    return [account for account in accounts if _same_server(account.url, url)]
+    return [account for account in accounts if same_server(account.url, url)]
 
 
 def _token_for(url: str, known: list[KnownAccounts]) -> Credentials | Helper | None:
@@ -183,7 +183,8 @@ def _tls_for(url: str, files: ConfigFiles) -> TLSSettings:
     return TLSSettings()
 
 
-def _same_server(one: str, other: str) -> bool:
+def same_server(one: str, other: str) -> bool:
+    """Return whether two URLs are those of one server; False for an invalid one."""
     try:
         return ServerUrl.parse(one) == ServerUrl.parse(other)
     except ValueError:

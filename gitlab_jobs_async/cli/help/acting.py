@@ -61,6 +61,10 @@ ACTING: Final = (
         examples=(
             ("Retry a job", "gitlab-jobs retry shop/payments 200"),
             ("Retry what failed in a pipeline", "gitlab-jobs retry shop/payments --pipeline 19"),
+            (
+                "The failed jobs only, and follow their logs",
+                "gitlab-jobs retry shop/payments --pipeline 19 --failed --follow",
+            ),
         ),
     ),
     Command(

@@ -11,9 +11,26 @@ project, pipeline, stage, name, status, duration in seconds, created_at in UTC, 
 selects from these and failure_reason, queued_duration, started_at, finished_at, commit, user,
 runner, web_url.
 """
-_SHOW: Final = """Show one job with its details.
+_SHOW: Final = """Show one job with its details, or a pipeline with its stages and jobs.
 
-A pipe gets one tab-separated name and value per line.
+Without a JOB, it is --pipeline, else the newest pipeline of the checkout's branch. A pipe gets one
+tab-separated name and value per line. For a pipeline, lines of its jobs follow: job, id, stage,
+name, status, duration in seconds, failure reason. --json prints the pipeline with jobs and bridges.
+"""
+_PIPELINES: Final = """List the newest pipelines of projects, newest first.
+
+A terminal gets a table, a pipe one tab-separated line per pipeline: id, project, status, ref, sha,
+source, created_at in UTC. --columns selects from these and name, updated_at, web_url.
+"""
+_WAIT: Final = """Wait until jobs or a pipeline have ended, and exit with their result.
+
+Without a JOB, it is --pipeline, else the newest pipeline of the checkout's branch. Exit code 1 if a
+job or the pipeline failed or was canceled, or if --timeout has passed.
+"""
+_CONFIG: Final = """Show what this command finds here, and where: server, token, project and branch.
+
+Sends no request. Of a token only its kind and the prefix that GitLab gives it are shown. A pipe
+gets one tab-separated name and value per line.
 """
 _TRACE: Final = """Print the present log of a job.
 
@@ -90,12 +107,36 @@ READING: Final = (
     ),
     Command(
         "show",
-        "commands.listing:show",
+        "commands.showing:show",
         _SHOW,
-        "Usage: gitlab-jobs show [OPTIONS] [PROJECT] JOB",
+        "Usage: gitlab-jobs show [OPTIONS] [PROJECT] [JOB]",
         examples=(
             ("Why a job failed, and where", "gitlab-jobs show shop/payments 200"),
+            ("A pipeline with its jobs", "gitlab-jobs show infra/deploy --pipeline latest"),
             ("Its runner only", "gitlab-jobs show shop/payments 200 --json | jq .runner"),
+        ),
+    ),
+    Command(
+        "pipelines",
+        "commands.pipelines:list_pipelines",
+        _PIPELINES,
+        "Usage: gitlab-jobs pipelines [OPTIONS] [PROJECT...]",
+        examples=(
+            ("The newest ones of a branch", "gitlab-jobs pipelines shop/checkout --ref main"),
+            (
+                "The last failed one, in the browser",
+                "gitlab-jobs pipelines shop/search --status failed --limit 1 --web",
+            ),
+        ),
+    ),
+    Command(
+        "wait",
+        "commands.waiting:wait",
+        _WAIT,
+        "Usage: gitlab-jobs wait [OPTIONS] [PROJECT] [JOB... | --pipeline PIPELINE]",
+        examples=(
+            ("Wait for a pipeline", "gitlab-jobs wait infra/deploy --pipeline 23"),
+            ("For a job, at most 10 minutes", "gitlab-jobs wait shop/search 151 --timeout 600"),
         ),
     ),
     Command(
@@ -188,6 +229,15 @@ READING: Final = (
             ),
             ("One file of it", "gitlab-jobs artifacts shop/payments 17 --path reports/junit.xml"),
             ("Unpack it", "gitlab-jobs artifacts shop/payments 17 --unpack build"),
+        ),
+    ),
+    Command(
+        "config",
+        "commands.configuration:config",
+        _CONFIG,
+        examples=(
+            ("What is used in this directory", "gitlab-jobs config"),
+            ("The server only, with jq", "gitlab-jobs config --json | jq -r .server"),
         ),
     ),
     Command(

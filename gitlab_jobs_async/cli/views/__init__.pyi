@@ -1,3 +1,9 @@
+from .pipelines import (
+    change_line as change_line,
+)
+from .pipelines import (
+    pipeline_view as pipeline_view,
+)
 from .screen import (
     Screen as Screen,
 )

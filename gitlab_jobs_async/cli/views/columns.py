@@ -30,6 +30,8 @@ class Column(Generic[T]):
     """Whether a table never cuts it."""
 
     style: str = ""
+    link: Callable[[T], str] = lambda _row: ""
+    """The web page of the value, or an empty string."""
 
     def value(self, row: T, now: datetime) -> object:
         """Return the value for people."""

@@ -48,9 +48,22 @@ def _runner(job: JobBasic) -> str | None:
 
 
 JOB_COLUMNS: Final[tuple[Column[Listed], ...]] = (
-    Column(name="id", title="job", plain=lambda one: one[1].id, justify="right", is_whole=True),
+    Column(
+        name="id",
+        title="job",
+        plain=lambda one: one[1].id,
+        justify="right",
+        is_whole=True,
+        link=lambda one: one[1].web_url,
+    ),
     Column(name="project", plain=lambda one: one[0]),
-    Column(name="pipeline", plain=lambda one: pipeline_of(one[1]), justify="right", is_whole=True),
+    Column(
+        name="pipeline",
+        plain=lambda one: pipeline_of(one[1]),
+        justify="right",
+        is_whole=True,
+        link=lambda one: one[1].pipeline.web_url,
+    ),
     Column(name="stage", plain=lambda one: one[1].stage),
     Column(name="name", plain=lambda one: one[1].name, style="bold"),
     Column(name="status", plain=lambda one: one[1].status, is_whole=True),

@@ -5,21 +5,24 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from rich import box
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.columns import Column, select_columns
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
+from gitlab_jobs_async.cli.views.links import safe_link
 from gitlab_jobs_async.cli.views.rows import Listed, status_symbol
 
 T = TypeVar("T")
 
 
-def cell(value: object, style: str = "") -> Text:
+def cell(value: object, style: str = "", *, link: str = "") -> Text:
     """Return a cleaned cell without markup, cut with an ellipsis."""
     # Names of a server may look like markup, which `Text` does not read.
-    return Text(clean(value), style=style, no_wrap=True, overflow="ellipsis")
+    shown = Style.parse(style) + Style(link=safe_link(link)) if link else style
+    return Text(clean(value), style=shown, no_wrap=True, overflow="ellipsis")
 
 
 def status_text(status: str) -> Text:
@@ -55,20 +58,32 @@ def jobs_table(jobs: Sequence[Listed], now: datetime) -> Table:
     return rows_table([one for one in columns if several or one.name != "project"], jobs, now)
 
 
-def rows_table(columns: Sequence[Column[T]], rows: Iterable[T], now: datetime) -> Table:
-    """Return a table of rows in their order; times are in relation to *now*."""
+def rows_table(
+    columns: Sequence[Column[T]], rows: Iterable[T], now: datetime, *, links: bool = False
+) -> Table:
+    """Return a table of rows in their order; times are in relation to *now*.
+
+    With *links*, cells lead to the pages of their columns.
+    """
     table = empty_table()
     for column in columns:
         add_column(
             table, column.title or column.name, justify=column.justify, whole=column.is_whole
         )
     for row in rows:
-        table.add_row(*(_cell(column, column.value(row, now)) for column in columns))
+        table.add_row(
+            *(
+                _cell(column, column.value(row, now), column.link(row) if links else "")
+                for column in columns
+            )
+        )
     return table
 
 
-def _cell(column: Column[T], value: object) -> Text:
-    return status_text(str(value)) if column.name == "status" else cell(value, column.style)
+def _cell(column: Column[T], value: object, link: str) -> Text:
+    if column.name == "status":
+        return status_text(str(value))
+    return cell(value, column.style, link=link)
 
 
 def details_table(facts: Iterable[tuple[str, object]]) -> Table:

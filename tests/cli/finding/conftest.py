@@ -1,36 +1,6 @@
-"""Make git repositories, with no configuration but theirs."""
-
-import os
-import subprocess
+"""A checkout of the simulated server's project."""
 
 import pytest
-
-SETTINGS = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "a",
-    "GIT_AUTHOR_EMAIL": "a@example.com",
-    "GIT_COMMITTER_NAME": "a",
-    "GIT_COMMITTER_EMAIL": "a@example.com",
-}
-
-
-@pytest.fixture
-def git(tmp_path, monkeypatch):
-    """Run git in a new, empty repository, which is the current directory."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    for name, value in SETTINGS.items():
-        monkeypatch.setenv(name, value)
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-    def run(*arguments):
-        done = subprocess.run(["git", *arguments], capture_output=True, check=True, text=True)
-        return done.stdout.strip()
-
-    run("init", "--quiet", "--initial-branch", "main")
-    return run
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""The command `show`: one job, or one pipeline with its jobs."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from gitlab_jobs_async.api.json_writing import to_dict
+from gitlab_jobs_async.cli import views
+from gitlab_jobs_async.cli.errors import NOT_FOUND, OK, CommandError, usage_error
+from gitlab_jobs_async.cli.finding.resolve import Finder, open_project
+from gitlab_jobs_async.cli.finding.selection import Selection, select
+from gitlab_jobs_async.cli.options import (
+    ANY_PIPELINE,
+    ANY_SERVER,
+    JobWord,
+    Json,
+    PipelineOptions,
+    ServerOptions,
+    Web,
+)
+from gitlab_jobs_async.cli.output import print_facts, print_rows
+from gitlab_jobs_async.cli.terminal import is_terminal, shows_links
+from gitlab_jobs_async.cli.views.pipeline_rows import job_lines, pipeline_facts
+from gitlab_jobs_async.cli.views.rows import pipeline_of
+from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
+from gitlab_jobs_async.cli.web_page import open_page
+from gitlab_jobs_async.errors import NotFoundError
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.pipelines import Pipeline
+from gitlab_jobs_async.project import Project
+
+
+async def show(
+    *words: JobWord,
+    where: PipelineOptions = ANY_PIPELINE,
+    web: Web = False,
+    json: Json = False,
+    server: ServerOptions = ANY_SERVER,
+) -> int:
+    """Print one job with its details, or a pipeline with its jobs."""
+    takes_project = where.pipeline is not None
+    selection = select(words, where.project, where.pipeline, takes_project=takes_project)
+    if len(selection.jobs) > 1:
+        raise usage_error(f"expected one JOB, not {len(selection.jobs)}")
+    async with open_project(server, selection) as finder:
+        if selection.jobs:
+            job = await _job(finder, selection)
+            if web:
+                open_page(job.web_url)
+            else:
+                print_facts(job_facts(job), job, json=json)
+            return OK
+        at = await finder.pipeline(selection.pipeline)
+        pipeline = await at.read()
+        if web:
+            open_page(pipeline.web_url)
+        else:
+            await _print_pipeline(at.project, pipeline, json=json)
+    return OK
+
+
+async def _job(finder: Finder, selection: Selection) -> Job:
+    project, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
+    try:
+        return await project.get_job(job)
+    except NotFoundError as error:
+        with suppress(NotFoundError):
+            await project.get_pipeline(job)
+            words = f"job {job} does not exist in {finder.name}, but a pipeline {job}"
+            raise CommandError(f"{words}: expected --pipeline {job}", NOT_FOUND) from error
+        raise
+
+
+async def _print_pipeline(project: Project, pipeline: Pipeline, *, json: bool) -> None:
+    jobs = await project.list_pipeline_jobs(pipeline.id)
+    bridges = await project.list_bridges(pipeline.id)
+    every = sorted([*jobs, *bridges], key=lambda job: job.id)
+    facts = pipeline_facts(pipeline, every, datetime.now(UTC) if is_terminal() else None)
+    value = to_dict(pipeline) | {
+        "jobs": [to_dict(job) for job in jobs],
+        "bridges": [to_dict(bridge) for bridge in bridges],
+    }
+    print_rows(
+        [value],
+        [*facts, *job_lines(every)],
+        lambda: views.pipeline_view(facts, every, links=shows_links()),
+        json=json,
+    )
+
+
+def job_facts(job: Job) -> list[tuple[str, object]]:
+    """Return the names and values that describe a job, without the empty ones."""
+    user, commit, runner = job.user, job.commit, job.runner
+    now = datetime.now(UTC)
+
+    def time(at: datetime | None) -> str:
+        return local_and_ago(at, now) if is_terminal() else utc_time(at)
+
+    def duration(seconds: float | None) -> str:
+        return length(seconds) if is_terminal() else plain_seconds(seconds)
+
+    facts = [
+        ("id", job.id),
+        ("name", job.name),
+        ("status", job.status),
+        ("failure_reason", job.failure_reason),
+        ("allow_failure", "yes" if job.allow_failure else None),
+        ("stage", job.stage),
+        ("pipeline", pipeline_of(job)),
+        ("ref", job.ref),
+        ("commit", None if commit is None else f"{commit.short_id or commit.id} {commit.title}"),
+        ("user", None if user is None else user.username),
+        ("created_at", time(job.created_at)),
+        ("started_at", time(job.started_at)),
+        ("finished_at", time(job.finished_at)),
+        ("queued_duration", duration(job.queued_duration)),
+        ("duration", duration(job.duration)),
+        ("coverage", job.coverage),
+        ("runner", None if runner is None else runner.description),
+        ("tags", ", ".join(job.tag_list)),
+        ("artifacts_file", None if job.artifacts_file is None else job.artifacts_file.filename),
+        ("erased_at", time(job.erased_at)),
+        ("web_url", job.web_url),
+    ]
+    return [(name, value) for name, value in facts if value not in (None, "", ())]
