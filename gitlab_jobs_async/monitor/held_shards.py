@@ -88,9 +88,14 @@ class HeldShards:
         return len(elsewhere) + sum(len(held.poller) for held in self._held.values())
 
     def add(self, target: Checked) -> None:
-        """Monitor *target*, here or where its shard is held."""
+        """Monitor *target*, here or where its shard is held.
+
+        Raises:
+            ValueError: it is a group that may overlap with one of another shard.
+        """
         name = _name(target)
         if name not in self._targets:
+            self._check_overlap(target)
             self._targets[name] = target
             if not isinstance(target, GroupTarget):
                 self._context.targets.add(name, target)
@@ -101,6 +106,18 @@ class HeldShards:
         if held is not None:
             held.add(target)
         self._listen(held)
+
+    def _check_overlap(self, target: Checked) -> None:
+        known = [each for each in self._targets.values() if isinstance(each, GroupTarget)]
+        if self.count == 1 or not known or not isinstance(target, GroupTarget):
+            return
+        # A path shows which groups may overlap, and so belong to one shard.
+        by_id = [each for each in (target, *known) if not isinstance(each.group, str)]
+        if by_id:
+            raise ValueError(
+                f"invalid target {by_id[0]}: expected the path of the group, since there are"
+                " several groups and shards"
+            )
 
     def remove(self, target: Checked) -> bool:
         """Stop monitoring *target*; return whether it was monitored."""

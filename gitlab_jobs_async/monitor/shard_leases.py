@@ -119,7 +119,8 @@ class ShardLeases:
         self.held[shard.number] = lease
         try:
             content = await self._store.load(lease, shard)
-            self._gained(ShardRecord(self._store, lease, shard), content)
+            record = ShardRecord(self._store, lease, shard, dict(content.routes))
+            self._gained(record, content)
         except FencedError:
             self.lose(shard.number)
         except StoreAwayError:

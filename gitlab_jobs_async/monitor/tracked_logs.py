@@ -95,6 +95,8 @@ class TrackedLogs:
                 return False
             self._ended.pop(job_id, None)
             self._forget(job_id)
+        # With the target that has emitted the event: its shard will emit the end of the job.
+        self.outbox.keep_with_event(_name(job_id), target_name(log.project))
         self._keep(log)
         return True
 
@@ -117,7 +119,6 @@ class TrackedLogs:
             self._forget(log.job.id)
             return
         self._logs[log.job.id] = log
-        self.outbox.keep_with(_name(log.job.id), target_name(log.project))
         self.outbox.put(_name(log.job.id), log, ())
 
     def _remember(self, log: TrackedLog) -> None:

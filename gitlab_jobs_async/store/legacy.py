@@ -1,6 +1,9 @@
 """Convert the file of an earlier version, which one monitor had for itself, to a store."""
 
+import json
 import sqlite3
+from collections.abc import Iterable
+from typing import Any
 
 from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
 from gitlab_jobs_async.store.schema import statements
@@ -15,9 +18,9 @@ TABLES = (
 )
 
 _SERVER = "server"
-_IDS = "ids of jobs"
-_OF_FIRST_SHARD = ("progress ", "log of job ")
-"""Rows of no single target: they go to the first of any number of shards."""
+_OF_ALL_SHARDS = ("ids of jobs", "progress ")
+_LOG = "log of job "
+_GROUP = "group "
 
 
 def convert(connection: sqlite3.Connection, version: int, now: float) -> None:
@@ -36,31 +39,73 @@ def convert(connection: sqlite3.Connection, version: int, now: float) -> None:
     for statement in statements("BLOB"):
         connection.execute(statement)
     if version == WITHOUT_CHECKSUMS:
-        states = [(name, seal(name, state)) for name, state in states]
-        events = [(key, seal(key, event)) for key, event in events]
-        logs = [(job_id, seal_offset(job_id, max(0, int(offset)))) for job_id, offset in logs]
+        logs = [(job_id, max(0, int(offset))) for job_id, offset in logs]
+    else:
+        states = [(name, unseal(name, state)) for name, state in states]
+        events = [(key, unseal(key, event)) for key, event in events]
+        logs = [(job_id, unseal_offset(job_id, offset)) for job_id, offset in logs]
+    routes = _Routes(states)
     for name, state in states:
         if name == _SERVER:
-            url = unseal(name, state).decode(errors="replace")
+            url = state.decode(errors="replace")
             connection.execute("INSERT INTO properties VALUES (?, ?)", (_SERVER, url))
         else:
-            route = _route(name)
-            row = (name, route, seal(name, unseal(name, state), route))
+            route = routes.of_state(name)
+            row = (name, route, seal(name, state, route))
             connection.execute("INSERT INTO states VALUES (?, ?, ?)", row)
-    connection.executemany(
-        "INSERT INTO events VALUES (?, ?, NULL, ?, ?, 1)",
-        [(place, key, event, now) for place, (key, event) in enumerate(events, 1)],
-    )
+    for place, (key, event) in enumerate(events, 1):
+        route = routes.of_project_in(event)
+        connection.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, 1)",
+            (place, key, route, seal(key, event, route), now),
+        )
     connection.execute(
         "UPDATE counters SET value = ?, complement = ? WHERE name = 'place'",
         (len(events), -len(events)),
     )
     for job_id, offset in logs:
-        read_to = seal_offset(job_id, unseal_offset(job_id, offset), 0)
-        connection.execute("INSERT INTO logs VALUES (?, 0, ?)", (job_id, read_to))
+        route = routes.of_log(job_id)
+        row = (job_id, route, seal_offset(job_id, offset, route))
+        connection.execute("INSERT INTO logs VALUES (?, ?, ?)", row)
 
 
-def _route(name: str) -> int | None:
-    if name == _IDS:
-        return None
-    return 0 if name.startswith(_OF_FIRST_SHARD) else route_of(name)
+class _Routes:
+    """The routes of the rows of a file: the projects of a group are in its shard."""
+
+    def __init__(self, states: Iterable[tuple[str, bytes]]) -> None:
+        self._by_name: dict[str, int] = {}
+        self._logs: dict[str, int] = {}
+        rows = list(states)
+        for name, state in rows:
+            projects = _parsed(state).get("projects") if name.startswith(_GROUP) else None
+            if isinstance(projects, dict):
+                members = [f"project {project}" for project in projects.values()]
+                self._by_name.update(dict.fromkeys(members, route_of(name)))
+        for name, state in rows:
+            if name.startswith(_LOG):
+                self._logs[name] = self.of_project_in(state)
+
+    def of_state(self, name: str) -> int | None:
+        """Return the route of a state; progress and ids are read by every shard."""
+        if name.startswith(_OF_ALL_SHARDS):
+            return None
+        return self._logs[name] if name in self._logs else self._of_name(name)
+
+    def of_log(self, job_id: int) -> int:
+        """Return the route of the offset of a job's log."""
+        return self._logs.get(f"{_LOG}{job_id}", 0)
+
+    def of_project_in(self, data: bytes) -> int:
+        """Return the route of the project that *data* in JSON is about."""
+        return self._of_name(f"project {_parsed(data).get('project')}")
+
+    def _of_name(self, name: str) -> int:
+        return self._by_name[name] if name in self._by_name else route_of(name)
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        parsed = None  # refused where it is used
+    return parsed if isinstance(parsed, dict) else {}

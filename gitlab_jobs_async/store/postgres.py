@@ -36,9 +36,12 @@ _CREATE_LOCK = int.from_bytes(b"glja")
 _TIMEOUT = 5.0
 """Longest transaction or connect in seconds: a lost network gives no answer for much longer."""
 
-_AWAY = frozenset({"25006", "25P03"})
-"""SQLSTATEs of a write to a standby, and of a transaction that the server has ended as idle:
-https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_AWAY = frozenset({"25006", "25P03", "3F000", "42P01"})
+"""SQLSTATEs of a standby, which only reads, of a transaction that the server has ended as idle, and
+of a schema or table that is being restored.
+
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 
 _ANY_SOCKET = (socket.AF_INET, socket.SOCK_STREAM)
 

@@ -7,6 +7,7 @@ from gitlab_jobs_async.store.steps import (
     Step,
     Transaction,
     count,
+    get_property,
     many,
     steady_now,
     unix_now,
@@ -68,7 +69,7 @@ def grant(
     it has lost its memory.
     """
     serial = yield from count("serial", 0)
-    ((current,),) = yield Step("SELECT value FROM properties WHERE name = 'incarnation'")
+    current = (yield from get_property("incarnation")) or ""
     if last is not None and (last.incarnation != current or last.serial > serial):
         # Times of another memory say nothing.
         last, is_lost = None, True

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gitlab_jobs_async.store import leases
 from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
 from gitlab_jobs_async.store.steps import Step, Transaction, count, many, unix_now
-from gitlab_jobs_async.store.values import Batch, Content, Lease, Shard, StoredEvent
+from gitlab_jobs_async.store.values import Batch, Content, Lease, Shard, StoredEvent, route_of
 
 
 def load(lease: Lease, shard: Shard) -> Transaction[tuple[int, Content]]:
@@ -27,6 +27,7 @@ def load(lease: Lease, shard: Shard) -> Transaction[tuple[int, Content]]:
     return version, Content(
         {name: unseal(name, state, route) for name, route, state in states},
         {job_id: unseal_offset(job_id, read_to, route) for job_id, route, read_to in logs},
+        {name: route for name, route, _ in states if route not in {None, route_of(name)}},
         last,
     )
 
@@ -44,7 +45,9 @@ def pending(lease: Lease, shard: Shard, after: int, limit: int) -> Transaction[l
         " AND (route IS NULL OR route % ? = ?) ORDER BY place LIMIT ?",
         (after, shard.count, shard.number, limit),
     )
-    return [StoredEvent(place, key, unseal(key, data, route)) for place, key, route, data in rows]
+    return [
+        StoredEvent(place, key, unseal(key, data, route), route) for place, key, route, data in rows
+    ]
 
 
 def record(lease: Lease, batch: Batch) -> Transaction[int]:

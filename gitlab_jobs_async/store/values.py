@@ -91,21 +91,24 @@ class Batch:
 class Content:
     """The content of a shard: states by name, and offsets of logs by job.
 
-    *last_place* is that of the last event which was recorded before.
+    *routes* are those of states that are kept with another one. *last_place* is that of the last
+    event which was recorded before.
     """
 
     states: Mapping[str, bytes] = field(factory=dict[str, bytes])
     offsets: Mapping[int, int] = field(factory=dict[int, int])
+    routes: Mapping[str, int] = field(factory=dict[str, int])
     last_place: int = 0
 
 
 @frozen
 class StoredEvent:
-    """A recorded event at a *place*, which increases."""
+    """A recorded event at a *place*, which increases; *route* is that of its target, if known."""
 
     place: int
     key: str
     event: bytes
+    route: int | None = None
 
 
 @frozen

@@ -1,6 +1,7 @@
 """Processes with one store: one is active, another takes over, and shards are divided."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -17,7 +18,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.models.webhooks import HookProject
-from gitlab_jobs_async.simulator import JobPlan
+from gitlab_jobs_async.simulator import JobPlan, PipelinePlan, PlannedJob
 from gitlab_jobs_async.store.values import route_of
 from tests.support.nodes import PROJECTS, Node, add_jobs, serving, until
 
@@ -219,6 +220,24 @@ def test_groups_that_may_overlap_share_a_shard(name):
     assert route_of(name) != route_of("group 17")
 
 
+async def test_groups_by_id_are_refused_beside_others(served, tmp_path):
+    """The path of a group by id is unknown, so it might overlap with one in another shard."""
+    path = tmp_path / "ci.db"
+    async with GitLab(served.url, auth=served.token, clock=served.clock) as gitlab:
+        for targets in (
+            [GroupTarget(1), GroupTarget("shop")],
+            [GroupTarget("shop"), GroupTarget(1)],
+        ):
+            with pytest.raises(ValueError, match=r"invalid target GroupTarget\(group=1.*path"):
+                async with gitlab.monitor(targets, checkpoint=path, shards=2):
+                    pass
+            async with gitlab.monitor(targets, checkpoint=path):
+                pass
+        async with gitlab.monitor([GroupTarget(1), "shop/p1"], checkpoint=path, shards=2) as events:
+            with pytest.raises(ValueError, match="several groups and shards"):
+                events.add(GroupTarget("ops"))
+
+
 async def test_overlapping_groups_poll_projects_once(served, tmp_path):
     for path in ("shop/deep/a", "shop/deep/b"):
         served.world.add_finished_jobs(served.world.add_project(path), 3)
@@ -252,3 +271,108 @@ async def test_cancelled_start_gives_its_shard_up(served):
     await asyncio.wait([start])
     assert start.cancelled()
     assert await store.owners("shard") == []
+
+
+async def test_targets_change_while_the_store_is_away(served):
+    store = AwayStore()
+    node = Node(served, store, 2, PROJECTS[:-1])
+    async with node.running():
+        await until(lambda: len(node.held) == 2 and node.has_scanned)
+        first = add_jobs(served)
+        await until(lambda: len(node.ended) == len(PROJECTS) - 1)
+        store.is_away = True
+        await until(lambda: not node.held)
+        assert node.monitor.remove(PROJECTS[0])
+        assert not node.monitor.remove(PROJECTS[-1])
+        node.monitor.add(PROJECTS[-1])
+        store.is_away = False
+        await until(lambda: len(node.held) == 2 and node.has_scanned)
+        second = add_jobs(served)
+        await until(lambda: len(node.ended) >= 2 * len(PROJECTS) - 2)
+        store.is_away = True
+        node.monitor.stop()
+        await until(lambda: node.is_over)
+        store.is_away = False
+    removed, added = min(second), max(first)
+    assert set(node.ended) == (first | second) - {removed, added}
+    assert not node.unreachable
+
+
+class SetClock:
+    """The clock of a store, which is set *ahead* of another one."""
+
+    def __init__(self, clock):
+        self.clock, self.ahead = clock, 0.0
+        self.sleep = clock.sleep
+
+    def now(self):
+        return self.clock.now() + self.ahead
+
+
+async def test_group_is_told_what_a_week_has_deleted(served):
+    clock = SetClock(served.clock)
+    store, node = MemoryStore(clock=clock), None
+    await store.open()
+    await store.join("bot")
+    node = Node(served, store)
+    async with node.running():
+        await until(lambda: node.has_scanned)
+        old = add_jobs(served)
+        await until(lambda: set(node.ended) == old)
+        clock.ahead = 8 * 24 * 3600.0
+        await until(lambda: store._connection.execute("SELECT missed FROM consumers").fetchone()[0])
+        new = add_jobs(served)
+        await until(lambda: set(node.ended) == old | new)
+        found, missed = set(), []
+        async with consume(store, "bot") as recorded, asyncio.timeout(5):
+            while found != new:
+                one = await anext(recorded)
+                missed.append(one.missed)
+                if isinstance(one.event, JobFinished):
+                    found.add(one.event.job.id)
+    assert missed[0] >= 2 * len(old)
+    assert not any(missed[1:])
+
+
+LOG = b"".join(b"line %d\n" % number for number in range(100))
+
+
+@pytest.mark.parametrize("is_group", [False, True])
+async def test_logs_and_downstream_move_with_shards(served, tmp_path, is_group):
+    """Change the number of shards, and processes, while jobs run and write logs."""
+    served.world.add_project("lib/core")
+    served.world.settle(served.clock.now())
+    path, nodes = tmp_path / "ci.db", []
+    targets = [GroupTarget("shop")] if is_group else PROJECTS
+
+    async def work(shards, processes, is_enough):
+        """Run monitors side by side until *is_enough*."""
+        async with AsyncExitStack() as running:
+            for _ in range(processes):
+                store = SqliteStore(path)
+                node = Node(served, store, shards, targets, logs=True, downstream=True)
+                nodes.append(await running.enter_async_context(node.running()))
+            await until(lambda: sum(len(n.held) for n in nodes[-processes:]) == shards)
+            await until(is_enough)
+
+    def ended():
+        return [job for node in nodes for job in node.ended]
+
+    def lines():
+        return [line for node in nodes for line in node.lines]
+
+    await work(1, 1, lambda: nodes[-1].has_scanned)
+    plan = JobPlan(duration=700.0, log=LOG, first_upload=5.0, upload_interval=5.0)
+    for name in PROJECTS[:3]:
+        pipeline = served.world.add_pipeline(served.world.project(name))
+        served.world.add_job(pipeline, "long", plan=plan)
+        child = PipelinePlan(jobs=(PlannedJob("sub", plan=plan),), project="lib/core")
+        served.world.add_bridge(pipeline, "trigger", downstream=child)
+    for shards, processes, number in ((1, 1, 40), (4, 2, 200), (3, 1, 400)):
+        await work(shards, processes, lambda number=number: len(lines()) > number)
+    await work(1, 2, lambda: len(ended()) >= 9 and len(lines()) >= 600)
+    assert len(ended()) == len(set(ended())) == 9
+    assert len({job for job, _ in lines()}) == 6
+    # The last line before a move was not acknowledged.
+    assert 600 <= len(lines()) <= 610
+    assert len(set(lines())) == 600

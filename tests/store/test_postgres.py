@@ -108,3 +108,11 @@ async def test_server_that_only_reads_is_away(store, admin):
     finally:
         admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
     assert await store.claim("a", "me", 10)
+
+
+async def test_table_that_is_being_restored_is_away(store, admin):
+    admin.execute("ALTER TABLE gitlab_jobs.leases RENAME TO elsewhere")
+    with pytest.raises(StoreAwayError, match="does not exist"):
+        await store.claim("a", "me", 10)
+    admin.execute("ALTER TABLE gitlab_jobs.elsewhere RENAME TO leases")
+    assert await store.claim("a", "me", 10)

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from gitlab_jobs_async import GitLab
-from gitlab_jobs_async.events import JobFinished, ProjectUnreachable
+from gitlab_jobs_async.events import JobFinished, JobLogLine, ProjectUnreachable
 from gitlab_jobs_async.simulator import AcceleratedClock, JobPlan, Simulator, World
 
 PROJECTS = [f"shop/p{number}" for number in range(8)]
@@ -35,10 +35,11 @@ def add_jobs(simulator, *, count=1):
 class Node:
     """One process: a monitor, and what its consumer has got."""
 
-    def __init__(self, simulator, store, shards=1):
-        self.simulator, self.store, self.shards = simulator, store, shards
-        self.ended, self.unreachable = [], []
-        self.monitor = None
+    def __init__(self, simulator, store, shards=1, targets=PROJECTS, **options):
+        self.simulator, self.store, self.targets = simulator, store, targets
+        self.options = options | {"shards": shards, "checkpoint": store}
+        self.ended, self.unreachable, self.lines = [], [], []
+        self.monitor = self.task = None
 
     @asynccontextmanager
     async def running(self):
@@ -46,22 +47,29 @@ class Node:
             GitLab(
                 self.simulator.url, auth=self.simulator.token, clock=self.simulator.clock
             ) as gitlab,
-            gitlab.monitor(PROJECTS, checkpoint=self.store, shards=self.shards) as events,
+            gitlab.monitor(self.targets, **self.options) as events,
         ):
             self.monitor = events
-            task = asyncio.create_task(self._consume(events))
+            self.task = asyncio.create_task(self._consume(events))
             try:
                 yield self
             finally:
-                task.cancel()
-                await asyncio.wait([task])
+                self.task.cancel()
+                await asyncio.wait([self.task])
 
     async def _consume(self, events):
         async for event in events:
             if isinstance(event, JobFinished) and event.is_new:
                 self.ended.append(event.job.id)
+            elif isinstance(event, JobLogLine):
+                self.lines.append((event.job.id, event.line.text))
             elif isinstance(event, ProjectUnreachable):
                 self.unreachable.append(event)
+
+    @property
+    def is_over(self):
+        """Whether the iteration has ended."""
+        return self.task.done()
 
     @property
     def held(self):

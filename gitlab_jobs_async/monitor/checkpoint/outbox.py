@@ -79,6 +79,7 @@ class Outbox:
         self._in_flight: list[tuple[str, AnyEvent]] = []
         self._writing = asyncio.Lock()
         self._next_item: tuple[str, AnyEvent] | None = None
+        self._next_route: int | None = None
         self._changed = asyncio.Event()
         self._to_write = asyncio.Event()
         self._has_capacity = asyncio.Event()
@@ -133,6 +134,12 @@ class Outbox:
         """Record the row *name* in the shard of *target*, however many shards there will be."""
         if self.record is not None:
             self.record.routes[name] = self.record.route(target)
+
+    def keep_with_event(self, name: str, target: str) -> None:
+        """Record the row *name* in the shard of the last event from `events`, or of *target*."""
+        if self.record is not None:
+            route = self._next_route
+            self.record.routes[name] = self.record.route(target) if route is None else route
 
     def put_for_all_shards(self, name: str, state: object) -> None:
         """Record the *state* of a row that every shard reads."""
@@ -264,18 +271,20 @@ class Outbox:
             self._to_write.set()
 
     async def _pop(self) -> AnyEvent | None:
-        self._next_item = None
+        self._next_item = self._next_route = None
         # First the earlier events, so that the events of each job stay in order.
-        while self._earlier is not None and (data := await self._earlier.next()) is not None:
-            event = self._loaded(data)
+        while self._earlier is not None and (stored := await self._earlier.next()) is not None:
+            event = self._loaded(stored.event)
             if self._bridges or not isinstance(getattr(event, "job", None), Bridge):
-                self._next_item = ("", event)
+                self._next_item, self._next_route = ("", event), stored.route
                 return event
         if not self._pending:
             return None
-        self._next_item = self._pending.popleft()
+        target, event = self._next_item = self._pending.popleft()
+        if self.record is not None and target:
+            self._next_route = self.record.route(target)
         self._update_capacity()
-        return self._next_item[1]
+        return event
 
     def _update_capacity(self) -> None:
         if len(self) >= _CAPACITY:
