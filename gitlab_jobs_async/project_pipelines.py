@@ -9,7 +9,7 @@ from gitlab_jobs_async import models, pipelines
 from gitlab_jobs_async.api import endpoints
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.api.endpoints import PipelineFilters
-from gitlab_jobs_async.api.parameters import ProjectId, Scope, WaitUntil, not_empty
+from gitlab_jobs_async.api.parameters import ProjectId, Scope, WaitUntil, not_empty, seconds
 from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.listing.fetch import (
     by_offset,
@@ -195,6 +195,31 @@ class ProjectPipelines:
         """
         root = pipelines.PipelineRef(self.id, pipeline_id)
         return await pipelines.read_timelines(self._transport, root, needs=needs)
+
+    def follow_timelines(
+        self,
+        pipeline_id: int,
+        *,
+        needs: bool = True,
+        refresh: float = 1.0,
+        polling: PollPolicy | None = None,
+    ) -> "AsyncGenerator[list[models.PipelineTimeline], None]":
+        """Emit the timelines of `list_timelines` every *refresh* seconds, until all have ended.
+
+        A pipeline that only a manual job can continue counts as ended. The pipelines are read once
+        each `polling.interval`, their needs once; in between, what runs grows. Transient errors are
+        tolerated for `polling.outage_timeout` seconds.
+        """
+        root = pipelines.PipelineRef(self.id, pipeline_id)
+        policy = poll_policy(polling, self._polls.policy)
+        return pipelines.follow_timelines(
+            self._transport,
+            self._polls,
+            root,
+            policy,
+            needs=needs,
+            refresh=seconds("refresh", refresh),
+        )
 
     async def wait_for_pipeline(
         self,

@@ -30,7 +30,8 @@ IO_MODULES = {
     "monitor.questions",
     "monitor.token_check", "monitor.checkpoint.outbox", "monitor.checkpoint.shard_record",
     "monitor.held_shards", "monitor.shard", "monitor.shard_leases",
-    "pipelines.fetch", "pipelines.lookup", "pipelines.timeline_fetch", "pipelines.wait",
+    "pipelines.fetch", "pipelines.lookup", "pipelines.timeline_fetch",
+    "pipelines.timeline_follow", "pipelines.wait",
     "polling.attempts", "polling.sources", "polling.statuses",
     "ratelimit.limiter", "ratelimit.shared_grants",
     "store.legacy", "store.named", "store.postgres", "store.protocol", "store.shard_locks",
@@ -61,7 +62,8 @@ IO_MODULES = {
     "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.themes",
     "cli.fullscreen.tree_screen",
     "cli.patterns", "cli.tail.failed", "cli.tail.follow", "cli.tail.outages", "cli.tail.present",
-    "cli.tail.printer", "cli.views.live", "cli.views.screen",
+    "cli.tail.printer", "cli.commands.timeline", "cli.waterfall.live",
+    "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""
 

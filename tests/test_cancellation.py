@@ -48,6 +48,7 @@ OPERATIONS = {
     "list_pipeline_jobs": lambda gitlab: gitlab.project("big").list_pipeline_jobs(2),
     "walk_pipeline": lambda gitlab: gitlab.project("group/app").walk_pipeline(1),
     "list_timelines": lambda gitlab: gitlab.project("group/app").list_timelines(1),
+    "follow_timelines": lambda gitlab: iterate(gitlab.project("big").follow_timelines(2)),
     "wait_for_job": lambda gitlab: gitlab.project(1).wait_for_job(
         2, timeout=None, polling=PollPolicy(interval=400, max_interval=800)
     ),

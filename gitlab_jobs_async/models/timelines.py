@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.pipelines import Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
 
 PhaseKind = Literal["waiting", "manual", "delayed", "held", "retry", "queued", "running"]
 """What a job does or waits for.
@@ -117,6 +118,11 @@ class PipelineTimeline:
     def seconds(self) -> float:
         """The time from its creation to the end."""
         return self.end - self.begin
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing happens without a user: it has finished, or only a manual job is left."""
+        return self.pipeline.status.is_finished or self.pipeline.status == JobStatus.MANUAL
 
     @property
     def time_spent(self) -> Mapping[PhaseKind, float]:

@@ -28,6 +28,9 @@ from .lookup import (
 from .timeline_fetch import (
     read_timelines as read_timelines,
 )
+from .timeline_follow import (
+    follow_timelines as follow_timelines,
+)
 from .traversal import (
     PipelineRef as PipelineRef,
 )

@@ -1,6 +1,6 @@
 """Fetch pipelines with their needs, and build their timelines."""
 
-from collections.abc import Iterable
+from attrs import define, field
 
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import (
@@ -23,27 +23,49 @@ from gitlab_jobs_async.pipelines.needs import (
 )
 from gitlab_jobs_async.pipelines.timeline import timelines_of
 from gitlab_jobs_async.pipelines.traversal import PipelineRef
+from gitlab_jobs_async.pipelines.tree import PipelineTree
 
 # ValueError: a job token, which GraphQL does not accept.
 _REFUSALS = (GraphQLError, ResponseError, DecodeError, ResponseTooLargeError, ValueError)
 _MOST_PAGES = 100
 
 
+@define(eq=False, repr=False)
+class TimelineReader:
+    """Reads a pipeline with all below it; its needs are asked for once, since they never change."""
+
+    transport: Transport
+    root: PipelineRef
+    asks_for_needs: bool = True
+    tree: PipelineTree | None = None
+    read_at: float = 0.0
+    _needs: dict[int, Needs] = field(factory=dict[int, Needs])
+
+    async def read(self) -> None:
+        """Read the pipelines as they are now."""
+        tree = await read_tree(self.transport, self.root, include_retried=True)
+        read_at = self.transport.clock.now()
+        if self.asks_for_needs:
+            new = [one.pipeline for one in tree.walk() if one.pipeline.id not in self._needs]
+            needs = await gather_all([_needs_of(self.transport, pipeline) for pipeline in new])
+            for pipeline, found in zip(new, needs, strict=True):
+                self._needs[pipeline.id] = found
+        self.tree, self.read_at = tree, read_at
+
+    def timelines(self) -> list[PipelineTimeline]:
+        """Return the timelines up to the present, of what was read last; empty before that."""
+        if self.tree is None:
+            return []
+        return timelines_of(self.tree, self._needs, self.read_at, self.transport.clock.now())
+
+
 async def read_timelines(
     transport: Transport, root: PipelineRef, *, needs: bool
 ) -> list[PipelineTimeline]:
     """Return the timelines of a pipeline and of all below it, as they are now."""
-    tree = await read_tree(transport, root, include_retried=True)
-    read_at = transport.clock.now()
-    found = await read_needs(transport, [one.pipeline for one in tree.walk()]) if needs else {}
-    return timelines_of(tree, found, read_at, read_at)
-
-
-async def read_needs(transport: Transport, pipelines: Iterable[Pipeline]) -> dict[int, Needs]:
-    """Return the needs of pipelines by their ids; empty ones if the server does not tell them."""
-    asked = list(pipelines)
-    needs = await gather_all([_needs_of(transport, pipeline) for pipeline in asked])
-    return {pipeline.id: found for pipeline, found in zip(asked, needs, strict=True)}
+    reader = TimelineReader(transport, root, needs)
+    await reader.read()
+    return reader.timelines()
 
 
 async def _needs_of(transport: Transport, pipeline: Pipeline) -> Needs:

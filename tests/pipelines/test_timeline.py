@@ -1,58 +1,19 @@
 """Timelines: phases of jobs, the critical path, and times that are missing or impossible."""
 
-from datetime import UTC, datetime
+from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async.models import Bridge, Job, JobStatus, Pipeline
-from gitlab_jobs_async.models.values import UNKNOWN_TIME
+from gitlab_jobs_async import NotFoundError, PollPolicy
 from gitlab_jobs_async.pipelines.needs import JobNeeds, needs_in
-from gitlab_jobs_async.pipelines.timeline import timelines_of
-from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 from tests.support.cancellation import cancel_half_way
-
-START = 1_750_000_000.0
-
-
-def at(seconds):
-    return None if seconds is None else datetime.fromtimestamp(START + seconds, UTC)
-
-
-def job(number, name, *, stage="test", status="success", times=(0, None, None), kind=Job, **more):
-    """A job *created*, *started* and *finished* at these seconds; None is unknown."""
-    created, started, finished = times
-    return kind(
-        id=number,
-        status=JobStatus(status),
-        stage=stage,
-        name=name,
-        created_at=UNKNOWN_TIME if created is None else at(created),
-        started_at=at(started),
-        finished_at=at(finished),
-        **more,
-    )
-
-
-def tree(*jobs, status="success", created=0, finished=None):
-    pipeline = Pipeline(
-        id=9,
-        status=JobStatus(status),
-        created_at=UNKNOWN_TIME if created is None else at(created),
-        finished_at=at(finished),
-    )
-    bridges = tuple(Downstream(bridge=one) for one in jobs if isinstance(one, Bridge))
-    plain = tuple(one for one in jobs if isinstance(one, Job))
-    return PipelineTree(pipeline=pipeline, jobs=plain, downstream=bridges)
-
-
-def timeline(*jobs, needs=None, now=1000.0, read=None, **options):
-    read_at = START + (now if read is None else read)
-    (found,) = timelines_of(tree(*jobs, **options), {9: needs or {}}, read_at, START + now)
-    return found
+from tests.support.connections import open_connections
+from tests.support.tasks import others
+from tests.support.timelines import NEEDS, STATUSES, TIMES, job, jobs, timeline
 
 
 def phases(found, number):
@@ -131,6 +92,54 @@ async def test_needs_of_more_than_a_page_of_jobs(world, clock, gitlab):
 
 async def test_cancelled_timeline_leaves_nothing(simulator, gitlab):
     await cancel_half_way(simulator, gitlab, gitlab.project("group/app").list_timelines(1))
+
+
+async def last_of(followed):
+    return [timelines async for timelines in followed][-1]
+
+
+async def test_followed_timelines_grow_to_the_end(simulator, gitlab):
+    """Between two polls what runs grows, without a request; the needs are asked for once."""
+    found = [
+        (timelines[0].end, timelines[0].pipeline.status, len(simulator.requests))
+        async for timelines in gitlab.project("group/app").follow_timelines(
+            1, refresh=1.0, polling=PollPolicy(interval=60.0, max_interval=60.0)
+        )
+    ]
+    ends, statuses, requests = zip(*found, strict=True)
+    # The last poll shows that the end was before it.
+    assert list(ends[:-1]) == sorted(ends[:-1])
+    assert statuses[0] == "running"
+    assert statuses[-1] == "failed"
+    assert len(found) > 500
+    polls = len(set(requests))
+    assert requests[-1] == 3 * polls + 1
+    assert polls < 15
+
+
+async def test_followed_timeline_outlasts_an_outage(simulator, gitlab):
+    simulator.faults.add(Fault(status=503, times=8))
+    (found,) = await last_of(gitlab.project("group/app").follow_timelines(1))
+    assert found.has_ended
+    simulator.faults.add(Fault(status=404, times=None))
+    with pytest.raises(NotFoundError):
+        await last_of(gitlab.project("group/app").follow_timelines(1))
+
+
+async def test_left_timeline_leaves_nothing(simulator, gitlab):
+    before = await others()
+    async with aclosing(gitlab.project("group/app").follow_timelines(1)) as followed:
+        async for _ in followed:
+            break
+    assert await others() == before
+    assert open_connections(gitlab) == 0
+    call = last_of(gitlab.project("group/app").follow_timelines(1))
+    await cancel_half_way(simulator, gitlab, call)
+
+
+async def test_invalid_refresh_is_refused(gitlab):
+    with pytest.raises(ValueError, match=r"refresh must be .* not 0"):
+        gitlab.project(1).follow_timelines(1, refresh=0)
 
 
 def test_stages_come_in_the_order_of_first_ids():
@@ -236,40 +245,6 @@ def test_answer_without_needs_has_none(data):
 def test_no_jobs_and_unknown_times():
     found = timeline(created=None)
     assert (found.seconds, found.jobs, found.critical_path) == (0.0, (), ())
-
-
-TIMES = st.none() | st.floats(-1e6, 1e6) | st.sampled_from([0.0, 5.0, 5.0, 10.0])
-LENGTHS = TIMES | st.sampled_from([float("inf"), float("nan"), -1.0])
-STATUSES = st.sampled_from([*JobStatus, JobStatus("unheard_of")])
-
-
-@st.composite
-def jobs(draw):
-    numbers = draw(st.lists(st.integers(1, 30), unique=True, max_size=8))
-    return [
-        job(
-            number,
-            draw(st.sampled_from("abc")),
-            stage=draw(st.sampled_from(("build", "test"))),
-            status=draw(STATUSES),
-            times=(draw(TIMES), draw(TIMES), draw(TIMES)),
-            kind=draw(st.sampled_from((Job, Bridge))),
-            queued_duration=draw(LENGTHS),
-            duration=draw(LENGTHS),
-            allow_failure=draw(st.booleans()),
-        )
-        for number in numbers
-    ]
-
-
-NEEDS = st.dictionaries(
-    st.sampled_from("abc"),
-    st.builds(
-        JobNeeds,
-        st.none() | st.tuples(st.sampled_from("abcd"), st.sampled_from("ab")),
-        st.booleans(),
-    ),
-)
 
 
 @settings(max_examples=150)

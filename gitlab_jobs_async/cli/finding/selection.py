@@ -100,6 +100,27 @@ def select_job(words: Sequence[str], where: FindOptions) -> Selection:
     return selection
 
 
+def select_pipeline(
+    words: Sequence[str], project: str | None = None, pipeline: str | None = None
+) -> Selection:
+    """Return the selection of the arguments `[PROJECT] [PIPELINE]`; a URL names both.
+
+    A single word is the project if it has a slash or is `.`, else the pipeline.
+
+    Raises:
+        CommandError: there are too many, or as `select`.
+    """
+    rest = list(words)
+    has_two = len(rest) > 1 or pipeline is not None
+    if project is None and rest and (has_two or not is_id(rest[0])) and _may_be_path(rest[0]):
+        project = rest.pop(0)
+    if len(rest) > 1 or (rest and pipeline is not None and not is_url(rest[0])):
+        raise usage_error(f"PIPELINE {rest[-1]!r}: expected at most a PROJECT and a PIPELINE")
+    if rest and not is_url(rest[0]):
+        pipeline = rest.pop(0)
+    return select(rest, project, pipeline)
+
+
 def _may_be_path(text: str) -> bool:
     return not is_url(text) and may_be_project(text)
 

@@ -57,6 +57,20 @@ It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended,
 a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
 last run stopped, also with an event whose command was interrupted.
 """
+_TIMELINE: Final = """Show where the time of a pipeline goes: a waterfall of its jobs.
+
+Each job waits for earlier jobs or for a user, is queued for a runner, and runs. The marked jobs are
+the critical path, whose parts add up to the time of the whole pipeline. Downstream pipelines follow
+their trigger jobs. The short jobs of a large pipeline are folded, unless --all is given.
+
+A terminal is live while the pipeline runs. A pipe gets one tab-separated line per attempt of a job:
+id, project, pipeline, stage, name, status, attempt, critical or nothing, start, then the seconds of
+waiting for jobs, of being held or manual, in the queue and running. --json prints one object per
+pipeline. Exit code 1 only with --follow, if the pipeline failed or was canceled.
+
+Costs three requests per pipeline, one more for each further 100 jobs, and one by GraphQL for each
+100 jobs.
+"""
 _EVENTS: Final = """Read the events that watch, exporter or a program have recorded in a store.
 
 Runs until Ctrl-C or SIGTERM. Each group reads every event at least once, in order for each project;
@@ -186,6 +200,19 @@ READING: Final = (
             (
                 "What watching 1,000 projects would cost",
                 "gitlab-jobs watch --plan 1000 --per-minute 600",
+            ),
+        ),
+    ),
+    Command(
+        "timeline",
+        "commands.timeline:timeline",
+        _TIMELINE,
+        "Usage: gitlab-jobs timeline [OPTIONS] [PROJECT] [PIPELINE]",
+        examples=(
+            ("The newest pipeline of a project", "gitlab-jobs timeline infra/deploy"),
+            (
+                "A page for others to read",
+                "gitlab-jobs timeline shop/payments latest --html timeline.html",
             ),
         ),
     ),

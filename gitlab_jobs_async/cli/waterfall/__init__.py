@@ -1,0 +1,1 @@
+"""Timelines of pipelines as waterfalls: for terminals, pipes, SVG and HTML. Pure."""

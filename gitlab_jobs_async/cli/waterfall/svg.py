@@ -1,0 +1,194 @@
+"""A waterfall as a picture in SVG: one file that loads nothing, for light and dark pages."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import define, field
+from rich.cells import cell_len, set_cell_size
+
+from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.views.rows import status_symbol
+from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.cli.waterfall.drawing import (
+    BAR_STYLES,
+    COLOURS,
+    ROW,
+    bars,
+    grid,
+    labels,
+    legend_of,
+    link,
+    share_bar,
+    text,
+)
+from gitlab_jobs_async.cli.waterfall.rows import (
+    Chart,
+    FoldedRow,
+    JobRow,
+    PipelineRow,
+    Row,
+    StageRow,
+)
+from gitlab_jobs_async.cli.waterfall.words import basis_words, headline, path_words, spent
+from gitlab_jobs_async.models.timelines import TimelineJob
+
+_WIDTH: Final = 1000
+_EDGE: Final = 16
+_NAMES: Final = 290
+"""Pixels of the names, which are cut at their end."""
+
+_TIMES: Final = 64
+_TICKS: Final = 8
+_LANE: Final = _WIDTH - 2 * _EDGE - _NAMES - _TIMES
+_STYLES: Final = f"""{COLOURS}{BAR_STYLES}
+svg{{font:13px ui-sans-serif,system-ui,sans-serif}}text{{fill:var(--ink)}}.dim{{fill:var(--dim)}}
+.paper{{fill:var(--paper)}}.band{{fill:var(--band)}}.strong{{font-weight:600}}
+.title{{font-size:16px;font-weight:600}}.small{{font-size:12px}}.name{{unicode-bidi:isolate}}
+.success-ink{{fill:var(--success)}}.failed-ink{{fill:var(--failed)}}
+"""
+_INK: Final = {"green": "success-ink", "red": "failed-ink"}
+
+
+def timeline_svg(chart: Chart) -> str:
+    """Return the picture, 1000 pixels wide."""
+    picture = _Picture(chart)
+    body = "".join(picture.parts())
+    title = text(headline(chart))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{picture.y}" '
+        f'viewBox="0 0 {_WIDTH} {picture.y}" role="img" aria-label="{title}">'
+        f"<title>{title}</title><style>{_STYLES}</style>"
+        f'<rect class="paper" width="100%" height="100%"/>{body}</svg>\n'
+    )
+
+
+@define(eq=False, repr=False)
+class _Picture:
+    """The parts of a picture from top to bottom; *y* is where the next one begins."""
+
+    chart: Chart
+    y: int = field(default=_EDGE, init=False)
+
+    def parts(self) -> Iterator[str]:
+        """Yield all parts."""
+        yield self._head()
+        yield self._lane(labels(self.chart, _TICKS))
+        self.y += ROW
+        lines = grid(self.chart, _TICKS)
+        for index, row in enumerate(self.chart.rows):
+            yield from self._row(row, lines, is_even=index % 2 == 0)
+        self.y += 10
+        yield from self._legend()
+        yield from self._summary()
+        self.y += _EDGE
+
+    def _head(self) -> str:
+        root = self.chart.root
+        pipeline = root.pipeline
+        title = headline(self.chart)
+        inner = f'<text class="title" x="{_EDGE}" y="{self.y + 14}">{text(title)}</text>'
+        words = link(pipeline.web_url, inner, title)
+        about = f"{clean(pipeline.status)}, {length(root.seconds)}, {clean(pipeline.sha)[:8]}"
+        self.y += 22
+        line = f'<text class="dim" x="{_EDGE}" y="{self.y + 14}">{text(about)}</text>'
+        self.y += 26
+        return words + line
+
+    def _lane(self, inner: str) -> str:
+        left = _EDGE + _NAMES
+        return f'<svg x="{left}" y="{self.y}" width="{_LANE}" height="{ROW}">{inner}</svg>'
+
+    def _row(self, row: Row, lines: str, *, is_even: bool) -> Iterator[str]:
+        if is_even:
+            yield f'<rect class="band" x="0" y="{self.y}" width="{_WIDTH}" height="{ROW}"/>'
+        name, jobs, time = _cells(row)
+        inner = bars(self.chart, jobs)
+        yield f'<svg x="{_EDGE}" y="{self.y}" width="{_NAMES - 8}" height="{ROW}">{name}</svg>'
+        yield self._lane(lines + inner)
+        right = _WIDTH - _EDGE
+        yield f'<text class="dim small end" x="{right}" y="{self.y + 15}">{time}</text>'
+        self.y += ROW
+
+    def _legend(self) -> Iterator[str]:
+        left = _EDGE
+        entries = [*legend_of(self.chart), (_CRITICAL, "critical path")]
+        for bar, words in entries:
+            wide = 40 + 7 * len(words)
+            if left + wide > _WIDTH - _EDGE:
+                left = _EDGE
+                self.y += ROW
+            yield f'<svg x="{left}" y="{self.y}" width="{wide}" height="{ROW}">{bar}'
+            yield f'<text class="small" x="34" y="15">{words}</text></svg>'
+            left += wide + 12
+        self.y += ROW + 12
+
+    def _summary(self) -> Iterator[str]:
+        root = self.chart.root
+        parts = spent(root)
+        if not parts:
+            return
+        words = f"Where the time went: {length(root.seconds)} on the critical path"
+        yield f'<text class="strong" x="{_EDGE}" y="{self.y + 14}">{words}</text>'
+        self.y += ROW
+        path = text(f"◆ {path_words(root)}")
+        yield f'<svg x="{_EDGE}" y="{self.y}" width="{_WIDTH - 2 * _EDGE}" height="{ROW}">'
+        yield f'<text class="small" y="15">{path}</text></svg>'
+        self.y += ROW
+        for kind, name, seconds in parts:
+            share = seconds / root.seconds if root.seconds else 0
+            yield f'<text class="small" x="{_EDGE}" y="{self.y + 15}">{name}</text>'
+            yield (
+                f'<text class="small end" x="{_EDGE + _NAMES - 12}" y="{self.y + 15}">'
+                f"{length(seconds)}, {share:.0%}</text>"
+            )
+            yield self._lane(share_bar(kind, share))
+            self.y += ROW
+        yield (
+            f'<text class="dim small" x="{_EDGE}" y="{self.y + 15}">'
+            f"The critical path was found {basis_words(root)}.</text>"
+        )
+        self.y += ROW
+
+
+_DEEPEST: Final = 6
+_CRITICAL: Final = '<text class="strong" x="8" y="15">◆</text>'
+
+
+def _cells(row: Row) -> tuple[str, Sequence[TimelineJob], str]:
+    """Return the name of a row, its jobs, and the words at its end."""
+    left = 12 * min(row.depth, _DEEPEST)
+    if isinstance(row, StageRow):
+        return f'<text class="strong" x="{left}" y="15">{text(row.name)}</text>', (), ""
+    if isinstance(row, PipelineRow):
+        pipeline = row.timeline.pipeline
+        words = f"↳ pipeline {pipeline.id} {clean(pipeline.name or pipeline.ref)}"
+        inner = f'<text class="dim" x="{left}" y="15">{text(words)}</text>'
+        return link(pipeline.web_url, inner, words), (), length(row.timeline.seconds)
+    if isinstance(row, FoldedRow):
+        longest = max(job.latest.seconds("running") for job in row.jobs)
+        inner = f'<text class="dim small" x="{left + 34}" y="15">{text(row.words)}</text>'
+        return inner, row.jobs, f"≤ {length(longest)}"
+    return _job_name(row, left), [row.job], length(row.job.latest.seconds("running") or None)
+
+
+def _job_name(row: JobRow, left: int) -> str:
+    job = row.job.latest.job
+    symbol, colour = status_symbol(job.status)
+    strong = ' class="name strong"' if row.job.is_critical else ' class="name"'
+    mark = "◆" if row.job.is_critical else ""
+    retries = len(row.job.attempts) - 1
+    room = (_NAMES - 50 - left) // 8 - len(str(job.id)) - 4 * bool(retries)
+    again = f'<tspan class="dim"> ↻{retries}</tspan>' if retries else ""
+    inner = (
+        f"<title>{text(f'{job.name} {job.id}')}</title>"
+        f'<text y="15"><tspan class="strong" x="{left}">{mark}</tspan>'
+        f'<tspan class="{_INK.get(colour, "dim")}" x="{left + 16}">{symbol}</tspan>'
+        f'<tspan{strong} x="{left + 34}">{text(_cut(clean(job.name), room))}</tspan>{again}'
+        f'<tspan class="dim small"> {job.id}</tspan></text>'
+    )
+    return link(job.web_url, inner, f"{clean(job.name)}, job {job.id}")
+
+
+def _cut(name: str, cells: int) -> str:
+    """Cut *name* to about as many cells of a common font."""
+    return name if cell_len(name) <= cells else f"{set_cell_size(name, max(1, cells - 1))}…"

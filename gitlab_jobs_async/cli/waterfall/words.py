@@ -1,0 +1,96 @@
+"""Words of a waterfall: the ticks of its axis, what phases are called, and where time went."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.cli.waterfall.rows import Chart
+from gitlab_jobs_async.models.timelines import PhaseKind, PipelineTimeline, TimelineAttempt
+
+PHASES: Final[dict[PhaseKind, str]] = {
+    "running": "running",
+    "queued": "in the queue for a runner",
+    "waiting": "waiting for earlier jobs",
+    "manual": "waiting for a user",
+    "delayed": "delayed by start_in",
+    "held": "held: resource group or GitLab itself",
+    "retry": "before a retry",
+}
+_STEPS: Final = (
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
+)  # fmt: skip
+_DAY: Final = 86_400
+_ARROW: Final = " → "
+
+
+def ticks(seconds: float, most: int) -> list[tuple[float, str]]:
+    """Return at most *most* places of an axis of that length, after 0, each with its label."""
+    step: float = next((step for step in _STEPS if seconds / step <= most), 0)
+    if not step:
+        step = _DAY * (int(seconds / _DAY / max(1, most)) + 1)
+    count = int(seconds / step)
+    return [(index * step, length(index * step).replace(" 00s", "")) for index in range(count + 1)]
+
+
+def describe(attempt: TimelineAttempt) -> str:
+    """Return a sentence about an attempt: "unit, job 17, failed: queue 5s, running 1m 05s"."""
+    job = attempt.job
+    parts = [f"{PHASES[phase.kind]} {length(phase.seconds)}" for phase in attempt.phases]
+    reason = f" ({clean(job.failure_reason)})" if job.failure_reason else ""
+    marks = [", retried"] * attempt.is_retried + [", on the critical path"] * attempt.is_critical
+    head = f"{clean(job.name)}, job {job.id}, {clean(job.status)}{reason}{''.join(marks)}"
+    return f"{head}: {'; '.join(parts)}" if parts else head
+
+
+def headline(chart: Chart) -> str:
+    """Return what the root pipeline is: "pipeline 17 of main, success, 5m 12s"."""
+    pipeline = chart.root.pipeline
+    ref = f" of {clean(pipeline.ref)}" if pipeline.ref else ""
+    name = f" ({clean(pipeline.name)})" if pipeline.name else ""
+    return f"pipeline {pipeline.id}{ref}{name}"
+
+
+def basis_words(timeline: PipelineTimeline) -> str:
+    """Return how the critical path was found."""
+    if timeline.basis == "needs":
+        return "by the needs of the jobs"
+    return "by stages (needs unknown)"
+
+
+def path_words(timeline: PipelineTimeline) -> str:
+    """Return the names of the jobs on the critical path, with a mark at retries."""
+    names = {attempt.job.id: clean(attempt.job.name) for attempt in timeline.attempts()}
+    ids = dict.fromkeys(phase.job_id for phase in timeline.critical_path if phase.job_id)
+    return _ARROW.join(_with_retries([names[number] for number in ids]))
+
+
+def _with_retries(names: Sequence[str]) -> Iterator[str]:
+    for index, name in enumerate(names):
+        yield f"{name} ↻" if index and names[index - 1] == name else name
+
+
+def spent(timeline: PipelineTimeline) -> list[tuple[PhaseKind, str, float]]:
+    """Return kind, words and seconds of the parts of the critical path, the largest first.
+
+    What would be shown as 0 seconds is left out.
+    """
+    sums = timeline.time_spent.items()
+    return [(kind, PHASES[kind], seconds) for kind, seconds in sums if round(seconds)]
+
+
+def job_time_words(timeline: PipelineTimeline) -> list[str]:
+    """Return the sums over all attempts, those below a second aside."""
+    sums = timeline.job_time.items()
+    return [f"{PHASES[kind]} {length(seconds)}" for kind, seconds in sums if seconds >= 1]
+
+
+def web_url(url: str) -> str | None:
+    """Return *url* if a browser may open it: http or https, without controls or spaces."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    is_plain = url.isprintable() and " " not in url and clean(url) == url
+    return url if is_plain and parts.scheme in {"http", "https"} and parts.netloc else None
