@@ -33,6 +33,11 @@ class Block:
         return self.language == "python" and "asyncio.run(" in self.code
 
     @property
+    def is_sink(self) -> bool:
+        """Tell a script that needs another server."""
+        return bool(re.search(r"^(import|from) (nats|redis|aiokafka)\b", self.code, re.M))
+
+    @property
     def is_endless(self) -> bool:
         """Tell a script that serves until it is stopped."""
         return "while True" in self.code or ".monitor(" in self.code
