@@ -6,7 +6,6 @@ beginning (little endian) or at the end (big endian) of a line.
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 _LITTLE_ENDIAN, _BIG_ENDIAN = b"\xff\xfe", b"\xfe\xff"
 """Byte order marks."""
@@ -26,16 +25,17 @@ def text_with_nulls(printed: bytes) -> str:
     # Latin letters are the same in both ways. The runner replaces bytes that are invalid in UTF-8,
     # so that of other UTF-16 only a part may be left.
     narrow = printed.replace(b"\0", b"")
-    if len(narrow) == len(printed):
-        return narrow.decode(errors="replace")
-    try:
-        text = narrow.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if _UNLIKELY.search(text) is None:
+    text = narrow.decode(errors="replace")
+    if len(narrow) == len(printed) or len(printed) < 2 * _SHORTEST:
         return text
-    likely = [wide for wide in _as_utf16(printed) if _UNLIKELY.search(wide) is None]
-    return max(likely, key=_plain_letters, default=narrow.decode(errors="replace"))
+    # Without an exception: a megabyte may hold 100,000 such lines.
+    is_valid = text.count("\ufffd") == narrow.count(b"\xef\xbf\xbd")
+    if is_valid and _UNLIKELY.search(text) is None:
+        return text
+    likely = _as_utf16(printed)
+    if len(likely) > 1:
+        return max(likely, key=_plain_letters)
+    return likely[0] if likely else text
 
 
 def _plain_letters(text: str) -> int:
@@ -43,13 +43,17 @@ def _plain_letters(text: str) -> int:
     return sum(map(text.count, _PLAIN))
 
 
-def _as_utf16(printed: bytes) -> Iterator[str]:
-    """Yield the possible texts of a line, the likelier first."""
+def _as_utf16(printed: bytes) -> list[str]:
+    """Return the possible texts of a line, the likelier first."""
+    found = []
     for data, encoding in _readings(printed):
-        with suppress(UnicodeDecodeError):
+        try:
             wide = data.decode(encoding)
-            if len(wide.strip()) >= _SHORTEST:
-                yield wide
+        except UnicodeDecodeError:
+            continue
+        if not _UNLIKELY.search(wide) and len(wide.strip()) >= _SHORTEST:
+            found.append(wide)
+    return found
 
 
 def _readings(printed: bytes) -> Iterator[tuple[bytes, str]]:

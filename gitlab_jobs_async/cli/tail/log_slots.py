@@ -1,6 +1,5 @@
 """Bound the number of logs that are followed at once. Pure."""
 
-from collections import deque
 from typing import Final
 
 from attrs import define, field, frozen
@@ -23,12 +22,15 @@ class SelectedJob:
 
 @define
 class LogSlots:
-    """Starts at most *most* logs, each job once; the one that has waited longest is next."""
+    """Starts at most *most* logs, each job once; the one that has waited longest is next.
+
+    Of jobs whose logs have ended, the newest are remembered.
+    """
 
     most: int
     _active: dict[int, SelectedJob] = field(factory=dict, init=False)
-    _waiting: deque[SelectedJob] = field(factory=deque, init=False)
-    _seen: dict[int, None] = field(factory=dict, init=False)
+    _waiting: dict[int, SelectedJob] = field(factory=dict, init=False)
+    _ended: dict[int, None] = field(factory=dict, init=False)
 
     @property
     def waiting(self) -> int:
@@ -37,24 +39,23 @@ class LogSlots:
 
     def add(self, job: SelectedJob) -> SelectedJob | None:
         """Return *job* if its log is to be opened now; None if it waits, or was added before."""
-        if job.job.id in self._seen:
+        job_id = job.job.id
+        if job_id in self._active or job_id in self._waiting or job_id in self._ended:
             return None
-        self._seen[job.job.id] = None
         if len(self._active) < self.most:
-            self._active[job.job.id] = job
+            self._active[job_id] = job
             return job
-        self._waiting.append(job)
+        self._waiting[job_id] = job
         return None
 
     def end(self, job_id: int) -> tuple[SelectedJob, SelectedJob | None]:
-        """Free the slot of a log that has ended; return its job, and the job to open in its place.
-
-        Of ended jobs only the newest are remembered.
-        """
+        """Free the slot of a log that has ended; return its job, and the job to open next."""
         ended = self._active.pop(job_id)
-        following = self._waiting.popleft() if self._waiting else None
-        if following is not None:
-            self._active[following.job.id] = following
-        while len(self._seen) > _MOST_REMEMBERED + len(self._active) + len(self._waiting):
-            del self._seen[next(iter(self._seen))]
+        self._ended[job_id] = None
+        if len(self._ended) > _MOST_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+        if not self._waiting:
+            return ended, None
+        following = self._waiting.pop(next(iter(self._waiting)))
+        self._active[following.job.id] = following
         return ended, following

@@ -7,7 +7,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.patterns import Pattern, parse_patterns, passes
-from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.jobs import JobBasic
 
 _GROUP: Final = Group("Jobs", sort_key=3)
 
@@ -74,7 +74,7 @@ class JobSelection:
         self._stages = parse_patterns("--stage", self.options.stage)
         self._refs = parse_patterns("--ref", self.options.ref)
 
-    def has(self, job: Job) -> bool:
+    def has(self, job: JobBasic) -> bool:
         """Return whether *job* is selected."""
         return (
             passes(job.name, self._names, self._excluded)

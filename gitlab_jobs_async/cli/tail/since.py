@@ -9,7 +9,9 @@ from attrs import define, field
 from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.logs.items import TailedLine
 
-_SPAN: Final = re.compile(r"(?=\d)(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
+_SPAN: Final = re.compile(
+    r"(?=[0-9])(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?"
+)
 _UNITS: Final = ("days", "hours", "minutes", "seconds")
 
 
