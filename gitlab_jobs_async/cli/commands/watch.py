@@ -155,10 +155,10 @@ async def _show_full_screen(
             gitlab, connection, targets, watched,
             theme=options.theme, filter_text="failed" if options.failed_only else "",
         )  # fmt: skip
-        await fullscreen.show(app)
-        if pipelines and not app.session.feed.has_ended:
-            return INTERRUPTED
-        return await _code(pipelines)
+        code = await fullscreen.show(app)
+        if code == OK and pipelines and not app.session.feed.has_ended:
+            code = INTERRUPTED
+        return code or await _code(pipelines)
 
 
 async def _count(projects: Sequence[str], many: ProjectOptions, server: ServerOptions) -> int:

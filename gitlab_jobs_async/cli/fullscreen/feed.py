@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.cli.errors import error_line
 from gitlab_jobs_async.cli.fullscreen.overview import Entry, Overview
+from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.concurrency import gather_all
@@ -52,6 +53,7 @@ class Feed:
     say: Callable[[str], None]
     monitor: Monitor[Job | Bridge] | None = field(default=None, init=False)
     has_ended: bool = field(default=False, init=False)
+    _followed: list[JobTarget] = field(factory=list, init=False)
     _resumed: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
@@ -61,39 +63,40 @@ class Feed:
             GitLabError: the monitor cannot continue.
             CommandError: from `check`.
         """
+        while True:
+            await self._watch()
+            # All pipelines have ended; a retry starts them again.
+            self.has_ended, self.monitor = True, None
+            self.changed()
+            self._resumed.clear()
+            await self._resumed.wait()
+            self.has_ended = False
+
+    async def _watch(self) -> None:
+        """Take the events until all targets have ended."""
         async with self.gitlab.monitor(
-            self.targets,
+            [*self.targets, *self._followed],
             downstream=self.watched.downstream,
             checkpoint=self.watched.checkpoint,
             shards=self.watched.shards,
             complete=self.watched.complete,
         ) as events:
             self.monitor = events
-            while True:
-                async for event in events:
-                    self.overview.on_event(event, self.clock.now())
-                    self.changed()
-                    self.watched.check(event)
-                # All pipelines have ended; a retry starts them again.
-                self.has_ended = True
+            async for event in events:
+                self.overview.on_event(event, self.clock.now())
                 self.changed()
-                self._resumed.clear()
-                await self._resumed.wait()
+                self.watched.check(event)
 
     def follow(self, project: int | str, job_id: int | None) -> None:
         """Poll a job that was acted on at short intervals until it has ended.
 
         A project alone is polled by its activity. Pipelines that have ended are watched again.
         """
-        if self.monitor is None:
-            return
-        if self.has_ended:
-            for target in self.targets:
-                self.monitor.remove(target)
+        followed = [] if job_id is None else [JobTarget(project, job_id)]
+        if self.monitor is not None:
+            for target in followed:
                 self.monitor.add(target)
-        elif job_id is not None:
-            self.monitor.add(JobTarget(project, job_id))
-        self.has_ended = False
+        self._followed = followed
         self._resumed.set()
 
     async def list_recent(self) -> None:
@@ -104,7 +107,7 @@ class Feed:
                 await self._list_recent(project)
             except GitLabError as error:
                 # The monitor reports an unreachable project, too.
-                self.say(error_line(error))
+                self.say(short_reason(error_line(error)))
 
     async def _list_recent(self, project: int | str) -> None:
         listed: list[PipelineBasic] = []

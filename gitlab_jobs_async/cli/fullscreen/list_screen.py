@@ -82,9 +82,10 @@ class ListScreen(Screen[None]):
         """Apply what is typed after `/`."""
 
     def show_footer(self, words: Text) -> None:
-        """Show the result of the last action, else *words*, and the keys."""
-        notice = self.session.notice
-        self.bars["status"].show(words if notice is None else notice)
+        """Show an outage, the result of the last action, else *words*, and the keys."""
+        notice, outage = self.session.notice, self.session.connection.words()
+        front = Text(f"{outage} · " if outage else "", "bold yellow")
+        self.bars["status"].show(front + (words if notice is None else notice))
         shown = Text()
         for key in footer_keys(self.KEYS, self.size.width):
             action = key.action if "." in key.action else f"screen.{key.action}"

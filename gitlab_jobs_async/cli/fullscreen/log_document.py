@@ -4,9 +4,9 @@ A log is appended to while it is shown, so each step costs as much as the lines 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from gitlab_jobs_async.cli.fullscreen.folding import Folding, RowKey
 from gitlab_jobs_async.models.logs import LogLine, Section
@@ -22,8 +22,7 @@ _RUNNER_SECTIONS: Final = frozenset(
 """Stages of a job around its script: common/build_stage.go of the runner."""
 
 
-@frozen
-class LogRow:
+class LogRow(NamedTuple):
     """A line of the log by its place, or the header of a section."""
 
     line: int
@@ -81,6 +80,13 @@ class LogDocument:
         self.lines.append(line)
         if self._is_shown(section):
             self.rows.append(LogRow(len(self.lines) - 1, section))
+
+    def trimmed(self, count: int) -> "LogDocument":
+        """Return a document of the last *count* lines, with all sections at their defaults."""
+        document = LogDocument()
+        for line in self.lines[-count:]:
+            document.append(line)
+        return document
 
     def is_open(self, section: int) -> bool:
         """Return whether the lines of a section are shown."""

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from typing import Final
 
 from attrs import define, field
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean, clean_log
@@ -81,7 +81,7 @@ class LogText:
         text = self._line(row)
         if not self.is_wrapped:
             return text[self.left :] if self.left else text
-        pieces = chop_cells(text.plain, self._width)
+        pieces = fold(text.plain, self._width)
         start = sum(map(len, pieces[:part]))
         return text[start : start + len(pieces[part])] if part < len(pieces) else Text()
 
@@ -113,12 +113,11 @@ class LogText:
         if row.is_header:
             return 1
         line = self.document.lines[row.line]
-        if len(line.raw) <= self._width and line.raw.isascii() and line.raw.isprintable():
-            return 1
-        plain = self._line(row).plain
-        if cell_len(plain) <= self._width:
-            return 1
-        return max(1, len(chop_cells(plain, self._width)))
+        raw = line.raw[:_LONGEST]
+        # Most lines need no measuring of wide characters, which is slow.
+        if raw.isascii() and "\t" not in raw and clean_log(raw) == raw == line.raw:
+            return max(1, -(-len(line.text) // self._width))
+        return max(1, len(fold(self._line(row).plain, self._width)))
 
     def _read_styles(self) -> None:
         """Note the styles that are open at the start of each new line."""
@@ -128,6 +127,20 @@ class LogText:
                 self._open_styles[place] = self._styles.opened
             self._styles.read(lines[place].raw)
         self._read = len(lines)
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Return *text* in pieces of at most *width* cells; nothing is lost."""
+    if text.isascii():
+        return [text[start : start + width] for start in range(0, len(text), width)]
+    pieces, start, cells = [], 0, 0
+    for place, letter in enumerate(text):
+        size = cell_len(letter)
+        if cells + size > width:
+            pieces.append(text[start:place])
+            start, cells = place, 0
+        cells += size
+    return [*pieces, text[start:]]
 
 
 def heading(line: LogLine) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.errors import error_line
 from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
 from gitlab_jobs_async.cli.fullscreen.keys import LOG_KEYS, Key
 from gitlab_jobs_async.cli.fullscreen.line_list import LineList
@@ -16,8 +17,10 @@ from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
 from gitlab_jobs_async.cli.fullscreen.log_lines import LogText, heading
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.status_words import joined
+from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.cli.views.rows import status_symbol
 from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.logs.failure import FailureReader
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.logs import LogLine
@@ -25,6 +28,9 @@ from gitlab_jobs_async.models.statuses import JobStatus
 
 _AT_ONCE: Final = 500
 """Lines that are read before the screen gets a turn."""
+
+_MOST_LINES: Final = 100_000
+"""Lines that are kept: about 70 MB."""
 
 _SIDEWAYS: Final = 16
 _FAILURE_LINES: Final = 20
@@ -46,9 +52,9 @@ class LogScreen(ListScreen):
         """Forget the lines: at the start, and when the log was replaced."""
         self._document = LogDocument()
         self._text = LogText(self._document)
-        self._failure = FailureReader(_FAILURE_LINES)
         self._error: int | None = None
         self._is_read = False
+        self._problem = ""
         self._is_following = True
         self._hits: list[int] = []
         self._searched = 0
@@ -56,7 +62,7 @@ class LogScreen(ListScreen):
     def on_mount(self) -> None:
         """Start to read the log."""
         super().on_mount()
-        self._reading = self.session.start(self._read())
+        self._reading = self.session.start(self._read_or_report())
 
     def on_unmount(self) -> None:
         """Stop reading."""
@@ -88,11 +94,18 @@ class LogScreen(ListScreen):
         self.bars["titles"].show(self._titles())
         self.show_footer(Text(self._words(), DIM))
 
+    async def _read_or_report(self) -> None:
+        try:
+            await self._read()
+        except GitLabError as error:
+            self._problem = f"log not read: {short_reason(error_line(error))}"
+            self.session.changed()
+
     async def _read(self) -> None:
         """Append the lines as they come, then find the failure."""
         job = self.job
         calls = self.session.gitlab.project(self._subject.project)
-        lines = calls.tail(job.id)
+        lines = calls.tail(job.id, follow=not job.status.is_finished)
         async with aclosing(lines):
             count = 0
             async for line in lines:
@@ -104,18 +117,34 @@ class LogScreen(ListScreen):
         ended = await calls.get_job(job.id)
         self.session.overview.on_job(self._subject.path, ended, self.session.now())
         if ended.status == JobStatus.FAILED:
-            self._find_failure()
+            await self._find_failure()
         self.session.changed()
 
     def _append(self, line: LogLine) -> None:
         if line.number == 1 and self._document.lines:
             self._begin()
         self._document.append(line)
-        self._failure.read_lines([line])
+        if len(self._document.lines) > _MOST_LINES + _MOST_LINES // 10:
+            self._trim()
         self.session.changed()
 
-    def _find_failure(self) -> None:
-        found = self._failure.close()
+    def _trim(self) -> None:
+        """Drop the oldest lines of a log that would fill the memory."""
+        row = self._row()
+        at = None if row is None else self._document.lines[row.line].number
+        self._document = self._document.trimmed(_MOST_LINES)
+        self._text = LogText(self._document, self._text.is_wrapped, query=self._text.query)
+        self._hits, self._searched = [], 0
+        kept = None if at is None else self._document.line_numbered(at)
+        if kept is not None and not self._is_following:
+            self._go_to(kept)
+
+    async def _find_failure(self) -> None:
+        reader, lines = FailureReader(_FAILURE_LINES), self._document.lines
+        for start in range(0, len(lines), _AT_ONCE):
+            reader.read_lines(lines[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        found = reader.close()
         shown = found.error or (found.lines[-1] if found.lines else None)
         if shown is None:
             return
@@ -214,7 +243,7 @@ class LogScreen(ListScreen):
             self._reading.cancel()
         self._subject = Subject(subject.project, subject.path, subject.pipeline, job, job.web_url)
         self._begin()
-        self._reading = self.session.start(self._read())
+        self._reading = self.session.start(self._read_or_report())
         self.update()
 
     def _found(self) -> list[int]:
@@ -264,13 +293,15 @@ class LogScreen(ListScreen):
         return Text(heading(self._document.lines[line]), DIM)
 
     def _words(self) -> str:
-        session, row = self.session, self._row()
+        row = self._row()
         lines = len(self._document.lines)
-        if not lines:
+        if self._problem:
+            state = self._problem
+        elif not lines:
             state = "the log is empty" if self._is_read else "waiting for the log"
         else:
             state = f"line {min(lines, row.line + 1) if row else 0:,} of {lines:,}"
         follows = "" if self._is_read else "following" if self._is_following else "G follows"
         hits = f"{len(self._found()):,} lines with {self._text.query!r}" if self._text.query else ""
         wraps = "wrapped" if self._text.is_wrapped else ""
-        return joined(state, follows, hits, wraps, session.connection.words())
+        return joined(state, follows, hits, wraps)

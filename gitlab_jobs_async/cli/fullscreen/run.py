@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from gitlab_jobs_async.cli.errors import INTERRUPTED
+from gitlab_jobs_async.cli.errors import OK
 from gitlab_jobs_async.cli.fullscreen.actions import Actions
 from gitlab_jobs_async.cli.fullscreen.app import WatchApp
 from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
@@ -45,12 +45,13 @@ def make_app(
     return WatchApp(make_session, theme=THEMES[theme], filter_text=filter_text)
 
 
-async def show(app: WatchApp, **options: Any) -> None:
-    """Run *app* until the user quits; *options* are those of textual's `run_async`.
+async def show(app: WatchApp, **options: Any) -> int:
+    """Run *app* until the user quits; return the exit code: 130 after Ctrl-C, else 0.
+
+    *options* are those of textual's `run_async`.
 
     Raises:
         GitLabError, CommandError: the watch cannot continue.
-        KeyboardInterrupt: Ctrl-C.
     """
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
@@ -66,8 +67,7 @@ async def show(app: WatchApp, **options: Any) -> None:
         loop.set_task_factory(factory)
     if app.failure is not None:
         raise app.failure
-    if app.return_value == INTERRUPTED:
-        raise KeyboardInterrupt
+    return app.return_value or OK
 
 
 async def _ended(task: asyncio.Task[int | None]) -> None:

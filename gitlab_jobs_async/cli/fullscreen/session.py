@@ -14,6 +14,7 @@ from gitlab_jobs_async.cli.fullscreen.actions import Actions
 from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
+from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.concurrency import cancel_and_wait
@@ -79,4 +80,4 @@ class Session:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self.say(error_line(error), is_error=True)
+            self.say(short_reason(error_line(error)), is_error=True)

@@ -77,7 +77,10 @@ class Row:
 
 @frozen
 class Query:
-    """Words of a filter, all of which must be in a job's texts; case does not matter."""
+    """Words of a filter; each must be in a job's texts, or its id or that of its pipeline.
+
+    Case does not matter.
+    """
 
     words: tuple[str, ...] = ()
 
@@ -90,8 +93,10 @@ class Query:
         """Return whether a job passes."""
         job = row.job
         texts = (job.name, job.status, job.stage, job.ref, job.failure_reason or "", project)
-        text = f"{' '.join(texts)} {job.id} {job.pipeline.id}".lower()
-        return all(word in text for word in self.words)
+        text = " ".join(texts).lower()
+        # Only as a whole: most ids contain most digits.
+        ids = (str(job.id), str(job.pipeline.id), f"#{job.pipeline.id}")
+        return all(word in text or word in ids for word in self.words)
 
 
 @frozen
@@ -151,7 +156,7 @@ class _Builder:
         shown = self._matching(entry, every)
         key: RowKey = ("pipeline", *entry.key)
         inner = (*enclosing, key)
-        below = self._downstream(entry, inner)
+        below = self._downstream(entry, inner, shown)
         if self.query.words and not shown and not any(below.values()):
             return
         is_open = self._is_open(key, default=self._is_lively(entry))
@@ -164,9 +169,25 @@ class _Builder:
             # Of trigger jobs that are not shown.
             yield from chain.from_iterable(below.values())
 
-    def _downstream(self, entry: Entry, enclosing: tuple[RowKey, ...]) -> dict[int, list[Row]]:
+    def _downstream(
+        self, entry: Entry, enclosing: tuple[RowKey, ...], jobs: Iterable[JobRow]
+    ) -> dict[int, list[Row]]:
+        """Return the rows of each downstream pipeline, which are below its trigger job."""
         children = [] if entry.id is None else self.children.get(entry.id, [])
-        return {child.id or 0: list(self.pipeline(child, enclosing)) for child in children}
+        if not children:
+            return {}
+        triggers = {
+            downstream_of(row.job): (
+                ("stage", *entry.key, row.job.stage), ("job", *entry.key, row.job.name),
+            )
+            for row in jobs
+        }  # fmt: skip
+        return {
+            child.id or 0: list(
+                self.pipeline(child, (*enclosing, *triggers.get(child.id or 0, ())))
+            )
+            for child in children
+        }
 
     def _stages(
         self,

@@ -193,7 +193,6 @@ class TreeScreen(ListScreen):
             found = f"filter {self._filter!r}: {self._tree.matching:,} jobs, Esc clears it"
         return joined(
             found,
-            session.connection.words(),
             *problems,
             "ended" if session.feed.has_ended else "",
             budget_words(session.gitlab.budget.snapshot(now), now),

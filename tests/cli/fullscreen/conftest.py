@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from attrs import frozen
 from textual.app import ScreenStackError
+from textual.events import Resize
+from textual.geometry import Size
 from textual.pilot import Pilot
 
 from gitlab_jobs_async import GitLab
@@ -16,6 +18,7 @@ from tests.support.connections import open_connections
 from tests.support.tasks import in_background, others, until
 
 SPEED = 200.0
+_NAMES = {"_": "underscore", " ": "space"}
 
 
 @frozen
@@ -28,17 +31,30 @@ class Opened:
     gitlab: GitLab
 
     async def press(self, *keys) -> None:
-        with suppress(ScreenStackError):  # the key has closed the last screen
-            await self.pilot.press(*keys)
-            await self.pilot.pause()
+        """Press keys, and wait until their actions have run.
+
+        The pilot's own `press` waits until the process is idle, up to a second for each key.
+        """
+        for key in keys:
+            self.app.simulate_key(_NAMES.get(key, key))
+            for _ in range(2):
+                await self._settle()
+
+    async def _settle(self) -> None:
+        """Let the queues of the application, its screen and the focused widget run empty."""
+        with suppress(ScreenStackError, TimeoutError):  # the key has closed the last screen
+            for pump in (self.app, self.app.screen, self.app.focused or self.app.screen):
+                passed = asyncio.Event()
+                if pump.call_later(passed.set):
+                    async with asyncio.timeout(1):
+                        await passed.wait()
 
     @property
     def lines(self) -> list[str]:
         """The visible text, line by line."""
         screen = self.app.screen
-        width, height = screen.size
+        width, _ = screen.size
         strips = screen._compositor.render_strips()
-        assert len(strips) == height
         return [strip.crop(0, width).text.rstrip() for strip in strips]
 
     @property
@@ -54,6 +70,10 @@ class Opened:
         except TimeoutError:
             pytest.fail(f"{words} are not all in:\n{self.text}")
         return self.text
+
+    def resize(self, width, height) -> None:
+        size = Size(width, height)
+        self.app.post_message(Resize(size, size))
 
     @property
     def selected(self):
@@ -85,6 +105,12 @@ async def opened(world, targets, *, clock, size=(100, 30), until_quit=False, **o
         assert open_connections(gitlab) == 0
         assert app.session._tasks == set()
     assert await others() == before
+
+
+@pytest.fixture(autouse=True)
+def _brief_notices(monkeypatch):
+    """Show the line below a notice soon."""
+    monkeypatch.setattr("gitlab_jobs_async.cli.fullscreen.session._NOTICE_SECONDS", 1.0)
 
 
 @pytest.fixture

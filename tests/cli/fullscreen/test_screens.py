@@ -1,10 +1,16 @@
 """The full screen on a simulated GitLab: from the pipelines to a log, and actions."""
 
+import re
+
 import pytest
 
-from gitlab_jobs_async.simulator import JobPlan, RunnerScript, World
+from gitlab_jobs_async import PipelineTarget
+from gitlab_jobs_async.cli.errors import INTERRUPTED, CommandError
+from gitlab_jobs_async.events import AllTargetsUnreachable
+from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RunnerScript, World
 from tests.cli.fullscreen.conftest import opened
-from tests.support.tasks import prompt
+from tests.support.command import HOSTILE_LOG, HOSTILE_NAME
+from tests.support.tasks import prompt, until
 
 
 @pytest.fixture
@@ -65,6 +71,136 @@ async def test_erase_and_cancel_ask_first(world, clock):
         await screen.press("e", "y")
         await screen.shows("403")
         await screen.press("q")
+
+
+@prompt
+async def test_log_is_followed_searched_and_wrapped(clock):
+    world = World(clock.now())
+    app = world.add_project("shop/cart")
+    pipeline = world.add_pipeline(app, stages=("test",))
+    words = " ".join(f"word{number}" for number in range(30))
+    log = BytesLog(b"".join(f"{n} {words}\n".encode() for n in range(40)))
+    world.add_job(pipeline, "slow", plan=JobPlan(duration=3000.0, queued=0.0, log=log))
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("● slow")
+        await screen.press("G", "enter")
+        await screen.shows("following", "3 word0")
+        await screen.press("g")
+        await screen.shows("G follows", "1 0 word0")
+        await screen.press("l")
+        assert "0 word0" not in screen.text
+        await screen.press("w")
+        await screen.shows("wrapped", "word29")
+        await screen.press("slash", *"word29", "enter")
+        await screen.shows("lines with 'word29'")
+        first = screen.app.screen._row().line
+        await screen.press("n")
+        assert screen.app.screen._row().line == first + 1
+        await screen.press("N", "f")
+        await screen.shows("not known yet")
+        await screen.press("c", "y")
+        await screen.shows("job 1 slow is cancel")
+        await screen.press("G")
+        await screen.shows("⊘ canceled")
+        await until(lambda: screen.app.screen._is_read)
+
+
+@prompt
+async def test_outage_is_a_line_and_no_end(world, clock):
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("✗ unit")
+        screen.server.faults.add(Fault(status=502, times=None))
+        await screen.press("f", "r")
+        await screen.shows("502")
+        await screen.shows("reconnecting, last answer")
+        await screen.press("enter")
+        await screen.shows("log not read: HTTP 502")
+        await screen.press("q")
+        screen.server.faults.clear()
+        # Until the monitor polls again and the error is no longer shown.
+        await until(lambda: not screen.app.session.connection.words())
+        await screen.press("r")
+        await screen.shows("runs again as job")
+
+
+@prompt
+async def test_ended_pipeline_is_watched_after_retry(world, clock):
+    target = PipelineTarget("shop/cart", 1)
+    async with opened(world, [target], clock=clock) as screen:
+        await screen.shows("ended", "✗ unit")
+        await screen.press("f", "r")
+        await screen.shows("runs again as job")
+        # The retry fails, too, and the monitor ends once more.
+        await until(lambda: "ended" in screen.lines[-2] and "✗ unit" in screen.text)
+        assert screen.selected.job.job.id > 3
+        assert screen.selected.job.job.status == "failed"
+
+
+@prompt
+async def test_mouse_sizes_and_urls(world, clock):
+    async with opened(world, ["shop/cart"], clock=clock, theme="light") as screen:
+        await screen.shows("✗ unit", "detail")
+        screen.resize(60, 10)
+        await until(lambda: "detail" not in screen.text)
+        await screen.shows("✗ unit", "✗ failed")
+        screen.resize(120, 30)
+        await screen.shows("detail")
+        place = next(n for n, line in enumerate(screen.lines) if "unit" in line)
+        await screen.pilot.click(offset=(10, place))
+        assert screen.selected.title == "unit"
+        await screen.press("y")
+        url = screen.selected.job.job.web_url
+        await screen.shows(f"copied {url}")
+        assert screen.app.clipboard == url
+        await screen.press("t")
+        await screen.shows("theme: terminal")
+        await screen.press("minus")
+        assert [row.title for row in screen.app.screen._tree.rows] == ["#1 main"]
+        await screen.pilot.click(offset=(5, 2), times=2)
+        await screen.shows("▹ test 1/1")
+        await screen.press("plus", "slash", *"deploy", "enter")
+        await screen.shows("filter 'deploy': 1 jobs", "ship")
+        assert "unit" not in "\n".join(screen.lines[2:-2])
+        await screen.press("escape")
+        await screen.shows("unit")
+
+
+@prompt
+async def test_hostile_names_and_logs_are_harmless(clock):
+    world = World(clock.now())
+    pipeline = world.add_pipeline(world.add_project("shop/cart"), stages=("test",), ref="x\x1b[31m")
+    nasty = JobPlan(duration=1.0, queued=0.0, outcome="failed", log=BytesLog(HOSTILE_LOG))
+    world.add_job(pipeline, HOSTILE_NAME, plan=nasty)
+    world.settle(clock.now() + 60)
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("[bold]x[/]", "failed")
+        await screen.press("f", "c")
+        await screen.shows("Cancel job 1 [bold]x[/]")
+        await screen.press("n", "enter")
+        await screen.shows("red, not closed")
+        await screen.press("question_mark")
+        await screen.shows("back to the pipelines")
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", screen.text)
+
+
+@prompt
+async def test_refused_monitor_ends_the_screen(world, clock):
+    def refuse(event):
+        if isinstance(event, AllTargetsUnreachable):
+            raise CommandError(event.reason, 4)
+
+    with pytest.raises(CommandError, match="404"):
+        async with opened(
+            world, ["shop/none"], clock=clock, until_quit=True, watched={"check": refuse}
+        ):
+            pass
+
+
+@prompt
+async def test_ctrl_c_quits_while_typing(world, clock):
+    async with opened(world, ["shop/cart"], clock=clock, until_quit=True) as screen:
+        await screen.press("slash", "ctrl+c")
+    assert screen.app.return_value == INTERRUPTED
 
 
 @prompt
