@@ -240,14 +240,14 @@ from .ratelimit.snapshot import (
 from .retry.policy import (
     RetryPolicy as RetryPolicy,
 )
+from .store.memory import (
+    MemoryStore as MemoryStore,
+)
 from .store.postgres import (
     PostgresStore as PostgresStore,
 )
 from .store.protocol import (
     Store as Store,
-)
-from .store.sqlite import (
-    MemoryStore as MemoryStore,
 )
 from .store.sqlite import (
     SqliteStore as SqliteStore,

@@ -11,9 +11,9 @@ from attrs import define, field
 from gitlab_jobs_async.concurrency import Merged, TaskPool
 from gitlab_jobs_async.errors import FencedError, StoreAwayError
 from gitlab_jobs_async.events import AnyEvent
-from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.monitor.groups import group_name
+from gitlab_jobs_async.monitor.hook_relay import HookRelay
 from gitlab_jobs_async.monitor.shard import MonitorContext, ShardMonitor
 from gitlab_jobs_async.monitor.shard_leases import ShardLeases
 from gitlab_jobs_async.monitor.status import MonitorStatus, combined
@@ -33,9 +33,6 @@ _RETENTION = 7 * 24 * 3600.0
 
 _PRUNE_SECONDS = 60.0
 
-_MOST_HOOKS = 100
-"""Webhooks that are passed on between two checks of leases; further ones are dropped."""
-
 Checked = NormalizedTarget | GroupTarget
 
 
@@ -54,8 +51,7 @@ class HeldShards:
     _held: dict[int, ShardMonitor] = field(factory=dict[int, ShardMonitor], init=False)
     _targets: dict[str, Checked] = field(factory=dict[str, Checked], init=False)
     _leases: ShardLeases | None = field(default=None, init=False)
-    _hooks: set[HookTarget] = field(factory=set[HookTarget], init=False)
-    _hook_place: int | None = field(default=None, init=False)
+    _relay: HookRelay = field(factory=HookRelay, init=False)
     _pruned_at: float = field(default=0.0, init=False)
     _failure: Exception | None = field(default=None, init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
@@ -133,9 +129,7 @@ class HeldShards:
         is_here = any(known)
         if is_here or len(self._held) == self.count:
             return is_here
-        # A webhook is a hint only: many of them must not keep leases from being renewed.
-        if len(self._hooks) < _MOST_HOOKS:
-            self._hooks.add(hook)
+        self._relay.add(hook)
         self._changed.set()
         has_groups = any(isinstance(target, GroupTarget) for target in self._targets.values())
         return has_groups or bool(self._context.targets.targets_of(hook))
@@ -180,7 +174,7 @@ class HeldShards:
         if self._leases is None:
             self._start(ShardMonitor.of(self._context, 0, None, Content()))
         elif self._store is not None:
-            self._hook_place, _ = await self._store.hooks(None)
+            await self._relay.open(self._store)
             await self._leases.tend()
             if not self._held:
                 _log.info("standing by: another process monitors with store %s", self._store.name)
@@ -239,7 +233,12 @@ class HeldShards:
         try:
             while True:
                 self._changed.clear()
-                await self._pass_hooks_on(store)
+                await self._relay.send(store)
+                # While standing by for the only shard, none is for this process.
+                if self._held or self.count > 1:
+                    for hook in await self._relay.received(store):
+                        for held in self._held.values():
+                            held.poller.notify(hook)
                 await self._release_ended(leases)
                 await self._prune(store)
                 self._changed.set()
@@ -248,22 +247,6 @@ class HeldShards:
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._failure = error
             self._changed.set()
-
-    async def _pass_hooks_on(self, store: Store) -> None:
-        try:
-            for hook in list(self._hooks):
-                await store.send_hook(dumps(hook))
-                self._hooks.discard(hook)
-            if self.count == 1 and not self._held:
-                return
-            self._hook_place, hooks = await store.hooks(self._hook_place)
-        except StoreAwayError:
-            return  # a hook is a hint only
-        for data in hooks:
-            with suppress(ValueError):
-                hook = loads(data, HookTarget)
-                for held in self._held.values():
-                    held.poller.notify(hook)
 
     async def _release_ended(self, leases: ShardLeases) -> None:
         """Give up shards whose targets are over, so that every process learns that they are."""

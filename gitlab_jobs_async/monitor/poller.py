@@ -18,6 +18,7 @@ from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.discovered import DiscoveredPipelines
 from gitlab_jobs_async.monitor.fetch import QueryRunner
 from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionPlanner
+from gitlab_jobs_async.monitor.pacing import poll_spacing
 from gitlab_jobs_async.monitor.questions import ProjectQuestions
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
@@ -31,7 +32,6 @@ from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
-from gitlab_jobs_async.ratelimit.limits import JOBS_INDEX
 
 
 class Poller:
@@ -196,15 +196,10 @@ class Poller:
         has_capacity = self._outbox.has_capacity()
         # While its consumer is slow, a monitor leaves its rate to the others.
         share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
-        spacing = self._budget.min_poll_spacing(JOBS_INDEX, self._schedule.targets, self._now())
-        if self._polls.pace.used:
-            # Logs and waits need their part of each minute, which a burst of polls would use up.
-            spacing = max(spacing, 1 / self._polls.monitor_rate)
         asked = self._questions.set_rate(self._now(), self._polls, share)
-        if spacing and (left := self._polls.pace.left * (1 - asked)):
-            # Job listings have a limit of their own, which questions do not count in.
-            spacing = max(spacing, 1 / left)
-        self._scheduler.spacing = spacing * share.stretch
+        self._scheduler.spacing = poll_spacing(
+            self._budget, self._polls, self._schedule.targets, share.stretch, asked, self._now()
+        )
         # Read the time after the limiter's: in the other order it would never be open.
         is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()
         # First, since one question is about many targets.

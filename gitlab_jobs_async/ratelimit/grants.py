@@ -2,9 +2,11 @@
 
 import math
 from collections import deque
+from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
+from gitlab_jobs_async.ratelimit.fair_queue import Priority, Waiter
 from gitlab_jobs_async.ratelimit.windows import reserve
 from gitlab_jobs_async.store.values import GrantRequest
 
@@ -60,3 +62,26 @@ class GrantPool:
     def available_at(self, now: float) -> float:
         """Return *now* if a request may be sent; infinity if an answer must come first."""
         return now if self.left(now) >= 1 else math.inf
+
+
+def ungranted(
+    pools: Mapping[str, GrantPool], waiters: Iterable[Waiter], free: int, now: float
+) -> dict[str, tuple[int, bool]]:
+    """Return how many requests of each kind need a grant, and whether all are background.
+
+    *free* is the number of slots for them.
+    """
+    counts: dict[str, tuple[int, bool]] = {}
+    for waiter in waiters:
+        is_background = waiter.request_class.priority is not Priority.DIRECT
+        own = pools.get(kind := waiter.bucket.kind)
+        # What waits for a grant of its own kind would let one of all requests expire.
+        is_refused = own is not None and own.is_refused(now, background=is_background)
+        for scope in ({kind} if is_refused else {"", kind}) & pools.keys():
+            count, background = counts.get(scope, (0, True))
+            counts[scope] = count + 1, background and is_background
+    return {
+        kind: (min(count, free) - int(pools[kind].left(now)), background)
+        for kind, (count, background) in counts.items()
+        if pools[kind].left(now) < min(count, free)
+    }

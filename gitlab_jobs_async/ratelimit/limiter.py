@@ -5,7 +5,6 @@ time. `close` waits for its end.
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable
 
@@ -23,7 +22,9 @@ from gitlab_jobs_async.ratelimit.fair_queue import (
     RequestClass,
     Waiter,
 )
+from gitlab_jobs_async.ratelimit.grants import ungranted
 from gitlab_jobs_async.ratelimit.limits import ALL
+from gitlab_jobs_async.ratelimit.pause_reports import PauseReports
 from gitlab_jobs_async.ratelimit.shared_grants import SharedGrants
 from gitlab_jobs_async.ratelimit.tracker import Sent
 from gitlab_jobs_async.store.values import Grants
@@ -164,26 +165,9 @@ class RequestLimiter:
         if not self._queue:
             self._timer.stop()
         if self._grants is not None and self.is_open:
-            self._grants.want(self._ungranted())
-
-    def _ungranted(self) -> dict[str, tuple[int, bool]]:
-        """Return how many waiting requests of each kind need a grant, and if all are background."""
-        counts: dict[str, tuple[int, bool]] = {}
-        now, pools = self._clock.now(), self.budget.pools
-        free = self._concurrency - min(self._usage.responses.in_use, self._usage.streams.in_use)
-        for waiter in self._queue:
-            is_background = waiter.request_class.priority is not Priority.DIRECT
-            own = pools.get(kind := waiter.bucket.kind)
-            # What waits for a grant of its own kind would let one of all requests expire.
-            is_refused = own is not None and own.is_refused(now, background=is_background)
-            for scope in ({kind} if is_refused else {ALL, kind}) & pools.keys():
-                count, background = counts.get(scope, (0, True))
-                counts[scope] = count + 1, background and is_background
-        return {
-            kind: (min(count, free) - int(pools[kind].left(now)), background)
-            for kind, (count, background) in counts.items()
-            if pools[kind].left(now) < min(count, free)
-        }
+            in_use = min(self._usage.responses.in_use, self._usage.streams.in_use)
+            free, now = self._concurrency - in_use, self._clock.now()
+            self._grants.want(ungranted(self.budget.pools, self._queue, free, now))
 
     def _on_grants(self, grants: Grants) -> None:
         now = self._clock.now()
@@ -321,30 +305,3 @@ class Permit:
     def _settle(self) -> Sent | None:
         sent, self._sent = self._sent, None
         return sent if self._limiter.is_open else None
-
-
-_log = logging.getLogger("gitlab_jobs_async")
-
-
-class PauseReports:
-    """Logs pauses of *budget*; `watchers` are set whenever one begins, is probed or ends."""
-
-    def __init__(self, budget: RequestBudget) -> None:
-        self.watchers: set[asyncio.Event] = set()
-        self._budget = budget
-        self._warned: dict[str, float] = {}
-        self._seen_changes = budget.pause_changes
-
-    def update(self, now: float) -> None:
-        """Report changes since the last call."""
-        for pause in self._budget.pauses(now):
-            if self._warned.get(pause.kind) != pause.began:
-                self._warned[pause.kind] = pause.began
-                _log.warning("requests paused by the server: %s", pause.reason)
-        for kind in [kind for kind in self._warned if not self._budget.is_paused(kind)]:
-            del self._warned[kind]
-            _log.info("requests allowed again%s", f" to {kind}" if kind else "")
-        if self._seen_changes != self._budget.pause_changes:
-            self._seen_changes = self._budget.pause_changes
-            for watcher in self.watchers:
-                watcher.set()

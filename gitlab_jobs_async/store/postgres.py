@@ -6,32 +6,32 @@ it. https://www.psycopg.org/psycopg3/docs/api/connections.html
 """
 
 import asyncio
-import socket
-from collections.abc import Coroutine
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from gitlab_jobs_async.concurrency import cancel_and_wait, wait_for_end
+from gitlab_jobs_async.concurrency import cancel_and_wait
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
 from gitlab_jobs_async.store import forwarded_hooks, states, steps
 from gitlab_jobs_async.store.checksums import ChecksumError
+from gitlab_jobs_async.store.postgres_transactions import (
+    UNCHANGED,
+    VersionError,
+    closed,
+    committed,
+    uncancelled,
+)
 from gitlab_jobs_async.store.schema import VERSION, statements
 from gitlab_jobs_async.store.sql_store import SqlStore, lease_seconds_of
-from gitlab_jobs_async.store.steps import NotOwnerError, Now, Rows, Step, Transaction
+from gitlab_jobs_async.store.steps import NotOwnerError, Step, Transaction
 from gitlab_jobs_async.store.values import Batch, Lease
 
 T = TypeVar("T")
 
 _SCHEMES = frozenset({"postgresql", "postgres"})
 _CHANNEL = "gitlab_jobs"
-# The server ends the transaction of a process that is frozen within it: others wait for its locks.
-_BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path TO gitlab_jobs;"
-    " SET LOCAL idle_in_transaction_session_timeout TO '2s'"
-)
 _CREATE_LOCK = int.from_bytes(b"glja")
 _TIMEOUT = 5.0
 """Longest transaction or connect in seconds: a lost network gives no answer for much longer."""
@@ -42,8 +42,6 @@ of a schema or table that is being restored.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
-
-_ANY_SOCKET = (socket.AF_INET, socket.SOCK_STREAM)
 
 _LONGEST_WAIT = 1.0
 """Seconds between two questions for changes, where no notification arrives."""
@@ -126,11 +124,11 @@ class PostgresStore(SqlStore):
         with suppress(self._psycopg.Error, OSError):
             connection = await self._connected()
             try:
-                await _uncancelled(connection, connection.execute(f"LISTEN {_CHANNEL}"))
+                await uncancelled(connection, connection.execute(f"LISTEN {_CHANNEL}"))
                 async for _ in connection.notifies():
                     self._changed.set()
             finally:
-                await _closed(connection)
+                await closed(connection)
 
     async def _run(self, transaction: Transaction[T]) -> T:
         if not self._is_open:
@@ -146,7 +144,7 @@ class PostgresStore(SqlStore):
                     return await self._transact(transaction)
         except NotOwnerError:
             raise FencedError(self.name, "the lease has another owner") from None
-        except _VersionError as error:
+        except VersionError as error:
             raise StoreError(self.name, str(error)) from None
         except ChecksumError as error:
             raise StoreError(self.name, f"corrupt: {error}") from None
@@ -173,9 +171,9 @@ class PostgresStore(SqlStore):
             self._connection = await self._connected()
         is_done = False
         try:
-            result = await _uncancelled(self._connection, _committed(self._connection, transaction))
+            result = await uncancelled(self._connection, committed(self._connection, transaction))
             is_done = True
-        except _UNCHANGED:
+        except UNCHANGED:
             is_done = True
             raise
         finally:
@@ -197,74 +195,7 @@ class PostgresStore(SqlStore):
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await _closed(connection)
-
-
-class _VersionError(Exception):
-    """The tables have another version."""
-
-
-_UNCHANGED = (NotOwnerError, _VersionError, ChecksumError)
-"""Errors after which a transaction is rolled back, and the connection is used again."""
-
-
-async def _uncancelled(connection: Any, work: Coroutine[Any, Any, T]) -> T:
-    """Await *work*; if that is cancelled, *connection* ends.
-
-    psycopg would ask the server to cancel the statement, and wait 10 s for one that is frozen.
-    """
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        _cut(connection)
-        await wait_for_end([task])
-        raise
-
-
-def _cut(connection: Any) -> None:
-    # Not closed, since psycopg waits for the socket: it reads the end of the stream.
-    with suppress(Exception), socket.fromfd(connection.fileno(), *_ANY_SOCKET) as same:
-        same.shutdown(socket.SHUT_RDWR)
-
-
-async def _committed(connection: Any, transaction: Transaction[T]) -> T:
-    await connection.execute(_BEGIN)
-    try:
-        result = await _driven(connection, transaction)
-    except _UNCHANGED:
-        await connection.execute("ROLLBACK")
-        raise
-    await connection.execute("COMMIT")
-    return result
-
-
-async def _closed(connection: Any) -> None:
-    # psycopg only closes the socket here, without a wait.
-    with suppress(Exception):
-        await connection.close()
-
-
-async def _driven(connection: Any, transaction: Transaction[T]) -> T:
-    rows: Rows | None = None
-    while True:
-        try:
-            step = transaction.send(cast("Rows", rows))
-        except StopIteration as ended:
-            return cast("T", ended.value)
-        rows = await _executed(connection, step)
-
-
-async def _executed(connection: Any, step: Step | Now) -> Rows:
-    if isinstance(step, Now):
-        step = Step("SELECT extract(epoch FROM clock_timestamp())::float8")
-    sql = step.sql.replace("%", "%%").replace("?", "%s")
-    async with connection.cursor() as cursor:
-        if step.rows is not None:
-            await cursor.executemany(sql, step.rows)
-            return []
-        await cursor.execute(sql, step.parameters)
-        return await cursor.fetchall() if cursor.description is not None else []
+            await closed(connection)
 
 
 def _create() -> Transaction[None]:
@@ -278,7 +209,7 @@ def _create() -> Transaction[None]:
         yield from steps.set_property("incarnation", uuid4().hex)
     recorded = yield from steps.set_property("version", str(VERSION))
     if recorded != str(VERSION):
-        raise _VersionError(f"unsupported version {recorded} (expected {VERSION})")
+        raise VersionError(f"unsupported version {recorded} (expected {VERSION})")
 
 
 def _notifying(transaction: Transaction[T]) -> Transaction[T]:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from os import PathLike, fspath
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from gitlab_jobs_async.clock import Clock, SystemClock, jitter, machine_time
+from gitlab_jobs_async.clock import Clock, SystemClock, jitter
 from gitlab_jobs_async.errors import FencedError, StoreError
 from gitlab_jobs_async.store import consumer_groups, leases, states
 from gitlab_jobs_async.store.shard_locks import ShardLocks
@@ -21,11 +21,11 @@ from gitlab_jobs_async.store.sqlite_file import (
     BUSY_TIMEOUT,
     FAILURES,
     connect,
-    create_tables,
     failure,
     open_file,
 )
-from gitlab_jobs_async.store.steps import NotOwnerError, Now, Rows, Step, Transaction
+from gitlab_jobs_async.store.sqlite_transactions import BusyError, run_transaction
+from gitlab_jobs_async.store.steps import NotOwnerError, Transaction
 from gitlab_jobs_async.store.values import Content, Lease, Shard, StoredEvent
 
 T = TypeVar("T")
@@ -224,87 +224,3 @@ class SqliteStore(SqlStore):
         if self._thread is None:
             raise StoreError(self.name, "is not open: use it between open and close")
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
-
-
-class MemoryStore(SqlStore):
-    """A store that lasts as long as this object, for monitors of one process."""
-
-    is_fast = True
-    is_steady = True
-
-    def __init__(self, *, clock: Clock | None = None) -> None:
-        super().__init__()
-        self.clock = clock or SystemClock()
-        self._connection = connect(":memory:")
-        create_tables(self._connection)
-
-    @property
-    def name(self) -> str:
-        """The store in errors."""
-        return "in memory"
-
-    async def _open(self) -> None:
-        """Keep what was recorded before."""
-
-    async def _close(self) -> None:
-        """Keep the content."""
-
-    async def wait_for_change(self, seconds: float) -> None:
-        """Return soon after something was written, at the latest after *seconds*."""
-        before = self._connection.total_changes
-        until = self.clock.now() + seconds
-        while (left := until - self.clock.now()) > 0:
-            await self.clock.sleep(min(_POLL_SECONDS, left))
-            if self._connection.total_changes != before:
-                return
-
-    async def _run(self, transaction: Transaction[T]) -> T:
-        try:
-            return run_transaction(self._connection, transaction, self.clock)
-        except NotOwnerError:
-            raise FencedError(self.name, "the lease has another owner") from None
-
-
-class BusyError(sqlite3.OperationalError):
-    """Another process writes; the transaction was not started."""
-
-
-def run_transaction(connection: sqlite3.Connection, transaction: Transaction[T], clock: Clock) -> T:
-    """Run *transaction*, and return its result; on an error nothing is changed.
-
-    Raises:
-        BusyError: another process writes; the transaction was not started.
-    """
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            busy = BusyError(*error.args)
-            busy.sqlite_errorcode = error.sqlite_errorcode
-            raise busy from None
-        raise
-    try:
-        rows: Rows | None = None
-        while True:
-            try:
-                step = transaction.send(cast("Rows", rows))
-            except StopIteration as ended:
-                result = cast("T", ended.value)
-                break
-            rows = _execute(connection, step, clock)
-        connection.execute("COMMIT")
-    except BaseException:
-        transaction.close()
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result
-
-
-def _execute(connection: sqlite3.Connection, step: Step | Now, clock: Clock) -> Rows:
-    if isinstance(step, Now):
-        return [(machine_time(clock) if step.is_steady else clock.now(),)]
-    if step.rows is not None:
-        connection.executemany(step.sql, step.rows)
-        return []
-    return connection.execute(step.sql, step.parameters).fetchall()

@@ -11,7 +11,7 @@ import pytest
 from gitlab_jobs_async import GitLab, JobHook, JobStatus, RequestBudget
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
-from gitlab_jobs_async.store.sqlite import MemoryStore
+from gitlab_jobs_async.store.memory import MemoryStore
 from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time, settled
 from tests.support.tasks import others

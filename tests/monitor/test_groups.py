@@ -10,7 +10,7 @@ from gitlab_jobs_async import AuthenticationError, GitLab, GroupTarget, StoreErr
 from gitlab_jobs_async.events import JobAppeared, ProjectRecovered, ProjectUnreachable
 from gitlab_jobs_async.monitor import groups
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
-from gitlab_jobs_async.store.sqlite import MemoryStore
+from gitlab_jobs_async.store.memory import MemoryStore
 from tests.support.stepped_time import pass_time
 from tests.support.stores import MortalStore, content
 from tests.support.tasks import others, until

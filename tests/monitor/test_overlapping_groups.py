@@ -7,7 +7,7 @@ from gitlab_jobs_async import GitLab, GroupTarget
 from gitlab_jobs_async.events import JobAppeared, ProjectUnreachable
 from gitlab_jobs_async.monitor.memberships import GroupMembers, Memberships
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
-from gitlab_jobs_async.store.sqlite import MemoryStore
+from gitlab_jobs_async.store.memory import MemoryStore
 from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
 from tests.support.tasks import others, until

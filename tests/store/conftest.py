@@ -2,8 +2,9 @@
 
 import pytest
 
+from gitlab_jobs_async.store.memory import MemoryStore
 from gitlab_jobs_async.store.postgres import PostgresStore
-from gitlab_jobs_async.store.sqlite import MemoryStore, SqliteStore
+from gitlab_jobs_async.store.sqlite import SqliteStore
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])

@@ -9,7 +9,7 @@ import pytest
 
 from gitlab_jobs_async import PostgresStore, StoreAwayError
 from gitlab_jobs_async.store import postgres as room
-from gitlab_jobs_async.store import steps
+from gitlab_jobs_async.store import postgres_transactions, steps
 from tests.support.tasks import others
 
 
@@ -29,7 +29,8 @@ def admin(empty_postgres):
 
 async def test_frozen_client_holds_no_lock_for_long(store, admin, monkeypatch):
     """A process may be stopped between two statements of a transaction."""
-    monkeypatch.setattr(room, "_BEGIN", room._BEGIN.replace("2s", "100ms"))
+    begin = postgres_transactions._BEGIN.replace("2s", "100ms")
+    monkeypatch.setattr(postgres_transactions, "_BEGIN", begin)
 
     def stopped():
         yield steps.Step("UPDATE counters SET value = value WHERE name = 'place'")

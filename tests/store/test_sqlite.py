@@ -13,8 +13,8 @@ from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
 from gitlab_jobs_async.store.consumer_groups import read
 from gitlab_jobs_async.store.leases import claim
-from gitlab_jobs_async.store.sqlite import run_transaction
 from gitlab_jobs_async.store.sqlite_file import FAILURES, failure, open_file
+from gitlab_jobs_async.store.sqlite_transactions import run_transaction
 from gitlab_jobs_async.store.states import load, pending
 from gitlab_jobs_async.store.steps import count, set_property
 from gitlab_jobs_async.store.values import Batch, Change, LogOffset, Shard
