@@ -63,7 +63,7 @@ IO_MODULES = {
     "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.themes",
     "cli.fullscreen.tree_screen",
     "cli.patterns", "cli.tail.failed", "cli.tail.follow", "cli.tail.outages", "cli.tail.present",
-    "cli.tail.printer", "cli.commands.timeline", "cli.waterfall.live",
+    "cli.tail.printer", "cli.commands.failures", "cli.commands.timeline", "cli.waterfall.live",
     "cli.views.live", "cli.views.screen",
 }  # fmt: skip
 """Modules that may await, read a clock, draw lots or touch the machine. All others are pure."""

@@ -71,6 +71,18 @@ pipeline. Exit code 1 only with --follow, if the pipeline failed or was canceled
 Costs three requests per pipeline, one more for each further 100 jobs, and one by GraphQL for each
 100 jobs.
 """
+_FAILURES: Final = """Show what failed lately by job and reason, and the failing lines.
+
+The largest groups come first. A group is flaky if some of its jobs passed on retry. A terminal gets
+the last lines of the section that failed, and marks the first that looks like an error.
+
+A pipe gets one tab-separated line per group: jobs, those that passed on retry, project, name,
+reason, time of the last, its id and URL, exit code, line of the error.
+
+Costs, for each project, one request for each 100 failed jobs, and up to two for each pipeline with
+a failed job; and one for the log of each group, which --no-logs saves. A project without failures
+costs one request.
+"""
 _EVENTS: Final = """Read the events that watch, exporter or a program have recorded in a store.
 
 Runs until Ctrl-C or SIGTERM. Each group reads every event at least once, in order for each project;
@@ -200,6 +212,19 @@ READING: Final = (
             (
                 "What watching 1,000 projects would cost",
                 "gitlab-jobs watch --plan 1000 --per-minute 600",
+            ),
+        ),
+    ),
+    Command(
+        "failures",
+        "commands.failures:failures",
+        _FAILURES,
+        "Usage: gitlab-jobs failures [OPTIONS] [PROJECT...]",
+        examples=(
+            ("What fails most in a group", "gitlab-jobs failures --group shop --since 7d"),
+            (
+                "The failures of main, without logs",
+                "gitlab-jobs failures platform/billing --ref main --no-logs",
             ),
         ),
     ),

@@ -7,8 +7,9 @@ from html import escape
 from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.views.links import safe_link
 from gitlab_jobs_async.cli.waterfall.rows import Chart
-from gitlab_jobs_async.cli.waterfall.words import describe, ticks, web_url
+from gitlab_jobs_async.cli.waterfall.words import describe, ticks
 from gitlab_jobs_async.models.timelines import (
     PhaseKind,
     TimelineAttempt,
@@ -74,7 +75,7 @@ def text(value: object) -> str:
 
 def link(url: str, inner: str, label: str) -> str:
     """Return *inner* as a link, if *url* is one that a browser may open; *label* is its name."""
-    target = web_url(url)
+    target = safe_link(url)
     if target is None:
         return inner
     return (

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.times import length
@@ -84,13 +83,3 @@ def job_time_words(timeline: PipelineTimeline) -> list[str]:
     """Return the sums over all attempts, those below a second aside."""
     sums = timeline.job_time.items()
     return [f"{PHASES[kind]} {length(seconds)}" for kind, seconds in sums if seconds >= 1]
-
-
-def web_url(url: str) -> str | None:
-    """Return *url* if a browser may open it: http or https, without controls or spaces."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    is_plain = url.isprintable() and " " not in url and clean(url) == url
-    return url if is_plain and parts.scheme in {"http", "https"} and parts.netloc else None

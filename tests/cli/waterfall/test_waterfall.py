@@ -16,7 +16,7 @@ from gitlab_jobs_async.cli.waterfall.live import glyphs_of, show_live
 from gitlab_jobs_async.cli.waterfall.rows import FoldedRow, JobRow, PipelineRow, StageRow, chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
 from gitlab_jobs_async.cli.waterfall.terminal import ASCII, UNICODE, waterfall_lines
-from gitlab_jobs_async.cli.waterfall.words import describe, ticks, web_url
+from gitlab_jobs_async.cli.waterfall.words import describe, ticks
 from gitlab_jobs_async.models import Bridge
 from gitlab_jobs_async.pipelines.timeline import timelines_of
 from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
@@ -188,25 +188,6 @@ def test_page_forbids_all_that_could_be_loaded():
     )
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
-
-
-@pytest.mark.parametrize(
-    ("url", "is_opened"),
-    [
-        (PAGE, True),
-        ("http://localhost/a", True),
-        ("javascript:alert(1)", False),
-        ("JavaScript://x/%0aalert(1)", False),
-        ("data:text/html,x", False),
-        ("https://[broken", False),
-        ("https:///path", False),
-        ("https://host/a b", False),
-        ("https://host/\u202egnp", False),
-        ("", False),
-    ],
-)
-def test_only_web_pages_become_links(url, is_opened):
-    assert web_url(url) == (url if is_opened else None)
 
 
 @pytest.mark.parametrize(
