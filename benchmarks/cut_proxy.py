@@ -66,22 +66,28 @@ class CutProxy:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        ends = [writer]
         self._writers.add(writer)
-        with suppress(OSError, asyncio.CancelledError):
+        try:
             if self._is_cut:
                 await reader.read()  # until it gives up, or is reset
                 return
             there, back = await asyncio.open_connection("127.0.0.1", self._to)
+            ends.append(back)
             self._writers.add(back)
-            ends = self._forward(reader, back), self._forward(there, writer)
-            with suppress(OSError):
-                await asyncio.gather(*ends)
+            await asyncio.gather(self._forward(reader, back), self._forward(there, writer))
+        except (OSError, asyncio.CancelledError):
+            pass  # one side refuses, has failed or is reset: so does the other
+        finally:
+            if not self._is_cut:
+                for end in ends:
+                    self._writers.discard(end)
+                    end.close()
 
     async def _forward(self, reader: StreamReader, writer: StreamWriter) -> None:
         while piece := await reader.read(_PIECE):
             if not self._is_cut:
                 writer.write(piece)
                 await writer.drain()
-        self._writers.discard(writer)
-        if not self._is_cut:
-            writer.close()
+        if not self._is_cut and writer.can_write_eof():
+            writer.write_eof()

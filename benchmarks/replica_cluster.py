@@ -20,6 +20,9 @@ from gitlab_jobs_async.cli.demo.node_process import NodeProcess
 _SKEWS = ((0.0, 0.0), (-20.0, 0.001), (240.0, 0.002), (-300.0, -0.002), (45.0, 0.005))
 """Seconds by which the clock of a node is ahead, and what it gains in each second; in turn."""
 
+_RESTART = 0.5
+"""Seconds until a process that has ended is started again."""
+
 
 @define(eq=False)
 class Replica:
@@ -93,6 +96,13 @@ class Cluster:
             replica.fenced, replica.blocks = report["fenced"], report["blocks"]
             for shard in gained:
                 self._taken(shard, replica)
+        # One that starts while the store is away ends: it is started again, as by systemd.
+        if replica in self.replicas:
+            self.say(f"node {replica.node.number} has ended by itself")
+            await asyncio.sleep(_RESTART)
+            if replica in self.replicas:
+                await self._end(replica, signal.SIGKILL)
+                await self.start()
 
     def _taken(self, shard: int, by: Replica) -> None:
         fault, at, victim = self._awaited.get(shard, ("", 0.0, by))
@@ -120,7 +130,8 @@ class Cluster:
 
     async def kill(self, _seconds: float) -> None:
         """Kill a process, and start another one."""
-        victim = self._victim() or self.chance.choice(self.replicas)
+        if (victim := self._victim()) is None:
+            victim = self.chance.choice(self.replicas)
         self._hurt(victim, "kill -9")
         await self._end(victim, signal.SIGKILL)
         await self.start()

@@ -5,6 +5,8 @@ It reports what it holds, writes that were fenced, and how long its loop was blo
 
 import asyncio
 import json
+import logging
+import os
 import signal
 import socket
 import sys
@@ -185,4 +187,5 @@ async def run(task: ReplicaTask) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {os.getpid()} %(message)s")
     asyncio.run(run(ReplicaTask(**json.loads(sys.stdin.readline()))))

@@ -183,7 +183,7 @@ class Trial:
                 stack.push_async_callback(reader.stop)
             await self._work(simulator, cluster, paths)
         recorded = await Recorded.read(self.engine.address, KEPT)
-        self.say((folder / "errors").read_text()[-2000:])
+        self.say((folder / "errors").read_text())
         return self._report(recorded, cluster, simulator)
 
     async def _join(self) -> None:

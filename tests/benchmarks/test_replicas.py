@@ -79,3 +79,12 @@ async def test_cut_proxy_loses_bytes_then_resets():
             assert await again.readexactly(5) == b"after"
             for one in (writer, late_writer, again_writer):
                 one.close()
+
+
+async def test_proxy_closes_when_its_end_refuses():
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+    async with CutProxy(port) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        assert await reader.read() == b""
+        writer.close()

@@ -96,7 +96,7 @@ class PostgresServer:
     def close(self) -> None:
         """End the server, and delete its data."""
         self.thaw()
-        self._end(signal.SIGTERM)
+        self._end(signal.SIGINT)  # does not wait for connections
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _end(self, number: int) -> None:
