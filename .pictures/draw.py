@@ -14,7 +14,18 @@ from textual.pilot import Pilot
 
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.cli.fullscreen import ConnectionState, Watched, make_app, show
-from gitlab_jobs_async.simulator import AcceleratedClock, Simulator, demo_world
+from gitlab_jobs_async.cli.waterfall.rows import chart_of
+from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
+from gitlab_jobs_async.simulator import (
+    AcceleratedClock,
+    JobPlan,
+    PipelinePlan,
+    PlannedJob,
+    Simulator,
+    SteppedClock,
+    World,
+    demo_world,
+)
 
 HERE = Path(__file__).parent
 NOW = 1_750_000_000.0
@@ -62,8 +73,57 @@ def self_contained(svg: str) -> str:
     return re.sub(r"font-family: ?[^;]*;", f"font-family: {FONTS};", svg)
 
 
+def release(now: float) -> World:
+    """Return a world with one pipeline: a retry, needs, a manual job and a child pipeline."""
+    world = World(now)
+    pipeline = world.add_pipeline(
+        world.add_project("shop/checkout"), stages=("build", "test", "package", "deploy")
+    )
+    again = JobPlan(queued=9, duration=130)
+    unit = {"queued": 12, "needs": ("compile",)}
+    jobs = (
+        ("build", "compile", JobPlan(queued=4, duration=95)),
+        ("build", "assets", JobPlan(queued=6, duration=48)),
+        ("test", "lint", JobPlan(queued=5, duration=22, needs=())),
+        ("test", "unit 1/2", JobPlan(duration=92, **unit)),
+        ("test", "unit 2/2", JobPlan(duration=64, **unit)),
+        (
+            "test",
+            "integration",
+            JobPlan(queued=48, duration=110, outcome="failed", auto_retry=1, attempts=(again,)),
+        ),
+    )
+    for stage, name, plan in jobs:
+        world.add_job(pipeline, name, stage=stage, plan=plan)
+    images = tuple(
+        PlannedJob(f"image {name}", "build", JobPlan(queued=queued, duration=seconds))
+        for name, queued, seconds in (("api", 4, 82), ("web", 6, 52))
+    )
+    child = PipelinePlan(jobs=images, depend=True, name="images")
+    world.add_bridge(pipeline, "trigger images", stage="package", downstream=child)
+    staging = JobPlan(when="manual", allow_failure=False, queued=3, duration=45)
+    manual = world.add_job(pipeline, "staging", stage="deploy", plan=staging)
+    world.settle(now + 620)
+    world.play(manual)
+    world.settle(now + 900)
+    return world
+
+
+async def timeline() -> str:
+    """Return the waterfall of a pipeline."""
+    clock = SteppedClock(NOW + 900)
+    async with (
+        Simulator(release(NOW), clock=clock) as server,
+        GitLab(server.url, auth=server.token, clock=clock) as gitlab,
+    ):
+        timelines = await gitlab.project("shop/checkout").list_timelines(1)
+    # The port of the simulator differs.
+    return timeline_svg(chart_of(timelines)).replace(server.url, "https://gitlab.example.com")
+
+
 PICTURES: Mapping[str, Callable[[], Awaitable[str]]] = {
     "watch": lambda: screen(["f", "f"], "contract"),
+    "timeline": timeline,
     "watch-log": lambda: screen(["f", "f", "enter"], "AssertionError"),
 }
 

@@ -23,6 +23,11 @@ async def test_screen_of_a_failed_job_is_drawn():
     assert "127.0.0.1" not in svg
 
 
+async def test_timeline_is_drawn_as_it_is_stored():
+    svg = await SCRIPT["PICTURES"]["timeline"]()
+    assert svg == (FOLDER / "timeline.svg").read_text()
+
+
 @pytest.mark.parametrize("name", SCRIPT["PICTURES"])
 def test_picture_is_small_and_self_contained(name):
     file = FOLDER / f"{name}.svg"
