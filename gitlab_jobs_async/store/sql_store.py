@@ -163,8 +163,9 @@ class SqlStore(Store):
 
     async def grant(self, requests: Sequence[GrantRequest], last: LastAnswer | None) -> Grants:
         """Grant requests to GitLab, over all processes never more than allowed in any minute."""
-        time = request_grants.steady_time if self.is_steady else request_grants.agreed_time
-        return await self._run(request_grants.grant(requests, last, uuid4().hex, time))
+        new = uuid4().hex
+        grant = request_grants.grant(requests, last, new, is_steady=self.is_steady)
+        return await self._run(grant)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Share a pause that GitLab has asked for."""
