@@ -6,6 +6,9 @@ from importlib import import_module
 
 _EXTRA = frozenset({"cyclopts", "rich", "yaml"})
 
+_COMPLETE = "__complete"
+"""The hidden command that the scripts of shells call."""
+
 __all__ = ["main"]
 
 
@@ -13,6 +16,8 @@ def main() -> None:
     """Run the command of this process and exit with its code."""
     # A short command is mostly imports, which leave no garbage; the runner enables it again.
     gc.disable()
+    if sys.argv[1:2] == [_COMPLETE]:
+        import_module("gitlab_jobs_async.cli.completing").run_process(sys.argv[2:])
     try:
         code: int = import_module("gitlab_jobs_async.cli.runner").run_process(sys.argv[1:])
     except KeyboardInterrupt:  # during the import

@@ -10,7 +10,7 @@ from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.help.acting import ACTING
 from gitlab_jobs_async.cli.help.command import Command, one_line_a_paragraph
-from gitlab_jobs_async.cli.help.helping import HELP
+from gitlab_jobs_async.cli.help.helping import COMPLETION, HELP
 from gitlab_jobs_async.cli.help.overview import FURTHER, OVERVIEW, TOPICS
 from gitlab_jobs_async.cli.help.reading import READING
 from gitlab_jobs_async.cli.help.simulating import SIMULATING
@@ -42,7 +42,8 @@ def build() -> App:
     for group, commands in _COMMANDS:
         for one in commands:
             _add(app, one, group)
-    _add(app, HELP, _OTHER)
+    for one in (HELP, COMPLETION):
+        _add(app, one, _OTHER)
     return app
 
 

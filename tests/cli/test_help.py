@@ -20,7 +20,9 @@ ENDLESS = {
     line
     for line in EXAMPLES
     if re.match(
-        "gitlab-jobs (events|exporter --group|run|simulate|demo|watch --group|tail --group)", line
+        "gitlab-jobs (events|exporter --group|run|simulate|demo|doctor --project|"
+        "watch --group|tail --group)",
+        line,
     )
 }
 """Examples that a signal ends here, once they run."""

@@ -1,0 +1,1 @@
+"""Shell completion: commands, options, and names that a server knows, within a second."""

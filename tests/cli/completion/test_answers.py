@@ -1,0 +1,107 @@
+"""Candidates for the word at the cursor, and bash's words, as values."""
+
+import shlex
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_jobs_async.cli.completion.answers import answer
+from gitlab_jobs_async.cli.completion.bash_line import parse_line, replies
+from gitlab_jobs_async.cli.grammar_of_app import grammar_of_app
+
+GRAMMAR = grammar_of_app()
+
+
+def values(*words):
+    *before, current = words
+    found = answer(GRAMMAR, before, current)
+    return {found.prefix + one.value for one in found.candidates}
+
+
+def kinds(*words):
+    *before, current = words
+    found = answer(GRAMMAR, before, current)
+    return found.kinds, found.project
+
+
+def test_commands_and_their_values():
+    assert {"list", "retry", "completion", "help", "--version"} <= values("")
+    assert "server" in values("help", "")
+    assert values("help", "list", "") == set()
+    assert values("completion", "") == {"bash", "zsh", "fish"}
+    assert values("nosuch", "") == set()
+
+
+def test_options_are_those_that_help_shows():
+    options = values("tail", "group/app", "--")
+    assert {"--follow", "--no-follow", "--no-color", "--lines", "-n", "--help"} <= options
+    assert not {"--no-json", "--empty-group", "--no-raw"} & options
+    assert values("tail", "--", "--") == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["list", ""], (("projects",), None)),
+        (["list", "--group", ""], (("groups",), None)),
+        (["list", "a/b", "--pipeline", ""], (("pipelines",), "a/b")),
+        (["list", "--ref", ""], (("refs",), None)),
+        (["show", ""], (("jobs", "projects"), None)),
+        (["show", "a/b", ""], (("jobs",), "a/b")),
+        (["retry", "--project=a/b", "unit 1/3"], (("jobs",), "a/b")),
+        (["retry", "-R", "a/b", ""], (("jobs",), "a/b")),
+        (["artifacts", "a/b", "--ref", "main", "--job", ""], (("jobs",), "a/b")),
+        (["run", "a/b", ""], (("refs",), "a/b")),
+        (["doctor", ""], ((), None)),
+    ],
+)
+def test_names_of_the_server_are_asked_for(words, found):
+    assert kinds(*words) == found
+
+
+def test_server_options_of_the_line_are_used():
+    found = answer(GRAMMAR, ["list", "--url", "http://x", "--token=secret"], "")
+    assert found.server == {"--url": "http://x", "--token": "secret"}
+    assert "secret" not in repr(found)
+
+
+def test_values_of_options():
+    assert values("artifacts", "--links", "") == {"refuse", "skip", "create"}
+    assert "--links=skip" in values("artifacts", "--links=")
+    assert "failed,manual" in values("list", "--scope", "failed,")
+    assert answer(GRAMMAR, ["trace", "--output"], "").is_file
+    assert values("list", "--limit", "") == set()
+
+
+WORD = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]) | st.sampled_from(" '\"\\$`:!"))
+
+
+@settings(max_examples=100)
+@given(st.lists(WORD.map(shlex.quote), max_size=3), WORD)
+def test_bash_words_are_those_of_a_shell(before, last):
+    line = parse_line(" ".join([*before, shlex.quote(last)]))
+    assert [*line.words, line.current] == shlex.split(" ".join([*before, shlex.quote(last)]))
+
+
+@settings(max_examples=100)
+@given(WORD, st.sampled_from(["", "'", '"']), st.integers(0, 3))
+def test_bash_reply_completes_to_the_candidate(name, quote, typed):
+    """The typed part and the reply, put together, are one word of the shell: the candidate."""
+    start = "".join(letter for letter in name[:typed] if letter.isalnum())
+    # In double quotes, shlex does not know that a shell unescapes these.
+    if not name.startswith(start) or (quote == '"' and set(name) & {"`", "$"}):
+        return
+    line = parse_line(f"gitlab-jobs retry {quote}{start}")
+    (reply,) = replies(line, quote + start, [name])
+    expected = [name] if name or quote else []
+    assert shlex.split(f"{quote}{reply}{quote} .") == [*expected, "."]
+
+
+def test_bash_keeps_what_stands_before_a_colon():
+    line = parse_line("gitlab-jobs retry lint:co")
+    assert replies(line, "co", ["lint:code", "unit"]) == ["code"]
+    assert replies(parse_line("gitlab-jobs retry lint:"), ":", ["lint:code"]) == ["code"]
+    assert replies(parse_line('gitlab-jobs retry "lint:c'), '"lint:c', ["lint:code"]) == [
+        "lint:code"
+    ]
