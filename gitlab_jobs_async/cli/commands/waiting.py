@@ -57,6 +57,7 @@ async def wait(
         if selection.jobs:
             return await _wait_for_jobs(finder, selection, timeout, json=json)
         at = await finder.pipeline(selection.pipeline)
+        await at.read()  # a wrong server fails at once, which a wait rides out
         done = await at.project.wait_for_pipeline(
             at.id, until=until, timeout=timeout, progress=_note_pipeline
         )
@@ -68,6 +69,8 @@ async def _wait_for_jobs(
     finder: Finder, selection: Selection, timeout: float | None, *, json: bool
 ) -> int:
     project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+    # A wrong server fails at once, which a wait rides out.
+    await gather_all([project.get_job(number) for number in ids])
     ended = await gather_all(
         [project.wait_for_job(number, timeout=timeout, progress=_note_job) for number in ids]
     )

@@ -16,7 +16,7 @@ from gitlab_jobs_async.errors import (
     TimedOutError,
 )
 
-_HELP = "see gitlab-jobs help server"
+_HELP = "gitlab-jobs config shows what was found"
 
 
 def advice(error: GitLabError, url: str, now: datetime, *, has_token: bool) -> str:

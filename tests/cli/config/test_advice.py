@@ -28,7 +28,10 @@ def unreachable(reason, cause=None, kind=errors.ConnectionFailedError):
 
 NAMELESS = unreachable("no connection to x:443: Name or service not known", socket.gaierror())
 CASES = [
-    (refused(errors.AuthenticationError, 401), "expired or revoked; see gitlab-jobs help server"),
+    (
+        refused(errors.AuthenticationError, 401),
+        "expired or revoked; gitlab-jobs config",
+    ),
     (refused(errors.PermissionDeniedError, 403, SCOPE), "scope api to act, or read_api to read"),
     (refused(errors.PermissionDeniedError, 403), "not allowed to do it, or the job is not in"),
     (refused(errors.NotFoundError, 404), "mistyped, deleted, or hidden from this token"),
@@ -60,7 +63,7 @@ def test_advice_for_each_error(error, words):
 def test_missing_token_comes_first():
     for error in (CASES[0][0], CASES[3][0]):
         given = advice(error, URL, NOW, has_token=False)
-        assert given == f"no token was found for {URL}; see gitlab-jobs help server"
+        assert given == f"no token was found for {URL}; gitlab-jobs config shows what was found"
 
 
 def test_rate_limit_has_its_end():
