@@ -25,6 +25,8 @@ COMMANDS = {
     "tail": ["group/app", "1"],
     "pipelines": ["group/app"],
     "wait": ["group/app", "1"],
+    "timeline": ["group/app", "1"],
+    "failures": ["group/app"],
     "watch": ["group/app", "--pipeline", "1"],
     "artifacts": ["group/app", "1"],
     "doctor": [],
@@ -113,19 +115,21 @@ def test_slow_server_is_code_3(silent, run, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_is_code_130(silent, run, number):
-    def interrupt():
-        with closing(silent.accept()[0]) as connection:
+def test_signal_is_code_130(run, number):
+    def interrupt(listener):
+        with closing(listener.accept()[0]) as connection:
             connection.recv(1)  # the command waits for its answer
             os.kill(os.getpid(), number)
             while connection.recv(65536):
                 pass
 
     for name, arguments in COMMANDS.items():
-        sender = threading.Thread(target=interrupt)
-        sender.start()
-        result = run(name, *arguments, "--url", url_of(silent), "--token", "t")
-        sender.join()
+        # A server for each: several connections of one command may be open.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            sender = threading.Thread(target=interrupt, args=(listener,))
+            sender.start()
+            result = run(name, *arguments, "--url", url_of(listener), "--token", "t")
+            sender.join()
         assert (name, result.code, result.out) == (name, 130, "")
 
 

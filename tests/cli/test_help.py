@@ -77,9 +77,16 @@ def test_example_runs(line, run, monkeypatch, tmp_path):
             result = run(*arguments)
             assert result.code == REFUSED.get(line, exit_code_of(line)), result
             return
-        timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.start()
+        ended = threading.Event()
+
+        def interrupt():
+            if not ended.wait(0.4):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        sender = threading.Thread(target=interrupt)
+        sender.start()
         result = run(*[re.sub("^8080$", "0", one) for one in arguments])
-        timer.cancel()  # of a command that has ended by itself
-        timer.join()
-        assert result.code == (0 if arguments[0] == "simulate" else 130), result
+        ended.set()
+        sender.join()
+        codes = {"simulate": {0}, "doctor": {0, 130}}.get(arguments[0], {130})
+        assert result.code in codes, result
