@@ -10,6 +10,7 @@ from uuid import uuid4
 from attrs import frozen
 
 from gitlab_jobs_async.api.json_reading import from_json
+from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.store.named import store_named
@@ -102,6 +103,8 @@ class Consumer:
             return None
         if not self._unread:
             await self._acknowledge(lease)
+            # A file answers without a wait: a backlog would keep the loop from other tasks.
+            await yield_to_loop()
             unread = await self._store.read(self._group, self._processed, _BATCH)
             self._unread.extend(unread.events)
             self._missed = unread.missed

@@ -115,6 +115,25 @@ async def test_groups_read_independently(store):
             assert await take(recorded, 2) == [1, 2]
 
 
+async def test_backlog_lets_other_tasks_run(store):
+    await record(store, *range(1, 501))
+    passes = 0
+
+    async def pass_by():
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(pass_by())
+    async with consume(store, "bot") as recorded:
+        await take(recorded, 1)
+        before = passes
+        assert await take(recorded, 499) == list(range(2, 501))
+    assert passes - before >= 4
+    other.cancel()
+
+
 async def test_store_that_does_not_answer_is_waited_for(store):
     await record(store, 1)
     store.failures = 3
