@@ -9,15 +9,16 @@ the answer is that of their documentation. The variable GLAB names the program o
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from benchmarks.features import acting, finding, logs, others, watching
+from benchmarks.features import acting, finding, logs, others, views, watching
 from benchmarks.features.answers import Answer, Cell, Thing, documented_cell
 from benchmarks.features.keystrokes import keystrokes
 from benchmarks.features.page import READ, RUN, Table, brief, page
-from benchmarks.features.programs import Program, judge, programs, version_of
+from benchmarks.features.programs import Program, all_programs, judge, version_of
 from benchmarks.results import Page, Result, Row, Size
 
 _GROUPS: Mapping[str, Sequence[Thing]] = {
-    "find and watch": (*finding.THINGS, *watching.VIEWS),
+    "find": finding.THINGS,
+    "watch on a full screen": views.THINGS,
     "read logs": logs.THINGS,
     "act": acting.THINGS,
     "many projects and programs": watching.THINGS,
@@ -30,7 +31,7 @@ _GUIDE = "gitlab_jobs_async/guide/comparison.md"
 def measure(size: Size) -> list[Result]:
     """Compare all things, or as few as a test needs."""
     count = size.pick(None, None, 1)
-    tried = programs()
+    tried = all_programs()
     found: Table = {
         title: {thing.name: _cells(thing, tried) for thing in things[:count]}
         for title, things in list(_GROUPS.items())[:count]

@@ -102,7 +102,6 @@ THINGS = (
     ),
     Thing(
         name="start a pipeline with variables, and wait for its result",
-        brief=True,
         tries={
             "gitlab-jobs": (
                 Try(words="run --variable LEVEL=full", holds=_created_and_ended, speed=10),
@@ -128,7 +127,7 @@ THINGS = (
     Thing(
         name="wait for a running pipeline, and end with its result",
         tries={
-            "gitlab-jobs": (Try(words="wait --pipeline latest", code=1, speed=20),),
+            "gitlab-jobs": (Try(words="wait", code=1, speed=20),),
             "glab": (
                 Try(words="ci status --live", code=1, speed=20),
                 Try(

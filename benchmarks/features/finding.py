@@ -5,6 +5,7 @@ from benchmarks.features.scene import FAILED, PIPELINE
 
 _COMMANDS_ONLY = "Commands and options are completed, not names."
 _PROJECT = "--project-id shop/payments"
+_LATEST = f"project-pipeline get {_PROJECT} --id latest"
 
 
 def job_url(kind: str = "jobs", number: int = FAILED) -> str:
@@ -15,7 +16,6 @@ def job_url(kind: str = "jobs", number: int = FAILED) -> str:
 THINGS = (
     Thing(
         name="take the project from the git checkout",
-        brief=True,
         tries={
             "gitlab-jobs": (Try(words="list", shows=("contract",)),),
             "glab": (Try(words="ci list", shows=(rf"#{PIPELINE}\b",)),),
@@ -26,9 +26,12 @@ THINGS = (
     Thing(
         name="show the newest pipeline of the current branch, with its jobs",
         tries={
-            "gitlab-jobs": (Try(words="show --pipeline latest", shows=("contract", "unit")),),
+            "gitlab-jobs": (Try(words="show", shows=("contract", "unit")),),
             "glab": (Try(words="ci get", shows=(f"id:\t{PIPELINE}\n", "contract:\tfailed")),),
-            "gitlab": (Try(words="project-pipeline get --project-id shop/payments --id latest"),),
+            "gitlab": (
+                Try(words=_LATEST, shows=("contract",)),
+                Try(words=_LATEST, note="Of the default branch only, and without jobs."),
+            ),
         },
         documented={
             "gh": partly("gh-run-view", "gh asks which run to show; `gh run list` has `--branch`.")
@@ -58,7 +61,6 @@ THINGS = (
     ),
     Thing(
         name="paste the web address of a job",
-        brief=True,
         tries={
             "gitlab-jobs": (Try(words=f"show {job_url()}", shows=("contract",)),),
             "glab": (Try(words=f"ci trace {job_url()}", shows=("Job failed",)),),

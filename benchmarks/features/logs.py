@@ -52,14 +52,14 @@ THINGS = (
         documented={"stern": yes("stern"), "k9s": yes("k9s-keys")},
     ),
     Thing(
-        name="follow on after an error of the server",
+        name="follow on through an outage of the server",
         tries={
             program: (
                 Try(
                     words=words,
                     shows=("Job succeeded",),
                     speed=20,
-                    faults=(Fault(path="*/trace", status=502, skip=1, times=2),),
+                    faults=(Fault(path="*/trace", status=502, skip=1, times=7),),
                 ),
             )
             for program, words in {
@@ -68,7 +68,7 @@ THINGS = (
                 "gitlab": _TRACE,
             }.items()
         },
-        documented={"stern": yes("stern")},
+        documented={"stern": yes("stern-tail")},
     ),
     Thing(
         name="end with the job's result as exit code",
@@ -129,9 +129,9 @@ THINGS = (
         tries={
             "gitlab-jobs": (
                 Try(
-                    words="tail --pipeline latest --jobs '^[cu]' --exclude unit --no-follow",
-                    shows=("contract",),
-                    hides=("unit",),
+                    words="tail --pipeline latest --jobs '^[cu]' --exclude contract --no-follow",
+                    shows=("unit",),
+                    hides=("contract",),
                     code=None,
                 ),
             ),
@@ -156,7 +156,7 @@ THINGS = (
         tries={
             "gitlab-jobs": (
                 Try(
-                    words="tail contract --no-follow --template '<$job> $line'",
+                    words="tail contract --no-follow --template '<{job}> {line}'",
                     shows=(r"<contract> .*Running with",),
                     code=None,
                 ),

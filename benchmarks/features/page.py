@@ -39,6 +39,7 @@ PAGES: Mapping[str, str] = {
     "python-gitlab-completion": "https://python-gitlab.readthedocs.io/en/stable/cli-usage.html",
     "stern": "https://github.com/stern/stern#usage",
     "stern-completion": "https://github.com/stern/stern#completion",
+    "stern-tail": "https://github.com/stern/stern/blob/master/stern/stern.go",
     "stern-templates": "https://github.com/stern/stern#templates",
 }
 """The pages that document a program, by the name with which a cell refers to them."""

@@ -69,7 +69,7 @@ def _python_gitlab(_home: Path, simulator: Simulator) -> tuple[dict[str, str], s
     return environment, simulator.url
 
 
-def programs() -> list[Program]:
+def all_programs() -> list[Program]:
     """Return the programs; that of glab is named by the variable GLAB."""
     glab = os.environ.get("GLAB", "")
     peer = Path(sysconfig.get_path("scripts")) / "gitlab"
@@ -142,6 +142,9 @@ def _checkout(
         home.mkdir()
         folder.mkdir()
         own, remote = program.prepare(home, server)
+        browser = home / "browser"
+        browser.write_text("#!/bin/sh\ntouch opened\n")
+        browser.chmod(0o700)
         for command in (
             ("init", "-q", "-b", "main"),
             ("remote", "add", "origin", f"{remote}/{PROJECT}.git"),
@@ -149,7 +152,12 @@ def _checkout(
         ):
             subprocess.run(["git", *command], cwd=folder, check=True)
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        yield server, folder, remote, {**kept, "HOME": str(home), **own, **attempt.variables}
+        yield (
+            server,
+            folder,
+            remote,
+            {**kept, "HOME": str(home), "BROWSER": str(browser), **own, **attempt.variables},
+        )
 
 
 def _run(

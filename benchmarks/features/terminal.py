@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.features.answers import Step
 
-ROWS, COLUMNS = 40, 120
+ROWS, COLUMNS = 24, 120
 
 _STYLE = re.compile(rb"\x1b\[[0-9;:]*m|\x0f|\x1b\(B")
 _CONTROL = re.compile(rb"\x1b\[[0-9;?<>=!]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")

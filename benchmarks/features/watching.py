@@ -2,12 +2,11 @@
 
 import json
 
-from benchmarks.features.answers import Outcome, Step, Thing, Try, partly, yes
+from benchmarks.features.answers import Outcome, Step, Thing, Try, yes
 from benchmarks.features.scene import FAILED
 from gitlab_jobs_async.simulator import Fault
 
 _PROJECT = "--project-id shop/payments"
-_MOUSE = "\x1b\\[\\?100[0-6]"
 _CI = "ci --help"
 _RESOURCES = "--help"
 
@@ -44,44 +43,6 @@ def _not_offered(word: str) -> dict[str, tuple[Try, ...]]:
     }
 
 
-VIEWS = (
-    Thing(
-        name="watch in a full-screen view, and open a job's log in it",
-        brief=True,
-        tries={
-            "gitlab-jobs": (
-                Try(
-                    words="watch",
-                    steps=(Step("contract", "f"), Step("", "\r"), Step("AssertionError")),
-                ),
-            ),
-            "glab": (
-                Try(
-                    words="ci view",
-                    steps=(
-                        Step("contract", "\x1b[C\x1b[C\x1b[B"),
-                        Step("", "\r"),
-                        Step("AssertionError"),
-                    ),
-                ),
-            ),
-            "gitlab": (Try(words="--help", shows=("watch",)),),
-        },
-        documented={
-            "gh": partly("gh-run-watch", "`gh run watch` redraws the steps; no log can be opened."),
-            "k9s": yes("k9s-keys"),
-        },
-    ),
-    Thing(
-        name="use the mouse in the full-screen view",
-        tries={
-            "gitlab-jobs": (Try(words="watch", steps=(Step("contract"),), shows=(_MOUSE,)),),
-            "glab": (Try(words="ci view", steps=(Step("contract"),), shows=(_MOUSE,)),),
-            "gitlab": (Try(words=_RESOURCES, shows=("mouse",)),),
-        },
-        documented={"k9s": yes("k9s-config")},
-    ),
-)
 THINGS = (
     Thing(
         name="see several projects at once",
@@ -122,7 +83,7 @@ THINGS = (
         name="draw a pipeline as a waterfall with its critical path",
         brief=True,
         tries={
-            "gitlab-jobs": (Try(words="timeline latest", shows=("contract", "unit"), code=None),),
+            "gitlab-jobs": (Try(words="timeline", shows=("contract", "unit"), code=None),),
             **_not_offered("timeline|waterfall"),
         },
     ),
