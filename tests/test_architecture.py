@@ -63,6 +63,7 @@ IO_MODULES = {
     "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_screen",
     "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.themes",
     "cli.fullscreen.tree_screen",
+    "cli.named_projects",
     "cli.patterns", "cli.tail.failed", "cli.tail.follow", "cli.tail.outages", "cli.tail.present",
     "cli.tail.printer", "cli.commands.failures", "cli.commands.timeline", "cli.waterfall.live",
     "cli.views.live", "cli.views.screen",

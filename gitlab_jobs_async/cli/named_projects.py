@@ -1,6 +1,7 @@
 """The projects and groups that a command was given: as arguments, by groups, or in a file."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from attrs import frozen
 
@@ -23,6 +24,7 @@ from gitlab_jobs_async.cli.finding.selection import ProjectName, parse_project
 from gitlab_jobs_async.cli.options import ProjectOptions, ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note
 from gitlab_jobs_async.client import GitLab
+from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.monitor.targets import GroupTarget
 
 _EXPECTED = "a PROJECT, --group GROUP or --projects-from FILE"
@@ -53,6 +55,11 @@ class NamedProjects:
                 "--pipeline: expected one PROJECT, without --group or --projects-from"
             )
         return Finder(gitlab, gitlab.project(name), str(name), self.checkout)
+
+    async def check_groups(self, gitlab: GitLab) -> None:
+        """Raise for a group that cannot be read: a monitor would go on asking for it."""
+        groups = [name for name in self.names if isinstance(name, GroupTarget)]
+        await gather_all([_first_project(gitlab, group) for group in groups])
 
     def note(self) -> None:
         """Say on a terminal's stderr which project the checkout has."""
@@ -91,6 +98,11 @@ def named_projects(
         tuple(dict.fromkeys([*_pipelines_of(projects), *(name for _, name in found)])),
         place.checkout,
     )
+
+
+async def _first_project(gitlab: GitLab, target: GroupTarget) -> None:
+    async with aclosing(gitlab.group(target.group).iter_projects()) as projects:
+        await anext(projects, None)
 
 
 def _pipeline(text: str) -> tuple[WebPage | None, PipelineName]:

@@ -267,6 +267,7 @@ async def _of_projects(named: NamedProjects, how: _Tail) -> int:
             present = await jobs_of_projects(gitlab, named.names, how.since)
         if not how.range.follow:
             return await _show_present(gitlab, present, how, "the projects")
+        await named.check_groups(gitlab)
         return await _follow(gitlab, named.names, present, how)
 
 

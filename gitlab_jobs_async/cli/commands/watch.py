@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Protocol
@@ -202,8 +201,7 @@ async def _targets(
     """Return the targets of the monitor; raise at once for an unknown group."""
     if pipelines:
         return [PipelineTarget(at.project.id, at.id) for at in pipelines]
-    groups = [name for name in named.names if isinstance(name, GroupTarget)]
-    await gather_all([_first_project(gitlab, group) for group in groups])
+    await named.check_groups(gitlab)
     return list(named.names)
 
 
@@ -274,12 +272,6 @@ async def _write(
     if command is not None:
         # The next event waits, so that a slow command slows the polls down, too.
         await command.run(event.key, line)
-
-
-async def _first_project(gitlab: GitLab, target: GroupTarget) -> None:
-    """Raise for a group that cannot be read: a monitor would go on asking for it."""
-    async with aclosing(gitlab.group(target.group).iter_projects()) as projects:
-        await anext(projects, None)
 
 
 async def _code(pipelines: Sequence[FoundPipeline]) -> int:

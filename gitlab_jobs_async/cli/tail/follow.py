@@ -118,7 +118,7 @@ async def follow(
                     sources.add(_LINES, _each(lines))
                 async for key, item in sources:
                     if key == _EVENTS:
-                        _on_event(logs, lines, reports, item)
+                        _on_event(logs, lines, reports, item, len(events))
                     else:
                         reports.succeeded()
                         logs.on_item(lines, item)
@@ -151,7 +151,9 @@ async def show_present(
     return code
 
 
-def _on_event(logs: SelectedLogs, lines: JobLines, reports: OutageReports, event: AnyEvent) -> None:
+def _on_event(
+    logs: SelectedLogs, lines: JobLines, reports: OutageReports, event: AnyEvent, targets: int
+) -> None:
     match event:
         case AllTargetsUnreachable(reason=reason):
             raise CommandError(
@@ -160,8 +162,9 @@ def _on_event(logs: SelectedLogs, lines: JobLines, reports: OutageReports, event
                 NOT_FOUND,
             )
         case ProjectUnreachable(project=project, status=status, reason=reason):
-            # A refusal is about this project; anything else may be an outage of the server.
-            if status in _DENIALS or reports.is_first():
+            # A refusal is about this project, and of the only one it ends the command. Anything
+            # else may be an outage of the server.
+            if targets > 1 if status in _DENIALS else reports.is_first():
                 print_error(f"{project} is unavailable, retrying: {short_reason(reason)}")
         case _:
             reports.succeeded()

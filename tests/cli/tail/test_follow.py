@@ -153,9 +153,13 @@ async def test_unreadable_log_is_named_and_ends_nothing(gitlab, start, pipeline,
     assert any(line.startswith(f"group/new first {first.id}: GET ") for line in said)
 
 
-async def test_unknown_target_is_an_error(gitlab):
+@pytest.mark.parametrize("names", [["group/none"], ["group/none", "group/other"]])
+async def test_unknown_targets_are_an_error(gitlab, output, names):
     with pytest.raises(CommandError, match="cannot read what was named: HTTP 404"):
-        await follow(gitlab, ["group/none"], selected(), PollPolicy())
+        await follow(gitlab, names, selected(), PollPolicy())
+    # Of several, each is named.
+    said = output()[1]
+    assert [line.partition(" ")[0] for line in said] == (names if len(names) > 1 else [])
 
 
 @pytest.mark.parametrize("target", ["group/new", GroupTarget("group")])

@@ -132,3 +132,11 @@ def test_without_follow_shows_what_runs(run, start, pipeline):
     shown = [json.loads(line) for line in lines]
     assert {"project", "job_id", "job_name", "text"} <= set(shown[0])
     assert {line["project"] for line in shown} >= {"group/empty", "group/app", "group/evil"}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [["--group", "none"], ["group/app", "--pipeline", 99], ["group/none", "--exclude", "x"]],
+)
+def test_unknown_names_end_the_command(run, assert_one_line, where):
+    assert_one_line(run("tail", *where), 4, "404")
