@@ -53,9 +53,9 @@ def start(simulator, pipeline):
     return add
 
 
-def selected(last=None, most=50, **patterns):
+def selected(last=None, most=50, grep=(), **patterns):
     patterns = {name: tuple(texts) for name, texts in patterns.items()}
-    view = LogView(LogStyle(), is_coloured=False, labels=JobLabels(has_project=False))
+    view = LogView(LogStyle(grep=grep), is_coloured=False, labels=JobLabels(has_project=False))
     selection = JobSelection(JobFilter(**patterns))
     return SelectedLogs(selection, LogPrinter(view), LogSlots(most), last)
 
@@ -119,12 +119,24 @@ async def test_jobs_beyond_the_bound_wait(gitlab, start, pipeline, output, most)
 async def test_old_lines_are_limited_and_new_jobs_whole(gitlab, start, pipeline, output, simulator):
     start("old", b"".join(b"%d\n" % number for number in range(100)), duration=100.0)
     simulator.clock.advance(50)
-    start("new", b"a\nb\nc\n", stage="test")
+    # It has ended when it is seen.
+    start("new", b"a\nb\nc\n", stage="test", duration=0.1)
     await follow(gitlab, [PipelineTarget("group/new", pipeline.id)], selected(2), PollPolicy())
     lines, _ = output()
     assert lines["new"] == ["a", "b", "c"]
     assert 10 < len(lines["old"]) < 60
     assert lines["old"][-1] == "99"
+
+
+async def test_old_lines_are_those_that_pass(gitlab, start, pipeline, output, simulator):
+    start("old", b"".join(b"%d\n" % number for number in range(100)), duration=100.0)
+    simulator.clock.advance(50)
+    logs = selected(2, grep=("5$",))
+    await follow(gitlab, [PipelineTarget("group/new", pipeline.id)], logs, PollPolicy())
+    shown = output()[0]["old"]
+    first = shown.index("45")
+    assert shown[first - 1 :] == [str(number) for number in range(35, 100, 10)]
+    assert first == 1
 
 
 async def test_outage_is_one_line_and_loses_nothing(

@@ -134,6 +134,29 @@ def test_without_follow_shows_what_runs(run, start, pipeline):
     assert {line["project"] for line in shown} >= {"group/empty", "group/app", "group/evil"}
 
 
+@pytest.mark.parametrize("by_project", [True, False])
+def test_since_shows_jobs_that_ended_later(run, start, pipeline, by_project):
+    """Of projects, jobs that were created a day before that time are not read."""
+    where = ["--jobs", "."] if by_project else ["--pipeline", pipeline.id]
+    early, long = start("early", duration=0.5), start("long", duration=0.5)
+    now = time.time()
+    early.started_at = early.finished_at = now - 3600
+    early.created_at = now - 7200
+    long.created_at, long.started_at, long.finished_at = now - 36 * 3600, now - 60, now - 50
+
+    def shown(since):
+        result = run("tail", "group/empty", *where, "--no-follow", "--since", since)
+        return {line.split()[1] for line in result.lines}, result.err
+
+    assert shown("30m")[0] == (set() if by_project else {"long"})
+    assert shown("15h") == ({"early", "long"}, "")
+    long.started_at = now - 30 * 3600
+    note = (
+        f"gitlab-jobs: group/empty long {long.id}: its log has no times: only new lines are shown\n"
+    )
+    assert shown("15h") == ({"early"}, note)
+
+
 @pytest.mark.parametrize(
     "where",
     [["--group", "none"], ["group/app", "--pipeline", 99], ["group/none", "--exclude", "x"]],
