@@ -43,7 +43,8 @@ def job_named(jobs: Sequence[Job], name: str) -> Job:
         close = get_close_matches(
             name[:_LONGEST], [each for each in known if len(each) <= _LONGEST]
         )
-        raise LookupFailedError(f"no job is named {name!r}", close or known)
+        hint = "; similar" if close else "; there are" if known else ""
+        raise LookupFailedError(f"no job is named {name!r}{hint}", close or known)
     if len(names) > 1:
         raise LookupFailedError(f"several jobs belong to {name!r}", names)
     return max(found, key=lambda job: job.id)

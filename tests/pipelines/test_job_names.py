@@ -79,7 +79,7 @@ def test_several_jobs_of_a_group_are_named():
 def test_close_names_are_suggested():
     with pytest.raises(LookupError) as caught:
         job_named(jobs("deploy", "build"), "deplo")
-    assert str(caught.value) == "no job is named 'deplo': 'deploy'"
+    assert str(caught.value) == "no job is named 'deplo'; similar: 'deploy'"
     assert caught.value.candidates == ("deploy",)
 
 

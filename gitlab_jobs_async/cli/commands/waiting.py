@@ -61,7 +61,7 @@ async def wait(
         done = await at.project.wait_for_pipeline(
             at.id, until=until, timeout=timeout, progress=_note_pipeline
         )
-    print_result(f"pipeline {done.id} is {clean(done.status)}", done, json=json)
+    print_result(f"pipeline {done.id}: {clean(done.status)}", done, json=json)
     return result_of(done)
 
 
@@ -75,8 +75,8 @@ async def _wait_for_jobs(
         [project.wait_for_job(number, timeout=timeout, progress=_note_job) for number in ids]
     )
     for job in ended:
-        reason = f": {job.failure_reason}" if job.failure_reason else ""
-        sentence = f"job {job.id} {clean(job.name)} is {clean(job.status)}{clean(reason)}"
+        reason = f", {job.failure_reason}" if job.failure_reason else ""
+        sentence = f"job {job.id} {clean(job.name)}: {clean(job.status)}{clean(reason)}"
         print_result(sentence, job, json=json)
     return max((result_of(job) for job in ended), default=OK)
 

@@ -190,7 +190,9 @@ class TreeScreen(ListScreen):
         ]
         found = ""
         if self._filter:
-            found = f"filter {self._filter!r}: {self._tree.matching:,} jobs, Esc clears it"
+            count = self._tree.matching
+            jobs = "1 job" if count == 1 else f"{count:,} jobs"
+            found = f"filter {self._filter!r}: {jobs}, Esc clears it"
         return joined(
             found,
             *problems,

@@ -36,11 +36,11 @@ def add(world):
 def test_wait_exits_with_the_result(run, add, outcome, code):
     number = add(outcome, "success").id
     result = run("wait", "group/empty", "--pipeline", number, *FAST)
-    assert (result.code, result.out) == (code, f"pipeline {number} is {outcome}\n")
+    assert (result.code, result.out) == (code, f"pipeline {number}: {outcome}\n")
     assert result.err == ""
     result = run("wait", "group/empty", "job 0", "job 1", *FAST)
     assert result.code == code
-    assert [line.split(" is ")[1].partition(":")[0] for line in result.lines] == [
+    assert [line.split(": ")[1].partition(",")[0] for line in result.lines] == [
         outcome, "success",
     ]  # fmt: skip
     found = json.loads(run("wait", "group/empty", "--pipeline", "latest", "--json", *FAST).out)
@@ -50,7 +50,7 @@ def test_wait_exits_with_the_result(run, add, outcome, code):
 def test_wait_ends_where_it_is_blocked(run, add, assert_one_line):
     number = add("success", "success", last="manual").id
     result = run("wait", "group/empty", "--pipeline", number, "--until", "blocked", *FAST)
-    assert (result.code, result.out) == (0, f"pipeline {number} is manual\n")
+    assert (result.code, result.out) == (0, f"pipeline {number}: manual\n")
     result = run("wait", "group/empty", "--pipeline", number, "--timeout", 0.05, *FAST)
     assert_one_line(result, 1, f"pipeline {number}")
     assert_one_line(run("wait", "1", "4", "--timeout", 0.05, *FAST), 1, "job 4")

@@ -87,7 +87,7 @@ async def test_job_is_found_by_name(job_of):
 @pytest.mark.parametrize(
     ("words", "pipeline", "message"),
     [
-        (["group/app", "lnit"], None, r"no job is named 'lnit': 'lint' \(pipeline \d+ of"),
+        (["group/app", "lnit"], None, r"no job is named 'lnit'; similar: 'lint' \(pipeline \d+ of"),
         (["group/app", "test"], None, "several jobs belong to 'test'"),
         (
             ["group/app", "lint"],
