@@ -50,6 +50,11 @@ class Terminal:
         """Send a signal to the process and its children."""
         os.killpg(self._process.pid, number)
 
+    def hang_up(self):
+        """Close the terminal, and return the exit code."""
+        os.close(self._ours)
+        return self._process.wait(10)
+
     def end(self):
         """The exit code and all that was shown."""
         shown = b""
@@ -133,8 +138,13 @@ def test_several_logs_have_own_colours(on_terminal):
     assert code == 0
     assert "\x1b]" not in shown
     lines = shown.splitlines()
-    assert any(line.startswith("\x1b[36mgroup/evil/5 [bold]x") for line in lines)
-    assert any(line.startswith("\x1b[33mgroup/evil/6 broken") for line in lines)
+    colours = {
+        re.match(r"\x1b\[([0-9;]+)m", line)[1]
+        for name in ("[bold]x[/] red tab line 5 ", "broken 6 ")
+        for line in lines
+        if COLOUR.sub("", line).startswith(name)
+    }
+    assert len(colours) == 2
     assert all(COLOUR.sub("", line).isprintable() for line in lines)
     assert "\x1b[1;36m▾ step_script\x1b[0m" in shown
 
@@ -188,6 +198,13 @@ def test_interrupted_demo_restores_the_terminal(number):
     assert code == 130
     assert "Traceback" not in rest
     assert rest.rfind("\x1b[?25h") > rest.rfind("\x1b[?25l")
+
+
+@pytest.mark.parametrize("options", [[], ["--plain"]], ids=["full screen", "live table"])
+def test_lost_terminal_ends_the_watch(options):
+    terminal = Terminal(["watch", "group/app", *options], 80, {})
+    terminal.read_until("compile")  # then nothing happens any more
+    assert terminal.hang_up() == 130
 
 
 def test_watch_leaves_its_live_table(on_terminal, job_of):

@@ -229,7 +229,7 @@ async def show(
             failed_only=options.failed_only,
             logs=LogPane() if options.logs else None,
         )
-        async with live_view(screen, dashboard) as show_event:
+        async with until_reader_closes(), live_view(screen, dashboard) as show_event:
             async for event in events:
                 show_event(event)
                 _check_reachable(event, options)

@@ -1,12 +1,14 @@
 """The full screen: a textual application over a monitor's events."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 
+from gitlab_jobs_async.cli.closed_pipe import has_hung_up
 from gitlab_jobs_async.cli.errors import INTERRUPTED, OK
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen
 from gitlab_jobs_async.cli.fullscreen.session import Session
@@ -88,7 +90,10 @@ class WatchApp(App[int]):
 
     def _draw(self) -> None:
         self._is_due = False
-        if self._is_behind():
+        if not self.is_headless and has_hung_up(sys.stdin):
+            # Textual would read its end again and again.
+            self.exit(INTERRUPTED)
+        elif self._is_behind():
             self.changed()
         elif isinstance(self.screen, ListScreen) and self.screen.is_mounted:
             self.screen.update()
