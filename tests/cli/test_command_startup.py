@@ -12,7 +12,7 @@ SDK_LATE = {
     f"gitlab_jobs_async.{name}"
     for name in ("api.tolerant_decoder", "logs.follow", "monitor.monitor")
 }
-LIBRARIES_LATE = {"cattrs", "graphql", "hypothesis", "rich", "sqlite3", "yaml"}
+LIBRARIES_LATE = {"cattrs", "graphql", "hypothesis", "rich", "sqlite3", "textual", "yaml"}
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def test_help_loads_no_client(loaded_by):
     loaded, shown = loaded_by("--help")
     assert "Usage: gitlab-jobs" in shown
     assert "rich" in loaded
-    assert not {"aiohttp", "asyncio", "msgspec", "yaml", "gitlab_jobs_async.client"} & loaded
+    assert (
+        not {"aiohttp", "asyncio", "msgspec", "textual", "yaml", "gitlab_jobs_async.client"}
+        & loaded
+    )
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -136,13 +136,16 @@ async def _show_full_screen(
     """Show the full screen until the user quits; return the exit code.
 
     Quitting while a pipeline of --pipeline runs is an interruption, since its result is unknown.
+    In a checkout, the filter is its branch.
     """
+    branch = None if named.checkout is None or named.pipelines else named.checkout.branch
     watched = fullscreen.Watched(
         downstream=options.downstream or bool(named.pipelines),
         checkpoint=options.checkpoint,
         shards=options.shards,
         complete=options.complete or options.failed_only,
         check=lambda event: _check_reachable(event, options),
+        ref=branch,
     )
     connection = fullscreen.ConnectionState(SystemClock())
     async with connect_to(
@@ -152,7 +155,7 @@ async def _show_full_screen(
         targets = await _targets(gitlab, named, pipelines)
         app = fullscreen.make_app(
             gitlab, connection, targets, watched,
-            theme=options.theme, filter_text="failed" if options.failed_only else "",
+            theme=options.theme, filter_text="failed" if options.failed_only else branch or "",
         )  # fmt: skip
         code = await fullscreen.show(app)
         if code == OK and pipelines and not app.session.feed.has_ended:

@@ -3,15 +3,18 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from queue import Queue
 from typing import ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 
 from gitlab_jobs_async.cli.closed_pipe import has_hung_up
 from gitlab_jobs_async.cli.errors import INTERRUPTED, OK
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen
 from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.suspension import guard_suspension
 from gitlab_jobs_async.cli.fullscreen.themes import (
     DARK,
     DARK_COLOURS,
@@ -58,11 +61,22 @@ class WatchApp(App[int]):
         """Show the pipelines, and start to take events."""
         # Textual sets one that runs tasks within `create_task`; others do not expect that.
         asyncio.get_running_loop().set_task_factory(None)
+        if not self.is_headless:
+            guard_suspension()
         self.push_screen(TreeScreen(self.session, filter_text=self._filter_text))
         feed = self.session.start(self.session.feed.run())
         feed.add_done_callback(self._on_feed_end)
         self.session.start(self.session.feed.list_recent())
         self.set_interval(_TICK, self._draw)
+
+    async def on_event(self, event: Event) -> None:
+        """Apply a key to the line that is typed, before any other key is read."""
+        if isinstance(event, Key) and event.key != "ctrl+c":
+            screen = self.screen if self.screen_stack else None
+            if isinstance(screen, ListScreen) and screen.typed is not None:
+                screen.type_key(event)
+                return
+        await super().on_event(event)
 
     def changed(self) -> None:
         """Draw soon: at most five times a second, however fast changes come."""
@@ -103,8 +117,19 @@ class WatchApp(App[int]):
 
         Otherwise drawings would queue up, and keys would show their effect late.
         """
+        output = self._output()
+        return output is not None and not output.empty()
+
+    def let_go(self) -> None:
+        """Never wait for a terminal that has vanished."""
+        output = self._output()
+        if output is not None:
+            output.maxsize = 0
+
+    def _output(self) -> Queue[str | None] | None:
+        """Return what is still to be written; textual has no public name for it."""
         writer = getattr(self._driver, "_writer_thread", None)
-        return writer is not None and not writer._queue.empty()  # noqa: SLF001 - not public
+        return getattr(writer, "_queue", None)
 
     def _on_feed_end(self, feed: asyncio.Task[None]) -> None:
         if not feed.cancelled() and (error := feed.exception()) is not None:

@@ -19,8 +19,8 @@ class Question(ModalScreen[bool]):
     """A question that only `y` answers with yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes"),
-        Binding("n,q,escape,enter", "answer(False)", "no"),
+        Binding("y", "answer(True)", "yes", priority=True),
+        Binding("n,q,escape,enter", "answer(False)", "no", priority=True),
     ]
     DEFAULT_CSS = """
     Question { align: center middle; background: transparent; }
@@ -54,11 +54,11 @@ class Help(ModalScreen[None]):
     """All keys with their effects."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,escape,question_mark,enter", "close_help", "close"),
-        Binding("j,down", "move(1)"),
-        Binding("k,up", "move(-1)"),
-        Binding("pagedown,space", "move(10)"),
-        Binding("pageup", "move(-10)"),
+        Binding("q,escape,question_mark,enter", "close_help", "close", priority=True),
+        Binding("j,down", "move(1)", priority=True),
+        Binding("k,up", "move(-1)", priority=True),
+        Binding("pagedown,space", "move(10)", priority=True),
+        Binding("pageup", "move(-10)", priority=True),
     ]
     DEFAULT_CSS = """
     Help { align: center middle; background: transparent; }

@@ -1,7 +1,7 @@
 """The data of the full screen: the monitor's events, and listings of recent pipelines."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from itertools import chain
 
@@ -31,13 +31,17 @@ _RECENT = 10
 
 @frozen(kw_only=True)
 class Watched:
-    """Options of the monitor; *check* is called with each event, and raises to end the watch."""
+    """Options of the monitor; *check* is called with each event, and raises to end the watch.
+
+    The recent pipelines are those of *ref*, a branch or tag, if it is given.
+    """
 
     check: Callable[[AnyEvent], None]
     downstream: bool = False
     checkpoint: str | None = None
     shards: int = 1
     complete: bool = False
+    ref: str | None = None
 
 
 @define(eq=False, repr=False)
@@ -101,17 +105,36 @@ class Feed:
 
     async def list_recent(self) -> None:
         """List the recent pipelines of the first projects; load the newest one if it has failed."""
-        projects = [target for target in self.targets if isinstance(target, int | str)]
-        for project in projects[:_MOST_LISTED]:
-            try:
-                await self._list_recent(project)
-            except GitLabError as error:
-                # The monitor reports an unreachable project, too.
-                self.say(short_reason(error_line(error)))
+        async with aclosing(self._projects()) as projects:
+            count = 0
+            async for project in projects:
+                try:
+                    await self._list_recent(project)
+                except GitLabError as error:
+                    # The monitor reports an unreachable project, too.
+                    self.say(short_reason(error_line(error)))
+                count += 1
+                if count == _MOST_LISTED:
+                    return
+
+    async def _projects(self) -> AsyncGenerator[int | str, None]:
+        """Yield the projects that are watched, those of groups last."""
+        for target in self.targets:
+            if isinstance(target, int | str):
+                yield target
+        for target in self.targets:
+            if isinstance(target, GroupTarget):
+                group = self.gitlab.group(target.group)
+                listed = group.iter_projects(include_subgroups=target.include_subgroups)
+                async with aclosing(listed) as projects:
+                    async for project in projects:
+                        yield project.path_with_namespace
 
     async def _list_recent(self, project: int | str) -> None:
         listed: list[PipelineBasic] = []
-        async with aclosing(self.gitlab.project(project).iter_pipelines()) as pipelines:
+        calls, ref = self.gitlab.project(project), self.watched.ref
+        found = calls.iter_pipelines() if ref is None else calls.iter_pipelines(ref=ref)
+        async with aclosing(found) as pipelines:
             async for pipeline in pipelines:
                 self.overview.on_listed(project, pipeline)
                 listed.append(pipeline)

@@ -1,46 +1,54 @@
 """The common part of the screens: a list of lines, a line to type in, keys for jobs."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Key, Paste
 from textual.screen import Screen
-from textual.widgets import Input
 
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
 from gitlab_jobs_async.cli.fullscreen.browser import open_page
 from gitlab_jobs_async.cli.fullscreen.dialogs import Help, Question
-from gitlab_jobs_async.cli.fullscreen.keys import Key, footer_keys
+from gitlab_jobs_async.cli.fullscreen.keys import Key as TableKey
+from gitlab_jobs_async.cli.fullscreen.keys import footer_keys
 from gitlab_jobs_async.cli.fullscreen.line_list import Bar, LineList
 from gitlab_jobs_async.cli.fullscreen.session import Session
 
+_ERASERS: Final = {
+    "backspace": re.compile(r".$", re.DOTALL),
+    "ctrl+w": re.compile(r"\S*\s*$"),
+    "ctrl+u": re.compile(r".*", re.DOTALL),
+}
 
-def bindings_of(keys: tuple[Key, ...]) -> list[BindingType]:
+
+def bindings_of(keys: tuple[TableKey, ...]) -> list[BindingType]:
     """Return textual's bindings for a table of keys."""
-    return [Binding(key.keys, key.action, key.words, show=False) for key in keys]
+    # With priority a key acts before the next one is read: an answer that is typed fast must reach
+    # the question.
+    return [Binding(key.keys, key.action, key.words, show=False, priority=True) for key in keys]
 
 
 class ListScreen(Screen[None]):
     """A list between a line of titles and a line of keys; `/` opens a line to type in."""
 
-    KEYS: ClassVar[tuple[Key, ...]] = ()
+    KEYS: ClassVar[tuple[TableKey, ...]] = ()
     EMPTY: ClassVar[str] = ""
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     ListScreen { layout: vertical; }
-    ListScreen Input { height: 1; border: none; padding: 0; display: none; background: $surface; }
-    ListScreen Input.-typing { display: block; }
-    ListScreen Bar.-typing { display: none; }
     """
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.list = LineList(self.line, placeholder=self.EMPTY)
-        self.typed = Input(placeholder="", id="typed", compact=True)
+        self.typed: str | None = None
         self.bars = {name: Bar(id=name) for name in ("header", "titles", "status", "keys")}
 
     def compose(self) -> ComposeResult:
@@ -49,7 +57,6 @@ class ListScreen(Screen[None]):
         yield self.bars["titles"]
         yield self.list
         yield self.bars["status"]
-        yield self.typed
         yield self.bars["keys"]
 
     def on_mount(self) -> None:
@@ -83,9 +90,18 @@ class ListScreen(Screen[None]):
 
     def show_footer(self, words: Text) -> None:
         """Show an outage, the result of the last action, else *words*, and the keys."""
+        if self.typed is not None:
+            self.bars["status"].show(
+                Text.assemble(("/", "bold cyan"), self.typed, (" ", "reverse"))
+            )
+            self._show_keys()
+            return
         notice, outage = self.session.notice, self.session.connection.words()
         front = Text(f"{outage} · " if outage else "", "bold yellow")
         self.bars["status"].show(front + (words if notice is None else notice))
+        self._show_keys()
+
+    def _show_keys(self) -> None:
         shown = Text()
         for key in footer_keys(self.KEYS, self.size.width):
             action = key.action if "." in key.action else f"screen.{key.action}"
@@ -114,25 +130,32 @@ class ListScreen(Screen[None]):
 
     def action_find(self) -> None:
         """Open the line to type in."""
-        self.typed.add_class("-typing")
-        self.bars["status"].add_class("-typing")
-        self.typed.focus()
-
-    def close_typing(self) -> None:
-        """Close the line to type in."""
-        self.typed.remove_class("-typing")
-        self.bars["status"].remove_class("-typing")
-        self.list.focus()
+        self.typed = ""
         self.update()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Apply each letter at once."""
-        self.on_typed(event.value, is_complete=False)
+    def type_key(self, event: Key) -> None:
+        """Apply a key to the line that is typed."""
+        typed = self.typed or ""
+        if event.key == "escape":
+            self.typed = None
+            self.on_typed("", is_complete=True)
+        elif event.key == "enter":
+            self.typed = None
+            self.on_typed(typed, is_complete=True)
+        elif event.key in _ERASERS:
+            self.typed = _ERASERS[event.key].sub("", typed)
+            self.on_typed(self.typed, is_complete=False)
+        elif event.character is not None and event.is_printable:
+            self.typed = typed + event.character
+            self.on_typed(self.typed, is_complete=False)
+        self.update()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Apply the whole line."""
-        self.on_typed(event.value, is_complete=True)
-        self.close_typing()
+    def on_paste(self, event: Paste) -> None:
+        """Add the first line of what is pasted."""
+        if self.typed is not None:
+            self.typed += clean(event.text.partition("\n")[0])
+            self.on_typed(self.typed, is_complete=False)
+            self.update()
 
     def action_help(self) -> None:
         """Show all keys."""

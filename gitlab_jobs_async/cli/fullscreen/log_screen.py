@@ -228,11 +228,8 @@ class LogScreen(ListScreen):
             self.action_next_match(1)
 
     def action_leave(self) -> None:
-        """Go back to the pipelines, or close the line to type in."""
-        if self.typed.has_class("-typing"):
-            self.close_typing()
-        else:
-            self.app.pop_screen()
+        """Go back to the pipelines."""
+        self.app.pop_screen()
 
     def on_done(self, subject: Subject, outcome: Outcome) -> None:
         """Show the log of the new attempt after a retry."""

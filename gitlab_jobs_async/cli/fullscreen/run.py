@@ -13,6 +13,7 @@ from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed, Targets, Watched
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
 from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.suspension import restored_signals
 from gitlab_jobs_async.cli.fullscreen.themes import THEMES
 from gitlab_jobs_async.client import GitLab
 
@@ -55,16 +56,18 @@ async def show(app: WatchApp, **options: Any) -> int:
     """
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
-    # Textual swallows a cancellation: it must reach this call, not the application.
-    running = asyncio.create_task(app.run_async(**options))
-    try:
-        await asyncio.shield(running)
-    finally:
-        if not running.done():
-            app.exit()
-            await _ended(running)
-        await app.session.close()
-        loop.set_task_factory(factory)
+    with restored_signals():
+        # Textual swallows a cancellation: it must reach this call, not the application.
+        running = asyncio.create_task(app.run_async(**options))
+        try:
+            await asyncio.shield(running)
+        finally:
+            if not running.done():
+                app.let_go()
+                app.exit()
+                await _ended(running)
+            await app.session.close()
+            loop.set_task_factory(factory)
     if app.failure is not None:
         raise app.failure
     return app.return_value or OK

@@ -71,7 +71,7 @@ class Row:
         """Whether it is a failed job, or a failed pipeline whose jobs are not shown."""
         if self.job is not None:
             return self.job.job.status == JobStatus.FAILED
-        is_closed = self.kind == "pipeline" and not (self.is_open and self.jobs)
+        is_closed = self.kind == "pipeline" and not self.is_open
         return is_closed and self.entry is not None and self.entry.status == JobStatus.FAILED
 
 
@@ -97,6 +97,15 @@ class Query:
         # Only as a whole: most ids contain most digits.
         ids = (str(job.id), str(job.pipeline.id), f"#{job.pipeline.id}")
         return all(word in text or word in ids for word in self.words)
+
+    def matches_listed(self, entry: Entry) -> bool:
+        """Return whether a pipeline passes whose jobs are not known."""
+        if entry.row is not None:
+            return False
+        pipeline = entry.pipeline
+        ref = "" if pipeline is None else pipeline.ref or ""
+        text = f"{entry.status} {ref} {entry.project}".lower()
+        return all(word in text or word in {str(entry.id), f"#{entry.id}"} for word in self.words)
 
 
 @frozen
@@ -157,9 +166,11 @@ class _Builder:
         key: RowKey = ("pipeline", *entry.key)
         inner = (*enclosing, key)
         below = self._downstream(entry, inner, shown)
-        if self.query.words and not shown and not any(below.values()):
+        is_found = shown or any(below.values()) or self.query.matches_listed(entry)
+        if self.query.words and not is_found:
             return
-        is_open = self._is_open(key, default=self._is_lively(entry))
+        is_default = self._is_lively(entry)
+        is_open = entry.row is not None and self._is_open(key, default=is_default)
         yield Row(
             key=key, kind="pipeline", enclosing=enclosing, is_open=is_open,
             project=entry.project, entry=entry, jobs=shown,
@@ -228,8 +239,7 @@ class _Builder:
         return bool(self.query.words) or self.folding.is_open(key, default=default)
 
     def _is_lively(self, entry: Entry) -> bool:
-        is_quiet = entry.status in _QUIET and entry is not self.newest
-        return entry.row is not None and not is_quiet
+        return entry.status not in _QUIET or entry is self.newest
 
 
 def build_tree(overview: Overview, folding: Folding, query: Query, now: float) -> Tree:

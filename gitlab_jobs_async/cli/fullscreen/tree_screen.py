@@ -137,10 +137,8 @@ class TreeScreen(ListScreen):
             self.list.center()
 
     def action_leave(self) -> None:
-        """Clear the filter, or close the line to type in."""
-        self.typed.value = self._filter = ""
-        self._rebuild()
-        self.close_typing()
+        """Clear the filter."""
+        self.on_typed("", is_complete=True)
 
     def _fold(self, row: Row, *, is_open: bool) -> None:
         self._folding.set(row.key, is_open=is_open)

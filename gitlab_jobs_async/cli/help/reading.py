@@ -49,13 +49,15 @@ prints the command that resumes the JOBs.
 """
 _WATCH: Final = """Watch the jobs of many projects, or of pipelines, as one stream of events.
 
-A terminal gets a live table. A pipe gets one tab-separated line per event: time in UTC, project,
-pipeline, job, name, event, status, details; with --json one object. --columns selects from these
-and stage, ref, web_url, key. With --columns or --exec a terminal gets lines, too.
+A terminal gets a full screen of pipelines, jobs and logs, with keys to retry, cancel, play and
+erase: ? lists them, q quits. --plain shows a live table instead. A pipe gets one tab-separated line
+per event: time in UTC, project, pipeline, job, name, event, status, details; with --json one
+object. --columns selects from these and stage, ref, web_url, key. With --columns or --exec a
+terminal gets lines, too.
 
-It runs until Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended, with exit code 1 if
-a job failed or was canceled that is not allowed to. With --checkpoint a restart continues where the
-last run stopped, also with an event whose command was interrupted.
+It runs until q, Ctrl-C or SIGTERM; with --pipeline until the pipelines have ended, or q on the full
+screen, with exit code 1 if a job failed or was canceled that is not allowed to. With --checkpoint a
+restart continues where the last run stopped, also with an event whose command was interrupted.
 """
 _TIMELINE: Final = """Show where the time of a pipeline goes: a waterfall of its jobs.
 

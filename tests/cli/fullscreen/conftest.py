@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from attrs import frozen
 from textual.app import ScreenStackError
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.pilot import Pilot
 
@@ -36,9 +36,14 @@ class Opened:
         The pilot's own `press` waits until the process is idle, up to a second for each key.
         """
         for key in keys:
-            self.app.simulate_key(_NAMES.get(key, key))
+            self.post(key)
             for _ in range(2):
                 await self._settle()
+
+    def post(self, *keys) -> None:
+        """Press keys without waiting, as a terminal does that was typed into fast."""
+        for key in keys:
+            self.app.post_message(Key(_NAMES.get(key, key), key if len(key) == 1 else None))
 
     async def _settle(self) -> None:
         """Let the queues of the application, its screen and the focused widget run empty."""

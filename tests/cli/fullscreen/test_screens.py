@@ -184,6 +184,18 @@ async def test_hostile_names_and_logs_are_harmless(clock):
 
 
 @prompt
+async def test_fast_typing_acts_on_no_job(world, clock):
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("✗ unit")
+        screen.post("f", "slash", *"xcry", "backspace", *"e unit", "ctrl+w", *"ship", "enter")
+        await screen.shows("filter 'xcre ship': 0 jobs")
+        screen.post("escape", "f", "c", "y")
+        await screen.shows("job 2 unit is failed")
+        posted = [one.path for one in screen.server.requests if one.method == "POST"]
+        assert [path.rpartition("/")[2] for path in posted] == ["cancel"]
+
+
+@prompt
 async def test_refused_monitor_ends_the_screen(world, clock):
     def refuse(event):
         if isinstance(event, AllTargetsUnreachable):
