@@ -78,7 +78,8 @@ class Consumer:
             except FencedError:
                 self._lose()
             except StoreAwayError:
-                self._lose()
+                # The place is kept: it counts if no other member has read on meanwhile.
+                self._renew_at = 0.0
                 await self._store.sleep(self._store.poll_seconds)
             else:
                 if event is not None:
@@ -90,7 +91,8 @@ class Consumer:
         if lease is None:
             return
         try:
-            with suppress(FencedError):
+            # An event that is not acknowledged is read again.
+            with suppress(FencedError, StoreAwayError):
                 await self._acknowledge(lease)
                 await self._store.release(lease)
         finally:

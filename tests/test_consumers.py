@@ -20,6 +20,15 @@ class FlakyStore(MemoryStore):
 
     failures = 0
     poll_seconds = 0.01
+    acknowledges = True
+    has_effect = False
+
+    async def acknowledge(self, *arguments):
+        if self.acknowledges or self.has_effect:
+            await super().acknowledge(*arguments)
+        if not self.acknowledges:
+            self.acknowledges = True
+            raise StoreAwayError("here", "no answer")
 
     async def read(self, group, after, limit):
         if self.failures:
@@ -140,6 +149,24 @@ async def test_store_that_does_not_answer_is_waited_for(store):
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 1) == [1]
     assert store.failures == 0
+
+
+@pytest.mark.parametrize("has_effect", [False, True])
+async def test_outage_repeats_no_event(store, has_effect):
+    await record(store, 1, 2)
+    async with consume(store, "bot") as recorded:
+        assert await take(recorded, 2) == [1, 2]
+        await record(store, 3)
+        store.acknowledges, store.has_effect = False, has_effect
+        assert await take(recorded, 1) == [3]
+
+
+async def test_close_while_the_store_is_away_is_quiet(store):
+    await record(store, 1, 2)
+    async with consume(store, "bot") as recorded:
+        await take(recorded, 2)
+        store.acknowledges = False
+    assert store.acknowledges  # it was tried
 
 
 async def test_missed_events_are_counted_once(store):
