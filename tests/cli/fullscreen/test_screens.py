@@ -159,7 +159,7 @@ async def test_mouse_sizes_and_urls(world, clock):
         await screen.pilot.click(offset=(5, 2), times=2)
         await screen.shows("▹ test 1/1")
         await screen.press("plus", "slash", *"deploy", "enter")
-        await screen.shows("filter 'deploy': 1 jobs", "ship")
+        await screen.shows("filter 'deploy': 1 job,", "ship")
         assert "unit" not in "\n".join(screen.lines[2:-2])
         await screen.press("escape")
         await screen.shows("unit")
