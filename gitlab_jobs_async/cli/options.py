@@ -106,6 +106,12 @@ Columns = Annotated[
         help="Only these columns, in this order, separated by commas.",
     ),
 ]
+NoPager = Annotated[
+    bool,
+    Parameter(
+        name="--no-pager", group=OUTPUT_GROUP, help="Do not show long output in GITLAB_JOBS_PAGER."
+    ),
+]
 Switch = bool
 
 

@@ -29,7 +29,8 @@ def supports_colour() -> bool:
 
 def shows_links() -> bool:
     """Return whether stdout is a terminal that shows links."""
-    return is_terminal() and supports_links(os.environ)
+    is_paged = getattr(sys.stdout, "is_paged", False)  # older pagers garble links
+    return is_terminal() and not is_paged and supports_links(os.environ)
 
 
 def _is_coloured() -> bool:

@@ -31,7 +31,7 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "xterm-256color", **environ},
+            env={**os.environ, "TERM": "xterm-256color", "GITLAB_JOBS_PAGER": "cat", **environ},
             start_new_session=True,
         )
         os.close(theirs)

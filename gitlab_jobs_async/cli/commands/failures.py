@@ -17,11 +17,13 @@ from gitlab_jobs_async.cli.options import (
     NO_PROJECTS,
     Columns,
     Json,
+    NoPager,
     ProjectOptions,
     ProjectWord,
     ServerOptions,
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
+from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.tail.since import parse_since
 from gitlab_jobs_async.cli.terminal import is_terminal, print_note
 from gitlab_jobs_async.cli.views.failures import (
@@ -86,6 +88,7 @@ async def failures(
     many: ProjectOptions = NO_PROJECTS,
     options: FailureOptions = _DEFAULT,
     columns: Columns = None,
+    no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -102,12 +105,13 @@ async def failures(
         named.note()
         groups = await gitlab.list_failures(named.names, since=since, ref=options.ref)
         found = await _with_logs(gitlab, groups[: options.limit], options)
-    if shows_lines and found and not json:
-        blocks = [Text("\n").join(failure_lines(one, now)) for one in found]
-        console().print(Text("\n\n").join(blocks), soft_wrap=True)
-    else:
-        values = [failure_json(one) for one in found] if json else []
-        print_table(found, shown, values, nothing="no failed jobs", json=json)
+    with paged(is_wanted=not (no_pager or json)):
+        if shows_lines and found and not json:
+            blocks = [Text("\n").join(failure_lines(one, now)) for one in found]
+            console().print(Text("\n\n").join(blocks), soft_wrap=True)
+        else:
+            values = [failure_json(one) for one in found] if json else []
+            print_table(found, shown, values, nothing="no failed jobs", json=json)
     if len(groups) > len(found):
         print_note(f"{len(found)} of {len(groups)} groups; --limit {len(groups)} shows all")
     return OK

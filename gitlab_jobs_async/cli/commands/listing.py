@@ -1,12 +1,15 @@
 """The command `list`."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, TypeVar
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeVar
 
 from attrs import frozen
 from cyclopts import Parameter
 
 from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.arguments import parse_scopes
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
@@ -19,6 +22,7 @@ from gitlab_jobs_async.cli.options import (
     PIPELINE_FORMS,
     Columns,
     Json,
+    NoPager,
     Positive,
     ProjectOptions,
     ProjectWord,
@@ -27,15 +31,20 @@ from gitlab_jobs_async.cli.options import (
     Web,
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
-from gitlab_jobs_async.cli.terminal import is_terminal
+from gitlab_jobs_async.cli.pager import paged, pager_command
+from gitlab_jobs_async.cli.terminal import is_terminal, write
+from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
 from gitlab_jobs_async.cli.views.rows import Listed
 from gitlab_jobs_async.cli.web_page import open_page, project_page
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.monitor.targets import GroupTarget
+from gitlab_jobs_async.project import Project
 
 T = TypeVar("T")
+_PAGE: Final = 100
+"""Rows that a streamed table prints at once: those of one request."""
 
 
 @Parameter(name="*")
@@ -74,6 +83,7 @@ async def list_jobs(
     selection: Selection = _EVERYTHING,
     columns: Columns = None,
     web: Web = False,
+    no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -84,12 +94,52 @@ async def list_jobs(
     async with connect_to(named.server, server) as gitlab:
         if web:
             return await _open(gitlab, named)
+        is_paged = not (no_pager or json) and is_terminal() and bool(pager_command())
+        single = _single_project(named, selection)
+        if is_paged and single is not None:
+            # The pager shows the first page at once, and the rest is read only while it is open.
+            shown = shown if columns else _without_project(shown)
+            named.note()
+            await _stream(gitlab.project(single), str(single), selection, shown)
+            return OK
         jobs = await _selected(gitlab, named, selection)
     several = len({project for project, _ in jobs}) > 1
     if is_terminal() and columns is None and not several:
-        shown = [column for column in shown if column.name != "project"]
-    print_table(jobs, shown, [job for _, job in jobs], nothing="no jobs", json=json)
+        shown = _without_project(shown)
+    with paged(is_wanted=is_paged):
+        print_table(jobs, shown, [job for _, job in jobs], nothing="no jobs", json=json)
     return OK
+
+
+def _without_project(columns: list[Column[Listed]]) -> list[Column[Listed]]:
+    return [column for column in columns if column.name != "project"]
+
+
+def _single_project(named: NamedProjects, selection: Selection) -> ProjectId | None:
+    """Return the project, if all jobs of one are listed."""
+    first, *others = named.names
+    is_all = not (others or named.pipelines or selection.include_retried)
+    return None if not is_all or selection.limit or isinstance(first, GroupTarget) else first
+
+
+async def _stream(
+    project: Project, name: str, selection: Selection, columns: list[Column[Listed]]
+) -> None:
+    """Print the jobs of a project page by page in the pager."""
+    rows = project.iter_jobs(scope=parse_scopes(selection.scope), ref=selection.ref)
+    part: list[Listed] = []
+    with paged():
+        table = views.streamed_table(columns, datetime.now(UTC))
+        async with aclosing(rows):
+            async for job in rows:
+                part.append((name, job))
+                if len(part) == _PAGE:
+                    table.add(part)
+                    part = []
+        if part:
+            table.add(part)
+        if table.is_empty:
+            write("no jobs\n")
 
 
 async def _open(gitlab: GitLab, named: NamedProjects) -> int:

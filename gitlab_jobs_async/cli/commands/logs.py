@@ -14,10 +14,12 @@ from gitlab_jobs_async.cli.options import (
     Color,
     FindOptions,
     JobWord,
+    NoPager,
     Output,
     ServerOptions,
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
+from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes, supports_colour, write
 from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.cli.views.log_lines import LogView
@@ -29,6 +31,7 @@ async def trace(
     where: FindOptions = ANYWHERE,
     output: Output = None,
     color: Color = None,
+    no_pager: NoPager = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Print a job's current log, in constant memory.
@@ -42,9 +45,10 @@ async def trace(
         if output is None and is_terminal():
             shown = ShownJob(str(handle.id), job, "")
             view = LogView(LogStyle(), supports_colour() if color is None else color)
-            async with aclosing(handle.tail(job, follow=False)) as lines:
-                async for line in lines:
-                    write(view.text(shown, line))
+            with paged(is_wanted=not no_pager):
+                async with aclosing(handle.tail(job, follow=False)) as lines:
+                    async for line in lines:
+                        write(view.text(shown, line))
             return OK
         async with handle.stream_trace(job) as chunks:
             with atomic_file(output) if output else stdout_bytes() as out:

@@ -18,11 +18,13 @@ from gitlab_jobs_async.cli.options import (
     NO_PROJECTS,
     Columns,
     Json,
+    NoPager,
     ProjectWord,
     ServerOptions,
     Web,
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
+from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.terminal import is_terminal
 from gitlab_jobs_async.cli.views.pipeline_columns import (
     PIPELINE_COLUMNS,
@@ -76,6 +78,7 @@ async def list_pipelines(
     selection: PipelineSelection = _NEWEST,
     columns: Columns = None,
     web: Web = False,
+    no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -96,7 +99,8 @@ async def list_pipelines(
     ]
     if is_terminal() and columns is None and len(names) == 1:
         shown = [column for column in shown if column.name != "project"]
-    print_table(rows, shown, [row for _, row in rows], nothing="no pipelines", json=json)
+    with paged(is_wanted=not (no_pager or json)):
+        print_table(rows, shown, [row for _, row in rows], nothing="no pipelines", json=json)
     return OK
 
 

@@ -13,11 +13,13 @@ from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     JobWord,
     Json,
+    NoPager,
     PipelineOptions,
     ServerOptions,
     Web,
 )
 from gitlab_jobs_async.cli.output import print_facts, print_rows
+from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.terminal import is_terminal, shows_links
 from gitlab_jobs_async.cli.views.pipeline_rows import job_lines, pipeline_facts
 from gitlab_jobs_async.cli.views.rows import pipeline_of
@@ -33,6 +35,7 @@ async def show(
     *words: JobWord,
     where: PipelineOptions = ANY_PIPELINE,
     web: Web = False,
+    no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -53,7 +56,8 @@ async def show(
         pipeline = await at.read()
         if web:
             open_page(pipeline.web_url)
-        else:
+            return OK
+        with paged(is_wanted=not (no_pager or json)):
             await _print_pipeline(at.project, pipeline, json=json)
     return OK
 

@@ -13,6 +13,9 @@ from .screen import (
 from .screen import (
     help_screen as help_screen,
 )
+from .streamed import (
+    streamed_table as streamed_table,
+)
 from .tables import (
     details_table as details_table,
 )

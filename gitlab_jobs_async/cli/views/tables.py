@@ -71,19 +71,16 @@ def rows_table(
             table, column.title or column.name, justify=column.justify, whole=column.is_whole
         )
     for row in rows:
-        table.add_row(
-            *(
-                _cell(column, column.value(row, now), column.link(row) if links else "")
-                for column in columns
-            )
-        )
+        table.add_row(*(column_cell(column, row, now, links=links) for column in columns))
     return table
 
 
-def _cell(column: Column[T], value: object, link: str) -> Text:
+def column_cell(column: Column[T], row: T, now: datetime, *, links: bool = False) -> Text:
+    """Return the cell of *row*, with a link to its page where the column has one."""
+    value = column.value(row, now)
     if column.name == "status":
         return status_text(str(value))
-    return cell(value, column.style, link=link)
+    return cell(value, column.style, link=column.link(row) if links else "")
 
 
 def details_table(facts: Iterable[tuple[str, object]]) -> Table:
