@@ -3,7 +3,7 @@
 import os
 
 from gitlab_jobs_async.cli.config.client import config_files
-from gitlab_jobs_async.cli.config.resolution import ConfigFiles, resolve, resolve_at, same_server
+from gitlab_jobs_async.cli.config.resolution import ConfigFiles, resolve, same_server
 from gitlab_jobs_async.cli.config.sources import (
     Fact,
     connection_facts,
@@ -12,6 +12,7 @@ from gitlab_jobs_async.cli.config.sources import (
 )
 from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
 from gitlab_jobs_async.cli.finding.checkout import Checkout, find_checkout
+from gitlab_jobs_async.cli.finding.resolve import server_of_checkout
 from gitlab_jobs_async.cli.options import ANY_SERVER, Json, ServerOptions
 from gitlab_jobs_async.cli.output import print_facts
 
@@ -47,7 +48,7 @@ def _server_facts(
     problem: list[Fact] = []
     if checkout is not None:
         try:
-            chosen = resolve_at(options, os.environ, files, checkout.address, is_pasted=False)
+            chosen, _ = server_of_checkout(options, checkout)
         except CommandError as error:
             problem = [("checkout", error_line(error))]
     is_usual = same_server(usual.url, chosen.url)

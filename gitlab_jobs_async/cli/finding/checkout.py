@@ -5,11 +5,12 @@ quoted, since the URL of a remote may hold a token.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.errors import CommandError, usage_error
@@ -23,6 +24,7 @@ from gitlab_jobs_async.cli.finding.remotes import (
 _SECONDS: Final = 5
 """Limit of one command; a network drive may hang."""
 
+_HOST: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _QUIET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -74,6 +76,24 @@ def _checkout() -> Checkout:
     return Checkout(remote, remotes[remote], others, name, sha or None)
 
 
+def behind_alias(checkout: Checkout) -> Checkout | None:
+    """Return the checkout with the host that the user's SSH configuration has for its remote.
+
+    It is None if there is no other host. Nothing is sent to it.
+    """
+    address = checkout.address
+    # A name with other letters could be an option, or a part of a command in that configuration.
+    if not (address.is_ssh and _HOST.fullmatch(address.host)) or shutil.which("ssh") is None:
+        return None
+    lines = _output(["ssh", "-G", "--", address.host]).splitlines()
+    hosts = [
+        line.partition(" ")[2].strip().lower() for line in lines if line.startswith("hostname ")
+    ]
+    if not hosts or hosts[0] in ("", address.host):
+        return None
+    return evolve(checkout, address=evolve(address, host=hosts[0]))
+
+
 def _branch() -> Branch | None:
     """Return the branch that is checked out, also before its first commit."""
     head = _git("symbolic-ref", "--quiet", "HEAD").strip()
@@ -98,9 +118,13 @@ def _branch() -> Branch | None:
 
 def _git(*arguments: str, is_needed: bool = False) -> str:
     """Return the output of git, empty if it fails; a command that is needed raises instead."""
+    return _output(["git", "--no-pager", *arguments], is_needed=is_needed)
+
+
+def _output(command: list[str], *, is_needed: bool = False) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - fixed commands, without a shell
-            ["git", "--no-pager", *arguments],  # noqa: S607 - the user's own git
+        done = subprocess.run(  # noqa: S603 - the user's own git and ssh, without a shell
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -108,9 +132,9 @@ def _git(*arguments: str, is_needed: bool = False) -> str:
             env=os.environ | _QUIET,
         )
     except subprocess.TimeoutExpired:
-        raise usage_error(f"git did not answer within {_SECONDS} s") from None
+        raise usage_error(f"{command[0]} did not answer within {_SECONDS} s") from None
     except OSError as error:
-        raise usage_error(f"git cannot run ({error.strerror})") from None
+        raise usage_error(f"{command[0]} cannot run ({error.strerror})") from None
     if done.returncode and is_needed:
         raise _refusal(done.stderr.decode(errors="replace"))
     return "" if done.returncode else done.stdout.decode(errors="surrogateescape")

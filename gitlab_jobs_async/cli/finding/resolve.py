@@ -12,7 +12,7 @@ from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.cli.config.client import connect_to, server_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, usage_error
-from gitlab_jobs_async.cli.finding.checkout import Checkout, find_checkout
+from gitlab_jobs_async.cli.finding.checkout import Checkout, behind_alias, find_checkout
 from gitlab_jobs_async.cli.finding.references import (
     Commit,
     JobName,
@@ -61,8 +61,10 @@ def locate(
     checkout = find_checkout(expected) if None in projects else None
     if pages:
         server = server_of(options, pages[0].address, is_pasted=True)
+    elif checkout is not None:
+        server, checkout = server_of_checkout(options, checkout)
     else:
-        server = server_of(options, None if checkout is None else checkout.address)
+        server = server_of(options)
     where = ServerUrl.parse(server.url)
     found: dict[ProjectId, None] = {}
     for name in projects:
@@ -76,6 +78,23 @@ def locate(
             raise usage_error(f"{source} is not at {server.url}: expected projects of one server")
         found[path] = None
     return Located(server, tuple(found), checkout)
+
+
+def server_of_checkout(
+    options: ServerOptions, checkout: Checkout
+) -> tuple[ResolvedServer, Checkout]:
+    """Return the server of a checkout, and the checkout with the name of its host.
+
+    Raises:
+        CommandError: the remote is at another server.
+    """
+    try:
+        return server_of(options, checkout.address), checkout
+    except CommandError:
+        known = behind_alias(checkout)
+        if known is None:
+            raise
+        return server_of(options, known.address), known
 
 
 @frozen
@@ -179,7 +198,7 @@ class Finder:
             if isinstance(name, MergeRequest):
                 return await self.project.get_latest_pipeline(merge_request=name.iid)
             if isinstance(name, Commit):
-                return await self._of_sha(name.sha)
+                return await self.project.get_latest_pipeline(sha=name.sha)
             if name.ref is not None:
                 return await self._of_ref(name.ref, may_have_path=name.may_have_path)
             return await self._of_checkout()
@@ -187,13 +206,6 @@ class Finder:
             if isinstance(name, Latest):
                 await self._fail(name.ref, error)
             raise
-
-    async def _of_sha(self, sha: str) -> Pipeline:
-        try:
-            return await self.project.get_latest_pipeline(sha=sha)
-        except (LookupFailedError, NotFoundError):
-            # A branch may be named like a sha.
-            return await self._of_ref(sha)
 
     async def _of_checkout(self) -> Pipeline:
         """Return the newest pipeline of the checkout's branch or commit, else of the default."""
@@ -240,7 +252,8 @@ class Finder:
         wanted = ref or (self.checkout.branch if self.checkout else None)
         close = get_close_matches(wanted or "", refs) or refs[:_SHOWN]
         what = f"no pipeline of {wanted!r}" if wanted else "no pipeline of the default branch"
-        expected = f": expected one of {', '.join(close)}" if close else ""
+        choice = f"one of {', '.join(close)}" if len(close) > 1 else "".join(close)
+        expected = f": expected {choice}" if choice else ""
         raise CommandError(f"{what} in {self.name}{expected}", NOT_FOUND) from error
 
 

@@ -74,6 +74,9 @@ def test_failed_jobs_are_retried_one_by_one(run, add, gitlab):
     assert result.code == 4
     assert "HTTP 403" in result.err
     assert "job 1 runs again as job" in result.out
+    gitlab.faults.add(Fault(path="*/retry", status=403))
+    result = run("retry", "group/empty", "job 0", "job 1", "--pipeline", second.id)
+    assert (result.code, result.out) == (4, "")  # a job that was named ends the command
 
 
 def test_retry_follows_jobs_and_pipelines(run, add):

@@ -1,6 +1,8 @@
 """Projects, pipelines and jobs of a simulated server, found from a checkout, a URL or a name."""
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,9 @@ from gitlab_jobs_async.cli.finding.references import parse_pipeline, parse_url
 from gitlab_jobs_async.cli.finding.resolve import locate, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, parse_project, select
 from gitlab_jobs_async.cli.options import ANY_SERVER, ServerOptions
+from gitlab_jobs_async.models.pipelines import Pipeline
+from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.simulator import Fault, JobPlan, MergeRequest, PipelinePlan, PlannedJob
 from tests.support.connections import open_connections
 from tests.support.tasks import others, until
@@ -92,9 +97,10 @@ async def test_job_is_found_by_name(job_of):
         (
             ["group/app", "lint"],
             "mainn",
-            "pipeline of 'mainn' in group/app: expected one of main",
+            "pipeline of 'mainn' in group/app: expected main",
         ),
         (["group/app", "lint"], "zzz", "expected one of deadbeef, feature/x, main, refs/merge"),
+        (["group/app", "lint"], "main/src", "no pipeline of 'main/src'"),
         (["group/empty", "lint"], None, "no pipeline of the default branch in group/empty$"),
     ],
 )
@@ -109,6 +115,21 @@ async def test_unknown_project_is_not_found():
         with pytest.raises(CommandError, match="mistyped, deleted, or hidden") as raised:
             await found("group/nosuch", "1", lookup=lookup)
         assert raised.value.code == 4
+
+
+async def test_merge_request_from_a_fork_is_followed(monkeypatch, world):
+    fork = world.add_project("bob/app")
+    jobs = world.add_job(world.add_pipeline(fork, ref="topic"), "only here")
+    there = Pipeline(id=jobs.pipeline.id, status=JobStatus.RUNNING, project_id=fork.id)
+
+    async def newest(_project, **_options):
+        return there
+
+    monkeypatch.setattr(Project, "get_latest_pipeline", newest)
+    selection = select(["group/app", "only here"], None, "!12")
+    async with open_project(ANY_SERVER, selection) as finder:
+        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+    assert (project.id, ids) == (fork.id, [jobs.id])
 
 
 async def test_pasted_file_leads_to_its_branch(pipelines, gitlab):
@@ -134,11 +155,33 @@ def test_projects_are_located_together(checkout, gitlab):
 
 
 @pytest.mark.parametrize("text", ["git@other.example.com:group/app.git", "https://h/group/app"])
-def test_checkout_of_another_server_is_refused(checkout, text):
+def test_checkout_of_another_server_is_refused(checkout, home, text):
     checkout(remote=text)
+    # Although a token is configured, since the environment names a server.
+    file = home / ".python-gitlab.cfg"
+    file.touch(0o600)
+    file.write_text(
+        "[a]\nurl = https://other.example.com\nprivate_token = x\n"
+        "[b]\nurl = https://h\nprivate_token = x\n"
+    )
     with pytest.raises(CommandError, match=r"remote 'origin' is at (other\.example\.com|h),") as no:
         locate(ANY_SERVER, [None])
     assert no.value.code == 2
+
+
+def test_alias_of_ssh_leads_to_its_host(checkout, tmp_path, monkeypatch):
+    program = tmp_path / "ssh"
+    program.write_text('#!/bin/sh\necho user git\necho hostname 127.0.0.1\necho "$@" >> asked\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    git = checkout(remote="work:group/app.git")
+    assert locate(ANY_SERVER, [None]).projects == ("group/app",)
+    assert Path("asked").read_text() == "-G -- work\n"
+    # Letters that a shell reads are not passed on.
+    git("remote", "set-url", "origin", "git@a;b$(c):group/app.git")
+    with pytest.raises(CommandError, match="but the server is"):
+        locate(ANY_SERVER, [None])
+    assert Path("asked").read_text() == "-G -- work\n"
 
 
 def test_pasted_url_selects_server_and_token(home, gitlab, monkeypatch):
@@ -154,23 +197,25 @@ def test_pasted_url_selects_server_and_token(home, gitlab, monkeypatch):
         place = locate(ServerOptions(**options), [parse_project(page)])
         return place.server.url, place.server.credentials.token, place.projects
 
-    assert token("https://a.example.com/group/app") == (
-        "https://a.example.com", "of-a", ("group/app",),
-    )  # fmt: skip
-    assert token("https://a.example.com/git/group/app") == (
-        "https://a.example.com/git", "of-root", ("group/app",),
-    )  # fmt: skip
     assert token(f"{gitlab.url}/group/app")[1] == gitlab.token
+    for server in (gitlab.url, ""):
+        monkeypatch.setenv("GITLAB_URL", server)
+        assert token("https://a.example.com/group/app") == (
+            "https://a.example.com", "of-a", ("group/app",),
+        )  # fmt: skip
+        assert token("https://a.example.com/git/group/app") == (
+            "https://a.example.com/git", "of-root", ("group/app",),
+        )  # fmt: skip
     # The environment's token never goes to a pasted URL, with or without a server of its own.
     for url in ("https://bare.example.com/a/b", "https://evil.example.com/a/b"):
         for server in (gitlab.url, ""):
             monkeypatch.setenv("GITLAB_URL", server)
             with pytest.raises(CommandError, match="expected --url with --token"):
                 token(url)
-    # A checkout must not differ from the server that the environment names.
-    for options in ({"url": gitlab.url}, {"profile": "a"}, {"token": "x"}):
+    # Options name the server, and --token belongs to the usual one.
+    for options in ({"url": gitlab.url}, {"profile": "root"}, {"token": "x"}):
         with pytest.raises(CommandError, match="but the server is"):
-            token("https://a.example.com:444/group/app", **options)
+            token("https://a.example.com/group/app", **options)
 
 
 async def test_cancelled_search_leaves_nothing(gitlab):
