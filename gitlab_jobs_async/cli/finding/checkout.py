@@ -79,7 +79,7 @@ def _checkout() -> Checkout:
 def behind_alias(checkout: Checkout) -> Checkout | None:
     """Return the checkout with the host that the user's SSH configuration has for its remote.
 
-    It is None if there is no other host. Nothing is sent to it.
+    None without another host. Nothing is sent to it.
     """
     address = checkout.address
     # A name with other letters could be an option, or a part of a command in that configuration.
