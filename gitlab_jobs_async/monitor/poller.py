@@ -5,8 +5,9 @@ further polls. A failed poll affects its own target only, unless the token is re
 """
 
 import asyncio
-from collections.abc import Mapping
-from math import inf, isfinite
+from collections.abc import Coroutine, Mapping
+from math import isfinite
+from typing import Any
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.clock import jitter
@@ -16,9 +17,9 @@ from gitlab_jobs_async.http.transport import Transport
 from gitlab_jobs_async.monitor.announcer import Announcer
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.discovered import DiscoveredPipelines
+from gitlab_jobs_async.monitor.due_polls import DuePolls
 from gitlab_jobs_async.monitor.fetch import QueryRunner
 from gitlab_jobs_async.monitor.hints.planner import Batch, QuestionPlanner
-from gitlab_jobs_async.monitor.pacing import poll_spacing
 from gitlab_jobs_async.monitor.questions import ProjectQuestions
 from gitlab_jobs_async.monitor.recorder import StateRecorder
 from gitlab_jobs_async.monitor.schedule.scheduler import PollScheduler
@@ -31,7 +32,6 @@ from gitlab_jobs_async.monitor.watch.base import SingleWatch, Watch
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.polling.polls import Polls
-from gitlab_jobs_async.ratelimit.fair_queue import Priority
 
 
 class Poller:
@@ -56,7 +56,6 @@ class Poller:
         self._transport = transport
         self._clock = transport.clock
         self._now = self._clock.now
-        self._budget = transport.budget
         self._schedule = schedule
         self._outbox = outbox
         self._changed = asyncio.Event()
@@ -69,7 +68,7 @@ class Poller:
         self._targets = targets
         self.recorder = StateRecorder(outbox, states, downstream=downstream)
         self._discovered = DiscoveredPipelines(self.recorder, self._index, targets)
-        self._announcer = Announcer(self._budget, outbox)
+        self._announcer = Announcer(transport.budget, outbox)
         self.token = TokenCheck(transport)
         self._queries = QueryRunner(
             transport, capabilities, self._clock, self.token, self._announcer, polls.statuses
@@ -83,6 +82,9 @@ class Poller:
             self.recorder,
             self._poll_soon,
             as_hints=downstream or complete,
+        )
+        self._due = DuePolls(
+            transport, schedule, polls, outbox, self._scheduler, self._questions, self.recorder
         )
 
     def __len__(self) -> int:
@@ -184,7 +186,7 @@ class Poller:
             poll.result()
         self._announcer.announce_pauses(self._now())
         self._announcer.announce_targets(len(self._watches), self._now())
-        self._start_polls(polls, share)
+        self._due.start(polls, share, len(self._watches), self._scan, self._ask)
         self.recorder.write(self._now())
         if self._watches or self._groups:
             self._outbox.resume()
@@ -192,56 +194,27 @@ class Poller:
             self._outbox.finish()
         await self._wait_for_change(share)
 
-    def _start_polls(self, polls: TaskPool[str, None], share: ScheduleShare) -> None:
-        has_capacity = self._outbox.has_capacity()
-        # While its consumer is slow, a monitor leaves its rate to the others.
-        share.claim(len(self._watches), self._scheduler.demand if has_capacity else 0.0)
-        asked = self._questions.set_rate(self._now(), self._polls, share)
-        self._scheduler.spacing = poll_spacing(
-            self._budget, self._polls, self._schedule.targets, share.stretch, asked, self._now()
-        )
-        # Read the time after the limiter's: in the other order it would never be open.
-        is_open = self._transport.available_at(Priority.BACKGROUND) <= self._now()
-        # First, since one question is about many targets.
-        while is_open and has_capacity and self._questions.next_at(self._now()) <= self._now():
-            if not share.acquire():
-                return
-            question = self._questions.take(self._now())
-            if question is None:
-                share.release()
-                break
-            key, batch = question
-            polls.start(key, reported(self._transport, "monitor_question", self._ask(batch)))
-        while is_open and has_capacity and self._scheduler.next_at() <= self._now():
-            if not share.acquire():
-                return
-            name = self._scheduler.pop_due(self._now())
-            if name is None:
-                share.release()
-                break
-            watch = self._watches[name]
-            poll, project = self._poll(name, watch), watch.availability.project
-            polls.start(name, reported(self._transport, "monitor_scan", poll, project=project))
-        share.leave_queue()
-
     async def _wait_for_change(self, share: ScheduleShare) -> None:
         """Return when a poll has ended, a target was added, or a poll or a write is due."""
-        has_capacity, wake_at = self._outbox.has_capacity(), inf
-        if has_capacity and not share.is_queued:
-            opens_at = self._transport.available_at(Priority.BACKGROUND)
-            next_question_at = self._questions.next_at(self._now())
-            next_poll_at = max(min(self._scheduler.next_at(), next_question_at), opens_at)
-            wake_at = min(next_poll_at, self.recorder.next_write_at())
+        wake_at = self._due.wake_at(share)
         async with task_pool() as waits:
             waits.start("change", self._changed.wait())
             if isfinite(wake_at):
                 waits.start("time", self._clock.sleep(max(0.0, wake_at - self._now())))
-            if not has_capacity:
+            if not self._outbox.has_capacity():
                 waits.start("capacity", self._outbox.wait_for_capacity())
             _, ended = await waits.next_done()
             ended.result()
 
-    async def _ask(self, batch: Batch) -> None:
+    def _scan(self, name: str) -> Coroutine[Any, Any, None]:
+        watch = self._watches[name]
+        poll, project = self._poll(name, watch), watch.availability.project
+        return reported(self._transport, "monitor_scan", poll, project=project)
+
+    def _ask(self, batch: Batch) -> Coroutine[Any, Any, None]:
+        return reported(self._transport, "monitor_question", self._ask_question(batch))
+
+    async def _ask_question(self, batch: Batch) -> None:
         try:
             await self._questions.ask(batch)
             await self._outbox.wait_for_capacity()

@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import time
 
+import pytest
+
 from gitlab_jobs_async import PostgresStore, SqliteStore
 from gitlab_jobs_async.store import postgres as postgres_room
 from gitlab_jobs_async.store import sqlite as sqlite_room
@@ -56,6 +58,7 @@ async def test_locked_file_blocks_no_loop(tmp_path, monkeypatch):
     assert blocks.longest < LONGEST, blocks.slowest
 
 
+@pytest.mark.timeout(60)  # restarts a server: 5 s alone, 20 s on a busy machine
 async def test_server_away_blocks_no_loop(empty_postgres, postgres, monkeypatch):
     monkeypatch.setattr(postgres_room, "_TIMEOUT", 0.5)
 
