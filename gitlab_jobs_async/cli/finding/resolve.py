@@ -203,8 +203,10 @@ class Finder:
                 return await self._of_ref(name.ref, may_have_path=name.may_have_path)
             return await self._of_checkout()
         except (LookupFailedError, NotFoundError) as error:
-            if isinstance(name, Latest):
-                await self._fail(name.ref, error)
+            branch = self.checkout.branch if self.checkout else None
+            is_detached = self.checkout is not None and branch is None
+            if isinstance(name, Latest) and not (name.ref is None and is_detached):
+                await self._fail(name.ref or branch, error)
             raise
 
     async def _of_checkout(self) -> Pipeline:
@@ -249,9 +251,8 @@ class Finder:
     async def _fail(self, ref: str | None, error: Exception) -> None:
         """Raise with the refs that come closest to the one that was not found."""
         refs = sorted({row.ref for row in await self._first(None, _RECENT) if row.ref})
-        wanted = ref or (self.checkout.branch if self.checkout else None)
-        close = get_close_matches(wanted or "", refs) or refs[:_SHOWN]
-        what = f"no pipeline of {wanted!r}" if wanted else "no pipeline of the default branch"
+        close = get_close_matches(ref or "", refs) or refs[:_SHOWN]
+        what = f"no pipeline of {ref!r}" if ref else "no pipeline of the default branch"
         choice = f"one of {', '.join(close)}" if len(close) > 1 else "".join(close)
         expected = f": expected {choice}" if choice else ""
         raise CommandError(f"{what} in {self.name}{expected}", NOT_FOUND) from error

@@ -1,10 +1,18 @@
 """`wait`, and `--follow` of `retry`, `play` and `run`: until the end, and its exit code."""
 
+import asyncio
 import json
 
 import pytest
 
+from gitlab_jobs_async.cli.commands.following import follow_logs, follow_pipeline, until_restarted
+from gitlab_jobs_async.cli.finding.resolve import FoundPipeline, open_project
+from gitlab_jobs_async.cli.finding.selection import Selection
+from gitlab_jobs_async.cli.options import ANY_SERVER
+from gitlab_jobs_async.cli.pipeline_writer import PipelineWriter
 from gitlab_jobs_async.simulator import Fault, JobPlan
+from tests.support.connections import open_connections
+from tests.support.tasks import others, until
 
 FAST = ("--interval", "0.02")
 
@@ -112,3 +120,23 @@ def test_run_without_follow_ends_at_once(run, world):
     (line,) = result.lines
     assert line.split("\t")[5] == "pipeline_created"
     assert world.project("group/app").pipelines[-1].status != "success"
+
+
+@pytest.mark.usefixtures("capfd")
+async def test_cancelled_follow_leaves_nothing(gitlab):
+    async with open_project(ANY_SERVER, Selection("group/app")) as finder:
+        job, at = await finder.project.get_job(2), FoundPipeline(finder.project, 1)
+        gitlab.faults.add(Fault(latency=1000.0, times=None))
+        before = await others()
+        for call in (
+            follow_logs(finder.gitlab, finder.project, [job], json=False),
+            follow_pipeline(at, PipelineWriter("group/app", is_json=False)),
+            until_restarted(at),
+        ):
+            task = asyncio.create_task(call)
+            await until(lambda: open_connections(finder.gitlab))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert open_connections(finder.gitlab) == 0
+            assert await others() == before

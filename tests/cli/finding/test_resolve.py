@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from gitlab_jobs_async.cli.errors import CommandError
-from gitlab_jobs_async.cli.finding.references import parse_pipeline, parse_url
+from gitlab_jobs_async.cli.finding.references import Latest, parse_pipeline, parse_url
 from gitlab_jobs_async.cli.finding.resolve import locate, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, parse_project, select
 from gitlab_jobs_async.cli.options import ANY_SERVER, ServerOptions
+from gitlab_jobs_async.errors import LookupFailedError
 from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
@@ -76,6 +77,9 @@ async def test_commit_of_the_checkout_counts_too(pipelines, checkout):
     assert await found(lookup="latest") == ("group/app", pipelines["!12"].id)
     git("checkout", "--quiet", "--detach")
     assert await found(lookup="latest") == ("group/app", pipelines["!12"].id)
+    git("commit", "--quiet", "--allow-empty", "--message", "y")
+    with pytest.raises(LookupFailedError, match=r"no pipeline of commit [0-9a-f]{40}"):
+        await found(lookup="latest")
 
 
 @pytest.mark.usefixtures("pipelines")
@@ -140,7 +144,12 @@ async def test_pasted_file_leads_to_its_branch(pipelines, gitlab):
 
 async def test_pipeline_of_an_earlier_commit_is_found(pipelines, gitlab):
     gitlab.faults.add(Fault(path="*/pipelines/latest", status=403))
-    assert (await found("group/app", "1", lookup="main"))[1] == pipelines["main"].id
+    before = await others()
+    async with open_project(ANY_SERVER, Selection("group/app")) as finder:
+        assert (await finder.pipeline(Latest("main"))).id == pipelines["main"].id
+        # The listing was left after its first row.
+        assert open_connections(finder.gitlab) == 0
+    assert await others() == before
 
 
 def test_projects_are_located_together(checkout, gitlab):
