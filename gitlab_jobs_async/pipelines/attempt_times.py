@@ -15,7 +15,6 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.values import UNKNOWN_TIME
 
 _IN_QUEUE: Final = frozenset({JobStatus.PENDING})
-_NEVER_ENDS: Final = frozenset({JobStatus.SKIPPED})
 
 
 @frozen
@@ -48,11 +47,9 @@ def times_of(job: Job | Bridge, begin: float, read_at: float, now: float) -> Att
     created, started = unix(job.created_at), unix(job.started_at)
     created = begin if created is None else created
     finished = unix(job.finished_at)
-    if job.status in _NEVER_ENDS and started is None:
-        # A skipped job has no times of its own.
-        finished = created
     is_open = finished is None and not job.status.is_finished
     if finished is None:
+        # A skipped job has no times but that of its creation.
         known = created if started is None else started + _seconds(job.duration)
         finished = now if is_open else known
     ended = max(created, finished)

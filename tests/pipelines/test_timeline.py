@@ -109,6 +109,7 @@ async def test_followed_timelines_grow_to_the_end(simulator, gitlab):
     ends, statuses, requests = zip(*found, strict=True)
     # The last poll shows that the end was before it.
     assert list(ends[:-1]) == sorted(ends[:-1])
+    assert len(set(ends[:-1])) == len(ends) - 1
     assert statuses[0] == "running"
     assert statuses[-1] == "failed"
     assert len(found) > 500
@@ -208,6 +209,35 @@ def test_active_pipeline_ends_now():
     assert path(found)[-1] == ("running", 5, 50, 1)
 
 
+def test_stages_are_only_waited_for_by_new_jobs():
+    """A job that is in the queue did not wait for one that still runs: it has needs."""
+    jobs = (
+        job(1, "a", stage="build", times=(0, 1, 10)),
+        job(2, "b", stage="build", status="running", times=(0, 5, None)),
+        job(3, "c", status="running", times=(0, 30, None), queued_duration=10.0),
+        job(4, "d", status="created"),
+    )
+    found = timeline(*jobs, status="running", now=50.0)
+    queued = [("waiting", 0, 10), ("held", 10, 20), ("queued", 20, 30), ("running", 30, 50)]
+    assert phases(found, 3) == queued
+    assert phases(found, 4) == [("waiting", 0, 50)]
+    optional = job(2, "b", stage="build", status="manual", allow_failure=True)
+    found = timeline(jobs[0], optional, jobs[3], status="running", now=50.0)
+    assert phases(found, 4) == [("waiting", 0, 10), ("held", 10, 50)]
+
+
+def test_pipeline_ends_with_its_last_job():
+    """Neither an optional manual job nor the delay of the pipeline's status makes it longer."""
+    first = job(1, "a", stage="build", times=(0, 5, 70))
+    manual = job(2, "b", status="manual", allow_failure=True)
+    found = timeline(first, manual, finished=75)
+    assert (found.end, path(found)[-1][3]) == (70, 1)
+    blocked = timeline(first, job(2, "b", status="manual"), status="manual", now=90_000.0)
+    assert (blocked.end, phases(blocked, 2)) == (70, [("waiting", 0, 70)])
+    late = timeline(first, job(2, "b", status="running", times=(0, 71, None)), now=80.0)
+    assert (late.pipeline.status, late.end) == ("success", 80)
+
+
 def test_played_manual_job_was_held_for_a_user():
     needs = {"b": JobNeeds(None, is_manual=True)}
     jobs = (
@@ -226,6 +256,16 @@ def test_needs_in_a_circle_end():
     needs = {"a": JobNeeds(("b",)), "b": JobNeeds(("a",))}
     found = timeline(job(1, "a", times=(0, 5, 5)), job(2, "b", times=(0, 5, 5)), needs=needs)
     assert found.seconds == sum(found.time_spent.values()) == 5
+
+
+def test_empty_needs_are_not_those_of_stages():
+    rows = [
+        {"name": name, "schedulingType": kind, "needs": {"nodes": []}}
+        for name, kind in (("a", "dag"), ("b", "stage"))
+    ]
+    page = {"hasNextPage": True, "endCursor": "next"}
+    data = {"projects": {"nodes": [{"pipeline": {"jobs": {"nodes": rows, "pageInfo": page}}}]}}
+    assert needs_in(data) == ({"a": JobNeeds(()), "b": JobNeeds(None)}, "next")
 
 
 @pytest.mark.parametrize(

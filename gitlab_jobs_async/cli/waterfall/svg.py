@@ -56,7 +56,7 @@ def timeline_svg(chart: Chart) -> str:
     title = text(headline(chart))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{picture.y}" '
-        f'viewBox="0 0 {_WIDTH} {picture.y}" role="img" aria-label="{title}">'
+        f'viewBox="0 0 {_WIDTH} {picture.y}" aria-label="{title}">'
         f"<title>{title}</title><style>{_STYLES}</style>"
         f'<rect class="paper" width="100%" height="100%"/>{body}</svg>\n'
     )

@@ -249,15 +249,17 @@ class _View:
 
     def legend(self) -> list[Text]:
         """Return what the characters mean, of those that occur."""
-        kinds = {
-            phase.kind for one in self.chart.timelines for a in one.attempts() for phase in a.phases
-        }
+        # A bar shows nothing of shorter ones.
+        least = self.chart.seconds / 1000
+        attempts = [one for timeline in self.chart.timelines for one in timeline.attempts()]
+        phases = (phase for one in attempts for phase in one.phases)
+        kinds = {phase.kind for phase in phases if phase.seconds >= least}
         parts = [
             Text.assemble((self.glyphs.phases[kind], _STYLES[kind]), f" {words}")
             for kind, words in _LEGEND
             if kind in kinds
         ]
-        statuses = {a.job.status for one in self.chart.timelines for a in one.attempts()}
+        statuses = {one.job.status for one in attempts}
         if statuses & _BAD:
             parts.append(Text.assemble((self.glyphs.bad, "red"), " failed or canceled"))
         if any(len(job.attempts) > 1 for one in self.chart.timelines for job in one.jobs):

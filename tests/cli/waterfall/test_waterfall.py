@@ -108,6 +108,23 @@ def test_short_jobs_of_a_large_pipeline_fold():
     assert len(chart_of([found]).rows) == 202
 
 
+def test_folding_spares_the_critical_and_the_single():
+    """A row in place of a single job saves nothing."""
+    single = [job(n, f"only {n}", stage=f"s{n}", times=(0, 1, 2)) for n in range(1, 6)]
+    rows = chart_of([timeline(*single)], 3).rows
+    assert not [row for row in rows if isinstance(row, FoldedRow)]
+    setup = [job(n, f"setup {n}", stage="a", times=(0, 1, 2)) for n in (1, 2, 3)]
+    last = [job(n, f"last {n}", stage="b", times=(0, 3, 50)) for n in (4, 5, 6)]
+    rows = chart_of([timeline(*setup, *last)], 7).rows
+    shown = [row.job.name for row in rows if isinstance(row, JobRow)]
+    assert shown == ["setup 3", "last 4", "last 5", "last 6"]
+
+
+def test_shortest_run_is_seen():
+    found = lines([timeline(job(1, "a", times=(0, 10, 10.5)), job(2, "b", times=(0, 1, 900)))])
+    assert "█" in next(line for line in found if " 1 a" in line)
+
+
 def test_downstream_follows_its_trigger():
     rows = chart_of(nested()).rows
     names = [
@@ -155,7 +172,7 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
-EVIL = f"</script><script>alert(1)</script>\" onload='x' & {HOSTILE_NAME}"
+EVIL = f"\ufffe\uffff</script><script>alert(1)</script>\" onload='x' & {HOSTILE_NAME}"
 
 
 @pytest.mark.parametrize("draw", [timeline_svg, timeline_html])
