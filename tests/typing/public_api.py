@@ -81,7 +81,9 @@ from gitlab_jobs_async.models import (
     HookBuild,
     HookMergeRequest,
     HookRunner,
+    PhaseKind,
     PipelineBasic,
+    PipelineTimeline,
     Runner,
     Section,
 )
@@ -177,6 +179,9 @@ async def a_pipeline(project: Project) -> None:
     async def emitted(pipeline: Pipeline, jobs: list[Job]) -> None:
         assert_type((pipeline, jobs), tuple[Pipeline, list[Job]])
 
+    assert_type(await project.list_timelines(1), list[PipelineTimeline])
+    async for timelines in project.follow_timelines(1, refresh=2.0):
+        assert_type(timelines[0].time_spent, Mapping[PhaseKind, float])
     tree = await project.walk_pipeline(1, include_retried=True)
     assert_type(tree, PipelineTree)
     assert_type([found.pipeline for found in tree.walk()], list[Pipeline])

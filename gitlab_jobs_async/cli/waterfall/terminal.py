@@ -217,11 +217,9 @@ class _View:
             for phase in attempt.phases:
                 rank, first = _RANK.index(phase.kind), self._cell(phase.start)
                 glyph, style = self._glyph(phase.kind, attempt)
-                last = (
-                    max(first + 1, self._cell(phase.end))
-                    if rank == len(_RANK) - 1
-                    else self._cell(phase.end)
-                )
+                # However short, a run is seen.
+                least = first + 1 if phase.kind == "running" else 0
+                last = max(least, self._cell(phase.end))
                 for cell in range(first, min(last, self.bar)):
                     if rank >= cells[cell][0]:
                         cells[cell] = (rank, glyph, style)
