@@ -108,7 +108,7 @@ def test_short_jobs_of_a_large_pipeline_fold():
     assert len(chart_of([found]).rows) == 202
 
 
-def test_folding_spares_the_critical_and_the_single():
+def test_folding_spares_critical_and_single_jobs():
     """A row in place of a single job saves nothing."""
     single = [job(n, f"only {n}", stage=f"s{n}", times=(0, 1, 2)) for n in range(1, 6)]
     rows = chart_of([timeline(*single)], 3).rows
