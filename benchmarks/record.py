@@ -177,17 +177,17 @@ def insert_text(text: str, page: str, name: str) -> str:
 
 def render(record: Record) -> Iterator[str]:
     """Yield the lines of all results."""
-    yield from _table(_HEADS, [_cells(key, entry) for key, entry in record.entries.items()])
+    yield from table_lines(_HEADS, [_cells(key, entry) for key, entry in record.entries.items()])
     if notes := list(_notes(record)):
         yield from ("", *notes)
     yield ""
     heads = ("run", "date", "commit", "size", "load at start and end", "machine", "versions")
-    yield from _table(heads, [_run_cells(*item) for item in sorted(record.runs.items())])
+    yield from table_lines(heads, [_run_cells(*item) for item in sorted(record.runs.items())])
     for file, drawing in record.drawings.items():
         yield from ("", f"![{drawing.title}]({file}.svg)")
     for detail in record.details.values():
         yield from ("", f"### {detail.title}", "", f"By `{detail.name}`, run {detail.run}.", "")
-        yield from _table(detail.heads, detail.rows)
+        yield from table_lines(detail.heads, detail.rows)
 
 
 def verdict(entry: Entry) -> str:
@@ -224,7 +224,8 @@ def _run_cells(number: int, run: Run) -> tuple[str, ...]:
     return (str(number), run.date, run.commit, run.size, load, run.machine, run.versions)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown."""
     for cells in (heads, ["---"] * len(heads), *rows):
         yield "| " + " | ".join(re.sub(r"\s*\n\s*", " ", cell) for cell in cells) + " |"
 

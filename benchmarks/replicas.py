@@ -17,13 +17,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
-from attrs import asdict, define, field, frozen
+from attrs import asdict, define, field
 
 from benchmarks.measuring import apart
+from benchmarks.record import table_lines
 from benchmarks.replica_cluster import Cluster
 from benchmarks.replica_engines import ENGINES, Engine
 from benchmarks.replica_judge import Reader, Recorded, delays
 from benchmarks.replica_node import ReplicaTask
+from benchmarks.replica_report import Plan, Report, results
 from benchmarks.results import Row, Size, Table
 from benchmarks.running import shown
 from gitlab_jobs_async import PostgresStore, SqliteStore
@@ -45,64 +47,11 @@ DURATIONS = (0.2, 1.0, 3.0, 10.0)
 SEED = 7
 
 
-@frozen
-class Plan:
-    """The size of a run of *seconds*, with leases of *lease* seconds.
-
-    Of the projects, the first *busy* ones have most jobs, and the last *quiet* ones none but one at
-    the end.
-    """
-
-    seconds: float
-    nodes: int
-    shards: int
-    projects: int
-    busy: int
-    quiet: int
-    per_minute: int
-    job_interval: float
-    durations: tuple[float, ...]
-    lease: float
-    kills: int
-    others: int
-    """Number of each other kind of fault."""
-    stores: tuple[str, ...]
-
-
 PLANS = (
     Plan(500.0, 4, 8, 120, 24, 40, 600, 0.4, DURATIONS, 4.0, 50, 7, ("sqlite", "postgres")),
     Plan(120.0, 3, 6, 60, 12, 20, 600, 0.4, DURATIONS, 3.0, 10, 2, ("sqlite", "postgres")),
     Plan(2.0, 2, 2, 3, 3, 0, 600, 0.2, (0.2, 0.5), 1.0, 1, 0, ("sqlite",)),
 )
-
-
-@frozen
-class Report:
-    """The faults of a run with *store*, and what they did to the events and the budget."""
-
-    store: str
-    plan: Plan
-    faults: dict[str, int]
-    jobs: int
-    events: int
-    wrong: dict[str, int]
-    groups: dict[str, dict[str, int]]
-    takeovers: dict[str, tuple[int, float, float]]
-    most_requests: int
-    refused: int
-    unreachable: int
-    fenced: int
-    blocks: list[float]
-    delays: dict[str, str]
-    away: str
-
-    @property
-    def is_right(self) -> bool:
-        """Whether nothing was lost or repeated, and the budget was kept."""
-        counts = [self.wrong, *self.groups.values()]
-        return not any(sum(count.values()) for count in counts) and (
-            self.most_requests <= self.plan.per_minute
-        )
 
 
 def measure(size: Size) -> Iterator[Row | Table]:
@@ -297,62 +246,8 @@ async def _later(at: float, fault: object, seconds: float) -> None:
     await fault(seconds)  # type: ignore[operator]
 
 
-def results(report: Report) -> Iterator[Row | Table]:
-    """Yield the row and the tables of a run."""
-    plan, wrong = report.plan, report.wrong
-    lost = wrong["lost"] + sum(group["lost"] for group in report.groups.values())
-    repeated = wrong["repeated"] + sum(group["repeated"] for group in report.groups.values())
-    yield Row(
-        f"{plan.nodes} processes with one store that are killed, frozen, cut off: {report.store}",
-        f"0 lost, 0 repeated; at most {plan.per_minute} requests in any minute",
-        "",
-        f"{lost} lost, {repeated} repeated of {report.events} events;"
-        f" at most {report.most_requests}",
-        report.is_right,
-        f"{report.jobs} jobs, {sum(report.faults.values())} faults",
-    )
-    yield Table(
-        f"Replicas with {report.store}: what was counted", ("what", "figure"), _counted(report)
-    )
-    yield Table(
-        f"Replicas with {report.store}: seconds until another process has a shard",
-        ("fault", "shards", "median", "worst"),
-        [
-            (kind, str(count), f"{middle:.2f}", f"{worst:.2f}")
-            for kind, (count, middle, worst) in report.takeovers.items()
-        ],
-    )
-
-
-def _counted(report: Report) -> list[tuple[str, str]]:
-    plan = report.plan
-    return [
-        ("processes, shards, projects", f"{plan.nodes}, {plan.shards}, {plan.projects}"),
-        ("lease, seconds", f"{plan.lease:g}"),
-        ("faults", _listed(report.faults)),
-        ("jobs, recorded events", f"{report.jobs}, {report.events}"),
-        ("recorded", _listed(report.wrong)),
-        *((f"read by group {name}", _listed(count)) for name, count in report.groups.items()),
-        *((f"end of a job to group {name}", delay) for name, delay in report.delays.items()),
-        ("group absent, after it came back", report.away),
-        ("most requests in any 60 s", f"{report.most_requests} of {plan.per_minute}"),
-        ("requests answered with 429", str(report.refused)),
-        ("projects said to be unreachable", str(report.unreachable)),
-        ("writes that were fenced", str(report.fenced)),
-        ("loop blocked above 50 ms", _blocked(report.blocks)),
-    ]
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def _blocked(blocks: Sequence[float]) -> str:
-    return f"{len(blocks)} times, at most {max(blocks) * 1000:.0f} ms" if blocks else "never"
-
-
 def main() -> int:
-    """Run with one store, print the tables, and return 1 if a promise was broken."""
+    """Run with one store, print tables in Markdown, and return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replicas", description=__doc__)
     parser.add_argument("--store", choices=sorted(ENGINES), default="sqlite")
     parser.add_argument("--quick", action="store_true", help="fewer processes, faults and seconds")
@@ -363,7 +258,10 @@ def main() -> int:
         print(json.dumps(asdict(report)))
     else:
         for result in results(report):
-            print(*shown(result), sep="\n")
+            if isinstance(result, Table):
+                print(f"\n{result.title}\n", *table_lines(result.heads, result.rows), sep="\n")
+            else:
+                print(*shown(result), sep="\n")
     return 0 if report.is_right else 1
 
 

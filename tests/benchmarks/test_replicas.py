@@ -7,6 +7,8 @@ from attrs import evolve
 
 from benchmarks.cut_proxy import CutProxy
 from benchmarks.replica_judge import Recorded
+from benchmarks.replica_report import Report, results
+from benchmarks.replicas import PLANS
 from gitlab_jobs_async.simulator import JobPlan, World
 from tests.support.sample_events import appeared, finished, job
 
@@ -50,6 +52,42 @@ def test_judge_compares_groups_with_the_store():
     assert events.group_faults(keys[:2]) == none | {"lost": 1}
     assert events.group_faults([*keys, first.key]) == none | {"repeated": 1}
     assert events.group_faults([keys[1], keys[0], keys[2]]) == none | {"out of order": 1}
+
+
+RIGHT = Report(
+    store="sqlite",
+    plan=PLANS[0],
+    faults={"kill -9": 50},
+    jobs=3,
+    events=6,
+    wrong={"lost": 0, "repeated": 0},
+    groups={"steady": {"lost": 0, "repeated": 0}},
+    takeovers={"kill -9": (2, 0.3, 0.4)},
+    most_requests=PLANS[0].per_minute,
+    refused=0,
+    unreachable=0,
+    fenced=1,
+    blocks=[],
+    delays={"steady": "3.0 s median"},
+    away="",
+)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, "0 lost, 0 repeated"),
+        ({"wrong": {"lost": 1, "repeated": 0}}, "1 lost, 0 repeated"),
+        ({"groups": {"steady": {"lost": 0, "repeated": 2}}}, "0 lost, 2 repeated"),
+        ({"most_requests": PLANS[0].per_minute + 1}, "at most 601"),
+        ({"unreachable": 1}, "1 unreachable"),
+    ],
+)
+def test_report_is_right_if_nothing_is_wrong(wrong, words):
+    report = evolve(RIGHT, **wrong)
+    row = next(results(report))
+    assert (report.is_right, row.is_met) == (not wrong, not wrong)
+    assert words in row.wall
 
 
 async def test_cut_proxy_loses_bytes_then_resets():
