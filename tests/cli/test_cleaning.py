@@ -20,7 +20,7 @@ from gitlab_jobs_async.cli.cleaning import (
     escape_non_ascii,
 )
 from gitlab_jobs_async.cli.commands.artifacts import print_entries
-from gitlab_jobs_async.cli.commands.listing import job_facts
+from gitlab_jobs_async.cli.commands.showing import job_facts
 from gitlab_jobs_async.cli.output import print_facts
 from gitlab_jobs_async.cli.runner import run_process
 from gitlab_jobs_async.cli.terminal import WarningHandler, print_error
