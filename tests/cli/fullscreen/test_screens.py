@@ -221,3 +221,14 @@ async def test_nothing_is_left_in_any_state(world, clock, keys):
     async with opened(world, ["shop/cart"], clock=clock) as screen:
         await screen.shows("✗ unit")
         await screen.press(*keys)
+
+
+@prompt
+async def test_footer_keys_can_be_clicked(world, clock):
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("✗ unit")
+        place = screen.lines[-1].index("next failed")
+        await screen.pilot.click(offset=(place, 29))
+        await until(lambda: screen.selected.title == "unit")
+        await screen.pilot.click(offset=(screen.lines[-1].index("help"), 29))
+        await screen.shows("quit at once")
