@@ -14,6 +14,7 @@ from gitlab_jobs_async.cli.commands.watch import is_full_screen
 from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
 from gitlab_jobs_async.cli.event_command import EventCommand
 from gitlab_jobs_async.cli.terminal import supports_full_screen
+from gitlab_jobs_async.simulator import NEVER, JobPlan
 from tests.support.command import COMMAND
 
 
@@ -72,6 +73,37 @@ def read_until(end, words: bytes, seconds=15.0) -> bytes:
     return shown
 
 
+def quit_with(pid, end, key: bytes) -> tuple[int, bytes]:
+    """Press *key*; return the exit code and what is shown until then."""
+    os.write(end, key)
+    shown = b""
+    try:
+        while data := os.read(end, 65536):
+            shown += data
+    except OSError:  # the terminal has no other end
+        pass
+    os.close(end)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
+def test_exit_code_is_the_result_once_known(gitlab, world, clock):
+    project = world.project("group/evil")
+    endless = world.add_pipeline(project, stages=("test",))
+    world.add_job(endless, "endless", plan=JobPlan(duration=NEVER, queued=0.0))
+    pipeline = world.add_pipeline(project, stages=("test",))
+    quick = JobPlan(duration=1.0, queued=0.0, outcome="failed")
+    world.add_job(pipeline, "broken too", plan=quick)
+    world.settle(clock.now() + 60.0)
+    pid, end = open_watch(gitlab, "group/evil", "--pipeline", str(endless.id))
+    read_until(end, b"endless")
+    assert quit_with(pid, end, b"q")[0] == 130
+    pid, end = open_watch(gitlab, "group/evil", "--pipeline", str(pipeline.id))
+    read_until(end, b"ended")
+    code, shown = quit_with(pid, end, b"q")
+    assert code == 1
+    assert b"broken too failed" in shown
+
+
 def test_vanishing_terminal_ends_the_command(gitlab):
     pid, end = open_watch(gitlab, "group/app")
     read_until(end, b"next failed")
@@ -89,15 +121,8 @@ def test_slow_terminal_does_not_delay_keys(gitlab, clock, world):
         world.settle(clock.now())
         world.add_pipeline(app, stages=("test",))
         time.sleep(0.1)
-    os.write(end, b"q")
-    shown = b""
-    try:
-        while data := os.read(end, 65536):
-            shown += data
-    except OSError:  # the terminal has no other end
-        pass
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    code, shown = quit_with(pid, end, b"q")
+    assert code == 0
     assert b"\x1b[?1049l" in shown
     assert b"\x1b[?1003l" in shown
 
