@@ -38,7 +38,8 @@ class _TimeLimitError(Exception):
 class _TimeLimit:
     """Ends a search after `_LIMIT`; a signal that comes later does nothing."""
 
-    is_active = False
+    _is_active = False
+    _is_installed = False
 
     def run(self, find: Callable[[str], T], text: str) -> T:
         """Return `find(text)`.
@@ -49,18 +50,19 @@ class _TimeLimit:
         # Only there does Python handle signals.
         if not _HAS_TIMER or threading.current_thread() is not threading.main_thread():
             return find(text)
-        if signal.getsignal(signal.SIGVTALRM) != self._on_signal:
+        if not self._is_installed:
             signal.signal(signal.SIGVTALRM, self._on_signal)
-        self.is_active = True
+            self._is_installed = True
+        self._is_active = True
         try:
             signal.setitimer(signal.ITIMER_VIRTUAL, _LIMIT)
             return find(text)
         finally:
-            self.is_active = False
+            self._is_active = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        if self.is_active:
+        if self._is_active:
             raise _TimeLimitError
 
 
