@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_jobs_async import NotFoundError, PollPolicy
+from gitlab_jobs_async import GitLab, JobToken, NotFoundError, PollPolicy
 from gitlab_jobs_async.pipelines.needs import JobNeeds, needs_in
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 from tests.support.cancellation import cancel_half_way
@@ -73,6 +73,14 @@ async def test_without_graphql_stages_are_the_basis(simulator, gitlab):
     (found,) = await gitlab.project("group/app").list_timelines(1, needs=False)
     assert found.basis == "stages"
     assert len(simulator.requests) == requests + 3
+
+
+async def test_job_token_gets_a_timeline_by_stages(simulator, world, clock):
+    """GraphQL accepts no job token, so it is not asked."""
+    unit = next(one for one in world.jobs.values() if one.name == "unit")
+    async with GitLab(simulator.url, auth=JobToken(unit.token), clock=clock) as client:
+        (found,) = await client.project(1).list_timelines(1)
+    assert (found.basis, len(simulator.requests)) == ("stages", 3)
 
 
 async def test_needs_of_more_than_a_page_of_jobs(world, clock, gitlab):
