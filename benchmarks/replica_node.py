@@ -145,17 +145,17 @@ class Heartbeat:
     async def beat(self) -> float:
         """Wait for a moment; return the seconds for which the loop was blocked meanwhile."""
         self._was_stopped = False
-        began, waited = time.monotonic(), _runnable()
+        began, waited = time.monotonic(), runnable()
         await asyncio.sleep(_BEAT)
-        passed = time.monotonic() - began - _BEAT - (_runnable() - waited)
+        passed = time.monotonic() - began - _BEAT - (runnable() - waited)
         return 0.0 if self._was_stopped else passed
 
     def _stopped(self, *_: object) -> None:
         self._was_stopped = True
 
 
-def _runnable() -> float:
-    """Return the seconds in which the main thread could run, and did not.
+def runnable() -> float:
+    """Return the seconds for which the main thread has waited for a core.
 
     https://docs.kernel.org/scheduler/sched-stats.html
     """

@@ -50,6 +50,8 @@ class Report:
     blocks: list[float]
     delays: dict[str, str]
     away: str
+    starved: float
+    """Part of the time for which the process of server and proxies has waited for a core."""
 
     @property
     def is_right(self) -> bool:
@@ -102,6 +104,7 @@ def _counted(report: Report) -> list[tuple[str, str]]:
         ("projects said to be unreachable", str(report.unreachable)),
         ("writes that were fenced", str(report.fenced)),
         ("loop blocked above 50 ms", _blocked(report.blocks)),
+        ("server and proxies wait for a core", f"{report.starved:.0%} of the time"),
     ]
 
 

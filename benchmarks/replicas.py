@@ -24,7 +24,7 @@ from benchmarks.record import table_lines
 from benchmarks.replica_cluster import Cluster
 from benchmarks.replica_engines import ENGINES, Engine
 from benchmarks.replica_judge import Reader, Recorded, delays
-from benchmarks.replica_node import ReplicaTask
+from benchmarks.replica_node import ReplicaTask, runnable
 from benchmarks.replica_report import Plan, Report, results
 from benchmarks.results import Row, Size, Table
 from benchmarks.running import shown
@@ -238,6 +238,7 @@ class Trial:
             blocks=[block for blocks in cluster.every(lambda one: one.blocks) for block in blocks],
             delays={one.group: delays(one.ends, self.jobs) for one in readers},
             away=self.away,
+            starved=runnable() / (time.monotonic() - self.began),
         )
 
 

@@ -70,6 +70,7 @@ RIGHT = Report(
     blocks=[],
     delays={"steady": "3.0 s median"},
     away="",
+    starved=0.1,
 )
 
 
