@@ -48,7 +48,8 @@ def pipeline_view(
 def change_line(at: datetime, value: Pipeline | JobBasic, detail: str) -> Text:
     """Return a line about a pipeline or a job that has changed its status."""
     symbol, colour = status_symbol(value.status)
-    line = Text(f"{at:%H:%M:%S} ", style="bright_black", no_wrap=True, overflow="ellipsis")
+    # A long line wraps, so that its URL can be copied.
+    line = Text(f"{at:%H:%M:%S} ", style="bright_black")
     line.append(f"{symbol} {clean(value.status):<9} ", style=colour)
     if isinstance(value, Pipeline):
         line.append(f"pipeline {value.id}", style="bold")
