@@ -1,7 +1,7 @@
 """The times of one attempt, whatever the server has sent: never negative, never out of order.
 
 `queued_duration` is the time from the queue to the start, or until the answer without a start:
-app/models/concerns/ci/has_status.rb. GitLab keeps counting for a job that never started.
+app/models/commit_status.rb. GitLab keeps counting for a job that never started.
 """
 
 from datetime import datetime
