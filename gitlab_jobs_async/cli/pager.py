@@ -66,7 +66,7 @@ def pager_command() -> list[str]:
     return [program, *words[1:]]
 
 
-@define
+@define(eq=False, repr=False)
 class _PagedOutput:
     """A text file that keeps its text until it is longer than a screen, then starts the pager."""
 

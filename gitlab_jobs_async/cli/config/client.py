@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gitlab_jobs_async import http
 from gitlab_jobs_async.api.credentials import Credentials
 from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.config.advice import advice
@@ -28,7 +29,6 @@ from gitlab_jobs_async.cli.errors import CommandError, error_line, exit_code_of,
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.http.hooks import RequestHooks
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
@@ -42,7 +42,7 @@ async def connect(
     budget: RequestBudget | None = None,
     *,
     interval: float | None = None,
-    hooks: RequestHooks | None = None,
+    hooks: "http.RequestHooks | None" = None,
 ) -> AsyncIterator[GitLab]:
     """Yield the open client, which keeps to *budget* and polls a job every *interval* seconds.
 
@@ -63,7 +63,7 @@ async def connect_to(
     budget: RequestBudget | None = None,
     *,
     interval: float | None = None,
-    hooks: RequestHooks | None = None,
+    hooks: "http.RequestHooks | None" = None,
 ) -> AsyncIterator[GitLab]:
     """Yield the open client of *server*, as `connect` does."""
     credentials = server.credentials

@@ -38,7 +38,7 @@ _FOLDERS: Final = 8
 """Most parts of a pasted path that can be a ref."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Located:
     """A server with the projects of a command on it; *checkout* is set if it was used."""
 
@@ -97,7 +97,7 @@ def server_of_checkout(
         return server_of(options, known.address), known
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class FoundPipeline:
     """A pipeline and its project, which is the fork for a merge request from one.
 
@@ -128,7 +128,7 @@ class FoundJobs:
         return f"job{'s' * (len(shown) > 1)} {', '.join(shown)} in {self.project}"
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Finder:
     """Finds pipelines and jobs of one project; *name* is how the user or the checkout names it."""
 

@@ -11,7 +11,7 @@ from gitlab_jobs_async.cli.errors import usage_error
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Column(Generic[T]):
     """A column of rows of type *T*."""
 

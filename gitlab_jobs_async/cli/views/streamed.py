@@ -18,7 +18,7 @@ _SLACK = 2
 """Columns by which later ids and durations may be longer."""
 
 
-@define
+@define(eq=False, repr=False)
 class StreamedTable(Generic[T]):
     """Prints rows in parts, under one header."""
 
