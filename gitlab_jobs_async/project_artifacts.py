@@ -72,28 +72,39 @@ class ProjectArtifacts(ProjectFiles):
         return check_complete(await self._transport.send(request, bound="archive"), "a file").body
 
     async def download_artifacts(
-        self, job_id: int, file: str | PathLike[str]
+        self,
+        job_id: int,
+        file: str | PathLike[str],
+        *,
+        progress: "artifacts.DownloadProgress | None" = None,
     ) -> "artifacts.ArtifactDownload":
         """Download the artifacts archive to *file*; return its size and its SHA-256 checksum.
 
         The bytes go to a temporary file beside *file*, which replaces it when it is complete. A
         lost connection is resumed where the server supports it (`Range`, `If-Range` and a strong
         ETag or date), else the archive is read again: never a mixture of two archives.
-        `RetryPolicy.attempts`, `Limits.archive` and `Limits.min_rate` apply. See https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
+        `RetryPolicy.attempts`, `Limits.archive` and `Limits.min_rate` apply. *progress* is called
+        after each piece with the bytes so far and those of the archive, None if unknown. See https://docs.gitlab.com/api/job_artifacts/#download-job-artifacts-by-job-id.
 
         Raises:
             NotFoundError: the job has no artifacts.
             OSError: *file* cannot be written.
         """
         request = endpoints.get_artifacts(self.id, job_id)
-        return await artifacts.download_archive(self._transport, request, file)
+        return await artifacts.download_archive(self._transport, request, file, progress)
 
     async def download_latest_artifacts(
-        self, ref: str, file: str | PathLike[str], *, job: str, search_recent: bool = False
+        self,
+        ref: str,
+        file: str | PathLike[str],
+        *,
+        job: str,
+        search_recent: bool = False,
+        progress: "artifacts.DownloadProgress | None" = None,
     ) -> "artifacts.ArtifactDownload":
         """Download the archive that `stream_latest_artifacts` streams, as `download_artifacts`."""
         request = endpoints.get_latest_artifacts(self.id, ref, job=job, search_recent=search_recent)
-        return await artifacts.download_archive(self._transport, request, file)
+        return await artifacts.download_archive(self._transport, request, file, progress)
 
     async def unpack_artifacts(
         self,

@@ -42,7 +42,7 @@ IO_MODULES = {
     "telemetry.gauges", "telemetry.otel_metrics", "telemetry.tracing",
     "webhooks.receive", "cli.__init__", "cli.__main__", "cli.app", "cli.event_command",
     "cli.log_writer", "cli.options", "cli.output", "cli.output_files", "cli.runner",
-    "cli.pager", "cli.views.streamed",
+    "cli.pager", "cli.progress", "cli.views.streamed",
     "cli.signals", "cli.completing", "cli.grammar_of_app", "cli.commands.completion",
     "cli.completion.cache", "cli.completion.names",
     "cli.closed_pipe", "cli.terminal", "cli.commands.actions", "cli.commands.artifacts",

@@ -1,4 +1,7 @@
 from .download import (
+    DownloadProgress as DownloadProgress,
+)
+from .download import (
     download_archive as download_archive,
 )
 from .files import (

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +23,19 @@ _log = logging.getLogger("gitlab_jobs_async")
 _PROGRESS = 1024 * 1024
 
 
+DownloadProgress = Callable[[int, int | None], object]
+"""A function that is called with the bytes so far and those of the archive, None if unknown."""
+
+
 async def download_archive(
-    transport: Transport, request: Request, file: str | os.PathLike[str]
+    transport: Transport,
+    request: Request,
+    file: str | os.PathLike[str],
+    progress: DownloadProgress | None = None,
 ) -> ArtifactDownload:
     """Download the archive of *request* to *file*, which is replaced only by a complete one.
+
+    *progress* is called after each piece.
 
     Raises:
         IsADirectoryError: *file* is a directory.
@@ -33,7 +43,7 @@ async def download_archive(
     """
     target = Path(file)
     with replacing(target) as out:
-        download = Download(transport, request, out)
+        download = Download(transport, request, out, progress)
         await download.run()
     return ArtifactDownload(path=target, size=download.size, sha256=download.sha256)
 
@@ -45,6 +55,7 @@ class Download:
     _transport: Transport
     _request: Request
     _out: BinaryIO
+    _progress: DownloadProgress | None = None
     _state: Resumption = field(init=False, factory=Resumption)
     _digest: "hashlib._Hash" = field(init=False, factory=hashlib.sha256)
 
@@ -108,6 +119,8 @@ class Download:
                     self._out.write(chunk)
                     self._digest.update(chunk)
                     self._state.received += len(chunk)
+                    if self._progress is not None:
+                        self._progress(self.size, self._state.total)
             except ConnectionFailedError as error:
                 return error
             return self._check_size(head)

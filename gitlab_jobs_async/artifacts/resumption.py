@@ -52,6 +52,11 @@ class Resumption:
         self._is_refused = True
 
     @property
+    def total(self) -> int | None:
+        """Bytes of the archive; None if unknown."""
+        return self._total
+
+    @property
     def missing(self) -> int:
         """Bytes of the archive that are missing; 0 also if its size is unknown, < 0 if too many."""
         return 0 if self._total is None else self._total - self.received

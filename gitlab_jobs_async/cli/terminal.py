@@ -7,6 +7,7 @@ here, so that no control character of a server reaches a terminal through stderr
 import codecs
 import logging
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,15 @@ def is_terminal() -> bool:
 def supports_colour() -> bool:
     """Return whether stdout is a terminal that shows colours."""
     return is_terminal() and _is_coloured()
+
+
+def supports_progress() -> bool:
+    """Return whether stderr is a terminal whose last line can be replaced.
+
+    Not while stdout is a pipe: its reader may be a pager on the same terminal.
+    """
+    is_fit = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return is_fit and not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def shows_links() -> bool:

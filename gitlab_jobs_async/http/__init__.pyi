@@ -14,6 +14,9 @@ from .hooks import (
     CallHooks as CallHooks,
 )
 from .hooks import (
+    RequestEnd as RequestEnd,
+)
+from .hooks import (
     RequestHooks as RequestHooks,
 )
 from .hooks import (

@@ -53,10 +53,16 @@ async def test_latest_archive_is_written(gitlab, simulator, tmp_path):
 async def test_lost_connection_is_made_up_for(serving, archive, tmp_path, ranges):
     async with serving(ranges=ranges) as (simulator, gitlab):
         simulator.faults.add(lost())
-        done = await gitlab.project(1).download_artifacts(1, tmp_path / "a.zip")
+        seen = []
+        done = await gitlab.project(1).download_artifacts(
+            1, tmp_path / "a.zip", progress=lambda *sizes: seen.append(sizes)
+        )
         assert requested_ranges(simulator) == [None, f"bytes={HALF}-" if ranges else None]
     assert (tmp_path / "a.zip").read_bytes() == archive
     assert done.sha256 == hashlib.sha256(archive).hexdigest()
+    assert seen[-1] == (len(archive), len(archive))
+    # Without ranges, the archive is read again from its beginning.
+    assert ([size for size, _ in seen] == sorted(size for size, _ in seen)) == ranges
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -168,7 +168,7 @@ async def a_project(project: Project, after: datetime) -> None:
     assert_type(await project.get_latest_artifact_file("main", "a", job="b"), bytes)
     async with project.stream_latest_artifacts("main", job="b") as latest:
         assert_type(latest, AsyncIterator[bytes])
-    assert_type(await project.download_artifacts(1, "a.zip"), ArtifactDownload)
+    assert_type(await project.download_artifacts(1, "a.zip", progress=print), ArtifactDownload)
     unpacked = await project.unpack_artifacts(1, "build", links="create", overwrite=True)
     assert_type(unpacked, ArtifactDownload)
     await project.unpack_latest_artifacts("main", "build", job="b", links="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -29,6 +29,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_result, print_rows
 from gitlab_jobs_async.cli.output_files import atomic_file
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
 from gitlab_jobs_async.cli.views.rows import size
@@ -273,12 +274,17 @@ def _is_replaceable(output: Path) -> bool:
 
 async def _fetch_archive(project: Project, source: int | _Latest, output: Path | None) -> None:
     if output is not None and _is_replaceable(output):
-        if isinstance(source, int):
-            await project.download_artifacts(source, output)
-        else:
-            await project.download_latest_artifacts(
-                source.ref, output, job=source.job, search_recent=source.search_recent
-            )
+        with progress("archive", "bytes") as shown:
+            if isinstance(source, int):
+                await project.download_artifacts(source, output, progress=shown.update)
+            else:
+                await project.download_latest_artifacts(
+                    source.ref,
+                    output,
+                    job=source.job,
+                    search_recent=source.search_recent,
+                    progress=shown.update,
+                )
         return
     stream = (
         project.stream_artifacts(source)
@@ -289,9 +295,13 @@ async def _fetch_archive(project: Project, source: int | _Latest, output: Path |
     )
     # Requested first: after an error, no file is created or replaced.
     async with stream as chunks:
-        with atomic_file(output) if output else stdout_bytes() as out:
+        with (
+            progress("archive", "bytes") as shown,
+            atomic_file(output) if output else stdout_bytes() as out,
+        ):
             async for chunk in chunks:
                 out.write(chunk)
+                shown.add(len(chunk))
 
 
 def print_entries(entries: list[ArtifactEntry], *, json: bool) -> None:

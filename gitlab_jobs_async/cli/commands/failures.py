@@ -24,6 +24,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.tail.since import parse_since
 from gitlab_jobs_async.cli.terminal import is_terminal, print_note
 from gitlab_jobs_async.cli.views.failures import (
@@ -101,10 +102,11 @@ async def failures(
     named = named_projects(projects, many, server)
     if named.pipelines:
         raise usage_error("failures: expected a URL of a project")
-    async with connect_to(named.server, server) as gitlab:
-        named.note()
-        groups = await gitlab.list_failures(named.names, since=since, ref=options.ref)
-        found = await _with_logs(gitlab, groups[: options.limit], options)
+    with progress("failures", "pages") as waiting:
+        async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
+            named.note()
+            groups = await gitlab.list_failures(named.names, since=since, ref=options.ref)
+            found = await _with_logs(gitlab, groups[: options.limit], options)
     with paged(is_wanted=not (no_pager or json)):
         if shows_lines and found and not json:
             blocks = [Text("\n").join(failure_lines(one, now)) for one in found]

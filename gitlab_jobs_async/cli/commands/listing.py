@@ -32,6 +32,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged, pager_command
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.terminal import is_terminal, write
 from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
@@ -91,18 +92,21 @@ async def list_jobs(
     shown = chosen_columns(columns, JOB_COLUMNS, JOB_DEFAULT, json=json)
     pipelines = [] if selection.pipeline is None else [selection.pipeline]
     named = named_projects(projects, many, server, pipelines)
-    async with connect_to(named.server, server) as gitlab:
-        if web:
-            return await _open(gitlab, named)
-        is_paged = not (no_pager or json) and is_terminal() and bool(pager_command())
-        single = _single_project(named, selection)
-        if is_paged and single is not None:
-            # The pager shows the first page at once, and the rest is read only while it is open.
-            shown = shown if columns else _without_project(shown)
-            named.note()
-            await _stream(gitlab.project(single), str(single), selection, shown)
-            return OK
-        jobs = await _selected(gitlab, named, selection)
+    is_paged = not (no_pager or json) and is_terminal() and bool(pager_command())
+    single = _single_project(named, selection) if is_paged else None
+    with progress("jobs", "pages") as waiting:
+        async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
+            if web:
+                return await _open(gitlab, named)
+            if single is None:
+                jobs = await _selected(gitlab, named, selection)
+            else:
+                # The pager shows the first page at once, and reads on only while it is open.
+                waiting.stop()
+                named.note()
+                part = shown if columns else _without_project(shown)
+                await _stream(gitlab.project(single), str(single), selection, part)
+                return OK
     several = len({project for project, _ in jobs}) > 1
     if is_terminal() and columns is None and not several:
         shown = _without_project(shown)

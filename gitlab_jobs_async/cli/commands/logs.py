@@ -20,6 +20,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes, supports_colour, write
 from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.cli.views.log_lines import LogView
@@ -51,7 +52,11 @@ async def trace(
                         write(view.text(shown, line))
             return OK
         async with handle.stream_trace(job) as chunks:
-            with atomic_file(output) if output else stdout_bytes() as out:
+            with (
+                progress("log", "bytes") as waiting,
+                atomic_file(output) if output else stdout_bytes() as out,
+            ):
                 async for chunk in chunks:
                     out.write(chunk)
+                    waiting.add(len(chunk))
     return OK
