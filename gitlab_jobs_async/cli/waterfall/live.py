@@ -8,8 +8,9 @@ from attrs import define
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 
+from gitlab_jobs_async.cli.waterfall.glyphs import ASCII, UNICODE, Glyphs
 from gitlab_jobs_async.cli.waterfall.rows import Chart, chart_of
-from gitlab_jobs_async.cli.waterfall.terminal import ASCII, UNICODE, Glyphs, waterfall_lines
+from gitlab_jobs_async.cli.waterfall.terminal import waterfall_lines
 from gitlab_jobs_async.models.timelines import PipelineTimeline
 
 _AROUND = 16

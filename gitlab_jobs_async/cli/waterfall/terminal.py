@@ -10,6 +10,7 @@ from rich.text import Text
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.rows import status_symbol
 from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.cli.waterfall.glyphs import ASCII_SYMBOLS, UNICODE, Glyphs
 from gitlab_jobs_async.cli.waterfall.rows import (
     Chart,
     FoldedRow,
@@ -48,57 +49,6 @@ _RANK: Final[tuple[PhaseKind, ...]] = (
     "waiting", "held", "delayed", "manual", "queued", "running",
 )  # fmt: skip
 _BAD: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELED, JobStatus.CANCELING})
-
-
-@frozen
-class Glyphs:
-    """The characters of a waterfall."""
-
-    phases: dict[PhaseKind, str]
-    bad: str
-    critical: str
-    retried: str
-    tick: str
-    ellipsis: str
-    is_ascii: bool = False
-
-
-UNICODE: Final = Glyphs(
-    {
-        "waiting": "·",
-        "held": "┄",
-        "delayed": "─",
-        "manual": "─",
-        "retry": "┄",
-        "queued": "░",
-        "running": "█",
-    },
-    bad="▓",
-    critical="◆",
-    retried="↻",
-    tick="│",
-    ellipsis="…",
-)
-ASCII: Final = Glyphs(
-    {
-        "waiting": ".",
-        "held": "~",
-        "delayed": "-",
-        "manual": "-",
-        "retry": "~",
-        "queued": ":",
-        "running": "#",
-    },
-    bad="x",
-    critical="*",
-    retried="@",
-    tick="|",
-    ellipsis="~",
-    is_ascii=True,
-)
-_ASCII_SYMBOLS: Final = {
-    "✓": "+", "✗": "x", "●": ">", "◌": ":", "⊘": "-", "»": "/", "○": ".", "▸": "m", "◷": "d",
-}  # fmt: skip
 
 
 def waterfall_lines(
@@ -243,7 +193,7 @@ class _View:
     def symbol(self, status: str) -> tuple[str, str]:
         """Return symbol and colour of a status."""
         symbol, colour = status_symbol(status)
-        return (_ASCII_SYMBOLS.get(symbol, "?") if self.glyphs.is_ascii else symbol), colour
+        return (ASCII_SYMBOLS.get(symbol, "?") if self.glyphs.is_ascii else symbol), colour
 
     def legend(self) -> list[Text]:
         """Return what the characters mean, of those that occur."""

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from gitlab_jobs_async.cli.waterfall.glyphs import ASCII, UNICODE
 from gitlab_jobs_async.cli.waterfall.html import timeline_html
 from gitlab_jobs_async.cli.waterfall.live import glyphs_of, show_live
 from gitlab_jobs_async.cli.waterfall.rows import FoldedRow, JobRow, PipelineRow, StageRow, chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
-from gitlab_jobs_async.cli.waterfall.terminal import ASCII, UNICODE, waterfall_lines
+from gitlab_jobs_async.cli.waterfall.terminal import waterfall_lines
 from gitlab_jobs_async.cli.waterfall.words import describe, ticks
 from gitlab_jobs_async.models import Bridge
 from gitlab_jobs_async.pipelines.timeline import timelines_of
