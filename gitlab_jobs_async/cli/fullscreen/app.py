@@ -45,7 +45,10 @@ class WatchApp(App[int]):
         theme: str,
         filter_text: str,
     ) -> None:
-        super().__init__()
+        # With NO_COLOR, textual chooses here how to remove colours: its shades of grey would be
+        # black on black with the colours of a terminal.
+        super().__init__(ansi_color=True)
+        self.set_reactive(App.ansi_color, None)
         self.animation_level = "none"
         self.session = make_session(self.changed)
         self.failure: BaseException | None = None

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import shlex
 import shutil
@@ -16,6 +17,8 @@ from gitlab_jobs_async.cli.event_command import EventCommand
 from gitlab_jobs_async.cli.terminal import supports_full_screen
 from gitlab_jobs_async.simulator import NEVER, JobPlan
 from tests.support.command import COMMAND
+
+COLOURS = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:[349][0-7]|[34]8[;0-9]*)(?:;[0-9;]*)?m")
 
 
 @pytest.fixture
@@ -55,11 +58,12 @@ def test_tmux_shows_a_log_and_restores_its_screen(tmux, job_of):
     assert "next failed" not in shows("before", "code 0")
 
 
-def open_watch(gitlab, *arguments):
+def open_watch(gitlab, *arguments, **environment):
     """Start `watch` on a pseudo-terminal; return its process and the other end."""
     pid, end = pty.fork()
     if pid == 0:
         os.environ |= {"GITLAB_URL": gitlab.url, "GITLAB_TOKEN": gitlab.token, "TERM": "xterm"}
+        os.environ |= environment
         os.execv(COMMAND[0], [*COMMAND, "watch", *arguments])
     return pid, end
 
@@ -97,8 +101,10 @@ def test_exit_code_is_the_result_once_known(gitlab, world, clock):
     pid, end = open_watch(gitlab, "group/evil", "--pipeline", str(endless.id))
     read_until(end, b"endless")
     assert quit_with(pid, end, b"q")[0] == 130
-    pid, end = open_watch(gitlab, "group/evil", "--pipeline", str(pipeline.id))
-    read_until(end, b"ended")
+    pid, end = open_watch(gitlab, "group/evil", "--pipeline", str(pipeline.id), NO_COLOR="1")
+    drawn = read_until(end, b"ended")
+    assert b"\x1b[7;" in drawn, "the selected line is reversed"
+    assert not COLOURS.search(drawn)
     code, shown = quit_with(pid, end, b"q")
     assert code == 1
     assert b"broken too failed" in shown
