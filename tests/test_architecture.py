@@ -57,7 +57,7 @@ IO_MODULES = {
     "cli.config.permissions", "cli.config.project_files",
     "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
     "cli.demo.nodes", "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
-    "cli.finding.checkout", "cli.finding.resolve",
+    "cli.finding.checkout", "cli.finding.location", "cli.finding.resolve",
     "cli.commands.watch_options",
     "cli.fullscreen.actions", "cli.fullscreen.app", "cli.fullscreen.browser",
     "cli.fullscreen.connection", "cli.fullscreen.dialogs", "cli.fullscreen.feed",

@@ -11,6 +11,7 @@ from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.cli.finding.checkout import Checkout
+from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.references import (
     PipelineName,
     WebPage,
@@ -19,7 +20,7 @@ from gitlab_jobs_async.cli.finding.references import (
     parse_url,
     pipeline_of_page,
 )
-from gitlab_jobs_async.cli.finding.resolve import Finder, locate
+from gitlab_jobs_async.cli.finding.resolve import Finder
 from gitlab_jobs_async.cli.finding.selection import ProjectName, parse_project
 from gitlab_jobs_async.cli.options import ProjectOptions, ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note

@@ -12,7 +12,7 @@ from gitlab_jobs_async.cli.config.sources import (
 )
 from gitlab_jobs_async.cli.errors import OK, CommandError, error_line
 from gitlab_jobs_async.cli.finding.checkout import Checkout, find_checkout
-from gitlab_jobs_async.cli.finding.resolve import server_of_checkout
+from gitlab_jobs_async.cli.finding.location import server_of_checkout
 from gitlab_jobs_async.cli.options import ANY_SERVER, Json, ServerOptions
 from gitlab_jobs_async.cli.output import print_facts
 

@@ -11,7 +11,7 @@ from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.completion.answers import Kind
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.config.files import Helper
-from gitlab_jobs_async.cli.finding.resolve import locate
+from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.selection import parse_project
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab

@@ -16,7 +16,6 @@ from gitlab_jobs_async.cli.errors import usage_error
 
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _SHA: Final = re.compile(r"[0-9a-fA-F]{7,40}|[0-9a-fA-F]{64}")
-_LINE: Final = re.compile(r"L(\d{1,9})(?:-L?\d+)?")
 _ID: Final = re.compile(r"[1-9][0-9]{0,18}")
 _FULL_REF: Final = re.compile(r"refs/(?:heads|tags)/(?=.)")
 # Around a URL in a sentence or a chat.
@@ -67,13 +66,12 @@ class WebPage:
     """A page of GitLab: of a project, or of a pipeline or job in it.
 
     *ref* is the branch or tag that the page is about, with the path of a file where a URL does not
-    tell the two apart; *line* is the line of the log that a URL ends with.
+    tell the two apart.
     """
 
     address: Address
     pipeline: PipelineName | None = None
     job: JobName | None = None
-    line: int | None = None
 
     @property
     def ref(self) -> str | None:
@@ -92,7 +90,7 @@ def is_id(text: str) -> bool:
 
 
 def parse_url(text: str) -> WebPage:
-    """Return the page of a pasted URL, without its query and its login.
+    """Return the page of a pasted URL, without its login.
 
     Raises:
         CommandError: it is invalid, or names no project.
@@ -119,8 +117,7 @@ def parse_url(text: str) -> WebPage:
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     segments = [part for part in unquote(tail).rstrip(_AFTER).split("/") if part]
     pipeline, job = _page(segments, query)
-    line = _LINE.fullmatch(parts.fragment.rstrip(_AFTER))
-    return WebPage(address, pipeline, job, int(line[1]) if line and job is not None else None)
+    return WebPage(address, pipeline, job)
 
 
 def _page(

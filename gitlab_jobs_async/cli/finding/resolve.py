@@ -1,6 +1,6 @@
-"""Open the client for a selection, and find its project, pipeline and jobs on the server."""
+"""Open the client for a selection, and find its pipeline and jobs on the server."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from difflib import get_close_matches
 from typing import Final
@@ -8,20 +8,19 @@ from typing import Final
 from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
-from gitlab_jobs_async.api.urls import ServerUrl
-from gitlab_jobs_async.cli.config.client import connect_to, server_of
+from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
-from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError, usage_error
-from gitlab_jobs_async.cli.finding.checkout import Checkout, behind_alias, find_checkout
+from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError
+from gitlab_jobs_async.cli.finding.checkout import Checkout
+from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.references import (
     Commit,
     JobName,
     Latest,
     MergeRequest,
     PipelineName,
-    WebPage,
 )
-from gitlab_jobs_async.cli.finding.selection import ProjectName, Selection
+from gitlab_jobs_async.cli.finding.selection import Selection
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note
 from gitlab_jobs_async.client import GitLab
@@ -38,66 +37,7 @@ _FOLDERS: Final = 8
 """Most parts of a pasted path that can be a ref."""
 
 
-@frozen(eq=False, repr=False)
-class Located:
-    """A server with the projects of a command on it; *checkout* is set if it was used."""
-
-    server: ResolvedServer
-    projects: tuple[ProjectId, ...]
-    checkout: Checkout | None = None
-
-
-def locate(
-    options: ServerOptions,
-    projects: Sequence[ProjectName],
-    expected: str = "a PROJECT or a URL",
-) -> Located:
-    """Return the server and the projects of a command, which may read the checkout.
-
-    Raises:
-        CommandError: no checkout, or the projects are on different servers.
-    """
-    pages = [name for name in projects if isinstance(name, WebPage)]
-    checkout = find_checkout(expected) if None in projects else None
-    if pages:
-        server = server_of(options, pages[0].address, is_pasted=True)
-    elif checkout is not None:
-        server, checkout = server_of_checkout(options, checkout)
-    else:
-        server = server_of(options)
-    where = ServerUrl.parse(server.url)
-    found: dict[ProjectId, None] = {}
-    for name in projects:
-        if name is not None and not isinstance(name, WebPage):
-            found[name] = None
-            continue
-        address = name.address if name is not None else checkout.address if checkout else None
-        path = None if address is None else address.project_at(where)
-        if address is None or path is None:
-            source = "" if address is None else address.source
-            raise usage_error(f"{source} is not at {server.url}: expected projects of one server")
-        found[path] = None
-    return Located(server, tuple(found), checkout)
-
-
-def server_of_checkout(
-    options: ServerOptions, checkout: Checkout
-) -> tuple[ResolvedServer, Checkout]:
-    """Return the server of a checkout, and the checkout with the name of its host.
-
-    Raises:
-        CommandError: the remote is at another server.
-    """
-    try:
-        return server_of(options, checkout.address), checkout
-    except CommandError:
-        known = behind_alias(checkout)
-        if known is None:
-            raise
-        return server_of(options, known.address), known
-
-
-@frozen(eq=False, repr=False)
+@frozen
 class FoundPipeline:
     """A pipeline and its project, which is the fork for a merge request from one.
 

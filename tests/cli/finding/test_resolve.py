@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gitlab_jobs_async.cli.errors import CommandError
+from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.references import Latest, parse_pipeline, parse_url
-from gitlab_jobs_async.cli.finding.resolve import locate, open_project
+from gitlab_jobs_async.cli.finding.resolve import open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, parse_project, select
 from gitlab_jobs_async.cli.options import ANY_SERVER, ServerOptions
 from gitlab_jobs_async.errors import LookupFailedError
@@ -164,8 +165,8 @@ def test_projects_are_located_together(checkout, gitlab):
 
 
 @pytest.mark.parametrize("text", ["git@other.example.com:group/app.git", "https://h/group/app"])
-def test_checkout_of_another_server_is_refused(checkout, home, text):
-    checkout(remote=text)
+def test_checkout_of_another_server_is_refused(checkout, home, gitlab, text):
+    git = checkout(remote=text)
     # Although a token is configured, since the environment names a server.
     file = home / ".python-gitlab.cfg"
     file.touch(0o600)
@@ -176,6 +177,9 @@ def test_checkout_of_another_server_is_refused(checkout, home, text):
     with pytest.raises(CommandError, match=r"remote 'origin' is at (other\.example\.com|h),") as no:
         locate(ANY_SERVER, [None])
     assert no.value.code == 2
+    git("remote", "add", "mirror", f"{gitlab.url}/group/app.git")
+    with pytest.raises(CommandError, match=r"or --project group/app of remote 'mirror'$"):
+        locate(ANY_SERVER, [None])
 
 
 def test_alias_of_ssh_leads_to_its_host(checkout, tmp_path, monkeypatch):

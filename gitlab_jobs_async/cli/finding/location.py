@@ -1,0 +1,78 @@
+"""Find the server and the projects of a command: as named, pasted, or those of the checkout."""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.cli.config.client import server_of
+from gitlab_jobs_async.cli.config.resolution import ResolvedServer
+from gitlab_jobs_async.cli.errors import CommandError, usage_error
+from gitlab_jobs_async.cli.finding.checkout import Checkout, behind_alias, find_checkout
+from gitlab_jobs_async.cli.finding.references import WebPage
+from gitlab_jobs_async.cli.finding.selection import ProjectName
+from gitlab_jobs_async.cli.options import ServerOptions
+
+
+@frozen(eq=False, repr=False)
+class Located:
+    """A server with the projects of a command on it; *checkout* is set if it was used."""
+
+    server: ResolvedServer
+    projects: tuple[ProjectId, ...]
+    checkout: Checkout | None = None
+
+
+def locate(
+    options: ServerOptions,
+    projects: Sequence[ProjectName],
+    expected: str = "a PROJECT or a URL",
+) -> Located:
+    """Return the server and the projects of a command, which may read the checkout.
+
+    Raises:
+        CommandError: no checkout, or the projects are on different servers.
+    """
+    pages = [name for name in projects if isinstance(name, WebPage)]
+    checkout = find_checkout(expected) if None in projects else None
+    if pages:
+        server = server_of(options, pages[0].address, is_pasted=True)
+    elif checkout is not None:
+        server, checkout = server_of_checkout(options, checkout)
+    else:
+        server = server_of(options)
+    where = ServerUrl.parse(server.url)
+    found: dict[ProjectId, None] = {}
+    for name in projects:
+        if name is not None and not isinstance(name, WebPage):
+            found[name] = None
+            continue
+        address = name.address if name is not None else checkout.address if checkout else None
+        path = None if address is None else address.project_at(where)
+        if address is None or path is None:
+            source = "" if address is None else address.source
+            raise usage_error(f"{source} is not at {server.url}: expected projects of one server")
+        found[path] = None
+    return Located(server, tuple(found), checkout)
+
+
+def server_of_checkout(
+    options: ServerOptions, checkout: Checkout
+) -> tuple[ResolvedServer, Checkout]:
+    """Return the server of a checkout, and the checkout with the name of its host.
+
+    Raises:
+        CommandError: the remote is at another server.
+    """
+    try:
+        return server_of(options, checkout.address), checkout
+    except CommandError as error:
+        known = behind_alias(checkout)
+        if known is not None:
+            return server_of(options, known.address), known
+        usual = ServerUrl.parse(server_of(options).url)
+        for remote, address in checkout.others.items():
+            if path := address.project_at(usual):
+                raise usage_error(f"{error}, or --project {path} of remote {remote!r}") from None
+        raise
