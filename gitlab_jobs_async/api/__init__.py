@@ -1,6 +1,6 @@
 """The REST API as values: requests, responses, links, credentials, JSON decoding.
 
-`TolerantDecoder` is loaded at its first use.
+`TolerantDecoder` and `to_dict` are loaded at their first use.
 """
 
 import lazy_loader

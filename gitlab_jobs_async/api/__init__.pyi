@@ -1,3 +1,6 @@
+from .json_writing import (
+    to_dict as to_dict,
+)
 from .tolerant_decoder import (
     TolerantDecoder as TolerantDecoder,
 )

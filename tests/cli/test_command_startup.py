@@ -53,6 +53,8 @@ def test_list_in_a_pipe_loads_no_late_module(loaded_by, form):
     assert len(shown.splitlines()) == 4
     assert "gitlab_jobs_async.client" in loaded
     assert not (SDK_LATE | LIBRARIES_LATE) & loaded
+    # Writing JSON needs the types of all events.
+    assert ("gitlab_jobs_async.events" in loaded) == bool(form)
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from gitlab_jobs_async.api.json_writing import to_dict
+from gitlab_jobs_async import api
 from gitlab_jobs_async.cli.cleaning import clean, escape_hidden
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -36,7 +36,7 @@ _TIMES: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 def json_line(value: Any) -> str:
     """Return a model, an event or a mapping as one line of JSON with GitLab's names and times."""
-    plain = to_dict(value) if attrs.has(type(value)) else value
+    plain = api.to_dict(value) if attrs.has(type(value)) else value
     try:
         line = orjson.dumps(plain, option=_TIMES).decode()
     except TypeError:  # a lone surrogate: valid in JSON, refused by orjson
