@@ -9,6 +9,12 @@ from benchmarks.features.answers import Answer, Cell
 RUN = ("gitlab-jobs", "glab", "gitlab")
 READ = ("gh", "stern", "k9s")
 _HEADS = {"gitlab": "python-gitlab"}
+_REQUESTS = """\
+Requests that each command sent, where at least two programs did the thing. Commands that follow or
+wait did so for about five seconds."""
+_KEYSTROKES = """\
+Keys until the failing lines of the red pipeline's job are shown, and until the job is retried. From
+the shell, each letter of the command counts, and Enter."""
 
 PAGES: Mapping[str, str] = {
     "gh": "https://cli.github.com/manual/gh",
@@ -73,9 +79,10 @@ def page(found: Table, keys: Sequence[Sequence[str]], run: str) -> str:
         *answers,
         "\n".join(f"{number}. {text}" for number, text in enumerate(notes.texts, 1)),
         "## Requests",
-        "Requests that each command sent, where at least two programs did the thing.",
+        _REQUESTS,
         "\n".join(table(["", *_heads(RUN)], _requests(found))),
         "## Keystrokes",
+        _KEYSTROKES,
         "\n".join(table(keys[0], keys[1:])),
     ]
     return "\n\n".join(part for part in parts if part)

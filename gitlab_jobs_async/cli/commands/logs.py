@@ -21,7 +21,13 @@ from gitlab_jobs_async.cli.options import (
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import progress
-from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes, supports_colour, write
+from gitlab_jobs_async.cli.terminal import (
+    is_terminal,
+    print_note,
+    stdout_bytes,
+    supports_colour,
+    write,
+)
 from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.cli.views.log_lines import LogView
 from gitlab_jobs_async.cli.views.log_style import LogStyle
@@ -46,10 +52,14 @@ async def trace(
         if output is None and is_terminal():
             shown = ShownJob(str(handle.id), job, "")
             view = LogView(LogStyle(), supports_colour() if color is None else color)
+            is_empty = True
             with paged(is_wanted=not no_pager):
                 async with aclosing(handle.tail(job, follow=False)) as lines:
                     async for line in lines:
+                        is_empty = False
                         write(view.text(shown, line))
+            if is_empty:
+                print_note(f"job {job} has no log lines yet")
             return OK
         async with handle.stream_trace(job) as chunks:
             with (

@@ -58,6 +58,16 @@ def test_unstarted_job_has_an_empty_trace(run):
     assert run("trace", "group/app", 4).out == ""
 
 
+def test_terminal_gets_a_note_of_an_empty_trace(run, monkeypatch):
+    notes = []
+    monkeypatch.setattr("gitlab_jobs_async.cli.commands.logs.is_terminal", lambda: True)
+    monkeypatch.setattr("gitlab_jobs_async.cli.commands.logs.print_note", notes.append)
+    assert run("trace", "group/app", 4).out == ""
+    assert notes == ["job 4 has no log lines yet"]
+    assert run("trace", "group/app", 1).code == 0
+    assert len(notes) == 1
+
+
 def test_big_trace_needs_little_memory(world, spawn, tmp_path):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     log = RepeatedLog(b"0123456789abcdef" * 4 + b"\n", BIG)
