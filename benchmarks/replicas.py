@@ -161,6 +161,9 @@ class Trial:
         until = time.monotonic() + LATEST
         while time.monotonic() < until and not self._is_read():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.1)
+        for job in self.jobs:
+            if job.id not in self.steady.ends:
+                self.say(f"not seen: job {job.id} of {job.project.path}, ended {job.finished_at}")
         self.say("the end")
 
     def _schedule(self, cluster: Cluster) -> Iterator[tuple[float, object, float]]:
