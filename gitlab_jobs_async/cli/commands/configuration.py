@@ -15,6 +15,7 @@ from gitlab_jobs_async.cli.finding.checkout import Checkout, find_checkout
 from gitlab_jobs_async.cli.finding.location import server_of_checkout
 from gitlab_jobs_async.cli.options import ANY_SERVER, Json, ServerOptions
 from gitlab_jobs_async.cli.output import print_facts
+from gitlab_jobs_async.cli.terminal import print_note
 
 
 def config(*, json: Json = False, server: ServerOptions = ANY_SERVER) -> int:
@@ -37,6 +38,8 @@ def config(*, json: Json = False, server: ServerOptions = ANY_SERVER) -> int:
     print_facts(shown, dict(shown), json=json)
     if failure is not None:
         raise failure
+    if "token" not in dict(shown):
+        print_note("no token was found: set GITLAB_TOKEN, or configure one for this server")
     return OK
 
 

@@ -27,6 +27,15 @@ def test_nothing_is_the_public_server(values, run):
     assert run("config").lines[0] == "server\thttps://gitlab.com"
 
 
+def test_missing_token_is_noted_on_a_terminal(run, monkeypatch):
+    notes = []
+    monkeypatch.setattr("gitlab_jobs_async.cli.commands.configuration.print_note", notes.append)
+    assert run("config").code == 0
+    assert run("config", "--token", SECRET).code == 0
+    (note,) = notes
+    assert "set GITLAB_TOKEN" in note
+
+
 def test_environment_is_named(values, monkeypatch):
     monkeypatch.setenv("GITLAB_HOST", "gitlab.example.com")
     monkeypatch.setenv("GITLAB_TOKEN", SECRET)
