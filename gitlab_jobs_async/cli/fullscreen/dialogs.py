@@ -71,7 +71,7 @@ class Help(ModalScreen[None]):
     def __init__(self, keys: Sequence[Key]) -> None:
         super().__init__()
         self._keys = keys
-        self._list = LineList(self._line)
+        self._list = LineList(self._line, lambda: None)
 
     def compose(self) -> ComposeResult:
         """Yield the list of keys."""

@@ -21,6 +21,8 @@ _DIM: Final = Style(color="bright_black")
 class LineList(Widget, can_focus=True):
     """Lines by number; *line* returns the text of one for a width.
 
+    *moved* is called after the user has moved the cursor.
+
     A line is drawn again only if its text has changed, so that little is written over a slow
     connection. `cursor` is the selected line, `top` the first visible one. An empty list shows
     *placeholder*.
@@ -36,11 +38,15 @@ class LineList(Widget, can_focus=True):
     class Opened(Message):
         """The user has clicked twice on the line under the cursor."""
 
-    class Moved(Message):
-        """The user has moved the cursor."""
-
-    def __init__(self, line: Callable[[int, int], Text], *, placeholder: str = "") -> None:
+    def __init__(
+        self,
+        line: Callable[[int, int], Text],
+        moved: Callable[[], None],
+        *,
+        placeholder: str = "",
+    ) -> None:
         super().__init__()
+        self._moved = moved
         self.placeholder = placeholder
         self.count = 0
         self.cursor = 0
@@ -72,7 +78,7 @@ class LineList(Widget, can_focus=True):
         self._place(line)
         if self.cursor != before:
             self.refresh_changed()
-            self.post_message(self.Moved())
+            self._moved()
 
     def center(self) -> None:
         """Scroll so that the cursor's line is above the middle, with what follows below it."""

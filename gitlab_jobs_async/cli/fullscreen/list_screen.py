@@ -47,7 +47,7 @@ class ListScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.list = LineList(self.line, placeholder=self.EMPTY)
+        self.list = LineList(self.line, self.on_move, placeholder=self.EMPTY)
         self.typed: str | None = None
         self.bars = {name: Bar(id=name) for name in ("header", "titles", "status", "keys")}
 
@@ -81,6 +81,10 @@ class ListScreen(Screen[None]):
         """Show the present state; lines that have not changed are not drawn."""
 
     @abstractmethod
+    def on_move(self) -> None:
+        """React to a move of the cursor."""
+
+    @abstractmethod
     def subject(self) -> Subject | None:
         """Return the job or pipeline that the keys act on."""
 
@@ -97,8 +101,8 @@ class ListScreen(Screen[None]):
             self._show_keys()
             return
         notice, outage = self.session.notice, self.session.connection.words()
-        front = Text(f"{outage} · " if outage else "", "bold yellow")
-        self.bars["status"].show(front + (words if notice is None else notice))
+        front = (f"{outage} · " if outage else "", "bold yellow")
+        self.bars["status"].show(Text.assemble(front, words if notice is None else notice))
         self._show_keys()
 
     def _show_keys(self) -> None:

@@ -168,7 +168,7 @@ class LogScreen(ListScreen):
         self._is_following = True
         self.update()
 
-    def on_line_list_moved(self, _event: LineList.Moved) -> None:
+    def on_move(self) -> None:
         """Follow the log only while the cursor is at its end."""
         self._is_following = self.list.cursor == self.list.count - 1
         self.update()

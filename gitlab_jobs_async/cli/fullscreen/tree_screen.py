@@ -71,6 +71,14 @@ class TreeScreen(ListScreen):
         """Filter by the words typed so far."""
         self._filter = text
         self._rebuild()
+        if text:
+            # The first job that is found, with what holds it above.
+            rows = self._tree.rows
+            first = next((place for place, row in enumerate(rows) if row.job is not None), 0)
+            self._selection.move_to(first, rows)
+            self.list.show(len(rows), first)
+        else:
+            self.list.center()
         self.update()
 
     def action_open(self) -> None:
@@ -90,7 +98,7 @@ class TreeScreen(ListScreen):
         """Open the row that was clicked twice."""
         self.action_open()
 
-    def on_line_list_moved(self, _event: LineList.Moved) -> None:
+    def on_move(self) -> None:
         """Keep the selection on the row under the cursor."""
         self._selection.is_fixed = False
         self._selection.move_to(self.list.cursor, self._tree.rows)

@@ -36,6 +36,10 @@ async def test_failing_lines_are_two_keys_away(world, clock):
         await screen.shows("E   assert 1 == 2", "✗ failed")
         await screen.press("g")
         await screen.shows("▹ get_sources", "▾ step_script")
+        running = len(screen.app.session._tasks)
+        await screen.press("r")
+        await screen.shows(f"job {max(world.jobs)} ", "E   assert 1 == 2")
+        await until(lambda: len(screen.app.session._tasks) <= running)
         await screen.press("q")
         await screen.shows("» ship")
         await screen.press("q")
@@ -50,7 +54,9 @@ async def test_retry_is_one_key_and_a_line_stays(world, clock):
         assert screen.selected.job.job.name == "unit"
         await screen.press("r")
         await screen.shows("runs again as job")
-        assert screen.selected.job.job.id > failed
+        again = screen.selected.job.job.id
+        assert again > failed
+        await until(lambda: any(f" {again} " in f"{line} " for line in screen.lines[2:-2]))
         await screen.press("q")
 
 
@@ -160,6 +166,7 @@ async def test_mouse_sizes_and_urls(world, clock):
         await screen.shows("▹ test 1/1")
         await screen.press("plus", "slash", *"deploy", "enter")
         await screen.shows("filter 'deploy': 1 job,", "ship")
+        assert screen.selected.title == "ship"
         assert "unit" not in "\n".join(screen.lines[2:-2])
         await screen.press("escape")
         await screen.shows("unit")

@@ -6,6 +6,7 @@ import re
 import select
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 
@@ -127,8 +128,10 @@ def test_slow_terminal_does_not_delay_keys(gitlab, clock, world):
         world.settle(clock.now())
         world.add_pipeline(app, stages=("test",))
         time.sleep(0.1)
+    os.kill(pid, signal.SIGCONT)
     code, shown = quit_with(pid, end, b"q")
     assert code == 0
+    assert b"\x1b[?1049h" not in shown, "it was not suspended, and does not begin again"
     assert b"\x1b[?1049l" in shown
     assert b"\x1b[?1003l" in shown
 
