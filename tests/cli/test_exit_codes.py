@@ -1,5 +1,6 @@
 """Every command against every kind of failure: one table of exit codes, one line on stderr."""
 
+import asyncio
 import io
 import os
 import signal
@@ -15,6 +16,7 @@ from gitlab_jobs_async.cli.config import client
 from gitlab_jobs_async.cli.help.acting import ACTING
 from gitlab_jobs_async.cli.help.reading import READING
 from gitlab_jobs_async.cli.runner import run as run_command
+from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.simulator import Fault
 
@@ -131,6 +133,22 @@ def test_signal_is_code_130(run, number):
             result = run(name, *arguments, "--url", url_of(listener), "--token", "t")
             sender.join()
         assert (name, result.code, result.out) == (name, 130, "")
+
+
+def test_ignored_signal_does_not_end_a_command():
+    """As `nohup` starts a command."""
+
+    async def command():
+        os.kill(os.getpid(), signal.SIGHUP)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return 5
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_until_signal(command()) == 5
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -8,7 +8,16 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
-from gitlab_jobs_async import GitLab, NotFoundError
+from gitlab_jobs_async import (
+    CredentialsError,
+    FencedError,
+    GitLab,
+    LookupFailedError,
+    NotFoundError,
+    StoreAwayError,
+    StoreError,
+    WaitTimedOutError,
+)
 from gitlab_jobs_async.cli import runner
 from gitlab_jobs_async.cli.demo import command
 from gitlab_jobs_async.cli.demo.observed import HeldClock, Observed
@@ -123,6 +132,12 @@ def test_codes():
     assert exit_code_of(CommandError("x")) == 1
     assert exit_code_of(ValueError("x")) == 2
     assert exit_code_of(OSError("x")) == 2
+    assert exit_code_of(StoreError("ci.db", "x")) == 2
+    assert exit_code_of(StoreAwayError("ci.db", "x")) == 3
+    assert exit_code_of(FencedError("ci.db", "x")) == 3
+    assert exit_code_of(CredentialsError("x")) == 2
+    assert exit_code_of(LookupFailedError("x")) == 4
+    assert exit_code_of(WaitTimedOutError("job 1", 5.0, None)) == 1
     assert error_line(OSError()) == "OSError"
     assert error_line(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
 

@@ -61,6 +61,14 @@ def test_errors_print_nothing():
     assert answer_of("bash", "what", "is", "this") == ""
 
 
+def test_key_of_names_holds_no_token(monkeypatch):
+    monkeypatch.setenv("GITLAB_TOKEN", "glpat-environment")
+    words = ["list", "--token", "glpat-line", "--url", "http://x"]
+    key = completing._key("projects", completing.answer(completing._grammar(), words, ""))
+    assert "glpat" not in key
+    assert "http://x" in key
+
+
 def test_stale_names_are_better_than_none(monkeypatch, folder):
     found = completing.answer(completing._grammar(), ["list"], "")
     write_cached(completing._key("projects", found), ROWS)
