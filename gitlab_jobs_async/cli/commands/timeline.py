@@ -17,10 +17,12 @@ from gitlab_jobs_async.cli.options import (
     PIPELINE_FORMS,
     Interval,
     Json,
+    NoPager,
     ProjectOption,
     ServerOptions,
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
+from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.terminal import is_terminal, print_note, write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line, plain_line
 from gitlab_jobs_async.cli.views.screen import console
@@ -88,6 +90,7 @@ async def timeline(
     project: ProjectOption = None,
     options: TimelineOptions = _DEFAULT,
     interval: Interval = None,
+    no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -102,7 +105,8 @@ async def timeline(
         # None: a terminal follows what runs, all others take what is there.
         follows = is_live if options.follow is None else options.follow
         timelines = await _read(found, options, follows=follows, is_live=is_live)
-    _write(finder.name, timelines, options, json=json)
+    with paged(is_wanted=not (no_pager or json or follows)):
+        _write(finder.name, timelines, options, json=json)
     return FAILED if options.follow and timelines[0].pipeline.status in _BAD else OK
 
 
