@@ -45,8 +45,8 @@ _MIN_PAUSE = 60.0
 SETTLING = 120.0
 """Seconds after a change until a poll by REST has surely seen it, as in `watch.watermark`."""
 
-CLOCK_SKEW = 60.0
-"""Seconds by which the server's clock may differ from the client's."""
+CLOCK_SKEW = 900.0
+"""Seconds by which the server's clock, or that of a process before this one, may differ."""
 
 # These do not pass by themselves: no GraphQL, or a token without its scope.
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 415, 422, 501})

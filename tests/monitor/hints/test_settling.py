@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.hints.planner import COMPARISON_INTERVALS, SETTLING, QuestionPlanner
@@ -43,3 +45,20 @@ def test_changed_project_has_to_settle():
     assert answered(planner, now + 180, JobStatus.RUNNING) == []
     assert offered(planner, now + 119 + SETTLING) == {1}
     assert offered(planner, now + 120 + SETTLING) == {COMPARISON_INTERVALS["changes"]}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "changed"),
+    [(-300.0, True), (0.0, True), (240.0, True), (850.0, True), (9000.0, False)],
+)
+def test_first_answer_allows_for_wrong_clocks(ahead, changed):
+    """Compare a time of the server with that of the poll, by another clock."""
+    polled_at, planner = 1_800_000_000.0, QuestionPlanner(ServerCapabilities())
+    planner.set_rate(len(NAMES), requests=10.0, polls=10.0)
+    offered(planner, polled_at)
+    offered(planner, polled_at)
+    ended = datetime.fromtimestamp(polled_at - ahead + 5, UTC)
+    pipeline = PipelineSnapshot(5, JobStatus.SUCCESS, ended)
+    answer = {n: ProjectSnapshot(n, (pipeline,)) for n in range(1, 13)}
+    batch = planner.take(polled_at + 60)
+    assert bool(planner.on_answer(batch, answer, polled_at + 60, 1.0)[0]) is changed
