@@ -91,6 +91,11 @@ class Feed:
                 self.changed()
                 self.watched.check(event)
 
+    @property
+    def is_standing_by(self) -> bool:
+        """Whether other processes watch all targets, with the same checkpoint."""
+        return self.monitor is not None and not self.monitor.shards
+
     def follow(self, project: int | str, job_id: int | None) -> None:
         """Poll a job that was acted on at short intervals until it has ended.
 
@@ -105,6 +110,9 @@ class Feed:
 
     async def list_recent(self) -> None:
         """List the recent pipelines of the first projects; load the newest one if it has failed."""
+        limit = self.gitlab.budget.snapshot().limit
+        # A small budget is the monitor's, whose first scan has the jobs that run.
+        most = _MOST_LISTED if limit is None else max(1, min(_MOST_LISTED, limit // 10))
         async with aclosing(self._projects()) as projects:
             count = 0
             async for project in projects:
@@ -114,7 +122,7 @@ class Feed:
                     # The monitor reports an unreachable project, too.
                     self.say(short_reason(error_line(error)))
                 count += 1
-                if count == _MOST_LISTED:
+                if count == most:
                     return
 
     async def _projects(self) -> AsyncGenerator[int | str, None]:

@@ -203,5 +203,6 @@ class TreeScreen(ListScreen):
             found,
             *problems,
             "ended" if session.feed.has_ended else "",
+            "standing by: another process watches" if session.feed.is_standing_by else "",
             budget_words(session.gitlab.budget.snapshot(now), now),
         )

@@ -95,10 +95,13 @@ async def opened(world, targets, *, clock, size=(100, 30), until_quit=False, **o
         ready.put_nowait(pilot)
 
     connection = ConnectionState(clock)
+    budget = options.pop("budget", None)
     watched = Watched(**{"check": lambda _event: None} | options.pop("watched", {}))
     async with (
         Simulator(world, clock=clock) as server,
-        GitLab(server.url, auth=server.token, clock=clock, hooks=connection.hooks) as gitlab,
+        GitLab(
+            server.url, auth=server.token, clock=clock, hooks=connection.hooks, budget=budget
+        ) as gitlab,
     ):
         app = make_app(gitlab, connection, targets, watched, **options)
         shown = show(app, headless=True, size=size, auto_pilot=drive)

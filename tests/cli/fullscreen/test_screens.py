@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gitlab_jobs_async import PipelineTarget
+from gitlab_jobs_async import PipelineTarget, RequestBudget
 from gitlab_jobs_async.cli.errors import INTERRUPTED, CommandError
 from gitlab_jobs_async.events import AllTargetsUnreachable
 from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RunnerScript, World
@@ -239,3 +239,26 @@ async def test_footer_keys_can_be_clicked(world, clock):
         await until(lambda: screen.selected.title == "unit")
         await screen.pilot.click(offset=(screen.lines[-1].index("help"), 29))
         await screen.shows("quit at once")
+
+
+@prompt
+async def test_small_budget_is_left_to_the_monitor(world, clock):
+    projects = ["shop/cart", "shop/a", "shop/b"]
+    for path in projects[1:]:
+        world.add_project(path)
+    budget = RequestBudget(per_minute=20)
+    async with opened(world, projects, clock=clock, budget=budget) as screen:
+        await screen.shows("✗ unit", "/20 requests/min")
+        await until(lambda: screen.app.session.feed.monitor is not None)
+        monitor = screen.app.session.feed.monitor
+        await until(lambda: monitor.status().unscanned == 0)
+        asked = [one.path for one in screen.server.requests]
+        assert sum(path.endswith("/pipelines") for path in asked) == 2
+        screen.app.session.feed.monitor = Other()
+        await screen.shows("standing by: another process watches")
+
+
+class Other:
+    """The monitor of a process that has no shard."""
+
+    shards = frozenset()
