@@ -65,8 +65,11 @@ class LogText:
         return self._starts[row] if self.is_wrapped else row
 
     def text(self, line: int) -> Text:
-        """Return a screen line."""
+        """Return a screen line; an empty one after the last row."""
         place = self.row_at(line)
+        # A section may have folded, or the log was replaced, since the rows were arranged.
+        if place >= len(self.document.rows):
+            return Text()
         row = self.document.rows[place]
         part = line - self.start_of(place)
         gutter = self.gutter

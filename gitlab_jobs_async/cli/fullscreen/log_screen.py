@@ -131,7 +131,9 @@ class LogScreen(ListScreen):
     def _trim(self) -> None:
         """Drop the oldest lines of a log that would fill the memory."""
         row = self._row()
-        at = None if row is None else self._document.lines[row.line].number
+        # The header of a section stands before its first line, which may not be read yet.
+        lines = self._document.lines
+        at = None if row is None else lines[min(row.line, len(lines) - 1)].number
         self._document = self._document.trimmed(_MOST_LINES)
         self._text = LogText(self._document, self._text.is_wrapped, query=self._text.query)
         self._hits, self._searched = [], 0

@@ -70,6 +70,7 @@ def test_runner_sections_fold_when_they_end():
         "   3 E assert",
         "   4 ERROR: Job failed: exit code 1",
     ]
+    assert view.text(len(shown)).plain == ""
     document.toggle(document.rows[0])
     document.mark_failed(0)
     assert document.is_open(0)
