@@ -24,7 +24,7 @@ class TreeScreen(ListScreen):
     """All pipelines with their jobs."""
 
     KEYS: ClassVar[tuple[Key, ...]] = TREE_KEYS
-    EMPTY = "no pipelines yet"
+    EMPTY = "no pipelines to show"
     BINDINGS = bindings_of(TREE_KEYS)
 
     def __init__(self, session: Session, *, filter_text: str = "") -> None:
