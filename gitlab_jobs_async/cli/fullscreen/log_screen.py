@@ -1,13 +1,11 @@
 """The screen of a job's log: followed while the job runs, with sections, search and the failure."""
 
 import asyncio
-from contextlib import aclosing
 from typing import ClassVar, Final
 
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.errors import error_line
 from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
 from gitlab_jobs_async.cli.fullscreen.keys import LOG_KEYS, Key
 from gitlab_jobs_async.cli.fullscreen.line_list import LineList
@@ -15,25 +13,13 @@ from gitlab_jobs_async.cli.fullscreen.lines import DIM
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen, bindings_of
 from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
 from gitlab_jobs_async.cli.fullscreen.log_lines import LogText, heading
+from gitlab_jobs_async.cli.fullscreen.log_reader import LogReader
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.status_words import joined
-from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.cli.views.rows import status_symbol
 from gitlab_jobs_async.cli.views.times import length
-from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.logs.failure import FailureReader
-from gitlab_jobs_async.models.jobs import JobBasic
-from gitlab_jobs_async.models.logs import LogLine
-from gitlab_jobs_async.models.statuses import JobStatus
-
-_AT_ONCE: Final = 500
-"""Lines that are read before the screen gets a turn."""
-
-_MOST_LINES: Final = 100_000
-"""Lines that are kept: about 70 MB."""
 
 _SIDEWAYS: Final = 16
-_FAILURE_LINES: Final = 20
 
 
 class LogScreen(ListScreen):
@@ -44,17 +30,13 @@ class LogScreen(ListScreen):
 
     def __init__(self, session: Session, subject: Subject) -> None:
         super().__init__(session)
-        self._subject = subject
         self._reading: asyncio.Task[None] | None = None
-        self._begin()
+        self._begin(subject)
 
-    def _begin(self) -> None:
-        """Forget the lines: at the start, and when the log was replaced."""
-        self._document = LogDocument()
-        self._text = LogText(self._document)
-        self._error: int | None = None
-        self._is_read = False
-        self._problem = ""
+    def _begin(self, subject: Subject) -> None:
+        """Show the log of a job from its first line."""
+        self._log = LogReader(self.session, subject, self._on_replaced, self._on_failure)
+        self._text = LogText(self._log.document)
         self._is_following = True
         self._hits: list[int] = []
         self._searched = 0
@@ -62,7 +44,7 @@ class LogScreen(ListScreen):
     def on_mount(self) -> None:
         """Start to read the log."""
         super().on_mount()
-        self._reading = self.session.start(self._read_or_report())
+        self._reading = self.session.start(self._log.run())
 
     def on_unmount(self) -> None:
         """Stop reading."""
@@ -70,12 +52,8 @@ class LogScreen(ListScreen):
             self._reading.cancel()
 
     @property
-    def job(self) -> JobBasic:
-        """The newest state of the job."""
-        known = self._subject.job
-        if known is None:
-            raise ValueError("a log has a job")
-        return self.session.overview.newest(known)
+    def _document(self) -> LogDocument:
+        return self._text.document
 
     def line(self, number: int, _width: int) -> Text:
         """Return a line of the screen."""
@@ -83,7 +61,7 @@ class LogScreen(ListScreen):
 
     def subject(self) -> Subject | None:
         """Return the job."""
-        return self._subject
+        return self._log.subject
 
     def update(self) -> None:
         """Show new lines, at the end if the log is followed."""
@@ -94,76 +72,32 @@ class LogScreen(ListScreen):
         self.bars["titles"].show(self._titles())
         self.show_footer(Text(self._words(), DIM))
 
-    async def _read_or_report(self) -> None:
-        try:
-            await self._read()
-        except GitLabError as error:
-            self._problem = f"log not read: {short_reason(error_line(error))}"
-            self.session.changed()
-
-    async def _read(self) -> None:
-        """Append the lines as they come, then find the failure."""
-        job = self.job
-        calls = self.session.gitlab.project(self._subject.project)
-        lines = calls.tail(job.id, follow=not job.status.is_finished)
-        async with aclosing(lines):
-            count = 0
-            async for line in lines:
-                self._append(line)
-                count += 1
-                if count % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        self._is_read = True
-        ended = await calls.get_job(job.id)
-        self.session.overview.on_job(self._subject.path, ended, self.session.now())
-        if ended.status == JobStatus.FAILED:
-            await self._find_failure()
-        self.session.changed()
-
-    def _append(self, line: LogLine) -> None:
-        if line.number == 1 and self._document.lines:
-            self._begin()
-        self._document.append(line)
-        if len(self._document.lines) > _MOST_LINES + _MOST_LINES // 10:
-            self._trim()
-        self.session.changed()
-
-    def _trim(self) -> None:
-        """Drop the oldest lines of a log that would fill the memory."""
-        row = self._row()
+    def _on_replaced(self) -> None:
+        """Show another document, with the cursor on its line if it is still there."""
+        row, before = self._row(), self._document.lines
         # The header of a section stands before its first line, which may not be read yet.
-        lines = self._document.lines
-        at = None if row is None else lines[min(row.line, len(lines) - 1)].number
-        self._document = self._document.trimmed(_MOST_LINES)
-        self._text = LogText(self._document, self._text.is_wrapped, query=self._text.query)
+        at = None if row is None else before[min(row.line, len(before) - 1)].number
+        self._text = LogText(self._log.document, self._text.is_wrapped, query=self._text.query)
         self._hits, self._searched = [], 0
         kept = None if at is None else self._document.line_numbered(at)
-        if kept is not None and not self._is_following:
+        if kept is None:
+            self._is_following = True
+        elif not self._is_following:
             self._go_to(kept)
 
-    async def _find_failure(self) -> None:
-        reader, lines = FailureReader(_FAILURE_LINES), self._document.lines
-        for start in range(0, len(lines), _AT_ONCE):
-            reader.read_lines(lines[start : start + _AT_ONCE])
-            await asyncio.sleep(0)
-        found = reader.close()
-        shown = found.error or (found.lines[-1] if found.lines else None)
-        if shown is None:
-            return
-        self._error = self._document.line_numbered(shown.number)
-        if self._error is not None:
-            self._text.failure = self._error
-            self._document.mark_failed(self._error)
-            if self._is_following:
-                self.action_failure()
+    def _on_failure(self) -> None:
+        """Mark the line of the failure, and go to it unless the user has moved."""
+        self._text.failure = self._log.failure
+        if self._is_following:
+            self.action_failure()
 
     def action_failure(self) -> None:
         """Go to the line that shows why the job failed."""
-        if self._error is None:
-            is_unknown = "not known yet" if not self._is_read else "not found in the log"
+        if self._log.failure is None:
+            is_unknown = "not found in the log" if self._log.is_read else "not known yet"
             self.session.say(f"the failure is {is_unknown}")
         else:
-            self._go_to(self._error)
+            self._go_to(self._log.failure)
 
     def action_last(self) -> None:
         """Go to the last line, and follow the log."""
@@ -236,13 +170,12 @@ class LogScreen(ListScreen):
     def on_done(self, subject: Subject, outcome: Outcome) -> None:
         """Show the log of the new attempt after a retry."""
         job = outcome.job
-        if job is None or not self.is_mounted or job.id == self.job.id:
+        if job is None or not self.is_mounted or job.id == self._log.job.id:
             return
         if self._reading is not None:
             self._reading.cancel()
-        self._subject = Subject(subject.project, subject.path, subject.pipeline, job, job.web_url)
-        self._begin()
-        self._reading = self.session.start(self._read_or_report())
+        self._begin(Subject(subject.project, subject.path, subject.pipeline, job, job.web_url))
+        self._reading = self.session.start(self._log.run())
         self.update()
 
     def _found(self) -> list[int]:
@@ -275,7 +208,7 @@ class LogScreen(ListScreen):
         self.update()
 
     def _header(self) -> Text:
-        job, subject = self.job, self._subject
+        job, subject = self._log.job, self._log.subject
         symbol, colour = status_symbol(job.status)
         parts = [clean(subject.path), f"#{subject.pipeline}", clean(job.stage), clean(job.name)]
         left = Text.assemble((" > ".join(parts), "bold"), (f"  job {job.id}", DIM))
@@ -294,13 +227,13 @@ class LogScreen(ListScreen):
     def _words(self) -> str:
         row = self._row()
         lines = len(self._document.lines)
-        if self._problem:
-            state = self._problem
+        if self._log.problem:
+            state = self._log.problem
         elif not lines:
-            state = "the log is empty" if self._is_read else "waiting for the log"
+            state = "the log is empty" if self._log.is_read else "waiting for the log"
         else:
             state = f"line {min(lines, row.line + 1) if row else 0:,} of {lines:,}"
-        follows = "" if self._is_read else "following" if self._is_following else "G follows"
+        follows = "" if self._log.is_read else "following" if self._is_following else "G follows"
         hits = f"{len(self._found()):,} lines with {self._text.query!r}" if self._text.query else ""
         wraps = "wrapped" if self._text.is_wrapped else ""
         return joined(state, follows, hits, wraps)

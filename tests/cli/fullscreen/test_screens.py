@@ -108,7 +108,7 @@ async def test_log_is_followed_searched_and_wrapped(clock):
         await screen.shows("job 1 slow is cancel")
         await screen.press("G")
         await screen.shows("⊘ canceled")
-        await until(lambda: screen.app.screen._is_read)
+        await until(lambda: screen.app.screen._log.is_read)
 
 
 @prompt
