@@ -30,6 +30,7 @@ def claim(
         yield from _follow_clock(now)
         if (yield from _is_overlapped(name, now, dead or "")):
             return None
+        yield from _end_overlapping(name)
         rows = yield Step(
             "INSERT INTO leases (name, owner, epoch, version, expires, renewed_at)"
             " VALUES (?, ?, 1, 0, ?, ?) ON CONFLICT (name) DO UPDATE SET owner = excluded.owner,"
@@ -63,9 +64,23 @@ def _is_overlapped(name: str, now: float, dead: str) -> Transaction[bool]:
     yield from count("lease", 0)
     rows = yield Step(
         "SELECT 1 FROM leases WHERE name LIKE ? AND name NOT LIKE ? AND expires > ? AND owner <> ?",
-        (f"{_SHARD}%", f"% of {name.rpartition(' of ')[2]}", now, dead),
+        (*_overlapping(name), now, dead),
     )
     return bool(rows)
+
+
+def _end_overlapping(name: str) -> Transaction[None]:
+    """Keep the owners of expired leases on shards of another number from writing and renewing."""
+    if name.startswith(_SHARD):
+        yield Step(
+            "UPDATE leases SET expires = 0, owner = '' WHERE name LIKE ? AND name NOT LIKE ?",
+            _overlapping(name),
+        )
+
+
+def _overlapping(name: str) -> tuple[str, str]:
+    """Return the patterns that shards of another number match, and do not match."""
+    return f"{_SHARD}%", f"% of {name.rpartition(' of ')[2]}"
 
 
 def release(lease: Lease) -> Transaction[None]:

@@ -251,6 +251,16 @@ async def test_shards_of_another_number_are_not_leased(store):
     assert await store.claim("shard 0 of 1", "a", 10) is None
 
 
+async def test_owner_of_another_number_is_fenced(store):
+    stale = await store.claim("shard 0 of 1", "a", 0)
+    assert await store.claim("shard 2 of 4", "b", 10)
+    with pytest.raises(FencedError):
+        await store.record(stale, Batch([change("t", b"a", "k")]))
+    assert await store.claim("shard 0 of 1", "a", 10) is None
+    assert await store.claim("shard 3 of 4", "c", 10)
+    assert await store.claim("shard 2 of 4", "b", 10)
+
+
 async def test_grants_and_pauses_are_shared(store):
     wanted = [GrantRequest("", 5, 6), GrantRequest("jobs", 1, 2)]
     first = await store.grant(wanted, None)
