@@ -11,6 +11,7 @@ from attrs import frozen
 
 from gitlab_jobs_async.api.json_reading import from_json
 from gitlab_jobs_async.clock import yield_to_loop
+from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.store.named import store_named
@@ -43,9 +44,10 @@ class RecordedEvent:
 class Consumer:
     """The events of a store for one group: an asynchronous iterator, which never ends.
 
-    Asking for the next event acknowledges the one before. An event is read at least once by each
-    group, in order for each project. One member of a group reads at a time; the others stand by,
-    and one of them goes on where it ends.
+    Asking for the next event acknowledges the one before; with PostgreSQL, together with those of
+    the same second. An event is read at least once by each group, in order for each project. One
+    member of a group reads at a time; the others stand by, and one of them goes on where it ends.
+    A member may take any time for an event, while its loop runs.
 
     Raises:
         StoreError: from the iteration: the store is unusable. While it does not answer, the
@@ -59,6 +61,7 @@ class Consumer:
         self._owner = uuid4().hex
         self._lease: Lease | None = None
         self._renew_at = 0.0
+        self._acknowledge_at = 0.0
         self._unread: deque[StoredEvent] = deque()
         self._missed = 0
         self._given: StoredEvent | None = None
@@ -85,6 +88,15 @@ class Consumer:
                 if event is not None:
                     return event
 
+    async def keep_lease(self) -> None:
+        """Renew the lease while an event is processed, until cancelled."""
+        while True:
+            await self._store.sleep(self._store.lease_seconds / 4)
+            if self._lease is not None:
+                # The result is left to the next call of `_leased`, and an error as well.
+                with suppress(StoreError):
+                    await self._claimed()
+
     async def close(self) -> None:
         """Acknowledge what was processed, and let another member of the group read on."""
         lease = self._lease
@@ -103,8 +115,11 @@ class Consumer:
         if lease is None:
             await self._store.sleep(self._store.poll_seconds)
             return None
-        if not self._unread:
+        now = self._store.clock.now()
+        if self._store.is_fast or not self._unread or now >= self._acknowledge_at:
             await self._acknowledge(lease)
+            self._acknowledge_at = now + self._store.poll_seconds
+        if not self._unread:
             # A file answers without a wait: a backlog would keep the loop from other tasks.
             await yield_to_loop()
             unread = await self._store.read(self._group, self._processed, _BATCH)
@@ -127,14 +142,16 @@ class Consumer:
         now = self._store.clock.now()
         if self._lease is not None and now < self._renew_at:
             return self._lease
-        lease = await self._store.claim(
-            f"group {self._group}", self._owner, self._store.lease_seconds
-        )
+        lease = await self._claimed()
         if lease is None or self._lease is None or not lease.continues(self._lease):
             self._lose()
         self._lease = lease
         self._renew_at = now + self._store.poll_seconds
         return lease
+
+    async def _claimed(self) -> Lease | None:
+        name, seconds = f"group {self._group}", self._store.lease_seconds
+        return await self._store.claim(name, self._owner, seconds)
 
     async def _acknowledge(self, lease: Lease) -> None:
         if self._processed > self._acknowledged or self._missed_given:
@@ -177,7 +194,9 @@ async def consume(store: Store | str | PathLike[str], group: str) -> AsyncIterat
             instance = await opened.server()
         consumer = Consumer(opened, group, instance)
         try:
-            yield consumer
+            async with task_pool() as tasks:
+                tasks.start("lease", consumer.keep_lease())
+                yield consumer
         finally:
             await consumer.close()
     finally:

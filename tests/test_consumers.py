@@ -9,6 +9,7 @@ from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.store.values import Batch, Change
+from tests.support.clocks import JumpClock
 from tests.support.stores import leased
 from tests.support.tasks import others
 
@@ -116,6 +117,34 @@ async def test_second_member_reads_on_after_the_first(store):
         assert await waiting == [2, 3]
 
 
+async def test_slow_member_keeps_its_group():
+    """Else the next member would read the same event again, and so on without end."""
+    store = FlakyStore(clock=JumpClock())
+    await store.open(URL)
+    await store.join("bot")
+    await record(store, 1, 2)
+    async with consume(store, "bot") as recorded:
+        assert await take(recorded, 1) == [1]
+        until = store.clock.now() + 10 * store.lease_seconds
+        while store.clock.now() < until:
+            await asyncio.sleep(0)
+            assert await store.claim("group bot", "other", 10) is None
+        assert await take(recorded, 1) == [2]
+    assert await store.claim("group bot", "other", 10)
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+async def test_next_event_acknowledges_the_last(store, is_fast):
+    store.is_fast = is_fast
+    await record(store, 1, 2, 3)
+    async with consume(store, "bot") as recorded:
+        assert await take(recorded, 1) == [1]
+        await asyncio.sleep(2 * store.poll_seconds)
+        assert await take(recorded, 1) == [2]
+        # A member that is killed now leaves these.
+        assert [one.key for one in (await store.read("bot", 0, 9)).events] == ["job/2", "job/3"]
+
+
 async def test_groups_read_independently(store):
     await store.join("mail")
     await record(store, 1, 2)
@@ -162,6 +191,7 @@ async def test_outage_repeats_no_event(store, has_effect):
 
 
 async def test_close_while_the_store_is_away_is_quiet(store):
+    store.is_fast, store.poll_seconds = False, 60
     await record(store, 1, 2)
     async with consume(store, "bot") as recorded:
         await take(recorded, 2)
