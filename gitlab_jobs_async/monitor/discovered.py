@@ -53,9 +53,11 @@ class DiscoveredPipelines:
             target = pipeline.target
             name = f"{PREFIX}{target.project} {target.pipeline_id}"
             is_watched = name in watched or target_name(target) in watched
-            # The watch of a whole project emits the events of all its pipelines.
+            # The watch of a whole project emits the events of all its pipelines. Only the process
+            # that polls a target given by its path knows its id.
             is_covered = isinstance(target.project, int) and any(
-                index.has_project(target.project) for index in (self._index, self._targets)
+                index.project_name(target.project, pipeline.project_path)
+                for index in (self._index, self._targets)
             )
             if is_covered or is_watched or not self._is_new(name, pipeline):
                 continue

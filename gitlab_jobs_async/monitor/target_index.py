@@ -66,10 +66,6 @@ class TargetIndex:
             if names:
                 self._names[key] = names
 
-    def has_project(self, project_id: int) -> bool:
-        """Return whether the project with this id is a target."""
-        return ("project", project_id) in self._names
-
     def project_name(self, project_id: int, path: str) -> str | None:
         """Return the name of the target for a project, by its id or its path, or `None`."""
         # A target by its path is found there until its id is known.

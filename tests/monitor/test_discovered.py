@@ -2,7 +2,9 @@
 
 import pytest
 
-from gitlab_jobs_async import PipelineTarget
+from gitlab_jobs_async import JobStatus
+from gitlab_jobs_async.models.jobs import Bridge
+from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.discovered import PREFIX, DiscoveredPipelines
 from gitlab_jobs_async.monitor.recorder import StateRecorder
@@ -16,7 +18,10 @@ def started(states=b"", watched=(), projects=(), epoch=0):
     for project in projects:
         index.add(str(project), project)
     discovered = DiscoveredPipelines(recorder, TargetIndex(), index)
-    pipeline = DownstreamPipeline(PipelineTarget(3, 5), is_new=True, epoch=epoch)
+    bridge = Bridge(id=1, status=JobStatus.SUCCESS, stage="test", name="trigger")
+    page = "https://gitlab.example.com/shop/web/-/pipelines/5"
+    below = PipelineBasic(id=5, status=JobStatus.RUNNING, project_id=3, web_url=page)
+    pipeline = DownstreamPipeline.of(below, bridge, epoch, is_new=True)
     return [name for _, name in discovered.start([pipeline], watched, "project 4")]
 
 
@@ -36,6 +41,9 @@ def test_watched_pipeline_is_not_started(watched):
 
 def test_pipeline_of_a_target_is_not_started():
     assert started(projects=[3]) == []
+    # Another process may poll it, so that its id is unknown here.
+    assert started(projects=["Shop/Web"]) == []
+    assert started(projects=["shop/web-2"]) == [NAME]
 
 
 @pytest.mark.parametrize(("epoch", "names"), [(0, []), (7, []), (8, [NAME])])

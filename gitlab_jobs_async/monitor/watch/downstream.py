@@ -16,7 +16,6 @@ from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.models.pipelines import PipelineBasic
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.serialization import stored_as
-from gitlab_jobs_async.monitor.targets import PipelineTarget
 from gitlab_jobs_async.monitor.watch.queries import DownstreamPipeline
 from gitlab_jobs_async.monitor.watch.tracked_job import TrackedJob, unchanged_since
 
@@ -185,8 +184,8 @@ class DownstreamTracker:
             elif below.project_id and below.id not in self._emitted:
                 self._emitted[below.id] = None
                 _drop_oldest(self._emitted)
-                target = PipelineTarget(below.project_id, below.id)
-                self._discovered.append(DownstreamPipeline(target, is_new(bridge), epoch))
+                found = DownstreamPipeline.of(below, bridge, epoch, is_new=is_new(bridge))
+                self._discovered.append(found)
 
     def take_discovered(self) -> list[DownstreamPipeline]:
         """Return and clear the discovered pipelines."""

@@ -182,11 +182,12 @@ class PipelineWatch(SingleWatch):
 
     def _discover(self, bridges: Iterable[Bridge]) -> None:
         epoch = self.tracker.epoch
-        for below in (bridge.downstream_pipeline for bridge in bridges):
+        for bridge in bridges:
+            below = bridge.downstream_pipeline
             if below is not None and below.project_id and below.id not in self._emitted:
                 self._emitted.add(below.id)
-                target = PipelineTarget(below.project_id, below.id)
-                self._discovered.append(DownstreamPipeline(target, self.is_known, epoch))
+                found = DownstreamPipeline.of(below, bridge, epoch, is_new=self.is_known)
+                self._discovered.append(found)
 
 
 def _pipelines_in(result: QueryResult) -> list[PipelineBasic]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR
 from enum import Enum
+from typing import Self
 
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.models.pipelines import PipelineBasic
+from gitlab_jobs_async.models.pipelines import PipelineBasic, project_path_of
 from gitlab_jobs_async.monitor.targets import PipelineTarget
 
 _ID_LIMIT = 2**63
@@ -80,12 +81,20 @@ class DownstreamPipeline:
     """A pipeline triggered by a bridge; *is_new* if it was triggered while being watched.
 
     *epoch* is that of the bridge's event keys: in another epoch the same id may be another
-    pipeline.
+    pipeline. *project_path* is empty if it is unknown.
     """
 
     target: PipelineTarget
     is_new: bool
     epoch: int = 0
+    project_path: str = ""
+
+    @classmethod
+    def of(cls, pipeline: PipelineBasic, bridge: Bridge, epoch: int, *, is_new: bool) -> Self:
+        """Return the *pipeline* that *bridge* has triggered."""
+        target = PipelineTarget(pipeline.project_id, pipeline.id)
+        path = project_path_of(pipeline.web_url, bridge.user)
+        return cls(target, is_new, epoch, path or "")
 
 
 def invalid_reason(rows: Sequence[Job | Bridge | PipelineBasic]) -> str | None:
