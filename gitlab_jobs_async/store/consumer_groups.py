@@ -8,6 +8,21 @@ from gitlab_jobs_async.store.values import Lease, StoredEvent, Unread
 _HOOK_SECONDS = 60.0
 """Seconds for which a forwarded webhook is kept."""
 
+_MOST_DELETED = 20_000
+"""Read events, and old ones, that one `prune` deletes: a week of them would lock others out."""
+
+_LAST = 2**63 - 1
+
+# The oldest events that may be deleted: those that were read by all, and those that are too old.
+_READ = (
+    "SELECT coalesce(max(place), 0) FROM (SELECT place FROM events"
+    " WHERE is_pending = 0 AND place <= ? ORDER BY place LIMIT ?) AS oldest"
+)
+_OLD = (
+    "SELECT coalesce(max(place), 0) FROM (SELECT place FROM events"
+    " WHERE is_pending = 0 AND recorded_at < ? ORDER BY place LIMIT ?) AS oldest"
+)
+
 
 def join(group: str) -> Transaction[None]:
     """Register the consumer group, which begins with the oldest event that is kept."""
@@ -64,7 +79,7 @@ def acknowledge(lease: Lease, group: str, place: int, missed: int) -> Transactio
 
 
 def prune(seconds: float) -> Transaction[int]:
-    """Delete events that all groups have processed, and those older than *seconds*.
+    """Delete events that all groups have processed, and those older than *seconds*, oldest first.
 
     Return how many were deleted before a group had processed them.
 
@@ -79,17 +94,17 @@ def prune(seconds: float) -> Transaction[int]:
     )
     for name, *numbers in groups:
         check_sum(f"group {name}", *numbers)
-    if groups:
-        processed = min(place for _, place, _, _ in groups)
-        yield Step("DELETE FROM events WHERE is_pending = 0 AND place <= ?", (processed,))
-    else:
-        yield Step("DELETE FROM events WHERE is_pending = 0")
+    processed = min((place for _, place, _, _ in groups), default=_LAST)
+    last = yield from _last_place(_READ, processed)
+    yield Step("DELETE FROM events WHERE is_pending = 0 AND place <= ?", (last,))
     before = now - seconds
+    last = yield from _last_place(_OLD, before)
     missed = 0
     for name, place, _, _ in groups:
         ((lost,),) = yield Step(
-            "SELECT count(*) FROM events WHERE is_pending = 0 AND recorded_at < ? AND place > ?",
-            (before, place),
+            "SELECT count(*) FROM events WHERE is_pending = 0 AND recorded_at < ?"
+            " AND place <= ? AND place > ?",
+            (before, last, place),
         )
         if lost:
             missed += lost
@@ -98,6 +113,15 @@ def prune(seconds: float) -> Transaction[int]:
                 " WHERE name = ?",
                 (lost, lost, name),
             )
-    yield Step("DELETE FROM events WHERE is_pending = 0 AND recorded_at < ?", (before,))
+    yield Step(
+        "DELETE FROM events WHERE is_pending = 0 AND recorded_at < ? AND place <= ?",
+        (before, last),
+    )
     yield Step("DELETE FROM hooks WHERE sent_at < ?", (now - _HOOK_SECONDS,))
     return missed
+
+
+def _last_place(sql: str, limit: float) -> Transaction[int]:
+    """Return the last place that a statement finds, 0 for none."""
+    ((last,),) = yield Step(sql, (limit, _MOST_DELETED))
+    return int(last)

@@ -121,7 +121,8 @@ class Store(ABC):
     async def prune(self, seconds: float) -> int:
         """Delete events that all groups have processed, and all older than *seconds*.
 
-        Return how many of them a group had not processed; `read` tells the group.
+        A call may leave some for the next one, so that others need not wait for long. Return how
+        many of them a group had not processed; `read` tells the group.
         """
 
     @abstractmethod

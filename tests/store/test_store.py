@@ -3,6 +3,7 @@
 import pytest
 
 from gitlab_jobs_async import FencedError, StoreError
+from gitlab_jobs_async.store import consumer_groups
 from gitlab_jobs_async.store.values import (
     Batch,
     Change,
@@ -213,6 +214,27 @@ async def test_old_events_are_missed_and_said(store):
     mine = await store.claim("group bot", "me", 10)
     await store.acknowledge(mine, "bot", 2, missed=1)
     assert (await store.read("bot", 0, 9)).missed == 0
+
+
+async def test_prune_deletes_some_events_at_once(store, monkeypatch):
+    """A week of events would keep others from the store for longer than they wait."""
+    monkeypatch.setattr(consumer_groups, "_MOST_DELETED", 2)
+    lease = await leased(store)
+    for group in ("bot", "mail"):
+        await store.join(group)
+    keys = [f"k{number}" for number in range(7)]
+    await store.record(lease, Batch([change("a", b"1", *keys)]))
+    await store.record(lease, Batch(acknowledged=keys))
+    mine = await store.claim("group bot", "me", 10)
+    await store.acknowledge(mine, "bot", 3)
+    # Of the events that are too old, two each time; the first was read by one group.
+    left = []
+    for _ in range(4):
+        missed = await store.prune(-1)
+        left.append((missed, len((await store.read("mail", 0, 9)).events)))
+    assert left == [(2, 5), (3, 3), (4, 1), (2, 0)]
+    await store.leave("mail")
+    assert (await store.read("bot", 0, 9)).missed == 4
 
 
 async def test_without_groups_events_go_at_once(store):
