@@ -28,7 +28,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.tracked_logs import TrackedLog, TrackedLogs
 from gitlab_jobs_async.monitor.watch.base import TargetState
-from gitlab_jobs_async.monitor.watch.downstream import DownstreamTracker
+from gitlab_jobs_async.monitor.watch.downstream import DownstreamState, DownstreamTracker
 from gitlab_jobs_async.monitor.watch.project import ProjectWatch
 from gitlab_jobs_async.monitor.watch.project_state import ProjectState
 from gitlab_jobs_async.monitor.watch.queries import QueryKind, QueryResult
@@ -359,6 +359,13 @@ def test_open_bridges_are_restored():
         TrackedJob(2, JobStatus.SUCCESS, "fork", 6, 0.0, is_bridge=True),
     ]
     assert asked_for(DownstreamTracker.restored(None, emitted)) == [5]
+
+
+def test_clock_that_was_ahead_delays_no_bridges():
+    state = DownstreamState(repolled=((5, 90_000.0), (6, 30.0)))
+    restored = DownstreamTracker.restored(None, (), state, 10.0)
+    assert asked_for(restored, 40.0) == [6]
+    assert asked_for(restored, 610.0) == [5, 6]
 
 
 def test_forbidden_jobs_report_unreachable_once():

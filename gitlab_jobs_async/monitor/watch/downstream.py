@@ -7,6 +7,7 @@ ever less often, and for ten minutes only where the pipeline waits for a manual 
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Self, TypeVar
 
 from attrs import define, field, frozen
@@ -86,8 +87,9 @@ class DownstreamTracker:
         settled_to: datetime | None,
         bridges: Iterable[TrackedJob],
         state: DownstreamState | None = None,
+        now: float = inf,
     ) -> Self:
-        """Continue from a checkpoint; without a *state*, poll the open *bridges* at once."""
+        """Continue from a checkpoint at *now*; without a *state*, poll open *bridges* at once."""
         tracker = cls(settled_to, settled_to)
         for bridge in bridges:
             tracker._has_bridges[bridge.pipeline_id] = True
@@ -95,7 +97,9 @@ class DownstreamTracker:
                 tracker._dirty[bridge.pipeline_id] = None
         if state is not None:
             tracker._dirty.update(dict.fromkeys(state.dirty))
-            tracker._repoll_at.update(state.repolled)
+            # The clock of the process that has written it may have been ahead.
+            latest = now + _INTERVALS.longest
+            tracker._repoll_at.update((i, min(at, latest)) for i, at in state.repolled)
             for pipeline_id, changed, has_bridges in state.changed:
                 tracker._changed_at[pipeline_id] = changed
                 tracker._has_bridges.setdefault(pipeline_id, has_bridges)

@@ -101,7 +101,7 @@ def restored_jobs(
         tracker,
         resets,
         full_scan,
-        _restored_downstream(state, known) if downstream else None,
+        _restored_downstream(state, known, now) if downstream else None,
         Watermark(state.low_watermark),
         ReopenedPipelines.restored(state.reopened, state.reopened_polled_once),
         active_at=max((job.since for job in state.jobs), default=now),
@@ -120,11 +120,13 @@ def restored_jobs(
     return jobs
 
 
-def _restored_downstream(state: ProjectState, progress: Progress | None) -> DownstreamTracker:
+def _restored_downstream(
+    state: ProjectState, progress: Progress | None, now: float
+) -> DownstreamTracker:
     settled = (state.updated_to, None if progress is None else progress.updated_to)
     settled_to = max((at for at in settled if at is not None), default=None)
     bridges = (job for job in state.jobs if job.is_bridge)
-    return DownstreamTracker.restored(settled_to, bridges, state.downstream)
+    return DownstreamTracker.restored(settled_to, bridges, state.downstream, now)
 
 
 def state_of(
