@@ -3,9 +3,11 @@
 import os
 import re
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
 from gitlab_jobs_async import GitLab
@@ -21,10 +23,33 @@ settings.load_profile("untimed")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # This process is measured already; what tests start, such as mypy, is not.
+    os.environ.pop("COVERAGE_PROCESS_START", None)
+
+# Long tests of code that others cover line by line: measuring them doubles their time.
+UNMEASURED = {Path(__file__).parent / name for name in ("benchmarks", "chaos", "fuzz")}
+
 PERSONAL = re.compile(
     r"(GITLAB|GLAB|GL|CI|XDG|PYTHON_GITLAB)_.*|(SSL_CERT|REQUESTS_CA|CURL_CA)_.*|NETRC|.*_PROXY",
     re.IGNORECASE,
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Run the tests marked with `no_cover`, and those of some folders, without coverage."""
+    coverage = Coverage.current()
+    is_measured = item.get_closest_marker("no_cover") is None and UNMEASURED.isdisjoint(
+        item.path.parents
+    )
+    if coverage is None or is_measured:
+        return (yield)
+    coverage.stop()
+    try:
+        return (yield)
+    finally:
+        coverage.start()
 
 
 @pytest.fixture(autouse=True)

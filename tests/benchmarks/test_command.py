@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.thorough import tries
+
 ROOT = Path(__file__).parents[2]
 PAGE = "<!-- results -->\n<!-- end of results -->\n"
 COMPARISON = PAGE.replace("results", "comparison")
@@ -19,26 +21,31 @@ def benchmarks(*arguments, folder):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+ROWS = (
+    ("decode", "decode a page of 100 full jobs into models"),
+    ("import_time", "first use of `GitLab` above `import aiohttp`"),
+    ("listing_pages", "`list_jobs` beside `iter_jobs`, few pages and many"),
+    ("tail", "follow a growing log: bytes by byte ranges"),
+    ("growth", "list a growing number of jobs: CPU time a job"),
+    ("soak", "work for 5 minutes: memory, tasks and descriptors"),
+    ("features", "things that people do in a terminal, done by each program"),
+    ("replicas", "2 processes with one store that are killed, frozen, cut off: sqlite"),
+)
+MORE_ROWS = (
+    ("parse", "parse a log into lines: plain, a build without colours"),
+    ("listing", "list a long project, beside gidgetlab"),
+    ("listing_requests", "requests for 2 pages"),
+    ("tail_many", "follow many logs of 20 kB for 15 minutes in one process"),
+    ("costs", "memory of a watched project with 100 finished jobs"),
+    ("week", "work for a simulated week: memory, tasks and descriptors"),
+    ("delays", "see the end of a followed job of 5 s to 10 min, on any server"),
+)
+
+
 @pytest.mark.timeout(60)  # seconds on a busy machine: about 3 on a quiet one
 @pytest.mark.parametrize(
     ("name", "question"),
-    [
-        ("decode", "decode a page of 100 full jobs into models"),
-        ("parse", "parse a log into lines: plain, a build without colours"),
-        ("import_time", "first use of `GitLab` above `import aiohttp`"),
-        ("listing", "list a long project, beside gidgetlab"),
-        ("listing_requests", "requests for 2 pages"),
-        ("listing_pages", "`list_jobs` beside `iter_jobs`, few pages and many"),
-        ("tail", "follow a growing log: bytes by byte ranges"),
-        ("tail_many", "follow many logs of 20 kB for 15 minutes in one process"),
-        ("growth", "list a growing number of jobs: CPU time a job"),
-        ("costs", "memory of a watched project with 100 finished jobs"),
-        ("week", "work for a simulated week: memory, tasks and descriptors"),
-        ("soak", "work for 5 minutes: memory, tasks and descriptors"),
-        ("features", "things that people do in a terminal, done by each program"),
-        ("delays", "see the end of a followed job of 5 s to 10 min, on any server"),
-        ("replicas", "2 processes with one store that are killed, frozen, cut off: sqlite"),
-    ],
+    tries(ROWS, thorough=ROWS + MORE_ROWS),
 )
 def test_tiny_run_writes_its_rows(name, question, tmp_path):
     result = benchmarks("--tiny", name, folder=tmp_path)

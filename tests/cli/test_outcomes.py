@@ -97,6 +97,7 @@ def _without_bridges(server):
         (_without_bridges, "child"),
     ],
 )
+@pytest.mark.no_cover
 async def test_demo_fails_with_a_failed_step(spoil, failed):
     clock, out = HeldClock(200.0), io.StringIO()
     server = Simulator(demo_world(clock.now()), clock=clock)

@@ -242,6 +242,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("auth", "fault"), PAIRS)
+@pytest.mark.no_cover
 async def test_no_frame_of_an_error_holds_a_secret(auth, fault):
     async with asyncio.timeout(20), server_that(fault) as url:
         raised = await failures(url, auth)
@@ -251,6 +252,7 @@ async def test_no_frame_of_an_error_holds_a_secret(auth, fault):
 @pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", None])
+@pytest.mark.no_cover
 async def test_no_frame_holds_a_proxys_password(monkeypatch, auth, scheme, answer):
     async with asyncio.timeout(20), serving_bytes(answer or b"") as proxy:
         port = "9" if answer is None else proxy.rpartition(":")[2]
@@ -265,6 +267,7 @@ async def test_no_frame_holds_a_proxys_password(monkeypatch, auth, scheme, answe
 @pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
 @pytest.mark.parametrize("answers", [hold, drip])
 @pytest.mark.parametrize("how", ["cancel", "timeout", "close"])
+@pytest.mark.no_cover
 async def test_no_frame_holds_a_secret_when_ended(auth, answers, how):
     ended = {}
 

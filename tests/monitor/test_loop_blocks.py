@@ -52,6 +52,7 @@ async def survived(store, outage):
     return blocks
 
 
+@pytest.mark.no_cover
 async def test_locked_file_blocks_no_loop(tmp_path, monkeypatch):
     """Hold the lock for longer than the store waits."""
     monkeypatch.setattr(sqlite_room, "BUSY_TIMEOUT", 0.5)
@@ -72,6 +73,7 @@ async def test_locked_file_blocks_no_loop(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(60)  # restarts a server: 5 s alone, 20 s on a busy machine
+@pytest.mark.no_cover
 async def test_server_away_blocks_no_loop(empty_postgres, postgres, monkeypatch):
     monkeypatch.setattr(postgres_room, "_TIMEOUT", 0.5)
 

@@ -121,6 +121,7 @@ def is_all_told(simulator):
 
 
 @pytest.mark.parametrize("first", tries((0, 3, 6), thorough=range(8)))
+@pytest.mark.no_cover
 async def test_restart_after_any_write_loses_no_event(first):
     """Complete a baseline, end the next monitor at a write, and collect the rest with a third."""
     for writes in range(first, 1000, 8):

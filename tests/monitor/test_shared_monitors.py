@@ -3,6 +3,8 @@
 import asyncio
 from statistics import mean
 
+import pytest
+
 from gitlab_jobs_async import GitLab, RequestBudget
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.simulator import JobPlan, Simulator, SteppedClock
@@ -59,6 +61,7 @@ async def delays(monitors):
     return [emitted[job] - ended for job, ended in made.items()]
 
 
+@pytest.mark.no_cover
 async def test_many_monitors_detect_as_soon_as_one():
     """Without one shared rate it took twice as long: 35 s against 17."""
     one, many = await delays(1), await delays(8)

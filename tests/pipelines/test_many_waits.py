@@ -99,6 +99,7 @@ async def test_waits_of_a_project_share_listings(waits, pipeline):
 
 @pytest.mark.parametrize("pipeline", [False, True])
 @pytest.mark.parametrize("waits", [{"api_limit": 600}], indirect=True)
+@pytest.mark.no_cover
 async def test_three_hundred_waits_fit_the_limit(waits, pipeline):
     world, calls = waits.simulator.world, []
     for number in range(10):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 from hypothesis import strategies as st
@@ -39,8 +39,8 @@ def values(kind):
     if kind in KNOWN:
         return KNOWN[kind]
     args = get_args(kind)
-    if is_union(kind):
-        return st.one_of(*map(values, args))
+    if is_union(kind) or get_origin(kind) is Literal:
+        return st.one_of(*(st.just(one) if isinstance(one, str) else values(one) for one in args))
     if attrs.has(kind):
         fields = {field.alias: values(field.type) for field in attrs.fields(kind)}
         return st.deferred(lambda: st.builds(kind, **fields))

@@ -73,6 +73,7 @@ class Watched:
 @pytest.mark.timeout(120)  # 300 histories of a project: 10 s alone, 35 s on a busy machine
 @settings(max_examples=tries(120, thorough=300), deadline=None)
 @given(st.lists(OPS, max_size=12), st.lists(OPS, max_size=40))
+@pytest.mark.no_cover
 def test_events_add_up_to_the_project(before, during):
     watched = Watched()
     project, replay = watched.project, watched.replay
