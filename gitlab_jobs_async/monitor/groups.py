@@ -54,6 +54,8 @@ class _Group:
     members: GroupMembers
     due_at: float
     is_being_listed: bool = False
+    is_known: bool = False
+    """Whether the server has listed or refused it since it was added."""
 
 
 @define(eq=False, repr=False)
@@ -115,7 +117,7 @@ class GroupTargets:
         members = GroupMembers(known, state.listed_at)
         self._groups[name] = _Group(target, availability, members, self._now())
         self._memberships.groups[name] = members
-        self._poller.keep_open(len(self._groups))
+        self._settle()
         for project, path in known.items():
             if self._poller.project_name(project, path) is None:
                 self._recorder.keep_with(target_name(project), name)
@@ -132,7 +134,6 @@ class GroupTargets:
         self._recorder.remove(name)
         self._recorder.forget(name)
         self._settle()
-        self._poller.keep_open(len(self._groups))
         self._changed.set()
         return True
 
@@ -220,6 +221,7 @@ class GroupTargets:
                 is_new = listed_at is not None and created > listed_at
                 self._recorder.keep_with(target_name(row.id), name)
                 self._poller.add(row.id, target_name(row.id), is_new=is_new)
+        group.is_known = True
         # Recorded after its projects: before, a restart in between would not take them for new.
         self._record(name, group, recovered)
         self._settle()
@@ -228,6 +230,7 @@ class GroupTargets:
         events = group.availability.on_error(error)
         group.due_at = self._now() + group.availability.retry_delay() * (0.5 + jitter() / 2)
         group.members.is_unreachable = group.availability.is_unreachable
+        group.is_known |= group.availability.is_refused
         if self._groups.get(name) is group:
             self._record(name, group, events)
             self._settle()
@@ -236,6 +239,8 @@ class GroupTargets:
         """Stop polling the projects that have left all groups; events of theirs stay pending."""
         for project, path in self._memberships.take_left():
             self._leave(project, path, keep_events=True)
+        unlisted = sum(not group.is_known for group in self._groups.values())
+        self._poller.keep_open(len(self._groups), unlisted)
 
     def _leave(self, project: int, path: str, *, keep_events: bool = False) -> None:
         name = self._poller.project_name(project, path)

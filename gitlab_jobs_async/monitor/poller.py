@@ -62,7 +62,7 @@ class Poller:
         self._scheduler = PollScheduler()
         self._watches: dict[str, Watch] = {}
         self._hinted: set[str] = set()
-        self._groups = 0
+        self._groups = self._unlisted = 0
         self._polls = polls
         self._index = TargetIndex()
         self._targets = targets
@@ -101,9 +101,12 @@ class Poller:
             paused=self._announcer.paused,
         )
 
-    def keep_open(self, groups: int) -> None:
-        """Continue without targets while there are *groups*, whose projects may come."""
-        self._groups = groups
+    def keep_open(self, groups: int, unlisted: int) -> None:
+        """Continue without targets while there are *groups*, whose projects may come.
+
+        Those of *unlisted* groups are unknown yet, so that it is open whether all are refused.
+        """
+        self._groups, self._unlisted = groups, unlisted
         self._changed.set()
 
     def project_name(self, project_id: int, path: str) -> str | None:
@@ -185,7 +188,8 @@ class Poller:
             share.release()
             poll.result()
         self._announcer.announce_pauses(self._now())
-        self._announcer.announce_targets(len(self._watches), self._now())
+        if not self._unlisted:
+            self._announcer.announce_targets(len(self._watches), self._now())
         self._due.start(polls, share, len(self._watches), self._scan, self._ask)
         self.recorder.write(self._now())
         if self._watches or self._groups:

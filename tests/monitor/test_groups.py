@@ -7,7 +7,12 @@ import pytest
 from yarl import URL
 
 from gitlab_jobs_async import AuthenticationError, GitLab, GroupTarget, StoreError
-from gitlab_jobs_async.events import JobAppeared, ProjectRecovered, ProjectUnreachable
+from gitlab_jobs_async.events import (
+    AllTargetsUnreachable,
+    JobAppeared,
+    ProjectRecovered,
+    ProjectUnreachable,
+)
 from gitlab_jobs_async.monitor import groups
 from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
 from gitlab_jobs_async.store.memory import MemoryStore
@@ -155,6 +160,15 @@ async def test_empty_group_is_waited_for():
         run(world, "shop/new")
         await step(240)
         assert finished(seen) == [("shop/new", "job")]
+
+
+@pytest.mark.parametrize(("group", "refused"), [("shop", 0), ("absent", 1)])
+async def test_unlisted_group_may_be_reachable(world, group, refused):
+    """The refusal of a project often comes before the list of the group."""
+    async with watched(world, GroupTarget(group), "shop/absent", settled=120) as (_, seen, _, _):
+        kinds = [type(event) for event in seen]
+    assert kinds.count(AllTargetsUnreachable) == refused
+    assert ProjectUnreachable in kinds
 
 
 async def test_group_is_added_and_removed(world):

@@ -156,9 +156,10 @@ def _on_event(
 ) -> None:
     match event:
         case AllTargetsUnreachable(reason=reason):
+            which = "the project" if targets == 1 else f"any of the {targets} projects"
             raise CommandError(
-                f"cannot read what was named: {short_reason(reason)}; check the names and the "
-                "token's permissions",
+                f"cannot read {which}: {short_reason(reason)}; check the names and the token's "
+                "permissions",
                 NOT_FOUND,
             )
         case ProjectUnreachable(project=project, status=status, reason=reason):

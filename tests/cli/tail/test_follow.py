@@ -167,7 +167,8 @@ async def test_unreadable_log_is_named_and_ends_nothing(gitlab, start, pipeline,
 
 @pytest.mark.parametrize("names", [["group/none"], ["group/none", "group/other"]])
 async def test_unknown_targets_are_an_error(gitlab, output, names):
-    with pytest.raises(CommandError, match="cannot read what was named: HTTP 404"):
+    which = "the project" if len(names) == 1 else "any of the 2 projects"
+    with pytest.raises(CommandError, match=f"cannot read {which}: HTTP 404"):
         await follow(gitlab, names, selected(), PollPolicy())
     # Of several, each is named.
     said = output()[1]
