@@ -59,6 +59,8 @@ def test_closed_streams_keep_the_exit_code():
     assert code_of("--help >&-") == (2, "gitlab-jobs: stdout is closed\n")
     assert code_of("lst 2>&-") == (2, "")
     assert code_of("erase group/app 1 2>&-") == (2, "")
+    code, words = code_of("erase group/app 1 <&-")
+    assert (code, words.endswith("expected --yes\n")) == (2, True)
 
 
 def test_demo_runs_without_utf8():

@@ -225,7 +225,8 @@ def confirm(question: str) -> None:
 
     Call it before the event loop runs, so that Ctrl-C interrupts the input.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    # None: closed by `<&-`.
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise usage_error(f"{question} Not a terminal: expected --yes")
     # Not to stdout, which may be a pipe.
     sys.stderr.write(f"{question} [y/N] ")

@@ -21,7 +21,7 @@ _STATUSES: Final = (
     "scheduled", "waiting_for_resource", "preparing", "canceling", "waiting_for_callback",
 )  # fmt: skip
 _FILES: Final = frozenset({"FILE", "DIR", "STORE"})
-_TOPICS: Final = ("server",)
+_TOPICS: Final = ("names", "server")
 _SERVER_OPTIONS: Final[tuple[str, ...]] = ("--url", "--token", "--profile")
 
 

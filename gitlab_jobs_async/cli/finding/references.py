@@ -95,9 +95,10 @@ def parse_url(text: str) -> WebPage:
     Raises:
         CommandError: it is invalid, or names no project.
     """
-    shown = _URL.match(text.strip(_AROUND))
+    url = text.strip(_AROUND).rstrip(_AROUND + _AFTER)
+    shown = _URL.match(url)
     try:
-        parts = urlsplit(text.strip(_AROUND))
+        parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode().lower()
         port = usual_as_none(parts.scheme.lower(), parts.port)
     except ValueError:
@@ -117,6 +118,8 @@ def parse_url(text: str) -> WebPage:
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     segments = [part for part in unquote(tail).rstrip(_AFTER).split("/") if part]
     pipeline, job = _page(segments, query)
+    if pipeline is None and job is None:
+        _check_number(segments, source)
     return WebPage(address, pipeline, job)
 
 
@@ -137,6 +140,18 @@ def _page(
         case [kind, number, *_] if (found := _numbered(kind, number)) is not None:
             return found, None
     return None if not ref else Latest(_without_prefix(ref)), None
+
+
+def _check_number(segments: Sequence[str], source: str) -> None:
+    """Raise for a mistyped number, in place of which the newest pipeline would be taken."""
+    match segments:
+        case ["jobs" | "builds" as kind, number, *_] if number != "artifacts":
+            pass
+        case ["pipelines" | "merge_requests" as kind, number, *_] if number[0].isdigit():
+            pass
+        case _:
+            return
+    raise usage_error(f"{source}/-/{kind}/{number}: expected a number after {kind}/")
 
 
 def _numbered(kind: str, text: str) -> PipelineName | None:

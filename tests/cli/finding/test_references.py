@@ -74,7 +74,7 @@ PAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("around", ["{}", " {}\n", "<{}>", "({})"])
+@pytest.mark.parametrize("around", ["{}", " {}\n", "<{}>", "({})", "<{}>.", "({}),"])
 def test_page_of_each_route_is_read(around):
     for path, expected in PAGES.items():
         page = parse_url(around.format(f"{HOST}/{path}"))
@@ -112,6 +112,8 @@ def test_address_is_compared_with_the_server():
         ("https://host/-/profile", "expected the URL of a project"),
         ("https://host/groups/shop/-/issues", "--group shop"),
         ("https://host/groups/shop/sub", "--group shop/sub"),
+        ("https://host/group/app/-/jobs/4%3E", "/-/jobs/4>: expected a number"),
+        ("https://host/group/app/-/pipelines/99999999999999999999", "expected a number"),
         ("https://me:secret@host/app?private_token=secret", "https://host/app:"),
     ],
 )
