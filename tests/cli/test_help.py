@@ -45,6 +45,8 @@ def test_help_fits_80_columns(run, monkeypatch):
 def test_wide_terminal_gets_a_page(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert max(map(len, run("help", "watch").lines)) <= 100
+    monkeypatch.setenv("COLUMNS", "0")
+    assert 40 < max(map(len, run("help", "watch").lines)) <= 100
 
 
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])

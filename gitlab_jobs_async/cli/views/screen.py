@@ -1,13 +1,19 @@
 """The terminal as a console of rich's."""
 
+import shutil
 import sys
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
 
 class Screen(Console):
     """A console that raises on a closed pipe, where rich's own would exit."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.width < 1:  # COLUMNS=0: unknown, but rich believes it
+            self.width = shutil.get_terminal_size().columns
 
     def on_broken_pipe(self) -> None:
         """Raise the error that rich has caught."""

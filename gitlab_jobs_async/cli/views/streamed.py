@@ -15,7 +15,7 @@ from gitlab_jobs_async.cli.views.tables import add_column, column_cell, empty_ta
 T = TypeVar("T")
 _GAP = 2
 _SLACK = 2
-"""Columns by which later ids and durations may be longer."""
+"""Columns by which later ids and durations may be longer, where the terminal has room."""
 
 
 @define(eq=False, repr=False)
@@ -36,8 +36,7 @@ class StreamedTable(Generic[T]):
         """Print *rows*; texts are cut to the widths that the first rows have set."""
         cells = [[column_cell(column, row, self.now) for column in self.columns] for row in rows]
         is_first = not self._widths
-        if is_first:
-            self._widths = self._fitting(cells)
+        self._widths = self._fitting(cells)
         table = empty_table()
         table.show_header = is_first
         for column, width in zip(self.columns, self._widths, strict=True):
@@ -48,14 +47,19 @@ class StreamedTable(Generic[T]):
         self.console.print(table)
 
     def _fitting(self, rows: Sequence[Sequence[Text]]) -> list[int]:
-        titles = [len(column.title or column.name) for column in self.columns]
+        """Return the widths so far, wider where ids and times of *rows* need it."""
+        widths = self._widths or [len(column.title or column.name) for column in self.columns]
+        whole = [number for number, column in enumerate(self.columns) if column.is_whole]
         widths = [
-            max([title, *(row[number].cell_len for row in rows)])
-            + (_SLACK if self.columns[number].is_whole else 0)
-            for number, title in enumerate(titles)
+            max([width, *(row[number].cell_len for row in rows)])
+            if number in whole or not self._widths
+            else width
+            for number, width in enumerate(widths)
         ]
-        flexible = [number for number, column in enumerate(self.columns) if not column.is_whole]
-        surplus = sum(widths) + _GAP * len(widths) - self.console.width
+        surplus = sum(widths) + _GAP * (len(widths) - 1) - self.console.width
+        if not self._widths and surplus + _SLACK * len(whole) <= 0:
+            return [w + _SLACK if number in whole else w for number, w in enumerate(widths)]
+        flexible = [number for number in range(len(widths)) if number not in whole]
         while surplus > 0 and flexible:
             widest = max(flexible, key=lambda number: widths[number])
             if widths[widest] == 1:

@@ -17,6 +17,7 @@ class Glyphs:
     retried: str
     tick: str
     ellipsis: str
+    at_most: str
     is_ascii: bool = False
 
 
@@ -35,6 +36,7 @@ UNICODE: Final = Glyphs(
     retried="↻",
     tick="│",
     ellipsis="…",
+    at_most="≤",
 )
 ASCII: Final = Glyphs(
     {
@@ -51,6 +53,7 @@ ASCII: Final = Glyphs(
     retried="@",
     tick="|",
     ellipsis="~",
+    at_most="<=",
     is_ascii=True,
 )
 ASCII_SYMBOLS: Final = {

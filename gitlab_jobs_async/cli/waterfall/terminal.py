@@ -80,7 +80,10 @@ class _View:
     def of(cls, chart: Chart, width: int, glyphs: Glyphs) -> "_View":
         jobs = [row for row in chart.rows if isinstance(row, JobRow)]
         ids = max((len(str(row.job.latest.job.id)) for row in jobs), default=1)
-        longest = max((cell_len(clean(row.job.name)) + _indent(row) for row in jobs), default=8)
+        lengths = [cell_len(clean(row.job.name)) + _indent(row) for row in jobs]
+        folded = [row for row in chart.rows if isinstance(row, FoldedRow)]
+        lengths += [len(row.words) + _indent(row) for row in folded]
+        longest = max(lengths, default=8)
         names = max(8, min(longest + 3, width * 3 // 10))
         # A very narrow terminal shows names rather than bars.
         return cls(chart, width, glyphs, ids, names)
@@ -136,7 +139,7 @@ class _View:
         if isinstance(row, FoldedRow):
             front = Text(f"{' ' * (5 + self.ids)}{indent}{self.glyphs.ellipsis} {row.words}", _DIM)
             longest = max(one.latest.seconds("running") for one in row.jobs)
-            return self._with_bar(front, list(row.jobs), f"<= {length(longest)}")
+            return self._with_bar(front, list(row.jobs), f"{self.glyphs.at_most}{length(longest)}")
         return self._job(row, indent)
 
     def _job(self, row: JobRow, indent: str) -> Text:

@@ -1,14 +1,17 @@
 """Columns that `--columns` selects, in tables and in lines."""
 
+import io
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.views.columns import select_columns
 from gitlab_jobs_async.cli.views.events import EVENT_COLUMNS, EVENT_DEFAULT, plain_event
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
 from gitlab_jobs_async.cli.views.rows import plain_line
+from gitlab_jobs_async.cli.views.streamed import StreamedTable
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from tests.support.sample_events import finished, job, log_line
@@ -61,3 +64,25 @@ def test_watch_prints_columns(run, job_of):
     result = run("watch", "group/app", "--pipeline", pipeline, "--columns", "job,event")
     assert "1\tjob_appeared" in result.lines
     assert {len(line.split("\t")) for line in result.lines} == {2}
+
+
+def test_streamed_table_cuts_no_name_for_slack():
+    """At 80 columns, the ref gives way first; later ids and times are whole."""
+    written = io.StringIO()
+    screen = Console(file=written, width=80, color_system=None)
+    columns = [
+        one for one in select_columns(None, JOB_COLUMNS, JOB_DEFAULT) if one.name != "project"
+    ]
+    table = StreamedTable(screen, columns, NOW)
+    ref = "feature/1200-faster-checkout"
+    for number, duration in ((225, 61), (1_234_567_890, 36_000)):
+        row = Job(
+            id=number, name="integration", stage="deploy", status=JobStatus.RUNNING,
+            created_at=datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC), duration=duration, ref=ref,
+        )  # fmt: skip
+        table.add([("group/app", row)])
+    found = written.getvalue().splitlines()
+    assert max(map(len, found)) <= 80
+    assert "integration" in found[2]
+    assert "1234567890" in found[3]
+    assert "10h 00m" in found[3]

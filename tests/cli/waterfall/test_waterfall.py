@@ -109,6 +109,14 @@ def test_short_jobs_of_a_large_pipeline_fold():
     assert len(chart_of([found]).rows) == 202
 
 
+@pytest.mark.parametrize(("glyphs", "time"), [(UNICODE, "≤1m 15s"), (ASCII, "<=1m 15s")])
+def test_folded_jobs_are_named_and_timed_whole(glyphs, time):
+    quick = [job(n, f"j{n}", times=(0, 1, 76)) for n in range(1, 5)]
+    found = lines([timeline(*quick, job(5, "slow", times=(0, 1, 90)))], 80, glyphs, room=3)
+    (folded,) = (line for line in found if "4 more: 4 success" in line)
+    assert folded.endswith(f" {time}")
+
+
 def test_folding_spares_critical_and_single_jobs():
     """A row in place of a single job saves nothing."""
     single = [job(n, f"only {n}", stage=f"s{n}", times=(0, 1, 2)) for n in range(1, 6)]
