@@ -33,8 +33,8 @@ from gitlab_jobs_async.ratelimit.fair_queue import Priority
 _REFRESH, _REFRESH_PER_PAGE = 300.0, 30.0
 """Seconds between two listings of a group: at least the first, and the second for each page."""
 
-_CLOCK_SKEW = 300.0
-"""Seconds by which the server's clock may be behind."""
+_CLOCK_SKEW = 900.0
+"""Seconds by which the server's clock may be behind, as in `hints.planner`."""
 
 
 @frozen

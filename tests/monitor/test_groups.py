@@ -283,7 +283,7 @@ async def test_pending_events_outlive_their_project(world):
 async def test_project_is_new_despite_clock_skew(world):
     async with watched(world, GroupTarget("shop")) as (step, seen, _, _):
         await step(250)
-        world.add_project("shop/new").created_at = START - 250
+        world.add_project("shop/new").created_at = START - 850
         run(world, "shop/new")
         await step(180)
         assert finished(seen) == [("shop/new", "job")]
