@@ -71,6 +71,15 @@ class ShardLocks:
                 self._delete(name)
             os.close(file)
 
+    def give_back(self, name: str, last: str) -> None:
+        """Give up the lock of *name*, which still says that the owner *last* has ended."""
+        if name in self._files:  # not closed meanwhile
+            _, file = self._files.pop(name)
+            with suppress(OSError):
+                os.ftruncate(file, 0)
+                os.pwrite(file, last.encode(), 0)
+            os.close(file)
+
     def close(self) -> None:
         """Give up all locks."""
         for _, file in self._files.values():

@@ -117,7 +117,12 @@ class SqliteStore(SqlStore):
     async def claim(self, name: str, owner: str, seconds: float) -> Lease | None:
         """Take or renew the lease *name* for *seconds*; return None while another owner has it."""
         dead = self._locks.lock(name, owner)
-        lease = await self._run(leases.claim(name, owner, seconds, dead))
+        try:
+            lease = await self._run(leases.claim(name, owner, seconds, dead))
+        except BaseException:
+            if dead is not None:
+                self._locks.give_back(name, dead)
+            raise
         if lease is None:
             # The lock is the present owner's, also if it was frozen and has lost the lease since.
             self._locks.unlock(name, owner)

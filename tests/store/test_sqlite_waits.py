@@ -76,6 +76,21 @@ async def test_cancelled_open_leaves_no_connection(path, monkeypatch):
             connection.execute("SELECT 1")
 
 
+async def test_failed_claim_still_knows_who_ended(locked, path, monkeypatch):
+    store, writer = locked
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
+    writer.execute("ROLLBACK")
+    killed = SqliteStore(path)
+    await killed.open()
+    await killed.claim("shard", "killed", 1000)
+    await killed.close()  # the lease has not been released
+    writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreAwayError):
+        await store.claim("shard", "next", 10)
+    writer.execute("ROLLBACK")
+    assert (await store.claim("shard", "next", 10)).owner == "next"
+
+
 async def test_node_that_has_ended_is_no_owner(path, store):
     other = SqliteStore(path)
     await other.open()
