@@ -1,14 +1,20 @@
 """The command `run`: create a pipeline, and print its jobs' changes until it has ended."""
 
 from asyncio import to_thread
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs
 from gitlab_jobs_async.cli.commands.following import Until, follow_pipeline
-from gitlab_jobs_async.cli.errors import OK, usage_error
+from gitlab_jobs_async.cli.errors import (
+    OK,
+    CommandError,
+    error_line,
+    exit_code_of,
+    usage_error,
+)
 from gitlab_jobs_async.cli.finding.references import is_url, parse_url
 from gitlab_jobs_async.cli.finding.resolve import Finder, FoundPipeline, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, parse_project
@@ -24,6 +30,8 @@ from gitlab_jobs_async.cli.options import (
 from gitlab_jobs_async.cli.pipeline_writer import PipelineWriter
 from gitlab_jobs_async.cli.terminal import print_error
 from gitlab_jobs_async.cli.web_page import open_page
+from gitlab_jobs_async.errors import BadRequestError
+from gitlab_jobs_async.models.pipelines import Pipeline
 
 
 async def run(
@@ -63,9 +71,7 @@ async def run(
     async with open_project(server, selection, interval=interval) as finder:
         wanted = _current(finder) if ref is None else ref
         finder.note(wanted)
-        created = await finder.project.create_pipeline(
-            wanted, variables=values or None, inputs=given or None
-        )
+        created = await _create(finder, wanted, values, given)
         view = PipelineWriter(finder.name, is_json=json)
         view.show(created, [])
         try:
@@ -79,6 +85,21 @@ async def run(
         except BaseException:
             print_error(f"pipeline {created.id} was created: {created.web_url}")
             raise
+
+
+async def _create(
+    finder: Finder, ref: str, values: Mapping[str, str], inputs: Mapping[str, object]
+) -> Pipeline:
+    try:
+        return await finder.project.create_pipeline(
+            ref, variables=values or None, inputs=inputs or None
+        )
+    except BadRequestError as error:
+        if "Reference not found" not in error.message:
+            raise
+        # As for a branch that exists only in the checkout.
+        words = f"{finder.name} has neither a branch nor a tag {ref!r}: push it, or name one"
+        raise CommandError(f"{error_line(error)}; {words}", exit_code_of(error)) from error
 
 
 def _branch(words: Sequence[str], project: str | None) -> tuple[Selection, str | None]:

@@ -62,7 +62,7 @@ def test_failed_pipeline_exits_with_1(run, plan):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["group/app", "none"], 2, "Reference not found"),
+        (["group/app", "none"], 2, "group/app has neither a branch nor a tag 'none': push it"),
         (["group/app", "main", "--input", "x=1"], 2, "unknown input arguments: x"),
         (["group/app", "main", "--variable", "x"], 2, "--variable: expected K=V"),
         (["group/app", "main", "--until", "done"], 2, "--until"),
