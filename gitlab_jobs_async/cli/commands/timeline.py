@@ -31,6 +31,7 @@ from gitlab_jobs_async.cli.waterfall.live import glyphs_of, print_waterfall, sho
 from gitlab_jobs_async.cli.waterfall.plain import timeline_cells, timeline_json
 from gitlab_jobs_async.cli.waterfall.rows import chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
+from gitlab_jobs_async.errors import NotFoundError
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.timelines import PipelineTimeline
 
@@ -99,7 +100,13 @@ async def timeline(
     if len(selection.jobs) > 1:
         raise usage_error("expected one PIPELINE")
     async with open_project(server, selection, interval=interval) as finder, until_reader_closes():
-        found = await _pipeline_of(finder, selection)
+        try:
+            found = await _pipeline_of(finder, selection)
+        except NotFoundError:
+            if len(words) == 1 and selection.project == words[0]:
+                # Branches, too, have slashes.
+                print_note(f"{words[0]!r} is read as a project; as a branch it is: . {words[0]}")
+            raise
         writes = options.svg is not None or options.html is not None
         is_live = is_terminal() and not json and not writes
         # None: a terminal follows what runs, all others take what is there.

@@ -129,9 +129,11 @@ class Finder:
             ids = [bridge.id for bridge in bridges if bridge.name == name]
             if ids:
                 return max(ids)
-            raise CommandError(
-                f"{error} (pipeline {found.id} of {self.name})", NOT_FOUND
-            ) from error
+            ref = None if found.pipeline is None else found.pipeline.ref
+            may_be_other = name in ("latest", ref) or name.startswith("!") or "/" in name
+            hint = "; --pipeline names a pipeline, --project a project" if may_be_other else ""
+            words = f"{error} (pipeline {found.id} of {self.name}){hint}"
+            raise CommandError(words, NOT_FOUND) from error
 
     async def _newest(self, name: Latest | Commit | MergeRequest) -> Pipeline:
         try:

@@ -82,6 +82,13 @@ def test_needs_are_not_asked_for_without_them(run, signed_in):
     assert found["basis"] == "stages"
 
 
+def test_branch_read_as_a_project_is_noted(run, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    note, error = run("timeline", "feature/x").err.splitlines()
+    assert "as a branch it is: . feature/x" in note
+    assert "404 Project Not Found" in error
+
+
 def test_unknown_pipeline_is_one_line(run, assert_one_line):
     assert_one_line(run("timeline", "group/app", 999), 4, "404")
     assert_one_line(run("timeline", "group/app", 1, 2), 2, "at most a PROJECT and a PIPELINE")

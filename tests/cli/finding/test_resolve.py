@@ -98,6 +98,7 @@ async def test_job_is_found_by_name(job_of):
     ("words", "pipeline", "message"),
     [
         (["group/app", "lnit"], None, r"no job is named 'lnit'; similar: 'lint' \(pipeline \d+ of"),
+        (["group/app", "main"], None, "; --pipeline names a pipeline, --project a project$"),
         (["group/app", "test"], None, "several jobs belong to 'test'"),
         (
             ["group/app", "lint"],
