@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
-from gitlab_jobs_async.concurrency import Merged, TaskPool
+from gitlab_jobs_async.concurrency import Merged, TaskPool, task_pool
 from gitlab_jobs_async.errors import FencedError, StoreAwayError
 from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
@@ -26,7 +26,7 @@ from gitlab_jobs_async.store.values import Content, route_of
 _log = logging.getLogger("gitlab_jobs_async")
 
 EVENTS = "events"
-_WAITING = "waiting"
+_WAITING, _HOOKS = "waiting", "hooks"
 
 _RETENTION = 7 * 24 * 3600.0
 """Seconds for which events are kept for consumer groups that have not read them."""
@@ -179,6 +179,7 @@ class HeldShards:
             if not self._held:
                 _log.info("standing by: another process monitors with store %s", self._store.name)
             self._tasks.start(_WAITING, self._run(self._store, self._leases))
+            self._tasks.start(_HOOKS, self._pass_hooks(self._store))
 
     async def close(self) -> None:
         """Record what is to be recorded, and give up all shards.
@@ -233,17 +234,30 @@ class HeldShards:
         try:
             while True:
                 self._changed.clear()
+                await self._release_ended(leases)
+                await self._prune(store)
+                self._changed.set()
+                await store.sleep(store.poll_seconds)
+                await leases.tend()
+        except Exception as error:  # noqa: BLE001 - raised to the consumer
+            self._failure = error
+            self._changed.set()
+
+    async def _pass_hooks(self, store: Store) -> None:
+        """Send webhooks to other processes, and receive those that are for this one."""
+        try:
+            while True:
                 await self._relay.send(store)
                 # While standing by for the only shard, none is for this process.
                 if self._held or self.count > 1:
                     for hook in await self._relay.received(store):
                         for held in self._held.values():
                             held.poller.notify(hook)
-                await self._release_ended(leases)
-                await self._prune(store)
-                self._changed.set()
-                await store.sleep(store.poll_seconds)
-                await leases.tend()
+                async with task_pool() as waits:
+                    waits.start("received", store.wait_for_hook())
+                    waits.start("added", self._relay.added.wait())
+                    _, ended = await waits.next_done()
+                    ended.result()
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._failure = error
             self._changed.set()

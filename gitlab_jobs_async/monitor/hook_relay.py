@@ -1,5 +1,6 @@
 """Pass webhooks on to the process that monitors their targets."""
 
+import asyncio
 from contextlib import suppress
 
 from attrs import define, field
@@ -15,7 +16,12 @@ _MOST_HOOKS = 100
 
 @define(eq=False, repr=False)
 class HookRelay:
-    """Webhooks on their way through a store: a hint only, which may be lost."""
+    """Webhooks on their way through a store: a hint only, which may be lost.
+
+    One is *added* until it is sent.
+    """
+
+    added: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     _unsent: set[HookTarget] = field(factory=set[HookTarget], init=False)
     _place: int | None = field(default=None, init=False)
@@ -33,6 +39,7 @@ class HookRelay:
         # Many of them must not keep leases from being renewed.
         if len(self._unsent) < _MOST_HOOKS:
             self._unsent.add(hook)
+            self.added.set()
 
     async def send(self, store: Store) -> None:
         """Send what was added, unless the store is away.
@@ -40,6 +47,7 @@ class HookRelay:
         Raises:
             StoreError: the store is unusable.
         """
+        self.added.clear()
         with suppress(StoreAwayError):
             for hook in list(self._unsent):
                 await store.send_hook(dumps(hook))

@@ -17,6 +17,7 @@ from gitlab_jobs_async.store.schema import GRANT_SECONDS
 from gitlab_jobs_async.store.values import Grants, LastAnswer, Refusal
 
 _RETRY_SECONDS = 1.0
+_CLOSING_SECONDS = 1.0
 _log = logging.getLogger("gitlab_jobs_async")
 
 
@@ -55,7 +56,9 @@ class SharedGrants:
         self._share(self._store.resume(kind))
 
     async def close(self) -> None:
-        """End the question in flight."""
+        """Share the last pauses, and end the question in flight."""
+        if self._shared:
+            await asyncio.wait(self._shared, timeout=_CLOSING_SECONDS)
         tasks = [task for task in (self._task, *self._shared) if task is not None]
         for task in tasks:
             task.cancel()

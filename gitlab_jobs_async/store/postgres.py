@@ -31,7 +31,7 @@ from gitlab_jobs_async.store.values import Batch, Lease
 T = TypeVar("T")
 
 _SCHEMES = frozenset({"postgresql", "postgres"})
-_CHANNEL = "gitlab_jobs"
+_EVENTS, _HOOKS = "gitlab_jobs", "gitlab_jobs_hooks"
 _CREATE_LOCK = int.from_bytes(b"glja")
 _TIMEOUT = 5.0
 """Longest transaction or connect in seconds: a lost network gives no answer for much longer."""
@@ -78,7 +78,7 @@ class PostgresStore(SqlStore):
         self._busy = asyncio.Lock()
         self._outage: tuple[int, str] = 0, ""
         self._listener: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
+        self._notified = {_EVENTS: asyncio.Event(), _HOOKS: asyncio.Event()}
 
     @property
     def name(self) -> str:
@@ -101,32 +101,40 @@ class PostgresStore(SqlStore):
         """Write *batch*. An event whose key is recorded already is skipped."""
         transaction = states.record(lease, batch)
         if any(change.events for change in batch.changes):
-            transaction = _notifying(transaction)
+            transaction = _notifying(transaction, _EVENTS)
         lease.version = await self._run(transaction)
 
     async def send_hook(self, hook: bytes) -> None:
         """Forward a webhook to the process that monitors its project."""
-        await self._run(_notifying(forwarded_hooks.send(hook)))
+        await self._run(_notifying(forwarded_hooks.send(hook), _HOOKS))
 
     async def wait_for_change(self, seconds: float) -> None:
-        """Return soon after events or a webhook were recorded, at the latest after *seconds*."""
+        """Return soon after events were recorded, at the latest after *seconds*."""
+        await self._notification(_EVENTS, min(seconds, _LONGEST_WAIT))
+
+    async def wait_for_hook(self) -> None:
+        """Return soon after a webhook was forwarded, at the latest after `poll_seconds`."""
+        await self._notification(_HOOKS, self.poll_seconds)
+
+    async def _notification(self, channel: str, seconds: float) -> None:
         if not self._is_open:
             raise StoreError(self.name, "is not open: use it between open and close")
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, _LONGEST_WAIT)):
-                await self._changed.wait()
-        self._changed.clear()
+            async with asyncio.timeout(seconds):
+                await self._notified[channel].wait()
+        self._notified[channel].clear()
 
     async def _listen(self) -> None:
         # A failure ends the task; a later wait starts it again.
         with suppress(self._psycopg.Error, OSError):
             connection = await self._connected()
             try:
-                await uncancelled(connection, connection.execute(f"LISTEN {_CHANNEL}"))
-                async for _ in connection.notifies():
-                    self._changed.set()
+                for channel in self._notified:
+                    await uncancelled(connection, connection.execute(f"LISTEN {channel}"))
+                async for notify in connection.notifies():
+                    self._notified[notify.channel].set()
             finally:
                 await closed(connection)
 
@@ -212,9 +220,9 @@ def _create() -> Transaction[None]:
         raise VersionError(f"unsupported version {recorded} (expected {VERSION})")
 
 
-def _notifying(transaction: Transaction[T]) -> Transaction[T]:
+def _notifying(transaction: Transaction[T], channel: str) -> Transaction[T]:
     result = yield from transaction
-    yield Step("SELECT pg_notify(?, '')", (_CHANNEL,))
+    yield Step("SELECT pg_notify(?, '')", (channel,))
     return result
 
 

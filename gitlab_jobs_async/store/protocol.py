@@ -161,6 +161,10 @@ class Store(ABC):
         """Wait *seconds* of the store's clock."""
         await self.clock.sleep(seconds)
 
+    async def wait_for_hook(self) -> None:
+        """Return soon after a webhook was forwarded, at the latest after `poll_seconds`."""
+        await self.sleep(self.poll_seconds)
+
     @abstractmethod
     async def wait_for_change(self, seconds: float) -> None:
         """Return soon after something was written, and at the latest after *seconds*."""

@@ -1,6 +1,7 @@
 """Processes with one store: one is active, another takes over, and shards are divided."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
@@ -19,6 +20,7 @@ from gitlab_jobs_async import (
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.models.webhooks import HookProject
 from gitlab_jobs_async.simulator import JobPlan, PipelinePlan, PlannedJob
+from gitlab_jobs_async.store.named import store_named
 from gitlab_jobs_async.store.values import route_of
 from tests.support.nodes import PROJECTS, Node, add_jobs, serving, until
 
@@ -148,9 +150,8 @@ async def test_stale_owner_loses_its_shard(served):
         await until(lambda: set(node.ended) == first | jobs)
 
 
-async def test_hook_reaches_the_process_that_monitors(served, tmp_path):
-    path = tmp_path / "ci.db"
-    active, standby = Node(served, SqliteStore(path)), Node(served, SqliteStore(path))
+async def test_hook_reaches_the_process_that_monitors(served, store_address):
+    active, standby = (Node(served, store_named(store_address)) for _ in range(2))
     async with active.running():
         await until(lambda: active.held)
         async with standby.running():
@@ -161,8 +162,12 @@ async def test_hook_reaches_the_process_that_monitors(served, tmp_path):
             hook = PipelineHook(
                 project_id=1, pipeline_id=9, status=JobStatus.RUNNING, project=project
             )
+            await asyncio.sleep(0.3)  # the database is listened to
+            began = time.monotonic()
             assert standby.monitor.notify(hook)
             await until(lambda: notified)
+    # PostgreSQL says so; each side would ask once a second.
+    assert time.monotonic() - began < 0.7
     assert notified[0].project_path == PROJECTS[0]
 
 

@@ -14,6 +14,7 @@ from gitlab_jobs_async import (
     MemoryStore,
     RateLimitedError,
     RequestBudget,
+    RetryPolicy,
     SqliteStore,
     StoreAwayError,
 )
@@ -125,6 +126,34 @@ async def test_pause_of_one_client_holds_for_all(served, per_minute):
             await send(second, 1)
             await refused
         assert served.clock.now() - began > 80
+
+
+class SlowStore(MemoryStore):
+    """A store that takes a while for a pause."""
+
+    refused = None
+
+    async def refuse(self, refusal):
+        await asyncio.sleep(0.05)
+        await super().refuse(refusal)
+        self.refused = refusal
+
+
+async def test_pause_at_the_end_is_shared(served):
+    store = SlowStore(clock=served.clock)
+    served.faults.add(Fault(status=429, headers={"Retry-After": "3000"}, times=1))
+    before = await others()
+    with pytest.raises(RateLimitedError):
+        async with GitLab(
+            served.url,
+            auth=served.token,
+            clock=served.clock,
+            budget=RequestBudget(shared=store),
+            retry=RetryPolicy(attempts=1),
+        ) as gitlab:
+            await send(gitlab, 1)
+    assert store.refused is not None
+    assert await others() == before
 
 
 async def test_limit_of_listings_is_shared(served):
