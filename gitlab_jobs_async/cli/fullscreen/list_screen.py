@@ -202,7 +202,12 @@ class ListScreen(Screen[None]):
 
     def action_erase(self) -> None:
         """Erase the log and artifacts of the selected job after a question."""
-        self._ask("Erase the log and artifacts of", self.session.actions.erase)
+        subject = self.subject()
+        if subject is not None and subject.job is None:
+            # A pipeline has no log: the question would frighten for nothing.
+            self.session.say("select a job to erase")
+        else:
+            self._ask("Erase the log and artifacts of", self.session.actions.erase)
 
     def _ask(self, verb: str, call: Callable[[Subject], Awaitable[Outcome]]) -> None:
         # The subject is that of the question, whatever the cursor does meanwhile.

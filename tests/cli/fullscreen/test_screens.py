@@ -64,6 +64,8 @@ async def test_retry_is_one_key_and_a_line_stays(world, clock):
 async def test_erase_and_cancel_ask_first(world, clock):
     async with opened(world, ["shop/cart"], clock=clock) as screen:
         await screen.shows("✗ unit", "script_failure")
+        await screen.press("g", "e")
+        await screen.shows("select a job to erase")
         await screen.press("f", "e")
         await screen.shows("Erase the log and artifacts of job")
         await screen.press("enter")
