@@ -21,16 +21,22 @@ def project_id(text: str) -> ProjectId:
     # Mostly a mistyped option, which GitLab would answer with a 404.
     if text.startswith("-"):
         raise usage_error(f"project {text!r}: expected an id or a path without a leading dash")
-    return int(text) if text.isascii() and text.isdigit() else text
+    # A slash at the end, as shells complete folders, names no other project.
+    return int(text) if text.isascii() and text.isdigit() else text.rstrip("/") or text
 
 
 def parse_scopes(scopes: Iterable[str]) -> list[str]:
     """Return the statuses of *scopes*, each of which may hold several with commas."""
     found = [part.strip() for scope in scopes for part in scope.split(",")]
     for status in found:
-        if status not in _STATUSES:
-            raise usage_error(f"unknown --scope {status!r}: expected one of {', '.join(_STATUSES)}")
+        check_status("--scope", status)
     return found
+
+
+def check_status(option: str, status: str) -> None:
+    """Raise for an unknown status."""
+    if status not in _STATUSES:
+        raise usage_error(f"unknown {option} {status!r}: expected one of {', '.join(_STATUSES)}")
 
 
 def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitlab_jobs_async.cli.arguments import parse_size
+from gitlab_jobs_async.cli.arguments import parse_size, project_id
 from gitlab_jobs_async.cli.errors import CommandError
 
 
@@ -32,3 +32,8 @@ def test_size_has_a_unit(text, expected):
 def test_invalid_size_is_refused(text):
     with pytest.raises(CommandError, match="expected bytes from 1, or a size such as 500MB, 2GiB"):
         parse_size("--max-size", text)
+
+
+def test_slash_at_the_end_names_no_other_project():
+    found = [project_id(text) for text in ("shop/web/", "shop/web", "17", "/")]
+    assert found == ["shop/web", "shop/web", 17, "/"]

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.api.endpoints import PipelineFilters
+from gitlab_jobs_async.cli.arguments import check_status
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.finding.references import Latest, MergeRequest, PipelineName
@@ -84,6 +85,8 @@ async def list_pipelines(
 ) -> int:
     """Print the newest pipelines of projects."""
     shown = chosen_columns(columns, PIPELINE_COLUMNS, PIPELINE_DEFAULT, json=json)
+    if selection.status is not None:
+        check_status("--status", selection.status)
     named = named_projects(projects, NO_PROJECTS, server)
     chosen = _selected(named.pipelines, selection)
     names = [name for name in named.names if not isinstance(name, GroupTarget)]
