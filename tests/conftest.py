@@ -23,10 +23,6 @@ settings.load_profile("untimed")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # This process is measured already; what tests start, such as mypy, is not.
-    os.environ.pop("COVERAGE_PROCESS_START", None)
-
 # Long tests of code that others cover line by line: measuring them doubles their time.
 UNMEASURED = {Path(__file__).parent / name for name in ("benchmarks", "chaos", "fuzz")}
 
@@ -45,11 +41,14 @@ def pytest_runtest_call(item):
     )
     if coverage is None or is_measured:
         return (yield)
+    variable = "COVERAGE_PROCESS_START"  # by which processes of the test are measured, too
+    settings = os.environ.pop(variable)
     coverage.stop()
     try:
         return (yield)
     finally:
         coverage.start()
+        os.environ[variable] = settings
 
 
 @pytest.fixture(autouse=True)
