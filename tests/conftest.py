@@ -24,7 +24,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Long tests of code that others cover line by line: measuring them doubles their time.
-UNMEASURED = {Path(__file__).parent / name for name in ("benchmarks", "chaos", "fuzz")}
+UNMEASURED = {Path(__file__).parent / name for name in ("benchmarks", "fuzz")}
 
 PERSONAL = re.compile(
     r"(GITLAB|GLAB|GL|CI|XDG|PYTHON_GITLAB)_.*|(SSL_CERT|REQUESTS_CA|CURL_CA)_.*|NETRC|.*_PROXY",

@@ -1,5 +1,6 @@
 """The progress of a slow command in one line on stderr, which is cleared at the end."""
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,9 @@ from gitlab_jobs_async.clock import Clock, SystemClock
 
 QUIET_SECONDS: Final = 2.0
 """Shorter commands show nothing."""
+
+_WAITING: Final = 1.0
+"""Seconds after which the line is written again, though nothing comes."""
 
 _BETWEEN: Final = 0.25
 """Seconds between two lines, so that a slow connection is not filled with them."""
@@ -34,6 +38,8 @@ class Progress:
     _began: float = field(init=False)
     _written: float | None = field(default=None, init=False)
     _done: int = field(default=0, init=False)
+    _total: int | None = field(default=None, init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._began = self._clock.now()
@@ -44,7 +50,7 @@ class Progress:
 
     def update(self, done: int, total: int | None) -> None:
         """Show that *done* of *total* is done; the total may be unknown."""
-        self._done = done
+        self._done, self._total = done, total
         now = self._clock.now()
         seconds = now - self._began
         if not self._is_shown or seconds < QUIET_SECONDS:
@@ -61,13 +67,27 @@ class Progress:
         if end.status is not None and end.status < 300:
             self.add()
 
+    def start(self) -> None:
+        """Write the line while nothing comes, too, if a loop is running."""
+        if self._is_shown:
+            with suppress(RuntimeError):
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(_WAITING, self._write_again)
+
+    def _write_again(self) -> None:
+        self.update(self._done, self._total)
+        self.start()
+
     def stop(self) -> None:
         """Show nothing from now on, since the result is being printed."""
         self.clear()
         self._is_shown = False
 
     def clear(self) -> None:
-        """Remove the line."""
+        """Remove the line, until something comes."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._written is not None:
             _write(_CLEAR)
             self._written = None
@@ -76,10 +96,12 @@ class Progress:
 def progress_line(words: str, done: int, total: int | None, seconds: float, unit: Unit) -> str:
     """Return a line such as `archive: 1.5 of 3.0 MiB, 0.5 MiB/s, 3s left`."""
     rate = done / seconds
+    if not done:
+        return f"{words}: waiting for the server, {length(seconds)}"
     if unit == "pages":
-        return f"{words}: {done} pages, {rate:.1f}/s"
+        return f"{words}: {done} {'page' if done == 1 else 'pages'}, {rate:.1f}/s"
     so_far = size(done) if total is None else f"{size(done)} of {size(total)}"
-    left = "" if total is None or not rate else f", {length((total - done) / rate)} left"
+    left = "" if total is None else f", {length((total - done) / rate)} left"
     return f"{words}: {so_far}, {size(int(rate))}/s{left}"
 
 
@@ -93,6 +115,7 @@ def _write(text: str) -> None:
 def progress(words: str, unit: Unit) -> Iterator[Progress]:
     """Yield a progress that is cleared with the block, before its result or error is printed."""
     shown = Progress(words, unit)
+    shown.start()
     try:
         yield shown
     finally:

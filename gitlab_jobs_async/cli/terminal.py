@@ -87,7 +87,9 @@ def print_note(line: str) -> None:
     with suppress(OSError):
         if sys.stderr.isatty():
             dim, end = ("\x1b[2m", "\x1b[0m") if _is_coloured() else ("", "")
-            sys.stderr.write(f"{dim}{clean(line)}{end}\n")
+            # A line of progress may be there.
+            start = "\r\x1b[K" if os.environ.get("TERM", "dumb") != "dumb" else ""
+            sys.stderr.write(f"{start}{dim}{clean(line)}{end}\n")
 
 
 def print_report(line: str, *, is_bad: bool) -> None:

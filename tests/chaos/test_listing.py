@@ -339,6 +339,7 @@ def descriptors():
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="needs a list of open files")
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.no_cover
 async def test_listing_is_exact_or_a_typed_error(seed, tally, caplog):
     caplog.set_level(logging.DEBUG)
     debugs = seed == 7

@@ -60,6 +60,7 @@ class Cluster:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.no_cover
 async def test_killed_processes_lose_nothing(store_address):
     chance = random.Random(3)
     clock, origin = AcceleratedClock(FACTOR, start=START), time.monotonic()

@@ -1,11 +1,16 @@
 """The line of progress: its words, its times, and where it is not shown."""
 
+import asyncio
+
 import pytest
 
+from gitlab_jobs_async.cli import progress as module
 from gitlab_jobs_async.cli.progress import Progress, progress_line
+from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.simulator import Fault
 from tests.cli.test_terminal import Terminal
 from tests.support.clocks import JumpClock
+from tests.support.tasks import others
 
 
 @pytest.mark.parametrize(
@@ -14,7 +19,8 @@ from tests.support.clocks import JumpClock
         (("archive", 1 << 20, 3 << 20, 2.0, "bytes"),
          "archive: 1.0 MiB of 3.0 MiB, 512.0 KiB/s, 4s left"),
         (("log", 4 << 20, None, 2.0, "bytes"), "log: 4.0 MiB, 2.0 MiB/s"),
-        (("log", 0, 10, 2.0, "bytes"), "log: 0 B of 10 B, 0 B/s"),
+        (("log", 0, 10, 2.0, "bytes"), "log: waiting for the server, 2s"),
+        (("jobs", 1, None, 4.0, "pages"), "jobs: 1 page, 0.2/s"),
         (("jobs", 30, None, 4.0, "pages"), "jobs: 30 pages, 7.5/s"),
     ],
 )  # fmt: skip
@@ -36,6 +42,21 @@ async def test_line_appears_late_seldom_and_is_cleared(capsys):
     assert capsys.readouterr().err == "\r\x1b[K"
     shown.clear()
     assert capsys.readouterr().err == ""
+
+
+async def test_line_says_that_nothing_comes(capsys, monkeypatch):
+    monkeypatch.setattr(module, "_WAITING", 0.01)
+    monkeypatch.setattr(module, "QUIET_SECONDS", 0.02)
+    before = await others()
+    shown = Progress("jobs", "pages", SystemClock(), True)
+    shown.start()
+    await asyncio.sleep(0.1)
+    assert "jobs: waiting for the server, 0s" in capsys.readouterr().err
+    shown.clear()
+    assert capsys.readouterr().err == "\r\x1b[K"
+    await asyncio.sleep(0.05)
+    assert capsys.readouterr().err == ""
+    assert await others() == before
 
 
 async def test_quick_or_hidden_progress_prints_nothing(capsys):

@@ -72,14 +72,12 @@ def ends(events):
 
 
 @pytest.mark.parametrize("option", ["complete", "downstream"])
-@pytest.mark.no_cover
 async def test_no_event_has_a_partial_job(option):
     events, made = await events_of(**{option: True})
     assert ends(events) == dict.fromkeys(made, 1)
     assert not any(event.job.is_partial for event in events)
 
 
-@pytest.mark.no_cover
 async def test_answers_alone_have_partial_jobs():
     """Also those of child pipelines, which only the second list of a question shows."""
     events, made = await events_of()

@@ -1,7 +1,10 @@
 """The command `show`: one job, or one pipeline with its jobs."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+
+from attrs import frozen
 
 from gitlab_jobs_async.api.json_writing import to_dict
 from gitlab_jobs_async.cli import views
@@ -20,15 +23,15 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_facts, print_rows
 from gitlab_jobs_async.cli.pager import paged
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.terminal import is_terminal, shows_links
 from gitlab_jobs_async.cli.views.pipeline_rows import job_lines, pipeline_facts
 from gitlab_jobs_async.cli.views.rows import pipeline_of
 from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
 from gitlab_jobs_async.cli.web_page import open_page
 from gitlab_jobs_async.errors import NotFoundError
-from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.pipelines import Pipeline
-from gitlab_jobs_async.project import Project
 
 
 async def show(
@@ -44,22 +47,38 @@ async def show(
     selection = select(words, where.project, where.pipeline, takes_project=takes_project)
     if len(selection.jobs) > 1:
         raise usage_error(f"expected one JOB, not {len(selection.jobs)}")
-    async with open_project(server, selection) as finder:
-        if selection.jobs:
-            job = await _job(finder, selection)
-            if web:
-                open_page(job.web_url)
+    with progress("show", "pages") as waiting:
+        async with open_project(server, selection, hooks=waiting.hooks()) as finder:
+            if selection.jobs:
+                found: Job | ShownPipeline = await _job(finder, selection)
             else:
-                print_facts(job_facts(job), job, json=json)
-            return OK
-        at = await finder.pipeline(selection.pipeline)
-        pipeline = await at.read()
-        if web:
-            open_page(pipeline.web_url)
-            return OK
+                found = await _pipeline(finder, selection, is_whole=not web)
+    if web:
+        open_page((found if isinstance(found, Job) else found.pipeline).web_url)
+    elif isinstance(found, Job):
+        print_facts(job_facts(found), found, json=json)
+    else:
         with paged(is_wanted=not (no_pager or json)):
-            await _print_pipeline(at.project, pipeline, json=json)
+            _print_pipeline(found, json=json)
     return OK
+
+
+@frozen
+class ShownPipeline:
+    """A pipeline, and its jobs where they are shown, too."""
+
+    pipeline: Pipeline
+    jobs: Sequence[Job] = ()
+    bridges: Sequence[Bridge] = ()
+
+
+async def _pipeline(finder: Finder, selection: Selection, *, is_whole: bool) -> ShownPipeline:
+    at = await finder.pipeline(selection.pipeline)
+    pipeline = await at.read()
+    if not is_whole:
+        return ShownPipeline(pipeline)
+    jobs = await at.project.list_pipeline_jobs(pipeline.id)
+    return ShownPipeline(pipeline, jobs, await at.project.list_bridges(pipeline.id))
 
 
 async def _job(finder: Finder, selection: Selection) -> Job:
@@ -74,9 +93,8 @@ async def _job(finder: Finder, selection: Selection) -> Job:
         raise
 
 
-async def _print_pipeline(project: Project, pipeline: Pipeline, *, json: bool) -> None:
-    jobs = await project.list_pipeline_jobs(pipeline.id)
-    bridges = await project.list_bridges(pipeline.id)
+def _print_pipeline(shown: ShownPipeline, *, json: bool) -> None:
+    pipeline, jobs, bridges = shown.pipeline, shown.jobs, shown.bridges
     every = sorted([*jobs, *bridges], key=lambda job: job.id)
     facts = pipeline_facts(pipeline, every, datetime.now(UTC) if is_terminal() else None)
     value = to_dict(pipeline) | {

@@ -23,6 +23,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.terminal import is_terminal, print_note, write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line, plain_line
 from gitlab_jobs_async.cli.views.screen import console
@@ -99,19 +100,25 @@ async def timeline(
     selection = select_pipeline(words, project)
     if len(selection.jobs) > 1:
         raise usage_error("expected one PIPELINE")
-    async with open_project(server, selection, interval=interval) as finder, until_reader_closes():
-        try:
-            found = await _pipeline_of(finder, selection)
-        except NotFoundError:
-            if len(words) == 1 and selection.project == words[0]:
-                # Branches, too, have slashes.
-                print_note(f"{words[0]!r} is read as a project; as a branch it is: . {words[0]}")
-            raise
-        writes = options.svg is not None or options.html is not None
-        is_live = is_terminal() and not json and not writes
-        # None: a terminal follows what runs, all others take what is there.
-        follows = is_live if options.follow is None else options.follow
-        timelines = await _read(found, options, follows=follows, is_live=is_live)
+    with progress("timeline", "pages") as waiting:
+        client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
+        async with client as finder, until_reader_closes():
+            try:
+                found = await _pipeline_of(finder, selection)
+            except NotFoundError:
+                if len(words) == 1 and selection.project == words[0]:
+                    # Branches, too, have slashes.
+                    print_note(
+                        f"{words[0]!r} is read as a project; as a branch it is: . {words[0]}"
+                    )
+                raise
+            writes = options.svg is not None or options.html is not None
+            is_live = is_terminal() and not json and not writes
+            # None: a terminal follows what runs, all others take what is there.
+            follows = is_live if options.follow is None else options.follow
+            if follows:
+                waiting.stop()
+            timelines = await _read(found, options, follows=follows, is_live=is_live)
     with paged(is_wanted=not (no_pager or json or follows)):
         _write(finder.name, timelines, options, json=json)
     return FAILED if options.follow and timelines[0].pipeline.status in _BAD else OK

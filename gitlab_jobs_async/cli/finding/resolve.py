@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
+from gitlab_jobs_async import http
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
@@ -213,6 +214,7 @@ async def open_project(
     budget: RequestBudget | None = None,
     *,
     interval: float | None = None,
+    hooks: "http.RequestHooks | None" = None,
 ) -> AsyncIterator[Finder]:
     """Yield the finder of a selection's project, with the open client.
 
@@ -221,7 +223,8 @@ async def open_project(
     """
     place = locate(options, [selection.project], _expected(selection))
     (name,) = place.projects
-    async with connect_to(place.server, options, budget, interval=interval) as gitlab:
+    client = connect_to(place.server, options, budget, interval=interval, hooks=hooks)
+    async with client as gitlab:
         yield Finder(gitlab, gitlab.project(name), str(name), place.checkout)
 
 

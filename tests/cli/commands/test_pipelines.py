@@ -41,7 +41,7 @@ def test_newest_pipelines_are_listed(run, pipelines, world):
     assert ids(run("pipelines", "1", "--limit", 2)) == [newest, request]
     assert ids(run("pipelines", "1", "--source", "schedule")) == [newest]
     assert ids(run("pipelines", "1", "--status", "running")) == [1]
-    refused = run("pipelines", "1", "--status", "runing")
+    refused = run("pipelines", "1", "--status", "bogus")
     assert (refused.code, refused.err.endswith(", scheduled\n")) == (2, True)
     assert ids(run("pipelines", "1", "--merge-request", 12)) == [request, branch]
     assert ids(run("pipelines", "1", "--merge-request", 12, "--ref", "topic")) == [branch]

@@ -84,7 +84,7 @@ def test_needs_are_not_asked_for_without_them(run, signed_in):
 
 def test_branch_read_as_a_project_is_noted(run, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    note, error = run("timeline", "feature/x").err.splitlines()
+    note, error = run("timeline", "feature/x").err.replace("\r\x1b[K", "").splitlines()
     assert "as a branch it is: . feature/x" in note
     assert "404 Project Not Found" in error
 
