@@ -84,12 +84,12 @@ class GitLab(JobsClient):
     ) -> AbstractAsyncContextManager["logs.JobLines"]:
         """Merge many logs: `async with … as lines: async for item in lines`.
 
-        *jobs* are pairs of project and job id, or `Job`s, which stand for their `project_id`; 1 and
+        *jobs* are pairs of project and job id, or values of `Job`, with a `project_id`; 1 and
         "group/app" are two projects here. The status of an unfinished `Job` counts as just polled.
         *offsets* maps pairs to the byte to begin at, as *offset* of `Project.tail`; the other logs
         begin at 0. `lines.add(project, job_id)` and `lines.remove(project, job_id)` change the jobs
-        during the iteration. With *matching*, a function, only the `TailedLine`s for which it
-        returns true are emitted, and counted as *lines*.
+        during the iteration. With *matching*, a function, only each `TailedLine` for which it
+        returns true is emitted, and counted as *lines*.
 
         An item is a `TailedLine`, or once for each log a `TailEnded`, which has the finished job,
         or a `TailFailed`, which has the error and does not stop the other logs. The iteration ends
