@@ -13,6 +13,7 @@ from hypothesis import settings
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import Simulator
 from tests.support.clocks import JumpClock
+from tests.support.pooler import pooler, pooler_program
 from tests.support.postgres import binaries, postgres_server
 
 # The duration of an example depends on how busy the machine is.
@@ -92,12 +93,28 @@ def postgres():
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_pooler(postgres):
+    """Return the URL of that database behind a pooler in transaction mode."""
+    if pooler_program() is None:
+        assert "POSTGRES_REQUIRED" not in os.environ, "PgBouncer is missing in CI"
+        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+    with pooler(postgres) as url:
+        yield url
+
+
 @pytest.fixture
 def empty_postgres(postgres):
     """Return the URL of that database, without a store in it."""
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS gitlab_jobs CASCADE")
     return postgres.url
+
+
+@pytest.fixture
+def pooled_postgres(postgres_pooler, empty_postgres):  # noqa: ARG001 - it is emptied
+    """Return the URL of the empty database behind the pooler."""
+    return postgres_pooler
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -4,13 +4,10 @@ import asyncio
 
 import pytest
 
-from gitlab_jobs_async import MemoryStore, StoreAwayError, StoreError, consume, to_json
-from gitlab_jobs_async.events import JobFinished
-from gitlab_jobs_async.models.jobs import Job
-from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async import MemoryStore, StoreAwayError, StoreError, consume
 from gitlab_jobs_async.store.values import Batch, Change
 from tests.support.clocks import JumpClock
-from tests.support.stores import leased
+from tests.support.stores import leased, record_jobs
 from tests.support.tasks import others
 
 URL = "https://gitlab.example.com"
@@ -46,24 +43,13 @@ async def store():
     return kept
 
 
-async def record(store, *numbers):
-    lease = await leased(store)
-    events = []
-    for number in numbers:
-        job = Job(id=number, status=JobStatus.SUCCESS, stage="test", name="unit")
-        event = JobFinished(key=f"job/{number}", project="shop/web", job=job)
-        events.append((event.key, to_json(event)))
-    await store.record(lease, Batch([Change("project shop/web", b"{}", 0, events)]))
-    await store.release(lease)
-
-
 async def take(recorded, count):
     async with asyncio.timeout(5):
         return [(await anext(recorded)).event.job.id for _ in range(count)]
 
 
 async def test_events_come_in_order_under_the_instance(store):
-    await record(store, 1, 2, 3)
+    await record_jobs(store, 1, 2, 3)
     async with consume(store, "bot") as recorded:
         one = await anext(recorded)
         assert (one.key, one.instance) == ("gitlab.example.com/job/1", URL)
@@ -72,7 +58,7 @@ async def test_events_come_in_order_under_the_instance(store):
 
 
 async def test_last_event_is_read_again_after_a_break(store):
-    await record(store, 1, 2, 3)
+    await record_jobs(store, 1, 2, 3)
     before = await others()
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 2) == [1, 2]
@@ -86,7 +72,7 @@ async def test_waiting_consumer_gets_a_later_event(store):
         waiting = asyncio.create_task(take(recorded, 1))
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        await record(store, 1)
+        await record_jobs(store, 1)
         assert await waiting == [1]
 
 
@@ -107,7 +93,7 @@ async def test_cancelled_consumer_leaves_nothing_behind(store):
 
 
 async def test_second_member_reads_on_after_the_first(store):
-    await record(store, 1, 2, 3)
+    await record_jobs(store, 1, 2, 3)
     async with consume(store, "bot") as second:
         async with consume(store, "bot") as first:
             assert await take(first, 2) == [1, 2]
@@ -122,7 +108,7 @@ async def test_slow_member_keeps_its_group():
     store = FlakyStore(clock=JumpClock())
     await store.open(URL)
     await store.join("bot")
-    await record(store, 1, 2)
+    await record_jobs(store, 1, 2)
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 1) == [1]
         until = store.clock.now() + 10 * store.lease_seconds
@@ -137,7 +123,7 @@ async def test_slow_member_keeps_its_group():
 @pytest.mark.parametrize(("is_fast", "poll_seconds"), [(True, 60), (False, 0.01)])
 async def test_next_event_acknowledges_the_last(store, is_fast, poll_seconds):
     store.is_fast, store.poll_seconds = is_fast, poll_seconds
-    await record(store, 1, 2, 3)
+    await record_jobs(store, 1, 2, 3)
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 1) == [1]
         await asyncio.sleep(0.02)
@@ -148,14 +134,14 @@ async def test_next_event_acknowledges_the_last(store, is_fast, poll_seconds):
 
 async def test_groups_read_independently(store):
     await store.join("mail")
-    await record(store, 1, 2)
+    await record_jobs(store, 1, 2)
     for group in ("bot", "mail"):
         async with consume(store, group) as recorded:
             assert await take(recorded, 2) == [1, 2]
 
 
 async def test_backlog_lets_other_tasks_run(store):
-    await record(store, *range(1, 501))
+    await record_jobs(store, *range(1, 501))
     passes = 0
 
     async def pass_by():
@@ -174,7 +160,7 @@ async def test_backlog_lets_other_tasks_run(store):
 
 
 async def test_store_that_does_not_answer_is_waited_for(store):
-    await record(store, 1)
+    await record_jobs(store, 1)
     store.failures = 3
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 1) == [1]
@@ -183,17 +169,17 @@ async def test_store_that_does_not_answer_is_waited_for(store):
 
 @pytest.mark.parametrize("has_effect", [False, True])
 async def test_outage_repeats_no_event(store, has_effect):
-    await record(store, 1, 2)
+    await record_jobs(store, 1, 2)
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 2) == [1, 2]
-        await record(store, 3)
+        await record_jobs(store, 3)
         store.acknowledges, store.has_effect = False, has_effect
         assert await take(recorded, 1) == [3]
 
 
 async def test_close_while_the_store_is_away_is_quiet(store):
     store.is_fast, store.poll_seconds = False, 60
-    await record(store, 1, 2)
+    await record_jobs(store, 1, 2)
     async with consume(store, "bot") as recorded:
         await take(recorded, 2)
         store.acknowledges = False
@@ -201,14 +187,14 @@ async def test_close_while_the_store_is_away_is_quiet(store):
 
 
 async def test_missed_events_are_counted_once(store):
-    await record(store, 1, 2, 3)
+    await record_jobs(store, 1, 2, 3)
     lease = await leased(store)
     await store.record(lease, Batch(acknowledged=["job/1", "job/2"]))
     await store.release(lease)
     await store.prune(-1)
     async with consume(store, "bot") as recorded:
         assert (await anext(recorded)).missed == 2
-        await record(store, 4)
+        await record_jobs(store, 4)
         assert (await anext(recorded)).missed == 0
     async with consume(store, "bot") as recorded:
         assert (await anext(recorded)).missed == 0
@@ -237,18 +223,18 @@ async def test_invalid_store_is_refused():
 
 async def test_store_that_was_set_back_is_read_again(store):
     """The places of events that the store has lost are given to others."""
-    await record(store, 1)
+    await record_jobs(store, 1)
     async with consume(store, "bot") as recorded:
         assert await take(recorded, 1) == [1]
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await anext(recorded)
         copy = store._connection.serialize()
-        await record(store, 2)
+        await record_jobs(store, 2)
         assert await take(recorded, 1) == [2]
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await anext(recorded)
         store._connection.deserialize(copy)
-        await record(store, 3)
+        await record_jobs(store, 3)
         assert await take(recorded, 1) == [3]

@@ -134,7 +134,9 @@ class PostgresStore(SqlStore):
                 for channel in self._notified:
                     await uncancelled(connection, connection.execute(f"LISTEN {channel}"))
                 async for notify in connection.notifies():
-                    self._notified[notify.channel].set()
+                    # A pooler may pass on those of another program.
+                    if notify.channel in self._notified:
+                        self._notified[notify.channel].set()
             finally:
                 await closed(connection)
 

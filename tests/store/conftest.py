@@ -7,7 +7,7 @@ from gitlab_jobs_async.store.postgres import PostgresStore
 from gitlab_jobs_async.store.sqlite import SqliteStore
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "pooled"])
 def new_store(request, tmp_path):
     """Return a function that returns one more store object with the same content."""
     if request.param == "memory":
@@ -15,7 +15,8 @@ def new_store(request, tmp_path):
         return lambda: store
     if request.param == "sqlite":
         return lambda: SqliteStore(tmp_path / "ci.db")
-    url = request.getfixturevalue("empty_postgres")
+    name = "pooled_postgres" if request.param == "pooled" else "empty_postgres"
+    url = request.getfixturevalue(name)
     return lambda: PostgresStore(url)
 
 

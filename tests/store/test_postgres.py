@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from gitlab_jobs_async import PostgresStore, StoreAwayError
+from gitlab_jobs_async import PostgresStore, StoreAwayError, consume
 from gitlab_jobs_async.store import postgres as room
 from gitlab_jobs_async.store import postgres_transactions, steps
+from tests.support.stores import record_jobs
 from tests.support.tasks import others
 
 
@@ -117,3 +118,43 @@ async def test_table_that_is_being_restored_is_away(store, admin):
         await store.claim("a", "me", 10)
     admin.execute("ALTER TABLE gitlab_jobs.elsewhere RENAME TO leases")
     assert await store.claim("a", "me", 10)
+
+
+async def test_notification_ends_a_wait(store, admin, monkeypatch):
+    """One of another program, which a pooler may pass on, is ignored."""
+    monkeypatch.setattr(room, "_LONGEST_WAIT", 5.0)
+    store.poll_seconds = 5.0
+    connected = store._connected
+
+    async def listening():
+        connection = await connected()
+        await connection.execute("LISTEN other")
+        return connection
+
+    monkeypatch.setattr(store, "_connected", listening)
+    for wait, channel in (
+        (store.wait_for_hook(), "gitlab_jobs_hooks"),
+        (store.wait_for_change(5.0), "gitlab_jobs"),
+    ):
+        waiting = asyncio.create_task(wait)
+        async with asyncio.timeout(3):
+            while not waiting.done():  # until the store listens
+                admin.execute("NOTIFY other")
+                admin.execute(f"NOTIFY {channel}")
+                await asyncio.wait([waiting], timeout=0.05)
+        assert not store._listener.done()
+
+
+async def test_pooler_may_lose_notifications(pooled_postgres):
+    store = PostgresStore(pooled_postgres)
+    store.poll_seconds = 0.1
+    await store.open("https://gitlab.example.com")
+    place, _ = await store.hooks(None)
+    async with asyncio.timeout(5), consume(store, "bot") as recorded:
+        reading = asyncio.create_task(anext(recorded))
+        await store.wait_for_hook()
+        await store.send_hook(b"hook")
+        assert (await store.hooks(place))[1] == [b"hook"]
+        await record_jobs(store, 7)
+        assert (await reading).event.job.id == 7
+    await store.close()

@@ -48,6 +48,8 @@ class PostgresServer:
             user=self._user,
             stdout=subprocess.DEVNULL,
         )
+        self.folder = self._root
+        """The folder of its socket."""
         self.url = f"postgresql://{_USER}@/{_USER}?host={self._root}"
         if port is not None:
             self.url += f"&port={port}"

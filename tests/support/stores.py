@@ -2,7 +2,10 @@
 
 from attrs import frozen
 
-from gitlab_jobs_async import MemoryStore, StoreError
+from gitlab_jobs_async import MemoryStore, StoreError, to_json
+from gitlab_jobs_async.events import JobFinished
+from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.checkpoint.outbox import Outbox
 from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.store.values import Batch, Change, Shard, route_of
@@ -47,6 +50,18 @@ async def fill(store, states):
     lease = await leased(store)
     changes = [Change(name, state, route_of(name)) for name, state in states.items()]
     await store.record(lease, Batch(changes))
+    await store.release(lease)
+
+
+async def record_jobs(store, *numbers):
+    """Record the end of jobs with these numbers."""
+    lease = await leased(store)
+    events = []
+    for number in numbers:
+        job = Job(id=number, status=JobStatus.SUCCESS, stage="test", name="unit")
+        event = JobFinished(key=f"job/{number}", project="shop/web", job=job)
+        events.append((event.key, to_json(event)))
+    await store.record(lease, Batch([Change("project shop/web", b"{}", 0, events)]))
     await store.release(lease)
 
 
