@@ -1,7 +1,7 @@
 """The commands of `gitlab-jobs`; a command is imported when it is called."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from importlib import import_module
 from typing import Annotated, Final
 
 from cyclopts import App, Group, Parameter
@@ -78,6 +78,8 @@ def print_help(
     elif topic is None or topic in names:
         show_help(app, [] if topic is None else [topic])
     else:
-        near = get_close_matches(topic, [*names, *TOPICS]) or sorted([*names, *TOPICS])
+        # Late: no other command needs it.
+        close = import_module("difflib").get_close_matches(topic, [*names, *TOPICS])
+        near = close or sorted([*names, *TOPICS])
         raise usage_error(f"help {topic!r}: expected one of {', '.join(near)}")
     return OK

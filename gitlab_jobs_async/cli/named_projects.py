@@ -6,11 +6,11 @@ from contextlib import aclosing
 from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId, group_path
+from gitlab_jobs_async.cli import finding
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import usage_error
-from gitlab_jobs_async.cli.finding.checkout import Checkout
 from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.references import (
     PipelineName,
@@ -20,7 +20,6 @@ from gitlab_jobs_async.cli.finding.references import (
     parse_url,
     pipeline_of_page,
 )
-from gitlab_jobs_async.cli.finding.resolve import Finder
 from gitlab_jobs_async.cli.finding.selection import ProjectName, parse_project
 from gitlab_jobs_async.cli.options import ProjectOptions, ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note
@@ -42,9 +41,9 @@ class NamedProjects:
     server: ResolvedServer
     names: list[ProjectId | GroupTarget]
     pipelines: tuple[PipelineName, ...] = ()
-    checkout: Checkout | None = None
+    checkout: "finding.Checkout | None" = None
 
-    def finder(self, gitlab: GitLab) -> Finder:
+    def finder(self, gitlab: GitLab) -> "finding.Finder":
         """Return the finder of the one project.
 
         Raises:
@@ -55,7 +54,7 @@ class NamedProjects:
             raise usage_error(
                 "--pipeline: expected one PROJECT, without --group or --projects-from"
             )
-        return Finder(gitlab, gitlab.project(name), str(name), self.checkout)
+        return finding.Finder(gitlab, gitlab.project(name), str(name), self.checkout)
 
     async def check_groups(self, gitlab: GitLab) -> None:
         """Raise for a group that cannot be read: a monitor would go on asking for it."""

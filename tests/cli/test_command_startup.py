@@ -10,9 +10,19 @@ from tests.support.environments import without_coverage
 
 SDK_LATE = {
     f"gitlab_jobs_async.{name}"
-    for name in ("api.tolerant_decoder", "logs.follow", "monitor.monitor")
+    for name in ("api.tolerant_decoder", "logs.follow", "monitor.monitor", "cli.finding.resolve")
 }
-LIBRARIES_LATE = {"cattrs", "graphql", "hypothesis", "rich", "sqlite3", "textual", "yaml"}
+LIBRARIES_LATE = {
+    "cattrs",
+    "configparser",
+    "difflib",
+    "graphql",
+    "hypothesis",
+    "rich",
+    "sqlite3",
+    "textual",
+    "yaml",
+}
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from gitlab_jobs_async.api.parameters import ProjectId
-from gitlab_jobs_async.cli import views
+from gitlab_jobs_async.cli import finding, views
 from gitlab_jobs_async.cli.arguments import parse_scopes
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.finding.references import PipelineName
-from gitlab_jobs_async.cli.finding.resolve import Finder
 from gitlab_jobs_async.cli.named_projects import NamedProjects, named_projects
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
@@ -192,7 +191,7 @@ async def _every_project(
 
 
 async def _of_pipeline(
-    finder: Finder, pipelines: Sequence[PipelineName], selection: Selection
+    finder: "finding.Finder", pipelines: Sequence[PipelineName], selection: Selection
 ) -> list[Listed]:
     name, *others = pipelines
     if others:

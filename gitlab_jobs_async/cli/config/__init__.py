@@ -1,6 +1,6 @@
 """Server, token and certificates from flags, environment and configuration files.
 
-`read_glab` and PyYAML are loaded where there is a file of glab's.
+The parser of each tool's files is loaded where there is such a file.
 """
 
 import lazy_loader

@@ -21,7 +21,6 @@ from gitlab_jobs_async.cli.config.files import (
     Helper,
     KnownAccounts,
     TLSSettings,
-    read_python_gitlab,
 )
 from gitlab_jobs_async.cli.errors import CommandError, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
@@ -48,7 +47,8 @@ class ConfigFiles:
 
     def python_gitlab_accounts(self) -> KnownAccounts:
         """Return python-gitlab's accounts."""
-        return read_python_gitlab(self.python_gitlab)
+        texts = self.python_gitlab
+        return config.read_python_gitlab(texts) if texts else KnownAccounts()
 
     def accounts(self) -> list[KnownAccounts]:
         """Return the accounts of both tools in order of precedence."""

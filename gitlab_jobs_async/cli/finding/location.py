@@ -6,10 +6,10 @@ from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.urls import ServerUrl
+from gitlab_jobs_async.cli import finding
 from gitlab_jobs_async.cli.config.client import server_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import CommandError, usage_error
-from gitlab_jobs_async.cli.finding.checkout import Checkout, behind_alias, find_checkout
 from gitlab_jobs_async.cli.finding.references import WebPage
 from gitlab_jobs_async.cli.finding.selection import ProjectName
 from gitlab_jobs_async.cli.options import ServerOptions
@@ -21,7 +21,7 @@ class Located:
 
     server: ResolvedServer
     projects: tuple[ProjectId, ...]
-    checkout: Checkout | None = None
+    checkout: "finding.Checkout | None" = None
 
 
 def locate(
@@ -35,7 +35,7 @@ def locate(
         CommandError: no checkout, or the projects are on different servers.
     """
     pages = [name for name in projects if isinstance(name, WebPage)]
-    checkout = find_checkout(expected) if None in projects else None
+    checkout = finding.find_checkout(expected) if None in projects else None
     if pages:
         server = server_of(options, pages[0].address, is_pasted=True)
     elif checkout is not None:
@@ -58,8 +58,8 @@ def locate(
 
 
 def server_of_checkout(
-    options: ServerOptions, checkout: Checkout
-) -> tuple[ResolvedServer, Checkout]:
+    options: ServerOptions, checkout: "finding.Checkout"
+) -> "tuple[ResolvedServer, finding.Checkout]":
     """Return the server of a checkout, and the checkout with the name of its host.
 
     Raises:
@@ -68,7 +68,7 @@ def server_of_checkout(
     try:
         return server_of(options, checkout.address), checkout
     except CommandError as error:
-        known = behind_alias(checkout)
+        known = finding.behind_alias(checkout)
         if known is not None:
             return server_of(options, known.address), known
         usual = ServerUrl.parse(server_of(options).url)

@@ -1,0 +1,12 @@
+from .checkout import (
+    Checkout as Checkout,
+)
+from .checkout import (
+    behind_alias as behind_alias,
+)
+from .checkout import (
+    find_checkout as find_checkout,
+)
+from .resolve import (
+    Finder as Finder,
+)
