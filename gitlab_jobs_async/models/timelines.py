@@ -31,7 +31,8 @@ class TimelinePhase:
         kind: see `PhaseKind`.
         start: seconds since `PipelineTimeline.start`.
         end: seconds, never below *start*.
-        job_id: the job or bridge; 0 for the time before the first one.
+        job_id: the job or bridge, also of a downstream pipeline; 0 for the time before the first
+            one.
     """
 
     kind: PhaseKind
@@ -53,7 +54,7 @@ class TimelineAttempt:
         job: the job or bridge.
         phases: in order, without gaps; empty for a job that was skipped.
         is_retried: whether a later attempt exists.
-        is_critical: whether it is on the critical path.
+        is_critical: whether it is on the critical path of the root pipeline.
     """
 
     job: Job | Bridge
@@ -81,7 +82,7 @@ class TimelineJob:
 
     @property
     def is_critical(self) -> bool:
-        """Whether an attempt is on the critical path."""
+        """Whether an attempt is on the critical path of the root pipeline."""
         return any(attempt.is_critical for attempt in self.attempts)
 
 
@@ -97,7 +98,7 @@ class PipelineTimeline:
         jobs: jobs and bridges by stage, in the order of their ids.
         critical_path: the phases that make up the time from *begin* to *end*, without gaps. They
             lead from the job that ended last back over the job, need or attempt that ended last
-            before it.
+            before it. Where a trigger job waited for its pipeline, they are those of that pipeline.
         basis: "needs" if GitLab says which job waits for which; "stages" if each job was taken to
             wait for all earlier stages.
         depth: 0 for the root, 1 for pipelines that it triggered, and so on.

@@ -40,12 +40,12 @@ def unix(at: datetime | None) -> float | None:
 
 
 def times_of(job: Job | Bridge, begin: float, read_at: float, now: float) -> AttemptTimes:
-    """Return the times of a job that was read at *read_at*; *begin* replaces an unknown creation.
+    """Return the times of a job that was read at *read_at*, none of them before *begin*.
 
     *now* is the end of what has not ended, in unix seconds.
     """
     created, started = unix(job.created_at), unix(job.started_at)
-    created = begin if created is None else created
+    created = begin if created is None else max(begin, created)
     finished = unix(job.finished_at)
     is_open = finished is None and not job.status.is_finished
     if finished is None:

@@ -12,7 +12,7 @@ from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.pipelines.attempt_times import AttemptTimes
 from gitlab_jobs_async.pipelines.needs import JobNeeds, Needs
 
-_TOLERANCE: Final = 1.0
+CLOCK_TOLERANCE: Final = 1.0
 """Seconds by which the clocks of GitLab's machines may differ."""
 
 
@@ -55,7 +55,7 @@ class _Ended:
 
     def last_before(self, at: float) -> Attempt | None:
         """Return the one that ended last before *at*."""
-        index = bisect_right(self.ends, at + _TOLERANCE)
+        index = bisect_right(self.ends, at + CLOCK_TOLERANCE)
         return self.attempts[index - 1] if index else None
 
 

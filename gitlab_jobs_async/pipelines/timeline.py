@@ -16,6 +16,7 @@ from gitlab_jobs_async.models.timelines import (
 )
 from gitlab_jobs_async.pipelines.attempt_times import times_of, unix
 from gitlab_jobs_async.pipelines.critical_path import critical_path
+from gitlab_jobs_async.pipelines.joined_paths import join_paths
 from gitlab_jobs_async.pipelines.needs import JobNeeds, Needs
 from gitlab_jobs_async.pipelines.predecessors import Attempt, Predecessors, link_attempts
 from gitlab_jobs_async.pipelines.tree import PipelineTree
@@ -41,7 +42,7 @@ def timelines_of(
         found.append(evolve(built.timeline(), depth=depth, bridge=bridge))
         below = [(item.tree, item.bridge) for item in one.downstream if item.tree is not None]
         stack += [(child, depth + 1, trigger) for child, trigger in below]
-    return found
+    return join_paths(found)
 
 
 def _begin_of(tree: PipelineTree) -> float:
@@ -75,13 +76,12 @@ class _Builder:
         before = Predecessors.of(attempts, self.needs)
         phases = {one.job.id: self._phases(one, before) for one in attempts}
         path = critical_path(attempts, phases, before, begin - self.start)
-        critical = {phase.job_id for phase in path if phase.kind != "retry"}
         return PipelineTimeline(
             pipeline=pipeline,
             start=_moment(self.start),
             begin=begin - self.start,
             end=path[-1].end if path else begin - self.start,
-            jobs=_by_job(attempts, phases, critical),
+            jobs=_by_job(attempts, phases),
             critical_path=tuple(path),
             basis="needs" if self.needs else "stages",
         )
@@ -129,9 +129,7 @@ class _Builder:
 
 
 def _by_job(
-    attempts: Sequence[Attempt],
-    phases: Mapping[int, tuple[TimelinePhase, ...]],
-    critical: set[int],
+    attempts: Sequence[Attempt], phases: Mapping[int, tuple[TimelinePhase, ...]]
 ) -> tuple[TimelineJob, ...]:
     """Return the jobs by stage, and in a stage by the ids of their first attempts."""
     repeated = {one.previous.job.id for one in attempts if one.previous is not None}
@@ -141,7 +139,6 @@ def _by_job(
             job=one.job,
             phases=phases[one.job.id],
             is_retried=one.job.id in repeated,
-            is_critical=one.job.id in critical,
         )
         jobs.setdefault(one.job.stage, {}).setdefault(one.job.name, []).append(attempt)
     return tuple(

@@ -8,12 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_jobs_async import GitLab, JobToken, NotFoundError, PollPolicy
+from gitlab_jobs_async.models import Bridge
 from gitlab_jobs_async.pipelines.needs import JobNeeds, needs_in
+from gitlab_jobs_async.pipelines.timeline import timelines_of
 from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 from tests.support.cancellation import cancel_half_way
 from tests.support.connections import open_connections
 from tests.support.tasks import others
-from tests.support.timelines import NEEDS, STATUSES, TIMES, job, jobs, timeline
+from tests.support.timelines import (
+    NEEDS,
+    START,
+    STATUSES,
+    TIMES,
+    job,
+    jobs,
+    nested,
+    timeline,
+    tree,
+    tree_of,
+)
 
 
 def phases(found, number):
@@ -42,6 +55,7 @@ async def test_critical_path_of_a_simulated_pipeline(world, clock, gitlab):
     clock.stepped.advance(400)
     world.settle(clock.now())
     second = next(one for one in pipeline.jobs if one.name == "unit" and one.attempt == 1)
+    image = next(one for one in world.jobs.values() if one.name == "image")
     root, below = await gitlab.project("group/app").list_timelines(pipeline.id)
     assert root.basis == "needs"
     assert path(root) == [
@@ -52,9 +66,10 @@ async def test_critical_path_of_a_simulated_pipeline(world, clock, gitlab):
         ("queued", 97, 100, second.id),
         ("running", 100, 140, second.id),
         ("queued", 140, 142, trigger.id),
-        ("running", 142, 164, trigger.id),
+        ("queued", 142, 144, image.id),
+        ("running", 144, 164, image.id),
     ]
-    assert root.time_spent == {"running": 152.0, "queued": 12.0}
+    assert root.time_spent == {"running": 150.0, "queued": 14.0}
     assert root.job_time["waiting"] == 32 + 140 + 140
     assert root.job_time["manual"] == 24.0
     unit_job = next(one for one in root.jobs if one.name == "unit")
@@ -62,6 +77,8 @@ async def test_critical_path_of_a_simulated_pipeline(world, clock, gitlab):
     assert unit_job.is_critical
     assert unit_job.latest.seconds("running") == 40.0
     assert (below.depth, below.bridge.id, below.begin, below.end) == (1, trigger.id, 142.0, 164.0)
+    marked = {one.job.id for found in (root, below) for one in found.attempts() if one.is_critical}
+    assert marked == {compiling.id, first.id, second.id, trigger.id, image.id}
 
 
 async def test_without_graphql_stages_are_the_basis(simulator, gitlab):
@@ -295,15 +312,52 @@ def test_no_jobs_and_unknown_times():
     assert (found.seconds, found.jobs, found.critical_path) == (0.0, (), ())
 
 
-@settings(max_examples=150)
+def below(bridge_end, child_end, **options):
+    """Timelines of a pipeline and of a child that begins with a gap of 5 seconds."""
+    child = tree(job(30, "images", times=(7, 12, child_end)), created=6)
+    bridge = job(4, "images", kind=Bridge, times=(0, 5, bridge_end))
+    return timelines_of(nested([bridge], [child], **options), {}, START + 50, START + 50)
+
+
+def test_path_leads_through_an_awaited_pipeline():
+    """The seconds before its jobs and after its end are the trigger job's own."""
+    root, child = below(42, 40)
+    assert path(root)[1:] == [
+        ("running", 5, 6, 4), ("held", 6, 7, 4), ("held", 7, 12, 30), ("running", 12, 40, 30),
+        ("running", 40, 42, 4),
+    ]  # fmt: skip
+    assert [one.is_critical for found in (root, child) for one in found.attempts()] == [True] * 2
+
+
+def test_path_ends_at_a_trigger_without_strategy():
+    """Without a strategy, a trigger job ends when it has created its pipeline."""
+    root, child = below(8, 40)
+    assert path(root)[1:] == [("running", 5, 8, 4)]
+    assert path(child) == [("held", 6, 7, 0), ("held", 7, 12, 30), ("running", 12, 40, 30)]
+    assert [one.is_critical for one in child.attempts()] == [False]
+
+
+@settings(max_examples=100)
 @given(
-    jobs=jobs(), needs=NEEDS, status=STATUSES, created=TIMES, finished=TIMES, now=st.floats(0, 2e6)
+    jobs=jobs(),
+    children=st.lists(st.builds(tree_of, jobs(first=100), STATUSES, TIMES), max_size=2),
+    needs=NEEDS,
+    status=STATUSES,
+    created=TIMES,
+    finished=TIMES,
+    now=st.floats(0, 2e6),
 )
-def test_any_times_give_phases_in_order(jobs, needs, status, created, finished, now):
-    """No phase is negative, none overlaps, and the critical path adds up to the whole time."""
-    found = timeline(*jobs, needs=needs, now=now, status=status, created=created, finished=finished)
+def test_any_times_give_phases_in_order(jobs, children, needs, status, created, finished, now):
+    """No phase is negative, none overlaps, and each critical path adds up to the whole time."""
+    whole = nested(jobs, children, status=status, created=created, finished=finished)
+    timelines = timelines_of(whole, {9: needs}, START + now, START + now)
+    assert len(list(timelines[0].attempts())) == len(jobs)
+    for found in timelines:
+        check_order(found)
+
+
+def check_order(found):
     assert found.end >= found.begin >= 0
-    assert len(list(found.attempts())) == len(jobs)
     for one in found.attempts():
         assert all(phase.seconds > 0 for phase in one.phases)
         assert all(a.end == b.start for a, b in pairwise(one.phases))

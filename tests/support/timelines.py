@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from gitlab_jobs_async.models import Bridge, Job, JobStatus, Pipeline
@@ -44,6 +45,21 @@ def tree(*jobs, status="success", created=0, finished=None):
     return PipelineTree(pipeline=pipeline, jobs=plain, downstream=bridges)
 
 
+def nested(jobs, children, **options):
+    """A tree with a pipeline of *children* below each of the first bridges."""
+    left = list(children)
+    whole = tree(*jobs, **options)
+    downstream = tuple(
+        Downstream(bridge=one.bridge, tree=left.pop(0) if left else None)
+        for one in whole.downstream
+    )
+    return evolve(whole, downstream=downstream)
+
+
+def tree_of(jobs, status, created):
+    return tree(*jobs, status=status, created=created)
+
+
 def timeline(*jobs, needs=None, now=1000.0, read=None, **options):
     read_at = START + (now if read is None else read)
     (found,) = timelines_of(tree(*jobs, **options), {9: needs or {}}, read_at, START + now)
@@ -56,8 +72,8 @@ STATUSES = st.sampled_from([*JobStatus, JobStatus("unheard_of")])
 
 
 @st.composite
-def jobs(draw):
-    numbers = draw(st.lists(st.integers(1, 30), unique=True, max_size=8))
+def jobs(draw, first=1):
+    numbers = draw(st.lists(st.integers(first, first + 29), unique=True, max_size=8))
     return [
         job(
             number,

@@ -82,7 +82,7 @@ _POLICY: Final = (
 
 def timeline_html(chart: Chart) -> str:
     """Return the page. Its policy forbids scripts and whatever would be loaded."""
-    body = "".join([*_head(chart.root), *_rows(chart), *_legend(chart), *_summary(chart.root)])
+    body = "".join([*_head(chart.root), *_rows(chart), *_legend(chart), *_summary(chart)])
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -158,17 +158,18 @@ def _legend(chart: Chart) -> Iterator[str]:
     yield "<li>◆ critical path</li></ul>"
 
 
-def _summary(root: PipelineTimeline) -> Iterator[str]:
+def _summary(chart: Chart) -> Iterator[str]:
+    root = chart.root
     parts = spent(root)
     if not parts:
         yield "<p>No job has run.</p>"
         return
     yield f"<h2>Where the time went: {length(root.seconds)} on the critical path</h2>"
-    yield f'<p class="path">◆ <bdi>{text(path_words(root))}</bdi></p><dl class="spent">'
+    yield f'<p class="path">◆ <bdi>{text(path_words(chart))}</bdi></p><dl class="spent">'
     for kind, words, seconds in parts:
         share = seconds / root.seconds if root.seconds else 0
         bar = share_bar(kind, share)
         yield f"<dt>{words}</dt><dd>{length(seconds)}, {share:.0%}</dd>"
         yield f'<dd class="lane"><svg aria-hidden="true">{bar}</svg></dd>'
     yield f'</dl><p class="dim">The critical path was found {basis_words(root)}. '
-    yield f"All jobs together: {text(', '.join(job_time_words(root)))}.</p>"
+    yield f"All jobs together: {text(', '.join(job_time_words(chart)))}.</p>"

@@ -130,7 +130,7 @@ class _Picture:
         words = f"Where the time went: {length(root.seconds)} on the critical path"
         yield f'<text class="strong" x="{_EDGE}" y="{self.y + 14}">{words}</text>'
         self.y += ROW
-        path = text(f"◆ {path_words(root)}")
+        path = text(f"◆ {path_words(self.chart)}")
         yield f'<svg x="{_EDGE}" y="{self.y}" width="{_WIDTH - 2 * _EDGE}" height="{ROW}">'
         yield f'<text class="small" y="15">{path}</text></svg>'
         self.y += ROW

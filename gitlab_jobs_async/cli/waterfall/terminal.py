@@ -232,7 +232,7 @@ class _View:
         parts = spent(root)
         if not parts:
             return [Text("no job has run", _DIM)]
-        path = path_words(root)
+        path = path_words(self.chart)
         if self.glyphs.is_ascii:
             path = path.replace("→", ">").replace("↻", "@")
         lines = [
@@ -254,7 +254,7 @@ class _View:
                 )
             )
         lines.append(Text.assemble((f"{self.glyphs.critical} ", "bold"), path))
-        sums = [Text(words, _DIM) for words in job_time_words(root)]
+        sums = [Text(words, _DIM) for words in job_time_words(self.chart)]
         return [*lines, *self._wrapped([Text("all jobs:", _DIM), *sums])]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.cli.waterfall.rows import Chart
+from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.models.timelines import PhaseKind, PipelineTimeline, TimelineAttempt
 
 PHASES: Final[dict[PhaseKind, str]] = {
@@ -58,16 +59,21 @@ def basis_words(timeline: PipelineTimeline) -> str:
     return "by stages (needs unknown)"
 
 
-def path_words(timeline: PipelineTimeline) -> str:
+def path_words(chart: Chart) -> str:
     """Return the names of the jobs on the critical path, with a mark at retries."""
-    names = {attempt.job.id: clean(attempt.job.name) for attempt in timeline.attempts()}
-    ids = dict.fromkeys(phase.job_id for phase in timeline.critical_path if phase.job_id)
-    return _ARROW.join(_with_retries([names[number] for number in ids]))
+    # A downstream pipeline may have a job of the same name.
+    jobs = {
+        attempt.job.id: (place, clean(attempt.job.name))
+        for place, timeline in enumerate(chart.timelines)
+        for attempt in timeline.attempts()
+    }
+    ids = dict.fromkeys(phase.job_id for phase in chart.root.critical_path if phase.job_id)
+    return _ARROW.join(_with_retries([jobs[number] for number in ids]))
 
 
-def _with_retries(names: Sequence[str]) -> Iterator[str]:
-    for index, name in enumerate(names):
-        yield f"{name} ↻" if index and names[index - 1] == name else name
+def _with_retries(jobs: Sequence[tuple[int, str]]) -> Iterator[str]:
+    for index, job in enumerate(jobs):
+        yield f"{job[1]} ↻" if index and jobs[index - 1] == job else job[1]
 
 
 def spent(timeline: PipelineTimeline) -> list[tuple[PhaseKind, str, float]]:
@@ -79,7 +85,16 @@ def spent(timeline: PipelineTimeline) -> list[tuple[PhaseKind, str, float]]:
     return [(kind, PHASES[kind], seconds) for kind, seconds in sums if round(seconds)]
 
 
-def job_time_words(timeline: PipelineTimeline) -> list[str]:
-    """Return the sums over all attempts, those below a second aside."""
-    sums = timeline.job_time.items()
-    return [f"{PHASES[kind]} {length(seconds)}" for kind, seconds in sums if seconds >= 1]
+def job_time_words(chart: Chart) -> list[str]:
+    """Return the sums over all attempts of all pipelines, those below a second aside.
+
+    A trigger job that runs only waits for others.
+    """
+    sums: dict[PhaseKind, float] = {}
+    for timeline in chart.timelines:
+        for attempt in timeline.attempts():
+            if not isinstance(attempt.job, Bridge):
+                for phase in attempt.phases:
+                    sums[phase.kind] = sums.get(phase.kind, 0.0) + phase.seconds
+    largest = sorted(sums.items(), key=lambda item: -item[1])
+    return [f"{PHASES[kind]} {length(total)}" for kind, total in largest if total >= 1]

@@ -146,6 +146,10 @@ def test_downstream_follows_its_trigger():
     ]  # fmt: skip
     assert isinstance(rows[4], PipelineRow)
     assert isinstance(rows[5], StageRow)
+    shown = lines(nested())
+    assert "◆ compile → images → image" in shown
+    assert any(line.startswith("◆ ✓ 30   image") for line in shown)
+    assert any(line.startswith("all jobs:  running 36s") for line in shown)
 
 
 @settings(max_examples=60)
