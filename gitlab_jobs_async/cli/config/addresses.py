@@ -16,7 +16,7 @@ class Address:
     """A host with the path of a page or repository on it.
 
     *port* is None for the usual one. *is_ssh* leaves the port and the relative URL root open:
-    neither is a part of SSH addresses.
+    neither is a part of SSH addresses. *root* is the relative URL root if the address tells it.
     """
 
     host: str
@@ -25,6 +25,8 @@ class Address:
     is_ssh: bool = False
     source: str = ""
     """Words for errors, such as "remote 'origin'", without credentials."""
+
+    root: str | None = None
 
     def is_at(self, server: ServerUrl) -> bool:
         """Return whether *server* serves this address."""
@@ -40,6 +42,8 @@ class Address:
         if self.port != usual_as_none(parts.scheme, parts.port):
             return None
         root = server.prefix.strip("/")
+        if self.root is not None and self.root != root:
+            return None
         if not root:
             return self.folder
         found = self.folder.startswith(f"{root}/")

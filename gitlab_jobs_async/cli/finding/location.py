@@ -7,6 +7,7 @@ from attrs import frozen
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.cli import finding
+from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.client import server_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import CommandError, usage_error
@@ -53,7 +54,7 @@ def locate(
         if address is None or path is None:
             source = "" if address is None else address.source
             raise usage_error(f"{source} is not at {server.url}: expected projects of one server")
-        found[path] = None
+        found[project_id(path)] = None
     return Located(server, tuple(found), checkout)
 
 

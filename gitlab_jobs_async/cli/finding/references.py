@@ -1,26 +1,28 @@
 """Read the names that people type, and the URLs of web pages that they paste. Pure.
 
 The routes of the pages: config/routes/project.rb, pipelines.rb, repository.rb and
-merge_requests.rb of GitLab. All before `/-/` is the project.
+merge_requests.rb of GitLab.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
 from gitlab_jobs_async.cli.config.addresses import Address, usual_as_none
 from gitlab_jobs_async.cli.errors import usage_error
+from gitlab_jobs_async.cli.finding.routes import SHA, Route, divide, is_id
 
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
-_SHA: Final = re.compile(r"[0-9a-fA-F]{7,40}|[0-9a-fA-F]{64}")
-_ID: Final = re.compile(r"[1-9][0-9]{0,18}")
+_LINE: Final = re.compile(r"L([1-9][0-9]{0,8})(?:-.*)?")
 _FULL_REF: Final = re.compile(r"refs/(?:heads|tags)/(?=.)")
 # Around a URL in a sentence or a chat.
 _AROUND: Final = "<>\"'`()[]{} \t\r\n"
 _AFTER: Final = ".,;:!?"
+_ON_ARTIFACTS: Final = frozenset({"browse", "download", "file", "raw"})
+_OF_FILES: Final = frozenset({"blame", "blob", "commits", "edit", "find_file", "raw", "tree"})
 
 
 @frozen
@@ -66,12 +68,13 @@ class WebPage:
     """A page of GitLab: of a project, or of a pipeline or job in it.
 
     *ref* is the branch or tag that the page is about, with the path of a file where a URL does not
-    tell the two apart.
+    tell the two apart. *line* is that of the job's log.
     """
 
     address: Address
     pipeline: PipelineName | None = None
     job: JobName | None = None
+    line: int | None = None
 
     @property
     def ref(self) -> str | None:
@@ -82,11 +85,6 @@ class WebPage:
 def is_url(text: str) -> bool:
     """Return whether *text* is a URL of a web page."""
     return bool(_URL.match(text.strip(_AROUND)))
-
-
-def is_id(text: str) -> bool:
-    """Return whether *text* is the number of a project, pipeline or job."""
-    return bool(_ID.fullmatch(text))
 
 
 def parse_url(text: str) -> WebPage:
@@ -105,41 +103,59 @@ def parse_url(text: str) -> WebPage:
         host, port = "", None
     if not shown or not host:
         raise usage_error("URL (not shown): expected one such as https://gitlab.com/group/app")
-    front, has_tail, tail = parts.path.partition("/-/")
-    folder = unquote(front).strip("/").rstrip(_AFTER).removesuffix("/-").removesuffix(".git")
-    source = f"{parts.scheme.lower()}://{host}" + ("" if port is None else f":{port}")
-    source = f"{source}/{folder}"
-    if folder.partition("/")[0] == "groups" and (has_tail or "/" in folder):
-        group = folder.partition("/")[2]
-        raise usage_error(f"{source}: expected the URL of a project; for a group, --group {group}")
-    if "/" not in folder or not folder.isprintable():
-        raise usage_error(f"{source}: expected the URL of a project, pipeline or job")
-    address = Address(host, port, folder, source=source)
+    server = f"{parts.scheme.lower()}://{host}" + ("" if port is None else f":{port}")
+    route = divide(parts.path.rstrip(_AFTER))
+    address = _address(route, host, port, server)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    segments = [part for part in unquote(tail).rstrip(_AFTER).split("/") if part]
-    pipeline, job = _page(segments, query)
+    pipeline, job = _page(route.page, query)
     if pipeline is None and job is None:
-        _check_number(segments, source)
-    return WebPage(address, pipeline, job)
+        _check_number(route.page, address.source)
+    line = _LINE.fullmatch(parts.fragment)
+    return WebPage(address, pipeline, job, int(line[1]) if line and job is not None else None)
+
+
+def _address(route: Route, host: str, port: int | None, server: str) -> Address:
+    folder = route.folder.rstrip(_AFTER).removesuffix(".git")
+    source = f"{server}/{folder}"
+    if route.is_group:
+        raise usage_error(f"{source}: expected the URL of a project; for a group, --group {folder}")
+    if not ("/" in folder or is_id(folder)) or not folder.isprintable():
+        raise usage_error(f"{source}: expected the URL of a project, pipeline or job")
+    return Address(host, port, folder, source=source, root=route.api_root)
 
 
 def _page(
     segments: Sequence[str], query: Mapping[str, str]
 ) -> tuple[PipelineName | None, JobName | None]:
-    """Return the pipeline and the job of a page below `/-/`."""
-    ref = query.get("ref")
+    """Return the pipeline and the job of a page below the project."""
     match segments:
         case ["jobs" | "builds", number, *_] if is_id(number):
             return None, int(number)
-        case ["jobs", "artifacts", *parts, "download" | "browse" | "raw" | "file"] if parts:
+        case ["jobs" | "builds", "artifacts", *parts, action] if parts and action in _ON_ARTIFACTS:
             return Latest("/".join(parts)), query.get("job")
-        case ["pipelines", *parts, "latest"]:
-            return Latest("/".join(parts) or ref), None
-        case ["tree" | "blob" | "commits" | "raw" | "blame", *parts] if parts:
-            return Latest(_without_prefix("/".join(parts)), may_have_path=True), None
-        case [kind, number, *_] if (found := _numbered(kind, number)) is not None:
+        case ["pipelines" | "merge_requests" | "commit" as kind, number, *_] if found := _numbered(
+            kind, number
+        ):
             return found, None
-    return None if not ref else Latest(_without_prefix(ref)), None
+        case ["repository", "commits", sha, *_] if SHA.fullmatch(sha):
+            return Commit(sha.lower()), None
+    return _newest(segments, query.get("ref") or query.get("branch_name")), None
+
+
+def _newest(segments: Sequence[str], ref: str | None) -> Latest | None:
+    """Return the newest pipeline of the ref of a page; *ref* is that of its query."""
+    match segments:
+        case ["pipelines", *parts, "latest"]:
+            return Latest("/".join(parts) or ref)
+        case ["repository", "branches" | "tags", *parts] if parts:
+            return Latest("/".join(parts))
+        case ["releases" | "tags", name] if name != "new":
+            return Latest(name)
+        case ["badges", *parts, badge] if parts and badge.endswith(".svg"):
+            return Latest("/".join(parts))
+        case [kind, *parts] if kind in _OF_FILES and parts:
+            return Latest(_without_prefix("/".join(parts)), may_have_path=True)
+    return None if not ref else Latest(_without_prefix(ref))
 
 
 def _check_number(segments: Sequence[str], source: str) -> None:
@@ -159,7 +175,7 @@ def _numbered(kind: str, text: str) -> PipelineName | None:
         return int(text)
     if kind == "merge_requests" and is_id(text):
         return MergeRequest(int(text))
-    return Commit(text.lower()) if kind == "commit" and _SHA.fullmatch(text) else None
+    return Commit(text.lower()) if kind == "commit" and SHA.fullmatch(text) else None
 
 
 def parse_pipeline(text: str) -> PipelineName:
@@ -177,7 +193,7 @@ def parse_pipeline(text: str) -> PipelineName:
         return Latest()
     if name.startswith("!") and is_id(name[1:]):
         return MergeRequest(int(name[1:]))
-    if _SHA.fullmatch(name):
+    if SHA.fullmatch(name):
         return Commit(name.lower())
     if not name or name.startswith(("-", "!")) or not name.isprintable() or name.isdigit():
         raise usage_error(

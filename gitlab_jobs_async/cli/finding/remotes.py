@@ -14,8 +14,11 @@ from gitlab_jobs_async.cli.config.addresses import Address, usual_as_none
 from gitlab_jobs_async.cli.errors import usage_error
 
 _LINE: Final = re.compile(r"(?P<name>[^\t]+)\t(?P<url>.+) \(fetch\)(?: \[[^\]]*\])?")
-# A colon before the first slash, as in git@gitlab.com:group/app.git.
-_SCP: Final = re.compile(r"(?:[^/@]*@)?(?P<host>\[[^\]]+\]|[^:/@\[\]]+):(?P<path>(?!//|:).+)")
+# A colon before the first slash, as in git@gitlab.com:group/app.git. Brackets may hold an address
+# of IPv6, or a port and a user, too: https://git-scm.com/docs/git-clone#_git_urls, connect.c.
+_SCP: Final = re.compile(
+    r"(?:[^/@\[\]]*@)?(?P<host>\[(?:[^\[\]/]|\[[^\[\]/]+\])+\]|[^:/@\[\]]+):(?P<path>(?!//|:).+)"
+)
 _WEB: Final = ("http", "https")
 _SSH: Final = ("ssh", "git+ssh", "ssh+git", "git")
 
@@ -58,7 +61,7 @@ def parse_remote(url: str, source: str) -> Address | None:
         # C:\repo and C:/repo are files.
         if match is None or (len(match["host"]) == 1 and "@" not in url):
             return None
-        return _address(match["host"].strip("[]"), None, match["path"], source, is_ssh=True)
+        return _address(_host_in(match["host"]), None, match["path"], source, is_ssh=True)
     try:
         parts = urlsplit(url)
         scheme, port = parts.scheme.lower(), parts.port
@@ -69,6 +72,14 @@ def parse_remote(url: str, source: str) -> Address | None:
     port = usual_as_none(scheme, port) if scheme in _WEB else None
     path = unquote(parts.path)
     return _address(parts.hostname or "", port, path, source, is_ssh=scheme in _SSH)
+
+
+def _host_in(brackets: str) -> str:
+    """Return the host of `[::1]`, `[host:22]`, `[git@host:22]` or `[[::1]:22]`."""
+    host = brackets.removeprefix("[").removesuffix("]").rpartition("@")[2]
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.count(":") > 1 else host.partition(":")[0]
 
 
 def _address(

@@ -11,13 +11,13 @@ from gitlab_jobs_async.cli.finding.references import (
     JobName,
     PipelineName,
     WebPage,
-    is_id,
     is_url,
     parse_job,
     parse_pipeline,
     parse_url,
     pipeline_of_page,
 )
+from gitlab_jobs_async.cli.finding.routes import is_id
 from gitlab_jobs_async.cli.options import FindOptions
 
 CHECKOUT = "."
@@ -29,11 +29,15 @@ ProjectName = ProjectId | WebPage | None
 
 @frozen
 class Selection:
-    """Jobs of a project, those with a name in *pipeline*; or a pipeline, or the whole project."""
+    """Jobs of a project, those with a name in *pipeline*; or a pipeline, or the whole project.
+
+    *line* is that of the log of a single job, if its URL has one.
+    """
 
     project: ProjectName = None
     pipeline: PipelineName | None = None
     jobs: tuple[JobName, ...] = ()
+    line: int | None = None
 
 
 def parse_project(text: str) -> ProjectName:
@@ -85,6 +89,7 @@ def select(
         page or (None if project is None else parse_project(project)),
         pipelines[0] if pipelines else None,
         jobs,
+        next((one.line for one in pages.values() if one.line), None) if len(jobs) == 1 else None,
     )
 
 

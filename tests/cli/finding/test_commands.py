@@ -16,6 +16,9 @@ READING = [
     (["list", "."], ["list", "group/app"]),
     (["list", "URL"], ["list", "group/app"]),
     (["list", "URL/-/pipelines/1"], ["list", "group/app", "--pipeline", "1"]),
+    (["list", "URL/pipelines/1"], ["list", "group/app", "--pipeline", "1"]),
+    (["show", "API/1/jobs/1/trace"], ["show", "group/app", "1"]),
+    (["show", "API/group%2Fapp/pipelines/1"], ["show", "group/app", "--pipeline", "1"]),
     (["list", "URL/-/tree/main/src"], ["list", "group/app", "--pipeline", "1"]),
     (["list", "--pipeline", "latest"], ["list", "group/app", "--pipeline", "1"]),
     (["list", "--pipeline", "URL/-/pipelines/1"], ["list", "group/app", "--pipeline", "1"]),
@@ -49,7 +52,10 @@ def test_reading_is_the_same_by_name_and_url(run, checkout, gitlab):
     checkout()
     run("cancel", "group/app", 2)  # the duration of a running job changes
     for words, plain in READING:
-        named = run(*(word.replace("URL", f"{gitlab.url}/group/app") for word in words))
+        api = f"{gitlab.url}/api/v4/projects"
+        named = run(
+            *(word.replace("URL", f"{gitlab.url}/group/app").replace("API", api) for word in words)
+        )
         expected = run(*plain)
         assert named.code == expected.code, (words, named.err)
         # The lines of two logs may alternate in any way.

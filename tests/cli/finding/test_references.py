@@ -1,6 +1,7 @@
 """Names that people type, and URLs of web pages that they paste."""
 
 from contextlib import suppress
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from gitlab_jobs_async.cli.finding.references import (
     parse_pipeline,
     parse_url,
 )
+from gitlab_jobs_async.cli.finding.routes import divide
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 HOST = "https://gitlab.example.com"
@@ -70,6 +72,49 @@ PAGES = {
     "group/app/-/blob/v1.0/a.py#L3-5": ("group/app", file_of("v1.0/a.py"), None),
     "group/app/-/commits/feature%2Fx": ("group/app", file_of("feature/x"), None),
     "group/app/-/environments/3": ("group/app", None, None),
+    "group/app/-/ci/editor?branch_name=x": ("group/app", Latest("x"), None),
+    "group/app/-/releases/v1.0": ("group/app", Latest("v1.0"), None),
+    "group/app/-/releases/permalink/latest": ("group/app", None, None),
+    "group/app/-/tags/v1%2F0": ("group/app", None, None),
+    "group/app/-/blob/main/api/v4/projects/12/jobs/5": (
+        "group/app", file_of("main/api/v4/projects/12/jobs/5"), None,
+    ),
+    "-/p/17": ("17", None, None),
+    "projects/17": ("17", None, None),
+    # Without /-/, as before GitLab 12.
+    "group/app/pipelines/20": ("group/app", 20, None),
+    "group/app/pipelines/20/builds": ("group/app", 20, None),
+    "a/b/app/builds/5": ("a/b/app", None, 5),
+    "group/app/builds/5/raw": ("group/app", None, 5),
+    "group/app/builds/artifacts/main/download?job=x": ("group/app", Latest("main"), "x"),
+    "group/app/builds": ("group/app", None, None),
+    "group/app/jobs/5#L7": ("group/app", None, 5),
+    "group/app/merge_requests/3/diffs": ("group/app", MergeRequest(3), None),
+    "group/app/issues/3": ("group/app", None, None),
+    "group/app/commit/" + SHA: ("group/app", Commit(SHA), None),
+    "group/app/tree/main/pipelines/20": ("group/app", file_of("main/pipelines/20"), None),
+    "group/app/badges/feature/x/pipeline.svg": ("group/app", Latest("feature/x"), None),
+    "group/app/wikis/home": ("group/app", None, None),
+    "group/app.git/info/refs?service=x": ("group/app", None, None),
+    # Projects may be called so, and subgroups, too.
+    "group/ci/pipelines": ("group/ci/pipelines", None, None),
+    "group/jobs/20": ("group/jobs/20", None, None),
+    "group/jobs/jobs/20": ("group/jobs", None, 20),
+    "group/pipelines/merge_requests/-/jobs/4": ("group/pipelines/merge_requests", None, 4),
+    "group/commit/commit/main": ("group/commit/commit/main", None, None),
+    # The API.
+    "api/v4/projects/12": ("12", None, None),
+    "api/v4/projects/12/jobs/5": ("12", None, 5),
+    "api/v4/projects/12/jobs/5/trace?byte_offset=7": ("12", None, 5),
+    "api/v4/projects/12/jobs?scope[]=failed": ("12", None, None),
+    "api/v4/projects/shop%2Fcheckout/pipelines/20": ("shop/checkout", 20, None),
+    "api/v4/projects/a%2fb%2Fapp/pipelines/20/bridges": ("a/b/app", 20, None),
+    "api/v4/projects/12/pipelines/latest?ref=v1": ("12", Latest("v1"), None),
+    "api/v4/projects/12/pipelines?ref=refs/heads/x": ("12", Latest("x"), None),
+    "api/v4/projects/12/jobs/artifacts/a%2Fb/download?job=x": ("12", Latest("a/b"), "x"),
+    "api/v4/projects/12/merge_requests/3/pipelines": ("12", MergeRequest(3), None),
+    "api/v4/projects/12/repository/commits/A1B2C3D/statuses": ("12", Commit("a1b2c3d"), None),
+    "api/v4/projects/12/repository/branches/a%2Fb": ("12", Latest("a/b"), None),
     "group/app/-/settings/ci_cd#js-runners": ("group/app", None, None),
 }  # fmt: skip
 
@@ -95,6 +140,11 @@ def test_address_is_compared_with_the_server():
         "group/app"
     )
     assert project("https://h/gitlabs/group/app", "https://h/gitlab") is None
+    api = "https://h/git/api/v4/projects/12/jobs/5"
+    assert project(api, "https://h/git") == "12"
+    # Only URLs of the API tell the relative root.
+    assert project(api, "https://h") is None
+    assert project("https://h/api/v4/projects/12/jobs/5", "https://h/git") is None
     assert project("http://[::1]:80/group/app", "http://[::1]") == "group/app"
     assert project("https://bücher.example/group/app", "https://xn--bcher-kva.example") == (
         "group/app"
@@ -112,6 +162,11 @@ def test_address_is_compared_with_the_server():
         ("https://host/-/profile", "expected the URL of a project"),
         ("https://host/groups/shop/-/issues", "--group shop"),
         ("https://host/groups/shop/sub", "--group shop/sub"),
+        ("https://host/groups/shop", "--group shop"),
+        ("https://host/git/api/v4/groups/shop%2Fsub/projects", "a group, --group shop/sub"),
+        ("https://host/api/v4/projects", "expected the URL of a project"),
+        ("https://host/api/v4/projects/12/jobs/x", "jobs/x: expected a number"),
+        ("https://host/api/v4/projects/12/pipelines/0", "pipelines/0: expected a number"),
         ("https://host/group/app/-/jobs/4%3E", "/-/jobs/4>: expected a number"),
         ("https://host/group/app/-/pipelines/99999999999999999999", "expected a number"),
         ("https://me:secret@host/app?private_token=secret", "https://host/app:"),
@@ -123,6 +178,12 @@ def test_page_without_a_project_is_refused(url, words):
     assert words in str(info.value)
     assert "secret" not in str(info.value)
     assert info.value.code == 2
+
+
+def test_line_of_a_log_is_read():
+    lines = {"jobs/4": None, "jobs/4#L23": 23, "builds/4/raw#L7-9": 7, "blob/main/a#L3": None,
+        "jobs/4#L0": None, "jobs/4#note_1": None}  # fmt: skip
+    assert {path: parse_url(f"{HOST}/a/b/-/{path}").line for path in lines} == lines
 
 
 def test_pipeline_of_each_form_is_read():
@@ -174,10 +235,13 @@ PART = st.from_regex(r"[a-z0-9_][a-z0-9_.-]{0,8}[a-z0-9_]", fullmatch=True)
 @given(st.lists(PART, min_size=2, max_size=4), st.integers(1, 10**18), st.sampled_from(["", "/x"]))
 def test_pasted_path_leads_to_its_project(parts, number, root):
     path = "/".join(parts)
-    if parts[0] == "groups" or parts[-1].endswith(".git"):
+    # None of these names can be a part of a path without /-/.
+    if parts[0] == "groups" or parts[-1].endswith(".git") or divide(f"{root}/{path}").page:
         return
     server = ServerUrl.parse(f"https://host{root}")
+    api = f"api/v4/projects/{quote(path, safe='')}"
     for kind in ("jobs", "pipelines"):
-        page = parse_url(f"https://host{root}/{path}/-/{kind}/{number}")
-        assert page.address.project_at(server) == path
-        assert number in (page.job, page.pipeline)
+        for page in (f"{path}/-/{kind}", f"{path}/{kind}", f"{api}/{kind}"):
+            found = parse_url(f"https://host{root}/{page}/{number}")
+            assert found.address.project_at(server) == path
+            assert number in (found.job, found.pipeline)

@@ -19,6 +19,11 @@ REMOTES = {
     "gitlab.example.com:group/sub/app": ("https://gitlab.example.com", "group/sub/app"),
     "git@gitlab.example.com:/group/app.git": ("https://gitlab.example.com", "group/app"),
     "git@[::1]:group/app.git": ("https://[::1]", "group/app"),
+    "git@[gitlab.example.com:2222]:group/app.git": ("https://gitlab.example.com", "group/app"),
+    "[git@gitlab.example.com:2222]:/group/app": ("https://gitlab.example.com", "group/app"),
+    "[gitlab.example.com]:group/app": ("https://gitlab.example.com", "group/app"),
+    "git@[[::1]:2222]:group/app.git": ("https://[::1]", "group/app"),
+    "[git@::1]:group/app.git": ("https://[::1]", "group/app"),
     "ssh://git@gitlab.example.com/group/app.git": ("https://gitlab.example.com", "group/app"),
     "ssh://git@gitlab.example.com:2222/group/app": ("https://gitlab.example.com:8443", "group/app"),
     "git+ssh://git@GitLab.Example.com/group/app/": ("https://gitlab.example.com", "group/app"),
@@ -51,7 +56,8 @@ def test_remote_of_each_form_leads_to_its_project():
     [
         "/srv/git/group/app.git", "../app", "file:///srv/group/app.git", "C:\\group\\app",
         "C:/group/app", "git@host:app.git", "https://host/app.git", "https://host", "ftp://h/a/b",
-        "ssh://", "https://[::1/group/app", "ext::ssh host %S group/app", "", "codecommit::eu://a/b",
+        "git@[]:group/app", "git@[a]b:group/app",
+        "[a/b]:group/app", "ssh://", "https://[::1/group/app", "ext::ssh host %S group/app", "", "codecommit::eu://a/b",
     ],
 )  # fmt: skip
 def test_remote_without_a_project_is_none(url):
