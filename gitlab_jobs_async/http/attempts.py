@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp.tracing import Trace
 
 from gitlab_jobs_async.http.error_mapping import LostError
+from gitlab_jobs_async.ratelimit.permits import Permit
 
 _log = logging.getLogger("gitlab_jobs_async")
 
@@ -49,8 +50,9 @@ class Deadline:
 class Attempt:
     """Innermost middleware of one request; it observes waiting, connecting and sending."""
 
-    def __init__(self, deadline: Deadline, *, is_action: bool) -> None:
+    def __init__(self, deadline: Deadline, permit: Permit, *, is_action: bool) -> None:
         self.deadline = deadline
+        self._permit = permit
         self._is_action = is_action
         self._has_started = False
         self._was_sent = False
@@ -129,12 +131,23 @@ class Attempt:
             request.proxy_headers = kept | _UNPOOLED  # type: ignore[assignment]  # any mapping will do
 
         async def sent(conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+            if self._permit.has_expired:
+                await self._renewed(conn)
             self._was_sent = True
             if self._is_action and conn.protocol is not None:
                 conn.protocol.force_close()
             return await send(conn)
 
         request.send = sent  # type: ignore[method-assign]  # of this one request
+
+    async def _renewed(self, conn: aiohttp.connector.Connection) -> None:
+        """Wait until the request may be sent, which is not the server's time."""
+        self.deadline.suspend()
+        await self._permit.renew()
+        self.deadline.restart()
+        if conn.closed:
+            # The server has waited for the request for too long.
+            raise aiohttp.ServerDisconnectedError
 
 
 async def _on_queued(_session: object, context: SimpleNamespace, _params: object) -> None:

@@ -33,7 +33,8 @@ from gitlab_jobs_async.http.error_mapping import (
 from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.models.values import printable
-from gitlab_jobs_async.ratelimit.limiter import CLOSED, Permit
+from gitlab_jobs_async.ratelimit.limiter import CLOSED
+from gitlab_jobs_async.ratelimit.permits import Permit
 
 T = TypeVar("T")
 
@@ -177,7 +178,8 @@ class Exchanges:
     async def _attempt(
         self, state: CallState, permit: Permit, exchange: Callable[[], Awaitable[T]]
     ) -> T:
-        state.attempt = Attempt(Deadline(self._timeout), is_action=not state.request.is_repeatable)
+        is_action = not state.request.is_repeatable
+        state.attempt = Attempt(Deadline(self._timeout), permit, is_action=is_action)
         try:
             return await self.within_time(state.request, exchange(), state.attempt)
         except BaseException as failure:

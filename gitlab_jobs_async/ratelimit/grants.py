@@ -35,10 +35,15 @@ class GrantPool:
             self._grants.popleft()
         return sum(count for until, count in self._grants if until > now)
 
-    def take(self) -> None:
-        """Use the grant that expires first; `left` must be above 0."""
-        if self._grants:
-            self._grants[0][1] -= 1
+    def take(self) -> float:
+        """Use the grant that expires first; return when. `left` must be above 0.
+
+        Without a limit, a request may be sent at any time.
+        """
+        if not self._grants:
+            return math.inf
+        self._grants[0][1] -= 1
+        return math.inf if self.per_minute is None else self._grants[0][0]
 
     def refuse(self, until: float, *, background: bool) -> None:
         """Note that no more is granted until a time, to *background* only or to all."""

@@ -7,8 +7,7 @@ time. `close` waits for its end.
 import asyncio
 import math
 from collections.abc import Callable
-
-from attrs import define
+from itertools import chain
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
@@ -25,8 +24,11 @@ from gitlab_jobs_async.ratelimit.fair_queue import (
 from gitlab_jobs_async.ratelimit.grants import ungranted
 from gitlab_jobs_async.ratelimit.limits import ALL
 from gitlab_jobs_async.ratelimit.pause_reports import PauseReports
+from gitlab_jobs_async.ratelimit.permits import Permit
+from gitlab_jobs_async.ratelimit.renewals import Renewals
 from gitlab_jobs_async.ratelimit.shared_grants import SharedGrants
 from gitlab_jobs_async.ratelimit.tracker import Sent
+from gitlab_jobs_async.store.schema import CONNECTING_SECONDS
 from gitlab_jobs_async.store.values import Grants
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
@@ -57,13 +59,14 @@ class RequestLimiter:
         self._granted: dict[Waiter, asyncio.Future[Permit]] = {}
         self._timer = Timer(clock, self._on_timer)
         self._reports = PauseReports(budget)
+        self._renewals = Renewals(budget)
         self._grants: SharedGrants | None = None
         if budget.shared is not None:
             self._grants = SharedGrants(budget.shared, budget.pools, clock, self._on_grants)
 
     async def acquire(
         self, request: Request, priority: Priority, *, stream: bool = False
-    ) -> "Permit":
+    ) -> Permit:
         """Wait for a slot and the budget, and return the permit to send *request*.
 
         Raises:
@@ -85,6 +88,25 @@ class RequestLimiter:
                 return permit
             # A 429 arrived after the permit was granted: this request would get another.
             permit.return_unused()
+
+    async def renew(self, waiter: Waiter) -> float:
+        """Wait for another grant of a request that has its slot; return when that expires.
+
+        Raises:
+            RuntimeError: the client was closed meanwhile.
+        """
+        if not self.is_open:
+            raise RuntimeError(CLOSED)
+        renewed = self._renewals.add(waiter)
+        try:
+            self.dispatch()
+            return await renewed
+        finally:
+            self._renewals.remove(waiter)
+
+    def is_expired(self, until: float) -> bool:
+        """Return whether a request may no longer be sent with a grant that was good *until*."""
+        return self._clock.now() > until + CONNECTING_SECONDS
 
     def idle_slots(self) -> int:
         """Return the free slots for whole responses, or 0 if a request waits for one."""
@@ -158,6 +180,7 @@ class RequestLimiter:
 
     def dispatch(self) -> None:
         """Grant all permits that are possible now, and set the timer for the next."""
+        self._renewals.grant(self._clock.now())
         if self.is_open and self._queue:
             now = self._clock.now()
             waiting = [priority for priority in Priority if self._queue.has_waiters(priority)]
@@ -167,7 +190,8 @@ class RequestLimiter:
         if self._grants is not None and self.is_open:
             in_use = min(self._usage.responses.in_use, self._usage.streams.in_use)
             free, now = self._concurrency - in_use, self._clock.now()
-            self._grants.want(ungranted(self.budget.pools, self._queue, free, now))
+            free, waiters = free + len(self._renewals), chain(self._renewals, self._queue)
+            self._grants.want(ungranted(self.budget.pools, waiters, free, now))
 
     def _on_grants(self, grants: Grants) -> None:
         now = self._clock.now()
@@ -203,7 +227,7 @@ class RequestLimiter:
             self._grant(waiter)
         return math.inf
 
-    def _enqueue(self, waiter: Waiter) -> "asyncio.Future[Permit]":
+    def _enqueue(self, waiter: Waiter) -> asyncio.Future[Permit]:
         if not self.is_open:
             raise RuntimeError(CLOSED)
         granted = self._granted[waiter] = asyncio.get_running_loop().create_future()
@@ -224,7 +248,8 @@ class RequestLimiter:
             return  # its task has not run yet, and will find nothing to return
         self._slots(waiter.bucket).in_use += 1
         sent = self.budget.sent(waiter.request_class.kind, waiter.request_class.priority)
-        granted.set_result(Permit(self, self._slots(waiter.bucket), self.refusals, sent))
+        slots = self._slots(waiter.bucket)
+        granted.set_result(Permit(self, waiter, slots, self.refusals, sent, sent.expires))
 
     def _reject_blocked(self, priority: Priority, now: float, kind: str = "") -> None:
         """Reject the waiters of *priority* (or of *kind*) if the pause is too long for callers."""
@@ -248,7 +273,7 @@ class RequestLimiter:
         if not granted.done():
             granted.set_exception(error)
 
-    def _abandon(self, waiter: Waiter, granted: "asyncio.Future[Permit]") -> None:
+    def _abandon(self, waiter: Waiter, granted: asyncio.Future[Permit]) -> None:
         # A permit granted just before the cancellation goes to the next waiter.
         if waiter in self._granted:
             self._queue.remove(waiter)
@@ -257,7 +282,7 @@ class RequestLimiter:
             granted.result().return_unused()
         self.dispatch()
 
-    def _dequeue(self, waiter: Waiter) -> "asyncio.Future[Permit]":
+    def _dequeue(self, waiter: Waiter) -> asyncio.Future[Permit]:
         self._slots(waiter.bucket).waiting -= 1
         return self._granted.pop(waiter)
 
@@ -266,42 +291,3 @@ class RequestLimiter:
             for waiter in tuple(self._queue):
                 self._reject(waiter, error)
         self.dispatch()
-
-
-@define(eq=False, repr=False)
-class Permit:
-    """A slot, held until `release`, and at first a request in flight.
-
-    The request is `answered` or `cancelled`; if neither by its release, it was lost.
-    """
-
-    _limiter: RequestLimiter
-    _slots: Slots
-    refusals: int
-    _sent: Sent | None
-
-    def answered(self, response: Response) -> None:
-        """Settle the request by the head of its response."""
-        if (sent := self._settle()) is not None:
-            self._limiter.on_response(sent, response)
-
-    def cancelled(self) -> None:
-        """Settle the request as certainly not sent."""
-        if (sent := self._settle()) is not None:
-            self._limiter.budget.cancelled(sent)
-
-    def return_unused(self) -> None:
-        """Release the slot without a request, and without granting the next permit."""
-        self.cancelled()
-        self._slots.in_use -= 1
-
-    def release(self) -> None:
-        """Release the slot, and grant the next permit."""
-        if (sent := self._settle()) is not None:
-            self._limiter.on_lost(sent)
-        self._slots.in_use -= 1
-        self._limiter.dispatch()
-
-    def _settle(self) -> Sent | None:
-        sent, self._sent = self._sent, None
-        return sent if self._limiter.is_open else None

@@ -88,11 +88,14 @@ class LimitGroup:
             return 0.0
         return poll_spacing(min(self.limits)) if self.limits else 0.0
 
-    def sent(self) -> None:
-        """Count a request in flight."""
+    def sent(self) -> float:
+        """Count a request in flight; return when its grant expires."""
         self.in_flight += 1
-        if self.grants is not None:
-            self.grants.take()
+        return self.granted()
+
+    def granted(self) -> float:
+        """Use a grant, and return when it expires; infinity if none is needed."""
+        return math.inf if self.grants is None else self.grants.take()
 
     def cancelled(self) -> None:
         """Settle a request that was certainly never sent; its grant is not used again.

@@ -24,11 +24,15 @@ from gitlab_jobs_async.ratelimit.windows import FixedWindow, FixedWindows, reser
 
 @frozen(eq=False, repr=False)
 class Sent:
-    """One request in flight: its kind, the groups that count it, and the pauses that it probes."""
+    """One request in flight: its kind, the groups that count it, and the pauses that it probes.
+
+    Its grant of a shared budget *expires* at a unix time.
+    """
 
     kind: str
     groups: tuple[LimitGroup, ...]
     probes: tuple[str, ...] = ()
+    expires: float = inf
 
 
 @define(eq=False, repr=False)
@@ -100,8 +104,7 @@ class LimitTracker:
     def sent(self, kind: str, priority: Priority = Priority.DIRECT) -> Sent:
         """Count a request that goes now; settle it by `answered`, `lost` or `cancelled`."""
         groups = self._groups.counting(kind)
-        for group in groups:
-            group.sent()
+        expires = min([group.sent() for group in groups])
         # During a probed pause, the next request that goes is the probe.
         probes = [
             scope
@@ -109,7 +112,14 @@ class LimitTracker:
             if self._probed(priority, self._last_seen, scope) is not None
         ]
         self._pauses.probe_sent(probes)
-        return Sent(kind, groups, tuple(probes))
+        return Sent(kind, groups, tuple(probes), expires)
+
+    def renewed(self, kind: str, now: float) -> float | None:
+        """Use another grant for a request in flight; return when it expires, `None` without one."""
+        groups = self._groups.counting(kind)
+        if any(group.cap_available_at(now, background=False) > now for group in groups):
+            return None
+        return min([group.granted() for group in groups])
 
     def cancelled(self, sent: Sent) -> None:
         """Settle a request that was certainly never sent."""

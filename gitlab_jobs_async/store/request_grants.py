@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gitlab_jobs_async.store.schema import GRANT_SECONDS
+from gitlab_jobs_async.store.schema import CONNECTING_SECONDS, GRANT_SECONDS
 from gitlab_jobs_async.store.steps import (
     Step,
     Transaction,
@@ -14,10 +14,10 @@ from gitlab_jobs_async.store.steps import (
 from gitlab_jobs_async.store.values import GrantRequest, Grants, LastAnswer, Refusal
 
 _MINUTE = 60.0
-_ON_THE_WAY = 2.0
-"""Seconds that a granted request may be on its way to the server."""
+_ON_THE_WAY = 1.0
+"""Seconds that a request may be on its way to the server."""
 
-_WINDOW = _MINUTE + GRANT_SECONDS + _ON_THE_WAY
+_WINDOW = _MINUTE + GRANT_SECONDS + CONNECTING_SECONDS + _ON_THE_WAY
 
 _LOST = "lost"
 """Kind of the grant that uses up the window of a store which has lost its memory."""

@@ -8,7 +8,10 @@ VERSION = 3
 """Version of the tables. Versions 1 and 2 were files of one monitor only."""
 
 GRANT_SECONDS = 1.0
-"""Seconds for which a granted request may be sent."""
+"""Seconds for which a request may be given a grant."""
+
+CONNECTING_SECONDS = 1.0
+"""Seconds after these until which it may be sent."""
 
 TABLES = (
     "CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
