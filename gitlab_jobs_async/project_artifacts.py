@@ -115,6 +115,7 @@ class ProjectArtifacts(ProjectFiles):
         max_files: int = MAX_FILES,
         links: "artifacts.Links" = "refuse",
         overwrite: bool = False,
+        progress: "artifacts.DownloadProgress | None" = None,
     ) -> "artifacts.ArtifactDownload":
         """Download the archive and unpack it to *directory*, which is new or empty.
 
@@ -123,7 +124,7 @@ class ProjectArtifacts(ProjectFiles):
         directories. Refused are paths that leave the directory, entries that overlap or collide
         (also where case is ignored), encrypted ones and special files. The download is that of
         `download_artifacts`, whose size and checksum are returned; permissions other than
-        "executable" are not taken over.
+        "executable" are not taken over. *progress* is called as there.
 
         *links* says what to do with symbolic links: "refuse" the archive, "skip" them, or "create"
         those that point into the directory, and refuse others.
@@ -140,7 +141,7 @@ class ProjectArtifacts(ProjectFiles):
         request = endpoints.get_artifacts(self.id, job_id)
         limits = artifacts.UnpackLimits(max_size, max_files, links)
         return await artifacts.download_and_unpack(
-            self._transport, request, directory, limits, overwrite=overwrite
+            self._transport, request, directory, limits, overwrite=overwrite, progress=progress
         )
 
     async def unpack_latest_artifacts(
@@ -154,12 +155,13 @@ class ProjectArtifacts(ProjectFiles):
         max_files: int = MAX_FILES,
         links: "artifacts.Links" = "refuse",
         overwrite: bool = False,
+        progress: "artifacts.DownloadProgress | None" = None,
     ) -> "artifacts.ArtifactDownload":
         """Unpack the archive that `stream_latest_artifacts` streams, as `unpack_artifacts`."""
         request = endpoints.get_latest_artifacts(self.id, ref, job=job, search_recent=search_recent)
         limits = artifacts.UnpackLimits(max_size, max_files, links)
         return await artifacts.download_and_unpack(
-            self._transport, request, directory, limits, overwrite=overwrite
+            self._transport, request, directory, limits, overwrite=overwrite, progress=progress
         )
 
     async def list_artifacts(

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from gitlab_jobs_async.api.requests import Request
-from gitlab_jobs_async.artifacts.download import download_archive
+from gitlab_jobs_async.artifacts.download import DownloadProgress, download_archive
 from gitlab_jobs_async.artifacts.extraction import extract
 from gitlab_jobs_async.artifacts.files import ArtifactDownload
 from gitlab_jobs_async.artifacts.members import UnpackLimits
@@ -31,6 +31,7 @@ async def download_and_unpack(
     limits: UnpackLimits,
     *,
     overwrite: bool = False,
+    progress: DownloadProgress | None = None,
 ) -> ArtifactDownload:
     """Download the archive of *request* and unpack it to *directory*.
 
@@ -43,7 +44,7 @@ async def download_and_unpack(
     check_place(target, overwrite=overwrite)
     async with _staging(target) as stage:
         archive, content = stage / "artifacts.zip", stage / "content"
-        downloaded = await download_archive(transport, request, archive)
+        downloaded = await download_archive(transport, request, archive, progress)
         await _in_thread(partial(_extract, archive, content, limits))
         if not move_if_new(content, target):
             # Not stopped by a cancellation: half of the files would be new.

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO, cast
 
@@ -22,21 +22,22 @@ _LESS: Final = "FRX"
 
 
 @contextmanager
-def paged(*, is_wanted: bool = True) -> Iterator[None]:
+def paged(*, is_wanted: bool = True, starting: Callable[[], object] = str) -> Iterator[None]:
     """Show the output of the block in a pager, if it is longer than the terminal.
 
     A pager that is quit early ends the block without an error. Without a terminal or a pager the
-    output is written as it comes.
+    output is written as it comes. *starting* is called before the first of it is shown.
 
     Raises:
         CommandError: the pager of GITLAB_JOBS_PAGER does not exist.
     """
     command = pager_command() if is_wanted and is_terminal() else []
     if not command:
+        starting()
         yield
         return
     terminal = sys.stdout
-    output = _PagedOutput(command, terminal, shutil.get_terminal_size().lines)
+    output = _PagedOutput(command, terminal, shutil.get_terminal_size().lines, starting)
     sys.stdout = cast("TextIO", output)
     try:
         with suppress(BrokenPipeError):
@@ -73,6 +74,7 @@ class _PagedOutput:
     command: list[str]
     terminal: TextIO
     height: int
+    starting: Callable[[], object]
     _kept: list[str] = field(factory=list[str], init=False)
     _lines: int = field(default=0, init=False)
     _process: "subprocess.Popen[str] | None" = field(default=None, init=False)
@@ -102,6 +104,7 @@ class _PagedOutput:
     def _start(self) -> None:
         text = "".join(self._kept)
         self._kept.clear()
+        self.starting()
         self.terminal.flush()
         self._process = subprocess.Popen(  # noqa: S603 - the user's own program, without a shell
             self.command,
@@ -117,6 +120,7 @@ class _PagedOutput:
     def finish(self) -> None:
         """Write what is kept, or wait until the user has quit the pager."""
         if self._process is None:
+            self.starting()
             self.terminal.write("".join(self._kept))
             self.terminal.flush()
             return

@@ -1,18 +1,21 @@
 """The progress of a slow command in one line on stderr, which is cleared at the end."""
 
 import asyncio
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, Literal
+from typing import Final, TypeVar
 
 from attrs import define, field
 
 from gitlab_jobs_async import http
-from gitlab_jobs_async.cli.terminal import supports_progress
-from gitlab_jobs_async.cli.views.rows import size
-from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.api.endpoints import PER_PAGE
+from gitlab_jobs_async.cli.terminal import PROGRESS, supports_progress
+from gitlab_jobs_async.cli.views.progress_line import Done, progress_line
 from gitlab_jobs_async.clock import Clock, SystemClock
+
+T = TypeVar("T")
 
 QUIET_SECONDS: Final = 2.0
 """Shorter commands show nothing."""
@@ -23,49 +26,102 @@ _WAITING: Final = 1.0
 _BETWEEN: Final = 0.25
 """Seconds between two lines, so that a slow connection is not filled with them."""
 
-_CLEAR: Final = "\r\x1b[K"
-Unit = Literal["bytes", "pages"]
+_UNCOUNTED: Final = frozenset({"/projects/:id/jobs", "/graphql"})
+"""Routes whose rows GitLab never counts: `without_count` of lib/api/ci/jobs.rb."""
+
+
+@define(eq=False, repr=False)
+class _Pages:
+    """Pages that were read, and the number of all if the server counts those of each list."""
+
+    _read: dict[str, int] = field(factory=dict, init=False)
+    _counted: dict[str, int] = field(factory=dict, init=False)
+    _is_uncounted: bool = field(default=False, init=False)
+
+    def add(self, end: "http.RequestEnd") -> None:
+        """Note the response of a request."""
+        url = end.start.url
+        self._read[url] = self._read.get(url, 0) + 1
+        if end.total_pages is not None:
+            self._counted[url] = end.total_pages
+        elif end.start.route in _UNCOUNTED or self._read[url] > 1:
+            self._is_uncounted = True
+
+    @property
+    def read(self) -> int:
+        """Number of pages so far."""
+        return sum(self._read.values())
+
+    @property
+    def total(self) -> int | None:
+        """Number of all, of the lists so far; None if one of them is not counted."""
+        if self._is_uncounted or not self._counted:
+            return None
+        # A single object has one page.
+        return sum(max(read, self._counted.get(url, 0)) for url, read in self._read.items())
 
 
 @define(eq=False, repr=False)
 class Progress:
-    """Counts what is done, and shows it after a while if stderr is a terminal."""
+    """Counts what is done, and shows it after a while if stderr is a terminal.
+
+    *expected* is the number of all, if it is known beforehand; else it is that of the server.
+    """
 
     words: str
-    unit: Unit
-    _clock: Clock = field(factory=SystemClock)
-    _is_shown: bool = field(factory=supports_progress)
+    unit: str
+    expected: int | None = None
+    _clock: Clock = field(factory=SystemClock, kw_only=True)
+    _is_shown: bool = field(factory=supports_progress, kw_only=True)
+    _shown_at: float = field(init=False)
     _began: float = field(init=False)
     _written: float | None = field(default=None, init=False)
     _done: int = field(default=0, init=False)
     _total: int | None = field(default=None, init=False)
+    _pages: _Pages | None = field(factory=_Pages, init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._began = self._clock.now()
+        self._shown_at = self._began + QUIET_SECONDS
+
+    def expect(self, total: int | None, unit: str) -> None:
+        """Count *total* things of another unit from now on, and no pages."""
+        self.unit, self.expected, self._pages = unit, total, None
+        self._done, self._total, self._began = 0, total, self._clock.now()
+
+    def each(self, items: Sequence[T], unit: str) -> Iterator[T]:
+        """Yield *items*, and count each one as done when the next is taken."""
+        self.expect(len(items), unit)
+        for item in items:
+            yield item
+            self.add()
 
     def add(self, count: int = 1) -> None:
-        """Count further bytes or pages."""
-        self.update(self._done + count, None)
+        """Count further ones."""
+        self.update(self._done + count, self.expected)
 
     def update(self, done: int, total: int | None) -> None:
         """Show that *done* of *total* is done; the total may be unknown."""
         self._done, self._total = done, total
         now = self._clock.now()
-        seconds = now - self._began
-        if not self._is_shown or seconds < QUIET_SECONDS:
+        if not self._is_shown or now < self._shown_at or now <= self._began:
             return
         if self._written is None or now - self._written >= _BETWEEN:
             self._written = now
-            _write(_CLEAR + progress_line(self.words, done, total, seconds, self.unit))
+            state = Done(self.words, self.unit, done, total, now - self._began)
+            PROGRESS.show(progress_line(state, _columns(), is_ascii=_is_ascii()))
 
     def hooks(self) -> "http.RequestHooks | None":
-        """Return hooks that count each answer as a page; None if nothing is shown."""
+        """Return hooks that count each response as a page; None if nothing is shown."""
         return http.RequestHooks(on_end=self._count) if self._is_shown else None
 
     def _count(self, end: "http.RequestEnd") -> None:
-        if end.status is not None and end.status < 300:
-            self.add()
+        if self._pages is None or end.status is None or end.status >= 300:
+            return
+        self._pages.add(end)
+        total = self._pages.total if self.expected is None else self.expected
+        self.update(self._pages.read, total)
 
     def start(self) -> None:
         """Write the line while nothing comes, too, if a loop is running."""
@@ -82,41 +138,37 @@ class Progress:
         """Show nothing from now on, since the result is being printed."""
         self.clear()
         self._is_shown = False
-
-    def clear(self) -> None:
-        """Remove the line, until something comes."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._written is not None:
-            _write(_CLEAR)
-            self._written = None
+
+    def clear(self) -> None:
+        """Remove the line, until something comes."""
+        PROGRESS.clear()
+        self._written = None
 
 
-def progress_line(words: str, done: int, total: int | None, seconds: float, unit: Unit) -> str:
-    """Return a line such as `archive: 1.5 of 3.0 MiB, 0.5 MiB/s, 3s left`."""
-    rate = done / seconds
-    if not done:
-        return f"{words}: waiting for the server, {length(seconds)}"
-    if unit == "pages":
-        return f"{words}: {done} {'page' if done == 1 else 'pages'}, {rate:.1f}/s"
-    so_far = size(done) if total is None else f"{size(done)} of {size(total)}"
-    left = "" if total is None else f", {length((total - done) / rate)} left"
-    return f"{words}: {so_far}, {size(int(rate))}/s{left}"
+def pages_of(limit: int | None, lists: int) -> int | None:
+    """Return how many pages hold the first *limit* rows of *lists* lists, at most."""
+    return None if limit is None else -(-limit // PER_PAGE) * lists
 
 
-def _write(text: str) -> None:
+def _columns() -> int:
     with suppress(OSError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
+
+
+def _is_ascii() -> bool:
+    return "utf" not in (sys.stderr.encoding or "").lower()
 
 
 @contextmanager
-def progress(words: str, unit: Unit) -> Iterator[Progress]:
+def progress(words: str, unit: str = "page", total: int | None = None) -> Iterator[Progress]:
     """Yield a progress that is cleared with the block, before its result or error is printed."""
-    shown = Progress(words, unit)
+    shown = Progress(words, unit, total)
     shown.start()
     try:
         yield shown
     finally:
-        shown.clear()
+        shown.stop()

@@ -24,7 +24,7 @@ from gitlab_jobs_async.cli.errors import (
     error_line,
     exit_code_of,
 )
-from gitlab_jobs_async.cli.terminal import WarningHandler, print_error
+from gitlab_jobs_async.cli.terminal import WarningHandler, clear_line, print_error
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
@@ -78,6 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         return _fail(f"{error} Try --help.", USAGE_ERROR)
     except KeyboardInterrupt:
+        clear_line()
         return INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()

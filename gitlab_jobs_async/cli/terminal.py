@@ -12,10 +12,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 from gitlab_jobs_async.cli.views.links import supports_links
+
+_CLEAR: Final = "\r\x1b[K"
 
 
 def is_terminal() -> bool:
@@ -76,9 +78,32 @@ def json_bytes(lines: str) -> bytes:
     return (lines if is_utf8 else escape_non_ascii(lines)).encode()
 
 
+class _ProgressLine:
+    """The last line of stderr while a command is at work; every message clears it."""
+
+    is_shown = False
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        with suppress(OSError):
+            sys.stderr.write(_CLEAR + text)
+            sys.stderr.flush()
+        self.is_shown = True
+
+    def clear(self) -> None:
+        """Remove the line, if there is one."""
+        if self.is_shown:
+            self.show("")
+            self.is_shown = False
+
+
+PROGRESS: Final = _ProgressLine()
+
+
 def print_error(line: str) -> None:
     """Write one cleaned line to stderr; do nothing if it is closed."""
     with suppress(OSError):
+        PROGRESS.clear()
         sys.stderr.write(f"gitlab-jobs: {clean(line)}\n")
 
 
@@ -87,9 +112,16 @@ def print_note(line: str) -> None:
     with suppress(OSError):
         if sys.stderr.isatty():
             dim, end = ("\x1b[2m", "\x1b[0m") if _is_coloured() else ("", "")
-            # A line of progress may be there.
-            start = "\r\x1b[K" if os.environ.get("TERM", "dumb") != "dumb" else ""
-            sys.stderr.write(f"{start}{dim}{clean(line)}{end}\n")
+            PROGRESS.clear()
+            sys.stderr.write(f"{dim}{clean(line)}{end}\n")
+
+
+def clear_line() -> None:
+    """Clear the line in which a terminal has shown ^C."""
+    with suppress(OSError):
+        if sys.stderr.isatty():
+            sys.stderr.write("\n" if os.environ.get("TERM", "dumb") == "dumb" else _CLEAR)
+            sys.stderr.flush()
 
 
 def print_report(line: str, *, is_bad: bool) -> None:
@@ -99,6 +131,7 @@ def print_report(line: str, *, is_bad: bool) -> None:
         return
     colour, end = ("\x1b[31m" if is_bad else "\x1b[32m", "\x1b[0m") if _is_coloured() else ("", "")
     with suppress(OSError):
+        PROGRESS.clear()
         sys.stderr.write(f"{colour}{clean(line)}{end}\n")
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from attrs import define, evolve, field
 
+from gitlab_jobs_async.api.links import integer
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
@@ -107,6 +108,7 @@ class HookObserver(RequestObserver):
             error,
             None if request_id is None else printable(self._credentials.redact(request_id)),
             retry_in=None,
+            total_pages=None if raw is None else integer(raw.headers.get("X-Total-Pages", "")),
         )
 
 

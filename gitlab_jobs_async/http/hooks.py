@@ -48,6 +48,8 @@ class RequestEnd:
             "CancelledError"; None after a success or a redirect.
         request_id: `X-Request-Id` of the response, by which administrators find it in their logs.
         retry_in: seconds until the request enters the queue again; None if it is not sent again.
+        total_pages: number of pages of the list, as GitLab counts it in `X-Total-Pages`; None
+            without it, as in a list of a project's jobs or of more than 10,000 rows.
     """
 
     start: RequestStart
@@ -58,6 +60,7 @@ class RequestEnd:
     error: str | None
     request_id: str | None
     retry_in: float | None
+    total_pages: int | None = None
 
     @property
     def is_retried(self) -> bool:

@@ -25,7 +25,11 @@ LINK = 0o120777
 async def test_archive_is_unpacked(serving, archive, tmp_path):
     async with serving() as (simulator, gitlab):
         simulator.faults.add(Fault(path=STORED, reset="within"))
-        done = await gitlab.project(1).unpack_artifacts(1, tmp_path / "build")
+        shown = []
+        done = await gitlab.project(1).unpack_artifacts(
+            1, tmp_path / "build", progress=lambda *args: shown.append(args)
+        )
+    assert shown[-1] == (len(archive), len(archive))
     assert done.path == tmp_path / "build"
     assert (done.size, done.sha256) == (len(archive), hashlib.sha256(archive).hexdigest())
     assert (tmp_path / "build/a/b.bin").read_bytes() == FILES["a/b.bin"]
@@ -36,7 +40,11 @@ async def test_archive_is_unpacked(serving, archive, tmp_path):
 async def test_latest_archive_is_unpacked(gitlab, simulator, tmp_path):
     simulator.world.pipelines[1].status = "success"
     job = simulator.world.jobs[1]
-    await gitlab.project(1).unpack_latest_artifacts("main", tmp_path / "build", job=job.name)
+    shown = []
+    done = await gitlab.project(1).unpack_latest_artifacts(
+        "main", tmp_path / "build", job=job.name, progress=lambda *args: shown.append(args)
+    )
+    assert shown[-1][0] == done.size
     for path, content in job.artifacts.items():
         assert (tmp_path / "build" / path).read_bytes() == content
 

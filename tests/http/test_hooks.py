@@ -84,6 +84,10 @@ async def test_hooks_get_request_and_response(watched, simulator, recorded):
     assert (end.status, end.error, end.is_retried) == (200, None, False)
     assert end.request_id == response.headers["x-request-id"]
     assert end.size == len(response.body)
+    # GitLab counts the rows of other lists.
+    assert end.total_pages is None
+    response = await watched.send(Request("GET", "/projects/1/pipelines", {"per_page": "1"}))
+    assert recorded.ends[-1].total_pages == int(response.headers["x-total"]) > 0
 
 
 async def test_size_is_that_before_decompression(recorded):

@@ -36,8 +36,9 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_result
 from gitlab_jobs_async.cli.pipeline_writer import PipelineWriter
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.signals import run_until_signal
-from gitlab_jobs_async.cli.terminal import print_error
+from gitlab_jobs_async.cli.terminal import break_line, print_error
 from gitlab_jobs_async.errors import GitLabError
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -83,16 +84,20 @@ async def cancel(
 ) -> int:
     """Cancel jobs or a pipeline and print their status."""
     selection = _selected(words, where, "--force" if force else "")
-    async with open_project(server, selection) as finder:
-        if not selection.jobs:
-            at = await finder.pipeline(selection.pipeline)
-            done = await at.project.cancel_pipeline(at.id)
-            print_result(f"pipeline {at.id} is {clean(done.status)}", done, json=json)
-            return OK
-        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
-        for number in ids:
-            job = await project.cancel_job(number, force=force)
-            print_result(f"job {number} {clean(job.name)} is {clean(job.status)}", job, json=json)
+    with progress("cancel") as waiting:
+        async with open_project(server, selection, hooks=waiting.hooks()) as finder:
+            if not selection.jobs:
+                at = await finder.pipeline(selection.pipeline)
+                done = await at.project.cancel_pipeline(at.id)
+                waiting.stop()
+                print_result(f"pipeline {at.id} is {clean(done.status)}", done, json=json)
+                return OK
+            project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+            for number in waiting.each(ids, "job"):
+                job = await project.cancel_job(number, force=force)
+                waiting.clear()
+                sentence = f"job {number} {clean(job.name)} is {clean(job.status)}"
+                print_result(sentence, job, json=json)
     return OK
 
 
@@ -114,27 +119,32 @@ async def retry(
     selection = _selected(words, where, "--input" if given else "", is_pipeline=failed)
     if failed and selection.jobs:
         raise usage_error("--failed: expected a pipeline, not a JOB")
-    async with open_project(server, selection, interval=interval) as finder:
-        if not selection.jobs and not failed:
-            return await _retry_pipeline(finder, selection, follow=follow, json=json)
-        project, ids = await _jobs_to_retry(finder, selection)
-        retried: list[Job] = []
-        code = OK
-        for number in ids:
-            try:
-                job = await project.retry_job(number, inputs=given or None)
-            except GitLabError as error:
-                # The others of the pipeline are still retried.
-                if not failed:
-                    raise
-                print_error(f"job {number}: {error_line(error)}")
-                code = code or exit_code_of(error)
-                continue
-            sentence = f"job {number} {clean(job.name)} runs again as job {job.id}"
-            print_result(f"{sentence}: {clean(job.status)}", job, json=json)
-            retried.append(job)
-        if follow and retried:
-            return await follow_logs(finder.gitlab, project, retried, json=json) or code
+    with progress("retry") as waiting:
+        client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
+        async with client as finder:
+            if not selection.jobs and not failed:
+                waiting.stop()
+                return await _retry_pipeline(finder, selection, follow=follow, json=json)
+            project, ids = await _jobs_to_retry(finder, selection)
+            retried: list[Job] = []
+            code = OK
+            for number in waiting.each(ids, "job"):
+                try:
+                    job = await project.retry_job(number, inputs=given or None)
+                except GitLabError as error:
+                    # The others of the pipeline are still retried.
+                    if not failed:
+                        raise
+                    print_error(f"job {number}: {error_line(error)}")
+                    code = code or exit_code_of(error)
+                    continue
+                waiting.clear()
+                sentence = f"job {number} {clean(job.name)} runs again as job {job.id}"
+                print_result(f"{sentence}: {clean(job.status)}", job, json=json)
+                retried.append(job)
+            if follow and retried:
+                waiting.stop()
+                return await follow_logs(finder.gitlab, project, retried, json=json) or code
     return code
 
 
@@ -173,21 +183,27 @@ async def play(
     """Start manual or delayed jobs and print their status."""
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
     selection = _jobs(words, where)
-    async with open_project(server, selection, interval=interval) as finder:
-        project, ids = await finder.jobs(selection.jobs, selection.pipeline)
-        played: list[Job] = []
-        for number in ids:
-            found = await project.play_job(number, variables=values or None, inputs=given or None)
-            # GitLab retries a job that was played before, so that it gets a new id.
-            again = "" if found.id == number else f" runs again as job {found.id}:"
-            sentence = f"job {number} {clean(found.name)}{again or ' is'} {clean(found.status)}"
-            print_result(sentence, found, json=json)
-            if isinstance(found, Job):
-                played.append(found)
-            elif follow:
-                print_error(f"job {found.id} {found.name} is a trigger job without a log")
-        if follow and played:
-            return await follow_logs(finder.gitlab, project, played, json=json)
+    with progress("play") as waiting:
+        client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
+        async with client as finder:
+            project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+            played: list[Job] = []
+            for number in waiting.each(ids, "job"):
+                found = await project.play_job(
+                    number, variables=values or None, inputs=given or None
+                )
+                waiting.clear()
+                # GitLab retries a job that was played before, so that it gets a new id.
+                again = "" if found.id == number else f" runs again as job {found.id}:"
+                sentence = f"job {number} {clean(found.name)}{again or ' is'} {clean(found.status)}"
+                print_result(sentence, found, json=json)
+                if isinstance(found, Job):
+                    played.append(found)
+                elif follow:
+                    print_error(f"job {found.id} {found.name} is a trigger job without a log")
+            if follow and played:
+                waiting.stop()
+                return await follow_logs(finder.gitlab, project, played, json=json)
     return OK
 
 
@@ -214,9 +230,11 @@ def erase(
 
 async def _erase(found: FoundJobs, server: ServerOptions, *, json: bool) -> int:
     async with connect_to(found.server, server) as gitlab:
-        for number in found.ids:
-            job = await gitlab.project(found.project).erase_job(number)
-            print_result(f"job {number} {clean(job.name)} is erased", job, json=json)
+        with progress("erase") as waiting:
+            for number in waiting.each(found.ids, "job"):
+                job = await gitlab.project(found.project).erase_job(number)
+                waiting.clear()
+                print_result(f"job {number} {clean(job.name)} is erased", job, json=json)
     return OK
 
 
@@ -231,5 +249,10 @@ def confirm(question: str) -> None:
     # Not to stdout, which may be a pipe.
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        break_line()  # the question stays
+        raise
+    if answer.strip().lower() not in {"y", "yes"}:
         raise CommandError("not confirmed: nothing was changed", FAILED)

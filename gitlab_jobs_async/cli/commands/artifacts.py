@@ -29,7 +29,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_result, print_rows
 from gitlab_jobs_async.cli.output_files import atomic_file
-from gitlab_jobs_async.cli.progress import progress
+from gitlab_jobs_async.cli.progress import Progress, progress
 from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
 from gitlab_jobs_async.cli.views.rows import size
@@ -209,23 +209,28 @@ async def _carry_out(
     json: bool,
 ) -> int:
     source = found.ids[0] if latest is None else latest
-    async with connect_to(found.server, server) as gitlab:
-        project = gitlab.project(found.project)
-        if isinstance(source, int) and action.needs_id:
-            await _act(project, source, action, json=json)
-        elif action.unpack is not None:
-            await _unpack(project, source, action.unpack, arguments, json=json)
-        elif action.path is not None:
-            await _fetch_file(project, source, action.path, output)
-        else:
-            await _fetch_archive(project, source, output)
+    with progress("artifacts") as waiting:
+        async with connect_to(found.server, server, hooks=waiting.hooks()) as gitlab:
+            project = gitlab.project(found.project)
+            if isinstance(source, int) and action.listed:
+                entries = await project.list_artifacts(source, recursive=True)
+                waiting.stop()
+                print_entries(entries, json=json)
+            elif isinstance(source, int) and action.needs_id:
+                await _act(project, source, action, json=json)
+            elif action.path is not None:
+                await _fetch_file(project, source, action.path, output)
+            else:
+                waiting.expect(None, "byte")
+                if action.unpack is None:
+                    await _fetch_archive(project, source, output, waiting)
+                else:
+                    await _unpack(project, source, action.unpack, arguments, waiting, json=json)
     return OK
 
 
 async def _act(project: Project, job: int, action: ArtifactAction, *, json: bool) -> None:
-    if action.listed:
-        print_entries(await project.list_artifacts(job, recursive=True), json=json)
-    elif action.keep:
+    if action.keep:
         kept = await project.keep_artifacts(job)
         until = local_time(kept.artifacts_expire_at) or "for good"
         print_result(f"the artifacts of job {job} are kept {until}", kept, json=json)
@@ -240,15 +245,24 @@ async def _unpack(
     source: int | _Latest,
     directory: Path,
     arguments: _UnpackArguments,
+    waiting: Progress,
     *,
     json: bool,
 ) -> None:
     if isinstance(source, int):
-        done = await project.unpack_artifacts(source, directory, **arguments)
+        done = await project.unpack_artifacts(
+            source, directory, **arguments, progress=waiting.update
+        )
     else:
         done = await project.unpack_latest_artifacts(
-            source.ref, directory, job=source.job, search_recent=source.search_recent, **arguments
+            source.ref,
+            directory,
+            job=source.job,
+            search_recent=source.search_recent,
+            **arguments,
+            progress=waiting.update,
         )
+    waiting.stop()
     written = {"path": str(done.path), "size": done.size, "sha256": done.sha256}
     words = f"unpacked to {clean(str(done.path))}: {size(done.size)}, sha256 {done.sha256}"
     print_result(words, written, json=json)
@@ -272,19 +286,20 @@ def _is_replaceable(output: Path) -> bool:
     return output.is_file() or not output.exists()
 
 
-async def _fetch_archive(project: Project, source: int | _Latest, output: Path | None) -> None:
+async def _fetch_archive(
+    project: Project, source: int | _Latest, output: Path | None, waiting: Progress
+) -> None:
     if output is not None and _is_replaceable(output):
-        with progress("archive", "bytes") as shown:
-            if isinstance(source, int):
-                await project.download_artifacts(source, output, progress=shown.update)
-            else:
-                await project.download_latest_artifacts(
-                    source.ref,
-                    output,
-                    job=source.job,
-                    search_recent=source.search_recent,
-                    progress=shown.update,
-                )
+        if isinstance(source, int):
+            await project.download_artifacts(source, output, progress=waiting.update)
+        else:
+            await project.download_latest_artifacts(
+                source.ref,
+                output,
+                job=source.job,
+                search_recent=source.search_recent,
+                progress=waiting.update,
+            )
         return
     stream = (
         project.stream_artifacts(source)
@@ -295,13 +310,10 @@ async def _fetch_archive(project: Project, source: int | _Latest, output: Path |
     )
     # Requested first: after an error, no file is created or replaced.
     async with stream as chunks:
-        with (
-            progress("archive", "bytes") as shown,
-            atomic_file(output) if output else stdout_bytes() as out,
-        ):
+        with atomic_file(output) if output else stdout_bytes() as out:
             async for chunk in chunks:
                 out.write(chunk)
-                shown.add(len(chunk))
+                waiting.add(len(chunk))
 
 
 def print_entries(entries: list[ArtifactEntry], *, json: bool) -> None:

@@ -24,7 +24,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged
-from gitlab_jobs_async.cli.progress import progress
+from gitlab_jobs_async.cli.progress import Progress, progress
 from gitlab_jobs_async.cli.tail.since import parse_since
 from gitlab_jobs_async.cli.terminal import is_terminal, print_note
 from gitlab_jobs_async.cli.views.failures import (
@@ -102,11 +102,11 @@ async def failures(
     named = named_projects(projects, many, server)
     if named.pipelines:
         raise usage_error("failures: expected a URL of a project")
-    with progress("failures", "pages") as waiting:
+    with progress("failures") as waiting:
         async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
             named.note()
             groups = await gitlab.list_failures(named.names, since=since, ref=options.ref)
-            found = await _with_logs(gitlab, groups[: options.limit], options)
+            found = await _with_logs(gitlab, groups[: options.limit], options, waiting)
     with paged(is_wanted=not (no_pager or json)):
         if shows_lines and found and not json:
             blocks = [Text("\n").join(failure_lines(one, now)) for one in found]
@@ -120,11 +120,18 @@ async def failures(
 
 
 async def _with_logs(
-    gitlab: GitLab, groups: Sequence[FailureGroup], options: FailureOptions
+    gitlab: GitLab, groups: Sequence[FailureGroup], options: FailureOptions, waiting: Progress
 ) -> list[Failed]:
     if not options.logs:
         return [Failed(group) for group in groups]
-    return await gather_all([_with_log(gitlab, group, options.lines) for group in groups])
+
+    async def read(group: FailureGroup) -> Failed:
+        found = await _with_log(gitlab, group, options.lines)
+        waiting.add()
+        return found
+
+    waiting.expect(len(groups), "log")
+    return await gather_all([read(group) for group in groups])
 
 
 async def _with_log(gitlab: GitLab, group: FailureGroup, lines: int) -> Failed:

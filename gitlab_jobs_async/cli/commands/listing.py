@@ -1,6 +1,6 @@
 """The command `list`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeVar
@@ -31,7 +31,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged, pager_command
-from gitlab_jobs_async.cli.progress import progress
+from gitlab_jobs_async.cli.progress import pages_of, progress
 from gitlab_jobs_async.cli.terminal import is_terminal, write
 from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
@@ -39,6 +39,7 @@ from gitlab_jobs_async.cli.views.rows import Listed
 from gitlab_jobs_async.cli.web_page import open_page, project_page
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
+from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.monitor.targets import GroupTarget
 from gitlab_jobs_async.project import Project
 
@@ -93,7 +94,9 @@ async def list_jobs(
     named = named_projects(projects, many, server, pipelines)
     is_paged = not (no_pager or json) and is_terminal() and bool(pager_command())
     single = _single_project(named, selection) if is_paged else None
-    with progress("jobs", "pages") as waiting:
+    has_groups = any(isinstance(name, GroupTarget) for name in named.names)
+    pages = None if has_groups else pages_of(selection.limit, len(named.names))
+    with progress("jobs", total=pages) as waiting:
         async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
             if web:
                 return await _open(gitlab, named)
@@ -101,10 +104,11 @@ async def list_jobs(
                 jobs = await _selected(gitlab, named, selection)
             else:
                 # The pager shows the first page at once, and reads on only while it is open.
-                waiting.stop()
                 named.note()
                 part = shown if columns else _without_project(shown)
-                await _stream(gitlab.project(single), str(single), selection, part)
+                rows = _rows(gitlab.project(single), selection)
+                with paged(starting=waiting.stop):
+                    await _stream(rows, str(single), part)
                 return OK
     several = len({project for project, _ in jobs}) > 1
     if is_terminal() and columns is None and not several:
@@ -125,24 +129,26 @@ def _single_project(named: NamedProjects, selection: Selection) -> ProjectId | N
     return None if not is_all or selection.limit or isinstance(first, GroupTarget) else first
 
 
+def _rows(project: Project, selection: Selection) -> AsyncGenerator[Job, None]:
+    return project.iter_jobs(scope=parse_scopes(selection.scope), ref=selection.ref)
+
+
 async def _stream(
-    project: Project, name: str, selection: Selection, columns: list[Column[Listed]]
+    rows: AsyncGenerator[Job, None], name: str, columns: list[Column[Listed]]
 ) -> None:
-    """Print the jobs of a project page by page in the pager."""
-    rows = project.iter_jobs(scope=parse_scopes(selection.scope), ref=selection.ref)
+    """Print the jobs of a project page by page."""
     part: list[Listed] = []
-    with paged():
-        table = views.streamed_table(columns, datetime.now(UTC))
-        async with aclosing(rows):
-            async for job in rows:
-                part.append((name, job))
-                if len(part) == _PAGE:
-                    table.add(part)
-                    part = []
-        if part:
-            table.add(part)
-        if table.is_empty:
-            write("no jobs\n")
+    table = views.streamed_table(columns, datetime.now(UTC))
+    async with aclosing(rows):
+        async for job in rows:
+            part.append((name, job))
+            if len(part) == _PAGE:
+                table.add(part)
+                part = []
+    if part:
+        table.add(part)
+    if table.is_empty:
+        write("no jobs\n")
 
 
 async def _open(gitlab: GitLab, named: NamedProjects) -> int:

@@ -63,7 +63,7 @@ async def trace(
             return OK
         async with handle.stream_trace(job) as chunks:
             with (
-                progress("log", "bytes") as waiting,
+                progress("log", "byte") as waiting,
                 atomic_file(output) if output else stdout_bytes() as out,
             ):
                 async for chunk in chunks:

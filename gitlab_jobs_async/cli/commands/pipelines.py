@@ -26,7 +26,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged
-from gitlab_jobs_async.cli.progress import progress
+from gitlab_jobs_async.cli.progress import pages_of, progress
 from gitlab_jobs_async.cli.terminal import is_terminal
 from gitlab_jobs_async.cli.views.pipeline_columns import (
     PIPELINE_COLUMNS,
@@ -96,7 +96,9 @@ async def list_pipelines(
             open_page(project_page(named.server.url, name, "pipelines"))
         return OK
     named.note()
-    with progress("pipelines", "pages") as waiting:
+    # The list of a merge request is read whole.
+    limit = chosen.limit if chosen.merge_request is None else None
+    with progress("pipelines", total=pages_of(limit, len(names))) as waiting:
         async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
             found = await gather_all([_newest(gitlab.project(name), chosen) for name in names])
     rows: list[ListedPipeline] = [

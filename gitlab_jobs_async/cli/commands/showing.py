@@ -47,7 +47,7 @@ async def show(
     selection = select(words, where.project, where.pipeline, takes_project=takes_project)
     if len(selection.jobs) > 1:
         raise usage_error(f"expected one JOB, not {len(selection.jobs)}")
-    with progress("show", "pages") as waiting:
+    with progress("show") as waiting:
         async with open_project(server, selection, hooks=waiting.hooks()) as finder:
             if selection.jobs:
                 found: Job | ShownPipeline = await _job(finder, selection)

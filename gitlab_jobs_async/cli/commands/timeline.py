@@ -100,7 +100,7 @@ async def timeline(
     selection = select_pipeline(words, project)
     if len(selection.jobs) > 1:
         raise usage_error("expected one PIPELINE")
-    with progress("timeline", "pages") as waiting:
+    with progress("timeline") as waiting:
         client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
         async with client as finder, until_reader_closes():
             try:
