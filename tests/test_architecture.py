@@ -64,7 +64,7 @@ IO_MODULES = {
     "cli.fullscreen.connection", "cli.fullscreen.dialogs", "cli.fullscreen.feed",
     "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_reader",
     "cli.fullscreen.log_screen",
-    "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.suspension",
+    "cli.fullscreen.run", "cli.fullscreen.session", "cli.suspension",
     "cli.fullscreen.themes",
     "cli.fullscreen.tree_screen",
     "cli.named_projects",

@@ -30,12 +30,22 @@ def supports_colour() -> bool:
     return is_terminal() and _is_coloured()
 
 
+def moves_cursor() -> bool:
+    """Return whether TERM names a terminal that can draw again what it has shown."""
+    return os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
+
+
+def supports_live() -> bool:
+    """Return whether stdout is a terminal that can show a live table."""
+    return is_terminal() and moves_cursor()
+
+
 def supports_progress() -> bool:
     """Return whether stderr is a terminal whose last line can be replaced.
 
     Not while stdout is a pipe: its reader may be a pager on the same terminal.
     """
-    is_fit = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    is_fit = sys.stderr.isatty() and moves_cursor()
     return is_fit and not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
 
 
@@ -55,8 +65,7 @@ def supports_full_screen() -> bool:
     # Textual reads stdin and draws on stderr.
     streams = (sys.stdin, sys.stdout, sys.__stderr__)
     are_terminals = all(stream is not None and stream.isatty() for stream in streams)
-    is_dumb = os.environ.get("TERM", "dumb") == "dumb"
-    return are_terminals and not is_dumb and find_spec("textual") is not None
+    return are_terminals and moves_cursor() and find_spec("textual") is not None
 
 
 def write(text: str) -> None:
@@ -120,7 +129,7 @@ def clear_line() -> None:
     """Clear the line in which a terminal has shown ^C."""
     with suppress(OSError):
         if sys.stderr.isatty():
-            sys.stderr.write("\n" if os.environ.get("TERM", "dumb") == "dumb" else _CLEAR)
+            sys.stderr.write(_CLEAR if moves_cursor() else "\n")
             sys.stderr.flush()
 
 

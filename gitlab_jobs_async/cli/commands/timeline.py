@@ -24,7 +24,13 @@ from gitlab_jobs_async.cli.options import (
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import progress
-from gitlab_jobs_async.cli.terminal import is_terminal, print_note, write, write_json
+from gitlab_jobs_async.cli.terminal import (
+    is_terminal,
+    moves_cursor,
+    print_note,
+    write,
+    write_json,
+)
 from gitlab_jobs_async.cli.views.rows import json_line, plain_line
 from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.cli.waterfall.html import timeline_html
@@ -113,12 +119,14 @@ async def timeline(
                     )
                 raise
             writes = options.svg is not None or options.html is not None
-            is_live = is_terminal() and not json and not writes
+            is_for_person = is_terminal() and not json and not writes
             # None: a terminal follows what runs, all others take what is there.
-            follows = is_live if options.follow is None else options.follow
+            follows = is_for_person if options.follow is None else options.follow
             if follows:
                 waiting.stop()
-            timelines = await _read(found, options, follows=follows, is_live=is_live)
+            timelines = await _read(
+                found, options, follows=follows, is_live=is_for_person and moves_cursor()
+            )
     with paged(is_wanted=not (no_pager or json or follows)):
         _write(finder.name, timelines, options, json=json)
     return FAILED if options.follow and timelines[0].pipeline.status in _BAD else OK
@@ -139,9 +147,8 @@ async def _read(
     if not follows:
         return await found.project.list_timelines(found.id, needs=options.needs)
     followed = found.project.follow_timelines(found.id, needs=options.needs)
-    screen = console()
-    if is_live and not screen.is_dumb_terminal:
-        return await show_live(screen, followed, glyphs_of(is_ascii=options.ascii_only))
+    if is_live:
+        return await show_live(console(), followed, glyphs_of(is_ascii=options.ascii_only))
     return await _last(followed)
 
 

@@ -33,9 +33,9 @@ from gitlab_jobs_async.cli.options import (
 from gitlab_jobs_async.cli.output import chosen_columns
 from gitlab_jobs_async.cli.terminal import (
     break_line,
-    is_terminal,
     print_error,
     supports_full_screen,
+    supports_live,
     write,
     write_json,
 )
@@ -224,7 +224,7 @@ async def show(
     screen = console()
     # The output of a command would break the live table, and columns are those of lines.
     is_live = not json and command is None and options.columns is None
-    if is_terminal() and not screen.is_dumb_terminal and is_live:
+    if is_live and supports_live():
         dashboard = Dashboard(
             budget,
             lambda: len(events),

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.terminal import moves_cursor
 from gitlab_jobs_async.cli.views.events import LOG_EVENTS, plain_event
 from gitlab_jobs_async.cli.views.live import Dashboard, live_view
 from gitlab_jobs_async.cli.views.rows import Listed, size
@@ -40,7 +41,7 @@ class DemoScreen:
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console = console
         self._console.quiet = quiet
-        self._is_live = console.is_terminal and not console.is_dumb_terminal and not quiet
+        self._is_live = console.is_terminal and moves_cursor() and not quiet
         self._picture: Dashboard | None = None
 
     def opening(self, url: str, projects: int, speed: float) -> None:

@@ -1,8 +1,10 @@
 """The full screen: a textual application over a monitor's events."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import Queue
 from typing import ClassVar, Final
 
@@ -14,7 +16,6 @@ from gitlab_jobs_async.cli.closed_pipe import has_hung_up
 from gitlab_jobs_async.cli.errors import INTERRUPTED, OK
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen
 from gitlab_jobs_async.cli.fullscreen.session import Session
-from gitlab_jobs_async.cli.fullscreen.suspension import guard_suspension
 from gitlab_jobs_async.cli.fullscreen.themes import (
     DARK,
     DARK_COLOURS,
@@ -23,11 +24,14 @@ from gitlab_jobs_async.cli.fullscreen.themes import (
     THEMES,
 )
 from gitlab_jobs_async.cli.fullscreen.tree_screen import TreeScreen
+from gitlab_jobs_async.cli.suspension import Suspension
 
 FASTEST: Final = 0.2
 """Seconds between two drawings of changes."""
 
 _TICK: Final = 1.0
+_ALWAYS: Final = frozenset({"ctrl+c", "ctrl+z"})
+"""Keys that act while a line is typed, too."""
 
 
 class WatchApp(App[int]):
@@ -36,6 +40,7 @@ class WatchApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", priority=True, show=False),
+        Binding("ctrl+z", "suspend_process", priority=True, show=False),
     ]
 
     def __init__(
@@ -54,6 +59,8 @@ class WatchApp(App[int]):
         self.failure: BaseException | None = None
         self._filter_text = filter_text
         self._is_due = False
+        self._suspension: Suspension | None = None
+        self._open = ExitStack()
         self.title = "gitlab-jobs"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -64,17 +71,24 @@ class WatchApp(App[int]):
         """Show the pipelines, and start to take events."""
         # Textual sets one that runs tasks within `create_task`; others do not expect that.
         asyncio.get_running_loop().set_task_factory(None)
-        if not self.is_headless:
-            guard_suspension()
+        if self._driver is not None and self._driver.can_suspend:
+            self._suspension = Suspension(self._driver.suspend_application_mode, self._reopen)
+            self._open.enter_context(self._suspension.installed())
+            # Textual's own handler would start the screen again when the terminal closes.
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)
         self.push_screen(TreeScreen(self.session, filter_text=self._filter_text))
         feed = self.session.start(self.session.feed.run())
         feed.add_done_callback(self._on_feed_end)
         self.session.start(self.session.feed.list_recent())
         self.set_interval(_TICK, self._draw)
 
+    def on_unmount(self) -> None:
+        """Leave the signals to others."""
+        self._open.close()
+
     async def on_event(self, event: Event) -> None:
         """Apply a key to the line that is typed, before any other key is read."""
-        if isinstance(event, Key) and event.key != "ctrl+c":
+        if isinstance(event, Key) and event.key not in _ALWAYS:
             screen = self.screen if self.screen_stack else None
             if isinstance(screen, ListScreen) and screen.typed is not None:
                 screen.type_key(event)
@@ -90,6 +104,16 @@ class WatchApp(App[int]):
     def action_interrupt(self) -> None:
         """Quit at once, as Ctrl-C does."""
         self.exit(INTERRUPTED)
+
+    def action_suspend_process(self) -> None:
+        """Suspend the process, as Ctrl-Z does in a shell; `fg` shows the screen again."""
+        if self._suspension is not None:
+            self._suspension.suspend_group()
+
+    def _reopen(self) -> None:
+        if self._driver is not None:
+            self._driver.resume_application_mode()
+        self.screen.refresh(layout=True)
 
     async def action_quit(self) -> None:
         """Quit."""

@@ -43,6 +43,7 @@ _SCREEN: Final = (
     Key("t", "t", "app.next_theme", "next theme: terminal, dark, light"),
     Key("ctrl+l", "Ctrl-L", "redraw", "draw the screen again"),
     Key("question_mark", "?", "help", "all keys", "help"),
+    Key("ctrl+z", "Ctrl-Z", "app.suspend_process", "back to the shell; fg shows the screen again"),
     Key("ctrl+c", "Ctrl-C", "app.interrupt", "quit at once, with exit code 130"),
 )
 TREE_KEYS: Final = (

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Any
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gitlab_jobs_async.cli.errors import OK
@@ -13,9 +15,12 @@ from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed, Targets, Watched
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
 from gitlab_jobs_async.cli.fullscreen.session import Session
-from gitlab_jobs_async.cli.fullscreen.suspension import restored_signals
 from gitlab_jobs_async.cli.fullscreen.themes import THEMES
 from gitlab_jobs_async.client import GitLab
+
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTSTP", "SIGCONT", "SIGWINCH") if hasattr(signal, name)
+)
 
 
 def make_app(
@@ -56,7 +61,7 @@ async def show(app: WatchApp, **options: Any) -> int:
     """
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
-    with restored_signals():
+    with _restored_signals():
         # Textual swallows a cancellation: it must reach this call, not the application.
         running = asyncio.create_task(app.run_async(**options))
         try:
@@ -71,6 +76,18 @@ async def show(app: WatchApp, **options: Any) -> int:
     if app.failure is not None:
         raise app.failure
     return app.return_value or OK
+
+
+@contextmanager
+def _restored_signals() -> Iterator[None]:
+    """Restore the handlers that textual replaces."""
+    saved = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in saved.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 async def _ended(task: asyncio.Task[int | None]) -> None:

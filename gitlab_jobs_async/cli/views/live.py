@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.suspension import suspendable
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import LOG_EVENTS
@@ -115,7 +116,7 @@ async def live_view(
         drawer.draw_if_due()
 
     try:
-        with live:
+        with live, suspendable(console, drawer.expire):
             ticking = asyncio.create_task(_tick(drawer))
             try:
                 yield show
@@ -140,6 +141,10 @@ class _Drawer:
     is_stale: bool = False
     _drawn: float = field(factory=monotonic)
     _size: tuple[int, ...] = ()
+
+    def expire(self) -> None:
+        """Draw at the next occasion."""
+        self.is_stale = True
 
     def draw_if_due(self) -> None:
         now = monotonic()

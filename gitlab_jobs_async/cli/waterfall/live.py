@@ -8,6 +8,7 @@ from attrs import define
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 
+from gitlab_jobs_async.cli.suspension import suspendable
 from gitlab_jobs_async.cli.waterfall.glyphs import ASCII, UNICODE, Glyphs
 from gitlab_jobs_async.cli.waterfall.rows import Chart, chart_of
 from gitlab_jobs_async.cli.waterfall.terminal import waterfall_lines
@@ -64,14 +65,17 @@ async def show_live(
             if all(one.has_ended for one in timelines):
                 has_ended = True
                 return timelines
-            with Live(
-                _Screen(timelines, glyphs),
-                console=console,
-                screen=True,
-                auto_refresh=False,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            ) as live:
+            with (
+                Live(
+                    _Screen(timelines, glyphs),
+                    console=console,
+                    screen=True,
+                    auto_refresh=False,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                ) as live,
+                suspendable(console, live.refresh),
+            ):
                 async for timelines in followed:
                     live.update(_Screen(timelines, glyphs), refresh=True)
         has_ended = True

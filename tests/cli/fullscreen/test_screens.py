@@ -240,7 +240,7 @@ async def test_footer_keys_can_be_clicked(world, clock):
         await screen.pilot.click(offset=(place, 29))
         await until(lambda: screen.selected.title == "unit")
         await screen.pilot.click(offset=(screen.lines[-1].index("help"), 29))
-        await screen.shows("quit at once")
+        await screen.shows("back to the shell")
 
 
 @prompt

@@ -15,7 +15,7 @@ import pytest
 from gitlab_jobs_async.cli.commands.watch import is_full_screen
 from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.terminal import supports_full_screen
+from gitlab_jobs_async.cli.terminal import supports_full_screen, supports_live
 from gitlab_jobs_async.simulator import NEVER, JobPlan
 from tests.support.command import COMMAND
 
@@ -39,8 +39,8 @@ def tmux(tmp_path):
 @pytest.mark.usefixtures("signed_in")
 def test_tmux_shows_a_log_and_restores_its_screen(tmux, job_of):
     watch = shlex.join([*COMMAND, "watch", "group/evil", "--theme", "dark"])
-    shell = f"echo before; {watch}; echo code $?; sleep 60"
-    tmux("new-session", "-d", "-x", "100", "-y", "30", "sh", "-c", shell)
+    tmux("new-session", "-d", "-x", "100", "-y", "30", "bash", "--norc", "-i")
+    tmux("send-keys", f"clear; echo before; {watch}; echo code $?", "Enter")
 
     def shows(*words) -> str:
         for _ in range(100):
@@ -55,7 +55,19 @@ def test_tmux_shows_a_log_and_restores_its_screen(tmux, job_of):
     # All at once: no letter of the filter may act on a job.
     tmux("send-keys", "/broken", "Enter", "f", "Enter")
     shows(f"job {number}", "✗ failed", "ERROR: Job failed")
-    tmux("send-keys", "q", "q")
+    tmux("send-keys", "C-z")
+    shell = shows("before", "Stopped")
+    assert "failed" not in shell.partition("Stopped")[0].replace(watch, "")
+    tmux("send-keys", "bg; echo $((40 + 2))", "Enter")
+    shows("42")
+    tmux("send-keys", "fg; echo code $?", "Enter")
+    shows(f"job {number}", "✗ failed", "ERROR: Job failed")
+    # Keys still arrive, also those of a line that is typed.
+    tmux("send-keys", "/", "C-z")
+    shows("before", "code 148")
+    tmux("send-keys", "fg; echo code $?", "Enter")
+    shows(f"job {number}", "ERROR: Job failed")
+    tmux("send-keys", "Enter", "q", "q")
     assert "next failed" not in shows("before", "code 0")
 
 
@@ -154,7 +166,22 @@ def test_dumb_terminal_gets_no_full_screen(monkeypatch):
     for name in ("stdin", "stdout", "__stderr__"):
         monkeypatch.setattr(f"sys.{name}", Terminal())
     assert supports_full_screen()
-    monkeypatch.setenv("TERM", "dumb")
+    assert supports_live()
+    for name in ("dumb", "unknown"):
+        monkeypatch.setenv("TERM", name)
+        assert not supports_full_screen()
+        assert not supports_live()
+    monkeypatch.delenv("TERM")
+    assert not supports_full_screen()
+    assert not supports_live()
+
+
+def test_terminal_without_textual_gets_the_table(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("stdin", "stdout", "__stderr__"):
+        monkeypatch.setattr(f"sys.{name}", Terminal())
+    monkeypatch.setattr("gitlab_jobs_async.cli.terminal.find_spec", lambda _name: None)
+    assert supports_live()
     assert not supports_full_screen()
 
 
