@@ -128,11 +128,13 @@ class Consumer:
             if not self._unread:
                 await self._store.wait_for_change(self._store.poll_seconds)
                 return None
-        self._given = stored = self._unread.popleft()
+        stored = self._unread[0]
         try:
             event = from_json(stored.event)
         except ValueError as error:
+            # It stays unread: a caller that goes on gets the error again.
             raise StoreError(self._store.name, f"invalid event: {error}") from error
+        self._given = self._unread.popleft()
         missed, self._missed = self._missed, 0
         self._missed_given += missed
         host = self._instance.partition("://")[2]

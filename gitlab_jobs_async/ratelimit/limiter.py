@@ -62,7 +62,9 @@ class RequestLimiter:
         self._renewals = Renewals(budget)
         self._grants: SharedGrants | None = None
         if budget.shared is not None:
-            self._grants = SharedGrants(budget.shared, budget.pools, clock, self._on_grants)
+            self._grants = SharedGrants(
+                budget.shared, budget.pools, clock, self._on_grants, self._fail
+            )
 
     async def acquire(
         self, request: Request, priority: Priority, *, stream: bool = False
@@ -288,6 +290,11 @@ class RequestLimiter:
 
     def _on_timer(self, error: BaseException | None) -> None:
         if error is not None:
-            for waiter in tuple(self._queue):
-                self._reject(waiter, error)
+            self._fail(error)
         self.dispatch()
+
+    def _fail(self, error: BaseException) -> None:
+        """Raise *error* in all calls that wait."""
+        for waiter in tuple(self._queue):
+            self._reject(waiter, error)
+        self._renewals.fail(error)

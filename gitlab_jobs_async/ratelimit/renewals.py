@@ -45,3 +45,10 @@ class Renewals:
             del self._waiting[waiter]
             if not renewed.done():
                 renewed.set_result(expires)
+
+    def fail(self, error: BaseException) -> None:
+        """Raise *error* in all calls that wait."""
+        for renewed in self._waiting.values():
+            if not renewed.done():
+                renewed.set_exception(error)
+        self._waiting.clear()

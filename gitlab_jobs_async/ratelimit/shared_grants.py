@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from math import inf
 
 from attrs import define, evolve, field
@@ -18,17 +17,24 @@ from gitlab_jobs_async.store.values import Grants, LastAnswer, Refusal
 
 _RETRY_SECONDS = 1.0
 _CLOSING_SECONDS = 1.0
+_MOST_LATE = 3
+"""Answers in a row that come after their grants have expired, before the log says so."""
+
 _log = logging.getLogger("gitlab_jobs_async")
 
 
 @define(eq=False, repr=False)
 class SharedGrants:
-    """Fills *pools* from *store*, and calls *answered* with the pauses of other processes."""
+    """Fills *pools* from *store*, and calls *answered* with the pauses of other processes.
+
+    Where the store fails by another error than its own, *failed* gets it.
+    """
 
     _store: Store
     _pools: Mapping[str, GrantPool]
     _clock: Clock
     _answered: Callable[[Grants], None]
+    _failed: Callable[[Exception], None]
     _wanted: Mapping[str, tuple[int, bool]] = field(factory=dict[str, tuple[int, bool]], init=False)
     _last: LastAnswer | None = field(default=None, init=False)
     _asked_at: float = field(default=0.0, init=False)
@@ -36,6 +42,7 @@ class SharedGrants:
     _task: asyncio.Task[None] | None = field(default=None, init=False)
     _shared: set[asyncio.Task[None]] = field(factory=set[asyncio.Task[None]], init=False)
     _is_away: bool = field(default=False, init=False)
+    _late: int = field(default=0, init=False)
     _has_new: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def want(self, wanted: Mapping[str, tuple[int, bool]]) -> None:
@@ -72,6 +79,9 @@ class SharedGrants:
                 wait = await self._ask()
                 if wait > 0 and self._wanted:
                     await self._wait(wait)
+        except Exception as error:  # noqa: BLE001 - raised to those that wait
+            self._wanted = {}
+            self._failed(error)
         finally:
             self._task = None
 
@@ -103,6 +113,7 @@ class SharedGrants:
             return _RETRY_SECONDS
         self._is_away = False
         self._last, self._asked_at, self._answered_at = grants.answer, began, self._clock.now()
+        self._note_delay(began)
         self._wanted = {}
         for kind, (count, background) in wanted.items():
             pool, granted = self._pools[kind], grants.counts.get(kind, inf)
@@ -113,6 +124,19 @@ class SharedGrants:
         # It asks again for what still waits.
         self._answered(grants)
         return 0.0 if any(grants.counts.values()) else (grants.retry_after or 0.0)
+
+    def _note_delay(self, began: float) -> None:
+        """Warn of a store that is too slow, or whose clock is much slower than the client's."""
+        delay = self._answered_at - began
+        self._late = self._late + 1 if delay >= GRANT_SECONDS else 0
+        if self._late == _MOST_LATE:
+            _log.warning(
+                "store %s: answers after %.1f s of the client's clock; no request is sent until it"
+                " takes less than %g s",
+                self._store.name,
+                delay,
+                GRANT_SECONDS,
+            )
 
     def _known(self, now: float) -> LastAnswer | None:
         if self._last is None:
@@ -125,5 +149,9 @@ class SharedGrants:
         task.add_done_callback(self._shared.discard)
 
     async def _until_shared(self, change: Awaitable[None]) -> None:
-        with suppress(StoreError):
+        try:
             await change
+        except StoreError:
+            pass  # the question that follows reports it
+        except Exception as error:  # noqa: BLE001 - a store of the caller's
+            _log.warning("store %s: pause not shared: %r", self._store.name, error)

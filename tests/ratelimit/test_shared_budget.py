@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from bisect import bisect_right
 
 import pytest
@@ -22,18 +23,29 @@ from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.ratelimit.grants import GrantPool
 from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World
 from gitlab_jobs_async.store.values import GrantRequest, LastAnswer, Refusal
-from tests.support.tasks import others
+from tests.support.tasks import others, until
 
 
 class AbsentStore(MemoryStore):
-    """A store that does not answer while it is *away*."""
+    """A store that does not answer while it is *away*, and late after a *delay*."""
 
     is_away = False
+    delay = 0.0
+    error = refuse_error = None
 
     async def grant(self, requests, last):
         if self.is_away:
             raise StoreAwayError("here", "no answer")
+        if self.error is not None:
+            raise self.error
+        if self.delay:
+            await asyncio.sleep(self.delay)
         return await super().grant(requests, last)
+
+    async def refuse(self, refusal):
+        if self.refuse_error is not None:
+            raise self.refuse_error
+        await super().refuse(refusal)
 
 
 class SetClock:
@@ -96,6 +108,41 @@ async def test_nothing_is_sent_while_the_store_is_away(served, caplog):
     assert len(served.requests) == 4
     assert [record.message for record in caplog.records] == [
         "store here: no answer; no request is sent until it answers"
+    ]
+
+
+async def test_slow_store_is_reported_once(served, caplog):
+    """As one whose clock is much slower than the client's."""
+    store = AbsentStore(clock=served.clock)
+    store.delay = 0.02  # at least 1.2 seconds of the clock
+    async with client(served, store) as gitlab:
+        waiting = asyncio.create_task(send(gitlab, 1))
+        await asyncio.sleep(0.3)
+        assert len(served.requests) == 0
+        (record,) = caplog.records
+        assert re.fullmatch(
+            r"store in memory: answers after \d+\.\d s of the client's clock; "
+            "no request is sent until it takes less than 1 s",
+            record.message,
+        )
+        store.delay = 0
+        async with asyncio.timeout(5):
+            await waiting
+
+
+async def test_error_of_a_store_is_raised_by_calls(served, caplog):
+    """One that is the caller's may raise anything."""
+    store = AbsentStore(clock=served.clock)
+    store.error = KeyError("grants")
+    async with client(served, store) as gitlab, asyncio.timeout(5):
+        calls = [send(gitlab, 1) for _ in range(2)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert results == [store.error] * 2
+        store.error, store.refuse_error = None, KeyError("refusals")
+        served.faults.add(Fault(status=429, headers={"Retry-After": "2"}, times=1))
+        await send(gitlab, 1)
+    assert [record.message for record in caplog.records] == [
+        "store in memory: pause not shared: KeyError('refusals')"
     ]
 
 
