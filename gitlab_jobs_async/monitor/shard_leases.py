@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from attrs import define, field
 
+from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
 from gitlab_jobs_async.monitor.checkpoint.shard_record import ShardRecord
 from gitlab_jobs_async.store.protocol import Store
@@ -95,10 +96,7 @@ class ShardLeases:
 
     async def _tend(self) -> None:
         seconds = self._store.lease_seconds
-        for number, lease in list(self.held.items()):
-            renewed = await self._store.claim(lease.name, self.owner, seconds)
-            if renewed is None or renewed.epoch != lease.epoch:
-                self.lose(number)
+        await self._renew(seconds)
         part = self._count if self._count == 1 else await self._fair_part(seconds)
         for number in list(self.held)[part:]:
             await self.release(number)
@@ -111,6 +109,12 @@ class ShardLeases:
             if number not in self.held and number not in self.done:
                 await self._claim(Shard(number, self._count), seconds)
 
+    async def _renew(self, seconds: float) -> None:
+        for number, lease in list(self.held.items()):
+            renewed = await self._store.claim(lease.name, self.owner, seconds)
+            if renewed is None or renewed.epoch != lease.epoch:
+                self.lose(number)
+
     async def _claim(self, shard: Shard, seconds: float) -> None:
         lease = await self._store.claim(shard.lease_name, self.owner, seconds)
         if lease is None:
@@ -118,7 +122,7 @@ class ShardLeases:
         # Before its content is read: also given up if that is cancelled.
         self.held[shard.number] = lease
         try:
-            content = await self._store.load(lease, shard)
+            content = await self._load(lease, shard, seconds)
             record = ShardRecord(self._store, lease, shard, dict(content.routes))
             self._gained(record, content)
         except FencedError:
@@ -128,6 +132,29 @@ class ShardLeases:
         except StoreError:
             await self.release(shard.number)
             raise
+
+    async def _load(self, lease: Lease, shard: Shard, seconds: float) -> Content:
+        """Return the content of a shard, which may take longer than a lease lasts.
+
+        Raises:
+            FencedError: the lease was lost meanwhile.
+        """
+        async with task_pool() as tasks:
+            tasks.start("load", self._store.load(lease, shard))
+            tasks.start("leases", self._keep(seconds))
+            _, ended = await tasks.next_done()
+            content: Content | None = ended.result()
+        if content is None or self.held.get(shard.number) is not lease:
+            raise FencedError(self._store.name, "the lease was lost while it was loaded")
+        return content
+
+    async def _keep(self, seconds: float) -> None:
+        """Renew all leases, until cancelled."""
+        while True:
+            await self._store.sleep(self._store.poll_seconds)
+            await self._renew(seconds)
+            if self._node is not None:
+                await self._store.claim(self._node.name, self.owner, seconds)
 
     async def _fair_part(self, seconds: float) -> int:
         self._node = await self._store.claim(f"{_NODE}{self.owner}", self.owner, seconds)

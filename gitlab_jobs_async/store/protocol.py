@@ -75,6 +75,8 @@ class Store(ABC):
     async def load(self, lease: Lease, shard: Shard) -> Content:
         """Return the states and log offsets that were recorded for *shard*.
 
+        It may take several transactions, since only the owner of *lease* changes them.
+
         Raises:
             FencedError: the lease has another owner.
         """

@@ -7,7 +7,7 @@ from math import inf
 from typing import TypeVar
 from uuid import uuid4
 
-from gitlab_jobs_async.errors import StoreError
+from gitlab_jobs_async.errors import FencedError, StoreError
 from gitlab_jobs_async.store import (
     consumer_groups,
     forwarded_hooks,
@@ -29,6 +29,7 @@ from gitlab_jobs_async.store.values import (
     Shard,
     StoredEvent,
     Unread,
+    route_of,
 )
 
 T = TypeVar("T")
@@ -100,6 +101,10 @@ class SqlStore(Store):
             FencedError: for a `NotOwnerError`.
         """
 
+    async def _run_long(self, transaction: Transaction[T]) -> T:
+        """Run a transaction that reads or deletes much."""
+        return await self._run(transaction)
+
     async def _check_server(self, server: str) -> None:
         """Record that the store is about *server*.
 
@@ -127,15 +132,31 @@ class SqlStore(Store):
         return await self._run(leases.owners(prefix))
 
     async def load(self, lease: Lease, shard: Shard) -> Content:
-        """Return the states and log offsets that were recorded for *shard*."""
-        lease.version, content = await self._run(states.load(lease, shard))
-        return content
+        """Return the states and log offsets that were recorded for *shard*.
+
+        It takes several transactions; in between, only the owner of the lease can write.
+        """
+        version, offsets, last = await self._run_long(states.load_offsets(lease, shard))
+        loaded: dict[str, bytes] = {}
+        routes: dict[str, int] = {}
+        after = ""
+        while True:
+            again, rows = await self._run_long(states.load_states(lease, shard, after))
+            if again != version:
+                raise FencedError(self.name, "the store was set back")
+            if not rows:
+                break
+            loaded |= {name: state for name, _, state in rows}
+            routes |= {name: r for name, r, _ in rows if r is not None and r != route_of(name)}
+            after = rows[-1][0]
+        lease.version = version
+        return Content(loaded, offsets, routes, last)
 
     async def pending(
         self, lease: Lease, shard: Shard, after: int, limit: int
     ) -> Sequence[StoredEvent]:
         """Return the next pending events of *shard* after the place *after*, at most *limit*."""
-        return await self._run(states.pending(lease, shard, after, limit))
+        return await self._run_long(states.pending(lease, shard, after, limit))
 
     async def record(self, lease: Lease, batch: Batch) -> None:
         """Write *batch*. An event whose key is recorded already is skipped."""
@@ -159,7 +180,7 @@ class SqlStore(Store):
 
     async def prune(self, seconds: float) -> int:
         """Delete events that all groups have processed, and all older than *seconds*."""
-        return await self._run(consumer_groups.prune(seconds))
+        return await self._run_long(consumer_groups.prune(seconds))
 
     async def grant(self, requests: Sequence[GrantRequest], last: LastAnswer | None) -> Grants:
         """Grant requests to GitLab, over all processes never more than allowed in any minute."""

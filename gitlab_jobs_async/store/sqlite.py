@@ -6,7 +6,7 @@ microseconds: https://sqlite.org/wal.html
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from os import PathLike, fspath
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from gitlab_jobs_async.clock import Clock, SystemClock, jitter
 from gitlab_jobs_async.errors import FencedError, StoreError
-from gitlab_jobs_async.store import consumer_groups, leases, states
+from gitlab_jobs_async.store import leases
 from gitlab_jobs_async.store.shard_locks import ShardLocks
 from gitlab_jobs_async.store.sql_store import SqlStore, lease_seconds_of
 from gitlab_jobs_async.store.sqlite_file import (
@@ -26,7 +26,7 @@ from gitlab_jobs_async.store.sqlite_file import (
 )
 from gitlab_jobs_async.store.sqlite_transactions import BusyError, run_transaction
 from gitlab_jobs_async.store.steps import NotOwnerError, Transaction
-from gitlab_jobs_async.store.values import Content, Lease, Shard, StoredEvent
+from gitlab_jobs_async.store.values import Lease
 
 T = TypeVar("T")
 
@@ -141,21 +141,6 @@ class SqliteStore(SqlStore):
         await super().release(lease)
         self._locks.unlock(lease.name, lease.owner)
 
-    async def load(self, lease: Lease, shard: Shard) -> Content:
-        """Return the states and log offsets that were recorded for *shard*."""
-        lease.version, content = await self._run_in_thread(states.load(lease, shard))
-        return content
-
-    async def pending(
-        self, lease: Lease, shard: Shard, after: int, limit: int
-    ) -> Sequence[StoredEvent]:
-        """Return the next pending events of *shard* after the place *after*, at most *limit*."""
-        return await self._run_in_thread(states.pending(lease, shard, after, limit))
-
-    async def prune(self, seconds: float) -> int:
-        """Delete events that all groups have processed, and all older than *seconds*."""
-        return await self._run_in_thread(consumer_groups.prune(seconds))
-
     async def wait_for_change(self, seconds: float) -> None:
         """Return soon after another connection has written, at the latest after *seconds*."""
         until = self.clock.now() + seconds
@@ -181,7 +166,7 @@ class SqliteStore(SqlStore):
         """Run *transaction* at once, or soon if another process writes.
 
         Most take microseconds, less than a change of threads. What reads or deletes much is given
-        to `_run_in_thread`.
+        to `_run_long`.
         """
         self._transactions += 1
         if self._transactions % _CHECKPOINT_EACH == 0 and self._thread is not None:
@@ -192,7 +177,8 @@ class SqliteStore(SqlStore):
 
         return await self._until_free(attempt)
 
-    async def _run_in_thread(self, transaction: Transaction[T]) -> T:
+    async def _run_long(self, transaction: Transaction[T]) -> T:
+        """Run *transaction* in the thread."""
         return await self._until_free(lambda: self._call(self._transact, transaction))
 
     async def _until_free(self, attempt: Callable[[], Awaitable[T]]) -> T:

@@ -5,31 +5,46 @@ from collections.abc import Sequence
 from gitlab_jobs_async.store import leases
 from gitlab_jobs_async.store.checksums import seal, seal_offset, unseal, unseal_offset
 from gitlab_jobs_async.store.steps import Step, Transaction, count, many, unix_now
-from gitlab_jobs_async.store.values import Batch, Content, Lease, Shard, StoredEvent, route_of
+from gitlab_jobs_async.store.values import Batch, Lease, Shard, StoredEvent
+
+_PART = 200
+"""States that are read at once: a shard may have a hundred megabytes of them."""
 
 
-def load(lease: Lease, shard: Shard) -> Transaction[tuple[int, Content]]:
-    """Return the version of *lease*, and the content of *shard*.
+def load_states(
+    lease: Lease, shard: Shard, after: str
+) -> Transaction[tuple[int, list[tuple[str, int | None, bytes]]]]:
+    """Return the version of *lease*, and the next states of *shard* after the name *after*.
+
+    They are names, routes and data; none if these were all.
 
     Raises:
         NotOwnerError: the lease has another owner.
         ChecksumError: a row was damaged.
     """
     version = yield from leases.check(lease)
-    part = (shard.count, shard.number)
-    states = yield Step(
-        "SELECT name, route, state FROM states WHERE route IS NULL OR route % ? = ?", part
+    rows = yield Step(
+        "SELECT name, route, state FROM states WHERE name > ? AND (route IS NULL OR route % ? = ?)"
+        " ORDER BY name LIMIT ?",
+        (after, shard.count, shard.number, _PART),
     )
+    return version, [(name, route, unseal(name, state, route)) for name, route, state in rows]
+
+
+def load_offsets(lease: Lease, shard: Shard) -> Transaction[tuple[int, dict[int, int], int]]:
+    """Return the version of *lease*, the log offsets of *shard*, and the last place of an event.
+
+    Raises:
+        NotOwnerError: the lease has another owner.
+        ChecksumError: a row was damaged.
+    """
+    version = yield from leases.check(lease)
     logs = yield Step(
-        "SELECT job_id, route, read_to FROM logs WHERE route IS NULL OR route % ? = ?", part
+        "SELECT job_id, route, read_to FROM logs WHERE route IS NULL OR route % ? = ?",
+        (shard.count, shard.number),
     )
     last = yield from count("place", 0)
-    return version, Content(
-        {name: unseal(name, state, route) for name, route, state in states},
-        {job_id: unseal_offset(job_id, read_to, route) for job_id, route, read_to in logs},
-        {name: route for name, route, _ in states if route not in {None, route_of(name)}},
-        last,
-    )
+    return version, {job: unseal_offset(job, read_to, route) for job, route, read_to in logs}, last
 
 
 def pending(lease: Lease, shard: Shard, after: int, limit: int) -> Transaction[list[StoredEvent]]:

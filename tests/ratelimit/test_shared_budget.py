@@ -23,7 +23,7 @@ from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.ratelimit.grants import GrantPool
 from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World
 from gitlab_jobs_async.store.values import GrantRequest, LastAnswer, Refusal
-from tests.support.tasks import others, until
+from tests.support.tasks import others
 
 
 class AbsentStore(MemoryStore):

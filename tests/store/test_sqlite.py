@@ -15,7 +15,7 @@ from gitlab_jobs_async.store.consumer_groups import read
 from gitlab_jobs_async.store.leases import claim
 from gitlab_jobs_async.store.sqlite_file import FAILURES, failure, open_file
 from gitlab_jobs_async.store.sqlite_transactions import run_transaction
-from gitlab_jobs_async.store.states import load, pending
+from gitlab_jobs_async.store.states import load_offsets, load_states, pending
 from gitlab_jobs_async.store.steps import count, set_property
 from gitlab_jobs_async.store.values import Batch, Change, LogOffset, Shard
 from tests.support.stores import ONE, leased
@@ -71,9 +71,11 @@ def everything(path, shard, *, group):
     if server != URL:
         raise StoreError(str(path), "another server")
     lease = yield from claim(shard.lease_name, "test", 10)
-    _, held = yield from load(lease, shard)
+    _, states = yield from load_states(lease, shard, "")
+    _, offsets, _ = yield from load_offsets(lease, shard)
     events = yield from pending(lease, shard, 0, 1000)
-    found = held.states, [(event.key, event.event) for event in events], held.offsets
+    held = {name: state for name, _, state in states}
+    found = held, [(event.key, event.event) for event in events], offsets
     if group:
         unread = yield from read("bot", 0, 1000)
         counters = {}

@@ -1,9 +1,11 @@
 """Every store keeps states and events, fences its writers, and serves consumer groups."""
 
+import asyncio
+
 import pytest
 
-from gitlab_jobs_async import FencedError, StoreError
-from gitlab_jobs_async.store import consumer_groups
+from gitlab_jobs_async import FencedError, MemoryStore, StoreError
+from gitlab_jobs_async.store import consumer_groups, states
 from gitlab_jobs_async.store.values import (
     Batch,
     Change,
@@ -28,6 +30,38 @@ async def test_last_recorded_state_is_kept(store):
     await store.record(lease, Batch([change("c", b"\0\xff")]))
     content = await loaded(store, lease)
     assert content.states == {"a": b"3", "b": b"2", "c": b"\0\xff"}
+
+
+async def test_many_states_are_loaded_in_parts(store, monkeypatch):
+    """In between, others run: a large shard on PostgreSQL takes longer than a transaction may."""
+    monkeypatch.setattr(states, "_PART", 2)
+    lease = await leased(store)
+    names = [f"project {number}" for number in range(5)]
+    await store.record(lease, Batch([Change(name, name.encode(), 1) for name in names]))
+    finished, loading = [], asyncio.create_task(store.load(lease, ONE))
+    other = asyncio.create_task(store.claim("another", "me", 10))
+    for task in (loading, other):
+        task.add_done_callback(finished.append)
+    content = await loading
+    await other
+    assert content.states == {name: name.encode() for name in names}
+    assert set(content.routes) == set(names)
+    if not isinstance(store, MemoryStore):
+        assert finished == [other, loading]
+
+
+async def test_store_set_back_during_a_load_is_fenced(store, monkeypatch):
+    lease = await leased(store)
+    await store.record(lease, Batch([change("a", b"1")]))
+    run = store._run_long
+
+    async def set_back(transaction):
+        version, *rest = await run(transaction)
+        return version - (transaction.__name__ == "load_states"), *rest
+
+    monkeypatch.setattr(store, "_run_long", set_back)
+    with pytest.raises(FencedError):
+        await store.load(lease, ONE)
 
 
 async def test_deleted_state_keeps_its_events(store):
