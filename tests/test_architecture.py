@@ -59,7 +59,7 @@ IO_MODULES = {
     "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
     "cli.demo.nodes", "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
     "cli.finding.checkout", "cli.finding.location", "cli.finding.resolve",
-    "cli.commands.watch_options",
+    "cli.commands.watch_options", "cli.commands.artifact_options",
     "cli.fullscreen.actions", "cli.fullscreen.app", "cli.fullscreen.browser",
     "cli.fullscreen.connection", "cli.fullscreen.dialogs", "cli.fullscreen.feed",
     "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_reader",

@@ -6,11 +6,12 @@ from contextlib import aclosing
 from attrs import frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId, group_path
+from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.cli import finding
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
-from gitlab_jobs_async.cli.errors import usage_error
+from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.references import (
     PipelineName,
@@ -23,6 +24,7 @@ from gitlab_jobs_async.cli.finding.references import (
 from gitlab_jobs_async.cli.finding.selection import ProjectName, parse_project
 from gitlab_jobs_async.cli.options import ProjectOptions, ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note
+from gitlab_jobs_async.cli.web_page import project_page, show_page
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.monitor.targets import GroupTarget
@@ -60,6 +62,25 @@ class NamedProjects:
         """Raise for a group that cannot be read: a monitor would go on asking for it."""
         groups = [name for name in self.names if isinstance(name, GroupTarget)]
         await gather_all([_first_project(gitlab, group) for group in groups])
+
+    async def show_pages(self, gitlab: GitLab, page: str) -> int:
+        """Open the pages of the pipelines, else that *page* of each project, or those of groups.
+
+        Return the exit code.
+        """
+        if self.pipelines:
+            finder = self.finder(gitlab)
+            for name in self.pipelines:
+                at = await finder.pipeline(name)
+                await show_page((await at.read()).web_url)
+            return OK
+        for target in self.names:
+            if isinstance(target, GroupTarget):
+                request = Request("GET", group_path(target.group))
+                await show_page((await gitlab.send(request)).json()["web_url"])
+            else:
+                await show_page(project_page(self.server.url, target, page))
+        return OK
 
     def note(self) -> None:
         """Say on a terminal's stderr which project the checkout has."""

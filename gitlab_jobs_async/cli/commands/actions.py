@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.commands.following import follow_logs, follow_pipeline, until_restarted
+from gitlab_jobs_async.cli.config.advice import advice
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import (
     FAILED,
@@ -18,7 +20,12 @@ from gitlab_jobs_async.cli.errors import (
     exit_code_of,
     usage_error,
 )
-from gitlab_jobs_async.cli.finding.resolve import Finder, FoundJobs, find_jobs, open_project
+from gitlab_jobs_async.cli.finding.resolve import (
+    Finder,
+    FoundJobs,
+    find_jobs,
+    open_project,
+)
 from gitlab_jobs_async.cli.finding.selection import Selection, select
 from gitlab_jobs_async.cli.options import (
     ANY_PIPELINE,
@@ -32,6 +39,7 @@ from gitlab_jobs_async.cli.options import (
     ServerOptions,
     Switch,
     Variables,
+    Web,
     Yes,
 )
 from gitlab_jobs_async.cli.output import print_result
@@ -39,8 +47,10 @@ from gitlab_jobs_async.cli.pipeline_writer import PipelineWriter
 from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.cli.terminal import break_line, print_error
-from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.models.jobs import Job
+from gitlab_jobs_async.cli.web_page import show_page
+from gitlab_jobs_async.errors import GitLabError, NotFoundError
+from gitlab_jobs_async.models.jobs import Bridge, Job
+from gitlab_jobs_async.models.pipelines import Pipeline
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.project import Project
 
@@ -79,6 +89,7 @@ async def cancel(
     force: Annotated[
         Switch, Parameter(help="End a job stuck in canceling. Requires a maintainer and GitLab 18.")
     ] = False,
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -90,15 +101,23 @@ async def cancel(
                 at = await finder.pipeline(selection.pipeline)
                 done = await at.project.cancel_pipeline(at.id)
                 waiting.stop()
-                print_result(f"pipeline {at.id} is {clean(done.status)}", done, json=json)
+                await _print(f"pipeline {at.id} is {clean(done.status)}", done, web=web, json=json)
                 return OK
             project, ids = await finder.jobs(selection.jobs, selection.pipeline)
             for number in waiting.each(ids, "job"):
                 job = await project.cancel_job(number, force=force)
                 waiting.clear()
                 sentence = f"job {number} {clean(job.name)} is {clean(job.status)}"
-                print_result(sentence, job, json=json)
+                await _print(sentence, job, web=web, json=json)
     return OK
+
+
+async def _print(sentence: str, value: Job | Bridge | Pipeline, *, web: bool, json: bool) -> None:
+    """Print the result of an action; with *web*, open its page, too."""
+    print_result(sentence, value, json=json)
+    if web:
+        # Its JSON has the URL.
+        await show_page(value.web_url, is_printed=not json)
 
 
 async def retry(
@@ -111,6 +130,7 @@ async def retry(
     follow: Follow = False,
     interval: Interval = None,
     inputs: InputOption = (),
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -124,9 +144,9 @@ async def retry(
         async with client as finder:
             if not selection.jobs and not failed:
                 waiting.stop()
-                return await _retry_pipeline(finder, selection, follow=follow, json=json)
-            project, ids = await _jobs_to_retry(finder, selection)
-            retried: list[Job] = []
+                return await _retry_pipeline(finder, selection, follow=follow, web=web, json=json)
+            project, ids, triggers = await _jobs_to_retry(finder, selection)
+            followed: list[Job] = []
             code = OK
             for number in waiting.each(ids, "job"):
                 try:
@@ -135,34 +155,50 @@ async def retry(
                     # The others of the pipeline are still retried.
                     if not failed:
                         raise
-                    print_error(f"job {number}: {error_line(error)}")
+                    reason = _refusal(error, finder.gitlab.url, is_trigger=number in triggers)
+                    print_error(f"job {number}: {reason}")
                     code = code or exit_code_of(error)
                     continue
                 waiting.clear()
                 sentence = f"job {number} {clean(job.name)} runs again as job {job.id}"
-                print_result(f"{sentence}: {clean(job.status)}", job, json=json)
-                retried.append(job)
-            if follow and retried:
+                await _print(f"{sentence}: {clean(job.status)}", job, web=web, json=json)
+                if number not in triggers:
+                    followed.append(job)
+            if follow and followed:
                 waiting.stop()
-                return await follow_logs(finder.gitlab, project, retried, json=json) or code
+                return await follow_logs(finder.gitlab, project, followed, json=json) or code
     return code
 
 
-async def _jobs_to_retry(finder: Finder, selection: Selection) -> tuple[Project, list[int]]:
-    """Return the named jobs, or the failed ones of the pipeline, oldest first."""
+async def _jobs_to_retry(
+    finder: Finder, selection: Selection
+) -> tuple[Project, list[int], set[int]]:
+    """Return the named jobs, or the failed ones of the pipeline, and which are trigger jobs."""
     if selection.jobs:
-        return await finder.jobs(selection.jobs, selection.pipeline)
+        return *await finder.jobs(selection.jobs, selection.pipeline), set()
     at = await finder.pipeline(selection.pipeline)
     jobs = await at.project.list_pipeline_jobs(at.id, scope=JobStatus.FAILED)
-    if not jobs:
+    bridges = await at.project.list_bridges(at.id, scope=JobStatus.FAILED)
+    if not (jobs or bridges):
         print_error(f"no job of pipeline {at.id} has failed")
-    return at.project, sorted(job.id for job in jobs)
+    ids = sorted(job.id for job in [*jobs, *bridges])
+    return at.project, ids, {bridge.id for bridge in bridges}
 
 
-async def _retry_pipeline(finder: Finder, selection: Selection, *, follow: bool, json: bool) -> int:
+def _refusal(error: GitLabError, url: str, *, is_trigger: bool) -> str:
+    if is_trigger and isinstance(error, NotFoundError):
+        return f"{error_line(error)}; it is a trigger job, which GitLab retries from 17.0 on"
+    next_step = advice(error, url, datetime.now(UTC), has_token=True)
+    return "; ".join(filter(None, (error_line(error), next_step)))
+
+
+async def _retry_pipeline(
+    finder: Finder, selection: Selection, *, follow: bool, web: bool, json: bool
+) -> int:
     at = await finder.pipeline(selection.pipeline)
     done = await at.project.retry_pipeline(at.id)
-    print_result(f"pipeline {at.id} is retried: {clean(done.status)}", done, json=json)
+    sentence = f"pipeline {at.id} is retried: {clean(done.status)}"
+    await _print(sentence, done, web=web, json=json)
     if not follow:
         return OK
     await until_restarted(at)
@@ -177,6 +213,7 @@ async def play(
     interval: Interval = None,
     variables: Variables = (),
     inputs: InputOption = (),
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -196,7 +233,7 @@ async def play(
                 # GitLab retries a job that was played before, so that it gets a new id.
                 again = "" if found.id == number else f" runs again as job {found.id}:"
                 sentence = f"job {number} {clean(found.name)}{again or ' is'} {clean(found.status)}"
-                print_result(sentence, found, json=json)
+                await _print(sentence, found, web=web, json=json)
                 if isinstance(found, Job):
                     played.append(found)
                 elif follow:
@@ -218,6 +255,7 @@ def erase(
     *words: JobWord,
     where: FindOptions = ANYWHERE,
     yes: Yes = False,
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -225,16 +263,16 @@ def erase(
     found = run_until_signal(find_jobs(server, _jobs(words, where)))
     if not yes:
         confirm(f"Erase the log and artifacts of {clean(found)}?")
-    return run_until_signal(_erase(found, server, json=json))
+    return run_until_signal(_erase(found, server, web=web, json=json))
 
 
-async def _erase(found: FoundJobs, server: ServerOptions, *, json: bool) -> int:
+async def _erase(found: FoundJobs, server: ServerOptions, *, web: bool, json: bool) -> int:
     async with connect_to(found.server, server) as gitlab:
         with progress("erase") as waiting:
             for number in waiting.each(found.ids, "job"):
                 job = await gitlab.project(found.project).erase_job(number)
                 waiting.clear()
-                print_result(f"job {number} {clean(job.name)} is erased", job, json=json)
+                await _print(f"job {number} {clean(job.name)} is erased", job, web=web, json=json)
     return OK
 
 

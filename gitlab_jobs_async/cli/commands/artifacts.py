@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict
 
 from attrs import frozen
-from cyclopts import Parameter
 from rich.table import Table
 
-from gitlab_jobs_async.cli.arguments import parse_size
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.commands.actions import confirm
+from gitlab_jobs_async.cli.commands.artifact_options import (
+    ArtifactAction,
+    LatestJob,
+    UnpackArguments,
+    UnpackOptions,
+)
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import OK, usage_error
-from gitlab_jobs_async.cli.finding.resolve import FoundJobs, find_jobs
+from gitlab_jobs_async.cli.finding.resolve import FoundJobs, find_jobs, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, select, select_job
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
@@ -22,9 +25,8 @@ from gitlab_jobs_async.cli.options import (
     JobWord,
     Json,
     Output,
-    Positive,
     ServerOptions,
-    Switch,
+    Web,
     Yes,
 )
 from gitlab_jobs_async.cli.output import print_result, print_rows
@@ -35,108 +37,9 @@ from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
 from gitlab_jobs_async.cli.views.rows import size
 from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
 from gitlab_jobs_async.cli.views.times import local_time
+from gitlab_jobs_async.cli.web_page import project_page, show_page, show_selected
 from gitlab_jobs_async.models.artifacts import ArtifactEntry
 from gitlab_jobs_async.project import Project
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class ArtifactAction:
-    """At most one action; the default downloads the archive."""
-
-    listed: Annotated[
-        Switch, Parameter(name="--list", help="List the files of the archive. Requires GitLab 19.")
-    ] = False
-    path: Annotated[
-        str | None,
-        Parameter(
-            metavar="PATH", help="Download one file of the archive, such as coverage/index.html."
-        ),
-    ] = None
-    unpack: Annotated[
-        Path | None,
-        Parameter(metavar="DIR", help="Unpack the archive to this directory, new or empty."),
-    ] = None
-    keep: Annotated[Switch, Parameter(help="Keep the artifacts from expiring.")] = False
-    delete: Annotated[Switch, Parameter(help="Delete them, after confirmation.")] = False
-
-    @property
-    def count(self) -> int:
-        """Number of actions given."""
-        given = (self.listed, self.path is not None, self.unpack is not None, self.keep)
-        return sum((*given, self.delete))
-
-    @property
-    def needs_id(self) -> bool:
-        """Whether GitLab has the action for the id of a job only."""
-        return self.listed or self.keep or self.delete
-
-    @property
-    def prints_bytes(self) -> bool:
-        """Whether bytes go to a file or stdout."""
-        return not self.needs_id and self.unpack is None
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class LatestJob:
-    """The job of a name in the latest successful pipeline of a ref."""
-
-    ref: Annotated[
-        str | None,
-        Parameter(
-            metavar="REF",
-            help="The latest successful pipeline of this branch or tag, in place of a JOB.",
-        ),
-    ] = None
-    name: Annotated[
-        str | None, Parameter(name="--job", metavar="NAME", help="Name of the job in --ref.")
-    ] = None
-    search_recent: Annotated[
-        Switch,
-        Parameter(help="Search recent successful pipelines, too, if the latest lacks the job."),
-    ] = False
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class UnpackOptions:
-    """How `--unpack` writes; None is the default of the SDK."""
-
-    links: Annotated[
-        Literal["refuse", "skip", "create"] | None,
-        Parameter(help="Symbolic links: refuse the archive, skip them, or create safe ones."),
-    ] = None
-    max_size: Annotated[
-        str | None,
-        Parameter(
-            metavar="SIZE", help="Most bytes to unpack, such as 500MB or 2GiB. Default: 1GiB."
-        ),
-    ] = None
-    max_files: Annotated[
-        Positive, Parameter(help="Most files and directories to unpack. Default: 50000.")
-    ] = None
-    overwrite: Annotated[
-        Switch, Parameter(help="Unpack to a directory with files; replace those of the same name.")
-    ] = False
-
-    def arguments(self) -> "_UnpackArguments":
-        """Return the keyword arguments of `unpack_artifacts`."""
-        found: _UnpackArguments = {"overwrite": self.overwrite}
-        if self.links is not None:
-            found["links"] = self.links
-        if self.max_size is not None:
-            found["max_size"] = parse_size("--max-size", self.max_size)
-        if self.max_files is not None:
-            found["max_files"] = self.max_files
-        return found
-
-
-class _UnpackArguments(TypedDict, total=False):
-    links: Literal["refuse", "skip", "create"]
-    max_size: int
-    max_files: int
-    overwrite: bool
 
 
 @frozen
@@ -161,6 +64,7 @@ def artifacts(
     unpacked: UnpackOptions = _CAREFULLY,
     output: Output = None,
     yes: Yes = False,
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -172,6 +76,10 @@ def artifacts(
         raise usage_error("--ref is for the archive, --path or --unpack: expected a JOB")
     if unpacked != _CAREFULLY and action.unpack is None:
         raise usage_error("--links, --max-size, --max-files and --overwrite are for --unpack")
+    if web:
+        if action != _ARCHIVE or output is not None:
+            raise usage_error("--web: expected neither --output nor an action")
+        return run_until_signal(_show(selection, server))
     arguments = unpacked.arguments()
     if output is not None and not action.prints_bytes:
         raise usage_error("--output is for the archive or --path")
@@ -198,11 +106,21 @@ def _selected(
     raise usage_error("expected either a JOB or --ref REF with --job NAME")
 
 
+async def _show(selection: Selection, server: ServerOptions) -> int:
+    """Open the page of a job's artifacts, or that of all artifacts of the project."""
+    async with open_project(server, selection) as finder:
+        if selection.jobs:
+            return await show_selected(finder, selection, "/artifacts/browse")
+        name = finder.project.id
+        await show_page(project_page(finder.gitlab.url, name, "artifacts"))
+    return OK
+
+
 async def _carry_out(
     found: FoundJobs,
     latest: _Latest | None,
     action: ArtifactAction,
-    arguments: _UnpackArguments,
+    arguments: UnpackArguments,
     output: Path | None,
     server: ServerOptions,
     *,
@@ -244,7 +162,7 @@ async def _unpack(
     project: Project,
     source: int | _Latest,
     directory: Path,
-    arguments: _UnpackArguments,
+    arguments: UnpackArguments,
     waiting: Progress,
     *,
     json: bool,

@@ -21,6 +21,7 @@ from gitlab_jobs_async.cli.options import (
     ProjectOptions,
     ProjectWord,
     ServerOptions,
+    Web,
 )
 from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged
@@ -89,6 +90,7 @@ async def failures(
     many: ProjectOptions = NO_PROJECTS,
     options: FailureOptions = _DEFAULT,
     columns: Columns = None,
+    web: Web = False,
     no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
@@ -104,6 +106,8 @@ async def failures(
         raise usage_error("failures: expected a URL of a project")
     with progress("failures") as waiting:
         async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
+            if web:
+                return await named.show_pages(gitlab, "jobs?statuses=FAILED")
             named.note()
             groups = await gitlab.list_failures(named.names, since=since, ref=options.ref)
             found = await _with_logs(gitlab, groups[: options.limit], options, waiting)

@@ -36,7 +36,6 @@ from gitlab_jobs_async.cli.terminal import is_terminal, write
 from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS, JOB_DEFAULT
 from gitlab_jobs_async.cli.views.rows import Listed
-from gitlab_jobs_async.cli.web_page import open_page, project_page
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
@@ -99,7 +98,7 @@ async def list_jobs(
     with progress("jobs", total=pages) as waiting:
         async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
             if web:
-                return await _open(gitlab, named)
+                return await named.show_pages(gitlab, "jobs")
             if single is None:
                 jobs = await _selected(gitlab, named, selection)
             else:
@@ -149,19 +148,6 @@ async def _stream(
         table.add(part)
     if table.is_empty:
         write("no jobs\n")
-
-
-async def _open(gitlab: GitLab, named: NamedProjects) -> int:
-    """Open the page of the pipeline, or that of each project's jobs."""
-    if named.pipelines:
-        at = await named.finder(gitlab).pipeline(named.pipelines[0])
-        open_page((await at.read()).web_url)
-        return OK
-    for name in named.names:
-        if isinstance(name, GroupTarget):
-            raise usage_error("--web: expected projects, without --group")
-        open_page(project_page(named.server.url, name, "jobs"))
-    return OK
 
 
 async def _selected(gitlab: GitLab, named: NamedProjects, selection: Selection) -> list[Listed]:

@@ -17,6 +17,7 @@ from gitlab_jobs_async.cli.options import (
     NoPager,
     Output,
     ServerOptions,
+    Web,
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
@@ -31,6 +32,8 @@ from gitlab_jobs_async.cli.terminal import (
 from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.cli.views.log_lines import LogView
 from gitlab_jobs_async.cli.views.log_style import LogStyle
+from gitlab_jobs_async.cli.web_page import show_selected
+from gitlab_jobs_async.project import Project
 
 
 async def trace(
@@ -38,6 +41,7 @@ async def trace(
     where: FindOptions = ANYWHERE,
     output: Output = None,
     color: Color = None,
+    web: Web = False,
     no_pager: NoPager = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -48,25 +52,48 @@ async def trace(
     """
     selection = select_job(words, where)
     async with open_project(server, selection) as finder:
-        handle, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
+        if web:
+            return await show_selected(finder, selection)
+        project, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
         if output is None and is_terminal():
-            shown = ShownJob(str(handle.id), job, "")
             view = LogView(LogStyle(), supports_colour() if color is None else color)
-            is_empty = True
             with paged(is_wanted=not no_pager):
-                async with aclosing(handle.tail(job, follow=False)) as lines:
-                    async for line in lines:
-                        is_empty = False
-                        write(view.text(shown, line))
-            if is_empty:
-                print_note(f"job {job} has no log lines yet")
+                await _write_lines(project, job, view, selection.first_line)
             return OK
-        async with handle.stream_trace(job) as chunks:
+        start = await _start_of(project, job, selection.first_line)
+        async with project.stream_trace(job) as chunks:
             with (
                 progress("log", "byte") as waiting,
                 atomic_file(output) if output else stdout_bytes() as out,
             ):
                 async for chunk in chunks:
-                    out.write(chunk)
+                    out.write(chunk[start:])
+                    start = max(0, start - len(chunk))
                     waiting.add(len(chunk))
     return OK
+
+
+async def _write_lines(project: Project, job: int, view: LogView, first: int) -> None:
+    """Write the lines of a log from number *first* on."""
+    shown = ShownJob(str(project.id), job, "")
+    number = 0
+    async with aclosing(project.tail(job, follow=False)) as lines:
+        async for line in lines:
+            number = line.number
+            if number >= first:
+                write(view.text(shown, line))
+    if number < first:
+        more = f" from number {first} on: it has {number}" if number else " yet"
+        print_note(f"job {job} has no log lines{more}")
+
+
+async def _start_of(project: Project, job: int, first: int) -> int:
+    """Return the byte at which line *first* of a log begins, or its end."""
+    start = 0
+    if first > 1:
+        async with aclosing(project.tail(job, follow=False)) as lines:
+            async for line in lines:
+                if line.number >= first:
+                    break
+                start = line.end
+    return start

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Annotated
+from urllib.parse import urlencode
 
 from attrs import asdict, evolve, frozen
 from cyclopts import Parameter
@@ -20,6 +21,7 @@ from gitlab_jobs_async.cli.options import (
     Columns,
     Json,
     NoPager,
+    ProjectOptions,
     ProjectWord,
     ServerOptions,
     Web,
@@ -33,10 +35,9 @@ from gitlab_jobs_async.cli.views.pipeline_columns import (
     PIPELINE_DEFAULT,
     ListedPipeline,
 )
-from gitlab_jobs_async.cli.web_page import open_page, project_page
 from gitlab_jobs_async.concurrency import gather_all
+from gitlab_jobs_async.group import with_projects_of_groups
 from gitlab_jobs_async.models.pipelines import PipelineBasic
-from gitlab_jobs_async.monitor.targets import GroupTarget
 from gitlab_jobs_async.project import Project
 
 
@@ -77,6 +78,7 @@ _NEWEST = PipelineSelection()
 
 async def list_pipelines(
     *projects: ProjectWord,
+    many: ProjectOptions = NO_PROJECTS,
     selection: PipelineSelection = _NEWEST,
     columns: Columns = None,
     web: Web = False,
@@ -88,18 +90,17 @@ async def list_pipelines(
     shown = chosen_columns(columns, PIPELINE_COLUMNS, PIPELINE_DEFAULT, json=json)
     if selection.status is not None:
         check_status("--status", selection.status)
-    named = named_projects(projects, NO_PROJECTS, server)
+    named = named_projects(projects, many, server)
     chosen = _selected(named.pipelines, selection)
-    names = [name for name in named.names if not isinstance(name, GroupTarget)]
-    if web:
-        for name in names:
-            open_page(project_page(named.server.url, name, "pipelines"))
-        return OK
-    named.note()
-    # The list of a merge request is read whole.
-    limit = chosen.limit if chosen.merge_request is None else None
-    with progress("pipelines", total=pages_of(limit, len(names))) as waiting:
+    # The list of a merge request is read whole; those of a group are not counted.
+    is_known = chosen.merge_request is None and many == NO_PROJECTS
+    total = pages_of(chosen.limit, len(named.names)) if is_known else None
+    with progress("pipelines", total=total) as waiting:
         async with connect_to(named.server, server, hooks=waiting.hooks()) as gitlab:
+            if web:
+                return await evolve(named, pipelines=()).show_pages(gitlab, _page(chosen))
+            named.note()
+            names = await with_projects_of_groups(named.names, gitlab.group)
             found = await gather_all([_newest(gitlab.project(name), chosen) for name in names])
     rows: list[ListedPipeline] = [
         (str(name), row) for name, pipelines in zip(names, found, strict=True) for row in pipelines
@@ -109,6 +110,15 @@ async def list_pipelines(
     with paged(is_wanted=not (no_pager or json)):
         print_table(rows, shown, [row for _, row in rows], nothing="no pipelines", json=json)
     return OK
+
+
+def _page(selection: PipelineSelection) -> str:
+    """Return the page of a project's pipelines with the same filters."""
+    if selection.merge_request is not None:
+        return f"merge_requests/{selection.merge_request}/pipelines"
+    filters = {"ref": selection.ref, "status": selection.status, "source": selection.source}
+    query = urlencode({name: value for name, value in filters.items() if value is not None})
+    return "pipelines" + (f"?{query}" if query else "")
 
 
 def _selected(pages: Sequence[PipelineName], selection: PipelineSelection) -> PipelineSelection:

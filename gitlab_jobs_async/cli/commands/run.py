@@ -1,11 +1,12 @@
 """The command `run`: create a pipeline, and print its jobs' changes until it has ended."""
 
-from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from gitlab_jobs_async.api.parameters import project_path
+from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.cli.arguments import parse_pairs, parse_typed_pairs
 from gitlab_jobs_async.cli.commands.following import Until, follow_pipeline
 from gitlab_jobs_async.cli.errors import (
@@ -29,19 +30,22 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.pipeline_writer import PipelineWriter
 from gitlab_jobs_async.cli.terminal import print_error
-from gitlab_jobs_async.cli.web_page import open_page
+from gitlab_jobs_async.cli.web_page import show_page
 from gitlab_jobs_async.errors import BadRequestError
 from gitlab_jobs_async.models.pipelines import Pipeline
 
+RefWord = Annotated[
+    str,
+    Parameter(
+        name="REF",
+        help="Branch or tag; the project may precede it. Default: both of the git checkout, or the "
+        "default branch of --project.",
+    ),
+]
+
 
 async def run(
-    *words: Annotated[
-        str,
-        Parameter(
-            name="REF",
-            help="Branch or tag; the project may precede it. Default: both of the git checkout.",
-        ),
-    ],
+    *words: RefWord,
     project: ProjectOption = None,
     variables: Variables = (),
     inputs: Annotated[
@@ -69,14 +73,14 @@ async def run(
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
     selection, ref = _branch(words, project)
     async with open_project(server, selection, interval=interval) as finder:
-        wanted = _current(finder) if ref is None else ref
-        finder.note(wanted)
+        wanted = await _current(finder) if ref is None else ref
+        finder.note(wanted, is_chosen=ref is None)
         created = await _create(finder, wanted, values, given)
         view = PipelineWriter(finder.name, is_json=json)
         view.show(created, [])
         try:
             if web:
-                await to_thread(open_page, created.web_url)
+                await show_page(created.web_url, is_printed=not json)
             if not follow:
                 return OK
             return await follow_pipeline(
@@ -116,8 +120,13 @@ def _branch(words: Sequence[str], project: str | None) -> tuple[Selection, str |
     return Selection(page or parse_project(project)), page.ref if ref is None and page else ref
 
 
-def _current(finder: Finder) -> str:
-    branch = finder.checkout.branch if finder.checkout else None
-    if branch is None:
+async def _current(finder: Finder) -> str:
+    """Return the branch of the checkout, or the default one of the project that is named."""
+    if finder.checkout is None:
+        request = Request("GET", project_path(finder.project.id))
+        branch = (await finder.gitlab.send(request)).json().get("default_branch")
+    else:
+        branch = finder.checkout.branch
+    if not isinstance(branch, str):
         raise usage_error("missing REF: expected a branch or tag, or a git checkout of a branch")
     return branch

@@ -1,7 +1,7 @@
 """The command `show`: one job, or one pipeline with its jobs."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
 from attrs import frozen
@@ -28,10 +28,11 @@ from gitlab_jobs_async.cli.terminal import is_terminal, shows_links
 from gitlab_jobs_async.cli.views.pipeline_rows import job_lines, pipeline_facts
 from gitlab_jobs_async.cli.views.rows import pipeline_of
 from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
-from gitlab_jobs_async.cli.web_page import open_page
+from gitlab_jobs_async.cli.web_page import show_selected
 from gitlab_jobs_async.errors import NotFoundError
 from gitlab_jobs_async.models.jobs import Bridge, Job
 from gitlab_jobs_async.models.pipelines import Pipeline
+from gitlab_jobs_async.project import Project
 
 
 async def show(
@@ -49,48 +50,62 @@ async def show(
         raise usage_error(f"expected one JOB, not {len(selection.jobs)}")
     with progress("show") as waiting:
         async with open_project(server, selection, hooks=waiting.hooks()) as finder:
+            if web:
+                return await show_selected(finder, selection)
             if selection.jobs:
-                found: Job | ShownPipeline = await _job(finder, selection)
+                project, job = await _job(finder, selection)
+                lines = await _lines(project, job, selection)
             else:
-                found = await _pipeline(finder, selection, is_whole=not web)
-    if web:
-        open_page((found if isinstance(found, Job) else found.pipeline).web_url)
-    elif isinstance(found, Job):
-        print_facts(job_facts(found), found, json=json)
-    else:
-        with paged(is_wanted=not (no_pager or json)):
-            _print_pipeline(found, json=json)
+                found = await _pipeline(finder, selection)
+    if selection.jobs:
+        print_facts([*job_facts(job), *lines], job, json=json)
+        return OK
+    with paged(is_wanted=not (no_pager or json)):
+        _print_pipeline(found, json=json)
     return OK
 
 
 @frozen
 class ShownPipeline:
-    """A pipeline, and its jobs where they are shown, too."""
+    """A pipeline and its jobs."""
 
     pipeline: Pipeline
-    jobs: Sequence[Job] = ()
-    bridges: Sequence[Bridge] = ()
+    jobs: Sequence[Job]
+    bridges: Sequence[Bridge]
 
 
-async def _pipeline(finder: Finder, selection: Selection, *, is_whole: bool) -> ShownPipeline:
+async def _pipeline(finder: Finder, selection: Selection) -> ShownPipeline:
     at = await finder.pipeline(selection.pipeline)
     pipeline = await at.read()
-    if not is_whole:
-        return ShownPipeline(pipeline)
     jobs = await at.project.list_pipeline_jobs(pipeline.id)
     return ShownPipeline(pipeline, jobs, await at.project.list_bridges(pipeline.id))
 
 
-async def _job(finder: Finder, selection: Selection) -> Job:
+async def _job(finder: Finder, selection: Selection) -> tuple[Project, Job]:
     project, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
     try:
-        return await project.get_job(job)
+        return project, await project.get_job(job)
     except NotFoundError as error:
         with suppress(NotFoundError):
             await project.get_pipeline(job)
             words = f"job {job} does not exist in {finder.name}, but a pipeline {job}"
             raise CommandError(f"{words}: expected --pipeline {job}", NOT_FOUND) from error
         raise
+
+
+async def _lines(project: Project, job: Job, selection: Selection) -> list[tuple[str, object]]:
+    """Return the line of the log that the URL names, between those before and after it."""
+    found: list[tuple[str, object]] = []
+    if selection.line is None:
+        return found
+    last = 2 * selection.line - selection.first_line
+    async with aclosing(project.tail(job.id, follow=False)) as lines:
+        async for line in lines:
+            if line.number >= selection.first_line:
+                found.append((f"line {line.number}", line.text))
+            if line.number >= last:
+                break
+    return found
 
 
 def _print_pipeline(shown: ShownPipeline, *, json: bool) -> None:

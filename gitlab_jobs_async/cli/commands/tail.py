@@ -25,6 +25,7 @@ from gitlab_jobs_async.cli.options import (
     PipelineOptions,
     ProjectOptions,
     ServerOptions,
+    Web,
 )
 from gitlab_jobs_async.cli.tail.endings import pipeline_ending
 from gitlab_jobs_async.cli.tail.failed import FailureReport, failed_jobs
@@ -38,6 +39,7 @@ from gitlab_jobs_async.cli.terminal import is_terminal, print_error, print_repor
 from gitlab_jobs_async.cli.views.job_labels import JobLabels, ShownJob
 from gitlab_jobs_async.cli.views.log_lines import LogView
 from gitlab_jobs_async.cli.views.log_style import LogStyle
+from gitlab_jobs_async.cli.web_page import show_selected
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -110,6 +112,7 @@ async def tail(
         ),
     ] = False,
     interval: Interval = None,
+    web: Web = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Follow logs line by line until their jobs have ended."""
@@ -121,13 +124,15 @@ async def tail(
         _check(0, how)
         projects = [*words, *([] if where.project is None else [where.project])]
         pipelines = [] if where.pipeline is None else [where.pipeline]
-        return await _of_projects(named_projects(projects, many, server, pipelines), how)
+        return await _of_projects(named_projects(projects, many, server, pipelines), how, web=web)
     is_whole = where.pipeline is not None or log_range.log_failed
     selection = select(words, where.project, where.pipeline, takes_project=is_whole)
     if not selection.jobs and selection.pipeline is None and not log_range.log_failed:
         raise usage_error("missing JOB: expected at least one, or --pipeline or --jobs REGEX")
     _check(len(selection.jobs), how)
     async with open_project(server, selection, interval=interval) as finder:
+        if web:
+            return await show_selected(finder, selection)
         if selection.jobs:
             return await _of_jobs(finder, selection, how)
         return await _of_pipeline(finder, await finder.pipeline(selection.pipeline), how)
@@ -165,9 +170,9 @@ class _Tail:
             labels.width = max(20, shutil.get_terminal_size().columns // 3)
         return LogView(self.style, supports_colour() if wanted is None else wanted, labels)
 
-    def printer(self) -> LogPrinter:
+    def printer(self, first_line: int = 1) -> LogPrinter:
         since = None if self.since is None else LinesSince(self.since)
-        return LogPrinter(self.view, is_json=self.json, since=since)
+        return LogPrinter(self.view, is_json=self.json, since=since, first_line=first_line)
 
     def arguments(self) -> list[str]:
         """Return the options that repeat this call, without the token."""
@@ -208,7 +213,9 @@ async def _of_jobs(finder: Finder, selection: Selection, how: _Tail) -> int:
     # Even a single job is requested, so that a missing server or job is reported at once.
     handle, ids = await finder.jobs(selection.jobs, selection.pipeline)
     found = await gather_all([handle.get_job(job_id) for job_id in ids])
-    printer, project = how.printer(), str(handle.id)
+    is_elsewhere = how.range.lines is not None or how.range.offset is not None
+    printer = how.printer(1 if is_elsewhere else selection.first_line)
+    project = str(handle.id)
     if how.range.log_failed:
         report = FailureReport(finder.gitlab, printer, how.range.lines)
         return await report.print_all([(project, job) for job in found], "these")
@@ -250,11 +257,13 @@ async def _of_pipeline(finder: Finder, at: FoundPipeline, how: _Tail) -> int:
     return FAILED if is_bad else code
 
 
-async def _of_projects(named: NamedProjects, how: _Tail) -> int:
+async def _of_projects(named: NamedProjects, how: _Tail, *, web: bool) -> int:
     """Follow the selected jobs of projects and groups until Ctrl-C, or those of a pipeline."""
     async with connect_to(named.server, how.server, interval=how.interval) as gitlab:
         if len(named.pipelines) > 1:
             raise usage_error("--pipeline: expected one pipeline")
+        if web:
+            return await named.show_pages(gitlab, "jobs")
         if named.pipelines or how.range.log_failed:
             finder = named.finder(gitlab)
             at = await finder.pipeline(named.pipelines[0] if named.pipelines else None)

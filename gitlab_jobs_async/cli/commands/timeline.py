@@ -20,6 +20,7 @@ from gitlab_jobs_async.cli.options import (
     NoPager,
     ProjectOption,
     ServerOptions,
+    Web,
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
@@ -38,6 +39,7 @@ from gitlab_jobs_async.cli.waterfall.live import glyphs_of, print_waterfall, sho
 from gitlab_jobs_async.cli.waterfall.plain import timeline_cells, timeline_json
 from gitlab_jobs_async.cli.waterfall.rows import chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
+from gitlab_jobs_async.cli.web_page import show_page
 from gitlab_jobs_async.errors import NotFoundError
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.timelines import PipelineTimeline
@@ -98,6 +100,7 @@ async def timeline(
     project: ProjectOption = None,
     options: TimelineOptions = _DEFAULT,
     interval: Interval = None,
+    web: Web = False,
     no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
@@ -109,15 +112,10 @@ async def timeline(
     with progress("timeline") as waiting:
         client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
         async with client as finder, until_reader_closes():
-            try:
-                found = await _pipeline_of(finder, selection)
-            except NotFoundError:
-                if len(words) == 1 and selection.project == words[0]:
-                    # Branches, too, have slashes.
-                    print_note(
-                        f"{words[0]!r} is read as a project; as a branch it is: . {words[0]}"
-                    )
-                raise
+            found = await _pipeline_of(finder, selection, words)
+            if web:
+                await show_page((await found.read()).web_url)
+                return OK
             writes = options.svg is not None or options.html is not None
             is_for_person = is_terminal() and not json and not writes
             # None: a terminal follows what runs, all others take what is there.
@@ -132,13 +130,19 @@ async def timeline(
     return FAILED if options.follow and timelines[0].pipeline.status in _BAD else OK
 
 
-async def _pipeline_of(finder: Finder, selection: Selection) -> FoundPipeline:
+async def _pipeline_of(finder: Finder, selection: Selection, words: Sequence[str]) -> FoundPipeline:
     """Return the pipeline; the URL of a job stands for that of the job."""
     for job in selection.jobs:
         if isinstance(job, int):
             found = await finder.project.get_job(job)
             return await finder.pipeline(found.pipeline.id)
-    return await finder.pipeline(selection.pipeline)
+    try:
+        return await finder.pipeline(selection.pipeline)
+    except NotFoundError:
+        if len(words) == 1 and selection.project == words[0]:
+            # Branches, too, have slashes.
+            print_note(f"{words[0]!r} is read as a project; as a branch it is: . {words[0]}")
+        raise
 
 
 async def _read(

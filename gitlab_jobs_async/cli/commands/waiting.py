@@ -18,10 +18,12 @@ from gitlab_jobs_async.cli.options import (
     Json,
     PipelineOptions,
     ServerOptions,
+    Web,
     check_seconds,
 )
 from gitlab_jobs_async.cli.output import print_result
 from gitlab_jobs_async.cli.terminal import print_note
+from gitlab_jobs_async.cli.web_page import show_selected
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.pipelines import Pipeline
@@ -42,6 +44,7 @@ async def wait(
         ),
     ] = None,
     interval: Interval = None,
+    web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
@@ -54,6 +57,8 @@ async def wait(
         open_project(server, selection, interval=interval) as finder,
         until_reader_closes(),
     ):
+        if web:
+            await show_selected(finder, selection)
         if selection.jobs:
             return await _wait_for_jobs(finder, selection, timeout, json=json)
         at = await finder.pipeline(selection.pipeline)

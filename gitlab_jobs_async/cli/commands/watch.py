@@ -96,6 +96,9 @@ async def watch(
     if forecast.busy is not None:
         raise usage_error("--busy: expected --plan")
     named = named_projects(projects, many, server, options.pipeline)
+    if options.web:
+        async with connect_to(named.server, server) as gitlab:
+            return await named.show_pages(gitlab, "pipelines")
     _check(options, is_of_pipelines=bool(named.pipelines))
     chosen_columns(options.columns, EVENT_COLUMNS, EVENT_DEFAULT, json=json)
     command = None if options.execute is None else EventCommand.parse(options.execute)

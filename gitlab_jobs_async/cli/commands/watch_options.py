@@ -6,7 +6,7 @@ from attrs import frozen
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from gitlab_jobs_async.cli.options import PIPELINE_FORMS, Columns, Interval
+from gitlab_jobs_async.cli.options import PIPELINE_FORMS, Columns, Interval, Web
 
 
 @Parameter(name="*")
@@ -60,6 +60,7 @@ class WatchOptions:
         Parameter(help="Colours of the full screen: the terminal's own by default."),
     ] = "terminal"
     columns: Columns = None
+    web: Web = False
     execute: Annotated[
         str | None,
         Parameter(

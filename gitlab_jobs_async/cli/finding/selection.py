@@ -1,6 +1,7 @@
 """Tell which arguments of a command are the project, the pipeline and the jobs. Pure."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from attrs import frozen
 
@@ -20,6 +21,9 @@ from gitlab_jobs_async.cli.finding.references import (
 from gitlab_jobs_async.cli.finding.routes import is_id
 from gitlab_jobs_async.cli.options import FindOptions
 
+_CONTEXT: Final = 3
+"""Lines of a log that are shown before the one of a URL."""
+
 CHECKOUT = "."
 """The argument that stands for the project of the checkout."""
 
@@ -38,6 +42,11 @@ class Selection:
     pipeline: PipelineName | None = None
     jobs: tuple[JobName, ...] = ()
     line: int | None = None
+
+    @property
+    def first_line(self) -> int:
+        """The first line of the log to show: a few before the one of the URL."""
+        return 1 if self.line is None else max(1, self.line - _CONTEXT)
 
 
 def parse_project(text: str) -> ProjectName:

@@ -52,8 +52,9 @@ counts. latest is that of the checkout's branch, or of the default branch of a n
 JOB: an id, a name or a URL. A name is a job of --pipeline, else of latest. One word is a JOB; of
 several, the first is the PROJECT if it has a slash or is a number, or use --project.
 
-URL: the page of a project, pipeline, job, merge request, branch or commit. It selects the server,
-too, if a token for it is configured; no other token is sent to it.
+URL: the page of a project, pipeline, job, merge request, branch or commit, or a URL of the API. It
+selects the server, too, if a token for it is configured; no other token is sent to it. trace, tail
+and show begin three lines before the line of a URL such as .../-/jobs/5#L120.
 """
 
 TOPICS: Final = {"names": NAMES, "server": SERVER}

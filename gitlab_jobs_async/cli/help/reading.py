@@ -35,7 +35,8 @@ gets one tab-separated name and value per line.
 _TRACE: Final = """Print the present log of a job.
 
 A pipe or file gets the bytes that GitLab stores. A terminal gets lines with colours; all other
-control sequences are removed.
+control sequences are removed. With the URL of a line, as .../-/jobs/5#L120, it begins three lines
+before that one.
 """
 _TAIL: Final = """Follow the logs of jobs: of some, of a pipeline, or of all that match a pattern.
 
@@ -152,8 +153,8 @@ READING: Final = (
         examples=(
             ("The newest ones of a branch", "gitlab-jobs pipelines shop/checkout --ref main"),
             (
-                "The last failed one, in the browser",
-                "gitlab-jobs pipelines shop/search --status failed --limit 1 --web",
+                "The failed ones, in the browser",
+                "gitlab-jobs pipelines shop/search --status failed --web",
             ),
         ),
     ),

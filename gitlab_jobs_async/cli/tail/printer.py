@@ -14,11 +14,12 @@ from gitlab_jobs_async.models.jobs import JobBasic
 
 @define
 class LogPrinter:
-    """Prints lines of the jobs that were added; those before *since* are left out."""
+    """Prints lines of the jobs that were added, from *since* and from *first_line* on."""
 
     view: LogView
     is_json: bool = False
     since: LinesSince | None = None
+    first_line: int = 1
     _jobs: dict[int, tuple[ShownJob, datetime | None]] = field(factory=dict, init=False)
     _untimed: set[int] = field(factory=set, init=False)
 
@@ -30,12 +31,14 @@ class LogPrinter:
 
     def prints(self, item: TailedLine) -> bool:
         """Return whether `show` prints anything of this line."""
-        if not self._is_since(item):
+        if item.line.number < self.first_line or not self._is_since(item):
             return False
         return self.view.passes(item.line) if self.is_json else self.view.prints(item.line)
 
     def show(self, item: TailedLine) -> None:
         """Print the line, if it passes the filters, and its section markers."""
+        if item.line.number < self.first_line:
+            return
         shown, _ = self._jobs[item.job_id]
         if not self._is_since(item):
             self._note_untimed(shown, item)

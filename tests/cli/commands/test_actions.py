@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from gitlab_jobs_async.cli.arguments import parse_typed_pairs
+from gitlab_jobs_async.simulator import Fault, JobPlan, PipelinePlan, PlannedJob
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
@@ -33,6 +34,27 @@ def test_retry_prints_the_new_id(run, job_of):
     again = job_of("flaky")
     assert again.id > 4
     assert result.out.startswith(f"job 3 flaky runs again as job {again.id}: ")
+
+
+def test_retry_of_failed_jobs_has_trigger_jobs(run, world, job_of, signed_in):
+    pipeline = world.pipelines[job_of("trigger").pipeline.id]
+    for job in (job_of("trigger"), job_of("broken")):
+        job.status = "failed"
+    before = job_of("trigger").id
+    result = run("retry", "group/evil", "--pipeline", pipeline.id, "--failed")
+    assert [line.split()[2:7] for line in result.lines] == [
+        ["broken", "runs", "again", "as", "job"], ["trigger", "runs", "again", "as", "job"],
+    ]  # fmt: skip
+    assert job_of("trigger").id > before
+    # Before 17.0, GitLab retries no trigger job; each refusal has the next step.
+    alone = world.add_pipeline(world.project("group/evil"))
+    child = PipelinePlan(jobs=(PlannedJob("child job"),))
+    late = world.add_bridge(alone, "late", downstream=child, plan=JobPlan(when="manual"))
+    late.status = "failed"
+    for status, words in ((404, "GitLab retries from 17.0 on"), (403, "is not allowed to do it")):
+        signed_in.faults.add(Fault(path="*/retry", status=status))
+        result = run("retry", "group/evil", "--pipeline", alone.id, "--failed")
+        assert (result.code, words in result.err) == (4, True), result
 
 
 def test_retry_as_json_is_the_new_job(run, job_of):

@@ -68,6 +68,30 @@ def test_terminal_gets_a_note_of_an_empty_trace(run, monkeypatch):
     assert len(notes) == 1
 
 
+def test_log_begins_before_the_line_of_a_url(run, signed_in, monkeypatch):
+    whole = run("trace", "group/app", 1).out
+    every = [line["text"] for line in map(json.loads, run("tail", "1", "1", "--json").lines)]
+    url = f"{signed_in.url}/group/app/-/jobs/1#L"
+    assert run("tail", f"{url}8").lines == every[4:]
+    assert run("tail", f"{url}2").lines == every
+    assert run("tail", f"{url}8", "-n", 1).lines == every[-1:]
+    # The bytes of the same lines.
+    assert run("trace", f"{url}2").out == whole
+    tail = run("trace", f"{url}8").out
+    assert whole.endswith(tail)
+    assert every[4] in tail.splitlines()[0]
+    shown = [line.split("\t") for line in run("show", f"{url}8").lines]
+    assert shown[-7:] == [[f"line {n}", every[n - 1]] for n in range(5, 12)]
+    notes = []
+    monkeypatch.setattr("gitlab_jobs_async.cli.commands.logs.is_terminal", lambda: True)
+    monkeypatch.setattr("gitlab_jobs_async.cli.commands.logs.print_note", notes.append)
+    lines = run("trace", f"{url}8", "--no-pager", "--no-color").lines
+    assert lines[-1] == every[-1]
+    assert len(lines) == len(every) - 4
+    run("trace", f"{url}999")
+    assert notes == [f"job 1 has no log lines from number 996 on: it has {len(every)}"]
+
+
 def test_big_trace_needs_little_memory(world, spawn, tmp_path):
     pipeline = world.add_pipeline(world.project("group/empty"), stages=("test",))
     log = RepeatedLog(b"0123456789abcdef" * 4 + b"\n", BIG)

@@ -49,6 +49,10 @@ def test_newest_pipelines_are_listed(run, pipelines, world):
     assert run("pipelines", "1", "--columns", "id,name", "--limit", 1).out == f"{newest}\t\n"
     assert [json.loads(line)["id"] for line in run("pipelines", "1", "--json").lines][-1] == 1
     assert run("pipelines", "group/empty").out == ""
+    rows = [
+        line.split("\t")[1] for line in run("pipelines", "--group", "group", "--limit", 1).lines
+    ]
+    assert rows == ["group/evil", "group/app"]
 
 
 def test_url_selects_branch_and_merge_request(run, pipelines, gitlab, assert_one_line):
@@ -107,13 +111,46 @@ def test_web_opens_the_page(run, opened, gitlab):
         ("list", "group/app"): "/-/jobs",
         ("list", "group/app", "--pipeline", "1"): "/-/pipelines/1",
         ("pipelines", "group/app"): "/-/pipelines",
+        ("pipelines", "group/app", "--ref", "a/b", "--status", "failed"): (
+            "/-/pipelines?ref=a%2Fb&status=failed"
+        ),
+        ("pipelines", f"{root}/-/merge_requests/12"): "/-/merge_requests/12/pipelines",
+        ("failures", "group/app"): "/-/jobs?statuses=FAILED",
+        ("timeline", "group/app"): "/-/pipelines/1",
+        ("timeline", f"{root}/-/jobs/1"): "/-/pipelines/1",
+        ("trace", "group/app", "compile"): "/-/jobs/1",
+        ("trace", f"{root}/-/jobs/1#L7"): "/-/jobs/1#L7",
+        ("tail", "group/app", "1"): "/-/jobs/1",
+        ("tail", "group/app", "--pipeline", "1"): "/-/pipelines/1",
+        ("tail", "group/app", "--jobs", "."): "/-/jobs",
+        ("artifacts", "group/app", "1"): "/-/jobs/1/artifacts/browse",
+        ("artifacts", "group/app", "--ref", "main", "--job", "compile"): "/-/artifacts",
+        ("watch", "group/app"): "/-/pipelines",
+        ("watch", "group/app", "--pipeline", "1"): "/-/pipelines/1",
+        ("list", "--group", "group"): "",
     }.items():
         result = run(*words, "--web")
         assert (result.code, result.out, result.err) == (0, "", "")
-        assert opened.pop() == f"{root}{page}"
+        assert opened.pop() == (f"{root}{page}" if page else f"{gitlab.url}/groups/group")
     run("pipelines", "1", "--web")
     assert opened.pop() == f"{gitlab.url}/projects/1"
-    assert run("list", "--group", "group", "--web").code == 2
+    assert "expected neither" in run("artifacts", "1", "1", "--web", "--keep").err
+
+
+def test_web_opens_what_an_action_changed(run, opened, gitlab, job_of):
+    root = f"{gitlab.url}/group/app/-"
+    for words, page, out in (
+        (["wait", "group/app", "1"], "jobs/1", "job 1 compile: success"),
+        (["cancel", "group/app", "2"], "jobs/2", "job 2 unit is canceled"),
+        (["play", "group/app", "4"], "jobs/4", "job 4 deploy is"),
+        (["erase", "group/app", "1", "--yes"], "jobs/1", "job 1 compile is erased"),
+        (["cancel", "group/app", "--pipeline", "1"], "pipelines/1", "pipeline 1 is"),
+        (["retry", "group/app", "--pipeline", "1"], "pipelines/1", "pipeline 1 is retried"),
+    ):
+        assert run(*words, "-w").out.startswith(out)
+        assert opened.pop() == f"{root}/{page}"
+    run("retry", "group/app", "1", "--web")
+    assert opened == [f"{root}/jobs/{job_of('compile').id}"]
 
 
 def test_page_is_printed_without_a_browser(run, opened, monkeypatch, gitlab):
@@ -124,6 +161,8 @@ def test_page_is_printed_without_a_browser(run, opened, monkeypatch, gitlab):
     monkeypatch.setenv("BROWSER", "x")
     monkeypatch.setattr("webbrowser.open", lambda _url: False)
     assert run("show", "group/app", "1", "-w").out == f"{gitlab.url}/group/app/-/jobs/1\n"
+    # A program gets the URL in the JSON.
+    assert len(run("erase", "group/app", "1", "-y", "-w", "--json").lines) == 1
     assert opened == []
 
 

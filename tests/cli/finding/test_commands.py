@@ -82,11 +82,13 @@ def test_actions_take_names_and_urls(run, checkout, gitlab):
 
 
 def test_run_takes_the_branch_of_the_checkout(run, checkout, gitlab):
-    checkout("topic")
+    git = checkout("topic")
     gitlab.faults.add(Fault(path="*/pipeline", status=400, times=None))
     url = f"{gitlab.url}/group/app"
     for words, ref in (
-        ([], "topic"), (["a/b"], "a/b"), ([f"{url}/-/tree/dev"], "dev"), ([url, "main"], "main"),
+        ([], "topic"), (["a/b"], "a/b"), ([f"{url}/-/tree/dev"], "dev"), ([url, "x"], "x"),
+        # The default branch of a project that is named.
+        (["-R", "1"], "main"), ([url], "main"), (["-R", "."], "topic"),
     ):  # fmt: skip
         sent = len(gitlab.requests)
         assert run("run", *words).code == 2
@@ -94,7 +96,9 @@ def test_run_takes_the_branch_of_the_checkout(run, checkout, gitlab):
             time.sleep(0.001)
         assert orjson.loads(gitlab.requests[-1].body)["ref"] == ref
     assert "expected at most a PROJECT and a REF" in run("run", "1", "main", "x").err
-    assert "missing REF" in run("run", "-R", "1").err
+    git("commit", "--quiet", "--allow-empty", "--message", "x")
+    git("checkout", "--quiet", "--detach")
+    assert "missing REF" in run("run").err
 
 
 def test_erase_asks_about_the_job_that_was_found(run, checkout):
