@@ -114,10 +114,10 @@ def test_choice_is_noted_on_terminals_only(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     print_note("group/\x1b[31mapp, pipeline 7 of main")
-    assert capsys.readouterr().err == "\r\x1b[K\x1b[2mgroup/app, pipeline 7 of main\x1b[0m\n"
+    assert capsys.readouterr().err == "\x1b[2mgroup/app, pipeline 7 of main\x1b[0m\n"
     monkeypatch.setenv("NO_COLOR", "1")
     print_note("x")
-    assert capsys.readouterr().err == "\r\x1b[Kx\n"
+    assert capsys.readouterr().err == "x\n"
     monkeypatch.setenv("TERM", "dumb")
     print_note("x")
     assert capsys.readouterr().err == "x\n"
