@@ -76,8 +76,8 @@ IO_MODULES = {
 
 PURE_IMPORTS = {
     "abc", "array", "attrs", "base64", "bisect", "cattrs", "collections", "contextlib", "difflib",
-    "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "gc", "hashlib", "heapq",
-    "hmac", "html", "inspect", "ipaddress",
+    "contextvars", "copy", "cyclopts", "datetime", "email", "enum", "errno", "gc", "hashlib",
+    "heapq", "hmac", "html", "inspect", "ipaddress",
     "itertools", "json", "locale", "math", "msgspec", "operator", "orjson", "re", "rich", "struct",
     "traceback", "types", "typing", "unicodedata", "urllib", "yaml", "zlib", "configparser",
     "typing_extensions", "string", "textwrap", "functools", "lazy_loader", "shlex",

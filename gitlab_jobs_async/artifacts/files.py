@@ -27,6 +27,17 @@ class ArtifactDownload:
 
 
 @contextmanager
+def naming(target: Path) -> Iterator[None]:
+    """Name *target* in an error of writing it, such as a full disk, which names no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+@contextmanager
 def replacing(target: Path) -> Iterator[BinaryIO]:
     """Yield a temporary file beside *target* that replaces it if the block succeeds.
 
@@ -47,7 +58,7 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
     except OSError as error:  # name the user's file, not the temporary one
         raise OSError(error.errno, error.strerror, str(target)) from error
     try:
-        with out:
+        with naming(target), out:
             yield out
         if mode is not None:
             temporary.chmod(mode)

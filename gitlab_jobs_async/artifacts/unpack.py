@@ -12,7 +12,7 @@ from pathlib import Path
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.artifacts.download import DownloadProgress, download_archive
 from gitlab_jobs_async.artifacts.extraction import extract
-from gitlab_jobs_async.artifacts.files import ArtifactDownload
+from gitlab_jobs_async.artifacts.files import ArtifactDownload, naming
 from gitlab_jobs_async.artifacts.members import UnpackLimits
 from gitlab_jobs_async.artifacts.placement import (
     check_place,
@@ -42,13 +42,14 @@ async def download_and_unpack(
     """
     target = Path(directory)
     check_place(target, overwrite=overwrite)
-    async with _staging(target) as stage:
-        archive, content = stage / "artifacts.zip", stage / "content"
-        downloaded = await download_archive(transport, request, archive, progress)
-        await _in_thread(partial(_extract, archive, content, limits))
-        if not move_if_new(content, target):
-            # Not stopped by a cancellation: half of the files would be new.
-            await _in_thread(lambda _stop: merge(content, target, overwrite=overwrite))
+    with naming(target):
+        async with _staging(target) as stage:
+            archive, content = stage / "artifacts.zip", stage / "content"
+            downloaded = await download_archive(transport, request, archive, progress)
+            await _in_thread(partial(_extract, archive, content, limits))
+            if not move_if_new(content, target):
+                # Not stopped by a cancellation: half of the files would be new.
+                await _in_thread(lambda _stop: merge(content, target, overwrite=overwrite))
     return ArtifactDownload(path=target, size=downloaded.size, sha256=downloaded.sha256)
 
 

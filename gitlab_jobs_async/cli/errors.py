@@ -1,5 +1,6 @@
 """Errors as one line and an exit code; no line holds a token or a control character."""
 
+import errno
 from typing import Final
 
 from gitlab_jobs_async.cli.cleaning import ellipsis
@@ -56,6 +57,15 @@ _CODES: Final = (
 _LONGEST_LINE: Final = 600
 
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NEXT_STEPS: Final = {
+    **dict.fromkeys(_FULL, "; free some space, or write elsewhere"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "; check its permissions"),
+    errno.EROFS: "; write elsewhere",
+    errno.ENOENT: "; check the path",
+}
+
+
 class CommandError(Exception):
     """A failure of the command itself, with its message and exit code."""
 
@@ -72,8 +82,10 @@ def usage_error(words: str) -> CommandError:
 def error_line(error: BaseException) -> str:
     """Describe *error* in one line, without the query of its URL."""
     words: object = error
-    if isinstance(error, OSError) and error.filename:
-        words = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and (error.filename or error.errno in _FULL):
+        # What has no name is the command's own output.
+        next_step = _NEXT_STEPS.get(error.errno or 0, "")
+        words = f"{error.filename or 'stdout'}: {error.strerror}{next_step}"
     elif isinstance(
         error, ConnectionFailedError | ResponseError | DecodeError | ResponseTooLargeError
     ):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from gitlab_jobs_async.artifacts.files import replacing
+from gitlab_jobs_async.artifacts.files import naming, replacing
 from gitlab_jobs_async.cli.errors import usage_error
 
 
@@ -22,7 +22,7 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     if target.is_dir():
         raise usage_error(f"--output {target}: expected a file, not a directory")
     if target.exists() and not target.is_file():
-        with target.open("wb") as out:
+        with naming(target), target.open("wb") as out:
             yield out
         return
     with replacing(target) as out:

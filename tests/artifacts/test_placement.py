@@ -1,11 +1,14 @@
 """Unpack into a directory that has files, with `overwrite`."""
 
 import asyncio
+import errno
+import os
 import threading
 
 import pytest
 
-from gitlab_jobs_async.artifacts import unpack
+from gitlab_jobs_async.artifacts import extraction, unpack
+from gitlab_jobs_async.artifacts.files import replacing
 from gitlab_jobs_async.simulator import Fault
 from tests.artifacts.conftest import STORED, names_in, special, zipped
 from tests.support.cancellation import cancel_half_way
@@ -159,3 +162,17 @@ async def test_cancelled_move_is_completed(unpacking, target, monkeypatch):
     assert await others() == before
     assert [(target / name).read_text() for name in ("a/same", "top")] == ["1", "2"]
     assert names_in(target) == ["a", "top"]
+
+
+async def test_full_disk_is_named(unpacking, target, monkeypatch):
+    def write(_extraction, _output):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(extraction._Extraction, "_write", write)
+    with pytest.raises(OSError, match="No space left") as full:
+        await unpacking(zipped(("a", b"1")), overwrite=True)
+    assert full.value.filename == str(target)
+    with pytest.raises(OSError, match="No space left") as full:
+        with replacing(target / "b"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full.value.filename == str(target / "b")

@@ -40,7 +40,7 @@ async def test_failed_step_reports_the_error(scene):
     report = await command.carry_out("list", list_everything, scene[0], 10.0)
     assert not report.ok
     assert "404" in report.detail
-    assert command.total([report], 1.0).detail == "0 of 1 steps done"
+    assert command.total([report], 1.0).detail == "0 of 1 step done"
 
 
 async def test_step_without_its_job_names_it(scene):
@@ -140,7 +140,8 @@ def test_codes():
     assert exit_code_of(LookupFailedError("x")) == 4
     assert exit_code_of(WaitTimedOutError("job 1", 5.0, None)) == 1
     assert error_line(OSError()) == "OSError"
-    assert error_line(FileNotFoundError(2, "No such file", "a/b")) == "a/b: No such file"
+    missing = error_line(FileNotFoundError(2, "No such file", "a/b"))
+    assert missing == "a/b: No such file; check the path"
 
 
 @pytest.mark.parametrize(

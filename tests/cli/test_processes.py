@@ -175,7 +175,9 @@ def test_full_disk_fails():
             check=False,
         )
     assert process.returncode == 2
-    assert process.stderr == b"gitlab-jobs: [Errno 28] No space left on device\n"
+    assert process.stderr == (
+        b"gitlab-jobs: stdout: No space left on device; free some space, or write elsewhere\n"
+    )
 
 
 def test_version(run):

@@ -15,6 +15,7 @@ from gitlab_jobs_async.cli.options import Columns, Json
 from gitlab_jobs_async.cli.output import chosen_columns
 from gitlab_jobs_async.cli.terminal import break_line, print_error, write, write_json
 from gitlab_jobs_async.cli.views.columns import Column
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.events import EVENT_COLUMNS, EVENT_DEFAULT, Seen, plain_event
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.consumers import RecordedEvent, consume
@@ -60,7 +61,7 @@ async def _write(
     json: bool,
 ) -> None:
     if one.missed:
-        print_error(f"{one.missed} events were deleted before this group had read them")
+        print_error(f"{counted(one.missed, 'event')} deleted before this group had read them")
     line = json_line(to_dict(one.event) | {"key": one.key, "instance": one.instance})
     if json:
         write_json(line)

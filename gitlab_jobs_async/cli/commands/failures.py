@@ -28,6 +28,7 @@ from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import Progress, progress
 from gitlab_jobs_async.cli.tail.since import parse_since
 from gitlab_jobs_async.cli.terminal import is_terminal, print_note
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.failures import (
     FAILURE_COLUMNS,
     FAILURE_DEFAULT,
@@ -119,7 +120,9 @@ async def failures(
             values = [failure_json(one) for one in found] if json else []
             print_table(found, shown, values, nothing="no failed jobs", json=json)
     if len(groups) > len(found):
-        print_note(f"{len(found)} of {len(groups)} groups; --limit {len(groups)} shows all")
+        print_note(
+            f"{len(found)} of {counted(len(groups), 'group')}; --limit {len(groups)} shows all"
+        )
     return OK
 
 

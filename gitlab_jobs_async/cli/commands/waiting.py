@@ -23,6 +23,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import print_result
 from gitlab_jobs_async.cli.terminal import print_note
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.web_page import show_selected
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.jobs import Job
@@ -90,7 +91,8 @@ def _note_pipeline(pipeline: Pipeline, jobs: list[Job]) -> None:
     if not pipeline.status.is_finished:
         ended = sum(job.status.is_finished for job in jobs)
         print_note(
-            f"pipeline {pipeline.id} is {pipeline.status}, {ended} of {len(jobs)} jobs ended"
+            f"pipeline {pipeline.id} is {pipeline.status}, {ended} of {counted(len(jobs), 'job')} "
+            "ended"
         )
 
 

@@ -43,7 +43,9 @@ from gitlab_jobs_async.cli.views.columns import Column, select_columns
 from gitlab_jobs_async.cli.views.events import (
     EVENT_COLUMNS,
     EVENT_DEFAULT,
+    NamedTarget,
     Seen,
+    any_of,
     is_failure,
     plain_event,
     short_reason,
@@ -119,7 +121,7 @@ async def watch(
         ) as events:
             if not events.shards:
                 print_error("standing by: another process watches with this checkpoint")
-            await show(events, gitlab.budget, options, command, json=json)
+            await show(events, targets, gitlab.budget, options, command, json=json)
         return await _code(pipelines)
 
 
@@ -142,20 +144,20 @@ async def _show_full_screen(
     In a checkout, the filter is its branch.
     """
     branch = None if named.checkout is None or named.pipelines else named.checkout.branch
-    watched = fullscreen.Watched(
-        downstream=options.downstream or bool(named.pipelines),
-        checkpoint=options.checkpoint,
-        shards=options.shards,
-        complete=options.complete or options.failed_only,
-        check=lambda event: _check_reachable(event, options),
-        ref=branch,
-    )
     connection = fullscreen.ConnectionState(SystemClock())
     async with connect_to(
         named.server, server, budget, interval=options.interval, hooks=connection.hooks
     ) as gitlab:
         pipelines = await _pipelines(gitlab, named)
         targets = await _targets(gitlab, named, pipelines)
+        watched = fullscreen.Watched(
+            downstream=options.downstream or bool(named.pipelines),
+            checkpoint=options.checkpoint,
+            shards=options.shards,
+            complete=options.complete or options.failed_only,
+            check=lambda event: _check_reachable(event, targets, options),
+            ref=branch,
+        )
         app = fullscreen.make_app(
             gitlab, connection, targets, watched,
             theme=options.theme, filter_text="failed" if options.failed_only else branch or "",
@@ -203,7 +205,7 @@ async def _pipelines(gitlab: GitLab, named: NamedProjects) -> list[FoundPipeline
 
 async def _targets(
     gitlab: GitLab, named: NamedProjects, pipelines: Sequence[FoundPipeline]
-) -> list[int | str | PipelineTarget | GroupTarget]:
+) -> list[NamedTarget]:
     """Return the targets of the monitor; raise at once for an unknown group."""
     if pipelines:
         return [PipelineTarget(at.project.id, at.id) for at in pipelines]
@@ -213,6 +215,7 @@ async def _targets(
 
 async def show(
     events: Events,
+    targets: Sequence[NamedTarget],
     budget: RequestBudget,
     options: WatchOptions,
     command: EventCommand | None,
@@ -238,7 +241,7 @@ async def show(
         async with until_reader_closes(), live_view(screen, dashboard) as show_event:
             async for event in events:
                 show_event(event)
-                _check_reachable(event, options)
+                _check_reachable(event, targets, options)
         return
     columns = select_columns(options.columns, EVENT_COLUMNS, EVENT_DEFAULT)
     try:
@@ -246,19 +249,20 @@ async def show(
             async for event in events:
                 if not options.failed_only or is_failure(event):
                     await _write(event, columns, command, json=json)
-                _check_reachable(event, options)
+                _check_reachable(event, targets, options)
     except asyncio.CancelledError:
         break_line()
         raise
 
 
-def _check_reachable(event: AnyEvent, options: WatchOptions) -> None:
+def _check_reachable(
+    event: AnyEvent, targets: Sequence[NamedTarget], options: WatchOptions
+) -> None:
     if not isinstance(event, AllTargetsUnreachable) or options.wait_for_projects:
         return
-    which = "target" if event.targets == 1 else f"any of the {event.targets} targets"
     raise CommandError(
-        f"cannot reach {which}: {short_reason(event.reason)}; check the names and the token's "
-        "permissions, or use --wait-for-projects",
+        f"cannot reach {any_of(targets)}: {short_reason(event.reason)}; check the names and the "
+        "token's permissions, or use --wait-for-projects",
         NOT_FOUND,
     )
 

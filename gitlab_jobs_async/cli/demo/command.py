@@ -22,6 +22,7 @@ from gitlab_jobs_async.cli.demo.screen import DemoScreen, StepReport
 from gitlab_jobs_async.cli.demo.steps import Scene
 from gitlab_jobs_async.cli.errors import OK, CommandError, error_line, usage_error
 from gitlab_jobs_async.cli.terminal import write_json
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.live import Dashboard
 from gitlab_jobs_async.cli.views.log_pane import LogPane
 from gitlab_jobs_async.cli.views.rows import json_line, pipeline_of
@@ -174,7 +175,10 @@ async def _watched(
                 if (report := task.result()) is not None:
                     reports[name] = report
     pipelines = {pipeline_of(job) for job in observed.jobs.values()}
-    detail = f"{observed.events} events of {len(observed.jobs)} jobs in {len(pipelines)} pipelines"
+    detail = (
+        f"{counted(observed.events, 'event')} of {counted(len(observed.jobs), 'job')} in "
+        f"{counted(len(pipelines), 'pipeline')}"
+    )
     watch = StepReport(
         step="watch", ok=bool(observed.jobs), detail=detail, seconds=monotonic() - started
     )
@@ -210,7 +214,7 @@ def total(reports: Sequence[StepReport], seconds: float) -> StepReport:
     return StepReport(
         step="total",
         ok=done == len(reports),
-        detail=f"{done} of {len(reports)} steps done",
+        detail=f"{done} of {counted(len(reports), 'step')} done",
         requests=sum(report.requests for report in reports),
         bytes=sum(report.bytes for report in reports),
         seconds=seconds,

@@ -18,6 +18,7 @@ from gitlab_jobs_async.cli.demo.node import NodeTask
 from gitlab_jobs_async.cli.demo.node_process import NodeProcess
 from gitlab_jobs_async.cli.errors import OK, CommandError
 from gitlab_jobs_async.cli.terminal import write, write_json
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.clock import Clock, SystemClock
 from gitlab_jobs_async.concurrency import task_pool
@@ -114,9 +115,10 @@ async def demo_nodes(count: int, store: str | None, *, seconds: float, json: boo
         write_json(json_line(report))
     else:
         write(
-            f"\n{report.kills} of {report.nodes} nodes killed, {report.jobs} jobs ended: "
-            f"{report.lost} lost, {report.repeated} repeated;\nat most "
-            f"{report.most_requests_a_minute} of {report.requests_allowed} requests a minute\n"
+            f"\n{report.kills} of {counted(report.nodes, 'node')} killed, "
+            f"{counted(report.jobs, 'job')} ended: {report.lost} lost, "
+            f"{report.repeated} repeated;\nat most {report.most_requests_a_minute} of "
+            f"{report.requests_allowed} requests a minute\n"
         )
     if report.lost or report.repeated or report.most_requests_a_minute > report.requests_allowed:
         raise CommandError("events were lost or repeated, or requests exceeded the limit")
@@ -144,7 +146,7 @@ async def _observed(count: int, store: str, seconds: float, *, quiet: bool) -> N
             _PER_MINUTE,
         )
         cluster = Cluster(task, clock, quiet, clock.now())
-        cluster.say(f"{count} nodes share {task.shards} shards of {_PROJECTS} projects")
+        cluster.say(f"{counted(count, 'node')} share {task.shards} shards of {_PROJECTS} projects")
         cluster.say(f"every {_KILL_EACH:g} s one is killed; others go on {takeover}")
         async with task_pool() as tasks:
             try:
@@ -239,7 +241,7 @@ def _state(
     requests = sum(request.at > now - 60 for request in simulator.requests)
     repeated = sum(count > 1 for count in ended.values())
     return (
-        f"{len(jobs)} jobs, {len(ended)} ends recorded, {repeated} repeated; "
+        f"{counted(len(jobs), 'job')}, {counted(len(ended), 'end')} recorded, {repeated} repeated; "
         f"{requests} of {_PER_MINUTE} requests/min"
     )
 

@@ -13,6 +13,7 @@ from attrs import frozen
 from gitlab_jobs_async.cli.demo.observed import Observed
 from gitlab_jobs_async.cli.demo.screen import DemoScreen
 from gitlab_jobs_async.cli.errors import CommandError
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.rows import pipeline_of
 from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.client import GitLab
@@ -47,7 +48,10 @@ async def list_everything(scene: Scene) -> str:
         _require(bool(jobs), f"list {project}: expected jobs")
     scene.screen.newest(listed, scene.clock.now())
     pipelines = {pipeline_of(job) for _, job in listed}
-    return f"{len(listed)} jobs, {len(pipelines)} pipelines, {len(found)} projects"
+    return ", ".join(
+        counted(len(some), word)
+        for some, word in ((listed, "job"), (pipelines, "pipeline"), (found, "project"))
+    )
 
 
 async def follow_log(scene: Scene) -> str:
@@ -58,7 +62,7 @@ async def follow_log(scene: Scene) -> str:
     lines = observed.lines[job.id]
     _require(lines > 0, f"log of job {job.id}: expected lines")
     ended = _succeeded(await observed.finished(job.id))
-    return f"{lines} lines, job {job.id} {ended.status} after {length(ended.duration)}"
+    return f"{counted(lines, 'line')}, job {job.id} {ended.status} after {length(ended.duration)}"
 
 
 async def retry_failed(scene: Scene) -> str:

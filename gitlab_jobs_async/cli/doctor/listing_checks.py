@@ -5,6 +5,7 @@ from typing import Final
 from gitlab_jobs_async.cli.doctor.check import Check, Question, needs_jobs
 from gitlab_jobs_async.cli.doctor.findings import Findings, Reply
 from gitlab_jobs_async.cli.doctor.questions import PAGE
+from gitlab_jobs_async.cli.views.counts import counted
 
 _KEYSET: Final = (15, 9)
 # The headers came with 18.1 to 18.4; no source names the release.
@@ -33,7 +34,7 @@ def order(findings: Findings) -> Check:
     question = Question("order of jobs", "GET /projects/:id/jobs", "newest id first")
     ids = findings.reply("jobs").ids
     if len(ids) < 2:
-        return question.unknown(f"{len(ids)} jobs", needs_jobs(findings))
+        return question.unknown(counted(len(ids), "job"), needs_jobs(findings))
     if ids == sorted(set(ids), reverse=True):
         return question.expects("newest id first")
     return question.differs("another order", "listings miss or repeat jobs", is_harmful=True)

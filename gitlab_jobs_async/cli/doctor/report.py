@@ -10,6 +10,7 @@ from rich.text import Text
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.doctor.check import Check, Verdict
 from gitlab_jobs_async.cli.doctor.findings import Findings
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.tables import empty_table
 from gitlab_jobs_async.version import __version__
 
@@ -96,7 +97,7 @@ def as_table(findings: Findings, checks: Sequence[Check], names: Names) -> Rende
 
 def _heading(findings: Findings, names: Names) -> list[Text]:
     server = f"GitLab {findings.version}" if findings.version else "GitLab of unknown version"
-    lines = [f"{server}, {findings.requests} requests by gitlab-jobs {__version__}"]
+    lines = [f"{server}, {counted(findings.requests, 'request')} by gitlab-jobs {__version__}"]
     lines += [f"{name}: {clean(value)}" for name, value in names.items()]
     lines += ["In parentheses: the first release of GitLab with that answer.", ""]
     return [Text(line) for line in lines]

@@ -15,7 +15,8 @@ from gitlab_jobs_async.cli.tail.outages import OutageReports, one_report_an_outa
 from gitlab_jobs_async.cli.tail.printer import LogPrinter
 from gitlab_jobs_async.cli.tail.selection import JobSelection
 from gitlab_jobs_async.cli.terminal import break_line, print_error, print_report
-from gitlab_jobs_async.cli.views.events import short_reason
+from gitlab_jobs_async.cli.views.counts import counted
+from gitlab_jobs_async.cli.views.events import NamedTarget, any_of, short_reason
 from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
@@ -30,7 +31,6 @@ from gitlab_jobs_async.logs.merge import JobLines
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.tracked_logs import log_started_by
-from gitlab_jobs_async.monitor.watch.factory import Target
 from gitlab_jobs_async.polling.policy import PollPolicy
 
 T = TypeVar("T")
@@ -59,9 +59,8 @@ class SelectedLogs:
         shown = ShownJob.of(project, job)
         self._open(lines, self.slots.add(SelectedJob(key, job, shown, last)))
         if self.slots.waiting and not self._has_waited:
-            print_error(
-                f"--max-logs: {self.slots.most} logs are followed; further jobs wait for an end"
-            )
+            most = counted(self.slots.most, "log")
+            print_error(f"--max-logs: {most} at once; further jobs wait for an end")
         self._has_waited = bool(self.slots.waiting)
 
     def on_item(self, lines: JobLines, item: TailedItem) -> None:
@@ -88,7 +87,7 @@ class SelectedLogs:
 
 async def follow(
     gitlab: GitLab,
-    targets: Iterable[Target],
+    targets: Sequence[NamedTarget],
     logs: SelectedLogs,
     policy: PollPolicy,
     first: Iterable[tuple[str, Job]] = (),
@@ -118,7 +117,7 @@ async def follow(
                     sources.add(_LINES, _each(lines))
                 async for key, item in sources:
                     if key == _EVENTS:
-                        _on_event(logs, lines, reports, item, len(events))
+                        _on_event(logs, lines, reports, item, targets)
                     else:
                         reports.succeeded()
                         logs.on_item(lines, item)
@@ -152,20 +151,23 @@ async def show_present(
 
 
 def _on_event(
-    logs: SelectedLogs, lines: JobLines, reports: OutageReports, event: AnyEvent, targets: int
+    logs: SelectedLogs,
+    lines: JobLines,
+    reports: OutageReports,
+    event: AnyEvent,
+    targets: Sequence[NamedTarget],
 ) -> None:
     match event:
         case AllTargetsUnreachable(reason=reason):
-            which = "the project" if targets == 1 else f"any of the {targets} projects"
             raise CommandError(
-                f"cannot read {which}: {short_reason(reason)}; check the names and the token's "
-                "permissions",
+                f"cannot read {any_of(targets)}: {short_reason(reason)}; check the names and the "
+                "token's permissions",
                 NOT_FOUND,
             )
         case ProjectUnreachable(project=project, status=status, reason=reason):
             # A refusal is about this project, and of the only one it ends the command. Anything
             # else may be an outage of the server.
-            if targets > 1 if status in _DENIALS else reports.is_first():
+            if len(targets) > 1 if status in _DENIALS else reports.is_first():
                 print_error(f"{project} is unavailable, retrying: {short_reason(reason)}")
         case _:
             reports.succeeded()

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.board import ACTIVE, ENDED, Board, JobRow, PipelineRow
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.rows import status_symbol
 from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.models.jobs import Bridge
@@ -259,7 +260,7 @@ def _more(
     """Return the line that counts the rows that do not fit."""
     jobs = sum(len(wanted[one.row]) - len(one.jobs) for one in shown)
     parts = [
-        f"{count:,} more {word}{'s' * (count != 1)}"
+        counted(count, f"more {word}")
         for count, word in ((jobs, "job"), (len(rows) - len(shown), "pipeline"))
         if count
     ]

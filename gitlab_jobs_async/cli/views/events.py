@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.rows import pipeline_of, plain_line
 from gitlab_jobs_async.cli.views.times import utc_time
@@ -27,6 +28,12 @@ from gitlab_jobs_async.events import (
 )
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
+from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
+
+NamedTarget = int | str | PipelineTarget | GroupTarget
+"""A target of a monitor, as a command names it."""
+
+_MOST_NAMED: Final = 3
 
 Seen = tuple[datetime, AnyEvent]
 """The time when an event is shown, and the event."""
@@ -148,6 +155,23 @@ def details(event: AnyEvent) -> str:
 def _pause(event: MonitorPaused) -> str:
     probe = event.next_probe
     return event.reason if probe is None else f"{event.reason}; next try at {utc_time(probe)}"
+
+
+def any_of(targets: Sequence[NamedTarget]) -> str:
+    """Return the targets of a monitor: "group shop", "any of 2 targets (project a, project b)"."""
+    names = [clean(_named(target)) for target in targets[:_MOST_NAMED]]
+    if len(targets) == 1:
+        return names[0]
+    more = ", …" if len(targets) > _MOST_NAMED else ""
+    return f"any of {len(targets):,} targets ({', '.join(names)}{more})"
+
+
+def _named(target: NamedTarget) -> str:
+    if isinstance(target, GroupTarget):
+        return f"group {target.group}"
+    if isinstance(target, PipelineTarget):
+        return f"pipeline {target.pipeline_id} of {target.project}"
+    return f"project {target}"
 
 
 def short_reason(reason: str) -> str:

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.ratelimit.snapshot import BudgetSnapshot
 
@@ -31,10 +32,10 @@ def footer_lines(
     events: int, targets: int, unreachable: int, budget: BudgetSnapshot, width: int
 ) -> list[Text]:
     """Return counts and the request budget in one or two lines."""
-    parts = [f"{events:,} {_plural('event', events)}", f"{targets:,} {_plural('target', targets)}"]
+    parts = [counted(events, "event"), counted(targets, "target")]
     if unreachable:
         parts.append(f"{unreachable:,} unreachable")
-    parts.append(f"{budget.used:,} {_plural('request', budget.used)} a minute")
+    parts.append(f"{counted(budget.used, 'request')} a minute")
     if budget.limit is not None:
         parts.append(f"limit {budget.limit:,}")
     if budget.remaining is not None:
@@ -52,7 +53,3 @@ def footer_lines(
     for text in texts:
         text.truncate(width, overflow="ellipsis", pad=True)
     return texts
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

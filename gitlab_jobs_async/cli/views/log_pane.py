@@ -14,6 +14,7 @@ from rich.text import Text
 from gitlab_jobs_async.cli.cleaning import clean, clean_log, ellipsis
 from gitlab_jobs_async.cli.views.board import project_name
 from gitlab_jobs_async.cli.views.board_layout import WIDE
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.events import JobLogEnded, JobLogFailed, JobLogLine
 from gitlab_jobs_async.models.jobs import Job
@@ -78,7 +79,7 @@ class LogPane:
             Text("\n", no_wrap=True, overflow="ellipsis").join(lines),
             title=Text(self._title, style="bold"),
             title_align="left",
-            subtitle=Text(f"{self.count:,} lines", style="bright_black"),
+            subtitle=Text(counted(self.count, "line"), style="bright_black"),
             subtitle_align="right",
             border_style="bright_black",
             width=width,

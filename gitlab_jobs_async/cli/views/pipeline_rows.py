@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.pipelines import Pipeline
@@ -24,7 +25,7 @@ def by_stage(jobs: Sequence[JobBasic]) -> list[tuple[str, list[JobBasic]]]:
 def standing(jobs: Sequence[JobBasic]) -> str:
     """Return where a pipeline stands: `5 of 9 jobs ended; test: 1 failed, 2 running`."""
     ended = sum(job.status.is_finished for job in jobs)
-    parts = [f"{ended} of {len(jobs)} jobs ended"] if jobs else ["no jobs"]
+    parts = [f"{ended} of {counted(len(jobs), 'job')} ended"] if jobs else ["no jobs"]
     for stage, members in by_stage(jobs):
         counts: dict[str, int] = {}
         for job in members:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gitlab_jobs_async.cli.views.counts import counted
 from gitlab_jobs_async.monitor.forecast import Forecast, Way
 
 _TITLES: Final = {
@@ -16,8 +17,8 @@ def sentences(projects: int, busy: int, plan: Forecast) -> list[str]:
     """Return the forecast in sentences, one a line."""
     limits = plan.limits
     lines = [
-        f"{_count(projects, 'project')}, {busy} with running jobs, on {limits.most} requests a "
-        f"minute. Polls may use {limits.all:g}.",
+        f"{counted(projects, 'project')}, {busy} with running jobs, on "
+        f"{counted(limits.most, 'request')} a minute. Polls may use {limits.all:g}.",
     ]
     if limits.listings < limits.all:
         lines.append(
@@ -53,7 +54,9 @@ def _sentences_of(way: Way) -> list[str]:
         )
     asked = round(way.questions_per_minute)
     questions = f", {asked} of them questions by GraphQL" if asked else ""
-    lines.append(f"  It takes {round(way.requests_per_minute)} requests a minute{questions}.")
+    lines.append(
+        f"  It takes {counted(round(way.requests_per_minute), 'request')} a minute{questions}."
+    )
     if way.stretch > _STRETCHED:
         lines.append(f"  More requests would help: intervals are {way.stretch:.1f} times as long.")
     return lines
@@ -78,12 +81,8 @@ def _completing(plan: Forecast) -> str:
     )
     return (
         "Events by GraphQL lack some fields of a job. --complete reads them by REST: about "
-        f"{plan.complete:.0f} requests a minute more, {fits}."
+        f"{counted(round(plan.complete), 'request')} a minute more, {fits}."
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def spoken(seconds: float) -> str:

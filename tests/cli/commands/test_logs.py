@@ -35,6 +35,12 @@ def test_pipe_gets_unchanged_bytes(run):
     assert "\x1b]0;owned\x07title \x1b[2J" in whole
 
 
+def test_full_device_is_named(run):
+    result = run("trace", "group/evil", 5, "-o", "/dev/full")
+    words = "/dev/full: No space left on device; free some space, or write elsewhere"
+    assert (result.code, result.err) == (2, f"gitlab-jobs: {words}\n")
+
+
 def test_file_gets_unchanged_bytes(run, tmp_path):
     out = tmp_path / "job.log"
     result = run("trace", "group/evil", 5, "-o", out)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gitlab_jobs_async import RequestBudget
+from gitlab_jobs_async import GroupTarget, PipelineTarget, RequestBudget
 from gitlab_jobs_async.cli.commands.watch import WatchOptions, show
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import EventCommand
@@ -25,6 +25,9 @@ EVENTS = [
     finished(job(2, "lint", "success")),
     ProjectUnreachable(key="p/0", project="a/b", reason="404 Not Found", status=404),
 ]
+
+
+TARGETS = ["a/b", PipelineTarget(5, 7), GroupTarget("g")]
 
 
 class Scripted:
@@ -45,7 +48,9 @@ class Scripted:
 
 
 def shown(events, what=None, command=None, *, json=False):
-    asyncio.run(show(Scripted(events), RequestBudget(), what or WatchOptions(), command, json=json))
+    asyncio.run(
+        show(Scripted(events), TARGETS, RequestBudget(), what or WatchOptions(), command, json=json)
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,7 +170,9 @@ async def test_next_event_waits_for_the_command(tmp_path):
     script = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
     command = EventCommand.parse(shlex.join([sys.executable, "-c", script, str(gate)]))
     events = Scripted(EVENTS)
-    task = asyncio.create_task(show(events, RequestBudget(), WatchOptions(), command, json=False))
+    task = asyncio.create_task(
+        show(events, TARGETS, RequestBudget(), WatchOptions(), command, json=False)
+    )
     await until(gate.exists)
     assert events.asked == 1
     task.cancel()
@@ -183,7 +190,7 @@ def test_plan_needs_no_server(run, monkeypatch):
     monkeypatch.setenv("GITLAB_URL", "http://127.0.0.1:1")
     text = run("watch", "--plan", 1000, "--busy", 30).out
     words, _, facts = text.rpartition("\n\n")
-    assert words.startswith("1000 projects, 30 with running jobs, on 600 requests a minute.")
+    assert words.startswith("1,000 projects, 30 with running jobs, on 600 requests a minute.")
     plan = dict(line.split("\t") for line in facts.splitlines())
     names = [*WAY, *(f"{kind}.{name}" for kind in ("busy", "idle") for name in DELAYS)]
     assert list(plan) == [
@@ -233,7 +240,7 @@ UNREACHABLE = AllTargetsUnreachable(key="k", targets=3, reason="404 Not Found", 
 
 @pytest.mark.parametrize("what", [WatchOptions(), WatchOptions(failed_only=True)])
 def test_all_targets_unreachable_exits_with_4(capfd, what):
-    with pytest.raises(CommandError, match="cannot reach any of the 3 targets: 404") as ended:
+    with pytest.raises(CommandError, match=r"project a/b, pipeline 7 of 5, group g") as ended:
         shown([UNREACHABLE, *EVENTS], what)
     assert ended.value.code == 4
     assert "all_targets_unreachable" in capfd.readouterr().out

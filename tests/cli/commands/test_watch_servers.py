@@ -208,7 +208,8 @@ def test_unknown_projects_end_the_watch(run, names):
     result = run("watch", *names)
     events = [line.split("\t")[5] for line in result.lines]
     assert events == ["project_unreachable"] * len(names) + ["all_targets_unreachable"]
-    said = "cannot reach target" if len(names) == 1 else "cannot reach any of the 2 targets"
+    several = "any of 2 targets (project group/none, project group/neither)"
+    said = f"cannot reach {'project group/none' if len(names) == 1 else several}"
     assert result.code == 4
     assert result.err.startswith(f"gitlab-jobs: {said}: HTTP 404: 404 Project Not Found; ")
     assert result.err.count("\n") == 1

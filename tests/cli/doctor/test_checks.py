@@ -114,7 +114,7 @@ def test_expected_answers_are_no_difference():
          "unknown"),
         ("order of jobs", "18.0.0", {"jobs": good(rows(1, 2, 3))}, "another order", "differs"),
         ("order of jobs", "18.0.0", {"jobs": good(rows(3, 3, 2))}, "another order", "differs"),
-        ("order of jobs", "18.0.0", {"jobs": good(rows(3))}, "1 jobs", "unknown"),
+        ("order of jobs", "18.0.0", {"jobs": good(rows(3))}, "1 job", "unknown"),
         ("next page", "18.0.0", {"jobs": good(rows(2, 1)), "last": good(rows(2, 1))}, "one page",
          "unknown"),
         ("next page", "18.0.0", {"jobs": good(rows(*range(30, 20, -1)))}, "no Link", "differs"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 
 import pytest
 
@@ -111,7 +112,8 @@ async def test_jobs_beyond_the_bound_wait(gitlab, start, pipeline, output, most)
     await follow(gitlab, [PipelineTarget("group/new", pipeline.id)], logs, PollPolicy())
     lines, said = output()
     assert lines == {f"job {number}": ["one", "two"] for number in range(4)}
-    bound = f"--max-logs: {most} logs are followed; further jobs wait for an end"
+    logs_at_once = "1 log" if most == 1 else "2 logs"
+    bound = f"--max-logs: {logs_at_once} at once; further jobs wait for an end"
     assert said.count(bound) == 1
     assert len(said) == 5
 
@@ -167,7 +169,8 @@ async def test_unreadable_log_is_named_and_ends_nothing(gitlab, start, pipeline,
 
 @pytest.mark.parametrize("names", [["group/none"], ["group/none", "group/other"]])
 async def test_unknown_targets_are_an_error(gitlab, output, names):
-    which = "the project" if len(names) == 1 else "any of the 2 projects"
+    several = "any of 2 targets (project group/none, project group/other)"
+    which = re.escape("project group/none" if len(names) == 1 else several)
     with pytest.raises(CommandError, match=f"cannot read {which}: HTTP 404"):
         await follow(gitlab, names, selected(), PollPolicy())
     # Of several, each is named.

@@ -35,7 +35,7 @@ def test_stages_keep_the_order_of_their_jobs():
     assert [stage for stage, _ in by_stage(JOBS[::-1])] == ["z", HOSTILE_NAME, "b"]
     assert standing([]) == "no jobs"
     assert standing(JOBS[:2]) == "2 of 2 jobs ended; z: 1 failed"
-    assert standing(JOBS[4:]) == "0 of 1 jobs ended; b: 1 x"
+    assert standing(JOBS[4:]) == "0 of 1 job ended; b: 1 x"
 
 
 def test_views_are_clean_in_every_width():
