@@ -1,5 +1,6 @@
 """Fixtures of all tests: a simulated GitLab, a client, and an empty environment."""
 
+import gc
 import os
 import re
 import sys
@@ -31,6 +32,13 @@ PERSONAL = re.compile(
     r"(GITLAB|GLAB|GL|CI|XDG|PYTHON_GITLAB)_.*|(SSL_CERT|REQUESTS_CA|CURL_CA)_.*|NETRC|.*_PROXY",
     re.IGNORECASE,
 )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """Keep a million objects of modules and tests out of each later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
