@@ -32,7 +32,6 @@ from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.servers import serving
 from tests.support.tasks import others, prompt
-from tests.support.thorough import tries
 
 KINDS = [{}, {"byte_ranges": False}, {"byte_ranges": False, "etags": False}, {"gzip": True}]
 ALL_KINDS = [
@@ -238,7 +237,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-@pytest.mark.parametrize("settings", tries(KINDS[:1], thorough=KINDS[:3]), ids=str)
+@pytest.mark.parametrize("settings", KINDS[:3], ids=str)
 @pytest.mark.no_cover
 async def test_outage_loses_and_repeats_no_byte(clock, settings, fault):
     log = log_of(40_000)

@@ -17,7 +17,6 @@ from gitlab_jobs_async.monitor.watch.queries import QueryKind
 from gitlab_jobs_async.monitor.watch.watermark import ALLOWED_LATENESS
 from tests.support.event_replay import Replay
 from tests.support.project_model import OPEN, ModelProject, poll
-from tests.support.thorough import tries
 
 LATE = st.sampled_from([0.0, 0.0, 0.0, 1.0, 30.0, ALLOWED_LATENESS - 1])
 TENTH = st.integers(0, 9)
@@ -71,7 +70,7 @@ class Watched:
 
 
 @pytest.mark.timeout(120)  # 300 histories of a project: 10 s alone, 35 s on a busy machine
-@settings(max_examples=tries(120, thorough=300), deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(OPS, max_size=12), st.lists(OPS, max_size=40))
 @pytest.mark.no_cover
 def test_events_add_up_to_the_project(before, during):
