@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Awaitable,
     Callable,
     Collection,
     Coroutine,
@@ -63,6 +64,18 @@ async def wait_for_end(tasks: Collection[asyncio.Task[Any]]) -> None:
     # Only now, so that no task outlives the caller.
     if cancelled is not None:
         raise cancelled
+
+
+async def finished(call: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
+    """Return the result of *call*, which no cancellation interrupts; one makes *undo* end it."""
+    task = asyncio.create_task(call)
+    try:
+        await wait_for_end([task])
+    except asyncio.CancelledError:
+        if task.exception() is None:
+            await undo(task.result())
+        raise
+    return task.result()
 
 
 class TaskPool(Generic[K, T]):

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from gitlab_jobs_async.cli.errors import error_line, usage_error
 from gitlab_jobs_async.cli.terminal import json_bytes, print_error
+from gitlab_jobs_async.concurrency import finished
 
 
 @frozen
@@ -45,10 +46,12 @@ class EventCommand:
         Cancellation ends its whole process group.
         """
         try:
-            # In a separate process group, so that its children can be ended with it.
-            process = await asyncio.create_subprocess_exec(
+            # In a separate process group, so that its children can be ended with it. A start that
+            # is cancelled itself never returns in Python 3.11.
+            starting = asyncio.create_subprocess_exec(
                 *self.arguments, stdin=asyncio.subprocess.PIPE, process_group=0
             )
+            process = await finished(starting, self._end)
         except OSError as error:
             # A command that cannot start must not end the watch.
             print_error(f"--exec: {error_line(error)} ({about})")

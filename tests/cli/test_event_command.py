@@ -11,7 +11,7 @@ import pytest
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import EventCommand
 from tests.support.command import is_running
-from tests.support.tasks import until
+from tests.support.tasks import others, until
 
 
 def python(script, *arguments):
@@ -96,6 +96,31 @@ async def test_interrupt_leaves_no_process(tmp_path, is_stubborn):
         await task
     assert not is_running(program)
     await until(lambda: not is_running(child) or is_zombie(child))
+
+
+async def test_interrupt_at_the_start_leaves_no_process(tmp_path, monkeypatch):
+    """Cancel while asyncio connects to a program that has started a child."""
+    program, emitted = tmp_path / "program", tmp_path / "pids"
+    program.write_text(
+        f"#!/bin/sh\nsleep 60 &\necho $$ $! > {emitted}.new; mv {emitted}.new {emitted}; wait\n"
+    )
+    program.chmod(0o700)
+    task = asyncio.create_task(EventCommand((str(program),)).run("a", "x"))
+    loop = asyncio.get_running_loop()
+    connect = loop.connect_write_pipe
+
+    async def connect_late(*arguments):
+        await until(emitted.exists)
+        task.cancel()
+        return await connect(*arguments)
+
+    monkeypatch.setattr(loop, "connect_write_pipe", connect_late)
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
+    assert task.cancelled()
+    for pid in map(int, emitted.read_text().split()):
+        await until(lambda pid=pid: not is_running(pid) or is_zombie(pid))
+    assert not await others()
 
 
 def is_zombie(pid):

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from attrs import define, field
 
+from gitlab_jobs_async.concurrency import finished
+
 
 @define(eq=False, repr=False)
 class NodeProcess:
@@ -22,7 +24,7 @@ class NodeProcess:
     @classmethod
     async def start(cls, number: int, program: str, task: str, errors: int | None = None) -> Self:
         """Start *program* with *task* as the only line of its input."""
-        process = await asyncio.create_subprocess_exec(
+        starting = asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             program,
@@ -32,6 +34,8 @@ class NodeProcess:
             # Ctrl-C in a terminal must not reach it: its owner ends it without a traceback.
             start_new_session=True,
         )
+        # A start that is cancelled itself never returns in Python 3.11.
+        process = await finished(starting, _kill)
         if process.stdin is not None:
             process.stdin.write(task.encode())
             with suppress(ConnectionError):
@@ -56,5 +60,10 @@ class NodeProcess:
 
     async def kill(self) -> None:
         """End the process as `kill -9` does, and wait for its end."""
-        self.signal(SIGKILL)
-        await self.process.wait()
+        await _kill(self.process)
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(SIGKILL)
+    await process.wait()
