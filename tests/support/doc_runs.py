@@ -4,13 +4,17 @@ import ast
 import asyncio
 import contextlib
 import inspect
+import os
 import shlex
+import signal
 import subprocess
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.cli.runner import run as run_command
+from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.simulator import AcceleratedClock, Simulator, demo_world
 from tests.support.command import COMMAND
 from tests.support.doc_blocks import Block
@@ -21,9 +25,14 @@ SPEED = 300.0
 
 @contextlib.contextmanager
 def demo_server(monkeypatch, folder: Path) -> Iterator[Simulator]:
-    """Serve the demo world at 300 times real time; the environment names it, *folder* is home."""
+    """Serve the demo world at 300 times real time; the environment names it, *folder* is home.
+
+    Clients of this process wait as fast.
+    """
     monkeypatch.chdir(folder)
     clock = AcceleratedClock(SPEED)
+    monkeypatch.setattr(SystemClock, "now", lambda _: clock.now())
+    monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: clock.sleep(seconds))
     with Simulator(demo_world(clock.now()), clock=clock) as simulator:
         variables = {"GITLAB_URL": simulator.url, "GITLAB_TOKEN": simulator.token}
         for name, value in {**variables, "HOME": str(folder)}.items():
@@ -48,6 +57,26 @@ def run_line(command: str) -> int:
     program, *arguments = shlex.split(command)
     assert program == "gitlab-jobs"
     return run_command(arguments)
+
+
+@contextlib.contextmanager
+def interrupted_after_output() -> Iterator[None]:
+    """Press Ctrl-C within the block once something is on stdout or stderr, which are files."""
+    is_over = threading.Event()
+
+    def interrupt():
+        while not is_over.wait(0.01):
+            if os.fstat(1).st_size or os.fstat(2).st_size:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    waiting = threading.Thread(target=interrupt)
+    waiting.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        waiting.join()
 
 
 def is_endless(command: str) -> bool:

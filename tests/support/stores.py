@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from gitlab_jobs_async import MemoryStore, StoreError, to_json
+from gitlab_jobs_async import MemoryStore, SqliteStore, StoreError, to_json
 from gitlab_jobs_async.events import JobFinished
 from gitlab_jobs_async.models.jobs import Job
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -63,6 +63,16 @@ async def record_jobs(store, *numbers):
         events.append((event.key, to_json(event)))
     await store.record(lease, Batch([Change("project shop/web", b"{}", 0, events)]))
     await store.release(lease)
+
+
+async def record_for(path, *groups):
+    """Record the ends of three jobs in a new store, which all *groups* have to read."""
+    store = SqliteStore(path)
+    await store.open("https://gitlab.example.com")
+    for group in groups:
+        await store.join(group)
+    await record_jobs(store, 1, 2, 3)
+    await store.close()
 
 
 async def outbox_of(store, **how):

@@ -8,33 +8,14 @@ import sys
 
 import pytest
 
-from gitlab_jobs_async import SqliteStore, to_json
-from gitlab_jobs_async.events import JobFinished
-from gitlab_jobs_async.models.jobs import Job
-from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.store.values import Batch, Change
-from tests.support.stores import leased
+from tests.support.stores import record_for
 
 
 @pytest.fixture
 def path(tmp_path):
     """Return a store in which the group "bot" has three events to read."""
     path = tmp_path / "ci.db"
-
-    async def fill():
-        store = SqliteStore(path)
-        await store.open("https://gitlab.example.com")
-        await store.join("bot")
-        events = []
-        for number in (1, 2, 3):
-            job = Job(id=number, status=JobStatus.FAILED, stage="test", name="unit")
-            event = JobFinished(key=f"job/{number}", project="shop/web", job=job)
-            events.append((event.key, to_json(event)))
-        lease = await leased(store)
-        await store.record(lease, Batch([Change("project shop/web", b"{}", 0, events)]))
-        await store.close()
-
-    asyncio.run(fill())
+    asyncio.run(record_for(path, "bot"))
     return path
 
 
