@@ -53,13 +53,7 @@ class DiscoveredPipelines:
             target = pipeline.target
             name = f"{PREFIX}{target.project} {target.pipeline_id}"
             is_watched = name in watched or target_name(target) in watched
-            # The watch of a whole project emits the events of all its pipelines. Only the process
-            # that polls a target given by its path knows its id.
-            is_covered = isinstance(target.project, int) and any(
-                index.project_name(target.project, pipeline.project_path)
-                for index in (self._index, self._targets)
-            )
-            if is_covered or is_watched or not self._is_new(name, pipeline):
+            if is_watched or self._is_covered(pipeline) or not self._is_new(name, pipeline):
                 continue
             state = TargetState((), is_known=pipeline.is_new, epoch=pipeline.epoch)
             self._recorder.keep_with(name, found_by)
@@ -73,6 +67,15 @@ class DiscoveredPipelines:
         self._finished.append(name)
         while len(self._finished) > _MAX_REMEMBERED:
             self._recorder.forget(self._finished.popleft())
+
+    def _is_covered(self, pipeline: DownstreamPipeline) -> bool:
+        """Return whether another target, of any shard, has the events of *pipeline*."""
+        target, path = pipeline.target, pipeline.project_path
+        # Only the process that polls a target given by its path knows its id.
+        if self._index.covers(target, path) or self._targets.covers(target, path):
+            return True
+        # What a group of this shard has is in the index; of another one only the path is known.
+        return any(self._recorder.is_elsewhere(group) for group in self._targets.groups_at(path))
 
     def _is_new(self, name: str, pipeline: DownstreamPipeline) -> bool:
         """Return whether *pipeline* was not watched, or its id was reused after a reset."""

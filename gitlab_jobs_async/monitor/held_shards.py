@@ -93,8 +93,7 @@ class HeldShards:
         if name not in self._targets:
             self._check_overlap(target)
             self._targets[name] = target
-            if not isinstance(target, GroupTarget):
-                self._context.targets.add(name, target)
+            self._context.targets.add(name, target)
         number = self._number(name)
         if self._leases is not None:
             self._leases.done.discard(number)

@@ -16,6 +16,7 @@ from gitlab_jobs_async.monitor.checkpoint.serialization import dumps, loads
 from gitlab_jobs_async.monitor.watch.base import Watch
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget, create_watch
 from gitlab_jobs_async.monitor.watch.id_history import IDS, IdHistory, IdState
+from gitlab_jobs_async.store.values import route_of
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class StateRecorder:
         self._outbox = outbox
         self._downstream = downstream
         self._states = {n: data for n, data in states.items() if not n.startswith(PROGRESS)}
-        shard = None if outbox.record is None else outbox.record.shard
+        self._shard = shard = None if outbox.record is None else outbox.record.shard
         self._suffix = "" if shard is None or shard.count == 1 else f" {shard.number}/{shard.count}"
         self._progress = ProgressRows(self._suffix)
         self._written: dict[str, tuple[bool, bool]] = {}
@@ -67,6 +68,10 @@ class StateRecorder:
             return None if data is None else loads(data, kind)
         except ValueError as error:
             raise self._unreadable(name, error) from error
+
+    def is_elsewhere(self, target: str) -> bool:
+        """Return whether *target* belongs to another shard."""
+        return self._shard is not None and not self._shard.has(route_of(target))
 
     def keep_with(self, name: str, target: str) -> None:
         """Record the row *name* in the shard of *target*, however many shards there will be."""

@@ -1,4 +1,4 @@
-"""Find the targets of a webhook by project, pipeline or job."""
+"""Find the targets of a webhook by project, pipeline or job, and those that have a pipeline."""
 
 from collections.abc import Hashable
 from typing import Self
@@ -7,7 +7,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.models.webhooks import JobHook, PipelineHook
-from gitlab_jobs_async.monitor.targets import JobTarget, PipelineTarget
+from gitlab_jobs_async.monitor.targets import GroupTarget, JobTarget, PipelineTarget
 
 _Key = tuple[str, Hashable]
 
@@ -30,20 +30,29 @@ class HookTarget:
 
 @define
 class TargetIndex:
-    """The names of targets by the ids and paths that a webhook contains."""
+    """The names of targets by the ids and paths that a webhook contains.
+
+    Which projects a group has is unknown here, but for its path.
+    """
 
     # Tuples, since nearly every key has one name, and a monitor ten thousand keys.
     _names: dict[_Key, tuple[str, ...]] = field(factory=dict[_Key, tuple[str, ...]], init=False)
     _keys: dict[str, _Key] = field(factory=dict[str, _Key], init=False)
+    _groups: dict[str, GroupTarget] = field(factory=dict[str, GroupTarget], init=False)
+    _ending_early: set[str] = field(factory=set[str], init=False)
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def add(self, name: str, target: ProjectId | PipelineTarget | JobTarget) -> None:
+    def add(self, name: str, target: ProjectId | PipelineTarget | JobTarget | GroupTarget) -> None:
         """Index *target* under *name*."""
         match target:
-            case PipelineTarget(pipeline_id=number):
+            case GroupTarget():
+                self._groups[name] = target
+            case PipelineTarget(pipeline_id=number, until=until):
                 self._put(name, ("pipeline", number))
+                if until != "finished":
+                    self._ending_early.add(name)
             case JobTarget(job_id=number):
                 self._put(name, ("job", number))
             case int():
@@ -60,6 +69,8 @@ class TargetIndex:
 
     def remove(self, name: str) -> None:
         """Remove *name*; ignore an unknown one."""
+        self._groups.pop(name, None)
+        self._ending_early.discard(name)
         key = self._keys.pop(name, None)
         if key is not None:
             names = tuple(other for other in self._names.pop(key) if other != name)
@@ -71,6 +82,18 @@ class TargetIndex:
         # A target by its path is found there until its id is known.
         keys: list[_Key] = [("project", project_id), ("path", path.casefold())]
         return next((self._names[key][0] for key in keys if key in self._names), None)
+
+    def covers(self, pipeline: PipelineTarget, path: str) -> bool:
+        """Return whether a target has all jobs of *pipeline*, of the project at *path*."""
+        if isinstance(pipeline.project, int) and self.project_name(pipeline.project, path):
+            return True
+        names = self._names.get(("pipeline", pipeline.pipeline_id), ())
+        return not self._ending_early.issuperset(names)
+
+    def groups_at(self, path: str) -> list[str]:
+        """Return the names of the groups, given by path, that contain the project at *path*."""
+        parent = path.rpartition("/")[0].casefold()
+        return [name for name, group in self._groups.items() if _contains(group, parent)]
 
     def targets_of(self, hook: HookTarget) -> list[str]:
         """Return the names of the targets that *hook* is about."""
@@ -87,3 +110,10 @@ class TargetIndex:
         self.remove(name)
         self._keys[name] = key
         self._names[key] = *self._names.get(key, ()), name
+
+
+def _contains(group: GroupTarget, parent: str) -> bool:
+    if not isinstance(group.group, str):
+        return False
+    path = group.group.strip("/").casefold()
+    return parent == path or (group.include_subgroups and parent.startswith(f"{path}/"))

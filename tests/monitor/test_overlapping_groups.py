@@ -1,12 +1,22 @@
 """A project that several groups or targets name is polled once, as long as one of them does."""
 
+import re
+
 import pytest
 from yarl import URL
 
 from gitlab_jobs_async import GitLab, GroupTarget
 from gitlab_jobs_async.events import JobAppeared, ProjectUnreachable
 from gitlab_jobs_async.monitor.memberships import GroupMembers, Memberships
-from gitlab_jobs_async.simulator import Fault, JobPlan, Simulator, SteppedClock, World
+from gitlab_jobs_async.simulator import (
+    Fault,
+    JobPlan,
+    PipelinePlan,
+    PlannedJob,
+    Simulator,
+    SteppedClock,
+    World,
+)
 from gitlab_jobs_async.store.memory import MemoryStore
 from tests.support.connections import open_connections
 from tests.support.stepped_time import pass_time
@@ -166,3 +176,44 @@ def test_project_that_another_group_lists_stays():
     memberships.listed("b", {}, 50.0)
     memberships.listed("a", {}, 50.0)
     assert memberships.take_left() == [(1, "b/x")]
+
+
+def job_listings(simulator, *paths):
+    """Return how many requests were for jobs of pipelines of these projects."""
+    ids = {simulator.world.project(path).id for path in paths}
+    found = [
+        re.fullmatch(r".*/projects/(\d+)/pipelines/\d+/jobs", r.path) for r in simulator.requests
+    ]
+    return sum(int(match[1]) in ids for match in found if match)
+
+
+async def test_groups_of_two_shards_record_events_once(world):
+    """Both may poll a project that is shared, but not a downstream pipeline of the other."""
+    clock = SteppedClock(START)
+    kept = MemoryStore(clock=clock)
+    await kept.join("bot")
+    world.add_project("tools/lint").shared_with = frozenset({"shop", "other"})
+    world.add_project("tools/own")
+    how = {"clock": clock, "checkpoint": kept, "shards": 2, "downstream": True}
+    async with watched(world, SHOP, OTHER, **how) as (step, seen, monitor, simulator):
+        await step(60)
+        assert monitor.status().unscanned == 0
+        assert len(monitor) == 5, "tools/lint is polled in both shards"
+        run(world, "tools/lint")
+        pipeline = world.add_pipeline(world.project("shop/web"))
+        for project in ("other/app", "tools/own"):
+            child = PipelinePlan(jobs=(PlannedJob("sub"),), project=project)
+            world.add_bridge(pipeline, project, downstream=child)
+        await step(300)
+        assert sorted(set(finished(seen))) == [
+            ("other/app", "sub"),
+            ("shop/web", "other/app"),
+            ("shop/web", "tools/own"),
+            ("tools/lint", "job"),
+            ("tools/own", "sub"),
+        ]
+        recorded = [event.key for event in (await kept.read("bot", 0, 1000)).events]
+        assert len(recorded) == len(set(recorded))
+        assert set(recorded) == set(keys(seen))
+        assert not job_listings(simulator, "other/app")
+        assert job_listings(simulator, "tools/own")
