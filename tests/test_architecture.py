@@ -55,7 +55,7 @@ IO_MODULES = {
     "cli.commands.pipelines", "cli.commands.showing", "cli.commands.waiting",
     "cli.pipeline_writer", "cli.web_page",
     "cli.config.client", "cli.config.glab", "cli.config.python_gitlab",
-    "cli.config.permissions", "cli.config.project_files",
+    "cli.config.permissions", "cli.config.missing_names", "cli.config.project_files",
     "cli.config.resolution", "cli.demo.command", "cli.demo.node", "cli.demo.node_process",
     "cli.demo.nodes", "cli.demo.observed", "cli.demo.screen", "cli.demo.steps", "cli.doctor.probe",
     "cli.finding.checkout", "cli.finding.location", "cli.finding.resolve",

@@ -267,7 +267,7 @@ def erase(
 
 
 async def _erase(found: FoundJobs, server: ServerOptions, *, web: bool, json: bool) -> int:
-    async with connect_to(found.server, server) as gitlab:
+    async with connect_to(found.server, server, reading=found.reading) as gitlab:
         with progress("erase") as waiting:
             for number in waiting.each(found.ids, "job"):
                 job = await gitlab.project(found.project).erase_job(number)

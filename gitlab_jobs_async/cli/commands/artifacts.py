@@ -128,7 +128,9 @@ async def _carry_out(
 ) -> int:
     source = found.ids[0] if latest is None else latest
     with progress("artifacts") as waiting:
-        async with connect_to(found.server, server, hooks=waiting.hooks()) as gitlab:
+        async with connect_to(
+            found.server, server, hooks=waiting.hooks(), reading=found.reading
+        ) as gitlab:
             project = gitlab.project(found.project)
             if isinstance(source, int) and action.listed:
                 entries = await project.list_artifacts(source, recursive=True)

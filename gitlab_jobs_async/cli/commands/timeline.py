@@ -40,7 +40,6 @@ from gitlab_jobs_async.cli.waterfall.plain import timeline_cells, timeline_json
 from gitlab_jobs_async.cli.waterfall.rows import chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
 from gitlab_jobs_async.cli.web_page import show_page
-from gitlab_jobs_async.errors import NotFoundError
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.models.timelines import PipelineTimeline
 
@@ -112,7 +111,7 @@ async def timeline(
     with progress("timeline") as waiting:
         client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
         async with client as finder, until_reader_closes():
-            found = await _pipeline_of(finder, selection, words)
+            found = await _pipeline_of(finder, selection)
             if web:
                 await show_page((await found.read()).web_url)
                 return OK
@@ -130,19 +129,13 @@ async def timeline(
     return FAILED if options.follow and timelines[0].pipeline.status in _BAD else OK
 
 
-async def _pipeline_of(finder: Finder, selection: Selection, words: Sequence[str]) -> FoundPipeline:
+async def _pipeline_of(finder: Finder, selection: Selection) -> FoundPipeline:
     """Return the pipeline; the URL of a job stands for that of the job."""
     for job in selection.jobs:
         if isinstance(job, int):
             found = await finder.project.get_job(job)
             return await finder.pipeline(found.pipeline.id)
-    try:
-        return await finder.pipeline(selection.pipeline)
-    except NotFoundError:
-        if len(words) == 1 and selection.project == words[0]:
-            # Branches, too, have slashes.
-            print_note(f"{words[0]!r} is read as a project; as a branch it is: . {words[0]}")
-        raise
+    return await finder.pipeline(selection.pipeline)
 
 
 async def _read(

@@ -1,6 +1,7 @@
 """Server, token and certificates from flags, environment and configuration files.
 
-The parser of each tool's files is loaded where there is such a file.
+The parser of each tool's files is loaded where there is such a file, and the search for near names
+after an error.
 """
 
 import lazy_loader

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gitlab_jobs_async import http
 from gitlab_jobs_async.api.credentials import Credentials
+from gitlab_jobs_async.cli import config
 from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.config.advice import advice
 from gitlab_jobs_async.cli.config.files import Helper, credentials_of
@@ -28,7 +29,7 @@ from gitlab_jobs_async.cli.config.resolution import (
 from gitlab_jobs_async.cli.errors import CommandError, error_line, exit_code_of, usage_error
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
-from gitlab_jobs_async.errors import GitLabError
+from gitlab_jobs_async.errors import GitLabError, NotFoundError
 from gitlab_jobs_async.polling.policy import PollPolicy
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 from gitlab_jobs_async.retry.policy import RetryPolicy
@@ -64,11 +65,16 @@ async def connect_to(
     *,
     interval: float | None = None,
     hooks: "http.RequestHooks | None" = None,
+    reading: str = "",
 ) -> AsyncIterator[GitLab]:
-    """Yield the open client of *server*, as `connect` does."""
+    """Yield the open client of *server*, as `connect` does.
+
+    *reading* says how the arguments were read, for the error of something that does not exist.
+    """
     credentials = server.credentials
     auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials
     retry = RetryPolicy(attempts=options.attempts)
+    near = ""
     try:
         async with GitLab(
             server.url,
@@ -79,12 +85,18 @@ async def connect_to(
             budget=budget,
             hooks=hooks,
         ) as gitlab:
-            yield gitlab
+            try:
+                yield gitlab
+            except NotFoundError as error:
+                near = await config.near_names(gitlab, error)
+                raise
     except GitLabError as error:
-        next_step = advice(error, server.url, datetime.now(UTC), has_token=auth is not None)
-        if not next_step:
+        advised = advice(error, server.url, datetime.now(UTC), has_token=auth is not None)
+        steps = [near or advised, reading if isinstance(error, NotFoundError) else ""]
+        if not any(steps):
             raise
-        raise CommandError(f"{error_line(error)}; {next_step}", exit_code_of(error)) from error
+        words = "; ".join(filter(None, [error_line(error), *steps]))
+        raise CommandError(words, exit_code_of(error)) from error
 
 
 def poll_policy_of(interval: float | None) -> PollPolicy:

@@ -56,12 +56,16 @@ class FoundPipeline:
 
 @frozen
 class FoundJobs:
-    """Ids of jobs, their project and its server; *names* are those that the user gave."""
+    """Ids of jobs, their project and its server; *names* are those that the user gave.
+
+    *reading* is that of the selection.
+    """
 
     server: ResolvedServer
     project: ProjectId
     ids: tuple[int, ...]
     names: tuple[JobName, ...]
+    reading: str = ""
 
     def __str__(self) -> str:
         pairs = zip(self.ids, self.names, strict=True)
@@ -223,8 +227,14 @@ async def open_project(
     """
     place = locate(options, [selection.project], _expected(selection))
     (name,) = place.projects
-    client = connect_to(place.server, options, budget, interval=interval, hooks=hooks)
-    async with client as gitlab:
+    async with connect_to(
+        place.server,
+        options,
+        budget,
+        interval=interval,
+        hooks=hooks,
+        reading=selection.reading,
+    ) as gitlab:
         yield Finder(gitlab, gitlab.project(name), str(name), place.checkout)
 
 
@@ -243,8 +253,8 @@ async def find_jobs(options: ServerOptions, selection: Selection) -> FoundJobs:
     (project,) = place.projects
     ids = tuple(name for name in selection.jobs if isinstance(name, int))
     if len(ids) < len(selection.jobs):
-        async with connect_to(place.server, options) as gitlab:
+        async with connect_to(place.server, options, reading=selection.reading) as gitlab:
             finder = Finder(gitlab, gitlab.project(project), str(project), place.checkout)
             handle, found = await finder.jobs(selection.jobs, selection.pipeline)
         project, ids = handle.id, tuple(found)
-    return FoundJobs(place.server, project, ids, selection.jobs)
+    return FoundJobs(place.server, project, ids, selection.jobs, selection.reading)

@@ -1,9 +1,10 @@
 """Tell which arguments of a command are the project, the pipeline and the jobs. Pure."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.cli.arguments import project_id
@@ -35,13 +36,15 @@ ProjectName = ProjectId | WebPage | None
 class Selection:
     """Jobs of a project, those with a name in *pipeline*; or a pipeline, or the whole project.
 
-    *line* is that of the log of a single job, if its URL has one.
+    *line* is that of the log of a single job, if its URL has one. *reading* says how words were
+    read that could mean something else.
     """
 
     project: ProjectName = None
     pipeline: PipelineName | None = None
     jobs: tuple[JobName, ...] = ()
     line: int | None = None
+    reading: str = field(default="", eq=False)
 
     @property
     def first_line(self) -> int:
@@ -77,8 +80,11 @@ def select(
         CommandError: two of them contradict each other, or one is invalid.
     """
     rest = list(words)
+    reading = ""
     if project is None and len(rest) > (0 if takes_project else 1) and _may_be_path(rest[0]):
         project = rest.pop(0)
+        is_clear = project == CHECKOUT or (is_id(project) and not rest)
+        reading = "" if is_clear else _read_as_project(project, "a job", words)
     given = [text for text in (project, pipeline, *rest) if text is not None]
     pages = {text: parse_url(text) for text in given if is_url(text)}
     page = next(iter(pages.values()), None)
@@ -99,6 +105,7 @@ def select(
         pipelines[0] if pipelines else None,
         jobs,
         next((one.line for one in pages.values() if one.line), None) if len(jobs) == 1 else None,
+        reading,
     )
 
 
@@ -126,13 +133,21 @@ def select_pipeline(
     """
     rest = list(words)
     has_two = len(rest) > 1 or pipeline is not None
+    reading = ""
     if project is None and rest and (has_two or not is_id(rest[0])) and _may_be_path(rest[0]):
         project = rest.pop(0)
+        if not rest and project != CHECKOUT:
+            # Branches, too, have slashes.
+            reading = _read_as_project(project, "a branch", words)
     if len(rest) > 1 or (rest and pipeline is not None and not is_url(rest[0])):
         raise usage_error(f"PIPELINE {rest[-1]!r}: expected at most a PROJECT and a PIPELINE")
     if rest and not is_url(rest[0]):
         pipeline = rest.pop(0)
-    return select(rest, project, pipeline)
+    return evolve(select(rest, project, pipeline), reading=reading)
+
+
+def _read_as_project(project: str, other: str, words: Sequence[str]) -> str:
+    return f"{project} is read as the project; as {other} it is: . {shlex.join(words)}"
 
 
 def _may_be_path(text: str) -> bool:

@@ -50,7 +50,8 @@ PIPELINE: an id, latest, a branch, a tag, a sha, !12 for a merge request, or a U
 counts. latest is that of the checkout's branch, or of the default branch of a named project.
 
 JOB: an id, a name or a URL. A name is a job of --pipeline, else of latest. One word is a JOB; of
-several, the first is the PROJECT if it has a slash or is a number, or use --project.
+several, the first is the PROJECT if it has a slash or is a number. With a dot in front or
+--project, all are JOBs.
 
 URL: the page of a project, pipeline, job, merge request, branch or commit, or a URL of the API. It
 selects the server, too, if a token for it is configured; no other token is sent to it. trace, tail

@@ -82,11 +82,9 @@ def test_needs_are_not_asked_for_without_them(run, signed_in):
     assert found["basis"] == "stages"
 
 
-def test_branch_read_as_a_project_is_noted(run, monkeypatch):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    note, error = run("timeline", "feature/x").err.replace("\r\x1b[K", "").splitlines()
-    assert "as a branch it is: . feature/x" in note
-    assert "404 Project Not Found" in error
+def test_branch_read_as_a_project_is_noted(run, assert_one_line):
+    words = "as a branch it is: . feature/x"
+    assert_one_line(run("timeline", "feature/x"), 4, "404 Project Not Found", words)
 
 
 def test_unknown_pipeline_is_one_line(run, assert_one_line):

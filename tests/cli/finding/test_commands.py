@@ -92,9 +92,11 @@ def test_run_takes_the_branch_of_the_checkout(run, checkout, gitlab):
     ):  # fmt: skip
         sent = len(gitlab.requests)
         assert run("run", *words).code == 2
-        while len(gitlab.requests) == sent:  # noted after the answer
+        created = []
+        while not created:  # noted after the answer
             time.sleep(0.001)
-        assert orjson.loads(gitlab.requests[-1].body)["ref"] == ref
+            created = [one for one in gitlab.requests[sent:] if one.path.endswith("/pipeline")]
+        assert orjson.loads(created[0].body)["ref"] == ref
     assert "expected at most a PROJECT and a REF" in run("run", "1", "main", "x").err
     git("commit", "--quiet", "--allow-empty", "--message", "x")
     git("checkout", "--quiet", "--detach")
