@@ -9,6 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response, error_of, merge_headers
+from gitlab_jobs_async.api.server_clock import ServerClock
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.errors import (
@@ -88,6 +89,7 @@ class Exchanges:
         limits: Limits,
         timeout: float,
         clock: Clock,
+        server_clock: ServerClock,
     ) -> None:
         self._server = server
         self._connections = connections
@@ -95,6 +97,7 @@ class Exchanges:
         self._limits = limits
         self._timeout = timeout
         self._clock = clock
+        self._server_clock = server_clock
         self._is_closed = False
         self._deadlines: set[Deadline] = set()
 
@@ -212,6 +215,8 @@ class Exchanges:
             try:
                 head = self._head(state.request, raw)
                 permit.answered(head)
+                if not isinstance(hop, str):
+                    self._server_clock.answered(head.headers, self._clock.now())
                 location = raw.headers.get("Location")
                 if raw.status not in STATUSES or location is None:
                     return await self._checked(state.request, raw, head)

@@ -12,6 +12,7 @@ from gitlab_jobs_async import http
 from gitlab_jobs_async.api.credentials import Credentials, CredentialsFunction
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.api.responses import Response
+from gitlab_jobs_async.api.server_clock import ServerClock
 from gitlab_jobs_async.api.urls import ServerUrl
 from gitlab_jobs_async.clock import Clock, jitter
 from gitlab_jobs_async.errors import GitLabError
@@ -96,6 +97,7 @@ class Transport:
         self.budget = budget
         self.limits = limits
         self.clock = clock
+        self.server_clock = ServerClock()
         self.credentials = CredentialSource(auth, timeout)
         self._user_agent = user_agent
         self._session = session
@@ -146,6 +148,7 @@ class Transport:
             limits=self.limits,
             timeout=self.timeout,
             clock=self.clock,
+            server_clock=self.server_clock,
         )
         if self.budget.shared is not None:
             try:

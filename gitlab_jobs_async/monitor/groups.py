@@ -34,7 +34,7 @@ _REFRESH, _REFRESH_PER_PAGE = 300.0, 30.0
 """Seconds between two listings of a group: at least the first, and the second for each page."""
 
 _CLOCK_SKEW = 900.0
-"""Seconds by which the server's clock may be behind, as in `hints.planner`."""
+"""Seconds by which the clock of a process before this one may differ, as in `hints.planner`."""
 
 
 @frozen
@@ -211,12 +211,13 @@ class GroupTargets:
         recovered = group.availability.on_success()
         listed_at = group.members.listed_at
         # Without CI/CD, each request for jobs would be refused.
+        allowance = _CLOCK_SKEW + self._transport.server_clock.lag
         joined = [row for row in rows if row.jobs_enabled is not False]
         members = {row.id: row.path_with_namespace for row in joined}
         self._memberships.listed(name, members, began)
         for row in joined:
             if self._poller.project_name(row.id, row.path_with_namespace) is None:
-                created = row.created_at.timestamp() + _CLOCK_SKEW
+                created = row.created_at.timestamp() + allowance
                 # One that was moved here may have old jobs.
                 is_new = listed_at is not None and created > listed_at
                 self._recorder.keep_with(target_name(row.id), name)

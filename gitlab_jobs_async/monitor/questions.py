@@ -130,7 +130,9 @@ class ProjectQuestions:
             planner.ended()
         now = clock.now()
         snapshots = answer.snapshots
-        changed, missing = planner.on_answer(batch, snapshots, now, answer.seconds)
+        changed, missing = planner.on_answer(
+            batch, snapshots, now, answer.seconds, self._transport.server_clock.lag
+        )
         for name in missing:
             _log.debug("%s is missing in answers by GraphQL", name)
             self._reschedule(name, now)

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.errors import GitLabError, ResponseError
+from gitlab_jobs_async.monitor.hints.covered import CoveredProject
 from gitlab_jobs_async.monitor.hints.question_rate import (
     MIN_PROJECTS,
     QuestionMode,
@@ -42,33 +43,8 @@ _BACKOFF = Backoff(2.0, 2.0, 600.0)
 _REFUSED_FOR = 3600.0
 _MISSING_FOR = 3600.0
 _MIN_PAUSE = 60.0
-SETTLING = 120.0
-"""Seconds after a change until a poll by REST has surely seen it, as in `watch.watermark`."""
-
-CLOCK_SKEW = 900.0
-"""Seconds by which the server's clock, or that of a process before this one, may differ."""
-
 # These do not pass by themselves: no GraphQL, or a token without its scope.
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 415, 422, 501})
-
-
-def fingerprint(snapshot: ProjectSnapshot) -> int:
-    """Return a hash that changes whenever a pipeline is created or changes its status."""
-    # A hash, because a monitor may keep ten thousand of them.
-    return hash(tuple((p.id, p.status, p.updated_at) for p in snapshot.pipelines))
-
-
-@define(eq=False, repr=False)
-class _Covered:
-    """A project that was last polled at *polled_at*, and what the last answer showed of it.
-
-    An answer has shown a change at *changed_at*.
-    """
-
-    project_id: int
-    polled_at: float
-    seen: int | None = None
-    changed_at: float = -inf
 
 
 @define(eq=False, repr=False)
@@ -89,7 +65,7 @@ class QuestionPlanner:
     capabilities: ServerCapabilities
     _size: QuestionSize = field(factory=QuestionSize, init=False)
     _rate: QuestionRate = field(factory=QuestionRate, init=False)
-    _covered: dict[str, _Covered] = field(factory=dict[str, _Covered], init=False)
+    _covered: dict[str, CoveredProject] = field(factory=dict[str, CoveredProject], init=False)
     _candidates: set[str] = field(factory=set[str], init=False)
     _missing_until: dict[str, float] = field(factory=dict[str, float], init=False)
     _schedule: PollScheduler = field(factory=PollScheduler, init=False)
@@ -133,10 +109,9 @@ class QuestionPlanner:
     def comparison_interval(self, name: str, now: float) -> float:
         """Return the seconds until a covered project is polled by REST in any case."""
         interval, covered = COMPARISON_INTERVALS.get(self.mode.value, 0.0), self._covered[name]
-        settled_at = covered.changed_at + SETTLING
         # A replica may lag: the poll that follows a change at once may not see it.
-        if covered.polled_at < settled_at and self.mode is not QuestionMode.JOBS:
-            return min(interval, max(0.0, settled_at - now))
+        if covered.polled_at < covered.settled_at and self.mode is not QuestionMode.JOBS:
+            return min(interval, max(0.0, covered.settled_at - now))
         return interval
 
     def offer(
@@ -158,7 +133,7 @@ class QuestionPlanner:
             return False
         known = self._covered.get(name)
         if known is None or known.project_id != project_id:
-            self._covered[name] = _Covered(project_id, polled_at)
+            self._covered[name] = CoveredProject(project_id, polled_at)
         else:
             known.polled_at = polled_at
         self._put(name, now, SWEEP)
@@ -212,9 +187,16 @@ class QuestionPlanner:
         return Batch(ask(by_id), tuple(by_id.values()))
 
     def on_answer(
-        self, batch: Batch, answer: Mapping[int, ProjectSnapshot], now: float, seconds: float
+        self,
+        batch: Batch,
+        answer: Mapping[int, ProjectSnapshot],
+        now: float,
+        seconds: float,
+        lag: float = 0.0,
     ) -> tuple[list[str], list[str]]:
         """Take the *answer* to a question, which the server made in *seconds*.
+
+        The server's clock is *lag* seconds behind the client's.
 
         Return the projects that have changed since the last answer, or since they were polled, and
         those that are missing: both need a poll by REST.
@@ -233,10 +215,8 @@ class QuestionPlanner:
                 self.remove(name)
                 missing.append(name)
                 continue
-            if self._has_changed(covered, snapshot):
+            if covered.show(snapshot, now, lag):
                 changed.append(name)
-                covered.changed_at = now
-            covered.seen = fingerprint(snapshot)
             if self.mode is not QuestionMode.JOBS:
                 self._put(name, now, SWEEP)
         return changed, missing
@@ -290,12 +270,3 @@ class QuestionPlanner:
     def _put(self, name: str, now: float, interval: float) -> None:
         longest = MAX_SCAN_INTERVAL if self.mode is QuestionMode.JOBS else SWEEP
         self._schedule.schedule(name, now, min(interval, longest))
-
-    def _has_changed(self, covered: _Covered, snapshot: ProjectSnapshot) -> bool:
-        if covered.seen is not None:
-            return covered.seen != fingerprint(snapshot)
-        # The first answer after a poll: only what changed around it may be unknown.
-        since = covered.polled_at - CLOCK_SKEW
-        return any(
-            p.updated_at is None or p.updated_at.timestamp() >= since for p in snapshot.pipelines
-        )

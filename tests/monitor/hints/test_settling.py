@@ -6,7 +6,8 @@ import pytest
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
 from gitlab_jobs_async.models.statuses import JobStatus
-from gitlab_jobs_async.monitor.hints.planner import COMPARISON_INTERVALS, SETTLING, QuestionPlanner
+from gitlab_jobs_async.monitor.hints.covered import SETTLING
+from gitlab_jobs_async.monitor.hints.planner import COMPARISON_INTERVALS, QuestionPlanner
 from gitlab_jobs_async.monitor.hints.snapshots import PipelineSnapshot, ProjectSnapshot
 
 NAMES = [f"p{number}" for number in range(1, 13)]
@@ -48,10 +49,17 @@ def test_changed_project_has_to_settle():
 
 
 @pytest.mark.parametrize(
-    ("ahead", "changed"),
-    [(-300.0, True), (0.0, True), (240.0, True), (850.0, True), (9000.0, False)],
+    ("ahead", "lag", "changed"),
+    [
+        (-300.0, 0.0, True),
+        (0.0, 0.0, True),
+        (240.0, 0.0, True),
+        (850.0, 0.0, True),
+        (9000.0, 0.0, False),
+        (9000.0, 8900.0, True),
+    ],
 )
-def test_first_answer_allows_for_wrong_clocks(ahead, changed):
+def test_first_answer_allows_for_wrong_clocks(ahead, lag, changed):
     """Compare a time of the server with that of the poll, by another clock."""
     polled_at, planner = 1_800_000_000.0, QuestionPlanner(ServerCapabilities())
     planner.set_rate(len(NAMES), requests=10.0, polls=10.0)
@@ -61,4 +69,16 @@ def test_first_answer_allows_for_wrong_clocks(ahead, changed):
     pipeline = PipelineSnapshot(5, JobStatus.SUCCESS, ended)
     answer = {n: ProjectSnapshot(n, (pipeline,)) for n in range(1, 13)}
     batch = planner.take(polled_at + 60)
-    assert bool(planner.on_answer(batch, answer, polled_at + 60, 1.0)[0]) is changed
+    assert bool(planner.on_answer(batch, answer, polled_at + 60, 1.0, lag)[0]) is changed
+
+
+def test_clock_that_was_set_back_hides_no_change():
+    """The poll seems to come from the future."""
+    asked_at, planner = 1_800_000_000.0, QuestionPlanner(ServerCapabilities())
+    planner.set_rate(len(NAMES), requests=10.0, polls=10.0)
+    for _ in range(2):
+        for name in NAMES:
+            planner.offer(name, int(name[1:]), asked_at + 9000, asked_at - 60, is_idle=True)
+    pipeline = PipelineSnapshot(5, JobStatus.SUCCESS, datetime.fromtimestamp(asked_at - 30, UTC))
+    answer = {n: ProjectSnapshot(n, (pipeline,)) for n in range(1, 13)}
+    assert planner.on_answer(planner.take(asked_at), answer, asked_at, 1.0)[0]
