@@ -14,13 +14,14 @@ _MOST_DELETED = 20_000
 _LAST = 2**63 - 1
 
 # The oldest events that may be deleted: those that were read by all, and those that are too old.
+# Only the oldest are searched: a group that lags may have millions, and others must not wait.
 _READ = (
     "SELECT coalesce(max(place), 0) FROM (SELECT place FROM events"
-    " WHERE is_pending = 0 AND place <= ? ORDER BY place LIMIT ?) AS oldest"
+    " WHERE is_pending = 0 ORDER BY place LIMIT ?) AS oldest WHERE place <= ?"
 )
 _OLD = (
-    "SELECT coalesce(max(place), 0) FROM (SELECT place FROM events"
-    " WHERE is_pending = 0 AND recorded_at < ? ORDER BY place LIMIT ?) AS oldest"
+    "SELECT coalesce(max(place), 0) FROM (SELECT place, recorded_at FROM events"
+    " WHERE is_pending = 0 ORDER BY place LIMIT ?) AS oldest WHERE recorded_at < ?"
 )
 
 
@@ -123,5 +124,5 @@ def prune(seconds: float) -> Transaction[int]:
 
 def _last_place(sql: str, limit: float) -> Transaction[int]:
     """Return the last place that a statement finds, 0 for none."""
-    ((last,),) = yield Step(sql, (limit, _MOST_DELETED))
+    ((last,),) = yield Step(sql, (_MOST_DELETED, limit))
     return int(last)

@@ -271,6 +271,22 @@ async def test_prune_deletes_some_events_at_once(store, monkeypatch):
     assert (await store.read("bot", 0, 9)).missed == 4
 
 
+async def test_prune_reads_no_more_than_it_may_delete(monkeypatch):
+    """A group that lags by a week of events must not keep others from the store."""
+    monkeypatch.setattr(consumer_groups, "_MOST_DELETED", 10)
+    store = MemoryStore()
+    lease = await leased(store)
+    await store.join("bot")
+    keys = [f"k{number}" for number in range(3000)]
+    await store.record(lease, Batch([change("a", b"1", *keys)]))
+    await store.record(lease, Batch(acknowledged=keys))
+    steps = []
+    store._connection.set_progress_handler(lambda: steps.append(1), 100)
+    assert await store.prune(1000) == 0
+    store._connection.set_progress_handler(None, 0)
+    assert len(steps) < 15, "instructions of SQLite, in hundreds"
+
+
 async def test_without_groups_events_go_at_once(store):
     lease = await leased(store)
     await store.record(lease, Batch([change("a", b"1", "k1")]))
