@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 from attrs import define, field
@@ -15,6 +15,7 @@ from gitlab_jobs_async.cli.terminal import (
     print_error,
     stdout_bytes,
 )
+from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.errors import GitLabError
@@ -44,7 +45,8 @@ class LogWriter:
     """Writes the logs of *jobs* of one project, which the user calls *name*.
 
     *resume_at* is the byte after the last written one, by job id; `None` before any was written.
-    Ctrl-C and errors print the command that resumes, with *options*.
+    *ended* are further jobs, whose logs are not written: only their results count. Ctrl-C and
+    errors print the command that resumes, with *options*.
     """
 
     gitlab: GitLab
@@ -53,11 +55,23 @@ class LogWriter:
     jobs: Sequence[Job]
     options: Sequence[str]
     resume_at: dict[int, int | None]
+    ended: Mapping[int, Job] = field(factory=dict[int, Job])
     code_so_far: int = OK
-    _ended: dict[int, Job | None] = field(factory=dict, init=False)
+    _ended: dict[int, Job | None] = field(init=False)
+    _attempts: dict[int, Job] = field(init=False)
+    _retried: set[int] = field(factory=set, init=False)
 
-    async def write_lines(self, printer: LogPrinter, *, last: int | None, follow: bool) -> None:
-        """Print each line; of the existing ones that *printer* prints, only the *last*."""
+    def __attrs_post_init__(self) -> None:
+        self._ended = {**self.ended}
+        self._attempts = {job.id: job for job in self.jobs}
+
+    async def write_lines(
+        self, printer: LogPrinter, *, last: int | None, follow_retries: bool = False
+    ) -> None:
+        """Print each line; of the existing ones that *printer* prints, only the *last*.
+
+        With *follow_retries*, the lines of each next attempt follow.
+        """
         offsets = {job_id: offset or 0 for job_id, offset in self.resume_at.items()}
         resumptions = {job_id: _Resumption(0) for job_id in offsets}
         if printer.is_json or printer.view.needs_all_lines:
@@ -77,11 +91,14 @@ class LogWriter:
             lines=last,
             matching=None if last is None else printer.prints,
             offsets={key: offsets[key[1]] for key in targets},
-            follow=follow,
+            follow_retries=follow_retries,
         )
         try:
             async with until_reader_closes(), tail as items:
                 async for item in items:
+                    if item.job_id not in self.resume_at:
+                        await self._join(item.job_id, printer)
+                        resumptions[item.job_id] = _Resumption(0)
                     if not isinstance(item, TailedLine):
                         self._end(item)
                     elif resumptions[item.job_id].is_new(item.line):
@@ -117,12 +134,27 @@ class LogWriter:
     async def exit_code(self) -> int:
         """Return the exit code once all logs have ended, and name the jobs that failed."""
         # A log does not reliably say how its job ended.
-        for job in await gather_all([self._finished(job_id) for job_id in self.resume_at]):
+        last = [job_id for job_id in self.resume_at if job_id not in self._retried]
+        for job in await gather_all([self._finished(job_id) for job_id in last]):
             if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
                 reason = f" ({job.failure_reason})" if job.failure_reason else ""
                 print_error(f"job {job.id} {job.status}{reason}")
                 self.code_so_far = FAILED
         return self.code_so_far
+
+    async def _join(self, job_id: int, printer: LogPrinter) -> None:
+        """Add the next attempt of a job, whose own result no longer counts."""
+        job = await self.project.get_job(job_id)
+        before = [
+            each.id
+            for each in self._attempts.values()
+            if (each.name, each.pipeline.id) == (job.name, job.pipeline.id)
+        ]
+        self._retried.update(before)
+        self._attempts[job_id] = job
+        self.resume_at[job_id] = None
+        print_error(f"job {max(before, default=0)} {job.name} runs again as job {job_id}")
+        printer.add(ShownJob.of(self.name, job), job, is_labelled=len(self.jobs) > 1)
 
     async def _finished(self, job_id: int) -> Job:
         job = self._ended.get(job_id)

@@ -34,7 +34,7 @@ async def follow_logs(gitlab: GitLab, project: Project, jobs: Sequence[Job], *, 
     options = ["--json"] if json else []
     resume_at: dict[int, int | None] = dict.fromkeys(job.id for job in jobs)
     writer = LogWriter(gitlab, project, name, jobs, options, resume_at)
-    await writer.write_lines(printer, last=None, follow=True)
+    await writer.write_lines(printer, last=None)
     return await writer.exit_code()
 
 

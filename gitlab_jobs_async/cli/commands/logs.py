@@ -21,7 +21,7 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
-from gitlab_jobs_async.cli.progress import progress
+from gitlab_jobs_async.cli.progress import Progress, progress
 from gitlab_jobs_async.cli.terminal import (
     is_terminal,
     print_note,
@@ -57,8 +57,11 @@ async def trace(
         project, (job,) = await finder.jobs(selection.jobs, selection.pipeline)
         if output is None and is_terminal():
             view = LogView(LogStyle(), supports_colour() if color is None else color)
-            with paged(is_wanted=not no_pager):
-                await _write_lines(project, job, view, selection.first_line)
+            with (
+                progress("log", "byte") as waiting,
+                paged(is_wanted=not no_pager, starting=waiting.stop),
+            ):
+                await _write_lines(project, job, view, selection.first_line, waiting)
             return OK
         start = await _start_of(project, job, selection.first_line)
         async with project.stream_trace(job) as chunks:
@@ -73,13 +76,16 @@ async def trace(
     return OK
 
 
-async def _write_lines(project: Project, job: int, view: LogView, first: int) -> None:
+async def _write_lines(
+    project: Project, job: int, view: LogView, first: int, waiting: Progress
+) -> None:
     """Write the lines of a log from number *first* on."""
     shown = ShownJob(str(project.id), job, "")
     number = 0
     async with aclosing(project.tail(job, follow=False)) as lines:
         async for line in lines:
             number = line.number
+            waiting.update(line.end, None)
             if number >= first:
                 write(view.text(shown, line))
     if number < first:

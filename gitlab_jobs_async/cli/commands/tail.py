@@ -1,14 +1,16 @@
 """The command `tail`: follow logs, of jobs by their ids or names or of all that are selected."""
 
-import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
-from attrs import field, frozen
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
+from gitlab_jobs_async.cli.commands.tail_options import (
+    DEFAULT_STYLE,
+    LogRange,
+    TailCall,
+    check,
+)
 from gitlab_jobs_async.cli.config.client import connect_to, poll_policy_of
 from gitlab_jobs_async.cli.errors import FAILED, OK, usage_error
 from gitlab_jobs_async.cli.finding.resolve import Finder, FoundPipeline, open_project
@@ -27,17 +29,20 @@ from gitlab_jobs_async.cli.options import (
     ServerOptions,
     Web,
 )
+from gitlab_jobs_async.cli.progress import progress
 from gitlab_jobs_async.cli.tail.endings import pipeline_ending
 from gitlab_jobs_async.cli.tail.failed import FailureReport, failed_jobs
 from gitlab_jobs_async.cli.tail.follow import SelectedLogs, follow, show_present
 from gitlab_jobs_async.cli.tail.log_slots import LogSlots
-from gitlab_jobs_async.cli.tail.present import Found, jobs_of_pipeline, jobs_of_projects
-from gitlab_jobs_async.cli.tail.printer import LogPrinter
-from gitlab_jobs_async.cli.tail.selection import JobFilter, JobSelection
-from gitlab_jobs_async.cli.tail.since import LinesSince, parse_since
-from gitlab_jobs_async.cli.terminal import is_terminal, print_error, print_report, supports_colour
-from gitlab_jobs_async.cli.views.job_labels import JobLabels, ShownJob
-from gitlab_jobs_async.cli.views.log_lines import LogView
+from gitlab_jobs_async.cli.tail.present import (
+    Found,
+    ended_before,
+    jobs_of_pipeline,
+    jobs_of_projects,
+)
+from gitlab_jobs_async.cli.tail.selection import JobFilter
+from gitlab_jobs_async.cli.terminal import is_terminal, print_error, print_report
+from gitlab_jobs_async.cli.views.job_labels import ShownJob
 from gitlab_jobs_async.cli.views.log_style import LogStyle
 from gitlab_jobs_async.cli.web_page import show_selected
 from gitlab_jobs_async.client import GitLab
@@ -45,48 +50,7 @@ from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.targets import GroupTarget, PipelineTarget
 
-Count = Annotated[int | None, Parameter(validator=Number(gte=0), metavar="N")]
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class LogRange:
-    """Options that select the part of the logs to show."""
-
-    lines: Annotated[
-        Count,
-        Parameter(
-            alias="-n", help="Only the last N of the existing lines that are to be shown, per job."
-        ),
-    ] = None
-    since: Annotated[
-        str | None,
-        Parameter(
-            metavar="TIME",
-            help="Only lines since then: 10m, 1h30m, 2026-01-31T10:00. Also shows jobs that have "
-            "ended since.",
-        ),
-    ] = None
-    offset: Annotated[
-        Count,
-        Parameter(
-            metavar="BYTE", help="Start at this byte of the log, as printed by an earlier call."
-        ),
-    ] = None
-    follow: Annotated[
-        bool,
-        Parameter(negative="--no-follow", help="Follow the logs until the jobs end (default)."),
-    ] = True
-    log_failed: Annotated[
-        bool,
-        Parameter(
-            help="Only the failed section of each JOB that has failed, or of those of a pipeline."
-        ),
-    ] = False
-
-
 _WHOLE = LogRange()
-_DEFAULT_STYLE = LogStyle()
 _ALL_JOBS = JobFilter()
 
 
@@ -96,7 +60,7 @@ async def tail(
     many: ProjectOptions = NO_PROJECTS,
     jobs: JobFilter = _ALL_JOBS,
     log_range: LogRange = _WHOLE,
-    style: LogStyle = _DEFAULT_STYLE,
+    style: LogStyle = DEFAULT_STYLE,
     raw: Annotated[
         bool,
         Parameter(
@@ -118,97 +82,39 @@ async def tail(
     """Follow logs line by line until their jobs have ended."""
     if interval is not None and not (log_range.follow and not log_range.log_failed):
         raise usage_error("--interval does not go with --no-follow or --log-failed")
-    how = _Tail(log_range, style, jobs, json=json, raw=raw, interval=interval, server=server)
-    if jobs.is_set or many != NO_PROJECTS:
-        # No word is a job here: each names a project.
-        _check(0, how)
-        projects = [*words, *([] if where.project is None else [where.project])]
-        pipelines = [] if where.pipeline is None else [where.pipeline]
-        return await _of_projects(named_projects(projects, many, server, pipelines), how, web=web)
-    is_whole = where.pipeline is not None or log_range.log_failed
-    selection = select(words, where.project, where.pipeline, takes_project=is_whole)
-    if not selection.jobs and selection.pipeline is None and not log_range.log_failed:
-        raise usage_error("missing JOB: expected at least one, or --pipeline or --jobs REGEX")
-    _check(len(selection.jobs), how)
-    async with open_project(server, selection, interval=interval) as finder:
-        if web:
-            return await show_selected(finder, selection)
-        if selection.jobs:
-            return await _of_jobs(finder, selection, how)
-        return await _of_pipeline(finder, await finder.pipeline(selection.pipeline), how)
-
-
-@frozen
-class _Tail:
-    """The options of a call. All are checked when it is made."""
-
-    range: LogRange
-    style: LogStyle
-    jobs: JobFilter
-    json: bool = field(kw_only=True)
-    raw: bool = field(kw_only=True)
-    interval: float | None = field(kw_only=True)
-    server: ServerOptions = field(kw_only=True)
-    since: datetime | None = field(init=False)
-    selection: JobSelection = field(init=False)
-    view: LogView = field(init=False)
-
-    @since.default
-    def _parse_since(self) -> datetime | None:
-        since = self.range.since
-        return None if since is None else parse_since(since, datetime.now(UTC))
-
-    @selection.default
-    def _select(self) -> JobSelection:
-        return JobSelection(self.jobs)
-
-    @view.default
-    def _make_view(self) -> LogView:
-        wanted = self.style.color
-        labels = JobLabels()
-        if is_terminal():
-            labels.width = max(20, shutil.get_terminal_size().columns // 3)
-        return LogView(self.style, supports_colour() if wanted is None else wanted, labels)
-
-    def printer(self, first_line: int = 1) -> LogPrinter:
-        since = None if self.since is None else LinesSince(self.since)
-        return LogPrinter(self.view, is_json=self.json, since=since, first_line=first_line)
-
-    def arguments(self) -> list[str]:
-        """Return the options that repeat this call, without the token."""
-        server = self.server
-        named = {"interval": self.interval, "url": server.url, "profile": server.profile}
-        switches = {"raw": self.raw, "json": self.json}
-        options = [f"--{name}" for name, value in switches.items() if value]
-        # With an equals sign, as a value may begin with a dash.
-        options += [f"--{name}={value}" for name, value in named.items() if value is not None]
-        return options + self.style.arguments()
-
-
-def _check(jobs: int, how: _Tail) -> None:
-    """Raise for options that exclude each other; *jobs* is the number of JOBs."""
-    part = how.range
-    if part.offset is not None:
-        if jobs != 1:
-            raise usage_error("--offset needs exactly one JOB")
-        if part.lines is not None or part.since is not None or not part.follow or part.log_failed:
-            raise usage_error("--offset does not go with --lines, --since or --no-follow")
-    if part.log_failed and part.since is not None:
-        raise usage_error("--log-failed does not go with --since")
-    if not how.raw:
-        return
-    if jobs != 1:
-        raise usage_error("--raw needs exactly one JOB")
-    is_cut = part.lines is not None or part.since is not None or part.log_failed
-    if how.json or is_cut or how.style != _DEFAULT_STYLE:
-        raise usage_error(
-            "--raw writes the bytes unchanged: expected no options but --offset and --no-follow"
+    with progress("tail") as waiting:
+        how = TailCall(
+            log_range,
+            style,
+            jobs,
+            json=json,
+            raw=raw,
+            interval=interval,
+            server=server,
+            waiting=waiting,
         )
-    if is_terminal():
-        raise usage_error("--raw needs a file or pipe: job output could control the terminal")
+        if jobs.is_set or many != NO_PROJECTS:
+            # No word is a job here: each names a project.
+            check(0, how)
+            projects = [*words, *([] if where.project is None else [where.project])]
+            pipelines = [] if where.pipeline is None else [where.pipeline]
+            named = named_projects(projects, many, server, pipelines)
+            return await _of_projects(named, how, web=web)
+        is_whole = where.pipeline is not None or log_range.log_failed
+        selection = select(words, where.project, where.pipeline, takes_project=is_whole)
+        if not selection.jobs and selection.pipeline is None and not log_range.log_failed:
+            raise usage_error("missing JOB: expected at least one, or --pipeline or --jobs REGEX")
+        check(len(selection.jobs), how)
+        client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
+        async with client as finder:
+            if web:
+                return await show_selected(finder, selection)
+            if selection.jobs:
+                return await _of_jobs(finder, selection, how)
+            return await _of_pipeline(finder, await finder.pipeline(selection.pipeline), how)
 
 
-async def _of_jobs(finder: Finder, selection: Selection, how: _Tail) -> int:
+async def _of_jobs(finder: Finder, selection: Selection, how: TailCall) -> int:
     """Follow the jobs that are named."""
     # Even a single job is requested, so that a missing server or job is reported at once.
     handle, ids = await finder.jobs(selection.jobs, selection.pipeline)
@@ -220,19 +126,30 @@ async def _of_jobs(finder: Finder, selection: Selection, how: _Tail) -> int:
         report = FailureReport(finder.gitlab, printer, how.range.lines)
         return await report.print_all([(project, job) for job in found], "these")
     how.view.labels.has_project = not is_terminal()
-    for job in found:
-        # A single job is written without its name.
-        printer.add(ShownJob.of(project, job), job, is_labelled=len(found) > 1)
+    # A single job is written without its name.
+    is_labelled = len(found) > 1
+    ended = {job.id: job for job in found if how.since and ended_before(job, how.since)}
+    for job in ended.values():
+        print_error(f"{ShownJob.of(project, job)} had ended by --since")
+    rest = [job for job in found if job.id not in ended]
+    if not (how.range.follow or how.raw):
+        present = [(project, job) for job in rest]
+        last = how.range.lines
+        return await show_present(finder.gitlab, present, printer, last, is_labelled=is_labelled)
+    for job in rest:
+        printer.add(ShownJob.of(project, job), job, is_labelled=is_labelled)
     resume_at: dict[int, int | None] = dict.fromkeys((job.id for job in found), how.range.offset)
-    writer = LogWriter(finder.gitlab, handle, project, found, how.arguments(), resume_at)
+    writer = LogWriter(finder.gitlab, handle, project, rest, how.arguments(), resume_at, ended)
     if how.raw:
         await writer.write_bytes(follow=how.range.follow)
     else:
-        await writer.write_lines(printer, last=how.range.lines, follow=how.range.follow)
+        await writer.write_lines(
+            printer, last=how.range.lines, follow_retries=how.range.follow_retries
+        )
     return await writer.exit_code() if how.range.follow else writer.code_so_far
 
 
-async def _of_pipeline(finder: Finder, at: FoundPipeline, how: _Tail) -> int:
+async def _of_pipeline(finder: Finder, at: FoundPipeline, how: TailCall) -> int:
     """Follow the jobs of a pipeline until it has ended or only a manual job can continue it."""
     what = f"pipeline {at.id}"
     if how.range.log_failed:
@@ -257,9 +174,10 @@ async def _of_pipeline(finder: Finder, at: FoundPipeline, how: _Tail) -> int:
     return FAILED if is_bad else code
 
 
-async def _of_projects(named: NamedProjects, how: _Tail, *, web: bool) -> int:
+async def _of_projects(named: NamedProjects, how: TailCall, *, web: bool) -> int:
     """Follow the selected jobs of projects and groups until Ctrl-C, or those of a pipeline."""
-    async with connect_to(named.server, how.server, interval=how.interval) as gitlab:
+    client = connect_to(named.server, how.server, interval=how.interval, hooks=how.waiting.hooks())
+    async with client as gitlab:
         if len(named.pipelines) > 1:
             raise usage_error("--pipeline: expected one pipeline")
         if web:
@@ -280,7 +198,7 @@ async def _of_projects(named: NamedProjects, how: _Tail, *, web: bool) -> int:
         return await _follow(gitlab, named.names, present, how)
 
 
-async def _show_present(gitlab: GitLab, found: Sequence[Found], how: _Tail, what: str) -> int:
+async def _show_present(gitlab: GitLab, found: Sequence[Found], how: TailCall, what: str) -> int:
     selected = [one for one in found if how.selection.has(one[1])]
     if not selected:
         since = "" if how.since is None else " or has ended since"
@@ -293,7 +211,7 @@ async def _follow(
     gitlab: GitLab,
     targets: Sequence[int | str | PipelineTarget | GroupTarget],
     present: Sequence[Found],
-    how: _Tail,
+    how: TailCall,
 ) -> int:
     logs = SelectedLogs(how.selection, how.printer(), LogSlots(how.jobs.max_logs), how.range.lines)
     await follow(gitlab, targets, logs, poll_policy_of(how.interval), present)

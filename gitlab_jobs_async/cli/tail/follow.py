@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
 from math import inf
 from typing import Final, TypeVar
 
@@ -36,6 +37,9 @@ from gitlab_jobs_async.polling.policy import PollPolicy
 T = TypeVar("T")
 
 _DENIALS: Final = frozenset({401, 403, 404})
+_AT_ONCE: Final = 4
+"""Logs that are requested at once where they are printed one after the other."""
+
 _EVENTS: Final = "events"
 _LINES: Final = "lines"
 
@@ -130,23 +134,40 @@ async def follow(
 
 
 async def show_present(
-    gitlab: GitLab, found: Sequence[tuple[str, Job]], printer: LogPrinter, last: int | None
+    gitlab: GitLab,
+    found: Sequence[tuple[str, Job]],
+    printer: LogPrinter,
+    last: int | None,
+    *,
+    is_labelled: bool = True,
 ) -> int:
-    """Print the lines that the logs of these jobs have now; return the exit code."""
+    """Print the lines that the logs of these jobs have now, job after job; return the exit code.
+
+    The next logs are requested while one is printed.
+
+    Raises:
+        GitLabError: the only log cannot be read.
+    """
     code = OK
-    targets: list[tuple[int | str, int]] = []
-    for project, job in found:
-        printer.add(ShownJob.of(project, job), job)
-        targets.append((job.project_id or project, job.id))
     matching = None if last is None else printer.prints
-    tail = gitlab.tail_jobs(targets, lines=last, matching=matching, follow=False)
-    async with until_reader_closes(), tail as items:
-        async for item in items:
-            if isinstance(item, TailedLine):
-                printer.show(item)
-            elif isinstance(item, TailFailed):
-                print_error(f"job {item.job_id}: {error_line(item.error)}")
-                code = exit_code_of(item.error)
+    for project, job in found:
+        printer.add(ShownJob.of(project, job), job, is_labelled=is_labelled)
+    targets = [(job.project_id or project, job.id) for project, job in found]
+    for start in range(0, len(targets), _AT_ONCE):
+        async with until_reader_closes(), AsyncExitStack() as opened:
+            tails = [
+                gitlab.tail_jobs([target], lines=last, matching=matching, follow=False)
+                for target in targets[start : start + _AT_ONCE]
+            ]
+            for items in [await opened.enter_async_context(one) for one in tails]:
+                async for item in items:
+                    if isinstance(item, TailedLine):
+                        printer.show(item)
+                    elif isinstance(item, TailFailed):
+                        if len(found) == 1:
+                            raise item.error
+                        print_error(f"job {item.job_id}: {error_line(item.error)}")
+                        code = exit_code_of(item.error)
     return code
 
 

@@ -70,10 +70,15 @@ async def _newest(
     return found
 
 
+def ended_before(job: Job, since: datetime) -> bool:
+    """Return whether the log of a job has no lines since then: it had ended."""
+    return job.status.is_finished and (job.finished_at or job.created_at) < since
+
+
 def _is_present(job: Job, since: datetime | None) -> bool:
     if job.started_at is None or not job.status.is_finished:
         return job.started_at is not None
-    return since is not None and (job.finished_at or job.created_at) >= since
+    return since is not None and not ended_before(job, since)
 
 
 def _by_start(project: ProjectId, jobs: Sequence[Job]) -> list[Found]:

@@ -8,7 +8,7 @@ import pytest
 
 from gitlab_jobs_async import GitLab, GroupTarget, PipelineTarget, PollPolicy
 from gitlab_jobs_async.cli.errors import CommandError
-from gitlab_jobs_async.cli.tail.follow import SelectedLogs, follow
+from gitlab_jobs_async.cli.tail.follow import SelectedLogs, follow, show_present
 from gitlab_jobs_async.cli.tail.log_slots import LogSlots
 from gitlab_jobs_async.cli.tail.printer import LogPrinter
 from gitlab_jobs_async.cli.tail.selection import JobFilter, JobSelection
@@ -17,6 +17,7 @@ from gitlab_jobs_async.cli.views.job_labels import JobLabels
 from gitlab_jobs_async.cli.views.log_lines import LogView
 from gitlab_jobs_async.cli.views.log_style import LogStyle
 from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan
+from tests.support.cancellation import cancel_half_way
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
 from tests.support.tasks import others, until
@@ -199,3 +200,11 @@ async def test_cancelled_tail_leaves_nothing(gitlab, start, capfd, target, pipel
         await task
     assert await others() == before
     assert open_connections(gitlab) == 0
+
+
+async def test_cancelled_present_leaves_nothing(gitlab, start, simulator):
+    for number in range(6):
+        start(f"job {number}", duration=0.1)
+    jobs = [("group/new", job) for job in await gitlab.project("group/new").list_jobs()]
+    showing = show_present(gitlab, jobs, selected().printer, None)
+    await cancel_half_way(simulator, gitlab, showing)

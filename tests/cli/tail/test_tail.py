@@ -6,10 +6,11 @@ import re
 import signal
 import threading
 import time
+from itertools import groupby, pairwise
 
 import pytest
 
-from gitlab_jobs_async.simulator import BytesLog, JobPlan
+from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan
 
 PROMPT = ["--interval", 0.05]
 """The server is 100 times as fast as the command."""
@@ -163,3 +164,62 @@ def test_since_shows_jobs_that_ended_later(run, start, pipeline, by_project):
 )
 def test_unknown_names_end_the_command(run, assert_one_line, where):
     assert_one_line(run("tail", *where), 4, "404")
+
+
+def test_retries_are_followed_to_the_last(run, start, pipeline):
+    again = JobPlan(duration=50.0, queued=1.0, log=BytesLog(b"again\n"), outcome="failed")
+    last = JobPlan(duration=50.0, queued=1.0, log=BytesLog(b"last\n"))
+    plan = {"outcome": "failed", "auto_retry": 2, "attempts": (again, last), "duration": 50.0}
+    job = start("flaky", b"first\n", **plan)
+    result = run("tail", "group/empty", job.id, "--follow-retries", *PROMPT)
+    attempts = [one.id for one in pipeline.jobs if one.name == "flaky"]
+    assert (result.code, result.lines) == (0, ["first", "again", "last"])
+    assert result.err.splitlines() == [
+        f"gitlab-jobs: job {before} flaky runs again as job {after}"
+        for before, after in pairwise(attempts)
+    ]
+    # Without it, the result is that of the attempt. With others, each line is labelled.
+    result = run("tail", "group/empty", job.id)
+    assert (result.code, result.lines) == (1, ["first"])
+    steady = start("steady", b"s\n", duration=1.0)
+    result = run("tail", "group/empty", job.id, steady.id, "--follow-retries", "--json")
+    shown = {(one["job_id"], one["text"]) for one in map(json.loads, result.lines)}
+    expected = zip(attempts, ("first", "again", "last"), strict=True)
+    assert shown == {*expected, (steady.id, "s")}
+    assert result.code == 0
+
+
+@pytest.mark.parametrize(
+    "options", [["5", "--no-follow"], ["5", "--raw"], ["--jobs", "x"], ["5", "--log-failed"]]
+)
+def test_retries_of_what_ends_are_refused(run, assert_one_line, options):
+    result = run("tail", "group/app", *options, "--follow-retries")
+    assert_one_line(result, 2, "--follow-retries: expected a JOB")
+
+
+def test_without_follow_logs_come_one_by_one(run, start, gitlab):
+    jobs = [start(f"job {number}", b"x\n" * 300, duration=0.5) for number in range(6)]
+    gitlab.faults.add(Fault(path=f"*/jobs/{jobs[0].id}/trace", latency=20.0))
+    failed = jobs.pop(3)
+    gitlab.faults.add(Fault(path=f"*/jobs/{failed.id}/trace", status=403, times=None))
+    ids = [job.id for job in (*jobs, failed)]
+    for arguments in (ids, ["--jobs", ".", "--since", "1h"]):
+        result = run("tail", "group/empty", *arguments, "--no-follow")
+        labels = [line.partition(" | ")[0] for line in result.lines]
+        assert [label for label, _ in groupby(labels)] == [
+            f"group/empty {job.name} {job.id}" for job in jobs
+        ]
+        assert len(labels) == 1500
+        assert result.code == 4
+        assert result.err.startswith(f"gitlab-jobs: job {failed.id}: GET ")
+
+
+def test_since_does_not_read_older_logs(run, start, gitlab):
+    old, new = start("old", duration=0.5, outcome="failed"), start("new", duration=0.5)
+    old.started_at = old.finished_at = time.time() - 3600
+    for follow, code in (([], 1), (["--no-follow"], 0)):
+        result = run("tail", "group/empty", old.id, new.id, "--since", "30m", *follow)
+        assert lines_of(result, new) == ["one", "two"]
+        assert result.code == code
+        assert f"gitlab-jobs: group/empty old {old.id} had ended by --since" in result.err
+    assert not any(f"/{old.id}/trace" in request.path for request in gitlab.requests)
