@@ -149,8 +149,13 @@ class WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message and its cause, without the traceback."""
-        cause = record.exc_info[1] if record.exc_info else None
-        print_error(record.getMessage() if cause is None else f"{record.getMessage()}: {cause}")
+        print_error(warning_words(record))
+
+
+def warning_words(record: logging.LogRecord) -> str:
+    """Return the message of a warning and its cause."""
+    cause = record.exc_info[1] if record.exc_info else None
+    return record.getMessage() if cause is None else f"{record.getMessage()}: {cause}"
 
 
 def break_line() -> None:

@@ -79,7 +79,7 @@ class WatchApp(App[int]):
         self.push_screen(TreeScreen(self.session, filter_text=self._filter_text))
         feed = self.session.start(self.session.feed.run())
         feed.add_done_callback(self._on_feed_end)
-        self.session.start(self.session.feed.list_recent())
+        self.session.start(self.session.listings.list_recent())
         self.set_interval(_TICK, self._draw)
 
     def on_unmount(self) -> None:

@@ -1,32 +1,22 @@
-"""The data of the full screen: the monitor's events, and listings of recent pipelines."""
+"""The data of the full screen: the events of a monitor."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from itertools import chain
+from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 
-from gitlab_jobs_async.cli.errors import error_line
-from gitlab_jobs_async.cli.fullscreen.overview import Entry, Overview
-from gitlab_jobs_async.cli.views.events import short_reason
+from gitlab_jobs_async.cli.fullscreen.overview import Overview
+from gitlab_jobs_async.cli.views.events import details, event_name
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import Clock
-from gitlab_jobs_async.concurrency import gather_all
-from gitlab_jobs_async.errors import GitLabError
-from gitlab_jobs_async.events import AnyEvent
+from gitlab_jobs_async.events import AnyEvent, ProjectReset, ProjectUnreachable
 from gitlab_jobs_async.models.jobs import Bridge, Job
-from gitlab_jobs_async.models.pipelines import PipelineBasic
-from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.monitor.monitor import Monitor
 from gitlab_jobs_async.monitor.targets import GroupTarget, JobTarget, PipelineTarget
 
 Targets = Sequence[int | str | PipelineTarget | GroupTarget]
 
-_MOST_LISTED = 20
-"""Projects whose recent pipelines are listed at the start, a request each."""
-
-_RECENT = 10
+_WARNINGS = ProjectUnreachable | ProjectReset
 
 
 @frozen(kw_only=True)
@@ -46,7 +36,7 @@ class Watched:
 
 @define(eq=False, repr=False)
 class Feed:
-    """Fills *overview*; calls *changed* after each change, and *say* with an error."""
+    """Fills *overview*; calls *changed* after each change, and *warn* about what is missing."""
 
     gitlab: GitLab
     clock: Clock
@@ -54,9 +44,10 @@ class Feed:
     watched: Watched
     overview: Overview
     changed: Callable[[], None]
-    say: Callable[[str], None]
+    warn: Callable[[str], None]
     monitor: Monitor[Job | Bridge] | None = field(default=None, init=False)
     has_ended: bool = field(default=False, init=False)
+    _is_scanned: bool = field(default=False, init=False)
     _followed: list[JobTarget] = field(factory=list, init=False)
     _resumed: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -89,7 +80,22 @@ class Feed:
             async for event in events:
                 self.overview.on_event(event, self.clock.now())
                 self.changed()
+                if isinstance(event, _WARNINGS):
+                    name = event_name(event).replace("_", " ")
+                    self.warn(f"{event.project_path or event.project}: {name}: {details(event)}")
                 self.watched.check(event)
+
+    def first_scan(self) -> tuple[int, int] | None:
+        """Return how many of all targets were scanned; None once all that can be reached were."""
+        if self._is_scanned or self.has_ended or self.is_standing_by:
+            return None
+        if self.monitor is None:
+            return 0, 0
+        status = self.monitor.status()
+        self._is_scanned = status.targets > 0 and not status.unscanned
+        if self._is_scanned or 0 < status.unscanned <= status.unreachable:
+            return None
+        return status.targets - status.unscanned, status.targets
 
     @property
     def is_standing_by(self) -> bool:
@@ -107,73 +113,3 @@ class Feed:
                 self.monitor.add(target)
         self._followed = followed
         self._resumed.set()
-
-    async def list_recent(self) -> None:
-        """List the recent pipelines of the first projects; load the newest one if it has failed."""
-        limit = self.gitlab.budget.snapshot().limit
-        # A small budget is the monitor's, whose first scan has the jobs that run.
-        most = _MOST_LISTED if limit is None else max(1, min(_MOST_LISTED, limit // 10))
-        async with aclosing(self._projects()) as projects:
-            count = 0
-            async for project in projects:
-                try:
-                    await self._list_recent(project)
-                except GitLabError as error:
-                    # The monitor reports an unreachable project, too.
-                    self.say(short_reason(error_line(error)))
-                count += 1
-                if count == most:
-                    return
-
-    async def _projects(self) -> AsyncGenerator[int | str, None]:
-        """Yield the projects that are watched, those of groups last."""
-        for target in self.targets:
-            if isinstance(target, int | str):
-                yield target
-        for target in self.targets:
-            if isinstance(target, GroupTarget):
-                group = self.gitlab.group(target.group)
-                listed = group.iter_projects(include_subgroups=target.include_subgroups)
-                async with aclosing(listed) as projects:
-                    async for project in projects:
-                        yield project.path_with_namespace
-
-    async def _list_recent(self, project: int | str) -> None:
-        listed: list[PipelineBasic] = []
-        calls, ref = self.gitlab.project(project), self.watched.ref
-        found = calls.iter_pipelines() if ref is None else calls.iter_pipelines(ref=ref)
-        async with aclosing(found) as pipelines:
-            async for pipeline in pipelines:
-                self.overview.on_listed(project, pipeline)
-                listed.append(pipeline)
-                if len(listed) == _RECENT:
-                    break
-        self.changed()
-        if listed and listed[0].status == JobStatus.FAILED:
-            await self._load(project, listed[0].id)
-
-    async def load(self, entry: Entry) -> None:
-        """Read the jobs of a pipeline that was only listed."""
-        if entry.id is None or entry.is_loading:
-            return
-        entry.is_loading = True
-        self.changed()
-        try:
-            await self._load(entry.project_id, entry.id, entry.project)
-        finally:
-            entry.is_loading = False
-            self.changed()
-
-    async def _load(
-        self, project: int | str, pipeline_id: int, path: int | str | None = None
-    ) -> None:
-        calls = self.gitlab.project(project)
-        jobs = await calls.list_pipeline_jobs(pipeline_id)
-        bridges = (
-            await gather_all([calls.list_bridges(pipeline_id)]) if self.watched.downstream else []
-        )
-        now = self.clock.now()
-        every: chain[Job | Bridge] = chain(jobs, *bridges)
-        for job in every:
-            self.overview.on_job(path or project, job, now)
-        self.changed()

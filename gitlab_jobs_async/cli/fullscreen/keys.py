@@ -40,6 +40,7 @@ _JOBS: Final = (
     Key("y", "y", "copy_url", "copy the URL of its page", "copy URL"),
 )
 _SCREEN: Final = (
+    Key("m", "m", "messages", "warnings so far, the newest first"),
     Key("t", "t", "app.next_theme", "next theme: terminal, dark, light"),
     Key("ctrl+l", "Ctrl-L", "redraw", "draw the screen again"),
     Key("question_mark", "?", "help", "all keys", "help"),

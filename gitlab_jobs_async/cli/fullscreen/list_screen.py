@@ -14,11 +14,12 @@ from textual.screen import Screen
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
 from gitlab_jobs_async.cli.fullscreen.browser import open_page
-from gitlab_jobs_async.cli.fullscreen.dialogs import Help, Question
+from gitlab_jobs_async.cli.fullscreen.dialogs import Help, MessageList, Question
 from gitlab_jobs_async.cli.fullscreen.keys import Key as TableKey
 from gitlab_jobs_async.cli.fullscreen.keys import footer_keys
 from gitlab_jobs_async.cli.fullscreen.line_list import Bar, LineList
 from gitlab_jobs_async.cli.fullscreen.session import Session
+from gitlab_jobs_async.cli.fullscreen.status_words import unread_words
 
 _ERASERS: Final = {
     "backspace": re.compile(r".$", re.DOTALL),
@@ -101,8 +102,11 @@ class ListScreen(Screen[None]):
             self._show_keys()
             return
         notice, outage = self.session.notice, self.session.connection.words()
-        front = (f"{outage} · " if outage else "", "bold yellow")
-        self.bars["status"].show(Text.assemble(front, words if notice is None else notice))
+        urgent = (outage, unread_words(self.session.messages.unread))
+        front = "".join(f"{part} · " for part in urgent if part)
+        self.bars["status"].show(
+            Text.assemble((front, "bold yellow"), words if notice is None else notice)
+        )
         self._show_keys()
 
     def _show_keys(self) -> None:
@@ -164,6 +168,15 @@ class ListScreen(Screen[None]):
     def action_help(self) -> None:
         """Show all keys."""
         self.app.push_screen(Help(self.KEYS))
+
+    def action_messages(self) -> None:
+        """Show the warnings so far."""
+        messages = self.session.messages
+        if messages.newest:
+            messages.unread = 0
+            self.app.push_screen(MessageList(messages.newest, self.size.width - 4))
+        else:
+            self.session.say("no warnings so far")
 
     def action_redraw(self) -> None:
         """Draw the whole screen again, such as after another program has written to it."""

@@ -13,9 +13,12 @@ from gitlab_jobs_async.cli.fullscreen.actions import Actions
 from gitlab_jobs_async.cli.fullscreen.app import WatchApp
 from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed, Targets, Watched
+from gitlab_jobs_async.cli.fullscreen.listings import Listings
+from gitlab_jobs_async.cli.fullscreen.log_capture import captured_warnings
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.themes import THEMES
+from gitlab_jobs_async.cli.terminal import print_error
 from gitlab_jobs_async.client import GitLab
 
 _SIGNALS: Final = tuple(
@@ -39,13 +42,16 @@ def make_app(
         os.environ.pop("NO_COLOR", None)
 
     def make_session(changed: Callable[[], None]) -> Session:
-        def say(words: str) -> None:
-            session.say(words, is_error=True)
+        def warn(words: str) -> None:
+            session.warn(words)
 
-        feed = Feed(gitlab, clock, targets, watched, overview, changed, say)
+        source = (gitlab, clock, targets, watched, overview, changed, warn)
+        feed, listings = Feed(*source), Listings(*source)
         title = urlsplit(gitlab.url).netloc
         actions = Actions(gitlab)
-        session = Session(gitlab, clock, overview, connection, title, feed, actions, changed)
+        session = Session(
+            gitlab, clock, overview, connection, title, feed, listings, actions, changed
+        )
         return session
 
     return WatchApp(make_session, theme=THEMES[theme], filter_text=filter_text)
@@ -61,7 +67,8 @@ async def show(app: WatchApp, **options: Any) -> int:
     """
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
-    with _restored_signals():
+    session = app.session
+    with _restored_signals(), captured_warnings(session.warn):
         # Textual swallows a cancellation: it must reach this call, not the application.
         running = asyncio.create_task(app.run_async(**options))
         try:
@@ -71,8 +78,11 @@ async def show(app: WatchApp, **options: Any) -> int:
                 app.let_go()
                 app.exit()
                 await _ended(running)
-            await app.session.close()
+            await session.close()
             loop.set_task_factory(factory)
+            # They were on the screen for some seconds only.
+            for message in reversed(session.messages.newest[: session.messages.unread]):
+                print_error(message.words)
     if app.failure is not None:
         raise app.failure
     return app.return_value or OK

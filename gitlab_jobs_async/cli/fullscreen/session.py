@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from gitlab_jobs_async.cli.errors import error_line
 from gitlab_jobs_async.cli.fullscreen.actions import Actions
 from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed
+from gitlab_jobs_async.cli.fullscreen.listings import Listings
+from gitlab_jobs_async.cli.fullscreen.messages import Messages
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.client import GitLab
@@ -33,8 +36,10 @@ class Session:
         connection: whether the server answers.
         title: the server and the targets, for the header.
         feed: the source of the data.
+        listings: what the feed does not have.
         actions: the calls of the keys.
         changed: draws the screen soon.
+        messages: warnings and errors, to be read later.
     """
 
     gitlab: GitLab
@@ -43,8 +48,10 @@ class Session:
     connection: ConnectionState
     title: str
     feed: Feed
+    listings: Listings
     actions: Actions
     changed: Callable[[], None]
+    messages: Messages = field(factory=Messages, init=False)
     _notice: Text | None = None
     _noticed_at: float = 0.0
     _tasks: set[asyncio.Task[None]] = field(factory=set)
@@ -55,7 +62,15 @@ class Session:
 
     def say(self, words: str, *, is_error: bool = False) -> None:
         """Show a sentence in the status line for some seconds."""
-        self._notice = Text(clean(words), "bold red" if is_error else "bold")
+        self._notify(words, "bold red" if is_error else "bold")
+
+    def warn(self, words: str) -> None:
+        """Show a warning for some seconds, and keep it until it is read."""
+        self.messages.add(clean(words), datetime.now(UTC))
+        self._notify(words, "bold yellow")
+
+    def _notify(self, words: str, style: str) -> None:
+        self._notice = Text(clean(words), style)
         self._noticed_at = monotonic()
         self.changed()
 

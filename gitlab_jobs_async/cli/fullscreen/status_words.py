@@ -21,6 +21,22 @@ def budget_words(budget: BudgetSnapshot, now: float) -> str:
     return f"{words}, {budget.waiting:,} waiting" if budget.waiting else words
 
 
+def scan_words(scan: tuple[int, int] | None, pages: int) -> str:
+    """Return the progress of the first scan of all targets."""
+    if scan is None:
+        return ""
+    scanned, targets = scan
+    read = "1 page read" if pages == 1 else f"{pages:,} pages read"
+    return f"first scan: {scanned:,} of {targets:,}, {read}" if targets else f"reading, {read}"
+
+
+def unread_words(count: int) -> str:
+    """Return how many warnings have not been read, and the key for them."""
+    if not count:
+        return ""
+    return "m: 1 warning" if count == 1 else f"m: {count:,} warnings"
+
+
 def _rounded(count: int) -> str:
     if count <= 10:
         return "≤10"

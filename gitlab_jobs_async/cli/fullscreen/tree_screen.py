@@ -14,7 +14,7 @@ from gitlab_jobs_async.cli.fullscreen.lines import DIM, Columns, counted, row_li
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen, bindings_of
 from gitlab_jobs_async.cli.fullscreen.log_screen import LogScreen
 from gitlab_jobs_async.cli.fullscreen.session import Session
-from gitlab_jobs_async.cli.fullscreen.status_words import budget_words, joined
+from gitlab_jobs_async.cli.fullscreen.status_words import budget_words, joined, scan_words
 from gitlab_jobs_async.cli.fullscreen.tree import Query, Row, Tree, build_tree, next_failed
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.models.jobs import Bridge
@@ -50,6 +50,9 @@ class TreeScreen(ListScreen):
         overview = self.session.overview
         if self._built != overview.changes:
             self._rebuild()
+        # Nothing is known about the pipelines of a server that does not answer.
+        empty = "" if self.session.connection.words() else self.EMPTY
+        self.list.placeholder = self._progress() or empty
         self.list.refresh_changed()
         self.bars["titles"].show(self._columns(self.list.line_width).titles())
         self.bars["header"].show(self._header())
@@ -152,7 +155,7 @@ class TreeScreen(ListScreen):
         self._folding.set(row.key, is_open=is_open)
         entry = row.entry
         if is_open and row.kind == "pipeline" and entry is not None and entry.row is None:
-            self.session.start(self.session.feed.load(entry))
+            self.session.start(self.session.listings.load(entry))
         self._rebuild()
         self.update()
 
@@ -186,6 +189,15 @@ class TreeScreen(ListScreen):
         left.truncate(max(0, self.size.width - right.cell_len - 1), overflow="ellipsis", pad=True)
         return Text.assemble(left, " ", right)
 
+    def _progress(self) -> str:
+        """Return what is read before all can be shown."""
+        session = self.session
+        connection, loading = session.connection, session.listings.loading
+        return joined(
+            *(f"jobs of #{number}: {connection.read_of(number)}" for number in loading),
+            scan_words(session.feed.first_scan(), connection.pages),
+        )
+
     def _words(self) -> str:
         session = self.session
         now = session.now()
@@ -202,6 +214,7 @@ class TreeScreen(ListScreen):
         return joined(
             found,
             *problems,
+            self._progress(),
             "ended" if session.feed.has_ended else "",
             "standing by: another process watches" if session.feed.is_standing_by else "",
             budget_words(session.gitlab.budget.snapshot(now), now),

@@ -96,6 +96,7 @@ async def opened(world, targets, *, clock, size=(100, 30), until_quit=False, **o
 
     connection = ConnectionState(clock)
     budget = options.pop("budget", None)
+    faults = options.pop("faults", ())
     watched = Watched(**{"check": lambda _event: None} | options.pop("watched", {}))
     async with (
         Simulator(world, clock=clock) as server,
@@ -103,6 +104,8 @@ async def opened(world, targets, *, clock, size=(100, 30), until_quit=False, **o
             server.url, auth=server.token, clock=clock, hooks=connection.hooks, budget=budget
         ) as gitlab,
     ):
+        for fault in faults:
+            server.faults.add(fault)
         app = make_app(gitlab, connection, targets, watched, **options)
         shown = show(app, headless=True, size=size, auto_pilot=drive)
         async with in_background(shown) as task:

@@ -1,12 +1,17 @@
 """The full screen on a simulated GitLab: from the pipelines to a log, and actions."""
 
+import asyncio
+import logging
 import re
 
 import pytest
 
 from gitlab_jobs_async import PipelineTarget, RequestBudget
 from gitlab_jobs_async.cli.errors import INTERRUPTED, CommandError
+from gitlab_jobs_async.cli.fullscreen import ConnectionState
+from gitlab_jobs_async.cli.fullscreen.status_words import scan_words
 from gitlab_jobs_async.events import AllTargetsUnreachable
+from gitlab_jobs_async.http.hooks import RequestEnd, RequestStart
 from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RunnerScript, World
 from tests.cli.fullscreen.conftest import opened
 from tests.support.command import HOSTILE_LOG, HOSTILE_NAME
@@ -240,7 +245,7 @@ async def test_footer_keys_can_be_clicked(world, clock):
         await screen.pilot.click(offset=(place, 29))
         await until(lambda: screen.selected.title == "unit")
         await screen.pilot.click(offset=(screen.lines[-1].index("help"), 29))
-        await screen.shows("back to the shell")
+        await screen.shows("draw the screen again")
 
 
 @prompt
@@ -258,6 +263,51 @@ async def test_small_budget_is_left_to_the_monitor(world, clock):
         assert sum(path.endswith("/pipelines") for path in asked) == 2
         screen.app.session.feed.monitor = Other()
         await screen.shows("standing by: another process watches")
+
+
+@prompt
+async def test_warnings_are_listed_and_printed(world, clock, capsys):
+    """One comes from a thread, as those of stores do; what was not read is printed at the end."""
+    async with opened(world, ["shop/cart", "shop/none"], clock=clock) as screen:
+        await screen.shows("✗ unit", "m: 2 warnings", "shop/none unreachable: HTTP 404")
+        away = logging.LogRecord("store", logging.WARNING, "", 0, "store away", (), None)
+        await asyncio.to_thread(logging.lastResort.handle, away)
+        await asyncio.to_thread(logging.lastResort.handle, away)
+        await screen.shows("m: 3 warnings", "store away")
+        await screen.press("m")
+        await screen.shows("warnings ─", "store away (2 times)", "shop/none: project unreachable: ")
+        await screen.press("escape")
+        assert "warning" not in screen.lines[-2]
+        screen.app.session.warn("late")
+    assert capsys.readouterr().err == "gitlab-jobs: late\n"
+
+
+@prompt
+async def test_server_that_is_away_at_first_is_shown(world, clock):
+    away = Fault(status=503, times=None)
+    async with opened(world, ["shop/cart"], clock=clock, faults=[away]) as screen:
+        await screen.shows("connecting, no answer for ", "m ")
+        assert "no pipelines" not in screen.text
+        screen.server.faults.clear()
+        # The recent pipelines are listed, too: the monitor reports only jobs that have not ended.
+        await screen.shows("✗ unit")
+        await until(lambda: "read" not in screen.lines[-2])
+        assert not screen.app.session.connection.words()
+
+
+def test_pages_of_a_reading_are_counted(clock):
+    state = ConnectionState(clock)
+    url, route = (
+        "https://x/api/v4/projects/1/pipelines/7/jobs",
+        "/projects/:id/pipelines/:pipeline_id/jobs",
+    )
+    start = RequestStart("GET", url, route, 1, 0, 0.0, is_stream=False)
+    for status, total in ((200, 100), (503, None), (200, None)):
+        state.on_end(RequestEnd(start, status, 1.0, 1.0, 9, None, None, None, total))
+    assert (state.read_of(7), state.read_of(8)) == ("2 of 100 pages", "0 pages")
+    assert scan_words((0, 0), state.pages) == "reading, 2 pages read"
+    assert scan_words((1, 3), 1) == "first scan: 1 of 3, 1 page read"
+    assert scan_words(None, 5) == ""
 
 
 class Other:
