@@ -7,7 +7,7 @@ from attrs import define, field, frozen
 
 from gitlab_jobs_async.cli.completion.grammar import CommandWords, Grammar, Option
 
-Kind = Literal["projects", "groups", "pipelines", "refs", "jobs"]
+Kind = Literal["projects", "groups", "pipelines", "refs", "jobs", "stages", "profiles"]
 
 _KINDS: Final[dict[str, Kind]] = {
     "PROJECT": "projects",
@@ -20,6 +20,29 @@ _STATUSES: Final = (
     "created", "pending", "running", "failed", "success", "canceled", "skipped", "manual",
     "scheduled", "waiting_for_resource", "preparing", "canceling", "waiting_for_callback",
 )  # fmt: skip
+_SOURCES: Final = (
+    "push", "web", "trigger", "schedule", "api", "external", "pipeline", "chat", "webide",
+    "merge_request_event", "external_pull_request_event", "parent_pipeline", "ondemand_dast_scan",
+    "ondemand_dast_validation", "security_orchestration_policy", "container_registry_push",
+    "duo_workflow", "pipeline_execution_policy_schedule", "unknown",
+)  # fmt: skip
+_SECTIONS: Final = (
+    "step_script", "after_script", "get_sources", "restore_cache", "download_artifacts",
+    "archive_cache", "upload_artifacts_on_success", "upload_artifacts_on_failure",
+    "prepare_executor", "prepare_script", "resolve_secrets", "cleanup_file_variables",
+)  # fmt: skip
+"""Stages of a job that the runner marks: common/build_stage.go."""
+
+_VALUES: Final = {"STATUS": _STATUSES, "SOURCE": _SOURCES, "SECTION": _SECTIONS}
+_LISTS: Final = frozenset({"--columns", "--scope"})
+"""Options whose values may be several, separated by commas."""
+
+_KINDS_OF_OPTIONS: Final[dict[str, Kind]] = {
+    "--job": "jobs",
+    "--profile": "profiles",
+    "--ref": "refs",
+    "--stage": "stages",
+}
 _FILES: Final = frozenset({"FILE", "DIR", "STORE"})
 _TOPICS: Final = ("names", "server")
 _SERVER_OPTIONS: Final[tuple[str, ...]] = ("--url", "--token", "--profile")
@@ -122,16 +145,15 @@ def _options(command: CommandWords) -> list[Candidate]:
 
 
 def _of_value(option: Option, typed: _Typed, current: str, *, prefix: str = "") -> Answer:
-    value = option.value.removesuffix("...")
-    if option.choices:
-        return Answer(candidates=tuple(map(Candidate, option.choices)), prefix=prefix)
-    if value == "STATUS":
-        # Several are separated by commas.
-        before = current[: current.rfind(",") + 1]
-        return Answer(candidates=tuple(map(Candidate, _STATUSES)), prefix=prefix + before)
+    name, value = option.names[0], option.value.removesuffix("...")
+    if known := option.choices or _VALUES.get(value, ()):
+        before = current[: current.rfind(",") + 1] if name in _LISTS else ""
+        given = before.split(",")
+        candidates = tuple(Candidate(one) for one in known if one not in given)
+        return Answer(candidates=candidates, prefix=prefix + before)
     if value in _FILES:
         return Answer(is_file=True, prefix=prefix)
-    kind = "jobs" if option.names[0] == "--job" else _KINDS.get(value)
+    kind = _KINDS_OF_OPTIONS.get(name, _KINDS.get(value))
     if kind is None:
         return Answer()
     return Answer(kinds=(kind,), project=typed.project, prefix=prefix, server=typed.server)

@@ -9,7 +9,7 @@ from gitlab_jobs_async.api.parameters import ProjectId
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.completion.answers import Kind
-from gitlab_jobs_async.cli.config.client import connect_to
+from gitlab_jobs_async.cli.config.client import config_files, connect_to
 from gitlab_jobs_async.cli.config.files import Helper
 from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.selection import parse_project
@@ -44,6 +44,9 @@ def find_names(kind: Kind, project: str | None, server: Mapping[str, str]) -> Ro
         profile=server.get("--profile"),
         attempts=1,
     )
+    if kind == "profiles":
+        accounts = config_files().python_gitlab_accounts().accounts
+        return [_row(name, account.url) for name, account in accounts.items()]
     needs_project = kind not in {"projects", "groups"}
     wanted = [parse_project(project) if project else None] if needs_project else []
     place = locate(options, wanted)
@@ -66,6 +69,9 @@ async def _fetched(gitlab: GitLab, kind: Kind, target: ProjectId) -> Rows:
             return [[group, "group"] for group in groups]
         return paths
     project = gitlab.project(target)
+    if kind == "stages":
+        stages = dict.fromkeys(job.stage for job in reversed(await _first(project.iter_jobs())))
+        return [_row(stage, "stage") for stage in stages]
     return await (_jobs(project) if kind == "jobs" else _pipelines(project, kind))
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gitlab_jobs_async.cli.completion.answers import answer
 from gitlab_jobs_async.cli.completion.bash_line import parse_line, replies
+from gitlab_jobs_async.cli.completion.names import find_names
 from gitlab_jobs_async.cli.grammar_of_app import grammar_of_app
 
 GRAMMAR = grammar_of_app()
@@ -54,6 +55,9 @@ def test_options_are_those_that_help_shows():
         (["artifacts", "a/b", "--ref", "main", "--job", ""], (("jobs",), "a/b")),
         (["run", "a/b", ""], (("refs",), "a/b")),
         (["doctor", ""], ((), None)),
+        (["tail", "a/b", "--stage", ""], (("stages",), "a/b")),
+        (["tail", "--ref", ""], (("refs",), None)),
+        (["list", "--profile", ""], (("profiles",), None)),
     ],
 )
 def test_names_of_the_server_are_asked_for(words, found):
@@ -72,6 +76,33 @@ def test_values_of_options():
     assert "failed,manual" in values("list", "--scope", "failed,")
     assert answer(GRAMMAR, ["trace", "--output"], "").is_file
     assert values("list", "--limit", "") == set()
+    assert {"push", "parent_pipeline"} <= values("pipelines", "--source", "")
+    assert "--status=failed" in values("pipelines", "--status=")
+    assert "step_script" in values("tail", "--section", "")
+    # Of a list, those that are not given yet.
+    assert "id,name,status" in values("list", "--columns", "id,name,st")
+    assert not {"id,id", "id"} & values("list", "--columns", "id,")
+    assert "failed,failed" not in values("list", "--scope", "failed,")
+
+
+def test_columns_are_those_of_each_command(run):
+    names = [
+        name
+        for name, command in GRAMMAR.items()
+        if any("--columns" in option.names for option in command.options)
+    ]
+    assert sorted(names) == ["events", "failures", "list", "pipelines", "watch"]
+    for name in names:
+        needed = ["--store", "x", "--group", "x"] if name == "events" else ["group/app"]
+        error = run(name, *needed, "--columns", "nosuch").err.strip()
+        assert set(error.partition("some of ")[2].split(", ")) == values(name, "--columns", "")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_stages_and_profiles_are_found(home):
+    assert find_names("stages", "group/app", {}) == [["build", "stage"], ["test", "stage"]]
+    (home / ".python-gitlab.cfg").write_text("[a]\nurl = https://h\nprivate_token = secret\n")
+    assert find_names("profiles", None, {}) == [["a", "https://h"]]
 
 
 WORD = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]) | st.sampled_from(" '\"\\$`:!"))
