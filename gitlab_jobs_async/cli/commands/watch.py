@@ -1,14 +1,11 @@
 """The command `watch`: full screen or live table on a terminal, a line per event in a pipe."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from itertools import chain
-from typing import Protocol
 
 from gitlab_jobs_async.cli import fullscreen
-from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.plan import ForecastOptions, print_plan
+from gitlab_jobs_async.cli.commands.watch_events import check_reachable, show
 from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
 from gitlab_jobs_async.cli.config.client import connect_to
 from gitlab_jobs_async.cli.errors import (
@@ -32,32 +29,17 @@ from gitlab_jobs_async.cli.options import (
 )
 from gitlab_jobs_async.cli.output import chosen_columns
 from gitlab_jobs_async.cli.terminal import (
-    break_line,
     print_error,
     supports_full_screen,
-    supports_live,
-    write,
-    write_json,
 )
-from gitlab_jobs_async.cli.views.columns import Column, select_columns
 from gitlab_jobs_async.cli.views.events import (
     EVENT_COLUMNS,
     EVENT_DEFAULT,
     NamedTarget,
-    Seen,
-    any_of,
-    is_failure,
-    plain_event,
-    short_reason,
 )
-from gitlab_jobs_async.cli.views.live import Dashboard, live_view
-from gitlab_jobs_async.cli.views.log_pane import LogPane
-from gitlab_jobs_async.cli.views.rows import json_line
-from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.concurrency import gather_all
-from gitlab_jobs_async.events import AllTargetsUnreachable, AnyEvent
 from gitlab_jobs_async.group import with_projects_of_groups
 from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
@@ -66,14 +48,6 @@ from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
 _DEFAULT_OPTIONS = WatchOptions()
 _NO_FORECAST = ForecastOptions()
-
-
-class Events(Protocol):
-    """A monitor: its events, and the number of its targets."""
-
-    def __aiter__(self) -> AsyncIterator[AnyEvent]: ...
-
-    def __len__(self) -> int: ...
 
 
 async def watch(
@@ -155,7 +129,7 @@ async def _show_full_screen(
             checkpoint=options.checkpoint,
             shards=options.shards,
             complete=options.complete or options.failed_only,
-            check=lambda event: _check_reachable(event, targets, options),
+            check=lambda event: check_reachable(event, targets, options),
             ref=branch,
         )
         app = fullscreen.make_app(
@@ -211,77 +185,6 @@ async def _targets(
         return [PipelineTarget(at.project.id, at.id) for at in pipelines]
     await named.check_groups(gitlab)
     return list(named.names)
-
-
-async def show(
-    events: Events,
-    targets: Sequence[NamedTarget],
-    budget: RequestBudget,
-    options: WatchOptions,
-    command: EventCommand | None,
-    *,
-    json: bool,
-) -> None:
-    """Show events until the monitor ends.
-
-    Raises:
-        CommandError: no target is reachable, unless `wait_for_projects` is set.
-    """
-    screen = console()
-    # The output of a command would break the live table, and columns are those of lines.
-    is_live = not json and command is None and options.columns is None
-    if is_live and supports_live():
-        dashboard = Dashboard(
-            budget,
-            lambda: len(events),
-            SystemClock(),
-            failed_only=options.failed_only,
-            logs=LogPane() if options.logs else None,
-        )
-        async with until_reader_closes(), live_view(screen, dashboard) as show_event:
-            async for event in events:
-                show_event(event)
-                _check_reachable(event, targets, options)
-        return
-    columns = select_columns(options.columns, EVENT_COLUMNS, EVENT_DEFAULT)
-    try:
-        async with until_reader_closes():
-            async for event in events:
-                if not options.failed_only or is_failure(event):
-                    await _write(event, columns, command, json=json)
-                _check_reachable(event, targets, options)
-    except asyncio.CancelledError:
-        break_line()
-        raise
-
-
-def _check_reachable(
-    event: AnyEvent, targets: Sequence[NamedTarget], options: WatchOptions
-) -> None:
-    if not isinstance(event, AllTargetsUnreachable) or options.wait_for_projects:
-        return
-    raise CommandError(
-        f"cannot reach {any_of(targets)}: {short_reason(event.reason)}; check the names and the "
-        "token's permissions, or use --wait-for-projects",
-        NOT_FOUND,
-    )
-
-
-async def _write(
-    event: AnyEvent,
-    columns: Sequence[Column[Seen]],
-    command: EventCommand | None,
-    *,
-    json: bool,
-) -> None:
-    line = json_line(event) if json or command else ""
-    if json:
-        write_json(line)
-    else:
-        write(plain_event(event, datetime.now(UTC), columns))
-    if command is not None:
-        # The next event waits, so that a slow command slows the polls down, too.
-        await command.run(event.key, line)
 
 
 async def _code(pipelines: Sequence[FoundPipeline]) -> int:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
-from gitlab_jobs_async.cli.fullscreen.tree import Row
+from gitlab_jobs_async.cli.fullscreen.tree_row import Row
 from gitlab_jobs_async.cli.views.board import JobRow, pipeline_status
 from gitlab_jobs_async.cli.views.rows import status_symbol
 from gitlab_jobs_async.cli.views.times import age, length

@@ -8,9 +8,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean, clean_log
+from gitlab_jobs_async.cli.fullscreen.actions import Subject
+from gitlab_jobs_async.cli.fullscreen.lines import DIM
 from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
 from gitlab_jobs_async.cli.views.open_styles import OpenStyles
+from gitlab_jobs_async.cli.views.rows import status_symbol
 from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.models.jobs import JobBasic
 from gitlab_jobs_async.models.logs import LogLine
 
 _LONGEST: Final = 20_000
@@ -149,3 +153,14 @@ def fold(text: str, width: int) -> list[str]:
 def heading(line: LogLine) -> str:
     """Return the sections of a line, for the status line."""
     return " > ".join(map(clean, line.section))
+
+
+def header(subject: Subject, job: JobBasic, width: int) -> Text:
+    """Return where a job is and its state, in one line of *width* cells."""
+    symbol, colour = status_symbol(job.status)
+    parts = [clean(subject.path), f"#{subject.pipeline}", clean(job.stage), clean(job.name)]
+    left = Text.assemble((" > ".join(parts), "bold"), (f"  job {job.id}", DIM))
+    time = "" if job.duration is None else f" {length(job.duration)}"
+    right = Text.assemble((f"{symbol} {clean(job.status)}", colour), time)
+    left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis", pad=True)
+    return Text.assemble(left, " ", right)

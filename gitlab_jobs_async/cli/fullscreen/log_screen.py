@@ -5,19 +5,17 @@ from typing import ClassVar, Final
 
 from rich.text import Text
 
-from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.fullscreen.actions import Outcome, Subject
 from gitlab_jobs_async.cli.fullscreen.keys import LOG_KEYS, Key
 from gitlab_jobs_async.cli.fullscreen.line_list import LineList
 from gitlab_jobs_async.cli.fullscreen.lines import DIM
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen, bindings_of
 from gitlab_jobs_async.cli.fullscreen.log_document import LogDocument, LogRow
-from gitlab_jobs_async.cli.fullscreen.log_lines import LogText, heading
+from gitlab_jobs_async.cli.fullscreen.log_lines import LogText, header, heading
 from gitlab_jobs_async.cli.fullscreen.log_reader import LogReader
+from gitlab_jobs_async.cli.fullscreen.log_search import LogSearch
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.status_words import joined
-from gitlab_jobs_async.cli.views.rows import status_symbol
-from gitlab_jobs_async.cli.views.times import length
 
 _SIDEWAYS: Final = 16
 
@@ -38,8 +36,7 @@ class LogScreen(ListScreen):
         self._log = LogReader(self.session, subject, self._on_replaced, self._on_failure)
         self._text = LogText(self._log.document)
         self._is_following = True
-        self._hits: list[int] = []
-        self._searched = 0
+        self._search = LogSearch()
 
     def on_mount(self) -> None:
         """Start to read the log."""
@@ -68,7 +65,7 @@ class LogScreen(ListScreen):
         count = self._text.arrange(self.list.line_width)
         cursor = count - 1 if self._is_following else self.list.cursor
         self.list.show(count, cursor)
-        self.bars["header"].show(self._header())
+        self.bars["header"].show(header(self._log.subject, self._log.job, self.size.width))
         self.bars["titles"].show(self._titles())
         self.show_footer(Text(self._words(), DIM))
 
@@ -78,7 +75,6 @@ class LogScreen(ListScreen):
         # The header of a section stands before its first line, which may not be read yet.
         at = None if row is None else before[min(row.line, len(before) - 1)].number
         self._text = LogText(self._log.document, self._text.is_wrapped, query=self._text.query)
-        self._hits, self._searched = [], 0
         kept = None if at is None else self._document.line_numbered(at)
         if kept is None:
             self._is_following = True
@@ -144,21 +140,19 @@ class LogScreen(ListScreen):
 
     def action_next_match(self, step: int) -> None:
         """Go to the next line that contains the search text."""
-        hits = self._found()
-        if not hits:
-            self.session.say("no match" if self._text.query else "nothing to search: press /")
-            return
-        row = self._row()
+        row, text = self._row(), self._text
         at = -1 if row is None else row.line
-        later = [hit for hit in hits if (hit > at if step > 0 else hit < at)]
-        self._go_to((later[0] if step > 0 else later[-1]) if later else hits[min(step, 0)])
+        hit = self._search.next(text.document, text.query, at, step)
+        if hit is None:
+            self.session.say("no match" if text.query else "nothing to search: press /")
+        else:
+            self._go_to(hit)
 
     def on_typed(self, text: str, *, is_complete: bool) -> None:
         """Search for *text* once it is complete."""
         if not is_complete:
             return
         self._text.query = text
-        self._hits, self._searched = [], 0
         self.list.forget()
         if text:
             self.action_next_match(1)
@@ -177,11 +171,6 @@ class LogScreen(ListScreen):
         self._begin(Subject(subject.project, subject.path, subject.pipeline, job, job.web_url))
         self._reading = self.session.start(self._log.run())
         self.update()
-
-    def _found(self) -> list[int]:
-        self._hits += self._document.find(self._text.query, self._searched)
-        self._searched = len(self._document.lines)
-        return self._hits
 
     def _row(self) -> LogRow | None:
         rows = self._document.rows
@@ -207,16 +196,6 @@ class LogScreen(ListScreen):
         self.list.show(count, self._text.start_of(place))
         self.update()
 
-    def _header(self) -> Text:
-        job, subject = self._log.job, self._log.subject
-        symbol, colour = status_symbol(job.status)
-        parts = [clean(subject.path), f"#{subject.pipeline}", clean(job.stage), clean(job.name)]
-        left = Text.assemble((" > ".join(parts), "bold"), (f"  job {job.id}", DIM))
-        time = "" if job.duration is None else f" {length(job.duration)}"
-        right = Text.assemble((f"{symbol} {clean(job.status)}", colour), time)
-        left.truncate(max(0, self.size.width - right.cell_len - 1), overflow="ellipsis", pad=True)
-        return Text.assemble(left, " ", right)
-
     def _titles(self) -> Text:
         row = self._row()
         if row is None or not row.section >= 0:
@@ -234,6 +213,8 @@ class LogScreen(ListScreen):
         else:
             state = f"line {min(lines, row.line + 1) if row else 0:,} of {lines:,}"
         follows = "" if self._log.is_read else "following" if self._is_following else "G follows"
-        hits = f"{len(self._found()):,} lines with {self._text.query!r}" if self._text.query else ""
+        query = self._text.query
+        count = len(self._search.hits(self._document, query)) if query else 0
+        hits = f"{count:,} lines with {query!r}" if query else ""
         wraps = "wrapped" if self._text.is_wrapped else ""
         return joined(state, follows, hits, wraps)

@@ -5,17 +5,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Final, Literal
+from typing import Final
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.cli.fullscreen.folding import Folding, RowKey
 from gitlab_jobs_async.cli.fullscreen.overview import Entry, Overview
+from gitlab_jobs_async.cli.fullscreen.query import Query
+from gitlab_jobs_async.cli.fullscreen.tree_row import Row
 from gitlab_jobs_async.cli.views.board import JobRow
 from gitlab_jobs_async.models.jobs import Bridge, JobBasic
 from gitlab_jobs_async.models.statuses import JobStatus
-
-Kind = Literal["project", "pipeline", "stage", "job"]
 
 _DEEPEST: Final = 8
 _LEAST_DIGITS: Final = 6
@@ -23,89 +23,6 @@ _SYMBOLS: Final = 6
 _LONGEST_NAME: Final = 72
 _DIGITS: Final = re.compile(r"(\d+)")
 _QUIET: Final = frozenset({JobStatus.SUCCESS, JobStatus.CANCELED, JobStatus.SKIPPED})
-
-
-@frozen(kw_only=True)
-class Row:
-    """A line of the tree.
-
-    Attributes:
-        key: its identity; that of a job is its name, so that a retry stays on its line.
-        kind: "project", "pipeline", "stage" or "job".
-        enclosing: keys of the rows around it, outermost first.
-        is_open: whether the rows below it are shown; None for a job.
-        project: path of its project.
-        entry: its pipeline; None for a project.
-        job: its job; None for all others.
-        jobs: all jobs below it.
-    """
-
-    key: RowKey
-    kind: Kind
-    enclosing: tuple[RowKey, ...] = ()
-    is_open: bool | None = None
-    project: str
-    entry: Entry | None = None
-    stage: str = ""
-    job: JobRow | None = None
-    jobs: Sequence[JobRow] = ()
-
-    @property
-    def depth(self) -> int:
-        """Number of rows around it."""
-        return len(self.enclosing)
-
-    @property
-    def title(self) -> str:
-        """Name of the job or project, or the branch of the pipeline after its id."""
-        if self.job is not None:
-            return self.job.job.name
-        if self.kind != "pipeline" or self.entry is None:
-            return self.stage or self.project
-        pipeline = self.entry.pipeline
-        about = "" if pipeline is None else pipeline.name or pipeline.ref or ""
-        return f"#{self.entry.id} {about}" if self.entry.id else "jobs without a pipeline"
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether it is a failed job, or a failed pipeline whose jobs are not shown."""
-        if self.job is not None:
-            return self.job.job.status == JobStatus.FAILED
-        is_closed = self.kind == "pipeline" and not self.is_open
-        return is_closed and self.entry is not None and self.entry.status == JobStatus.FAILED
-
-
-@frozen
-class Query:
-    """Words of a filter; each must be in a job's texts, or its id or that of its pipeline.
-
-    Case does not matter.
-    """
-
-    words: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> "Query":
-        """Return the query of a line that a user has typed."""
-        return cls(tuple(text.lower().split()))
-
-    def matches(self, project: str, row: JobRow) -> bool:
-        """Return whether a job passes."""
-        job = row.job
-        texts = (job.name, job.status, job.stage, job.ref, job.failure_reason or "", project)
-        text = " ".join(texts).lower()
-        # Only as a whole: most ids contain most digits.
-        ids = (str(job.id), str(job.pipeline.id), f"#{job.pipeline.id}")
-        return all(word in text or word in ids for word in self.words)
-
-    def matches_listed(self, entry: Entry) -> bool:
-        """Return whether a pipeline passes whose jobs are not known."""
-        if entry.row is not None:
-            return False
-        pipeline = entry.pipeline
-        ref = "" if pipeline is None else pipeline.ref or ""
-        text = f"{entry.status} {ref} {entry.project}".lower()
-        return all(word in text or word in {str(entry.id), f"#{entry.id}"} for word in self.words)
 
 
 @frozen
@@ -280,16 +197,6 @@ def _is_below(overview: Overview, entry: Entry, parent: int) -> bool:
             return True
         parent = above
     return False
-
-
-def next_failed(rows: Sequence[Row], index: int, step: int) -> int | None:
-    """Return the place of the next failed row after *index*, from the other end if need be."""
-    count = len(rows)
-    for distance in range(1, count + 1):
-        place = (index + step * distance) % count
-        if rows[place].is_failed:
-            return place
-    return None
 
 
 @lru_cache(maxsize=65536)

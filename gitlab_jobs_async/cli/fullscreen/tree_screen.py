@@ -13,9 +13,11 @@ from gitlab_jobs_async.cli.fullscreen.line_list import LineList
 from gitlab_jobs_async.cli.fullscreen.lines import DIM, Columns, counted, row_line
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen, bindings_of
 from gitlab_jobs_async.cli.fullscreen.log_screen import LogScreen
+from gitlab_jobs_async.cli.fullscreen.query import Query
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.status_words import budget_words, joined, scan_words
-from gitlab_jobs_async.cli.fullscreen.tree import Query, Row, Tree, build_tree, next_failed
+from gitlab_jobs_async.cli.fullscreen.tree import Tree, build_tree
+from gitlab_jobs_async.cli.fullscreen.tree_row import Row, next_failed
 from gitlab_jobs_async.cli.views.events import short_reason
 from gitlab_jobs_async.models.jobs import Bridge
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from gitlab_jobs_async import GroupTarget, PipelineTarget, RequestBudget
-from gitlab_jobs_async.cli.commands.watch import WatchOptions, show
+from gitlab_jobs_async.cli.commands.watch_events import show
+from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.event_command import EventCommand
 from gitlab_jobs_async.events import AllTargetsUnreachable, ProjectUnreachable

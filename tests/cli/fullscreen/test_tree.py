@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from gitlab_jobs_async.cli.fullscreen.folding import Folding, Selection
 from gitlab_jobs_async.cli.fullscreen.lines import Columns, row_line
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
-from gitlab_jobs_async.cli.fullscreen.tree import Query, build_tree, natural, next_failed
+from gitlab_jobs_async.cli.fullscreen.query import Query
+from gitlab_jobs_async.cli.fullscreen.tree import build_tree, natural
+from gitlab_jobs_async.cli.fullscreen.tree_row import next_failed
 from gitlab_jobs_async.models.statuses import JobStatus
 from tests.support.command import HOSTILE_NAME
 from tests.support.sample_events import NOW, appeared, bridge, finished, job, pipeline
