@@ -45,6 +45,7 @@ class Listings:
     changed: Callable[[], None]
     warn: Callable[[str], None]
     loading: list[int] = field(factory=list, init=False)
+    _refused: set[int | str] = field(factory=set, init=False)
 
     async def list_recent(self) -> None:
         """List the recent pipelines of the first projects; load the newest one if it has failed.
@@ -76,7 +77,9 @@ class Listings:
         try:
             await self._list_recent(project)
         except GitLabError as error:
-            self.warn(f"{project}: {short_reason(error_line(error))}")
+            if project not in self._refused:  # once an outage
+                self._refused.add(project)
+                self.warn(f"{project}: {short_reason(error_line(error))}")
             return not _TOLERANCE.tolerates(error)
         return True
 
