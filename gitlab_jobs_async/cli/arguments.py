@@ -21,8 +21,12 @@ def project_id(text: str) -> ProjectId:
     # Mostly a mistyped option, which GitLab would answer with a 404.
     if text.startswith("-"):
         raise usage_error(f"project {text!r}: expected an id or a path without a leading dash")
-    # A slash at the end, as shells complete folders, names no other project.
-    return int(text) if text.isascii() and text.isdigit() else text.rstrip("/") or text
+    # Slashes, as shells complete folders, and .git name no other project.
+    return int(text) if text.isascii() and text.isdigit() else _path(text) or text
+
+
+def _path(text: str) -> str:
+    return text.strip("/").removesuffix(".git")
 
 
 def parse_scopes(scopes: Iterable[str]) -> list[str]:

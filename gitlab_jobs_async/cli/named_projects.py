@@ -8,7 +8,6 @@ from attrs import frozen
 from gitlab_jobs_async.api.parameters import ProjectId, group_path
 from gitlab_jobs_async.api.requests import Request
 from gitlab_jobs_async.cli import finding
-from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.project_files import projects_of
 from gitlab_jobs_async.cli.config.resolution import ResolvedServer
 from gitlab_jobs_async.cli.errors import OK, usage_error
@@ -21,7 +20,12 @@ from gitlab_jobs_async.cli.finding.references import (
     parse_url,
     pipeline_of_page,
 )
-from gitlab_jobs_async.cli.finding.selection import ProjectName, parse_project
+from gitlab_jobs_async.cli.finding.selection import (
+    GroupName,
+    ProjectName,
+    parse_group,
+    parse_project,
+)
 from gitlab_jobs_async.cli.options import ProjectOptions, ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note
 from gitlab_jobs_async.cli.web_page import project_page, show_page
@@ -110,12 +114,12 @@ def named_projects(
     pages = [page for page, _ in found if page is not None]
     if not projects and not groups:
         projects = list(dict.fromkeys(pages)) or [None]
-    place = locate(options, [*projects, *pages], _EXPECTED)
+    place = locate(options, [*projects, *pages], _EXPECTED, groups)
     if pages and len(place.projects) > 1:
         raise usage_error("--pipeline: expected a URL of the same PROJECT")
     return NamedProjects(
         place.server,
-        [*place.projects, *groups],
+        [*place.projects, *map(GroupTarget, place.groups)],
         tuple(dict.fromkeys([*_pipelines_of(projects), *(name for _, name in found)])),
         place.checkout,
     )
@@ -142,10 +146,11 @@ def _pipelines_of(projects: Sequence[ProjectName]) -> list[PipelineName]:
     return [page.pipeline for page in pages if page.pipeline is not None]
 
 
-def _group(text: str) -> GroupTarget:
-    group = project_id(text)
-    try:
-        group_path(group)
-    except ValueError as error:
-        raise usage_error(f"--group: {error}") from error
-    return GroupTarget(group)
+def _group(text: str) -> GroupName:
+    group = parse_group(text)
+    if isinstance(group, int | str):
+        try:
+            group_path(group)
+        except ValueError as error:
+            raise usage_error(f"--group: {error}") from error
+    return group

@@ -16,7 +16,7 @@ from gitlab_jobs_async.cli.errors import (
     exit_code_of,
     usage_error,
 )
-from gitlab_jobs_async.cli.finding.references import is_url, parse_url
+from gitlab_jobs_async.cli.finding.references import Latest, is_url, parse_url
 from gitlab_jobs_async.cli.finding.resolve import Finder, FoundPipeline, open_project
 from gitlab_jobs_async.cli.finding.selection import Selection, parse_project
 from gitlab_jobs_async.cli.options import (
@@ -117,6 +117,9 @@ def _branch(words: Sequence[str], project: str | None) -> tuple[Selection, str |
     if project is None:
         return Selection(), ref
     page = parse_url(project) if is_url(project) else None
+    if page is not None and (page.job or not isinstance(page.pipeline, Latest | None)):
+        # A new pipeline of the default branch would be a guess.
+        raise usage_error(f"{page.address.source}: expected the URL of a project or branch")
     return Selection(page or parse_project(project)), page.ref if ref is None and page else ref
 
 

@@ -38,26 +38,6 @@ _HELPER_SECONDS = 60
 
 
 @asynccontextmanager
-async def connect(
-    options: ServerOptions,
-    budget: RequestBudget | None = None,
-    *,
-    interval: float | None = None,
-    hooks: "http.RequestHooks | None" = None,
-) -> AsyncIterator[GitLab]:
-    """Yield the open client, which keeps to *budget* and polls a job every *interval* seconds.
-
-    *hooks* are called around each request.
-
-    Raises:
-        CommandError: contradicting options, or an error of the server with the next step.
-    """
-    server = server_of(options)
-    async with connect_to(server, options, budget, interval=interval, hooks=hooks) as gitlab:
-        yield gitlab
-
-
-@asynccontextmanager
 async def connect_to(
     server: ResolvedServer,
     options: ServerOptions,
@@ -67,9 +47,13 @@ async def connect_to(
     hooks: "http.RequestHooks | None" = None,
     reading: str = "",
 ) -> AsyncIterator[GitLab]:
-    """Yield the open client of *server*, as `connect` does.
+    """Yield the open client, which keeps to *budget* and polls a job every *interval* seconds.
 
-    *reading* says how the arguments were read, for the error of something that does not exist.
+    *hooks* are called around each request. *reading* says how the arguments were read, for the
+    error of something that does not exist.
+
+    Raises:
+        CommandError: an error of the server, with the next step.
     """
     credentials = server.credentials
     auth = _from_helper(credentials) if isinstance(credentials, Helper) else credentials

@@ -10,6 +10,7 @@ from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.errors import CommandError, error_line, usage_error
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
+_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _STDIN: Final = Path("-")
 
 
@@ -48,7 +49,9 @@ def _listed(text: str, named: str) -> list[str]:
         if not name:
             continue
         try:
-            project_path(project_id(name))
+            # URLs are checked where their server is chosen.
+            if not _URL.match(name):
+                project_path(project_id(name))
         except (ValueError, CommandError) as error:
             raise usage_error(f"--projects-from {named}:{number}: {error_line(error)}") from error
         found.append(name)

@@ -7,15 +7,16 @@ merge_requests.rb of GitLab.
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from gitlab_jobs_async.cli.config.addresses import Address, usual_as_none
 from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.cli.finding.routes import SHA, Route, divide, is_id
 
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
+_BARE: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:\.[\w-]+|:[0-9]+)/[^?#]*/-/")
 _LINE: Final = re.compile(r"L([1-9][0-9]{0,8})(?:-.*)?")
 _FULL_REF: Final = re.compile(r"refs/(?:heads|tags)/(?=.)")
 # Around a URL in a sentence or a chat.
@@ -83,8 +84,8 @@ class WebPage:
 
 
 def is_url(text: str) -> bool:
-    """Return whether *text* is a URL of a web page."""
-    return bool(_URL.match(text.strip(_AROUND)))
+    """Return whether *text* is a URL of a web page, which may lack its scheme before `/-/`."""
+    return bool(_URL.match(text.strip(_AROUND)) or _BARE.match(text.strip(_AROUND)))
 
 
 def parse_url(text: str) -> WebPage:
@@ -93,35 +94,72 @@ def parse_url(text: str) -> WebPage:
     Raises:
         CommandError: it is invalid, or names no project.
     """
-    url = text.strip(_AROUND).rstrip(_AROUND + _AFTER)
-    shown = _URL.match(url)
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna").decode().lower()
-        port = usual_as_none(parts.scheme.lower(), parts.port)
-    except ValueError:
-        host, port = "", None
-    if not shown or not host:
-        raise usage_error("URL (not shown): expected one such as https://gitlab.com/group/app")
-    server = f"{parts.scheme.lower()}://{host}" + ("" if port is None else f":{port}")
-    route = divide(parts.path.rstrip(_AFTER))
-    address = _address(route, host, port, server)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    url = _Url.parse(text)
+    route = url.route
+    folder = route.folder
+    if route.is_group:
+        group = folder.removeprefix(f"{route.api_root}/")
+        raise usage_error(
+            f"{url.server}/{folder}: expected the URL of a project; for a group, --group {group}"
+        )
+    if not ("/" in folder or is_id(folder)) or not folder.isprintable():
+        raise usage_error(f"{url.server}/{folder}: expected the URL of a project, pipeline or job")
+    address = url.address()
+    query = {name: values[-1] for name, values in parse_qs(url.parts.query).items()}
     pipeline, job = _page(route.page, query)
     if pipeline is None and job is None:
         _check_number(route.page, address.source)
-    line = _LINE.fullmatch(parts.fragment)
+    line = _LINE.fullmatch(url.parts.fragment)
     return WebPage(address, pipeline, job, int(line[1]) if line and job is not None else None)
 
 
-def _address(route: Route, host: str, port: int | None, server: str) -> Address:
-    folder = route.folder.rstrip(_AFTER).removesuffix(".git")
-    source = f"{server}/{folder}"
-    if route.is_group:
-        raise usage_error(f"{source}: expected the URL of a project; for a group, --group {folder}")
-    if not ("/" in folder or is_id(folder)) or not folder.isprintable():
-        raise usage_error(f"{source}: expected the URL of a project, pipeline or job")
-    return Address(host, port, folder, source=source, root=route.api_root)
+def parse_group_url(text: str) -> Address:
+    """Return the address of the group of a pasted URL, without its login.
+
+    Raises:
+        CommandError: it is invalid, or the page is not that of a group.
+    """
+    url = _Url.parse(text)
+    # The page of a group is that of its path, as that of a project is.
+    is_group = url.route.is_group or not url.route.page
+    if not is_group or not url.route.folder or not url.route.folder.isprintable():
+        raise usage_error(f"{url.server}/{url.route.folder}: expected the URL of a group")
+    return url.address()
+
+
+@frozen(repr=False)
+class _Url:
+    """A URL in parts; *server* is its beginning without the login."""
+
+    host: str
+    port: int | None
+    server: str
+    parts: SplitResult
+    route: Route
+
+    @classmethod
+    def parse(cls, text: str) -> "_Url":
+        url = text.strip(_AROUND).rstrip(_AROUND + _AFTER)
+        # Browsers may copy an address without its scheme.
+        url = url if _URL.match(url) else f"https://{url}"
+        try:
+            parts = urlsplit(url)
+            host = (parts.hostname or "").encode("idna").decode().lower()
+            port = usual_as_none(parts.scheme.lower(), parts.port)
+        except ValueError:
+            host = ""
+        if not host:
+            raise usage_error("URL (not shown): expected one such as https://gitlab.com/group/app")
+        server = f"{parts.scheme.lower()}://{host}" + ("" if port is None else f":{port}")
+        route = divide(parts.path.rstrip(_AFTER))
+        folder = route.folder.rstrip(_AFTER).removesuffix(".git")
+        return cls(host, port, server, parts, evolve(route, folder=folder))
+
+    def address(self) -> Address:
+        """Return the address of the project or group."""
+        folder = self.route.folder
+        source = f"{self.server}/{folder}"
+        return Address(self.host, self.port, folder, source=source, root=self.route.api_root)
 
 
 def _page(
@@ -187,8 +225,8 @@ def parse_pipeline(text: str) -> PipelineName:
         CommandError: *text* is empty, or begins with a dash.
     """
     name = text.strip()
-    if is_id(name):
-        return int(name)
+    if is_id(name.removeprefix("#")):
+        return int(name.removeprefix("#"))
     if name == "latest":
         return Latest()
     if name.startswith("!") and is_id(name[1:]):
@@ -207,14 +245,15 @@ def _without_prefix(ref: str) -> str:
 
 
 def parse_job(text: str) -> JobName:
-    """Return the id or the name of a job; digits are an id.
+    """Return the id or the name of a job; digits are an id, also after a `#` as in GitLab's pages.
 
     Raises:
         CommandError: *text* is empty, begins with a dash, or is a number that no id has.
     """
-    if text.isascii() and text.isdigit():
-        if is_id(text):
-            return int(text)
+    number = text.removeprefix("#")
+    if number.isascii() and number.isdigit():
+        if is_id(number):
+            return int(number)
     elif text.strip() and text.isprintable() and not text.startswith("-"):
         return text
     # A leading dash is mostly a mistyped option.

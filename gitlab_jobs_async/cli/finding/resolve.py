@@ -223,7 +223,7 @@ async def open_project(
     """Yield the finder of a selection's project, with the open client.
 
     Raises:
-        CommandError: as `locate` and `connect`.
+        CommandError: as `locate` and `connect_to`.
     """
     place = locate(options, [selection.project], _expected(selection))
     (name,) = place.projects

@@ -69,9 +69,8 @@ def _divide_api(path: str) -> Route | None:
         # A file of a repository may have such a path, too.
         if is_api and "/-/" not in f"{root}/" and (is_id(folder) or "/" in folder.strip("/")):
             root = unquote(root).strip("/")
-            if kind == "groups":
-                return Route(folder, is_group=True)
-            return Route(f"{root}/{folder}" if root else folder, _parts(page), root)
+            folder = f"{root}/{folder}" if root else folder
+            return Route(folder, _parts(page), root, is_group=kind == "groups")
     return Route("") if path.startswith("/api/v4/") else None
 
 

@@ -6,19 +6,22 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from gitlab_jobs_async.api.parameters import ProjectId
+from gitlab_jobs_async.api.parameters import GroupId, ProjectId
 from gitlab_jobs_async.cli.arguments import project_id
+from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.errors import usage_error
 from gitlab_jobs_async.cli.finding.references import (
     JobName,
     PipelineName,
     WebPage,
     is_url,
+    parse_group_url,
     parse_job,
     parse_pipeline,
     parse_url,
     pipeline_of_page,
 )
+from gitlab_jobs_async.cli.finding.remotes import parse_remote
 from gitlab_jobs_async.cli.finding.routes import is_id
 from gitlab_jobs_async.cli.options import FindOptions
 
@@ -27,6 +30,9 @@ _CONTEXT: Final = 3
 
 CHECKOUT = "."
 """The argument that stands for the project of the checkout."""
+
+GroupName = GroupId | Address
+"""An id or path, or the address of a pasted page."""
 
 ProjectName = ProjectId | WebPage | None
 """An id or path, a pasted page of it, or None for the project of the checkout."""
@@ -53,10 +59,22 @@ class Selection:
 
 
 def parse_project(text: str) -> ProjectName:
-    """Return the project of an id, a path, a URL, or `.` for that of the checkout."""
-    if text == CHECKOUT:
+    """Return the project of an id, a path, a URL, or `.` for that of the checkout.
+
+    The URL may be that of git over SSH.
+    """
+    if text.rstrip("/") == CHECKOUT:
         return None
-    return parse_url(text) if is_url(text) else project_id(text)
+    if is_url(text):
+        return parse_url(text)
+    # No path has a colon.
+    address = parse_remote(text, text.rpartition("@")[2]) if ":" in text else None
+    return project_id(text) if address is None else WebPage(address)
+
+
+def parse_group(text: str) -> GroupName:
+    """Return the group of an id, a path or a URL."""
+    return parse_group_url(text) if is_url(text) else project_id(text)
 
 
 def may_be_project(text: str) -> bool:

@@ -313,8 +313,8 @@ def test_unknown_target_is_not_found(start, checked, arguments, code):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--project", "a b"], "--project 'a b': expected an id or a full path"),
-        (["--group", "../x"], "--group '../x': expected an id or a full path"),
+        (["--project", "a b"], "--project 'a b': expected an id, a full path"),
+        (["--group", "../x"], "--group '../x': expected an id, a full path"),
         (["--group", "-x"], "--group"),
         (["x/y"], "Try --help"),
         (["--attempts", 0], "--attempts"),

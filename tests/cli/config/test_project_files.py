@@ -49,7 +49,7 @@ def test_file_has_one_project_per_line(file, content, names):
             "projects.txt:3: project '-x': expected an id or a path without a leading dash",
         ),
         (b"0\n", "projects.txt:1: project must be a whole number above 0, not 0"),
-        (b"a/b\nhttps://gitlab.com/a/b\n", "projects.txt:2: "),
+        (b"a/b\nftp://gitlab.com/a/b\n", "projects.txt:2: "),
         (b"a/../b\n", "projects.txt:1: "),
         (b"a/\x1b[31mb\n", "projects.txt:1: "),
         (b"# none\n", "projects.txt: expected at least one project"),

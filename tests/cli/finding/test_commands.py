@@ -20,6 +20,7 @@ READING = [
     (["show", "API/1/jobs/1/trace"], ["show", "group/app", "1"]),
     (["show", "API/group%2Fapp/pipelines/1"], ["show", "group/app", "--pipeline", "1"]),
     (["list", "URL/-/tree/main/src"], ["list", "group/app", "--pipeline", "1"]),
+    (["list", "--group", "GROUP"], ["list", "--group", "group"]),
     (["list", "--pipeline", "latest"], ["list", "group/app", "--pipeline", "1"]),
     (["list", "--pipeline", "URL/-/pipelines/1"], ["list", "group/app", "--pipeline", "1"]),
     (["show", "compile"], ["show", "group/app", "1"]),
@@ -54,7 +55,12 @@ def test_reading_is_the_same_by_name_and_url(run, checkout, gitlab):
     for words, plain in READING:
         api = f"{gitlab.url}/api/v4/projects"
         named = run(
-            *(word.replace("URL", f"{gitlab.url}/group/app").replace("API", api) for word in words)
+            *(
+                word.replace("URL", f"{gitlab.url}/group/app")
+                .replace("API", api)
+                .replace("GROUP", f"{gitlab.url}/groups/group")
+                for word in words
+            )
         )
         expected = run(*plain)
         assert named.code == expected.code, (words, named.err)
@@ -97,6 +103,9 @@ def test_run_takes_the_branch_of_the_checkout(run, checkout, gitlab):
             time.sleep(0.001)
             created = [one for one in gitlab.requests[sent:] if one.path.endswith("/pipeline")]
         assert orjson.loads(created[0].body)["ref"] == ref
+    # Other pages have no ref, and the default branch would be a guess.
+    for page in ("merge_requests/12", "pipelines/1", "jobs/1", "commit/a1b2c3d"):
+        assert "expected the URL of a project or branch" in run("run", f"{url}/-/{page}").err
     assert "expected at most a PROJECT and a REF" in run("run", "1", "main", "x").err
     git("commit", "--quiet", "--allow-empty", "--message", "x")
     git("checkout", "--quiet", "--detach")

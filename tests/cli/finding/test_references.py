@@ -14,6 +14,7 @@ from gitlab_jobs_async.cli.finding.references import (
     Latest,
     MergeRequest,
     is_url,
+    parse_group_url,
     parse_job,
     parse_pipeline,
     parse_url,
@@ -180,6 +181,26 @@ def test_page_without_a_project_is_refused(url, words):
     assert info.value.code == 2
 
 
+def test_page_of_a_group_is_read():
+    for path in ("shop/sub", "groups/shop/sub", "groups/shop/sub/-/issues", "shop/sub/-/",
+            "api/v4/groups/shop%2Fsub/projects", "shop/sub."):  # fmt: skip
+        assert parse_group_url(f"{HOST}/{path}").project_at(SERVER) == "shop/sub", path
+    assert parse_group_url(f"{HOST}/git/api/v4/groups/7").project_at(SERVER) is None
+    for path in ("", "shop/app/-/jobs/4", "shop/app/builds/4", "api/v4/groups"):
+        with pytest.raises(CommandError, match="expected the URL of a group"):
+            parse_group_url(f"{HOST}/{path}")
+
+
+def test_page_without_its_scheme_is_read():
+    for text in (
+        "gitlab.example.com/group/app/-/jobs/4",
+        "gitlab.example.com:443/group/app/-/jobs/4",
+    ):
+        assert is_url(text)
+        assert parse_url(text).address.project_at(SERVER) == "group/app"
+    assert not any(map(is_url, ["group/app/-/jobs/4", "a.b/c", "a.b/c?/-/", "build: a.b/c/-/d"]))
+
+
 def test_line_of_a_log_is_read():
     lines = {"jobs/4": None, "jobs/4#L23": 23, "builds/4/raw#L7-9": 7, "blob/main/a#L3": None,
         "jobs/4#L0": None, "jobs/4#note_1": None}  # fmt: skip
@@ -190,6 +211,7 @@ def test_pipeline_of_each_form_is_read():
     forms = {
         "7": 7,
         " 7 ": 7,
+        "#7": 7,
         "latest": Latest(),
         "!12": MergeRequest(12),
         "a1b2c3d": Commit("a1b2c3d"),
@@ -213,8 +235,8 @@ def test_pipeline_of_another_form_is_refused(text):
 
 
 def test_job_is_an_id_or_a_name():
-    assert [parse_job(text) for text in ("4", "lint", "test 1/3", "3.11", "²")] == [
-        4, "lint", "test 1/3", "3.11", "²",
+    assert [parse_job(text) for text in ("4", "#4", "lint", "test 1/3", "3.11", "²")] == [
+        4, 4, "lint", "test 1/3", "3.11", "²",
     ]  # fmt: skip
     for text in ("", "  ", "0", "007", "a\nb", "--jsn"):
         with pytest.raises(CommandError, match="expected an id, a URL, or a name"):

@@ -10,7 +10,7 @@ from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.finding.location import locate
 from gitlab_jobs_async.cli.finding.references import Latest, parse_pipeline, parse_url
 from gitlab_jobs_async.cli.finding.resolve import open_project
-from gitlab_jobs_async.cli.finding.selection import Selection, parse_project, select
+from gitlab_jobs_async.cli.finding.selection import Selection, parse_group, parse_project, select
 from gitlab_jobs_async.cli.options import ANY_SERVER, ServerOptions
 from gitlab_jobs_async.errors import LookupFailedError
 from gitlab_jobs_async.models.pipelines import Pipeline
@@ -161,6 +161,11 @@ def test_projects_are_located_together(checkout, gitlab):
     place = locate(ANY_SERVER, names)
     assert place.projects == ("group/app", 17, "group/evil")
     assert place.server.url == gitlab.url
+    # A clone URL, a folder as shells complete it, and groups.
+    ssh = [parse_project(text) for text in ("git@127.0.0.1:group/app.git", "./", "/group/app/")]
+    group = parse_group(f"{gitlab.url}/groups/group")
+    place = locate(ANY_SERVER, ssh, groups=[group, "group", 7])
+    assert (place.projects, place.groups) == (("group/app",), ("group", 7))
     with pytest.raises(CommandError, match=r"remote 'origin' is not at|is at other.example.com"):
         locate(ANY_SERVER, [None, parse_project("https://other.example.com/group/app")])
 
