@@ -86,6 +86,11 @@ class NamedProjects:
                 await show_page(project_page(self.server.url, target, page))
         return OK
 
+    async def note_unknown_ref(self, gitlab: GitLab, ref: str | None) -> None:
+        """Say on a terminal's stderr which refs of the only project come close to *ref*."""
+        if ref is not None and len(self.names) == 1 and not isinstance(self.names[0], GroupTarget):
+            await self.finder(gitlab).note_unknown_ref(ref)
+
     def note(self) -> None:
         """Say on a terminal's stderr which project the checkout has."""
         if self.checkout is not None:

@@ -73,7 +73,7 @@ class ProjectOptions:
         Parameter(
             name="--group",
             metavar="GROUP...",
-            help="All projects of this group, with its subgroups. Repeatable.",
+            help="All projects of this group (id, path or URL), with its subgroups. Repeatable.",
         ),
     ] = ()
     projects_from: Annotated[

@@ -62,6 +62,9 @@ InputOption = Annotated[
         help="Job input; V may be a JSON number, boolean, list or quoted string. Repeatable.",
     ),
 ]
+Failed = Annotated[
+    Switch, Parameter(help="The failed jobs of the pipeline one by one, without canceled ones.")
+]
 Follow = Annotated[
     Switch, Parameter(help="Follow the log, or the pipeline; the exit code is the result.")
 ]
@@ -123,10 +126,7 @@ async def _print(sentence: str, value: Job | Bridge | Pipeline, *, web: bool, js
 async def retry(
     *words: JobWord,
     where: PipelineOptions = ANY_PIPELINE,
-    failed: Annotated[
-        Switch,
-        Parameter(help="The failed jobs of the pipeline one by one, without canceled ones."),
-    ] = False,
+    failed: Failed = False,
     follow: Follow = False,
     interval: Interval = None,
     inputs: InputOption = (),
@@ -164,6 +164,8 @@ async def retry(
                 await _print(f"{sentence}: {clean(job.status)}", job, web=web, json=json)
                 if number not in triggers:
                     followed.append(job)
+                elif follow:
+                    print_error(f"job {job.id} {job.name} is a trigger job without a log")
             if follow and followed:
                 waiting.stop()
                 return await follow_logs(finder.gitlab, project, followed, json=json) or code
@@ -175,7 +177,8 @@ async def _jobs_to_retry(
 ) -> tuple[Project, list[int], set[int]]:
     """Return the named jobs, or the failed ones of the pipeline, and which are trigger jobs."""
     if selection.jobs:
-        return *await finder.jobs(selection.jobs, selection.pipeline), set()
+        found = await finder.jobs(selection.jobs, selection.pipeline, takes_triggers=True)
+        return *found, finder.triggers
     at = await finder.pipeline(selection.pipeline)
     jobs = await at.project.list_pipeline_jobs(at.id, scope=JobStatus.FAILED)
     bridges = await at.project.list_bridges(at.id, scope=JobStatus.FAILED)
@@ -223,7 +226,9 @@ async def play(
     with progress("play") as waiting:
         client = open_project(server, selection, interval=interval, hooks=waiting.hooks())
         async with client as finder:
-            project, ids = await finder.jobs(selection.jobs, selection.pipeline)
+            project, ids = await finder.jobs(
+                selection.jobs, selection.pipeline, takes_triggers=True
+            )
             played: list[Job] = []
             for number in waiting.each(ids, "job"):
                 found = await project.play_job(

@@ -101,6 +101,8 @@ async def list_jobs(
                 return await named.show_pages(gitlab, "jobs")
             if single is None:
                 jobs = await _selected(gitlab, named, selection)
+                if not jobs:
+                    await named.note_unknown_ref(gitlab, selection.ref)
             else:
                 # The pager shows the first page at once, and reads on only while it is open.
                 named.note()

@@ -102,6 +102,8 @@ async def list_pipelines(
             named.note()
             names = await with_projects_of_groups(named.names, gitlab.group)
             found = await gather_all([_newest(gitlab.project(name), chosen) for name in names])
+            if not any(found):
+                await named.note_unknown_ref(gitlab, chosen.ref)
     rows: list[ListedPipeline] = [
         (str(name), row) for name, pipelines in zip(names, found, strict=True) for row in pipelines
     ]

@@ -46,6 +46,15 @@ def advice(error: GitLabError, url: str, now: datetime, *, has_token: bool) -> s
     return words
 
 
+def reading_of(error: GitLabError, reading: str) -> str:
+    """Return how the first word was read, which *reading* begins with, if it may be wrong."""
+    if not isinstance(error, NotFoundError):
+        return ""
+    # Any number may be that of a project, while a path that exists was read right.
+    is_unknown = "project not found" in error.message.casefold()
+    return reading if is_unknown or reading.partition(" ")[0].isdigit() else ""
+
+
 def _permission(error: PermissionDeniedError) -> str:
     # The text of https://docs.gitlab.com/api/rest/troubleshooting/#status-code-403.
     if "insufficient_scope" in error.message:

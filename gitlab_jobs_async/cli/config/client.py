@@ -14,7 +14,7 @@ from gitlab_jobs_async import http
 from gitlab_jobs_async.api.credentials import Credentials
 from gitlab_jobs_async.cli import config
 from gitlab_jobs_async.cli.config.addresses import Address
-from gitlab_jobs_async.cli.config.advice import advice
+from gitlab_jobs_async.cli.config.advice import advice, reading_of
 from gitlab_jobs_async.cli.config.files import Helper, credentials_of
 from gitlab_jobs_async.cli.config.permissions import warn_of_exposed
 from gitlab_jobs_async.cli.config.resolution import (
@@ -76,7 +76,7 @@ async def connect_to(
                 raise
     except GitLabError as error:
         advised = advice(error, server.url, datetime.now(UTC), has_token=auth is not None)
-        steps = [near or advised, reading if isinstance(error, NotFoundError) else ""]
+        steps = [near or advised, reading_of(error, reading)]
         if not any(steps):
             raise
         words = "; ".join(filter(None, [error_line(error), *steps]))

@@ -1,11 +1,12 @@
 """Open the client for a selection, and find its pipeline and jobs on the server."""
 
+import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from difflib import get_close_matches
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from gitlab_jobs_async import http
 from gitlab_jobs_async.api.parameters import ProjectId
@@ -26,6 +27,7 @@ from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.cli.terminal import print_note
 from gitlab_jobs_async.client import GitLab
 from gitlab_jobs_async.errors import LookupFailedError, NotFoundError
+from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.models.pipelines import Pipeline, PipelineBasic
 from gitlab_jobs_async.project import Project
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
@@ -81,6 +83,8 @@ class Finder:
     project: Project
     name: str
     checkout: Checkout | None = None
+    triggers: set[int] = field(factory=set[int], init=False)
+    """Ids of the trigger jobs among the jobs that were found by name."""
 
     async def pipeline(self, name: PipelineName | None = None) -> FoundPipeline:
         """Return a pipeline, by default the newest of the checkout's branch or of the default one.
@@ -102,11 +106,15 @@ class Finder:
         return FoundPipeline(project, found.id, found)
 
     async def jobs(
-        self, jobs: Iterable[JobName], pipeline: PipelineName | None = None
+        self,
+        jobs: Iterable[JobName],
+        pipeline: PipelineName | None = None,
+        *,
+        takes_triggers: bool = False,
     ) -> tuple[Project, list[int]]:
         """Return the ids of *jobs* and their project; names are those of jobs in *pipeline*.
 
-        Without a name nothing is requested.
+        Without a name nothing is requested. The API has trigger jobs for retry and play only.
 
         Raises:
             CommandError: a job or the pipeline does not exist.
@@ -117,23 +125,28 @@ class Finder:
             self.note()
             return self.project, [name for name in names if isinstance(name, int)]
         found = await self.pipeline(pipeline)
-        return found.project, [await self._job(found, name) for name in names]
+        ids = [await self._job(found, name, takes_triggers=takes_triggers) for name in names]
+        return found.project, ids
 
     def note(self, *details: str, is_chosen: bool = False) -> None:
         """Say on a terminal's stderr what was chosen, if it was not named."""
         if is_chosen or self.checkout is not None:
             print_note(", ".join((self.name, *details)))
 
-    async def _job(self, found: FoundPipeline, name: JobName) -> int:
+    async def _job(self, found: FoundPipeline, name: JobName, *, takes_triggers: bool) -> int:
         if isinstance(name, int):
             return name
         try:
             return (await found.project.find_job(found.id, name)).id
         except LookupFailedError as error:
             bridges = await found.project.list_bridges(found.id)
-            ids = [bridge.id for bridge in bridges if bridge.name == name]
-            if ids:
-                return max(ids)
+            named = [bridge for bridge in bridges if bridge.name == name]
+            if named:
+                trigger = max(named, key=lambda bridge: bridge.id)
+                self.triggers.add(trigger.id)
+                if takes_triggers:
+                    return trigger.id
+                raise _is_trigger(trigger) from error
             ref = None if found.pipeline is None else found.pipeline.ref
             may_be_other = name in ("latest", ref) or name.startswith("!") or "/" in name
             hint = "; --pipeline names a pipeline, --project a project" if may_be_other else ""
@@ -197,12 +210,31 @@ class Finder:
 
     async def _fail(self, ref: str | None, error: Exception) -> None:
         """Raise with the refs that come closest to the one that was not found."""
-        refs = sorted({row.ref for row in await self._first(None, _RECENT) if row.ref})
+        refs = await self._recent_refs()
+        raise CommandError(self._missing(ref, refs), NOT_FOUND) from error
+
+    async def note_unknown_ref(self, ref: str) -> None:
+        """Say on a terminal's stderr which refs come closest, if no recent pipeline has *ref*."""
+        if sys.stderr.isatty():
+            refs = await self._recent_refs()
+            if ref not in refs:
+                print_note(self._missing(ref, refs))
+
+    async def _recent_refs(self) -> list[str]:
+        return sorted({row.ref for row in await self._first(None, _RECENT) if row.ref})
+
+    def _missing(self, ref: str | None, refs: list[str]) -> str:
         close = get_close_matches(ref or "", refs) or refs[:_SHOWN]
         what = f"no pipeline of {ref!r}" if ref else "no pipeline of the default branch"
         choice = f"one of {', '.join(close)}" if len(close) > 1 else "".join(close)
-        expected = f": expected {choice}" if choice else ""
-        raise CommandError(f"{what} in {self.name}{expected}", NOT_FOUND) from error
+        return f"{what} in {self.name}" + (f": expected {choice}" if choice else "")
+
+
+def _is_trigger(bridge: Bridge) -> CommandError:
+    started = bridge.downstream_pipeline
+    place = f"its pipeline {started.id}, {started.web_url}" if started else "a job with a log"
+    words = f"job {bridge.id} {bridge.name} is a trigger job: expected {place}"
+    return CommandError(words, NOT_FOUND)
 
 
 def _refs_in(path: str) -> list[str]:

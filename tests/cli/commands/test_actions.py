@@ -104,6 +104,18 @@ def test_input_values_are_decoded(text, value):
     assert parse_typed_pairs("--input", [f"x={text}"]) == {"x": value}
 
 
+def test_trigger_job_by_name_has_no_log(run, job_of, assert_one_line):
+    trigger = job_of("trigger")
+    trigger.status = "failed"
+    words = ["group/evil", "trigger", "--pipeline", trigger.pipeline.id]
+    result = run("retry", *words, "--follow")
+    assert result.code == 0
+    again = job_of("trigger")
+    assert f"job {again.id} trigger is a trigger job without a log" in result.err
+    for command in ("show", "trace", "cancel", "wait"):
+        assert_one_line(run(command, *words), 4, f"job {again.id} trigger is a trigger job: ")
+
+
 def test_play_a_trigger_job(run, job_of):
     result = run("play", "group/evil", job_of("trigger").id, "--json")
     assert result.code == 0

@@ -19,12 +19,14 @@ def test_jobs_of_a_group_are_listed(run):
     assert len(newest) == 2
 
 
-def test_file_and_group_are_joined(run, tmp_path):
+def test_file_and_group_are_joined(run, tmp_path, gitlab):
     file = tmp_path / "projects.txt"
     file.write_text("1\n")
     listed = run("list", "--projects-from", file, "--group", "group", "--group", "group").lines
     # The project 1 is group/app, which is read once.
     assert projects(listed) == {"1", "group/evil"}
+    file.write_text(f"{gitlab.url}/group/app\n")
+    assert projects(run("list", "--projects-from", file).lines) == {"group/app"}
 
 
 @pytest.mark.parametrize("command", ["list", "watch"])

@@ -103,6 +103,18 @@ def opened(monkeypatch):
     return pages
 
 
+def test_unknown_ref_of_an_empty_list_is_noted(run, monkeypatch):
+    assert run("pipelines", "group/app", "--ref", "maim").err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for command in ("pipelines", "list"):
+        result = run(command, "group/app", "--ref", "maim")
+        assert (result.code, result.out) == (0, "")
+        assert result.err == "no pipeline of 'maim' in group/app: expected main\n"
+        assert run(command, "group/app", "group/evil", "--ref", "maim").err == ""
+    assert run("list", "group/app", "--ref", "main", "--scope", "skipped").err == ""
+
+
 def test_web_opens_the_page(run, opened, gitlab):
     root = f"{gitlab.url}/group/app"
     for words, page in {

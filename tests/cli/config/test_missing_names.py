@@ -37,6 +37,8 @@ def test_near_name_follows_the_error(run, gitlab, assert_one_line):
         ("show", "1", "999"): "1 is read as the project; as a job it is: . 1 999",
     }.items():
         assert_one_line(run(*words), 4, "HTTP 404", near)
+    # A path that exists was read right.
+    assert "is read as" not in run("show", "group/app", "999").err
 
 
 async def test_only_a_missing_name_is_searched(gitlab):

@@ -89,7 +89,6 @@ async def test_job_is_found_by_name(job_of):
     assert await found("group/app", "lint", "3", pipeline="main") == (
         "group/app", [job_of("lint").id, 3],
     )  # fmt: skip
-    assert (await found("group/app", "trigger"))[1] == [job_of("trigger").id]
     assert (await found("group/app", "compile", pipeline="1"))[1] == [job_of("compile").id]
 
 
@@ -114,6 +113,18 @@ async def test_near_miss_is_named(words, pipeline, message):
     with pytest.raises(CommandError, match=message) as info:
         await found(*words, pipeline=pipeline)
     assert info.value.code == 4
+
+
+@pytest.mark.usefixtures("pipelines")
+async def test_trigger_job_is_found_where_it_can_be(job_of):
+    selection = select(["group/app", "trigger", "lint"])
+    async with open_project(ANY_SERVER, selection) as finder:
+        ids = (await finder.jobs(selection.jobs, takes_triggers=True))[1]
+        assert ids == [job_of("trigger").id, job_of("lint").id]
+        assert finder.triggers == {job_of("trigger").id}
+        with pytest.raises(CommandError, match="is a trigger job: expected a job with a log") as no:
+            await finder.jobs(selection.jobs)
+    assert no.value.code == 4
 
 
 async def test_unknown_project_is_not_found():
