@@ -44,21 +44,27 @@ class LostError(aiohttp.ClientError):
         self.original = original
 
 
+_WORDS = {
+    aiohttp.ServerDisconnectedError: "server closed the connection before responding",
+    aiohttp.ClientPayloadError: "response ended before it was complete",
+    aiohttp.InvalidURL: "invalid URL",
+}
+
+
 def describe_error(error: Exception) -> str:
     """Return the reason of *error*, without the request."""
-    match error.original if isinstance(error, LostError) else error:
-        case aiohttp.ClientConnectorError() as cause:
+    cause = error.original if isinstance(error, LostError) else error
+    for kind, words in _WORDS.items():
+        if isinstance(cause, kind):
+            return words
+    match cause:
+        case aiohttp.ClientConnectorError():
             return f"no connection to {cause.host}:{cause.port}: {_connect_reason(cause)}"
-        case aiohttp.ServerDisconnectedError():
-            return "server closed the connection before responding"
-        case aiohttp.ClientHttpProxyError() as cause:
+        case aiohttp.ClientHttpProxyError():
             return f"proxy refused the connection: HTTP {cause.status}"
-        case aiohttp.ClientResponseError() as cause:
+        case aiohttp.ClientResponseError():
             return f"invalid HTTP response: {cause.message}"
-        case aiohttp.InvalidURL():
-            return "invalid URL"
-        case cause:
-            return str(cause) or type(cause).__name__
+    return str(cause) or type(cause).__name__
 
 
 # OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.

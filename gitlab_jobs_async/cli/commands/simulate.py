@@ -1,8 +1,9 @@
 """The command `simulate`: a simulated GitLab on the loopback."""
 
 import asyncio
+import os
 import signal
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gitlab_jobs_async.cli.commands.faults import FAULT_HELP, fault_of
-from gitlab_jobs_async.cli.errors import OK
+from gitlab_jobs_async.cli.errors import OK, usage_error
 from gitlab_jobs_async.cli.terminal import write, write_json
 from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.simulator import (
@@ -93,7 +94,13 @@ async def simulate(
 ) -> int:
     """Serve a simulated GitLab until Ctrl-C or SIGTERM."""
     simulator = _simulator(options)
-    async with simulator as gitlab:
+    async with AsyncExitStack() as stack:
+        try:
+            gitlab = await stack.enter_async_context(simulator)
+        except OSError as error:
+            at = f"--host {options.host} --port {options.port}"
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise usage_error(f"{at}: {reason}; --port 0 selects a free one") from error
         if json:
             write_json(json_line({"url": gitlab.url, "token": gitlab.token}))
         else:

@@ -158,8 +158,9 @@ def _profile(name: str, files: ConfigFiles) -> Account:
     known = files.python_gitlab_accounts()
     account = known.accounts.get(name)
     if account is None:
-        names = ", ".join(sorted(known.accounts)) or "none"
-        raise usage_error(f"unknown profile {name!r} of python-gitlab: expected one of {names}")
+        names = ", ".join(sorted(known.accounts))
+        expected = f"one of {names}" if names else "none, as it has no configuration file"
+        raise usage_error(f"unknown profile {name!r} of python-gitlab: expected {expected}")
     return account
 
 

@@ -34,8 +34,8 @@ def progress_line(state: Done, columns: int = 80, *, is_ascii: bool = False) -> 
     if not state.done:
         line = f"{state.words}: waiting for the server, {length(state.seconds)}"
     else:
-        # More than was announced, as jobs are created meanwhile: nothing is known then.
-        total = state.total if state.total is not None and state.done <= state.total else None
+        # With all that was announced, what still comes is unknown: another list, or new rows.
+        total = state.total if state.total is not None and state.done < state.total else None
         bar = "" if total is None or columns < _ROOM else _bar(state.done / total, is_ascii)
         left = "" if total is None else f", {_left(state, total)} left"
         line = f"{state.words}: {bar}{_amount(state, total)}, {_rate(state)}/s{left}"

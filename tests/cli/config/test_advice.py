@@ -47,8 +47,15 @@ CASES = [
         errors.DecodeError("expected JSON, got an HTML page", *ARGUMENTS),
         "a proxy or a sign-in page",
     ),
-    (errors.DecodeError("expected a list", *ARGUMENTS), ""),
+    (errors.DecodeError("expected a list", *ARGUMENTS), "gitlab-jobs doctor compares"),
     (refused(errors.BadRequestError, 400), ""),
+    (refused(errors.BadRequestError, 400, "400 Bad request - Unplayable Job"), "retry runs a"),
+    (refused(errors.ResponseError, 302, "redirected to the sign-in page"), "gitlab-jobs config"),
+    (
+        errors.NotFoundError(404, "no", "GET", f"{URL}/api/v4/projects/1/jobs/2/artifacts"),
+        "or the artifacts have expired",
+    ),
+    (unreachable("response ended before it was complete"), "try again later"),
 ]
 
 
