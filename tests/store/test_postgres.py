@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from gitlab_jobs_async import PostgresStore, StoreAwayError, consume
+from gitlab_jobs_async import PostgresStore, StoreAwayError, StoreError, consume
 from gitlab_jobs_async.store import postgres as room
 from gitlab_jobs_async.store import postgres_transactions, steps
 from tests.support.stores import record_jobs
@@ -118,6 +118,14 @@ async def test_table_that_is_being_restored_is_away(store, admin):
         await store.claim("a", "me", 10)
     admin.execute("ALTER TABLE gitlab_jobs.elsewhere RENAME TO leases")
     assert await store.claim("a", "me", 10)
+
+
+async def test_newer_version_is_refused_unchanged(store, admin, empty_postgres):
+    admin.execute("UPDATE gitlab_jobs.properties SET value = '4' WHERE name = 'version'")
+    older = PostgresStore(empty_postgres)
+    with pytest.raises(StoreError, match=r"unsupported version 4 \(expected 3\)"):
+        await older.open("https://gitlab.example.com")
+    assert await store.server() is None
 
 
 async def test_notification_ends_a_wait(store, admin, monkeypatch):
