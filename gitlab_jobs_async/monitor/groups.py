@@ -5,7 +5,7 @@ fails changes no target.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
 from attrs import define, field, frozen
@@ -100,8 +100,10 @@ class GroupTargets:
             self._poller.remove(name)
         return True
 
-    def add(self, target: GroupTarget) -> None:
+    def adding(self, target: GroupTarget) -> Iterator[None]:
         """Poll the projects of *target*, first those that an earlier monitor knew.
+
+        Each step adds one of them.
 
         Raises:
             StoreError: the recorded state cannot be read.
@@ -122,6 +124,7 @@ class GroupTargets:
             if self._poller.project_name(project, path) is None:
                 self._recorder.keep_with(target_name(project), name)
                 self._poller.add(project, target_name(project))
+                yield
         self._changed.set()
 
     def remove(self, target: GroupTarget) -> bool:

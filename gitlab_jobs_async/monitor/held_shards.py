@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Container
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -171,7 +171,7 @@ class HeldShards:
             StoreError: the store is unusable.
         """
         if self._leases is None:
-            self._start(ShardMonitor.of(self._context, 0, None, Content()))
+            await self._start(ShardMonitor.of(self._context, 0, None, Content()))
         elif self._store is not None:
             await self._relay.open(self._store)
             await self._leases.tend()
@@ -192,17 +192,36 @@ class HeldShards:
     def _number(self, name: str) -> int:
         return route_of(name) % self.count
 
-    def _gain(self, record: ShardRecord, content: Content) -> None:
-        self._start(ShardMonitor.of(self._context, record.shard.number, record, content))
+    async def _gain(self, record: ShardRecord, content: Content) -> None:
+        held = ShardMonitor.of(self._context, record.shard.number, record, content)
+        await self._start(held)
 
-    def _start(self, held: ShardMonitor) -> None:
-        mine = [t for name, t in self._targets.items() if self._number(name) == held.number]
-        # Groups last: their projects are polled once, as a target of its own if they are one.
-        for target in sorted(mine, key=lambda target: isinstance(target, GroupTarget)):
-            held.add(target)
+    async def _start(self, held: ShardMonitor) -> None:
+        """Run *held* with its targets, unless its lease is lost meanwhile."""
+        added: dict[str, Checked] = {}
+        try:
+            # Others may be added meanwhile.
+            while missing := self._of_shard(held.number, added):
+                # Groups last: their projects are polled once, as a target of its own if one is.
+                last = sorted(missing.values(), key=lambda each: isinstance(each, GroupTarget))
+                await held.add_all(last)
+                added |= missing
+        except BaseException:
+            held.abandon()
+            raise
+        for target in [target for name, target in added.items() if name not in self._targets]:
+            held.remove(target)
+        if self._leases is not None and held.number not in self._leases.held:
+            held.abandon()
+            return
         self._held[held.number] = held
         self._tasks.start(held, self._run_shard(held))
         self._listen(held)
+
+    def _of_shard(self, number: int, known: Container[str]) -> dict[str, Checked]:
+        """Return the targets of a shard that are not *known*."""
+        mine = self._targets.items()
+        return {n: t for n, t in mine if n not in known and self._number(n) == number}
 
     async def _close(self, number: int) -> None:
         held = self._held.get(number)
@@ -213,8 +232,7 @@ class HeldShards:
         held = self._held.pop(number, None)
         if held is not None:
             self._sources.remove((number, EVENTS))
-            if held.logs is not None:
-                held.logs.stop()
+            held.abandon()
             self._tasks.drop(lambda key: key is held)
         self._changed.set()
 

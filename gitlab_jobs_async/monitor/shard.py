@@ -1,12 +1,14 @@
 """Monitor the targets of one shard: their polls, logs and groups, and the events of them."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
+from itertools import chain
 from typing import Any
 
 from attrs import define, field, frozen
 
 from gitlab_jobs_async.api.capabilities import ServerCapabilities
+from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import FencedError, StoreAwayError, StoreError
 from gitlab_jobs_async.events import AnyEvent
@@ -24,6 +26,9 @@ from gitlab_jobs_async.monitor.tracked_logs import TrackedLogs
 from gitlab_jobs_async.monitor.watch.factory import NormalizedTarget
 from gitlab_jobs_async.polling.polls import Polls
 from gitlab_jobs_async.store.values import Content
+
+_ADDED_AT_ONCE = 50
+"""Targets whose states are restored before other tasks run: 15 milliseconds."""
 
 LogQueue = LogPollQueue[tuple[int, int], AnyEvent]
 
@@ -127,10 +132,26 @@ class ShardMonitor:
         Raises:
             StoreError: its recorded state cannot be read.
         """
+        for _ in self._adding(target):
+            pass
+
+    async def add_all(self, targets: Iterable[NormalizedTarget | GroupTarget]) -> None:
+        """Monitor many *targets*; other tasks run in between.
+
+        Raises:
+            StoreError: a recorded state cannot be read.
+        """
+        steps = chain.from_iterable(self._adding(target) for target in targets)
+        for number, _ in enumerate(steps, 1):
+            if number % _ADDED_AT_ONCE == 0:
+                await yield_to_loop()
+
+    def _adding(self, target: NormalizedTarget | GroupTarget) -> Iterator[None]:
         if isinstance(target, GroupTarget):
-            self.groups.add(target)
+            yield from self.groups.adding(target)
         else:
             self.groups.add_own(target)
+            yield
 
     def remove(self, target: NormalizedTarget | GroupTarget) -> bool:
         """Stop monitoring *target*; return whether it was monitored."""
@@ -162,6 +183,11 @@ class ShardMonitor:
             while True:
                 _, ended = await tasks.next_done()
                 ended.result()
+
+    def abandon(self) -> None:
+        """Follow no more logs: another process may do so."""
+        if self.logs is not None:
+            self.logs.stop()
 
     async def close(self) -> None:
         """Record the schedule for the next monitor.

@@ -32,7 +32,7 @@ class ShardLeases:
 
     _store: Store
     _count: int
-    _gained: Callable[[ShardRecord, Content], None]
+    _gained: Callable[[ShardRecord, Content], Awaitable[None]]
     _closing: Callable[[int], Awaitable[None]]
     _lost: Callable[[int], None]
     owner: str = field(factory=lambda: uuid4().hex, init=False)
@@ -122,9 +122,7 @@ class ShardLeases:
         # Before its content is read: also given up if that is cancelled.
         self.held[shard.number] = lease
         try:
-            content = await self._load(lease, shard, seconds)
-            record = ShardRecord(self._store, lease, shard, dict(content.routes))
-            self._gained(record, content)
+            await self._take(lease, shard, seconds)
         except FencedError:
             self.lose(shard.number)
         except StoreAwayError:
@@ -133,20 +131,23 @@ class ShardLeases:
             await self.release(shard.number)
             raise
 
-    async def _load(self, lease: Lease, shard: Shard, seconds: float) -> Content:
-        """Return the content of a shard, which may take longer than a lease lasts.
+    async def _take(self, lease: Lease, shard: Shard, seconds: float) -> None:
+        """Read the content of a shard and begin with it, which may outlast a lease.
 
         Raises:
             FencedError: the lease was lost meanwhile.
         """
         async with task_pool() as tasks:
-            tasks.start("load", self._store.load(lease, shard))
+            tasks.start("shard", self._begin(lease, shard))
             tasks.start("leases", self._keep(seconds))
             _, ended = await tasks.next_done()
-            content: Content | None = ended.result()
-        if content is None or self.held.get(shard.number) is not lease:
-            raise FencedError(self._store.name, "the lease was lost while it was loaded")
-        return content
+            ended.result()
+
+    async def _begin(self, lease: Lease, shard: Shard) -> None:
+        content = await self._store.load(lease, shard)
+        if self.held.get(shard.number) is not lease:
+            raise FencedError(self._store.name, "the lease was lost while the shard was loaded")
+        await self._gained(ShardRecord(self._store, lease, shard, dict(content.routes)), content)
 
     async def _keep(self, seconds: float) -> None:
         """Renew all leases, until cancelled."""

@@ -1,11 +1,15 @@
-"""Leases are kept while a large shard is loaded."""
+"""A large shard is taken over in steps, while its lease is kept and the loop is free."""
 
 import asyncio
 
-from gitlab_jobs_async import MemoryStore
+import pytest
+
+from gitlab_jobs_async import GitLab, GroupTarget, MemoryStore
+from gitlab_jobs_async.monitor import shard as shard_module
+from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.shard_leases import ShardLeases
-from gitlab_jobs_async.simulator import SteppedClock
-from tests.support.tasks import others, until
+from gitlab_jobs_async.simulator import Simulator, SteppedClock, World
+from tests.support.tasks import in_background, others, until
 
 
 class LargeStore(MemoryStore):
@@ -24,7 +28,11 @@ class LargeStore(MemoryStore):
 def leases_on(store):
     """Return the leases of a new process on the only shard, and what happens to that."""
     got = []
-    return ShardLeases(store, 1, lambda *_: got.append("gained"), None, got.append), got
+
+    async def gain(*_):
+        got.append("gained")
+
+    return ShardLeases(store, 1, gain, None, got.append), got
 
 
 async def test_lease_is_kept_while_a_shard_is_loaded():
@@ -60,3 +68,98 @@ async def test_lease_lost_during_a_load_is_given_up():
     await tending
     assert not leases.held
     assert got == [0]
+
+
+PATHS = [f"shop/p{number}" for number in range(23)]
+
+
+@pytest.fixture
+async def gitlab():
+    clock = SteppedClock()
+    world = World(clock.now())
+    for path in [*PATHS, "ops/late"]:
+        world.add_project(path)
+    async with Simulator(world, clock=clock) as simulator:
+        async with GitLab(simulator.url, auth=simulator.token, clock=clock) as client:
+            yield client
+
+
+class Additions:
+    """The targets that are added to pollers in each step of the loop."""
+
+    def __init__(self, monkeypatch):
+        self.names, self.steps, self.then = [], [0], {}
+        add = Poller.add
+
+        def counted(poller, target, name, **how):
+            self.names.append(name)
+            self.steps[-1] += 1
+            self.then.get(name, lambda: None)()
+            return add(poller, target, name, **how)
+
+        monkeypatch.setattr(Poller, "add", counted)
+        monkeypatch.setattr(shard_module, "_ADDED_AT_ONCE", 5)
+
+    async def count(self):
+        while True:
+            self.steps.append(0)
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("targets", [PATHS, [GroupTarget("shop")]])
+async def test_states_are_restored_in_steps(gitlab, monkeypatch, targets):
+    clock, store = gitlab._transport.clock, MemoryStore()
+    store.clock = clock
+    async with gitlab.monitor(targets, checkpoint=store) as events:
+        reading = asyncio.create_task(anext(events))
+        await until(lambda: len(events) == len(PATHS))
+        reading.cancel()
+        await asyncio.wait([reading])
+    added = Additions(monkeypatch)
+    async with in_background(added.count()), gitlab.monitor(targets, checkpoint=store) as events:
+        assert len(events) == len(PATHS)
+        assert sum(added.steps) == len(PATHS)
+        assert max(added.steps) <= 5
+
+
+async def test_targets_may_change_during_a_takeover(gitlab, monkeypatch):
+    store = MemoryStore()
+    store.clock = gitlab._transport.clock
+    other = await store.claim("shard 0 of 1", "other", 10)
+    added = Additions(monkeypatch)
+    async with gitlab.monitor(PATHS, checkpoint=store) as events:
+        added.then["project shop/p7"] = lambda: (events.add("ops/late"), events.remove("shop/p0"))
+        await store.release(other)
+        await until(lambda: store.clock.next_wake)
+        store.clock.advance(store.poll_seconds)
+        await until(lambda: events.shards)
+        assert len(events) == len(PATHS)
+        assert sorted(added.names) == sorted(f"project {path}" for path in [*PATHS, "ops/late"])
+
+
+async def test_shard_lost_during_a_takeover_is_not_run(gitlab, monkeypatch):
+    added = Additions(monkeypatch)
+    lose = ShardLeases.lose
+
+    def lost(leases):
+        added.then["project shop/p7"] = lambda: lose(leases, 0)
+        return tend(leases)
+
+    tend = ShardLeases.tend
+    monkeypatch.setattr(ShardLeases, "tend", lost)
+    async with gitlab.monitor(PATHS, checkpoint=MemoryStore()) as events:
+        assert events.shards == set()
+
+
+async def test_failed_takeover_leaves_nothing_behind(gitlab, monkeypatch):
+    added, before = Additions(monkeypatch), await others()
+
+    def fail():
+        raise asyncio.CancelledError
+
+    added.then["project shop/p7"] = fail
+    with pytest.raises(asyncio.CancelledError):
+        async with gitlab.monitor(PATHS, checkpoint=(store := MemoryStore())):
+            pass
+    assert await others() == before
+    assert await store.claim("shard 0 of 1", "other", 10)
