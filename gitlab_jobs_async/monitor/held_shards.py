@@ -250,12 +250,12 @@ class HeldShards:
     async def _run(self, store: Store, leases: ShardLeases) -> None:
         try:
             while True:
+                await store.sleep(store.poll_seconds)
                 self._changed.clear()
                 await self._release_ended(leases)
+                await leases.tend()
                 await self._prune(store)
                 self._changed.set()
-                await store.sleep(store.poll_seconds)
-                await leases.tend()
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._failure = error
             self._changed.set()
