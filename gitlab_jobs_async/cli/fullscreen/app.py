@@ -29,13 +29,15 @@ from gitlab_jobs_async.cli.suspension import Suspension
 FASTEST: Final = 0.2
 """Seconds between two drawings of changes."""
 
-_TICK: Final = 1.0
 _ALWAYS: Final = frozenset({"ctrl+c", "ctrl+z"})
 """Keys that act while a line is typed, too."""
 
 
 class WatchApp(App[int]):
-    """The application; its return value is the exit code."""
+    """The application; its return value is the exit code.
+
+    The times of what runs are drawn every *tick* seconds.
+    """
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,6 +51,7 @@ class WatchApp(App[int]):
         *,
         theme: str,
         filter_text: str,
+        tick: float = 1.0,
     ) -> None:
         # With NO_COLOR, textual chooses here how to remove colours: its shades of grey would be
         # black on black with the colours of a terminal.
@@ -58,6 +61,7 @@ class WatchApp(App[int]):
         self.session = make_session(self.changed)
         self.failure: BaseException | None = None
         self._filter_text = filter_text
+        self._tick = tick
         self._is_due = False
         self._suspension: Suspension | None = None
         self._open = ExitStack()
@@ -80,7 +84,7 @@ class WatchApp(App[int]):
         feed = self.session.start(self.session.feed.run())
         feed.add_done_callback(self._on_feed_end)
         self.session.start(self.session.listings.list_recent())
-        self.set_interval(_TICK, self._draw)
+        self.set_interval(self._tick, self._draw)
 
     def on_unmount(self) -> None:
         """Leave the signals to others."""

@@ -21,6 +21,8 @@ from gitlab_jobs_async.cli.fullscreen.themes import THEMES
 from gitlab_jobs_async.cli.terminal import print_error
 from gitlab_jobs_async.client import GitLab
 
+_TICK: Final = 1.0
+_REMOTE_TICK: Final = 5.0
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGTSTP", "SIGCONT", "SIGWINCH") if hasattr(signal, name)
 )
@@ -43,7 +45,9 @@ def make_app(
 
     def make_session(changed: Callable[[], None]) -> Session:
         def warn(words: str) -> None:
-            session.warn(words)
+            # An outage has a line of its own, and each project would be another warning.
+            if not connection.words():
+                session.warn(words)
 
         source = (gitlab, clock, targets, watched, overview, changed, warn)
         feed, listings = Feed(*source), Listings(*source)
@@ -54,7 +58,9 @@ def make_app(
         )
         return session
 
-    return WatchApp(make_session, theme=THEMES[theme], filter_text=filter_text)
+    # A dozen running jobs are 2.5 kB a tick, which may not be much less than a line carries.
+    tick = _REMOTE_TICK if os.environ.get("SSH_CONNECTION") else _TICK
+    return WatchApp(make_session, theme=THEMES[theme], filter_text=filter_text, tick=tick)
 
 
 async def show(app: WatchApp, **options: Any) -> int:

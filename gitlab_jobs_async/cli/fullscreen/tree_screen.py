@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
@@ -186,9 +187,13 @@ class TreeScreen(ListScreen):
                 path.append(f"#{row.entry.id}")
             if row.stage:
                 path.append(clean(row.stage))
-        left = Text(" > ".join(path), "bold")
         right = counted(self._tree.counts, self.size.width // 2)
-        left.truncate(max(0, self.size.width - right.cell_len - 1), overflow="ellipsis", pad=True)
+        room = max(0, self.size.width - right.cell_len - 1)
+        # The selected line is worth more than the server.
+        while len(path) > 1 and cell_len(" > ".join(path)) > room:
+            del path[0]
+        left = Text(" > ".join(path), "bold")
+        left.truncate(room, overflow="ellipsis", pad=True)
         return Text.assemble(left, " ", right)
 
     def _progress(self) -> str:
