@@ -68,6 +68,10 @@ a:hover rect,a:focus rect{opacity:.75}a:focus{outline:2px solid var(--link)}
 """
 
 
+INKS: Final = {"green": "success-ink", "red": "failed-ink"}
+"""Classes of the symbols of statuses, by their colours on a terminal."""
+
+
 def text(value: object) -> str:
     """Return a server's text for the content or an attribute of XML and HTML."""
     return escape(_NOT_XML.sub("", clean(value)))

@@ -11,6 +11,7 @@ from gitlab_jobs_async.cli.views.times import length, utc_time
 from gitlab_jobs_async.cli.waterfall.drawing import (
     BAR_STYLES,
     COLOURS,
+    INKS,
     ROW,
     bars,
     grid,
@@ -23,7 +24,6 @@ from gitlab_jobs_async.cli.waterfall.drawing import (
 from gitlab_jobs_async.cli.waterfall.rows import (
     Chart,
     FoldedRow,
-    JobRow,
     PipelineRow,
     Row,
     StageRow,
@@ -34,12 +34,12 @@ from gitlab_jobs_async.cli.waterfall.words import (
     job_time_words,
     path_words,
     spent,
+    time_words,
 )
 from gitlab_jobs_async.models.timelines import PipelineTimeline
 
 _TICKS: Final = 6
 _DEEPEST: Final = 6
-_INK: Final = {"green": "success-ink", "red": "failed-ink"}
 _STYLES: Final = f"""{COLOURS}{BAR_STYLES}
 :root{{color-scheme:light dark}}
 body{{margin:0 auto;padding:1rem;max-width:90rem;background:var(--paper);color:var(--ink);
@@ -66,7 +66,8 @@ align-items:center;padding:0 .4rem;border-radius:4px}}
 .path{{overflow-wrap:anywhere}}
 .spent{{display:grid;grid-template-columns:max-content max-content minmax(0,30rem);gap:0 1rem;
 align-items:center;margin:.5rem 0}}.spent dt,.spent dd{{margin:0}}
-@media (max-width:700px){{.row{{grid-template-columns:minmax(0,1fr) 4.5rem}}
+@media (max-width:700px){{.row{{grid-template-columns:minmax(0,1fr) 4.5rem;row-gap:0;
+padding-bottom:.3rem}}
 .row>.lane{{grid-column:1/-1;grid-row:2}}.axis .name,.axis .time,
 .plain>.lane{{display:none}}
 .spent{{grid-template-columns:minmax(0,1fr) max-content}}.spent .lane{{grid-column:1/-1}}}}
@@ -100,7 +101,7 @@ def _head(root: PipelineTimeline) -> Iterator[str]:
     title = f"Pipeline {pipeline.id} of <bdi>{text(pipeline.ref)}</bdi>{name}"
     yield f"<h1>{link(pipeline.web_url, title, f'Pipeline {pipeline.id}')}</h1>"
     yield (
-        f'<p class="about"><span class="{_INK.get(colour, "dim")}">{symbol} '
+        f'<p class="about"><span class="{INKS.get(colour, "dim")}">{symbol} '
         f"{text(pipeline.status)}</span>, {length(root.seconds)}, commit "
         f"{text(pipeline.sha[:8])}, created {utc_time(root.start)}</p>"
     )
@@ -112,29 +113,24 @@ def _rows(chart: Chart) -> Iterator[str]:
     yield f'<div class="lane"><svg aria-hidden="true">{labels(chart, _TICKS)}</svg></div>'
     yield '<div class="time"></div></div>'
     for row in chart.rows:
-        name, time = _cells(row)
-        jobs = (
-            row.jobs if isinstance(row, FoldedRow) else [row.job] if isinstance(row, JobRow) else []
-        )
-        lane = f'<svg role="group">{lines}{bars(chart, jobs)}</svg>'
-        stage = " stage plain" if isinstance(row, StageRow) else "" if jobs else " plain"
+        name, time = _name(row), time_words(row)
+        lane = f'<svg role="group">{lines}{bars(chart, row.jobs)}</svg>'
+        stage = " stage plain" if isinstance(row, StageRow) else "" if row.jobs else " plain"
         yield f'<div class="row{stage}"><div class="name d{min(row.depth, _DEEPEST)}">{name}</div>'
         yield f'<div class="lane">{lane}</div><div class="time">{time}</div></div>'
     yield "</div>"
 
 
-def _cells(row: Row) -> tuple[str, str]:
-    """Return the name of a row and the words at its end."""
+def _name(row: Row) -> str:
+    """Return the name of a row."""
     if isinstance(row, StageRow):
-        return f"<bdi>{text(row.name)}</bdi>", ""
+        return f"<bdi>{text(row.name)}</bdi>"
     if isinstance(row, PipelineRow):
         pipeline = row.timeline.pipeline
         words = f"↳ pipeline {pipeline.id} <bdi>{text(pipeline.name or pipeline.ref)}</bdi>"
-        label = f"Pipeline {pipeline.id}"
-        return link(pipeline.web_url, words, label), length(row.timeline.seconds)
+        return link(pipeline.web_url, words, f"Pipeline {pipeline.id}")
     if isinstance(row, FoldedRow):
-        longest = max(job.latest.seconds("running") for job in row.jobs)
-        return f'<span class="dim">{text(row.words)}</span>', f"≤ {length(longest)}"
+        return f'<span class="dim">{text(row.words)}</span>'
     job = row.job.latest.job
     symbol, colour = status_symbol(job.status)
     is_critical, retries = row.job.is_critical, len(row.job.attempts) - 1
@@ -145,9 +141,8 @@ def _cells(row: Row) -> tuple[str, str]:
     again = f' <span class="dim">↻{retries}</span>' if retries else ""
     return (
         f'<span title="{text(job.name)}"><span class="mark">{"◆" if is_critical else ""}</span>'
-        f'<span class="mark {_INK.get(colour, "dim")}" title="{text(job.status)}">{symbol}</span>'
-        f'{name}{again} <span class="dim">{job.id}</span></span>',
-        length(row.job.latest.seconds("running") or None),
+        f'<span class="mark {INKS.get(colour, "dim")}" title="{text(job.status)}">{symbol}</span>'
+        f'{name}{again} <span class="dim">{job.id}</span></span>'
     )
 
 
@@ -166,10 +161,9 @@ def _summary(chart: Chart) -> Iterator[str]:
         return
     yield f"<h2>Where the time went: {length(root.seconds)} on the critical path</h2>"
     yield f'<p class="path">◆ <bdi>{text(path_words(chart))}</bdi></p><dl class="spent">'
-    for kind, words, seconds in parts:
-        share = seconds / root.seconds if root.seconds else 0
-        bar = share_bar(kind, share)
-        yield f"<dt>{words}</dt><dd>{length(seconds)}, {share:.0%}</dd>"
+    for part in parts:
+        bar = share_bar(part.kind, part.share)
+        yield f"<dt>{part.words}</dt><dd>{length(part.seconds)}, {part.share:.0%}</dd>"
         yield f'<dd class="lane"><svg aria-hidden="true">{bar}</svg></dd>'
     yield f'</dl><p class="dim">The critical path was found {basis_words(root)}. '
     yield f"All jobs together: {text(', '.join(job_time_words(chart)))}.</p>"

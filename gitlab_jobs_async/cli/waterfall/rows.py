@@ -21,6 +21,7 @@ class StageRow:
 
     name: str
     depth: int
+    jobs: Sequence[TimelineJob] = ()
 
 
 @frozen(eq=False, repr=False)
@@ -30,6 +31,11 @@ class JobRow:
     job: TimelineJob
     depth: int
     downstream: bool = False
+
+    @property
+    def jobs(self) -> Sequence[TimelineJob]:
+        """The job, as rows of other kinds have several or none."""
+        return (self.job,)
 
 
 @frozen(eq=False, repr=False)
@@ -46,6 +52,11 @@ class FoldedRow:
         kinds = ", ".join(f"{count} {status}" for status, count in counts.most_common())
         return f"{len(self.jobs)} more: {kinds}"
 
+    @property
+    def longest(self) -> float:
+        """The seconds of the longest run."""
+        return max(job.latest.seconds("running") for job in self.jobs)
+
 
 @frozen(eq=False, repr=False)
 class PipelineRow:
@@ -53,6 +64,7 @@ class PipelineRow:
 
     timeline: PipelineTimeline
     depth: int
+    jobs: Sequence[TimelineJob] = ()
 
 
 Row = StageRow | JobRow | FoldedRow | PipelineRow

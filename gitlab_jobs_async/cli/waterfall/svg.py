@@ -1,6 +1,6 @@
 """A waterfall as a picture in SVG: one file that loads nothing, for light and dark pages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import define, field
@@ -12,6 +12,7 @@ from gitlab_jobs_async.cli.views.times import length
 from gitlab_jobs_async.cli.waterfall.drawing import (
     BAR_STYLES,
     COLOURS,
+    INKS,
     ROW,
     bars,
     grid,
@@ -29,8 +30,13 @@ from gitlab_jobs_async.cli.waterfall.rows import (
     Row,
     StageRow,
 )
-from gitlab_jobs_async.cli.waterfall.words import basis_words, headline, path_words, spent
-from gitlab_jobs_async.models.timelines import TimelineJob
+from gitlab_jobs_async.cli.waterfall.words import (
+    basis_words,
+    headline,
+    path_lines,
+    spent,
+    time_words,
+)
 
 _WIDTH: Final = 1000
 _EDGE: Final = 16
@@ -39,6 +45,7 @@ _NAMES: Final = 290
 
 _TIMES: Final = 64
 _TICKS: Final = 8
+_PATH_CELLS: Final = 130
 _LANE: Final = _WIDTH - 2 * _EDGE - _NAMES - _TIMES
 _STYLES: Final = f"""{COLOURS}{BAR_STYLES}
 svg{{font:13px ui-sans-serif,system-ui,sans-serif}}text{{fill:var(--ink)}}.dim{{fill:var(--dim)}}
@@ -46,7 +53,6 @@ svg{{font:13px ui-sans-serif,system-ui,sans-serif}}text{{fill:var(--ink)}}.dim{{
 .title{{font-size:16px;font-weight:600}}.small{{font-size:12px}}.name{{unicode-bidi:isolate}}
 .success-ink{{fill:var(--success)}}.failed-ink{{fill:var(--failed)}}
 """
-_INK: Final = {"green": "success-ink", "red": "failed-ink"}
 
 
 def timeline_svg(chart: Chart) -> str:
@@ -101,8 +107,8 @@ class _Picture:
     def _row(self, row: Row, lines: str, *, is_even: bool) -> Iterator[str]:
         if is_even:
             yield f'<rect class="band" x="0" y="{self.y}" width="{_WIDTH}" height="{ROW}"/>'
-        name, jobs, time = _cells(row)
-        inner = bars(self.chart, jobs)
+        name, time = _name(row), time_words(row)
+        inner = bars(self.chart, row.jobs)
         yield f'<svg x="{_EDGE}" y="{self.y}" width="{_NAMES - 8}" height="{ROW}">{name}</svg>'
         yield self._lane(lines + inner)
         right = _WIDTH - _EDGE
@@ -130,18 +136,18 @@ class _Picture:
         words = f"Where the time went: {length(root.seconds)} on the critical path"
         yield f'<text class="strong" x="{_EDGE}" y="{self.y + 14}">{words}</text>'
         self.y += ROW
-        path = text(f"◆ {path_words(self.chart)}")
-        yield f'<svg x="{_EDGE}" y="{self.y}" width="{_WIDTH - 2 * _EDGE}" height="{ROW}">'
-        yield f'<text class="small" y="15">{path}</text></svg>'
-        self.y += ROW
-        for kind, name, seconds in parts:
-            share = seconds / root.seconds if root.seconds else 0
-            yield f'<text class="small" x="{_EDGE}" y="{self.y + 15}">{name}</text>'
+        for index, line in enumerate(path_lines(self.chart, _PATH_CELLS)):
+            path = f"◆ {text(line)}" if index == 0 else text(line)
+            yield f'<svg x="{_EDGE}" y="{self.y}" width="{_WIDTH - 2 * _EDGE}" height="{ROW}">'
+            yield f'<text class="small" y="15">{path}</text></svg>'
+            self.y += ROW
+        for part in parts:
+            yield f'<text class="small" x="{_EDGE}" y="{self.y + 15}">{part.words}</text>'
             yield (
                 f'<text class="small end" x="{_EDGE + _NAMES - 12}" y="{self.y + 15}">'
-                f"{length(seconds)}, {share:.0%}</text>"
+                f"{length(part.seconds)}, {part.share:.0%}</text>"
             )
-            yield self._lane(share_bar(kind, share))
+            yield self._lane(share_bar(part.kind, part.share))
             self.y += ROW
         yield (
             f'<text class="dim small" x="{_EDGE}" y="{self.y + 15}">'
@@ -154,21 +160,19 @@ _DEEPEST: Final = 6
 _CRITICAL: Final = '<text class="strong" x="8" y="15">◆</text>'
 
 
-def _cells(row: Row) -> tuple[str, Sequence[TimelineJob], str]:
-    """Return the name of a row, its jobs, and the words at its end."""
+def _name(row: Row) -> str:
+    """Return the name of a row."""
     left = 12 * min(row.depth, _DEEPEST)
     if isinstance(row, StageRow):
-        return f'<text class="strong" x="{left}" y="15">{text(row.name)}</text>', (), ""
+        return f'<text class="strong" x="{left}" y="15">{text(row.name)}</text>'
     if isinstance(row, PipelineRow):
         pipeline = row.timeline.pipeline
         words = f"↳ pipeline {pipeline.id} {clean(pipeline.name or pipeline.ref)}"
         inner = f'<text class="dim" x="{left}" y="15">{text(words)}</text>'
-        return link(pipeline.web_url, inner, words), (), length(row.timeline.seconds)
+        return link(pipeline.web_url, inner, words)
     if isinstance(row, FoldedRow):
-        longest = max(job.latest.seconds("running") for job in row.jobs)
-        inner = f'<text class="dim small" x="{left + 34}" y="15">{text(row.words)}</text>'
-        return inner, row.jobs, f"≤ {length(longest)}"
-    return _job_name(row, left), [row.job], length(row.job.latest.seconds("running") or None)
+        return f'<text class="dim small" x="{left + 34}" y="15">{text(row.words)}</text>'
+    return _job_name(row, left)
 
 
 def _job_name(row: JobRow, left: int) -> str:
@@ -182,7 +186,7 @@ def _job_name(row: JobRow, left: int) -> str:
     inner = (
         f"<title>{text(f'{job.name} {job.id}')}</title>"
         f'<text y="15"><tspan class="strong" x="{left}">{mark}</tspan>'
-        f'<tspan class="{_INK.get(colour, "dim")}" x="{left + 16}">{symbol}</tspan>'
+        f'<tspan class="{INKS.get(colour, "dim")}" x="{left + 16}">{symbol}</tspan>'
         f'<tspan{strong} x="{left + 34}">{text(_cut(clean(job.name), room))}</tspan>{again}'
         f'<tspan class="dim small"> {job.id}</tspan></text>'
     )

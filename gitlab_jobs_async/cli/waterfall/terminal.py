@@ -23,7 +23,7 @@ from gitlab_jobs_async.cli.waterfall.words import (
     basis_words,
     headline,
     job_time_words,
-    path_words,
+    path_lines,
     spent,
     ticks,
 )
@@ -138,8 +138,8 @@ class _View:
             return Text.assemble(indent, (f"{symbol} ", colour), (words, _DIM))
         if isinstance(row, FoldedRow):
             front = Text(f"{' ' * (5 + self.ids)}{indent}{self.glyphs.ellipsis} {row.words}", _DIM)
-            longest = max(one.latest.seconds("running") for one in row.jobs)
-            return self._with_bar(front, list(row.jobs), f"{self.glyphs.at_most}{length(longest)}")
+            time = f"{self.glyphs.at_most}{length(row.longest)}"
+            return self._with_bar(front, row.jobs, time)
         return self._job(row, indent)
 
     def _job(self, row: JobRow, indent: str) -> Text:
@@ -232,9 +232,6 @@ class _View:
         parts = spent(root)
         if not parts:
             return [Text("no job has run", _DIM)]
-        path = path_words(self.chart)
-        if self.glyphs.is_ascii:
-            path = path.replace("→", ">").replace("↻", "@")
         lines = [
             Text.assemble(
                 ("where the time went", "bold"),
@@ -242,18 +239,21 @@ class _View:
                 (f", {basis_words(root)}", _DIM),
             )
         ]
-        words = max(cell_len(text) for _, text, _ in parts)
+        words = max(cell_len(part.words) for part in parts)
         room = max(5, min(40, self.width - words - 22))
-        for kind, text, seconds in parts:
-            share = seconds / root.seconds if root.seconds else 0.0
-            bar = self.glyphs.phases[kind] * max(1, round(share * room))
+        for part in parts:
+            bar = self.glyphs.phases[part.kind] * max(1, round(part.share * room))
             lines.append(
                 Text.assemble(
-                    f"  {text:<{words}}  {length(seconds):>8}  {share:>4.0%}  ",
-                    (bar, _STYLES[kind]),
+                    f"  {part.words:<{words}}  {length(part.seconds):>8}  {part.share:>4.0%}  ",
+                    (bar, _STYLES[part.kind]),
                 )
             )
-        lines.append(Text.assemble((f"{self.glyphs.critical} ", "bold"), path))
+        path = path_lines(self.chart, self.width - 2)
+        if self.glyphs.is_ascii:
+            path = [line.replace("→", ">").replace("↻", "@") for line in path]
+        lines.append(Text.assemble((f"{self.glyphs.critical} ", "bold"), path[0]))
+        lines += [Text(f"  {line}") for line in path[1:]]
         sums = [Text(words, _DIM) for words in job_time_words(self.chart)]
         return [*lines, *self._wrapped([Text("all jobs:", _DIM), *sums])]
 

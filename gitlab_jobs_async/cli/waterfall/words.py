@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from attrs import frozen
+from rich.cells import cell_len
+
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.views.times import length
-from gitlab_jobs_async.cli.waterfall.rows import Chart
+from gitlab_jobs_async.cli.waterfall.rows import Chart, FoldedRow, JobRow, PipelineRow, Row
 from gitlab_jobs_async.models.jobs import Bridge
 from gitlab_jobs_async.models.timelines import PhaseKind, PipelineTimeline, TimelineAttempt
 
@@ -23,6 +26,16 @@ _STEPS: Final = (
 )  # fmt: skip
 _DAY: Final = 86_400
 _ARROW: Final = " → "
+
+
+@frozen
+class Spent:
+    """A part of the critical path: the seconds of one kind, and their share from 0 to 1."""
+
+    kind: PhaseKind
+    words: str
+    seconds: float
+    share: float
 
 
 def ticks(seconds: float, most: int) -> list[tuple[float, str]]:
@@ -59,8 +72,36 @@ def basis_words(timeline: PipelineTimeline) -> str:
     return "by stages (needs unknown)"
 
 
+def time_words(row: Row) -> str:
+    """Return the time of a row: that of its last run, or the longest one of folded jobs."""
+    match row:
+        case JobRow():
+            return length(row.job.latest.seconds("running") or None)
+        case FoldedRow():
+            return f"≤ {length(row.longest)}"
+        case PipelineRow():
+            return length(row.timeline.seconds)
+        case _:
+            return ""
+
+
 def path_words(chart: Chart) -> str:
     """Return the names of the jobs on the critical path, with a mark at retries."""
+    return _ARROW.join(_path_names(chart))
+
+
+def path_lines(chart: Chart, width: int) -> list[str]:
+    """Return `path_words` in lines of at most *width* cells, unless a name is longer."""
+    lines = [""]
+    *before, last = [f"{name} →" for name in _path_names(chart)] or [""]
+    for part in (*before, last.removesuffix(" →")):
+        if lines[-1] and cell_len(lines[-1]) + cell_len(part) + 1 > width:
+            lines.append("")
+        lines[-1] += f" {part}" if lines[-1] else part
+    return lines
+
+
+def _path_names(chart: Chart) -> list[str]:
     # A downstream pipeline may have a job of the same name.
     jobs = {
         attempt.job.id: (place, clean(attempt.job.name))
@@ -68,7 +109,7 @@ def path_words(chart: Chart) -> str:
         for attempt in timeline.attempts()
     }
     ids = dict.fromkeys(phase.job_id for phase in chart.root.critical_path if phase.job_id)
-    return _ARROW.join(_with_retries([jobs[number] for number in ids]))
+    return list(_with_retries([jobs[number] for number in ids]))
 
 
 def _with_retries(jobs: Sequence[tuple[int, str]]) -> Iterator[str]:
@@ -76,13 +117,17 @@ def _with_retries(jobs: Sequence[tuple[int, str]]) -> Iterator[str]:
         yield f"{job[1]} ↻" if index and jobs[index - 1] == job else job[1]
 
 
-def spent(timeline: PipelineTimeline) -> list[tuple[PhaseKind, str, float]]:
-    """Return kind, words and seconds of the parts of the critical path, the largest first.
+def spent(timeline: PipelineTimeline) -> list[Spent]:
+    """Return the parts of the critical path, the largest first.
 
     What would be shown as 0 seconds is left out.
     """
-    sums = timeline.time_spent.items()
-    return [(kind, PHASES[kind], seconds) for kind, seconds in sums if round(seconds)]
+    sums, whole = timeline.time_spent.items(), timeline.seconds or 1.0
+    return [
+        Spent(kind, PHASES[kind], seconds, seconds / whole)
+        for kind, seconds in sums
+        if round(seconds)
+    ]
 
 
 def job_time_words(chart: Chart) -> list[str]:

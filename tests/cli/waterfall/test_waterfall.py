@@ -17,7 +17,7 @@ from gitlab_jobs_async.cli.waterfall.live import glyphs_of, show_live
 from gitlab_jobs_async.cli.waterfall.rows import FoldedRow, JobRow, PipelineRow, StageRow, chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
 from gitlab_jobs_async.cli.waterfall.terminal import waterfall_lines
-from gitlab_jobs_async.cli.waterfall.words import describe, ticks
+from gitlab_jobs_async.cli.waterfall.words import describe, path_lines, ticks
 from gitlab_jobs_async.models import Bridge
 from gitlab_jobs_async.pipelines.timeline import timelines_of
 from gitlab_jobs_async.pipelines.tree import Downstream, PipelineTree
@@ -150,6 +150,7 @@ def test_downstream_follows_its_trigger():
     assert "◆ compile → images → image" in shown
     assert any(line.startswith("◆ ✓ 30   image") for line in shown)
     assert any(line.startswith("all jobs:  running 36s") for line in shown)
+    assert path_lines(chart_of(nested()), 18) == ["compile → images →", "image"]
 
 
 @settings(max_examples=60)
