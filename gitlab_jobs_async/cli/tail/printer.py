@@ -31,16 +31,14 @@ class LogPrinter:
 
     def prints(self, item: TailedLine) -> bool:
         """Return whether `show` prints anything of this line."""
-        if item.line.number < self.first_line or not self._is_since(item):
+        if not self._is_in_range(item):
             return False
         return self.view.passes(item.line) if self.is_json else self.view.prints(item.line)
 
     def show(self, item: TailedLine) -> None:
         """Print the line, if it passes the filters, and its section markers."""
-        if item.line.number < self.first_line:
-            return
         shown, _ = self._jobs[item.job_id]
-        if not self._is_since(item):
+        if not self._is_in_range(item):
             self._note_untimed(shown, item)
             return
         passes = self.view.passes(item.line)
@@ -57,10 +55,11 @@ class LogPrinter:
         if self.since is not None:
             self.since.forget(job_id)
 
-    def _is_since(self, item: TailedLine) -> bool:
-        return self.since is None or self.since.has(item, self._jobs[item.job_id][1])
+    def _is_in_range(self, item: TailedLine) -> bool:
+        is_since = self.since is None or self.since.has(item, self._jobs[item.job_id][1])
+        return is_since and item.line.number >= self.first_line
 
     def _note_untimed(self, shown: ShownJob, item: TailedLine) -> None:
-        if item.line.at is None and shown.id not in self._untimed:
+        if self.since is not None and item.line.at is None and shown.id not in self._untimed:
             self._untimed.add(shown.id)
             print_error(f"{shown}: its log has no times: only new lines are shown")

@@ -74,7 +74,7 @@ def test_terminal_gets_a_note_of_an_empty_trace(run, monkeypatch):
     assert len(notes) == 1
 
 
-def test_log_begins_before_the_line_of_a_url(run, signed_in, monkeypatch):
+def test_log_begins_before_the_line_of_a_url(run, world, signed_in, monkeypatch):
     whole = run("trace", "group/app", 1).out
     every = [line["text"] for line in map(json.loads, run("tail", "1", "1", "--json").lines)]
     url = f"{signed_in.url}/group/app/-/jobs/1#L"
@@ -88,6 +88,16 @@ def test_log_begins_before_the_line_of_a_url(run, signed_in, monkeypatch):
     assert every[4] in tail.splitlines()[0]
     shown = [line.split("\t") for line in run("show", f"{url}8").lines]
     assert shown[-7:] == [[f"line {n}", every[n - 1]] for n in range(5, 12)]
+    # A long log arrives in many parts.
+    long = BytesLog(b"".join(b"%08d\n" % number for number in range(1, 40_001)))
+    pipeline = world.add_pipeline(world.project("group/app"), stages=("test",))
+    job = world.add_job(pipeline, "long", plan=JobPlan(duration=0.0, queued=0.0, log=long))
+    world.settle(world.now + 60)
+    near_its_end = f"{url.replace('/1#', f'/{job.id}#')}39000"
+    rest = run("trace", near_its_end).out
+    result = run("tail", near_its_end)
+    assert (result.out, result.err) == (rest, "")
+    assert rest == "".join(f"{number:08}\n" for number in range(38_997, 40_001))
     notes = []
     monkeypatch.setattr("gitlab_jobs_async.cli.commands.logs.is_terminal", lambda: True)
     monkeypatch.setattr("gitlab_jobs_async.cli.commands.logs.print_note", notes.append)

@@ -168,7 +168,8 @@ async def test_pipeline_of_an_earlier_commit_is_found(pipelines, gitlab):
 def test_projects_are_located_together(checkout, gitlab):
     checkout()
     url = f"{gitlab.url}/group/evil/-/pipelines/7"
-    names = [parse_project(text) for text in (".", "17", url, "group/app")]
+    api = f"{gitlab.url}/api/v4/projects/17/jobs/5"
+    names = [parse_project(text) for text in (".", "17", api, url, "group/app")]
     place = locate(ANY_SERVER, names)
     assert place.projects == ("group/app", 17, "group/evil")
     assert place.server.url == gitlab.url
