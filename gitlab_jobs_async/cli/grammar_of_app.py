@@ -7,17 +7,21 @@ from cyclopts import App
 
 from gitlab_jobs_async.cli.app import build
 from gitlab_jobs_async.cli.completion.grammar import CommandWords, Grammar, Option
+from gitlab_jobs_async.cli.views.archive_columns import ENTRY_COLUMNS
 from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.events import EVENT_COLUMNS
 from gitlab_jobs_async.cli.views.failures import FAILURE_COLUMNS
 from gitlab_jobs_async.cli.views.job_columns import JOB_COLUMNS
 from gitlab_jobs_async.cli.views.pipeline_columns import PIPELINE_COLUMNS
+from gitlab_jobs_async.cli.waterfall.plain import TIMELINE_COLUMNS
 
 _COLUMNS: Final[Mapping[str, Sequence[Column[Any]]]] = {
+    "artifacts": ENTRY_COLUMNS,
     "events": EVENT_COLUMNS,
     "failures": FAILURE_COLUMNS,
     "list": JOB_COLUMNS,
     "pipelines": PIPELINE_COLUMNS,
+    "timeline": TIMELINE_COLUMNS,
     "watch": EVENT_COLUMNS,
 }
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import frozen
-from rich.table import Table
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.commands.actions import confirm
@@ -21,6 +20,7 @@ from gitlab_jobs_async.cli.finding.selection import Selection, select, select_jo
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     ANYWHERE,
+    Columns,
     FindOptions,
     JobWord,
     Json,
@@ -29,13 +29,18 @@ from gitlab_jobs_async.cli.options import (
     Web,
     Yes,
 )
-from gitlab_jobs_async.cli.output import print_result, print_rows
+from gitlab_jobs_async.cli.output import chosen_columns, print_result, print_table
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.progress import Progress, progress
 from gitlab_jobs_async.cli.signals import run_until_signal
 from gitlab_jobs_async.cli.terminal import is_terminal, stdout_bytes
+from gitlab_jobs_async.cli.views.archive_columns import (
+    ENTRY_COLUMNS,
+    ENTRY_DEFAULT,
+    ENTRY_TABLE,
+)
+from gitlab_jobs_async.cli.views.columns import Column
 from gitlab_jobs_async.cli.views.rows import size
-from gitlab_jobs_async.cli.views.tables import add_column, cell, empty_table
 from gitlab_jobs_async.cli.views.times import local_time
 from gitlab_jobs_async.cli.web_page import project_page, show_page, show_selected
 from gitlab_jobs_async.models.artifacts import ArtifactEntry
@@ -64,12 +69,17 @@ def artifacts(
     unpacked: UnpackOptions = _CAREFULLY,
     output: Output = None,
     yes: Yes = False,
+    columns: Columns = None,
     web: Web = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Carry out one action on a job's artifacts; bytes go to *output* or stdout."""
+    default = ENTRY_TABLE if is_terminal() else ENTRY_DEFAULT
+    shown = chosen_columns(columns, ENTRY_COLUMNS, default, json=json)
     selection, source = _selected(words, where, latest)
+    if columns is not None and not action.listed:
+        raise usage_error("--columns is for --list")
     if action.count > 1:
         raise usage_error("expected only one of --list, --path, --unpack, --keep and --delete")
     if action.needs_id and source is not None:
@@ -89,7 +99,7 @@ def artifacts(
     found = run_until_signal(find_jobs(server, selection))
     if action.delete and not yes:
         confirm(f"Delete the artifacts of {clean(found)}?")
-    work = _carry_out(found, source, action, arguments, output, server, json=json)
+    work = _carry_out(found, source, action, arguments, output, shown, server, json=json)
     return run_until_signal(work)
 
 
@@ -122,6 +132,7 @@ async def _carry_out(
     action: ArtifactAction,
     arguments: UnpackArguments,
     output: Path | None,
+    columns: Sequence[Column[ArtifactEntry]],
     server: ServerOptions,
     *,
     json: bool,
@@ -135,7 +146,7 @@ async def _carry_out(
             if isinstance(source, int) and action.listed:
                 entries = await project.list_artifacts(source, recursive=True)
                 waiting.stop()
-                print_entries(entries, json=json)
+                print_table(entries, columns, entries, nothing="no files", json=json)
             elif isinstance(source, int) and action.needs_id:
                 await _act(project, source, action, json=json)
             elif action.path is not None:
@@ -234,18 +245,3 @@ async def _fetch_archive(
             async for chunk in chunks:
                 out.write(chunk)
                 waiting.add(len(chunk))
-
-
-def print_entries(entries: list[ArtifactEntry], *, json: bool) -> None:
-    """Print the files of an archive."""
-    rows = ((entry.path, entry.type, entry.size) for entry in entries)
-    print_rows(entries, rows, lambda: _table(entries), json=json)
-
-
-def _table(entries: list[ArtifactEntry]) -> Table:
-    table = empty_table()
-    add_column(table, "path")
-    add_column(table, "size", justify="right", whole=True)
-    for entry in entries:
-        table.add_row(cell(entry.path), cell("" if entry.size is None else size(entry.size)))
-    return table

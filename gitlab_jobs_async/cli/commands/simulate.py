@@ -101,12 +101,14 @@ async def simulate(
             at = f"--host {options.host} --port {options.port}"
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise usage_error(f"{at}: {reason}; --port 0 selects a free one") from error
+        # Before the output: who reads it may send a signal at once.
+        end = _end_on_signal()
         if json:
             write_json(json_line({"url": gitlab.url, "token": gitlab.token}))
         else:
             write(f"export GITLAB_URL={gitlab.url}\nexport GITLAB_TOKEN={gitlab.token}\n")
             write(_hint(gitlab))
-        await _stopped()
+        await end.wait()
     return OK
 
 
@@ -140,10 +142,11 @@ def _hint(gitlab: Simulator) -> str:
     return f"# {example}Ctrl-C stops it\n"
 
 
-async def _stopped() -> None:
+def _end_on_signal() -> asyncio.Event:
+    """Return an event that Ctrl-C and SIGTERM set."""
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C interrupts instead
             loop.add_signal_handler(number, end.set)
-    await end.wait()
+    return end

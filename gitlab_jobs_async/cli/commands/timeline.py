@@ -15,6 +15,7 @@ from gitlab_jobs_async.cli.finding.selection import Selection, select_pipeline
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     PIPELINE_FORMS,
+    Columns,
     Interval,
     Json,
     NoPager,
@@ -22,6 +23,7 @@ from gitlab_jobs_async.cli.options import (
     ServerOptions,
     Web,
 )
+from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.output_files import atomic_file
 from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import progress
@@ -29,14 +31,20 @@ from gitlab_jobs_async.cli.terminal import (
     is_terminal,
     moves_cursor,
     print_note,
-    write,
     write_json,
 )
-from gitlab_jobs_async.cli.views.rows import json_line, plain_line
+from gitlab_jobs_async.cli.views.columns import Column
+from gitlab_jobs_async.cli.views.rows import json_line
 from gitlab_jobs_async.cli.views.screen import console
 from gitlab_jobs_async.cli.waterfall.html import timeline_html
 from gitlab_jobs_async.cli.waterfall.live import glyphs_of, print_waterfall, show_live
-from gitlab_jobs_async.cli.waterfall.plain import timeline_cells, timeline_json
+from gitlab_jobs_async.cli.waterfall.plain import (
+    TIMELINE_COLUMNS,
+    TIMELINE_DEFAULT,
+    ShownAttempt,
+    attempts_of,
+    timeline_json,
+)
 from gitlab_jobs_async.cli.waterfall.rows import chart_of
 from gitlab_jobs_async.cli.waterfall.svg import timeline_svg
 from gitlab_jobs_async.cli.web_page import show_page
@@ -99,12 +107,14 @@ async def timeline(
     project: ProjectOption = None,
     options: TimelineOptions = _DEFAULT,
     interval: Interval = None,
+    columns: Columns = None,
     web: Web = False,
     no_pager: NoPager = False,
     json: Json = False,
     server: ServerOptions = ANY_SERVER,
 ) -> int:
     """Show where the time of a pipeline goes."""
+    shown = chosen_columns(columns, TIMELINE_COLUMNS, TIMELINE_DEFAULT, json=json)
     selection = select_pipeline(words, project)
     if len(selection.jobs) > 1:
         raise usage_error("expected one PIPELINE")
@@ -116,7 +126,7 @@ async def timeline(
                 await show_page((await found.read()).web_url)
                 return OK
             writes = options.svg is not None or options.html is not None
-            is_for_person = is_terminal() and not json and not writes
+            is_for_person = is_terminal() and not json and not writes and columns is None
             # None: a terminal follows what runs, all others take what is there.
             follows = is_for_person if options.follow is None else options.follow
             if follows:
@@ -125,7 +135,8 @@ async def timeline(
                 found, options, follows=follows, is_live=is_for_person and moves_cursor()
             )
     with paged(is_wanted=not (no_pager or json or follows)):
-        _write(finder.name, timelines, options, json=json)
+        is_table = columns is not None
+        _write(finder.name, timelines, options, shown, is_table=is_table, json=json)
     return FAILED if options.follow and timelines[0].pipeline.status in _BAD else OK
 
 
@@ -160,7 +171,13 @@ async def _last(
 
 
 def _write(
-    project: str, timelines: Sequence[PipelineTimeline], options: TimelineOptions, *, json: bool
+    project: str,
+    timelines: Sequence[PipelineTimeline],
+    options: TimelineOptions,
+    columns: Sequence[Column[ShownAttempt]],
+    *,
+    is_table: bool,
+    json: bool,
 ) -> None:
     page = chart_of(timelines, None if options.show_all else _PAGE_ROOM)
     for path, document in ((options.svg, timeline_svg), (options.html, timeline_html)):
@@ -171,8 +188,9 @@ def _write(
     if json:
         write_json("".join(json_line(timeline_json(one)) for one in timelines))
     elif options.svg is None and options.html is None:
-        if is_terminal():
+        if is_terminal() and not is_table:
             chart = chart_of(timelines, None if options.show_all else _ROOM)
             print_waterfall(console(), chart, glyphs_of(is_ascii=options.ascii_only))
         else:
-            write("".join(map(plain_line, timeline_cells(project, timelines))))
+            rows = list(attempts_of(project, timelines))
+            print_table(rows, columns, [], nothing="no jobs", json=False)

@@ -47,7 +47,8 @@ their trigger jobs. The short jobs of a large pipeline are folded, unless --all 
 
 A terminal is live while the pipeline runs. A pipe gets one tab-separated line per attempt of a job:
 id, project, pipeline, stage, name, status, attempt, critical or nothing, start, then the seconds of
-waiting for jobs, of being held or manual, in the queue and running. --json prints one object per
+waiting for jobs, of being held or manual, in the queue and running. --columns selects from these
+(start, waiting, held, queued, running), failure_reason and web_url. --json prints one object per
 pipeline. Exit code 1 only with --follow, if the pipeline failed or was canceled.
 
 Costs three requests per pipeline, one more for each further 100 jobs, and one by GraphQL for each
@@ -68,7 +69,8 @@ costs one request.
 _ARTIFACTS: Final = """Download, unpack, list, keep or delete the artifacts of a job.
 
 Without an action, the whole zip archive goes to --output or stdout. --ref REF --job NAME is the job
-of that name in the latest successful pipeline of REF, for the archive, --path and --unpack.
+of that name in the latest successful pipeline of REF, for the archive, --path and --unpack. --list
+prints path, type and size to a pipe; --columns selects from these, name and mode.
 """
 _DOCTOR: Final = """Check a server: ask it what this client assumes of GitLab, and compare.
 

@@ -1,34 +1,85 @@
-"""A timeline as cells for a pipe, and as JSON for programs."""
+"""A timeline as columns for a pipe, and as JSON for programs."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from gitlab_jobs_async.models.timelines import PhaseKind, PipelineTimeline, TimelineAttempt
+from attrs import frozen
+
+from gitlab_jobs_async.cli.views.columns import Column
+from gitlab_jobs_async.cli.views.times import length
+from gitlab_jobs_async.models.timelines import (
+    PhaseKind,
+    PipelineTimeline,
+    TimelineAttempt,
+    TimelineJob,
+)
 
 _KINDS: tuple[PhaseKind, ...] = ("waiting", "manual", "delayed", "held", "queued", "running")
 
 
-def timeline_cells(project: str, timelines: Sequence[PipelineTimeline]) -> Iterator[list[object]]:
-    """Yield the cells of each attempt, in the order that `timeline --help` names."""
+@frozen
+class ShownAttempt:
+    """An attempt of a job as a line: *place* is its project, and *number* counts from 1."""
+
+    place: int | str
+    pipeline: int
+    job: TimelineJob
+    attempt: TimelineAttempt
+    number: int
+
+
+def attempts_of(project: str, timelines: Sequence[PipelineTimeline]) -> Iterator[ShownAttempt]:
+    """Yield each attempt of all pipelines."""
     for timeline in timelines:
         place = project if not timeline.depth else timeline.pipeline.project_id
         for job in timeline.jobs:
             for number, attempt in enumerate(job.attempts, 1):
-                held = sum(attempt.seconds(kind) for kind in ("manual", "delayed", "held"))
-                yield [
-                    attempt.job.id,
-                    place,
-                    timeline.pipeline.id,
-                    job.stage,
-                    job.name,
-                    attempt.job.status,
-                    number,
-                    "critical" if attempt.is_critical else "",
-                    _seconds(attempt.phases[0].start if attempt.phases else None),
-                    _seconds(attempt.seconds("waiting")),
-                    _seconds(held),
-                    _seconds(attempt.seconds("queued")),
-                    _seconds(attempt.seconds("running")),
-                ]
+                yield ShownAttempt(place, timeline.pipeline.id, job, attempt, number)
+
+
+def _spent(name: str, *kinds: PhaseKind) -> Column[ShownAttempt]:
+    def seconds(one: ShownAttempt) -> float:
+        return sum(one.attempt.seconds(kind) for kind in kinds)
+
+    return Column(
+        name=name,
+        plain=lambda one: _seconds(seconds(one)),
+        shown=lambda one, _: length(seconds(one)) if seconds(one) else "",
+        justify="right",
+        is_whole=True,
+    )
+
+
+TIMELINE_COLUMNS: Final[tuple[Column[ShownAttempt], ...]] = (
+    Column(
+        name="id",
+        title="job",
+        plain=lambda one: one.attempt.job.id,
+        justify="right",
+        is_whole=True,
+        link=lambda one: one.attempt.job.web_url,
+    ),
+    Column(name="project", plain=lambda one: one.place),
+    Column(name="pipeline", plain=lambda one: one.pipeline, justify="right", is_whole=True),
+    Column(name="stage", plain=lambda one: one.job.stage),
+    Column(name="name", plain=lambda one: one.job.name, style="bold"),
+    Column(name="status", plain=lambda one: one.attempt.job.status, is_whole=True),
+    Column(name="attempt", plain=lambda one: one.number, justify="right", is_whole=True),
+    Column(name="critical", plain=lambda one: "critical" if one.attempt.is_critical else ""),
+    Column(
+        name="start",
+        plain=lambda one: _seconds(one.attempt.phases[0].start if one.attempt.phases else None),
+        justify="right",
+        is_whole=True,
+    ),
+    _spent("waiting", "waiting"),
+    _spent("held", "manual", "delayed", "held"),
+    _spent("queued", "queued"),
+    _spent("running", "running"),
+    Column(name="failure_reason", plain=lambda one: one.attempt.job.failure_reason),
+    Column(name="web_url", title="URL", plain=lambda one: one.attempt.job.web_url),
+)
+TIMELINE_DEFAULT: Final = tuple(column.name for column in TIMELINE_COLUMNS[:13])
 
 
 def _seconds(value: float | None) -> str:

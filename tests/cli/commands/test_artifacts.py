@@ -172,6 +172,10 @@ def test_ref_is_for_reading(run, action):
 def test_list_prints_the_entries(run):
     rows = [line.split("\t") for line in run("artifacts", "group/app", 1, "--list").lines]
     assert ["coverage/index.html", "file"] in [row[:2] for row in rows]
+    lines = run("artifacts", "group/app", 1, "--list", "--columns", "mode,path").lines
+    assert "100644\tcoverage/index.html" in lines
+    result = run("artifacts", "group/app", 1, "--keep", "--columns", "path")
+    assert (result.code, result.err) == (2, "gitlab-jobs: --columns is for --list\n")
     entries = [json.loads(i) for i in run("artifacts", "group/app", 1, "--list", "--json").lines]
     assert {"name", "path", "type", "size", "mode"} == set(entries[0])
 

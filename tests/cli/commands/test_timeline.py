@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gitlab_jobs_async.cli import output
 from gitlab_jobs_async.cli.commands import timeline as command
 from gitlab_jobs_async.cli.errors import CommandError
 from gitlab_jobs_async.cli.finding.references import Latest
@@ -26,6 +27,9 @@ def test_pipe_gets_a_line_per_attempt(run, world, job_of):
     compiled = next(row for row in rows if row[4] == "compile")
     assert compiled[:4] == ["1", "group/app", "1", "build"]
     assert compiled[7:] == ["critical", "0.0", "0.0", "0.0", "2.0", "10.0"]
+    lines = run("timeline", "group/app", 1, "--columns", "name,running,failure_reason").lines
+    assert lines[0] == "compile\t10.0\t"
+    assert "flaky\t10.0\tscript_failure" in lines
 
 
 def test_json_is_one_object_per_pipeline(run, world, job_of, clock):
@@ -55,6 +59,10 @@ def test_terminal_gets_a_waterfall(run, monkeypatch):
     assert result.code == 0
     assert "◆ critical path" in result.out
     assert max(map(len, result.lines)) <= 80
+    # With columns it is a table, which does not follow.
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    result = run("timeline", "group/evil", 2, "--columns", "name,queued,running")
+    assert result.lines[0].split() == ["name", "queued", "running"]
 
 
 def test_follow_ends_with_the_result(run, world, clock):

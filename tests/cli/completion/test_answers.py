@@ -91,7 +91,9 @@ def test_columns_are_those_of_each_command(run):
         for name, command in GRAMMAR.items()
         if any("--columns" in option.names for option in command.options)
     ]
-    assert sorted(names) == ["events", "failures", "list", "pipelines", "watch"]
+    assert sorted(names) == [
+        "artifacts", "events", "failures", "list", "pipelines", "timeline", "watch"
+    ]  # fmt: skip
     for name in names:
         needed = ["--store", "x", "--group", "x"] if name == "events" else ["group/app"]
         error = run(name, *needed, "--columns", "nosuch").err.strip()
