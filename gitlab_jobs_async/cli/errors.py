@@ -67,11 +67,15 @@ _NEXT_STEPS: Final = {
 
 
 class CommandError(Exception):
-    """A failure of the command itself, with its message and exit code."""
+    """A failure of the command itself, with its message and exit code.
 
-    def __init__(self, words: str, code: int = FAILED) -> None:
+    *reason* is the error of the request that it comes from, with its URL.
+    """
+
+    def __init__(self, words: str, code: int = FAILED, *, reason: str = "") -> None:
         super().__init__(words)
         self.code = code
+        self.reason = reason
 
 
 def usage_error(words: str) -> CommandError:

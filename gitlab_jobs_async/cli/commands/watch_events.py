@@ -92,6 +92,7 @@ def check_reachable(event: AnyEvent, targets: Sequence[NamedTarget], options: Wa
         f"cannot reach {any_of(targets)}: {short_reason(event.reason)}; check the names and the "
         "token's permissions, or use --wait-for-projects",
         NOT_FOUND,
+        reason=event.reason,
     )
 
 

@@ -72,8 +72,14 @@ async def connect_to(
             try:
                 yield gitlab
             except NotFoundError as error:
-                near = await config.near_names(gitlab, error)
+                near = await config.near_names(gitlab, str(error))
                 raise
+            except CommandError as error:
+                # A monitor has no error of its only project, but its reason.
+                near = await config.near_names(gitlab, error.reason) if error.reason else ""
+                if not near:
+                    raise
+                raise CommandError(f"{error}; {near}", error.code) from error
     except GitLabError as error:
         advised = advice(error, server.url, datetime.now(UTC), has_token=auth is not None)
         steps = [near or advised, reading_of(error, reading)]

@@ -17,16 +17,19 @@ from gitlab_jobs_async.errors import GitLabError, NotFoundError
 
 _SECONDS: Final = 2.0
 _SHOWN: Final = 3
-_NAMED: Final = re.compile(r"/api/v4/(?P<kind>project|group)s/(?P<path>[^/?]+)")
+_NAMED: Final = re.compile(r"/api/v4/(?P<kind>project|group)s/(?P<path>[^/?: ]+)")
 _PAGES: Final = frozenset({"environments", "issues", "jobs", "merge_requests", "pipelines"})
 _BRIEF: Final = (("simple", "true"), ("per_page", "100"), ("order_by", "last_activity_at"))
 
 
-async def near_names(gitlab: GitLab, error: NotFoundError) -> str:
-    """Return a question with the names that come close; empty without any, or if it is refused."""
-    named = _NAMED.search(error.url)
+async def near_names(gitlab: GitLab, reason: str) -> str:
+    """Return a question with the names that come close; empty without any, or if it is refused.
+
+    *reason* is the error of a request, with its URL.
+    """
+    named = _NAMED.search(reason)
     # In a project that exists, something else is missing.
-    if named is None or f"{named['kind']} not found" not in error.message.casefold():
+    if named is None or f"{named['kind']} not found" not in reason.casefold():
         return ""
     path = unquote(named["path"])
     found: list[str] = []

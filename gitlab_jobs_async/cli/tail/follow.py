@@ -184,6 +184,7 @@ def _on_event(
                 f"cannot read {any_of(targets)}: {short_reason(reason)}; check the names and the "
                 "token's permissions",
                 NOT_FOUND,
+                reason=reason,
             )
         case ProjectUnreachable(project=project, status=status, reason=reason):
             # A refusal is about this project, and of the only one it ends the command. Anything

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 def missing(path, message="404 Project Not Found"):
-    return NotFoundError(404, message, "GET", f"http://h/api/v4/{path}/jobs")
+    return str(NotFoundError(404, message, "GET", f"http://h/api/v4/{path}/jobs"))
 
 
 def test_near_name_follows_the_error(run, gitlab, assert_one_line):
@@ -37,6 +37,9 @@ def test_near_name_follows_the_error(run, gitlab, assert_one_line):
         ("show", "1", "999"): "1 is read as the project; as a job it is: . 1 999",
     }.items():
         assert_one_line(run(*words), 4, "HTTP 404", near)
+    # Monitors end with the reason of their last target.
+    for words in (("watch", "group/appp"), ("tail", "group/appp", "--jobs", "x")):
+        assert run(*words).err.splitlines()[-1].endswith("; did you mean group/app?")
     # A path that exists was read right.
     assert "is read as" not in run("show", "group/app", "999").err
 
