@@ -6,6 +6,8 @@ from benchmarks.features.scene import FAILED
 _MOUSE = "\x1b\\[\\?100[0-6]"
 _DOWN, _RIGHT = "\x1b[B", "\x1b[C"
 _GLAB_JOB = f"{_RIGHT}{_RIGHT}{_DOWN}"
+_LOG = (Step("contract", "f"), Step("", "\r"))
+_GLAB_LOG = (Step("contract", _GLAB_JOB), Step("", "\r"))
 _NO_SCREEN = (Try(words="--help", shows=("full.screen",)),)
 
 
@@ -25,15 +27,14 @@ THINGS = (
             "gitlab-jobs": (
                 Try(
                     words="watch",
-                    steps=(Step("contract", "f"), Step("", "\r"), Step("AssertionError")),
+                    steps=(*_LOG, Step("AssertionError")),
                 ),
             ),
             "glab": (
                 Try(
                     words="ci view",
                     steps=(
-                        Step("contract", "\x1b[C\x1b[C\x1b[B"),
-                        Step("", "\r"),
+                        *_GLAB_LOG,
                         Step("AssertionError"),
                     ),
                 ),
@@ -98,8 +99,7 @@ THINGS = (
                 Try(
                     words="watch",
                     steps=(
-                        Step("contract", "f"),
-                        Step("", "\r"),
+                        *_LOG,
                         Step("AssertionError", "/Obtaining\r"),
                         Step("Obtaining file.*"),
                     ),
@@ -109,8 +109,7 @@ THINGS = (
                 Try(
                     words="ci view",
                     steps=(
-                        Step("contract", _GLAB_JOB),
-                        Step("", "\r"),
+                        *_GLAB_LOG,
                         Step("AssertionError", "/Obtaining\r"),
                         Step("Obtaining file"),
                     ),
@@ -127,8 +126,7 @@ THINGS = (
                 Try(
                     words="watch",
                     steps=(
-                        Step("contract", "f"),
-                        Step("", "\r"),
+                        *_LOG,
                         Step("line 36 of", "g"),
                         Step("[▸▹] get_sources"),
                     ),

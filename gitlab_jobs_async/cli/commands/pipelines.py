@@ -30,10 +30,10 @@ from gitlab_jobs_async.cli.output import chosen_columns, print_table
 from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import pages_of, progress
 from gitlab_jobs_async.cli.terminal import is_terminal
+from gitlab_jobs_async.cli.views.listed_columns import ListedPipeline
 from gitlab_jobs_async.cli.views.pipeline_columns import (
     PIPELINE_COLUMNS,
     PIPELINE_DEFAULT,
-    ListedPipeline,
 )
 from gitlab_jobs_async.concurrency import gather_all
 from gitlab_jobs_async.group import with_projects_of_groups

@@ -232,3 +232,22 @@ def _fit(text: str | Text, style: str, width: int) -> Text:
 def _right(text: str | Text, style: str, width: int) -> Text:
     plain = str(text)
     return _fit(" " * max(0, width - cell_len(plain)) + plain, style, width)
+
+
+def header(server: str, row: Row | None, counts: Counter[JobStatus], width: int) -> Text:
+    """Return where the selected row is, and the number of all jobs by status."""
+    path = [server]
+    if row is not None:
+        path.append(clean(row.project))
+        if row.entry is not None and row.entry.id:
+            path.append(f"#{row.entry.id}")
+        if row.stage:
+            path.append(clean(row.stage))
+    right = counted(counts, width // 2)
+    room = max(0, width - right.cell_len - 1)
+    # The row is worth more than the server.
+    while len(path) > 1 and cell_len(" > ".join(path)) > room:
+        del path[0]
+    left = Text(" > ".join(path), "bold")
+    left.truncate(room, overflow="ellipsis", pad=True)
+    return Text.assemble(left, " ", right)

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
@@ -11,7 +10,7 @@ from gitlab_jobs_async.cli.fullscreen.actions import Subject
 from gitlab_jobs_async.cli.fullscreen.folding import Folding, Selection
 from gitlab_jobs_async.cli.fullscreen.keys import TREE_KEYS, Key
 from gitlab_jobs_async.cli.fullscreen.line_list import LineList
-from gitlab_jobs_async.cli.fullscreen.lines import DIM, Columns, counted, row_line
+from gitlab_jobs_async.cli.fullscreen.lines import DIM, Columns, header, row_line
 from gitlab_jobs_async.cli.fullscreen.list_screen import ListScreen, bindings_of
 from gitlab_jobs_async.cli.fullscreen.log_screen import LogScreen
 from gitlab_jobs_async.cli.fullscreen.query import Query
@@ -58,7 +57,9 @@ class TreeScreen(ListScreen):
         self.list.placeholder = self._progress() or empty
         self.list.refresh_changed()
         self.bars["titles"].show(self._columns(self.list.line_width).titles())
-        self.bars["header"].show(self._header())
+        self.bars["header"].show(
+            header(self.session.title, self.row, self._tree.counts, self.size.width)
+        )
         self.show_footer(Text(self._words(), DIM))
 
     def subject(self) -> Subject | None:
@@ -177,24 +178,6 @@ class TreeScreen(ListScreen):
 
     def _columns(self, width: int) -> Columns:
         return Columns(width, self._tree.name_width, self._tree.id_width)
-
-    def _header(self) -> Text:
-        row = self.row
-        path = [self.session.title]
-        if row is not None:
-            path.append(clean(row.project))
-            if row.entry is not None and row.entry.id:
-                path.append(f"#{row.entry.id}")
-            if row.stage:
-                path.append(clean(row.stage))
-        right = counted(self._tree.counts, self.size.width // 2)
-        room = max(0, self.size.width - right.cell_len - 1)
-        # The selected line is worth more than the server.
-        while len(path) > 1 and cell_len(" > ".join(path)) > room:
-            del path[0]
-        left = Text(" > ".join(path), "bold")
-        left.truncate(room, overflow="ellipsis", pad=True)
-        return Text.assemble(left, " ", right)
 
     def _progress(self) -> str:
         """Return what is read before all can be shown."""

@@ -3,24 +3,14 @@
 from typing import Final
 
 from gitlab_jobs_async.cli.views.columns import Column
+from gitlab_jobs_async.cli.views.listed_columns import id_column, time_column
 from gitlab_jobs_async.cli.views.rows import Listed, pipeline_of
-from gitlab_jobs_async.cli.views.times import ago, length, plain_seconds, utc_time
+from gitlab_jobs_async.cli.views.times import length, plain_seconds
 from gitlab_jobs_async.models.jobs import Job, JobBasic
 
 JOB_DEFAULT: Final = (
     "id", "project", "pipeline", "stage", "name", "status", "duration", "created_at", "ref",
 )  # fmt: skip
-
-
-def _time(name: str, title: str) -> Column[Listed]:
-    return Column(
-        name=name,
-        title=title,
-        plain=lambda listed: utc_time(getattr(listed[1], name)),
-        shown=lambda listed, now: ago(getattr(listed[1], name), now),
-        justify="right",
-        is_whole=True,
-    )
 
 
 def _duration(name: str, title: str) -> Column[Listed]:
@@ -48,14 +38,7 @@ def _runner(job: JobBasic) -> str | None:
 
 
 JOB_COLUMNS: Final[tuple[Column[Listed], ...]] = (
-    Column(
-        name="id",
-        title="job",
-        plain=lambda one: one[1].id,
-        justify="right",
-        is_whole=True,
-        link=lambda one: one[1].web_url,
-    ),
+    id_column("job"),
     Column(name="project", plain=lambda one: one[0]),
     Column(
         name="pipeline",
@@ -70,9 +53,9 @@ JOB_COLUMNS: Final[tuple[Column[Listed], ...]] = (
     Column(name="failure_reason", title="reason", plain=lambda one: one[1].failure_reason),
     _duration("duration", "time"),
     _duration("queued_duration", "queued"),
-    _time("created_at", "created"),
-    _time("started_at", "started"),
-    _time("finished_at", "finished"),
+    time_column("created_at", "created"),
+    time_column("started_at", "started"),
+    time_column("finished_at", "finished"),
     Column(name="ref", plain=lambda one: one[1].ref, style="bright_black"),
     Column(name="commit", plain=lambda one: _commit(one[1]), is_whole=True),
     Column(name="user", plain=lambda one: _user(one[1])),

@@ -3,35 +3,13 @@
 from typing import Final
 
 from gitlab_jobs_async.cli.views.columns import Column
-from gitlab_jobs_async.cli.views.times import ago, utc_time
-from gitlab_jobs_async.models.pipelines import PipelineBasic
-
-ListedPipeline = tuple[str, PipelineBasic]
-"""A project, as the user named it, and one of its pipelines."""
+from gitlab_jobs_async.cli.views.listed_columns import ListedPipeline, id_column, time_column
 
 PIPELINE_DEFAULT: Final = ("id", "project", "status", "ref", "sha", "source", "created_at")
 
 
-def _time(name: str, title: str) -> Column[ListedPipeline]:
-    return Column(
-        name=name,
-        title=title,
-        plain=lambda listed: utc_time(getattr(listed[1], name)),
-        shown=lambda listed, now: ago(getattr(listed[1], name), now),
-        justify="right",
-        is_whole=True,
-    )
-
-
 PIPELINE_COLUMNS: Final[tuple[Column[ListedPipeline], ...]] = (
-    Column(
-        name="id",
-        title="pipeline",
-        plain=lambda one: one[1].id,
-        justify="right",
-        is_whole=True,
-        link=lambda one: one[1].web_url,
-    ),
+    id_column("pipeline"),
     Column(name="project", plain=lambda one: one[0]),
     Column(name="status", plain=lambda one: one[1].status, is_whole=True),
     Column(name="ref", plain=lambda one: one[1].ref, style="bold"),
@@ -44,7 +22,7 @@ PIPELINE_COLUMNS: Final[tuple[Column[ListedPipeline], ...]] = (
     ),
     Column(name="source", plain=lambda one: one[1].source, style="bright_black"),
     Column(name="name", plain=lambda one: one[1].name),
-    _time("created_at", "created"),
-    _time("updated_at", "updated"),
+    time_column("created_at", "created"),
+    time_column("updated_at", "updated"),
     Column(name="web_url", title="URL", plain=lambda one: one[1].web_url),
 )
