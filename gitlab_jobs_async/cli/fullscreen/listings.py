@@ -34,7 +34,8 @@ _BACKOFF: Final = Backoff(5.0, 2.0, 60.0)
 class Listings:
     """Lists into *overview*; calls *changed* after each change, and *warn* about what is missing.
 
-    `loading` has the pipelines whose jobs are being read.
+    `loading` has the pipelines whose jobs are being read. `is_complete` is whether all recent
+    pipelines are listed.
     """
 
     gitlab: GitLab
@@ -45,6 +46,7 @@ class Listings:
     changed: Callable[[], None]
     warn: Callable[[str], None]
     loading: list[int] = field(factory=list, init=False)
+    is_complete: bool = field(default=False, init=False)
     _refused: set[int | str] = field(factory=set, init=False)
 
     async def list_recent(self) -> None:
@@ -55,6 +57,7 @@ class Listings:
         listed: set[int | str] = set()
         for failures in count():
             if await self._list_all(listed):
+                self.is_complete = True
                 return
             await self.clock.sleep(_BACKOFF.delay(failures))
 

@@ -53,7 +53,8 @@ class TreeScreen(ListScreen):
         if self._built != overview.changes:
             self._rebuild()
         # Nothing is known about the pipelines of a server that does not answer.
-        empty = "" if self.session.connection.words() else self.EMPTY
+        is_known = self.session.listings.is_complete and not self.session.connection.words()
+        empty = self.EMPTY if is_known else ""
         self.list.placeholder = self._progress() or empty
         self.list.refresh_changed()
         self.bars["titles"].show(self._columns(self.list.line_width).titles())
