@@ -24,6 +24,7 @@ from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import Progress, progress
 from gitlab_jobs_async.cli.terminal import (
     is_terminal,
+    print_error,
     print_note,
     stdout_bytes,
     supports_colour,
@@ -88,18 +89,26 @@ async def _write_lines(
             waiting.update(line.end, None)
             if number >= first:
                 write(view.text(shown, line))
-    if number < first:
-        more = f" from number {first} on: it has {number}" if number else " yet"
-        print_note(f"job {job} has no log lines{more}")
+    if not number:
+        print_note(f"job {job} has no log lines yet")
+    elif number < first:
+        print_error(_too_short(job, first, number))
 
 
 async def _start_of(project: Project, job: int, first: int) -> int:
     """Return the byte at which line *first* of a log begins, or its end."""
-    start = 0
-    if first > 1:
-        async with aclosing(project.tail(job, follow=False)) as lines:
-            async for line in lines:
-                if line.number >= first:
-                    break
-                start = line.end
+    start = number = 0
+    if first == 1:
+        return start
+    async with aclosing(project.tail(job, follow=False)) as lines:
+        async for line in lines:
+            number = line.number
+            if number >= first:
+                return start
+            start = line.end
+    print_error(_too_short(job, first, number))
     return start
+
+
+def _too_short(job: int, first: int, number: int) -> str:
+    return f"job {job} has no log line {first}: its last one is {number}"

@@ -158,7 +158,7 @@ class _Url:
     def address(self) -> Address:
         """Return the address of the project or group."""
         folder = self.route.folder
-        source = f"{self.server}/{folder}"
+        source = f"{self.server}/{'projects/' if is_id(folder) else ''}{folder}"
         return Address(self.host, self.port, folder, source=source, root=self.route.api_root)
 
 

@@ -86,6 +86,9 @@ def test_log_begins_before_the_line_of_a_url(run, world, signed_in, monkeypatch)
     tail = run("trace", f"{url}8").out
     assert whole.endswith(tail)
     assert every[4] in tail.splitlines()[0]
+    result = run("trace", f"{url}999")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == f"gitlab-jobs: job 1 has no log line 996: its last one is {len(every)}\n"
     shown = [line.split("\t") for line in run("show", f"{url}8").lines]
     assert shown[-7:] == [[f"line {n}", every[n - 1]] for n in range(5, 12)]
     # A long log arrives in many parts.
@@ -104,8 +107,9 @@ def test_log_begins_before_the_line_of_a_url(run, world, signed_in, monkeypatch)
     lines = run("trace", f"{url}8", "--no-pager", "--no-color").lines
     assert lines[-1] == every[-1]
     assert len(lines) == len(every) - 4
-    run("trace", f"{url}999")
-    assert notes == [f"job 1 has no log lines from number 996 on: it has {len(every)}"]
+    too_short = f"gitlab-jobs: job 1 has no log line 996: its last one is {len(every)}\n"
+    assert run("trace", f"{url}999").err == too_short
+    assert notes == []
 
 
 def test_big_trace_needs_little_memory(world, spawn, tmp_path):

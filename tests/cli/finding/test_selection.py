@@ -68,6 +68,7 @@ def test_words_are_divided(words, options, expected):
         ([JOB, "https://other.example.com/group/app/-/jobs/5"], {}, "URLs of one project"),
         ([JOB], {"project": "group/api"}, "expected a URL of project group/api"),
         (["17", JOB], {}, "expected a URL of project 17"),
+        ([JOB, f"{HOST}/api/v4/projects/12/jobs/5"], {}, "group/app and .*/projects/12$"),
         ([PIPELINE], {"pipeline": "8"}, "expected one pipeline, not 7 and 8"),
         (["lint"], {"pipeline": JOB}, "expected the URL of a pipeline"),
         (["-x", "4"], {}, "leading dash"),
