@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitlab_jobs_async.cli.completion import names
 from gitlab_jobs_async.cli.completion.answers import answer
 from gitlab_jobs_async.cli.completion.bash_line import parse_line, replies
 from gitlab_jobs_async.cli.completion.names import find_names
@@ -105,6 +106,32 @@ def test_stages_and_profiles_are_found(home):
     assert find_names("stages", "group/app", {}) == [["build", "stage"], ["test", "stage"]]
     (home / ".python-gitlab.cfg").write_text("[a]\nurl = https://h\nprivate_token = secret\n")
     assert find_names("profiles", None, {}) == [["a", "https://h"]]
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_names_of_each_kind_are_found(world, monkeypatch):
+    project = world.project("group/app")
+    newest = world.add_pipeline(project, stages=("test",), ref="fix\x1b[31m")
+    job = world.add_job(newest, "unit" * 60)
+    projects = [path for path, _ in find_names("projects", None, {})]
+    assert {"group/app", "group/empty"} <= set(projects)
+    assert find_names("groups", None, {}) == [["group", "group"]]
+    assert [ref for ref, _ in find_names("refs", "group/app", {})] == ["fix", "main"]
+    pipelines = find_names("pipelines", "group/app", {})
+    assert pipelines[0] == ["latest", "the newest"]
+    assert pipelines[1] == [str(newest.id), "created fix"]
+    jobs = dict(find_names("jobs", "group/app", {}))
+    assert jobs[job.name[:200]] == "created, test"
+    assert jobs[str(job.id)] == f"{job.name} created"[:200]
+    monkeypatch.setattr(names, "_MOST_ROWS", 2)
+    assert len(find_names("refs", "group/app", {})) == 2
+
+
+def test_helper_is_never_run_for_names(home):
+    """It may ask for a passphrase."""
+    settings = "[a]\nurl = https://h\nprivate_token = helper: /bin/false\n"
+    (home / ".python-gitlab.cfg").write_text(settings)
+    assert find_names("jobs", "group/app", {"--profile": "a"}) == []
 
 
 WORD = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]) | st.sampled_from(" '\"\\$`:!"))
