@@ -25,10 +25,9 @@ async def stepped_gitlab():
 
 async def settled(gitlab):
     """Return when no request of *gitlab* is in flight."""
-    quiet, loop = 0, asyncio.get_running_loop()
+    quiet, loop, usage = 0, asyncio.get_running_loop(), gitlab.budget.usage
     while quiet < _QUIET_ROUNDS:
-        usage = gitlab.budget.snapshot()
-        is_quiet = usage.in_flight == usage.streams == 0
+        is_quiet = usage.responses.in_use == usage.streams.in_use == 0
         # The loop says in no other way whether a task can run. Each line of a log takes rounds.
         quiet = quiet + 1 if is_quiet and not loop._ready else 0
         await asyncio.sleep(0 if is_quiet else 0.0005)
