@@ -25,13 +25,18 @@ settings.load_profile("untimed")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Long tests of code that others cover line by line: measuring them doubles their time.
+# They measure the time of other processes, or repeat the same lines for many answers.
 UNMEASURED = {Path(__file__).parent / name for name in ("benchmarks", "fuzz")}
 
 PERSONAL = re.compile(
     r"(GITLAB|GLAB|GL|CI|XDG|PYTHON_GITLAB)_.*|(SSL_CERT|REQUESTS_CA|CURL_CA)_.*|NETRC|.*_PROXY",
     re.IGNORECASE,
 )
+
+
+def pytest_xdist_auto_num_workers():
+    """Return one worker more than there are cores: many tests wait for processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -90,7 +90,6 @@ async def cancelled_after(turns, operation, gitlab):
 
 @pytest.mark.parametrize("faults", FAULTS)
 @pytest.mark.parametrize("name", OPERATIONS)
-@pytest.mark.no_cover
 async def test_cancelled_at_any_turn_leaves_nothing(clock, name, faults):
     settings = SimulatorSettings(object_storage=True)
     async with Simulator(settings=settings, clock=clock) as simulator:

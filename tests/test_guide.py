@@ -110,7 +110,6 @@ def test_endless_commands_bring_events(fast_server, tmp_path):
 
 
 @pytest.mark.timeout(60)  # a pytest of its own imports all plugins again
-@pytest.mark.no_cover
 def test_test_modules_pass(tmp_path):
     for block in TEST_MODULES:
         (tmp_path / f"test_{block.line}.py").write_text(block.code)
@@ -136,7 +135,7 @@ PYRIGHT_RULES = {
 
 @pytest.mark.timeout(60)  # each reads every library again
 @pytest.mark.parametrize("checker", [MYPY, PYRIGHT], ids=["mypy", "pyright"])
-@pytest.mark.no_cover
+@pytest.mark.no_cover("runs mypy and pyright")
 def test_python_blocks_are_strictly_typed(checker, tmp_path):
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(PYRIGHT_RULES))
     (tmp_path / "mypy.ini").write_text(UNTYPED)

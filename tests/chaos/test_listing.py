@@ -22,6 +22,7 @@ from gitlab_jobs_async import BearerToken, GitLab, GitLabError, PrivateToken
 from gitlab_jobs_async.simulator import Fault, Faults, Simulator, SimulatorSettings, World
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
+from tests.support.coverage import measured_once
 from tests.support.tasks import others, until
 
 SEEDS = range(20)
@@ -337,8 +338,7 @@ def descriptors():
 
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="needs a list of open files")
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.no_cover
+@pytest.mark.parametrize("seed", measured_once(SEEDS))
 async def test_listing_is_exact_or_a_typed_error(seed, tally, caplog):
     caplog.set_level(logging.DEBUG)
     debugs = seed == 7

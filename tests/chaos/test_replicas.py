@@ -60,7 +60,7 @@ class Cluster:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.no_cover
+@pytest.mark.no_cover("loads both cores for half a minute")
 async def test_killed_processes_lose_nothing(store_address):
     chance = random.Random(3)
     clock, origin = AcceleratedClock(FACTOR, start=START), time.monotonic()

@@ -97,7 +97,7 @@ def _without_bridges(server):
         (_without_bridges, "child"),
     ],
 )
-@pytest.mark.no_cover
+@pytest.mark.no_cover("repeats the demo of other tests six times")
 async def test_demo_fails_with_a_failed_step(spoil, failed):
     clock, out = HeldClock(200.0), io.StringIO()
     server = Simulator(demo_world(clock.now()), clock=clock)

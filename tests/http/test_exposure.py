@@ -28,6 +28,7 @@ from gitlab_jobs_async import (
 )
 from gitlab_jobs_async.http.error_mapping import clear_locals
 from tests.support.clocks import JumpClock
+from tests.support.coverage import measured_once
 from tests.support.credentials import CREDENTIALS, SECRET, CredentialsFunction
 from tests.support.exposure import exposed
 from tests.support.servers import serving, serving_bytes
@@ -229,19 +230,17 @@ def assert_nothing_shows(raised, *secrets):
     assert len([error for error in raised.values() if error]) > len(raised) / 2
 
 
-@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+@pytest.mark.parametrize("auth", measured_once(EVERY), ids=lambda auth: f"{auth!r}")
 @pytest.mark.parametrize("fault", [*HANDLERS, *RAW, "no TLS", "unknown CA", "no listener"])
-@pytest.mark.no_cover
 async def test_no_frame_of_an_error_holds_a_secret(auth, fault):
     async with asyncio.timeout(20), server_that(fault) as url:
         raised = await failures(url, auth)
     assert_nothing_shows(raised, SECRET, SIGNATURE)
 
 
-@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+@pytest.mark.parametrize("auth", measured_once(EVERY), ids=lambda auth: f"{auth!r}")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", None])
-@pytest.mark.no_cover
 async def test_no_frame_holds_a_proxys_password(monkeypatch, auth, scheme, answer):
     async with asyncio.timeout(20), serving_bytes(answer or b"") as proxy:
         port = "9" if answer is None else proxy.rpartition(":")[2]
@@ -253,10 +252,9 @@ async def test_no_frame_holds_a_proxys_password(monkeypatch, auth, scheme, answe
     assert_nothing_shows(raised, SECRET, PASSWORD)
 
 
-@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+@pytest.mark.parametrize("auth", measured_once(EVERY), ids=lambda auth: f"{auth!r}")
 @pytest.mark.parametrize("answers", [hold, drip])
 @pytest.mark.parametrize("how", ["cancel", "timeout", "close"])
-@pytest.mark.no_cover
 async def test_no_frame_holds_a_secret_when_ended(auth, answers, how):
     ended = {}
 
@@ -285,7 +283,7 @@ async def test_no_frame_holds_a_secret_when_ended(auth, answers, how):
     assert_nothing_shows(ended, SECRET)
 
 
-@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+@pytest.mark.parametrize("auth", measured_once(EVERY), ids=lambda auth: f"{auth!r}")
 async def test_callers_error_in_a_stream_shows_nothing(auth):
     async def storage(_request):
         return web.Response(body=b"PK archive")
@@ -304,7 +302,7 @@ async def test_callers_error_in_a_stream_shows_nothing(auth):
     assert exposed(raised.value, SECRET, SIGNATURE) == []
 
 
-@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+@pytest.mark.parametrize("auth", measured_once(EVERY), ids=lambda auth: f"{auth!r}")
 async def test_a_monitors_error_shows_nothing(auth):
     async with asyncio.timeout(20), serving(HANDLERS["401"]) as server:
         async with GitLab(server.url, auth=auth, retry=ONCE, clock=JumpClock()) as gitlab:
@@ -313,7 +311,7 @@ async def test_a_monitors_error_shows_nothing(auth):
     assert exposed(raised.value, SECRET) == []
 
 
-@pytest.mark.parametrize("auth", EVERY, ids=lambda auth: f"{auth!r}")
+@pytest.mark.parametrize("auth", measured_once(EVERY), ids=lambda auth: f"{auth!r}")
 async def test_group_of_errors_shows_nothing(auth):
     async def fail_together(gitlab):
         async with asyncio.TaskGroup() as group:

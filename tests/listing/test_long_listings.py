@@ -9,6 +9,7 @@ from aiohttp import web
 from gitlab_jobs_async import GitLab
 from tests.support.clocks import JumpClock
 from tests.support.connections import open_connections
+from tests.support.coverage import measured_once
 from tests.support.servers import serving
 from tests.support.tasks import others
 
@@ -69,8 +70,7 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.no_cover
+@pytest.mark.parametrize("name", measured_once(METHODS))
 async def test_1500_pages_are_listed(name):
     async with serving(handler) as server, GitLab(server.url, clock=JumpClock()) as gitlab:
         before = await others()

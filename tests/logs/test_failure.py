@@ -200,7 +200,7 @@ def test_verdict_of_a_script_before_the_end():
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1 << 18, 16), (3 << 20, 1), (5 << 20, 1)])
-@pytest.mark.no_cover
+@pytest.mark.no_cover("repeats a few lines for long texts")
 def test_very_long_lines_are_kept_within_a_bound(size, kept):
     found = read(log("+step_script", *["\N{GRINNING FACE}" + "x" * (size - 4)] * 18, EXIT))
     assert len(found.lines) == kept

@@ -238,7 +238,6 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("settings", KINDS[:3], ids=str)
-@pytest.mark.no_cover
 async def test_outage_loses_and_repeats_no_byte(clock, settings, fault):
     log = log_of(40_000)
     async with Simulator(settings=SimulatorSettings(**settings), clock=clock.stepped) as simulator:

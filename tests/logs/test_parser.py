@@ -604,7 +604,7 @@ def fed(piece, size):
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.no_cover
+@pytest.mark.no_cover("measures time")
 def test_hostile_logs_take_bounded_time(piece):
     """A quadratic parser would not end; the loop is held for a part of a line at most."""
     parser, longest = fed(piece, 2_000_000)

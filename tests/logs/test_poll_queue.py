@@ -140,7 +140,6 @@ async def test_left_block_closes_all_sources(after):
     assert await others() == before
 
 
-@pytest.mark.no_cover
 async def test_logs_that_outrun_the_budget_are_bounded():
     """600 jobs start within minutes, and 60 requests a minute read about 20 logs."""
     clock = SteppedClock()
@@ -176,7 +175,7 @@ async def test_logs_that_outrun_the_budget_are_bounded():
     assert sorted(ended) == [job.id for job in jobs]
 
 
-@pytest.mark.no_cover
+@pytest.mark.no_cover("repeats a few lines for many logs")
 async def test_tails_wait_without_tasks():
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:

@@ -351,7 +351,7 @@ async def killed_again_and_again(processes, simulator, history, journal, chance)
 
 
 @pytest.mark.timeout(120)  # kills processes for 10 s, then waits until they have caught up
-@pytest.mark.no_cover
+@pytest.mark.no_cover("kills what it would measure")
 async def test_kills_at_any_moment_lose_no_event(tmp_path):
     chance = random.Random(7)
     clock = AcceleratedClock(FACTOR, start=START)

@@ -61,7 +61,7 @@ async def survive(store, outage):
     assert blocks.longest < LONGEST, blocks.slowest
 
 
-@pytest.mark.no_cover
+@pytest.mark.no_cover("measures time")
 async def test_locked_file_blocks_no_loop(tmp_path, monkeypatch):
     """Hold the lock for longer than the store waits."""
     monkeypatch.setattr(sqlite_room, "BUSY_TIMEOUT", 0.5)
@@ -80,7 +80,7 @@ async def test_locked_file_blocks_no_loop(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(60)  # restarts a server: 5 s alone, 20 s on a busy machine
-@pytest.mark.no_cover
+@pytest.mark.no_cover("measures time")
 async def test_server_away_blocks_no_loop(empty_postgres, postgres, monkeypatch):
     monkeypatch.setattr(postgres_room, "_TIMEOUT", 0.5)
 

@@ -41,6 +41,7 @@ from gitlab_jobs_async.simulator import (
     SteppedClock,
 )
 from tests.support.clocks import JumpClock
+from tests.support.coverage import measured_once
 from tests.support.event_replay import Replay
 from tests.support.stores import MortalStore, content, fill, outbox_of
 from tests.support.tasks import others, until
@@ -119,8 +120,7 @@ def is_all_told(simulator):
     return is_enough
 
 
-@pytest.mark.parametrize("first", range(8))
-@pytest.mark.no_cover
+@pytest.mark.parametrize("first", measured_once(range(8)))
 async def test_restart_after_any_write_loses_no_event(first):
     """Complete a baseline, end the next monitor at a write, and collect the rest with a third."""
     for writes in range(first, 1000, 8):

@@ -61,7 +61,7 @@ async def delays(monitors):
     return [emitted[job] - ended for job, ended in made.items()]
 
 
-@pytest.mark.no_cover
+@pytest.mark.no_cover("measures time under load")
 async def test_many_monitors_detect_as_soon_as_one():
     """Without one shared rate it took twice as long: 35 s against 17."""
     one, many = await delays(1), await delays(8)

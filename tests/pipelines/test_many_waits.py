@@ -99,7 +99,7 @@ async def test_waits_of_a_project_share_listings(waits, pipeline):
 
 @pytest.mark.parametrize("pipeline", [False, True])
 @pytest.mark.parametrize("waits", [{"api_limit": 600}], indirect=True)
-@pytest.mark.no_cover
+@pytest.mark.no_cover("repeats the same lines for 300 waits")
 async def test_three_hundred_waits_fit_the_limit(waits, pipeline):
     world, calls = waits.simulator.world, []
     for number in range(10):

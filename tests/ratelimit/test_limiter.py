@@ -399,7 +399,6 @@ async def test_failing_clock_rejects_all_waiters(simulator):
         assert gitlab.budget.snapshot().waiting == 0
 
 
-@pytest.mark.no_cover
 async def test_ten_thousand_waiters_may_be_cancelled():
     clock = SteppedClock()
     async with Simulator(clock=clock) as simulator:

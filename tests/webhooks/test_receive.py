@@ -269,7 +269,7 @@ HOSTILE = {
 
 @pytest.mark.timeout(60)  # it bounds CPU time, which a busy machine grants slowly
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in HOSTILE.items()])
-@pytest.mark.no_cover
+@pytest.mark.no_cover("measures time")
 def test_hostile_body_takes_a_bounded_time(body):
     began = time.process_time()  # the machine may have other things to do
     came = outcome(body)

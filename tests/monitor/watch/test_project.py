@@ -72,7 +72,7 @@ class Watched:
 @pytest.mark.timeout(120)  # 300 histories of a project: 10 s alone, 35 s on a busy machine
 @settings(max_examples=300, deadline=None)
 @given(st.lists(OPS, max_size=12), st.lists(OPS, max_size=40))
-@pytest.mark.no_cover
+@pytest.mark.no_cover("repeats the same lines 300 times")
 def test_events_add_up_to_the_project(before, during):
     watched = Watched()
     project, replay = watched.project, watched.replay

@@ -266,7 +266,7 @@ def test_ids_before_a_reset_stay_known():
     st.lists(OPS, max_size=10),
     st.booleans(),
 )
-@pytest.mark.no_cover
+@pytest.mark.no_cover("repeats the same lines 100 times")
 def test_events_after_a_reset_add_up(before, lost, after, stopped):
     check_reset(before, lost, after, stopped)
 
