@@ -24,6 +24,7 @@ from gitlab_jobs_async.cli.errors import (
     error_line,
     exit_code_of,
 )
+from gitlab_jobs_async.cli.help.other_names import OTHER_NAMES
 from gitlab_jobs_async.cli.terminal import WarningHandler, clear_line, print_error
 from gitlab_jobs_async.errors import GitLabError
 
@@ -76,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
             code = _call(command, bound)
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(f"{error} Try --help.", USAGE_ERROR)
+        return _fail(f"{error}{_other_name(arguments)} Try --help.", USAGE_ERROR)
     except KeyboardInterrupt:
         clear_line()
         return INTERRUPTED
@@ -100,6 +101,11 @@ def _call(command: Callable[..., Any], bound: BoundArguments) -> object:
         return result
     # Late, since the help needs no loop.
     return import_module("gitlab_jobs_async.cli.signals").run_until_signal(result)
+
+
+def _other_name(arguments: Sequence[str]) -> str:
+    name = OTHER_NAMES.get(arguments[0]) if arguments else None
+    return "" if name is None else f" Here it is {name}."
 
 
 def _fail(line: str, code: int) -> int:

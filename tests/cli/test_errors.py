@@ -15,6 +15,7 @@ SECRET = "glpat-very-secret"
     [
         (["list"], "PROJECT"),
         (["lst"], 'Did you mean "list"'),
+        (["view", "group/app", "1"], "Here it is show, or watch to follow. Try --help."),
         (["list", "group/app", "--limit", "many"], "--limit"),
         (["list", "group/app", "--limit", "0"], "--limit"),
         (["list", "group/app", "--bogus", "1"], "--bogus"),

@@ -8,6 +8,7 @@ import pytest
 
 from gitlab_jobs_async.cli.help.acting import ACTING
 from gitlab_jobs_async.cli.help.helping import HELP
+from gitlab_jobs_async.cli.help.other_names import OTHER_NAMES
 from gitlab_jobs_async.cli.help.reading import READING
 from gitlab_jobs_async.cli.help.simulating import SIMULATING
 from tests.support.doc_runs import demo_server, exit_code_of, interrupted_after_output
@@ -30,6 +31,13 @@ REFUSED = {"gitlab-jobs erase shop/payments 200": 2}
 
 def test_every_command_has_two_examples():
     assert [command.name for command in COMMANDS if len(command.examples) < 2] == []
+
+
+def test_other_names_are_no_commands_here():
+    names = {command.name for command in COMMANDS}
+    assert not names & OTHER_NAMES.keys()
+    # Each begins with a command, or names one.
+    assert all(names & set(re.findall(r"\w+", text)) for text in OTHER_NAMES.values())
 
 
 def test_help_fits_80_columns(run, monkeypatch):

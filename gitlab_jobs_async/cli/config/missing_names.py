@@ -47,9 +47,11 @@ async def _near_projects(gitlab: GitLab, path: str) -> list[str]:
         # The URL of an older page, without /-/.
         return [folder]
     rows: list[str] = []
-    if folder:
-        with suppress(NotFoundError):
-            rows = await _paths(gitlab, f"{group_path(folder)}/projects", include_subgroups="true")
+    with suppress(NotFoundError):
+        group = group_path(folder or path)
+        rows = await _paths(gitlab, f"{group}/projects", include_subgroups="true")
+    if any(row.startswith(f"{path}/") for row in rows):
+        return [f"--group {path}"]
     # The folder is right, and would make all of them similar.
     names = [row.removeprefix(f"{folder}/") for row in rows]
     if found := get_close_matches(name, names, _SHOWN):
@@ -63,6 +65,8 @@ async def _near_groups(gitlab: GitLab, path: str) -> list[str]:
     rows = await _paths(gitlab, "/projects", membership="true")
     # An administrator is a member of few projects, and sees all.
     rows = rows or await _paths(gitlab, "/projects")
+    if path in rows:
+        return [f"{path} without --group"]
     parts = [row.split("/")[:-1] for row in rows]
     groups = {"/".join(part[:count]) for part in parts for count in range(1, len(part) + 1)}
     return get_close_matches(path, sorted(groups), _SHOWN)

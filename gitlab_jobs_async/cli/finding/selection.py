@@ -63,7 +63,7 @@ def parse_project(text: str) -> ProjectName:
 
     The URL may be that of git over SSH.
     """
-    if text.rstrip("/") == CHECKOUT:
+    if _is_checkout(text):
         return None
     if is_url(text):
         return parse_url(text)
@@ -79,7 +79,12 @@ def parse_group(text: str) -> GroupName:
 
 def may_be_project(text: str) -> bool:
     """Return whether *text* can be a project: each is in a group, so that its path has a slash."""
-    return text == CHECKOUT or "/" in text.strip("/") or is_id(text)
+    return _is_checkout(text) or "/" in text.strip("/") or is_id(text)
+
+
+def _is_checkout(text: str) -> bool:
+    # With a slash, as shells complete the name of a folder.
+    return text in {CHECKOUT, f"{CHECKOUT}/"}
 
 
 def select(
@@ -101,7 +106,7 @@ def select(
     reading = ""
     if project is None and len(rest) > (0 if takes_project else 1) and _may_be_path(rest[0]):
         project = rest.pop(0)
-        is_clear = project == CHECKOUT or (is_id(project) and not rest)
+        is_clear = _is_checkout(project) or (is_id(project) and not rest)
         reading = "" if is_clear else _read_as_project(project, "a job", words)
     given = [text for text in (project, pipeline, *rest) if text is not None]
     pages = {text: parse_url(text) for text in given if is_url(text)}
@@ -154,7 +159,7 @@ def select_pipeline(
     reading = ""
     if project is None and rest and (has_two or not is_id(rest[0])) and _may_be_path(rest[0]):
         project = rest.pop(0)
-        if not rest and project != CHECKOUT:
+        if not rest and not _is_checkout(project):
             # Branches, too, have slashes.
             reading = _read_as_project(project, "a branch", words)
     if len(rest) > 1 or (rest and pipeline is not None and not is_url(rest[0])):

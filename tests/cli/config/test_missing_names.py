@@ -24,6 +24,8 @@ def test_near_name_follows_the_error(run, gitlab, assert_one_line):
         ("list", "group/ap"): "did you mean group/app?",
         ("list", "croup/app"): "did you mean group/app?",
         ("list", "--group", "croup"): "did you mean group?",
+        ("list", "group"): "did you mean --group group?",
+        ("list", "--group", "group/app"): "did you mean group/app without --group?",
         ("show", "group/empti", "1"): "did you mean group/empty?",
         ("run", "-R", "group/appp"): "did you mean group/app?",
         ("failures", f"{gitlab.url}/group/app/pipelines"): "did you mean group/app?",

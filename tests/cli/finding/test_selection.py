@@ -31,6 +31,7 @@ def chosen(*words, project=None, pipeline=None, takes=False):
         (["17", "4"], {}, (17, None, 4)),
         (["group/app", "4", "lint"], {}, ("group/app", None, 4, "lint")),
         ([".", "4", "lint"], {}, (None, None, 4, "lint")),
+        (["./", "4"], {}, (None, None, 4)),
         # A project has a slash.
         (["lint", "test"], {}, (None, None, "lint", "test")),
         # A project that is named.
