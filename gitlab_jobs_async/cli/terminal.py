@@ -11,11 +11,15 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from typing import BinaryIO, Final
 
 from gitlab_jobs_async.cli.cleaning import clean, escape_non_ascii
 from gitlab_jobs_async.cli.views.links import supports_links
+
+_PAUSED: Final = "requests paused by the server"
+_PAUSE_SECONDS: Final = 0.5
 
 _CLEAR: Final = "\r\x1b[K"
 
@@ -148,8 +152,17 @@ class WarningHandler(logging.Handler):
     """Prints warnings without another handler as one cleaned line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the message and its cause, without the traceback."""
-        print_error(warning_words(record))
+        """Print the message and its cause, without the traceback.
+
+        That of a pause comes later: a call that is refused for it fails at once, and says it, too.
+        """
+        words = warning_words(record)
+        if words.startswith(_PAUSED):
+            with suppress(RuntimeError):  # no loop
+                loop = import_module("asyncio").get_running_loop()
+                loop.call_later(_PAUSE_SECONDS, print_error, words)
+                return
+        print_error(words)
 
 
 def warning_words(record: logging.LogRecord) -> str:

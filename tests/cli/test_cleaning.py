@@ -1,5 +1,6 @@
 """Nothing that a server says can drive, reorder or hide what a terminal shows, on any way to it."""
 
+import asyncio
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from gitlab_jobs_async.cli import terminal
 from gitlab_jobs_async.cli.cleaning import (
     clean,
     clean_log,
@@ -19,11 +21,11 @@ from gitlab_jobs_async.cli.cleaning import (
     escape_hidden,
     escape_non_ascii,
 )
-from gitlab_jobs_async.cli.commands.artifacts import print_entries
 from gitlab_jobs_async.cli.commands.showing import job_facts
-from gitlab_jobs_async.cli.output import print_facts
+from gitlab_jobs_async.cli.output import print_facts, print_table
 from gitlab_jobs_async.cli.runner import run_process
 from gitlab_jobs_async.cli.terminal import WarningHandler, print_error
+from gitlab_jobs_async.cli.views.archive_columns import ENTRY_COLUMNS
 from gitlab_jobs_async.cli.views.board import Board
 from gitlab_jobs_async.cli.views.board_layout import board_lines
 from gitlab_jobs_async.cli.views.events import plain_event
@@ -238,8 +240,8 @@ def test_commands_print_nothing_hidden(capfd):
     job = hostile_job()
     for as_json in (False, True):
         print_facts(job_facts(job), job, json=as_json)
-    print_entries([entry], json=False)
-    print_entries([entry], json=True)
+    for as_json in (False, True):
+        print_table([entry], ENTRY_COLUMNS, [entry], nothing="", json=as_json)
     print_error(HOSTILE)
     out, err = capfd.readouterr()
     assert not seen(out.replace("\n", "").replace("\t", ""))
@@ -266,3 +268,13 @@ def test_process_cleans_unhandled_warnings(monkeypatch):
     assert run_process(["--version"]) == 0
     assert isinstance(logging.lastResort, WarningHandler)
     assert logging.lastResort.level == logging.WARNING
+
+
+async def test_pause_is_reported_after_a_moment(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "_PAUSE_SECONDS", 0.01)
+    reason = "requests paused by the server: HTTP 429"
+    record = logging.LogRecord("x", logging.WARNING, "", 0, reason, (), None)
+    WarningHandler().emit(record)
+    assert capsys.readouterr().err == ""
+    await asyncio.sleep(0.05)
+    assert capsys.readouterr().err == f"gitlab-jobs: {reason}\n"

@@ -47,6 +47,7 @@ SECRET = "glpat-very-secret"
         (["list", "group/app", "--token", "glpat with spaces"], "token"),
         (["list", "group/app", "--profile", "nowhere"], "unknown profile 'nowhere'"),
         (["simulate", "--port", "70000"], "--port"),
+        (["simulate", "--host", "192.0.2.1"], "--host 192.0.2.1 --port 0: "),
         (["simulate", "--server-version", "14.0"], "expected 15.0 or newer"),
         (["simulate", "--server-version", "new"], "expected one such as 16.0"),
         (["demo", "--speed", "0"], "--speed"),
