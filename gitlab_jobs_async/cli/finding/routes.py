@@ -53,7 +53,7 @@ def divide(path: str) -> Route:
     if parts[:1] == ("groups",) and len(parts) > 1:
         return Route("/".join(parts[1:]), is_group=True)
     # /projects/17 and /-/p/17 are pages of a project by its id.
-    if is_page and len(below) == 2 and below[0] == "p" and is_id(below[1]):
+    if len(below) == 2 and below[0] == "p" and is_id(below[1]):
         return Route("/".join([*parts, below[1]]))
     if not is_page and len(parts) == 2 and parts[0] == "projects" and is_id(parts[1]):
         return Route(parts[1])

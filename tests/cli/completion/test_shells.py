@@ -43,7 +43,6 @@ CASES = [
     ("pipelines --source sched\t", ["pipelines", "--source", "schedule"]),
     ("list --columns id,stat\t", ["list", "--columns", "id,status"]),
     ("list --scope=failed,ski\t", ["list", "--scope=failed,skipped"]),
-    ("watch --theme da\t", ["watch", "--theme", "dark"]),
     ("completion f\t", ["completion", "fish"]),
     ("show group/em\t", ["show", "group/empty"]),
     ("retry group/app pyt\t", ["retry", "group/app", "pytest 1/3"]),

@@ -82,5 +82,13 @@ def test_contradiction_is_refused(words, options, message):
         chosen(*words, **options)
 
 
+def test_reading_of_doubtful_words_is_kept():
+    assert select(["a/b", "4"]).reading == "a/b is read as the project; as a job it is: . a/b 4"
+    assert select(["a/b"], None, "7", takes_project=True).reading.endswith("it is: . a/b")
+    clear = [select([".", "4"]), select(["./", "4"]), select(["4"]), select(["4"], "a/b"),
+        select(["17"], None, "main", takes_project=True)]  # fmt: skip
+    assert {one.reading for one in clear} == {""}
+
+
 def test_selection_is_empty_by_default():
     assert select([]) == Selection()
