@@ -67,7 +67,7 @@ IO_MODULES = {
     "cli.fullscreen.connection", "cli.fullscreen.dialogs", "cli.fullscreen.feed",
     "cli.fullscreen.line_list", "cli.fullscreen.list_screen", "cli.fullscreen.log_reader",
     "cli.fullscreen.log_screen",
-    "cli.fullscreen.run", "cli.fullscreen.session", "cli.fullscreen.log_capture",
+    "cli.fullscreen.run", "cli.fullscreen.session", "cli.log_capture",
     "cli.fullscreen.listings",
     "cli.suspension",
     "cli.fullscreen.themes",

@@ -1,7 +1,9 @@
 """Show the events of a monitor: a live table on a terminal, a line per event elsewhere."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -9,7 +11,8 @@ from gitlab_jobs_async.cli.closed_pipe import until_reader_closes
 from gitlab_jobs_async.cli.commands.watch_options import WatchOptions
 from gitlab_jobs_async.cli.errors import NOT_FOUND, CommandError
 from gitlab_jobs_async.cli.event_command import EventCommand
-from gitlab_jobs_async.cli.terminal import break_line, supports_live, write, write_json
+from gitlab_jobs_async.cli.log_capture import captured_warnings
+from gitlab_jobs_async.cli.terminal import break_line, print_error, supports_live, write, write_json
 from gitlab_jobs_async.cli.views.columns import Column, select_columns
 from gitlab_jobs_async.cli.views.events import (
     EVENT_COLUMNS,
@@ -52,21 +55,10 @@ async def show(
     Raises:
         CommandError: no target is reachable, unless `wait_for_projects` is set.
     """
-    screen = console()
     # The output of a command would break the live table, and columns are those of lines.
     is_live = not json and command is None and options.columns is None
     if is_live and supports_live():
-        dashboard = Dashboard(
-            budget,
-            lambda: len(events),
-            SystemClock(),
-            failed_only=options.failed_only,
-            logs=LogPane() if options.logs else None,
-        )
-        async with until_reader_closes(), live_view(screen, dashboard) as show_event:
-            async for event in events:
-                show_event(event)
-                check_reachable(event, targets, options)
+        await _show_table(events, targets, budget, options)
         return
     columns = select_columns(options.columns, EVENT_COLUMNS, EVENT_DEFAULT)
     try:
@@ -78,6 +70,28 @@ async def show(
     except asyncio.CancelledError:
         break_line()
         raise
+
+
+async def _show_table(
+    events: Events, targets: Sequence[NamedTarget], budget: RequestBudget, options: WatchOptions
+) -> None:
+    dashboard = Dashboard(
+        budget,
+        lambda: len(events),
+        SystemClock(),
+        failed_only=options.failed_only,
+        logs=LogPane() if options.logs else None,
+    )
+    try:
+        async with until_reader_closes(), live_view(console(), dashboard) as show_event:
+            # A file for stderr takes them as they come.
+            with captured_warnings(dashboard.warn) if sys.stderr.isatty() else nullcontext():
+                async for event in events:
+                    show_event(event)
+                    check_reachable(event, targets, options)
+    finally:
+        for words in dashboard.warnings:
+            print_error(words)
 
 
 def check_reachable(event: AnyEvent, targets: Sequence[NamedTarget], options: WatchOptions) -> None:

@@ -14,10 +14,10 @@ from gitlab_jobs_async.cli.fullscreen.app import WatchApp
 from gitlab_jobs_async.cli.fullscreen.connection import ConnectionState
 from gitlab_jobs_async.cli.fullscreen.feed import Feed, Targets, Watched
 from gitlab_jobs_async.cli.fullscreen.listings import Listings
-from gitlab_jobs_async.cli.fullscreen.log_capture import captured_warnings
 from gitlab_jobs_async.cli.fullscreen.overview import Overview
 from gitlab_jobs_async.cli.fullscreen.session import Session
 from gitlab_jobs_async.cli.fullscreen.themes import THEMES
+from gitlab_jobs_async.cli.log_capture import captured_warnings
 from gitlab_jobs_async.cli.terminal import print_error
 from gitlab_jobs_async.client import GitLab
 

@@ -42,8 +42,9 @@ before that one.
 _TIMELINE: Final = """Show where the time of a pipeline goes: a waterfall of its jobs.
 
 Each job waits for earlier jobs or for a user, is queued for a runner, and runs. The marked jobs are
-the critical path, whose parts add up to the time of the whole pipeline. Downstream pipelines follow
-their trigger jobs. The short jobs of a large pipeline are folded, unless --all is given.
+the critical path, whose parts add up to the time of the whole pipeline. It leads through downstream
+pipelines that a trigger job waited for; they follow their trigger jobs. The short jobs of a large
+pipeline are folded, unless --all is given.
 
 A terminal is live while the pipeline runs. A pipe gets one tab-separated line per attempt of a job:
 id, project, pipeline, stage, name, status, attempt, critical or nothing, start, then the seconds of

@@ -5,6 +5,7 @@ times tick. The dashboard fills the screen while it lives; its last state stays 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -27,6 +28,7 @@ from gitlab_jobs_async.events import AnyEvent
 from gitlab_jobs_async.ratelimit.budget import RequestBudget
 
 _MIN_HEIGHT: Final = 8
+_MOST_WARNINGS: Final = 200
 _FREE_LINES: Final = 2
 """Lines of the screen kept free below the last state for further output."""
 
@@ -56,12 +58,17 @@ class Dashboard:
     logs: LogPane | None = None
     headline: str = ""
     board: Board = field(factory=Board)
+    warnings: deque[str] = field(factory=lambda: deque(maxlen=_MOST_WARNINGS))
 
     def add(self, event: AnyEvent) -> None:
         """Update the view by an event."""
         self.board.add(event, self.clock.now())
         if self.logs is not None and isinstance(event, LOG_EVENTS):
             self.logs.add(event)
+
+    def warn(self, words: str) -> None:
+        """Show the last warning below the table."""
+        self.warnings.append(words)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Return the dashboard in the size that the console has now."""
@@ -70,7 +77,8 @@ class Dashboard:
         left_free = 0 if is_filling else _FREE_LINES
         height = max(_MIN_HEIGHT, (options.height or console.height) - left_free)
         paused = {f"paused {kind}".strip(): reason for kind, reason in self.board.paused.items()}
-        problems = problem_lines(paused | self.board.unreachable, width)
+        warning = {"warning": self.warnings[-1]} if self.warnings else {}
+        problems = problem_lines(warning | paused | self.board.unreachable, width)
         snapshot = self.budget.snapshot(now)
         footer = footer_lines(
             self.board.events, self.targets(), len(self.board.unreachable), snapshot, width

@@ -55,6 +55,15 @@ def lines_of(dashboard, size):
     return [line.rstrip() for line in shown(dashboard, size).splitlines()]
 
 
+def test_last_warning_is_below_the_table():
+    dashboard = emitted([appeared(job(1, "compile", "running"))])
+    for words in ("log unavailable", "store is locked\x1b[31m"):
+        dashboard.warn(words)
+    assert "✗ warning store is locked" in shown(dashboard, SMALL)
+    assert "unavailable" not in shown(dashboard, SMALL)
+    assert "\x1b" not in shown(dashboard, SMALL)
+
+
 def busy(pipelines=3, jobs=6):
     for number in range(1, pipelines + 1):
         for place in range(jobs):
