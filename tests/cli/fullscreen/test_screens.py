@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import webbrowser
 
 import pytest
 
@@ -84,6 +85,60 @@ async def test_erase_and_cancel_ask_first(world, clock):
         await screen.press("e", "y")
         await screen.shows("403")
         await screen.press("q")
+
+
+@prompt
+async def test_actions_change_a_pipeline_and_a_job(world, clock, monkeypatch):
+    pages = []
+    browser = webbrowser.BackgroundBrowser("browser")
+    monkeypatch.setattr(browser, "open", lambda url: not pages.append(url))
+    monkeypatch.setattr(webbrowser, "get", lambda: browser)
+    pipeline = world.add_pipeline(world.project("shop/cart"), stages=("release",))
+    plan = JobPlan(when="manual", queued=0.0, duration=9000.0)
+    world.add_job(pipeline, "release", stage="release", plan=plan)
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("▸ release")
+        await screen.press("g", "p")
+        await screen.shows("select a job to start")
+        await screen.press("o")
+        await screen.shows(f"opened {screen.server.url}/shop/cart/-/pipelines/2")
+        await screen.press("j", "j", "p")
+        await screen.shows("job 4 release is ")
+        await screen.press("o")
+        await until(lambda: len(pages) == 2)
+        monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("lynx"))
+        await screen.press("o")
+        await screen.shows("no browser found")
+        await screen.press("g", "c", "y")
+        await screen.shows("pipeline 2 is ")
+        await screen.press("r")
+        await screen.shows("pipeline 2 is retried: ")
+    assert [url.rpartition("/-/")[2] for url in pages] == ["pipelines/2", "jobs/4"]
+
+
+@prompt
+async def test_rows_and_sections_are_folded_by_keys(world, clock):
+    async with opened(world, ["shop/cart"], clock=clock) as screen:
+        await screen.shows("✗ unit", "script_failure")
+        rows = len(screen.app.screen._tree.rows)
+        await screen.press("f", "h")
+        assert screen.selected.title == "test"
+        await screen.press("h", "h")
+        assert screen.selected.title == "#1 main"
+        await screen.press("h")
+        assert len(screen.app.screen._tree.rows) == 1
+        await screen.press("l", "plus", "f", "enter")
+        await screen.shows("E   assert 1 == 2")
+        unfolded = len(screen.app.screen._document.rows)
+        await screen.press("minus")
+        assert len(screen.app.screen._document.rows) < unfolded
+        await screen.press("f")
+        await screen.shows("E   assert 1 == 2")
+        await screen.press("enter")
+        assert "E   assert 1 == 2" not in screen.text
+        await screen.press("plus", "q")
+        await screen.shows("✗ unit")
+        assert len(screen.app.screen._tree.rows) >= rows
 
 
 @prompt
