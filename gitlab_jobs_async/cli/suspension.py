@@ -22,15 +22,15 @@ class Suspension:
     _is_left: bool = False
 
     @contextmanager
-    def installed(self) -> Iterator[None]:
+    def installed(self) -> Iterator["Suspension"]:
         """Handle the signal in the running loop."""
         try:
             self._install()
         except (AttributeError, NotImplementedError):  # Windows
-            yield
+            yield self
             return
         try:
-            yield
+            yield self
         finally:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
 
@@ -67,7 +67,7 @@ class Suspension:
             self.leave()
 
 
-def suspendable(screen: Console, redraw: Callable[[], None]) -> AbstractContextManager[None]:
+def suspendable(screen: Console, redraw: Callable[[], None]) -> AbstractContextManager[Suspension]:
     """Give the terminal back to the shell at Ctrl-Z; *redraw* what filled the screen after `fg`."""
 
     def leave() -> None:

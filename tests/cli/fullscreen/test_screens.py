@@ -7,9 +7,9 @@ import webbrowser
 
 import pytest
 
-from gitlab_jobs_async import PipelineTarget, RequestBudget
+from gitlab_jobs_async import GitLab, PipelineTarget, RequestBudget
 from gitlab_jobs_async.cli.errors import INTERRUPTED, CommandError
-from gitlab_jobs_async.cli.fullscreen import ConnectionState
+from gitlab_jobs_async.cli.fullscreen import ConnectionState, Watched, make_app
 from gitlab_jobs_async.cli.fullscreen.status_words import scan_words
 from gitlab_jobs_async.events import AllTargetsUnreachable
 from gitlab_jobs_async.http.hooks import RequestEnd, RequestStart
@@ -347,6 +347,7 @@ async def test_server_that_is_away_at_first_is_shown(world, clock):
     async with opened(world, ["shop/cart"], clock=clock, faults=[away]) as screen:
         await screen.shows("connecting, no answer for ", "m ")
         assert "no pipelines" not in screen.text
+        assert "warning" not in screen.text, "an outage has a line of its own"
         screen.server.faults.clear()
         # The recent pipelines are listed, too: the monitor reports only jobs that have not ended.
         await screen.shows("✗ unit")
@@ -367,6 +368,14 @@ def test_pages_of_a_reading_are_counted(clock):
     assert scan_words((0, 0), state.pages) == "reading, 2 pages read"
     assert scan_words((1, 3), 1) == "first scan: 1 of 3, 1 page read"
     assert scan_words(None, 5) == ""
+
+
+@pytest.mark.parametrize(("connection", "seconds"), [("", 1.0), ("10.0.0.1 22", 5.0)])
+def test_times_tick_slowly_over_ssh(clock, monkeypatch, connection, seconds):
+    monkeypatch.setenv("SSH_CONNECTION", connection)
+    watched = Watched(check=lambda _event: None)
+    app = make_app(GitLab("https://gitlab.example.com"), ConnectionState(clock), [], watched)
+    assert app._tick == seconds
 
 
 class Other:
