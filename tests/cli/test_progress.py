@@ -95,7 +95,7 @@ JOBS, BRIDGES, ONE = "/pipelines/:id/jobs", "/pipelines/:id/bridges", "/pipeline
         # Rows that came meanwhile.
         ([(JOBS, 1), (JOBS, 2)], None, "2 pages"),
         # A list of more than 10,000 rows, of a project's jobs, and by GraphQL.
-        ([(JOBS, None), (JOBS, None), (BRIDGES, 1)], None, "3 pages"),
+        ([(JOBS, None), (JOBS, None), (BRIDGES, 9)], None, "3 pages"),
         ([("/projects/:id/jobs", None), (BRIDGES, 9)], None, "2 pages"),
         ([("/graphql", None), (BRIDGES, 9)], None, "2 pages"),
         ([(ONE, None)], None, "1 page"),

@@ -288,3 +288,13 @@ def test_plan_on_a_terminal_ends_with_a_table(on_terminal, arguments, expected):
     found = dict(line.split() for line in table.splitlines())
     for name, number in expected.items():
         assert float(found[name]) == pytest.approx(number, abs=0.06)
+
+
+def test_interrupted_wait_clears_its_line(job_of):
+    """The terminal has shown ^C there, and the prompt of the shell follows."""
+    terminal = Terminal(["wait", "group/evil", job_of("deploy").id], 80, {})
+    terminal.read_until("is manual")
+    terminal.send(signal.SIGINT)
+    code, shown = terminal.end()
+    assert code == 130
+    assert shown.endswith("\r\x1b[K")
