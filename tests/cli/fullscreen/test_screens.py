@@ -326,7 +326,7 @@ async def test_small_budget_is_left_to_the_monitor(world, clock):
 async def test_warnings_are_listed_and_printed(world, clock, capsys):
     """One comes from a thread, as those of stores do; what was not read is printed at the end."""
     async with opened(world, ["shop/cart", "shop/none"], clock=clock) as screen:
-        await screen.shows("✗ unit", "m: 2 warnings", "shop/none unreachable: HTTP 404")
+        await screen.shows("✗ unit", "m: 2 warnings")
         away = logging.LogRecord("store", logging.WARNING, "", 0, "store away", (), None)
         await asyncio.to_thread(logging.lastResort.handle, away)
         await asyncio.to_thread(logging.lastResort.handle, away)
