@@ -6,8 +6,9 @@ import re
 import webbrowser
 
 import pytest
+from textual.events import Paste
 
-from gitlab_jobs_async import GitLab, PipelineTarget, RequestBudget
+from gitlab_jobs_async import GitLab, GroupTarget, PipelineTarget, RequestBudget
 from gitlab_jobs_async.cli.errors import INTERRUPTED, CommandError
 from gitlab_jobs_async.cli.fullscreen import ConnectionState, Watched, make_app
 from gitlab_jobs_async.cli.fullscreen.status_words import scan_words
@@ -114,6 +115,29 @@ async def test_actions_change_a_pipeline_and_a_job(world, clock, monkeypatch):
         await screen.press("r")
         await screen.shows("pipeline 2 is retried: ")
     assert [url.rpartition("/-/")[2] for url in pages] == ["pipelines/2", "jobs/4"]
+
+
+@prompt
+async def test_group_is_listed_and_filtered(world, clock):
+    old = world.add_pipeline(world.project("shop/cart"), ref="old")
+    world.add_job(old, "ancient", plan=JobPlan(duration=1.0, queued=0.0))
+    world.settle(clock.now() + 120)
+    async with opened(world, [GroupTarget("shop")], clock=clock) as screen:
+        await screen.shows("#1 main", "#2 old")
+        await screen.press("g", "enter")
+        await screen.shows("ancient")
+        await screen.press("G")
+        last = screen.app.screen.list.cursor
+        await screen.press("pageup", "k", "pagedown", "pagedown", "ctrl+l")
+        assert screen.app.screen.list.cursor == last > 1
+        await screen.press("m")
+        await screen.shows("no warnings so far")
+        await screen.press("slash", *"ancx", "backspace")
+        screen.app.screen.post_message(Paste("ient\nthe second line"))
+        await screen.press("enter")
+        await screen.shows("filter 'ancient': 1 job,")
+        await screen.press("slash", "x", "escape")
+        await screen.shows("#1 main", "ancient")
 
 
 @prompt
