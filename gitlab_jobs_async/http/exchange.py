@@ -35,7 +35,7 @@ from gitlab_jobs_async.http.observer import RequestObserver
 from gitlab_jobs_async.http.redirects import STATUSES, RedirectRefusedError, next_hop
 from gitlab_jobs_async.models.values import printable
 from gitlab_jobs_async.ratelimit.limiter import CLOSED
-from gitlab_jobs_async.ratelimit.permits import Permit
+from gitlab_jobs_async.ratelimit.permits import PausedError, Permit
 
 T = TypeVar("T")
 
@@ -146,7 +146,10 @@ class Exchanges:
         raise failure
 
     async def read_whole(self, state: CallState, permit: Permit, bound: Bound) -> Response | None:
-        """Send the current target and return the whole response; `None` after a redirect."""
+        """Send the current target and return the whole response.
+
+        `None` if another permit is needed: after a redirect, or in a pause of the server.
+        """
 
         async def exchange() -> Response | None:
             began = self._clock.now()
@@ -163,7 +166,7 @@ class Exchanges:
         return await self._attempt(state, permit, exchange)
 
     async def open_stream(self, state: CallState, permit: Permit) -> OpenResponse | None:
-        """Send the current target and return the open response; `None` after a redirect."""
+        """Send the current target and return the open response, `None` as `read_whole` does."""
 
         async def exchange() -> OpenResponse | None:
             followed = await self._follow(state, permit)
@@ -180,11 +183,16 @@ class Exchanges:
 
     async def _attempt(
         self, state: CallState, permit: Permit, exchange: Callable[[], Awaitable[T]]
-    ) -> T:
+    ) -> T | None:
         is_action = not state.request.is_repeatable
         state.attempt = Attempt(Deadline(self._timeout), permit, is_action=is_action)
         try:
             return await self.within_time(state.request, exchange(), state.attempt)
+        except PausedError as paused:
+            state.observer.failed(paused)
+            state.observer.decided(0.0)
+            permit.cancelled()
+            return None
         except BaseException as failure:
             state.observer.failed(failure)
             # The server's rate limit does not count a request that it never received.

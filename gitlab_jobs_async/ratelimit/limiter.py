@@ -91,15 +91,16 @@ class RequestLimiter:
             # A 429 arrived after the permit was granted: this request would get another.
             permit.return_unused()
 
-    async def renew(self, waiter: Waiter) -> float:
+    async def renew(self, waiter: Waiter, *, is_probe: bool) -> float:
         """Wait for another grant of a request that has its slot; return when that expires.
 
         Raises:
+            PausedError: the server has asked for a pause, which the request does not probe.
             RuntimeError: the client was closed meanwhile.
         """
         if not self.is_open:
             raise RuntimeError(CLOSED)
-        renewed = self._renewals.add(waiter)
+        renewed = self._renewals.add(waiter, is_probe=is_probe)
         try:
             self.dispatch()
             return await renewed

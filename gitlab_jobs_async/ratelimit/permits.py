@@ -11,13 +11,17 @@ from gitlab_jobs_async.ratelimit.fair_queue import Waiter
 from gitlab_jobs_async.ratelimit.tracker import Sent
 
 
+class PausedError(Exception):
+    """A request that was not sent, since the server has asked for a pause meanwhile."""
+
+
 class Issuer(Protocol):
     """The limiter that has granted a permit."""
 
     is_open: bool
     budget: RequestBudget
 
-    async def renew(self, waiter: Waiter) -> float:
+    async def renew(self, waiter: Waiter, *, is_probe: bool) -> float:
         """Wait for another grant of a request that has its slot; return when that expires."""
 
     def is_expired(self, until: float) -> bool:
@@ -56,10 +60,12 @@ class Permit:
         """Wait for another grant of the shared budget.
 
         Raises:
+            PausedError: the server has asked for a pause meanwhile.
             RuntimeError: the client was closed meanwhile.
         """
+        is_probe = self._sent is not None and bool(self._sent.probes)
         while self.has_expired:
-            self._expires = await self._limiter.renew(self._waiter)
+            self._expires = await self._limiter.renew(self._waiter, is_probe=is_probe)
 
     def answered(self, response: Response) -> None:
         """Settle the request by the head of its response."""

@@ -8,8 +8,13 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from gitlab_jobs_async import GitLab, MemoryStore, RequestBudget
+from gitlab_jobs_async import GitLab, MemoryStore, RequestBudget, RequestHooks
+from gitlab_jobs_async.api.requests import Request
+from gitlab_jobs_async.ratelimit.fair_queue import Bucket, Priority, RequestClass, Waiter
+from gitlab_jobs_async.ratelimit.permits import PausedError
+from gitlab_jobs_async.ratelimit.renewals import Renewals
 from gitlab_jobs_async.simulator import SteppedClock
+from gitlab_jobs_async.store.values import Refusal
 from tests.support.connections import CountingConnector
 from tests.support.tasks import others, until
 
@@ -56,7 +61,7 @@ class Server:
 
 
 @asynccontextmanager
-async def late_request(action="GET"):
+async def late_request(action="GET", hooks=None):
     """Yield a client whose request found a connection after its window, and what it shares."""
     clock = SteppedClock()
     store, server = MemoryStore(clock=clock), Server(clock)
@@ -70,7 +75,7 @@ async def late_request(action="GET"):
         async with (
             aiohttp.ClientSession(connector=connector) as slow,
             aiohttp.ClientSession(connector=other) as fast,
-            GitLab(url, session=slow, budget=budget(), clock=clock) as late,
+            GitLab(url, session=slow, budget=budget(), clock=clock, hooks=hooks) as late,
             GitLab(url, session=fast, budget=budget(), clock=clock) as prompt,
         ):
             project = late.project(7)
@@ -113,6 +118,38 @@ async def test_server_that_waited_too_long_is_reached(action):
         await finished(asyncio.ensure_future(asyncio.wait([task])), server.clock)
         assert len(server.writers) == 3
         assert len(server.times) == 2
+
+
+@pytest.mark.parametrize("action", ["GET", "POST"])
+async def test_pause_during_the_wait_is_kept(action):
+    starts, ends = [], []
+    hooks = RequestHooks(on_start=starts.append, on_end=ends.append)
+    async with late_request(action, hooks) as (gitlab, task, connector, server):
+        await gitlab.budget.shared.refuse(Refusal("", 90.0))
+        server.clock.advance(64)
+        await until(lambda: connector.in_use == 0)
+        assert gitlab.budget.snapshot().in_flight == 0
+        await finished(asyncio.ensure_future(asyncio.wait([task])), server.clock)
+        assert len(server.times) == 2
+        assert server.times[1] - server.times[0] >= 90
+    assert [end.start for end in ends] == starts
+    assert [end.retry_in for end in ends] == [0.0, None]
+
+
+async def test_probe_is_sent_during_its_pause():
+    budget, now = RequestBudget(), SteppedClock().now()
+    renewals = Renewals(budget)
+    request = Request("GET", "/projects")
+    kind = RequestClass.of(request, Priority.DIRECT)
+    probe, other = (
+        renewals.add(Waiter(request, kind, Bucket(False, "")), is_probe=is_probe)
+        for is_probe in (True, False)
+    )
+    budget.paused_elsewhere("", now, 7200.0)
+    renewals.grant(now)
+    assert probe.result() > now
+    assert isinstance(other.exception(), PausedError)
+    assert not len(renewals)
 
 
 async def test_cancelled_wait_leaves_nothing_behind():
