@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import Attribute, define, field, setters
 
+from gitlab_jobs_async import store
 from gitlab_jobs_async.api.parameters import positive_id
 from gitlab_jobs_async.ratelimit.fair_queue import Priority
 from gitlab_jobs_async.ratelimit.grants import GrantPool
@@ -20,7 +21,6 @@ from gitlab_jobs_async.ratelimit.pauses import Pause
 from gitlab_jobs_async.ratelimit.snapshot import BudgetSnapshot
 from gitlab_jobs_async.ratelimit.tracker import LimitTracker
 from gitlab_jobs_async.retry.backoff import LONGEST_PAUSE
-from gitlab_jobs_async.store.protocol import Store
 
 
 @define(eq=False, repr=False)
@@ -71,12 +71,12 @@ class RequestBudget(LimitTracker):
     jobs_index_per_minute: int | None = field(
         default=JOBS_INDEX_PER_MINUTE, validator=_limit, kw_only=True
     )
-    shared: Store | None = field(default=None, kw_only=True, repr=False)
+    shared: "store.Store | None" = field(default=None, kw_only=True, repr=False)
     usage: Usage = field(init=False, factory=Usage, repr=False)
     _is_attached: bool = field(init=False, default=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.shared is not None and not isinstance(self.shared, Store):
+        if self.shared is not None and not isinstance(self.shared, store.Store):
             raise TypeError(f"invalid shared {self.shared!r}: expected a Store")
         jobs_index = self._group(self.jobs_index_per_minute)
         self._groups = LimitGroups(self._group(self.per_minute), {JOBS_INDEX: jobs_index})

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from gitlab_jobs_async.ratelimit.fair_queue import Priority, Waiter
 from gitlab_jobs_async.ratelimit.windows import reserve
-from gitlab_jobs_async.store.values import GrantRequest
+from gitlab_jobs_async.store.grant_values import GrantRequest
 
 
 @define(eq=False, repr=False)

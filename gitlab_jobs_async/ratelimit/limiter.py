@@ -28,8 +28,8 @@ from gitlab_jobs_async.ratelimit.permits import Permit
 from gitlab_jobs_async.ratelimit.renewals import Renewals
 from gitlab_jobs_async.ratelimit.shared_grants import SharedGrants
 from gitlab_jobs_async.ratelimit.tracker import Sent
+from gitlab_jobs_async.store.grant_values import Grants
 from gitlab_jobs_async.store.schema import CONNECTING_SECONDS
-from gitlab_jobs_async.store.values import Grants
 
 CLOSED = "this GitLab was closed meanwhile: use it inside 'async with GitLab(...) as gitlab:'"
 

@@ -7,13 +7,13 @@ from math import inf
 
 from attrs import define, evolve, field
 
+from gitlab_jobs_async import store
 from gitlab_jobs_async.clock import Clock
 from gitlab_jobs_async.concurrency import task_pool
 from gitlab_jobs_async.errors import StoreError
 from gitlab_jobs_async.ratelimit.grants import GrantPool
-from gitlab_jobs_async.store.protocol import Store
+from gitlab_jobs_async.store.grant_values import Grants, LastAnswer, Refusal
 from gitlab_jobs_async.store.schema import GRANT_SECONDS
-from gitlab_jobs_async.store.values import Grants, LastAnswer, Refusal
 
 _RETRY_SECONDS = 1.0
 _CLOSING_SECONDS = 1.0
@@ -30,7 +30,7 @@ class SharedGrants:
     Where the store fails by another error than its own, *failed* gets it.
     """
 
-    _store: Store
+    _store: "store.Store"
     _pools: Mapping[str, GrantPool]
     _clock: Clock
     _answered: Callable[[Grants], None]

@@ -4,18 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from gitlab_jobs_async.clock import Clock, SystemClock
-from gitlab_jobs_async.store.values import (
-    Batch,
-    Content,
-    GrantRequest,
-    Grants,
-    LastAnswer,
-    Lease,
-    Refusal,
-    Shard,
-    StoredEvent,
-    Unread,
-)
+from gitlab_jobs_async.store.grant_values import GrantRequest, Grants, LastAnswer, Refusal
+from gitlab_jobs_async.store.values import Batch, Content, Lease, Shard, StoredEvent, Unread
 
 
 class Store(ABC):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gitlab_jobs_async.store.grant_values import GrantRequest, Grants, LastAnswer, Refusal
 from gitlab_jobs_async.store.schema import CONNECTING_SECONDS, GRANT_SECONDS
 from gitlab_jobs_async.store.steps import (
     Step,
@@ -11,7 +12,6 @@ from gitlab_jobs_async.store.steps import (
     many,
     steady_now,
 )
-from gitlab_jobs_async.store.values import GrantRequest, Grants, LastAnswer, Refusal
 
 _MINUTE = 60.0
 _ON_THE_WAY = 1.0

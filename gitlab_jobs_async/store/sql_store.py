@@ -16,16 +16,13 @@ from gitlab_jobs_async.store import (
     states,
     steps,
 )
+from gitlab_jobs_async.store.grant_values import GrantRequest, Grants, LastAnswer, Refusal
 from gitlab_jobs_async.store.protocol import Store
 from gitlab_jobs_async.store.steps import Transaction
 from gitlab_jobs_async.store.values import (
     Batch,
     Content,
-    GrantRequest,
-    Grants,
-    LastAnswer,
     Lease,
-    Refusal,
     Shard,
     StoredEvent,
     Unread,

@@ -10,7 +10,13 @@ from tests.support.environments import without_coverage
 
 SDK_LATE = {
     f"gitlab_jobs_async.{name}"
-    for name in ("api.tolerant_decoder", "logs.follow", "monitor.monitor", "cli.finding.resolve")
+    for name in (
+        "api.tolerant_decoder",
+        "logs.follow",
+        "monitor.monitor",
+        "cli.finding.resolve",
+        "store.values",
+    )
 }
 LIBRARIES_LATE = {
     "cattrs",

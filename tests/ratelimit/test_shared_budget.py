@@ -22,8 +22,8 @@ from gitlab_jobs_async import (
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.ratelimit.grants import GrantPool
 from gitlab_jobs_async.simulator import AcceleratedClock, Fault, Simulator, World
+from gitlab_jobs_async.store.grant_values import GrantRequest, LastAnswer, Refusal
 from gitlab_jobs_async.store.schema import CONNECTING_SECONDS, GRANT_SECONDS
-from gitlab_jobs_async.store.values import GrantRequest, LastAnswer, Refusal
 from tests.support.tasks import others
 
 

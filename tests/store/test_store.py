@@ -6,12 +6,11 @@ import pytest
 
 from gitlab_jobs_async import FencedError, MemoryStore, StoreError
 from gitlab_jobs_async.store import consumer_groups, states
+from gitlab_jobs_async.store.grant_values import GrantRequest, Refusal
 from gitlab_jobs_async.store.values import (
     Batch,
     Change,
-    GrantRequest,
     LogOffset,
-    Refusal,
     Shard,
     StoredEvent,
     route_of,
