@@ -200,6 +200,8 @@ class HeldShards:
         """Run *held* with its targets, unless its lease is lost meanwhile."""
         added: dict[str, Checked] = {}
         try:
+            if self._context.downstream:
+                await held.restore()
             # Others may be added meanwhile.
             while missing := self._of_shard(held.number, added):
                 # Groups last: their projects are polled once, as a target of its own if one is.

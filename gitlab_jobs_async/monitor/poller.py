@@ -5,7 +5,7 @@ further polls. A failed poll affects its own target only, unless the token is re
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -142,10 +142,15 @@ class Poller:
         else:
             self._schedule_next(name, watch)
 
-    def resume(self) -> None:
-        """Poll the downstream pipelines that an earlier monitor discovered."""
+    def resuming(self) -> Iterator[None]:
+        """Poll the downstream pipelines that an earlier monitor discovered, one in each step.
+
+        Raises:
+            StoreError: the recorded state of one cannot be read.
+        """
         for target, name in self._discovered.recorded():
             self.add(target, name)
+            yield
 
     def remove(self, name: str, *, keep_events: bool = False) -> bool:
         """Stop polling *name*, and discard its pending events; return whether it was polled."""

@@ -97,8 +97,6 @@ class ShardMonitor:
                 number,
             )
         groups = GroupTargets(context.transport, poller, outbox, poller.recorder)
-        if context.downstream:
-            poller.resume()
         if logs is not None and context.logs:
             logs.resume()
         return cls(number, outbox, poller, groups, logs)
@@ -135,16 +133,21 @@ class ShardMonitor:
         for _ in self._adding(target):
             pass
 
+    async def restore(self) -> None:
+        """Monitor the downstream pipelines of an earlier monitor; other tasks run in between.
+
+        Raises:
+            StoreError: a recorded state cannot be read.
+        """
+        await _run_steps(self.poller.resuming())
+
     async def add_all(self, targets: Iterable[NormalizedTarget | GroupTarget]) -> None:
         """Monitor many *targets*; other tasks run in between.
 
         Raises:
             StoreError: a recorded state cannot be read.
         """
-        steps = chain.from_iterable(self._adding(target) for target in targets)
-        for number, _ in enumerate(steps, 1):
-            if number % _ADDED_AT_ONCE == 0:
-                await yield_to_loop()
+        await _run_steps(chain.from_iterable(self._adding(target) for target in targets))
 
     def _adding(self, target: NormalizedTarget | GroupTarget) -> Iterator[None]:
         if isinstance(target, GroupTarget):
@@ -208,3 +211,9 @@ class ShardMonitor:
             self.outbox.break_off(error)
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self.outbox.finish(error)
+
+
+async def _run_steps(steps: Iterator[None]) -> None:
+    for number, _ in enumerate(steps, 1):
+        if number % _ADDED_AT_ONCE == 0:
+            await yield_to_loop()

@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from gitlab_jobs_async import GitLab, GroupTarget, MemoryStore
 from gitlab_jobs_async.monitor import shard as shard_module
+from gitlab_jobs_async.monitor.discovered import PREFIX
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.shard_leases import ShardLeases
 from gitlab_jobs_async.simulator import Simulator, SteppedClock, World
@@ -119,6 +121,24 @@ async def test_states_are_restored_in_steps(gitlab, monkeypatch, targets):
     async with in_background(added.count()), gitlab.monitor(targets, checkpoint=store) as events:
         assert len(events) == len(PATHS)
         assert sum(added.steps) == len(PATHS)
+        assert max(added.steps) <= 5
+
+
+async def test_found_pipelines_are_restored_in_steps(gitlab, monkeypatch):
+    over = {f"{PREFIX}1 {number}": b'{"jobs":[],"is_over":true}' for number in range(1, 24)}
+    store, added = MemoryStore(), Additions(monkeypatch)
+    load = store.load
+
+    async def load_found(*which):
+        return evolve(await load(*which), states=over)
+
+    monkeypatch.setattr(store, "load", load_found)
+    async with (
+        in_background(added.count()),
+        gitlab.monitor(["ops/late"], checkpoint=store, downstream=True) as events,
+    ):
+        assert len(events) == 1
+        assert added.names == [*over, "project ops/late"]
         assert max(added.steps) <= 5
 
 

@@ -69,7 +69,7 @@ async def test_finished_downstream_is_bounded(gitlab: GitLab):
         polls=gitlab._polls,
         targets=TargetIndex(),
     )
-    poller.resume()
+    list(poller.resuming())
     assert len(poller) == 0
     await outbox.flush()
     assert len((await content(store)).states) == 10_000
