@@ -17,7 +17,6 @@ from gitlab_jobs_async.clock import yield_to_loop
 from gitlab_jobs_async.errors import ConnectionFailedError, LookupFailedError
 from gitlab_jobs_async.http.body_limits import Bound
 from gitlab_jobs_async.models.jobs import Job
-from gitlab_jobs_async.models.logs import LogLine, TraceChunk
 from gitlab_jobs_async.models.statuses import JobStatus
 from gitlab_jobs_async.polling.policy import PollPolicy, poll_policy
 from gitlab_jobs_async.project_pipeline_actions import ProjectPipelineActions
@@ -58,7 +57,7 @@ class ProjectFiles(ProjectPipelineActions):
         *,
         offset: int = 0,
         polling: PollPolicy | None = None,
-    ) -> AsyncGenerator[TraceChunk, None]:
+    ) -> "AsyncGenerator[models.TraceChunk, None]":
         """Emit the bytes from *offset* on as the runner uploads them, until the job has ended.
 
         Each byte is emitted once. An empty chunk at 0 means that the trace was erased or replaced,
@@ -83,7 +82,7 @@ class ProjectFiles(ProjectPipelineActions):
         follow: bool = True,
         follow_retries: bool = False,
         polling: PollPolicy | None = None,
-    ) -> AsyncGenerator[LogLine, None]:
+    ) -> "AsyncGenerator[models.LogLine, None]":
         """Emit the lines of a job's log until the job ends; without *follow*, the lines so far.
 
         *lines* limits the lines of the log so far to the last ones. The whole log is read, so that

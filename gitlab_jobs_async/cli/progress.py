@@ -11,8 +11,8 @@ from attrs import define, field
 
 from gitlab_jobs_async import http
 from gitlab_jobs_async.api.endpoints import PER_PAGE
+from gitlab_jobs_async.cli import views
 from gitlab_jobs_async.cli.terminal import PROGRESS, supports_progress
-from gitlab_jobs_async.cli.views.progress_line import Done, progress_line
 from gitlab_jobs_async.clock import Clock, SystemClock
 
 T = TypeVar("T")
@@ -109,8 +109,8 @@ class Progress:
             return
         if self._written is None or now - self._written >= _BETWEEN:
             self._written = now
-            state = Done(self.words, self.unit, done, total, now - self._began)
-            PROGRESS.show(progress_line(state, _columns(), is_ascii=_is_ascii()))
+            state = views.Done(self.words, self.unit, done, total, now - self._began)
+            PROGRESS.show(views.progress_line(state, _columns(), is_ascii=_is_ascii()))
 
     def hooks(self) -> "http.RequestHooks | None":
         """Return hooks that count each response as a page; None if nothing is shown."""

@@ -1,6 +1,7 @@
 """Rendering for terminals and pipes. Pure.
 
-The names that need rich are loaded at their first use; `__init__.pyi` lists them.
+Names that need rich, or that are seldom needed, are loaded at their first use; `__init__.pyi` lists
+them.
 """
 
 import lazy_loader

@@ -4,6 +4,12 @@ from .pipelines import (
 from .pipelines import (
     pipeline_view as pipeline_view,
 )
+from .progress_line import (
+    Done as Done,
+)
+from .progress_line import (
+    progress_line as progress_line,
+)
 from .screen import (
     Screen as Screen,
 )
