@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from gitlab_jobs_async.cli.errors import OK
 from gitlab_jobs_async.cli.finding.resolve import open_project
-from gitlab_jobs_async.cli.finding.selection import select_job
+from gitlab_jobs_async.cli.finding.selection import Selection, select_job
 from gitlab_jobs_async.cli.options import (
     ANY_SERVER,
     ANYWHERE,
@@ -62,9 +62,9 @@ async def trace(
                 progress("log", "byte") as waiting,
                 paged(is_wanted=not no_pager, starting=waiting.stop),
             ):
-                await _write_lines(project, job, view, selection.first_line, waiting)
+                await _write_lines(project, job, view, selection, waiting)
             return OK
-        start = await _start_of(project, job, selection.first_line)
+        start = await _start_of(project, job, selection)
         async with project.stream_trace(job) as chunks:
             with (
                 progress("log", "byte") as waiting,
@@ -78,37 +78,35 @@ async def trace(
 
 
 async def _write_lines(
-    project: Project, job: int, view: LogView, first: int, waiting: Progress
+    project: Project, job: int, view: LogView, selection: Selection, waiting: Progress
 ) -> None:
-    """Write the lines of a log from number *first* on."""
+    """Write the lines of a log from the first selected one on."""
     shown = ShownJob(str(project.id), job, "")
     number = 0
     async with aclosing(project.tail(job, follow=False)) as lines:
         async for line in lines:
             number = line.number
             waiting.update(line.end, None)
-            if number >= first:
+            if number >= selection.first_line:
                 write(view.text(shown, line))
     if not number:
         print_note(f"job {job} has no log lines yet")
-    elif number < first:
-        print_error(_too_short(job, first, number))
+    elif missing := selection.missing_line(number):
+        print_error(missing)
 
 
-async def _start_of(project: Project, job: int, first: int) -> int:
-    """Return the byte at which line *first* of a log begins, or its end."""
+async def _start_of(project: Project, job: int, selection: Selection) -> int:
+    """Return the byte at which the first selected line of a log begins, or its end."""
     start = number = 0
-    if first == 1:
+    if selection.line is None:
         return start
     async with aclosing(project.tail(job, follow=False)) as lines:
         async for line in lines:
             number = line.number
-            if number >= first:
-                return start
-            start = line.end
-    print_error(_too_short(job, first, number))
+            if number < selection.first_line:
+                start = line.end
+            if number >= selection.line:
+                break
+    if missing := selection.missing_line(number):
+        print_error(missing)
     return start
-
-
-def _too_short(job: int, first: int, number: int) -> str:
-    return f"job {job} has no log line {first}: its last one is {number}"

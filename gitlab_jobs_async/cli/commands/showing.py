@@ -24,7 +24,7 @@ from gitlab_jobs_async.cli.options import (
 from gitlab_jobs_async.cli.output import print_facts, print_rows
 from gitlab_jobs_async.cli.pager import paged
 from gitlab_jobs_async.cli.progress import progress
-from gitlab_jobs_async.cli.terminal import is_terminal, shows_links
+from gitlab_jobs_async.cli.terminal import is_terminal, print_error, shows_links
 from gitlab_jobs_async.cli.views.pipeline_rows import job_lines, pipeline_facts
 from gitlab_jobs_async.cli.views.rows import pipeline_of
 from gitlab_jobs_async.cli.views.times import length, local_and_ago, plain_seconds, utc_time
@@ -54,11 +54,13 @@ async def show(
                 return await show_selected(finder, selection)
             if selection.jobs:
                 project, job = await _job(finder, selection)
-                lines = await _lines(project, job, selection)
+                lines, missing = await _lines(project, job, selection)
             else:
                 found = await _pipeline(finder, selection)
     if selection.jobs:
         print_facts([*job_facts(job), *lines], job, json=json)
+        if missing:
+            print_error(missing)
         return OK
     with paged(is_wanted=not (no_pager or json)):
         _print_pipeline(found, json=json)
@@ -93,19 +95,23 @@ async def _job(finder: Finder, selection: Selection) -> tuple[Project, Job]:
         raise
 
 
-async def _lines(project: Project, job: Job, selection: Selection) -> list[tuple[str, object]]:
-    """Return the line of the log that the URL names, between those before and after it."""
+async def _lines(
+    project: Project, job: Job, selection: Selection
+) -> tuple[list[tuple[str, object]], str]:
+    """Return the line of the log that the URL names and those around it, or why it is missing."""
     found: list[tuple[str, object]] = []
+    number = 0
     if selection.line is None:
-        return found
+        return found, ""
     last = 2 * selection.line - selection.first_line
     async with aclosing(project.tail(job.id, follow=False)) as lines:
         async for line in lines:
-            if line.number >= selection.first_line:
-                found.append((f"line {line.number}", line.text))
-            if line.number >= last:
+            number = line.number
+            if number >= selection.first_line:
+                found.append((f"line {number}", line.text))
+            if number >= last:
                 break
-    return found
+    return found, selection.missing_line(number)
 
 
 def _print_pipeline(shown: ShownPipeline, *, json: bool) -> None:

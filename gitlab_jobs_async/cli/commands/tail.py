@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+from attrs import evolve
 from cyclopts import Parameter
 
 from gitlab_jobs_async.cli.commands.tail_options import (
@@ -119,8 +120,9 @@ async def _of_jobs(finder: Finder, selection: Selection, how: TailCall) -> int:
     # Even a single job is requested, so that a missing server or job is reported at once.
     handle, ids = await finder.jobs(selection.jobs, selection.pipeline)
     found = await gather_all([handle.get_job(job_id) for job_id in ids])
-    is_elsewhere = how.range.lines is not None or how.range.offset is not None
-    printer = how.printer(1 if is_elsewhere else selection.first_line)
+    if how.range.lines is not None or how.range.offset is not None:
+        selection = evolve(selection, line=None)
+    printer = how.printer(selection.first_line)
     project = str(handle.id)
     if how.range.log_failed:
         report = FailureReport(finder.gitlab, printer, how.range.lines)
@@ -135,7 +137,10 @@ async def _of_jobs(finder: Finder, selection: Selection, how: TailCall) -> int:
     if not (how.range.follow or how.raw):
         present = [(project, job) for job in rest]
         last = how.range.lines
-        return await show_present(finder.gitlab, present, printer, last, is_labelled=is_labelled)
+        code = await show_present(finder.gitlab, present, printer, last, is_labelled=is_labelled)
+        if rest and (missing := selection.missing_line(printer.last_line)):
+            print_error(missing)
+        return code
     for job in rest:
         printer.add(ShownJob.of(project, job), job, is_labelled=is_labelled)
     resume_at: dict[int, int | None] = dict.fromkeys((job.id for job in found), how.range.offset)
@@ -146,6 +151,8 @@ async def _of_jobs(finder: Finder, selection: Selection, how: TailCall) -> int:
         await writer.write_lines(
             printer, last=how.range.lines, follow_retries=how.range.follow_retries
         )
+        if rest and (missing := selection.missing_line(printer.last_line)):
+            print_error(missing)
     return await writer.exit_code() if how.range.follow else writer.code_so_far
 
 

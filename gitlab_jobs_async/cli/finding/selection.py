@@ -57,6 +57,13 @@ class Selection:
         """The first line of the log to show: a few before the one of the URL."""
         return 1 if self.line is None else max(1, self.line - _CONTEXT)
 
+    def missing_line(self, last: int) -> str:
+        """Return the error that the line of the URL is after the *last* of the log, or ""."""
+        if self.line is None or last >= self.line:
+            return ""
+        end = f"its last one is {last}" if last else "it has none"
+        return f"job {self.jobs[0]} has no log line {self.line}: {end}"
+
 
 def parse_project(text: str) -> ProjectName:
     """Return the project of an id, a path, a URL, or `.` for that of the checkout.

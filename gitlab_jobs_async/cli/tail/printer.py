@@ -14,12 +14,16 @@ from gitlab_jobs_async.models.jobs import JobBasic
 
 @define
 class LogPrinter:
-    """Prints lines of the jobs that were added, from *since* and from *first_line* on."""
+    """Prints lines of the jobs that were added, from *since* and from *first_line* on.
+
+    *last_line* is the number of the newest line, printed or not.
+    """
 
     view: LogView
     is_json: bool = False
     since: LinesSince | None = None
     first_line: int = 1
+    last_line: int = field(default=0, init=False)
     _jobs: dict[int, tuple[ShownJob, datetime | None]] = field(factory=dict, init=False)
     _untimed: set[int] = field(factory=set, init=False)
 
@@ -38,6 +42,7 @@ class LogPrinter:
     def show(self, item: TailedLine) -> None:
         """Print the line, if it passes the filters, and its section markers."""
         shown, _ = self._jobs[item.job_id]
+        self.last_line = item.line.number
         if not self._is_in_range(item):
             self._note_untimed(shown, item)
             return

@@ -86,9 +86,23 @@ def test_log_begins_before_the_line_of_a_url(run, world, signed_in, monkeypatch)
     tail = run("trace", f"{url}8").out
     assert whole.endswith(tail)
     assert every[4] in tail.splitlines()[0]
+    missing = f"gitlab-jobs: job 1 has no log line 999: its last one is {len(every)}\n"
     result = run("trace", f"{url}999")
-    assert (result.code, result.out) == (0, "")
-    assert result.err == f"gitlab-jobs: job 1 has no log line 996: its last one is {len(every)}\n"
+    assert (result.code, result.out, result.err) == (0, "", missing)
+    for options in [], ["--no-follow"]:
+        result = run("tail", f"{url}999", *options)
+        assert (result.code, result.out, result.err) == (0, "", missing)
+    assert run("tail", f"{url}999", "-n", 1).err == ""
+    result = run("show", f"{url}999")
+    assert ("line 9" in result.out, result.err) == (False, missing)
+    # One after the last: the lines before it are there.
+    beyond = len(every) + 1
+    for command in "trace", "tail", "show":
+        result = run(command, f"{url}{beyond}")
+        assert every[-1] in result.lines[-1]
+        assert f"no log line {beyond}: " in result.err
+    no_lines = "gitlab-jobs: job 4 has no log line 9: it has none\n"
+    assert run("trace", f"{signed_in.url}/group/app/-/jobs/4#L9").err == no_lines
     shown = [line.split("\t") for line in run("show", f"{url}8").lines]
     assert shown[-7:] == [[f"line {n}", every[n - 1]] for n in range(5, 12)]
     # A long log arrives in many parts.
@@ -107,8 +121,7 @@ def test_log_begins_before_the_line_of_a_url(run, world, signed_in, monkeypatch)
     lines = run("trace", f"{url}8", "--no-pager", "--no-color").lines
     assert lines[-1] == every[-1]
     assert len(lines) == len(every) - 4
-    too_short = f"gitlab-jobs: job 1 has no log line 996: its last one is {len(every)}\n"
-    assert run("trace", f"{url}999").err == too_short
+    assert run("trace", f"{url}999").err == missing
     assert notes == []
 
 
