@@ -105,6 +105,10 @@ async def timeline(
         ),
     ],
     project: ProjectOption = None,
+    pipeline: Annotated[
+        str | None,
+        Parameter(metavar="PIPELINE", help="The same as PIPELINE, as other commands name it."),
+    ] = None,
     options: TimelineOptions = _DEFAULT,
     interval: Interval = None,
     columns: Columns = None,
@@ -115,7 +119,7 @@ async def timeline(
 ) -> int:
     """Show where the time of a pipeline goes."""
     shown = chosen_columns(columns, TIMELINE_COLUMNS, TIMELINE_DEFAULT, json=json)
-    selection = select_pipeline(words, project)
+    selection = select_pipeline(words, project, pipeline)
     if len(selection.jobs) > 1:
         raise usage_error("expected one PIPELINE")
     with progress("timeline") as waiting:

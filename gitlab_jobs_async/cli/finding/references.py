@@ -103,7 +103,10 @@ def parse_url(text: str) -> WebPage:
             f"{url.server}/{folder}: expected the URL of a project; for a group, --group {group}"
         )
     if not ("/" in folder or is_id(folder)) or not folder.isprintable():
-        raise usage_error(f"{url.server}/{folder}: expected the URL of a project, pipeline or job")
+        expected = "expected the URL of a project, pipeline or job"
+        # The page of a group is that of its path, as that of a project is.
+        group = f"; for a group, --group {folder}" if folder and not route.page else ""
+        raise usage_error(f"{url.server}/{folder}: {expected}{group}")
     address = url.address()
     query = {name: values[-1] for name, values in parse_qs(url.parts.query).items()}
     pipeline, job = _page(route.page, query)

@@ -30,6 +30,11 @@ def test_pipe_gets_a_line_per_attempt(run, world, job_of):
     lines = run("timeline", "group/app", 1, "--columns", "name,running,failure_reason").lines
     assert lines[0] == "compile\t10.0\t"
     assert "flaky\t10.0\tscript_failure" in lines
+    # As the other commands name a pipeline.
+    assert run("timeline", "group/app", "--pipeline", "!12").code == 4
+    again = run("timeline", "--pipeline", 1, "--project", "group/app").lines
+    assert [row.split("\t")[:8] for row in again] == [row[:8] for row in rows]
+    assert run("timeline", "group/app", 1, "--pipeline", 1).code == 2
 
 
 def test_json_is_one_object_per_pipeline(run, world, job_of, clock):

@@ -159,7 +159,7 @@ def test_address_is_compared_with_the_server():
         ("https:///group/app", "expected one such as"),
         ("https://host:99999/group/app", "expected one such as"),
         ("https://host", "expected the URL of a project"),
-        ("https://host/app", "expected the URL of a project"),
+        ("https://host/app", "pipeline or job; for a group, --group app"),
         ("https://host/-/profile", "expected the URL of a project"),
         ("https://host/groups/shop/-/issues", "--group shop"),
         ("https://host/groups/shop/sub", "--group shop/sub"),
