@@ -7,6 +7,9 @@ from .checkout import (
 from .checkout import (
     find_checkout as find_checkout,
 )
+from .remotes import (
+    parse_remote as parse_remote,
+)
 from .resolve import (
     Finder as Finder,
 )

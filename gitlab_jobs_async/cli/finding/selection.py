@@ -7,6 +7,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from gitlab_jobs_async.api.parameters import GroupId, ProjectId
+from gitlab_jobs_async.cli import finding
 from gitlab_jobs_async.cli.arguments import project_id
 from gitlab_jobs_async.cli.config.addresses import Address
 from gitlab_jobs_async.cli.errors import usage_error
@@ -21,7 +22,6 @@ from gitlab_jobs_async.cli.finding.references import (
     parse_url,
     pipeline_of_page,
 )
-from gitlab_jobs_async.cli.finding.remotes import parse_remote
 from gitlab_jobs_async.cli.finding.routes import is_id
 from gitlab_jobs_async.cli.options import FindOptions
 
@@ -75,7 +75,7 @@ def parse_project(text: str) -> ProjectName:
     if is_url(text):
         return parse_url(text)
     # No path has a colon.
-    address = parse_remote(text, text.rpartition("@")[2]) if ":" in text else None
+    address = finding.parse_remote(text, text.rpartition("@")[2]) if ":" in text else None
     return project_id(text) if address is None else WebPage(address)
 
 
