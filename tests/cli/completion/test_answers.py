@@ -158,6 +158,12 @@ def test_bash_reply_completes_to_the_candidate(name, quote, typed):
     assert shlex.split(f"{quote}{reply}{quote} .") == [*expected, "."]
 
 
+def test_bash_words_may_be_escaped():
+    line = r'  a\ b "c\"d\e" \'f g'
+    parsed = parse_line(line)
+    assert [*parsed.words, parsed.current] == shlex.split(line)
+
+
 def test_bash_keeps_what_stands_before_a_colon():
     line = parse_line("gitlab-jobs retry lint:co")
     assert replies(line, "co", ["lint:code", "unit"]) == ["code"]

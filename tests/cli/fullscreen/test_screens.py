@@ -6,12 +6,13 @@ import re
 import webbrowser
 
 import pytest
+from attrs import evolve
 from textual.events import Paste
 
 from gitlab_jobs_async import GitLab, GroupTarget, PipelineTarget, RequestBudget
 from gitlab_jobs_async.cli.errors import INTERRUPTED, CommandError
 from gitlab_jobs_async.cli.fullscreen import ConnectionState, Watched, make_app
-from gitlab_jobs_async.cli.fullscreen.status_words import scan_words
+from gitlab_jobs_async.cli.fullscreen.status_words import budget_words, scan_words
 from gitlab_jobs_async.events import AllTargetsUnreachable
 from gitlab_jobs_async.http.hooks import RequestEnd, RequestStart
 from gitlab_jobs_async.simulator import BytesLog, Fault, JobPlan, RunnerScript, World
@@ -406,3 +407,11 @@ class Other:
     """The monitor of a process that has no shard."""
 
     shards = frozenset()
+
+
+def test_budget_is_rounded_or_says_the_pause():
+    free = RequestBudget().snapshot(0.0)
+    assert budget_words(evolve(free, used=230), 0.0) == "≤300 requests/min"
+    paused = evolve(free, paused_until=90.0, pause_reason="HTTP 429\x1b[31m")
+    assert budget_words(paused, 0.0) == "paused for 1m 30s: HTTP 429"
+    assert budget_words(evolve(paused, pause_reason=None), 100.0) == "paused for 0s"
