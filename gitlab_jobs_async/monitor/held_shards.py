@@ -256,7 +256,7 @@ class HeldShards:
                 self._changed.clear()
                 await self._release_ended(leases)
                 await leases.tend()
-                await self._prune(store)
+                await self._prune(store, leases)
                 self._changed.set()
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._failure = error
@@ -289,9 +289,11 @@ class HeldShards:
                 with suppress(StoreAwayError):
                     await leases.release(number)
 
-    async def _prune(self, store: Store) -> None:
+    async def _prune(self, store: Store, leases: ShardLeases) -> None:
         now = store.clock.now()
-        if 0 in self._held and now - self._pruned_at >= _PRUNE_SECONDS:
+        # One process is enough: that with the first shard that is not over.
+        first = min(set(range(self.count)) - leases.done, default=None)
+        if first in self._held and now - self._pruned_at >= _PRUNE_SECONDS:
             self._pruned_at = now
             with suppress(StoreAwayError):
                 await store.prune(_RETENTION)

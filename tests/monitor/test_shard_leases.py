@@ -11,6 +11,8 @@ from gitlab_jobs_async.monitor.discovered import PREFIX
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.shard_leases import ShardLeases
 from gitlab_jobs_async.simulator import Simulator, SteppedClock, World
+from gitlab_jobs_async.store.values import route_of
+from tests.support.stepped_time import pass_time
 from tests.support.tasks import in_background, others, until
 
 
@@ -183,3 +185,23 @@ async def test_failed_takeover_leaves_nothing_behind(gitlab, monkeypatch):
             pass
     assert await others() == before
     assert await store.claim("shard 0 of 1", "other", 10)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_old_events_are_deleted_by_one_shard(gitlab, monkeypatch, first):
+    """Also where the first shards are over, as those without targets are."""
+    clock, store, kept = gitlab._transport.clock, MemoryStore(), []
+
+    async def prune(seconds):
+        kept.append(seconds)
+
+    store.clock = clock
+    monkeypatch.setattr(store, "prune", prune)
+    mine = [path for path in PATHS if route_of(f"project {path}") % 3 >= first]
+    async with gitlab.monitor(mine, checkpoint=store, shards=3) as events:
+        reading = asyncio.create_task(anext(events))
+        await pass_time(gitlab, clock, 100)
+        assert events.shards == {0, 1, 2} - set(range(first))
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert kept == [7 * 24 * 3600] * 2
