@@ -72,8 +72,7 @@ def test_restart_continues_with_a_checkpoint(spawn, tmp_path):
     file = tmp_path / "ci.db"
     for _ in range(2):
         process, url = start(spawn, "group/app", "--checkpoint", file)
-        # It stays so, however long the processes take to start.
-        assert 'status="manual"} 1.0' in jobs(url)
+        assert 'status="running"} 1.0' in jobs(url)
         process.send_signal(signal.SIGTERM)
         process.wait(10)
     assert file.exists()
