@@ -5,6 +5,7 @@ import gc
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -29,6 +30,9 @@ from gitlab_jobs_async.cli.terminal import WarningHandler, clear_line, print_err
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
+_GUESS = re.compile(
+    r"Unknown option: --(?P<given>[\w-]+).*(?P<guess> Did you mean --(?P<name>[\w-]+)\?)"
+)
 
 
 def run_process(arguments: Sequence[str]) -> int:
@@ -77,7 +81,8 @@ def run(arguments: Sequence[str]) -> int:
             code = _call(command, bound)
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(f"{error}{_other_name(arguments)} Try --help.", USAGE_ERROR)
+        words = _without_far_guess(str(error))
+        return _fail(f"{words}{_other_name(arguments)} Try --help.", USAGE_ERROR)
     except KeyboardInterrupt:
         clear_line()
         return INTERRUPTED
@@ -106,6 +111,16 @@ def _call(command: Callable[..., Any], bound: BoundArguments) -> object:
 def _other_name(arguments: Sequence[str]) -> str:
     name = OTHER_NAMES.get(arguments[0]) if arguments else None
     return "" if name is None else f" Here it is {name}."
+
+
+def _without_far_guess(words: str) -> str:
+    """Drop the guess of an option from an error, if little more than the dashes is alike."""
+    found = _GUESS.search(words)
+    if found is None:
+        return words
+    # Late, as errors are rare. The bound is that of cyclopts, which counts the dashes, too.
+    matcher = import_module("difflib").SequenceMatcher(None, found["given"], found["name"])
+    return words if matcher.ratio() >= 0.6 else words.replace(found["guess"], "")
 
 
 def _fail(line: str, code: int) -> int:

@@ -47,6 +47,10 @@ RefWord = Annotated[
 async def run(
     *words: RefWord,
     project: ProjectOption = None,
+    branch: Annotated[
+        str | None,
+        Parameter(name="--ref", metavar="REF", help="The same as REF, as other commands name it."),
+    ] = None,
     variables: Variables = (),
     inputs: Annotated[
         tuple[str, ...],
@@ -71,7 +75,7 @@ async def run(
 ) -> int:
     """Create a pipeline, wait for it and return the exit code of its status."""
     values, given = parse_pairs("--variable", variables), parse_typed_pairs("--input", inputs)
-    selection, ref = _branch(words, project)
+    selection, ref = _branch([*words, *([] if branch is None else [branch])], project)
     async with open_project(server, selection, interval=interval) as finder:
         wanted = await _current(finder) if ref is None else ref
         finder.note(wanted, is_chosen=ref is None)

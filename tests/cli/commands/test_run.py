@@ -63,6 +63,8 @@ def test_failed_pipeline_exits_with_1(run, plan):
     ("arguments", "code", "words"),
     [
         (["group/app", "none"], 2, "group/app has neither a branch nor a tag 'none': push it"),
+        (["group/app", "--ref", "none"], 2, "group/app has neither a branch nor a tag 'none'"),
+        (["group/app", "main", "--ref", "x"], 2, "REF 'x': expected at most"),
         (["group/app", "main", "--input", "x=1"], 2, "unknown input arguments: x"),
         (["group/app", "main", "--variable", "x"], 2, "--variable: expected K=V"),
         (["group/app", "main", "--until", "done"], 2, "--until"),
