@@ -1,5 +1,6 @@
 """Find the projects or groups whose paths come closest to one that the server does not have.
 
+The id of a pipeline in place of a job's is found, too, and the other way round.
 It is asked only after its 404, for at most two seconds.
 """
 
@@ -18,27 +19,45 @@ from gitlab_jobs_async.errors import GitLabError, NotFoundError
 _SECONDS: Final = 2.0
 _SHOWN: Final = 3
 _NAMED: Final = re.compile(r"/api/v4/(?P<kind>project|group)s/(?P<path>[^/?: ]+)")
+_NUMBERED: Final = re.compile(
+    r"/projects/(?P<project>[^/?: ]+)/(?P<kind>jobs|pipelines)/(?P<id>[0-9]+)"
+    r"(?:/(?:bridges|cancel|erase|jobs|play|retry|trace))?[?: ]"
+)
 _PAGES: Final = frozenset({"environments", "issues", "jobs", "merge_requests", "pipelines"})
 _BRIEF: Final = (("simple", "true"), ("per_page", "100"), ("order_by", "last_activity_at"))
 
 
 async def near_names(gitlab: GitLab, reason: str) -> str:
-    """Return a question with the names that come close; empty without any, or if it is refused.
+    """Return what may have been meant; empty if nothing comes close, or if it is refused.
 
     *reason* is the error of a request, with its URL.
     """
-    named = _NAMED.search(reason)
-    # In a project that exists, something else is missing.
-    if named is None or f"{named['kind']} not found" not in reason.casefold():
-        return ""
-    path = unquote(named["path"])
-    found: list[str] = []
     # The first error is the one that counts.
     with suppress(GitLabError, TimeoutError, LookupError, TypeError, ValueError):
         async with asyncio.timeout(_SECONDS):
-            find = _near_projects if named["kind"] == "project" else _near_groups
-            found = [] if path.isdigit() else await find(gitlab, path)
-    return f"did you mean {' or '.join(found)}?" if found else ""
+            return await _near_words(gitlab, reason)
+    return ""
+
+
+async def _near_words(gitlab: GitLab, reason: str) -> str:
+    named = _NAMED.search(reason)
+    if named is not None and f"{named['kind']} not found" in reason.casefold():
+        path = unquote(named["path"])
+        find = _near_projects if named["kind"] == "project" else _near_groups
+        found = [] if path.isdigit() else await find(gitlab, path)
+        return f"did you mean {' or '.join(found)}?" if found else ""
+    # In a project that exists, something else is missing.
+    numbered = _NUMBERED.search(reason)
+    return "" if numbered is None else await _other_kind(gitlab, *numbered.groups())
+
+
+async def _other_kind(gitlab: GitLab, project: str, kind: str, number: str) -> str:
+    """Return that *number* is the id of a pipeline instead of a job, or of a job instead."""
+    other = "pipelines" if kind == "jobs" else "jobs"
+    await gitlab.send(Request("GET", f"/projects/{project}/{other}/{number}"))
+    if other == "jobs":
+        return f"{number} is the id of a job"
+    return f"{number} is the id of a pipeline: expected --pipeline {number}"
 
 
 async def _near_projects(gitlab: GitLab, path: str) -> list[str]:

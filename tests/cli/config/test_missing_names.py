@@ -19,6 +19,21 @@ def missing(path, message="404 Project Not Found"):
     return str(NotFoundError(404, message, "GET", f"http://h/api/v4/{path}/jobs"))
 
 
+def test_id_of_another_kind_is_named(run, world, gitlab, assert_one_line):
+    world.add_pipeline(world.project("group/app"), pipeline_id=900)
+    meant = "900 is the id of a pipeline: expected --pipeline 900"
+    for words in ("trace",), ("retry",), ("cancel",), ("tail",), ("wait",), ("erase", "-y"):
+        name, *options = words
+        assert_one_line(run(name, "group/app", 900, *options), 4, "jobs/900", meant)
+    for words in ("timeline", "group/app", 4), ("retry", "group/app", "--pipeline", 4):
+        assert_one_line(run(*words), 4, "pipelines/4", "; 4 is the id of a job")
+    # Neither, and a job without artifacts.
+    before = len(gitlab.requests)
+    assert_one_line(run("trace", "group/app", 901), 4, "mistyped, deleted, or hidden")
+    assert len(gitlab.requests) == before + 2
+    assert_one_line(run("artifacts", "group/app", 4, "--list"), 4, "mistyped, or the artifacts")
+
+
 def test_near_name_follows_the_error(run, gitlab, assert_one_line):
     for words, near in {
         ("list", "group/ap"): "did you mean group/app?",
