@@ -199,24 +199,22 @@ class HeldShards:
     async def _start(self, held: ShardMonitor) -> None:
         """Run *held* with its targets, unless its lease is lost meanwhile."""
         added: dict[str, Checked] = {}
-        try:
-            if self._context.downstream:
-                await held.restore()
-            # Others may be added meanwhile.
-            while missing := self._of_shard(held.number, added):
-                # Groups last: their projects are polled once, as a target of its own if one is.
-                last = sorted(missing.values(), key=lambda each: isinstance(each, GroupTarget))
-                await held.add_all(last)
-                added |= missing
-        except BaseException:
-            held.abandon()
-            raise
+        if self._context.downstream:
+            await held.restore()
+        # Others may be added meanwhile.
+        while missing := self._of_shard(held.number, added):
+            # Groups last: their projects are polled once, as a target of its own if one is.
+            last = sorted(missing.values(), key=lambda each: isinstance(each, GroupTarget))
+            await held.add_all(last)
+            added |= missing
         for target in [target for name, target in added.items() if name not in self._targets]:
             held.remove(target)
         if self._leases is not None and held.number not in self._leases.held:
-            held.abandon()
             return
         self._held[held.number] = held
+        # Not before: lines of a shard that is not held are dropped.
+        if held.logs is not None and self._context.logs:
+            held.logs.resume()
         self._tasks.start(held, self._run_shard(held))
         self._listen(held)
 

@@ -97,8 +97,6 @@ class ShardMonitor:
                 number,
             )
         groups = GroupTargets(context.transport, poller, outbox, poller.recorder)
-        if logs is not None and context.logs:
-            logs.resume()
         return cls(number, outbox, poller, groups, logs)
 
     def resume(self) -> None:

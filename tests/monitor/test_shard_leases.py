@@ -1,19 +1,22 @@
 """A large shard is taken over in steps, while its lease is kept and the loop is free."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from attrs import evolve
 
 from gitlab_jobs_async import GitLab, GroupTarget, MemoryStore
+from gitlab_jobs_async.events import JobLogLine
 from gitlab_jobs_async.monitor import shard as shard_module
 from gitlab_jobs_async.monitor.discovered import PREFIX
 from gitlab_jobs_async.monitor.poller import Poller
 from gitlab_jobs_async.monitor.shard_leases import ShardLeases
-from gitlab_jobs_async.simulator import Simulator, SteppedClock, World
+from gitlab_jobs_async.simulator import JobPlan, Simulator, SteppedClock, World
 from gitlab_jobs_async.store.values import route_of
 from tests.support.stepped_time import pass_time
 from tests.support.tasks import in_background, others, until
+from tests.support.watched_groups import run
 
 
 class LargeStore(MemoryStore):
@@ -78,11 +81,16 @@ PATHS = [f"shop/p{number}" for number in range(23)]
 
 
 @pytest.fixture
-async def gitlab():
-    clock = SteppedClock()
-    world = World(clock.now())
+def world():
+    world = World(SteppedClock().now())
     for path in [*PATHS, "ops/late"]:
         world.add_project(path)
+    return world
+
+
+@pytest.fixture
+async def gitlab(world):
+    clock = SteppedClock()
     async with Simulator(world, clock=clock) as simulator:
         async with GitLab(simulator.url, auth=simulator.token, clock=clock) as client:
             yield client
@@ -171,6 +179,39 @@ async def test_shard_lost_during_a_takeover_is_not_run(gitlab, monkeypatch):
     monkeypatch.setattr(ShardLeases, "tend", lost)
     async with gitlab.monitor(PATHS, checkpoint=MemoryStore()) as events:
         assert events.shards == set()
+
+
+LOG = b"".join(b"line %d\n" % number for number in range(100))
+
+
+async def test_takeover_loses_no_log_line(gitlab, world, monkeypatch):
+    """A log that an earlier monitor followed is read only once its shard is held."""
+    clock, store, lines = gitlab._transport.clock, MemoryStore(), set()
+    store.clock = clock
+
+    async def read(events):
+        async for event in events:
+            if isinstance(event, JobLogLine):
+                lines.add(event.line.text)
+
+    async with gitlab.monitor(PATHS, checkpoint=store, logs=True) as events:
+        async with in_background(read(events)):
+            await pass_time(gitlab, clock, 30)
+            plan = JobPlan(duration=300, log=LOG, first_upload=5, upload_interval=5)
+            run(world, PATHS[0], plan=plan)
+            await pass_time(gitlab, clock, 200, lambda: lines)
+    other = await store.claim("shard 0 of 1", "other", 10)
+    Additions(monkeypatch)
+    # Long enough for an answer of the server.
+    monkeypatch.setattr(shard_module, "yield_to_loop", partial(asyncio.sleep, 0.02))
+    async with gitlab.monitor(PATHS, checkpoint=store, logs=True) as events:
+        async with in_background(read(events)):
+            await store.release(other)
+            await until(lambda: clock.next_wake)
+            clock.advance(store.poll_seconds)
+            await until(lambda: events.shards)
+            await pass_time(gitlab, clock, 400, lambda: len(lines) == 100)
+    assert len(lines) == 100
 
 
 async def test_failed_takeover_leaves_nothing_behind(gitlab, monkeypatch):
