@@ -52,6 +52,7 @@ class _Builder:
     children: dict[int, list[Entry]]
     is_single: bool
     newest: Entry | None
+    kept: RowKey | None
     counts: Counter[JobStatus] = field(factory=Counter)
     matching: int = 0
     _seen: set[int] = field(factory=set)
@@ -84,7 +85,7 @@ class _Builder:
         inner = (*enclosing, key)
         below = self._downstream(entry, inner, shown)
         is_found = shown or any(below.values()) or self.query.matches_listed(entry)
-        if self.query.words and not is_found:
+        if self.query.words and not (is_found or self._is_kept(entry)):
             return
         is_default = self._is_lively(entry)
         is_open = entry.row is not None and self._is_open(key, default=is_default)
@@ -146,10 +147,21 @@ class _Builder:
                     yield from downstream
 
     def _matching(self, entry: Entry, jobs: list[JobRow]) -> list[JobRow]:
-        if self.query.words:
-            jobs = [row for row in jobs if self.query.matches(entry.project, row)]
-        self.matching += len(jobs)
-        return jobs
+        if not self.query.words:
+            self.matching += len(jobs)
+            return jobs
+        shown: list[JobRow] = []
+        for row in jobs:
+            is_found = self.query.matches(entry.project, row)
+            self.matching += is_found
+            if is_found or ("job", *entry.key, row.job.name) == self.kept:
+                shown.append(row)
+        return shown
+
+    def _is_kept(self, entry: Entry) -> bool:
+        """Return whether the selected row is one of this pipeline."""
+        key, kept = tuple(entry.key), self.kept or ()
+        return kept[:1] != ("project",) and kept[1 : len(key) + 1] == key
 
     def _is_open(self, key: RowKey, *, default: bool) -> bool:
         # A filter shows what it finds.
@@ -159,8 +171,12 @@ class _Builder:
         return entry.status not in _QUIET or entry is self.newest
 
 
-def build_tree(overview: Overview, folding: Folding, query: Query, now: float) -> Tree:
+def build_tree(
+    overview: Overview, folding: Folding, query: Query, now: float, *, kept: RowKey | None = None
+) -> Tree:
     """Return the rows to show; projects and pipelines with the newest pipeline first.
+
+    The job or pipeline *kept* is shown even if the filter hides it: the next key is meant for it.
 
     The order does not depend on statuses, so that rows keep their places while jobs run.
     """
@@ -176,7 +192,7 @@ def build_tree(overview: Overview, folding: Folding, query: Query, now: float) -
             projects.setdefault(entry.project, []).append(entry)
     is_single = len(projects) == 1
     newest = next(iter(projects.values()))[0] if is_single else None
-    builder = _Builder(overview, folding, query, children, is_single, newest)
+    builder = _Builder(overview, folding, query, children, is_single, newest, kept)
     rows = [row for path, some in projects.items() for row in builder.project(path, some)]
     newest_id = max((row.job.job.id for row in rows if row.job is not None), default=0)
     digits = len(str(max(newest_id, *(entry.id or 0 for entry in entries), 0)))

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gitlab_jobs_async.cli.cleaning import clean
 from gitlab_jobs_async.cli.fullscreen.actions import Subject
-from gitlab_jobs_async.cli.fullscreen.folding import Folding, Selection
+from gitlab_jobs_async.cli.fullscreen.folding import Folding, RowKey, Selection
 from gitlab_jobs_async.cli.fullscreen.keys import TREE_KEYS, Key
 from gitlab_jobs_async.cli.fullscreen.line_list import LineList
 from gitlab_jobs_async.cli.fullscreen.lines import DIM, Columns, header, row_line
@@ -51,7 +51,7 @@ class TreeScreen(ListScreen):
         """Show the present state."""
         overview = self.session.overview
         if self._built != overview.changes:
-            self._rebuild()
+            self._rebuild(kept=self._selection.key)
         # Nothing is known about the pipelines of a server that does not answer.
         is_known = self.session.listings.is_complete and not self.session.connection.words()
         empty = self.EMPTY if is_known else ""
@@ -78,11 +78,12 @@ class TreeScreen(ListScreen):
     def on_typed(self, text: str, *, is_complete: bool) -> None:  # noqa: ARG002 - as the log's
         """Filter by the words typed so far."""
         self._filter = text
-        self._rebuild()
+        self._rebuild(kept=None)
         if text:
             # The first job that is found, with what holds it above.
             rows = self._tree.rows
             first = next((place for place, row in enumerate(rows) if row.job is not None), 0)
+            self._selection.is_fixed = False
             self._selection.move_to(first, rows)
             self.list.show(len(rows), first)
         else:
@@ -161,19 +162,19 @@ class TreeScreen(ListScreen):
         entry = row.entry
         if is_open and row.kind == "pipeline" and entry is not None and entry.row is None:
             self.session.start(self.session.listings.load(entry))
-        self._rebuild()
+        self._rebuild(kept=self._selection.key)
         self.update()
 
     def _set_all(self, *, is_open: bool) -> None:
         self._folding.set_all(is_open=is_open)
-        self._rebuild()
+        self._rebuild(kept=self._selection.key)
         self.update()
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, *, kept: RowKey | None) -> None:
         self._built = self.session.overview.changes
         query = Query.parse(self._filter)
         now = self.session.now()
-        self._tree = build_tree(self.session.overview, self._folding, query, now)
+        self._tree = build_tree(self.session.overview, self._folding, query, now, kept=kept)
         self._selection.find_in(self._tree.rows)
         self.list.show(len(self._tree.rows), self._selection.index)
 

@@ -104,8 +104,10 @@ async def test_actions_change_a_pipeline_and_a_job(world, clock, monkeypatch):
         await screen.shows("select a job to start")
         await screen.press("o")
         await screen.shows(f"opened {screen.server.url}/shop/cart/-/pipelines/2")
-        await screen.press("j", "j", "p")
-        await screen.shows("job 4 release is ")
+        await screen.press("slash", *"manual", "enter", "p")
+        await screen.shows("● release", "filter 'manual': 0 jobs")
+        assert screen.selected.title == "release"
+        await screen.press("escape")
         await screen.press("o")
         await until(lambda: len(pages) == 2)
         monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("lynx"))

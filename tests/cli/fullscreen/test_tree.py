@@ -39,8 +39,8 @@ def apply(overview, changes, first_id=1):
     return overview
 
 
-def rows_of(overview, folding=None, text=""):
-    return build_tree(overview, folding or Folding(), Query.parse(text), NOW).rows
+def rows_of(overview, folding=None, text="", kept=None):
+    return build_tree(overview, folding or Folding(), Query.parse(text), NOW, kept=kept).rows
 
 
 @given(CHANGES, CHANGES, st.integers(0, 60))
@@ -55,6 +55,21 @@ def test_selection_stays_on_its_row(before, after, place):
         assert rows[selection.index].key == key
     else:  # a pipeline that has ended folds, and the first row of an empty list is selected
         assert key is None or rows[selection.index].kind in {"pipeline", "project"}
+
+
+@given(CHANGES, CHANGES, st.integers(0, 60))
+@settings(max_examples=60)
+def test_filter_keeps_the_selected_row(before, after, place):
+    """The next key is meant for it, although its status has changed."""
+    overview, selection = apply(Overview(), before), Selection(is_fixed=False)
+    selection.move_to(place, rows_of(overview, text="failed"))
+    key = selection.key
+    rows = rows_of(apply(overview, after), text="failed", kept=key)
+    selection.find_in(rows)
+    if key is not None and key[0] in {"job", "pipeline"}:
+        assert rows[selection.index].key == key
+    hidden = [row for row in rows if row.job and row.job.job.status != JobStatus.FAILED]
+    assert all(row.key == key for row in hidden)
 
 
 @given(CHANGES, st.lists(st.integers(0, 60), max_size=6))
