@@ -12,6 +12,7 @@ from gitlab_jobs_async.cli.completion.answers import Kind
 from gitlab_jobs_async.cli.config.client import config_files, connect_to
 from gitlab_jobs_async.cli.config.files import Helper
 from gitlab_jobs_async.cli.finding.location import locate
+from gitlab_jobs_async.cli.finding.routes import SHA, is_id
 from gitlab_jobs_async.cli.finding.selection import parse_project
 from gitlab_jobs_async.cli.options import ServerOptions
 from gitlab_jobs_async.client import GitLab
@@ -91,12 +92,20 @@ def _groups_of(path: str) -> list[str]:
 
 async def _pipelines(project: Project, kind: Kind) -> Rows:
     rows = await _first(project.iter_pipelines())
+    refs = list(dict.fromkeys(one.ref for one in rows if one.ref))
     if kind == "refs":
-        return [_row(ref, "") for ref in dict.fromkeys(one.ref for one in rows if one.ref)]
+        return [_row(ref, "") for ref in refs]
     return [
         _row("latest", "the newest"),
         *(_row(str(one.id), f"{one.status} {one.ref or ''}") for one in rows),
+        *(_row(ref, "the newest of it") for ref in refs if _names_pipelines(ref)),
     ]
+
+
+def _names_pipelines(ref: str) -> bool:
+    """Return whether `--pipeline` reads *ref* as a branch or tag."""
+    is_other = is_id(ref) or SHA.fullmatch(ref) or ref == "latest"
+    return not (is_other or ref.startswith("refs/"))
 
 
 async def _jobs(project: Project) -> Rows:

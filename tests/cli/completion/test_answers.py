@@ -120,6 +120,13 @@ def test_names_of_each_kind_are_found(world, monkeypatch):
     pipelines = find_names("pipelines", "group/app", {})
     assert pipelines[0] == ["latest", "the newest"]
     assert pipelines[1] == [str(newest.id), "created fix"]
+    assert [name for name, _ in pipelines[-2:]] == ["fix", "main"]
+    # Refs that are read as something else.
+    for ref in "12", "abcdef0", "latest", "refs/merge-requests/1/head":
+        world.add_pipeline(project, stages=("test",), ref=ref)
+    found = [name for name, _ in find_names("pipelines", "group/app", {})]
+    assert found[-2:] == ["fix", "main"]
+    assert (found.count("latest"), "abcdef0" in found) == (1, False)
     jobs = dict(find_names("jobs", "group/app", {}))
     assert jobs[job.name[:200]] == "created, test"
     assert jobs[str(job.id)] == f"{job.name} created"[:200]
