@@ -14,7 +14,7 @@ from gitlab_jobs_async.ratelimit.fair_queue import Bucket, Priority, RequestClas
 from gitlab_jobs_async.ratelimit.permits import PausedError
 from gitlab_jobs_async.ratelimit.renewals import Renewals
 from gitlab_jobs_async.simulator import SteppedClock
-from gitlab_jobs_async.store.values import Refusal
+from gitlab_jobs_async.store.grant_values import Refusal
 from tests.support.connections import CountingConnector
 from tests.support.tasks import others, until
 
