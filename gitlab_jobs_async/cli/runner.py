@@ -30,6 +30,8 @@ from gitlab_jobs_async.cli.terminal import WarningHandler, clear_line, print_err
 from gitlab_jobs_async.errors import GitLabError
 
 _DEBUG = "GITLAB_JOBS_DEBUG"
+_PROJECT = re.compile(r"Unknown option: (?:-R|--project)(?![\w-])")
+_TAKE_PROJECTS = frozenset({"exporter", "failures", "list", "pipelines", "watch"})
 _GUESS = re.compile(
     r"Unknown option: --(?P<given>[\w-]+).*(?P<guess> Did you mean --(?P<name>[\w-]+)\?)"
 )
@@ -81,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
             code = _call(command, bound)
         sys.stdout.flush()
     except CycloptsError as error:
-        words = _without_far_guess(str(error))
+        words = _of_project(str(error), arguments) or _without_far_guess(str(error))
         return _fail(f"{words}{_other_name(arguments)} Try --help.", USAGE_ERROR)
     except KeyboardInterrupt:
         clear_line()
@@ -111,6 +113,14 @@ def _call(command: Callable[..., Any], bound: BoundArguments) -> object:
 def _other_name(arguments: Sequence[str]) -> str:
     name = OTHER_NAMES.get(arguments[0]) if arguments else None
     return "" if name is None else f" Here it is {name}."
+
+
+def _of_project(words: str, arguments: Sequence[str]) -> str:
+    """Return the error of `--project` where projects are arguments; else nothing."""
+    found = _PROJECT.match(words)
+    if found is None or arguments[0] not in _TAKE_PROJECTS:
+        return ""
+    return f"{found[0]}. Here it is an argument: gitlab-jobs {arguments[0]} PROJECT."
 
 
 def _without_far_guess(words: str) -> str:
