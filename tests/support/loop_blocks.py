@@ -14,13 +14,14 @@ class Blocks:
     """The *longest* step in seconds: its work and its waits, without the time others had the CPU.
 
     *slowest* is the step. Work is the CPU time of the loop's thread. Waits are seen by a thread
-    beside it, of which each tick counts that finds the step where it was. So neither another
-    process nor a thread that holds the interpreter makes a step longer, however busy the machine.
+    beside it, of which each tick counts that finds the step where it was, without the time in the
+    scheduler's queue. So neither another process nor a thread that holds the interpreter makes a
+    step longer, however busy the machine.
     """
 
     def __init__(self):
         self.longest, self.slowest = 0.0, None
-        self.steps, self.waited = 0, None
+        self.steps, self.waited, self._queued = 0, None, 0.0
         self._cpu_clock = time.pthread_getcpuclockid(threading.get_ident())
         self._schedule = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
 
@@ -30,6 +31,9 @@ class Blocks:
         began = time.thread_time()
         run(handle)
         worked, waited, self.waited = time.thread_time() - began, self.waited, None
+        if waited:
+            # The kernel counts the time in the queue when it ends: a tick within sees none.
+            waited = max(0.0, waited - (self._seconds_queued() - self._queued))
         if worked + waited > self.longest:
             self.longest = worked + waited
             self.slowest = f"{worked} s of work, {waited} s of waits: {handle!r}"
@@ -41,15 +45,17 @@ class Blocks:
             (steps, worked, queued), now = before, self._progress()
             is_still = now[0] == steps and self.waited is not None and now[1] - worked < _TICK / 5
             if is_still:
-                # A tick that came late, or found the thread without a CPU, says less.
-                self.waited += max(0.0, _TICK - (now[2] - queued))
+                if not self.waited:
+                    self._queued = queued
+                self.waited += _TICK
             before = now
 
     def _progress(self):
         """Return the number of steps, and the seconds at work and in the scheduler's queue."""
-        # The second number: nanoseconds in the queue.
-        queued = int(self._schedule.read_text().split()[1]) / 1e9
-        return self.steps, time.clock_gettime(self._cpu_clock), queued
+        return self.steps, time.clock_gettime(self._cpu_clock), self._seconds_queued()
+
+    def _seconds_queued(self):
+        return int(self._schedule.read_text().split()[1]) / 1e9
 
 
 @contextmanager

@@ -107,7 +107,8 @@ def test_projects_are_followed_until_interrupted(run, start, world, interrupt, g
     log = b"x\n" * 100_000
     jobs = [start("soak", log, duration=1e5), start("soak", log, at=other, duration=1e5)]
     start("lint", log, at=other, duration=1e5)
-    interrupt(lambda: sum(request.path.endswith("/trace") for request in gitlab.requests) > 15)
+    ends = tuple(f"/jobs/{job.id}/trace" for job in jobs)
+    interrupt(lambda: all(sum(r.path.endswith(e) for r in gitlab.requests) > 20 for e in ends))
     result = run("tail", "group/app", "group/empty", "--jobs", "^soak$", *PROMPT)
     assert (result.code, result.err) == (130, "")
     assert {line.partition(" | ")[0] for line in result.lines} == {
