@@ -14,6 +14,7 @@ from hypothesis import settings
 from gitlab_jobs_async import GitLab
 from gitlab_jobs_async.simulator import Simulator
 from tests.support.clocks import JumpClock
+from tests.support.coverage import measured_at_first
 from tests.support.pooler import pooler, pooler_program
 from tests.support.postgres import binaries, postgres_server
 
@@ -48,13 +49,16 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Run the tests marked with `no_cover`, and those of some folders, without coverage."""
+    """Run the tests marked with `no_cover`, and those of some folders, without coverage.
+
+    Of a property, the first examples are measured: the others repeat their lines.
+    """
     coverage = Coverage.current()
-    is_measured = item.get_closest_marker("no_cover") is None and UNMEASURED.isdisjoint(
-        item.path.parents
-    )
-    if coverage is None or is_measured:
+    if coverage is None:
         return (yield)
+    if item.get_closest_marker("no_cover") is None and UNMEASURED.isdisjoint(item.path.parents):
+        with measured_at_first(item, coverage):
+            return (yield)
     variable = "COVERAGE_PROCESS_START"  # by which processes of the test are measured, too
     settings = os.environ.pop(variable)
     coverage.stop()
