@@ -16,6 +16,9 @@ from gitlab_jobs_async.store.grant_values import Grants, LastAnswer, Refusal
 from gitlab_jobs_async.store.schema import GRANT_SECONDS
 
 _RETRY_SECONDS = 1.0
+_LONGEST_WAIT = 2.0
+"""Seconds between two questions: time passes in the store by them, and a process may be killed."""
+
 _CLOSING_SECONDS = 1.0
 _MOST_LATE = 3
 """Answers in a row that come after their grants have expired, before the log says so."""
@@ -78,7 +81,7 @@ class SharedGrants:
                 self._has_new.clear()
                 wait = await self._ask()
                 if wait > 0 and self._wanted:
-                    await self._wait(wait)
+                    await self._wait(min(wait, _LONGEST_WAIT))
         except Exception as error:  # noqa: BLE001 - raised to those that wait
             self._wanted = {}
             self._failed(error)

@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from bisect import bisect_right
+from itertools import pairwise
 
 import pytest
 from attrs import define, evolve
@@ -202,6 +203,22 @@ async def test_pause_at_the_end_is_shared(served):
             await send(gitlab, 1)
     assert store.refused is not None
     assert await others() == before
+
+
+async def test_refused_process_asks_again_soon(served):
+    """By its questions time passes in a database, and it may be killed before the last."""
+    asked = []
+
+    class Asked(MemoryStore):
+        async def grant(self, requests, last):
+            asked.append(served.clock.now())
+            return await super().grant(requests, last)
+
+    async with client(served, Asked(clock=served.clock), per_minute=5) as gitlab:
+        async with asyncio.timeout(10):
+            await send(gitlab, 6)
+    assert served.requests[5].at - served.requests[0].at >= 60
+    assert max(after - before for before, after in pairwise(asked)) < 15
 
 
 async def test_limit_of_listings_is_shared(served):
@@ -415,6 +432,18 @@ async def test_set_clock_frees_no_grant_early(steps):
         time, clock.at = time + passed, clock.at + passed
         left += (await asker.ask(store, time, there=0.01, back=0.01, wanted=10)).counts[""]
     assert left >= 10
+
+
+async def test_killed_processes_do_not_stop_time():
+    """One of four is killed every ten seconds; the others ask every two."""
+    clock = SetClock()
+    store, askers = DatabaseStore(clock=clock), [Asker() for _ in range(4)]
+    for step in range(1, 241):
+        clock.at += 0.5
+        if step % 20 == 0:
+            askers[step // 20 % 4] = Asker()
+        grants = await askers[step % 4].ask(store, step / 2, there=0.01, back=0.01)
+    assert 95 < grants.answer.time <= 120
 
 
 async def test_time_of_a_store_passes_as_it_does():
