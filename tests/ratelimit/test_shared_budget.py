@@ -410,7 +410,7 @@ LATEST = GRANT_SECONDS + CONNECTING_SECONDS + 1
 @settings(max_examples=60)
 @given(st.lists(STEPS, min_size=5, max_size=40))
 async def test_set_clock_frees_no_grant_early(steps):
-    """Ask from three processes, some of which begin anew, while the store's clock is set.
+    """Ask from three processes, some of which begin again, while the store's clock is set.
 
     What was granted reaches the server at any time at which it may.
     """
