@@ -7,7 +7,7 @@ import pytest
 from gitlab_jobs_async.cli import progress as module
 from gitlab_jobs_async.cli.progress import Progress, pages_of
 from gitlab_jobs_async.cli.terminal import print_error
-from gitlab_jobs_async.cli.views.progress_line import Done, progress_line
+from gitlab_jobs_async.cli.views.progress import Done, progress_line
 from gitlab_jobs_async.clock import SystemClock
 from gitlab_jobs_async.http.hooks import RequestEnd, RequestStart
 from gitlab_jobs_async.simulator import Fault

@@ -4,10 +4,10 @@ from .pipelines import (
 from .pipelines import (
     pipeline_view as pipeline_view,
 )
-from .progress_line import (
+from .progress import (
     Done as Done,
 )
-from .progress_line import (
+from .progress import (
     progress_line as progress_line,
 )
 from .screen import (
